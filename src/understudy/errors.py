@@ -1,0 +1,57 @@
+"""Every error that Understudy raises on purpose.
+
+UnderstudyError                 base: something an operator can be told in one sentence
+├── BadInput                    what was asked for is wrong; nothing was changed
+│   ├── BadSettings             understudy.toml or a key file
+│   ├── BadAttribute            a resource, type or pool attribute
+│   └── BadDependency           START_DEPENDENCIES or STOP_DEPENDENCIES
+├── Refused                     well formed, but may not be done now (CRS number and text)
+├── Unreachable                 a neighbour process or server did not answer in time (retryable)
+│   └── RegistryUnreachable     the registry did not answer: a commit may or may not have happened
+└── LabError                    a lab cannot be made, or a lab host is not in the state asked for
+
+A broken invariant is not in this tree: it is an `assert`, and ends the process.
+"""
+
+
+class UnderstudyError(Exception):
+    """Something an operator can be told in one sentence; str() is that sentence."""
+
+
+class BadInput(UnderstudyError):
+    """What was asked for is wrong; nothing was changed.
+
+    `code` is the number of the message in crsctl's catalogue (2510 prints as CRS-2510), or None.
+    """
+
+    def __init__(self, text: str, *, code: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class BadSettings(BadInput):
+    """A setting is missing, unknown or out of range."""
+
+
+class BadAttribute(BadInput):
+    """An attribute of a resource, type or server pool is unknown or has a bad value."""
+
+
+class BadDependency(BadInput):
+    """A dependency is malformed, names nothing, or closes a cycle."""
+
+
+class Refused(BadInput):
+    """Well formed, but may not be done now; says what would have to change."""
+
+
+class Unreachable(UnderstudyError):
+    """A neighbour did not answer in time; trying again later may work."""
+
+
+class RegistryUnreachable(Unreachable):
+    """The registry did not answer; a commit in flight may or may not have happened."""
+
+
+class LabError(UnderstudyError):
+    """The lab cannot be made, or a lab host is not in the state that was asked for."""
