@@ -8,6 +8,7 @@ UnderstudyError                 base: something an operator can be told in one s
 ├── Refused                     well formed, but may not be done now (CRS number and text)
 ├── Unreachable                 a neighbour process or server did not answer in time (retryable)
 │   └── RegistryUnreachable     the registry did not answer: a commit may or may not have happened
+│       └── Compacted           a watch cannot begin that far back: read again
 └── LabError                    a lab cannot be made, or a lab host is not in the state asked for
 
 A broken invariant is not in this tree: it is an `assert`, and ends the process.
@@ -51,6 +52,10 @@ class Unreachable(UnderstudyError):
 
 class RegistryUnreachable(Unreachable):
     """The registry did not answer; a commit in flight may or may not have happened."""
+
+
+class Compacted(RegistryUnreachable):
+    """A watch cannot begin at so old a revision; read the prefix again and watch from there."""
 
 
 class LabError(UnderstudyError):

@@ -1,0 +1,236 @@
+"""The ports: what the daemon's loops need of the world, as small Protocols.
+
+Adapters (registry client, executor client, guard link, clocks) and the simulator's stand-ins implement them; only `daemon/main.py` wires them. Nothing here acts.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from understudy.model.names import Incarnation, ResourceName, ServerName
+
+Evidence = Literal["answered", "silent", "gone"]
+ActionName = Literal["start", "stop", "check", "clean", "abort"]
+
+
+class Clock(Protocol):
+    """Time as one server sees it."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back; for durations and deadlines."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since the epoch, for people; never compared between servers."""
+        ...
+
+
+# --- registry -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of the registry with its value and the revision of its last change."""
+
+    key: str
+    value: bytes
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`key` must still be at `revision` (of its last change); 0: the key must not exist."""
+
+    key: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Put `value` at `key`; None deletes the key."""
+
+    key: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A commit whose conditions did not hold: nothing was written."""
+
+    failed: tuple[str, ...]
+    """The keys whose condition failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All changes of one commit, in order of keys; `entries` with value b"" and `deleted` name deletions."""
+
+    revision: int
+    changed: tuple[Entry, ...] = ()
+    deleted: tuple[str, ...] = ()
+
+
+class Registry(Protocol):
+    """The replicated store; every call may raise RegistryUnreachable."""
+
+    async def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
+        """Linearizable: the store's revision and all entries whose key starts with `prefix`, by key."""
+        ...
+
+    async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+        """All or nothing; the new revision. RegistryUnreachable: it may or may not have happened."""
+        ...
+
+    def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
+        """Every commit after `from_revision` that touched the prefix, in order, whole. Raises RegistryUnreachable when the link is lost
+        and `Compacted` (a RegistryUnreachable) when it can no longer start there: read again."""
+        ...
+
+
+# --- executor -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRequest:
+    """One action on one resource, to be run now."""
+
+    resource: ResourceName
+    action: ActionName
+    agent: str
+    """`script`, `address`, `network`: which agent runs it."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """For the agent: script: `script`; address: `address`, `subnet`, `interface`; network: `subnet`, `interface`."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """`_CRS_*` and `_USR_*` variables."""
+    timeout_s: float = 60.0
+    epoch: int = 0
+    incarnation: Incarnation | None = None
+    """If given, the action is refused (evidence silent) unless the guard's lease is of this incarnation."""
+    user: str = "root"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionOutcome:
+    """What came of an action."""
+
+    status: int | None
+    """Exit status; None when there was none (deadline, killed, no lease, executor gone)."""
+    evidence: Evidence = "answered"
+    output: tuple[str, ...] = ()
+    """The last lines it printed, or why it could not run."""
+    details: str | None = None
+    """CRS_STATE_DETAILS, if it printed one."""
+    duration_s: float = 0.0
+    timed_out: bool = False
+    killed: bool = False
+    """The group was killed (by deadline or on request) and seen empty."""
+    pressure: Mapping[str, float] = field(default_factory=dict)
+    """PSI `some avg10` of cpu, io, memory, where the kernel tells."""
+
+
+class Executor(Protocol):
+    """Runs actions, each in the resource's own control group."""
+
+    async def run(self, request: ActionRequest) -> ActionOutcome:
+        """Run one action to its end or deadline; never raises for what the action does. Unreachable: no executor."""
+        ...
+
+    async def kill(self, resource: ResourceName) -> bool:
+        """Kill everything in the resource's group; True when it was seen empty."""
+        ...
+
+    async def empty(self, resource: ResourceName) -> bool:
+        """Whether nothing lives in the resource's group (True also when there is no group)."""
+        ...
+
+    async def abandon(self) -> None:
+        """Kill every action in flight (a new daemon's first word); what start actions left running goes on."""
+        ...
+
+    async def next_event(self) -> ResourceName:
+        """The next resource of which an event source says that something may have changed (it only wakes)."""
+        ...
+
+
+# --- guard ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardState:
+    """What the guard holds for this server."""
+
+    server: ServerName
+    incarnation: Incarnation
+    held: bool
+    epochs: Mapping[ResourceName, int] = field(default_factory=dict)
+    voters: tuple[ServerName, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is not as it should be: no real-time priority, no gate."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseChanged:
+    """The lease of this server was won, lost or moved to a new incarnation."""
+
+    incarnation: Incarnation
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SilentWord:
+    """A voter has not been asked by an incarnation for silent_after_s: a reason to ask for proof, no proof."""
+
+    server: ServerName
+    incarnation: Incarnation
+    voter: ServerName
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """An incarnation has stopped everything and said so: proof like a release."""
+
+    server: ServerName
+    incarnation: Incarnation
+
+
+GuardEvent = LeaseChanged | SilentWord | Farewell
+
+
+class Guard(Protocol):
+    """The local guard, as the daemon sees it."""
+
+    async def state(self) -> GuardState:
+        """Unreachable: no guard answers; then no action may begin."""
+        ...
+
+    def held(self) -> bool:
+        """Whether this server's lease is valid at this instant on its own clocks (reads the mapped lease, no round trip)."""
+        ...
+
+    async def remember(self, resource: ResourceName, epoch: int) -> bool:
+        """S2: keep the highest epoch; False if a higher one was seen already (then nothing may start under this one)."""
+        ...
+
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+        """One round among all voters; True: a majority said silent in it, which is proof for good."""
+        ...
+
+    async def dead(self, incarnations: Sequence[Incarnation]) -> None:
+        """Tell the voter part which incarnations the registry calls lost, fenced or evicted."""
+        ...
+
+    async def farewell(self) -> None:
+        """Stop everything on this server, prove it, and leave."""
+        ...
+
+    async def next_event(self) -> GuardEvent:
+        """The next thing the guard has to tell."""
+        ...
+
+
+class Fencer(Protocol):
+    """Power fencing; confirmed means the device said so."""
+
+    async def off(self, server: ServerName) -> bool:
+        """True when the server is confirmed off."""
+        ...
