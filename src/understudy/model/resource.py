@@ -1,0 +1,80 @@
+"""A resource as the deciders see it: its profile resolved, its dependencies parsed. Built by `model/profile.py` from attributes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
+
+
+class Placement(StrEnum):
+    """The rule by which candidates are chosen."""
+
+    BALANCED = "balanced"
+    FAVORED = "favored"
+    RESTRICTED = "restricted"
+
+
+class Kind(StrEnum):
+    """Kinds of dependency (clusterware vocabulary, section 6 of Oracle's guide)."""
+
+    HARD = "hard"
+    WEAK = "weak"
+    ATTRACTION = "attraction"
+    PULLUP = "pullup"
+    DISPERSION = "dispersion"
+    EXCLUSION = "exclusion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """One entity of one kind: `hard(global:intermediate:db)` is one of these."""
+
+    kind: Kind
+    entity: str
+    """Name of a resource, or of a type when `is_type`."""
+    is_type: bool = False
+    modifiers: frozenset[str] = frozenset()
+    """global, intermediate, uniform, concurrent, shutdown, pool, preempt_pre, preempt_post; and always, active from the kind's suffix."""
+
+    @property
+    def same_server(self) -> bool:
+        """Whether both must be on one server (hard without `global:`)."""
+        return self.kind is Kind.HARD and "global" not in self.modifiers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One registered resource. Durations in seconds."""
+
+    name: ResourceName
+    type: TypeName
+    uid: str
+    """Made when it was registered: a resource deleted and added again under its old name is another one."""
+    local: bool = False
+    """A local resource: one instance on every server, never moved, exempt from leases (S4)."""
+    agent: str = "script"
+    """`script`, `address` or `network`."""
+    attributes: Mapping[str, str]
+    """Every attribute by name, defaults filled in; what `crsctl stat res -p` prints."""
+    placement: Placement = Placement.BALANCED
+    hosting_members: tuple[ServerName, ...] = ()
+    server_pools: tuple[PoolName, ...] = ()
+    """`*` means any pool."""
+    start: tuple[Dependency, ...] = ()
+    stop: tuple[Dependency, ...] = ()
+    enabled: bool = True
+    auto_start: str = "restore"
+    active_placement: bool = False
+    load: int = 1
+    restart_attempts: int = 1
+    check_interval_s: float = 60.0
+    check_failures: int = 3
+    """Silent checks in a row that make a failure."""
+    start_timeout_s: float = 60.0
+    stop_timeout_s: float = 60.0
+    check_timeout_s: float = 60.0
+    clean_timeout_s: float = 60.0
+    uptime_threshold_s: float = 3600.0
+    user: str = "root"
+    """Owner of the ACL: actions run as this user."""

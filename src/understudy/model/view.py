@@ -1,0 +1,271 @@
+"""The View: one immutable snapshot of all that is known, and the records it is made of.
+
+Records are what the registry stores (`registry/wire.py` encodes them); the View is assembled by `daemon/mirror.py`. Pure values: no behaviour beyond look-ups.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.resource import Resource
+from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRecord:
+    """The cluster's own facts; written once at creation, conditionally afterwards."""
+
+    name: str
+    voters: tuple[ServerName, ...]
+    voter_set: int = 1
+    pause_tolerance: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderRecord:
+    """Who decides. `beat` grows as long as the leader makes progress."""
+
+    server: ServerName
+    incarnation: Incarnation
+    term: int
+    beat: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncarnationRecord:
+    """One run of a server. JOINING, ONLINE and LEAVING are written by its own daemon, the rest by the leader (or LEFT by itself)."""
+
+    incarnation: Incarnation
+    server: ServerName
+    life: Life
+    order: int = 0
+    """Grows with every incarnation of the same server: the newest is the server's present one."""
+    proof: str = ""
+    """For LOST, FENCED, LEFT: how it was proved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A server pool as registered."""
+
+    name: PoolName
+    server_names: tuple[ServerName, ...] = ()
+    parent_pools: tuple[PoolName, ...] = ()
+    importance: int = 0
+    min_size: int = 0
+    max_size: int = -1
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """The remaining ones (ACL, EXCLUSIVE_POOLS, SERVER_CATEGORY), as given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeRecord:
+    """A resource type: its base and the attributes it adds or overrides (name -> default)."""
+
+    name: TypeName
+    base: TypeName | None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Attribute -> `string|int` and flags, as given: `int,CONFIG`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A resource as registered: type and the attributes that were given; `Resource` is it resolved."""
+
+    name: ResourceName
+    type: TypeName
+    uid: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRecord:
+    """What the administrator wants of a resource, since when and by whose word."""
+
+    target: Target
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """An incarnation that may be running a resource, and the epoch under which it was given it."""
+
+    server: ServerName
+    incarnation: Incarnation
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Why a holder is no longer one: its release, or the proof that its incarnation is fenced or left."""
+
+    holder: Holder
+    kind: str
+    """`release`, `fenced` or `left`."""
+    epoch: int
+    """The assignment's epoch when it was accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Which incarnation a resource belongs to (S3). The owner, if any, is among the holders; it starts only as the sole one."""
+
+    resource: ResourceName
+    epoch: int
+    owner: Holder | None = None
+    holders: tuple[Holder, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    """Of this epoch's hand-over."""
+    tried: tuple[Incarnation, ...] = ()
+    """Incarnations on which it failed since it last proved itself; not chosen again while another is left."""
+    last_resort: bool = False
+    """No candidate is left: it is retried where it is, with growing pauses."""
+    reason: str = ""
+    """Code of the reason (`model/reasons.py`) and its words."""
+
+    def sole_holder(self, incarnation: Incarnation) -> bool:
+        """Whether this incarnation owns it and nobody else may be running it."""
+        return (
+            self.owner is not None
+            and self.owner.incarnation == incarnation
+            and all(one.incarnation == incarnation for one in self.holders)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What went wrong with a resource on a server, under one assignment."""
+
+    kind: str
+    """`start` (could not be started here), `restarts` (restarts used up), `stop` (the ladder ended in UNKNOWN)."""
+    epoch: int
+    text: str = ""
+    """The last lines it printed, or what holds on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The state of a resource on one server, as that server's lane last wrote it."""
+
+    resource: ResourceName
+    server: ServerName
+    incarnation: Incarnation
+    epoch: int
+    """Of the assignment it was running under; 0: none (found at the first look, or a local resource)."""
+    state: State
+    internal: Internal = Internal.STABLE
+    details: str = ""
+    restarts: int = 0
+    """RESTART_COUNT: restarts on this server since it last proved itself."""
+    starts: int = 0
+    """INCARNATION of crsctl: successful starts."""
+    failure: Failure | None = None
+    proven: bool = False
+    """Up for UPTIME_THRESHOLD: earlier failures elsewhere are forgiven."""
+    changed_wall: float = 0.0
+    """When this state was first seen, seconds since the epoch on that server's clock."""
+    started_wall: float = 0.0
+    """Last successful start."""
+    guarded: bool = True
+    """False: ONLINE with no process in its control group, so that nothing but polling watches it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """S6: what a joining (or joined) incarnation has checked, resource -> uid of the definition it looked at."""
+
+    server: ServerName
+    incarnation: Incarnation
+    looked: Mapping[ResourceName, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An operator's one-time wish about place; deleted in the commit that fulfils or refuses it. Leaves no constraint."""
+
+    id: str
+    verb: str
+    """`start` or `relocate`."""
+    resources: tuple[ResourceName, ...]
+    server: ServerName | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the history: what happened, when, why and how long it took."""
+
+    wall: float
+    """Seconds since the epoch on the writer's clock."""
+    server: ServerName
+    """Who wrote it."""
+    kind: str
+    """A constant: `start-begun`, `start-done`, `start-failed`, `assigned`, `lost`, ... (`model/events.py`)."""
+    resource: ResourceName | None = None
+    on: ServerName | None = None
+    """The server it happened on."""
+    ms: float | None = None
+    """How long the step took."""
+    cause: str = ""
+    text: str = ""
+    id: str = ""
+    """Of the decision or activity it belongs to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that is known at one revision of the registry."""
+
+    revision: int = 0
+    cluster: ClusterRecord | None = None
+    leader: LeaderRecord | None = None
+    incarnations: Mapping[Incarnation, IncarnationRecord] = field(default_factory=dict)
+    pools: Mapping[PoolName, Pool] = field(default_factory=dict)
+    types: Mapping[TypeName, TypeRecord] = field(default_factory=dict)
+    definitions: Mapping[ResourceName, Definition] = field(default_factory=dict)
+    resources: Mapping[ResourceName, Resource] = field(default_factory=dict)
+    targets: Mapping[ResourceName, TargetRecord] = field(default_factory=dict)
+    assignments: Mapping[ResourceName, Assignment] = field(default_factory=dict)
+    reports: Mapping[ResourceName, Mapping[ServerName, Report]] = field(default_factory=dict)
+    looks: Mapping[ServerName, Look] = field(default_factory=dict)
+    requests: tuple[Request, ...] = ()
+
+    def present(self) -> Mapping[ServerName, IncarnationRecord]:
+        """The newest incarnation of every server that was ever seen, by server name."""
+        newest: dict[ServerName, IncarnationRecord] = {}
+        for record in self.incarnations.values():
+            other = newest.get(record.server)
+            if other is None or record.order > other.order:
+                newest[record.server] = record
+        return dict(sorted(newest.items()))
+
+    def life(self, incarnation: Incarnation) -> Life | None:
+        """Where an incarnation stands; None if it was never registered (or was forgotten after it was proven)."""
+        record = self.incarnations.get(incarnation)
+        return None if record is None else record.life
+
+    def alive(self, incarnation: Incarnation) -> bool:
+        """Whether the registry still takes the incarnation for running."""
+        return self.life(incarnation) in ALIVE
+
+    def proven(self, incarnation: Incarnation) -> bool:
+        """Whether the incarnation is proved to hold nothing. One that was never registered proves nothing."""
+        return self.life(incarnation) in PROVEN
+
+    def target(self, resource: ResourceName) -> Target:
+        """What is wanted of a resource; OFFLINE as long as nobody said otherwise."""
+        record = self.targets.get(resource)
+        return Target.OFFLINE if record is None else record.target
+
+    def looked(self, server: ServerName, incarnation: Incarnation, resource: Resource) -> bool:
+        """S6: whether this incarnation has checked this very resource."""
+        look = self.looks.get(server)
+        return look is not None and look.incarnation == incarnation and look.looked.get(resource.name) == resource.uid
+
+    def report(self, resource: ResourceName, server: ServerName) -> Report | None:
+        """What the server's present incarnation last said of the resource; None if it said nothing."""
+        report = self.reports.get(resource, {}).get(server)
+        if report is None or not self.alive(report.incarnation):
+            return None
+        return report

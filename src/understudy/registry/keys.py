@@ -1,0 +1,80 @@
+"""Every key of the registry, with who writes and who reads it. No key is spelled anywhere else.
+
+| key | value | written by | read by |
+|---|---|---|---|
+| `cluster` | ClusterRecord | the first daemon, at creation | all |
+| `leader` | LeaderRecord | a candidate (compare-and-set), then the leader | all |
+| `incarnation/INC` | IncarnationRecord | the server's own daemon until LEAVING, then the leader | all |
+| `pool/NAME` | Pool | operators' verbs | leader, all |
+| `type/NAME` | TypeRecord | operators' verbs | all |
+| `resource/NAME` | Definition | operators' verbs | all |
+| `target/RESOURCE` | TargetRecord | operators' verbs | leader, lanes |
+| `request/ID` | Request | operators' verbs; deleted by the leader | leader |
+| `assignment/RESOURCE` | Assignment | leader; a holder removes itself (its release) | leader, lanes |
+| `report/RESOURCE/SERVER` | Report | the server's lanes | leader, all |
+| `look/SERVER` | Look | the server's lanes | leader |
+| `history/TIME-SERVER-N` | Event | any daemon; trimmed by the leader | `understudy history`, verbs that follow |
+"""
+
+CLUSTER = "cluster"
+LEADER = "leader"
+INCARNATION = "incarnation/"
+POOL = "pool/"
+TYPE = "type/"
+RESOURCE = "resource/"
+TARGET = "target/"
+REQUEST = "request/"
+ASSIGNMENT = "assignment/"
+REPORT = "report/"
+LOOK = "look/"
+HISTORY = "history/"
+
+
+def incarnation(incarnation: str) -> str:
+    """Key of an IncarnationRecord."""
+    return INCARNATION + incarnation
+
+
+def pool(name: str) -> str:
+    """Key of a Pool."""
+    return POOL + name
+
+
+def type_(name: str) -> str:
+    """Key of a TypeRecord."""
+    return TYPE + name
+
+
+def resource(name: str) -> str:
+    """Key of a Definition."""
+    return RESOURCE + name
+
+
+def target(name: str) -> str:
+    """Key of a TargetRecord."""
+    return TARGET + name
+
+
+def request(id: str) -> str:
+    """Key of a Request."""
+    return REQUEST + id
+
+
+def assignment(name: str) -> str:
+    """Key of an Assignment."""
+    return ASSIGNMENT + name
+
+
+def report(name: str, server: str) -> str:
+    """Key of a Report. Names may contain a slash, servers may not: the server is what follows the last one."""
+    return f"{REPORT}{name}/{server}"
+
+
+def look(server: str) -> str:
+    """Key of a Look."""
+    return LOOK + server
+
+
+def history(wall_ms: int, server: str, number: int) -> str:
+    """Key of an Event: sorts by time, unique by server and number."""
+    return f"{HISTORY}{wall_ms:015d}-{server}-{number:09d}"
