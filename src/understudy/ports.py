@@ -1,6 +1,7 @@
 """The ports: what the daemon's loops need of the world, as small Protocols.
 
-Adapters (registry client, executor client, guard link, clocks) and the simulator's stand-ins implement them; only `daemon/main.py` wires them. Nothing here acts.
+Adapters (registry client, executor client, guard link, clocks) and the simulator's stand-ins implement them; only
+`daemon/main.py` wires them. Nothing here acts.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """The settings of one server, as read from understudy.toml; pure (the text comes from the edge).
 
-Every setting is a field here with its meaning; an unknown one is refused, so that a misspelt `pause_tolerence` cannot silently mean the default.
-Standard library only: the guard reads it too.
+Every setting is a field here with its meaning; an unknown one is refused, so that a misspelt `pause_tolerence` cannot
+silently mean the default. Standard library only: the guard reads it too.
 """
 
 import ipaddress

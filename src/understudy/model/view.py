@@ -1,6 +1,7 @@
 """The View: one immutable snapshot of all that is known, and the records it is made of.
 
-Records are what the registry stores (`registry/wire.py` encodes them); the View is assembled by `daemon/mirror.py`. Pure values: no behaviour beyond look-ups.
+Records are what the registry stores (`registry/wire.py` encodes them); the View is assembled by `daemon/mirror.py`.
+Pure values: no behaviour beyond look-ups.
 """
 
 from collections.abc import Mapping
