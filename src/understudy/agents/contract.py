@@ -1,0 +1,94 @@
+"""What an agent is: one function per action, and what the executor lends it.
+
+Agents implement this, the executor calls it. An agent never keeps anything between two calls (the executor may be killed at any time)
+and never decides what comes next: it says what it saw.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from understudy.ports import ActionOutcome, ActionRequest
+
+NOT_THERE, NOT_EXECUTABLE = 127, 126
+"""Status of an action whose script is missing or may not be executed: as a shell would say it, and none of the check results."""
+FAILED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An address that is up, or about to be: the guard removes it at a lapse."""
+
+    address: str
+    prefix: int
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How one command ended."""
+
+    status: int | None
+    """Exit status; None when it was killed or never began."""
+    text: str = ""
+    """The last of what it printed, standard output and error as they came."""
+    timed_out: bool = False
+    killed: bool = False
+    """We killed it, and saw that nothing of it is left."""
+
+
+class Context(Protocol):
+    """What the executor lends to an agent for the time of one action."""
+
+    async def command(self, request: ActionRequest, argv: Sequence[str]) -> Ended:
+        """Run a command in the resource's control group, to its end or the request's deadline."""
+        ...
+
+    def housed(self, resource: str) -> bool | None:
+        """Whether the service lives in its group; None when it never was seen there (a mount, or started by a service manager)."""
+        ...
+
+    async def gate(self, addresses: Sequence[str]) -> str | None:
+        """Let these addresses pass while the lease lives; None, or why the guard does not."""
+        ...
+
+    def repeat(self, resource: str, delays_s: Sequence[float], call: Callable[[], None]) -> None:
+        """Call again after each of these delays, unless the resource is stopped before."""
+        ...
+
+
+Action = Callable[[ActionRequest, Context], Awaitable[ActionOutcome]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """One kind of resource."""
+
+    start: Action
+    stop: Action
+    check: Action
+    clean: Action
+    abort: Action | None = None
+    """Called beside an action that overran; None: nothing to say to it."""
+    claim: Callable[[ActionRequest], Claim | None] | None = None
+    """What a start would put on this server outside its control group; asked before the start, for the kill list."""
+    drop: Callable[[Claim], bool] | None = None
+    """Take a claim back by force; True when it is gone."""
+    leased: bool = True
+    """False: starts and stops nothing, so it may run without a lease."""
+
+    def action(self, name: str) -> Action | None:
+        """The function for this action."""
+        table: Mapping[str, Action | None] = {
+            "start": self.start,
+            "stop": self.stop,
+            "check": self.check,
+            "clean": self.clean,
+            "abort": self.abort,
+        }
+        return table.get(name)
+
+
+def refusal(text: str, *, status: int | None = None) -> ActionOutcome:
+    """The outcome of an action that could not run; with a status it counts as an answer."""
+    return ActionOutcome(status=status, evidence="silent" if status is None else "answered", output=(text,))

@@ -1,0 +1,30 @@
+"""The agent for `ora.netN.network`: is the interface there, up, and in the subnet.
+
+Called by the executor. Only looks: it never switches an interface on or off, so it needs no lease, and a stop leaves everything as it is.
+"""
+
+import ipaddress
+
+from understudy.agents import netlink
+from understudy.agents.contract import FAILED, Agent, Context, refusal
+from understudy.ports import ActionOutcome, ActionRequest
+
+
+async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
+    subnet, interface = request.parameters.get("subnet", ""), request.parameters.get("interface", "")
+    link = netlink.links().get(interface)
+    if link is None:
+        return refusal(f"interface {interface} is not there", status=FAILED)
+    if not link.up:
+        return refusal(f"interface {interface} is down", status=FAILED)
+    network = ipaddress.ip_network(subnet, strict=False)
+    if not any(one.index == link.index and ipaddress.ip_address(one.address) in network for one in netlink.addresses()):
+        return refusal(f"interface {interface} has no address in {subnet}", status=FAILED)
+    return ActionOutcome(status=0)
+
+
+async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
+    return ActionOutcome(status=0)
+
+
+AGENT = Agent(start=_check, stop=_stop, check=_check, clean=_stop, leased=False)

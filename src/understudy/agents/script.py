@@ -1,0 +1,54 @@
+"""The agent for action scripts: `SCRIPT start|stop|check|clean|abort`, run as the resource's owner in its control group.
+
+Called by the executor. Passes the script's exit status on as it is; what a status means is for the lane to say.
+"""
+
+import os
+import stat
+
+from understudy.agents.contract import NOT_EXECUTABLE, NOT_THERE, Agent, Context, refusal
+from understudy.agents.output import read_output
+from understudy.ports import ActionOutcome, ActionRequest, Evidence
+
+_ONLINE, _UNKNOWN, _PARTIAL = 0, 3, 4
+
+
+def problem_with(path: str) -> tuple[int, str] | None:
+    """Why this cannot be an action script (a status and a sentence), or None."""
+    if not path.startswith("/"):
+        return NOT_THERE, f"ACTION_SCRIPT is {path!r}: it must be an absolute path"
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return NOT_THERE, f"action script {path} is not there on this server"
+    except OSError as error:
+        return NOT_THERE, f"action script {path} cannot be read: {error.strerror}"
+    if not stat.S_ISREG(mode):
+        return NOT_EXECUTABLE, f"action script {path} is no file"
+    if not mode & 0o111:
+        return NOT_EXECUTABLE, f"action script {path} is not executable: chmod +x it"
+    return None
+
+
+async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
+    path = request.parameters.get("script", "")
+    problem = problem_with(path)
+    if problem:
+        return refusal(problem[1], status=problem[0])
+    housed_before = context.housed(request.resource)
+    ended = await context.command(request, (path, request.action))
+    said = read_output(ended.text)
+    evidence: Evidence = "silent" if ended.status is None else "answered"
+    if request.action == "check" and ended.status not in (None, _ONLINE, _UNKNOWN, _PARTIAL) and housed_before is False:
+        evidence = "gone"  # the script says no, and the kernel says that nothing of it lives
+    return ActionOutcome(
+        status=ended.status,
+        evidence=evidence,
+        output=said.lines,
+        details=said.details,
+        timed_out=ended.timed_out,
+        killed=ended.killed,
+    )
+
+
+AGENT = Agent(start=_act, stop=_act, check=_act, clean=_act, abort=_act)
