@@ -1,0 +1,263 @@
+"""Owns the table of resource attributes: what each one takes, its default, and what changing it does to a running resource.
+
+Called by `types.py`, `profile.py` and the verbs. It never knows a resource; it judges one value at a time.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+
+from understudy.errors import BadAttribute
+from understudy.model.messages import words
+
+LONGEST_VALUE = 254
+"""Dependencies alone may be longer."""
+
+
+class AttributeKind(Enum):
+    """How the text of a value is read."""
+
+    INTEGER = "a whole number"
+    SECONDS = "a whole number of seconds"
+    DURATION = "a number followed by s, m, h, d or w, like 1h"
+    CHOICE = "one of a few words"
+    NAMES = "names separated by blanks"
+    TEXT = "any text"
+    PATH = "an absolute path"
+    DEPENDENCIES = "dependencies like hard(db)"
+    ACL = "an access list like owner:root:rwx,pgrp:root:r-x,other::r--"
+
+
+class Effect(StrEnum):
+    """What changing the attribute of a running resource does."""
+
+    LIVE = "live"
+    """The next decision or action goes by it; nothing is disturbed."""
+    RELOAD = "reload"
+    """Nothing is stopped, but the resource is checked at once under the new value."""
+    RESTART = "restart"
+    """What runs was started with the old value: it must be stopped and started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """One attribute. `cluster` and `local` are the defaults of cluster_resource and local_resource; None: not supported there."""
+
+    name: str
+    kind: AttributeKind = AttributeKind.TEXT
+    cluster: str | None = ""
+    local: str | None = ""
+    lowest: int = 0
+    highest: int = 2_147_483_647
+    choices: tuple[str, ...] = ()
+    modifiable: bool = True
+    effect: Effect = Effect.LIVE
+
+
+def _number(name: str, default: int, lowest: int = 0, highest: int = 2_147_483_647) -> Attribute:
+    return Attribute(
+        name=name, kind=AttributeKind.INTEGER, cluster=str(default), local=str(default), lowest=lowest, highest=highest
+    )
+
+
+def _seconds(name: str, default: int, lowest: int = 0) -> Attribute:
+    return replace(_number(name, default, lowest, 604_800), kind=AttributeKind.SECONDS)
+
+
+def _choice(name: str, default: str, *choices: str) -> Attribute:
+    return Attribute(name=name, kind=AttributeKind.CHOICE, cluster=default, local=default, choices=choices)
+
+
+def _flag(name: str, default: str) -> Attribute:
+    return _choice(name, default, "0", "1")
+
+
+def _text(name: str, default: str = "") -> Attribute:
+    return Attribute(name=name, cluster=default, local=default)
+
+
+def _cluster_only(attribute: Attribute) -> Attribute:
+    return replace(attribute, local=None)
+
+
+_ALL = (
+    # Another owner: what runs belongs to the old one.
+    Attribute(name="ACL", kind=AttributeKind.ACL, effect=Effect.RESTART),
+    _text("ACTIONS"),
+    Attribute(name="ACTION_SCRIPT", kind=AttributeKind.PATH, effect=Effect.RELOAD),
+    _seconds("ACTION_TIMEOUT", 60, 1),
+    _cluster_only(_flag("ACTIVE_PLACEMENT", "0")),
+    Attribute(name="AGENT_FILENAME", cluster="%CRS_HOME%/bin/scriptagent", local="%CRS_HOME%/bin/scriptagent", modifiable=False),
+    _text("ALERT_TEMPLATE"),
+    _choice("AUTO_START", "restore", "always", "restore", "never"),
+    # One instance per resource (S1); a resource on every server is a local_resource.
+    _cluster_only(_number("CARDINALITY", 1, 1, 1)),
+    _number("CHECK_FAILURES", 3, 1, 100),
+    _seconds("CHECK_INTERVAL", 60, 1),
+    _seconds("CHECK_TIMEOUT", 0),
+    _seconds("CLEAN_TIMEOUT", 60, 1),
+    _number("DEGREE", 1, 1, 1),
+    _seconds("DELETE_TIMEOUT", 60),
+    _text("DESCRIPTION"),
+    _flag("ENABLED", "1"),
+    _cluster_only(_seconds("FAILOVER_DELAY", 0)),
+    _seconds("FAILURE_INTERVAL", 0),
+    _number("FAILURE_THRESHOLD", 0, 0, 20),
+    _cluster_only(Attribute(name="HOSTING_MEMBERS", kind=AttributeKind.NAMES)),
+    _cluster_only(_flag("INSTANCE_FAILOVER", "1")),
+    _seconds("INTERMEDIATE_TIMEOUT", 0),
+    _number("LOAD", 1, 1, 1_000_000),
+    _number("LOGGING_LEVEL", 1, 0, 5),
+    _seconds("MODIFY_TIMEOUT", 60),
+    _text("NLS_LANG"),
+    _seconds("OFFLINE_CHECK_INTERVAL", 0),
+    _cluster_only(_choice("PLACEMENT", "balanced", "balanced", "favored", "restricted")),
+    _cluster_only(_flag("RELOCATE_BY_DEPENDENCY", "1")),
+    _number("RESTART_ATTEMPTS", 1, 0, 1_000),
+    _seconds("SCRIPT_TIMEOUT", 60, 1),
+    _text("SERVER_CATEGORY"),
+    Attribute(name="SERVER_POOLS", kind=AttributeKind.NAMES, cluster="", local="*"),
+    _number("START_CONCURRENCY", 0),
+    Attribute(name="START_DEPENDENCIES", kind=AttributeKind.DEPENDENCIES),
+    _seconds("START_TIMEOUT", 0),
+    _number("STOP_CONCURRENCY", 0),
+    Attribute(name="STOP_DEPENDENCIES", kind=AttributeKind.DEPENDENCIES),
+    _choice("STOP_FAILURE", "block", "block", "fence"),
+    _seconds("STOP_TIMEOUT", 0),
+    Attribute(name="TYPE_VERSION", cluster="1.1", local="1.1", modifiable=False),
+    Attribute(name="UPTIME_THRESHOLD", kind=AttributeKind.DURATION, cluster="1h", local="1h"),
+    _choice("USER_WORKLOAD", "no", "no", "yes"),
+    _cluster_only(_flag("USE_STICKINESS", "0")),
+    _text("ACTION_FAILURE_TEMPLATE"),
+    _text("DEFAULT_TEMPLATE"),
+    _text("LAST_FAULT", "0"),
+    _text("NOT_RESTARTING_TEMPLATE"),
+    _text("PROFILE_CHANGE_TEMPLATE"),
+    _text("STATE_CHANGE_TEMPLATE"),
+)
+
+ATTRIBUTES: dict[str, Attribute] = {one.name: one for one in sorted(_ALL, key=lambda one: one.name)}
+
+SPECIAL: dict[str, Attribute] = {
+    one.name: one
+    for one in (
+        Attribute(name="APPSVIP_FAILBACK", kind=AttributeKind.CHOICE, choices=("", "0", "1")),
+        Attribute(name="USR_ORA_VIP", effect=Effect.RESTART),
+        Attribute(name="USR_ORA_SUBNET", effect=Effect.RESTART),
+        Attribute(name="USR_ORA_IF", effect=Effect.RESTART),
+        Attribute(name="USR_ORA_NETMASK", effect=Effect.RESTART),
+        Attribute(name="START_PROGRAM", effect=Effect.RESTART),
+    )
+}
+"""Attributes that only some built-in types have, where more than the type's record must be known."""
+
+READ_ONLY: frozenset[str] = frozenset(
+    {
+        "CARDINALITY_ID",
+        "CURRENT_SERVER",
+        "DEGREE_ID",
+        "FAILURE_COUNT",
+        "FAILURE_HISTORY",
+        "ID",
+        "INCARNATION",
+        "INTERNAL_STATE",
+        "LAST_RESTART",
+        "LAST_SERVER",
+        "LAST_STATE_CHANGE",
+        "NAME",
+        "OXR_SECTION",
+        "RESTART_COUNT",
+        "STATE",
+        "STATE_DETAILS",
+        "TARGET",
+        "TARGET_SERVER",
+        "TYPE",
+    }
+)
+
+_DURATION = re.compile(r"(\d{1,9})([smhdw]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_ACL_ENTRY = re.compile(r"(owner|pgrp|user|group):([^:,\s]+):([r-][w-][x-])|other::([r-][w-][x-])")
+_SCOPED = re.compile(r"([^@]+)((?:@(?:SERVERNAME|CARDINALITYID|DEGREEID)\([^()@]+\))*)")
+
+
+def base_name(name: str) -> str:
+    """The attribute of a scoped name: `LOAD` of `LOAD@SERVERNAME(ctr1)`. BadAttribute when the scope is no scope."""
+    match = _SCOPED.fullmatch(name)
+    if match is None:
+        raise BadAttribute(words(20002, name, "name", "a scope is @SERVERNAME(server), @CARDINALITYID(n) or @DEGREEID(n)"), code=20002)
+    return match[1]
+
+
+def duration_s(text: str) -> float:
+    """Seconds of a duration text; BadAttribute when it is none."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise BadAttribute(f"'{text}' is no duration")
+    return float(int(match[1]) * _UNITS[match[2]])
+
+
+def acl_owner(acl: str) -> str:
+    """The user under whom actions run."""
+    for entry in acl.split(","):
+        kind, _, rest = entry.strip().partition(":")
+        if kind == "owner":
+            return rest.partition(":")[0]
+    return "root"
+
+
+def creators_acl(user: str, group: str) -> str:
+    """The access list of what a user creates without giving one."""
+    return f"owner:{user}:rwx,pgrp:{group}:r-x,other::r--"
+
+
+def check_value(attribute: Attribute, value: str) -> None:
+    """Refuse a value that the attribute cannot take: BadAttribute, which says what it does take."""
+    trouble = _trouble(attribute, value)
+    if trouble and attribute.name == "PLACEMENT":
+        raise BadAttribute(words(5129), code=5129)
+    if trouble:
+        raise BadAttribute(words(20002, value, attribute.name, trouble), code=20002)
+
+
+def _trouble(attribute: Attribute, value: str) -> str:
+    if attribute.kind is not AttributeKind.DEPENDENCIES and len(value) > LONGEST_VALUE:
+        return f"it has {len(value)} characters, {LONGEST_VALUE} are allowed"
+    if any(ord(char) < 32 for char in value):
+        return "it contains a line break or control character"
+    match attribute.kind:
+        case AttributeKind.INTEGER | AttributeKind.SECONDS:
+            return _number_trouble(attribute, value)
+        case AttributeKind.DURATION:
+            return "" if _DURATION.fullmatch(value) else f"write {attribute.kind.value}"
+        case AttributeKind.CHOICE:
+            offered = ", ".join(one or "nothing" for one in attribute.choices)
+            return "" if value in attribute.choices else f"it is one of {offered}"
+        case AttributeKind.PATH:
+            return "" if not value or value.startswith("/") else f"write {attribute.kind.value}, the same on every server"
+        case AttributeKind.ACL:
+            return _acl_trouble(value)
+        case AttributeKind.TEXT | AttributeKind.NAMES | AttributeKind.DEPENDENCIES:
+            return ""
+
+
+def _number_trouble(attribute: Attribute, value: str) -> str:
+    if not re.fullmatch(r"-?[0-9]{1,12}", value):
+        return f"write {attribute.kind.value}"
+    if attribute.lowest <= int(value) <= attribute.highest:
+        return ""
+    if attribute.lowest == attribute.highest:
+        return f"only {attribute.lowest} is supported; a resource that runs on every server is a local_resource"
+    return f"it must be between {attribute.lowest} and {attribute.highest}"
+
+
+def _acl_trouble(value: str) -> str:
+    if not value:
+        return ""
+    entries = [entry.strip() for entry in value.split(",")]
+    wrong = [entry for entry in entries if not _ACL_ENTRY.fullmatch(entry)]
+    if wrong:
+        return f"'{wrong[0]}' is not like owner:root:rwx, pgrp:root:r-x, user:oracle:r-x, group:dba:r-x or other::r--"
+    if sum(entry.startswith("owner:") for entry in entries) != 1:
+        return "it names the owner exactly once"
+    return ""

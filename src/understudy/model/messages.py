@@ -1,0 +1,131 @@
+"""Owns crsctl's message catalogue: every number that may be printed, with its words.
+
+Called by the parsers and checks of this package, by the daemon's verbs and by the command line. It never decides what to say.
+Numbers below 20000 are Oracle's and print as CRS-nnnn; those from 20001 on are ours, in its manner, and print as UND-nnnn.
+"""
+
+OURS = 20000
+
+WORDS: dict[int, str] = {
+    254: "authorization failure",
+    267: "Human intervention required to resume its availability.",
+    2500: "Cannot stop resource '{}' as it is not running",
+    2501: "Resource '{}' is disabled",
+    2502: "Resource '{}' has dependency error because of resource '{}'",
+    2509: "Resource type '{}' used in dependency '{}' does not exist or is not registered.",
+    2510: "Resource '{}' used in dependency '{}' does not exist or is not registered.",
+    2515: "Circular dependency found for resource '{}'",
+    2527: "Unable to start '{}' because it has a '{}' dependency on '{}'",
+    2529: "Unable to act on '{}' because that would require stopping or relocating '{}', but the force option was not specified",
+    2539: "A resource with the name '{}' is already registered",
+    2546: "Server '{}' is not online",
+    2549: "Resource '{}' cannot be placed on '{}' as it is not a valid candidate as per the placement policy",
+    2559: "Resource type '{}' may not be unregistered as it has the following resources:{}",
+    2562: "Resource '{}' cannot be relocated as it is not running",
+    2571: "Dependency kind '{}' is specified more than once for resource '{}'",
+    2588: "A cyclical dependency on '{}' is detected from '{}' via type '{}'",
+    2603: "Server '{}' cannot be assigned to server pool '{}' because it is not a top-level pool",
+    2613: "Could not find resource '{}'.",
+    2632: "There are no more servers to try to place resource '{}' on that would satisfy its placement policy",
+    2660: "Resource '{}' or all of its instances are disabled",
+    2672: "Attempting to start '{}' on '{}'",
+    2673: "Attempting to stop '{}' on '{}'",
+    2674: "Start of '{}' on '{}' failed",
+    2675: "Stop of '{}' on '{}' failed",
+    2676: "Start of '{}' on '{}' succeeded",
+    2677: "Stop of '{}' on '{}' succeeded",
+    2678: "'{}' on '{}' has experienced an unrecoverable failure",
+    2679: "Attempting to clean '{}' on '{}'",
+    2680: "Clean of '{}' on '{}' failed",
+    2681: "Clean of '{}' on '{}' succeeded",
+    2725: "User '{}' does not have permission to operate on resource '{}'.",
+    2728: "A resource type with the name '{}' is already registered",
+    2729: "Attribute '{}' cannot be overridden for a resource type",
+    2730: "Resource '{}' depends on resource '{}'",
+    2765: "Resource '{}' has failed on server '{}'.",
+    2769: "Unable to failover resource '{}'.",
+    2771: "Maximum restart attempts reached for resource '{}'; will not restart.",
+    2904: "Parameter '{}' for 'relocate' is not a singleton resource.",
+    2922: "The attribute '{}' is not supported for resource type '{}'.",
+    2929: "The dependency on resource '{}' cannot be accepted because it is specified multiple times.",
+    4000: "Command {} failed, or completed with errors.",
+    4404: "The following nodes did not reply within the allotted time:",
+    4529: "Cluster Synchronization Services is online",
+    4530: "Communications failure contacting Cluster Synchronization Services daemon",
+    4533: "Event Manager is online",
+    4534: "Cannot communicate with Event Manager",
+    4535: "Cannot communicate with Cluster Ready Services",
+    4537: "Cluster Ready Services is online",
+    4638: "Oracle High Availability Services is online",
+    4639: "Could not contact Oracle High Availability Services",
+    4689: "Oracle Clusterware active version on the cluster is [{}]",
+    5017: 'The resource action "{} {}" encountered the following error:',
+    5127: "The attribute HOSTING_MEMBERS must not be specified for the entity.",
+    5129: "An invalid placement policy was specified for the entity.",
+    5702: "Resource '{}' is already running on '{}'",
+    # --- ours: what is written wrong
+    20001: "The attribute text cannot be read: {}",
+    20002: "The value '{}' of attribute '{}' is not valid: {}",
+    20003: "The attribute '{}' cannot be changed once the {} exists.",
+    20004: "The attribute '{}' is read-only.",
+    20005: "The dependency text '{}' of {} cannot be read: {}",
+    20006: "The filter '{}' cannot be read: {}",
+    20007: "The name '{}' is not valid: {}",
+    20008: "The attribute '{}' is required by resource type '{}'.",
+    20009: "The attribute '{}' is given more than once.",
+    20010: "Option or argument not understood: {}",
+    20011: "The attribute '{}' is not supported for a server pool.",
+    20012: "File '{}' cannot be read: {}",
+    # --- ours: what does not exist, exists already, or is in the way
+    20021: "Could not find server pool '{}'.",
+    20022: "A server pool with the name '{}' is already registered",
+    20023: "Could not find resource type '{}'.",
+    20024: "Could not find server '{}'.",
+    20025: "Server pool '{}' cannot be {} because it is built in.",
+    20026: "Server pool '{}' cannot be deleted because {} names it.",
+    20027: "Resource type '{}' cannot be changed or deleted because it is built in.",
+    20028: "Resource type '{}' may not be unregistered as type '{}' descends from it.",
+    20029: "Resource '{}' cannot be deleted as it is still running on '{}'; stop it first.",
+    20030: "Changing {} restarts '{}', but the force option was not specified",
+    20031: "Resource '{}' belongs to the cluster itself and cannot be {} by this command.",
+    20032: "Resource '{}' is a local resource; it runs on every server and cannot be relocated.",
+    20033: "Resource type '{}' must descend from 'local_resource' or 'cluster_resource'.",
+    20034: "Resource '{}' is already running on '{}', and relocating it was not asked for; use 'crsctl relocate resource'.",
+    # --- ours: what the machine or the network says
+    20041: "ACTION_SCRIPT '{}' of resource '{}' does not exist on server '{}'.",
+    20042: "ACTION_SCRIPT '{}' of resource '{}' is not executable on server '{}'.",
+    20043: "Address '{}' is already in use on the network by {}.",
+    20044: "Address '{}' is outside the subnet '{}' of network {}.",
+    20045: "Address '{}' already belongs to resource '{}'.",
+    20046: "Network {} is not configured; write [network.{}] with subnet and interface in understudy.toml.",
+    20047: "'{}' is no IP address.",
+    20048: "Address '{}' is the network or broadcast address of subnet '{}'.",
+    # --- ours: what became of a command
+    20061: "The registry does not answer; what was asked may or may not have been done: {}",
+    20062: "Somebody else changed the same things at the same time, again and again; nothing was changed.",
+    20063: "Not finished after {} seconds: {}. What was asked for stays wanted; see 'understudy explain {}'.",
+    20064: "User '{}' may look but not change anything; run the command as root.",
+    20065: "Only root may run {}.",
+    20066: "'{}' is not something this command knows; try {}",
+    20067: "The request for '{}' could not be fulfilled: {}",
+}
+
+
+def words(code: int, *names: object) -> str:
+    """The words of a message with its names filled in, without the number."""
+    return WORDS[code].format(*names)
+
+
+def number(code: int) -> str:
+    """How the number prints: CRS-2613, UND-0007."""
+    return f"UND-{code - OURS:04d}" if code > OURS else f"CRS-{code:04d}"
+
+
+def line(code: int, *names: object) -> str:
+    """The whole line as crsctl prints it."""
+    return f"{number(code)}: {words(code, *names)}"
+
+
+def with_number(code: int | None, text: str) -> str:
+    """A line for words that were made earlier (the text of a BadInput)."""
+    return text if code is None else f"{number(code)}: {text}"

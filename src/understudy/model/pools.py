@@ -1,0 +1,156 @@
+"""Owns server pools: who is a member now, and which attributes a pool may have.
+
+Called by policy (membership) and the verbs. It never moves a resource; it only says which servers a pool holds.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from understudy.errors import BadAttribute
+from understudy.model.attributes import Attribute, AttributeKind, check_value
+from understudy.model.messages import words
+from understudy.model.names import PoolName, ServerName
+from understudy.model.view import Pool
+
+GENERIC = PoolName("Generic")
+FREE = PoolName("Free")
+BUILT_IN: frozenset[PoolName] = frozenset({GENERIC, FREE})
+
+ATTRIBUTES: dict[str, Attribute] = {
+    one.name: one
+    for one in (
+        Attribute(name="ACL", kind=AttributeKind.ACL),
+        Attribute(name="EXCLUSIVE_POOLS"),
+        Attribute(name="IMPORTANCE", kind=AttributeKind.INTEGER, cluster="0", highest=1000),
+        Attribute(name="MAX_SIZE", kind=AttributeKind.INTEGER, cluster="-1", lowest=-1, highest=100_000),
+        Attribute(name="MIN_SIZE", kind=AttributeKind.INTEGER, cluster="0", highest=100_000),
+        Attribute(name="PARENT_POOLS", kind=AttributeKind.NAMES),
+        Attribute(name="SERVER_CATEGORY"),
+        Attribute(name="SERVER_NAMES", kind=AttributeKind.NAMES),
+    )
+}
+
+ORDER = ("IMPORTANCE", "MIN_SIZE", "MAX_SIZE", "SERVER_NAMES", "PARENT_POOLS", "EXCLUSIVE_POOLS", "ACL", "SERVER_CATEGORY")
+"""In which order `crsctl stat serverpool -f` prints them."""
+
+_NAME = re.compile(r"[^!~\s\x00-\x1f]{1,254}")
+_SERVER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
+
+
+def build(name: PoolName, attributes: Mapping[str, str]) -> Pool:
+    """A pool from its attributes; BadAttribute when one is unknown or has a bad value. What it names is not looked up here."""
+    for key, value in attributes.items():
+        if key not in ATTRIBUTES:
+            raise BadAttribute(words(20011, key), code=20011)
+        check_value(ATTRIBUTES[key], value)
+    pool = Pool(
+        name=name,
+        server_names=tuple(ServerName(one) for one in attributes.get("SERVER_NAMES", "").split()),
+        parent_pools=tuple(PoolName(one) for one in attributes.get("PARENT_POOLS", "").split()),
+        importance=int(attributes.get("IMPORTANCE", "0")),
+        min_size=int(attributes.get("MIN_SIZE", "0")),
+        max_size=int(attributes.get("MAX_SIZE", "-1")),
+        attributes={key: attributes[key] for key in ("ACL", "EXCLUSIVE_POOLS", "SERVER_CATEGORY") if attributes.get(key)},
+    )
+    _check_names(pool)
+    if 0 <= pool.max_size < pool.min_size:
+        raise BadAttribute(words(20002, pool.max_size, "MAX_SIZE", f"it is smaller than MIN_SIZE {pool.min_size}"), code=20002)
+    return pool
+
+
+def attributes_of(pool: Pool) -> dict[str, str]:
+    """Every attribute of a pool as text, in the order in which it is printed; `build` of them gives the same pool."""
+    texts = {
+        "IMPORTANCE": str(pool.importance),
+        "MIN_SIZE": str(pool.min_size),
+        "MAX_SIZE": str(pool.max_size),
+        "SERVER_NAMES": " ".join(pool.server_names),
+        "PARENT_POOLS": " ".join(pool.parent_pools),
+    }
+    return {key: texts.get(key, pool.attributes.get(key, "")) for key in ORDER}
+
+
+def validate(pool: Pool, pools: Mapping[PoolName, Pool]) -> None:
+    """What the pool names must exist, and no pool is its own ancestor."""
+    if not _NAME.fullmatch(pool.name) or pool.name.startswith((".", "ora")):
+        raise BadAttribute(words(20007, pool.name, "it has blanks, '!' or '~', or begins with '.' or 'ora'"), code=20007)
+    for parent in pool.parent_pools:
+        if parent == FREE or parent == pool.name:
+            raise BadAttribute(words(20002, parent, "PARENT_POOLS", "it cannot be the parent of this pool"), code=20002)
+        if parent not in pools and parent != GENERIC:
+            raise BadAttribute(words(20021, parent), code=20021)
+    known = {**pools, pool.name: pool}
+    if pool.name in _ancestors(pool, known):
+        raise BadAttribute(words(20002, " ".join(pool.parent_pools), "PARENT_POOLS", "the pool would be its own ancestor"), code=20002)
+    if pool.min_size and pool.parent_pools:
+        raise BadAttribute(words(20002, pool.min_size, "MIN_SIZE", "only top-level pools claim servers"), code=20002)
+
+
+def membership(pools: Mapping[PoolName, Pool], online: Iterable[ServerName]) -> dict[PoolName, tuple[ServerName, ...]]:
+    """ACTIVE_SERVERS of every pool, Generic and Free included, for the servers that are online."""
+    servers = tuple(sorted(set(online)))
+    generic = _generic(pools, servers)
+    members = _top_level(pools, tuple(one for one in servers if one not in generic))
+    members[GENERIC] = generic
+    taken = {server for active in members.values() for server in active}
+    members[FREE] = tuple(one for one in servers if one not in taken)
+    for name in sorted(pools):
+        _sub_pool(name, pools, members)
+    return {name: members[name] for name in sorted(members)}
+
+
+def _generic(pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...]) -> tuple[ServerName, ...]:
+    named = {server for pool in pools.values() if GENERIC in _ancestors(pool, pools) for server in pool.server_names}
+    return tuple(one for one in servers if one in named)
+
+
+def _top_level(pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...]) -> dict[PoolName, tuple[ServerName, ...]]:
+    """First every pool's MIN_SIZE in order of IMPORTANCE, then up to MAX_SIZE in the same order."""
+    ranked = sorted((one for one in pools.values() if not one.parent_pools), key=lambda one: (-one.importance, one.name))
+    members: dict[PoolName, tuple[ServerName, ...]] = {one.name: () for one in ranked}
+    free = list(servers)
+    lowest = {pool.name: pool.min_size for pool in ranked}
+    highest = {pool.name: len(servers) if pool.max_size < 0 else pool.max_size for pool in ranked}
+    for wanted in (lowest, highest):
+        for pool in ranked:
+            room = max(0, wanted[pool.name] - len(members[pool.name]))
+            chosen = _allowed(pool, free)[:room]
+            members[pool.name] = _allowed(pool, [*members[pool.name], *chosen])
+            free = [one for one in free if one not in chosen]
+    return members
+
+
+def _sub_pool(name: PoolName, pools: Mapping[PoolName, Pool], members: dict[PoolName, tuple[ServerName, ...]]) -> tuple[ServerName, ...]:
+    """Servers of the parents that SERVER_NAMES allows; parents are worked out first (a cycle was refused at registration)."""
+    if name not in members:
+        members[name] = ()
+        pool = pools[name]
+        parents = [parent for parent in pool.parent_pools if parent in pools or parent in members]
+        offered = {server for parent in parents for server in _sub_pool(parent, pools, members)}
+        members[name] = _allowed(pool, sorted(offered))
+    return members[name]
+
+
+def _allowed(pool: Pool, servers: Iterable[ServerName]) -> tuple[ServerName, ...]:
+    """Those of the servers that SERVER_NAMES allows, in its order."""
+    if not pool.server_names:
+        return tuple(servers)
+    there = set(servers)
+    return tuple(one for one in dict.fromkeys(pool.server_names) if one in there)
+
+
+def _ancestors(pool: Pool, pools: Mapping[PoolName, Pool]) -> set[PoolName]:
+    found: set[PoolName] = set()
+    waiting = list(pool.parent_pools)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += pools[name].parent_pools if name in pools else ()
+    return found
+
+
+def _check_names(pool: Pool) -> None:
+    for server in pool.server_names:
+        if not _SERVER.fullmatch(server):
+            raise BadAttribute(words(20002, server, "SERVER_NAMES", "write names of servers separated by blanks"), code=20002)

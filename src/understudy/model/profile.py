@@ -1,0 +1,141 @@
+"""Owns the way from what an operator registered (Definition) to what the deciders see (Resource), and the checks on that way.
+
+`resolve` is called by the daemon's mirror for every definition it reads; `validate` by the verbs before they write one.
+Neither touches the system: whether a script exists or an address is in use is asked by the verbs.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from understudy.errors import BadAttribute
+from understudy.model.attributes import (
+    ATTRIBUTES,
+    READ_ONLY,
+    SPECIAL,
+    Attribute,
+    AttributeKind,
+    Effect,
+    acl_owner,
+    base_name,
+    check_value,
+    duration_s,
+)
+from understudy.model.dependencies import Registered, check_cycle, check_existence, parse
+from understudy.model.messages import words
+from understudy.model.names import PoolName, ServerName, TypeName
+from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
+from understudy.model.resource import Placement, Resource
+from understudy.model.types import agent_of, defaults, flags, is_local
+from understudy.model.view import Definition, TypeRecord
+
+_NAME = re.compile(r"[^\s,():'\"=!~@\x00-\x1f]{1,254}")
+
+
+def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Resource:
+    """The resource with its type's defaults filled in and its dependencies parsed. BadInput when the definition cannot be read."""
+    local = is_local(definition.type, types)
+    values = {**defaults(definition.type, types), **definition.attributes}
+    script_timeout = values["SCRIPT_TIMEOUT"]
+    return Resource(
+        name=definition.name,
+        type=definition.type,
+        uid=definition.uid,
+        local=local,
+        agent=agent_of(definition.type, types),
+        attributes=dict(sorted(values.items())),
+        placement=Placement(values.get("PLACEMENT", "balanced")),
+        hosting_members=tuple(ServerName(one) for one in values.get("HOSTING_MEMBERS", "").split()),
+        server_pools=tuple(PoolName(one) for one in values.get("SERVER_POOLS", "").split()),
+        start=parse(values["START_DEPENDENCIES"], "START_DEPENDENCIES", definition.name),
+        stop=parse(values["STOP_DEPENDENCIES"], "STOP_DEPENDENCIES", definition.name),
+        enabled=values["ENABLED"] != "0",
+        auto_start=values["AUTO_START"],
+        active_placement=values.get("ACTIVE_PLACEMENT") == "1" or values.get("APPSVIP_FAILBACK") == "1",
+        load=int(values["LOAD"]),
+        restart_attempts=int(values["RESTART_ATTEMPTS"]),
+        check_interval_s=float(values["CHECK_INTERVAL"]),
+        check_failures=int(values["CHECK_FAILURES"]),
+        # 0 means: as long as SCRIPT_TIMEOUT.
+        start_timeout_s=float(int(values["START_TIMEOUT"]) or int(script_timeout)),
+        stop_timeout_s=float(int(values["STOP_TIMEOUT"]) or int(script_timeout)),
+        check_timeout_s=float(int(values["CHECK_TIMEOUT"]) or int(script_timeout)),
+        clean_timeout_s=float(int(values["CLEAN_TIMEOUT"]) or int(script_timeout)),
+        uptime_threshold_s=duration_s(values["UPTIME_THRESHOLD"]),
+        user=acl_owner(values["ACL"]),
+    )
+
+
+def validate(definition: Definition, known: Registered, *, force: bool = False) -> Resource:
+    """Everything that can be wrong with a new or changed definition, the first fault as BadInput. `force`: a dependency may name
+    what does not exist yet."""
+    supported = defaults(definition.type, known.types)
+    given_flags = flags(definition.type, known.types)
+    for name, value in definition.attributes.items():
+        check_value(attribute_of(name, definition.type, supported, given_flags), value)
+    for name, flag in given_flags.items():
+        if "REQUIRED" in flag and not {**supported, **definition.attributes}.get(name):
+            raise BadAttribute(words(20008, name, definition.type), code=20008)
+    resource = resolve(definition, known.types)
+    _check_placement(resource, known)
+    if not force:
+        check_existence((*resource.start, *resource.stop), known)
+    check_cycle(resource, replace(known, resources={**known.resources, resource.name: resource}))
+    return resource
+
+
+def check_name(name: str) -> None:
+    """A resource's or type's name as an operator may choose it."""
+    trouble = ""
+    if not _NAME.fullmatch(name):
+        trouble = "write 1 to 254 characters without blanks, commas, colons, quotes, parentheses, '=', '!', '~' or '@'"
+    elif name.startswith((".", "ora")):
+        trouble = "it begins with '.' or 'ora'"
+    if trouble:
+        raise BadAttribute(words(20007, name, trouble), code=20007)
+
+
+def attribute_of(name: str, type_name: TypeName, supported: Mapping[str, str], given_flags: Mapping[str, str]) -> Attribute:
+    """What is known of an attribute, scoped or not. CRS-2922 when the type does not have it."""
+    base = base_name(name)
+    if base in READ_ONLY:
+        raise BadAttribute(words(20004, base), code=20004)
+    if base not in supported:
+        raise BadAttribute(words(2922, base, type_name), code=2922)
+    own = SPECIAL.get(base) or ATTRIBUTES.get(base)
+    if own is not None:
+        return own
+    flag = given_flags.get(base, "")
+    kind = AttributeKind.INTEGER if flag.startswith("int") else AttributeKind.TEXT
+    # Scripts see it at their next action, so the resource is looked at again at once.
+    return Attribute(name=base, kind=kind, lowest=-2_147_483_648, modifiable="READONLY" not in flag, effect=Effect.RELOAD)
+
+
+def changed(before: Resource, after: Resource, types: Mapping[TypeName, TypeRecord]) -> dict[str, Effect]:
+    """Which attributes differ, and what each change does to the resource if it runs. BadAttribute when one may not be changed."""
+    supported, given_flags = defaults(after.type, types), flags(after.type, types)
+    found: dict[str, Effect] = {}
+    for name in sorted({*before.attributes, *after.attributes}):
+        if before.attributes.get(name) == after.attributes.get(name):
+            continue
+        attribute = attribute_of(name, after.type, supported, given_flags)
+        if not attribute.modifiable:
+            raise BadAttribute(words(20003, name, "resource"), code=20003)
+        # Another access list matters to what runs only if it names another owner.
+        live = attribute.name == "ACL" and before.user == after.user
+        found[name] = Effect.LIVE if live else attribute.effect
+    return found
+
+
+def _check_placement(resource: Resource, known: Registered) -> None:
+    if resource.local:
+        return
+    category = resource.attributes.get("SERVER_CATEGORY", "")
+    pools = tuple(one for one in resource.server_pools if one != "*")
+    if resource.placement is Placement.BALANCED and resource.hosting_members:
+        raise BadAttribute(words(5127), code=5127)
+    if resource.placement is not Placement.BALANCED and not (resource.server_pools or resource.hosting_members or category):
+        raise BadAttribute(words(5129), code=5129)
+    for pool in pools:
+        if pool not in known.pools and pool not in BUILT_IN_POOLS:
+            raise BadAttribute(words(20021, pool), code=20021)
