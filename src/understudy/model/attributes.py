@@ -55,9 +55,7 @@ class Attribute:
 
 
 def _number(name: str, default: int, lowest: int = 0, highest: int = 2_147_483_647) -> Attribute:
-    return Attribute(
-        name=name, kind=AttributeKind.INTEGER, cluster=str(default), local=str(default), lowest=lowest, highest=highest
-    )
+    return Attribute(name=name, kind=AttributeKind.INTEGER, cluster=str(default), local=str(default), lowest=lowest, highest=highest)
 
 
 def _seconds(name: str, default: int, lowest: int = 0) -> Attribute:

@@ -78,9 +78,7 @@ def _table_defaults(local: bool) -> dict[str, str]:
 
 
 def _record(name: str, base: str | None, attributes: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None) -> TypeRecord:
-    return TypeRecord(
-        name=TypeName(name), base=None if base is None else TypeName(base), attributes=attributes or {}, flags=flags or {}
-    )
+    return TypeRecord(name=TypeName(name), base=None if base is None else TypeName(base), attributes=attributes or {}, flags=flags or {})
 
 
 BUILT_IN: dict[TypeName, TypeRecord] = {
@@ -95,6 +93,7 @@ BUILT_IN: dict[TypeName, TypeRecord] = {
         _record(NETWORK, "ora.local_resource.type", dict.fromkeys(("USR_ORA_IF", "USR_ORA_NETMASK", "USR_ORA_SUBNET"), "")),
     )
 }
+
 
 def find(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> TypeRecord | None:
     """The record of a type, built in or registered; every network number has its VIP type."""
