@@ -1,0 +1,1 @@
+"""Event sources: what the kernel says of its own accord. They wake the daemon and never decide."""

@@ -1,0 +1,74 @@
+"""Notices that an address or its link came, changed or went, from the kernel's own events.
+
+Runs in the daemon's loop. It only wakes: whoever is called asks the agent. Never waits; when the kernel dropped events it wakes for all.
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+
+from understudy.agents import netlink
+
+_GROUP_LINK, _GROUP_IPV4, _GROUP_IPV6 = 0x1, 0x10, 0x100
+_PACKET = 65536
+_BUFFER = 1 << 20
+
+
+class NetlinkEvents:
+    """Calls back with each watched address that may have changed."""
+
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        self._changed = changed
+        self._watched: dict[str, set[int]] = {}
+        """Address to the interfaces it was seen on, so that a link event finds its addresses."""
+        self._socket: socket.socket | None = None
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
+        )
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self._socket.bind((0, _GROUP_LINK | _GROUP_IPV4 | _GROUP_IPV6))
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
+
+    def close(self) -> None:
+        """End."""
+        if self._socket:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def watch(self, address: str) -> None:
+        """Call back for this address from now on."""
+        self._watched[address] = {one.index for one in netlink.addresses() if one.address == address}
+
+    def unwatch(self, address: str) -> None:
+        """No longer."""
+        self._watched.pop(address, None)
+
+    def _read(self) -> None:
+        assert self._socket is not None
+        try:
+            packet = self._socket.recv(_PACKET)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            self._wake(set(self._watched))  # events were lost
+            return
+        touched = set()
+        for change in netlink.changes(packet):
+            if change.address is None:
+                touched |= {address for address, indices in self._watched.items() if change.index in indices}
+            elif change.address in self._watched:
+                if not change.gone:
+                    self._watched[change.address].add(change.index)
+                touched.add(change.address)
+        self._wake(touched)
+
+    def _wake(self, addresses: set[str]) -> None:
+        for address in sorted(addresses):
+            self._changed(address)

@@ -1,0 +1,180 @@
+"""The daemon's end of exec.sock: the Executor port over a connection that may break at any time.
+
+Used by the daemon (wired in its main.py), on its loop. An executor that dies takes its actions with it: they come back as silent, and its
+successor ends what they left before it listens. Also gathers the event sources that run in the daemon. Must never raise for what an action
+does, nor wait without a bound.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from understudy.agents.events.cgroup import CgroupEvents
+from understudy.agents.events.netlink import NetlinkEvents
+from understudy.agents.groups import find_parent
+from understudy.errors import BadInput, Unreachable
+from understudy.executor.command import ABORT_S
+from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_from_wire, request_to_wire
+from understudy.model.names import ResourceName
+from understudy.model.settings import Settings
+from understudy.ports import ActionOutcome, ActionRequest
+
+RETURN_S = 10.0
+"""How long an executor may be away before it counts as unreachable."""
+_AGAIN_S = 0.02
+_LADDER_S = ABORT_S + 5.0
+"""What an overrunning action may take beyond its deadline: abort, kill, look. Longer than that, and it is the executor that hangs."""
+
+
+class ExecutorClient:
+    """Runs actions through understudy-exec. `start` first, `close` last."""
+
+    def __init__(self, socket_path: Path, *, parent: str, return_s: float = RETURN_S) -> None:
+        self._path = socket_path
+        self._return_s = return_s
+        self._ids = itertools.count(1)
+        self._writer: asyncio.StreamWriter | None = None
+        self._connecting: asyncio.Task[asyncio.StreamWriter] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._woken: dict[ResourceName, None] = {}
+        """Resources to look at, each once, oldest first."""
+        self._wake = asyncio.Event()
+        self._addresses: dict[str, ResourceName] = {}
+        self._groups = CgroupEvents(parent, lambda resource, lives: None if lives else self._note(ResourceName(resource)))
+        self._links = NetlinkEvents(lambda address: self._note(self._addresses[address]))
+        self.running: tuple[ResourceName, ...] = ()
+        """What the executor said ran here when it was last reached."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ExecutorClient":
+        """For this server."""
+        return cls(Path(settings.run_dir) / "exec.sock", parent=find_parent(settings.cgroup))
+
+    async def start(self) -> None:
+        """Begin to listen to events. The executor itself is reached when it is first needed."""
+        self._groups.start()
+        self._links.start()
+
+    async def close(self) -> None:
+        """End; actions in flight go on until another daemon says hello."""
+        self._groups.close()
+        self._links.close()
+        for task in (self._connecting, self._reading):
+            if task and not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        self._hang_up()
+
+    async def run(self, request: ActionRequest) -> ActionOutcome:
+        """See ports.Executor."""
+        if request.agent == "address":
+            self._follow(request)
+        began = asyncio.get_running_loop().time()
+        try:
+            answer = await self._ask(request_to_wire(request), within_s=request.timeout_s + _LADDER_S)
+        except (ConnectionError, TimeoutError):
+            lost_s = asyncio.get_running_loop().time() - began
+            return ActionOutcome(status=None, evidence="silent", output=("the executor ended during the action",), duration_s=lost_s)
+        return outcome_from_wire(answer)
+
+    async def kill(self, resource: ResourceName) -> bool:
+        """See ports.Executor."""
+        return await self._is_empty("kill", resource)
+
+    async def empty(self, resource: ResourceName) -> bool:
+        """See ports.Executor."""
+        return await self._is_empty("empty", resource)
+
+    async def abandon(self) -> None:
+        """See ports.Executor."""
+        with contextlib.suppress(ConnectionError, TimeoutError):  # then it has ended, and its actions with it
+            await self._ask({"op": "hello"}, within_s=_LADDER_S)
+
+    async def next_event(self) -> ResourceName:
+        """See ports.Executor."""
+        while not self._woken:
+            self._wake.clear()
+            await self._wake.wait()
+        resource = next(iter(self._woken))
+        del self._woken[resource]
+        return resource
+
+    async def _is_empty(self, op: str, resource: ResourceName) -> bool:
+        try:
+            answer = await self._ask({"op": op, "resource": resource}, within_s=2 * _LADDER_S)
+        except (ConnectionError, TimeoutError):
+            return False  # not seen: ask again
+        return answer.get("empty") is True
+
+    async def _ask(self, message: Mapping[str, Any], *, within_s: float) -> dict[str, Any]:
+        """One request and its answer. Unreachable: never sent. ConnectionError, TimeoutError: sent, no answer."""
+        writer = await self._connected()
+        number = next(self._ids)
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        try:
+            writer.write(encode({"id": number, **message}))
+            async with asyncio.timeout(within_s):
+                return await future
+        finally:
+            self._waiting.pop(number, None)
+
+    async def _connected(self) -> asyncio.StreamWriter:
+        if self._writer is not None:
+            return self._writer
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())  # one for all who wait, each with a bound of its own
+        try:
+            async with asyncio.timeout(self._return_s):
+                return await asyncio.shield(self._connecting)
+        except TimeoutError:
+            raise Unreachable(f"understudy-exec does not answer on {self._path}") from None
+
+    async def _connect(self) -> asyncio.StreamWriter:
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(self._path, limit=LONGEST_LINE)
+                writer.write(encode({"id": 0, "op": "hello"}))
+                hello = decode(await reader.readuntil(b"\n"))
+            except (OSError, asyncio.IncompleteReadError):
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            self.running = tuple(ResourceName(one) for one in hello.get("running", ()))
+            self._writer = writer
+            self._reading = asyncio.create_task(self._read(reader))
+            return writer
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError, ValueError, BadInput):
+            while line := await reader.readline():
+                answer = decode(line)
+                future = self._waiting.get(answer.get("id", 0))
+                if future and not future.done():
+                    future.set_result(answer)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionResetError("the executor hung up"))
+
+    def _note(self, resource: ResourceName) -> None:
+        self._woken[resource] = None
+        self._wake.set()
+
+    def _follow(self, request: ActionRequest) -> None:
+        """Watch the address of a resource from its first action on (a check counts: what is adopted is watched too)."""
+        with contextlib.suppress(ValueError):
+            address = str(ipaddress.ip_address(request.parameters.get("address", "")))
+            if self._addresses.get(address) != request.resource:
+                self._addresses[address] = request.resource
+                self._links.watch(address)

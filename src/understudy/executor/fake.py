@@ -1,0 +1,198 @@
+"""An executor in memory: the same answers as the real one, for the simulator and for daemons in tests.
+
+Runs on whatever loop it is awaited on, so in virtual time too. It passes the same contract test as the real executor. A service here is
+told what to do wrong (fail, hang, lie, refuse to die); what it truly does is in `FakeService.lives`: invariants are judged by that.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from understudy.agents.catalogue import AGENTS
+from understudy.model.names import Incarnation, ResourceName
+from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
+
+_DOWN = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeService:
+    """What one resource truly is on this server, and how it behaves."""
+
+    lives: bool = False
+    took_s: dict[ActionName, float] = field(default_factory=dict)
+    """How long each action takes; 0 if not said."""
+    fails: dict[ActionName, int] = field(default_factory=dict)
+    """Actions that do nothing and answer with this status."""
+    hangs: set[ActionName] = field(default_factory=set)
+    """Actions that never answer (a check on dead storage, a stop that waits for ever)."""
+    says: dict[ActionName, tuple[str, ...]] = field(default_factory=dict)
+    """What actions print."""
+    check_says: int | None = None
+    """A status that check answers whatever is true."""
+    undying: bool = False
+    """Survives even SIGKILL: waiting in the kernel for dead storage."""
+    seen_living: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _InFlight:
+    request: ActionRequest
+    halted: asyncio.Future[None]
+    ended: asyncio.Future[None]
+
+
+class FakeExecutor:
+    """The Executor port, in memory."""
+
+    def __init__(self, *, lease: Callable[[], Incarnation | None] | None = None) -> None:
+        self._lease = lease
+        self.services: dict[ResourceName, FakeService] = {}
+        self.done: list[tuple[float, ResourceName, ActionName, int | None]] = []
+        """Every action that ended: loop time, resource, action, status."""
+        self._in_flight: dict[ResourceName, list[_InFlight]] = {}
+        self._woken: dict[ResourceName, None] = {}
+        self._wake = asyncio.Event()
+
+    def service(self, resource: ResourceName) -> FakeService:
+        """The service behind this resource, to be told how to behave."""
+        return self.services.setdefault(resource, FakeService())
+
+    def die(self, resource: ResourceName) -> None:
+        """The service dies by itself; the kernel says so."""
+        service = self.service(resource)
+        if service.lives:
+            service.lives = False
+            self.wake(resource)
+
+    def die_all(self) -> None:
+        """Everything ends at once: a lapse, or a power loss."""
+        for resource in sorted(self.services):
+            self.die(resource)
+        for flights in list(self._in_flight.values()):
+            for flight in flights:
+                _halt(flight)
+
+    def wake(self, resource: ResourceName) -> None:
+        """An event source says that something may have changed."""
+        self._woken[resource] = None
+        self._wake.set()
+
+    async def run(self, request: ActionRequest) -> ActionOutcome:
+        """See ports.Executor."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        why_not = self._unfit(request) or await self._make_way(request) or self._unleased(request)
+        if why_not:
+            return ActionOutcome(status=None, evidence="silent", output=(why_not,))
+        flight = _InFlight(request, loop.create_future(), loop.create_future())
+        self._in_flight.setdefault(request.resource, []).append(flight)
+        try:
+            outcome = await self._act(flight)
+        finally:
+            self._in_flight[request.resource].remove(flight)
+            if not self._in_flight[request.resource]:
+                del self._in_flight[request.resource]
+            flight.ended.set_result(None)
+        self.done.append((loop.time(), request.resource, request.action, outcome.status))
+        return ActionOutcome(
+            status=outcome.status,
+            evidence=outcome.evidence,
+            output=outcome.output,
+            timed_out=outcome.timed_out,
+            killed=outcome.killed,
+            duration_s=loop.time() - began,
+        )
+
+    async def kill(self, resource: ResourceName) -> bool:
+        """See ports.Executor."""
+        flights = list(self._in_flight.get(resource, ()))
+        for flight in flights:
+            _halt(flight)
+        for flight in flights:
+            await flight.ended
+        self._end(resource)
+        return not self.service(resource).lives
+
+    async def empty(self, resource: ResourceName) -> bool:
+        """See ports.Executor."""
+        return resource not in self._in_flight and not self.service(resource).lives
+
+    async def abandon(self) -> None:
+        """See ports.Executor."""
+        flights = [flight for several in self._in_flight.values() for flight in several]
+        for flight in flights:
+            _halt(flight)
+        for flight in flights:
+            await flight.ended
+
+    async def next_event(self) -> ResourceName:
+        """See ports.Executor."""
+        while not self._woken:
+            self._wake.clear()
+            await self._wake.wait()
+        resource = next(iter(self._woken))
+        del self._woken[resource]
+        return resource
+
+    async def _act(self, flight: _InFlight) -> ActionOutcome:
+        request, service = flight.request, self.service(flight.request.resource)
+        wanted_s = float("inf") if request.action in service.hangs else service.took_s.get(request.action, 0.0)
+        lived_before = service.lives
+        await asyncio.wait({flight.halted}, timeout=min(wanted_s, request.timeout_s))
+        if flight.halted.done() or wanted_s > request.timeout_s:
+            overran = not flight.halted.done()
+            if request.action == "start" and (overran or not lived_before):
+                self._end(request.resource)
+            return ActionOutcome(status=None, evidence="silent", timed_out=overran, killed=not service.undying)
+        status, evidence = self._answer(request, service)
+        return ActionOutcome(status=status, evidence=evidence, output=service.says.get(request.action, ()))
+
+    def _answer(self, request: ActionRequest, service: FakeService) -> tuple[int, Evidence]:
+        if request.action in service.fails:
+            return service.fails[request.action], "answered"
+        match request.action:
+            case "start":
+                service.lives = service.seen_living = True
+            case "stop" | "clean":
+                self._end(request.resource)
+                service.seen_living = service.lives
+                return (_DOWN if service.lives else 0), "answered"
+            case "check":
+                if service.check_says is not None:
+                    return service.check_says, "answered"
+                if not service.lives:
+                    return _DOWN, "gone" if service.seen_living or request.agent == "address" else "answered"
+        return 0, "answered"
+
+    def _end(self, resource: ResourceName) -> None:
+        if not self.service(resource).undying:
+            self.die(resource)
+
+    def _unfit(self, request: ActionRequest) -> str | None:
+        agent = AGENTS.get(request.agent)
+        return None if agent and agent.action(request.action) else f"agent {request.agent} has no action {request.action}"
+
+    def _unleased(self, request: ActionRequest) -> str | None:
+        if self._lease is None or ((request.action == "check" or not AGENTS[request.agent].leased) and request.incarnation is None):
+            return None
+        held = self._lease()
+        if held is None:
+            return "no lease: nothing may begin on this server"
+        if request.incarnation not in (None, held):
+            return f"the lease is of incarnation {held}, the action is for {request.incarnation}"
+        return None
+
+    async def _make_way(self, request: ActionRequest) -> str | None:
+        while request.action != "abort" and (others := self._in_flight.get(request.resource)):
+            for other in others:
+                if other.request.action != "check" or request.action == "check":
+                    return f"{request.action} of {request.resource} refused: its {other.request.action} is in flight"
+            _halt(others[0])
+            await others[0].ended
+        return None
+
+
+def _halt(flight: _InFlight) -> None:
+    if not flight.halted.done():
+        flight.halted.set_result(None)

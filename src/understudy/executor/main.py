@@ -1,0 +1,186 @@
+"""understudy-exec: listens on exec.sock and runs what the daemon asks for.
+
+Wires the runner to the socket; started by systemd (or the lab host's init) and restarted whenever it ends. One daemon at a time: the newest
+hello wins, ends every action in flight and is told what runs. Its own process is never in a resource's group. It keeps nothing that its
+successor needs.
+"""
+
+import argparse
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from understudy.agents.groups import Groups, find_parent
+from understudy.errors import BadInput, UnderstudyError
+from understudy.executor.killlist import KillList
+from understudy.executor.lease import read_lease
+from understudy.executor.runner import Runner
+from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
+from understudy.model.settings import Settings, parse_settings
+
+DEFAULT_CONFIG = "/etc/understudy/understudy.toml"
+_TRIM_BUSY_S, _TRIM_IDLE_S = 0.2, 2.0
+
+
+class Server:
+    """exec.sock: who the daemon is, and its requests."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._daemon: asyncio.StreamWriter | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until it ends or another daemon says hello."""
+        try:
+            while line := await reader.readline():
+                task = asyncio.create_task(self._answer(line, writer))
+                self._tasks.add(task)  # the loop itself holds tasks only weakly
+                task.add_done_callback(self._done)
+        except (ValueError, ConnectionError) as error:  # ValueError: a line beyond the limit
+            log("connection_lost", why=str(error))
+        finally:
+            writer.close()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            # a broken invariant: end, and let a successor start from what is on the machine
+            asyncio.get_running_loop().call_exception_handler({"message": "a request failed", "exception": task.exception()})
+            os._exit(70)
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        message: dict[str, Any] = {}
+        try:
+            message = decode(line)
+            answer = await self._do(message, writer)
+        except BadInput as error:
+            answer = {"error": str(error)}
+        if "id" in message:
+            answer = {"id": message["id"], **answer}
+        with suppress(ConnectionError):  # the daemon is gone: its successor asks anew
+            writer.write(encode(answer))
+            await writer.drain()
+
+    async def _do(self, message: dict[str, Any], writer: asyncio.StreamWriter) -> dict[str, Any]:
+        op = message.get("op")
+        if op == "hello":
+            return await self._hello(writer)
+        if writer is not self._daemon:
+            raise BadInput("say hello first, or another daemon has said it since")
+        match op:
+            case "run":
+                return outcome_to_wire(await self._runner.run(request_from_wire(message)))
+            case "kill":
+                return {"empty": await self._runner.kill(resource_from_wire(message))}
+            case "empty":
+                return {"empty": self._runner.empty(resource_from_wire(message))}
+        raise BadInput(f"op is {op!r}; it is one of hello, run, kill, empty")
+
+    async def _hello(self, writer: asyncio.StreamWriter) -> dict[str, Any]:
+        former, self._daemon = self._daemon, writer
+        if former is not None and former is not writer:
+            former.close()
+        await self._runner.abandon()
+        lease = read_lease(self._runner.run_dir / "lease")
+        return {
+            "op": "hello",
+            "pid": os.getpid(),
+            "incarnation": lease.incarnation if lease else None,
+            "running": self._runner.running(),
+        }
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    run_dir = Path(settings.run_dir)
+    groups = Groups(find_parent(settings.cgroup))
+    os.makedirs(groups.parent, exist_ok=True)
+    kill_list = KillList(run_dir / "kill-list.json", cgroup=groups.parent, filesystems=settings.filesystems)
+    runner = Runner(run_dir=run_dir, groups=groups, kill_list=kill_list)
+    await runner.adopt()
+    path = run_dir / "exec.sock"
+    path.unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(Server(runner).serve, path, limit=LONGEST_LINE)
+    path.chmod(0o600)
+    log("listening", socket=str(path), cgroup=groups.parent, running=runner.running())
+    asked_to_end = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_end.set)
+    while not asked_to_end.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asked_to_end.wait(), _TRIM_BUSY_S if runner.busy() else _TRIM_IDLE_S)
+        runner.trim()
+    server.close()
+    await runner.abandon()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """understudy-exec [--config F]."""
+    parser = argparse.ArgumentParser(
+        prog="understudy-exec",
+        description="Run the actions of this server's resources, each in a control group of its own, as the daemon asks on exec.sock.",
+        epilog="example: understudy-exec --config /etc/understudy/understudy.toml",
+    )
+    parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="F", help=f"settings (default {DEFAULT_CONFIG})")
+    arguments = parser.parse_args(argv)
+    try:
+        settings = parse_settings(Path(arguments.config).read_text())
+        lock = _be_the_only_one(Path(settings.run_dir))
+    except (OSError, UnderstudyError) as error:
+        print(f"understudy-exec: {error}", file=sys.stderr)
+        return 2
+    _be_normal()
+    if sys.version_info < (3, 12):  # the default since then
+        asyncio.set_child_watcher(_pidfd_watcher())
+    asyncio.run(serve(settings))
+    os.close(lock)
+    return 0
+
+
+def _pidfd_watcher() -> asyncio.AbstractChildWatcher:
+    return asyncio.PidfdChildWatcher()
+
+
+def _be_the_only_one(run_dir: Path) -> int:
+    """Take the lock that ends with this process, and say who we are; UnderstudyError if another executor lives."""
+    run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+    lock = os.open(run_dir / "understudy-exec.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise UnderstudyError(f"another understudy-exec runs in {run_dir}") from None
+    started = Path("/proc/self/stat").read_text().rsplit(") ", 1)[1].split()[19]  # field 22: so that a reused pid is never killed
+    draft = run_dir / "understudy-exec.pid.new"
+    draft.write_text(f"{os.getpid()} {started}\n")
+    os.replace(draft, run_dir / "understudy-exec.pid")
+    return lock
+
+
+def _be_normal() -> None:
+    """What services inherit must not depend on how we were started."""
+    os.umask(0o022)
+    os.chdir("/")
+    try:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+    except PermissionError:
+        log("priority_kept")  # not root: services run with what we have
+
+
+def log(event: str, **fields: object) -> None:
+    """One line of JSON on stderr, for the journal."""
+    print(json.dumps({"at": round(time.time(), 3), "event": f"exec_{event}", **fields}), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,252 @@
+"""Which action may run now, and what becomes of those in flight.
+
+Owns the table of actions in flight: one per resource, except that a check gives way to any other action and an abort runs beside what it
+aborts. Called by the executor's server. Sees to what must hold before a start (S4): the kill list is written, then the lease is read, then
+the action begins. Never decides what comes next; never waits without a bound.
+"""
+
+import asyncio
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from understudy.agents.catalogue import AGENTS
+from understudy.agents.contract import FAILED, Agent, Ended, refusal
+from understudy.agents.groups import Groups, group_name, kill_and_see, populated, resource_of
+from understudy.executor.capture import Capture
+from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
+from understudy.executor.gate import gate
+from understudy.executor.killlist import KillList
+from understudy.executor.lease import why_not
+from understudy.executor.pressure import Pressure
+from understudy.ports import ActionOutcome, ActionRequest
+
+_STARTING, _STARTED = ".starting", ".out"
+_KILL_S = 5.0
+"""The kill verb's bound: longer than an action's, for a service with much memory to give back."""
+
+
+class InFlight:
+    """One action that runs now; what agents see of the executor."""
+
+    def __init__(self, runner: "Runner", request: ActionRequest, agent: Agent) -> None:
+        self.request = request
+        self.agent = agent
+        self.halted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._runner = runner
+
+    def halt(self) -> None:
+        """End the action as soon as can be."""
+        if not self.halted.done():
+            self.halted.set_result(None)
+
+    async def command(self, request: ActionRequest, argv: Sequence[str]) -> Ended:
+        """See contract.Context."""
+        capture = self._runner.capture_for(request)
+        try:
+            abort = self._abort if request.action in ("start", "stop") and self.agent.abort else None
+            return await run_command(
+                request, argv, groups=self._runner.groups, capture=capture, halted=self.halted, abort=abort
+            )
+        finally:
+            self._runner.captured(request, capture)
+
+    async def _abort(self) -> None:
+        assert self.agent.abort is not None
+        await self.agent.abort(dataclasses.replace(self.request, action="abort", timeout_s=ABORT_S), self)
+
+    def housed(self, resource: str) -> bool | None:
+        """See contract.Context."""
+        return self._runner.housed(resource)
+
+    async def gate(self, addresses: Sequence[str]) -> str | None:
+        """See contract.Context."""
+        return await gate(self._runner.run_dir / "guard.sock", addresses)
+
+    def repeat(self, resource: str, delays_s: Sequence[float], call: Callable[[], None]) -> None:
+        """See contract.Context."""
+        self._runner.repeat(resource, delays_s, call)
+
+
+class Runner:
+    """All actions of this server."""
+
+    def __init__(self, *, run_dir: Path, groups: Groups, kill_list: KillList) -> None:
+        self.run_dir = run_dir
+        self.groups = groups
+        self._kill_list = kill_list
+        self._pressure = Pressure()
+        self._in_flight: dict[str, list[InFlight]] = {}
+        self._seen_housed: set[str] = set()
+        self._outputs: dict[str, Capture] = {}
+        """What start actions left open, by resource."""
+        self._printing: list[Capture] = []
+        self._repeats: dict[str, list[asyncio.TimerHandle]] = {}
+        self._actions = run_dir / "actions"
+        self._actions.mkdir(mode=0o700, exist_ok=True)
+
+    async def adopt(self) -> None:
+        """At the executor's own start: end what the former one left in flight (actions, and half-done starts), keep the services."""
+        for path in self._actions.glob(f"*{_STARTING}"):
+            await kill_and_see(self.groups.group(resource_of(path.stem)), SURVIVOR_S)
+            path.unlink()
+        for resource in self.groups.resources():
+            await kill_and_see(self.groups.act(resource), SURVIVOR_S)
+        self.groups.sweep()
+        for path in self._actions.glob(f"*{_STARTED}"):
+            if populated(self.groups.run(resource_of(path.stem))):
+                self._outputs[resource_of(path.stem)] = Capture.existing(path)
+                self._seen_housed.add(resource_of(path.stem))
+            else:
+                path.unlink()
+
+    async def run(self, request: ActionRequest) -> ActionOutcome:
+        """Run one action to its end or deadline."""
+        began = time.monotonic()
+        outcome = await self._run(request)
+        pressure = self._pressure.now() if request.action == "check" else {}
+        return dataclasses.replace(outcome, duration_s=time.monotonic() - began, pressure=pressure)
+
+    async def _run(self, request: ActionRequest) -> ActionOutcome:
+        agent = AGENTS.get(request.agent)
+        action = agent.action(request.action) if agent else None
+        if agent is None or action is None:
+            return refusal(f"agent {request.agent} has no action {request.action}")
+        busy = await self._make_way(request)
+        if busy:
+            return refusal(busy)
+        flight = InFlight(self, request, agent)
+        self._in_flight.setdefault(request.resource, []).append(flight)
+        try:
+            if request.action == "start":
+                self._kill_list.add(request.resource, agent.claim(request) if agent.claim else None)
+            # a check changes nothing: it may run without a lease, unless it was asked for under an incarnation
+            if (agent.leased and request.action != "check") or request.incarnation is not None:
+                held_by_another = why_not(self.run_dir / "lease", request.incarnation)
+                if held_by_another:
+                    return refusal(held_by_another)
+            outcome = await action(request, flight)
+        except (OSError, ValueError) as error:
+            # a check that could not look has seen nothing; anything else has failed
+            return refusal(f"{request.action} of {request.resource}: {error}", status=None if request.action == "check" else FAILED)
+        finally:
+            await self._leave(flight)
+        self._remember(request, agent, outcome)
+        return outcome
+
+    async def kill(self, resource: str) -> bool:
+        """End everything of this resource: actions, service, address; True when all of it is gone."""
+        flights = list(self._in_flight.get(resource, ()))
+        for flight in flights:
+            flight.halt()
+        if flights:
+            await asyncio.wait({flight.ended for flight in flights}, timeout=_KILL_S)
+        emptied = await kill_and_see(self.groups.group(resource), _KILL_S)
+        self.repeat(resource, (), lambda: None)
+        return emptied and self._drop(resource) and self.empty(resource)
+
+    async def abandon(self) -> None:
+        """End every action in flight; services go on."""
+        flights = [flight for several in self._in_flight.values() for flight in several]
+        for flight in flights:
+            flight.halt()
+        if flights:
+            await asyncio.wait({flight.ended for flight in flights}, timeout=2 * SURVIVOR_S + ABORT_S)
+
+    def empty(self, resource: str) -> bool:
+        """Nothing lives in its group, no action is in flight, no address of it is up as far as this executor knows."""
+        return resource not in self._in_flight and not populated(self.groups.group(resource)) and self._kill_list.claim(resource) is None
+
+    def busy(self) -> bool:
+        """Whether any action is in flight."""
+        return bool(self._in_flight)
+
+    def running(self) -> list[str]:
+        """Resources of which something lives here."""
+        return [one for one in self.groups.resources() if populated(self.groups.group(one))]
+
+    def trim(self) -> None:
+        """Cut down what has been printed; to be called every now and then."""
+        for capture in (*self._outputs.values(), *self._printing):
+            capture.trim()
+
+    def housed(self, resource: str) -> bool | None:
+        """See contract.Context."""
+        if populated(self.groups.run(resource)):
+            self._seen_housed.add(resource)
+            return True
+        return False if resource in self._seen_housed else None
+
+    def repeat(self, resource: str, delays_s: Sequence[float], call: Callable[[], None]) -> None:
+        """See contract.Context."""
+        for handle in self._repeats.pop(resource, ()):
+            handle.cancel()
+        loop = asyncio.get_running_loop()
+        if delays_s:
+            self._repeats[resource] = [loop.call_later(delay_s, _or_not, call) for delay_s in delays_s]
+
+    def capture_for(self, request: ActionRequest) -> Capture:
+        """Where this action prints to. A start's file is named as starting until it has ended, so that a successor knows."""
+        starting = self._actions / f"{group_name(request.resource)}{_STARTING}"
+        capture = Capture.in_file(starting) if request.action == "start" else Capture.in_memory()
+        self._printing.append(capture)
+        return capture
+
+    def captured(self, request: ActionRequest, capture: Capture) -> None:
+        """The action has ended; what a start left behind may go on printing."""
+        self._printing.remove(capture)
+        if request.action == "start":
+            name = group_name(request.resource)
+            os.replace(self._actions / f"{name}{_STARTING}", self._actions / f"{name}{_STARTED}")
+            self._outputs[request.resource], former = capture, self._outputs.get(request.resource)
+            if former:
+                former.close()
+        else:
+            capture.close()
+
+    async def _make_way(self, request: ActionRequest) -> str | None:
+        """Why this action may not begin beside what is in flight; a check in its way is ended."""
+        while request.action != "abort" and (others := self._in_flight.get(request.resource)):
+            for other in others:
+                if other.request.action != "check" or request.action == "check":
+                    return f"{request.action} of {request.resource} refused: its {other.request.action} is in flight"
+            others[0].halt()
+            await asyncio.wait({others[0].ended})  # bounded by the kill ladder
+        return None
+
+    async def _leave(self, flight: InFlight) -> None:
+        """An action has ended: what it left in its group (not the service) ends with it."""
+        resource = flight.request.resource
+        if self._in_flight[resource] == [flight]:
+            await kill_and_see(self.groups.act(resource), SURVIVOR_S)  # before the next may begin: it would be killed with the rest
+        self._in_flight[resource].remove(flight)
+        if not self._in_flight[resource]:
+            del self._in_flight[resource]
+        flight.ended.set_result(None)
+
+    def _remember(self, request: ActionRequest, agent: Agent, outcome: ActionOutcome) -> None:
+        if request.action == "start":
+            self.housed(request.resource)
+        elif request.action in ("stop", "clean") and outcome.status == 0:
+            self._seen_housed.discard(request.resource)
+            self._kill_list.remove(request.resource)
+
+    def _drop(self, resource: str) -> bool:
+        claim = self._kill_list.claim(resource)
+        if claim is None:
+            return True
+        for agent in AGENTS.values():
+            if agent.drop and not agent.drop(claim):
+                return False
+        self._kill_list.remove(resource)
+        return True
+
+
+def _or_not(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except OSError:
+        pass  # the link went down meanwhile: the next check says so
