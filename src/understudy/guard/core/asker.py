@@ -1,0 +1,50 @@
+"""When silence is proof: one round of questions; pure.
+
+Called by: `core/guard.py`, for the leader or whoever wants to become it.
+Must never: add up answers of different rounds. A voter that restarted in between may have granted again (S5).
+"""
+
+from understudy.guard.core.messages import Heard, Query, Reading, RoundEnded, Silent, most_elapsed
+
+
+class Round:
+    """One question to all voters under one nonce."""
+
+    def __init__(self, query: Query, voters: frozenset[str], started: Reading, *, round_ns: int) -> None:
+        self.query = query
+        self._voters = voters
+        self._majority = len(voters) // 2 + 1
+        self._started = started
+        self._round_ns = round_ns
+        self._silent: set[str] = set()
+        self._heard: set[str] = set()
+
+    def answer(self, voter: str, answer: Silent | Heard, now: Reading) -> None:
+        """Note a voter's answer, if it belongs to this round and came in time on the asker's faster clock."""
+        if answer.nonce != self.query.nonce or answer.incarnation != self.query.incarnation:
+            return
+        if voter not in self._voters or self.over(now):
+            return
+        (self._silent if isinstance(answer, Silent) else self._heard).add(voter)
+
+    def over(self, now: Reading) -> bool:
+        """The time in which answers count has passed."""
+        return most_elapsed(self._started, now) > self._round_ns
+
+    def ended(self, now: Reading) -> RoundEnded | None:
+        """The result, as soon as there is one."""
+        lost = len(self._silent) >= self._majority
+        alive = len(self._heard - self._silent) >= self._majority
+        if not (lost or alive or self.over(now)):
+            return None
+        _, server, incarnation = self.query
+        answered = tuple(sorted(self._silent | self._heard))
+        return RoundEnded(self.query.nonce, server, incarnation, lost, tuple(sorted(self._silent)), answered)
+
+    def unanswered(self) -> list[str]:
+        """Voters that have not said silent: worth asking again within the round."""
+        return sorted(self._voters - self._silent)
+
+    def over_boot_ns(self) -> int:
+        """When the round is over, on the boot clock."""
+        return self._started.boot_ns + self._round_ns + 1

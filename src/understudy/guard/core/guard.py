@@ -1,0 +1,281 @@
+"""One server's guard: holder, voter and asker together; pure.
+
+Called by: `guard/process.py` and the simulator: `receive` for every message, `tick` at `wake_boot_ns` or any time, each
+with a reading taken after whatever woke the caller. All return effects in the order in which they must be carried out.
+Must never: go on after a lapse; from then on every call returns nothing.
+"""
+
+from typing import NamedTuple, TypeVar, assert_never
+
+from understudy.guard.core.asker import Round
+from understudy.guard.core.holder import Holder
+from understudy.guard.core.messages import (
+    PUSHED,
+    Body,
+    Effect,
+    Envelope,
+    Farewell,
+    Gone,
+    Grant,
+    Heard,
+    Lapsed,
+    Leased,
+    Lost,
+    Query,
+    Reading,
+    Renew,
+    Send,
+    Silent,
+    Word,
+)
+from understudy.guard.core.voter import Voter
+from understudy.model.limits import Limits
+
+WORDS_KEPT = 256
+Key = TypeVar("Key")
+
+
+class Member(NamedTuple):
+    """Who this server is among the others."""
+
+    server: str
+    servers: tuple[str, ...]
+    voters: tuple[str, ...]
+    voter_set: int
+
+
+class Start(NamedTuple):
+    """What a guard begins with: a new incarnation, or a predecessor's unexpired one."""
+
+    incarnation: bytes
+    sequence: int = 0
+    base: Reading | None = None
+    begun_here: bool = True
+    """This guard made the incarnation. A restarted guard may not say farewell for its predecessor."""
+
+
+class Guard:
+    """The protocol of one server."""
+
+    def __init__(self, member: Member, limits: Limits, start: Start, now: Reading) -> None:
+        self.member = member
+        self.holder = Holder(
+            start.incarnation,
+            majority=len(member.voters) // 2 + 1,
+            run_ns=_ns(limits.lease_s),
+            stop_now_ns=_ns(limits.stop_now_s),
+        )
+        self.holder.resume(start.sequence, start.base)
+        self.voter = Voter(now, silent_after_ns=_ns(limits.silent_after_s)) if member.server in member.voters else None
+        self.peers: dict[str, tuple[bytes, int]] = {}
+        """Per server: its incarnation and when it was last heard, on the boot clock."""
+        self.words: dict[tuple[str, bytes], str] = {}
+        """Words heard: (voter, incarnation) to server; for daemons that come later."""
+        self.farewells: dict[bytes, str] = {}
+        """Incarnations that said farewell, with their server."""
+        self._may_say_farewell = start.begun_here
+        self._voters = frozenset(member.voters)
+        self._beat_ns = _ns(limits.beat_s)
+        self._round_ns = _ns(limits.round_s)
+        self._repeats = limits.pace.beats_lost + 1
+        self._next_beat_boot_ns = now.boot_ns
+        self._rounds: dict[int, Round] = {}
+        self._pushes: list[tuple[Silent, int]] = []
+        self._lapse_said = False
+
+    # Inputs.
+
+    def tick(self, now: Reading) -> list[Effect]:
+        """Time has passed."""
+        effects: list[Effect] = []
+        if self._stops(now, effects):
+            return effects
+        if now.boot_ns >= self._next_beat_boot_ns:
+            self._beat(now, effects)
+        self._speak(now, effects)
+        self._end_rounds(now, effects)
+        return effects
+
+    def receive(self, envelope: Envelope, now: Reading) -> list[Effect]:
+        """A message arrived; `now` was read after it."""
+        effects: list[Effect] = []
+        if self._stops(now, effects):
+            return effects
+        if envelope.receiver != self.member.server or envelope.voter_set != self.member.voter_set:
+            return effects
+        if envelope.sender in self.member.servers:
+            self.peers[envelope.sender] = (envelope.incarnation, now.boot_ns)
+            self._handle(envelope, now, effects)
+        return effects
+
+    def ask(self, query: Query, now: Reading) -> list[Effect]:
+        """Begin a round; its nonce must never have been used before."""
+        effects: list[Effect] = []
+        if self._stops(now, effects):
+            return effects
+        self._rounds[query.nonce] = Round(query, self._voters, now, round_ns=self._round_ns)
+        for voter in self.member.voters:
+            self._post(voter, query, now, effects)
+        self._end_rounds(now, effects)
+        return effects
+
+    def told_dead(self, incarnations: tuple[bytes, ...], now: Reading) -> list[Effect]:
+        """The registry says that these are lost, fenced or evicted."""
+        if self.voter is not None:
+            self.voter.told_dead(incarnations)
+        effects: list[Effect] = []
+        if self.holder.incarnation in incarnations:
+            self._lapse("the registry says that this incarnation is lost or evicted", effects)
+        return effects
+
+    def stop(self, why: str) -> list[Effect]:
+        """End the lease on request: lapse now."""
+        effects: list[Effect] = []
+        self._lapse(why, effects)
+        return effects
+
+    def farewell(self) -> list[Effect]:
+        """Tell all: only after a lapse, with groups verified empty, addresses gone and the daemon dead (S3)."""
+        assert self.holder.lapsed, "farewell before everything was stopped"
+        if not self._may_say_farewell:
+            return []
+        return [Send(self._envelope(server, Farewell())) for server in self.member.servers if server != self.member.server]
+
+    def wake_boot_ns(self, now: Reading) -> int:
+        """When `tick` must be called at the latest, on the boot clock."""
+        wake = self._next_beat_boot_ns
+        stop_in_ns = self.holder.stop_in_ns(now)
+        if stop_in_ns is not None:
+            wake = min(wake, now.boot_ns + stop_in_ns)
+        if self.voter is not None:
+            wake = min(wake, self.voter.due_boot_ns())
+        for one in self._rounds.values():
+            wake = min(wake, one.over_boot_ns())
+        return wake
+
+    # What each input does.
+
+    def _stops(self, now: Reading, effects: list[Effect]) -> bool:
+        """Before anything else: a late wake-up must not act on what came in while it slept."""
+        if not self.holder.must_stop(now):
+            return False
+        self._lapse("no majority of voters granted in time", effects)
+        return True
+
+    def _lapse(self, why: str, effects: list[Effect]) -> None:
+        self.holder.lapsed = True
+        if not self._lapse_said:
+            self._lapse_said = True
+            effects.append(Lapsed(why))
+
+    def _beat(self, now: Reading, effects: list[Effect]) -> None:
+        # Missed beats are skipped, not made up for.
+        self._next_beat_boot_ns += self._beat_ns * ((now.boot_ns - self._next_beat_boot_ns) // self._beat_ns + 1)
+        renew = self.holder.beat(now)
+        if renew is None:
+            self._lapse("no majority of voters granted in time", effects)
+            return
+        for voter in self.member.voters:
+            self._post(voter, renew, now, effects)
+        for silent, _ in self._pushes:
+            self._tell_all(silent, effects)
+        self._pushes = [(silent, left - 1) for silent, left in self._pushes if left > 1]
+        for one in list(self._rounds.values()):
+            for voter in one.unanswered():
+                self._post(voter, one.query, now, effects)
+
+    def _speak(self, now: Reading, effects: list[Effect]) -> None:
+        if self.voter is None:
+            return
+        for server, incarnation in self.voter.newly_silent(now):
+            word = Silent(PUSHED, server, incarnation)
+            self._note_word(self.member.server, word, now, effects)
+            self._tell_all(word, effects)
+            self._pushes.append((word, self._repeats))
+
+    def _end_rounds(self, now: Reading, effects: list[Effect]) -> None:
+        for nonce, one in list(self._rounds.items()):
+            result = one.ended(now)
+            if result is not None:
+                del self._rounds[nonce]
+                effects.append(result)
+
+    def _handle(self, envelope: Envelope, now: Reading, effects: list[Effect]) -> None:
+        sender, body = envelope.sender, envelope.body
+        match body:
+            case Renew():
+                if self.voter is not None:
+                    self._answer(sender, self.voter.renew(sender, envelope.incarnation, body, now), now, effects)
+            case Grant():
+                if sender in self._voters and self.holder.granted(sender, body, now):
+                    until = self.holder.until()
+                    assert until is not None, "a lease rests on a base"
+                    effects.append(Leased(until))
+            case Lost():
+                if sender in self._voters and body.incarnation == self.holder.incarnation:
+                    self._lapse(f"{sender} was told that this incarnation is lost or evicted", effects)
+            case Query():
+                if self.voter is not None:
+                    said = self.voter.says_silent(body.server, body.incarnation, now)
+                    answer = Silent(*body) if said else Heard(body.nonce, body.incarnation)
+                    self._answer(sender, answer, now, effects)
+            case Silent() if body.nonce == PUSHED:
+                self._note_word(sender, body, now, effects)
+            case Silent() | Heard():
+                one = self._rounds.get(body.nonce)
+                if one is not None:
+                    one.answer(sender, body, now)
+                    self._end_rounds(now, effects)
+            case Farewell():
+                self._gone(envelope, effects)
+            case _:
+                assert_never(body)
+
+    def _note_word(self, voter: str, word: Silent, now: Reading, effects: list[Effect]) -> None:
+        if voter not in self._voters:
+            return
+        for one in list(self._rounds.values()):
+            if one.query.incarnation == word.incarnation:  # it could not say so when it was asked
+                self._post(voter, one.query, now, effects)
+        if (voter, word.incarnation) not in self.words:
+            _keep_newest(self.words, (voter, word.incarnation), word.server)
+            effects.append(Word(voter, word.server, word.incarnation))
+
+    def _gone(self, envelope: Envelope, effects: list[Effect]) -> None:
+        if self.voter is not None:
+            self.voter.told_dead((envelope.incarnation,))
+        if envelope.incarnation not in self.farewells:
+            _keep_newest(self.farewells, envelope.incarnation, envelope.sender)
+            effects.append(Gone(envelope.sender, envelope.incarnation))
+
+    # Outputs.
+
+    def _tell_all(self, body: Body, effects: list[Effect]) -> None:
+        for server in self.member.servers:
+            if server != self.member.server:
+                effects.append(Send(self._envelope(server, body)))
+
+    def _answer(self, server: str, body: Body | None, now: Reading, effects: list[Effect]) -> None:
+        if body is not None:
+            self._post(server, body, now, effects)
+
+    def _post(self, server: str, body: Body, now: Reading, effects: list[Effect]) -> None:
+        """Send, or hand to ourselves: a voter's own renew does not travel."""
+        envelope = self._envelope(server, body)
+        if server == self.member.server:
+            self._handle(envelope, now, effects)
+        else:
+            effects.append(Send(envelope))
+
+    def _envelope(self, receiver: str, body: Body) -> Envelope:
+        return Envelope(self.member.voter_set, self.member.server, self.holder.incarnation, receiver, body)
+
+
+def _keep_newest(memory: dict[Key, str], key: Key, server: str) -> None:
+    memory[key] = server
+    if len(memory) > WORDS_KEPT:
+        del memory[next(iter(memory))]
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1_000_000_000)

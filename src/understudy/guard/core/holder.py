@@ -1,0 +1,83 @@
+"""When this server must stop: the holder's side of the lease; pure.
+
+Called by: `core/guard.py`. Must never: extend a lease by anything but the send time of a renew that a majority granted.
+"""
+
+from understudy.guard.core.messages import Grant, Reading, Renew, most_elapsed
+
+
+class Holder:
+    """One incarnation's lease, on its own clocks."""
+
+    def __init__(self, incarnation: bytes, *, majority: int, run_ns: int, stop_now_ns: int) -> None:
+        self.incarnation = incarnation
+        self.sequence = 0
+        self.base: Reading | None = None
+        """Send time of the renew on which the lease rests; None before the first majority."""
+        self.lapsed = False
+        self._majority = majority
+        self._lease_ns = run_ns
+        self._usable_ns = run_ns - stop_now_ns
+        self._granted: dict[str, tuple[int, Reading]] = {}
+
+    def resume(self, sequence: int, base: Reading | None) -> None:
+        """Continue a predecessor's unexpired incarnation with what the keeper holds (design: Keeper)."""
+        self.sequence = sequence
+        self.base = base
+
+    def must_stop(self, now: Reading) -> bool:
+        """`stop_now` before the lease ends on whichever clock runs ahead, this server stops (S4). Latched: never revived."""
+        if not self.lapsed and self.base is not None and most_elapsed(self.base, now) >= self._usable_ns:
+            self.lapsed = True
+        return self.lapsed
+
+    def beat(self, now: Reading) -> Renew | None:
+        """One reading is checked, stamped and sent; None when the check says stop.
+
+        With two readings, a freeze between them would send a renew that claims life after the lapse.
+        """
+        if self.must_stop(now):
+            return None
+        self.sequence += 1
+        return Renew(self.sequence, now)
+
+    def granted(self, voter: str, grant: Grant, now: Reading) -> bool:
+        """Note a voter's grant; True when the lease now rests on a newer renew."""
+        if self.lapsed or grant.incarnation != self.incarnation or grant.sequence > self.sequence:
+            return False
+        if grant.stamp.boot_ns > now.boot_ns or grant.stamp.raw_ns > now.raw_ns:
+            return False  # no clock of ours has said that yet
+        self.count(voter, grant)
+        return self._rest_on(self.newest_majority())
+
+    def count(self, voter: str, grant: Grant) -> None:
+        """A voter counts once, with its newest grant, whatever network or reflection brought it."""
+        known = self._granted.get(voter)
+        if known is None or grant.sequence > known[0]:
+            self._granted[voter] = (grant.sequence, self.lease_from(grant, known))
+
+    def lease_from(self, grant: Grant, known: tuple[int, Reading] | None) -> Reading:
+        """A lease counts from when the renew was *sent*: the grant may have been long on its way."""
+        return grant.stamp
+
+    def newest_majority(self) -> Reading | None:
+        """The majority-th newest of the granted send times: that many voters granted at least this new a renew."""
+        if len(self._granted) < self._majority:
+            return None
+        return sorted(self._granted.values(), reverse=True)[self._majority - 1][1]
+
+    def until(self) -> Reading | None:
+        """When the lease ends, on each clock."""
+        if self.base is None:
+            return None
+        return Reading(self.base.boot_ns + self._lease_ns, self.base.raw_ns + self._lease_ns)
+
+    def stop_in_ns(self, now: Reading) -> int | None:
+        """How long until `must_stop`; None without a lease."""
+        return None if self.base is None else self._usable_ns - most_elapsed(self.base, now)
+
+    def _rest_on(self, base: Reading | None) -> bool:
+        if base is None or (self.base is not None and base.boot_ns <= self.base.boot_ns):
+            return False
+        self.base = base
+        return True

@@ -1,0 +1,145 @@
+"""What goes in and out of the guard's core: clock readings, messages between guards, and verdicts; pure values.
+
+Called by: all of `guard/core`, `guard/wire.py` (as bytes), the simulator.
+Must never: carry a time that was not read from a clock by the one who stamps it.
+"""
+
+from typing import NamedTuple
+
+PUSHED = 0
+"""The nonce of a word nobody asked for: it wakes a leader, and proves nothing."""
+
+
+class Reading(NamedTuple):
+    """Both clocks of one machine, read together; nanoseconds.
+
+    Two clocks, because either may stand still while the machine is paused or be slewed by NTP (design: Clocks).
+    """
+
+    boot_ns: int
+    raw_ns: int
+
+
+def most_elapsed(since: Reading, now: Reading) -> int:
+    """How much time may have passed: what a holder must assume."""
+    return max(now[0] - since[0], now[1] - since[1])
+
+
+def least_elapsed(since: Reading, now: Reading) -> int:
+    """How much time has passed for certain: what a voter may claim."""
+    return min(now[0] - since[0], now[1] - since[1])
+
+
+# Messages between guards.
+
+
+class Renew(NamedTuple):
+    """A holder asks a voter; the stamp is the holder's own clock when it sent this."""
+
+    sequence: int
+    stamp: Reading
+
+
+class Grant(NamedTuple):
+    """A voter grants; it gives the holder's stamp back, so that a successor can use it too."""
+
+    incarnation: bytes
+    sequence: int
+    stamp: Reading
+
+
+class Lost(NamedTuple):
+    """A voter was told by the registry that this incarnation is lost, fenced or evicted."""
+
+    incarnation: bytes
+
+
+class Query(NamedTuple):
+    """An asker wants to know whether the voter is silent about an incarnation."""
+
+    nonce: int
+    server: str
+    incarnation: bytes
+
+
+class Silent(NamedTuple):
+    """A voter's word, for good: unheard for `silent_after`, and never granted again."""
+
+    nonce: int
+    server: str
+    incarnation: bytes
+
+
+class Heard(NamedTuple):
+    """A voter's answer to a query when it cannot say silent."""
+
+    nonce: int
+    incarnation: bytes
+
+
+class Farewell(NamedTuple):
+    """The sender has stopped everything and verified it: proof like a release."""
+
+
+Body = Renew | Grant | Lost | Query | Silent | Heard | Farewell
+
+
+class Envelope(NamedTuple):
+    """A message with what it is bound to; all of it is under the HMAC."""
+
+    voter_set: int
+    sender: str
+    incarnation: bytes
+    """The sender's."""
+    receiver: str
+    body: Body
+
+
+# Verdicts: what the process around the core must do.
+
+
+class Send(NamedTuple):
+    """Send on every network."""
+
+    envelope: Envelope
+
+
+class Leased(NamedTuple):
+    """A majority granted: the lease ends when either clock reaches this; refresh the gate."""
+
+    until: Reading
+
+
+class Lapsed(NamedTuple):
+    """Stop everything now, asking nobody; said once."""
+
+    why: str
+
+
+class Word(NamedTuple):
+    """A voter says silent: tell the daemon."""
+
+    voter: str
+    server: str
+    incarnation: bytes
+
+
+class Gone(NamedTuple):
+    """A server said farewell: tell the daemon."""
+
+    server: str
+    incarnation: bytes
+
+
+class RoundEnded(NamedTuple):
+    """The result of one round; `lost` is proof, for good."""
+
+    nonce: int
+    server: str
+    incarnation: bytes
+    lost: bool
+    silent: tuple[str, ...]
+    answered: tuple[str, ...]
+
+
+Effect = Send | Leased | Lapsed | Word | Gone | RoundEnded

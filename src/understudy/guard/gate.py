@@ -1,0 +1,202 @@
+"""The gate: the kernel's own lease on cluster addresses; raw nf_tables netlink, standard library only.
+
+Owns: the tables `inet understudy` and `arp understudy`. Cluster addresses and declared storage endpoints pass only while the
+elements of the timeout set `open` live. Every majority grant refreshes them with the time left; when this server lapses,
+freezes or loses its guard they run out with no help from any process (S1: the gate keeps a frozen server from answering).
+Called by: `guard/process.py` (install, protect, refresh), `guard/kill.py` (close).
+Must never: be refreshed from anything but a majority grant; be absent while a cluster address is present.
+
+In nft's own words, for both tables (`nft list ruleset` shows them):
+    meta protocol @open accept
+    ip daddr @cluster4 drop (in), ip saddr @cluster4 drop (out), the same for IPv6, neighbour discovery and ARP
+libnftables is not used: the refresh is six fixed messages, and the `nft` command takes up to 27 ms.
+"""
+
+import ipaddress
+import socket
+import struct
+from collections.abc import Iterable
+
+from understudy.guard.netlink import ACK, attribute, message, nested, number, open_socket, talk, text
+
+TABLE = "understudy"
+INET, ARP = 1, 3
+IP, IP6, ARP_PROTOCOL = 0x0800, 0x86DD, 0x0806
+
+_NETFILTER = 12
+_CREATE, _APPEND = 0x400, 0x800
+_BATCH_BEGIN, _BATCH_END = 16, 17
+_NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _NEW_SET, _NEW_ELEMENT, _DELETE_ELEMENT = 0, 2, 3, 6, 9, 12, 14
+_DROP, _ACCEPT = 0, 1
+_PREROUTING, _POSTROUTING, _ARP_IN, _ARP_OUT = 0, 4, 0, 1
+_BEFORE_ALL = -400
+"""Before connection tracking and the operator's own chains."""
+_TIMEOUT_SET = 0x10
+_IP4_KEY, _IP6_KEY, _PROTOCOL_KEY = (7, 4), (8, 16), (10, 2)
+"""nft's type number and the length of a key."""
+_META_PROTOCOL, _META_NFPROTO, _META_L4PROTO = 1, 15, 16
+_NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
+_NEIGHBOUR_SOLICIT, _NEIGHBOUR_ADVERTISE = 135, 136
+
+CLUSTER, STORAGE = "cluster", "storage"
+
+
+class Gate:
+    """One network namespace's gate."""
+
+    def __init__(self) -> None:
+        self._wire = open_socket(_NETFILTER)
+
+    def close_socket(self) -> None:
+        """Let go of the socket; the tables stay."""
+        self._wire.close()
+
+    def install(self, protected: Iterable[tuple[str, str]] = ()) -> None:
+        """Make both tables anew, shut, protecting these (address, CLUSTER or STORAGE); in one batch, so never half."""
+        steps: list[bytes] = []
+        for family in (INET, ARP):
+            named = text(1, TABLE)
+            steps += [_step(_NEW_TABLE, family, named), _step(_DELETE_TABLE, family, named)]
+            steps.append(_step(_NEW_TABLE, family, named))
+        steps += _inet_table() + _arp_table()
+        for address, use in protected:
+            steps += _protect(address, use)
+        self._batch(steps)
+
+    def protect(self, addresses: Iterable[str], use: str = CLUSTER) -> None:
+        """From now on these pass only while the gate is open."""
+        self._batch([step for address in addresses for step in _protect(address, use)])
+
+    def refresh(self, left_ms: int) -> None:
+        """Open for this long from now, whatever was left (a plain re-add would keep the old end)."""
+        steps: list[bytes] = []
+        for family, protocols in ((INET, (IP, IP6)), (ARP, (ARP_PROTOCOL,))):
+            opened = _elements("open", [struct.pack("!H", one) for one in protocols], max(left_ms, 1))
+            shut = _elements("open", [struct.pack("!H", one) for one in protocols])
+            # The first add is for an element that has run out: deleting what is not there would fail the batch.
+            steps += [_step(_NEW_ELEMENT, family, opened, _CREATE), _step(_DELETE_ELEMENT, family, shut)]
+            steps.append(_step(_NEW_ELEMENT, family, opened, _CREATE))
+        self._batch(steps)
+
+    def close(self) -> None:
+        """Shut now."""
+        self.refresh(1)
+
+    def _batch(self, steps: list[bytes]) -> None:
+        edge = struct.pack("!BBH", 0, 0, 10)
+        talk(self._wire, [message(_BATCH_BEGIN, 0, edge), *steps, message(_BATCH_END, 0, edge)])
+
+
+def _step(kind: int, family: int, payload: bytes, flags: int = 0) -> bytes:
+    creating = kind in (_NEW_TABLE, _NEW_CHAIN, _NEW_SET, _NEW_RULE)
+    flags |= (_CREATE if creating else 0) | (_APPEND if kind == _NEW_RULE else 0) | ACK
+    return message(10 << 8 | kind, flags, struct.pack("!BBH", family, 0, 0) + payload)
+
+
+def _inet_table() -> list[bytes]:
+    sets = [("cluster4", _IP4_KEY), ("cluster6", _IP6_KEY), ("storage4", _IP4_KEY), ("storage6", _IP6_KEY)]
+    steps = [_set(INET, name, key, 0, at) for at, (name, key) in enumerate(sets, 1)]
+    steps.append(_set(INET, "open", _PROTOCOL_KEY, _TIMEOUT_SET, 5))
+    sides = (
+        ("in", _PREROUTING, ("cluster", False), ("storage", True)),
+        ("out", _POSTROUTING, ("cluster", True), ("storage", False)),
+    )
+    for name, hook, *uses in sides:
+        steps += [_chain(INET, name, hook), _rule(INET, name, *_is_open())]
+        for use, by_source in uses:
+            steps.append(_rule(INET, name, *_ip4(by_source), *_found(f"{use}4")))
+            steps.append(_rule(INET, name, *_ip6(by_source), *_found(f"{use}6")))
+        for kind in (_NEIGHBOUR_SOLICIT, _NEIGHBOUR_ADVERTISE):
+            # A neighbour that asks for the address asks a multicast group; one of ours answers with it as target.
+            if (name, kind) != ("out", _NEIGHBOUR_SOLICIT):  # asking who else has it stays allowed
+                steps.append(_rule(INET, name, *_neighbour_target(kind), *_found("cluster6")))
+    return steps
+
+
+def _arp_table() -> list[bytes]:
+    steps = [_set(ARP, "cluster4", _IP4_KEY, 0, 6), _set(ARP, "open", _PROTOCOL_KEY, _TIMEOUT_SET, 7)]
+    for name, hook, offset in (("in", _ARP_IN, 24), ("out", _ARP_OUT, 14)):  # asked for it; answering as it
+        steps += [_chain(ARP, name, hook), _rule(ARP, name, *_is_open())]
+        steps.append(_rule(ARP, name, _payload(_NETWORK_HEADER, offset, 4), *_found("cluster4")))
+    return steps
+
+
+def _protect(address: str, use: str) -> list[bytes]:
+    parsed = ipaddress.ip_address(address)
+    added = _elements(f"{use}{parsed.version}", [parsed.packed])
+    steps = [_step(_NEW_ELEMENT, INET, added, _CREATE)]
+    if parsed.version == 4 and use == CLUSTER:
+        steps.append(_step(_NEW_ELEMENT, ARP, added, _CREATE))
+    return steps
+
+
+def _set(family: int, name: str, key: tuple[int, int], flags: int, number_in_batch: int) -> bytes:
+    what = text(1, TABLE) + text(2, name) + number(3, flags) + number(4, key[0]) + number(5, key[1])
+    return _step(_NEW_SET, family, what + number(10, number_in_batch))
+
+
+def _chain(family: int, name: str, hook: int) -> bytes:
+    where = nested(4, number(1, hook), number(2, _BEFORE_ALL))
+    return _step(_NEW_CHAIN, family, text(1, TABLE) + text(3, name) + where + number(5, _ACCEPT) + text(7, "filter"))
+
+
+def _rule(family: int, chain: str, *expressions: bytes) -> bytes:
+    return _step(_NEW_RULE, family, text(1, TABLE) + text(2, chain) + nested(4, *expressions))
+
+
+def _elements(name: str, keys: list[bytes], timeout_ms: int | None = None) -> bytes:
+    timeout = b"" if timeout_ms is None else attribute(4, struct.pack("!Q", timeout_ms))
+    listed = [nested(1, nested(1, attribute(1, key)), timeout) for key in keys]
+    return text(1, TABLE) + text(2, name) + nested(3, *listed)
+
+
+def _expression(name: str, *data: bytes) -> bytes:
+    return nested(1, text(1, name), nested(2, *data))
+
+
+def _meta(key: int) -> bytes:
+    return _expression("meta", number(1, 1), number(2, key))
+
+
+def _equals(value: bytes) -> bytes:
+    return _expression("cmp", number(1, 1), number(2, 0), nested(3, attribute(1, value)))
+
+
+def _payload(base: int, offset: int, length: int) -> bytes:
+    return _expression("payload", number(1, 1), number(2, base), number(3, offset), number(4, length))
+
+
+def _lookup(name: str) -> bytes:
+    return _expression("lookup", text(1, name), number(2, 1))
+
+
+def _verdict(code: int) -> bytes:
+    return _expression("immediate", number(1, 0), nested(2, nested(2, number(1, code))))
+
+
+def _is_open() -> tuple[bytes, ...]:
+    return _meta(_META_PROTOCOL), _lookup("open"), _verdict(_ACCEPT)
+
+
+def _found(name: str) -> tuple[bytes, ...]:
+    return _lookup(name), _verdict(_DROP)
+
+
+def _ip4(by_source: bool) -> tuple[bytes, ...]:
+    return _meta(_META_NFPROTO), _equals(bytes((socket.AF_INET,))), _payload(_NETWORK_HEADER, 12 if by_source else 16, 4)
+
+
+def _ip6(by_source: bool) -> tuple[bytes, ...]:
+    return _meta(_META_NFPROTO), _equals(bytes((socket.AF_INET6,))), _payload(_NETWORK_HEADER, 8 if by_source else 24, 16)
+
+
+def _neighbour_target(kind: int) -> tuple[bytes, ...]:
+    return (
+        _meta(_META_NFPROTO),
+        _equals(bytes((socket.AF_INET6,))),
+        _meta(_META_L4PROTO),
+        _equals(bytes((socket.IPPROTO_ICMPV6,))),
+        _payload(_TRANSPORT_HEADER, 0, 1),
+        _equals(bytes((kind,))),
+        _payload(_TRANSPORT_HEADER, 8, 16),
+    )
