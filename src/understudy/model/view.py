@@ -24,12 +24,19 @@ class ClusterRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderRecord:
-    """Who decides. `beat` grows as long as the leader makes progress."""
+    """Who decides: changes only when another takes over, so that every decision can be conditional on it (S7)."""
 
     server: ServerName
     incarnation: Incarnation
     term: int
-    beat: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """The leader's sign of progress: a count that grows; beside the LeaderRecord so that it disturbs no decision's condition."""
+
+    term: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +228,7 @@ class View:
     revision: int = 0
     cluster: ClusterRecord | None = None
     leader: LeaderRecord | None = None
+    beat: Beat | None = None
     incarnations: Mapping[Incarnation, IncarnationRecord] = field(default_factory=dict)
     pools: Mapping[PoolName, Pool] = field(default_factory=dict)
     types: Mapping[TypeName, TypeRecord] = field(default_factory=dict)

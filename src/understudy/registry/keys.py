@@ -4,6 +4,7 @@
 |---|---|---|---|
 | `cluster` | ClusterRecord | the first daemon, at creation | all |
 | `leader` | LeaderRecord | a candidate (compare-and-set), then the leader | all |
+| `beat` | Beat | the leader, several times per progress_s | candidates |
 | `incarnation/INC` | IncarnationRecord | the server's own daemon until LEAVING, then the leader | all |
 | `pool/NAME` | Pool | operators' verbs | leader, all |
 | `type/NAME` | TypeRecord | operators' verbs | all |
@@ -18,6 +19,7 @@
 
 CLUSTER = "cluster"
 LEADER = "leader"
+BEAT = "beat"
 INCARNATION = "incarnation/"
 POOL = "pool/"
 TYPE = "type/"

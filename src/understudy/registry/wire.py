@@ -21,6 +21,7 @@ import msgspec
 from understudy.errors import UnderstudyError
 from understudy.model.view import (
     Assignment,
+    Beat,
     ClusterRecord,
     Definition,
     Event,
@@ -41,6 +42,7 @@ FORMAT = 1
 Record = (
     ClusterRecord
     | LeaderRecord
+    | Beat
     | IncarnationRecord
     | Pool
     | TypeRecord
@@ -58,6 +60,7 @@ RECORD_OF: Mapping[str, type[Record]] = MappingProxyType(
     {
         keys.CLUSTER: ClusterRecord,
         keys.LEADER: LeaderRecord,
+        keys.BEAT: Beat,
         keys.INCARNATION: IncarnationRecord,
         keys.POOL: Pool,
         keys.TYPE: TypeRecord,

@@ -1,0 +1,203 @@
+"""The mirror: this daemon's copy of the registry, as one View, and the only way in which the daemon writes.
+
+Owns the entries and their revisions; built from `registry/keys.py` and `registry/wire.py`. The loops (leader, lanes, verbs) read
+`mirror.view` and commit through it, so that every write is conditional on what its writer had seen (S7). It never decides.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from understudy.errors import BadInput, Compacted, RegistryUnreachable
+from understudy.model.names import ResourceName, ServerName, TypeName
+from understudy.model.profile import resolve
+from understudy.model.resource import Resource
+from understudy.model.view import Definition, Event, Report, Request, TypeRecord, View
+from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
+from understudy.registry import keys, wire
+
+RETRY_S = 0.1
+"""Pause before the registry is tried again."""
+
+_MAPS = {
+    keys.INCARNATION: "incarnations",
+    keys.POOL: "pools",
+    keys.TYPE: "types",
+    keys.RESOURCE: "definitions",
+    keys.TARGET: "targets",
+    keys.ASSIGNMENT: "assignments",
+    keys.LOOK: "looks",
+}
+"""Prefix -> the View's mapping that is keyed by what follows it."""
+
+
+class Mirror:
+    """A View that follows the registry. `view` is replaced, never changed."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._revisions: dict[str, int] = {}
+        self._reports: dict[ResourceName, dict[ServerName, Report]] = {}
+        self._requests: dict[str, Request] = {}
+        self._resolved: dict[ResourceName, tuple[Definition, Resource]] = {}
+        self._events: list[tuple[int, Event]] = []
+        self._news = asyncio.Event()
+        self.view = View()
+        self.read_once = False
+        """S2: whether the registry was read, linearizably, in this daemon's life."""
+        self.reachable = False
+        self.broken: dict[str, str] = {}
+        """Resources whose definition cannot be resolved: name -> why (shown, never acted on)."""
+
+    # --- following --------------------------------------------------------------------------------------------------
+
+    async def refresh(self) -> View:
+        """Read everything, linearizably, and answer the View of it. RegistryUnreachable."""
+        revision, entries = await self._registry.read("")
+        if revision >= self.view.revision or not self.read_once:
+            self._replace(revision, entries)
+        self.read_once = True
+        self.reachable = True
+        return self.view
+
+    async def follow(self, on_change: Callable[[], None], on_reach: Callable[[bool], None] = lambda _: None) -> None:
+        """Follow the registry for ever; `on_change` after every new View, `on_reach` when the registry goes away or comes back."""
+        while True:
+            try:
+                await self.refresh()
+                on_reach(True)
+                on_change()
+                async for batch in self._registry.watch("", self.view.revision):
+                    self._apply(batch)
+                    on_change()
+            except Compacted:
+                continue
+            except RegistryUnreachable:
+                self.reachable = False
+                on_reach(False)
+                await asyncio.sleep(RETRY_S)
+
+    async def wait(self, after: int, timeout_s: float) -> View:
+        """The first View with a revision greater than `after`, or the present one when the time is over."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.view.revision <= after:
+                    await self._news.wait()
+        except TimeoutError:
+            pass
+        return self.view
+
+    async def events(self, from_revision: int) -> AsyncIterator[tuple[int, Event]]:
+        """History events written after a revision, in order, as they come."""
+        seen = from_revision
+        while True:
+            fresh = [one for one in self._events if one[0] > seen]
+            for revision, event in fresh:
+                yield revision, event
+            seen = max(seen, self.view.revision)
+            if not any(revision > seen for revision, _ in self._events):
+                await self._news.wait()
+
+    def history(self) -> list[Event]:
+        """Every event that the registry still keeps, oldest first."""
+        return [event for _, event in self._events]
+
+    def history_keys(self) -> list[str]:
+        """Keys of the history, oldest first: the leader trims them."""
+        return sorted(key for key in self._revisions if key.startswith(keys.HISTORY))
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    async def commit(self, writes: Mapping[str, Any], *, unchanged: Iterable[str] = ()) -> int | None:
+        """Write records (None deletes) if none of these keys, nor those in `unchanged`, has changed since the mirror saw them.
+
+        The conditions are taken at the call, before anything is awaited. None: conflict, decide anew. RegistryUnreachable: unknown.
+        """
+        conditions = [Condition(key, self._revisions.get(key, 0)) for key in dict.fromkeys((*writes, *unchanged))]
+        changes = [Write(key, None if record is None else wire.encode(record)) for key, record in writes.items()]
+        answer = await self._registry.commit(conditions, changes)
+        return None if isinstance(answer, Conflict) else answer
+
+    def known(self, key: str) -> bool:
+        """Whether the registry has this key, as far as the mirror knows."""
+        return key in self._revisions
+
+    # --- assembling -------------------------------------------------------------------------------------------------
+
+    def _replace(self, revision: int, entries: Iterable[Entry]) -> None:
+        self._revisions.clear()
+        self._reports.clear()
+        self._requests.clear()
+        self._events.clear()
+        blank = View()
+        self._take(blank, revision, list(entries), ())
+
+    def _apply(self, batch: Batch) -> None:
+        if batch.revision > self.view.revision:
+            self._take(self.view, batch.revision, batch.changed, batch.deleted)
+
+    def _take(self, view: View, revision: int, changed: Iterable[Entry], deleted: Iterable[str]) -> None:
+        fresh: dict[str, Any] = {}
+        for entry in changed:
+            self._revisions[entry.key] = entry.revision
+            self._put(view, fresh, entry.key, wire.decode(entry.key, entry.value), entry.revision)
+        for key in deleted:
+            self._revisions.pop(key, None)
+            self._put(view, fresh, key, None, revision)
+        if "definitions" in fresh or "types" in fresh:
+            fresh["resources"] = self._resolve(fresh.get("definitions", view.definitions), fresh.get("types", view.types))
+        self.view = replace(view, revision=revision, **fresh)
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _put(self, view: View, fresh: dict[str, Any], key: str, record: Any, revision: int) -> None:
+        if key in (keys.CLUSTER, keys.LEADER, keys.BEAT):
+            fresh[key] = record
+            return
+        prefix, _, rest = key.partition("/")
+        prefix += "/"
+        if prefix == keys.REPORT:
+            name, _, server = rest.rpartition("/")
+            self._put_report(ResourceName(name), ServerName(server), record)
+            fresh["reports"] = dict(self._reports)
+        elif prefix == keys.REQUEST:
+            _set(self._requests, rest, record)
+            fresh["requests"] = tuple(self._requests[id] for id in sorted(self._requests))
+        elif prefix == keys.HISTORY:
+            if record is not None:
+                self._events.append((revision, record))
+        elif (field := _MAPS.get(prefix)) is not None:
+            if field not in fresh:
+                fresh[field] = dict(getattr(view, field))
+            _set(fresh[field], rest, record)
+
+    def _put_report(self, name: ResourceName, server: ServerName, record: Report | None) -> None:
+        servers = dict(self._reports.get(name, {}))
+        _set(servers, server, record)
+        self._reports[name] = servers
+
+    def _resolve(self, definitions: Mapping[ResourceName, Definition], types: Mapping[TypeName, TypeRecord]) -> dict[ResourceName, Resource]:
+        resources: dict[ResourceName, Resource] = {}
+        self.broken = {}
+        for name, definition in definitions.items():
+            known = self._resolved.get(name)
+            if known is not None and known[0] is definition and types is self.view.types:
+                resources[name] = known[1]
+                continue
+            try:
+                resources[name] = resolve(definition, types)
+            except BadInput as error:
+                self.broken[name] = str(error)
+                continue
+            self._resolved[name] = (definition, resources[name])
+        return resources
+
+
+def _set(mapping: dict[Any, Any], key: Any, record: Any) -> None:
+    if record is None:
+        mapping.pop(key, None)
+    else:
+        mapping[key] = record
+
+

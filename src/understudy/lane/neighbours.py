@@ -1,0 +1,124 @@
+"""What a resource's neighbours mean for it on this server: whether it may start, must stop, or has to wait before it stops."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from understudy.lane.local import Local
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.state import State, Target
+from understudy.model.view import View
+
+Locals = Mapping[ResourceName, Local]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """This server, now."""
+
+    view: View
+    server: ServerName
+    incarnation: Incarnation
+    locals: Locals
+    now: float
+
+
+def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
+    """Hard dependencies that are not up, and weak ones that are on their way up here; empty: it may start."""
+    missing: list[ResourceName] = []
+    for one in resource.start:
+        if one.kind is Kind.HARD:
+            names = _entities(here.view, one)
+            ready = [name for name in names if _is_up(here, name, one)]
+            if not ready:
+                missing.extend(names or (ResourceName(one.entity),))
+        elif one.kind is Kind.WEAK and "concurrent" not in one.modifiers:
+            missing.extend(name for name in _entities(here.view, one) if _coming_up(here, name))
+    return tuple(missing)
+
+
+def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
+    """Hard stop dependencies that have left ONLINE: it must be stopped. INTERMEDIATE breaks nothing: it is not known to be down."""
+    return tuple(
+        ResourceName(one.entity)
+        for one in resource.stop
+        if one.kind is Kind.HARD
+        and "shutdown" not in one.modifiers
+        and not any(_is_still_up(here, name, one) for name in _entities(here.view, one))
+    )
+
+
+def down_that_matter(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
+    """Dependencies that are down, weak global ones included: a failure meanwhile is somebody else's outage and spends no budget."""
+    down = [name for one in (*resource.start, *resource.stop) if one.kind is Kind.HARD for name in _down(here, one)]
+    weak = [one for one in resource.start if one.kind is Kind.WEAK and "global" in one.modifiers]
+    down.extend(name for one in weak for name in _down(here, one) if here.view.target(name) is Target.ONLINE)
+    return tuple(dict.fromkeys(down))
+
+
+def being_looked_at(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
+    """Hard dependencies on this server whose check was asked for or is under way."""
+    names = {ResourceName(one.entity) for one in (*resource.start, *resource.stop) if one.kind is Kind.HARD and not one.is_type}
+    return tuple(sorted(name for name in names if (local := here.locals.get(name)) and (local.alarmed or local.action == "check")))
+
+
+def still_leaning(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
+    """Resources on this server that depend on this one (hard, same server) and are not off yet: they stop first."""
+    leaning = []
+    for name, other in here.locals.items():
+        profile = here.view.resources.get(name)
+        if profile is None or name == resource.name or other.state is None or other.off:
+            continue
+        if any(_leans(one, resource) for one in (*profile.start, *profile.stop)):
+            leaning.append(name)
+    return tuple(sorted(leaning))
+
+
+def _leans(one: Dependency, on: Resource) -> bool:
+    return one.same_server and "shutdown" not in one.modifiers and not one.is_type and one.entity == on.name
+
+
+def _entities(view: View, one: Dependency) -> tuple[ResourceName, ...]:
+    if not one.is_type:
+        return (ResourceName(one.entity),)
+    return tuple(sorted(name for name, resource in view.resources.items() if resource.type == one.entity))
+
+
+def _is_up(here: Here, name: ResourceName, one: Dependency) -> bool:
+    good = (State.ONLINE, State.INTERMEDIATE) if "intermediate" in one.modifiers else (State.ONLINE,)
+    local = here.locals.get(name)
+    if local is not None and local.up and local.state in good:
+        return True
+    return "global" in one.modifiers and any(state in good for state in _reported(here.view, name))
+
+
+def _is_still_up(here: Here, name: ResourceName, one: Dependency) -> bool:
+    local = here.locals.get(name)
+    if local is not None and (local.state is None or local.up):
+        return True  # not looked at yet proves nothing
+    return "global" in one.modifiers and any(state is not State.OFFLINE for state in _reported(here.view, name))
+
+
+def _reported(view: View, name: ResourceName) -> Iterable[State]:
+    for server in view.reports.get(name, {}):
+        report = view.report(name, server)
+        if report is not None:
+            yield report.state
+
+
+def _down(here: Here, one: Dependency) -> list[ResourceName]:
+    return [name for name in _entities(here.view, one) if not _is_up(here, name, one)]
+
+
+def _coming_up(here: Here, name: ResourceName) -> bool:
+    """A weak dependency that is being started here, or is about to be: worth waiting for, whatever comes of it."""
+    resource, local = here.view.resources.get(name), here.locals.get(name)
+    if resource is None or local is None or not resource.enabled:
+        return False
+    if local.starting or local.action in ("start", "clean"):
+        return True
+    assignment = here.view.assignments.get(name)
+    mine = resource.local or (assignment is not None and assignment.sole_holder(here.incarnation))
+    wanted = here.view.target(name) is Target.ONLINE
+    idle = local.state is State.OFFLINE and local.failure is None and local.retry_at <= here.now
+    return mine and wanted and idle and not missing_to_start(here, resource)

@@ -1,0 +1,155 @@
+"""What this server does next for one resource: a pure function of the View, its own memory and the instant.
+
+Called by daemon/lanes.py whenever anything changed; it re-reads everything each time (level-triggered), so that no event can be missed
+for good. The order of the questions is the lane's whole policy.
+"""
+
+from understudy.lane.local import Local, Rung
+from understudy.lane.neighbours import Here, being_looked_at, broken_to_run, down_that_matter, missing_to_start, still_leaning
+from understudy.lane.outcome import next_rung
+from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
+from understudy.model.resource import Resource
+from understudy.model.state import State, Target
+from understudy.model.view import Assignment
+
+STUCK_RECHECK_S = 10.0
+"""How often an UNKNOWN resource is looked at again: somebody may have cleared the way."""
+
+
+def reconcile(here: Here, resource: Resource, local: Local) -> Step:
+    """The next step for this resource on this server."""
+    if local.action is not None:
+        return Wait("in-flight")
+    if local.state is None:
+        return Check() if local.check_due <= here.now else Wait("first-look", until=local.check_due)
+    if local.check_after:
+        return Check()
+    if resource.local:
+        return _local_resource(here, resource, local)
+    assignment = here.view.assignments.get(resource.name)
+    if assignment is None or all(one.incarnation != here.incarnation for one in assignment.holders):
+        return _not_mine(here, resource, local)
+    if _may_run(here, resource, assignment):
+        return _keep_running(here, resource, local, assignment)
+    return _let_go(here, resource, local, assignment)
+
+
+def _may_run(here: Here, resource: Resource, assignment: Assignment) -> bool:
+    owner = assignment.owner
+    return (
+        owner is not None
+        and owner.incarnation == here.incarnation
+        and resource.enabled
+        and here.view.target(resource.name) is Target.ONLINE
+    )
+
+
+# --- nothing to do with this server ---------------------------------------------------------------------------------
+
+
+def _not_mine(here: Here, resource: Resource, local: Local) -> Step:
+    """Not a holder: never started or stopped here; what is found running is told, and the leader makes us a holder (S6)."""
+    if local.alarmed or (local.state is not State.OFFLINE and local.check_due <= here.now):
+        return Check()
+    until = local.check_due if local.state is not State.OFFLINE else None
+    return Wait("not-assigned-here", until=until)
+
+
+# --- mine: run it ---------------------------------------------------------------------------------------------------
+
+
+def _keep_running(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
+    if local.rung is not Rung.NONE:
+        return _climb_on(here, local)  # a stop that began is finished before anything else
+    if local.state is State.UNKNOWN:
+        return _stuck(here, local)
+    if local.state in (State.ONLINE, State.INTERMEDIATE):
+        return _watch(here, resource, local)
+    return _bring_up(here, resource, local, assignment)
+
+
+def _watch(here: Here, resource: Resource, local: Local) -> Step:
+    if broken_to_run(here, resource):
+        leaning = still_leaning(here, resource)
+        return Wait("dependents-stop-first", leaning) if leaning else Climb(Rung.STOP)
+    if local.alarmed or local.check_due <= here.now:
+        return Check()
+    return Wait("running", until=local.check_due)
+
+
+def _bring_up(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
+    if not assignment.sole_holder(here.incarnation):
+        return Wait("unproven-holders")  # S3: nobody else may be running it
+    failed_now = local.failure is not None and local.failure.epoch >= assignment.epoch
+    if failed_now and not assignment.last_resort:
+        return Wait("gave-up-here")
+    if local.retry_at > here.now and failed_now:
+        return Wait("retry-later", until=local.retry_at)
+    if local.alarmed:
+        return Check()
+    if local.uncharged:
+        looked_at = being_looked_at(here, resource)
+        return Wait("dependencies-looked-at", looked_at) if looked_at else Charge(down_that_matter(here, resource))
+    if leaning := still_leaning(here, resource):
+        return Wait("dependents-stop-first", leaning)
+    if missing := missing_to_start(here, resource):
+        return Wait("dependencies", missing)
+    if local.retry_at > here.now and not failed_now and local.dirty:
+        return Wait("retry-later", until=local.retry_at)
+    return Clean() if local.dirty else Start(assignment.epoch)
+
+
+# --- no longer mine: let it go --------------------------------------------------------------------------------------
+
+
+def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
+    if local.state is State.UNKNOWN:
+        return _stuck(here, local)
+    if local.rung is not Rung.NONE:
+        return _climb_on(here, local)
+    if local.off:
+        return Release(assignment.epoch)
+    if leaning := still_leaning(here, resource):
+        return Wait("dependents-stop-first", leaning)
+    return Climb(Rung.STOP)
+
+
+def _climb_on(here: Here, local: Local) -> Step:
+    """The last rung was tried and checked, and something is left: the next one."""
+    if local.rung is Rung.STUCK:
+        return _stuck(here, local)
+    return Climb(next_rung(local))
+
+
+def _stuck(here: Here, local: Local) -> Step:
+    if local.retry_at <= here.now:
+        return Climb(Rung.STOP)
+    if local.alarmed or local.check_due <= here.now:
+        return Check()
+    return Wait("stuck", until=min(local.retry_at, local.check_due))
+
+
+# --- local resources ------------------------------------------------------------------------------------------------
+
+
+def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
+    """One instance on every server, exempt from leases (S4). Oracle's own (`ora.`) are always wanted."""
+    wanted = resource.enabled and (resource.name.startswith("ora.") or here.view.target(resource.name) is Target.ONLINE)
+    if local.rung is not Rung.NONE:
+        return _climb_on(here, local)
+    if local.state in (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN):
+        if not wanted:
+            leaning = still_leaning(here, resource)
+            return Wait("dependents-stop-first", leaning) if leaning else Climb(Rung.STOP)
+        return Check() if local.alarmed or local.check_due <= here.now else Wait("running", until=local.check_due)
+    if not wanted:
+        return Wait("not-wanted")
+    if local.alarmed:
+        return Check()
+    if local.retry_at > here.now:
+        return Wait("retry-later", until=local.retry_at)
+    if local.uncharged:
+        return Charge(down_that_matter(here, resource))
+    if missing := missing_to_start(here, resource):
+        return Wait("dependencies", missing)
+    return Clean() if local.dirty else Start(0)

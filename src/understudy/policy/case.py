@@ -1,0 +1,50 @@
+"""The case of one group: all that the rules about its place look at, looked up once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.view import Assignment
+from understudy.policy.eligibility import Standing, group_standings
+from understudy.policy.ground import Ground
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One group that is wanted, with its candidates."""
+
+    ground: Ground
+    wanted: Sequence[ResourceName]
+    """Its members whose TARGET is ONLINE."""
+    held: Mapping[ResourceName, Assignment]
+    """Each member's assignment, less the holders that are proved gone, plus those found running."""
+    standings: Sequence[Standing]
+    admitted: Mapping[ServerName, Standing]
+    """Best first."""
+    home: ServerName | None
+    """Where the group is now, if it may stay there."""
+
+
+def case_of(ground: Ground, wanted: Sequence[ResourceName], held: Mapping[ResourceName, Assignment]) -> Case:
+    """Look a group over."""
+    standings = group_standings(ground, wanted)
+    admitted = {one.server: one for one in standings if one.admitted}
+    return Case(
+        ground=ground, wanted=wanted, held=held, standings=standings, admitted=admitted, home=_home(ground, wanted, held, admitted)
+    )
+
+
+def _home(
+    ground: Ground, wanted: Sequence[ResourceName], held: Mapping[ResourceName, Assignment], admitted: Mapping[ServerName, Standing]
+) -> ServerName | None:
+    """The admitted server with most of its members, the best ranked of equals; else where it was found running."""
+    counts: dict[ServerName, int] = {}
+    for name in wanted:
+        owner = held[name].owner
+        if owner is not None and owner.server in admitted and admitted[owner.server].incarnation == owner.incarnation:
+            counts[owner.server] = counts.get(owner.server, 0) + 1
+    if counts:
+        return max(sorted(counts), key=lambda server: (counts[server], [-one for one in admitted[server].rank]))
+    # owned by nobody, but found running on one admitted server: adopted there rather than stopped (S6)
+    found = {one.server for name in wanted for one in held[name].holders if ground.online_here(name, one.server)}
+    return next(iter(found)) if len(found) == 1 and found <= set(admitted) else None

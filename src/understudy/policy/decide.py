@@ -1,0 +1,62 @@
+"""Where things belong: the leader's decision, as a table of contents.
+
+`decide` is a pure function of the View and the instant: the same View and now give the same Plan, and a View in which the
+Plan is done plans nothing.
+"""
+
+from dataclasses import replace
+
+from understudy.model.names import ResourceName
+from understudy.model.view import View
+from understudy.policy.ground import survey
+from understudy.policy.groups import groups
+from understudy.policy.liveness import fence_what_is_quiet, without_proven
+from understudy.policy.placement import settle_group
+from understudy.policy.plan import Memory, Note, Plan, Step
+
+
+def decide(view: View, now: float, memory: Memory) -> Plan:
+    """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock)."""
+    # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same breath
+    lives, wake_at = fence_what_is_quiet(view, now, memory)
+    view = replace(view, incarnations={**view.incarnations, **{one.incarnation: one for one in lives}})
+    ground = survey(view)
+    steps = [Step(lives=lives, notes=tuple(Note(kind="fenced", on=one.server, cause=one.proof) for one in lives))] if lives else []
+    # 2. each group on its own: they share no commit, so that a conflict in one delays no other
+    for members in groups(view):
+        step = settle_group(ground, members)
+        if step:
+            steps.append(step)
+            ground.settle(step.assignments)  # loads count for the groups that follow
+    # 3. what is no longer registered is forgotten once nobody holds it
+    if orphans := _orphans(view):
+        steps.append(orphans)
+    # 4. requests about resources that are gone
+    known = {id for step in steps for id in step.fulfilled}
+    stale = tuple(one.id for one in view.requests if one.id not in known and not any(name in view.resources for name in one.resources))
+    if stale:
+        steps.append(Step(fulfilled=stale))
+    return Plan(steps=_joined_with_lives(steps), wake_at=wake_at)
+
+
+def _orphans(view: View) -> Step:
+    changed, dropped = [], []
+    for name, assignment in view.assignments.items():
+        if name in view.resources:
+            continue
+        left = without_proven(view, assignment)
+        if left.owner is not None:
+            left = replace(left, owner=None, epoch=left.epoch + 1, reason="no longer registered")
+        if not left.holders:
+            dropped.append(ResourceName(name))
+        elif left != assignment:
+            changed.append(left)
+    return Step(assignments=tuple(changed), dropped=tuple(dropped))
+
+
+def _joined_with_lives(steps: list[Step]) -> tuple[Step, ...]:
+    """The fencing and the first hand-over that follows from it go in one commit: the outage is one commit shorter."""
+    if len(steps) < 2 or not steps[0].lives:
+        return tuple(steps)
+    first, second, *rest = steps
+    return (replace(second, lives=first.lives, notes=first.notes + second.notes), *rest)

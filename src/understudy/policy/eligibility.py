@@ -1,0 +1,200 @@
+"""Which servers may run a resource, or a group, and how they rank: one Standing per server, each with its reason.
+
+Called by decide, by explain and what-if, and by crsctl's verbs to refuse what cannot be. Pure.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
+from understudy.model.reasons import Reason, Why
+from understudy.model.resource import Dependency, Kind, Placement, Resource
+from understudy.model.state import Life
+from understudy.model.view import View
+from understudy.policy.ground import Ground, survey
+
+LAST = 10_000
+"""Ranks behind every place in a list."""
+ANY_POOL = PoolName("*")
+BALANCED_POOLS = (PoolName("Generic"), PoolName("Free"))
+"""Where a balanced resource without SERVER_POOLS may go (Oracle's guide, SERVER_POOLS)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one server stands for one resource or group."""
+
+    server: ServerName
+    incarnation: Incarnation | None
+    admitted: bool
+    reason: Reason
+    rank: tuple[int, ...] = ()
+    """Among the admitted the lowest is chosen."""
+
+
+def standings(view: View, name: ResourceName) -> tuple[Standing, ...]:
+    """Every server's standing for one resource: the admitted first, best first, then the refused by name."""
+    ground = survey(view)
+    return _sorted(standing(ground, view.resources[name], server) for server in _servers(ground, [name]))
+
+
+def group_standings(ground: Ground, members: Sequence[ResourceName]) -> tuple[Standing, ...]:
+    """Every server's standing for a whole group: admitted where each member is."""
+    return _sorted(_joint(ground, members, server) for server in _servers(ground, members))
+
+
+def standing(ground: Ground, resource: Resource, server: ServerName) -> Standing:
+    """One server's standing for one resource: the first rule that refuses it, or how it ranks."""
+    refusal = _refusal(ground, resource, server)
+    if refusal is not None:
+        return Standing(server=server, incarnation=ground.incarnation(server), admitted=False, reason=refusal)
+    place, liked = _preference(ground, resource, server)
+    reason = Reason(Why.PREFERRED, (str(place + 1),)) if liked else Reason(Why.POSSIBLE)
+    rank = (
+        place if liked else LAST,
+        -_attraction(ground, resource, server),
+        _dispersion(ground, resource, server),
+        ground.burden(server, without=resource.name) if resource.placement is Placement.BALANCED else 0,
+        _place_in_pools(ground, resource, server),
+    )
+    return Standing(server=server, incarnation=ground.incarnation(server), admitted=True, reason=reason, rank=rank)
+
+
+def _servers(ground: Ground, members: Sequence[ResourceName]) -> tuple[ServerName, ...]:
+    named: set[ServerName] = set(ground.present)
+    for member in members:
+        resource = ground.view.resources[member]
+        named.update(resource.hosting_members)
+        for pool in resource.server_pools:
+            if pool in ground.view.pools:
+                named.update(ground.view.pools[pool].server_names)
+    return tuple(sorted(named))
+
+
+def _sorted(found: Iterable[Standing]) -> tuple[Standing, ...]:
+    return tuple(sorted(found, key=lambda one: (not one.admitted, one.rank, one.server)))
+
+
+def _joint(ground: Ground, members: Sequence[ResourceName], server: ServerName) -> Standing:
+    each = [standing(ground, ground.view.resources[name], server) for name in members]
+    incarnation = ground.incarnation(server)
+    for name, one in zip(members, each, strict=True):
+        if not one.admitted:
+            about = one.reason if len(members) == 1 else Reason(Why.FELLOW_REFUSED, (name, one.reason.code()))
+            return Standing(server=server, incarnation=incarnation, admitted=False, reason=about)
+    rank = tuple(map(sum, zip(*(one.rank for one in each), strict=True)))
+    best = min(each, key=lambda one: one.rank)
+    return Standing(server=server, incarnation=incarnation, admitted=True, reason=best.reason, rank=rank)
+
+
+# --- what refuses ---------------------------------------------------------------------------------------------------
+
+
+def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
+    life = ground.life(server)
+    if not resource.enabled:
+        return Reason(Why.DISABLED)
+    if life is None:
+        return Reason(Why.NEVER_SEEN)
+    # a rule about the place is said first, being the more lasting one; but who is in Free or Generic shows only while it is ONLINE
+    shows = life is Life.ONLINE or resource.placement is not Placement.BALANCED or bool(resource.server_pools)
+    if shows and (placed := _placement_refusal(ground, resource, server)) is not None:
+        return placed
+    if life is not Life.ONLINE:
+        return Reason(Why.NOT_ONLINE, (life.value,))
+    incarnation = ground.incarnation(server)
+    if incarnation is None or not ground.view.looked(server, incarnation, resource):
+        return Reason(Why.NOT_LOOKED)
+    return _dependency_refusal(ground, resource, server)
+
+
+def _placement_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
+    members, pools = resource.hosting_members, resource.server_pools
+    match resource.placement:
+        case Placement.RESTRICTED:
+            if server in members or (pools and _in_pools(ground, pools, server)):
+                return None
+            return Reason(Why.NOT_IN_POOL, pools) if pools else Reason(Why.NOT_A_MEMBER, members)
+        case Placement.FAVORED:
+            # HOSTING_MEMBERS beside SERVER_POOLS makes the pools a restriction; alone, either is a preference only
+            if members and pools and not _in_pools(ground, pools, server):
+                return Reason(Why.NOT_IN_POOL, pools)
+            return None
+        case Placement.BALANCED:
+            allowed = pools or BALANCED_POOLS
+            return None if _in_pools(ground, allowed, server) else Reason(Why.NOT_IN_POOL, allowed)
+
+
+def _in_pools(ground: Ground, pools: tuple[PoolName, ...], server: ServerName) -> bool:
+    if ANY_POOL in pools:
+        return True
+    return any(server in ground.pools.get(pool, ()) or server in _named(ground, pool) for pool in pools)
+
+
+def _named(ground: Ground, pool: PoolName) -> tuple[ServerName, ...]:
+    """A server that is named in the pool but not ONLINE is refused for that, not for its pool."""
+    record = ground.view.pools.get(pool)
+    return () if record is None else record.server_names
+
+
+def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
+    for one in resource.start:
+        if one.same_server:
+            if one.is_type:
+                if not any(ground.online_here(name, server) for name in _of_type(ground.view, one)):
+                    return Reason(Why.TYPE_MISSING, (one.entity,))
+                continue
+            other = ground.view.resources.get(ResourceName(one.entity))
+            if other is not None and other.local and not ground.online_here(other.name, server):
+                return Reason(Why.NETWORK_DOWN, (other.name,))
+        elif one.kind is Kind.EXCLUSION:
+            for name in _entities(ground.view, one):
+                if ground.owns(server, name) and name != resource.name:
+                    return Reason(Why.EXCLUDED, (name,))
+    return None
+
+
+def _of_type(view: View, dependency: Dependency) -> tuple[ResourceName, ...]:
+    return tuple(sorted(name for name, one in view.resources.items() if one.type == dependency.entity))
+
+
+def _entities(view: View, dependency: Dependency) -> tuple[ResourceName, ...]:
+    return _of_type(view, dependency) if dependency.is_type else (ResourceName(dependency.entity),)
+
+
+# --- how the rest rank ----------------------------------------------------------------------------------------------
+
+
+def _preference(ground: Ground, resource: Resource, server: ServerName) -> tuple[int, bool]:
+    if resource.placement is not Placement.FAVORED:
+        members = resource.hosting_members
+        return (members.index(server) if server in members else 0, False)
+    if resource.hosting_members:
+        liked = server in resource.hosting_members
+        return (resource.hosting_members.index(server) if liked else 0, liked)
+    liked = bool(resource.server_pools) and _in_pools(ground, resource.server_pools, server)
+    return (_place_in_pools(ground, resource, server) if liked else 0, liked)
+
+
+def _place_in_pools(ground: Ground, resource: Resource, server: ServerName) -> int:
+    """HOSTING_MEMBERS and SERVER_NAMES are ordered lists: their order breaks ties."""
+    if server in resource.hosting_members:
+        return resource.hosting_members.index(server)
+    for pool in resource.server_pools:
+        names = _named(ground, pool)
+        if server in names:
+            return names.index(server)
+    return 0
+
+
+def _attraction(ground: Ground, resource: Resource, server: ServerName) -> int:
+    return _neighbours(ground, resource, server, Kind.ATTRACTION)
+
+
+def _dispersion(ground: Ground, resource: Resource, server: ServerName) -> int:
+    return _neighbours(ground, resource, server, Kind.DISPERSION)
+
+
+def _neighbours(ground: Ground, resource: Resource, server: ServerName, kind: Kind) -> int:
+    wished = [name for one in resource.start if one.kind is kind for name in _entities(ground.view, one)]
+    return sum(1 for name in wished if ground.owns(server, name) and name != resource.name)

@@ -1,0 +1,86 @@
+"""Groups: a resource with its same-server hard dependencies and dependents. A group lives on one server and moves as a whole."""
+
+from collections.abc import Iterable, Mapping
+
+from understudy.model.names import ResourceName
+from understudy.model.resource import Resource
+from understudy.model.view import View
+
+Groups = Mapping[ResourceName, tuple[ResourceName, ...]]
+
+
+def groups(view: View) -> tuple[tuple[ResourceName, ...], ...]:
+    """All groups of resources that move (local ones do not), each sorted by name, in order of their first name."""
+    return _components(sorted(name for name, one in view.resources.items() if not one.local), _links(view.resources.values()))
+
+
+def group_of(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
+    """The group of one resource; a local resource is its own."""
+    if name not in view.resources or view.resources[name].local:
+        return (name,)
+    return _components([name], _links(view.resources.values()))[0]
+
+
+def in_start_order(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
+    """The names with every hard or weak start dependency before its dependents; ties by name."""
+    left = set(names)
+    ordered: list[ResourceName] = []
+    seen: set[ResourceName] = set()
+
+    def visit(name: ResourceName) -> None:
+        if name in seen:
+            return
+        seen.add(name)
+        if name in view.resources:
+            for one in view.resources[name].start:
+                other = ResourceName(one.entity)
+                if not one.is_type and other in view.resources:
+                    visit(other)
+        if name in left:
+            ordered.append(name)
+
+    for name in sorted(left):
+        visit(name)
+    return tuple(ordered)
+
+
+def dependents(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
+    """Resources with a hard start or stop dependency on this one, directly, by name."""
+    return tuple(
+        sorted(
+            other.name
+            for other in view.resources.values()
+            if any(not one.is_type and one.entity == name and one.kind == "hard" for one in (*other.start, *other.stop))
+        )
+    )
+
+
+def _links(resources: Iterable[Resource]) -> dict[ResourceName, set[ResourceName]]:
+    known = {one.name: one for one in resources}
+    links: dict[ResourceName, set[ResourceName]] = {name: set() for name in known}
+    for one in known.values():
+        for dependency in (*one.start, *one.stop):
+            other = known.get(ResourceName(dependency.entity))
+            if dependency.is_type or not dependency.same_server or other is None or other.local or one.local:
+                continue
+            links[one.name].add(other.name)
+            links[other.name].add(one.name)
+    return links
+
+
+def _components(
+    names: Iterable[ResourceName], links: Mapping[ResourceName, set[ResourceName]]
+) -> tuple[tuple[ResourceName, ...], ...]:
+    found: list[tuple[ResourceName, ...]] = []
+    seen: set[ResourceName] = set()
+    for name in names:
+        if name in seen:
+            continue
+        component, border = {name}, [name]
+        while border:
+            for other in links[border.pop()] - component:
+                component.add(other)
+                border.append(other)
+        seen |= component
+        found.append(tuple(sorted(component)))
+    return tuple(found)

@@ -1,0 +1,209 @@
+"""Where one group belongs: keep, place, move or take back; all its assignments in one step.
+
+Called by decide for each group. The order of the questions in `_choose` and `_by_rule` is the policy: a request first, then
+staying (nothing moves without need), then moving.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from understudy.model.events import ASSIGNED, REFUSED
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.reasons import Reason, Why
+from understudy.model.state import State, Target
+from understudy.model.view import Assignment, Holder, Report, Request
+from understudy.policy.case import Case, case_of
+from understudy.policy.eligibility import Standing
+from understudy.policy.ground import Ground
+from understudy.policy.liveness import without_proven
+from understudy.policy.plan import Note, Step
+from understudy.policy.recovery import candidates_left, failed_here, forgiven, found_running, must_wait_for_proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Where the group shall be (None: nowhere), and why."""
+
+    server: ServerName | None
+    incarnation: Incarnation | None
+    reason: Reason
+    clears_tried: bool = False
+    last_resort: bool = False
+    keep: bool = False
+    """Leave owners as they are."""
+
+
+def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
+    """Everything that has to change for this group now; an empty Step if nothing."""
+    now_held = {name: found_running(ground, name, without_proven(ground.view, _assignment(ground, name))) for name in members}
+    wanted = [name for name in members if _wanted(ground, name)]
+    requests = [one for one in ground.view.requests if any(name in members for name in one.resources)]
+    notes: list[Note] = []
+    after = dict(now_held)
+    if wanted:
+        choice, notes = _choose(case_of(ground, wanted, now_held), requests)
+        for name in wanted:
+            after[name] = _assigned(ground, name, now_held[name], choice)
+    for name in members:
+        if name not in wanted:
+            after[name] = _taken_back(now_held[name])
+    changed = tuple(after[name] for name in members if after[name] != ground.view.assignments.get(name, _none(name)))
+    told = tuple(
+        Note(kind=ASSIGNED, resource=one.resource, on=one.owner.server, cause=one.reason)
+        for one in changed
+        if one.owner is not None and one.owner != now_held[one.resource].owner
+    )
+    return Step(assignments=changed, fulfilled=tuple(one.id for one in requests), notes=(*notes, *told))
+
+
+def _wanted(ground: Ground, name: ResourceName) -> bool:
+    return ground.view.target(name) is Target.ONLINE and ground.view.resources[name].enabled
+
+
+def _none(name: ResourceName) -> Assignment:
+    return Assignment(resource=name, epoch=0)
+
+
+def _assignment(ground: Ground, name: ResourceName) -> Assignment:
+    return ground.view.assignments.get(name, _none(name))
+
+
+# --- the choice -----------------------------------------------------------------------------------------------------
+
+
+def _choose(case: Case, requests: Sequence[Request]) -> tuple[Choice, list[Note]]:
+    notes: list[Note] = []
+    for request in requests:
+        choice, refusal = _as_requested(case, request)
+        if choice is not None:
+            return choice, notes
+        if refusal is not None:
+            notes.append(refusal)
+    return _by_rule(case), notes
+
+
+def _as_requested(case: Case, request: Request) -> tuple[Choice | None, Note | None]:
+    """The request's choice; or, where it cannot be, a note that says so. Any request forgives earlier failures."""
+    reason = Reason(Why.REQUESTED, (request.by,) if request.by else ())
+    if request.server is not None:
+        if request.server in case.admitted:
+            return _at(case.admitted[request.server], reason, clears_tried=True), None
+        refused = next((one for one in case.standings if one.server == request.server), None)
+        why = Reason(Why.NEVER_SEEN) if refused is None else refused.reason
+        return None, Note(kind=REFUSED, resource=request.resources[0], on=request.server, cause=why.code())
+    if request.verb == "relocate":
+        others = [one for one in case.admitted.values() if one.server != case.home]
+        if not others:
+            return None, Note(kind=REFUSED, resource=request.resources[0], cause=Reason(Why.NO_CANDIDATE).code())
+        return _at(others[0], reason, clears_tried=True), None
+    if case.home is not None:
+        return _at(case.admitted[case.home], Reason(Why.STAYS), clears_tried=True), None
+    best = next(iter(case.admitted.values()), None)
+    return (None if best is None else _at(best, Reason(Why.FIRST_CHOICE), clears_tried=True)), None
+
+
+def _by_rule(case: Case) -> Choice:
+    if must_wait_for_proof(case):
+        return Choice(server=None, incarnation=None, reason=Reason(Why.UNPROVEN), keep=True)
+    failed = failed_here(case)
+    if case.home is not None and failed is None:
+        return _stay_or_return(case, case.home)
+    if left := candidates_left(case, besides=case.home):
+        why = Reason(Why.FAILED_THERE, (failed, case.home)) if failed and case.home else _why_anew(case)
+        return _at(left[0], why)
+    if case.home is not None and failed is not None:
+        return _at(case.admitted[case.home], Reason(Why.LAST_RESORT, (failed,)), last_resort=True)
+    if case.admitted:  # home is gone, and it failed everywhere else before: better tried again than not at all
+        return _at(next(iter(case.admitted.values())), _why_anew(case), clears_tried=True)
+    # nobody is admitted: what can run stays where it runs, unless its server must not have it at all
+    return Choice(server=None, incarnation=None, reason=Reason(Why.NO_CANDIDATE), last_resort=True, keep=_may_linger(case))
+
+
+def _at(one: Standing, reason: Reason, *, clears_tried: bool = False, last_resort: bool = False) -> Choice:
+    return Choice(server=one.server, incarnation=one.incarnation, reason=reason, clears_tried=clears_tried, last_resort=last_resort)
+
+
+def _may_linger(case: Case) -> bool:
+    """Whether the owner's server is refused only for something that is down there now (its network), not by placement."""
+    passing = (Why.NETWORK_DOWN.value, Why.TYPE_MISSING.value)
+    owners = {owner.server for name in case.wanted if (owner := case.held[name].owner) is not None}
+    refused = [one.reason for one in case.standings if one.server in owners]
+    return bool(refused) and all(
+        one.why.value in passing or (one.why is Why.FELLOW_REFUSED and one.of[1].startswith(passing)) for one in refused
+    )
+
+
+def _why_anew(case: Case) -> Reason:
+    view = case.ground.view
+    for name in case.wanted:
+        before = _assignment(case.ground, name).owner
+        if before is not None and view.proven(before.incarnation):
+            return Reason(Why.HOLDER_PROVEN, (before.server, view.incarnations[before.incarnation].life.value.lower()))
+        if before is not None:
+            return Reason(Why.NO_LONGER_ADMITTED, (before.server,))
+    return Reason(Why.FIRST_CHOICE)
+
+
+def _stay_or_return(case: Case, home: ServerName) -> Choice:
+    """Failback only where ACTIVE_PLACEMENT asks for it; else everything stays (design: failback, never by itself)."""
+    best = next(iter(case.admitted.values()))
+    active = any(case.ground.view.resources[name].active_placement for name in case.wanted)
+    better = best.server != home and best.rank < case.admitted[home].rank and best.reason.why is Why.PREFERRED
+    if active and better and best in candidates_left(case, besides=home):
+        return _at(best, Reason(Why.BACK_TO_FAVOURED))
+    return _at(case.admitted[home], Reason(Why.STAYS))
+
+
+# --- the assignments that follow ------------------------------------------------------------------------------------
+
+
+def _assigned(ground: Ground, name: ResourceName, before: Assignment, choice: Choice) -> Assignment:
+    if choice.keep and before.owner is not None:
+        return before
+    report = _own_report(ground, name, before)
+    tried = () if choice.clears_tried or forgiven(report, before) else before.tried
+    if failed := _just_failed(report, before):
+        tried = (*(one for one in tried if one != failed), failed) if not choice.clears_tried else ()
+    if choice.server is None or choice.incarnation is None:
+        if before.owner is None and before.last_resort:
+            return before
+        epoch = before.epoch + (1 if before.owner is not None else 0)
+        return replace(before, owner=None, epoch=epoch, tried=tried, last_resort=True, reason=choice.reason.code())
+    if before.owner is not None and before.owner.incarnation == choice.incarnation:
+        return _kept(before, choice, tried, report)
+    epoch = before.epoch + 1
+    owner = Holder(server=choice.server, incarnation=choice.incarnation, epoch=epoch)
+    holders = (*(one for one in before.holders if one.incarnation != choice.incarnation), owner)
+    return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=choice.reason.code())
+
+
+def _kept(before: Assignment, choice: Choice, tried: tuple[Incarnation, ...], report: Report | None) -> Assignment:
+    """The owner stays. A request forgives and gives a failed start a new epoch, so that its lane begins afresh."""
+    if choice.clears_tried and (before.last_resort or (report is not None and report.failure is not None)):
+        assert before.owner is not None
+        owner = replace(before.owner, epoch=before.epoch + 1)
+        holders = tuple(owner if one.incarnation == owner.incarnation else one for one in before.holders)
+        return replace(before, owner=owner, holders=holders, epoch=owner.epoch, tried=(), last_resort=False, reason=choice.reason.code())
+    if choice.last_resort:
+        return replace(before, tried=tried, last_resort=True, reason=choice.reason.code())
+    if before.last_resort and report is not None and report.state is State.ONLINE and report.failure is None:
+        return replace(before, tried=tried, last_resort=False, reason=Reason(Why.RECOVERED).code())
+    return before if tried == before.tried else replace(before, tried=tried)
+
+
+def _taken_back(before: Assignment) -> Assignment:
+    if before.owner is None:
+        return replace(before, last_resort=False) if before.last_resort else before
+    return replace(
+        before, owner=None, epoch=before.epoch + 1, tried=(), last_resort=False, reason=Reason(Why.TARGET_OFFLINE).code()
+    )
+
+
+def _own_report(ground: Ground, name: ResourceName, before: Assignment) -> Report | None:
+    return None if before.owner is None else ground.view.report(name, before.owner.server)
+
+
+def _just_failed(report: Report | None, before: Assignment) -> Incarnation | None:
+    if report is None or report.failure is None or before.owner is None:
+        return None
+    return before.owner.incarnation if report.failure.epoch == before.epoch else None

@@ -1,0 +1,52 @@
+"""What decide answers: changed records, grouped into commits, and what to tell. Values only."""
+
+from dataclasses import dataclass, field
+
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.view import Assignment, IncarnationRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something for the history: kind is one of model/events.py."""
+
+    kind: str
+    resource: ResourceName | None = None
+    on: ServerName | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Records that change together, in one commit: all assignments of a group (design: moving together)."""
+
+    lives: tuple[IncarnationRecord, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    dropped: tuple[ResourceName, ...] = ()
+    """Assignments that are deleted: their resource is no longer registered and nobody holds it."""
+    fulfilled: tuple[str, ...] = ()
+    """Ids of requests that end with this commit."""
+    notes: tuple[Note, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.lives or self.assignments or self.dropped or self.fulfilled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All steps that follow from one View at one instant; empty: nothing to decide."""
+
+    steps: tuple[Step, ...] = ()
+    wake_at: float | None = None
+    """Decide again at this instant (a quiet time ends) even if nothing else happens."""
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What the leader itself has witnessed, on its own clock; a new leader begins with what it sees, at the time it sees it."""
+
+    quiet_until: dict[str, float] = field(default_factory=dict)
+    """Incarnation that is LOST -> the instant from which it is fenced: proof heard (or record first seen) plus quiet_s."""

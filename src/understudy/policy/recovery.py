@@ -1,0 +1,64 @@
+"""What a failure means for place: which candidates are left, what was found, and when a failure is forgiven."""
+
+from dataclasses import replace
+
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.state import State
+from understudy.model.view import Assignment, Holder, Report
+from understudy.policy.case import Case
+from understudy.policy.eligibility import Standing
+from understudy.policy.ground import Ground
+
+
+def failed_here(case: Case) -> ResourceName | None:
+    """The first member whose lane has given up at home under the present assignment."""
+    if case.home is None:
+        return None
+    for name in case.wanted:
+        owner, report = case.held[name].owner, case.ground.view.report(name, case.home)
+        if owner is None or owner.server != case.home or report is None or report.failure is None:
+            continue
+        if report.failure.epoch == case.held[name].epoch and report.incarnation == owner.incarnation:
+            return name
+    return None
+
+
+def candidates_left(case: Case, *, besides: ServerName | None) -> list[Standing]:
+    """Admitted servers on which no member has failed since it last proved itself, best first."""
+    tried: set[Incarnation] = {one for name in case.wanted for one in case.held[name].tried}
+    return [one for one in case.admitted.values() if one.incarnation not in tried and one.server != besides]
+
+
+def must_wait_for_proof(case: Case) -> bool:
+    """An owner is evicted or lost but not yet proved gone: S3 lets nobody start it, so nothing is promised to anybody yet."""
+    view = case.ground.view
+    owners = [case.held[name].owner for name in case.wanted]
+    return any(one is not None and not view.alive(one.incarnation) and not view.proven(one.incarnation) for one in owners)
+
+
+def found_running(ground: Ground, name: ResourceName, assignment: Assignment) -> Assignment:
+    """The assignment with every incarnation as a holder that reports the resource running without being one (S6).
+
+    A resource nobody was ever told to start or stop is left alone: it may be in use, and its first `start` adopts it.
+    """
+    if name not in ground.view.targets:
+        return assignment
+    holders = {one.incarnation for one in assignment.holders}
+    found = []
+    for server in sorted(ground.view.reports.get(name, {})):
+        report = ground.view.report(name, server)
+        if report is None or report.state is State.OFFLINE or report.incarnation in holders:
+            continue
+        found.append(Holder(server=server, incarnation=report.incarnation, epoch=assignment.epoch))
+    return replace(assignment, holders=(*assignment.holders, *found)) if found else assignment
+
+
+def forgiven(report: Report | None, assignment: Assignment) -> bool:
+    """Up for UPTIME_THRESHOLD under this assignment: what failed elsewhere may be tried again."""
+    return (
+        report is not None
+        and report.proven
+        and report.state is State.ONLINE
+        and assignment.owner is not None
+        and report.incarnation == assignment.owner.incarnation
+    )
