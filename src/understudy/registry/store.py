@@ -15,20 +15,18 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Self
 
 from understudy.errors import Compacted, UnderstudyError
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
+from understudy.registry.commits import Commit, checked
 from understudy.registry.storefile import connect, damaged, own
 
 MEMORY = ":memory:"
 KEEP_COMMITS = 10_000
 KEEP_BYTES = 64 * 1024 * 1024
-KEY_BYTES_MAX = 4096
-VALUE_BYTES_MAX = 8 * 1024 * 1024
 
 _TRIM_EVERY = 100
 """Commits by which the file's history may exceed what is kept: trimming it costs as much as a write."""
@@ -40,29 +38,6 @@ class StoreFailed(UnderstudyError):
     def __init__(self, text: str, *, full: bool) -> None:
         super().__init__(text)
         self.full = full
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """What one caller wants written, and under which conditions."""
-
-    conditions: tuple[Condition, ...]
-    writes: tuple[Write, ...]
-
-
-def checked(conditions: Sequence[Condition], writes: Sequence[Write]) -> Commit:
-    """The commit, if it is well formed; ValueError otherwise (a mistake in the program, not of an operator)."""
-    written = set()
-    for write in writes:
-        if write.key in written:
-            raise ValueError(f"a commit writes {write.key!r} twice")
-        if write.value is not None and len(write.value) > VALUE_BYTES_MAX:
-            raise ValueError(f"the value for {write.key!r} has {len(write.value)} bytes; at most {VALUE_BYTES_MAX}")
-        written.add(write.key)
-    for key in (*written, *(one.key for one in conditions)):
-        if not key or "\0" in key or len(key.encode()) > KEY_BYTES_MAX:
-            raise ValueError(f"{key!r} is no key: 1 to {KEY_BYTES_MAX} bytes of UTF-8 without NUL")
-    return Commit(tuple(conditions), tuple(writes))
 
 
 class Store:

@@ -1,0 +1,62 @@
+"""Who may talk to the registry's server, and where it is: endpoints, the cluster key, and the proof that one holds it.
+
+Called by server, client, `main.py` and whoever wires the client. Must never log or print a key.
+
+The proof is mutual: the client proves the key to the server, then the server to the client, each over both nonces, so that neither
+can be replayed nor played back to its sender. What follows on the connection is neither encrypted nor signed: the interconnect is
+trusted not to alter traffic, as it is for the service's own data; the key keeps strangers and wrong clusters out.
+"""
+
+import hmac
+import ipaddress
+from pathlib import Path
+
+from understudy.errors import BadSettings
+
+NONCE_BYTES = 16
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """`10.10.10.9:7400` or `[fd00::9]:7400` as address and port. BadSettings if it is neither."""
+    address, colon, port = text.rpartition(":")
+    bare = address[1:-1] if address.startswith("[") and address.endswith("]") else address
+    try:
+        ipaddress.ip_address(bare)
+        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ValueError
+        if ":" in bare and bare == address:
+            raise ValueError
+    except ValueError:
+        raise BadSettings(f"{text!r} is no endpoint: write ADDRESS:PORT, like 10.10.10.9:7400 or [fd00::9]:7400") from None
+    return bare, int(port)
+
+
+def show_endpoint(address: str, port: int) -> str:
+    """The text of an endpoint."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def read_key(path: str | Path) -> bytes:
+    """The cluster key from its file (64 hex digits). BadSettings says what is wrong with it, never what it is."""
+    try:
+        text = Path(path).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"the key file {path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise BadSettings(f"the key file {path} must hold 64 hex digits")
+    return key
+
+
+def prove(key: bytes, role: bytes, server_nonce: bytes, client_nonce: bytes, client: bytes) -> bytes:
+    """What only a holder of the key can say in this very hello; `role` is b"client" or b"server"."""
+    parts = (b"understudy-registry", role, server_nonce, client_nonce, client)
+    return hmac.digest(key, b"".join(len(one).to_bytes(2, "big") + one for one in parts), "sha256")
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """Compare two proofs, telling nothing by the time it takes."""
+    return hmac.compare_digest(one, other)

@@ -1,0 +1,173 @@
+"""The registry over the network: the port, for daemons and commands.
+
+Called by `daemon/main.py` (which alone makes one) and the lab. Must never block longer than its deadline, retry a commit by itself,
+or take silence for an answer.
+
+**When a commit raises RegistryUnreachable** it may have happened, or happen yet (the server may be standing still with the request
+in its socket). Nothing can be told from the error; the registry can:
+* Read again: a read that succeeds after the error, by this same client, shows what came of the commit; it will not happen later.
+  (The server carries out one client's requests in order, and drops an old connection's when the client comes back on a new one.)
+* Or commit the same again, conditions included: if the first did happen, its writes have moved the revisions that the conditions
+  name, and the second is a Conflict. This needs at least one condition on a key that the commit itself writes (S7 asks for it
+  anyway). A blind repeat of a commit without such a condition would write over what others wrote in between.
+Other engines promise only the second, so safety may rest on conditions alone; the first is for telling an operator what happened.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Self
+
+from understudy.errors import Compacted, RegistryUnreachable
+from understudy.ports import Batch, Condition, Conflict, Entry, Write
+from understudy.registry import access, frames
+from understudy.registry.commits import checked
+from understudy.registry.link import Link
+
+DEADLINE_S = 1.0
+DIAL_S = 0.5
+"""For one endpoint to accept and to prove itself: then the next one is tried."""
+PAUSE_MIN_S = 0.02
+PAUSE_MAX_S = 0.3
+"""Between rounds over all endpoints, doubling, each times 0.5 to 1.5: a registry that comes back is not met by all at once."""
+
+
+class RegistryClient:
+    """One client of the registry; connects when first asked, and again when asked after the link was lost. Close it."""
+
+    def __init__(
+        self, endpoints: Sequence[str], *, dice: random.Random, key: bytes | None = None, deadline_s: float = DEADLINE_S
+    ) -> None:
+        """`endpoints`: ADDRESS:PORT of the one registry, one for each network by which it is reached; `dice` draws the pauses."""
+        self._endpoints = [access.parse_endpoint(one) for one in endpoints]
+        self._key = key
+        self._dice = dice
+        self._deadline_s = deadline_s
+        self._name = secrets.token_bytes(access.NONCE_BYTES)
+        self._link: Link | None = None
+        self._dialling: asyncio.Task[Link | None] | None = None
+        self._waiting = 0
+        self._rounds_failed = 0
+        self._trouble = "nobody answers"
+        self._closed = False
+
+    async def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
+        """As the port says; within the deadline."""
+        answer = await self._ask(lambda id: frames.Read(id, prefix))
+        assert isinstance(answer, frames.Entries), answer
+        return answer.revision, tuple(Entry(*one) for one in answer.entries)
+
+    async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+        """As the port says; within the deadline. RegistryUnreachable: see this module's docstring."""
+        wanted = checked(conditions, writes)
+        answer = await self._ask(lambda id: frames.pack_commit(id, wanted.conditions, wanted.writes))
+        if isinstance(answer, frames.Conflicted):
+            return Conflict(answer.failed)
+        assert isinstance(answer, frames.Committed), answer
+        return answer.revision
+
+    async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
+        """As the port says; a batch holds what of its commit lies under the prefix. A dead link is noticed within a second."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                link = await self._linked()
+        except TimeoutError:
+            raise self._silent() from None
+        feed = link.watch(prefix, from_revision)
+        try:
+            while True:
+                yield await feed.next()
+        finally:
+            link.unwatch(feed)
+
+    async def close(self) -> None:
+        """End the link; calls still waiting raise RegistryUnreachable."""
+        self._closed = True
+        if self._dialling is not None:
+            self._dialling.cancel()
+            await asyncio.wait((self._dialling,))
+        if self._link is not None:
+            self._link.end("this client was closed")
+            await self._link.gone.wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _ask(self, make: Callable[[int], frames.Request]) -> frames.Answer:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                link = await self._linked()
+                answer = await link.ask(make)
+        except TimeoutError:
+            raise self._silent() from None
+        if isinstance(answer, frames.Failed):
+            raise _error(answer)
+        return answer
+
+    async def _linked(self) -> Link:
+        """The link, once there is one; only the caller's deadline ends the wait."""
+        while self._link is None or self._link.lost:
+            if self._closed:
+                raise RegistryUnreachable("this client of the registry was closed")
+            if self._dialling is None or self._dialling.done():
+                self._dialling = asyncio.get_running_loop().create_task(self._dial())
+            dialling = self._dialling
+            self._waiting += 1
+            try:
+                # Not awaited itself: a caller whose deadline passes must not end it for the others.
+                await asyncio.wait((dialling,))
+            finally:
+                self._waiting -= 1
+            if not dialling.cancelled():
+                dialling.result()
+        return self._link
+
+    async def _dial(self) -> Link | None:
+        """Try the endpoints in turn until one answers, or nobody waits for it any more."""
+        while True:
+            for endpoint in tuple(self._endpoints):
+                link = Link(self._name, self._key)
+                try:
+                    async with asyncio.timeout(DIAL_S):
+                        await link.dial(*endpoint)
+                except (OSError, RegistryUnreachable) as error:
+                    self._trouble = _words(error)
+                    # The one that answered last is tried first.
+                    self._endpoints.append(self._endpoints.pop(0))
+                    continue
+                self._rounds_failed = 0
+                self._link = link
+                return link
+            pause = min(PAUSE_MIN_S * 2 ** min(self._rounds_failed, 10), PAUSE_MAX_S)
+            self._rounds_failed += 1
+            await asyncio.sleep(pause * self._dice.uniform(0.5, 1.5))
+            if not self._waiting:
+                return None
+
+    def _silent(self) -> RegistryUnreachable:
+        linked = self._link is not None and not self._link.lost
+        trouble = "it does not answer" if linked else self._trouble
+        where = ", ".join(access.show_endpoint(*one) for one in sorted(self._endpoints))
+        return RegistryUnreachable(f"the registry at {where} did not answer within {self._deadline_s:g} s: {trouble}")
+
+
+def _error(failed: frames.Failed) -> Exception:
+    match failed.why:
+        case frames.Why.COMPACTED:
+            return Compacted(failed.text)
+        case frames.Why.UNWRITABLE:
+            return RegistryUnreachable(f"the registry cannot write: {failed.text}")
+        case frames.Why.MALFORMED:
+            return ValueError(failed.text)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "nobody answers"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)

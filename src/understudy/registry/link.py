@@ -1,0 +1,218 @@
+"""One connection of a client to the registry's server, from the hello to its end.
+
+Owns the connection's state: what is asked and not answered, what is watched, whether anybody is still there. Called by `client.py`
+alone. Must never live again once it was lost: the client makes another.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+from understudy.errors import Compacted, RegistryUnreachable
+from understudy.ports import Batch
+from understudy.registry import access, frames, sockets
+
+PING_S = 0.2
+PINGS_UNHEARD_MAX = 4
+"""A link on which nothing arrives between so many pings is dead: noticed within 0.8 to 1.0 s. Pings are counted, not seconds, so that
+a client that itself stood still, and has the answers waiting in its socket, does not blame the link."""
+BATCHES_WAITING_MAX = 10_000
+"""Batches of one watch that its reader has not taken: beyond this it must read again."""
+
+
+class Feed:
+    """The batches of one watch, as they arrive."""
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self._batches: deque[Batch] = deque()
+        self._error: Exception | None = None
+        self._woken = asyncio.Event()
+
+    async def next(self) -> Batch:
+        """The next batch; raises what ended the watch once all that came before was taken."""
+        while not self._batches:
+            if self._error is not None:
+                raise self._error
+            self._woken.clear()
+            await self._woken.wait()
+        return self._batches.popleft()
+
+    def put(self, batches: tuple[frames.WireBatch, ...]) -> None:
+        """Batches arrived."""
+        if self._error is None and len(self._batches) + len(batches) > BATCHES_WAITING_MAX:
+            self.end(Compacted("this watch was read too slowly: read again"))
+        elif self._error is None:
+            self._batches.extend(map(frames.unpack_batch, batches))
+            self._woken.set()
+
+    def end(self, error: Exception) -> None:
+        """Nothing more will come."""
+        if self._error is None:
+            self._error = error
+            self._woken.set()
+
+
+class Link(asyncio.Protocol):
+    """One connection. `lost` for good once anything went wrong."""
+
+    def __init__(self, client: bytes, key: bytes | None) -> None:
+        self.lost = False
+        self.gone = asyncio.Event()
+        """The connection is closed, and nothing of it is left."""
+        self._client = client
+        self._key = key
+        self._nonce = secrets.token_bytes(access.NONCE_BYTES)
+        self._proof = b""
+        """What the server must answer."""
+        self._welcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._splitter = frames.Splitter(frames.HELLO_BYTES_MAX)
+        self._asked: dict[int, asyncio.Future[frames.Answer]] = {}
+        self._feeds: dict[int, Feed] = {}
+        self._ids = 0
+        self._transport: asyncio.Transport | None = None
+        self._beat_timer: asyncio.TimerHandle | None = None
+        self._heard = True
+        self._unheard = 0
+
+    async def dial(self, address: str, port: int) -> None:
+        """Connect and be welcomed. OSError, RegistryUnreachable or a time limit of the caller's: then it is lost."""
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: self, address, port)
+            await self._welcome
+        except BaseException:
+            self.end("not connected")
+            raise
+        self._splitter.limit = frames.ANSWER_BYTES_MAX
+        self._beat()
+
+    async def ask(self, make: Callable[[int], frames.Request]) -> frames.Answer:
+        """Send a request and wait for its answer. RegistryUnreachable: the link was lost."""
+        self._ids += 1
+        id = self._ids
+        asked: asyncio.Future[frames.Answer] = asyncio.get_running_loop().create_future()
+        self._asked[id] = asked
+        try:
+            self._send(make(id))
+            return await asked
+        finally:
+            self._asked.pop(id, None)
+
+    def watch(self, prefix: str, after: int) -> Feed:
+        """Begin a watch."""
+        self._ids += 1
+        feed = Feed(self._ids)
+        self._feeds[feed.id] = feed
+        self._send(frames.Watch(feed.id, prefix, after))
+        return feed
+
+    def unwatch(self, feed: Feed) -> None:
+        """End a watch; harmless when the link is lost."""
+        if self._feeds.pop(feed.id, None) is not None and not self.lost:
+            self._send(frames.Unwatch(feed.id))
+
+    def end(self, why: str) -> None:
+        """The link is of no use any more: everyone who waits is told, now."""
+        if self.lost:
+            return
+        self.lost = True
+        text = f"the link to the registry was lost: {why}"
+        for waiting in self._asked.values():
+            if not waiting.done():
+                waiting.set_exception(RegistryUnreachable(text))
+        for feed in self._feeds.values():
+            feed.end(RegistryUnreachable(text))
+        if not self._welcome.done():
+            self._welcome.cancel()
+        if self._beat_timer is not None:
+            self._beat_timer.cancel()
+        if self._transport is None:
+            self.gone.set()
+        else:
+            # Not close(): it would wait for a peer that no longer takes anything.
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the challenge."""
+        self._transport = cast(asyncio.Transport, transport)
+        sockets.tune(self._transport, dead_after_s=2)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The other end closed it, or the kernel gave it up."""
+        self._fail(str(exc) if exc is not None else "the registry closed it")
+        self.gone.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out what is complete."""
+        self._heard = True
+        try:
+            for payload in self._splitter.feed(data):
+                if self.lost:
+                    return
+                self._handle(frames.told(payload))
+        except frames.BadFrame as error:
+            self._fail(str(error))
+
+    def _handle(self, message: frames.Told) -> None:
+        match message:
+            case frames.Changes():
+                feed = self._feeds.get(message.id)
+                if feed is not None:
+                    feed.put(message.batches)
+            case frames.Pong():
+                pass
+            case frames.Challenge():
+                self._hello(message)
+            case frames.Welcome():
+                self._welcomed(message)
+            case frames.Refused():
+                self._fail(f"the registry refused it: {message.text}")
+            case _:
+                self._answered(message)
+
+    def _answered(self, answer: frames.Answer) -> None:
+        asked, feed = self._asked.get(answer.id), self._feeds.get(answer.id)
+        if asked is not None and not asked.done():
+            asked.set_result(answer)
+        elif feed is not None and isinstance(answer, frames.Failed):
+            feed.end(Compacted(answer.text))
+
+    def _hello(self, challenge: frames.Challenge) -> None:
+        proof = b""
+        if challenge.protocol != frames.PROTOCOL:
+            self._fail(f"it speaks protocol {challenge.protocol}, this client {frames.PROTOCOL}: upgrade the older of the two")
+            return
+        if challenge.keyed != (self._key is not None):
+            self._fail("it asks for the cluster's key, and none was given" if challenge.keyed else "it does not know the cluster's key")
+            return
+        if self._key is not None:
+            proof = access.prove(self._key, b"client", challenge.nonce, self._nonce, self._client)
+            self._proof = access.prove(self._key, b"server", challenge.nonce, self._nonce, self._client)
+        self._send(frames.Hello(frames.PROTOCOL, self._client, self._nonce, proof))
+
+    def _welcomed(self, welcome: frames.Welcome) -> None:
+        if not access.same(welcome.proof, self._proof):
+            self._fail("it does not have this cluster's key")
+        elif not self._welcome.done():
+            self._welcome.set_result(None)
+
+    def _beat(self) -> None:
+        self._unheard = 0 if self._heard else self._unheard + 1
+        if self._unheard >= PINGS_UNHEARD_MAX:
+            self._fail(f"nothing was heard for {PINGS_UNHEARD_MAX} pings")
+            return
+        self._heard = False
+        self._beat_timer = asyncio.get_running_loop().call_later(PING_S, self._beat)
+        self._send(frames.Ping())
+
+    def _send(self, message: frames.Request) -> None:
+        if self.lost or self._transport is None:
+            raise RegistryUnreachable("the link to the registry was lost")
+        self._transport.write(frames.frame(message))
+
+    def _fail(self, why: str) -> None:
+        if not self._welcome.done():
+            self._welcome.set_exception(RegistryUnreachable(why))
+        self.end(why)

@@ -1,0 +1,72 @@
+"""The command `understudy-registry`: opens a store and serves it until it is told to end.
+
+Called by systemd, or by the lab outside all lab hosts. Must never serve a file that it does not own alone, nor go on after the disk
+failed: what is on it can then be known only by opening it again.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+
+from understudy.errors import UnderstudyError
+from understudy.registry import access
+from understudy.registry.server import RegistryServer
+from understudy.registry.store import Store
+
+_EXAMPLE = """\
+example, for four servers on one interconnect:
+  understudy-registry --listen 10.10.10.9:7400 --store /var/lib/understudy/registry.db --key /etc/understudy/keys/guard.key
+and in the servers' understudy.toml:
+  [registry]
+  engine = "sqlite"
+  endpoints = ["10.10.10.9:7400"]
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM (0), or until the store or the address cannot be used (1)."""
+    parser = argparse.ArgumentParser(
+        prog="understudy-registry",
+        description="Serve the cluster's registry from one SQLite file. Exactly one such process serves a cluster.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--listen", metavar="ADDRESS:PORT", required=True, help="where to listen; port 0: any that is free")
+    parser.add_argument("--store", metavar="FILE", required=True, help="the store; made if it is missing")
+    parser.add_argument("--key", metavar="FILE", help="64 hex digits; clients must hold the same. Without it anyone may connect")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, format="understudy-registry: %(levelname)s %(message)s")
+    try:
+        address, port = access.parse_endpoint(options.listen)
+        key = None if options.key is None else access.read_key(options.key)
+        with Store(options.store) as store:
+            return asyncio.run(_serve(store, address, port, key))
+    except UnderstudyError as error:
+        print(f"understudy-registry: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"understudy-registry: cannot listen on {options.listen}: {error.strerror or error}", file=sys.stderr)
+    return 1
+
+
+async def _serve(store: Store, address: str, port: int, key: bytes | None) -> int:
+    told_to_end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_end.set)
+    server = RegistryServer(store, key=key)
+    where = access.show_endpoint(*await server.start(address, port))
+    print(f"understudy-registry: listening on {where}, store {store.path} at revision {store.revision}", flush=True)
+    ending = asyncio.create_task(told_to_end.wait())
+    await asyncio.wait((ending, server.failed), return_when=asyncio.FIRST_COMPLETED)
+    ending.cancel()
+    await server.close()
+    if server.failed.done():
+        raise server.failed.result()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

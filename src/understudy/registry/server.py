@@ -1,0 +1,269 @@
+"""The registry's server: one store, served to many clients over TCP.
+
+Owns the listening socket, the sessions of clients, and the order in which their requests are carried out. Called by `main.py` and
+by tests. Must never answer a commit before it is durable, nor show anyone what is not.
+
+* Commits that arrive in one turn of the event loop are made durable by one flush: under load the disk sets the pace, not the
+  number of writers. The flush happens in the loop: nothing could be answered meanwhile anyway.
+* The requests of one session are carried out in their order, and a new session of the same client ends the one before, with
+  whatever of it was not carried out yet. So a client that lost the answer to a commit, and reads again, sees what came of it.
+* A watcher that cannot keep up holds no memory here: it is served from the store's recent commits when it has read what it was sent.
+"""
+
+import asyncio
+import logging
+import secrets
+from typing import cast
+
+from understudy.errors import Compacted
+from understudy.ports import Condition, Conflict, Write
+from understudy.registry import access, frames, sockets
+from understudy.registry.commits import Commit, checked
+from understudy.registry.frames import Why
+from understudy.registry.store import Store, StoreFailed
+
+HELLO_S = 5.0
+"""A connection that has not proved itself by then is closed."""
+BUFFERED_BYTES_MAX = 1024 * 1024
+"""Unread by a client: beyond this nothing more is sent to it, nor asked of it."""
+BATCHES_PER_FRAME = 100
+
+_log = logging.getLogger(__name__)
+
+
+class RegistryServer:
+    """Serves a store that somebody else opened and will close."""
+
+    def __init__(self, store: Store, *, key: bytes | None = None) -> None:
+        self.store = store
+        self.key = key
+        self.failed: asyncio.Future[StoreFailed] = asyncio.get_running_loop().create_future()
+        """Done when the disk failed: what is on it can be known only by opening the store again, so the process must end."""
+        self.sessions: dict[bytes, _Session] = {}
+        """Those that proved themselves, by client."""
+        self._connections: set[_Session] = set()
+        self._gone = asyncio.Event()
+        self._queue: list[tuple[_Session, int, Commit]] = []
+        self._listener: asyncio.Server | None = None
+
+    async def start(self, address: str, port: int) -> tuple[str, int]:
+        """Listen; the address and port really used (port 0: any)."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(lambda: _Session(self), address, port, reuse_address=True, backlog=128)
+        name = self._listener.sockets[0].getsockname()
+        return name[0], name[1]
+
+    async def close(self) -> None:
+        """Answer what was asked, then close every connection."""
+        if self._listener is not None:
+            self._listener.close()
+        self.flush()
+        for session in tuple(self._connections):
+            session.close()
+        try:
+            async with asyncio.timeout(1.0):
+                while self._connections:
+                    self._gone.clear()
+                    await self._gone.wait()
+        except TimeoutError:
+            for session in tuple(self._connections):
+                session.abort()
+            # One turn, in which the loop tells the sessions that they are closed.
+            await asyncio.sleep(0)
+
+    def queue(self, session: "_Session", id: int, commit: Commit) -> None:
+        """Carry out a commit at the end of this turn, together with the others that arrived in it."""
+        if not self._queue:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._queue.append((session, id, commit))
+
+    def flush(self) -> None:
+        """Carry out what is queued, answer it, and tell the watchers."""
+        queue = [one for one in self._queue if not one[0].ended]
+        self._queue.clear()
+        if not queue:
+            return
+        before = self.store.revision
+        try:
+            answers = self.store.commit_all([commit for _, _, commit in queue])
+        except StoreFailed as error:
+            _log.error("store-failed %s", error)
+            for session, id, _ in queue:
+                session.send(frames.Failed(id, Why.UNWRITABLE, str(error)))
+            if not error.full and not self.failed.done():
+                self.failed.set_result(error)
+            return
+        for (session, id, _), answer in zip(queue, answers, strict=True):
+            session.send(frames.Conflicted(id, answer.failed) if isinstance(answer, Conflict) else frames.Committed(id, answer))
+        if self.store.revision != before:
+            for session in tuple(self.sessions.values()):
+                session.push()
+
+    def joined(self, session: "_Session") -> None:
+        """A connection was made; it is nobody's yet."""
+        self._connections.add(session)
+
+    def proved(self, session: "_Session", client: bytes) -> None:
+        """A connection is this client's, and no other one any more."""
+        before = self.sessions.get(client)
+        if before is not None:
+            before.abort()
+        self.sessions[client] = session
+
+    def left(self, session: "_Session", client: bytes | None) -> None:
+        """A connection has ended."""
+        self._connections.discard(session)
+        if client is not None and self.sessions.get(client) is session:
+            del self.sessions[client]
+        self._gone.set()
+
+
+class _Session(asyncio.Protocol):
+    """One connection of a client."""
+
+    def __init__(self, server: RegistryServer) -> None:
+        self.ended = False
+        self._server = server
+        self._client: bytes | None = None
+        self._nonce = secrets.token_bytes(access.NONCE_BYTES)
+        self._splitter = frames.Splitter(frames.HELLO_BYTES_MAX)
+        self._watches: dict[int, tuple[str, int]] = {}
+        """Watch -> its prefix and the revision up to which everything was sent."""
+        self._full = False
+        self._transport: asyncio.Transport
+        self._hello_timer: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask who it is."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=BUFFERED_BYTES_MAX)
+        sockets.tune(self._transport, dead_after_s=10)
+        self._server.joined(self)
+        self._hello_timer = asyncio.get_running_loop().call_later(HELLO_S, self.abort)
+        self.send(frames.Challenge(frames.PROTOCOL, self._nonce, self._server.key is not None))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self.ended = True
+        self._hello_timer.cancel()
+        self._watches.clear()
+        self._server.left(self, self._client)
+
+    def data_received(self, data: bytes) -> None:
+        """Carry out what is complete."""
+        try:
+            for payload in self._splitter.feed(data):
+                if self.ended:
+                    return
+                self._handle(frames.request(payload))
+        except frames.BadFrame as error:
+            self._refuse(str(error))
+
+    def pause_writing(self) -> None:
+        """The client does not read: take nothing more from it until it does."""
+        self._full = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._full = False
+        self._transport.resume_reading()
+        self.push()
+
+    def send(self, message: frames.Told) -> None:
+        """Send, if there is still somebody."""
+        if not self.ended:
+            self._transport.write(frames.frame(message))
+
+    def push(self) -> None:
+        """Send every watch the commits it has not seen, as far as the client reads them."""
+        for id in tuple(self._watches):
+            self._push(id)
+
+    def close(self) -> None:
+        """End it after what was sent has arrived."""
+        self.ended = True
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End it now; nothing that it asked and that was not carried out will be."""
+        self.ended = True
+        self._transport.abort()
+
+    def _push(self, id: int) -> None:
+        store = self._server.store
+        prefix, seen = self._watches[id]
+        while seen != store.revision and not self._full and not self.ended:
+            try:
+                seen, batches = store.changes(prefix, seen, BATCHES_PER_FRAME)
+            except Compacted as error:
+                del self._watches[id]
+                self.send(frames.Failed(id, Why.COMPACTED, str(error)))
+                return
+            self._watches[id] = prefix, seen
+            if batches:
+                self.send(frames.Changes(id, tuple(map(frames.pack_batch, batches))))
+
+    def _handle(self, message: frames.Request) -> None:
+        if isinstance(message, frames.Hello):
+            self._hello(message)
+        elif self._client is None:
+            self._refuse("a hello must come first")
+        else:
+            self._serve(message)
+
+    def _serve(self, message: frames.Read | frames.Commit | frames.Watch | frames.Unwatch | frames.Ping) -> None:
+        match message:
+            case frames.Commit():
+                self._commit(message)
+            case frames.Read():
+                # What this session committed before must be seen.
+                self._server.flush()
+                revision, entries = self._server.store.read(message.prefix)
+                self._answer(message.id, frames.Entries(message.id, revision, tuple((one.key, one.value, one.revision) for one in entries)))
+            case frames.Watch():
+                self._watches[message.id] = message.prefix, message.after
+                self._push(message.id)
+            case frames.Unwatch():
+                self._watches.pop(message.id, None)
+            case frames.Ping():
+                self.send(frames.Pong())
+
+    def _answer(self, id: int, entries: frames.Entries) -> None:
+        size = sum(len(value) for _, value, _ in entries.entries)
+        if size > frames.ANSWER_BYTES_MAX // 2:
+            self.send(frames.Failed(id, Why.MALFORMED, f"the entries asked for have {size} bytes: ask for a longer prefix"))
+        else:
+            self.send(entries)
+
+    def _commit(self, message: frames.Commit) -> None:
+        try:
+            commit = checked([Condition(*one) for one in message.conditions], [Write(*one) for one in message.writes])
+        except ValueError as error:
+            self.send(frames.Failed(message.id, Why.MALFORMED, str(error)))
+        else:
+            self._server.queue(self, message.id, commit)
+
+    def _hello(self, hello: frames.Hello) -> None:
+        key = self._server.key
+        if self._client is not None:
+            self._refuse("a second hello")
+        elif hello.protocol != frames.PROTOCOL:
+            self._refuse(f"this registry speaks protocol {frames.PROTOCOL}, the client {hello.protocol}: upgrade the older of the two")
+        elif key is not None and not access.same(hello.proof, self._proof(key, b"client", hello)):
+            self._refuse("the client does not have this cluster's key")
+        else:
+            self._hello_timer.cancel()
+            self._client = hello.client
+            self._splitter.limit = frames.REQUEST_BYTES_MAX
+            self._server.proved(self, hello.client)
+            self.send(frames.Welcome(b"" if key is None else self._proof(key, b"server", hello)))
+
+    def _proof(self, key: bytes, role: bytes, hello: frames.Hello) -> bytes:
+        return access.prove(key, role, self._nonce, hello.nonce, hello.client)
+
+    def _refuse(self, text: str) -> None:
+        peer = self._transport.get_extra_info("peername")
+        _log.warning("client-refused peer=%s why=%r", peer, text)
+        self.send(frames.Refused(text))
+        self.close()
