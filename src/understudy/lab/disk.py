@@ -1,0 +1,106 @@
+"""What a host finds on its disk when it is switched on for the first time: names, settings, keys, commands, action
+scripts.
+
+Called by `Lab.up`, once per host, before anything is mounted: the files go straight into the upper directory of the
+host's root. What the host changes later is its own and survives crash and boot.
+"""
+
+import os
+from pathlib import Path
+
+from understudy.lab import storage
+from understudy.lab.places import Places, project_root
+from understudy.lab.plan import NETWORKS, REGISTRY, REGISTRY_PORT, Host, LabPlan
+
+COMMANDS = ("crsctl", "appvipcfg", "understudy")
+DAEMONS = ("understudyd", "understudy-exec", "understudy-guard", "understudy-registry")
+_GRID_HOME = "u01/app/12.1.0/grid/bin"
+_ACTION_SCRIPTS = "opt/openstack-ha"
+
+
+def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str) -> None:
+    """Make the disk of one host."""
+    disk = places.disk(host.name)
+    for directory in (
+        "etc/understudy/keys",
+        "var/lib/understudy",
+        "var/log/understudy",
+        "srv/exports",
+        "opt/understudy/src",
+        "opt/understudy/bin",
+    ):
+        (disk / directory).mkdir(parents=True, exist_ok=True)
+    (disk / "etc/hostname").write_text(f"{host.name}\n")
+    (disk / "etc/hosts").write_text(_hosts_text(plan))
+    (disk / "etc/resolv.conf").write_text("")
+    _write_private(disk / "etc/understudy/keys/guard.key", f"{guard_key}\n")
+    if host.name in plan.servers:
+        (disk / "etc/understudy/understudy.toml").write_text(settings_text(plan, host))
+    _link_commands(disk)
+    _write_executable(disk / storage.MOUNT_HELPER.lstrip("/"), storage.MOUNT_HELPER_TEXT)
+    _install_action_scripts(disk)
+
+
+def settings_text(plan: LabPlan, host: Host) -> str:
+    """The host's understudy.toml."""
+    management = next(network for network in NETWORKS if network.name == "management")
+    registry = f"{plan.host(REGISTRY).address('interconnect')}:{REGISTRY_PORT}"
+    lines = [
+        "[cluster]",
+        f'name = "{plan.name}"',
+        f"pause_tolerance = {plan.pause_tolerance}",
+        "",
+        "[server]",
+        f'name = "{host.name}"',
+        "",
+        "[registry]",
+        'engine = "sqlite"',
+        f'endpoints = ["{registry}"]',
+        "",
+        "[network.1]",
+        f'subnet = "{management.subnet}"',
+        f'interface = "{management.interface}"',
+    ]
+    for name in plan.servers:
+        server = plan.host(name)
+        lines += ["", f"[servers.{name}]", f'addresses = ["{server.address("management")}", "{server.address("interconnect")}"]']
+    return "\n".join(lines) + "\n"
+
+
+def _hosts_text(plan: LabPlan) -> str:
+    lines = ["127.0.0.1 localhost", "::1 localhost"]
+    for host in plan.hosts:
+        for link in host.links:
+            suffix = {"management": "", "interconnect": "-ic", "public": "-pub", "vm": "-vm"}[link.network]
+            names = [f"{host.name}{suffix}"] if len(host.links) > 1 else [host.name]
+            lines.append(f"{link.address} {' '.join(names)}")
+    return "\n".join(lines) + "\n"
+
+
+def _link_commands(disk: Path) -> None:
+    for name in (*COMMANDS, *DAEMONS):
+        for directory in ("usr/local/bin", _GRID_HOME) if name in COMMANDS[:2] else ("usr/local/bin",):
+            (disk / directory).mkdir(parents=True, exist_ok=True)
+            (disk / directory / name).symlink_to(f"/opt/understudy/bin/{name}")
+
+
+def _install_action_scripts(disk: Path) -> None:
+    target = disk / _ACTION_SCRIPTS
+    target.mkdir(parents=True, exist_ok=True)
+    for script in sorted((project_root() / "src/understudy/openstack/scripts").glob("*.scr")):
+        _write_executable(target / script.name, script.read_text())
+    (disk / "etc/openstack-ha-data.conf").write_text(
+        f"MYSQL_DATA_EXPORT='{storage.FILE_SERVER}:/mysql_data'\nMYSQL_DATA_PATH='/var/lib/mysql'\n"
+    )
+
+
+def _write_executable(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)

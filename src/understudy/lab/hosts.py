@@ -1,0 +1,130 @@
+"""One lab host: switched on, and what it leaves when its power is gone.
+
+Used by `power.py` alone, which must be a single thread: the first process of a host is made by fork. Never decides
+whether a host should run.
+"""
+
+import json
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from understudy.errors import LabError
+from understudy.lab import cgroups, kernel, root
+from understudy.lab.network import Switch
+from understudy.lab.places import Places
+from understudy.lab.plan import Host
+
+_BOOT_S = 20.0
+_NAMESPACES = kernel.CLONE_NEWNET | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWCGROUP
+_INIT = "/opt/understudy/src/understudy/lab/init.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Booting:
+    """A host that has been switched on: its first process, and the ends of the pipes by which the two talk until it has booted."""
+
+    pid: int
+    said: int
+    """Read end: one line when the namespaces exist, one when it has booted."""
+    go: int
+    """Write end: one byte when the cables are there."""
+
+    def close(self) -> None:
+        """The two have nothing more to say."""
+        os.close(self.said)
+        os.close(self.go)
+
+
+def switch_on(host: Host, places: Places, group: Path, image: Path) -> Booting:
+    """Start the host's first process in a PID namespace and control group of its own; it waits for its cables."""
+    for leaf in ("init", "exec"):
+        (group / leaf).mkdir(parents=True)
+    said, say = os.pipe()
+    listen, go = os.pipe()
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    try:
+        kernel.unshare(kernel.CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            _become_first_process(host, places, group, image, say, listen)
+        kernel.setns(own, kernel.CLONE_NEWPID)  # whatever is started next belongs to the machine again
+    finally:
+        os.close(own)
+        os.close(say)
+        os.close(listen)
+    return Booting(pid, said, go)
+
+
+def wire(host: Host, booting: Booting, switch: Switch, cuts: dict[str, set[str]]) -> None:
+    """Lay the cables as soon as the host's network namespace exists."""
+    _expect(host, booting, "namespaces")
+    switch.plug(host, booting.pid, cuts)
+    os.write(booting.go, b"1")
+
+
+def wait_until_booted(host: Host, booting: Booting) -> None:
+    """Return when the host's init is at work."""
+    _expect(host, booting, "booted")
+
+
+def switch_off(pid: int, group: Path) -> None:
+    """Every process of the host dies at once: its first one, with it the PID namespace, and whatever was just on its way in."""
+    os.kill(pid, signal.SIGKILL)
+    cgroups.kill(group)
+
+
+def sweep(pid: int, group: Path) -> None:
+    """Wait until nothing of the host is left, then remove its control groups; its mounts and networks ended with its processes."""
+    os.waitpid(pid, 0)
+    cgroups.wait_until_empty(group)
+    cgroups.remove(group)
+
+
+def _expect(host: Host, booting: Booting, word: str) -> None:
+    deadline = time.monotonic() + _BOOT_S
+    text = b""
+    while not text.endswith(b"\n"):
+        ready, _, _ = select.select([booting.said], [], [], max(0.0, deadline - time.monotonic()))
+        piece = os.read(booting.said, 1) if ready else b""
+        if not piece:
+            why = "its first process ended" if ready else f"it took more than {_BOOT_S:.0f} s"
+            raise LabError(f"{host.name} did not boot: {text.decode().strip() or why}")
+        text += piece
+    if text.decode().strip() != word:
+        raise LabError(f"{host.name} did not boot: {text.decode().strip()}")
+
+
+def _become_first_process(host: Host, places: Places, group: Path, image: Path, say: int, listen: int) -> NoReturn:
+    """Runs in the new process; ends in the host's init, never returns."""
+    try:
+        kernel.die_with_parent(signal.SIGKILL)
+        os.setsid()
+        cgroups.join(group)
+        kernel.unshare(_NAMESPACES)
+        os.write(say, b"namespaces\n")
+        root.enter_root(_prepare(host, places, image))
+        os.read(listen, 1)
+        os.set_inheritable(say, True)
+        order = {
+            "hostname": host.name,
+            "say": say,
+            "links": {link.interface: link.address for link in host.links},
+            "services": [{"name": one.name, "command": one.command, "cleanup": one.cleanup} for one in host.services],
+        }
+        os.execve("/usr/bin/python3", ["python3", "-IS", _INIT], {"LAB_ORDER": json.dumps(order)})
+    except Exception as error:  # noqa: BLE001 - this process ends here, and its parent tells the operator why
+        os.write(say, f"{error}\n".encode())
+        os._exit(1)
+
+
+def _prepare(host: Host, places: Places, image: Path) -> Path:
+    console = os.open(places.host(host.name) / "console.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    mounted = root.mount_root(places, host.name, image)
+    os.dup2(console, 1)
+    os.dup2(console, 2)
+    return mounted

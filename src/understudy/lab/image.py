@@ -1,0 +1,122 @@
+"""The lab hosts' root file system: Debian 12 with what the project's hosts need, made once and cached.
+
+Called by `understudy lab image` and by `Lab.up`. An image is named by the hash of its recipe; it is made beside its
+place and renamed when it is whole, under a lock, so that a half-made one is never used and two makers do not collide.
+Nothing is installed on the machine.
+"""
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from understudy.errors import LabError
+from understudy.lab import bootstrap
+from understudy.lab.places import project_root
+
+Progress = Callable[[str], None]
+CACHE = Path("/var/cache/understudy/lab")
+_RECIPE = 1
+"""Grows when what is done to the image changes in a way that the lists below do not show."""
+_PYTHON = "3.11"
+PACKAGES = (
+    "ca-certificates",
+    "curl",
+    "init-system-helpers",
+    "iproute2",
+    "iputils-arping",
+    "iputils-ping",
+    "less",
+    "libnftables1",
+    "mariadb-client",
+    "mariadb-server",
+    "mount",
+    "netcat-openbsd",
+    "nftables",
+    "openssl",
+    "procps",
+    "psmisc",
+    "python3",
+    "python3-pymysql",
+    "util-linux",
+)
+_LIBRARIES = "opt/understudy/lib"
+
+
+def path() -> Path:
+    """Where the image of the present recipe is, or will be."""
+    requirements = _requirements().read_bytes()
+    recipe = repr((_RECIPE, bootstrap.SUITE, bootstrap.OPTIONS, PACKAGES, _PYTHON)).encode()
+    return CACHE / hashlib.sha256(recipe + requirements).hexdigest()[:16]
+
+
+def ensure(progress: Progress) -> Path:
+    """The image, made now if it is not there; minutes, the first time."""
+    image = path()
+    if image.is_dir():
+        return image
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with _lock(progress):
+        if not image.is_dir():
+            _make(image, progress)
+    return image
+
+
+def _make(image: Path, progress: Progress) -> None:
+    started = time.monotonic()
+    beside = image.with_suffix(".building")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    beside.chmod(0o755)
+    root = beside / "root"
+    try:
+        bootstrap.install(beside, root, PACKAGES, lambda text: progress(f"lab image: {text}"))
+        with _phase("Python packages", progress):
+            _install_libraries(root)
+        with _phase("bytecode", progress):
+            _run(["chroot", str(root), "/usr/bin/python3", "-m", "compileall", "-q", f"/{_LIBRARIES}"])
+        (root / "etc/machine-id").write_text("")
+        root.rename(image)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    progress(f"lab image: complete after {time.monotonic() - started:.0f} s, at {image}")
+
+
+def _install_libraries(root: Path) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    command += ["--target", str(root / _LIBRARIES), "--python-version", _PYTHON, "--only-binary", ":all:"]
+    _run([*command, "--require-hashes", "-r", str(_requirements())])
+
+
+def _requirements() -> Path:
+    return project_root() / "requirements/runtime.txt"
+
+
+@contextmanager
+def _phase(name: str, progress: Progress) -> Iterator[None]:
+    started = time.monotonic()
+    progress(f"lab image: {name} ...")
+    yield
+    progress(f"lab image: {name}: {time.monotonic() - started:.1f} s")
+
+
+@contextmanager
+def _lock(progress: Progress) -> Iterator[None]:
+    with (CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("lab image: another command is making it; waiting")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"the lab image cannot be made: {command[0]} failed: {done.stderr.strip()[-2000:]}")

@@ -1,0 +1,362 @@
+"""Lab: a whole cluster on one machine, as commands, demo and tests use it.
+
+Each method is one thing that can be done to a lab; LabError says in a sentence what to do instead. `Lab` holds no state
+beyond its name: any process can attach to a lab that another one brought up. Never reaches into a host except through
+`enter.py`, a file below its /proc/PID/root or its network namespace.
+"""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+from understudy.errors import LabError
+from understudy.lab import bytecode, cgroups, disk, image, kernel, machine, remains, storage
+from understudy.lab.places import labs_root, places_of, project_root, read_plan, read_process
+from understudy.lab.plan import (
+    CLIENT,
+    NETWORKS,
+    REGISTRY,
+    REGISTRY_SERVICE,
+    SERVER_SERVICES,
+    SWITCH,
+    LabPlan,
+    Service,
+    make_plan,
+    plan_text,
+)
+
+T = TypeVar("T")
+Way = Literal["in", "out"]
+DEFAULT_SERVERS = ("ctr1", "ctr2", "ctr3", "ctr4")
+_ENTER = Path(__file__).with_name("enter.py")
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+_ORDER_S = 60.0
+_END_S = 5.0
+_POLL_S = 0.02
+
+
+class Lab:
+    """One lab, by name."""
+
+    def __init__(
+        self,
+        name: str = "lab",
+        servers: Sequence[str] = DEFAULT_SERVERS,
+        pause_tolerance: float = 2.0,
+        services: tuple[Service, ...] = SERVER_SERVICES,
+    ) -> None:
+        """`services`: what the servers' init starts; with none, the servers boot bare and there is no registry process."""
+        self.name = name
+        self._wanted = make_plan(name, servers, pause_tolerance, services)
+        self._places = places_of(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.down()
+
+    # The whole lab
+
+    @property
+    def plan(self) -> LabPlan:
+        """What the lab consists of: hosts with their addresses, MAC addresses, switch ports."""
+        return read_plan(self._places)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The names of its servers."""
+        return self.plan.servers
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of all its hosts: servers, client, registry."""
+        return tuple(host.name for host in self.plan.hosts)
+
+    def up(self, *, progress: Callable[[str], None] = lambda text: None, ready_within_s: float | None = 30.0) -> None:
+        """Bring the lab up: make the image if need be, boot all hosts, wait until the servers have joined (None: do not wait for that).
+
+        What an interrupted run of the same name has left is removed first; a lab that is up is refused.
+        """
+        machine.require()
+        root_file_system = image.ensure(progress)
+        with remains.claim(self._places, plan_text(self._wanted)):
+            try:
+                self._make(root_file_system)
+                self._start_power(root_file_system)
+                self.order("boot", names=[host.name for host in self._wanted.hosts])
+            except BaseException:
+                remains.remove(self._places)
+                raise
+        if ready_within_s is not None and self._has_daemon():
+            self.ready(ready_within_s)
+
+    def down(self) -> None:
+        """Remove the lab and everything of it, in whatever state it is; nothing happens if there is none."""
+        remains.remove(self._places)
+
+    def ready(self, timeout_s: float, servers: Iterable[str] | None = None) -> None:
+        """Return when the daemons of these servers (default: all) say that they have joined the cluster."""
+        deadline = time.monotonic() + timeout_s
+        for server in self.servers if servers is None else servers:
+            while not self.is_ready(server):
+                if time.monotonic() > deadline:
+                    raise LabError(f"{server} has not joined within {timeout_s:g} s: see /var/log/understudy/*.log there")
+                time.sleep(_POLL_S)
+
+    def is_ready(self, server: str) -> bool:
+        """The daemon of this server says that it has joined."""
+        api = f"/proc/{self.first_process(server)}/root/run/understudy/api.sock"
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(1.0)
+                connection.connect(api)
+                connection.sendall(b"GET /v1/ready HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n")
+                return connection.recv(12).endswith(b" 200")
+        except OSError:
+            return False
+
+    def status(self) -> dict[str, Any]:
+        """For each host: power, frozen, cut, pid of its first process, addresses, pids of its services as the machine sees them."""
+        state: dict[str, Any] = self.order("status")["hosts"]
+        for host in self.plan.hosts:
+            state[host.name]["addresses"] = {link.network: link.address for link in host.links}
+            state[host.name]["services"] = {one.name: list(self.service_pids(host.name, one.name)) for one in host.services}
+        return state
+
+    # Commands inside
+
+    def exec(
+        self, host: str, argv: Sequence[str], *, check: bool = True, timeout_s: float | None = 60.0, input: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command on a host; LabError if `check` and it failed, or if it took longer than `timeout_s`."""
+        command = self.command(host, argv)
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                input=input,
+                stdin=None if input else subprocess.DEVNULL,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{host}: {' '.join(argv)}: no end after {timeout_s:g} s") from None
+        if check and done.returncode != 0:
+            raise LabError(f"{host}: {' '.join(argv)}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
+        return done
+
+    def client(self, argv: Sequence[str], *, check: bool = True, timeout_s: float | None = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run a command on the client: a host that is no server, where users of the services sit."""
+        return self.exec(CLIENT, argv, check=check, timeout_s=timeout_s)
+
+    def popen(self, host: str, argv: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+        """Start a command on a host; options as for subprocess.Popen. Signals sent to it reach the command."""
+        return subprocess.Popen(self.command(host, argv), **options)
+
+    def command(self, host: str, argv: Sequence[str], environment: Mapping[str, str] | None = None, directory: str = "/root") -> list[str]:
+        """The command line that runs `argv` on a host."""
+        order = {
+            "host": host,
+            "pid": self.first_process(host),
+            "group": str(self.host_cgroup(host) / "exec"),
+            "directory": directory,
+            "environment": json.dumps({**_ENVIRONMENT, "TERM": os.environ.get("TERM", "dumb"), **(environment or {})}),
+        }
+        return [sys.executable, "-IS", str(_ENTER), json.dumps(order), *argv]
+
+    # The hardware; each returns the moment (time.monotonic) at which it had happened
+
+    def crash(self, host: str) -> float:
+        """Power loss: links and processes are gone at the moment returned; the disk stays."""
+        return float(self.order("crash", name=host)["at"])
+
+    def boot(self, *hosts: str) -> float:
+        """Switch hosts on that are off, all at once; they boot from the disk they had."""
+        return float(self.order("boot", names=list(hosts))["at"])
+
+    def freeze(self, host: str) -> float:
+        """Stop every process of the host; its kernel still answers, as on a machine that hangs."""
+        return float(self.order("freeze", name=host)["at"])
+
+    def thaw(self, host: str) -> float:
+        """Let a frozen host run on."""
+        return float(self.order("thaw", name=host)["at"])
+
+    def cut(self, host: str, one_way: Way | None = None, networks: Iterable[str] | None = None) -> float:
+        """Cut the host off; `one_way`: only what it sends (`out`) or only what is sent to it (`in`). A reboot does not heal."""
+        directions = [one_way] if one_way else ["in", "out"]
+        return float(self.order("cut", name=self._checked(host), networks=self._networks(networks), directions=directions)["at"])
+
+    def heal(self, host: str, networks: Iterable[str] | None = None) -> float:
+        """Repair the host's cables."""
+        return float(self.order("heal", name=self._checked(host), networks=self._networks(networks))["at"])
+
+    # The registry process
+
+    def registry_stop(self) -> None:
+        """End the registry process; it stays down until `registry_start`."""
+        self._switched_off().touch()
+        deadline = time.monotonic() + _END_S
+        number = signal.SIGTERM
+        while pids := self.service_pids(REGISTRY, REGISTRY_SERVICE.name):
+            if time.monotonic() > deadline:
+                number = signal.SIGKILL
+            for pid in pids:
+                _send(pid, number)
+            time.sleep(_POLL_S)
+
+    def registry_start(self) -> None:
+        """Start the registry process again, on the same store."""
+        self._switched_off().unlink(missing_ok=True)
+        os.kill(self.first_process(REGISTRY), signal.SIGHUP)
+
+    def registry_pause(self) -> None:
+        """Let the registry process stand still (SIGSTOP): it answers nobody."""
+        for pid in self.service_pids(REGISTRY, REGISTRY_SERVICE.name):
+            _send(pid, signal.SIGSTOP)
+
+    def registry_resume(self) -> None:
+        """Let a paused registry process run on."""
+        for pid in self.service_pids(REGISTRY, REGISTRY_SERVICE.name):
+            _send(pid, signal.SIGCONT)
+
+    # For watchers outside
+
+    def first_process(self, host: str) -> int:
+        """The pid, on the machine, of the host's first process."""
+        self.plan.host(host)
+        pid = read_process(self._places.first_process(host))
+        if pid is None:
+            raise LabError(f"{host} is off: understudy lab boot {host}")
+        return pid
+
+    def host_cgroup(self, host: str) -> Path:
+        """The control group, on the machine, of everything on the host; to the host it is /sys/fs/cgroup."""
+        return cgroups.group_of(self.name, host)
+
+    def service_pids(self, host: str, service: str) -> tuple[int, ...]:
+        """The pids, on the machine, of a service that the host's init started."""
+        return cgroups.members(self.host_cgroup(host) / "system" / service)
+
+    def host_path(self, host: str, path: str) -> Path:
+        """Where the machine sees a path of a host that is on: for reading a file or connecting to a socket."""
+        return Path(f"/proc/{self.first_process(host)}/root/{path.lstrip('/')}")
+
+    def network_namespace(self, host: str) -> Path:
+        """The network namespace of a host, or of the `switch` with its bridges and ports."""
+        pid = read_process(self._places.power_pid) if host == SWITCH else self.first_process(host)
+        if pid is None:
+            raise LabError(f"lab {self.name} is not up: understudy lab up --name {self.name}")
+        return Path(f"/proc/{pid}/ns/net")
+
+    def inside_network(self, host: str, work: Callable[[], T]) -> T:
+        """Call `work` in a thread inside the network namespace of a host or the `switch`; sockets it opens belong there for good."""
+        results: list[T] = []
+        errors: list[BaseException] = []
+
+        def visit() -> None:
+            try:
+                with self.network_namespace(host).open() as door:
+                    kernel.setns(door.fileno(), kernel.CLONE_NEWNET)
+                results.append(work())
+            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                errors.append(error)
+
+        thread = threading.Thread(target=visit, name=f"inside-{host}")
+        thread.start()
+        thread.join()
+        if errors:
+            raise errors[0]
+        return results[0]
+
+    @property
+    def macs(self) -> dict[str, tuple[str, str]]:
+        """MAC address -> (host, network): who sent a frame."""
+        return {link.mac: (host.name, link.network) for host in self.plan.hosts for link in host.links}
+
+    # Helpers
+
+    def order(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """Have the lab's hardware do something; its answer."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_ORDER_S)
+            try:
+                connection.connect(str(self._places.socket))
+                connection.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
+                with connection.makefile() as lines:
+                    text = lines.readline()
+            except OSError as error:
+                read_plan(self._places)
+                raise LabError(
+                    f"lab {self.name} does not answer ({error.strerror or error}): understudy lab down --name {self.name}"
+                ) from None
+        if not text:
+            raise LabError(
+                f"the hardware of lab {self.name} broke down: see {self._places.log}, then understudy lab down --name {self.name}"
+            )
+        answer: dict[str, Any] = json.loads(text)
+        if "error" in answer:
+            raise LabError(answer["error"])
+        return answer
+
+    def _make(self, root_file_system: Path) -> None:
+        guard_key = secrets.token_hex(32)
+        storage.make_exports(self._places, root_file_system)
+        for host in self._wanted.hosts:
+            for part in ("upper", "work", "root"):
+                (self._places.host(host.name) / part).mkdir(parents=True)
+            disk.write_disk(self._wanted, host, self._places, guard_key)
+        bytecode.compile_project()
+
+    def _start_power(self, root_file_system: Path) -> None:
+        (cgroups.group_of(self.name, "power")).mkdir(parents=True)
+        command = [sys.executable, "-m", "understudy.lab.power", self.name, str(root_file_system)]
+        environment = {**os.environ, "PYTHONPATH": str(project_root() / "src")}
+        started = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if started.returncode != 0:
+            raise LabError(f"the hardware of lab {self.name} cannot be started: {started.stderr.strip()}")
+
+    def _has_daemon(self) -> bool:
+        return (
+            any(one.name == "understudyd" for host in self.plan.hosts for one in host.services)
+            and (project_root() / "src/understudy/daemon/main.py").exists()
+        )
+
+    def _switched_off(self) -> Path:
+        return self.host_path(REGISTRY, f"/run/lab/off/{REGISTRY_SERVICE.name}")
+
+    def _checked(self, host: str) -> str:
+        return self.plan.host(host).name
+
+    def _networks(self, networks: Iterable[str] | None) -> list[str]:
+        known = [network.name for network in NETWORKS]
+        wanted = known if networks is None else list(networks)
+        for network in wanted:
+            if network not in known:
+                raise LabError(f"there is no network {network!r}; the networks are {', '.join(known)}")
+        return wanted
+
+
+def lab_names() -> list[str]:
+    """The labs that are up, or of which something is left."""
+    root = labs_root()
+    return sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(".")) if root.is_dir() else []
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it has just ended

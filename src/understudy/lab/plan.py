@@ -1,0 +1,171 @@
+"""What a lab consists of: hosts, networks, addresses, services; pure values, written to lab.json by `up` and read by
+all its other parts.
+
+Never touches the system.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from understudy.errors import LabError
+
+CLIENT = "client"
+REGISTRY = "registry"
+SWITCH = "switch"
+_RESERVED = (CLIENT, REGISTRY, SWITCH, "power")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
+_CLIENT_NUMBER = 100
+_REGISTRY_NUMBER = 250
+REGISTRY_PORT = 7400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """One of the lab's networks: a bridge on the switch, and the interface by which hosts reach it."""
+
+    name: str
+    interface: str
+    prefix: str
+    number: int
+
+    @property
+    def subnet(self) -> str:
+        """The subnet in address/length form."""
+        return f"{self.prefix}.0/24"
+
+
+NETWORKS = (
+    Network(name="public", interface="eth0", prefix="192.168.50", number=0),
+    Network(name="management", interface="eth1", prefix="10.10.10", number=1),
+    Network(name="interconnect", interface="eth2", prefix="10.10.20", number=2),
+    Network(name="vm", interface="eth3", prefix="10.10.30", number=3),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A process that the host's init starts and restarts."""
+
+    name: str
+    command: tuple[str, ...]
+    cleanup: tuple[str, ...] = ()
+    """Run to its end each time the process has ended, before it is started again."""
+
+
+SERVER_SERVICES = (
+    Service(name="understudy-guard", command=("understudy-guard",), cleanup=("understudy-guard", "--kill-all")),
+    Service(name="understudy-exec", command=("understudy-exec",)),
+    Service(name="understudyd", command=("understudyd",)),
+)
+REGISTRY_SERVICE = Service(
+    name="understudy-registry",
+    command=(
+        "understudy-registry",
+        "--listen",
+        f"10.10.20.{_REGISTRY_NUMBER}:{REGISTRY_PORT}",
+        "--store",
+        "/var/lib/understudy/registry.db",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One cable of a host: its interface at one end, a port of the switch at the other."""
+
+    network: str
+    interface: str
+    address: str
+    mac: str
+    port: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One lab host: a server, the client, or the host of the registry process."""
+
+    name: str
+    number: int
+    links: tuple[Link, ...]
+    services: tuple[Service, ...]
+
+    def address(self, network: str) -> str:
+        """Its address on one of the lab's networks; KeyError if it has none there."""
+        for link in self.links:
+            if link.network == network:
+                return link.address
+        raise KeyError(network)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabPlan:
+    """All of one lab."""
+
+    name: str
+    pause_tolerance: float
+    servers: tuple[str, ...]
+    hosts: tuple[Host, ...]
+
+    def host(self, name: str) -> Host:
+        """The host of this name; LabError lists the names there are."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        names = ", ".join(host.name for host in self.hosts)
+        raise LabError(f"lab {self.name} has no host {name!r}; its hosts are {names}")
+
+
+def make_plan(name: str, servers: Sequence[str], pause_tolerance: float, services: tuple[Service, ...] = SERVER_SERVICES) -> LabPlan:
+    """The plan of a lab with these servers; LabError if a name cannot be used."""
+    if not _NAME.fullmatch(name):
+        raise LabError(f"{name!r} cannot name a lab: use at most ten lower-case letters, digits and hyphens, a letter first")
+    if not servers or len(set(servers)) != len(servers) or len(servers) >= _CLIENT_NUMBER:
+        raise LabError(f"servers are {', '.join(servers) or 'missing'}: name 1 to {_CLIENT_NUMBER - 1} different ones")
+    for server in servers:
+        if not _NAME.fullmatch(server) or server in _RESERVED:
+            raise LabError(
+                f"{server!r} cannot name a server: use at most ten lower-case letters, digits and hyphens, not {', '.join(_RESERVED)}"
+            )
+    interconnect = tuple(network for network in NETWORKS if network.name == "interconnect")
+    hosts = [_host(server, number, NETWORKS, services) for number, server in enumerate(servers, start=1)]
+    hosts.append(_host(CLIENT, _CLIENT_NUMBER, NETWORKS, ()))
+    hosts.append(_host(REGISTRY, _REGISTRY_NUMBER, interconnect, (REGISTRY_SERVICE,) if services else ()))
+    return LabPlan(name=name, pause_tolerance=pause_tolerance, servers=tuple(servers), hosts=tuple(hosts))
+
+
+def _host(name: str, number: int, networks: tuple[Network, ...], services: tuple[Service, ...]) -> Host:
+    links = tuple(
+        Link(
+            network=network.name,
+            interface=network.interface,
+            address=f"{network.prefix}.{number}",
+            mac=f"02:75:73:{network.number:02x}:00:{number:02x}",
+            port=f"{name}-{network.interface}",
+        )
+        for network in networks
+    )
+    return Host(name=name, number=number, links=links, services=services)
+
+
+def plan_text(plan: LabPlan) -> str:
+    """The plan as lab.json holds it."""
+    return json.dumps(asdict(plan), indent=1)
+
+
+def parse_plan(text: str) -> LabPlan:
+    """Read lab.json's text."""
+    raw = json.loads(text)
+    hosts = tuple(
+        Host(
+            name=one["name"],
+            number=one["number"],
+            links=tuple(Link(**link) for link in one["links"]),
+            services=tuple(
+                Service(name=each["name"], command=tuple(each["command"]), cleanup=tuple(each["cleanup"])) for each in one["services"]
+            ),
+        )
+        for one in raw["hosts"]
+    )
+    return LabPlan(name=raw["name"], pause_tolerance=raw["pause_tolerance"], servers=tuple(raw["servers"]), hosts=hosts)

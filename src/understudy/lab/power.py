@@ -1,0 +1,214 @@
+"""The lab's hardware: one process per lab, outside all lab hosts. It switches hosts on and off, freezes them, cuts
+their cables.
+
+Started by `Lab.up` as `python -m understudy.lab.power LAB IMAGE`; takes one order per connection on the lab's socket,
+as a line of JSON, and answers with one. It lives in a network namespace of its own, the switch, and is the parent of
+every host's first process: when it dies, all hosts die. A single thread, because it forks. It never looks into a host:
+what runs there is not its business.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import NetlinkError
+
+from understudy.errors import LabError
+from understudy.lab import cgroups, hosts, kernel, storage
+from understudy.lab.network import DIRECTIONS, Switch
+from understudy.lab.places import Places, places_of, read_plan, write_process
+from understudy.lab.plan import Host
+
+_ORDER_BYTES_MAX = 65536
+_ORDER_S = 5.0
+_FAILURES = (LabError, OSError, NetlinkError)
+
+
+class Power:
+    """The state of the lab's hardware, and what can be done to it."""
+
+    def __init__(self, places: Places, image: Path) -> None:
+        self._places = places
+        self._image = image
+        self._plan = read_plan(places)
+        self._running: dict[str, int] = {}
+        self._frozen: set[str] = set()
+        self._cuts: dict[str, dict[str, set[str]]] = {host.name: {} for host in self._plan.hosts}
+        kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWNS)
+        # What is mounted from here on stays here; what the machine unmounts goes away here, too.
+        kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_SLAVE)
+        storage.mount_exports(places)
+        self._switch = Switch()
+        self._orders: dict[str, Callable[..., dict[str, Any]]] = {
+            "boot": self.boot,
+            "crash": self.crash,
+            "freeze": self.freeze,
+            "thaw": self.thaw,
+            "cut": self.cut,
+            "heal": self.heal,
+            "status": self.status,
+        }
+
+    def obey(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one order; the answer, or `{"error": SENTENCE}`."""
+        self._notice_ends()
+        arguments = dict(order)
+        try:
+            return self._orders[arguments.pop("do")](**arguments)
+        except _FAILURES as error:
+            return {"error": str(error)}
+
+    def boot(self, names: list[str]) -> dict[str, Any]:
+        """Switch hosts on, all at once; answers when all have booted."""
+        for name in names:
+            if name in self._running:
+                raise LabError(f"{name} is already on")
+        booting = {name: hosts.switch_on(self._plan.host(name), self._places, self._group(name), self._image) for name in names}
+        self._running |= {name: one.pid for name, one in booting.items()}
+        try:
+            for name, one in booting.items():
+                hosts.wire(self._plan.host(name), one, self._switch, self._cuts[name])
+            for name, one in booting.items():
+                hosts.wait_until_booted(self._plan.host(name), one)
+                write_process(self._places.first_process(name), one.pid)
+        except _FAILURES:
+            for name in names:
+                self._lose_power(self._plan.host(name))
+            raise
+        finally:
+            for one in booting.values():
+                one.close()
+        return {"at": time.monotonic()}
+
+    def crash(self, name: str) -> dict[str, Any]:
+        """Power loss; answers when nothing of the host is left, with the moment at which its power was gone."""
+        self._must_run(name)
+        return {"at": self._lose_power(self._plan.host(name))}
+
+    def freeze(self, name: str) -> dict[str, Any]:
+        """Stop every process of the host where it is; its kernel still answers."""
+        self._must_run(name)
+        cgroups.freeze(self._group(name))
+        self._frozen.add(name)
+        return {"at": time.monotonic()}
+
+    def thaw(self, name: str) -> dict[str, Any]:
+        """Let a frozen host run on."""
+        self._must_run(name)
+        cgroups.thaw(self._group(name))
+        self._frozen.discard(name)
+        return {"at": time.monotonic()}
+
+    def cut(self, name: str, networks: list[str], directions: list[str]) -> dict[str, Any]:
+        """Drop what the host sends (`out`) or what is sent to it (`in`) on these networks, until it is healed; a reboot does not."""
+        for network in networks:
+            self._cuts[name].setdefault(network, set()).update(directions)
+        self._switch.set_cuts(self._plan.host(name), self._cuts[name])
+        return {"at": time.monotonic()}
+
+    def heal(self, name: str, networks: list[str]) -> dict[str, Any]:
+        """Repair the cables of a host."""
+        for network in networks:
+            self._cuts[name].pop(network, None)
+        self._switch.set_cuts(self._plan.host(name), self._cuts[name])
+        return {"at": time.monotonic()}
+
+    def status(self) -> dict[str, Any]:
+        """What is on, frozen, cut."""
+        return {
+            "hosts": {
+                host.name: {
+                    "power": "on" if host.name in self._running else "off",
+                    "frozen": host.name in self._frozen,
+                    "cut": {network: [way for way in DIRECTIONS if way in ways] for network, ways in self._cuts[host.name].items()},
+                    "pid": self._running.get(host.name),
+                }
+                for host in self._plan.hosts
+            }
+        }
+
+    def _lose_power(self, host: Host) -> float:
+        group = self._group(host.name)
+        self._places.first_process(host.name).unlink(missing_ok=True)
+        pid = self._running.pop(host.name)
+        self._frozen.discard(host.name)
+        self._switch.silence(host)
+        hosts.switch_off(pid, group)
+        at = time.monotonic()
+        self._switch.unplug(host)
+        hosts.sweep(pid, group)
+        return at
+
+    def _notice_ends(self) -> None:
+        """A host whose first process has ended by itself is off."""
+        for name, pid in list(self._running.items()):
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                self._lose_power(self._plan.host(name))
+
+    def _must_run(self, name: str) -> None:
+        self._plan.host(name)
+        if name not in self._running:
+            raise LabError(f"{name} is off: understudy lab boot {name}")
+
+    def _group(self, name: str) -> Path:
+        return cgroups.group_of(self._plan.name, name)
+
+
+def main(lab: str, image: str) -> int:
+    """Become the lab's hardware in the background; returns, in the foreground, when it takes orders."""
+    places = places_of(lab)
+    said, say = os.pipe()
+    if os.fork():
+        os.close(say)
+        with os.fdopen(said) as answers:
+            text = answers.read()
+        if text != "ready":
+            print(text or f"the power process ended at once: see {places.log}", file=sys.stderr)
+        return 0 if text == "ready" else 1
+    os.close(said)
+    _detach(places)
+    cgroups.join(cgroups.group_of(lab, "power"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        try:
+            power = Power(places, Path(image))
+            listener.bind(str(places.socket))
+            listener.listen(64)
+        except _FAILURES as error:
+            os.write(say, str(error).encode())
+            return 1
+        write_process(places.power_pid, os.getpid())
+        os.write(say, b"ready")
+        os.close(say)
+        while True:
+            _serve_one(listener, power)
+
+
+def _detach(places: Places) -> None:
+    os.setsid()
+    os.chdir("/")
+    log = os.open(places.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+
+
+def _serve_one(listener: socket.socket, power: Power) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.settimeout(_ORDER_S)
+        try:
+            with connection.makefile("rb") as lines:
+                text = lines.readline(_ORDER_BYTES_MAX)
+            if text.endswith(b"\n"):
+                connection.sendall(json.dumps(power.obey(json.loads(text))).encode() + b"\n")
+        except (TimeoutError, BrokenPipeError, ConnectionResetError):
+            pass  # whoever asked did not finish, or did not wait for the answer; what was asked for is done all the same
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

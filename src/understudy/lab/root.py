@@ -1,0 +1,79 @@
+"""The root file system of a host at power-on: its disk over the image, fresh /run, /tmp and /dev, the project
+read-only.
+
+Called by `hosts.py` in the process that becomes the host's first one, inside its own mount namespace; never called on
+the machine itself.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from understudy.lab import kernel, storage
+from understudy.lab.places import Places, project_root
+
+_DEVICES = {
+    "null": (1, 3),
+    "zero": (1, 5),
+    "full": (1, 7),
+    "random": (1, 8),
+    "urandom": (1, 9),
+    "tty": (5, 0),
+    "fuse": (10, 229),
+    "net/tun": (10, 200),
+}
+_DEVICE_LINKS = {
+    "ptmx": "pts/ptmx",
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+}
+_PLAIN = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+
+
+def mount_root(places: Places, host: str, image: Path) -> Path:
+    """Put the host's root together; returns where."""
+    kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    root = places.host(host) / "root"
+    options = f"lowerdir={image},upperdir={places.disk(host)},workdir={places.host(host) / 'work'}"
+    kernel.mount(f"disk-of-{host}", str(root), "overlay", options=options)
+    kernel.mount("proc", f"{root}/proc", "proc", _PLAIN)
+    kernel.mount("sysfs", f"{root}/sys", "sysfs", _PLAIN)
+    # With the control group namespace, the host sees its own group as the root of the tree.
+    kernel.mount("cgroup2", f"{root}/sys/fs/cgroup", "cgroup2", _PLAIN)
+    kernel.mount("run", f"{root}/run", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
+    kernel.mount("tmp", f"{root}/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=1777")
+    os.mkdir(f"{root}/run/lock")
+    os.chmod(f"{root}/run/lock", 0o1777)
+    _mount_devices(root / "dev")
+    for part in ("src", "bin"):
+        kernel.bind(str(project_root() / part), f"{root}/opt/understudy/{part}", read_only=True)
+    for export in storage.EXPORTS:
+        target = f"{root}{storage.IN_HOST}/{export}"
+        os.makedirs(target, exist_ok=True)
+        kernel.bind(str(places.shares / export), target)
+    return root
+
+
+def enter_root(root: Path) -> None:
+    """Make it the root of this process; the machine's own file systems are out of reach afterwards."""
+    os.chdir(root)
+    kernel.pivot_root(".", ".")
+    kernel.unmount(".")
+    os.chdir("/")
+
+
+def _mount_devices(devices: Path) -> None:
+    kernel.mount("dev", str(devices), "tmpfs", kernel.MS_NOSUID, "mode=755")
+    os.makedirs(devices / "net")
+    for name, (major, minor) in _DEVICES.items():
+        os.mknod(devices / name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+        os.chmod(devices / name, 0o666)
+    for name, target in _DEVICE_LINKS.items():
+        os.symlink(target, devices / name)
+    for name in ("pts", "shm", "mqueue"):
+        os.mkdir(devices / name)
+    kernel.mount("devpts", str(devices / "pts"), "devpts", kernel.MS_NOSUID | kernel.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,gid=5")
+    kernel.mount("shm", str(devices / "shm"), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=1777")
+    kernel.mount("mqueue", str(devices / "mqueue"), "mqueue", _PLAIN)
