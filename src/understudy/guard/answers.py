@@ -1,0 +1,71 @@
+"""What guard.sock answers; the JSON of docs/design/0001-interfaces.md.
+
+Called by: `guard/process.py`. Must never: change anything but the epochs it is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from understudy.guard.core.messages import Reading
+from understudy.guard.held import Notes
+from understudy.model.limits import SHORTEST_PAUSE_WITHOUT_REALTIME_S, Limits
+
+if TYPE_CHECKING:
+    from understudy.guard.process import GuardProcess
+
+
+def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
+    """Who this server is now, and how long it may act."""
+    holder = process.core.holder
+    until, stop_in_ns = holder.until(), holder.stop_in_ns(now)
+    held = not holder.lapsed and stop_in_ns is not None and stop_in_ns > 0
+    left_ns = 0 if until is None else min(until.boot_ns - now.boot_ns, until.raw_ns - now.raw_ns)
+    return {
+        "incarnation": holder.incarnation.hex(),
+        "server": process.settings.server,
+        "held": held,
+        "lease_left_s": round(max(left_ns, 0) / 1e9, 6) if held else 0.0,
+        "epochs": process.held_file.epochs.all(),
+        "voters": process.settings.voters,
+        "limits": _limits(process.limits),
+        "priority": _priority(process),
+        "gate": process.gate_state,
+        "silent": [
+            {"server": server, "incarnation": incarnation.hex(), "voter": voter}
+            for (voter, incarnation), server in process.core.words.items()
+        ],
+        "farewells": [{"server": server, "incarnation": incarnation.hex()} for incarnation, server in process.core.farewells.items()],
+    }
+
+
+def state(process: GuardProcess, now: Reading) -> dict[str, Any]:
+    """The same, and whom this server hears."""
+    peers = {
+        server: {"incarnation": incarnation.hex(), "heard_s": round((now.boot_ns - heard_ns) / 1e9, 3)}
+        for server, (incarnation, heard_ns) in process.core.peers.items()
+    }
+    return {**hello(process, now), "peers": peers}
+
+
+def epoch(epochs: Notes, resource: str, epoch: int) -> dict[str, Any]:
+    """Remember the highest epoch of a resource; a lower one is refused (S2)."""
+    highest = epochs.get(resource)
+    if highest is not None and epoch < highest:
+        return {"ok": False, "highest": highest}
+    if not epochs.put(resource, epoch):
+        return {"ok": False, "highest": highest or 0, "why": "no room for another resource"}
+    return {"ok": True, "highest": epoch}
+
+
+def _limits(limits: Limits) -> dict[str, float]:
+    own = {one.name: getattr(limits, one.name) for one in fields(limits) if one.name != "pace"}
+    return {**own, "beat_s": limits.beat_s, "outage_s": limits.outage_s}
+
+
+def _priority(process: GuardProcess) -> str:
+    tolerance_s = process.limits.pause_tolerance_s
+    if "refused" in process.priority and tolerance_s < SHORTEST_PAUSE_WITHOUT_REALTIME_S:
+        return f"{process.priority}; pause_tolerance {tolerance_s:g} needs real time"
+    return process.priority

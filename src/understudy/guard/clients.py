@@ -1,0 +1,104 @@
+"""guard.sock: who is connected, what came in, what goes out; one JSON object per packet.
+
+Called by: `guard/process.py`. Must never: wait for a client. One that does not read what it is sent is dropped; it will
+connect again and ask.
+"""
+
+import contextlib
+import json
+import os
+import select
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+_AT_ONCE = 32
+"""Packets taken from one client per round of the loop."""
+_LONGEST = 1 << 20
+_FORCE_SEND_BUFFER = 32
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, wire: socket.socket) -> None:
+        self.wire = wire
+        self.role = "tool"
+
+
+class Clients:
+    """The listening socket and all connections."""
+
+    def __init__(self, path: str, poll: select.poll) -> None:
+        self._poll = poll
+        self._connected: dict[int, Client] = {}
+        self._buffer = bytearray(_LONGEST)
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        # A new name put in place at once: a client never meets a path that is there and does not answer.
+        fresh = f"{path}.new"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(fresh)
+        self._listening.bind(fresh)
+        os.chmod(fresh, 0o600)
+        self._listening.listen(64)
+        os.rename(fresh, path)
+        poll.register(self._listening, select.POLLIN)
+
+    def owns(self, descriptor: int) -> bool:
+        """Whether an event on this descriptor is ours."""
+        return descriptor == self._listening.fileno() or descriptor in self._connected
+
+    def take(self, descriptor: int) -> Iterator[tuple[Client, dict[str, Any]]]:
+        """Accept, or read what a client asks."""
+        if descriptor == self._listening.fileno():
+            self._accept()
+            return
+        client = self._connected[descriptor]
+        for _ in range(_AT_ONCE):
+            try:
+                length = client.wire.recv_into(self._buffer)
+                request = json.loads(bytes(self._buffer[:length])) if length else None
+            except BlockingIOError:
+                return
+            except (OSError, ValueError):
+                request = None
+            if not isinstance(request, dict):
+                self.drop(client)
+                return
+            yield client, request
+
+    def answer(self, client: Client, request: dict[str, Any], fields: dict[str, Any]) -> None:
+        """Answer a request: same op, and its id if it had one."""
+        head = {key: request[key] for key in ("op", "id") if key in request}
+        self._send(client, json.dumps({**head, **fields}).encode())
+
+    def push(self, fields: dict[str, Any]) -> None:
+        """Tell every daemon."""
+        packet = json.dumps(fields).encode()
+        for client in [one for one in self._connected.values() if one.role == "daemon"]:
+            self._send(client, packet)
+
+    def drop(self, client: Client) -> None:
+        """Let a client go."""
+        if self._connected.pop(client.wire.fileno(), None) is not None:
+            self._poll.unregister(client.wire)
+            client.wire.close()
+
+    def _accept(self) -> None:
+        try:
+            wire, _ = self._listening.accept()
+        except OSError:
+            return
+        wire.setblocking(False)
+        with contextlib.suppress(OSError):
+            wire.setsockopt(socket.SOL_SOCKET, _FORCE_SEND_BUFFER, 2 * _LONGEST)
+        self._connected[wire.fileno()] = Client(wire)
+        self._poll.register(wire, select.POLLIN)
+
+    def _send(self, client: Client, packet: bytes) -> None:
+        if client.wire.fileno() not in self._connected:
+            return
+        try:
+            client.wire.send(packet)
+        except OSError:  # full, or gone
+            self.drop(client)

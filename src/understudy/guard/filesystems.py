@@ -1,0 +1,79 @@
+"""Shut down a local file system at a lapse, so that dirty pages stay unwritten (design: Lapse).
+
+Called by: `guard/kill.py`. Must never: touch anything but a file system of its own on a block device of its own. A shut down
+root or a bind mount of it takes the machine with it, so whatever is in doubt is refused.
+"""
+
+import fcntl
+import os
+import stat
+import struct
+from typing import NamedTuple
+
+_SHUTDOWN = 0x8004587D
+"""FS_IOC_SHUTDOWN: ext4, xfs, btrfs, f2fs."""
+_WITHOUT_FLUSHING = struct.pack("=I", 2)
+
+
+class Mount(NamedTuple):
+    """One line of mountinfo."""
+
+    device: str
+    root: str
+    point: str
+    source: str
+
+
+def shut_down(point: str, *, mountinfo: str = "/proc/self/mountinfo") -> str | None:
+    """None when done, else why not."""
+    with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
+        mounts = parse_mounts(file.read())
+    found = [mount for mount in mounts if mount.point == point]
+    if not found:
+        return None  # not mounted: nothing can be written
+    refusal = refuse(found[-1], mounts)
+    if refusal is not None:
+        return refusal
+    descriptor = os.open(point, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(descriptor, _SHUTDOWN, _WITHOUT_FLUSHING)
+    except OSError as error:
+        return f"{point}: cannot be shut down: {error.strerror}"
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def refuse(mount: Mount, mounts: list[Mount]) -> str | None:
+    """Why this mount may not be shut down, or None."""
+    if mount.root != "/":
+        return f"{mount.point}: a bind mount of {mount.root}"
+    if mount.point == "/" or any(other.point == "/" and other.device == mount.device for other in mounts):
+        return f"{mount.point}: on the root's device"
+    if sum(other.device == mount.device for other in mounts) > 1:
+        # A bind mount of a whole file system looks like the file system itself.
+        return f"{mount.point}: its device is mounted elsewhere too"
+    try:
+        block = os.stat(mount.source)
+    except OSError:
+        return f"{mount.point}: {mount.source} is no block device"
+    if not stat.S_ISBLK(block.st_mode) or f"{os.major(block.st_rdev)}:{os.minor(block.st_rdev)}" != mount.device:
+        return f"{mount.point}: {mount.source} is not its block device"
+    return None
+
+
+def parse_mounts(text: str) -> list[Mount]:
+    """The lines of a mountinfo file."""
+    mounts = []
+    for line in text.splitlines():
+        fields = line.split(" ")
+        after = fields.index("-")
+        mounts.append(Mount(fields[2], _plain(fields[3]), _plain(fields[4]), _plain(fields[after + 2])))
+    return mounts
+
+
+def _plain(field: str) -> str:
+    """Undo the octal escapes of blank, tab, newline and backslash."""
+    for octal, plain in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        field = field.replace(octal, plain)
+    return field

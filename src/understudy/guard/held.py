@@ -1,0 +1,123 @@
+"""What the keeper holds for its guard, in memory that both share: enough for a successor to continue the lease.
+
+Called by: the guard (writes), the keeper (reads, also after the guard's death), a successor (continues).
+Must never: be half written. A guard may be killed between any two instructions, so a state is written beside the last one
+and then made current with a single store.
+"""
+
+import mmap
+from typing import NamedTuple
+
+from understudy.guard.core.messages import Reading
+
+_FIELDS = 1024
+"""8-byte fields of the first part: the rest are notes."""
+_CURRENT, _BEATS, _STAGE = 0, 1, 2
+_SLOTS = (16, 32)
+_NOTES_BYTES = 1 << 20
+
+RUNNING, STOPPING = 0, 1
+
+
+class State(NamedTuple):
+    """A guard's state as a successor needs it."""
+
+    incarnation: bytes
+    sequence: int
+    base: Reading | None
+
+
+class Held:
+    """The shared memory; made by the keeper before it forks."""
+
+    def __init__(self) -> None:
+        self._map = mmap.mmap(-1, _FIELDS * 8 + 2 * _NOTES_BYTES)
+        whole = memoryview(self._map)
+        self._fields = whole[: _FIELDS * 8].cast("q")
+        notes = whole[_FIELDS * 8 :]
+        self.epochs = Notes(notes[:_NOTES_BYTES])
+        """Highest epoch seen per resource (S2)."""
+        self.protected = Notes(notes[_NOTES_BYTES:])
+        """Addresses behind the gate: 0 cluster, 1 storage."""
+
+    def write(self, state: State) -> None:
+        """Before a renew with this sequence leaves, and before anybody is told of a lease with this base."""
+        slot = 1 - self._fields[_CURRENT]
+        at = _SLOTS[slot]
+        self._fields[at] = int.from_bytes(state.incarnation[:8], "little", signed=True)
+        self._fields[at + 1] = int.from_bytes(state.incarnation[8:], "little", signed=True)
+        self._fields[at + 2] = state.sequence
+        self._fields[at + 3], self._fields[at + 4] = state.base or (0, 0)
+        self._fields[at + 5] = state.base is not None
+        self._fields[_CURRENT] = slot
+
+    def read(self) -> State:
+        """The last whole state."""
+        at = _SLOTS[self._fields[_CURRENT]]
+        halves = [self._fields[at + half].to_bytes(8, "little", signed=True) for half in (0, 1)]
+        base = Reading(self._fields[at + 3], self._fields[at + 4]) if self._fields[at + 5] else None
+        return State(b"".join(halves), self._fields[at + 2], base)
+
+    def beat(self) -> None:
+        """The guard's loop went round."""
+        self._fields[_BEATS] += 1
+
+    @property
+    def beats(self) -> int:
+        """Grows while the guard's loop goes round."""
+        return self._fields[_BEATS]
+
+    @property
+    def stage(self) -> int:
+        """RUNNING, or STOPPING from the lapse on."""
+        return self._fields[_STAGE]
+
+    @stage.setter
+    def stage(self, stage: int) -> None:
+        self._fields[_STAGE] = stage
+
+
+class Notes:
+    """Names with a number each, only ever added to or raised; survives the death of the process that writes it."""
+
+    def __init__(self, memory: memoryview) -> None:
+        self._memory = memory
+        self._numbers = memory.cast("q")
+        self._places: dict[str, int] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read what a predecessor left: number, length of the name, name, padded to 8 bytes; field 0 is the end."""
+        self._places.clear()
+        at = 1
+        while at < self._numbers[0]:
+            length = self._numbers[at + 1]
+            name = bytes(self._memory[(at + 2) * 8 : (at + 2) * 8 + length]).decode()
+            self._places[name] = at
+            at += 2 + (length + 7) // 8
+
+    def all(self) -> dict[str, int]:
+        """Every name with its number."""
+        return {name: self._numbers[at] for name, at in self._places.items()}
+
+    def get(self, name: str) -> int | None:
+        """The number of a name."""
+        at = self._places.get(name)
+        return None if at is None else self._numbers[at]
+
+    def put(self, name: str, value: int) -> bool:
+        """Note a number; False when there is no room."""
+        at = self._places.get(name)
+        if at is not None:
+            self._numbers[at] = value
+            return True
+        raw = name.encode()
+        at = max(self._numbers[0], 1)
+        end = at + 2 + (len(raw) + 7) // 8
+        if end > len(self._numbers):
+            return False
+        self._numbers[at], self._numbers[at + 1] = value, len(raw)
+        self._memory[(at + 2) * 8 : (at + 2) * 8 + len(raw)] = raw
+        self._numbers[0] = end  # last: now it is there
+        self._places[name] = at
+        return True

@@ -1,0 +1,237 @@
+"""The keeper: the guard's parent, at a priority just above it.
+
+Owns: what a successor needs (`held.py`), the guard's life, and the last word: if no guard stops this server in time, it does.
+Called by: `guard/main.py`; it runs until the guard said farewell or SIGTERM.
+Must never: let a second guard bind before the first is dead and reaped, continue an incarnation whose lease has run out, or
+begin a new one before everything of the old one was seen to be gone.
+"""
+
+import fcntl
+import os
+import select
+import signal
+import time
+import traceback
+
+from understudy.guard import kill
+from understudy.guard.core import Start
+from understudy.guard.core.messages import Reading, most_elapsed
+from understudy.guard.held import RUNNING, STOPPING, Held, State
+from understudy.guard.lease import NOBODY, LeaseFile
+from understudy.guard.process import ENDED_FAREWELL, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
+from understudy.guard.system import (
+    GUARD_PRIORITY,
+    KEEPER_PRIORITY,
+    become_real_time,
+    die_with,
+    read_clocks,
+    reboot_now,
+    say,
+)
+from understudy.model.limits import Limits
+from understudy.model.settings import Settings
+
+PID_FILE = "understudy-guard"
+STEADY_S = 5.0
+"""A guard that lived this long does not count as one that keeps ending."""
+LONGEST_PAUSE_S = 2.0
+
+
+class Keeper:
+    """Forks guards one after the other and watches the present one."""
+
+    def __init__(self, settings: Settings, limits: Limits, key: bytes) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._key = key
+        os.makedirs(settings.run_dir, exist_ok=True)
+        self._lock = _claim(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
+        self._held = Held()
+        self._lease = LeaseFile(os.path.join(settings.run_dir, "lease"))
+        self._asked_to_end = False
+        self._failures = 0
+
+    def run(self) -> int:
+        """Keep a guard running; the exit code once this server was asked to end."""
+        say(f"keeper: priority {become_real_time(KEEPER_PRIORITY)}")
+        signal.signal(signal.SIGTERM, lambda *_: self._end_soon())
+        # Starters are older than this keeper only if an earlier one made a lease.
+        self._end_everything(starters=self._lease.read().incarnation != NOBODY)
+        start = self._begin()
+        while True:
+            began_s = time.monotonic()
+            code = self._guard_life(start)
+            self._failures = 0 if time.monotonic() - began_s > STEADY_S else self._failures + 1
+            if code == ENDED_FAREWELL or self._asked_to_end:
+                if code != ENDED_FAREWELL:
+                    self._end_everything()
+                return 0
+            start = self._after(code)
+
+    def _after(self, code: int) -> Start:
+        """What the next guard begins with."""
+        if code == ENDED_LAPSED:
+            say("the lease ended, everything is stopped: rejoining as a new incarnation")
+            return self._begin()
+        if self._held.stage == RUNNING:
+            say(f"the guard ended ({_in_words(code)})")
+            successor = self._continue()
+            if successor is not None:
+                return successor
+        self._end_everything()
+        return self._begin()
+
+    def _begin(self) -> Start:
+        """A new incarnation, holding nothing."""
+        kill.allow_again(self._settings)
+        incarnation = os.urandom(16)
+        self._held.write(State(incarnation, 0, None))
+        self._held.stage = RUNNING
+        self._lease.begin(incarnation)
+        return Start(incarnation)
+
+    def _continue(self) -> Start | None:
+        """The unexpired incarnation with a successor; None if it has run out or never held a lease."""
+        self._pause()
+        state = self._held.read()
+        if state.base is None or self._left_ns(state.base) <= 0:
+            return None
+        return Start(state.incarnation, state.sequence, state.base, begun_here=False)
+
+    def _pause(self) -> None:
+        """Between guards that keep ending; never beyond the lapse."""
+        if self._failures < 2:
+            return
+        base = self._held.read().base
+        left_s = LONGEST_PAUSE_S if base is None else max(self._left_ns(base) / 1e9, 0.0)
+        time.sleep(min(0.01 * 2**self._failures, LONGEST_PAUSE_S, left_s))
+
+    def _left_ns(self, base: Reading) -> int:
+        """Until the lapse of a lease that rests on `base`."""
+        return round((self._limits.lease_s - self._limits.stop_now_s) * 1e9) - most_elapsed(base, read_clocks())
+
+    def _end_soon(self) -> None:
+        self._asked_to_end = True
+
+    # One guard's life.
+
+    def _guard_life(self, start: Start) -> int:
+        """Fork, watch, reap: the guard's exit code, negative if a signal ended it."""
+        keeper = os.getpid()
+        guard = os.fork()
+        if guard == 0:
+            self._be_the_guard(keeper, start)
+        descriptor = os.pidfd_open(guard)
+        try:
+            if not self._watch(descriptor):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            os.close(descriptor)
+        _, status = os.waitpid(guard, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    def _be_the_guard(self, keeper: int, start: Start) -> None:
+        code = 1
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            die_with(keeper)
+            priority = become_real_time(GUARD_PRIORITY)
+            process = GuardProcess(self._settings, self._limits, self._key, self._held, self._lease, start)
+            process.priority = priority
+            code = process.run()
+        except BaseException:  # noqa: BLE001 - whatever it was, the keeper sees the exit code
+            say(traceback.format_exc())
+        finally:
+            os._exit(code)
+
+    def _watch(self, guard: int) -> bool:
+        """True when the guard has ended by itself; False when it must be killed."""
+        poll = select.poll()
+        poll.register(guard, select.POLLIN)
+        watch = _Watch(self._limits)
+        told = False
+        while not poll.poll(watch.interval_s * 1000):
+            if self._asked_to_end and not told:
+                told = True
+                signal.pidfd_send_signal(guard, signal.SIGTERM)
+            reason = watch.look(self._held, read_clocks())
+            if reason is not None:
+                say(f"killing the guard: {reason}")
+                return False
+        return True
+
+    # The last word.
+
+    def _end_everything(self, *, starters: bool = True) -> None:
+        """Until nothing is left, however long that takes."""
+        self._held.stage = STOPPING
+        self._lease.clear()
+        said: tuple[str, ...] = ()
+        while True:
+            ended = kill.end_everything(self._settings, within_s=KILL_WITHIN_S, starters=starters)
+            if ended.left != said:
+                for one in ended.left:
+                    say(f"not stopped: {one}")
+                said = ended.left
+            if ended.groups_empty:
+                return
+            if self._settings.reboot_on_lapse:
+                say("rebooting: something could not be stopped")
+                reboot_now()
+            time.sleep(0.05)
+
+
+class _Watch:
+    """Is the guard still what it should be?"""
+
+    def __init__(self, limits: Limits) -> None:
+        self.interval_s = limits.beat_s / 2
+        self._limits = limits
+        self._beats = -1
+        self._still_s = 0.0
+        self._stopping_s = 0.0
+        self._looked = read_clocks()
+
+    def look(self, held: Held, now: Reading) -> str | None:
+        """None, or why the guard must be killed."""
+        since_s = most_elapsed(self._looked, now) / 1e9
+        self._looked = now
+        state = held.read()
+        if state.base is not None:
+            late_s = most_elapsed(state.base, now) / 1e9 - (self._limits.lease_s - self._limits.stop_now_s)
+            # After a pause of the whole machine the guard is given its turn first.
+            if late_s > self._limits.pace.reaction_s and since_s < 2 * self.interval_s:
+                return "it did not stop this server when the lease ended"
+        if held.stage == STOPPING:
+            self._stopping_s += since_s
+            return "it does not come to an end" if self._stopping_s > 2 * KILL_WITHIN_S else None
+        return self._hangs(held.beats, since_s)
+
+    def _hangs(self, beats: int, since_s: float) -> str | None:
+        # If we ourselves were late, the whole machine stood still: that is not the guard's fault, and to replace the
+        # guards of all voters at once would end every lease of the cluster.
+        moved = beats != self._beats or since_s > 2 * self.interval_s
+        self._beats = beats
+        self._still_s = 0.0 if moved else self._still_s + since_s
+        return "it hangs" if self._still_s >= self._limits.hang_s else None
+
+
+def _claim(path: str) -> int:
+    """Our pid file, locked; waits for a guard that outlives its keeper by a moment."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    deadline = time.monotonic() + 2.0
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"understudy-guard: another one is running (it holds {path})") from None
+            time.sleep(0.02)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()} {kill.start_time(os.getpid())}\n".encode(), 0)
+    return descriptor
+
+
+def _in_words(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,101 @@
+"""understudy-guard: the command.
+
+Called by: `bin/understudy-guard`, started by systemd or the lab host's init. Runs under `python3 -IS`.
+Must never: refuse `--kill-all` because the settings cannot be read; then the places of a default installation are used.
+"""
+
+import argparse
+import os
+import stat
+import sys
+
+from understudy.errors import BadSettings
+from understudy.guard import kill
+from understudy.guard.keeper import PID_FILE, Keeper
+from understudy.guard.lease import NOBODY, LeaseFile
+from understudy.guard.system import say
+from understudy.model import limits
+from understudy.model.settings import Settings, parse_settings
+
+KILL_ALL_WITHIN_S = 10.0
+
+EXAMPLE = """example:
+  understudy-guard                              hold this server's lease (systemd does this)
+  understudy-guard --kill-all                   end everything of the cluster on this server, now
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the guard, or end everything."""
+    chosen = _parser().parse_args(arguments)
+    if chosen.kill_all:
+        return kill_all(_settings_or_defaults(chosen.config))
+    try:
+        settings = read_settings(chosen.config)
+        bounds = limits.derive(settings.pause_tolerance)
+        key = read_key(settings.guard_key)
+    except BadSettings as error:
+        print(f"understudy-guard: {error}", file=sys.stderr)
+        return 2
+    return Keeper(settings, bounds, key).run()
+
+
+def kill_all(settings: Settings) -> int:
+    """Keeper and guard first, so that no lease is renewed; then all that a lapse ends. 0: seen to be gone."""
+    kill.kill_process(settings.run_dir, PID_FILE).let_go()
+    path = os.path.join(settings.run_dir, "lease")
+    lease = LeaseFile(path) if os.path.exists(path) else None
+    if lease is not None:
+        lease.clear()
+    ended = kill.end_everything(settings, within_s=KILL_ALL_WITHIN_S)
+    for one in ended.left:
+        say(f"not stopped: {one}")
+    if lease is not None and ended.groups_empty:
+        lease.begin(NOBODY)  # whoever starts now was never under a lease: the next keeper need not kill it
+    return 0 if not ended.left else 1
+
+
+def read_settings(path: str) -> Settings:
+    """The settings of a file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return parse_settings(file.read())
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
+
+
+def read_key(path: str) -> bytes:
+    """The guards' key: 64 hex digits that only root can read."""
+    try:
+        with open(path, encoding="ascii") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            key = bytes.fromhex(file.read().strip())
+    except OSError as error:
+        raise BadSettings(f"[guard] key: {path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise BadSettings(f"[guard] key: {path} must hold 64 hex digits")
+    if stat.S_IMODE(mode) & 0o077:
+        raise BadSettings(f"[guard] key: {path} can be read by others: chmod 0600 {path}")
+    return key
+
+
+def _settings_or_defaults(path: str) -> Settings:
+    try:
+        return read_settings(path)
+    except BadSettings as error:
+        say(f"{error}; using the default places")
+        return Settings(cluster="", server="", servers=(), voters=())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="understudy-guard",
+        description="Holds this server's lease, and stops everything when it ends.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", default="/etc/understudy/understudy.toml", metavar="FILE", help="settings")
+    parser.add_argument("--kill-all", action="store_true", help="end everything of the cluster on this server and exit")
+    return parser

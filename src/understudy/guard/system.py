@@ -1,0 +1,90 @@
+"""What the guard needs of Linux and Python 3.11 does not offer: priority, locked memory, timers, death signals.
+
+Called by: keeper, guard process, kill. Must never: fail the guard because the machine refuses real-time priority; the refusal
+is returned as a sentence, for `status`.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import select
+import signal
+import struct
+import time
+
+from understudy.guard.core.messages import Reading
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+_LOCK_CURRENT_AND_FUTURE = 3
+_DEATH_SIGNAL = 1
+_ABSOLUTE = 1
+_REBOOT_NOW = 0x01234567
+_TIMER = struct.Struct("@qqqq")
+_SECOND_NS = 1_000_000_000
+
+GUARD_PRIORITY = 50
+KEEPER_PRIORITY = 51
+"""Above the guard: it must be able to end a guard that spins."""
+
+
+def read_clocks() -> Reading:
+    """Both clocks, now."""
+    return Reading(time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW))
+
+
+def become_real_time(priority: int) -> str:
+    """Take SCHED_RR and lock all memory; "rr", or a sentence that says what was refused."""
+    refused = []
+    if _libc.mlockall(_LOCK_CURRENT_AND_FUTURE) != 0:
+        refused.append(f"memory not locked: {os.strerror(ctypes.get_errno())}")
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+    except OSError as error:
+        refused.append(f"normal priority, real time refused: {error.strerror}")
+    # A garbage collection walks all objects; there is nothing cyclic to collect in these loops.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    return "; ".join(refused) or "rr"
+
+
+def die_with(parent: int) -> None:
+    """Be killed when `parent` ends; nothing else would stop a guard whose keeper was killed."""
+    if _libc.prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent:
+        os._exit(1)
+
+
+def reboot_now() -> None:
+    """End this machine (or this lab host's process namespace) without another word: no sync, no shutdown."""
+    _libc.reboot(_REBOOT_NOW)
+
+
+def say(sentence: str) -> None:
+    """One line on standard error, or nothing if that would wait: a full pipe must not hold up a lapse."""
+    poll = select.poll()
+    poll.register(2, select.POLLOUT)
+    if poll.poll(0):
+        with contextlib.suppress(OSError):
+            os.write(2, f"understudy-guard: {sentence}\n".encode()[:2048])
+
+
+class Timer:
+    """An absolute timer on CLOCK_BOOTTIME, which goes on during suspend (3.11 has no os.timerfd)."""
+
+    def __init__(self) -> None:
+        self._descriptor: int = _libc.timerfd_create(time.CLOCK_BOOTTIME, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._descriptor < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+
+    def fileno(self) -> int:
+        """For poll."""
+        return self._descriptor
+
+    def set(self, boot_ns: int) -> None:
+        """Be readable from then on; setting it again clears it."""
+        at = max(boot_ns, 1)
+        when = _TIMER.pack(0, 0, at // _SECOND_NS, at % _SECOND_NS)
+        if _libc.timerfd_settime(self._descriptor, _ABSOLUTE, when, None) != 0:
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
