@@ -19,6 +19,8 @@ from understudy.registry import keys, wire
 
 RETRY_S = 0.1
 """Pause before the registry is tried again."""
+CATCH_UP_S = 1.0
+"""How long a commit waits for the watch to bring what came before it."""
 
 _MAPS = {
     keys.INCARNATION: "incarnations",
@@ -43,6 +45,7 @@ class Mirror:
         self._resolved: dict[ResourceName, tuple[Definition, Resource]] = {}
         self._events: list[tuple[int, Event]] = []
         self._news = asyncio.Event()
+        self._on_change: Callable[[], None] = lambda: None
         self.view = View()
         self.read_once = False
         """S2: whether the registry was read, linearizably, in this daemon's life."""
@@ -63,6 +66,7 @@ class Mirror:
 
     async def follow(self, on_change: Callable[[], None], on_reach: Callable[[bool], None] = lambda _: None) -> None:
         """Follow the registry for ever; `on_change` after every new View, `on_reach` when the registry goes away or comes back."""
+        self._on_change = on_change
         while True:
             try:
                 await self.refresh()
@@ -117,7 +121,19 @@ class Mirror:
         conditions = [Condition(key, self._revisions.get(key, 0)) for key in dict.fromkeys((*writes, *unchanged))]
         changes = [Write(key, None if record is None else wire.encode(record)) for key, record in writes.items()]
         answer = await self._registry.commit(conditions, changes)
-        return None if isinstance(answer, Conflict) else answer
+        if isinstance(answer, Conflict):
+            return None
+        await self._catch_up(answer, changes)
+        return answer
+
+    async def _catch_up(self, revision: int, changes: Iterable[Write]) -> None:
+        """Who commits sees its own writes: a next commit decided on an older View would only conflict."""
+        if revision == self.view.revision + 1:
+            changed = tuple(Entry(one.key, one.value, revision) for one in changes if one.value is not None)
+            self._apply(Batch(revision, changed, tuple(one.key for one in changes if one.value is None)))
+            self._on_change()
+        elif revision > self.view.revision:
+            await self.wait(revision - 1, CATCH_UP_S)
 
     def known(self, key: str) -> bool:
         """Whether the registry has this key, as far as the mirror knows."""
@@ -177,7 +193,9 @@ class Mirror:
         _set(servers, server, record)
         self._reports[name] = servers
 
-    def _resolve(self, definitions: Mapping[ResourceName, Definition], types: Mapping[TypeName, TypeRecord]) -> dict[ResourceName, Resource]:
+    def _resolve(
+        self, definitions: Mapping[ResourceName, Definition], types: Mapping[TypeName, TypeRecord]
+    ) -> dict[ResourceName, Resource]:
         resources: dict[ResourceName, Resource] = {}
         self.broken = {}
         for name, definition in definitions.items():

@@ -63,6 +63,8 @@ class Local:
     failure: Failure | None = None
     retry_at: float = 0.0
     retries: int = 0
+    hold_until: float = 0.0
+    """An action could not be run at all (no lease, no executor): not again before this."""
     check_due: float = 0.0
     """0: at once."""
     alarmed: bool = False
@@ -81,7 +83,8 @@ class Local:
     @property
     def off(self) -> bool:
         """Whether it is known not to run: checked OFFLINE, group empty, nothing in flight (what a release needs, S3)."""
-        return self.state is State.OFFLINE and self.empty and self.action is None and not self.check_after
+        quiet = self.action is None and not self.check_after and not self.dirty
+        return self.state is State.OFFLINE and self.empty and quiet
 
     @property
     def up(self) -> bool:

@@ -70,7 +70,7 @@ def begin(local: Local, step: Step, now: float) -> Turn:
             return Turn(local=replace(local, action="clean", action_since=now), told=(Told(kind=events.CLEAN_BEGUN),))
         case Climb(number):
             rung = Rung(number)
-            since = now if rung is Rung.STOP else local.phase_since
+            since = now if local.rung is Rung.NONE or rung is Rung.STOP else local.phase_since
             climbed = replace(local, rung=rung, action=RUNG_ACTIONS.get(rung, "clean"), action_since=now, phase_since=since, starting=False)
             told = {Rung.STOP: events.STOP_BEGUN, Rung.CLEAN: events.CLEAN_BEGUN}.get(rung)
             return Turn(local=climbed, told=(Told(kind=told),) if told else ())
@@ -99,7 +99,7 @@ def _start_ended(local: Local, resource: Resource, outcome: ActionOutcome, momen
     if outcome.status == 0:
         return Turn(local=replace(local, check_after=True, details=outcome.details or ""))
     if _never_ran(outcome):
-        return Turn(local=replace(local, starting=False, dirty=True, retry_at=moment.now + SOON_S))
+        return Turn(local=replace(local, starting=False, dirty=True, hold_until=moment.now + SOON_S))
     return _start_failed(local, resource, outcome, moment)
 
 
@@ -143,7 +143,7 @@ def _clean_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
     if outcome.status == 0 and moment.empty:
         return Turn(local=replace(local, dirty=False), told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),))
     if _never_ran(outcome):
-        return Turn(local=replace(local, retry_at=moment.now + SOON_S))
+        return Turn(local=replace(local, hold_until=moment.now + SOON_S))
     told = Told(kind=events.CLEAN_FAILED, text=_words(outcome, "clean left processes behind"))
     return Turn(local=replace(local, rung=Rung.CLEAN, check_after=True, phase_since=local.action_since), told=(told,))
 
@@ -153,7 +153,8 @@ def _rung_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
     tried = replace(local, check_after=True, overran=outcome.timed_out)
     if _never_ran(outcome) and local.rung is not Rung.KILL:
         # no executor, no verdict: the same rung again
-        return Turn(local=replace(tried, check_after=False, rung=Rung(local.rung - 1), retry_at=moment.now + SOON_S))
+        back = Rung.STOP if local.rung is Rung.CLEAN and not local.overran else Rung(local.rung - 1)
+        return Turn(local=replace(tried, check_after=False, rung=back, hold_until=moment.now + SOON_S))
     if local.rung is Rung.KILL:
         return Turn(local=tried, told=(Told(kind=events.KILLED, text="" if moment.empty else "processes are left"),))
     if outcome.status == 0:
@@ -217,7 +218,7 @@ def observed(outcome: ActionOutcome, before: State | None) -> State | None:
 def _check_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
     state = observed(outcome, local.state)
     if _never_ran(outcome):
-        return Turn(local=replace(local, check_due=moment.now + SOON_S))
+        return Turn(local=replace(local, hold_until=moment.now + SOON_S))
     if local.rung not in (Rung.NONE, Rung.STUCK):
         return _ladder_checked(local, state, outcome, moment)
     if state is None:

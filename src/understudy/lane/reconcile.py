@@ -20,6 +20,8 @@ def reconcile(here: Here, resource: Resource, local: Local) -> Step:
     """The next step for this resource on this server."""
     if local.action is not None:
         return Wait("in-flight")
+    if local.hold_until > here.now:
+        return Wait("cannot-act", until=local.hold_until)
     if local.state is None:
         return Check() if local.check_due <= here.now else Wait("first-look", until=local.check_due)
     if local.check_after:
@@ -78,13 +80,6 @@ def _watch(here: Here, resource: Resource, local: Local) -> Step:
 
 
 def _bring_up(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
-    if not assignment.sole_holder(here.incarnation):
-        return Wait("unproven-holders")  # S3: nobody else may be running it
-    failed_now = local.failure is not None and local.failure.epoch >= assignment.epoch
-    if failed_now and not assignment.last_resort:
-        return Wait("gave-up-here")
-    if local.retry_at > here.now and failed_now:
-        return Wait("retry-later", until=local.retry_at)
     if local.alarmed:
         return Check()
     if local.uncharged:
@@ -92,11 +87,18 @@ def _bring_up(here: Here, resource: Resource, local: Local, assignment: Assignme
         return Wait("dependencies-looked-at", looked_at) if looked_at else Charge(down_that_matter(here, resource))
     if leaning := still_leaning(here, resource):
         return Wait("dependents-stop-first", leaning)
+    if local.dirty:
+        return Clean()  # at once, also where it will not be started again: what it left must not hold up its neighbours
+    if not assignment.sole_holder(here.incarnation):
+        return Wait("unproven-holders")  # S3: somebody else may still be running it
+    if local.failure is not None and local.failure.epoch >= assignment.epoch:
+        if not assignment.last_resort:
+            return Wait("gave-up-here")
+        if local.retry_at > here.now:
+            return Wait("retry-later", until=local.retry_at)
     if missing := missing_to_start(here, resource):
         return Wait("dependencies", missing)
-    if local.retry_at > here.now and not failed_now and local.dirty:
-        return Wait("retry-later", until=local.retry_at)
-    return Clean() if local.dirty else Start(assignment.epoch)
+    return Start(assignment.epoch)
 
 
 # --- no longer mine: let it go --------------------------------------------------------------------------------------
@@ -111,7 +113,7 @@ def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment
         return Release(assignment.epoch)
     if leaning := still_leaning(here, resource):
         return Wait("dependents-stop-first", leaning)
-    return Climb(Rung.STOP)
+    return Climb(Rung.CLEAN if local.state is State.OFFLINE else Rung.STOP)  # not running, but something may be left of it
 
 
 def _climb_on(here: Here, local: Local) -> Step:
@@ -146,10 +148,12 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
         return Wait("not-wanted")
     if local.alarmed:
         return Check()
-    if local.retry_at > here.now:
-        return Wait("retry-later", until=local.retry_at)
     if local.uncharged:
         return Charge(down_that_matter(here, resource))
+    if local.dirty:
+        return Clean()
+    if local.retry_at > here.now:
+        return Wait("retry-later", until=local.retry_at)
     if missing := missing_to_start(here, resource):
         return Wait("dependencies", missing)
-    return Clean() if local.dirty else Start(0)
+    return Start(0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from understudy.model.events import ASSIGNED, REFUSED
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
-from understudy.model.state import State, Target
+from understudy.model.state import Life, State, Target
 from understudy.model.view import Assignment, Holder, Report, Request
 from understudy.policy.case import Case, case_of
 from understudy.policy.eligibility import Standing
@@ -36,8 +36,9 @@ class Choice:
 def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
     """Everything that has to change for this group now; an empty Step if nothing."""
     now_held = {name: found_running(ground, name, without_proven(ground.view, _assignment(ground, name))) for name in members}
-    wanted = [name for name in members if _wanted(ground, name)]
-    requests = [one for one in ground.view.requests if any(name in members for name in one.resources)]
+    unseen = {name for name in members if _never_looked_at(ground, name)}
+    wanted = [name for name in members if _wanted(ground, name) and name not in unseen]
+    requests = [one for one in ground.view.requests if any(name in members for name in one.resources) and not unseen & set(one.resources)]
     notes: list[Note] = []
     after = dict(now_held)
     if wanted:
@@ -58,6 +59,14 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
 
 def _wanted(ground: Ground, name: ResourceName) -> bool:
     return ground.view.target(name) is Target.ONLINE and ground.view.resources[name].enabled
+
+
+def _never_looked_at(ground: Ground, name: ResourceName) -> bool:
+    """S6: a newly defined resource is first checked on every joined server; until then it waits, without holding up its group."""
+    if name in ground.view.assignments:
+        return False
+    online = [one for one in ground.present.values() if one.life is Life.ONLINE]
+    return not all(ground.view.looked(one.server, one.incarnation, ground.view.resources[name]) for one in online)
 
 
 def _none(name: ResourceName) -> Assignment:

@@ -1,0 +1,360 @@
+"""The lanes' loop: for every resource ask `lane.reconcile` what is next, have it done, take the outcome in, write it down.
+
+One per daemon. Runs while the registry is away (S8): then it acts on the last View it read, which can only have been overtaken by a move
+that needs this server's own release, or the end of its lease. It decides nothing itself.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from understudy.daemon.history import History
+from understudy.daemon.mirror import RETRY_S, Mirror
+from understudy.daemon.requests import action_request
+from understudy.errors import RegistryUnreachable, Unreachable
+from understudy.lane.local import Local, Rung
+from understudy.lane.neighbours import Here
+from understudy.lane.outcome import RUNG_ACTIONS, Moment, Turn, begin, charge, ended, renewed
+from understudy.lane.reconcile import reconcile
+from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
+from understudy.model import events
+from understudy.model.actions import ActionName, ActionOutcome
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.resource import Resource
+from understudy.model.state import Internal, State
+from understudy.model.view import Assignment, Look, Proof, Report
+from understudy.ports import Clock, Executor, Guard
+from understudy.registry import keys
+
+REFUSED = ActionOutcome(status=None, evidence="silent", output=("the lease of this server does not allow it now",))
+IDLE_S = 5.0
+"""The longest sleep of the loop: a safety net, everything wakes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """This server's incarnation."""
+
+    server: ServerName
+    incarnation: Incarnation
+
+
+class Lanes:
+    """All lanes of this server."""
+
+    def __init__(self, mirror: Mirror, executor: Executor, guard: Guard, clock: Clock, history: History, me: Me) -> None:
+        self._mirror = mirror
+        self._executor = executor
+        self._guard = guard
+        self._clock = clock
+        self._history = history
+        self._me = me
+        self._wake = asyncio.Event()
+        self._unwritten = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._releasing: set[ResourceName] = set()
+        self._written: dict[ResourceName, Report] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self.locals: dict[ResourceName, Local] = {}
+        self.steps: dict[ResourceName, Step] = {}
+        """What each lane answered last; `understudy explain` shows it."""
+
+    def changed(self) -> None:
+        """There is a new View, or the lease changed."""
+        self._wake.set()
+
+    def alarm(self, resource: ResourceName) -> None:
+        """An event source says that something may have changed: look at it now."""
+        local = self.locals.get(resource)
+        if local is not None and local.state is not None and not local.starting:
+            self.locals[resource] = replace(local, alarmed=True)
+            self._wake.set()
+
+    def looked_at_all(self) -> bool:
+        """S6: whether every registered resource has been checked in this daemon's life."""
+        known = [self.locals.get(name) for name in self._mirror.view.resources]
+        return all(one is not None and one.state is not None for one in known)
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Drive every lane, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self._listen())
+            tasks.create_task(self._write_reports())
+            while True:
+                self._wake.clear()
+                until = self._round()
+                pause = IDLE_S if until is None else min(IDLE_S, max(0.0, until - self._clock.monotonic()))
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+
+    async def _listen(self) -> None:
+        while True:
+            self.alarm(await self._executor.next_event())
+
+    def _round(self) -> float | None:
+        """One pass over all resources; when to make the next one without being woken."""
+        if not self._mirror.read_once:
+            return None
+        self._meet_definitions()
+        waits: list[float] = []
+        again = True
+        while again:
+            again = False
+            here = self._here()
+            for name, resource in here.view.resources.items():
+                step = reconcile(here, resource, self.locals[name])
+                self.steps[name] = step
+                if isinstance(step, Wait):
+                    if step.until is not None:
+                        waits.append(step.until)
+                elif self._take(step, resource):
+                    again = True
+        return min(waits, default=None)
+
+    def _here(self) -> Here:
+        return Here(
+            view=self._mirror.view,
+            server=self._me.server,
+            incarnation=self._me.incarnation,
+            locals=self.locals,
+            now=self._clock.monotonic(),
+        )
+
+    def _meet_definitions(self) -> None:
+        """A lane for every resource; a new assignment begins its budget afresh; what is registered no more is forgotten."""
+        view = self._mirror.view
+        for name, resource in view.resources.items():
+            local = self.locals.get(name)
+            if local is None or local.uid != resource.uid:
+                self.locals[name] = local = self._first(resource)
+            assignment = view.assignments.get(name)
+            if assignment is not None and assignment.epoch > local.assigned and _owned_by(assignment, self._me.incarnation):
+                self.locals[name] = replace(renewed(local), assigned=assignment.epoch)
+        for name in [one for one in self.locals if one not in view.resources]:
+            del self.locals[name]
+
+    def _first(self, resource: Resource) -> Local:
+        """Before the first look. What this incarnation reported earlier (a daemon that died) is carried on."""
+        local = Local(resource=resource.name, uid=resource.uid)
+        report = self._mirror.view.reports.get(resource.name, {}).get(self._me.server)
+        if report is None or report.incarnation != self._me.incarnation:
+            return local
+        return replace(
+            local,
+            restarts=report.restarts,
+            starts=report.starts,
+            failure=report.failure,
+            epoch=report.epoch,
+            assigned=report.epoch,
+            dirty=report.internal is not Internal.STABLE,
+            changed_wall=report.changed_wall,
+            started_wall=report.started_wall,
+        )
+
+    # --- steps ------------------------------------------------------------------------------------------------------
+
+    def _take(self, step: Step, resource: Resource) -> bool:
+        """Begin a step. True: the memory changed at once, so that neighbours should be asked again."""
+        local = self.locals[resource.name]
+        match step:
+            case Charge(down):
+                self._keep(resource, charge(local, resource, down, self._moment(resource, empty=local.empty)))
+                return True
+            case Release():
+                if resource.name not in self._releasing:
+                    self._releasing.add(resource.name)
+                    self._spawn(self._release(resource))
+                return False
+            case Check() | Start() | Clean() | Climb():
+                self._keep(resource, begin(local, step, self._clock.monotonic()))
+                self._spawn(self._act(step, resource))
+                return True
+            case _:
+                return False
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._tasks is not None
+        self._tasks.create_task(work)
+
+    async def _act(self, step: Step, resource: Resource) -> None:
+        try:
+            outcome = await self._perform(step, resource)
+            empty = await self._executor.empty(resource.name)
+        except Unreachable:
+            await asyncio.sleep(RETRY_S)
+            outcome, empty = ActionOutcome(status=None, evidence="silent", output=("the executor does not answer",)), False
+        local = self.locals.get(resource.name)
+        if local is None or local.uid != resource.uid:
+            return
+        self._keep(resource, ended(local, resource, outcome, self._moment(resource, empty=empty)))
+        self._wake.set()
+
+    async def _perform(self, step: Step, resource: Resource) -> ActionOutcome:
+        if isinstance(step, Climb) and step.rung == Rung.KILL:
+            return await self._kill(resource)
+        epoch = step.epoch if isinstance(step, Start) else self.locals[resource.name].epoch
+        # S2 and S4: a start is asked of the guard, which holds the lease and remembers the highest epoch
+        leased = isinstance(step, Start) and not resource.local
+        if leased and not (self._guard.held() and await self._guard.remember(resource.name, epoch)):
+            return REFUSED
+        request = action_request(
+            resource,
+            _action(step),
+            epoch=epoch,
+            incarnation=self._me.incarnation if leased else None,
+            types=self._mirror.view.types,
+        )
+        return await self._executor.run(request)
+
+    async def _kill(self, resource: Resource) -> ActionOutcome:
+        empty = await self._executor.kill(resource.name)
+        if resource.agent == "address":  # nothing runs: the rung is to drop the address
+            request = action_request(resource, "clean", epoch=0, incarnation=None, types=self._mirror.view.types)
+            return await self._executor.run(request)
+        return ActionOutcome(status=0 if empty else 1, evidence="gone")
+
+    def _moment(self, resource: Resource, *, empty: bool) -> Moment:
+        assignment = self._mirror.view.assignments.get(resource.name)
+        return Moment(
+            now=self._clock.monotonic(),
+            wall=self._clock.wall(),
+            epoch=0 if assignment is None else assignment.epoch,
+            last_resort=assignment is not None and assignment.last_resort,
+            empty=empty,
+        )
+
+    def _keep(self, resource: Resource, turn: Turn) -> None:
+        self.locals[resource.name] = turn.local
+        for told in turn.told:
+            self._history.tell(
+                told.kind, resource=resource.name, on=self._me.server, ms=told.ms, cause=told.cause, text=told.text
+            )
+        for name in turn.alarm:
+            self.alarm(name)
+        self._unwritten.set()
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    async def _release(self, resource: Resource) -> None:
+        """S3: conditional on the assignment as seen, after the group was seen empty and with nothing in flight."""
+        try:
+            async with self._writing:
+                await self._write_release(resource)
+        except (RegistryUnreachable, Unreachable):
+            await asyncio.sleep(RETRY_S)
+        finally:
+            self._releasing.discard(resource.name)
+            self._wake.set()
+
+    async def _write_release(self, resource: Resource) -> None:
+        assignment = self._mirror.view.assignments.get(resource.name)
+        if assignment is None or not await self._executor.empty(resource.name):
+            return
+        # from the attempt on this server never starts it under an older epoch, acknowledged or not
+        if not await self._guard.remember(resource.name, assignment.epoch):
+            return
+        local = self.locals.get(resource.name)
+        assignment = self._mirror.view.assignments.get(resource.name)
+        if local is None or assignment is None or not local.off or _owned_by(assignment, self._me.incarnation):
+            return
+        report = self._report(resource, local)
+        mine = [one for one in assignment.holders if one.incarnation == self._me.incarnation]
+        after = replace(
+            assignment,
+            holders=tuple(one for one in assignment.holders if one not in mine),
+            proofs=(*assignment.proofs, *(Proof(holder=one, kind="release", epoch=assignment.epoch) for one in mine))[-8:],
+        )
+        writes = {keys.assignment(resource.name): after, keys.report(resource.name, self._me.server): report}
+        if await self._mirror.commit(writes, unchanged=(keys.incarnation(self._me.incarnation),)) is not None:
+            self._written[resource.name] = report
+            self._history.tell(events.RELEASED, resource=resource.name, on=self._me.server)
+
+    async def _write_reports(self) -> None:
+        while True:
+            await self._unwritten.wait()
+            self._unwritten.clear()
+            try:
+                async with self._writing:
+                    await self._write_changed()
+            except RegistryUnreachable:
+                self._unwritten.set()
+                await asyncio.sleep(RETRY_S)
+
+    async def _write_changed(self) -> None:
+        view = self._mirror.view
+        if not view.alive(self._me.incarnation):
+            return
+        reports = {name: self._report(view.resources[name], local) for name, local in self.locals.items() if name in view.resources}
+        changed = {name: one for name, one in reports.items() if self._worth_writing(name, one)}
+        writes: dict[str, Any] = {keys.report(name, self._me.server): one for name, one in changed.items()}
+        looked = {name: view.resources[name].uid for name, one in self.locals.items() if one.state is not None and name in view.resources}
+        look = Look(server=self._me.server, incarnation=self._me.incarnation, looked=looked)
+        if self.looked_at_all() and view.looks.get(self._me.server) != look:
+            writes[keys.look(self._me.server)] = look
+        if not writes:
+            return
+        # S7: conditional on this incarnation being what the registry thinks it is
+        if await self._mirror.commit(writes, unchanged=(keys.incarnation(self._me.incarnation),)) is None:
+            self._unwritten.set()
+            await self._mirror.wait(view.revision, RETRY_S)
+            return
+        self._written.update(changed)
+
+    def _worth_writing(self, name: ResourceName, report: Report) -> bool:
+        if self.locals[name].state is None:
+            return False
+        before = self._written.get(name) or self._mirror.view.reports.get(name, {}).get(self._me.server)
+        if before is None or before.incarnation != report.incarnation:
+            # what is OFFLINE and was never here is told by the look alone: one key a server, not one for each resource
+            quiet = report.state is State.OFFLINE and report.internal is Internal.STABLE and report.failure is None
+            return before is not None or not quiet
+        return before != report
+
+    def _report(self, resource: Resource, local: Local) -> Report:
+        return Report(
+            resource=resource.name,
+            server=self._me.server,
+            incarnation=self._me.incarnation,
+            epoch=local.epoch,
+            state=local.state or State.UNKNOWN,
+            internal=_internal(local),
+            details=local.details,
+            restarts=local.restarts,
+            starts=local.starts,
+            failure=local.failure,
+            proven=local.proven,
+            changed_wall=local.changed_wall,
+            started_wall=local.started_wall,
+            guarded=resource.agent != "script" or not local.empty or local.state is not State.ONLINE,
+        )
+
+
+def _owned_by(assignment: Assignment, incarnation: Incarnation) -> bool:
+    return assignment.owner is not None and assignment.owner.incarnation == incarnation
+
+
+def _action(step: Step) -> ActionName:
+    match step:
+        case Start():
+            return "start"
+        case Clean():
+            return "clean"
+        case Climb(rung):
+            return RUNG_ACTIONS[Rung(rung)]
+        case _:
+            return "check"
+
+
+def _internal(local: Local) -> Internal:
+    if local.rung in (Rung.STOP, Rung.ABORT):
+        return Internal.STOPPING
+    if local.rung in (Rung.CLEAN, Rung.KILL) or local.action == "clean":
+        return Internal.CLEANING
+    return Internal.STARTING if local.starting else Internal.STABLE

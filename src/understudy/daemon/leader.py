@@ -1,0 +1,261 @@
+"""The leader's loop: take the term when it is free, then decide from every new View and commit what follows.
+
+Runs in every daemon; only one at a time gets its commits through, because each is conditional on the LeaderRecord (S7). It never acts on
+a server: lanes do. Pure decisions are `policy.decide`; this file feeds it and writes what it says.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+
+from understudy.daemon.history import History
+from understudy.daemon.mirror import RETRY_S, Mirror
+from understudy.errors import RegistryUnreachable, Unreachable
+from understudy.model import events
+from understudy.model.limits import Limits
+from understudy.model.names import Incarnation, ServerName
+from understudy.model.state import ALIVE, GONE, Life
+from understudy.model.view import Beat, LeaderRecord, View
+from understudy.policy.decide import decide
+from understudy.policy.plan import Memory, Step
+from understudy.ports import Clock, Farewell, Guard, SilentWord
+from understudy.registry import keys
+
+HISTORY_KEEP = 5_000
+HISTORY_TRIM = 500
+"""The history is cut back to HISTORY_KEEP once it is this much longer."""
+
+
+@dataclass
+class _Sight:
+    """When this daemon last saw the leader make progress."""
+
+    term: int = 0
+    beat: int = -1
+    at: float = 0.0
+
+
+class Leader:
+    """This daemon as leader, or as candidate."""
+
+    def __init__(self, mirror: Mirror, guard: Guard, clock: Clock, history: History, limits: Limits) -> None:
+        self._mirror = mirror
+        self._guard = guard
+        self._clock = clock
+        self._history = history
+        self._limits = limits
+        self._wake = asyncio.Event()
+        self._sight = _Sight()
+        self._quiet: dict[str, float] = {}
+        self._asking: set[Incarnation] = set()
+        self._suspects: dict[Incarnation, ServerName] = {}
+        self._left: set[Incarnation] = set()
+        self._me: tuple[ServerName, Incarnation] | None = None
+
+    # --- what the daemon tells it -----------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """There is a new View."""
+        self._wake.set()
+
+    def joined(self, server: ServerName, incarnation: Incarnation) -> None:
+        """This daemon's incarnation is in the registry: it may lead."""
+        self._me = (server, incarnation)
+        self._wake.set()
+
+    def heard(self, word: SilentWord | Farewell) -> None:
+        """A voter's word, or a farewell, arrived at the guard."""
+        if isinstance(word, Farewell):
+            self._left.add(word.incarnation)
+        else:
+            self._suspects[word.incarnation] = word.server
+        self._wake.set()
+
+    def leads(self) -> bool:
+        """Whether this daemon holds the term, as far as its mirror knows."""
+        record = self._mirror.view.leader
+        return record is not None and self._me is not None and record.incarnation == self._me[1]
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Lead, or stand by to lead, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._beat())
+            while True:
+                self._wake.clear()
+                try:
+                    wake_at = await self._turn(tasks)
+                except Unreachable:
+                    wake_at = self._clock.monotonic() + RETRY_S
+                await self._rest(wake_at)
+
+    async def _rest(self, wake_at: float | None) -> None:
+        pause = self._limits.progress_s / 4
+        if wake_at is not None:
+            pause = min(pause, max(0.0, wake_at - self._clock.monotonic()))
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _turn(self, tasks: asyncio.TaskGroup) -> float | None:
+        view = self._mirror.view
+        if self._me is None or not self._mirror.read_once or not self._guard.held():
+            return None
+        self._ask_about_suspects(view, tasks)
+        if not self.leads():
+            await self._stand(view)
+            return None
+        return await self._lead(view)
+
+    async def _lead(self, view: View) -> float | None:
+        now = self._clock.monotonic()
+        await self._guard.dead([one.incarnation for one in view.incarnations.values() if one.life in GONE])
+        for incarnation, record in view.incarnations.items():
+            if record.life is Life.LOST:
+                self._quiet.setdefault(incarnation, now + self._limits.quiet_s)
+        self._quiet = {one: at for one, at in self._quiet.items() if one in view.incarnations}
+        await self._believe_farewells(view)
+        view = self._mirror.view
+        plan = decide(view, now, Memory(quiet_until=self._quiet))
+        # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
+        commits = [asyncio.ensure_future(self._commit(view, step)) for step in plan.steps]
+        done = await asyncio.gather(*commits, return_exceptions=True)
+        for one in done:
+            if isinstance(one, BaseException):
+                raise one
+        if not all(done):
+            self._wake.set()  # a conflict: decide anew from what is there now
+        await self._trim()
+        return plan.wake_at
+
+    async def _commit(self, view: View, step: Step) -> bool:
+        writes: dict[str, Any] = {keys.incarnation(one.incarnation): one for one in step.lives}
+        writes |= {keys.assignment(one.resource): one for one in step.assignments}
+        writes |= {keys.assignment(name): None for name in step.dropped}
+        writes |= {keys.request(id): None for id in step.fulfilled}
+        # S7: conditional on the term, and on each record's revision (which commit() adds for what is written)
+        if await self._mirror.commit(writes, unchanged=(keys.LEADER,)) is None:
+            return False
+        for note in step.notes:
+            self._history.tell(note.kind, resource=note.resource, on=note.on, cause=note.cause)
+        for one in step.assignments:
+            before = view.assignments.get(one.resource)
+            if one.last_resort and not (before is not None and before.last_resort):
+                self._history.tell(events.NO_CANDIDATE, resource=one.resource, on=one.owner.server if one.owner else None, cause=one.reason)
+        return True
+
+    async def _trim(self) -> None:
+        known = self._mirror.history_keys()
+        if len(known) > HISTORY_KEEP + HISTORY_TRIM:
+            old = known[: min(100, len(known) - HISTORY_KEEP)]
+            await self._mirror.commit(dict.fromkeys(old), unchanged=(keys.LEADER,))
+
+    # --- who is lost ------------------------------------------------------------------------------------------------
+
+    def _ask_about_suspects(self, view: View, tasks: asyncio.TaskGroup) -> None:
+        """Ask for proof: the leader about anybody, everybody about the leader (who then takes its term)."""
+        for incarnation, server in list(self._suspects.items()):
+            life = view.life(incarnation)
+            if life is None or life not in (*ALIVE, Life.EVICTED):
+                del self._suspects[incarnation]
+                continue
+            is_leader = view.leader is not None and view.leader.incarnation == incarnation
+            if incarnation in self._asking or not (self.leads() or is_leader):
+                continue
+            self._asking.add(incarnation)
+            tasks.create_task(self._prove(server, incarnation))
+
+    async def _prove(self, server: ServerName, incarnation: Incarnation) -> None:
+        begun = self._clock.monotonic()
+        try:
+            lost = await self._guard.prove_lost(server, incarnation)
+            if not lost:
+                self._suspects.pop(incarnation, None)  # the next voter's word asks again
+                return
+            self._quiet.setdefault(incarnation, self._clock.monotonic() + self._limits.quiet_s)
+            await self._commit_lost(server, incarnation, (self._clock.monotonic() - begun) * 1000)
+        except Unreachable:
+            await asyncio.sleep(RETRY_S)
+        finally:
+            self._asking.discard(incarnation)
+            self._wake.set()
+
+    async def _commit_lost(self, server: ServerName, incarnation: Incarnation, ms: float) -> None:
+        """The proof is for good: whoever leads writes it, and a candidate takes the lost leader's term in the same commit."""
+        for _ in range(20):
+            view = self._mirror.view
+            record = view.incarnations.get(incarnation)
+            if record is None or record.life in (Life.LOST, Life.FENCED, Life.LEFT) or self._me is None:
+                return
+            lost = replace(record, life=Life.LOST, proof="a majority of voters silent in one round")
+            writes: dict[str, Any] = {keys.incarnation(incarnation): lost}
+            if not self.leads():
+                if view.leader is None or view.leader.incarnation != incarnation:
+                    return  # somebody else leads by now: that one asks for itself
+                writes[keys.LEADER] = LeaderRecord(server=self._me[0], incarnation=self._me[1], term=view.leader.term + 1)
+            if await self._mirror.commit(writes, unchanged=(keys.LEADER,)) is not None:
+                self._history.tell(events.LOST, on=server, ms=round(ms, 1), cause=lost.proof)
+                if keys.LEADER in writes:
+                    self._history.tell(events.LEADER, on=self._me[0], cause=f"{server} is lost")
+                return
+            await self._mirror.wait(view.revision, RETRY_S)
+
+    async def _believe_farewells(self, view: View) -> None:
+        for incarnation in sorted(self._left):
+            record = view.incarnations.get(incarnation)
+            if record is not None and record.life in ALIVE:
+                left = replace(record, life=Life.LEFT, proof="farewell")
+                if await self._mirror.commit({keys.incarnation(incarnation): left}, unchanged=(keys.LEADER,)) is None:
+                    return
+                self._history.tell(events.LEFT, on=record.server, cause="farewell")
+            self._left.discard(incarnation)
+
+    # --- the term ---------------------------------------------------------------------------------------------------
+
+    async def _stand(self, view: View) -> None:
+        """Take the term if there is no leader, or if it has made no progress for progress_s."""
+        now = self._clock.monotonic()
+        leader, beat = view.leader, view.beat
+        term, count = (0, 0) if leader is None else (leader.term, 0 if beat is None or beat.term != leader.term else beat.count)
+        if (term, count) != (self._sight.term, self._sight.beat):
+            self._sight = _Sight(term=term, beat=count, at=now)
+        idle = leader is None or not view.alive(leader.incarnation)
+        if not idle and now - self._sight.at < self._limits.progress_s:
+            return
+        if not self._mirror.reachable or self._me is None:
+            return
+        server, incarnation = self._me
+        record = LeaderRecord(server=server, incarnation=incarnation, term=term + 1)
+        if await self._mirror.commit({keys.LEADER: record}) is not None:
+            self._history.tell(events.LEADER, on=server, cause=_why_taken(leader, idle=idle))
+            self._wake.set()
+
+    async def _beat(self) -> None:
+        """Show progress while leading: the others see it in the registry."""
+        count = 0
+        while True:
+            await asyncio.sleep(self._limits.progress_s / 4)
+            leader = self._mirror.view.leader
+            if not self.leads() or leader is None or not self._guard.held():
+                continue
+            count += 1
+            try:
+                await self._mirror.commit({keys.BEAT: Beat(term=leader.term, count=count)}, unchanged=(keys.LEADER,))
+            except RegistryUnreachable:
+                continue
+
+
+def _why_taken(leader: LeaderRecord | None, *, idle: bool) -> str:
+    if leader is None:
+        return "there was no leader"
+    return f"{leader.server} is gone" if idle else f"no progress by {leader.server}"
+
+
+def newest_order(view: View, server: ServerName) -> int:
+    """The order number of the newest incarnation of a server; 0 if it has none."""
+    return max((one.order for one in view.incarnations.values() if one.server == server), default=0)
+
+
