@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.model import view
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
+from understudy.model.state import State, Target
 from understudy.registry import keys, wire
 
 # Numbers as the registry has them: finite, and of 64 bits.
@@ -40,22 +42,22 @@ def test_every_record_of_the_view_has_a_key() -> None:
 
 
 def test_equal_records_have_equal_bytes() -> None:
-    one = view.Pool(name=view.PoolName("p"), attributes={"a": "1", "b": "2"})
-    other = view.Pool(name=view.PoolName("p"), attributes={"b": "2", "a": "1"})
+    one = view.Pool(name=PoolName("p"), attributes={"a": "1", "b": "2"})
+    other = view.Pool(name=PoolName("p"), attributes={"b": "2", "a": "1"})
     assert wire.encode(one) == wire.encode(other)
 
 
 def test_a_field_of_a_newer_version_is_passed_over() -> None:
     value = b'{"v":1,"target":"ONLINE","by":"root","mood":{"x":[1]}}'
-    assert wire.decode("target/db", value) == view.TargetRecord(target=view.Target.ONLINE, by="root")
+    assert wire.decode("target/db", value) == view.TargetRecord(target=Target.ONLINE, by="root")
 
 
 def test_a_field_added_since_takes_its_default() -> None:
-    assert wire.decode("target/db", b'{"v":1,"target":"ONLINE"}') == view.TargetRecord(target=view.Target.ONLINE)
+    assert wire.decode("target/db", b'{"v":1,"target":"ONLINE"}') == view.TargetRecord(target=Target.ONLINE)
 
 
 def test_the_format_number_may_stand_anywhere() -> None:
-    assert wire.decode("target/db", b' { "target": "ONLINE", "v": 1 }') == view.TargetRecord(target=view.Target.ONLINE)
+    assert wire.decode("target/db", b' { "target": "ONLINE", "v": 1 }') == view.TargetRecord(target=Target.ONLINE)
 
 
 def test_the_format_before_this_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +68,7 @@ def test_the_format_before_this_one_is_read(monkeypatch: pytest.MonkeyPatch) -> 
         return {"target": fields["wanted"].upper()}
 
     monkeypatch.setitem(wire._UPGRADES, 0, upgrade)
-    assert wire.decode("target/db", b'{"v":0,"wanted":"online"}') == view.TargetRecord(target=view.Target.ONLINE)
+    assert wire.decode("target/db", b'{"v":0,"wanted":"online"}') == view.TargetRecord(target=Target.ONLINE)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +96,11 @@ def test_what_is_no_record_is_refused_in_words(key: str, value: bytes, why: str)
 def test_what_a_script_printed_in_no_known_encoding_does_not_lose_the_report() -> None:
     record = view.Failure(kind="start", epoch=1, text="caf\udce9")
     report = view.Report(
-        resource=view.ResourceName("db"),
-        server=view.ServerName("ctr1"),
-        incarnation=view.Incarnation("1"),
+        resource=ResourceName("db"),
+        server=ServerName("ctr1"),
+        incarnation=Incarnation("1"),
         epoch=1,
-        state=view.State.OFFLINE,
+        state=State.OFFLINE,
         failure=record,
     )
     back = wire.decode_as(view.Report, wire.encode(report))

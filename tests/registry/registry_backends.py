@@ -1,0 +1,177 @@
+"""What the contract's tests run on: each backend makes clients of one registry, and can make it forget its old commits."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from understudy.ports import Condition, Registry, Write
+from understudy.registry.access import show_endpoint
+from understudy.registry.client import RegistryClient
+from understudy.registry.server import RegistryServer
+from understudy.registry.sqlite import LocalRegistry
+from understudy.registry.store import Store
+
+KEPT = 50
+KEY = bytes(range(32))
+PATIENT_S = 20.0
+"""Deadline of clients in tests that are not about deadlines: a busy machine must not fail them."""
+
+
+class Backend(Protocol):
+    """One registry of some kind."""
+
+    def client(self) -> Registry:
+        """Another client of it."""
+        ...
+
+    async def forget(self) -> None:
+        """From now on no watch may begin at a revision of before."""
+        ...
+
+
+class LocalBackend:
+    """In this process."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def client(self) -> Registry:
+        return LocalRegistry(self.store)
+
+    async def forget(self) -> None:
+        await fill(self.client())
+
+
+class ServedBackend:
+    """The server and its clients, over loopback TCP."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.clients: list[RegistryClient] = []
+
+    def client(self) -> RegistryClient:
+        self.clients.append(client_of(self.endpoint))
+        return self.clients[-1]
+
+    async def forget(self) -> None:
+        await fill(self.client())
+
+
+async def fill(registry: Registry) -> None:
+    """As many commits as are kept, and one."""
+    for number in range(KEPT + 1):
+        await registry.commit([], [Write("filler", b"%d" % number)])
+    await registry.commit([], [Write("filler", None)])
+
+
+def client_of(*endpoints: str, deadline_s: float = PATIENT_S, key: bytes | None = KEY) -> RegistryClient:
+    """A client with the tests' key."""
+    return RegistryClient(endpoints, dice=random.Random(1), key=key, deadline_s=deadline_s)
+
+
+@contextlib.asynccontextmanager
+async def local() -> AsyncIterator[LocalBackend]:
+    """A registry in this process."""
+    with Store(keep_commits=KEPT) as store:
+        yield LocalBackend(store)
+
+
+@contextlib.asynccontextmanager
+async def served() -> AsyncIterator[ServedBackend]:
+    """A registry behind a server."""
+    with Store(keep_commits=KEPT) as store:
+        server = RegistryServer(store, key=KEY)
+        backend = ServedBackend(show_endpoint(*await server.start("127.0.0.1", 0)))
+        try:
+            yield backend
+        finally:
+            for client in backend.clients:
+                await client.close()
+            await server.close()
+
+
+BACKENDS: dict[str, Callable[[], contextlib.AbstractAsyncContextManager[Backend]]] = {"local": local, "tcp": served}
+
+
+async def revision_of(registry: Registry, key: str) -> int:
+    """Of the key's last change; 0: there is no such key."""
+    _, entries = await registry.read(key)
+    return next((one.revision for one in entries if one.key == key), 0)
+
+
+async def written(registry: Registry, *writes: Write, conditions: tuple[Condition, ...] = ()) -> int:
+    """Commit what must not conflict."""
+    revision = await registry.commit(conditions, writes)
+    assert isinstance(revision, int), revision
+    return revision
+
+
+class Proxy:
+    """Stands between clients and a server, and loses what it is told to lose, in silence, like a cable."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._address, port = endpoint.rsplit(":", 1)
+        self._port = int(port)
+        self._listener: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.lose_requests = False
+        self.lose_answers = False
+        self.answers_lost = 0
+        self.requests_lost = 0
+        """Bytes."""
+
+    async def start(self) -> str:
+        """Listen; the endpoint."""
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return show_endpoint(*self._listener.sockets[0].getsockname()[:2])
+
+    def drop(self) -> None:
+        """End every connection."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def close(self) -> None:
+        """End everything."""
+        if self._listener is not None:
+            self._listener.close()
+        self.drop()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await asyncio.sleep(0)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine = asyncio.current_task()
+        assert mine is not None
+        self._tasks.add(mine)
+        self._writers.add(writer)
+        try:
+            there, back = await asyncio.open_connection(self._address, self._port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers.add(back)
+        with contextlib.suppress(asyncio.CancelledError, OSError):
+            await asyncio.gather(self._requests(reader, back), self._answers(there, writer))
+        back.transport.abort()
+        writer.transport.abort()
+
+    async def _requests(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            if self.lose_requests:
+                self.requests_lost += len(data)
+            else:
+                target.write(data)
+        target.transport.abort()
+
+    async def _answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            if self.lose_answers:
+                self.answers_lost += len(data)
+            else:
+                target.write(data)
+        target.transport.abort()
