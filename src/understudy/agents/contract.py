@@ -48,6 +48,10 @@ class Context(Protocol):
         """Whether the service lives in its group; None when it never was seen there (a mount, or started by a service manager)."""
         ...
 
+    def moved_out(self, resource: str) -> None:
+        """The service lives, but no longer in its group: do not expect it there."""
+        ...
+
     async def gate(self, addresses: Sequence[str]) -> str | None:
         """Let these addresses pass while the lease lives; None, or why the guard does not."""
         ...

@@ -3,13 +3,15 @@
 Called by the executor. Passes the script's exit status on as it is; what a status means is for the lane to say.
 """
 
+import asyncio
 import os
 import stat
 
-from understudy.agents.contract import NOT_EXECUTABLE, NOT_THERE, Agent, Context, refusal
+from understudy.agents.contract import NOT_EXECUTABLE, NOT_THERE, Agent, Context, Ended, refusal
 from understudy.agents.output import read_output
 from understudy.ports import ActionOutcome, ActionRequest, Evidence
 
+_REAPED_S = (0.01, 0.04, 0.1)
 _ONLINE, _UNKNOWN, _PARTIAL = 0, 3, 4
 
 
@@ -35,11 +37,13 @@ async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
     problem = problem_with(path)
     if problem:
         return refusal(problem[1], status=problem[0])
-    housed_before = context.housed(request.resource)
+    housed = context.housed(request.resource)
     ended = await context.command(request, (path, request.action))
+    if request.action == "check" and ended.status == _ONLINE and housed is False:
+        ended = await _ask_again(request, context, path)
     said = read_output(ended.text)
     evidence: Evidence = "silent" if ended.status is None else "answered"
-    if request.action == "check" and ended.status not in (None, _ONLINE, _UNKNOWN, _PARTIAL) and housed_before is False:
+    if request.action == "check" and ended.status not in (None, _ONLINE, _UNKNOWN, _PARTIAL) and housed is False:
         evidence = "gone"  # the script says no, and the kernel says that nothing of it lives
     return ActionOutcome(
         status=ended.status,
@@ -49,6 +53,18 @@ async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
         timed_out=ended.timed_out,
         killed=ended.killed,
     )
+
+
+async def _ask_again(request: ActionRequest, context: Context, path: str) -> Ended:
+    """The script says yes, the kernel says that nothing lives in the group. A script that looks at a process id is deceived by a dead
+    process that init has not yet reaped; if it insists, the service lives elsewhere."""
+    for pause_s in _REAPED_S:
+        await asyncio.sleep(pause_s)
+        ended = await context.command(request, (path, request.action))
+        if ended.status != _ONLINE:
+            return ended
+    context.moved_out(request.resource)
+    return ended
 
 
 AGENT = Agent(start=_act, stop=_act, check=_act, clean=_act, abort=_act)

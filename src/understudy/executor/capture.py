@@ -56,4 +56,3 @@ class Capture:
     def close(self) -> None:
         """Our end only: the service may go on writing."""
         os.close(self.fd)
-

@@ -10,12 +10,12 @@ import os
 import pwd
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from understudy.agents.contract import Ended
 from understudy.agents.groups import Groups, kill_and_see, populated
 from understudy.executor.capture import Capture
+from understudy.executor.children import Child, Children
 from understudy.ports import ActionRequest
 
 SURVIVOR_S = 0.5
@@ -42,6 +42,7 @@ async def run_command(
     argv: Sequence[str],
     *,
     groups: Groups,
+    children: Children,
     capture: Capture,
     halted: asyncio.Future[None],
     abort: Callable[[], Awaitable[object]] | None = None,
@@ -51,25 +52,17 @@ async def run_command(
     starting = request.action == "start"
     running_before = starting and populated(groups.run(request.resource))
     entered = groups.run(request.resource) if starting else groups.act(request.resource)
-    process = await asyncio.create_subprocess_exec(
-        "/bin/sh", "-c", _ENTER, "sh", entered, str(os.getpid()), *_as_user(request.user, argv),
-        stdin=asyncio.subprocess.DEVNULL, stdout=capture.fd, stderr=capture.fd,
-        cwd="/", env=_environment(request), start_new_session=True, umask=0o022,
-    )  # fmt: skip
-    ended = asyncio.ensure_future(process.wait())
-    either: set[asyncio.Future[Any]] = {ended, halted}
+    words = ("/bin/sh", "-c", _ENTER, "sh", entered, str(os.getpid()), *_as_user(request.user, argv))
+    child = children.spawn(words, environment=_environment(request), output=capture.fd)
+    either: set[asyncio.Future[Any]] = {child.ended, halted}
     await asyncio.wait(either, timeout=request.timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    if ended.done():
-        return _answer(ended.result(), capture)
+    if child.ended.done():
+        return _answer(child.ended.result(), capture)
     overran = not halted.done()
     if overran and abort:
         await abort()
-    with suppress(ProcessLookupError):
-        process.kill()  # by itself first: it may not have entered the group yet
-    killed = await _end(request, process.pid, groups, spare_service=running_before and not overran)
-    done, _ = await asyncio.wait({ended}, timeout=SURVIVOR_S)
-    if not done:
-        ended.cancel()
+    killed = await _end(request, child, groups, spare_service=running_before and not overran)
+    done, _ = await asyncio.wait({child.ended}, timeout=SURVIVOR_S)
     return Ended(status=None, text=capture.text(), timed_out=overran, killed=killed and bool(done))
 
 
@@ -82,12 +75,12 @@ def _answer(code: int, capture: Capture) -> Ended:
     return Ended(status=code, text=text)
 
 
-async def _end(request: ActionRequest, pid: int, groups: Groups, *, spare_service: bool) -> bool:
+async def _end(request: ActionRequest, child: Child, groups: Groups, *, spare_service: bool) -> bool:
     """Kill what belongs to the action. A start that overran takes the whole group with it: nobody can tell its parts from the service's."""
     if request.action == "abort" or spare_service:
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)  # its session; the action that it was to abort, or the service, lives on
+        child.kill(session=True)  # the action that it was to abort, or the service, lives on
         return True
+    child.kill()  # by itself first: it may not have entered the group yet
     path = groups.group(request.resource) if request.action == "start" else groups.act(request.resource)
     return await kill_and_see(path, SURVIVOR_S)
 

@@ -139,15 +139,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"understudy-exec: {error}", file=sys.stderr)
         return 2
     _be_normal()
-    if sys.version_info < (3, 12):  # the default since then
-        asyncio.set_child_watcher(_pidfd_watcher())
     asyncio.run(serve(settings))
     os.close(lock)
     return 0
-
-
-def _pidfd_watcher() -> asyncio.AbstractChildWatcher:
-    return asyncio.PidfdChildWatcher()
 
 
 def _be_the_only_one(run_dir: Path) -> int:

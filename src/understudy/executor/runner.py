@@ -16,6 +16,7 @@ from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import FAILED, Agent, Ended, refusal
 from understudy.agents.groups import Groups, group_name, kill_and_see, populated, resource_of
 from understudy.executor.capture import Capture
+from understudy.executor.children import Children
 from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
 from understudy.executor.gate import gate
 from understudy.executor.killlist import KillList
@@ -49,7 +50,7 @@ class InFlight:
         try:
             abort = self._abort if request.action in ("start", "stop") and self.agent.abort else None
             return await run_command(
-                request, argv, groups=self._runner.groups, capture=capture, halted=self.halted, abort=abort
+                request, argv, groups=self._runner.groups, children=self._runner.children, capture=capture, halted=self.halted, abort=abort
             )
         finally:
             self._runner.captured(request, capture)
@@ -61,6 +62,10 @@ class InFlight:
     def housed(self, resource: str) -> bool | None:
         """See contract.Context."""
         return self._runner.housed(resource)
+
+    def moved_out(self, resource: str) -> None:
+        """See contract.Context."""
+        self._runner.moved_out(resource)
 
     async def gate(self, addresses: Sequence[str]) -> str | None:
         """See contract.Context."""
@@ -77,6 +82,7 @@ class Runner:
     def __init__(self, *, run_dir: Path, groups: Groups, kill_list: KillList) -> None:
         self.run_dir = run_dir
         self.groups = groups
+        self.children = Children()
         self._kill_list = kill_list
         self._pressure = Pressure()
         self._in_flight: dict[str, list[InFlight]] = {}
@@ -90,6 +96,7 @@ class Runner:
 
     async def adopt(self) -> None:
         """At the executor's own start: end what the former one left in flight (actions, and half-done starts), keep the services."""
+        self.children.begin()
         for path in self._actions.glob(f"*{_STARTING}"):
             await kill_and_see(self.groups.group(resource_of(path.stem)), SURVIVOR_S)
             path.unlink()
@@ -179,6 +186,10 @@ class Runner:
             self._seen_housed.add(resource)
             return True
         return False if resource in self._seen_housed else None
+
+    def moved_out(self, resource: str) -> None:
+        """See contract.Context."""
+        self._seen_housed.discard(resource)
 
     def repeat(self, resource: str, delays_s: Sequence[float], call: Callable[[], None]) -> None:
         """See contract.Context."""

@@ -26,9 +26,7 @@ class NetlinkEvents:
 
     def start(self) -> None:
         """Begin, on the running loop."""
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
-        )
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._socket.bind((0, _GROUP_LINK | _GROUP_IPV4 | _GROUP_IPV6))
         asyncio.get_running_loop().add_reader(self._socket, self._read)

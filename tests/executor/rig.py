@@ -1,0 +1,219 @@
+"""The two executors behind one set of verbs, so that one contract test runs against both."""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from support import wait_for
+from understudy.agents.groups import Groups, find_parent, kill, populated
+from understudy.executor.client import ExecutorClient
+from understudy.executor.fake import FakeExecutor
+from understudy.model.names import Incarnation, ResourceName
+from understudy.ports import ActionName, ActionOutcome, ActionRequest, Executor
+
+INCARNATION = Incarnation("0123456789abcdef" * 2)
+DB = ResourceName("db")
+SOURCE = Path(__file__).parents[2] / "src"
+FAR_FUTURE_NS = 1 << 62
+
+# How one service behaves is in files beside it: SERVICE.fail.ACTION (a status), SERVICE.hang.ACTION, SERVICE.say.ACTION (text).
+SCRIPT = """\
+#!/bin/sh
+at="{folder}/$_CRS_NAME"
+[ -e "$at.say.$1" ] && cat "$at.say.$1"
+[ -e "$at.hang.$1" ] && {{ trap '' TERM; sleep 1000; }}
+[ -e "$at.fail.$1" ] && exit "$(cat "$at.fail.$1")"
+case "$1" in
+    start) sleep 1000 & echo $! >"$at.pid" ;;
+    stop|clean) [ -e "$at.pid" ] && kill -9 "$(cat "$at.pid")" 2>/dev/null; rm -f "$at.pid" ;;
+    check) read -r pid <"$at.pid" && kill -0 "$pid" ;;
+    *) exit 2 ;;
+esac 2>/dev/null || exit 1
+"""
+
+
+class FakeRig:
+    """The executor in memory."""
+
+    real = False
+
+    def __init__(self) -> None:
+        self.held: Incarnation | None = INCARNATION
+        self.fake = FakeExecutor(lease=lambda: self.held)
+        self.executor: Executor = self.fake
+        self.script = "/opt/fake.scr"
+
+    def fails(self, resource: ResourceName, action: ActionName, status: int) -> None:
+        self.fake.service(resource).fails[action] = status
+
+    def hangs(self, resource: ResourceName, action: ActionName) -> None:
+        self.fake.service(resource).hangs.add(action)
+
+    def recovers(self, resource: ResourceName) -> None:
+        self.fake.service(resource).hangs.clear()
+        self.fake.service(resource).fails.clear()
+
+    def says(self, resource: ResourceName, action: ActionName, *lines: str) -> None:
+        self.fake.service(resource).says[action] = lines
+
+    def dies(self, resource: ResourceName) -> None:
+        self.fake.die(resource)
+
+    def lapses(self) -> None:
+        self.held = None
+
+
+class RealRig:
+    """understudy-exec as a process, in a control group and a run directory of the test's own."""
+
+    real = True
+
+    def __init__(self, folder: Path, *, network: bool = False) -> None:
+        self.folder = folder
+        self.network = network
+        self.run_dir = folder / "run"
+        self.run_dir.mkdir()
+        self.parent = f"{find_parent().rsplit('/', 1)[0]}/understudy-test-{os.getpid()}-{secrets.token_hex(4)}"
+        self.groups = Groups(self.parent)
+        self.config = folder / "understudy.toml"
+        self.config.write_text(
+            f'[cluster]\nname = "test"\n[server]\nname = "ctr1"\nrun_dir = "{self.run_dir}"\n'
+            f'[servers.ctr1]\naddresses = ["10.99.0.2"]\n[executor]\ncgroup = "{self.parent}"\n'
+        )
+        self.script = self.write_script("service.scr", SCRIPT.format(folder=folder))
+        self.process: subprocess.Popen[bytes] | None = None
+        self.lease(INCARNATION)
+        self.client = ExecutorClient(self.run_dir / "exec.sock", parent=self.parent, return_s=5.0)
+        self.executor: Executor = self.client
+
+    def write_script(self, name: str, text: str) -> str:
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(0o755)
+        return str(path)
+
+    def begin(self) -> None:
+        """Start the executor, or start it again."""
+        wrapper = [sys.executable, str(Path(__file__).with_name("in_network.py"))] if self.network else []
+        with (self.folder / "exec.log").open("ab") as errors:
+            self.process = subprocess.Popen(
+                [*wrapper, sys.executable, "-m", "understudy.executor.main", "--config", str(self.config)],
+                env={**os.environ, "PYTHONPATH": str(SOURCE)},
+                stderr=errors,
+            )
+        wait_for(self._listens, 10, "the executor listens")
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(str(self.run_dir / "exec.sock"))
+            return True
+        return False
+
+    def crash(self) -> None:
+        """kill -9 of the executor alone."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+        kill(self.parent)
+        wait_for(lambda: not populated(self.parent), 5, "the test's control group is empty")
+        for folder, _, _ in os.walk(self.parent, topdown=False):
+            os.rmdir(folder)
+
+    def lease(self, incarnation: Incarnation | None) -> None:
+        end_ns = FAR_FUTURE_NS if incarnation else 0
+        raw = struct.pack("<16sqqq", bytes.fromhex(incarnation or INCARNATION), end_ns, end_ns, 1)
+        (self.run_dir / "lease").write_bytes(raw.ljust(64, b"\0"))
+
+    def fails(self, resource: ResourceName, action: ActionName, status: int) -> None:
+        (self.folder / f"{resource}.fail.{action}").write_text(str(status))
+
+    def hangs(self, resource: ResourceName, action: ActionName) -> None:
+        (self.folder / f"{resource}.hang.{action}").touch()
+
+    def recovers(self, resource: ResourceName) -> None:
+        for path in (*self.folder.glob(f"{resource}.fail.*"), *self.folder.glob(f"{resource}.hang.*")):
+            path.unlink()
+
+    def says(self, resource: ResourceName, action: ActionName, *lines: str) -> None:
+        (self.folder / f"{resource}.say.{action}").write_text("".join(f"{line}\n" for line in lines))
+
+    def dies(self, resource: ResourceName) -> None:
+        os.kill(int((self.folder / f"{resource}.pid").read_text()), signal.SIGKILL)
+
+    def lapses(self) -> None:
+        self.lease(None)
+
+    def in_its_network(self, *command: str) -> str:
+        assert self.process
+        words = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", *command]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+Rig = FakeRig | RealRig
+
+
+@contextmanager
+def real_rig(folder: Path, *, network: bool = False) -> Iterator[RealRig]:
+    """A real executor that runs, and leaves nothing behind."""
+    rig = RealRig(folder, network=network)
+    try:
+        rig.begin()
+        yield rig
+    finally:
+        rig.end()
+
+
+@contextmanager
+def guard_that_says(run_dir: Path, answer: dict[str, object]) -> Iterator[list[dict[str, object]]]:
+    """A guard.sock that gives this answer to every packet; yields the packets."""
+    asked: list[dict[str, object]] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(run_dir / "guard.sock"))
+        listener.listen()
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        asked.append(json.loads(connection.recv(65536)))
+                        connection.send(json.dumps({"op": "gate", **answer}).encode())
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield asked
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+async def act(rig: Rig, action: ActionName, resource: ResourceName = DB, *, timeout_s: float = 10.0, user: str = "root") -> ActionOutcome:
+    """One action on a script resource."""
+    request = ActionRequest(
+        resource=resource, action=action, agent="script", parameters={"script": rig.script}, timeout_s=timeout_s, user=user
+    )
+    return await asyncio.wait_for(rig.executor.run(request), timeout_s + 15)
+
+
+def uptime() -> float:
+    return time.monotonic()
+
+
+def have_root() -> bool:
+    return os.geteuid() == 0 and shutil.which("setpriv") is not None

@@ -1,0 +1,191 @@
+"""What every Executor must do, whether it runs processes or only says so."""
+
+import asyncio
+
+import pytest
+
+from executor.rig import DB, INCARNATION, Rig, act
+from support import wait_until
+from understudy.model.names import Incarnation, ResourceName
+from understudy.ports import ActionRequest
+
+
+async def test_a_service_is_started_seen_stopped_and_seen_gone(rig: Rig) -> None:
+    """The plain life of a service."""
+    assert (await act(rig, "check")).status == 1
+    assert (await act(rig, "start")).status == 0
+    assert not await rig.executor.empty(DB)
+    assert (await act(rig, "check")).status == 0
+    assert (await act(rig, "stop")).status == 0
+    assert await rig.executor.empty(DB)
+    assert (await act(rig, "check")).status == 1
+
+
+async def test_a_service_that_died_is_gone_and_wakes_the_daemon(rig: Rig) -> None:
+    """The kernel's word is more than a script's no; and it comes by itself."""
+    await act(rig, "start")
+    assert (await act(rig, "check")).evidence == "answered"
+    rig.dies(DB)
+    assert await asyncio.wait_for(rig.executor.next_event(), 5) == DB
+    outcome = await act(rig, "check")
+    assert (outcome.status, outcome.evidence) == (1, "gone")
+    assert await rig.executor.empty(DB)
+
+
+async def test_a_service_never_seen_here_is_down_but_not_gone(rig: Rig) -> None:
+    """Before the first start the kernel has no word about it: only the script answers."""
+    outcome = await act(rig, "check")
+    assert (outcome.status, outcome.evidence) == (1, "answered")
+
+
+async def test_a_failed_start_passes_its_status_and_last_lines_on(rig: Rig) -> None:
+    """What the script printed stands beside the failure."""
+    rig.fails(DB, "start", 7)
+    rig.says(DB, "start", "looking for the disk", "CRS_ERROR:no disk")
+    outcome = await act(rig, "start")
+    assert (outcome.status, outcome.evidence, outcome.timed_out) == (7, "answered", False)
+    assert outcome.output[-2:] == ("looking for the disk", "CRS_ERROR:no disk")
+
+
+async def test_a_check_that_hangs_is_silent_at_its_deadline(rig: Rig) -> None:
+    """Silence is not a no: no status, and what runs goes on."""
+    await act(rig, "start")
+    rig.hangs(DB, "check")
+    outcome = await act(rig, "check", timeout_s=0.2)
+    assert (outcome.status, outcome.evidence, outcome.timed_out, outcome.killed) == (None, "silent", True, True)
+    assert 0.2 <= outcome.duration_s < 1.5
+    rig.recovers(DB)
+    assert (await act(rig, "check")).status == 0
+
+
+async def test_a_start_that_overruns_leaves_nothing(rig: Rig) -> None:
+    """The whole group goes with it."""
+    rig.hangs(DB, "start")
+    outcome = await act(rig, "start", timeout_s=0.3)
+    assert (outcome.status, outcome.evidence, outcome.timed_out, outcome.killed) == (None, "silent", True, True)
+    assert await rig.executor.empty(DB)
+
+
+async def test_a_stop_that_overruns_leaves_the_service_to_the_next_rung(rig: Rig) -> None:
+    """Only the action is ended; clean and kill come from the lane."""
+    await act(rig, "start")
+    rig.hangs(DB, "stop")
+    outcome = await act(rig, "stop", timeout_s=0.3)
+    assert (outcome.status, outcome.timed_out) == (None, True)
+    assert (await act(rig, "check")).status == 0
+    assert await rig.executor.kill(DB)
+    assert await rig.executor.empty(DB)
+
+
+async def test_a_second_action_beside_the_first_is_refused(rig: Rig) -> None:
+    """One action per resource: the lane has lost count if it asks for two."""
+    rig.hangs(DB, "start")
+    first = asyncio.create_task(act(rig, "start", timeout_s=5))
+    await _in_flight(rig)
+    second = await act(rig, "stop")
+    assert (second.status, second.evidence) == (None, "silent")
+    assert second.output == ("stop of db refused: its start is in flight",)
+    await rig.executor.kill(DB)
+    assert (await first).evidence == "silent"
+
+
+async def test_a_check_gives_way_to_a_stop(rig: Rig) -> None:
+    """A check that hangs must not delay a stop."""
+    await act(rig, "start")
+    rig.hangs(DB, "check")
+    check = asyncio.create_task(act(rig, "check", timeout_s=30))
+    await _in_flight(rig)
+    assert (await act(rig, "stop")).status == 0
+    outcome = await check
+    assert (outcome.status, outcome.evidence, outcome.timed_out) == (None, "silent", False)
+
+
+async def test_kill_ends_service_and_action(rig: Rig) -> None:
+    """Everything of the resource, seen empty."""
+    await act(rig, "start")
+    rig.hangs(DB, "check")
+    check = asyncio.create_task(act(rig, "check", timeout_s=30))
+    await _in_flight(rig)
+    assert await rig.executor.kill(DB)
+    assert (await check).evidence == "silent"
+    assert await rig.executor.empty(DB)
+    assert await rig.executor.kill(ResourceName("never/heard of"))
+
+
+async def test_abandon_ends_actions_and_spares_services(rig: Rig) -> None:
+    """A new daemon's first word."""
+    await act(rig, "start")
+    rig.hangs(DB, "stop")
+    stop = asyncio.create_task(act(rig, "stop", timeout_s=30))
+    await _in_flight(rig)
+    await rig.executor.abandon()
+    assert (await stop).evidence == "silent"
+    rig.recovers(DB)
+    assert (await act(rig, "check")).status == 0
+
+
+async def test_a_start_in_flight_when_abandoned_leaves_nothing(rig: Rig) -> None:
+    """Nobody could say how far it got."""
+    rig.hangs(DB, "start")
+    start = asyncio.create_task(act(rig, "start", timeout_s=30))
+    await _in_flight(rig)
+    await rig.executor.abandon()
+    assert (await start).status is None
+    assert await rig.executor.empty(DB)
+
+
+@pytest.mark.parametrize("action", ["start", "stop", "clean"])
+async def test_without_a_lease_nothing_begins(rig: Rig, action: str) -> None:
+    """S4."""
+    rig.lapses()
+    outcome = await act(rig, action)  # type: ignore[arg-type]
+    assert (outcome.status, outcome.evidence) == (None, "silent")
+    assert outcome.output == ("no lease: nothing may begin on this server",)
+    assert await rig.executor.empty(DB)
+
+
+async def test_an_action_of_another_incarnation_is_refused(rig: Rig) -> None:
+    """The daemon decided under a lease that is no more."""
+    older = Incarnation("f" * 32)
+    for action, incarnation, status in (("start", older, None), ("check", older, None), ("start", INCARNATION, 0)):
+        request = ActionRequest(
+            resource=DB,
+            action=action,  # type: ignore[arg-type]
+            agent="script",
+            parameters={"script": rig.script},
+            incarnation=incarnation,
+        )
+        assert (await rig.executor.run(request)).status == status
+
+
+async def test_an_unknown_agent_is_said_to_be_unknown(rig: Rig) -> None:
+    """And nothing else happens."""
+    outcome = await rig.executor.run(ActionRequest(resource=DB, action="start", agent="magic"))
+    assert (outcome.status, outcome.output) == (None, ("agent magic has no action start",))
+
+
+async def _in_flight(rig: Rig) -> None:
+    """Wait until an action of the service can be seen to run."""
+    if not rig.real:
+        await asyncio.sleep(0)
+        await wait_until(lambda: rig.fake._in_flight, 2, "an action is in flight")
+        return
+    from understudy.agents.groups import processes
+
+    def hangs() -> bool:
+        return any(_name(pid) == "sleep" for pid in processes(rig.groups.group(DB)) if pid != _service(rig))
+
+    await wait_until(hangs, 5, "an action is in flight")
+
+
+def _service(rig: Rig) -> int:
+    path = rig.folder / "db.pid"  # type: ignore[union-attr]
+    return int(path.read_text()) if path.exists() else 0
+
+
+def _name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

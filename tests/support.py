@@ -1,0 +1,24 @@
+"""What many tests need. No test sleeps: it waits for a condition, with a deadline and a reason."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+_PAUSE_S = 0.005
+
+
+def wait_for(condition: Callable[[], object], within_s: float, why: str) -> None:
+    """Wait until the condition holds; fail with `why` if it does not in time."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, f"not within {within_s:g} s: {why}"
+        time.sleep(_PAUSE_S)
+
+
+async def wait_until(condition: Callable[[], object], within_s: float, why: str) -> None:
+    """`wait_for` on an event loop (its time counts)."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within_s
+    while not condition():
+        assert loop.time() < end, f"not within {within_s:g} s: {why}"
+        await asyncio.sleep(_PAUSE_S)
