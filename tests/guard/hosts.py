@@ -1,0 +1,256 @@
+"""Three servers' guards on this machine for tests: each its own network namespace, run directory and control group.
+
+Smaller than a lab host (no image, no daemon): real guards, real kernel, one bridge between them. The bridge lives in a
+namespace of its own, so the machine's network is never touched, and everything is gone when the test ends.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pyroute2 import NetNS, netns
+
+from support import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+VIRTUAL = "10.77.0.100"
+_libc = ctypes.CDLL(None, use_errno=True)
+Result = TypeVar("Result")
+
+
+def find_cgroup_root() -> str:
+    """Where control groups of version 2 are mounted."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split(" ")
+        if fields[fields.index("-") + 1] == "cgroup2":
+            return fields[4]
+    raise AssertionError("no cgroup v2")
+
+
+class Host:
+    """One server: its guard, its resources' control group, its clients."""
+
+    def __init__(self, pool: "Hosts", name: str, number: int) -> None:
+        self.pool = pool
+        self.name = name
+        self.number = number
+        self.address = f"10.77.0.{number}"
+        self.namespace = f"{pool.tag}-{name}"
+        self.directory = pool.directory / name
+        self.run_dir = self.directory / "run"
+        self.run_dir.mkdir(parents=True)
+        self.config = self.directory / "understudy.toml"
+        self.group = f"{pool.group}/{name}"
+        self.resources = f"{self.group}/resources"
+        self.guards = f"{self.group}/guards"
+        for group in (self.group, self.resources, self.guards):
+            os.mkdir(group)
+        self.log = self.directory / "log"
+        self.keeper: subprocess.Popen[bytes] | None = None
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    # Verbs.
+
+    def start(self) -> None:
+        """Start keeper and guard."""
+        with self.log.open("ab") as log:
+            self.keeper = self.run([sys.executable, "-IS", str(ROOT / "bin/understudy-guard"), "--config", str(self.config)], log)
+
+    def run(self, command: list[str], log: Any = None, group: str | None = None) -> subprocess.Popen[bytes]:
+        """A process on this server."""
+        inside = os.open(f"/run/netns/{self.namespace}", os.O_RDONLY)
+        procs = f"{group or self.guards}/cgroup.procs"
+
+        def enter() -> None:
+            Path(procs).write_text("0")
+            assert _libc.setns(inside, 0) == 0
+
+        try:
+            process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=enter)
+        finally:
+            os.close(inside)
+        self.started.append(process)
+        return process
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """`understudy-guard` with other arguments, to its end."""
+        command = [sys.executable, "-IS", str(ROOT / "bin/understudy-guard"), "--config", str(self.config), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+
+    def inside(self, action: Callable[[], Result]) -> Result:
+        """Do something in this server's network namespace, in a thread-free way: go there and come back."""
+        home = os.open("/proc/self/ns/net", os.O_RDONLY)
+        there = os.open(f"/run/netns/{self.namespace}", os.O_RDONLY)
+        try:
+            assert _libc.setns(there, 0) == 0
+            return action()
+        finally:
+            assert _libc.setns(home, 0) == 0
+            os.close(home)
+            os.close(there)
+
+    def resource(self, name: str = "db") -> subprocess.Popen[bytes]:
+        """A service in its own control group."""
+        group = f"{self.resources}/{name}/run"
+        os.makedirs(group, exist_ok=True)
+        return self.run(["sleep", "1000"], subprocess.DEVNULL, group)
+
+    def starter(self, name: str = "understudyd") -> subprocess.Popen[bytes]:
+        """Something that stands for the daemon or the executor, with its pid file."""
+        process = self.run(["sleep", "1000"], subprocess.DEVNULL, self.guards)
+        started = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        (self.run_dir / f"{name}.pid").write_text(f"{process.pid} {started}\n")
+        return process
+
+    def virtual_address(self) -> None:
+        """Protect the address, put it on the kill list, add it: the order of every start."""
+        assert self.ask("gate", addresses=[VIRTUAL])["ok"] is True
+        address = {"address": VIRTUAL, "prefix": 24, "interface": "eth0"}
+        listed = {"format": 1, "cgroup": self.resources, "addresses": [address], "units": [], "filesystems": []}
+        (self.run_dir / "kill-list.json").write_text(json.dumps(listed))
+        with NetNS(self.namespace) as kernel:
+            kernel.addr("add", index=kernel.link_lookup(ifname="eth0")[0], address=VIRTUAL, prefixlen=24)
+
+    def has_virtual_address(self) -> bool:
+        """Whether the kernel of this server has it."""
+        with NetNS(self.namespace) as kernel:
+            return any(one.get_attr("IFA_ADDRESS") == VIRTUAL for one in kernel.get_addr(family=socket.AF_INET))
+
+    def cut(self, away: bool = True) -> None:
+        """Take the cable out, or put it back."""
+        with NetNS(self.pool.bridge) as kernel:
+            kernel.link("set", index=kernel.link_lookup(ifname=self.name)[0], state="down" if away else "up")
+
+    def freeze(self, still: bool = True) -> None:
+        """Stand still, all of it, as a paused machine does; the kernel goes on."""
+        Path(self.group, "cgroup.freeze").write_text("1" if still else "0")
+        want = f"frozen {int(still)}"
+        wait_for(lambda: want in Path(self.group, "cgroup.events").read_text(), 5, f"{self.name}: {want}")
+
+    # Facts.
+
+    def connect(self, role: str = "tool") -> socket.socket:
+        """A client of guard.sock that said hello; the answer is read by `ask`."""
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        client.settimeout(5)
+        client.connect(str(self.run_dir / "guard.sock"))
+        client.send(json.dumps({"op": "hello", "role": role}).encode())
+        return client
+
+    def ask(self, op: str, **fields: Any) -> dict[str, Any]:
+        """One request, one answer."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.settimeout(5)
+            client.connect(str(self.run_dir / "guard.sock"))
+            client.send(json.dumps({"op": op, **fields}).encode())
+            answer: dict[str, Any] = json.loads(client.recv(1 << 20))
+            return answer
+
+    def holds(self) -> bool:
+        """Whether its guard says that it holds a lease."""
+        with contextlib.suppress(OSError):
+            return bool(self.ask("state")["held"])
+        return False
+
+    def guard_pid(self) -> int | None:
+        """The keeper's only child."""
+        assert self.keeper is not None
+        children = Path(f"/proc/{self.keeper.pid}/task/{self.keeper.pid}/children").read_text().split()
+        return int(children[0]) if children else None
+
+    def runs_anything(self) -> bool:
+        """Whether any process of a resource is left."""
+        return "populated 1" in Path(self.resources, "cgroup.events").read_text()
+
+
+class Hosts:
+    """All of them, and the bridge between them."""
+
+    def __init__(self, directory: Path, count: int, pause_tolerance: float) -> None:
+        self.directory = directory
+        self.tag = f"usg{secrets.token_hex(3)}"
+        self.bridge = f"{self.tag}-bridge"
+        self.group = f"{find_cgroup_root()}/{self.tag}"
+        os.mkdir(self.group)
+        netns.create(self.bridge)
+        with NetNS(self.bridge) as kernel:
+            kernel.link("add", ifname="bridge", kind="bridge")
+            kernel.link("set", ifname="bridge", state="up")
+        self.all = [Host(self, f"ctr{number}", number) for number in range(1, count + 1)]
+        self._settings(pause_tolerance)
+        for host in self.all:
+            self._wire(host)
+
+    def __getitem__(self, number: int) -> Host:
+        """By the number in its name."""
+        return self.all[number - 1]
+
+    def start(self) -> None:
+        """Start all guards and wait until each holds a lease."""
+        for host in self.all:
+            host.start()
+        for host in self.all:
+            wait_for(host.holds, 10, f"{host.name} holds a lease; its log: {host.log.read_text()}")
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for host in self.all:
+            Path(host.group, "cgroup.freeze").write_text("0")
+            Path(host.resources, "cgroup.freeze").write_text("0")
+        Path(self.group, "cgroup.kill").write_text("1")
+        for host in self.all:
+            for process in host.started:
+                process.wait(5)
+        wait_for(lambda: "populated 0" in Path(self.group, "cgroup.events").read_text(), 5, "all processes of the test gone")
+        for path, _, _ in os.walk(self.group, topdown=False):
+            os.rmdir(path)
+        for name in (self.bridge, *(host.namespace for host in self.all)):
+            netns.remove(name)
+
+    def _settings(self, pause_tolerance: float) -> None:
+        key = self.directory / "guard.key"
+        key.write_text(secrets.token_hex(32))
+        key.chmod(0o600)
+        servers = "".join(f'[servers.{host.name}]\naddresses = ["{host.address}"]\n' for host in self.all)
+        for host in self.all:
+            host.config.write_text(
+                f'[cluster]\nname = "{self.tag}"\npause_tolerance = {pause_tolerance}\n'
+                f'[server]\nname = "{host.name}"\nrun_dir = "{host.run_dir}"\n'
+                f'[guard]\nkey = "{key}"\n[executor]\ncgroup = "{host.resources}"\n{servers}'
+            )
+
+    def _wire(self, host: Host) -> None:
+        netns.create(host.namespace)
+        with NetNS(self.bridge) as kernel:
+            kernel.link("add", ifname=host.name, kind="veth", peer={"ifname": "eth0", "net_ns_fd": host.namespace})
+            port = kernel.link_lookup(ifname=host.name)[0]
+            kernel.link("set", index=port, master=kernel.link_lookup(ifname="bridge")[0], state="up")
+        with NetNS(host.namespace) as kernel:
+            for name in ("lo", "eth0"):
+                kernel.link("set", index=kernel.link_lookup(ifname=name)[0], state="up")
+            kernel.addr("add", index=kernel.link_lookup(ifname="eth0")[0], address=host.address, prefixlen=24)
+
+
+@contextlib.contextmanager
+def hosts(directory: Path, count: int = 3, pause_tolerance: float = 0.5) -> Iterator[Hosts]:
+    """Servers for one test."""
+    made = Hosts(directory, count, pause_tolerance)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def kill(process_id: int | None, number: int = signal.SIGKILL) -> None:
+    """Send a signal to a process that must be there."""
+    assert process_id is not None
+    os.kill(process_id, number)
