@@ -21,6 +21,9 @@ from understudy.policy.plan import Memory, Step
 from understudy.ports import Clock, Farewell, Guard, SilentWord
 from understudy.registry import keys
 
+ASK_AGAIN_S = 0.01
+ASK_SELDOM_S = 2.0
+"""Pauses between rounds about one suspect: from the first to the second, doubling."""
 HISTORY_KEEP = 5_000
 HISTORY_TRIM = 500
 """The history is cut back to HISTORY_KEEP once it is this much longer."""
@@ -156,32 +159,40 @@ class Leader:
     # --- who is lost ------------------------------------------------------------------------------------------------
 
     def _ask_about_suspects(self, view: View, tasks: asyncio.TaskGroup) -> None:
-        """Ask for proof: the leader about anybody, everybody about the leader (who then takes its term)."""
         for incarnation, server in list(self._suspects.items()):
-            life = view.life(incarnation)
-            if life is None or life not in (*ALIVE, Life.EVICTED):
+            if view.life(incarnation) not in (None, *ALIVE, Life.EVICTED):
                 del self._suspects[incarnation]
-                continue
-            is_leader = view.leader is not None and view.leader.incarnation == incarnation
-            if incarnation in self._asking or not (self.leads() or is_leader):
-                continue
-            self._asking.add(incarnation)
-            tasks.create_task(self._prove(server, incarnation))
+            elif incarnation not in self._asking and self._ours_to_ask(incarnation):
+                self._asking.add(incarnation)
+                tasks.create_task(self._prove(server, incarnation))
 
     async def _prove(self, server: ServerName, incarnation: Incarnation) -> None:
-        begun = self._clock.monotonic()
+        """Ask round after round, with growing pauses, until it is proved lost or is no longer ours to ask about.
+
+        A round that fails proves nothing: voters fall silent some milliseconds apart, and packets are lost. Answers of different rounds
+        are never added up (S5); each round stands for itself.
+        """
+        pause, begun = ASK_AGAIN_S, self._clock.monotonic()
         try:
-            lost = await self._guard.prove_lost(server, incarnation)
-            if not lost:
-                self._suspects.pop(incarnation, None)  # the next voter's word asks again
-                return
-            self._quiet.setdefault(incarnation, self._clock.monotonic() + self._limits.quiet_s)
-            await self._commit_lost(server, incarnation, (self._clock.monotonic() - begun) * 1000)
-        except Unreachable:
-            await asyncio.sleep(RETRY_S)
+            while self._ours_to_ask(incarnation):
+                try:
+                    if await self._guard.prove_lost(server, incarnation):
+                        self._quiet.setdefault(incarnation, self._clock.monotonic() + self._limits.quiet_s)
+                        await self._commit_lost(server, incarnation, (self._clock.monotonic() - begun) * 1000)
+                        return
+                except Unreachable:
+                    pass  # no guard, or no registry, just now: the next round says
+                await asyncio.sleep(pause)
+                pause = min(ASK_SELDOM_S, pause * 2)
         finally:
             self._asking.discard(incarnation)
             self._wake.set()
+
+    def _ours_to_ask(self, incarnation: Incarnation) -> bool:
+        """The leader asks about anybody, everybody about the leader (and takes its term)."""
+        view = self._mirror.view
+        is_leader = view.leader is not None and view.leader.incarnation == incarnation
+        return view.life(incarnation) in (*ALIVE, Life.EVICTED) and (self.leads() or is_leader)
 
     async def _commit_lost(self, server: ServerName, incarnation: Incarnation, ms: float) -> None:
         """The proof is for good: whoever leads writes it, and a candidate takes the lost leader's term in the same commit."""

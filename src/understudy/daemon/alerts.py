@@ -1,0 +1,51 @@
+"""The alert log, in Oracle's manner: what an administrator greps for at three in the morning.
+
+One line pair per alert: a time-stamp, then `[understudyd(PID)]CRS-2765:Resource 'mysqld' has failed on server 'ctr1'.` Every server writes
+every alert of the cluster, so that the log of any surviving one tells the whole story.
+"""
+
+import datetime
+import os
+from pathlib import Path
+
+from understudy.daemon.mirror import Mirror
+from understudy.model import events
+from understudy.model.view import Event
+
+CRS = {
+    events.FAILED: (2765, "Resource '{resource}' has failed on server '{on}'."),
+    events.RESTARTS_USED: (2771, "Maximum restart attempts reached for resource '{resource}'; will not restart."),
+    events.NO_CANDIDATE: (2769, "Unable to failover resource '{resource}'."),
+    events.UNRECOVERABLE: (2678, "'{resource}' on '{on}' has experienced an unrecoverable failure"),
+    events.LOST: (1632, "Server '{on}' is being removed from the cluster: {cause}"),
+    events.JOINED: (1601, "Server '{on}' has joined the cluster"),
+}
+
+
+def alert_lines(event: Event, process: str) -> list[str]:
+    """The event as lines of the alert log; none if it is no alert."""
+    known = CRS.get(event.kind)
+    if known is None:
+        return []
+    number, text = known
+    at = datetime.datetime.fromtimestamp(event.wall, tz=datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return [f"{at}:", f"[{process}]CRS-{number}:" + text.format(resource=event.resource, on=event.on, cause=event.cause)]
+
+
+class Alerts:
+    """Appends to the alert log."""
+
+    def __init__(self, path: Path, server: str) -> None:
+        self._path = path
+        self._process = f"understudyd({os.getpid()})"
+        self._server = server
+
+    async def follow(self, mirror: Mirror) -> None:
+        """Write every alert that comes, for ever."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        while not mirror.read_once:
+            await mirror.wait(mirror.view.revision, 1.0)
+        with self._path.open("a", buffering=1) as file:
+            async for _, event in mirror.events(mirror.view.revision):
+                for line in alert_lines(event, self._process):
+                    file.write(line + "\n")

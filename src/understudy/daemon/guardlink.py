@@ -1,0 +1,182 @@
+"""The daemon's end of guard.sock: the Guard port. The lease itself is read from the mapped file, without a round trip.
+
+Reconnects by itself; while no guard answers every question raises Unreachable, and `held` says no once the lease has run out.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from understudy.errors import Unreachable
+from understudy.guard.lease import read_lease
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.settings import Settings
+from understudy.ports import Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
+
+ANSWER_S = 2.0
+AGAIN_S = 0.02
+PACKET = 1 << 18
+
+
+class GuardLink:
+    """One connection to the local guard."""
+
+    def __init__(self, run_dir: Path, *, round_s: float) -> None:
+        self._socket_path = str(run_dir / "guard.sock")
+        self._lease_path = str(run_dir / "lease")
+        self._round_s = round_s
+        self._socket: socket.socket | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._connecting = asyncio.Lock()
+        self._number = 0
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()
+        self._dead: frozenset[str] = frozenset()
+        self.incarnation: Incarnation | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, *, round_s: float) -> "GuardLink":
+        """For this server."""
+        return cls(Path(settings.run_dir), round_s=round_s)
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._reading is not None:
+            self._reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reading
+        self._hang_up()
+
+    # --- the port ---------------------------------------------------------------------------------------------------
+
+    def held(self) -> bool:
+        """See ports.Guard: reads the mapped lease on this server's own clocks (S4)."""
+        lease = read_lease(self._lease_path)
+        return lease.incarnation.hex() == self.incarnation and lease.left_s() > 0
+
+    async def state(self) -> GuardState:
+        """See ports.Guard."""
+        answer = await self._ask({"op": "hello", "role": "daemon"})
+        self.incarnation = Incarnation(answer["incarnation"])
+        notes = [f"{what}: {answer[what]}" for what in ("priority", "gate") if answer.get(what) not in ("rr", "ok", None)]
+        return GuardState(
+            server=ServerName(answer["server"]),
+            incarnation=self.incarnation,
+            held=answer["held"],
+            epochs={ResourceName(name): epoch for name, epoch in answer["epochs"].items()},
+            voters=tuple(ServerName(one) for one in answer["voters"]),
+            notes=tuple(notes),
+        )
+
+    async def remember(self, resource: ResourceName, epoch: int) -> bool:
+        """See ports.Guard."""
+        return bool((await self._ask({"op": "epoch", "resource": resource, "epoch": epoch}))["ok"])
+
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+        """See ports.Guard."""
+        answer = await self._ask({"op": "round", "server": server, "incarnation": incarnation}, within_s=self._round_s + ANSWER_S)
+        return bool(answer.get("lost"))
+
+    async def dead(self, incarnations: Sequence[Incarnation]) -> None:
+        """See ports.Guard."""
+        if self._dead >= set(incarnations):
+            return
+        await self._ask({"op": "dead", "incarnations": sorted(incarnations)})
+        self._dead = frozenset(incarnations)
+
+    async def farewell(self) -> None:
+        """See ports.Guard. The guard kills this daemon on the way."""
+        await self._ask({"op": "farewell"}, within_s=30.0)
+
+    async def next_event(self) -> GuardEvent:
+        """See ports.Guard."""
+        while self._socket is None:
+            try:
+                await self._connected()
+            except OSError:
+                await asyncio.sleep(AGAIN_S)
+        return await self._events.get()
+
+    # --- the connection ---------------------------------------------------------------------------------------------
+
+    async def _ask(self, message: dict[str, Any], *, within_s: float = ANSWER_S) -> dict[str, Any]:
+        self._number += 1
+        number = self._number
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(within_s):
+                connection = await self._patiently_connected()
+                self._waiting[number] = answer
+                await asyncio.get_running_loop().sock_sendall(connection, json.dumps({**message, "id": number}).encode())
+                return await answer
+        except (TimeoutError, OSError):
+            raise Unreachable("the guard of this server does not answer; is understudy-guard running?") from None
+        finally:
+            self._waiting.pop(number, None)
+
+    async def _patiently_connected(self) -> socket.socket:
+        while True:
+            try:
+                return await self._connected()
+            except OSError:
+                await asyncio.sleep(AGAIN_S)  # the keeper starts a successor within milliseconds; the caller's deadline bounds this
+
+    async def _connected(self) -> socket.socket:
+        async with self._connecting:
+            if self._socket is not None:
+                return self._socket
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            connection.setblocking(False)
+            try:
+                await asyncio.get_running_loop().sock_connect(connection, self._socket_path)
+            except OSError:
+                connection.close()
+                raise
+            self._socket = connection
+            self._dead = frozenset()  # a successor guard has to be told again
+            self._reading = asyncio.create_task(self._read(connection))
+            hello = {"op": "hello", "role": "daemon", "id": 0, "pid": os.getpid()}
+            await asyncio.get_running_loop().sock_sendall(connection, json.dumps(hello).encode())
+            return connection
+
+    async def _read(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while packet := await loop.sock_recv(connection, PACKET):
+                self._take(json.loads(packet))
+        except OSError:
+            pass  # the guard is gone: whoever waits is told below, and connects anew
+        self._hang_up()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        for word in message.get("silent", ()):  # a hello brings what was said before this daemon listened
+            self._events.put_nowait(SilentWord(ServerName(word["server"]), Incarnation(word["incarnation"]), ServerName(word["voter"])))
+        for word in message.get("farewells", ()):
+            self._events.put_nowait(Farewell(ServerName(word["server"]), Incarnation(word["incarnation"])))
+        number = message.get("id")
+        if number is not None:
+            waiting = self._waiting.get(number)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(message)
+            return
+        match message.get("op"):
+            case "lease":
+                self._events.put_nowait(LeaseChanged(Incarnation(message["incarnation"]), message["held"]))
+            case "silent":
+                word = SilentWord(ServerName(message["server"]), Incarnation(message["incarnation"]), ServerName(message["voter"]))
+                self._events.put_nowait(word)
+            case "farewell":
+                self._events.put_nowait(Farewell(ServerName(message["server"]), Incarnation(message["incarnation"])))
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ConnectionResetError("the guard hung up"))

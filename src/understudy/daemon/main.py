@@ -1,0 +1,123 @@
+"""understudyd: the only place that wires adapters. Reads the settings, makes the real clock, registry client, guard link and executor
+client, runs the Node's loops and the API until told to end, or until this server has become a new incarnation.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from understudy.daemon.alerts import Alerts
+from understudy.daemon.api import serve
+from understudy.daemon.clock import SystemClock
+from understudy.daemon.guardlink import GuardLink
+from understudy.daemon.node import Node, Superseded
+from understudy.errors import UnderstudyError
+from understudy.executor.client import ExecutorClient
+from understudy.model.limits import Limits, derive
+from understudy.model.settings import Settings, parse_settings
+from understudy.registry.client import RegistryClient
+
+log = logging.getLogger("understudyd")
+
+CONFIG = "/etc/understudy/understudy.toml"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; 0 when told to end, 1 on a failure (systemd, or the lab host's init, starts it again)."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        settings = parse_settings(Path(arguments.config).read_text())
+        limits = derive(settings.pause_tolerance)
+    except OSError as error:
+        print(f"understudyd: {arguments.config} cannot be read: {error.strerror}", file=sys.stderr)
+        return 1
+    except UnderstudyError as error:
+        print(f"understudyd: {error}", file=sys.stderr)
+        return 1
+    return asyncio.run(_run(settings, limits))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="understudyd",
+        description="The daemon of one server: joins the cluster, decides if it leads, and keeps what is assigned to this server running.",
+        epilog="example: understudyd --config /etc/understudy/understudy.toml",
+    )
+    parser.add_argument("--config", default=CONFIG, help=f"settings (default {CONFIG})")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    return parser
+
+
+async def _run(settings: Settings, limits: Limits) -> int:
+    _write_pid(Path(settings.run_dir) / "understudyd.pid")
+    key = _key(settings.guard_key)
+    registry = RegistryClient(settings.registry, dice=random.Random(), key=key)
+    guard = GuardLink.of(settings, round_s=limits.round_s)
+    executor = ExecutorClient.of(settings)
+    node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor)
+    await executor.start()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("server %s of cluster %s", settings.server, settings.cluster)
+    try:
+        return await _until_stopped(node, settings, stop)
+    finally:
+        await executor.close()
+        await guard.close()
+        await registry.close()
+
+
+async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event) -> int:
+    """0 when stopped, 1 when a loop ended: what cannot go on ends the process, and its successor begins from the registry."""
+    alerts = Alerts(Path(settings.log_dir) / "alert.log", settings.server)
+    work = [
+        asyncio.create_task(node.run(), name="node"),
+        asyncio.create_task(serve(node, settings), name="api"),
+        asyncio.create_task(alerts.follow(node.mirror), name="alerts"),
+    ]
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    done, _ = await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
+    for task in (*work, stopping):
+        if task not in done:
+            task.cancel()
+    for task in (*work, stopping):
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    for task in done - {stopping}:
+        _report(task)
+    return 0 if stopping in done else 1
+
+
+def _report(task: "asyncio.Task[object]") -> None:
+    error = task.exception() if not task.cancelled() else None
+    if isinstance(error, BaseExceptionGroup) and (superseded := error.subgroup(Superseded)) is not None and superseded.exceptions == error.exceptions:
+        log.info("%s", superseded.exceptions[0])
+    elif error is not None:
+        log.error("%s ended", task.get_name(), exc_info=error)
+    else:
+        log.error("%s ended by itself", task.get_name())
+
+
+def _write_pid(path: Path) -> None:
+    """`PID STARTTIME`: the guard kills exactly this process at a lapse, never one that has its number later."""
+    started = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    fresh = path.with_suffix(".new")
+    fresh.write_text(f"{os.getpid()} {started}\n")
+    fresh.rename(path)
+
+
+def _key(path: str) -> bytes | None:
+    try:
+        return bytes.fromhex(Path(path).read_text().strip())
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,177 @@
+"""One server's daemon without its adapters: joins the cluster and runs the loops.
+
+`daemon/main.py` gives it the real clock, registry, guard and executor, the simulator its own. Here the loops are tied together; nothing is
+decided.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from understudy.daemon.history import History
+from understudy.daemon.lanes import Lanes, Me
+from understudy.daemon.leader import Leader
+from understudy.daemon.mirror import RETRY_S, Mirror
+from understudy.errors import UnderstudyError, Unreachable
+from understudy.model import events
+from understudy.model.limits import Limits
+from understudy.model.names import Incarnation, ServerName
+from understudy.model.settings import Settings
+from understudy.model.state import ALIVE, Life
+from understudy.model.types import network_definition
+from understudy.model.view import ClusterRecord, IncarnationRecord, View
+from understudy.ports import Clock, Executor, Farewell, Guard, LeaseChanged, Registry, SilentWord
+from understudy.registry import keys
+
+
+class Superseded(UnderstudyError):
+    """This server has a new incarnation: what this daemon knows is another life's. It ends, and its successor joins."""
+
+
+class Node:
+    """The daemon's loops, wired together."""
+
+    def __init__(
+        self, settings: Settings, limits: Limits, *, clock: Clock, registry: Registry, guard: Guard, executor: Executor
+    ) -> None:
+        self.settings = settings
+        self.server = ServerName(settings.server)
+        self.clock = clock
+        self.guard = guard
+        self.executor = executor
+        self.mirror = Mirror(registry)
+        self.history = History(self.mirror, clock, self.server)
+        self.leader = Leader(self.mirror, guard, clock, self.history, limits)
+        self.lanes: Lanes | None = None
+        self.incarnation: Incarnation | None = None
+        self._lease = asyncio.Event()
+        self._away = False
+
+    async def run(self) -> None:
+        """Join, then lead or follow and drive the lanes, until superseded."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.mirror.follow(self._changed, self._reached))
+            tasks.create_task(self._listen())
+            tasks.create_task(self.history.write())
+            self.incarnation = await self._with_lease()
+            await self._executor_is_ours()
+            self.lanes = Lanes(
+                self.mirror, self.executor, self.guard, self.clock, self.history, Me(self.server, self.incarnation)
+            )
+            await self._register(self.incarnation)
+            tasks.create_task(self.leader.run())
+            tasks.create_task(self.lanes.run())
+            await self._come_online(self.incarnation)
+
+    # --- joining ----------------------------------------------------------------------------------------------------
+
+    async def _with_lease(self) -> Incarnation:
+        """Wait until the guard holds a lease and the registry was read in this daemon's life (S2, S4)."""
+        while True:
+            try:
+                state = await self.guard.state()
+            except Unreachable:
+                await asyncio.sleep(RETRY_S)
+                continue
+            if state.held and self.mirror.read_once:
+                return state.incarnation
+            self._lease.clear()
+            try:
+                async with asyncio.timeout(RETRY_S):
+                    await self._lease.wait()
+            except TimeoutError:
+                pass
+
+    async def _executor_is_ours(self) -> None:
+        """Actions that a dead daemon left in flight are ended before anything is looked at; what they left running is adopted."""
+        while True:
+            try:
+                return await self.executor.abandon()
+            except Unreachable:
+                await asyncio.sleep(RETRY_S)
+
+    async def _register(self, incarnation: Incarnation) -> None:
+        """Be known as JOINING; the first daemon of all also creates the cluster."""
+        while True:
+            view = self.mirror.view
+            known = view.incarnations.get(incarnation)
+            if known is not None:
+                break  # a daemon that died was here before: same incarnation, same life
+            order = 1 + max((one.order for one in view.incarnations.values()), default=0)
+            record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order)
+            writes: dict[str, object] = {keys.incarnation(incarnation): record}
+            if view.cluster is None:
+                writes |= self._creation()
+            if await self._committed(writes, view):
+                self.history.tell(events.JOINING, on=self.server)
+        self.leader.joined(self.server, incarnation)
+
+    def _creation(self) -> dict[str, object]:
+        """The cluster's own record, and `ora.netN.network` for each network of the settings."""
+        settings = self.settings
+        voters = tuple(ServerName(one) for one in settings.voters)
+        cluster = ClusterRecord(
+            name=settings.cluster, voters=voters, voter_set=settings.voter_set, pause_tolerance=settings.pause_tolerance
+        )
+        made: dict[str, object] = {keys.CLUSTER: cluster}
+        for one in settings.networks:
+            network = network_definition(one.number, one.subnet, one.interface, f"net{one.number}")
+            made[keys.resource(network.name)] = network
+        return made
+
+    async def _come_online(self, incarnation: Incarnation) -> None:
+        """S6: ONLINE only after every registered resource was looked at here, and the look is written."""
+        while True:
+            view = self.mirror.view
+            record = view.incarnations.get(incarnation)
+            if record is not None and record.life is not Life.JOINING:
+                return
+            if record is not None and self._looked(view, incarnation):
+                if await self._committed({keys.incarnation(incarnation): replace(record, life=Life.ONLINE)}, view):
+                    self.history.tell(events.JOINED, on=self.server)
+                continue
+            await self.mirror.wait(view.revision, 1.0)
+
+    def _looked(self, view: View, incarnation: Incarnation) -> bool:
+        return all(view.looked(self.server, incarnation, one) for one in view.resources.values()) and self.server in view.looks
+
+    async def _committed(self, writes: dict[str, object], view: View) -> bool:
+        try:
+            if await self.mirror.commit(writes) is not None:
+                return True
+        except Unreachable:
+            pass  # it may have been written: the next View tells
+        await self.mirror.wait(view.revision, RETRY_S)
+        return False
+
+    # --- news -------------------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        self.leader.changed()
+        if self.lanes is not None:
+            self.lanes.changed()
+
+    def _reached(self, reachable: bool) -> None:
+        if reachable == self._away:
+            self._away = not reachable
+            self.history.tell(events.REGISTRY_BACK if reachable else events.REGISTRY_AWAY, on=self.server)
+
+    async def _listen(self) -> None:
+        while True:
+            event = await self.guard.next_event()
+            match event:
+                case LeaseChanged(incarnation, held):
+                    if self.incarnation is not None and incarnation != self.incarnation:
+                        raise Superseded(f"{self.server} has become incarnation {incarnation}")
+                    if held:
+                        self._lease.set()
+                    self._changed()
+                case SilentWord() | Farewell():
+                    self.leader.heard(event)
+
+    def joined(self) -> bool:
+        """Whether this server's present incarnation counts as ONLINE in the registry."""
+        return self.incarnation is not None and self.mirror.view.life(self.incarnation) is Life.ONLINE
+
+    def alive(self) -> bool:
+        """Whether the registry still takes this incarnation for running."""
+        return self.incarnation is not None and self.mirror.view.life(self.incarnation) in ALIVE
