@@ -1,0 +1,169 @@
+"""The address agent in the real executor, in a network of its own with one neighbour (10.99.0.3)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from executor.rig import RealRig, guard_that_says, have_root, real_rig
+from support import wait_for, wait_until
+from understudy.model.names import ResourceName
+from understudy.ports import ActionName, ActionOutcome, ActionRequest
+
+pytestmark = pytest.mark.lab
+
+VIP = ResourceName("mysqlVIP")
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[RealRig]:
+    """An executor in a network of its own."""
+    if not have_root():
+        pytest.skip("needs root")
+    with real_rig(tmp_path, network=True) as rig:
+        wait_for(lambda: "LOWER_UP" in rig.in_its_network("ip", "link", "show", "eth1"), 5, "the link is up")
+        yield rig
+
+
+@pytest.fixture
+async def gated(network: RealRig) -> AsyncIterator[RealRig]:
+    """With a guard that gates whatever it is asked to."""
+    await network.client.start()
+    with guard_that_says(network.run_dir, {"ok": True}):
+        yield network
+    await network.client.close()
+
+
+async def do(rig: RealRig, action: ActionName, address: str = "10.99.0.9", **parameters: str) -> ActionOutcome:
+    wanted = {"address": address, "subnet": "10.99.0.0/24", **parameters}
+    return await rig.executor.run(ActionRequest(resource=VIP, action=action, agent="address", parameters=wanted, timeout_s=10))
+
+
+@pytest.mark.parametrize(("address", "subnet"), [("10.99.0.9", "10.99.0.0/24"), ("fd99::9", "fd99::/64")])
+async def test_an_address_comes_and_goes(gated: RealRig, address: str, subnet: str) -> None:
+    """Added where its network is, on the kill list while it is up; twice does no harm."""
+    assert (await do(gated, "check", address)).evidence == "gone"
+    for _ in range(2):
+        outcome = await do(gated, "start", address, subnet=subnet)
+        assert (outcome.status, outcome.output) == (0, ())
+    assert f"{address}/{subnet.split('/')[1]}" in gated.in_its_network("ip", "addr", "show", "eth1")
+    assert (await do(gated, "check", address)).status == 0
+    assert not await gated.executor.empty(VIP)
+    listed = json.loads((gated.run_dir / "kill-list.json").read_text())["addresses"]
+    assert listed == [{"address": address, "prefix": int(subnet.split("/")[1]), "interface": "eth1", "resource": "mysqlVIP"}]
+    for _ in range(2):
+        assert (await do(gated, "stop", address)).status == 0
+    assert json.loads((gated.run_dir / "kill-list.json").read_text())["addresses"] == []
+    assert await gated.executor.empty(VIP)
+
+
+async def test_an_address_of_somebody_else_is_refused(gated: RealRig) -> None:
+    """With who has it."""
+    for address, subnet in (("10.99.0.3", "10.99.0.0/24"), ("fd99::3", "fd99::/64")):
+        outcome = await do(gated, "start", address, subnet=subnet)
+        assert outcome.status == 1
+        assert outcome.output[0].startswith(f"address {address} is already in use by MAC ")
+        assert address not in gated.in_its_network("ip", "addr", "show", "eth1")
+
+
+async def test_an_address_that_vanishes_is_noticed_and_gone(gated: RealRig) -> None:
+    """The daemon is in the same network as the executor in life; here only the agent's word is tested."""
+    await do(gated, "start")
+    gated.in_its_network("ip", "addr", "del", "10.99.0.9/24", "dev", "eth1")
+    outcome = await do(gated, "check")
+    assert (outcome.status, outcome.evidence) == (1, "gone")
+
+
+async def test_a_link_that_is_down_is_no_place_for_an_address(gated: RealRig) -> None:
+    """Neither to start on nor to call it online."""
+    await do(gated, "start")
+    gated.in_its_network("ip", "link", "set", "eth1", "down")
+    outcome = await do(gated, "check")
+    assert (outcome.status, outcome.evidence, outcome.details) == (1, "answered", "the link of eth1 is down")
+    await do(gated, "stop")
+    assert (await do(gated, "start")).output == ("interface eth1 is down",)
+
+
+async def test_no_interface_serves_the_subnet(gated: RealRig) -> None:
+    """Said as it is."""
+    assert (await do(gated, "start", "10.98.0.9", subnet="10.98.0.0/24")).output == ("no interface of this server serves 10.98.0.0/24",)
+    assert (await do(gated, "start", interface="eth7")).output == ("interface eth7 is not there",)
+
+
+async def test_a_guard_that_refuses_keeps_the_address_away(network: RealRig) -> None:
+    """Never up without its gate."""
+    await network.client.start()
+    assert "the guard does not let 10.99.0.9 pass: it cannot be asked" in (await do(network, "start")).output[0]
+    with guard_that_says(network.run_dir, {"ok": False, "why": "no lease"}):
+        assert (await do(network, "start")).output == ("the guard does not let 10.99.0.9 pass: no lease",)
+    assert "10.99.0.9" not in network.in_its_network("ip", "addr")
+    await network.client.close()
+
+
+async def test_kill_drops_the_address(gated: RealRig) -> None:
+    """The last rung; also when the executor was restarted since the start."""
+    await do(gated, "start")
+    assert await gated.executor.kill(VIP)
+    assert "10.99.0.9" not in gated.in_its_network("ip", "addr")
+    assert await gated.executor.empty(VIP)
+
+
+async def test_neighbours_are_told_again_until_the_address_is_stopped(gated: RealRig) -> None:
+    """The neighbour's cache follows, and a lost first frame does no harm."""
+    frames: list[str] = []
+    process = await asyncio.create_subprocess_exec(
+        "nsenter", f"--net=/proc/{gated.process.pid}/ns/net", "python3", "-c", SNIFF,  # type: ignore[union-attr]
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    assert await process.stdout.readline() == b"ready\n"
+    await do(gated, "start")
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while loop.time() < began + 0.8:
+        try:
+            frames.append((await asyncio.wait_for(process.stdout.readline(), 0.3)).decode().strip())
+        except TimeoutError:
+            continue
+    await do(gated, "stop")
+    process.kill()
+    await process.wait()
+    assert frames.count("probe") == 2
+    assert frames.count("request") >= 3
+    assert frames.count("reply") >= 3
+
+
+async def test_the_network_agent_only_looks(network: RealRig) -> None:
+    """It needs no lease and changes nothing."""
+    await network.client.start()
+    network.lapses()
+
+    async def look(action: ActionName, **parameters: str) -> ActionOutcome:
+        wanted = {"subnet": "10.99.0.0/24", "interface": "eth1", **parameters}
+        return await network.executor.run(
+            ActionRequest(resource=ResourceName("ora.net1.network"), action=action, agent="network", parameters=wanted)
+        )
+
+    for action in ("start", "check", "stop", "check"):
+        assert (await look(action)).status == 0  # type: ignore[arg-type]
+    assert (await look("check", subnet="10.98.0.0/24")).output == ("interface eth1 has no address in 10.98.0.0/24",)
+    assert (await look("check", interface="eth7")).output == ("interface eth7 is not there",)
+    network.in_its_network("ip", "link", "set", "eth1", "down")
+    await wait_until(lambda: "LOWER_UP" not in network.in_its_network("ip", "link", "show", "eth1"), 5, "the link is down")
+    assert (await look("check")).output == ("interface eth1 is down",)
+    await network.client.close()
+
+
+SNIFF = """
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind(("eth1", 3))
+print("ready", flush=True)
+while True:
+    f = s.recv(2048)
+    if f[12:14] == b"\\x08\\x06" and f[38:42] == bytes([10, 99, 0, 9]):
+        sender = f[28:32]
+        print("probe" if sender == bytes(4) else {1: "request", 2: "reply"}[f[21]], flush=True)
+"""

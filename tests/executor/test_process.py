@@ -1,0 +1,300 @@
+"""What only the real executor can show: processes, control groups, files."""
+
+import asyncio
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from executor.rig import DB, INCARNATION, RealRig, act, guard_that_says
+from support import wait_for, wait_until
+from understudy.agents.groups import populated, processes
+from understudy.errors import Unreachable
+from understudy.ports import ActionRequest
+
+pytestmark = pytest.mark.lab
+
+ESCAPING = """\
+#!/bin/sh
+# forks twice, leaves its session, ignores TERM, holds our output open and writes to it
+[ "$1" = start ] || exit 1
+setsid sh -c '
+    trap "" TERM HUP PIPE
+    (trap "" TERM; while :; do sleep 0.05; echo still here; done) &
+    while :; do sleep 1000; done
+' &
+echo started
+exit 0
+"""
+
+
+async def test_a_service_that_escapes_its_session_is_killed_with_its_group(real: RealRig) -> None:
+    """cgroup.kill leaves nobody, where killing a process group leaves half."""
+    real.script = real.write_script("escaping.scr", ESCAPING)
+    assert (await act(real, "start")).status == 0
+    await wait_until(lambda: len(processes(real.groups.run(DB))) >= 3, 5, "the service has forked")
+    assert await real.executor.kill(DB)
+    assert processes(real.groups.group(DB)) == []
+
+
+async def test_a_service_that_keeps_our_output_open_does_not_delay_the_answer(real: RealRig) -> None:
+    """And it goes on living, and printing, when the executor is killed."""
+    real.script = real.write_script("escaping.scr", ESCAPING)
+    outcome = await act(real, "start")
+    assert outcome.status == 0
+    assert outcome.output[0] == "started"
+    assert outcome.duration_s < 1
+    real.crash()
+    real.begin()
+    printed = real.run_dir / "actions" / "db.out"
+    size = printed.stat().st_size
+    await wait_until(lambda: printed.stat().st_size > size, 5, "the service still prints")
+    assert not await real.executor.empty(DB)
+
+
+async def test_runaway_output_is_cut_down_and_its_end_kept(real: RealRig) -> None:
+    """A script that prints without end costs no more than a bounded file."""
+    real.script = real.write_script("loud.scr", '#!/bin/sh\n[ "$1" = start ] || exit 1\nyes loud & echo\n')
+    assert (await act(real, "start")).status == 0
+    printed = real.run_dir / "actions" / "db.out"
+    sizes: list[int] = []
+
+    def was_cut() -> bool:
+        sizes.append(printed.stat().st_size)
+        return len(sizes) > 1 and sizes[-1] < sizes[-2]
+
+    await wait_until(was_cut, 10, "the file was cut")
+    await real.executor.kill(DB)
+
+
+async def test_output_lines_reach_the_daemon(real: RealRig) -> None:
+    """The last twenty lines of both streams, and the details."""
+    lines = [f"line {number}" for number in range(30)]
+    real.says(DB, "check", *lines, "CRS_STATE_DETAILS:half of it")
+    outcome = await act(real, "check")
+    assert outcome.details == "half of it"
+    assert len(outcome.output) == 20
+    assert outcome.output[0] == "line 11"
+
+
+@pytest.mark.parametrize(
+    ("make", "status", "says"),
+    [
+        (lambda rig: str(rig.folder / "none.scr"), 127, "is not there on this server"),
+        (lambda rig: rig.write_script("plain.scr", "#!/bin/sh\n"), 126, "is not executable"),
+        (lambda rig: str(rig.folder), 126, "is no file"),
+        (lambda rig: "none.scr", 127, "must be an absolute path"),
+    ],
+)
+async def test_a_script_that_cannot_be_run_is_said_to_be_so(real: RealRig, make, status: int, says: str) -> None:  # type: ignore[no-untyped-def]
+    """With a status that no check result has."""
+    real.script = make(real)
+    if real.script.endswith("plain.scr"):
+        Path(real.script).chmod(0o644)
+    outcome = await act(real, "check")
+    assert (outcome.status, outcome.evidence) == (status, "answered")
+    assert says in outcome.output[0]
+
+
+async def test_the_script_sees_a_clean_environment(real: RealRig) -> None:
+    """What the daemon sends and the basics; nothing of the executor's own."""
+    real.script = real.write_script("env.scr", "#!/bin/sh\nenv | sort\nid -u\npwd\ncat /proc/self/oom_score_adj\n")
+    request = ActionRequest(
+        resource=DB,
+        action="check",
+        agent="script",
+        parameters={"script": real.script},
+        environment={"_CRS_CHECK_INTERVAL": "30", "_USR_SIDE": "left = right", "BAD=NAME": "x"},
+        epoch=7,
+    )
+    lines = (await real.executor.run(request)).output
+    assert "_CRS_CHECK_INTERVAL=30" in lines
+    assert "_USR_SIDE=left = right" in lines
+    assert "_CRS_EPOCH=7" in lines
+    assert "_CRS_NAME=db" in lines
+    assert f"_CRS_ACTION_SCRIPT={real.script}" in lines
+    assert "LC_ALL=C.UTF-8" in lines
+    assert not any(line.startswith(("PYTHONPATH", "VIRTUAL_ENV", "BAD")) for line in lines)
+    assert lines[-3:] == ("0", "/", "0")
+
+
+async def test_an_action_runs_as_its_owner(real: RealRig) -> None:
+    """With that user's groups and home, and its control group entered all the same."""
+    real.folder.chmod(0o755)
+    for parent in list(real.folder.parents)[:2]:
+        parent.chmod(0o755)
+    real.script = real.write_script("who.scr", "#!/bin/sh\nid -un; id -gn; echo $HOME; cat /proc/self/cgroup; echo oops >>/dev/stderr\n")
+    outcome = await act(real, "check", user="nobody")
+    assert outcome.status == 0
+    assert outcome.output[:3] == ("nobody", "nogroup", "/nonexistent")
+    assert any(line.endswith("/db/act") for line in outcome.output)
+    assert "oops" in outcome.output
+    outcome = await act(real, "start", user="no-such-user")
+    assert outcome.output == ("start of db: there is no user no-such-user on this server",)
+    assert outcome.status == 1
+
+
+async def test_what_a_check_leaves_behind_is_ended(real: RealRig) -> None:
+    """Only a start may leave something: else `empty` would never be true."""
+    real.script = real.write_script("messy.scr", "#!/bin/sh\nsetsid sleep 1000 &\nexit 0\n")
+    assert (await act(real, "check")).status == 0
+    assert await real.executor.empty(DB)
+
+
+async def test_an_overrunning_start_is_told_to_abort_first(real: RealRig) -> None:
+    """The script may end its own work in an orderly way."""
+    mark = real.folder / "aborted"
+    text = f"#!/bin/sh\ncase $1 in start) sleep 1000;; abort) echo $1 >{mark}; exit 0;; esac\nexit 1\n"
+    real.script = real.write_script("slow.scr", text)
+    outcome = await act(real, "start", timeout_s=0.2)
+    assert outcome.timed_out
+    assert outcome.killed
+    assert mark.read_text() == "abort\n"
+
+
+async def test_the_kill_list_is_written_before_the_action_begins(real: RealRig) -> None:
+    """Whatever a start makes is on the list before it exists."""
+    seen = real.folder / "seen"
+    real.script = real.write_script("copy.scr", f'#!/bin/sh\n[ "$1" = start ] && cp {real.run_dir}/kill-list.json {seen}\nexit 0\n')
+    (real.run_dir / "kill-list.json").unlink()
+    await act(real, "start")
+    assert json.loads(seen.read_text()) == {"format": 1, "cgroup": real.parent, "addresses": [], "units": [], "filesystems": []}
+
+
+async def test_actions_of_an_executor_that_died_are_silent_and_ended(real: RealRig) -> None:
+    """The service lives; the next executor adopts it."""
+    await act(real, "start")
+    real.hangs(DB, "stop")
+    stop = asyncio.create_task(act(real, "stop", timeout_s=60))
+    await wait_until(lambda: populated(real.groups.act(DB)), 5, "the stop is in flight")
+    real.crash()
+    outcome = await stop
+    assert (outcome.status, outcome.evidence) == (None, "silent")
+    real.begin()
+    real.recovers(DB)
+    assert not populated(real.groups.act(DB))
+    assert (await act(real, "check")).status == 0
+    service = int((real.folder / "db.pid").read_text())
+    real.dies(DB)
+    await wait_until(lambda: not Path(f"/proc/{service}").exists(), 10, "init has reaped the service")
+    assert (await act(real, "check")).evidence == "gone"
+
+
+async def test_a_half_done_start_does_not_outlive_its_executor(real: RealRig) -> None:
+    """It would go on beside the clean that the lane orders next."""
+    real.hangs(DB, "start")
+    start = asyncio.create_task(act(real, "start", timeout_s=60))
+    await wait_until(lambda: populated(real.groups.run(DB)), 5, "the start is in flight")
+    real.crash()
+    assert (await start).evidence == "silent"
+    real.begin()
+    assert await real.executor.empty(DB)
+
+
+async def test_no_executor_is_unreachable(real: RealRig) -> None:
+    """The daemon is told, in the client's time."""
+    real.crash()
+    real.client._return_s = 0.3
+    with pytest.raises(Unreachable):
+        await act(real, "check")
+
+
+def test_a_new_daemon_ends_what_the_former_had_in_flight(bare: RealRig) -> None:
+    """And the former is cut off."""
+    bare.hangs(DB, "check")
+    with _daemon(bare) as former, _daemon(bare) as later, _daemon(bare) as stranger:
+        assert _ask(former, {"op": "hello", "id": 1})["incarnation"] == INCARNATION
+        check = {"op": "run", "id": 2, "resource": "db", "action": "check", "agent": "script", "parameters": {"script": bare.script}}
+        _send(former, check)
+        wait_for(lambda: populated(bare.groups.act(DB)), 5, "the check is in flight")
+        assert _ask(later, {"op": "hello", "id": 1})["running"] == []
+        assert not populated(bare.groups.act(DB))
+        assert "error" in _ask(stranger, {"op": "kill", "id": 3, "resource": "db"})
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"{", "not a line of JSON"),
+        (b"[]", "not an object"),
+        (b'{"op":"fly"}', "op is 'fly'"),
+        (b'{"op":"run","resource":"..","action":"check","agent":"script"}', "is no name"),
+        (b'{"op":"run","resource":"db","action":"jump","agent":"script"}', "action is 'jump'"),
+        (b'{"op":"run","resource":"db","action":"check","agent":"script","timeout_s":0}', "timeout_s is 0"),
+        (b'{"op":"run","resource":"db","action":"check","agent":"script","parameters":{"script":1}}', "parameters is"),
+    ],
+)
+def test_a_malformed_line_is_answered_with_what_is_wrong(bare: RealRig, line: bytes, says: str) -> None:
+    """And the connection lives on."""
+    with _daemon(bare) as daemon:
+        _ask(daemon, {"op": "hello"})
+        daemon.sendall(line + b"\n")
+        assert says in _answer(daemon)["error"]
+        assert _ask(daemon, {"op": "empty", "resource": "db", "id": 5}) == {"id": 5, "empty": True}
+
+
+def test_its_pid_file_names_it_beyond_doubt(bare: RealRig) -> None:
+    """PID and start time: a reused pid is never killed."""
+    assert bare.process
+    pid, started = (bare.run_dir / "understudy-exec.pid").read_text().split()
+    assert int(pid) == bare.process.pid
+    assert started == Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[19]
+
+
+def test_a_second_executor_is_refused(bare: RealRig) -> None:
+    """Two would kill each other's actions."""
+    first = bare.process
+    assert first
+    import subprocess
+    import sys
+
+    second = subprocess.run(
+        [sys.executable, "-m", "understudy.executor.main", "--config", str(bare.config)],
+        env={**os.environ, "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        timeout=10,
+    )
+    assert second.returncode == 2
+    assert second.stderr == f"understudy-exec: another understudy-exec runs in {bare.run_dir}\n"
+    assert first.poll() is None
+
+
+def test_a_guard_that_hangs_up_is_a_no(tmp_path: Path) -> None:
+    """Silence of the guard never opens the gate."""
+    from understudy.executor.gate import gate
+
+    assert "cannot be asked" in str(asyncio.run(gate(tmp_path / "guard.sock", ["10.99.0.9"])))
+    with guard_that_says(tmp_path, {"ok": False, "why": "no lease"}) as asked:
+        assert asyncio.run(gate(tmp_path / "guard.sock", ["10.99.0.9"])) == "no lease"
+    assert asked == [{"op": "gate", "id": 1, "addresses": ["10.99.0.9"]}]
+
+
+def _daemon(rig: RealRig) -> socket.socket:
+    daemon = socket.socket(socket.AF_UNIX)
+    daemon.settimeout(10)
+    daemon.connect(str(rig.run_dir / "exec.sock"))
+    return daemon
+
+
+def _send(daemon: socket.socket, message: dict[str, object]) -> None:
+    daemon.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _answer(daemon: socket.socket) -> dict[str, object]:
+    received = b""
+    end = time.monotonic() + 10
+    while not received.endswith(b"\n"):
+        assert time.monotonic() < end
+        received += daemon.recv(65536)
+    answer = json.loads(received)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def _ask(daemon: socket.socket, message: dict[str, object]) -> dict[str, object]:
+    _send(daemon, message)
+    return _answer(daemon)
