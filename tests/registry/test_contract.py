@@ -1,11 +1,11 @@
-"""What every registry must do, whatever it is built on. A new engine is added in `registry_backends.py`, and passes all of this."""
+"""What every registry must do, whatever it is built on. A new engine is added in `backends.py`, and passes all of this."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from registry_backends import BACKENDS, PATIENT_S, Backend, revision_of, written
 
+from registry.backends import BACKENDS, PATIENT_S, Backend, revision_of, written
 from understudy.errors import Compacted
 from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from registry_backends import BACKENDS, PATIENT_S
 
+from registry.backends import BACKENDS, PATIENT_S
 from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
 
 KEYS = st.sampled_from(["a", "a/", "a/b", "a/b/c", "ab", "b", "%", "ä"])

@@ -14,6 +14,7 @@ Other engines promise only the second, so safety may rest on conditions alone; t
 """
 
 import asyncio
+import os
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -159,8 +160,8 @@ def _error(failed: frames.Failed) -> Exception:
     match failed.why:
         case frames.Why.COMPACTED:
             return Compacted(failed.text)
-        case frames.Why.UNWRITABLE:
-            return RegistryUnreachable(f"the registry cannot write: {failed.text}")
+        case frames.Why.FAILED:
+            return RegistryUnreachable(f"the registry has failed: {failed.text}")
         case frames.Why.MALFORMED:
             return ValueError(failed.text)
 
@@ -168,6 +169,6 @@ def _error(failed: frames.Failed) -> Exception:
 def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "nobody answers"
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
     return str(error)

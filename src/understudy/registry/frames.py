@@ -33,7 +33,8 @@ class Why(StrEnum):
     """Why a request failed."""
 
     COMPACTED = "compacted"
-    UNWRITABLE = "unwritable"
+    FAILED = "failed"
+    """The store's disk is full or failing."""
     MALFORMED = "malformed"
 
 

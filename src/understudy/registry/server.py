@@ -87,17 +87,21 @@ class RegistryServer:
         try:
             answers = self.store.commit_all([commit for _, _, commit in queue])
         except StoreFailed as error:
-            _log.error("store-failed %s", error)
             for session, id, _ in queue:
-                session.send(frames.Failed(id, Why.UNWRITABLE, str(error)))
-            if not error.full and not self.failed.done():
-                self.failed.set_result(error)
+                session.send(frames.Failed(id, Why.FAILED, str(error)))
+            self.note(error)
             return
         for (session, id, _), answer in zip(queue, answers, strict=True):
             session.send(frames.Conflicted(id, answer.failed) if isinstance(answer, Conflict) else frames.Committed(id, answer))
         if self.store.revision != before:
             for session in tuple(self.sessions.values()):
                 session.push()
+
+    def note(self, error: StoreFailed) -> None:
+        """The store failed: say so, and end unless only room is missing."""
+        _log.error("store-failed %s", error)
+        if not error.full and not self.failed.done():
+            self.failed.set_result(error)
 
     def joined(self, session: "_Session") -> None:
         """A connection was made; it is nobody's yet."""
@@ -217,10 +221,7 @@ class _Session(asyncio.Protocol):
             case frames.Commit():
                 self._commit(message)
             case frames.Read():
-                # What this session committed before must be seen.
-                self._server.flush()
-                revision, entries = self._server.store.read(message.prefix)
-                self._answer(message.id, frames.Entries(message.id, revision, tuple((one.key, one.value, one.revision) for one in entries)))
+                self._read(message)
             case frames.Watch():
                 self._watches[message.id] = message.prefix, message.after
                 self._push(message.id)
@@ -229,12 +230,20 @@ class _Session(asyncio.Protocol):
             case frames.Ping():
                 self.send(frames.Pong())
 
-    def _answer(self, id: int, entries: frames.Entries) -> None:
-        size = sum(len(value) for _, value, _ in entries.entries)
+    def _read(self, message: frames.Read) -> None:
+        # What this session asked to commit before must be seen.
+        self._server.flush()
+        try:
+            revision, entries = self._server.store.read(message.prefix)
+        except StoreFailed as error:
+            self.send(frames.Failed(message.id, Why.FAILED, str(error)))
+            self._server.note(error)
+            return
+        size = sum(len(one.value) for one in entries)
         if size > frames.ANSWER_BYTES_MAX // 2:
-            self.send(frames.Failed(id, Why.MALFORMED, f"the entries asked for have {size} bytes: ask for a longer prefix"))
+            self.send(frames.Failed(message.id, Why.MALFORMED, f"the entries asked for have {size} bytes: ask for a longer prefix"))
         else:
-            self.send(entries)
+            self.send(frames.Entries(message.id, revision, tuple((one.key, one.value, one.revision) for one in entries)))
 
     def _commit(self, message: frames.Commit) -> None:
         try:

@@ -33,7 +33,7 @@ _TRIM_EVERY = 100
 
 
 class StoreFailed(UnderstudyError):
-    """A commit could not be written (disk full or failing): nothing of it happened. `full`: only room is missing."""
+    """The file cannot be written (nothing of the commits happened) or read. `full`: only room is missing, all else goes on."""
 
     def __init__(self, text: str, *, full: bool) -> None:
         super().__init__(text)
@@ -58,6 +58,9 @@ class Store:
             self._database = connect(self.path, memory=self.path == MEMORY)
             try:
                 self._revision = self._load()
+            except sqlite3.Error as error:
+                self._database.close()
+                raise damaged(self.path, str(error)) from None
             except BaseException:
                 self._database.close()
                 raise
@@ -77,16 +80,18 @@ class Store:
         return self._revision - len(self._recent)
 
     def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
-        """The revision and every entry whose key starts with `prefix`, by key."""
+        """The revision and every entry whose key starts with `prefix`, by key. StoreFailed: the disk does not give them."""
+        bounds: tuple[str | bytes, ...] = ()
+        query = "SELECT key, value, revision FROM entries ORDER BY key"
         if prefix:
             # UTF-8 sorts like its bytes and holds no 0xFF: what follows every key of the prefix is its last byte plus one.
             start = prefix.encode()
-            below = start[:-1] + bytes((start[-1] + 1,))
+            bounds = prefix, start[:-1] + bytes((start[-1] + 1,))
             query = "SELECT key, value, revision FROM entries WHERE key >= ? AND key < CAST(? AS TEXT) ORDER BY key"
-            rows = self._database.execute(query, (prefix, below))
-        else:
-            rows = self._database.execute("SELECT key, value, revision FROM entries ORDER BY key")
-        return self._revision, tuple(Entry(*row) for row in rows)
+        try:
+            return self._revision, tuple(Entry(*row) for row in self._database.execute(query, bounds))
+        except sqlite3.Error as error:
+            raise StoreFailed(f"{self.path} cannot be read: {error}", full=False) from error
 
     def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """All or nothing, durable at return: the new revision, or the keys whose condition failed."""

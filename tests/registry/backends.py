@@ -6,7 +6,8 @@ import random
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from understudy.ports import Condition, Registry, Write
+from understudy.errors import RegistryUnreachable
+from understudy.ports import Condition, Entry, Registry, Write
 from understudy.registry.access import show_endpoint
 from understudy.registry.client import RegistryClient
 from understudy.registry.server import RegistryServer
@@ -106,6 +107,14 @@ async def written(registry: Registry, *writes: Write, conditions: tuple[Conditio
     revision = await registry.commit(conditions, writes)
     assert isinstance(revision, int), revision
     return revision
+
+
+async def retried(registry: RegistryClient) -> tuple[int, tuple[Entry, ...]]:
+    """Read everything, as often as it takes."""
+    async with asyncio.timeout(PATIENT_S):
+        while True:
+            with contextlib.suppress(RegistryUnreachable):
+                return await registry.read("")
 
 
 class Proxy:
