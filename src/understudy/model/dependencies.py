@@ -115,6 +115,19 @@ def check_cycle(resource: Resource, known: Registered) -> None:
         _walk(resource, known, which)
 
 
+def reach(resource: Resource, known: Registered) -> frozenset[ResourceName]:
+    """Every resource that its dependencies lead to, over any number of steps."""
+    found: set[ResourceName] = set()
+    waiting = [resource]
+    while waiting:
+        one = waiting.pop()
+        for dependency in (*one.start, *one.stop):
+            fresh = [name for name in targets(dependency, known) if name not in found]
+            found.update(fresh)
+            waiting += [known.resources[name] for name in fresh]
+    return frozenset(found)
+
+
 def _walk(resource: Resource, known: Registered, which: str) -> None:
     waiting = [resource.name]
     seen: set[ResourceName] = set()

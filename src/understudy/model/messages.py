@@ -100,6 +100,7 @@ WORDS: dict[int, str] = {
     20046: "Network {} is not configured; write [network.{}] with subnet and interface in understudy.toml.",
     20047: "'{}' is no IP address.",
     20048: "Address '{}' is the network or broadcast address of subnet '{}'.",
+    20049: "User '{}' does not exist on server '{}'.",
     # --- ours: what became of a command
     20061: "The registry does not answer; what was asked may or may not have been done: {}",
     20062: "Somebody else changed the same things at the same time, again and again; nothing was changed.",

@@ -1,0 +1,90 @@
+"""`NAME=value` blocks of the stat verbs. Called by the verbs; decides nothing."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from understudy.daemon.verbs.facts import Instance, cardinality_id, last_server, values
+
+Pairs = Iterable[tuple[str, str]]
+
+
+def blocks(found: Iterable[Pairs]) -> str:
+    """One block per thing, a blank line between them."""
+    return "\n\n".join("\n".join(f"{name}={value}" for name, value in block) for block in found)
+
+
+def short(instances: Sequence[Instance]) -> Pairs:
+    """NAME, TYPE, TARGET, STATE; several instances joined, each TARGET as wide as its STATE but for the last."""
+    first = instances[0]
+    states = [one.state_text for one in instances]
+    targets = [one.target.value.ljust(len(state)) for one, state in zip(instances, states, strict=True)]
+    targets[-1] = instances[-1].target.value
+    return [("NAME", first.resource.name), ("TYPE", first.resource.type), ("TARGET", ", ".join(targets)), ("STATE", ", ".join(states))]
+
+
+def profile(instances: Sequence[Instance]) -> Pairs:
+    """`-p`: NAME, TYPE and every attribute in ASCII order."""
+    resource = instances[0].resource
+    return [("NAME", resource.name), ("TYPE", resource.type), *sorted(resource.attributes.items())]
+
+
+def full(instances: Sequence[Instance]) -> Pairs:
+    """`-f`: the profile with the first instance's state and identity."""
+    one = instances[0]
+    known = values(one)
+    head = [("NAME", one.resource.name), ("TYPE", one.resource.type), ("STATE", one.state_text), ("TARGET", one.target.value)]
+    return [*head, *sorted({**one.resource.attributes, "CARDINALITY_ID": known["CARDINALITY_ID"], "ID": known["ID"]}.items())]
+
+
+def verbose(one: Instance) -> Pairs:
+    """`-v`: one instance's run-time attributes."""
+    report = one.report
+    return [
+        ("NAME", one.resource.name),
+        ("TYPE", one.resource.type),
+        ("LAST_SERVER", last_server(one)),
+        ("STATE", one.state_text),
+        ("TARGET", one.target.value),
+        ("CARDINALITY_ID", cardinality_id(one)),
+        ("OXR_SECTION", "0"),
+        ("RESTART_COUNT", str(report.restarts if report else 0)),
+        ("FAILURE_COUNT", "0"),
+        ("FAILURE_HISTORY", ""),
+        ("ID", f"{one.resource.name} {cardinality_id(one)} 1"),
+        ("INCARNATION", str(report.starts if report else 0)),
+        ("LAST_RESTART", wall_text(report.started_wall if report else 0.0)),
+        ("LAST_STATE_CHANGE", wall_text(report.changed_wall if report else 0.0)),
+        ("STATE_DETAILS", one.details),
+        ("INTERNAL_STATE", one.internal.value),
+        ("TARGET_SERVER", one.target_server or ""),
+    ]
+
+
+def wall_text(seconds: float) -> str:
+    """`MM/DD/YYYY HH:MM:SS` in this server's time zone; empty for never."""
+    return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%m/%d/%Y %H:%M:%S") if seconds else ""
+
+
+def as_json(one: Instance, wanted: Callable[[Instance], Mapping[str, str]] | None = None) -> dict[str, object]:
+    """One instance for `--json`."""
+    report = one.report
+    found: dict[str, object] = {
+        "name": one.resource.name,
+        "type": one.resource.type,
+        "local": one.resource.local,
+        "target": one.target.value,
+        "state": one.state.value,
+        "server": one.server,
+        "target_server": one.target_server,
+        "internal_state": one.internal.value,
+        "state_details": one.details,
+        "restart_count": report.restarts if report else 0,
+        "restart_attempts": one.resource.restart_attempts,
+        "starts": report.starts if report else 0,
+        "guarded": report.guarded if report else True,
+        "last_state_change": report.changed_wall if report else None,
+        "last_restart": report.started_wall if report else None,
+    }
+    if wanted is not None:
+        found["attributes"] = dict(wanted(one))
+    return found

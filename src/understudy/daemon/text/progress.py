@@ -1,0 +1,36 @@
+"""History events as the lines crsctl prints while it follows a command. Called by `verbs/follow.py`; decides nothing."""
+
+from understudy.model import events
+from understudy.model.messages import line
+from understudy.model.view import Event
+
+_ONE_LINE = {
+    events.START_BEGUN: 2672,
+    events.START_DONE: 2676,
+    events.STOP_BEGUN: 2673,
+    events.STOP_DONE: 2677,
+    events.CLEAN_BEGUN: 2679,
+    events.CLEAN_DONE: 2681,
+}
+_FAILED = {events.START_FAILED: (2674, "start"), events.STOP_FAILED: (2675, "stop"), events.CLEAN_FAILED: (2680, "clean")}
+
+
+def lines(event: Event) -> tuple[str, ...]:
+    """What an event looks like to someone who waits for it; nothing for events that are no progress."""
+    name, server = event.resource, event.on or event.server
+    if event.kind in _ONE_LINE:
+        return (line(_ONE_LINE[event.kind], name, server),)
+    if event.kind in _FAILED:
+        code, action = _FAILED[event.kind]
+        return (*_reason(event, action), line(code, name, server))
+    if event.kind == events.UNRECOVERABLE:
+        return (line(2678, name, server), line(267))
+    if event.kind == events.FAILED:
+        return (line(2765, name, server),)
+    return ()
+
+
+def _reason(event: Event, action: str) -> tuple[str, ...]:
+    """The script's own last words stand beside the failure."""
+    text = event.text.rstrip()
+    return (line(5017, event.resource, action), *text.splitlines()) if text else ()

@@ -1,0 +1,35 @@
+"""The table of `crsctl stat res -t`, to the character. Called by `verbs/stat_resource.py`; decides nothing."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from understudy.daemon.verbs.facts import Instance
+
+LINE = "-" * 80
+HEADER = "Name           Target  State        Server                   State details       "
+_DETAILS = 20
+_INDENT = " " * 61
+
+
+def table(instances: Iterable[Instance]) -> str:
+    """The whole table: local resources first, then cluster resources, names in byte order; sections without content left out."""
+    ordered = sorted(instances, key=lambda one: (not one.resource.local, one.resource.name.encode(), one.server or ""))
+    lines = [LINE, HEADER, LINE]
+    for local, section in groupby(ordered, key=lambda one: one.resource.local):
+        lines += ["Local Resources" if local else "Cluster Resources", LINE]
+        for name, group in groupby(section, key=lambda one: one.resource.name):
+            lines.append(name)
+            lines += _rows(list(group))
+        lines.append(LINE)
+    return "\n".join(lines)
+
+
+def _rows(group: Sequence[Instance]) -> Iterable[str]:
+    for number, one in enumerate(group, 1):
+        # A longer number grows to the left, so that the columns stay.
+        first = " " * 15 if one.resource.local else f"{number:>7}" + " " * 8
+        details = one.details_text
+        row = f"{first}{one.target.value:<8}{one.state.value:<13}{one.server or '':<25}"
+        yield f"{row}{details[:_DETAILS]}"
+        for start in range(_DETAILS, len(details), _DETAILS):
+            yield _INDENT + details[start : start + _DETAILS]

@@ -1,0 +1,37 @@
+"""Owns the choice of resources a command means: by name, `-w` filter or `-all`. Called by the verbs; never changes anything."""
+
+from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.facts import find, instances, values
+from understudy.daemon.verbs.world import World
+from understudy.errors import Refused
+from understudy.model.filters import Filter, matches, parse
+from understudy.model.names import ResourceName
+from understudy.model.resource import Resource
+from understudy.model.view import View
+
+
+def chosen(world: World, view: View, arguments: Arguments) -> tuple[tuple[ResourceName, ...], bool]:
+    """The resources meant, and whether every name was known; unknown ones are told (CRS-2613) and left out.
+
+    With a filter only the resources it matches; `-all` is every resource that the cluster does not own itself.
+    """
+    given, text, everything = arguments.names, arguments.text("filter"), arguments.flag("all")
+    if sum((bool(given), text is not None, everything)) != 1:
+        raise bad("give names of resources, or -w \"filter\", or -all")
+    if text is not None:
+        return tuple(name for name in sorted(view.resources) if matched(view, view.resources[name], parse(text))), True
+    if everything:
+        return tuple(name for name in sorted(view.resources) if not name.startswith("ora.")), True
+    found, all_known = [], True
+    for name in given:
+        try:
+            found.append(find(view, name).name)
+        except Refused as refused:
+            world.refuse(refused)
+            all_known = False
+    return tuple(found), all_known
+
+
+def matched(view: View, resource: Resource, wanted: Filter) -> bool:
+    """Whether any instance of the resource matches."""
+    return any(matches(wanted, values(one).get) for one in instances(view, resource))

@@ -1,0 +1,70 @@
+"""`crsctl delete resource`: forgets resources that are not running and on which nothing depends."""
+
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.choose import chosen
+from understudy.daemon.verbs.facts import may_be_running, named_by, running_on
+from understudy.daemon.verbs.stop import stop
+from understudy.daemon.verbs.world import Change, World, commit
+from understudy.errors import BadInput, Refused
+from understudy.model import events
+from understudy.model.messages import words
+from understudy.model.names import ResourceName
+from understudy.model.types import network_name
+from understudy.model.view import View
+from understudy.registry import keys
+
+
+async def run(world: World, arguments: Arguments) -> int:
+    """The whole command; its exit status. Success is silent."""
+    view = await world.mirror.refresh()
+    names, well = chosen(world, view, arguments)
+    try:
+        if names:
+            await delete(world, names, force=arguments.flag("force"))
+    except BadInput as error:
+        world.refuse(error)
+        well = False
+    if not well:
+        world.say(4000, "Delete")
+    return 0 if well else 1
+
+
+async def delete(world: World, names: tuple[ResourceName, ...], *, force: bool) -> None:
+    """Forget all of them, in one commit, or raise BadInput. With `force` what runs is stopped first, and dependents may stay."""
+
+    def decide(view: View) -> Change:
+        writes: dict[str, object] = {}
+        for name in names:
+            if name in view.definitions:
+                _check(world, view, name, names, force=force)
+                writes[keys.resource(name)] = None
+                if name in view.targets:
+                    writes[keys.target(name)] = None
+                # A resource registered later under this name is another one: nothing of this one may be told about it.
+                writes |= {keys.report(name, server): None for server in view.reports.get(name, {})}
+        told = tuple((events.DELETED, name, "") for name in names)
+        return Change(writes, tuple(keys.assignment(name) for name in names), told)
+
+    view = world.mirror.view
+    for name in names:
+        _check_dependents(view, name, names, force=force)
+    running = tuple(name for name in names if may_be_running(view, name))
+    if force and running and not await stop(world, running, force=True):
+        raise Refused(words(20029, running[0], running_on(world.mirror.view, running[0])), code=20029)
+    await commit(world, decide)
+
+
+def _check(world: World, view: View, name: ResourceName, names: tuple[ResourceName, ...], *, force: bool) -> None:
+    if name in {network_name(one.number) for one in world.settings.networks}:
+        raise Refused(words(20031, name, "deleted"), code=20031)
+    if may_be_running(view, name):
+        assignment = view.assignments.get(name)
+        held = assignment.holders[0].server if assignment and assignment.holders else None
+        raise Refused(words(20029, name, running_on(view, name) or held), code=20029)
+    _check_dependents(view, name, names, force=force)
+
+
+def _check_dependents(view: View, name: ResourceName, names: tuple[ResourceName, ...], *, force: bool) -> None:
+    left = [one for one in named_by(view, name) if one not in names]
+    if left and not force:
+        raise Refused(words(2730, left[0], name), code=2730)

@@ -1,0 +1,194 @@
+"""Owns the reading of a View as an operator reads it: which instances a resource has, what runs where, who depends on whom.
+
+Called by the verbs and their text. Pure; never decides where anything belongs (that is policy's).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from understudy.errors import Refused
+from understudy.model.dependencies import Registered, targets
+from understudy.model.messages import words
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.resource import Kind, Resource
+from understudy.model.settings import Settings
+from understudy.model.state import ALIVE, Internal, Life, State, Target
+from understudy.model.view import Report, View
+
+_MOST_RUNNING = (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN, State.OFFLINE)
+RUNNING = (State.ONLINE, State.INTERMEDIATE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One instance of a resource as it is shown."""
+
+    resource: Resource
+    target: Target
+    state: State
+    server: ServerName | None
+    """Where it runs, or is being started or stopped; a local resource's own server even when it is down."""
+    internal: Internal = Internal.STABLE
+    details: str = ""
+    report: Report | None = None
+    target_server: ServerName | None = None
+
+    @property
+    def state_text(self) -> str:
+        """`ONLINE on ctr1`, `OFFLINE`."""
+        return self.state.value if self.state is State.OFFLINE else f"{self.state.value} on {self.server}"
+
+    @property
+    def details_text(self) -> str:
+        """State details as the table shows them."""
+        return f"{self.details},{self.internal.value}" if self.details else self.internal.value
+
+
+def registered(view: View) -> Registered:
+    """What new definitions are checked against."""
+    return Registered(resources=view.resources, types=view.types, pools=view.pools)
+
+
+def servers(view: View, settings: Settings) -> tuple[ServerName, ...]:
+    """Every server of the cluster by name: configured, or seen."""
+    return tuple(sorted({*(ServerName(one.name) for one in settings.servers), *view.present()}))
+
+
+def life(view: View, server: ServerName) -> Life | None:
+    """Where the server's present incarnation stands; None: never seen."""
+    record = view.present().get(server)
+    return None if record is None else record.life
+
+
+def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
+    """The instances of a resource: one of a cluster resource, one per living server of a local one."""
+    return tuple(_local_instances(view, resource)) if resource.local else (_cluster_instance(view, resource),)
+
+
+def running_on(view: View, name: ResourceName) -> ServerName | None:
+    """Where a cluster resource runs (ONLINE or INTERMEDIATE), or a local one's first server."""
+    if name not in view.resources:
+        return None
+    return next((one.server for one in instances(view, view.resources[name]) if one.state in RUNNING), None)
+
+
+def may_be_running(view: View, name: ResourceName) -> bool:
+    """Whether anything of it may still be up: any instance that is not OFFLINE, or a holder that has not let go."""
+    if name not in view.resources:
+        return False
+    assignment = view.assignments.get(name)
+    held = assignment is not None and bool(assignment.holders) and not view.resources[name].local
+    return held or any(one.state is not State.OFFLINE for one in instances(view, view.resources[name]))
+
+
+def stop_dependents(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
+    """Who must stop when these stop: hard stop dependents, over any number of steps, by name; the names themselves left out."""
+    known, asked = registered(view), set(names)
+    depends: dict[ResourceName, set[ResourceName]] = {}
+    for one in view.resources.values():
+        for dependency in one.stop:
+            # A `shutdown:` one only orders the stop of a whole server.
+            if dependency.kind is Kind.HARD and "shutdown" not in dependency.modifiers:
+                for target in targets(dependency, known):
+                    depends.setdefault(target, set()).add(one.name)
+    found: set[ResourceName] = set()
+    waiting = list(asked)
+    while waiting:
+        fresh = depends.get(waiting.pop(), set()) - found - asked
+        found |= fresh
+        waiting += fresh
+    return tuple(sorted(found))
+
+
+def named_by(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
+    """Resources whose dependencies name this one."""
+    return tuple(
+        sorted(
+            one.name
+            for one in view.resources.values()
+            if one.name != name and any(not each.is_type and each.entity == name for each in (*one.start, *one.stop))
+        )
+    )
+
+
+def find(view: View, name: str) -> Resource:
+    """The resource of that name. CRS-2613 when there is none."""
+    resource = view.resources.get(ResourceName(name))
+    if resource is None:
+        raise Refused(words(2613, name), code=2613)
+    return resource
+
+
+def values(instance: Instance) -> Mapping[str, str]:
+    """Every attribute of an instance that filters and `-f` know, run-time ones included."""
+    report = instance.report
+    return {
+        **instance.resource.attributes,
+        "NAME": instance.resource.name,
+        "TYPE": instance.resource.type,
+        "TARGET": instance.target.value,
+        "STATE": instance.state.value,
+        "STATE_DETAILS": instance.details,
+        "INTERNAL_STATE": instance.internal.value,
+        "CURRENT_SERVER": instance.server or "" if instance.state is not State.OFFLINE else "",
+        "LAST_SERVER": last_server(instance),
+        "TARGET_SERVER": instance.target_server or "",
+        "CARDINALITY_ID": cardinality_id(instance),
+        "DEGREE_ID": "1",
+        "ID": f"{instance.resource.name} {cardinality_id(instance)} 1",
+        "INCARNATION": str(report.starts if report else 0),
+        "RESTART_COUNT": str(report.restarts if report else 0),
+    }
+
+
+def last_server(instance: Instance) -> str:
+    """Server of the last successful start; a local resource's own server."""
+    if instance.resource.local or (instance.report is not None and instance.report.started_wall):
+        return instance.server or (instance.report.server if instance.report else "")
+    return ""
+
+
+def cardinality_id(instance: Instance) -> str:
+    """A local instance is told apart by its server, a cluster one by its number."""
+    return str(instance.server) if instance.resource.local else "1"
+
+
+def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
+    target = view.target(resource.name)
+    for server, record in view.present().items():
+        if record.life in ALIVE:
+            report = view.report(resource.name, server)
+            yield _instance(resource, target, report, server, None)
+
+
+def _cluster_instance(view: View, resource: Resource) -> Instance:
+    target = view.target(resource.name)
+    assignment = view.assignments.get(resource.name)
+    owner = assignment.owner if assignment else None
+    reports = [report for server in view.reports.get(resource.name, {}) if (report := view.report(resource.name, server))]
+    owners = owner.server if owner else None
+    # What runs is shown, wherever it is; among equals the owner's word, then the newest.
+    reports.sort(key=lambda one: (_MOST_RUNNING.index(one.state), one.server != owners, -one.started_wall, one.server))
+    aimed = owners if target is Target.ONLINE else None
+    if not reports:
+        return _instance(resource, target, None, None, aimed)
+    best = reports[0]
+    busy = best.state is not State.OFFLINE or best.internal is not Internal.STABLE
+    return _instance(resource, target, best, best.server if busy else None, aimed)
+
+
+def _instance(
+    resource: Resource, target: Target, report: Report | None, server: ServerName | None, target_server: ServerName | None
+) -> Instance:
+    if report is None:
+        return Instance(resource=resource, target=target, state=State.OFFLINE, server=server, target_server=target_server)
+    return Instance(
+        resource=resource,
+        target=target,
+        state=report.state,
+        server=server,
+        internal=report.internal,
+        details=report.details,
+        report=report,
+        target_server=target_server,
+    )

@@ -1,0 +1,223 @@
+"""Owns the waiting of a command: prints what happens, in order, until every resource asked for is settled or the time is over.
+
+Called by the verbs after their commit. It never changes anything: a command that is interrupted leaves its intent where it is.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from understudy.daemon.text.progress import lines
+from understudy.daemon.verbs.facts import RUNNING
+from understudy.daemon.verbs.world import World
+from understudy.model import events
+from understudy.model.names import Incarnation, ResourceName
+from understudy.model.resource import Resource
+from understudy.model.state import ALIVE, Internal, Life, State, Target
+from understudy.model.view import Event, View
+
+GRACE_S = 0.5
+"""How long the last lines of the history are waited for once the View says that all is settled."""
+SLACK_S = 30.0
+"""Beyond the actions' own timeouts: commits, moves, the loss of a server on the way."""
+LONGEST_S = 3600.0
+
+_BEGUN = {events.START_BEGUN: "start", events.STOP_BEGUN: "stop", events.CLEAN_BEGUN: "clean"}
+_ENDED = {
+    events.START_DONE: "start",
+    events.START_FAILED: "start",
+    events.STOP_DONE: "stop",
+    events.STOP_FAILED: "stop",
+    events.CLEAN_DONE: "clean",
+    events.CLEAN_FAILED: "clean",
+}
+
+
+class Verdict(Enum):
+    """Where a resource stands in what was asked of it."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+Judge = Callable[[View, ResourceName], Verdict]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What to wait for and what to print meanwhile."""
+
+    since: int
+    """Revision of the commit that asked for it."""
+    names: tuple[ResourceName, ...]
+    judge: Judge
+    about: frozenset[ResourceName] = frozenset()
+    """Whose events are printed, besides those of `names`."""
+    expect: str = ""
+    """`start` or `stop`: the last line of each name that is settled well."""
+    deadline_s: float = LONGEST_S
+
+
+@dataclass(slots=True)
+class Told:
+    """What the history has told so far; filled by the printing task alone."""
+
+    open: set[tuple[str, ResourceName | None]] = field(default_factory=set)
+    ended: set[tuple[str, ResourceName | None]] = field(default_factory=set)
+    refused: dict[ResourceName | None, Event] = field(default_factory=dict)
+
+    def take(self, event: Event) -> None:
+        if (action := _BEGUN.get(event.kind)) is not None:
+            self.open.add((action, event.resource))
+        elif (action := _ENDED.get(event.kind)) is not None:
+            self.open.discard((action, event.resource))
+            self.ended.add((action, event.resource))
+        elif event.kind == events.REFUSED:
+            self.refused[event.resource] = event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """How the waiting ended."""
+
+    view: View
+    failed: tuple[ResourceName, ...] = ()
+    pending: tuple[ResourceName, ...] = ()
+    """The time was over."""
+    refused: tuple[Event, ...] = ()
+
+    @property
+    def well(self) -> bool:
+        """Whether everything asked for has come about."""
+        return not (self.failed or self.pending or self.refused)
+
+
+async def follow(world: World, watch: Watch) -> Settled:
+    """Print and wait; the verdicts come from the View, the lines from the history."""
+    told = Told()
+    printer = asyncio.create_task(_print(world, watch, told))
+    try:
+        settled = await _settle(world, watch, told)
+        await _last_lines(world, watch, told, settled)
+        return settled
+    finally:
+        printer.cancel()
+        await asyncio.gather(printer, return_exceptions=True)
+
+
+def deadline(resources: Iterable[Resource], servers: int) -> float:
+    """Long enough for every action of these resources, tried on every server."""
+    each = sum(one.start_timeout_s + one.stop_timeout_s + one.check_timeout_s + one.clean_timeout_s for one in resources)
+    return min(LONGEST_S, SLACK_S + each * max(1, servers))
+
+
+async def _print(world: World, watch: Watch, told: Told) -> None:
+    about = watch.about | set(watch.names)
+    async for _, event in world.mirror.events(watch.since):
+        if event.resource in about:
+            told.take(event)
+            for text in lines(event):
+                world.output.out(text)
+
+
+async def _settle(world: World, watch: Watch, told: Told) -> Settled:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + watch.deadline_s
+    view = world.mirror.view
+    while True:
+        verdicts = {name: watch.judge(view, name) for name in watch.names}
+        pending = tuple(name for name, verdict in verdicts.items() if verdict is Verdict.PENDING)
+        failed = tuple(name for name, verdict in verdicts.items() if verdict is Verdict.FAILED)
+        left = until - loop.time()
+        if not pending or told.refused or left <= 0:
+            late = () if told.refused else pending
+            return Settled(view=view, failed=failed, pending=late, refused=tuple(told.refused.values()))
+        view = await world.mirror.wait(view.revision, left)
+
+
+async def _last_lines(world: World, watch: Watch, told: Told, settled: Settled) -> None:
+    """The state may be known before its line is: wait for the line, but not for long (what was adopted has none)."""
+    expected = {(watch.expect, name) for name in watch.names} if watch.expect and settled.well else set()
+    view = world.mirror.view
+    try:
+        async with asyncio.timeout(GRACE_S):
+            while told.open or not expected <= told.ended:
+                view = await world.mirror.wait(view.revision, GRACE_S)
+                # The printer takes the same news; let it have its turn.
+                await asyncio.sleep(0)
+    except TimeoutError:
+        pass
+
+
+# --- verdicts, from the View alone ----------------------------------------------------------------------------------
+
+
+def started(view: View, name: ResourceName) -> Verdict:
+    """ONLINE under its present assignment; failed when no candidate is left, or a stop went wrong on the way."""
+    resource = view.resources.get(name)
+    if resource is None or view.target(name) is not Target.ONLINE:
+        return Verdict.FAILED
+    if resource.local:
+        return _local_started(view, name)
+    assignment = view.assignments.get(name)
+    if any(name in one.resources for one in view.requests) or assignment is None:
+        return Verdict.PENDING
+    if assignment.owner is None:
+        return Verdict.FAILED if assignment.last_resort else Verdict.PENDING
+    report = view.report(name, assignment.owner.server)
+    if report is None or report.incarnation != assignment.owner.incarnation or report.epoch != assignment.epoch:
+        return Verdict.PENDING
+    if report.state in RUNNING and report.internal is Internal.STABLE:
+        return Verdict.DONE
+    if assignment.last_resort or (report.state is State.UNKNOWN and report.internal is Internal.STABLE):
+        return Verdict.FAILED
+    return Verdict.PENDING
+
+
+def stopped(view: View, name: ResourceName) -> Verdict:
+    """Nobody holds it and nobody reports it; failed when it is UNKNOWN somewhere or wanted again."""
+    if name not in view.resources:
+        return Verdict.DONE
+    if view.target(name) is Target.ONLINE:
+        return Verdict.FAILED
+    reports = [report for server in view.reports.get(name, {}) if (report := view.report(name, server))]
+    if any(one.state is State.UNKNOWN and one.internal is Internal.STABLE for one in reports):
+        return Verdict.FAILED
+    assignment = view.assignments.get(name)
+    held = assignment is not None and bool(assignment.holders)
+    quiet = all(one.state is State.OFFLINE and one.internal is Internal.STABLE for one in reports)
+    return Verdict.DONE if quiet and not held else Verdict.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A judge: ONLINE on another incarnation than before."""
+
+    before: dict[ResourceName, Incarnation]
+
+    def __call__(self, view: View, name: ResourceName) -> Verdict:
+        verdict = started(view, name)
+        assignment = view.assignments.get(name)
+        if verdict is not Verdict.DONE or assignment is None or assignment.owner is None:
+            return verdict
+        return Verdict.FAILED if assignment.owner.incarnation == self.before.get(name) else Verdict.DONE
+
+
+def _local_started(view: View, name: ResourceName) -> Verdict:
+    verdicts = []
+    for server, record in view.present().items():
+        if record.life not in ALIVE or record.life is not Life.ONLINE:
+            continue
+        report = view.report(name, server)
+        if report is not None and report.state in RUNNING and report.internal is Internal.STABLE:
+            verdicts.append(Verdict.DONE)
+        elif report is not None and report.failure is not None:
+            verdicts.append(Verdict.FAILED)
+        else:
+            verdicts.append(Verdict.PENDING)
+    for worst in (Verdict.PENDING, Verdict.FAILED):
+        if worst in verdicts:
+            return worst
+    return Verdict.DONE

@@ -1,0 +1,73 @@
+"""`understudy history` and `understudy explain`: what happened and why things are where they are. Changes nothing."""
+
+import json
+from datetime import UTC, datetime
+
+import msgspec
+
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.facts import find
+from understudy.daemon.verbs.world import World
+from understudy.errors import BadInput
+from understudy.model.view import Event
+from understudy.policy import explain as policy_explain
+
+SHOWN = 50
+"""Lines shown unless -n asks for another number."""
+
+
+async def history(world: World, arguments: Arguments) -> int:
+    """`understudy history`; with --follow until the caller goes away."""
+    since = world.mirror.view.revision
+    wanted = set(arguments.names)
+    found = [one for one in world.mirror.history() if not wanted or one.resource in wanted]
+    last = arguments.number("last")
+    for event in found[-(SHOWN if last is None else last) :] if last != 0 else []:
+        _show(world, event, arguments)
+    if arguments.flag("follow"):
+        async for _, event in world.mirror.events(since):
+            if not wanted or event.resource in wanted:
+                _show(world, event, arguments)
+    return 0
+
+
+async def explain(world: World, arguments: Arguments) -> int:
+    """`understudy explain NAME`; its exit status."""
+    try:
+        name = find(world.mirror.view, arguments.one_name("resource")).name
+    except BadInput as error:
+        world.refuse(error)
+        return 1
+    view = world.mirror.view
+    if arguments.flag("json"):
+        world.output.out(msgspec.json.encode(policy_explain.explain(view, name)).decode())
+    else:
+        world.output.out("\n".join(policy_explain.render(view, name)))
+    return 0
+
+
+def event_line(event: Event) -> str:
+    """One event in fixed columns: when, where, what, to which resource, how long, why."""
+    when = datetime.fromtimestamp(event.wall, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    took = "" if event.ms is None else f"{event.ms:.0f} ms"
+    why = "  ".join(one for one in (event.cause, " / ".join(event.text.split("\n"))) if one)
+    return f"{when}  {event.on or event.server:<12}  {event.kind:<14}  {event.resource or '-':<24}  {took:>9}  {why}".rstrip()
+
+
+def event_json(event: Event) -> dict[str, object]:
+    """One event for `--json`."""
+    return {
+        "wall": event.wall,
+        "server": event.server,
+        "kind": event.kind,
+        "resource": event.resource,
+        "on": event.on,
+        "ms": event.ms,
+        "cause": event.cause,
+        "text": event.text,
+        "id": event.id,
+    }
+
+
+def _show(world: World, event: Event, arguments: Arguments) -> None:
+    world.output.out(json.dumps(event_json(event)) if arguments.flag("json") else event_line(event))

@@ -1,0 +1,91 @@
+"""`crsctl relocate resource`: moves a resource, with its group, to another server; a move leaves no constraint behind."""
+
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.choose import chosen
+from understudy.daemon.verbs.facts import find, may_be_running, running_on, servers
+from understudy.daemon.verbs.follow import Moved, Watch, deadline, follow
+from understudy.daemon.verbs.start import Ask, check_place, check_server, report
+from understudy.daemon.verbs.world import Change, World, commit
+from understudy.errors import BadInput, Refused
+from understudy.model.messages import words
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.state import Target
+from understudy.model.view import Request, View
+from understudy.policy.eligibility import group_standings
+from understudy.policy.ground import survey
+from understudy.policy.groups import group_of
+from understudy.registry import keys
+
+
+async def run(world: World, arguments: Arguments) -> int:
+    """The whole command; its exit status."""
+    view = await world.mirror.refresh()
+    names, well = chosen(world, view, arguments)
+    source, server = arguments.text("source"), arguments.text("server")
+    if source is not None:
+        names = tuple(name for name in names if running_on(view, name) == source)
+    ask = Ask(names=names, server=None if server is None else ServerName(server), force=arguments.flag("force"))
+    try:
+        well = (await relocate(world, ask) if names else True) and well
+    except BadInput as error:
+        world.refuse(error)
+        well = False
+    if not well:
+        world.say(4000, "Relocate")
+    return 0 if well else 1
+
+
+async def relocate(world: World, ask: Ask) -> bool:
+    """Commit one request per group and follow it. Refused when others would have to move, unless forced."""
+    moving: tuple[ResourceName, ...] = ()
+
+    def decide(view: View) -> Change:
+        nonlocal moving
+        groups = sorted({_movable(view, name) for name in ask.names})
+        moving = tuple(name for group in groups for name in group)
+        for group in groups:
+            _check(world, view, group, ask)
+        requests = [Request(id=world.token(), verb="relocate", resources=group, server=ask.server, by=world.by) for group in groups]
+        relied = (*(keys.resource(name) for name in moving), *(keys.target(name) for name in moving))
+        return Change({keys.request(one.id): one for one in requests}, relied)
+
+    before = await world.mirror.refresh()
+    since = await commit(world, decide)
+    owners: dict[ResourceName, Incarnation] = {}
+    for name in moving:
+        assignment = before.assignments.get(name)
+        if assignment is not None and assignment.owner is not None:
+            owners[name] = assignment.owner.incarnation
+    view = world.mirror.view
+    resources = [view.resources[name] for name in moving if name in view.resources]
+    limit = deadline(resources, len(servers(view, world.settings)))
+    settled = await follow(world, Watch(since=since, names=moving, judge=Moved(owners), expect="start", deadline_s=limit))
+    report(world, settled, "relocation")
+    return settled.well
+
+
+def _movable(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
+    """The members of its group that are wanted; refuses what cannot be moved at all."""
+    resource = find(view, name)
+    if resource.local:
+        raise Refused(words(2904, name), code=2904)
+    if not may_be_running(view, name) or view.target(name) is not Target.ONLINE:
+        raise Refused(words(2562, name), code=2562)
+    return tuple(one for one in group_of(view, name) if view.target(one) is Target.ONLINE)
+
+
+def _check(world: World, view: View, group: tuple[ResourceName, ...], ask: Ask) -> None:
+    asked = next(name for name in ask.names if name in group)
+    others = [name for name in group if name not in ask.names]
+    if ask.server is not None:
+        check_server(world, view, ask.server)
+        if all(running_on(view, name) == ask.server for name in group):
+            raise Refused(words(5702, asked, ask.server), code=5702)
+    if others and not ask.force:
+        raise Refused(words(2529, asked, others[0]), code=2529)
+    if ask.server is not None:
+        check_place(view, group, ask.server)
+    else:
+        home = running_on(view, asked)
+        if not any(one.admitted and one.server != home for one in group_standings(survey(view), group)):
+            raise Refused(words(2632, asked), code=2632)

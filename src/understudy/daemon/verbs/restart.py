@@ -1,0 +1,58 @@
+"""`crsctl restart resource`: stop, then start on the same server, dependents included. Made of the stop and start verbs."""
+
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.choose import chosen
+from understudy.daemon.verbs.facts import may_be_running, running_on, stop_dependents
+from understudy.daemon.verbs.start import Ask, start
+from understudy.daemon.verbs.stop import stop
+from understudy.daemon.verbs.world import World
+from understudy.errors import BadInput
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.state import Target
+from understudy.model.view import View
+
+
+async def run(world: World, arguments: Arguments) -> int:
+    """The whole command; its exit status."""
+    view = await world.mirror.refresh()
+    names, well = chosen(world, view, arguments)
+    for name in names:
+        if not may_be_running(view, name):
+            world.say(2500, name)
+            well = False
+    names = tuple(name for name in names if may_be_running(view, name))
+    try:
+        well = (await restart(world, names, force=arguments.flag("force")) if names else True) and well
+    except BadInput as error:
+        world.refuse(error)
+        well = False
+    if not well:
+        world.say(4000, "Restart")
+    return 0 if well else 1
+
+
+async def restart(world: World, names: tuple[ResourceName, ...], *, force: bool) -> bool:
+    """Stop and start again what was wanted ONLINE. What could not be stopped is not started."""
+    places = places_of(world.mirror.view, names)
+    if not await stop(world, names, force=force):
+        return False
+    return await start_again(world, places)
+
+
+def places_of(view: View, names: tuple[ResourceName, ...]) -> dict[ResourceName, ServerName | None]:
+    """The names and their wanted dependents, each with the server it runs on: what a restart must bring back."""
+    affected = (*names, *stop_dependents(view, names))
+    return {name: running_on(view, name) for name in affected if view.target(name) is Target.ONLINE or name in names}
+
+
+async def start_again(world: World, places: dict[ResourceName, ServerName | None]) -> bool:
+    """Start everything where it was, server by server."""
+    well = True
+    for server in sorted({place or "" for place in places.values()}):
+        names = tuple(sorted(name for name, place in places.items() if (place or "") == server))
+        local = tuple(name for name in names if world.mirror.view.resources[name].local)
+        moving = tuple(name for name in names if name not in local)
+        for group, place in ((local, None), (moving, ServerName(server) if server else None)):
+            if group:
+                well = await start(world, Ask(names=group, server=place)) and well
+    return well

@@ -1,0 +1,166 @@
+"""`crsctl add|modify|delete|stat serverpool`. Changes pools; refuses what would move running resources, unless forced."""
+
+import json
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import replace
+
+from understudy.daemon.text.blocks import blocks
+from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.facts import running_on
+from understudy.daemon.verbs.world import Change, World, commit
+from understudy.errors import BadInput, Refused
+from understudy.model.filters import matches, parse
+from understudy.model.messages import line, words
+from understudy.model.names import PoolName, ResourceName, ServerName
+from understudy.model.pools import BUILT_IN, FREE, GENERIC, attributes_of, build, membership, validate
+from understudy.model.state import Life
+from understudy.model.view import Pool, View
+from understudy.policy.eligibility import standing
+from understudy.policy.ground import survey
+from understudy.registry import keys
+
+_BUILT_IN_ACL = "owner:root:rwx,pgrp:root:r-x,other::r--"
+
+
+async def add(world: World, arguments: Arguments) -> int:
+    """`crsctl add serverpool`; its exit status. Success is silent."""
+
+    async def act() -> None:
+        name = PoolName(arguments.one_name("server pool"))
+        pool = build(name, {"ACL": _BUILT_IN_ACL, **arguments.attributes()})
+
+        def decide(view: View) -> Change:
+            if name in view.pools or name in BUILT_IN:
+                raise Refused(words(20022, name), code=20022)
+            validate(pool, view.pools)
+            _refuse_moves(view, {**view.pools, name: pool}, pool, force=arguments.flag("force"))
+            return Change({keys.pool(name): pool}, _parents(view, pool))
+
+        await commit(world, decide)
+
+    return await _tried(world, "Add", act())
+
+
+async def modify(world: World, arguments: Arguments) -> int:
+    """`crsctl modify serverpool`; its exit status. Success is silent."""
+
+    async def act() -> None:
+        name = PoolName(arguments.one_name("server pool"))
+        attributes = arguments.attributes()
+        if not attributes:
+            raise bad('nothing to change: add -attr "NAME=value"')
+
+        def decide(view: View) -> Change:
+            before = _find(view, name, "changed")
+            pool = build(name, {**attributes_of(before), **attributes})
+            validate(pool, view.pools)
+            _refuse_moves(view, {**view.pools, name: pool}, pool, force=arguments.flag("force"))
+            return Change({keys.pool(name): pool} if pool != before else {}, _parents(view, pool))
+
+        await commit(world, decide)
+
+    return await _tried(world, "Modify", act())
+
+
+async def delete(world: World, arguments: Arguments) -> int:
+    """`crsctl delete serverpool`; its exit status. Success is silent."""
+
+    async def act() -> None:
+        names = tuple(PoolName(one) for one in arguments.names)
+        if not names:
+            raise bad("name at least one server pool")
+
+        def decide(view: View) -> Change:
+            for name in names:
+                _find(view, name, "deleted")
+                users = [f"resource '{one.name}'" for one in view.resources.values() if name in one.server_pools]
+                users += [f"server pool '{one.name}'" for one in view.pools.values() if name in one.parent_pools and one.name not in names]
+                if users:
+                    raise Refused(words(20026, name, users[0]), code=20026)
+            return Change({keys.pool(name): None for name in names})
+
+        await commit(world, decide)
+
+    return await _tried(world, "Delete", act())
+
+
+async def stat(world: World, arguments: Arguments) -> int:
+    """`crsctl stat serverpool`; its exit status."""
+    view = world.mirror.view
+    pools = {**view.pools, FREE: Pool(name=FREE), GENERIC: Pool(name=GENERIC)}
+    active = membership(view.pools, _online(view))
+    wanted = parse(text) if (text := arguments.text("filter")) is not None else None
+    names, well = [PoolName(one) for one in arguments.names] or sorted(pools), True
+    shown: list[dict[str, str]] = []
+    for name in names:
+        if name not in pools:
+            world.say(20021, name)
+            well = False
+            continue
+        values = {**attributes_of(pools[name]), "NAME": name, "ACTIVE_SERVERS": " ".join(active[name])}
+        if wanted is None or matches(wanted, values.get):
+            shown.append(values)
+    if arguments.flag("json"):
+        world.output.out(json.dumps({"serverpools": [_as_json(one) for one in shown]}))
+    elif shown:
+        world.output.out(blocks(_lines(one, arguments) for one in shown))
+    if not well:
+        world.say(4000, "Status")
+    return 0 if well else 1
+
+
+def _lines(values: Mapping[str, str], arguments: Arguments) -> Iterable[tuple[str, str]]:
+    if arguments.flag("registered"):
+        return [("NAME", values["NAME"])]
+    order = attributes_of(Pool(name=PoolName("")))
+    full, profile = arguments.flag("full") or arguments.flag("verbose"), arguments.flag("profile")
+    middle = [(key, values[key]) for key in order] if full or profile else []
+    return [("NAME", values["NAME"]), *middle, *([] if profile else [("ACTIVE_SERVERS", values["ACTIVE_SERVERS"])])]
+
+
+def _as_json(values: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "name": values["NAME"],
+        "active_servers": values["ACTIVE_SERVERS"].split(),
+        "attributes": {key: value for key, value in values.items() if key not in ("NAME", "ACTIVE_SERVERS")},
+    }
+
+
+def _online(view: View) -> list[ServerName]:
+    return [server for server, record in view.present().items() if record.life is Life.ONLINE]
+
+
+def _find(view: View, name: PoolName, what: str) -> Pool:
+    if name in BUILT_IN:
+        raise Refused(words(20025, name, what), code=20025)
+    if name not in view.pools:
+        raise Refused(words(20021, name), code=20021)
+    return view.pools[name]
+
+
+def _parents(view: View, pool: Pool) -> tuple[str, ...]:
+    return tuple(keys.pool(name) for name in pool.parent_pools if name in view.pools and name != pool.name)
+
+
+def _refuse_moves(view: View, pools: Mapping[PoolName, Pool], pool: Pool, *, force: bool) -> None:
+    """CRS-2529 when a running resource would no longer be admitted where it runs."""
+    if force:
+        return
+    before, after = survey(view), survey(replace(view, pools=pools))
+    for name in sorted(view.resources):
+        server = running_on(view, ResourceName(name))
+        resource = view.resources[name]
+        if server is None or resource.local or not standing(before, resource, server).admitted:
+            continue
+        if not standing(after, resource, server).admitted:
+            raise Refused(words(2529, pool.name, name), code=2529)
+
+
+async def _tried(world: World, verb: str, act: Coroutine[None, None, None]) -> int:
+    try:
+        await act
+    except BadInput as error:
+        world.refuse(error)
+        world.output.out(line(4000, verb))
+        return 1
+    return 0

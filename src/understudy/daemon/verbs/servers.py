@@ -1,0 +1,181 @@
+"""`crsctl stat server`, `crsctl check cluster|crs|has`, `understudy server list`, `understudy cluster status`. Changes nothing."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from understudy.daemon.text.blocks import blocks
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.facts import life, running_on, servers
+from understudy.daemon.verbs.world import World
+from understudy.errors import BadInput
+from understudy.model.filters import matches, parse
+from understudy.model.messages import line
+from understudy.model.names import ServerName, short
+from understudy.model.pools import FREE, membership
+from understudy.model.state import Life
+from understudy.model.view import View
+
+STARS = "*" * 62
+
+
+async def stat(world: World, arguments: Arguments) -> int:
+    """`crsctl stat server`; its exit status."""
+    view, well = world.mirror.view, True
+    known = servers(view, world.settings)
+    shown = []
+    try:
+        wanted = parse(text) if (text := arguments.text("filter")) is not None else None
+        for name in arguments.names or known:
+            if name not in known:
+                world.say(20024, name)
+                well = False
+                continue
+            values = _values(view, ServerName(name))
+            if wanted is None or matches(wanted, values.get):
+                shown.append(values)
+    except BadInput as error:
+        world.refuse(error)
+        well = False
+    if arguments.flag("json"):
+        world.output.out(json.dumps({"servers": [{key.lower(): value for key, value in one.items()} for one in shown]}))
+    elif shown:
+        world.output.out(blocks(_chosen(one, arguments).items() for one in shown))
+    if not well:
+        world.say(4000, "Status")
+    return 0 if well else 1
+
+
+async def check_cluster(world: World, arguments: Arguments) -> int:
+    """`crsctl check cluster`: this server's three lines, or a block per server with `-all` or `-n`. 1 if any is not well."""
+    view = world.mirror.view
+    known = servers(view, world.settings)
+    asked = arguments.names or (known if arguments.flag("all") else ())
+    if arguments.flag("json"):
+        states = {name: _health(view, ServerName(name)) for name in asked or (world.settings.server,)}
+        world.output.out(json.dumps({"servers": [{"name": name, "healthy": well} for name, (well, _) in states.items()]}))
+        return 0 if all(well for well, _ in states.values()) else 1
+    if not asked:
+        well, told = _health(view, ServerName(world.settings.server))
+        world.output.out("\n".join(told))
+        return 0 if well else 1
+    all_well = True
+    for name in asked:
+        well, told = _health(view, ServerName(name)) if name in known else (False, [line(20024, name)])
+        all_well = all_well and well
+        world.output.out("\n".join([STARS, f"{name}:", *told]))
+    world.output.out(STARS)
+    return 0 if all_well else 1
+
+
+async def check_crs(world: World, arguments: Arguments) -> int:
+    """`crsctl check crs`: four lines about this server."""
+    well, told = _health(world.mirror.view, ServerName(world.settings.server))
+    world.output.out("\n".join([line(4638), *told]))
+    return 0 if well else 1
+
+
+async def check_has(world: World, arguments: Arguments) -> int:
+    """`crsctl check has`: that the daemon answers at all."""
+    world.say(4638)
+    return 0
+
+
+async def active_version(world: World, arguments: Arguments) -> int:
+    """`crsctl query crs activeversion`."""
+    world.say(4689, "12.1.0.2.0")
+    return 0
+
+
+async def server_list(world: World, arguments: Arguments) -> int:
+    """`understudy server list`: one line per server."""
+    view = world.mirror.view
+    rows = [_row(world, view, name) for name in servers(view, world.settings)]
+    if arguments.flag("json"):
+        world.output.out(json.dumps({"servers": rows}))
+        return 0
+    head = ("SERVER", "STATE", "LEADER", "VOTER", "INCARNATION", "RESOURCES")
+    lines = [head, *([str(row[key.lower()]) for key in head] for row in rows)]
+    world.output.out(columns(lines))
+    return 0
+
+
+async def cluster_status(world: World, arguments: Arguments) -> int:
+    """`understudy cluster status`: name, leader, voters, servers and whether everything wanted runs. 1 if something does not."""
+    view = world.mirror.view
+    online = [name for name in servers(view, world.settings) if life(view, name) is Life.ONLINE]
+    wanted = [name for name, one in view.resources.items() if view.target(name) == "ONLINE" and not one.local]
+    down = sorted(name for name in wanted if running_on(view, name) is None)
+    found = {
+        "cluster": view.cluster.name if view.cluster else world.settings.cluster,
+        "revision": view.revision,
+        "leader": view.leader.server if view.leader else "",
+        "term": view.leader.term if view.leader else 0,
+        "voters": list(view.cluster.voters if view.cluster else world.settings.voters),
+        "pause_tolerance": view.cluster.pause_tolerance if view.cluster else world.settings.pause_tolerance,
+        "servers_online": online,
+        "servers": list(servers(view, world.settings)),
+        "resources_wanted": len(wanted),
+        "resources_down": down,
+    }
+    if arguments.flag("json"):
+        world.output.out(json.dumps(found))
+    else:
+        texts = {key: " ".join(map(str, value)) if isinstance(value, list) else str(value) for key, value in found.items()}
+        world.output.out(columns([(key.replace("_", " "), value) for key, value in texts.items()]))
+    return 1 if down or not online else 0
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as columns, each as wide as its widest cell; nothing is ever cut."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _health(view: View, server: ServerName) -> tuple[bool, list[str]]:
+    match life(view, server):
+        case Life.ONLINE:
+            return True, [line(4537), line(4529), line(4533)]
+        case Life.JOINING | Life.LEAVING:
+            # Its guard renews, but it takes no resources.
+            return False, [line(4535), line(4529), line(4533)]
+        case _:
+            return False, [line(4535), line(4530), line(4534)]
+
+
+def _state(view: View, server: ServerName) -> str:
+    now = life(view, server)
+    return now.value if now in (Life.ONLINE, Life.JOINING, Life.LEAVING) else "OFFLINE"
+
+
+def _values(view: View, server: ServerName) -> Mapping[str, str]:
+    online = [name for name, record in view.present().items() if record.life is Life.ONLINE]
+    active = [pool for pool, members in membership(view.pools, online).items() if server in members]
+    return {
+        "NAME": server,
+        "STATE": _state(view, server),
+        "RESOURCE_USE_ENABLED": "1",
+        "ACTIVE_POOLS": " ".join(sorted(active, key=lambda pool: (pool == FREE, pool))),
+        "STATE_DETAILS": "",
+    }
+
+
+def _chosen(values: Mapping[str, str], arguments: Arguments) -> Mapping[str, str]:
+    if arguments.flag("registered"):
+        return {"NAME": values["NAME"]}
+    if arguments.flag("full") or arguments.flag("verbose") or arguments.flag("profile"):
+        return values
+    return {key: values[key] for key in ("NAME", "STATE")}
+
+
+def _row(world: World, view: View, server: ServerName) -> dict[str, object]:
+    record = view.present().get(server)
+    voters = view.cluster.voters if view.cluster else world.settings.voters
+    owned = sorted(name for name, one in view.resources.items() if not one.local and running_on(view, name) == server)
+    return {
+        "server": server,
+        "state": record.life.value if record else "NEVER SEEN",
+        "leader": "yes" if view.leader and record and view.leader.incarnation == record.incarnation else "",
+        "voter": "yes" if server in voters else "",
+        "incarnation": short(record.incarnation) if record else "",
+        "resources": " ".join(owned),
+    }

@@ -1,0 +1,207 @@
+"""`crsctl start resource`: wants resources and all they need, ONLINE; then follows until they are. Changes TARGETs and leaves requests."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.choose import chosen
+from understudy.daemon.verbs.facts import RUNNING, find, instances, life, registered, running_on, servers
+from understudy.daemon.verbs.follow import Settled, Watch, deadline, follow, started
+from understudy.daemon.verbs.world import Change, World, commit
+from understudy.errors import BadInput, Refused
+from understudy.model import events
+from understudy.model.dependencies import Registered, targets
+from understudy.model.messages import line, words
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.resource import Dependency, Kind
+from understudy.model.state import Internal, Life, Target
+from understudy.model.view import Request, TargetRecord, View
+from understudy.policy.eligibility import group_standings, standing
+from understudy.policy.explain import sentence
+from understudy.policy.ground import survey
+from understudy.policy.groups import group_of
+from understudy.registry import keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What shall be started, and where."""
+
+    names: tuple[ResourceName, ...]
+    server: ServerName | None = None
+    force: bool = False
+
+
+async def run(world: World, arguments: Arguments) -> int:
+    """The whole command; its exit status."""
+    view = await world.mirror.refresh()
+    names, well = chosen(world, view, arguments)
+    server = arguments.text("server")
+    ask = Ask(names=names, server=None if server is None else ServerName(server), force=arguments.flag("force"))
+    try:
+        well = await start(world, ask) and well
+    except BadInput as error:
+        world.refuse(error)
+        well = False
+    if not well:
+        world.say(4000, "Start")
+    return 0 if well else 1
+
+
+async def start(world: World, ask: Ask) -> bool:
+    """Commit the intent and follow it; whether all of it came about. BadInput: refused, nothing was changed."""
+    runnable: tuple[ResourceName, ...] = ()
+    remarks: list[str] = []
+
+    def decide(view: View) -> Change:
+        nonlocal runnable
+        remarks.clear()
+        runnable = tuple(_runnable(view, ask, remarks))
+        return _change(world, view, replace(ask, names=runnable)) if runnable else Change({})
+
+    since = await commit(world, decide)
+    for remark in remarks:
+        world.output.out(remark)
+    if not runnable:
+        return not remarks
+    settled = await follow(world, _watch(world, since, runnable))
+    report(world, settled, "start")
+    return settled.well and not remarks
+
+
+def needed(view: View, names: Iterable[ResourceName], *, weak: bool = True) -> tuple[ResourceName, ...]:
+    """The names with everything they need by hard (and, if asked for, weak) start dependencies, needed ones first."""
+    known = registered(view)
+    ordered: list[ResourceName] = []
+    seen: set[ResourceName] = set()
+
+    def visit(name: ResourceName) -> None:
+        if name in seen or name not in view.resources:
+            return
+        seen.add(name)
+        for dependency in view.resources[name].start:
+            if dependency.kind is Kind.HARD or (weak and dependency.kind is Kind.WEAK):
+                for other in _meant(view, dependency, known):
+                    visit(other)
+        ordered.append(name)
+
+    for name in names:
+        visit(name)
+    return tuple(ordered)
+
+
+def check_server(world: World, view: View, server: ServerName) -> None:
+    """The server a command names must exist and be ONLINE (CRS-2546)."""
+    if server not in servers(view, world.settings):
+        raise Refused(words(20024, server), code=20024)
+    if life(view, server) is not Life.ONLINE:
+        raise Refused(words(2546, server), code=2546)
+
+
+def check_place(view: View, names: Iterable[ResourceName], server: ServerName) -> None:
+    """Each of the names must be admitted on the server (CRS-2549, with the rule that refuses it)."""
+    ground = survey(view)
+    for name in names:
+        if view.resources[name].local:
+            continue
+        found = standing(ground, view.resources[name], server)
+        if not found.admitted:
+            raise Refused(f"{words(2549, name, server)}\n{sentence(found.reason)}", code=2549)
+
+
+def report(world: World, settled: Settled, action: str) -> None:
+    """Say what did not come about, the culprit first."""
+    view = settled.view
+    for event in settled.refused:
+        world.say(20067, event.resource, event.text or event.cause)
+    culprits = [name for name in settled.failed if _failed_itself(view, name)]
+    for name in culprits or settled.failed:
+        assignment = view.assignments.get(name)
+        if assignment is not None and assignment.last_resort:
+            world.say(2632, name)
+    for name in settled.pending:
+        world.say(20063, "its time", f"{action} of '{name}' goes on", name)
+
+
+def _meant(view: View, dependency: Dependency, known: Registered) -> tuple[ResourceName, ...]:
+    """Of a type one that runs is enough; if none does, the first is meant. `uniform:` means all."""
+    found = targets(dependency, known)
+    if not dependency.is_type or "uniform" in dependency.modifiers:
+        return found
+    if any(running_on(view, name) for name in found):
+        return ()
+    return found[:1]
+
+
+def _runnable(view: View, ask: Ask, remarks: list[str]) -> Iterable[ResourceName]:
+    """Those that are not running already and not disabled; the others are remarked on."""
+    for name in ask.names:
+        resource = find(view, name)
+        shown = instances(view, resource)
+        up = [one for one in shown if one.state in RUNNING and one.internal is Internal.STABLE]
+        if not resource.enabled:
+            remarks.append(line(2501, name))
+        elif view.target(name) is Target.ONLINE and shown and len(up) == len(shown):
+            remarks += [line(5702, name, one.server) for one in up]
+        else:
+            yield name
+
+
+def _change(world: World, view: View, ask: Ask) -> Change:
+    """TARGETs of the names and of what they need, and one request per group that is to be placed."""
+    wanted = [name for name in needed(view, ask.names) if view.resources[name].enabled or name in ask.names]
+    for name in needed(view, ask.names, weak=False):
+        if not view.resources[name].enabled:
+            raise Refused(words(2660, name), code=2660)
+    groups = sorted({group_of(view, name) for name in wanted if not view.resources[name].local})
+    after = replace(view, targets={**view.targets, **{name: TargetRecord(target=Target.ONLINE) for name in wanted}})
+    if ask.server is not None:
+        check_server(world, view, ask.server)
+    for group in groups:
+        _check_group(after, [name for name in group if after.target(name) is Target.ONLINE], ask)
+    writes: dict[str, object] = {}
+    told: list[tuple[str, str, str]] = []
+    for name in wanted:
+        if view.target(name) is not Target.ONLINE:
+            writes[keys.target(name)] = TargetRecord(target=Target.ONLINE, by=world.by)
+            told.append((events.TARGET_SET, name, Target.ONLINE.value))
+    for group in groups:
+        request = Request(id=world.token(), verb="start", resources=group, server=ask.server, by=world.by)
+        writes[keys.request(request.id)] = request
+    relied = {*wanted, *(name for group in groups for name in group)}
+    return Change(writes, tuple(keys.resource(name) for name in sorted(relied)), tuple(told))
+
+
+def _check_group(view: View, members: list[ResourceName], ask: Ask) -> None:
+    """What runs already stays where it is, unless `-f`; and a server that is named must admit every member."""
+    homes = {name: server for name in members if (server := running_on(view, name)) is not None}
+    if ask.server is not None:
+        check_place(view, members, ask.server)
+        moved = [name for name, server in homes.items() if server != ask.server]
+    else:
+        admitted = {one.server for one in group_standings(survey(view), members) if one.admitted}
+        # With no candidate at all nothing is moved: what runs stays, and the rest waits for a server.
+        moved = [name for name, server in homes.items() if admitted and server not in admitted]
+    if moved and not ask.force:
+        asked = next((name for name in ask.names if name in members), members[0])
+        raise Refused(words(2529, asked, moved[0]), code=2529)
+
+
+def _watch(world: World, since: int, names: tuple[ResourceName, ...]) -> Watch:
+    view = world.mirror.view
+    about = set(needed(view, names))
+    for name in names:
+        about |= set(group_of(view, name)) if name in view.resources else set()
+    resources = [view.resources[name] for name in about if name in view.resources]
+    return Watch(
+        since=since,
+        names=names,
+        judge=started,
+        about=frozenset(about),
+        expect="start",
+        deadline_s=deadline(resources, len(servers(view, world.settings))),
+    )
+
+
+def _failed_itself(view: View, name: ResourceName) -> bool:
+    return any(one.failure is not None for server in view.reports.get(name, {}) if (one := view.report(name, server)))

@@ -1,0 +1,197 @@
+"""`crsctl add|modify|delete|stat type`. Changes user types; the built-in ones stay as they are."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from understudy.daemon.text.blocks import blocks
+from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.world import Change, World, commit
+from understudy.errors import BadAttribute, BadInput, Refused
+from understudy.model.attributes import READ_ONLY
+from understudy.model.filters import matches, parse
+from understudy.model.messages import words
+from understudy.model.names import TypeName
+from understudy.model.profile import check_name, resolve
+from understudy.model.types import CLUSTER, LOCAL, all_types, defaults, descent, find, is_a, is_built_in
+from understudy.model.view import TypeRecord, View
+from understudy.registry import keys
+
+KEYWORDS = ("ATTRIBUTE", "TYPE", "DEFAULT_VALUE", "FLAGS")
+_FLAGS = frozenset({"CONFIG", "READONLY", "REQUIRED"})
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Attributes of a type while its keywords are read."""
+
+    attributes: dict[str, str] = field(default_factory=dict)
+    flags: dict[str, str] = field(default_factory=dict)
+
+
+async def add(world: World, arguments: Arguments) -> int:
+    """`crsctl add type`; its exit status. Success is silent."""
+    try:
+        base = arguments.text("basetype")
+        if not base:
+            raise bad("the base type is missing: add -basetype cluster_resource")
+        await add_type(world, read(TypeName(arguments.one_name("type")), TypeName(base), arguments.pairs()))
+    except BadInput as error:
+        world.refuse(error)
+        world.say(4000, "Add")
+        return 1
+    return 0
+
+
+async def add_type(world: World, record: TypeRecord) -> None:
+    """Register a type, or raise BadInput (CRS-2728 when the name is taken)."""
+
+    def decide(view: View) -> Change:
+        if find(record.name, view.types) is not None:
+            raise Refused(words(2728, record.name), code=2728)
+        check_name(record.name)
+        _check(record, view)
+        base = record.base
+        relied = () if base is None or is_built_in(base) else (keys.type_(base),)
+        return Change({keys.type_(record.name): record}, relied)
+
+    await commit(world, decide)
+
+
+async def modify(world: World, arguments: Arguments) -> int:
+    """`crsctl modify type`; its exit status. Success is silent."""
+    try:
+        name = TypeName(arguments.one_name("type"))
+        changes = read(name, CLUSTER, arguments.pairs())
+
+        def decide(view: View) -> Change:
+            before = _own(view, name)
+            after = replace(
+                before,
+                attributes={**before.attributes, **changes.attributes},
+                flags={**before.flags, **changes.flags},
+            )
+            _check(after, view)
+            types = {**view.types, name: after}
+            for definition in view.definitions.values():
+                if is_a(definition.type, name, types):
+                    resolve(definition, types)
+            return Change({keys.type_(name): after} if after != before else {})
+
+        await commit(world, decide)
+    except BadInput as error:
+        world.refuse(error)
+        world.say(4000, "Modify")
+        return 1
+    return 0
+
+
+async def delete(world: World, arguments: Arguments) -> int:
+    """`crsctl delete type`; its exit status. Success is silent."""
+    try:
+        names = tuple(TypeName(one) for one in arguments.names)
+        if not names:
+            raise bad("name at least one type")
+
+        def decide(view: View) -> Change:
+            for name in names:
+                _own(view, name)
+                used = sorted(one.name for one in view.definitions.values() if one.type == name)
+                if used:
+                    raise Refused(words(2559, name, " ".join(used)), code=2559)
+                heirs = sorted(one.name for one in view.types.values() if one.base == name and one.name not in names)
+                if heirs:
+                    raise Refused(words(20028, name, heirs[0]), code=20028)
+            return Change({keys.type_(name): None for name in names})
+
+        await commit(world, decide)
+    except BadInput as error:
+        world.refuse(error)
+        world.say(4000, "Delete")
+        return 1
+    return 0
+
+
+async def stat(world: World, arguments: Arguments) -> int:
+    """`crsctl stat type`; its exit status."""
+    view = world.mirror.view
+    known = {one.name: one for one in all_types(view.types)}
+    wanted = parse(text) if (text := arguments.text("filter")) is not None else None
+    shown, well = [], True
+    for name in arguments.names or sorted(known):
+        record = find(TypeName(name), view.types)
+        if record is None:
+            world.say(20023, name)
+            well = False
+        elif wanted is None or matches(wanted, _values(record, view).get):
+            shown.append(record)
+    if arguments.flag("json"):
+        found = [{"name": one.name, "base": one.base, "attributes": defaults(one.name, view.types)} for one in shown]
+        world.output.out(json.dumps({"types": found}))
+    elif shown:
+        world.output.out(blocks(_values(one, view, arguments).items() for one in shown))
+    if not well:
+        world.say(4000, "Status")
+    return 0 if well else 1
+
+
+def read(name: TypeName, base: TypeName, pairs: tuple[tuple[str, str], ...]) -> TypeRecord:
+    """A type from its keywords: ATTRIBUTE begins an attribute, TYPE, DEFAULT_VALUE and FLAGS tell more of it."""
+    draft = _Draft()
+    here = ""
+    for keyword, value in pairs:
+        if keyword not in KEYWORDS:
+            raise bad(f"'{keyword}' is no keyword of a type; keywords are {', '.join(KEYWORDS)}, in that order")
+        if keyword == "ATTRIBUTE":
+            here = value
+            draft.attributes[here] = ""
+            draft.flags[here] = "string"
+        elif not here:
+            raise bad(f"{keyword} comes before any ATTRIBUTE")
+        else:
+            _more(draft, here, keyword, value)
+    return TypeRecord(name=name, base=base, attributes=draft.attributes, flags=draft.flags)
+
+
+def _more(draft: _Draft, here: str, keyword: str, value: str) -> None:
+    if keyword == "DEFAULT_VALUE":
+        draft.attributes[here] = value
+    elif keyword == "TYPE":
+        if value not in ("string", "int"):
+            raise BadAttribute(words(20002, value, "TYPE", "it is one of string, int"), code=20002)
+        draft.flags[here] = ",".join([value, *draft.flags[here].split(",")[1:]])
+    else:
+        flags = [one.strip() for one in value.split("|")]
+        if not _FLAGS.issuperset(flags):
+            raise BadAttribute(words(20002, value, "FLAGS", f"write {', '.join(sorted(_FLAGS))}, with | between them"), code=20002)
+        draft.flags[here] = ",".join([draft.flags[here].split(",")[0], *flags])
+
+
+def _check(record: TypeRecord, view: View) -> None:
+    types = {**view.types, record.name: record}
+    chain = descent(record.name, types)
+    if chain[-1].name not in (CLUSTER, LOCAL):
+        raise BadAttribute(words(20033, record.name), code=20033)
+    inherited = defaults(chain[1].name, types)
+    for name, value in record.attributes.items():
+        if not name or not name.replace("_", "").isalnum() or name in READ_ONLY:
+            raise BadAttribute(words(2729, name), code=2729)
+        if record.flags.get(name, "").startswith("int") and value and not value.lstrip("-").isdigit():
+            raise BadAttribute(words(20002, value, name, "write a whole number"), code=20002)
+        if name in ("TYPE_VERSION", "AGENT_FILENAME") and name in inherited and inherited[name] != value:
+            raise BadAttribute(words(2729, name), code=2729)
+
+
+def _own(view: View, name: TypeName) -> TypeRecord:
+    if is_built_in(name):
+        raise Refused(words(20027, name), code=20027)
+    if name not in view.types:
+        raise Refused(words(20023, name), code=20023)
+    return view.types[name]
+
+
+def _values(record: TypeRecord, view: View, arguments: Arguments | None = None) -> Mapping[str, str]:
+    found = {"TYPE_NAME": record.name, "BASE_TYPE": record.base or "resource"}
+    if arguments is not None and (arguments.flag("profile") or arguments.flag("full")):
+        found |= dict(sorted(defaults(record.name, view.types).items()))
+    return found

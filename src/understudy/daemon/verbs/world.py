@@ -1,0 +1,156 @@
+"""Owns what a verb is given: the World with its narrow ports, the caller, and where its lines go.
+
+Called by `api.py`, which makes one World per request, and by every verb. It never acts by itself.
+"""
+
+import os
+import pwd
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from understudy.errors import BadInput, Refused
+from understudy.model.messages import line, with_number, words
+from understudy.model.names import ResourceName
+from understudy.model.settings import NetworkSettings, Settings
+from understudy.model.view import Event, View
+from understudy.ports import Clock
+
+ATTEMPTS = 8
+"""How often a change is decided anew when somebody else changed the same keys meanwhile."""
+APPLY_S = 5.0
+"""How long a verb waits until this server's own mirror shows what it wrote."""
+
+
+class Mirror(Protocol):
+    """What the verbs need of `daemon/mirror.py`."""
+
+    @property
+    def view(self) -> View:
+        """The latest View."""
+        ...
+
+    async def refresh(self) -> View:
+        """A View that is no older than this call."""
+        ...
+
+    async def wait(self, after: int, timeout_s: float) -> View:
+        """A View with a revision greater than `after`, or the latest one at the deadline."""
+        ...
+
+    async def commit(self, writes: Mapping[str, Any], *, unchanged: Iterable[str] = ()) -> int | None:
+        """Write records (None deletes) if neither their keys nor `unchanged` were changed since the View; None: a conflict."""
+        ...
+
+    def events(self, from_revision: int) -> AsyncIterator[tuple[int, Event]]:
+        """History events after a revision, as they come."""
+        ...
+
+    def history(self) -> list[Event]:
+        """Every event that is kept, oldest first."""
+        ...
+
+
+Probe = Callable[[str, NetworkSettings], Awaitable[str | None]]
+"""Who answers for an address on a network, in words, or None."""
+
+
+def script_on_disk(path: str) -> str:
+    """`ok`, `missing` or `not executable`, on this server."""
+    if not os.path.isfile(path):
+        return "missing"
+    return "ok" if os.access(path, os.X_OK) else "not executable"
+
+
+def user_on_disk(name: str) -> bool:
+    """Whether this server knows the user."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the kernel says."""
+
+    uid: int
+    user: str
+    group: str = "root"
+
+
+class Output(Protocol):
+    """Where a verb's lines go."""
+
+    def out(self, text: str) -> None:
+        """One line, or several joined, for standard output."""
+        ...
+
+    def err(self, text: str) -> None:
+        """The same for standard error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything a verb may use."""
+
+    mirror: Mirror
+    settings: Settings
+    clock: Clock
+    caller: Caller
+    output: Output
+    token: Callable[[], str]
+    """Random hex digits: identities of definitions and requests."""
+    tell: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
+    """Note a history event: kind, resource, cause, text."""
+    probe: Probe | None = None
+    script: Callable[[str], str] = script_on_disk
+    check: Callable[[ResourceName], None] = field(default=lambda _: None)
+    """Wake this server's lane of a resource, so that it checks at once."""
+    user_exists: Callable[[str], bool] = user_on_disk
+
+    def say(self, code: int, *names: object) -> None:
+        """Print one message of the catalogue."""
+        self.output.out(line(code, *names))
+
+    def refuse(self, error: BadInput) -> None:
+        """Print why something was refused."""
+        self.output.out(with_number(error.code, str(error)))
+
+    @property
+    def by(self) -> str:
+        """Who asks and where, for records."""
+        return f"{self.caller.user}@{self.settings.server}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one attempt wants written; `unchanged` are the keys it relied on."""
+
+    writes: Mapping[str, Any]
+    unchanged: tuple[str, ...] = ()
+    events: tuple[tuple[str, str, str], ...] = ()
+    """What the history is told once it is written: kind, resource, text."""
+
+
+async def commit(world: World, decide: Callable[[View], Change]) -> int:
+    """Decide from a fresh View and write, again if somebody else was faster; the revision, which this server's View has reached.
+
+    `decide` raises BadInput to refuse. Refused when the others never stop.
+    """
+    for _ in range(ATTEMPTS):
+        view = await world.mirror.refresh()
+        change = decide(view)
+        if not change.writes:
+            return view.revision
+        revision = await world.mirror.commit(change.writes, unchanged=change.unchanged)
+        if revision is not None:
+            for kind, name, text in change.events:
+                world.tell(kind, ResourceName(name), f"by {world.by}", text)
+            if world.mirror.view.revision < revision:
+                await world.mirror.wait(revision - 1, APPLY_S)
+            return revision
+    raise Refused(words(20062), code=20062)
+
