@@ -67,6 +67,8 @@ REGISTRY_SERVICE = Service(
         f"10.10.20.{_REGISTRY_NUMBER}:{REGISTRY_PORT}",
         "--store",
         "/var/lib/understudy/registry.db",
+        "--key",
+        "/etc/understudy/keys/guard.key",
     ),
 )
 
