@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from understudy.errors import LabError
-from understudy.lab import bytecode, cgroups, disk, image, kernel, machine, remains, storage
-from understudy.lab.places import labs_root, places_of, project_root, read_plan, read_process
+from understudy.lab import bytecode, cgroups, disk, image, kernel, machine, orders, remains, storage
+from understudy.lab.places import labs_root, make_directory, places_of, project_root, read_plan, read_process
 from understudy.lab.plan import (
     CLIENT,
     NETWORKS,
@@ -40,7 +40,6 @@ Way = Literal["in", "out"]
 DEFAULT_SERVERS = ("ctr1", "ctr2", "ctr3", "ctr4")
 _ENTER = Path(__file__).with_name("enter.py")
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
-_ORDER_S = 60.0
 _END_S = 5.0
 _POLL_S = 0.02
 
@@ -140,29 +139,23 @@ class Lab:
         self, host: str, argv: Sequence[str], *, check: bool = True, timeout_s: float | None = 60.0, input: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on a host; LabError if `check` and it failed, or if it took longer than `timeout_s`."""
-        command = self.command(host, argv)
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=timeout_s,
-                input=input,
-                stdin=None if input else subprocess.DEVNULL,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise LabError(f"{host}: {' '.join(argv)}: no end after {timeout_s:g} s") from None
-        if check and done.returncode != 0:
-            raise LabError(f"{host}: {' '.join(argv)}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
-        return done
+        source = subprocess.DEVNULL if input is None else subprocess.PIPE
+        with self.popen(host, argv, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+            try:
+                out, err = run.communicate(input, timeout_s)
+            except subprocess.TimeoutExpired:
+                _kill_command(run)
+                raise LabError(f"{host}: {' '.join(argv)}: no end after {timeout_s:g} s") from None
+        if check and run.returncode != 0:
+            raise LabError(f"{host}: {' '.join(argv)}: exit status {run.returncode}: {(err or out).strip()}")
+        return subprocess.CompletedProcess(list(argv), run.returncode, out, err)
 
     def client(self, argv: Sequence[str], *, check: bool = True, timeout_s: float | None = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a command on the client: a host that is no server, where users of the services sit."""
         return self.exec(CLIENT, argv, check=check, timeout_s=timeout_s)
 
     def popen(self, host: str, argv: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
-        """Start a command on a host; options as for subprocess.Popen. Signals sent to it reach the command."""
+        """Start a command on a host; options as for subprocess.Popen. Signals sent to it (SIGKILL apart) reach the command."""
         return subprocess.Popen(self.command(host, argv), **options)
 
     def command(self, host: str, argv: Sequence[str], environment: Mapping[str, str] | None = None, directory: str = "/root") -> list[str]:
@@ -290,26 +283,7 @@ class Lab:
 
     def order(self, do: str, **arguments: Any) -> dict[str, Any]:
         """Have the lab's hardware do something; its answer."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_ORDER_S)
-            try:
-                connection.connect(str(self._places.socket))
-                connection.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
-                with connection.makefile() as lines:
-                    text = lines.readline()
-            except OSError as error:
-                read_plan(self._places)
-                raise LabError(
-                    f"lab {self.name} does not answer ({error.strerror or error}): understudy lab down --name {self.name}"
-                ) from None
-        if not text:
-            raise LabError(
-                f"the hardware of lab {self.name} broke down: see {self._places.log}, then understudy lab down --name {self.name}"
-            )
-        answer: dict[str, Any] = json.loads(text)
-        if "error" in answer:
-            raise LabError(answer["error"])
-        return answer
+        return orders.send(self._places, do, **arguments)
 
     def _make(self, root_file_system: Path) -> None:
         guard_key = secrets.token_hex(32)
@@ -321,12 +295,24 @@ class Lab:
         bytecode.compile_project()
 
     def _start_power(self, root_file_system: Path) -> None:
-        (cgroups.group_of(self.name, "power")).mkdir(parents=True)
+        make_directory(cgroups.group_of(self.name, "power"))
         command = [sys.executable, "-m", "understudy.lab.power", self.name, str(root_file_system)]
         environment = {**os.environ, "PYTHONPATH": str(project_root() / "src")}
-        started = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if started.returncode != 0:
-            raise LabError(f"the hardware of lab {self.name} cannot be started: {started.stderr.strip()}")
+        said, say = os.pipe()
+        try:
+            files = [
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, say, 1),
+                (os.POSIX_SPAWN_OPEN, 2, str(self._places.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            ]
+            pid = os.posix_spawn(command[0], command, environment, file_actions=files)
+        finally:
+            os.close(say)
+        with os.fdopen(said) as answers:
+            text = answers.read()
+        if text != "ready":
+            os.waitpid(pid, 0)
+            raise LabError(f"the hardware of lab {self.name} cannot be started: {text or self._places.log.read_text().strip()[-500:]}")
 
     def _has_daemon(self) -> bool:
         return (
@@ -353,6 +339,13 @@ def lab_names() -> list[str]:
     """The labs that are up, or of which something is left."""
     root = labs_root()
     return sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(".")) if root.is_dir() else []
+
+
+def _kill_command(run: subprocess.Popen[Any]) -> None:
+    """Kill the command that enter.py started, so that enter.py reaps it and ends; SIGKILL for enter.py itself would leave it to others."""
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    for pid in children or [str(run.pid)]:
+        _send(int(pid), signal.SIGKILL)
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -13,6 +13,8 @@ from understudy.lab.plan import LabPlan, parse_plan
 
 _DISKS = Path("/var/lib/understudy-lab")
 _DISKS_ELSEWHERE = Path("/dev/shm/understudy-lab")
+_TRIES = 20
+_ENDED = ("Z", "X")
 
 
 def labs_root() -> Path:
@@ -23,6 +25,18 @@ def labs_root() -> Path:
 def project_root() -> Path:
     """The checkout (or installation) whose src/ and bin/ the lab hosts see."""
     return Path(__file__).resolve().parents[3]
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory of a lab below the one that all labs share, which the end of another lab may remove at any moment."""
+    for attempt in range(_TRIES, 0, -1):
+        try:
+            path.mkdir(parents=True)
+        except FileNotFoundError:
+            if attempt == 1:
+                raise
+        else:
+            return
 
 
 def _file_system_of(path: Path) -> str:
@@ -101,21 +115,23 @@ def read_plan(places: Places) -> LabPlan:
 def write_process(path: Path, pid: int) -> None:
     """Note a process so that `read_process` finds it."""
     beside = path.with_suffix(".new")
-    beside.write_text(f"{pid} {_start_time(pid)}")
+    beside.write_text(f"{pid} {_state_and_start(pid)[1]}")
     os.replace(beside, path)
 
 
-def read_process(path: Path) -> int | None:
-    """The pid noted at `path`, if that very process still runs."""
+def read_process(path: Path, *, ended: bool = False) -> int | None:
+    """The pid noted at `path`, if that very process still runs; with `ended`, also if it has ended and its parent has not yet noticed."""
     try:
         pid, started = path.read_text().split()
     except (FileNotFoundError, ValueError):
         return None
-    return int(pid) if _start_time(int(pid)) == started else None
+    state, start = _state_and_start(int(pid))
+    return int(pid) if start == started and (ended or state not in _ENDED) else None
 
 
-def _start_time(pid: int) -> str:
+def _state_and_start(pid: int) -> tuple[str, str]:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return ""
+        return "", ""
+    return fields[0], fields[19]

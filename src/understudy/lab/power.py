@@ -1,10 +1,10 @@
 """The lab's hardware: one process per lab, outside all lab hosts. It switches hosts on and off, freezes them, cuts
 their cables.
 
-Started by `Lab.up` as `python -m understudy.lab.power LAB IMAGE`; takes one order per connection on the lab's socket,
-as a line of JSON, and answers with one. It lives in a network namespace of its own, the switch, and is the parent of
-every host's first process: when it dies, all hosts die. A single thread, because it forks. It never looks into a host:
-what runs there is not its business.
+Started by `Lab.up` as `python -m understudy.lab.power LAB IMAGE`, its error output a log. It takes one order per connection
+on the lab's socket, as a line of JSON, and answers with one. It lives in a network namespace of its own, the switch, and is
+the parent of every host's first process: when it dies, all hosts die. A single thread, because it forks. It never looks into
+a host: what runs there is not its business.
 """
 
 import json
@@ -26,6 +26,7 @@ from understudy.lab.plan import Host
 
 _ORDER_BYTES_MAX = 65536
 _ORDER_S = 5.0
+_WAITING_MAX = 64
 _FAILURES = (LabError, OSError, NetlinkError)
 
 
@@ -36,6 +37,7 @@ class Power:
         self._places = places
         self._image = image
         self._plan = read_plan(places)
+        self.is_on = True
         self._running: dict[str, int] = {}
         self._frozen: set[str] = set()
         self._cuts: dict[str, dict[str, set[str]]] = {host.name: {} for host in self._plan.hosts}
@@ -52,6 +54,7 @@ class Power:
             "cut": self.cut,
             "heal": self.heal,
             "status": self.status,
+            "off": self.off,
         }
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -68,16 +71,18 @@ class Power:
         for name in names:
             if name in self._running:
                 raise LabError(f"{name} is already on")
-        booting = {name: hosts.switch_on(self._plan.host(name), self._places, self._group(name), self._image) for name in names}
-        self._running |= {name: one.pid for name, one in booting.items()}
+        booting: dict[str, hosts.Booting] = {}
         try:
+            for name in names:
+                booting[name] = hosts.switch_on(self._plan.host(name), self._places, self._group(name), self._image)
+                self._running[name] = booting[name].pid
             for name, one in booting.items():
                 hosts.wire(self._plan.host(name), one, self._switch, self._cuts[name])
             for name, one in booting.items():
                 hosts.wait_until_booted(self._plan.host(name), one)
                 write_process(self._places.first_process(name), one.pid)
         except _FAILURES:
-            for name in names:
+            for name in booting:
                 self._lose_power(self._plan.host(name))
             raise
         finally:
@@ -132,6 +137,13 @@ class Power:
             }
         }
 
+    def off(self) -> dict[str, Any]:
+        """Take the power of all hosts away; this process ends after the answer."""
+        for name in list(self._running):
+            self._lose_power(self._plan.host(name))
+        self.is_on = False
+        return {"at": time.monotonic()}
+
     def _lose_power(self, host: Host) -> float:
         group = self._group(host.name)
         self._places.first_process(host.name).unlink(missing_ok=True)
@@ -160,41 +172,25 @@ class Power:
 
 
 def main(lab: str, image: str) -> int:
-    """Become the lab's hardware in the background; returns, in the foreground, when it takes orders."""
+    """Be the lab's hardware; says `ready` on its output when it takes orders, else why not, and closes it."""
     places = places_of(lab)
-    said, say = os.pipe()
-    if os.fork():
-        os.close(say)
-        with os.fdopen(said) as answers:
-            text = answers.read()
-        if text != "ready":
-            print(text or f"the power process ended at once: see {places.log}", file=sys.stderr)
-        return 0 if text == "ready" else 1
-    os.close(said)
-    _detach(places)
+    os.setsid()
+    os.chdir("/")
     cgroups.join(cgroups.group_of(lab, "power"))
     with socket.socket(socket.AF_UNIX) as listener:
         try:
             power = Power(places, Path(image))
             listener.bind(str(places.socket))
-            listener.listen(64)
+            listener.listen(_WAITING_MAX)
         except _FAILURES as error:
-            os.write(say, str(error).encode())
+            os.write(1, str(error).encode())
             return 1
         write_process(places.power_pid, os.getpid())
-        os.write(say, b"ready")
-        os.close(say)
-        while True:
+        os.write(1, b"ready")
+        os.dup2(2, 1)
+        while power.is_on:
             _serve_one(listener, power)
-
-
-def _detach(places: Places) -> None:
-    os.setsid()
-    os.chdir("/")
-    log = os.open(places.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    nothing = os.open("/dev/null", os.O_RDONLY)
-    for source, target in ((nothing, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
+    return 0
 
 
 def _serve_one(listener: socket.socket, power: Power) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from understudy.errors import LabError
-from understudy.lab import cgroups
-from understudy.lab.places import Places, read_process
+from understudy.lab import cgroups, orders
+from understudy.lab.places import Places, make_directory, read_process
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def claim(places: Places, plan_text: str) -> Iterator[None]:
     remove(places)
     # Locked before it gets its name: whoever finds the directory without a lock knows that it was left behind.
     beside = Places(places.root.with_name(f".{places.root.name}.{os.getpid()}"))
-    beside.root.mkdir(parents=True)
+    make_directory(beside.root)
     beside.plan.write_text(plan_text)
     lock = os.open(beside.root, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -61,13 +61,33 @@ def is_alive(places: Places) -> bool:
 def remove(places: Places) -> None:
     """End every process of the lab; with them go its namespaces, mounts, bridges. Then its control groups and files."""
     group = cgroups.group_of(places.root.name)
+    power = read_process(places.power_pid, ended=True)
+    if read_process(places.power_pid) is not None:
+        _switch_off(places)
     if group.is_dir():
         cgroups.kill(group)
         cgroups.wait_until_empty(group)
         cgroups.remove(group)
+    if power is not None:
+        _reap(power)
     if places.root.is_dir():
         shutil.rmtree(places.root)
     try:
         places.root.parent.rmdir()
     except OSError:
         pass  # other labs are there, or never was one
+
+
+def _switch_off(places: Places) -> None:
+    """Let the hardware end and reap its hosts; where it cannot, they are killed without it."""
+    try:
+        orders.send(places, "off")
+    except LabError:
+        pass  # it is broken, which is no reason to keep it
+
+
+def _reap(power: int) -> None:
+    try:
+        os.waitpid(power, 0)
+    except ChildProcessError:
+        pass  # another process brought the lab up, and has long ended: the machine's init reaps
