@@ -1,0 +1,74 @@
+"""The verbs: what operators can ask for, one function each from a World and arguments to an exit status.
+
+`VERBS` names them as they stand in `POST /v1/verb/NAME`. Called by `daemon/api.py` and by tests, which drive the same functions.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from understudy.daemon.verbs import (
+    add_resource,
+    appvip,
+    check_resource,
+    delete_resource,
+    history,
+    modify_resource,
+    permissions,
+    relocate,
+    restart,
+    serverpool,
+    servers,
+    start,
+    stat_resource,
+    stop,
+    types,
+)
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.world import World
+
+Run = Callable[[World, Arguments], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb. `changes`: only root may, and it is carried to its end even if the caller goes away."""
+
+    run: Run
+    changes: bool = False
+
+
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "add-resource": Verb(add_resource.run, changes=True),
+        "add-serverpool": Verb(serverpool.add, changes=True),
+        "add-type": Verb(types.add, changes=True),
+        "appvip-create": Verb(appvip.create, changes=True),
+        "appvip-delete": Verb(appvip.delete, changes=True),
+        "check-cluster": Verb(servers.check_cluster),
+        "check-crs": Verb(servers.check_crs),
+        "check-has": Verb(servers.check_has),
+        "check-resource": Verb(check_resource.run, changes=True),
+        "cluster-status": Verb(servers.cluster_status),
+        "delete-resource": Verb(delete_resource.run, changes=True),
+        "delete-serverpool": Verb(serverpool.delete, changes=True),
+        "delete-type": Verb(types.delete, changes=True),
+        "explain": Verb(history.explain),
+        "getperm": Verb(permissions.getperm),
+        "history": Verb(history.history),
+        "modify-resource": Verb(modify_resource.run, changes=True),
+        "modify-serverpool": Verb(serverpool.modify, changes=True),
+        "modify-type": Verb(types.modify, changes=True),
+        "query-crs-activeversion": Verb(servers.active_version),
+        "relocate-resource": Verb(relocate.run, changes=True),
+        "restart-resource": Verb(restart.run, changes=True),
+        "server-list": Verb(servers.server_list),
+        "setperm": Verb(permissions.setperm, changes=True),
+        "start-resource": Verb(start.run, changes=True),
+        "stat-resource": Verb(stat_resource.run),
+        "stat-server": Verb(servers.stat),
+        "stat-serverpool": Verb(serverpool.stat),
+        "stat-type": Verb(types.stat),
+        "stop-resource": Verb(stop.run, changes=True),
+    }
+)
