@@ -1,0 +1,57 @@
+"""appvipcfg: makes and forgets application VIPs. Owns the command line; the daemon does the work and writes the text."""
+
+import os
+import sys
+
+from understudy.cli import client
+from understudy.cli.options import FLAG, HELP, VALUE, Command, Option, Usage, parse
+
+COMMANDS = {
+    "create": Command(
+        "appvipcfg create",
+        "appvip-create",
+        about="Registers a virtual address as a resource, and its type when it is the first of its network. It is not started.",
+        names="",
+        example="appvipcfg create -network=1 -ip=10.10.10.11 -vipname=mysqlVIP -user=root",
+        options={
+            "-network": Option("network", "number of the network in understudy.toml", kind=VALUE, metavar="number"),
+            "-ip": Option("ip", "the address", kind=VALUE, metavar="address"),
+            "-vipname": Option("vipname", "name of the resource", kind=VALUE, metavar="name"),
+            "-user": Option("user", "who may start and stop it besides root", kind=VALUE, metavar="user"),
+            "-group": Option("group", "which group may", kind=VALUE, metavar="group"),
+            "-failback": Option("failback", "1: it returns to its first server when that comes back", kind=VALUE, metavar="0|1"),
+        },
+    ),
+    "delete": Command(
+        "appvipcfg delete",
+        "appvip-delete",
+        about="Forgets a virtual address that is stopped.",
+        names="",
+        example="appvipcfg delete -vipname=mysqlVIP",
+        options={
+            "-vipname": Option("vipname", "name of the resource", kind=VALUE, metavar="name"),
+            "-f": Option("force", "stop it first", kind=FLAG),
+        },
+    ),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; its exit status, which can be trusted."""
+    words = sys.argv[1:] if argv is None else argv
+    if not words or words[0] in HELP:
+        print("\n\n".join(command.help() for command in COMMANDS.values()))
+        return 0 if words else 1
+    command = COMMANDS.get(words[0])
+    if command is None:
+        print(f"UND-0066: '{words[0]}' is not something this command knows; try {', '.join(COMMANDS)}", file=sys.stderr)
+        return 1
+    try:
+        body = parse(command, words[1:])
+    except Usage as error:
+        print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
+        return 1
+    if os.geteuid() != 0:
+        print("UND-0065: Only root may run appvipcfg.", file=sys.stderr)
+        return 1
+    return client.run(command.verb, body)

@@ -1,0 +1,118 @@
+"""Owns the talk with the daemon of this server: one HTTP request per connection over a unix socket, answers printed as they come.
+
+Called by the commands. Decides nothing and keeps nothing. Standard library only, and little of it: no `http.client`, no `asyncio`.
+"""
+
+import json
+import os
+import socket
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes milliseconds to import
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+RUN_DIR = "/run/understudy"
+CONFIG = "/etc/understudy/understudy.toml"
+AWAY = "CRS-4639: Could not contact Oracle High Availability Services"
+BROKEN = 1
+INTERRUPTED = 130
+
+
+class Away(Exception):
+    """The daemon does not answer, or stopped in the middle of an answer."""
+
+
+def run(verb: str, body: dict[str, object]) -> int:
+    """Ask for a verb and print what it says as it comes; the verb's exit status."""
+    try:
+        with _connect() as connection:
+            _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
+            return _print_answer(connection)
+    except Away as error:
+        print(AWAY)
+        if str(error):
+            print(f"  {error}", file=sys.stderr)
+        return BROKEN
+    except KeyboardInterrupt:
+        print("\ndetached: what was asked for goes on and stays wanted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`crsctl ... | head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return BROKEN
+
+
+def _print_answer(connection: socket.socket) -> int:
+    with connection.makefile("rb") as stream:
+        status, chunked = _head(stream)
+        for line in _lines(stream, chunked):
+            message = json.loads(line)
+            if "exit" in message:
+                return int(message["exit"])
+            if "error" in message:
+                raise Away(f"the daemon answers {status}: {message['error']}")
+            if "out" in message:
+                print(message["out"], flush=True)
+            else:
+                print(message.get("err", ""), file=sys.stderr, flush=True)
+    raise Away("it stopped in the middle of its answer; what was asked for may go on")
+
+
+def _connect() -> socket.socket:
+    path = _path()
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except OSError as error:
+        connection.close()
+        raise Away(f"{path}: {error.strerror}; is understudyd running on this server?") from None
+    return connection
+
+
+def _path() -> str:
+    """`/run/understudy/api.sock`, unless the environment or the settings say otherwise."""
+    given = os.environ.get("UNDERSTUDY_RUN_DIR")
+    usual = f"{given or RUN_DIR}/api.sock"
+    if given or os.path.exists(usual) or not os.path.exists(CONFIG):
+        return usual
+    import tomllib  # only where the socket is not in its usual place: reading settings takes longer than all the rest
+
+    try:
+        with open(CONFIG, "rb") as file:
+            return f"{tomllib.load(file).get('server', {}).get('run_dir', RUN_DIR)}/api.sock"
+    except (OSError, ValueError):
+        return usual
+
+
+def _send(connection: socket.socket, method: str, path: str, body: bytes) -> None:
+    head = (f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", "Connection: close", "", "")
+    connection.sendall("\r\n".join(head).encode() + body)
+
+
+def _head(stream: "BinaryIO") -> tuple[int, bool]:
+    """Status, and whether the body comes in chunks."""
+    first = stream.readline()
+    if not first:
+        raise Away("it closed the connection without an answer")
+    status, chunked = int(first.split()[1]), False
+    while (line := stream.readline().strip()) != b"":
+        name, _, value = line.partition(b":")
+        chunked = chunked or (name.lower() == b"transfer-encoding" and value.strip().lower() == b"chunked")
+    return status, chunked
+
+
+def _lines(stream: "BinaryIO", chunked: bool) -> "Iterator[bytes]":
+    """The lines of the body."""
+    if not chunked:
+        yield from stream
+        return
+    rest = b""
+    while size := int(stream.readline().split(b";")[0].strip() or b"0", 16):
+        rest += stream.read(size)
+        stream.readline()
+        *whole, rest = rest.split(b"\n")
+        yield from (line for line in whole if line)
+    if rest:
+        yield rest

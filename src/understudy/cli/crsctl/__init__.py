@@ -1,0 +1,43 @@
+"""crsctl: one file per verb, imported only when it is named. Owns the command line; the daemon owns the text."""
+
+import importlib
+import sys
+
+from understudy.cli import client
+from understudy.cli.options import HELP, Usage, parse
+
+VERBS = ("add", "check", "delete", "getperm", "modify", "query", "relocate", "restart", "setperm", "start", "stat", "stop")
+_SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
+_USAGE = f"""Usage: crsctl <verb> <object> [names] [options]
+  verbs: {', '.join(VERBS)} (status is stat, res is resource)
+  crsctl <verb> -h and crsctl <verb> <object> -h tell more.
+Examples:
+  crsctl stat res -t
+  crsctl start resource mysqlVIP mysql-data mysqld -n ctr1
+  crsctl check cluster -all"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; its exit status."""
+    words = [_SAME.get(word, word) if place < 2 else word for place, word in enumerate(sys.argv[1:] if argv is None else argv)]
+    if not words or words[0] in HELP:
+        print(_USAGE)
+        return 0 if words else 1
+    if words[0] not in VERBS:
+        print(f"UND-0066: '{words[0]}' is not something this command knows; try {', '.join(VERBS)}", file=sys.stderr)
+        return 1
+    commands = importlib.import_module(f"understudy.cli.crsctl.{words[0]}").COMMANDS
+    if len(words) < 2 or words[1] in HELP:
+        print("\n\n".join(command.help() for command in commands.values()))
+        return 0 if len(words) > 1 else 1
+    if words[1] not in commands:
+        print(f"UND-0066: '{words[1]}' is not something this command knows; try {', '.join(commands)}", file=sys.stderr)
+        return 1
+    command = commands[words[1]]
+    try:
+        body = parse(command, words[2:])
+    except Usage as error:
+        print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
+        print(f"  see: {command.title} -h", file=sys.stderr)
+        return 1
+    return client.run(command.verb, body)

@@ -1,0 +1,20 @@
+"""crsctl getperm."""
+
+from understudy.cli.options import VALUE, Command, Option
+
+COMMANDS = {
+    kind: Command(
+        f"crsctl getperm {kind}",
+        "getperm",
+        about=f"The access list of a {kind}, or what one user or group may do.",
+        names="name",
+        example=f"crsctl getperm {kind} {'mysqlVIP' if kind == 'resource' else 'controller_sp'} -u oracle",
+        options={
+            "-u": Option("user", "only this user's rights", kind=VALUE, metavar="user"),
+            "-g": Option("group", "only this group's rights", kind=VALUE, metavar="group"),
+        },
+    )
+    for kind in ("resource", "serverpool")
+}
+for _kind, _command in COMMANDS.items():
+    _command.fixed["object"] = _kind

@@ -1,0 +1,15 @@
+"""crsctl restart."""
+
+from understudy.cli.crsctl.common import CHOSEN, NAMES
+from understudy.cli.options import Command
+
+COMMANDS = {
+    "resource": Command(
+        "crsctl restart resource",
+        "restart-resource",
+        about="Stops resources and starts them where they ran; with -f what depends on them too.",
+        names=NAMES,
+        example="crsctl restart resource mysqld",
+        options=CHOSEN,
+    ),
+}

@@ -1,0 +1,24 @@
+"""crsctl setperm."""
+
+from understudy.cli.crsctl.common import FORCE
+from understudy.cli.options import VALUE, Command, Option
+
+COMMANDS = {
+    kind: Command(
+        f"crsctl setperm {kind}",
+        "setperm",
+        about=f"Changes the access list of a {kind}.",
+        names="name",
+        example=f"crsctl setperm {kind} {'mysqlVIP' if kind == 'resource' else 'controller_sp'} -u user:oracle:r-x",
+        options={
+            "-u": Option("update", "set an entry: user:NAME:rwx, group:NAME:rwx or other::r--", kind=VALUE, metavar="acl"),
+            "-x": Option("remove", "remove an entry: user:NAME or group:NAME", kind=VALUE, metavar="acl"),
+            "-o": Option("owner", "set the owner, under whom actions run", kind=VALUE, metavar="user"),
+            "-g": Option("group", "set the owner's group", kind=VALUE, metavar="group"),
+            "-f": FORCE,
+        },
+    )
+    for kind in ("resource", "serverpool")
+}
+for _kind, _command in COMMANDS.items():
+    _command.fixed["object"] = _kind

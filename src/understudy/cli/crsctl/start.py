@@ -1,0 +1,15 @@
+"""crsctl start."""
+
+from understudy.cli.crsctl.common import CHOSEN, LEAVE, NAMES, SERVER
+from understudy.cli.options import Command
+
+COMMANDS = {
+    "resource": Command(
+        "crsctl start resource",
+        "start-resource",
+        about="Starts resources, after all they need; TARGET becomes ONLINE. Without -n the best server by profile.",
+        names=NAMES,
+        example="crsctl start resource mysqlVIP mysql-data mysqld -n ctr1",
+        options={**CHOSEN, "-n": SERVER, "-l": LEAVE},
+    ),
+}

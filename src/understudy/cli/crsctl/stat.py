@@ -1,0 +1,60 @@
+"""crsctl stat, and crsctl status."""
+
+from understudy.cli.crsctl.common import CARDINALITY, DEGREE, FILTER, JSON, SERVER
+from understudy.cli.options import VALUE, Command, Option
+
+_SHOWN = {
+    "-p": Option("profile", "every attribute"),
+    "-v": Option("verbose", "run-time attributes"),
+    "-f": Option("full", "every attribute and the state"),
+    "-g": Option("registered", "only whether it is registered"),
+    "-w": FILTER,
+    "--json": JSON,
+}
+
+COMMANDS = {
+    "resource": Command(
+        "crsctl stat resource",
+        "stat-resource",
+        about="What is known of resources: of all, of those named, or of those that match.",
+        names="[name ...]",
+        example='crsctl stat res -t\ncrsctl stat res -w "(TYPE = cluster_resource) AND (STATE != ONLINE)"\ncrsctl stat res mysqld -p',
+        options={
+            "-t": Option("table", "as a table"),
+            **_SHOWN,
+            "-l": Option("all_values", "every instance's values"),
+            "-e": Option("evaluate", "accepted"),
+            "-n": SERVER,
+            "-k": CARDINALITY,
+            "-d": DEGREE,
+            "-s": Option("targets", "where it might be relocated"),
+            "-dependency": Option("dependency", "what it depends on when it starts"),
+            "-stop": Option("stop", "with -dependency: what it depends on when it stops"),
+            "-pullup": Option("pullup", "with -dependency: what pulls it up"),
+        },
+    ),
+    "server": Command(
+        "crsctl stat server",
+        "stat-server",
+        about="What is known of servers.",
+        names="[name ...]",
+        example="crsctl stat server -f",
+        options={**_SHOWN, "-category": Option("category", "accepted", kind=VALUE, metavar="category")},
+    ),
+    "serverpool": Command(
+        "crsctl stat serverpool",
+        "stat-serverpool",
+        about="Server pools and the servers that are in them now.",
+        names="[name ...]",
+        example="crsctl stat serverpool controller_sp -f",
+        options=_SHOWN,
+    ),
+    "type": Command(
+        "crsctl stat type",
+        "stat-type",
+        about="Resource types and their bases; -p with every attribute's default.",
+        names="[name ...]",
+        example="crsctl stat type app.appvip_net1.type -p",
+        options=_SHOWN,
+    ),
+}

@@ -1,0 +1,105 @@
+"""Owns the reading of a command line in crsctl's manner: words with one dash, names and options in any order.
+
+Called by `cli/crsctl/`, `cli/appvipcfg.py` and `cli/understudy/`. It knows no verb and never talks to the daemon. Standard library
+only, and little of it: these commands must start in a few milliseconds.
+"""
+
+import sys
+
+HELP = ("-h", "-help", "--help", "-?")
+FLAG, VALUE, VALUES, FILE = "flag", "value", "values", "file"
+
+
+class Usage(Exception):
+    """The command line is wrong; str() says how."""
+
+
+class Option:
+    """One option: its key in the request, what follows it, and what it is for."""
+
+    __slots__ = ("key", "kind", "metavar", "text")
+
+    def __init__(self, key: str, text: str, *, kind: str = FLAG, metavar: str = "") -> None:
+        self.key = key
+        self.text = text
+        self.kind = kind
+        self.metavar = metavar
+
+
+class Command:
+    """One command: which verb of the API it is, its options, and its help."""
+
+    __slots__ = ("about", "example", "fixed", "names", "options", "title", "verb")
+
+    def __init__(self, title: str, verb: str, *, about: str, example: str, names: str, options: dict[str, Option]) -> None:
+        self.title = title
+        self.verb = verb
+        self.about = about
+        self.example = example
+        self.names = names
+        self.options = options
+        self.fixed: dict[str, object] = {}
+
+    def help(self) -> str:
+        """What `-h` prints."""
+        lines = [f"Usage: {self.title}{' ' + self.names if self.names else ''}{' [options]' if self.options else ''}", f"  {self.about}"]
+        if self.options:
+            heads = [f"{name} {option.metavar}".rstrip() for name, option in self.options.items()]
+            width = max(len(head) for head in heads)
+            lines.append("Options:")
+            lines += [f"  {head:<{width}}  {option.text}" for head, option in zip(heads, self.options.values(), strict=True)]
+        return "\n".join([*lines, "Example:", *(f"  {line}" for line in self.example.split("\n"))])
+
+
+def parse(command: Command, argv: list[str]) -> dict[str, object]:
+    """The request's body. Usage says what is wrong; SystemExit(0) after printing help."""
+    body: dict[str, object] = dict(command.fixed)
+    names: list[str] = []
+    left = list(argv)
+    while left:
+        word = left.pop(0)
+        if word in HELP:
+            print(command.help())
+            sys.exit(0)
+        head, equals, glued = word.partition("=")
+        if word in command.options:
+            _take(command.options[word], word, left, body)
+        elif equals and head in command.options and command.options[head].kind == VALUE:
+            body[command.options[head].key] = glued
+        elif word.startswith("-") and len(word) > 1:
+            raise Usage(f"'{word}' is no option of {command.title}")
+        elif not command.names:
+            raise Usage(f"'{word}' is not understood; {command.title} takes no names")
+        else:
+            names.append(word)
+    if names:
+        body["names"] = [*_listed(body.get("names")), *names]
+    return body
+
+
+def _take(option: Option, word: str, left: list[str], body: dict[str, object]) -> None:
+    if option.kind == FLAG:
+        body[option.key] = True
+        return
+    if not left:
+        raise Usage(f"{word} needs {option.metavar or 'a value'} after it")
+    if option.kind == VALUES:
+        found = _listed(body.get(option.key))
+        while left and not left[0].startswith("-"):
+            found.append(left.pop(0))
+        body[option.key] = found
+        return
+    value = left.pop(0)
+    body[option.key] = _read(value) if option.kind == FILE else value
+
+
+def _listed(found: object) -> list[str]:
+    return list(found) if isinstance(found, list) else []
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise Usage(f"file '{path}' cannot be read: {getattr(error, 'strerror', None) or error}") from None

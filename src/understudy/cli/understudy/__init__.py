@@ -1,0 +1,64 @@
+"""understudy: one file per command, imported only when it is named. Owns the command line; the daemon owns the text."""
+
+import importlib
+import sys
+
+from understudy.cli import client
+from understudy.cli.options import HELP, Command, Usage, parse
+
+ASKING = ("cluster", "explain", "history", "server", "status")
+"""Commands that ask the daemon of this server; each file has a table COMMANDS."""
+OWN = ("demo", "lab")
+"""Commands with a `main(argv)` of their own; they need no daemon."""
+_USAGE = """Usage: understudy <command> [options]
+  cluster status        the cluster as a whole, and whether everything wanted runs
+  demo                  the main job in a lab: a database survives four accidents
+  explain NAME          why a resource is where it is, and what every server is worth to it
+  history               what happened, in order, with causes and milliseconds
+  lab                   a whole cluster on this machine
+  server list           servers, their states and what runs on them
+  status                resources, as crsctl stat res -t
+  understudy <command> -h tells more.
+Examples:
+  understudy lab up --servers ctr1,ctr2,ctr3,ctr4
+  understudy explain mysqld
+  understudy history -n 20 --follow"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; its exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if not words or words[0] in HELP:
+        print(_USAGE)
+        return 0 if words else 1
+    name, rest = words[0], words[1:]
+    if name in OWN:
+        return int(importlib.import_module(f"understudy.cli.understudy.{name}").main(rest))
+    if name not in ASKING:
+        return _unknown(name, sorted((*ASKING, *OWN)))
+    return _ask(importlib.import_module(f"understudy.cli.understudy.{name}").COMMANDS, name, rest)
+
+
+def _ask(commands: dict[str, Command], name: str, rest: list[str]) -> int:
+    """A command without a second word stands under the empty one."""
+    if "" in commands:
+        command = commands[""]
+    elif rest and rest[0] in commands:
+        command, rest = commands[rest[0]], rest[1:]
+    elif not rest or rest[0] in HELP:
+        print("\n\n".join(one.help() for one in commands.values()))
+        return 0 if rest else 1
+    else:
+        return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in commands])
+    try:
+        body = parse(command, rest)
+    except Usage as error:
+        print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
+        print(f"  see: {command.title} -h", file=sys.stderr)
+        return 1
+    return client.run(command.verb, body)
+
+
+def _unknown(word: str, known: list[str]) -> int:
+    print(f"UND-0066: '{word}' is not something this command knows; try {', '.join(known)}", file=sys.stderr)
+    return 1

@@ -1,0 +1,18 @@
+"""understudy history."""
+
+from understudy.cli.options import VALUE, Command, Option
+
+COMMANDS = {
+    "": Command(
+        "understudy history",
+        "history",
+        about="What happened, in order: when, where, what, to which resource, how long it took, why. Names choose resources.",
+        names="[resource ...]",
+        example="understudy history mysqld -n 20 --follow",
+        options={
+            "-n": Option("last", "so many of the newest (50)", kind=VALUE, metavar="number"),
+            "--follow": Option("follow", "go on with what happens from now on"),
+            "--json": Option("json", "for machines: one object per line"),
+        },
+    ),
+}
