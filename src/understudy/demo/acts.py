@@ -1,0 +1,182 @@
+"""The demo itself: a lab of four servers, the guide's server pools and MySQL trio registered with the guide's own commands, four acts.
+
+Called by `understudy demo`. Whatever happens, the lab is taken down at the end; nothing is left behind.
+"""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from understudy.demo.traffic import Traffic
+from understudy.errors import LabError
+from understudy.lab.lab import Lab
+from understudy.lab.witness import Witness
+
+ADDRESS = "10.10.10.11"
+TRIO = ("mysqlVIP", "mysql-data", "mysqld")
+
+POOLS = (
+    ["crsctl", "add", "serverpool", "controller_sp", "-attr", "PARENT_POOLS=Generic, SERVER_NAMES=ctr1 ctr2"],
+    ["crsctl", "add", "serverpool", "network_sp", "-attr", "PARENT_POOLS=Generic, SERVER_NAMES=ctr3 ctr4"],
+)
+RESOURCES = (
+    ["appvipcfg", "create", "-network=1", f"-ip={ADDRESS}", "-vipname=mysqlVIP", "-user=root"],
+    [
+        "crsctl", "add", "resource", "mysql-data", "-type", "cluster_resource", "-attr",
+        "ACTION_SCRIPT=/opt/openstack-ha/mysql-data.scr,PLACEMENT=restricted,SERVER_POOLS=controller_sp,"
+        "CHECK_INTERVAL=30,RESTART_ATTEMPTS=2,START_DEPENDENCIES=hard(mysqlVIP),STOP_DEPENDENCIES=hard(mysqlVIP) ",
+    ],
+    [
+        "crsctl", "add", "resource", "mysqld", "-type", "cluster_resource", "-attr",
+        "ACTION_SCRIPT=/opt/openstack-ha/mysqld.scr,PLACEMENT=restricted,SERVER_POOLS=controller_sp,"
+        "CHECK_INTERVAL=30,RESTART_ATTEMPTS=2,START_DEPENDENCIES=hard(mysqlVIP,mysql-data),STOP_DEPENDENCIES=hard(mysqlVIP,mysql-data) ",
+    ],
+)  # fmt: skip
+START = ["crsctl", "start", "resource", *TRIO, "-n", "ctr1"]
+SETUP_SQL = (
+    "create database demo; create table demo.rows_written (id int primary key) engine=innodb;"
+    "create user 'demo'@'%' identified by 'demo'; grant all on demo.* to 'demo'@'%';"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table at the end."""
+
+    act: str
+    outage_ms: float
+    acknowledged: int
+    lost: int
+    active: int
+
+    @property
+    def good(self) -> bool:
+        """Nothing lost, never two at once, and the client really wrote on both sides of the act."""
+        return self.lost == 0 and self.active <= 1 and self.acknowledged > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    act: str
+    begun: float
+    struck: float
+    ended: float
+
+
+Say = Callable[[str], None]
+
+
+def perform(lab: Lab, say: Say) -> list[Row]:
+    """Everything, on a lab that is up. LabError if an act could not be played or the service did not come back."""
+    register(lab, say)
+    traffic = Traffic(lab, ADDRESS)
+    try:
+        begun = time.monotonic()
+        traffic.await_flow(begun, 30)
+        with Witness(lab, ADDRESS, TRIO) as witness:
+            stretches = [_play(lab, traffic, act, say) for act in ACTS]
+        say("reading every row back")
+        lost = traffic.finish()
+        return [_row(one, traffic, lost, witness) for one in stretches]
+    finally:
+        traffic.close()
+
+
+def register(lab: Lab, say: Say) -> None:
+    """The guide's commands, and a database for the client to write to."""
+    for command in (*POOLS, *RESOURCES):
+        say(f"ctr1: {' '.join(command[:4])} ...")
+        lab.exec("ctr1", command)
+    say(f"ctr1: {' '.join(START)}")
+    lab.exec("ctr1", START, timeout_s=120)
+    lab.exec(active_server(lab), ["mariadb", "-e", SETUP_SQL])
+
+
+def active_server(lab: Lab) -> str:
+    """Where the database runs, by the word of `crsctl stat res`; LabError if nowhere."""
+    for server in lab.servers:
+        answer = lab.exec(server, ["crsctl", "stat", "res", "mysqld"], check=False)
+        if found := re.search(r"STATE=ONLINE on (\S+)", answer.stdout):
+            return found[1]
+    raise LabError("mysqld is ONLINE nowhere")
+
+
+# --- the acts -------------------------------------------------------------------------------------------------------
+
+
+def _kill(lab: Lab, server: str) -> Callable[[], None]:
+    group = lab.host_cgroup(server) / "understudy" / "mysqld"
+    pids = [int(pid) for one in group.rglob("cgroup.procs") for pid in one.read_text().split()]
+    if not pids:
+        raise LabError(f"no process of mysqld on {server}")
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    return lambda: None
+
+
+def _power_loss(lab: Lab, server: str) -> Callable[[], None]:
+    lab.crash(server)
+
+    def repair() -> None:
+        lab.boot(server)
+        lab.ready(30, [server])
+
+    return repair
+
+
+def _cut(lab: Lab, server: str) -> Callable[[], None]:
+    lab.cut(server)
+
+    def repair() -> None:
+        lab.heal(server)
+        lab.ready(30, [server])
+
+    return repair
+
+
+def _relocate(lab: Lab, server: str) -> Callable[[], None]:
+    other = "ctr2" if server == "ctr1" else "ctr1"
+    lab.exec(server, ["crsctl", "relocate", "resource", "mysqld", "-n", other, "-f"], timeout_s=120)
+    return lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    title: str
+    strike: Callable[[Lab, str], Callable[[], None]]
+    """Strikes at the active server; answers how to repair it."""
+
+
+ACTS = (
+    _Act("database process killed", _kill),
+    _Act("active server loses power", _power_loss),
+    _Act("active server cut from the network", _cut),
+    _Act("planned relocation", _relocate),
+)
+
+
+def _play(lab: Lab, traffic: Traffic, act: _Act, say: Say) -> _Stretch:
+    begun = time.monotonic()
+    traffic.await_flow(begun, 30)
+    server = active_server(lab)
+    say(f"{act.title}: {server}")
+    struck = time.monotonic()
+    repair = act.strike(lab, server)
+    traffic.await_flow(struck, 60)
+    say(f"  the client writes again after {traffic.outage_ms(struck, time.monotonic()):.0f} ms; repairing {server}")
+    repair()
+    return _Stretch(act.title, begun, struck, time.monotonic())
+
+
+def _row(one: _Stretch, traffic: Traffic, lost: set[int], witness: Witness) -> Row:
+    rows = traffic.acknowledged(one.begun, one.ended)
+    return Row(
+        act=one.act,
+        outage_ms=traffic.outage_ms(one.struck, one.ended),
+        acknowledged=len(rows),
+        lost=len(lost & set(rows)),
+        active=witness.most_active(one.begun, one.ended),
+    )

@@ -1,0 +1,191 @@
+"""The witness: watches from outside, every 10 ms, which servers are active for an address and the resources behind it.
+
+*Active* means: answers for the address (ARP, asked from the client's network), or has a runnable process of one of the resources (in their
+control groups, on a host that is not frozen). A process of its own, so that nothing else delays it; started by `Witness`, which reads what
+it saw. It believes nobody: no word of the cluster's own is used.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from understudy.lab.lab import Lab
+
+INTERVAL_S = 0.010
+_ARP_REQUEST, _ARP_REPLY = 1, 2
+_CLONE_NEWNET = 0x40000000
+_ETHERTYPE_ARP = 0x0806
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One instant at which the set of active servers changed."""
+
+    at: float
+    """CLOCK_MONOTONIC, seconds: the same clock in every host of the lab."""
+    answering: tuple[str, ...]
+    running: tuple[str, ...]
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Servers that answer or run something."""
+        return tuple(sorted({*self.answering, *self.running}))
+
+
+class Witness:
+    """Watches one address and the resources behind it, from `start` to `stop`."""
+
+    def __init__(self, lab: Lab, address: str, resources: Sequence[str]) -> None:
+        self._order = {
+            "namespace": str(lab.network_namespace("client")),
+            "interface": "eth1",
+            "address": address,
+            "macs": {macs["management"]: host for host, macs in _management_macs(lab).items()},
+            "groups": {server: [str(_group(lab, server, one)) for one in resources] for server in lab.servers},
+            "freezers": {server: str(lab.host_cgroup(server) / "cgroup.events") for server in lab.servers},
+        }
+        self._process: subprocess.Popen[str] | None = None
+        self._sights: list[Sight] = []
+        self.samples = 0
+        self.longest_gap_s = 0.0
+        """The longest time between two looks: what the witness may have missed."""
+
+    def __enter__(self) -> Self:
+        argv = [sys.executable, "-m", "understudy.lab.witness", json.dumps(self._order)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # it has begun
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End watching and take in what was seen."""
+        if self._process is None:
+            return
+        said, _ = self._process.communicate("stop\n", timeout=30)
+        self._process = None
+        for line in said.splitlines():
+            seen = json.loads(line)
+            if "samples" in seen:
+                self.samples, self.longest_gap_s = seen["samples"], seen["longest_gap_s"]
+            else:
+                self._sights.append(Sight(seen["at"], tuple(seen["answering"]), tuple(seen["running"])))
+
+    def most_active(self, since: float = 0.0, until: float = float("inf")) -> int:
+        """The largest number of servers that were active at one instant between two."""
+        return max((len(one.active) for one in self.sights(since, until)), default=0)
+
+    def sights(self, since: float = 0.0, until: float = float("inf")) -> list[Sight]:
+        """What was seen between two instants, with what held at the first."""
+        before = [one for one in self._sights if one.at <= since]
+        return before[-1:] + [one for one in self._sights if since < one.at <= until]
+
+
+def _management_macs(lab: Lab) -> Mapping[str, Mapping[str, str]]:
+    named: dict[str, dict[str, str]] = {}
+    for mac, (host, network) in lab.macs.items():
+        named.setdefault(host, {})[network] = mac
+    return {host: macs for host, macs in named.items() if "management" in macs}
+
+
+def _group(lab: Lab, server: str, resource: str) -> Path:
+    return lab.host_cgroup(server) / "understudy" / resource.replace("%", "%25").replace("/", "%2F")
+
+
+# --- the watching process -------------------------------------------------------------------------------------------
+
+
+class _Arp:
+    """Asks who has the address, as a duplicate-address probe does: nobody's cache is touched."""
+
+    def __init__(self, interface: str, address: str) -> None:
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETHERTYPE_ARP))
+        self._socket.bind((interface, _ETHERTYPE_ARP))
+        self._socket.setblocking(False)
+        mac = self._socket.getsockname()[4]
+        self._wanted = socket.inet_aton(address)
+        self._frame = (
+            b"\xff" * 6 + mac + struct.pack("!HHHBBH", _ETHERTYPE_ARP, 1, 0x0800, 6, 4, _ARP_REQUEST)
+            + mac + bytes(4) + bytes(6) + self._wanted
+        )  # fmt: skip
+
+    def ask(self) -> None:
+        """Send one probe."""
+        with contextlib.suppress(OSError):
+            self._socket.send(self._frame)
+
+    def answers(self) -> set[str]:
+        """MACs that have answered since the last call."""
+        found = set()
+        while True:
+            try:
+                frame = self._socket.recv(128)
+            except BlockingIOError:
+                return found
+            operation = int.from_bytes(frame[20:22], "big")
+            if operation == _ARP_REPLY and frame[28:32] == self._wanted:
+                found.add(frame[22:28].hex(":"))
+
+
+def _watch(order: dict[str, object], stdin: IO[str], stdout: IO[str]) -> None:
+    _enter(str(order["namespace"]))
+    arp = _Arp(str(order["interface"]), str(order["address"]))
+    macs: dict[str, str] = order["macs"]  # type: ignore[assignment]
+    groups: dict[str, list[str]] = order["groups"]  # type: ignore[assignment]
+    freezers: dict[str, str] = order["freezers"]  # type: ignore[assignment]
+    print("watching", file=stdout, flush=True)
+    os.set_blocking(stdin.fileno(), False)
+    before: tuple[list[str], list[str]] | None = None
+    samples, longest, last = 0, 0.0, time.monotonic()
+    due = last
+    while not stdin.readline():
+        arp.ask()
+        due = max(due + INTERVAL_S, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+        now = time.monotonic()
+        longest, last, samples = max(longest, now - last), now, samples + 1
+        answering = sorted(macs.get(mac, mac) for mac in arp.answers())
+        running = sorted(server for server, paths in groups.items() if _runs(paths, freezers[server]))
+        if (answering, running) != before:
+            before = (answering, running)
+            print(json.dumps({"at": now, "answering": answering, "running": running}), file=stdout, flush=True)
+    print(json.dumps({"samples": samples, "longest_gap_s": round(longest, 4)}), file=stdout, flush=True)
+
+
+def _runs(groups: list[str], freezer: str) -> bool:
+    """Whether one of the groups has a process, on a host that can run it now."""
+    populated = any(_flag(f"{group}/run/cgroup.events", "populated") for group in groups)
+    return populated and not _flag(freezer, "frozen")
+
+
+def _flag(path: str, name: str) -> bool:
+    try:
+        with open(path) as file:
+            return f"{name} 1" in file.read()
+    except OSError:
+        return False  # no such group: the host is off, or the resource was never started there
+
+
+def _enter(namespace: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(namespace) as file:
+        if libc.setns(file.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "cannot enter the client's network")
+
+
+if __name__ == "__main__":
+    _watch(json.loads(sys.argv[1]), sys.stdin, sys.stdout)
