@@ -203,6 +203,32 @@ def test_init_restarts_a_service_and_clears_up_after_it_first(lab_name):
         wait_for(lambda: log.read_text() == "start\nclear\nstart\n", 5, "it was cleared up after, then started again")
 
 
+def test_the_registry_process_can_be_ended_started_paused_and_resumed(lab_name):
+    idle = Service(name="idle", command=("sleep", "600"))
+    with Lab(lab_name, ("ctr1",), services=(idle,)) as lab:
+        lab.up(ready_within_s=None)
+
+        def accepts() -> bool:
+            return lab.exec("ctr1", ["nc", "-z", "-w1", "10.10.20.250", "7400"], check=False).returncode == 0
+
+        def process() -> tuple[int, ...]:
+            return lab.service_pids("registry", "understudy-registry")
+
+        wait_for(accepts, 10, "the registry accepts connections")
+        first = process()
+        lab.registry_stop()
+        assert process() == ()
+        assert not accepts()
+        lab.registry_start()
+        wait_for(accepts, 10, "the registry accepts connections again")
+        assert process() != first
+        lab.registry_pause()
+        state = Path(f"/proc/{process()[0]}/stat")
+        wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", 5, "it stands still")
+        lab.registry_resume()
+        wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] != "T", 5, "it runs on")
+
+
 def test_init_reaps_orphans(lab):
     lab.exec("ctr1", ["sh", "-c", "(sleep 0.01 &) ; exec true"])
     wait_for(lambda: "Z" not in lab.exec("ctr1", ["ps", "-eo", "stat="]).stdout, 5, "no zombie is left")

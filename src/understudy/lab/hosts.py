@@ -24,6 +24,16 @@ _NAMESPACES = kernel.CLONE_NEWNET | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | k
 _INIT = "/opt/understudy/src/understudy/lab/init.py"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a host is put together from."""
+
+    host: Host
+    places: Places
+    group: Path
+    image: Path
+
+
 @dataclass(frozen=True, slots=True)
 class Booting:
     """A host that has been switched on: its first process, and the ends of the pipes by which the two talk until it has booted."""
@@ -40,10 +50,10 @@ class Booting:
         os.close(self.go)
 
 
-def switch_on(host: Host, places: Places, group: Path, image: Path) -> Booting:
+def switch_on(parts: Parts) -> Booting:
     """Start the host's first process in a PID namespace and control group of its own; it waits for its cables."""
     for leaf in ("init", "exec"):
-        (group / leaf).mkdir(parents=True)
+        (parts.group / leaf).mkdir(parents=True)
     said, say = os.pipe()
     listen, go = os.pipe()
     own = os.open("/proc/self/ns/pid", os.O_RDONLY)
@@ -51,7 +61,7 @@ def switch_on(host: Host, places: Places, group: Path, image: Path) -> Booting:
         kernel.unshare(kernel.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
-            _become_first_process(host, places, group, image, say, listen)
+            _become_first_process(parts, say, listen)
         kernel.setns(own, kernel.CLONE_NEWPID)  # whatever is started next belongs to the machine again
     finally:
         os.close(own)
@@ -99,17 +109,18 @@ def _expect(host: Host, booting: Booting, word: str) -> None:
         raise LabError(f"{host.name} did not boot: {text.decode().strip()}")
 
 
-def _become_first_process(host: Host, places: Places, group: Path, image: Path, say: int, listen: int) -> NoReturn:
+def _become_first_process(parts: Parts, say: int, listen: int) -> NoReturn:
     """Runs in the new process; ends in the host's init, never returns."""
     try:
         kernel.die_with_parent(signal.SIGKILL)
         os.setsid()
-        cgroups.join(group)
+        cgroups.join(parts.group)
         kernel.unshare(_NAMESPACES)
         os.write(say, b"namespaces\n")
-        root.enter_root(_prepare(host, places, image))
+        root.enter_root(_prepare(parts))
         os.read(listen, 1)
         os.set_inheritable(say, True)
+        host = parts.host
         order = {
             "hostname": host.name,
             "say": say,
@@ -122,9 +133,9 @@ def _become_first_process(host: Host, places: Places, group: Path, image: Path, 
         os._exit(1)
 
 
-def _prepare(host: Host, places: Places, image: Path) -> Path:
-    console = os.open(places.host(host.name) / "console.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    mounted = root.mount_root(places, host.name, image)
+def _prepare(parts: Parts) -> Path:
+    console = os.open(parts.places.host(parts.host.name) / "console.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    mounted = root.mount_root(parts.places, parts.host.name, parts.image)
     os.dup2(console, 1)
     os.dup2(console, 2)
     return mounted

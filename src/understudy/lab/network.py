@@ -18,6 +18,7 @@ from pyroute2 import IPRoute, NetlinkError
 from understudy.lab import kernel
 from understudy.lab.plan import NETWORKS, Host
 
+_WITHOUT_IPV6 = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6")
 DIRECTIONS = ("in", "out")
 _ANSWER_BYTES = 4096
 _RTM_SETLINK, _NLM_F_REQUEST, _NLM_F_ACK = 19, 0x1, 0x4
@@ -32,7 +33,8 @@ class Switch:
 
     def __init__(self) -> None:
         # The switch has no addresses: it only passes frames on.
-        Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
+        if _WITHOUT_IPV6.exists():
+            _WITHOUT_IPV6.write_text("1")
         self._route = IPRoute()
         self._kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._kernel.bind((0, 0))

@@ -74,7 +74,7 @@ class Power:
         booting: dict[str, hosts.Booting] = {}
         try:
             for name in names:
-                booting[name] = hosts.switch_on(self._plan.host(name), self._places, self._group(name), self._image)
+                booting[name] = hosts.switch_on(self._parts(name))
                 self._running[name] = booting[name].pid
             for name, one in booting.items():
                 hosts.wire(self._plan.host(name), one, self._switch, self._cuts[name])
@@ -166,6 +166,9 @@ class Power:
         self._plan.host(name)
         if name not in self._running:
             raise LabError(f"{name} is off: understudy lab boot {name}")
+
+    def _parts(self, name: str) -> hosts.Parts:
+        return hosts.Parts(host=self._plan.host(name), places=self._places, group=self._group(name), image=self._image)
 
     def _group(self, name: str) -> Path:
         return cgroups.group_of(self._plan.name, name)

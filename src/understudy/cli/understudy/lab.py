@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -59,7 +60,9 @@ def _up(arguments: argparse.Namespace) -> int:
         return _say(why, _UNABLE)
     servers = [name.strip() for name in arguments.servers.split(",") if name.strip()]
     lab = Lab(arguments.name, servers, arguments.pause_tolerance)
+    started = time.monotonic()
     lab.up(progress=_progress, ready_within_s=None if arguments.no_wait else arguments.timeout)
+    _progress(f"lab {arguments.name} is up after {time.monotonic() - started:.1f} s")
     return 0
 
 
