@@ -16,9 +16,9 @@ from understudy.model import events
 from understudy.model.limits import Limits
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.settings import Settings
-from understudy.model.state import ALIVE, Life
+from understudy.model.state import ALIVE, Life, Target
 from understudy.model.types import network_definition
-from understudy.model.view import ClusterRecord, IncarnationRecord, View
+from understudy.model.view import ClusterRecord, IncarnationRecord, TargetRecord, View
 from understudy.ports import Clock, Executor, Farewell, Guard, LeaseChanged, Registry, SilentWord
 from understudy.registry import keys
 
@@ -116,6 +116,7 @@ class Node:
         for one in settings.networks:
             network = network_definition(one.number, one.subnet, one.interface, f"net{one.number}")
             made[keys.resource(network.name)] = network
+            made[keys.target(network.name)] = TargetRecord(target=Target.ONLINE, by="creation")
         return made
 
     async def _come_online(self, incarnation: Incarnation) -> None:

@@ -130,7 +130,7 @@ class _Arp:
 
     def answers(self) -> set[str]:
         """MACs that have answered since the last call."""
-        found = set()
+        found: set[str] = set()
         while True:
             try:
                 frame = self._socket.recv(128)

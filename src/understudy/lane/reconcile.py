@@ -135,8 +135,8 @@ def _stuck(here: Here, local: Local) -> Step:
 
 
 def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
-    """One instance on every server, exempt from leases (S4). Oracle's own (`ora.`) are always wanted."""
-    wanted = resource.enabled and (resource.name.startswith("ora.") or here.view.target(resource.name) is Target.ONLINE)
+    """One instance on every server, exempt from leases (S4)."""
+    wanted = resource.enabled and here.view.target(resource.name) is Target.ONLINE
     if local.rung is not Rung.NONE:
         return _climb_on(here, local)
     if local.state in (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN):
