@@ -1,0 +1,100 @@
+"""The core with one clause of design section 4 taken out at a time: what the world's judge must catch.
+
+Each replaces the one method in which the clause lives.
+"""
+
+from typing import Any
+
+from understudy.guard.core import Grant, Query, Reading
+from understudy.guard.core.asker import Round
+from understudy.guard.core.holder import Holder
+from understudy.guard.core.messages import most_elapsed
+from understudy.guard.core.voter import Voter
+
+
+def count_a_voter_twice(patch: Any) -> None:
+    """Each grant counts, whoever gave it."""
+
+    def count(self: Holder, voter: str, grant: Grant) -> None:
+        self._granted[f"{voter} {grant.sequence}"] = (grant.sequence, grant.stamp)
+
+    patch.setattr(Holder, "count", count)
+
+
+def add_up_rounds(patch: Any) -> None:
+    """Silent answers of earlier rounds about the same incarnation count as well."""
+    said: dict[bytes, set[str]] = {}
+    original = Round.__init__
+
+    def begin(self: Round, query: Query, voters: frozenset[str], started: Reading, *, round_ns: int) -> None:
+        original(self, query, voters, started, round_ns=round_ns)
+        self._silent = said.setdefault(query.incarnation, set())
+
+    patch.setattr(Round, "__init__", begin)
+
+
+def grant_after_silent(patch: Any) -> None:
+    """A voter that said silent grants again when it hears a renew."""
+    patch.setattr(Voter, "refuses", lambda self, incarnation: False)
+
+
+def grant_at_once_after_restart(patch: Any) -> None:
+    """A restarted voter is not mute."""
+    patch.setattr(Voter, "mute", lambda self, now: False)
+
+
+def stamp_before_receiving(patch: Any) -> None:
+    """A grant is stamped with the reading before the one taken after the renew came in."""
+    before: dict[int, Reading] = {}
+
+    def stamp(self: Voter, now: Reading) -> Reading:
+        return before.setdefault(id(self), now)
+
+    def newly_silent(self: Voter, now: Reading) -> list[tuple[str, bytes]]:
+        words = original(self, now)
+        before[id(self)] = now  # the last wake-up: a freeze may lie between it and the renew
+        return words
+
+    original = Voter.newly_silent
+    patch.setattr(Voter, "stamp", stamp)
+    patch.setattr(Voter, "newly_silent", newly_silent)
+
+
+def lease_from_receiving(patch: Any) -> None:
+    """The lease counts from when the grant arrived."""
+    original = Holder.granted
+
+    def granted(self: Holder, voter: str, grant: Grant, now: Reading) -> bool:
+        return original(self, voter, grant._replace(stamp=now), now)
+
+    patch.setattr(Holder, "granted", granted)
+
+
+def revive_a_lapsed_incarnation(patch: Any) -> None:
+    """The lapse is not latched: the same incarnation asks on."""
+
+    def must_stop(self: Holder, now: Reading) -> bool:
+        if self.base is None or most_elapsed(self.base, now) < self._usable_ns:
+            return False
+        self.base = None
+        self._granted.clear()
+        return True
+
+    patch.setattr(Holder, "lapsed", property(lambda self: False, lambda self, value: None), raising=False)
+    patch.setattr(Holder, "must_stop", must_stop)
+
+
+def check_and_stamp_apart(patch: Any) -> None:
+    """Checked with one reading, stamped with another: not asked whether the lease has ended meanwhile."""
+    patch.setattr(Holder, "must_stop", lambda self, now: self.lapsed)
+
+
+def trust_one_clock(patch: Any) -> None:
+    """The holder goes by the boot clock alone."""
+    for name in ("must_stop", "stop_in_ns"):
+        original = getattr(Holder, name)
+
+        def one_clock(self: Holder, now: Reading, original: Any = original) -> Any:
+            return original(self, now if self.base is None else now._replace(raw_ns=self.base.raw_ns))
+
+        patch.setattr(Holder, name, one_clock)

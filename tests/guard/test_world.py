@@ -1,0 +1,86 @@
+"""S1 in a seeded world, with nothing real in it but the core; and the same world with one clause of the core taken out.
+
+A failing seed prints what was drawn and the last fifty lines of what happened. Replay: `World(SEED, BRISK).run(5)`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import mutations
+import pytest
+from world import FLAPPING, LATE, STANDING, Options, Violation, World
+
+from understudy.model.limits import derive
+
+BRISK = derive(0.25)
+STEADY = derive(2.0)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_never_two_servers_at_once(seed: int) -> None:
+    """Five seconds are ten leases at this tolerance."""
+    World(seed, BRISK).run(5)
+
+
+@pytest.mark.parametrize("options", [LATE, FLAPPING, STANDING], ids=["late packets", "flapping networks", "standing machines"])
+@pytest.mark.parametrize("seed", range(10))
+def test_never_two_servers_at_once_when(options: Options, seed: int) -> None:
+    World(seed, BRISK, options).run(10)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 20_000, 1000))
+def test_never_two_servers_at_once_for_long(first: int) -> None:
+    for seed in range(first, first + 1000):
+        World(seed, BRISK).run(10)
+        World(seed, STEADY if seed % 10 == 0 else BRISK, (LATE, FLAPPING, STANDING)[seed % 3]).run(10)
+
+
+def test_the_world_is_not_idle() -> None:
+    """A judge who sees nothing move would find nothing."""
+    worlds = [World(seed, BRISK) for seed in range(20)]
+    for world in worlds:
+        world.run(5)
+    assert sum(world.moves for world in worlds) > 2 * len(worlds)
+
+
+def test_the_same_seed_gives_the_same_story() -> None:
+    stories = []
+    for _ in range(2):
+        world = World(7, BRISK)
+        world.run(5)
+        stories.append(world.timeline)
+    assert stories[0] == stories[1]
+
+
+CAUGHT: list[tuple[Callable[[Any], None], Options | None, float, int]] = [
+    (mutations.count_a_voter_twice, None, 5, 20),
+    (mutations.grant_after_silent, FLAPPING, 20, 20),
+    (mutations.grant_at_once_after_restart, FLAPPING, 20, 60),
+    (mutations.add_up_rounds, FLAPPING, 20, 60),
+    (mutations.stamp_before_receiving, None, 5, 100),
+    (mutations.lease_from_receiving, LATE, 20, 40),
+    (mutations.revive_a_lapsed_incarnation, None, 5, 40),
+    (mutations.check_and_stamp_apart, None, 5, 20),
+    (mutations.trust_one_clock, STANDING, 5, 60),
+]
+
+
+@pytest.mark.parametrize(("mutation", "options", "seconds", "seeds"), CAUGHT, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_core_without_the_clause_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+    mutation: Callable[[Any], None],
+    options: Options | None,
+    seconds: float,
+    seeds: int,
+) -> None:
+    mutation(monkeypatch)
+    assert any(_is_caught(World(seed, BRISK, options), seconds) for seed in range(seeds)), "no seed showed it"
+
+
+def _is_caught(world: World, seconds: float) -> bool:
+    try:
+        world.run(seconds)
+    except Violation:
+        return True
+    return False

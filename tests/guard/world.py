@@ -1,0 +1,563 @@
+"""A false world around the real guard cores: clocks that drift and stop, a network that loses and delays, machines that
+freeze, guards that die; one seed draws everything. One resource moves between servers; the world's truth judges S1.
+
+The daemon and the leader are reduced to what S1 rests on: whoever hears of silence asks a round, `lost` plus `quiet` on the
+asker's clock makes fenced, then another live incarnation becomes owner. A farewell is proof as well.
+"""
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from understudy.guard.core import (
+    Envelope,
+    Gone,
+    Guard,
+    Lapsed,
+    Leased,
+    Member,
+    Query,
+    Reading,
+    RoundEnded,
+    Send,
+    Start,
+    Word,
+)
+from understudy.guard.core.messages import Effect, most_elapsed
+from understudy.model.limits import DRIFT, RHO, Limits
+
+SECOND = 1_000_000_000
+
+
+class Violation(AssertionError):
+    """Two servers at once."""
+
+
+class Options(NamedTuple):
+    """How bad the world is: expected number of each fault per second, and how long each lasts, in leases."""
+
+    servers: int
+    voters: int
+    loss: float
+    doubled: float
+    late: float
+    freezes: float
+    cuts: float
+    guard_deaths: float
+    reboots: float
+    longest: float
+    correlated: float
+    """How often the end of a cut is the beginning of something else."""
+    round_factor: float
+    """Rounds of up to the longest that the limits allow."""
+
+    @staticmethod
+    def random(dice: random.Random) -> "Options":
+        """A world of its own kind."""
+        voters = dice.choice((1, 3, 3, 3, 5))
+        return Options(
+            servers=max(dice.choice((2, 3, 4)), voters),
+            voters=voters,
+            loss=dice.choice((0.0, 0.01, 0.2)),
+            doubled=dice.choice((0.0, 0.1)),
+            late=dice.choice((0.0, 0.02, 0.1)),
+            freezes=dice.choice((0.1, 0.5, 1.0)),
+            cuts=dice.choice((0.5, 2.0, 4.0)),
+            guard_deaths=dice.choice((0.0, 0.3, 1.5)),
+            reboots=dice.choice((0.0, 0.1, 0.3)),
+            longest=dice.choice((1.5, 4.0)),
+            correlated=dice.choice((0.0, 0.3)),
+            round_factor=dice.choice((1.0, 1.0, 2.5)),
+        )
+
+
+LATE = Options(
+    servers=4,
+    voters=3,
+    loss=0.0,
+    doubled=0.0,
+    late=0.3,
+    freezes=0.1,
+    cuts=1.0,
+    guard_deaths=0.0,
+    reboots=0.0,
+    longest=4.0,
+    correlated=0.0,
+    round_factor=1.0,
+)
+"""Packets linger in the network for up to two leases."""
+FLAPPING = LATE._replace(servers=5, late=0.0, freezes=0.0, cuts=1.5, longest=3.0, correlated=0.45, round_factor=2.5)
+"""Networks come and go, and guards restart as they come; rounds are as long as the limits allow."""
+
+STANDING = LATE._replace(late=0.0, freezes=1.5, cuts=0.0, longest=2.5)
+"""Machines stand still, some with a clock that does too."""
+
+
+class Clocks:
+    """One machine's two clocks: each with its own drift; one may stand still while the machine is frozen."""
+
+    def __init__(self, dice: random.Random, now: int) -> None:
+        extreme = dice.random() < 0.5
+        self._rates = [dice.choice((1 - DRIFT, 1 + DRIFT)) if extreme else 1 + dice.uniform(-DRIFT, DRIFT) for _ in "br"]
+        self._from = [(now, float(dice.randrange(SECOND))) for _ in "br"]
+        self._stopped: int | None = None
+
+    def read(self, now: int) -> Reading:
+        """Both, at a true time."""
+        return Reading(self._value(0, now), self._value(1, now))
+
+    def stop(self, which: int, now: int) -> None:
+        """One clock stands still from now on."""
+        self._from[which] = (now, float(self._value(which, now)))
+        self._stopped = which
+
+    def go_on(self, now: int) -> None:
+        """Both run again."""
+        if self._stopped is not None:
+            self._from[self._stopped] = (now, self._from[self._stopped][1])
+            self._stopped = None
+
+    def boot_rate(self) -> float:
+        """How fast the boot clock runs."""
+        return self._rates[0]
+
+    def _value(self, which: int, now: int) -> int:
+        since, value = self._from[which]
+        rate = 0.0 if self._stopped == which else self._rates[which]
+        return int(value + rate * (now - since))
+
+
+class Server:
+    """One machine: what is true of it, and its guard."""
+
+    def __init__(self, name: str, clocks: Clocks) -> None:
+        self.name = name
+        self.clocks = clocks
+        self.life = 0
+        """Grows with each reboot: what was planned for an earlier life does not happen."""
+        self.up = True
+        self.frozen = False
+        self.waiting: list[Callable[[], None]] = []
+        self.guard: Guard | None = None
+        self.kept: Start = Start(b"")
+        self.wake_at = 0
+        self.wakes = 0
+        self.owner_of: bytes | None = None
+        """The incarnation under which this server was told to own the resource."""
+        self.active = False
+        """Processes of the resource exist here."""
+        self.excused_until = 0
+        self.gate_until = 0
+
+
+class World:
+    """Virtual time, and everything that can happen in it."""
+
+    def __init__(self, seed: int, limits: Limits, options: Options | None = None) -> None:
+        self.seed = seed
+        self.dice = random.Random(seed)
+        self.options = options or Options.random(self.dice)
+        longest_round_s = limits.silent_after_s / RHO
+        self.limits = replace(limits, round_s=min(limits.round_s * self.options.round_factor, longest_round_s))
+        self.now = 0
+        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+        self.cut: set[tuple[str, str]] = set()
+        self.lost: set[bytes] = set()
+        self.timeline: list[str] = []
+        self.moves = 0
+        names = [f"ctr{number}" for number in range(1, self.options.servers + 1)]
+        self._names = tuple(names)
+        self._voters = tuple(names[: self.options.voters])
+        self.servers = {name: Server(name, Clocks(self.dice, 0)) for name in names}
+        self.owner: tuple[str, bytes] | None = None
+        for server in self.servers.values():
+            self._begin(server)
+        self._plan_faults()
+        self.after(0.03, self._supervise)
+
+    # Time.
+
+    def run(self, seconds: float) -> None:
+        """Let it happen; Violation if S1 is broken."""
+        end = self.now + int(seconds * SECOND)
+        events = self._events
+        while events and events[0][0] <= end:
+            self.now, _, action = heapq.heappop(events)
+            action()
+        self.now = end
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Plan something."""
+        self._at(self.now + int(seconds * SECOND), action)
+
+    def say(self, text: str) -> None:
+        """For the timeline of a failure."""
+        self.timeline.append(f"{self.now / SECOND:9.4f}  {text}")
+
+    def _at(self, when: int, action: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (when, self._count, action))
+
+    def _on(self, server: Server, seconds: float, action: Callable[[], None]) -> None:
+        """Plan something a process of a server does: not while it is frozen, not after a reboot."""
+        life = server.life
+
+        def act() -> None:
+            if server.life != life:
+                return
+            if server.frozen:
+                server.waiting.append(act)
+            else:
+                action()
+
+        self.after(seconds, act)
+
+    # Faults.
+
+    def _plan_faults(self) -> None:
+        options = self.options
+        kinds: list[tuple[float, Callable[[], None]]] = [
+            (options.freezes, self._freeze),
+            (options.cuts, self._cut),
+            (options.guard_deaths, self._kill_guard),
+            (options.reboots, self._reboot),
+        ]
+        for rate, fault in kinds:
+            if rate:
+                self._again(rate, fault)
+
+    def _again(self, rate: float, fault: Callable[[], None]) -> None:
+        def happen() -> None:
+            fault()
+            self._again(rate, fault)
+
+        self.after(self.dice.expovariate(rate), happen)
+
+    def _duration(self) -> float:
+        return self.dice.uniform(0.02, self.options.longest) * self.limits.lease_s
+
+    def _freeze(self) -> None:
+        for server in self._victims():
+            if not server.frozen and server.up:
+                self._freeze_one(server)
+
+    def _freeze_one(self, server: Server) -> None:
+        server.frozen = True
+        life = server.life
+        if self.dice.random() < 0.3:
+            server.clocks.stop(self.dice.randrange(2), self.now)
+        self.say(f"{server.name} freezes")
+
+        def thaw() -> None:
+            if server.life != life:
+                return
+            self.say(f"{server.name} thaws")
+            server.clocks.go_on(self.now)
+            server.frozen = False
+            # The stated window: one guard wake-up plus the kill.
+            pace = self.limits.pace
+            window_s = pace.lateness_s + pace.kill_s
+            server.excused_until = self.now + int(window_s * SECOND)
+            self.after(window_s + 1e-6, self._check)
+            waiting, server.waiting = server.waiting, []
+            for action in waiting:
+                self.after(self.dice.uniform(0, pace.lateness_s), action)
+
+        self.after(self._duration(), thaw)
+
+    def _cut(self) -> None:
+        pairs: list[tuple[str, str]] = []
+        kind = self.dice.randrange(3)
+        if kind == 0:  # one server from all, both ways
+            one = self.dice.choice(self._names)
+            pairs = [pair for other in self._names for pair in ((one, other), (other, one)) if other != one]
+        elif kind == 1:  # one way, one pair
+            pairs = [tuple(self.dice.sample(self._names, 2))]  # type: ignore[list-item]
+        else:  # a pair, both ways
+            one, other = self.dice.sample(self._names, 2)
+            pairs = [(one, other), (other, one)]
+        self.cut.update(pairs)
+        self.say(f"cut {' '.join('>'.join(pair) for pair in pairs)}")
+        self.after(self._duration(), lambda: self._heal(pairs))
+
+    def _heal(self, pairs: list[tuple[str, str]]) -> None:
+        """Troubles come together: what mends one network breaks another, or restarts a guard."""
+        self.cut.difference_update(pairs)
+        self.say(f"heal {' '.join('>'.join(pair) for pair in pairs)}")
+        draw, end = self.dice.random(), self.servers[self.dice.choice(pairs)[0]]
+        if draw < self.options.correlated:
+            self._kill_one_guard(end, 0.005)
+        elif draw < 2 * self.options.correlated:
+            self._cut()
+
+    def _kill_guard(self) -> None:
+        for server in self._victims():
+            # The keeper cannot always be quick: it may have to find out that the guard hangs.
+            self._kill_one_guard(server, self.dice.choice((0.005, self.limits.hang_s, 2 * self.limits.lease_s)))
+
+    def _kill_one_guard(self, server: Server, successor_after_s: float) -> None:
+        if server.guard is not None and server.up:
+            self.say(f"{server.name} guard killed")
+            server.guard = None
+            self._on(server, successor_after_s, lambda: self._succeed(server))
+            self._watch_lapse(server)
+
+    def _victims(self) -> list[Server]:
+        """Mostly one; sometimes many at once, as when they share a machine; often the one it matters for."""
+        draw = self.dice.random()
+        if draw < 0.1:
+            return list(self.servers.values())
+        if draw < 0.4 and self.owner is not None:
+            return [self.servers[self.owner[0]]]
+        return [self.servers[self.dice.choice(self._names)]]
+
+    def _reboot(self) -> None:
+        server = self.servers[self.dice.choice(self._names)]
+        if not server.up:
+            return
+        self.say(f"{server.name} loses power")
+        server.life += 1
+        server.up = server.frozen = server.active = False
+        server.waiting.clear()
+        server.guard = None
+        server.gate_until = 0
+        server.owner_of = None
+        life = server.life
+
+        def boot() -> None:
+            if server.life == life:
+                server.up = True
+                server.clocks = Clocks(self.dice, self.now)
+                self._begin(server)
+
+        self.after(self._duration(), boot)
+
+    # Guard and keeper.
+
+    def _begin(self, server: Server) -> None:
+        """A new incarnation."""
+        server.owner_of = None
+        self._guard(server, Start(self.dice.randbytes(16)))
+
+    def _guard(self, server: Server, start: Start) -> None:
+        server.kept = start
+        member = Member(server.name, self._names, self._voters, 1)
+        limits = self.limits
+        server.guard = Guard(member, limits, start, server.clocks.read(self.now))
+        server.wake_at = 0
+        self._tick(server)
+
+    def _succeed(self, server: Server) -> None:
+        if server.guard is not None or not server.up:
+            return
+        start = server.kept
+        if start.base is None or self._lapse_overdue(server) >= 0:
+            return  # the keeper ends it
+        self.say(f"{server.name} successor")
+        self._guard(server, start._replace(begun_here=False))
+
+    def _watch_lapse(self, server: Server) -> None:
+        """The keeper kills everything when the lease lapses and no guard is there."""
+
+        def look() -> None:
+            if server.guard is not None:
+                return
+            overdue_ns = self._lapse_overdue(server)
+            if overdue_ns < 0:
+                self._on(server, min(-overdue_ns / SECOND + 1e-6, 0.02), look)
+                return
+            pace = self.limits.pace
+            self._on(server, self.dice.uniform(0, pace.kill_s), lambda: self._stopped(server, None))
+
+        self._on(server, 0.001, look)
+
+    def _lapse_overdue(self, server: Server) -> int:
+        """Nanoseconds since the lapse on the server's own clocks; negative: not yet."""
+        if server.kept.base is None:
+            return 0
+        usable_ns = int((self.limits.lease_s - self.limits.stop_now_s) * SECOND)
+        return most_elapsed(server.kept.base, server.clocks.read(self.now)) - usable_ns
+
+    def _tick(self, server: Server) -> None:
+        guard = server.guard
+        if guard is not None:
+            server.wake_at = 0
+            self._perform(server, guard, guard.tick(server.clocks.read(self.now)))
+
+    def _wake_later(self, server: Server, guard: Guard) -> None:
+        reading = server.clocks.read(self.now)
+        wait_ns = max(guard.wake_boot_ns(reading) - reading.boot_ns, 0) / server.clocks.boot_rate()
+        when = self.now + int(wait_ns)
+        if server.wake_at and server.wake_at <= when:
+            return
+        server.wake_at = when
+        server.wakes += 1
+        wake = server.wakes
+        late_s = self.dice.random() ** 8 * self.limits.pace.lateness_s
+
+        def tick() -> None:
+            if server.wakes == wake and server.guard is guard:
+                self._tick(server)
+
+        self._on(server, wait_ns / SECOND + late_s, tick)
+
+    # What guards want.
+
+    def _perform(self, server: Server, guard: Guard, effects: Sequence[Effect]) -> None:
+        holder = guard.holder
+        server.kept = server.kept._replace(sequence=holder.sequence, base=holder.base)
+        for effect in effects:
+            match effect:
+                case Send(envelope):
+                    self._send(envelope)
+                case Leased():
+                    self._leased(server, guard)
+                case Lapsed(why):
+                    self._lapse(server, guard, why)
+                    return
+                case Word(_, _, incarnation):
+                    if self.owner is not None and self.owner[1] == incarnation:
+                        self._ask(server)
+                case Gone(_, incarnation):
+                    self._proven(incarnation, "farewell")
+                case RoundEnded() if effect.lost:
+                    self._lost(server, effect.incarnation)
+                case RoundEnded():
+                    pass
+        self._wake_later(server, guard)
+
+    def _leased(self, server: Server, guard: Guard) -> None:
+        left_ns = guard.holder.stop_in_ns(server.clocks.read(self.now))
+        server.gate_until = self.now + int((left_ns or 0) / (1 - DRIFT))
+        if self.owner is None:
+            self._assign(server)
+        elif server.owner_of == guard.holder.incarnation and not server.active:
+            self._activate(server, "again")  # a local restart needs no registry
+
+    def _lapse(self, server: Server, guard: Guard, why: str) -> None:
+        self.say(f"{server.name} lapses: {why}")
+        revived = not guard.holder.lapsed
+        if not revived:
+            server.guard = None
+        pace = self.limits.pace
+        self._on(server, self.dice.uniform(0, pace.kill_s), lambda: self._stopped(server, guard))
+        if revived:
+            self._wake_later(server, guard)
+
+    def _stopped(self, server: Server, guard: Guard | None) -> None:
+        """Everything is dead and was seen to be; `guard` None: the keeper did it, and may not say farewell."""
+        if server.active:
+            self.say(f"{server.name} stopped")
+        server.active = False
+        if guard is not None and guard.holder.lapsed:
+            for effect in guard.farewell():
+                if isinstance(effect, Send):
+                    self._send(effect.envelope)
+        if server.guard is None:
+            self._begin(server)
+
+    # Network.
+
+    def _send(self, envelope: Envelope) -> None:
+        dice, options = self.dice, self.options
+        if (envelope.sender, envelope.receiver) in self.cut:
+            return
+        copies = 1 + (dice.random() < options.doubled) - (dice.random() < options.loss)
+        for _ in range(copies):
+            seconds = 0.0002 + dice.random() * 0.002
+            if dice.random() < options.late:
+                seconds = dice.uniform(0, 2 * self.limits.lease_s)
+            self._deliver(envelope, seconds)
+
+    def _deliver(self, envelope: Envelope, seconds: float) -> None:
+        server = self.servers[envelope.receiver]
+
+        def arrive() -> None:
+            if not server.up:
+                return
+            if server.frozen:
+                server.waiting.append(arrive)
+            elif server.guard is not None:
+                guard = server.guard
+                self._perform(server, guard, guard.receive(envelope, server.clocks.read(self.now)))
+
+        self.after(seconds, arrive)
+
+    # Leader and registry.
+
+    def _supervise(self) -> None:
+        """Any server may ask at any time; what is proved does not depend on who asks when."""
+        server = self.servers[self.dice.choice(self._names)]
+        if server.up and not server.frozen:
+            self._ask(server)
+        self.after(self.dice.uniform(0.01, 0.1), self._supervise)
+
+    def _ask(self, server: Server) -> None:
+        guard = server.guard
+        if guard is None or self.owner is None or self.owner[1] in self.lost:
+            return
+        query = Query(self.dice.getrandbits(63) + 1, *self.owner)
+        self._on(server, 0, lambda: self._ask_now(server, guard, query))
+
+    def _ask_now(self, server: Server, guard: Guard, query: Query) -> None:
+        if server.guard is guard:
+            self._perform(server, guard, guard.ask(query, server.clocks.read(self.now)))
+
+    def _lost(self, server: Server, incarnation: bytes) -> None:
+        if incarnation in self.lost:
+            return
+        self.say(f"{server.name} proves that {self._whose(incarnation)} is lost")
+        self.lost.add(incarnation)
+        # quiet on the asker's clock, which may be fast; a reboot of the asker does not undo the proof
+        self.after(self.limits.quiet_s / (1 + DRIFT), lambda: self._proven(incarnation, "fenced"))
+
+    def _whose(self, incarnation: bytes) -> str:
+        return self.owner[0] if self.owner is not None and self.owner[1] == incarnation else incarnation.hex()[:4]
+
+    def _proven(self, incarnation: bytes, how: str) -> None:
+        """Fenced or said farewell: another may own it."""
+        if self.owner is None or self.owner[1] != incarnation:
+            return
+        self.lost.add(incarnation)
+        self.say(f"{self.owner[0]} {how}")
+        self.owner = None
+        candidates = [one for one in self.servers.values() if self._usable(one)]
+        if candidates:
+            self._assign(self.dice.choice(candidates))
+
+    def _usable(self, server: Server) -> bool:
+        guard = server.guard
+        if guard is None or server.frozen or guard.holder.lapsed or guard.holder.incarnation in self.lost:
+            return False
+        left_ns = guard.holder.stop_in_ns(server.clocks.read(self.now))
+        return left_ns is not None and left_ns > 0
+
+    def _assign(self, server: Server) -> None:
+        if not self._usable(server):
+            return
+        assert server.guard is not None
+        self.owner = (server.name, server.guard.holder.incarnation)
+        server.owner_of = server.guard.holder.incarnation
+        self.moves += 1
+        self._activate(server, "starts")
+
+    # Truth.
+
+    def _activate(self, server: Server, how: str) -> None:
+        self.say(f"{server.name} {how}")
+        server.active = True
+        self._check()
+
+    def _check(self) -> None:
+        runs = [one.name for one in self.servers.values() if one.active and not one.frozen and self.now >= one.excused_until]
+        if len(runs) > 1:
+            raise Violation(self._story(f"S1: runs on {' and '.join(runs)}"))
+        answers = [one.name for one in self.servers.values() if one.active and self.now < one.gate_until]
+        if len(answers) > 1:
+            raise Violation(self._story(f"S1: the address answers on {' and '.join(answers)}"))
+
+    def _story(self, what: str) -> str:
+        return "\n".join((f"seed {self.seed}: {what}", str(self.options), *self.timeline[-50:]))
