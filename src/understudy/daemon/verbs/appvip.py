@@ -161,7 +161,7 @@ def _say_type(world: World, vip: Vip, *, existed: bool) -> None:
     if existed:
         told = [line(2728, vip.type), line(4000, "Add")]
         _stamp(world, "Command output:")
-        world.output.out("\n".join([*(f">  {one}" for one in told), ">End Command output", *told]))
+        world.output.out("\n".join([f">  {told[0]}", f">  {told[1]} ", ">End Command output", *told]))
 
 
 def _executing(world: World, command: str) -> None:

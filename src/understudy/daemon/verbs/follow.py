@@ -67,6 +67,7 @@ class Told:
     open: set[tuple[str, ResourceName | None]] = field(default_factory=set)
     ended: set[tuple[str, ResourceName | None]] = field(default_factory=set)
     refused: dict[ResourceName | None, Event] = field(default_factory=dict)
+    more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, event: Event) -> None:
         if (action := _BEGUN.get(event.kind)) is not None:
@@ -76,6 +77,7 @@ class Told:
             self.ended.add((action, event.resource))
         elif event.kind == events.REFUSED:
             self.refused[event.resource] = event
+        self.more.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ async def follow(world: World, watch: Watch) -> Settled:
     printer = asyncio.create_task(_print(world, watch, told))
     try:
         settled = await _settle(world, watch, told)
-        await _last_lines(world, watch, told, settled)
+        await _last_lines(watch, told, settled)
         return settled
     finally:
         printer.cancel()
@@ -117,9 +119,9 @@ async def _print(world: World, watch: Watch, told: Told) -> None:
     about = watch.about | set(watch.names)
     async for _, event in world.mirror.events(watch.since):
         if event.resource in about:
-            told.take(event)
             for text in lines(event):
                 world.output.out(text)
+            told.take(event)
 
 
 async def _settle(world: World, watch: Watch, told: Told) -> Settled:
@@ -137,16 +139,14 @@ async def _settle(world: World, watch: Watch, told: Told) -> Settled:
         view = await world.mirror.wait(view.revision, left)
 
 
-async def _last_lines(world: World, watch: Watch, told: Told, settled: Settled) -> None:
+async def _last_lines(watch: Watch, told: Told, settled: Settled) -> None:
     """The state may be known before its line is: wait for the line, but not for long (what was adopted has none)."""
     expected = {(watch.expect, name) for name in watch.names} if watch.expect and settled.well else set()
-    view = world.mirror.view
     try:
         async with asyncio.timeout(GRACE_S):
             while told.open or not expected <= told.ended:
-                view = await world.mirror.wait(view.revision, GRACE_S)
-                # The printer takes the same news; let it have its turn.
-                await asyncio.sleep(0)
+                told.more.clear()
+                await told.more.wait()
     except TimeoutError:
         pass
 

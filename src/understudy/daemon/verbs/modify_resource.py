@@ -54,7 +54,7 @@ async def modify(
         check_script(world, view, resource)
     restarting = [one for one, effect in effects.items() if effect is Effect.RESTART] if may_be_running(view, name) else []
     if restarting and not force:
-        affected = ", ".join(one for one in (name, *stop_dependents(view, (name,))) if may_be_running(view, one))
+        affected = ", ".join(f"'{one}'" for one in (name, *stop_dependents(view, (name,))) if may_be_running(view, one))
         raise Refused(words(20030, ", ".join(restarting), affected), code=20030)
     places = places_of(view, (name,))
     # What runs must be stopped under the definition it was started with.

@@ -4,7 +4,7 @@ from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.facts import find, may_be_running, running_on, servers
 from understudy.daemon.verbs.follow import Moved, Watch, deadline, follow
-from understudy.daemon.verbs.start import Ask, check_place, check_server, report
+from understudy.daemon.verbs.start import Ask, check_place, check_server, looked_at, report
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
 from understudy.model.messages import words
@@ -49,6 +49,7 @@ async def relocate(world: World, ask: Ask) -> bool:
         relied = (*(keys.resource(name) for name in moving), *(keys.target(name) for name in moving))
         return Change({keys.request(one.id): one for one in requests}, relied)
 
+    await looked_at(world, ask.names, ask.server)
     before = await world.mirror.refresh()
     since = await commit(world, decide)
     owners: dict[ResourceName, Incarnation] = {}

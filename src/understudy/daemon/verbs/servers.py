@@ -120,7 +120,7 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
     if arguments.flag("json"):
         world.output.out(json.dumps(found))
     else:
-        texts = {key: " ".join(map(str, value)) if isinstance(value, list) else str(value) for key, value in found.items()}
+        texts = {key: (" ".join(map(str, value)) or "none") if isinstance(value, list) else str(value) for key, value in found.items()}
         world.output.out(columns([(key.replace("_", " "), value) for key, value in texts.items()]))
     return 1 if down or not online else 0
 

@@ -1,5 +1,6 @@
 """`crsctl start resource`: wants resources and all they need, ONLINE; then follows until they are. Changes TARGETs and leaves requests."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from understudy.model import events
 from understudy.model.dependencies import Registered, targets
 from understudy.model.messages import line, words
 from understudy.model.names import ResourceName, ServerName
+from understudy.model.reasons import Why
 from understudy.model.resource import Dependency, Kind
 from understudy.model.state import Internal, Life, Target
 from understudy.model.view import Request, TargetRecord, View
@@ -21,6 +23,9 @@ from understudy.policy.explain import sentence
 from understudy.policy.ground import survey
 from understudy.policy.groups import group_of
 from understudy.registry import keys
+
+LOOK_S = 15.0
+"""How long the first look at a new resource is waited for, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,7 @@ async def start(world: World, ask: Ask) -> bool:
         runnable = tuple(_runnable(view, ask, remarks))
         return _change(world, view, replace(ask, names=runnable)) if runnable else Change({})
 
+    await looked_at(world, ask.names, ask.server)
     since = await commit(world, decide)
     for remark in remarks:
         world.output.out(remark)
@@ -67,6 +73,16 @@ async def start(world: World, ask: Ask) -> bool:
     settled = await follow(world, _watch(world, since, runnable))
     report(world, settled, "start")
     return settled.well and not remarks
+
+
+async def looked_at(world: World, names: Iterable[ResourceName], server: ServerName | None) -> None:
+    """Wait until servers have looked at what was registered a moment ago (S6): before that none is a candidate. Bounded."""
+    view = await world.mirror.refresh()
+    wanted = [name for name in needed(view, names) if not view.resources[name].local]
+    loop = asyncio.get_running_loop()
+    until = loop.time() + min(LOOK_S, max((view.resources[name].check_timeout_s for name in wanted), default=0.0))
+    while (left := until - loop.time()) > 0 and _unlooked(view, wanted, server):
+        view = await world.mirror.wait(view.revision, left)
 
 
 def needed(view: View, names: Iterable[ResourceName], *, weak: bool = True) -> tuple[ResourceName, ...]:
@@ -121,6 +137,14 @@ def report(world: World, settled: Settled, action: str) -> None:
             world.say(2632, name)
     for name in settled.pending:
         world.say(20063, "its time", f"{action} of '{name}' goes on", name)
+
+
+def _unlooked(view: View, names: list[ResourceName], server: ServerName | None) -> bool:
+    """Whether a candidate is refused only because it has not looked yet."""
+    ground = survey(view)
+    places = [server] if server is not None else list(view.present())
+    verdicts = [standing(ground, view.resources[name], place) for name in names if name in view.resources for place in places]
+    return any(one.reason.why is Why.NOT_LOOKED for one in verdicts)
 
 
 def _meant(view: View, dependency: Dependency, known: Registered) -> tuple[ResourceName, ...]:

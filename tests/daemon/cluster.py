@@ -1,0 +1,202 @@
+"""A whole cluster in this process: real daemons, policy, lanes and verbs over a registry and executors in memory.
+
+Commands are given as an operator types them; what the commands print is what `run` answers.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import shlex
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from understudy.cli.options import Usage, parse
+from understudy.daemon.api import Services
+from understudy.daemon.node import Node
+from understudy.daemon.verbs import VERBS
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.world import Caller, Probe, World
+from understudy.errors import BadInput
+from understudy.executor.fake import FakeExecutor
+from understudy.model.limits import derive
+from understudy.model.messages import with_number
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.settings import Settings, parse_settings
+from understudy.ports import GuardEvent, GuardState
+from understudy.registry.sqlite import LocalRegistry
+from understudy.registry.store import Store
+
+ROOT = Caller(0, "root", "root")
+
+
+class HeldGuard:
+    """A guard whose lease never ends; it proves nobody lost."""
+
+    def __init__(self, server: ServerName, incarnation: Incarnation) -> None:
+        self._state = GuardState(server=server, incarnation=incarnation, held=True)
+        self._epochs: dict[ResourceName, int] = {}
+
+    async def state(self) -> GuardState:
+        return self._state
+
+    def held(self) -> bool:
+        return True
+
+    async def remember(self, resource: ResourceName, epoch: int) -> bool:
+        self._epochs[resource] = max(epoch, self._epochs.get(resource, 0))
+        return epoch >= self._epochs[resource]
+
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+        return False
+
+    async def dead(self, incarnations: Sequence[Incarnation]) -> None:
+        pass
+
+    async def farewell(self) -> None:
+        pass
+
+    async def next_event(self) -> GuardEvent:
+        return await asyncio.Future()
+
+
+class StandingClock:
+    """Wall time that stands still, so that printed times are known; monotonic time is the loop's."""
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall(self) -> float:
+        return 1_400_000_000.0
+
+
+@dataclass
+class Lines:
+    """What a command printed."""
+
+    printed: list[str] = field(default_factory=list)
+    status: int = -1
+
+    def out(self, text: str) -> None:
+        self.printed.append(text)
+
+    def err(self, text: str) -> None:
+        self.printed.append(text)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.printed)
+
+
+class Cluster:
+    """The servers, and commands on them."""
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        self.store = Store()
+        self.servers = tuple(servers)
+        self.nodes: dict[str, Node] = {}
+        self.executors: dict[str, FakeExecutor] = {}
+        self.scripts: dict[str, str] = {}
+        """What `script` answers for a path; `ok` if it is not named."""
+        self.answering: dict[str, str] = {}
+        """Who answers for an address on the network."""
+        self._numbers = itertools.count(1)
+
+    @property
+    def revision(self) -> int:
+        return self.store.revision
+
+    def start(self, name: str) -> Node:
+        incarnation = Incarnation(f"{self.servers.index(name) + 1:032x}")
+        executor = FakeExecutor(lease=lambda: incarnation)
+        executor.service(ResourceName("ora.net1.network")).lives = True
+        settings = self.settings(name)
+        node = Node(
+            settings,
+            derive(settings.pause_tolerance),
+            clock=StandingClock(),
+            registry=LocalRegistry(self.store),
+            guard=HeldGuard(ServerName(name), incarnation),
+            executor=executor,
+        )
+        self.nodes[name], self.executors[name] = node, executor
+        return node
+
+    def settings(self, name: str) -> Settings:
+        sections = "".join(f'[servers.{one}]\naddresses = ["192.168.0.{place + 1}"]\n' for place, one in enumerate(self.servers))
+        network = '[network.1]\nsubnet = "10.10.10.0/24"\ninterface = "eth1"\n'
+        return parse_settings(f'[cluster]\nname = "test"\n[server]\nname = "{name}"\n{sections}{network}')
+
+    async def run(self, command: str, *, on: str | None = None, caller: Caller = ROOT) -> Lines:
+        """One command line, as typed on a server."""
+        lines = Lines()
+        try:
+            verb, body = request(command)
+        except Usage as error:
+            lines.out(f"usage: {error}")
+            lines.status = 1
+            return lines
+        world = self.world(lines, on or self.servers[0], caller)
+        try:
+            lines.status = await VERBS[verb].run(world, Arguments(body))
+        except BadInput as error:
+            lines.out(with_number(error.code, str(error)))
+            lines.status = 1
+        return lines
+
+    def world(self, lines: Lines, server: str, caller: Caller = ROOT) -> World:
+        node = self.nodes[server]
+
+        async def probe(address: str, network: object) -> str | None:
+            return self.answering.get(address)
+
+        return World(
+            mirror=node.mirror,
+            settings=node.settings,
+            clock=node.clock,
+            caller=caller,
+            output=lines,
+            token=lambda: f"{next(self._numbers):032x}",
+            probe=probe,
+            script=lambda path: self.scripts.get(path, "ok"),
+        )
+
+    def services(self, server: str, probe: Probe | None = None) -> Services:
+        node = self.nodes[server]
+        return Services(mirror=node.mirror, settings=node.settings, clock=node.clock, probe=probe)
+
+
+def request(command: str) -> tuple[str, dict[str, object]]:
+    """The verb and the body that the command line stands for."""
+    import importlib
+
+    program, *words = shlex.split(command)
+    if program == "crsctl":
+        words = [{"status": "stat", "res": "resource"}.get(word, word) if place < 2 else word for place, word in enumerate(words)]
+        commands = importlib.import_module(f"understudy.cli.crsctl.{words[0]}").COMMANDS
+        return commands[words[1]].verb, parse(commands[words[1]], words[2:])
+    if program == "appvipcfg":
+        commands = importlib.import_module("understudy.cli.appvipcfg").COMMANDS
+        return commands[words[0]].verb, parse(commands[words[0]], words[1:])
+    commands = importlib.import_module(f"understudy.cli.understudy.{words[0]}").COMMANDS
+    key, rest = ("", words[1:]) if "" in commands else (words[1], words[2:])
+    return commands[key].verb, parse(commands[key], rest)
+
+
+@contextlib.asynccontextmanager
+async def running(*servers: str) -> AsyncIterator[Cluster]:
+    """A cluster whose servers have all joined."""
+    cluster = Cluster(servers)
+    tasks = [asyncio.create_task(cluster.start(name).run()) for name in servers]
+    try:
+        async with asyncio.timeout(10):
+            for node in cluster.nodes.values():
+                while not node.joined():
+                    ended = [task for task in tasks if task.done()]
+                    assert not ended, ended[0].exception()
+                    await node.mirror.wait(node.mirror.view.revision, 0.2)
+        yield cluster
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        cluster.store.close()
