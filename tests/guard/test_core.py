@@ -1,0 +1,414 @@
+"""The lease protocol's rules one by one, in virtual time; each test is one sentence of the design.
+
+`Room` holds guards whose clocks start at odd places and whose network delivers at once, unless a pair is cut.
+"""
+
+from collections.abc import Iterable
+
+import pytest
+
+from understudy.guard.core import (
+    Envelope,
+    Farewell,
+    Gone,
+    Grant,
+    Guard,
+    Heard,
+    Lapsed,
+    Leased,
+    Lost,
+    Member,
+    Query,
+    Reading,
+    Renew,
+    RoundEnded,
+    Send,
+    Silent,
+    Start,
+    Word,
+)
+from understudy.guard.core.asker import Round
+from understudy.guard.core.holder import Holder
+from understudy.guard.core.messages import PUSHED, Effect
+from understudy.guard.core.voter import Voter
+from understudy.model.limits import derive
+
+LIMITS = derive(0.5)
+SECOND = 1_000_000_000
+LEASE, STOP_NOW, SILENT_AFTER = (round(one * SECOND) for one in (LIMITS.lease_s, LIMITS.stop_now_s, LIMITS.silent_after_s))
+ME, OTHER = b"m" * 16, b"o" * 16
+
+
+def at(boot_s: float, raw_s: float | None = None) -> Reading:
+    """A reading; both clocks the same unless said otherwise."""
+    return Reading(round(boot_s * SECOND), round((boot_s if raw_s is None else raw_s) * SECOND))
+
+
+class Room:
+    """Guards side by side in virtual time."""
+
+    def __init__(self, servers: int, voters: int) -> None:
+        self.now_s = 0.0
+        self.names = tuple(f"ctr{number}" for number in range(1, servers + 1))
+        self.voters = self.names[:voters]
+        self.offset = {name: 100.0 * number for number, name in enumerate(self.names)}
+        self.cut: set[tuple[str, str]] = set()
+        self.effects: dict[str, list[Effect]] = {name: [] for name in self.names}
+        self.guards = {name: self.fresh(name, Start(name.encode().ljust(16))) for name in self.names}
+
+    def fresh(self, name: str, start: Start, voter_set: int = 1) -> Guard:
+        """A guard that begins now."""
+        return Guard(Member(name, self.names, self.voters, voter_set), LIMITS, start, self.clock(name))
+
+    def clock(self, name: str) -> Reading:
+        """What that server's clocks say."""
+        return at(self.now_s + self.offset[name], self.now_s + self.offset[name] + 7)
+
+    def do(self, name: str, effects: Iterable[Effect]) -> None:
+        """Note what a guard wants, and carry its messages."""
+        for effect in effects:
+            self.effects[name].append(effect)
+            if isinstance(effect, Send):
+                self.carry(effect.envelope)
+
+    def carry(self, envelope: Envelope) -> None:
+        """Deliver at once unless cut."""
+        if (envelope.sender, envelope.receiver) not in self.cut:
+            receiver = envelope.receiver
+            self.do(receiver, self.guards[receiver].receive(envelope, self.clock(receiver)))
+
+    def run(self, seconds: float, asleep: str = "") -> None:
+        """Time passes in steps of a hundredth."""
+        for _ in range(round(seconds * 100)):
+            self.now_s += 0.01
+            for name in self.names:
+                if name != asleep:
+                    self.do(name, self.guards[name].tick(self.clock(name)))
+
+    def isolate(self, name: str) -> None:
+        """Nothing in, nothing out."""
+        self.cut |= {pair for other in self.names for pair in ((name, other), (other, name))}
+
+    def holds(self, name: str) -> bool:
+        """By that server's own clocks."""
+        holder = self.guards[name].holder
+        left = holder.stop_in_ns(self.clock(name))
+        return not holder.lapsed and left is not None and left > 0
+
+    def seen(self, name: str, kind: type[Effect]) -> list[Effect]:
+        """What a guard wanted of a kind."""
+        return [effect for effect in self.effects[name] if isinstance(effect, kind)]
+
+
+# The holder.
+
+
+def holder() -> Holder:
+    return Holder(ME, majority=2, run_ns=LEASE, stop_now_ns=STOP_NOW)
+
+
+def test_a_lease_counts_from_when_the_renew_was_sent() -> None:
+    one = holder()
+    renew = one.beat(at(10))
+    assert renew is not None
+    for voter in ("a", "b"):
+        one.granted(voter, Grant(ME, *renew), at(10.5))
+    assert one.until() == at(10 + LIMITS.lease_s)
+
+
+def test_a_voter_counts_once_whatever_network_brought_its_grant() -> None:
+    one = holder()
+    first, second = one.beat(at(10)), one.beat(at(10.1))
+    assert first is not None
+    assert second is not None
+    for renew in (first, second, second, first):
+        assert not one.granted("a", Grant(ME, *renew), at(10.2))
+    assert one.until() is None
+
+
+def test_the_lease_rests_on_the_majority_th_newest_grant() -> None:
+    one = holder()
+    beats = [one.beat(at(10 + number / 10)) for number in range(3)]
+    for voter, renew in zip("abc", beats, strict=True):
+        assert renew is not None
+        one.granted(voter, Grant(ME, *renew), at(10.3))
+    assert one.base == at(10.1)
+
+
+def test_an_older_grant_takes_nothing_back() -> None:
+    one = holder()
+    old, new = one.beat(at(10)), one.beat(at(10.1))
+    assert old is not None
+    assert new is not None
+    for renew in (new, old):
+        for voter in ("a", "b"):
+            one.granted(voter, Grant(ME, *renew), at(10.2))
+    assert one.base == at(10.1)
+
+
+@pytest.mark.parametrize("now", [at(10.71, 10.0), at(10.0, 10.71), at(10.71)])
+def test_the_holder_goes_by_the_clock_that_runs_ahead(now: Reading) -> None:
+    one = holder()
+    one.resume(5, at(10))
+    assert not one.must_stop(at(10.69))
+    assert one.must_stop(now)
+
+
+def test_a_lapse_is_for_good() -> None:
+    one = holder()
+    one.resume(5, at(10))
+    assert one.beat(at(10.7)) is None
+    assert not one.granted("a", Grant(ME, 5, at(10.69)), at(10.7))
+    assert one.must_stop(at(10.1))
+    assert one.beat(at(10.1)) is None
+
+
+def test_what_is_checked_is_what_is_stamped() -> None:
+    one = holder()
+    one.resume(5, at(10))
+    assert one.beat(at(10.3)) == Renew(6, at(10.3))
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [Grant(OTHER, 5, at(10)), Grant(ME, 6, at(10)), Grant(ME, 5, at(11)), Grant(ME, 5, at(10, 11))],
+    ids=["of another incarnation", "of a renew not sent yet", "stamped in the future", "on one clock"],
+)
+def test_a_grant_that_cannot_be_ours_counts_for_nothing(grant: Grant) -> None:
+    one = holder()
+    one.resume(5, None)
+    one.granted("a", grant, at(10.5))
+    one.granted("b", grant, at(10.5))
+    assert one.base is None
+
+
+# The voter.
+
+
+def voter(started: float = 0) -> Voter:
+    return Voter(at(started), silent_after_ns=SILENT_AFTER)
+
+
+def test_a_restarted_voter_neither_grants_nor_says_silent() -> None:
+    one = voter(started=10)
+    assert one.renew("ctr1", OTHER, Renew(1, at(0)), at(10.7)) is None
+    assert not one.says_silent("ctr2", ME, at(10.77))
+    assert one.renew("ctr1", OTHER, Renew(2, at(0)), at(10.78)) == Grant(OTHER, 2, at(0))
+    assert one.says_silent("ctr2", ME, at(10.78))
+
+
+def test_only_a_higher_sequence_refreshes() -> None:
+    one = voter()
+    assert one.renew("ctr1", OTHER, Renew(5, at(0)), at(10)) is not None
+    for sequence in (5, 4):
+        assert one.renew("ctr1", OTHER, Renew(sequence, at(0)), at(10.5)) is None
+    assert one.newly_silent(at(10.78)) == [("ctr1", OTHER)]
+
+
+@pytest.mark.parametrize("now", [at(10.9, 10.7), at(10.7, 10.9)])
+def test_a_voter_goes_by_the_clock_that_lags(now: Reading) -> None:
+    one = voter()
+    one.renew("ctr1", OTHER, Renew(1, at(0)), at(10))
+    assert one.newly_silent(now) == []
+    assert one.newly_silent(at(11)) == [("ctr1", OTHER)]
+
+
+def test_having_said_silent_a_voter_never_grants_again() -> None:
+    one = voter()
+    one.renew("ctr1", OTHER, Renew(1, at(0)), at(10))
+    assert one.says_silent("ctr1", OTHER, at(10.8))
+    assert one.renew("ctr1", OTHER, Renew(2, at(0)), at(10.81)) is None
+    assert one.says_silent("ctr1", OTHER, at(10.82))
+
+
+def test_a_server_that_rejoins_does_not_wipe_what_is_known_of_its_old_incarnation() -> None:
+    one = voter()
+    one.renew("ctr1", OTHER, Renew(9, at(0)), at(10))
+    assert one.renew("ctr1", ME, Renew(1, at(0)), at(10.5)) is not None
+    assert one.newly_silent(at(10.8)) == [("ctr1", OTHER)]
+
+
+def test_being_told_that_one_is_evicted_stops_grants_but_is_not_silence() -> None:
+    one = voter()
+    one.renew("ctr1", OTHER, Renew(1, at(0)), at(10))
+    one.told_dead((OTHER,))
+    assert one.renew("ctr1", OTHER, Renew(2, at(0)), at(10.1)) == Lost(OTHER)
+    assert not one.says_silent("ctr1", OTHER, at(10.7))
+    assert one.says_silent("ctr1", OTHER, at(10.8))
+
+
+# The asker.
+
+
+def asked() -> Round:
+    return Round(Query(77, "ctr1", OTHER), frozenset("abc"), at(10), round_ns=round(LIMITS.round_s * SECOND))
+
+
+def test_a_majority_of_distinct_voters_in_one_round_is_proof() -> None:
+    one = asked()
+    for name in ("a", "a", "d"):
+        one.answer(name, Silent(77, "ctr1", OTHER), at(10.01))
+    assert one.ended(at(10.01)) is None
+    one.answer("c", Silent(77, "ctr1", OTHER), at(10.02))
+    assert one.ended(at(10.02)) == RoundEnded(77, "ctr1", OTHER, True, ("a", "c"), ("a", "c"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "when"),
+    [
+        (Silent(76, "ctr1", OTHER), at(10.01)),
+        (Silent(PUSHED, "ctr1", OTHER), at(10.01)),
+        (Silent(77, "ctr1", ME), at(10.01)),
+        (Silent(77, "ctr1", OTHER), at(10.01, 10.19)),
+    ],
+    ids=["another round", "a word nobody asked for", "another incarnation", "late on one clock"],
+)
+def test_an_answer_counts_only_in_its_round(answer: Silent, when: Reading) -> None:
+    one = asked()
+    for name in ("a", "b"):
+        one.answer(name, answer, when)
+    ended = one.ended(at(10.2))
+    assert ended is not None
+    assert not ended.lost
+
+
+def test_a_voter_that_becomes_silent_within_the_round_counts() -> None:
+    one = asked()
+    one.answer("a", Heard(77, OTHER), at(10.01))
+    one.answer("a", Silent(77, "ctr1", OTHER), at(10.05))
+    one.answer("b", Silent(77, "ctr1", OTHER), at(10.05))
+    ended = one.ended(at(10.05))
+    assert ended is not None
+    assert ended.lost
+
+
+# Guards together.
+
+
+def test_all_hold_once_the_voters_may_speak() -> None:
+    room = Room(4, 3)
+    room.run(LIMITS.silent_after_s - 0.02)
+    assert not any(room.holds(name) for name in room.names)
+    room.run(0.1)
+    assert all(room.holds(name) for name in room.names)
+
+
+def test_one_voter_is_a_cluster() -> None:
+    room = Room(1, 1)
+    room.run(2)
+    assert room.holds("ctr1")
+
+
+def test_a_server_cut_off_lapses_before_the_others_can_prove_it_lost() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    room.isolate("ctr1")
+    room.run(LIMITS.lease_s - LIMITS.stop_now_s)
+    assert room.seen("ctr1", Lapsed)
+    assert not room.seen("ctr2", Word)
+    room.run(0.1)
+    assert {effect.voter for effect in room.seen("ctr2", Word) if isinstance(effect, Word)} == {"ctr2", "ctr3"}
+    ask = Query(1, "ctr1", room.guards["ctr1"].holder.incarnation)
+    room.do("ctr2", room.guards["ctr2"].ask(ask, room.clock("ctr2")))
+    assert room.seen("ctr2", RoundEnded) == [RoundEnded(1, *ask[1:], True, ("ctr2", "ctr3"), ("ctr2", "ctr3"))]
+
+
+def test_who_wakes_late_acts_on_nothing_that_came_in_meanwhile() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    room.isolate("ctr1")
+    room.run(0.8, asleep="ctr1")
+    guard, now = room.guards["ctr1"], room.clock("ctr1")
+    grant = Envelope(1, "ctr2", OTHER, "ctr1", Grant(guard.holder.incarnation, guard.holder.sequence, now))
+    assert [type(effect) for effect in guard.receive(grant, now)] == [Lapsed]
+    assert guard.tick(now) == []
+
+
+def test_an_evicted_server_stops_at_the_first_answer() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    evicted = room.guards["ctr1"].holder.incarnation
+    room.do("ctr2", room.guards["ctr2"].told_dead((evicted,), room.clock("ctr2")))
+    room.run(LIMITS.beat_s)
+    assert len(room.seen("ctr1", Lapsed)) == 1
+
+
+def test_a_successor_continues_the_lease_with_the_next_sequence() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    before = room.guards["ctr1"].holder
+    start = Start(before.incarnation, before.sequence, before.base, begun_here=False)
+    room.guards["ctr1"] = room.fresh("ctr1", start)
+    assert room.holds("ctr1")
+    room.run(2)
+    assert room.holds("ctr1")
+    assert room.guards["ctr1"].holder.sequence > before.sequence
+    assert not room.seen("ctr1", Lapsed)
+
+
+def test_a_farewell_is_said_by_who_stopped_and_began_the_incarnation() -> None:
+    room = Room(2, 1)
+    room.run(1)
+    guard = room.guards["ctr2"]
+    with pytest.raises(AssertionError, match="before everything was stopped"):
+        guard.farewell()
+    guard.stop("asked to end")
+    room.do("ctr2", guard.farewell())
+    assert room.seen("ctr1", Gone) == [Gone("ctr2", guard.holder.incarnation)]
+
+
+def test_a_successor_does_not_say_farewell_for_its_predecessor() -> None:
+    room = Room(2, 1)
+    successor = room.fresh("ctr2", Start(ME, 5, None, begun_here=False))
+    successor.stop("asked to end")
+    assert successor.farewell() == []
+
+
+def test_a_word_is_repeated_for_those_who_did_not_hear_it() -> None:
+    room = Room(3, 1)
+    room.run(1)
+    room.isolate("ctr2")
+    room.run(LIMITS.silent_after_s - 0.05)
+    room.cut.add(("ctr1", "ctr3"))
+    room.run(0.06)
+    room.cut.discard(("ctr1", "ctr3"))
+    assert room.seen("ctr1", Word)
+    assert not room.seen("ctr3", Word)
+    room.run(0.06)
+    assert len(room.seen("ctr3", Word)) == 1
+
+
+def test_a_word_that_comes_during_a_round_is_asked_for_again() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    gone = room.guards["ctr3"].holder.incarnation
+    guard = room.guards["ctr1"]
+    guard.ask(Query(5, "ctr3", gone), room.clock("ctr1"))
+    word = Envelope(1, "ctr2", OTHER, "ctr1", Silent(PUSHED, "ctr3", gone))
+    sent = [one.envelope for one in guard.receive(word, room.clock("ctr1")) if isinstance(one, Send)]
+    assert [(one.receiver, one.body) for one in sent] == [("ctr2", Query(5, "ctr3", gone))]
+
+
+@pytest.mark.parametrize(
+    ("voter_set", "sender", "receiver"),
+    [(2, "ctr2", "ctr1"), (1, "ctr9", "ctr1"), (1, "ctr2", "ctr3")],
+    ids=["another voter set", "a stranger", "for someone else"],
+)
+def test_a_message_that_is_not_for_us_changes_nothing(voter_set: int, sender: str, receiver: str) -> None:
+    room = Room(3, 3)
+    room.run(1)
+    guard = room.guards["ctr1"]
+    lost = Lost(guard.holder.incarnation)
+    assert guard.receive(Envelope(voter_set, sender, OTHER, receiver, lost), room.clock("ctr1")) == []
+    assert not guard.holder.lapsed
+
+
+def test_only_a_voter_grants() -> None:
+    room = Room(4, 3)
+    room.run(1)
+    guard = room.guards["ctr1"]
+    grant = Grant(guard.holder.incarnation, guard.holder.sequence, room.clock("ctr1"))
+    effects = [effect for name in ("ctr4",) for effect in guard.receive(Envelope(1, name, OTHER, "ctr1", grant), room.clock("ctr1"))]
+    assert not [effect for effect in effects if isinstance(effect, Leased)]
+    farewell = Envelope(1, "ctr4", OTHER, "ctr1", Farewell())
+    assert guard.receive(farewell, room.clock("ctr1")) == [Gone("ctr4", OTHER)]
