@@ -57,8 +57,7 @@ async def _start(request: ActionRequest, context: Context) -> ActionOutcome:
         if owner:
             return refusal(f"address {claim.address} is already in use by MAC {owner}", status=FAILED)
         netlink.add(link, claim.address, claim.prefix)
-    neighbours.announce(claim.address, link)
-    context.repeat(request.resource, neighbours.ANNOUNCE_AGAIN_S, lambda: neighbours.announce(claim.address, link))
+    context.repeat(request.resource, (0.0, *neighbours.ANNOUNCE_AGAIN_S), lambda: neighbours.announce(claim.address, link))
     return ActionOutcome(status=0, details=f"{claim.address} on {link.name}")
 
 

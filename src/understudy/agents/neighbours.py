@@ -6,6 +6,7 @@ to its first frame. The address agent calls it; the daemon too, to refuse a virt
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import socket
 import struct
@@ -32,25 +33,31 @@ async def owner_of(address: str, link: Link) -> str | None:
     """The MAC of another machine on this link that has the address, or None if nobody says so within 30 ms. OSError: cannot ask."""
     wanted = ipaddress.ip_address(address)
     loop = asyncio.get_running_loop()
-    with _raw_socket(link, _ARP if wanted.version == 4 else _IP6) as raw:
+    protocol = _ARP if wanted.version == 4 else _IP6
+    listening = _raw_socket()
+    try:
+        # only now with a protocol: a socket made with one would first listen everywhere, and the kernel takes 20 ms to stop that
+        listening.bind((link.name, protocol))
         for gap_s in PROBE_GAPS_S:
-            raw.send(probe(wanted, link.mac))
+            listening.send(probe(wanted, link.mac))
             end = loop.time() + gap_s
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(end):
                     while True:
-                        owner = claimed_by(await loop.sock_recv(raw, _FRAME), wanted)
+                        owner = claimed_by(await loop.sock_recv(listening, _FRAME), wanted)
                         if owner and owner != link.mac:
                             return owner.hex(":")
+    finally:
+        loop.run_in_executor(None, listening.close)  # in a thread: the kernel waits for all its processors, 10 to 30 ms
     return None
 
 
 def announce(address: str, link: Link) -> None:
     """Tell all neighbours that the address is here. OSError: the link is down or gone."""
     own = ipaddress.ip_address(address)
-    with _raw_socket(link, 0) as raw:
-        for frame in announcements(own, link.mac):
-            raw.send(frame)
+    protocol = _ARP if own.version == 4 else _IP6
+    for frame in announcements(own, link.mac):
+        _sending_socket().sendto(frame, (link.name, protocol))
 
 
 def probe(wanted: IPv4 | IPv6, mac: bytes) -> bytes:
@@ -86,14 +93,14 @@ def claimed_by(frame: bytes, wanted: IPv4 | IPv6) -> bytes | None:
     return frame[6:12] if icmp[8:24] == wanted.packed else None
 
 
-def _raw_socket(link: Link, protocol: int) -> socket.socket:
-    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.htons(protocol))
-    try:
-        raw.bind((link.name, protocol))
-    except OSError:
-        raw.close()
-        raise
-    return raw
+@functools.cache
+def _sending_socket() -> socket.socket:
+    """One for all announcements, never closed: closing one takes the kernel 10 to 30 ms."""
+    return _raw_socket()
+
+
+def _raw_socket() -> socket.socket:
+    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
 
 
 def _arp(operation: int, mac: bytes, sender: bytes, target_mac: bytes, target: bytes) -> bytes:

@@ -1,0 +1,138 @@
+"""The kernel's own events: a death in a control group, an address or link that changes."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from executor.rig import have_root
+from support import wait_for, wait_until
+from understudy.agents.events.cgroup import CgroupEvents
+from understudy.agents.groups import Groups, find_parent, kill, populated
+from understudy.agents.netlink import changes
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def groups() -> Iterator[Groups]:
+    """An empty parent group of the test's own."""
+    if not have_root():
+        pytest.skip("needs root")
+    parent = f"{find_parent().rsplit('/', 1)[0]}/understudy-test-{os.getpid()}-{secrets.token_hex(4)}"
+    os.mkdir(parent)
+    yield Groups(parent)
+    kill(parent)
+    wait_for(lambda: not populated(parent), 5, "the test's group is empty")
+    for folder, _, _ in os.walk(parent, topdown=False):
+        os.rmdir(folder)
+
+
+def live_in(path: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sh", "-c", f"echo 0 >{path}/cgroup.procs; exec sleep 1000"])
+
+
+async def test_a_death_is_told_and_a_birth_too(groups: Groups) -> None:
+    """For groups that were there before as for those that came later, and again after they were removed."""
+    seen: list[tuple[str, bool]] = []
+    groups.make("early/one")
+    events = CgroupEvents(groups.parent, lambda resource, lives: seen.append((resource, lives)))
+    events.start()
+    for resource in ("early/one", "late", "late"):
+        groups.make(resource)
+        process = live_in(groups.run(resource))
+        await wait_until(lambda name=resource: seen == [(name, True)], 5, "its birth is told")  # type: ignore[misc]
+        process.send_signal(signal.SIGKILL)
+        await wait_until(lambda name=resource: seen == [(name, True), (name, False)], 5, "its death is told")  # type: ignore[misc]
+        process.wait()
+        seen.clear()
+        for path in (groups.run(resource), groups.act(resource), groups.group(resource)):
+            os.rmdir(path)
+    events.close()
+
+
+async def test_a_service_that_lived_before_is_watched(groups: Groups) -> None:
+    """A daemon that was restarted learns of deaths all the same."""
+    seen: list[tuple[str, bool]] = []
+    groups.make("db")
+    process = live_in(groups.run("db"))
+    await wait_until(lambda: populated(groups.run("db")), 5, "it lives")
+    events = CgroupEvents(groups.parent, lambda resource, lives: seen.append((resource, lives)))
+    events.start()
+    assert seen == [("db", True)]
+    process.kill()
+    await wait_until(lambda: seen == [("db", True), ("db", False)], 5, "its death is told")
+    process.wait()
+    events.close()
+
+
+async def test_what_ends_in_act_is_no_event(groups: Groups) -> None:
+    """A check that ends says nothing about the service."""
+    seen: list[tuple[str, bool]] = []
+    groups.make("db")
+    events = CgroupEvents(groups.parent, lambda resource, lives: seen.append((resource, lives)))
+    events.start()
+    process = live_in(groups.act("db"))
+    await wait_until(lambda: populated(groups.act("db")), 5, "the check lives")
+    process.kill()
+    process.wait()
+    await wait_until(lambda: not populated(groups.act("db")), 5, "the check has ended")
+    other = live_in(groups.run("db"))
+    await wait_until(lambda: seen, 5, "the next event")
+    other.kill()
+    other.wait()
+    assert seen[0] == ("db", True)
+    events.close()
+
+
+LISTENER = """
+import asyncio, sys
+from understudy.agents.events.netlink import NetlinkEvents
+
+async def main():
+    events = NetlinkEvents(lambda address: print(address, flush=True))
+    events.start()
+    events.watch("10.99.0.9")
+    print("ready", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    events.close()
+
+asyncio.run(main())
+"""
+
+
+def test_addresses_and_their_links_are_told() -> None:
+    """Come, go, link down: each wakes for the address it is about, and for no other."""
+    if not have_root():
+        pytest.skip("needs root")
+    helper = Path(__file__).parents[1] / "executor" / "in_network.py"
+    with subprocess.Popen(
+        [sys.executable, str(helper), sys.executable, "-c", LISTENER],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as listener:
+        assert listener.stdin
+        assert listener.stdout
+
+        def ip(*words: str) -> None:
+            subprocess.run(["nsenter", f"--net=/proc/{listener.pid}/ns/net", "ip", *words], check=True)
+
+        assert listener.stdout.readline() == "ready\n"
+        ip("addr", "add", "10.99.0.7/24", "dev", "eth1")
+        for words in (("addr", "add", "10.99.0.9/24", "dev", "eth1"), ("link", "set", "eth1", "down"), ("link", "set", "eth1", "up")):
+            ip(*words)
+            assert listener.stdout.readline() == "10.99.0.9\n"
+        listener.stdin.close()
+
+
+def test_a_packet_that_is_cut_short_is_read_as_far_as_it_goes() -> None:
+    """The kernel would not send it; nothing else may end the daemon's loop either."""
+    assert changes(b"") == []
+    assert changes(b"\x04\0\0\0" + bytes(12)) == []
