@@ -63,7 +63,7 @@ class GuardLink:
         """See ports.Guard."""
         answer = await self._ask({"op": "hello", "role": "daemon"})
         self.incarnation = Incarnation(answer["incarnation"])
-        notes = [f"{what}: {answer[what]}" for what in ("priority", "gate") if answer.get(what) not in ("rr", "ok", None)]
+        notes = [f"{what}: {answer[what]}" for what in ("priority", "gate") if answer.get(what) not in ("rr", "ready", None)]
         return GuardState(
             server=ServerName(answer["server"]),
             incarnation=self.incarnation,
@@ -139,7 +139,7 @@ class GuardLink:
                 raise
             self._socket = connection
             self._dead = frozenset()  # a successor guard has to be told again
-            self._reading = asyncio.create_task(self._read(connection))
+            self._reading = asyncio.create_task(self._read(connection), name="guard link")
             hello = {"op": "hello", "role": "daemon", "id": 0, "pid": os.getpid()}
             await asyncio.get_running_loop().sock_sendall(connection, json.dumps(hello).encode())
             return connection
@@ -151,10 +151,12 @@ class GuardLink:
                 self._take(json.loads(packet))
         except OSError:
             pass  # the guard is gone: whoever waits is told below, and connects anew
-        self._hang_up()
+        finally:
+            self._hang_up()
 
     def _take(self, message: dict[str, Any]) -> None:
-        for word in message.get("silent", ()):  # a hello brings what was said before this daemon listened
+        for word in message.get("silent", ()) if message.get("op") == "hello" else ():
+            # a hello brings what was said before this daemon listened
             self._events.put_nowait(SilentWord(ServerName(word["server"]), Incarnation(word["incarnation"]), ServerName(word["voter"])))
         for word in message.get("farewells", ()):
             self._events.put_nowait(Farewell(ServerName(word["server"]), Incarnation(word["incarnation"])))

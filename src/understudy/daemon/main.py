@@ -68,22 +68,40 @@ async def _run(settings: Settings, limits: Limits) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
+    broken = asyncio.Event()
+    loop.set_exception_handler(lambda _, context: _break(context, broken))
     log.info("server %s of cluster %s", settings.server, settings.cluster)
     try:
-        return await _until_stopped(node, settings, stop)
+        return await _until_stopped(node, settings, stop, broken)
     finally:
         await executor.close()
         await guard.close()
         await registry.close()
 
 
-async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event) -> int:
+def _break(context: dict[str, object], broken: asyncio.Event) -> None:
+    """A task that nobody awaits has failed: an invariant is broken. The process ends; its successor begins from the registry."""
+    error = context.get("exception")
+    log.error("%s", context.get("message"), exc_info=error if isinstance(error, BaseException) else None)
+    broken.set()
+
+
+def _tell_tasks() -> None:
+    """SIGUSR1: where every task of the daemon stands, into the log."""
+    for task in asyncio.all_tasks():
+        frames = task.get_stack(limit=4)
+        log.info("%s: %s", task.get_name(), " < ".join(f"{one.f_code.co_name}:{one.f_lineno}" for one in reversed(frames)))
+
+
+async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, broken: asyncio.Event) -> int:
     """0 when stopped, 1 when a loop ended: what cannot go on ends the process, and its successor begins from the registry."""
     alerts = Alerts(Path(settings.log_dir) / "alert.log", settings.server)
     work = [
         asyncio.create_task(node.run(), name="node"),
         asyncio.create_task(serve(node, settings), name="api"),
         asyncio.create_task(alerts.follow(node.mirror), name="alerts"),
+        asyncio.create_task(broken.wait(), name="what nobody awaits"),
     ]
     stopping = asyncio.create_task(stop.wait(), name="stop")
     done, _ = await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -100,8 +118,10 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event) ->
 
 def _report(task: "asyncio.Task[object]") -> None:
     error = task.exception() if not task.cancelled() else None
-    if isinstance(error, BaseExceptionGroup) and (superseded := error.subgroup(Superseded)) is not None and superseded.exceptions == error.exceptions:
-        log.info("%s", superseded.exceptions[0])
+    if task.get_name() == "what nobody awaits":
+        return  # told when it happened
+    if isinstance(error, BaseExceptionGroup) and error.split(Superseded)[1] is None:
+        log.info("%s", error.exceptions[0])
     elif error is not None:
         log.error("%s ended", task.get_name(), exc_info=error)
     else:
