@@ -74,6 +74,7 @@ async def test_an_address_that_vanishes_is_noticed_and_gone(gated: RealRig) -> N
     gated.in_its_network("ip", "addr", "del", "10.99.0.9/24", "dev", "eth1")
     outcome = await do(gated, "check")
     assert (outcome.status, outcome.evidence) == (1, "gone")
+    assert await gated.executor.empty(VIP)
 
 
 async def test_a_link_that_is_down_is_no_place_for_an_address(gated: RealRig) -> None:

@@ -91,6 +91,10 @@ def _claim(request: ActionRequest) -> Claim | None:
         return None  # the start itself will say so
 
 
+def _holds(claim: Claim) -> bool:
+    return bool(_present(claim.address))
+
+
 def _drop(claim: Claim) -> bool:
     for one in _present(claim.address):
         netlink.remove(one.index, claim.address, one.prefix)
@@ -106,4 +110,4 @@ def _links_of(present: list[Address]) -> list[Link]:
     return [link for link in netlink.links().values() if link.index in indices]
 
 
-AGENT = Agent(start=_start, stop=_stop, check=_check, clean=_stop, claim=_claim, drop=_drop)
+AGENT = Agent(start=_start, stop=_stop, check=_check, clean=_stop, claim=_claim, holds=_holds, drop=_drop)

@@ -76,6 +76,8 @@ class Agent:
     """Called beside an action that overran; None: nothing to say to it."""
     claim: Callable[[ActionRequest], Claim | None] | None = None
     """What a start would put on this server outside its control group; asked before the start, for the kill list."""
+    holds: Callable[[Claim], bool] | None = None
+    """Whether what was claimed is on this server now."""
     drop: Callable[[Claim], bool] | None = None
     """Take a claim back by force; True when it is gone."""
     leased: bool = True

@@ -21,9 +21,9 @@ from typing import Any
 from understudy.agents.groups import Groups, find_parent
 from understudy.errors import BadInput, UnderstudyError
 from understudy.executor.killlist import KillList
-from understudy.executor.lease import read_lease
 from understudy.executor.runner import Runner
 from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
+from understudy.guard.lease import read_lease
 from understudy.model.settings import Settings, parse_settings
 
 DEFAULT_CONFIG = "/etc/understudy/understudy.toml"
@@ -90,11 +90,11 @@ class Server:
         if former is not None and former is not writer:
             former.close()
         await self._runner.abandon()
-        lease = read_lease(self._runner.run_dir / "lease")
+        lease = read_lease(str(self._runner.run_dir / "lease"))
         return {
             "op": "hello",
             "pid": os.getpid(),
-            "incarnation": lease.incarnation if lease else None,
+            "incarnation": lease.incarnation.hex() if lease.left_s() > 0 else None,
             "running": self._runner.running(),
         }
 

@@ -164,8 +164,8 @@ class Runner:
             await asyncio.wait({flight.ended for flight in flights}, timeout=2 * SURVIVOR_S + ABORT_S)
 
     def empty(self, resource: str) -> bool:
-        """Nothing lives in its group, no action is in flight, no address of it is up as far as this executor knows."""
-        return resource not in self._in_flight and not populated(self.groups.group(resource)) and self._kill_list.claim(resource) is None
+        """Nothing lives in its group, no action is in flight, no address of it is up."""
+        return resource not in self._in_flight and not populated(self.groups.group(resource)) and not self._holds_claim(resource)
 
     def busy(self) -> bool:
         """Whether any action is in flight."""
@@ -244,6 +244,10 @@ class Runner:
         elif request.action in ("stop", "clean") and outcome.status == 0:
             self._seen_housed.discard(request.resource)
             self._kill_list.remove(request.resource)
+
+    def _holds_claim(self, resource: str) -> bool:
+        claim = self._kill_list.claim(resource)
+        return claim is not None and any(agent.holds(claim) for agent in AGENTS.values() if agent.holds)
 
     def _drop(self, resource: str) -> bool:
         claim = self._kill_list.claim(resource)
