@@ -1,0 +1,353 @@
+"""Real guards, real kernel: three servers in network namespaces, each test with its own."""
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hosts import VIRTUAL, Host, Hosts, hosts, kill
+
+from support import wait_for
+from understudy.guard.kill import end_everything
+from understudy.guard.lease import read_lease
+from understudy.guard.main import read_settings
+from understudy.model.limits import derive
+
+pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]
+
+LIMITS = derive(0.5)
+Report = Callable[[str], None]
+
+
+@pytest.fixture()
+def servers(tmp_path: Path) -> Iterator[Hosts]:
+    with hosts(tmp_path, 3, pause_tolerance=0.5) as made:
+        made.start()
+        yield made
+
+
+@pytest.fixture()
+def report(capsys: pytest.CaptureFixture[str]) -> Report:
+    """Print a measured figure past pytest's capture."""
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n    {text}")
+
+    return say
+
+
+def incarnation(host: Host) -> str:
+    return str(host.ask("state")["incarnation"])
+
+
+def never_ends(host: Host) -> Callable[[], bool]:
+    """Watch the lease file: False as soon as it has shown no lease."""
+    path = str(host.run_dir / "lease")
+    return lambda: read_lease(path).left_s() > 0
+
+
+def test_a_killed_guard_is_replaced_and_the_lease_goes_on(servers: Hosts, report: Report) -> None:
+    host, lease_lasts = servers[1], never_ends(servers[1])
+    before, first, resource = incarnation(host), host.guard_pid(), host.resource()
+    for _ in range(3):
+        old, killed_at = host.guard_pid(), time.monotonic()
+        kill(old)
+        wait_for(lambda old=old: host.guard_pid() not in (None, old) and host.holds(), 2, "a successor answers")  # type: ignore[misc]
+        report(f"guard killed: successor answers after {1000 * (time.monotonic() - killed_at):.1f} ms")
+        assert lease_lasts()
+    # Longer than a lease: the successor renews, it does not merely inherit.
+    until = time.monotonic() + 1.2 * LIMITS.lease_s
+    wait_for(lambda: time.monotonic() > until or not lease_lasts(), 5, "a lease has passed")
+    assert lease_lasts()
+    assert incarnation(host) == before
+    assert host.guard_pid() != first
+    assert resource.poll() is None
+
+
+def test_a_guard_that_hangs_is_replaced_and_the_lease_goes_on(servers: Hosts, report: Report) -> None:
+    host, lease_lasts = servers[1], never_ends(servers[1])
+    before, resource, old = incarnation(host), host.resource(), host.guard_pid()
+    kill(old, signal.SIGSTOP)
+    stopped_at = time.monotonic()
+    wait_for(lambda: host.guard_pid() not in (None, old), LIMITS.lease_s, "the keeper killed the hung guard")
+    report(f"guard stopped: replaced after {1000 * (time.monotonic() - stopped_at):.0f} ms (hang_s {LIMITS.hang_s:g})")
+    until = time.monotonic() + 1.2 * LIMITS.lease_s
+    wait_for(lambda: time.monotonic() > until or not lease_lasts(), 5, "a lease has passed")
+    assert lease_lasts()
+    assert incarnation(host) == before
+    assert resource.poll() is None
+
+
+def test_a_server_cut_off_is_empty_before_its_lease_ends(servers: Hosts, report: Report) -> None:
+    host = servers[1]
+    resource, daemon, executor = host.resource(), host.starter("understudyd"), host.starter("understudy-exec")
+    host.virtual_address()
+    before = incarnation(host)
+    host.cut()
+    # What the daemon would read: the file's last end before it is cleared.
+    ends: list[float] = []
+
+    def is_empty() -> bool:
+        ends.append(read_lease(str(host.run_dir / "lease")).until.boot_ns / 1e9)
+        return not host.runs_anything()
+
+    wait_for(is_empty, 2, "nothing of a resource is left")
+    left_ms = 1000 * (max(ends) - time.clock_gettime(time.CLOCK_BOOTTIME))
+    report(f"cut off: all dead {left_ms:.0f} ms before the lease ended (stop_now {1000 * LIMITS.stop_now_s:.0f} ms)")
+    assert left_ms > 0
+    assert (resource.wait(1), daemon.wait(1), executor.wait(1)) == (-9, -9, -9)
+    wait_for(lambda: not host.has_virtual_address(), 1, "the address is gone")
+    host.cut(away=False)
+    wait_for(host.holds, 5, "rejoined")
+    assert incarnation(host) != before
+    assert host.resource().poll() is None, "the group can be used again"
+
+
+def test_the_others_hear_of_silence_and_can_prove_it(servers: Hosts) -> None:
+    host, other = servers[1], servers[2]
+    gone = incarnation(host)
+    daemon = other.connect("daemon")
+    json.loads(daemon.recv(1 << 20))
+    assert other.ask("round", server=host.name, incarnation=gone)["lost"] is False
+    host.cut()
+    words = {json.loads(daemon.recv(4096))["voter"] for _ in range(2)}
+    daemon.close()
+    assert words == {"ctr2", "ctr3"}
+    result = other.ask("round", id=7, server=host.name, incarnation=gone)
+    assert (result["lost"], result["silent"], result["id"]) == (True, ["ctr2", "ctr3"], 7)
+
+
+def test_an_evicted_server_stops_and_says_farewell(servers: Hosts) -> None:
+    host, other = servers[3], servers[1]
+    resource, evicted = host.resource(), incarnation(host)
+    daemon = other.connect("daemon")
+    json.loads(daemon.recv(1 << 20))
+    assert other.ask("dead", incarnations=[evicted])["ok"] is True
+    assert json.loads(daemon.recv(4096)) == {"op": "farewell", "server": "ctr3", "incarnation": evicted}
+    daemon.close()
+    assert not host.runs_anything()
+    assert resource.wait(1) == -9
+    wait_for(host.holds, 5, "rejoined")
+
+
+def test_a_farewell_stops_everything_and_ends_the_guard(servers: Hosts) -> None:
+    host = servers[2]
+    resource, daemon = host.resource(), host.starter()
+    assert host.ask("farewell") == {"op": "farewell", "ok": True, "left": []}
+    assert host.keeper is not None
+    assert (resource.wait(1), daemon.wait(1), host.keeper.wait(2)) == (-9, -9, 0)
+
+
+def test_a_guard_does_not_outlive_its_keeper_and_kill_all_ends_the_rest(servers: Hosts, report: Report) -> None:
+    host = servers[1]
+    resource, daemon, executor = host.resource(), host.starter("understudyd"), host.starter("understudy-exec")
+    host.virtual_address()
+    guard = host.guard_pid()
+    assert host.keeper is not None
+    kill(host.keeper.pid)
+    host.keeper.wait(1)
+    wait_for(lambda: is_dead(guard), 1, "the guard died with its keeper")
+    began = time.monotonic()
+    ended = host.run([*guard_command(host), "--kill-all"])
+    assert ended.wait(10) == 0, host.log.read_text()
+    report(f"--kill-all: {1000 * (time.monotonic() - began):.0f} ms")
+    assert (resource.wait(1), daemon.wait(1), executor.wait(1)) == (-9, -9, -9)
+    assert not host.runs_anything()
+    assert not host.has_virtual_address()
+    assert read_lease(str(host.run_dir / "lease")).left_s() == 0
+    # The next keeper leaves alone what started after that.
+    newcomer = host.starter("understudyd")
+    host.start()
+    wait_for(host.holds, 5, "holds again")
+    assert newcomer.poll() is None
+
+
+def test_a_pid_that_was_used_again_is_left_alone(servers: Hosts) -> None:
+    host = servers[1]
+    other = host.starter("understudyd")
+    (host.run_dir / "understudyd.pid").write_text(f"{other.pid} 1\n")
+    host.ask("farewell")
+    assert other.poll() is None
+
+
+def test_a_frozen_server_answers_nobody_once_its_lease_is_over(servers: Hosts, report: Report) -> None:
+    host, client = servers[1], servers[2]
+    host.resource()
+    host.virtual_address()
+    assert answers_arp(client)
+    assert answers_ping(client)
+    host.freeze()
+    frozen_at = time.monotonic()
+    wait_for(lambda: not answers_arp(client), 3, "no ARP answer")
+    ended_s = time.monotonic() - frozen_at
+    report(f"frozen: ARP ended after {1000 * ended_s:.0f} ms (lease {1000 * LIMITS.lease_s:.0f} ms)")
+    assert ended_s < LIMITS.lease_s + 0.1
+    assert not answers_ping(client)
+    assert host.has_virtual_address(), "the gate did it, no process"
+    thawed_at = time.monotonic()
+    host.freeze(still=False)
+    wait_for(lambda: not host.runs_anything(), 2, "killed on waking")
+    report(f"thawed: all dead {1000 * (time.monotonic() - thawed_at):.1f} ms later")
+    assert not answers_arp(client)
+    wait_for(lambda: not host.has_virtual_address(), 1, "the address is gone")
+
+
+def test_a_dead_guard_and_keeper_leave_no_open_gate(servers: Hosts) -> None:
+    host, client = servers[1], servers[2]
+    host.virtual_address()
+    assert answers_arp(client)
+    assert host.keeper is not None
+    kill(host.keeper.pid)
+    wait_for(lambda: not answers_arp(client), 3, "no ARP answer")
+    assert not answers_ping(client)
+
+
+def test_a_client_that_does_not_read_is_dropped(servers: Hosts) -> None:
+    host = servers[1]
+    with host.connect("daemon") as silent:
+        silent.setblocking(False)
+        wait_for(lambda: not still_takes(silent), 5, "dropped")
+    assert host.holds()
+
+
+def test_epochs_survive_guards_and_lapses(servers: Hosts) -> None:
+    host = servers[1]
+    assert host.ask("epoch", resource="db", epoch=4) == {"op": "epoch", "ok": True, "highest": 4}
+    old = host.guard_pid()
+    kill(old)
+    wait_for(lambda: host.guard_pid() not in (None, old) and host.holds(), 2, "a successor answers")
+    assert host.ask("epoch", resource="db", epoch=3) == {"op": "epoch", "ok": False, "highest": 4}
+    host.cut()
+    wait_for(lambda: not host.holds(), 2, "lapsed")
+    host.cut(away=False)
+    wait_for(host.holds, 5, "rejoined")
+    assert host.ask("hello")["epochs"] == {"db": 4}
+
+
+def test_a_flushed_rule_set_is_made_again_within_a_beat(servers: Hosts) -> None:
+    host, client = servers[1], servers[2]
+    host.virtual_address()
+
+    def flush() -> None:
+        from understudy.guard.gate import ARP, INET, TABLE, Gate, _step, text  # the operator's `nft flush ruleset`
+
+        gate = Gate()
+        gate._batch([_step(2, family, text(1, TABLE)) for family in (INET, ARP)])
+        gate.close_socket()
+
+    host.inside(flush)
+    wait_for(lambda: host.inside(gate_is_there), 1, "made again")
+    assert answers_arp(client)
+    host.freeze()
+    wait_for(lambda: not answers_arp(client), 3, "and it shuts")
+
+
+def test_what_cannot_be_verified_is_named(servers: Hosts) -> None:
+    host = servers[1]
+    (host.run_dir / "kill-list.json").write_text("{")
+    ended = host.inside(lambda: end_everything(read_settings(str(host.config)), within_s=1))
+    assert ended.groups_empty
+    assert any("kill-list.json" in sentence for sentence in ended.left)
+
+
+def test_a_second_guard_is_refused(servers: Hosts) -> None:
+    second = servers[1].run(guard_command(servers[1]), subprocess.DEVNULL)
+    assert second.wait(10) == 1
+
+
+def test_help_shows_an_example(servers: Hosts) -> None:
+    shown = servers[1].command("--help")
+    assert shown.returncode == 0
+    assert "understudy-guard --kill-all" in shown.stdout
+
+
+# What tests ask of the network.
+
+
+def guard_command(host: Host) -> list[str]:
+    assert host.keeper is not None
+    return [str(part) for part in host.keeper.args]  # type: ignore[union-attr]
+
+
+def is_dead(process_id: int | None) -> bool:
+    """Gone, or waiting to be reaped by whoever inherited it."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
+def answers_arp(client: Host) -> bool:
+    """Whether anybody answers for the address, by ARP from another server."""
+    return client.inside(lambda: _arping(client))
+
+
+def _arping(client: Host) -> bool:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)) as wire:
+        wire.bind(("eth0", 0x0806))
+        wire.settimeout(0.02)
+        own = wire.getsockname()[4]
+        question = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, own, _packed(client.address), bytes(6), _packed(VIRTUAL))
+        wire.send(b"\xff" * 6 + own + b"\x08\x06" + question)
+        try:
+            while True:
+                answer = wire.recv(256)
+                if answer[20:22] == b"\0\x02" and answer[28:32] == _packed(VIRTUAL):
+                    return True
+        except TimeoutError:
+            return False
+
+
+def answers_ping(client: Host) -> bool:
+    """Whether the address answers an echo request."""
+    return client.inside(_ping)
+
+
+def _ping() -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as wire:
+        wire.settimeout(0.05)
+        wire.sendto(b"\x08\x00\xf7\xff\x00\x00\x00\x00", (VIRTUAL, 0))
+        try:
+            while True:
+                packet, (sender, _) = wire.recvfrom(256)
+                if sender == VIRTUAL and packet[20] == 0:
+                    return True
+        except TimeoutError:
+            return False
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_aton(address)
+
+
+def still_takes(client: socket.socket) -> bool:
+    """Ask without reading what is answered: False once the connection was closed."""
+    try:
+        while True:
+            client.send(b'{"op": "state"}')
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def gate_is_there() -> bool:
+    """Whether the gate's table exists here."""
+    from understudy.guard.gate import Gate
+
+    gate = Gate()
+    try:
+        gate.protect([VIRTUAL])
+    except OSError:
+        return False
+    finally:
+        gate.close_socket()
+    return True
