@@ -38,6 +38,8 @@ _META_PROTOCOL, _META_NFPROTO, _META_L4PROTO = 1, 15, 16
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _NEIGHBOUR_SOLICIT, _NEIGHBOUR_ADVERTISE = 135, 136
 
+_OPEN_KEYS = ((INET, [struct.pack("!H", IP), struct.pack("!H", IP6)]), (ARP, [struct.pack("!H", ARP_PROTOCOL)]))
+
 CLUSTER, STORAGE = "cluster", "storage"
 
 
@@ -69,22 +71,25 @@ class Gate:
 
     def refresh(self, left_ms: int) -> None:
         """Open for this long from now, whatever was left (a plain re-add would keep the old end)."""
-        steps: list[bytes] = []
-        for family, protocols in ((INET, (IP, IP6)), (ARP, (ARP_PROTOCOL,))):
-            opened = _elements("open", [struct.pack("!H", one) for one in protocols], max(left_ms, 1))
-            shut = _elements("open", [struct.pack("!H", one) for one in protocols])
-            # The first add is for an element that has run out: deleting what is not there would fail the batch.
-            steps += [_step(_NEW_ELEMENT, family, opened, _CREATE), _step(_DELETE_ELEMENT, family, shut)]
-            steps.append(_step(_NEW_ELEMENT, family, opened, _CREATE))
-        self._batch(steps)
+        self._batch([*_shut(), *_opened(left_ms)])
 
     def close(self) -> None:
         """Shut now."""
-        self.refresh(1)
+        self._batch(_shut())
 
     def _batch(self, steps: list[bytes]) -> None:
         edge = struct.pack("!BBH", 0, 0, 10)
         talk(self._wire, [message(_BATCH_BEGIN, 0, edge), *steps, message(_BATCH_END, 0, edge)])
+
+
+def _opened(left_ms: int) -> list[bytes]:
+    return [_step(_NEW_ELEMENT, family, _elements("open", keys, max(left_ms, 1)), _CREATE) for family, keys in _OPEN_KEYS]
+
+
+def _shut() -> list[bytes]:
+    # Added first, in case it has run out: deleting what is not there would fail the batch.
+    deleted = [_step(_DELETE_ELEMENT, family, _elements("open", keys)) for family, keys in _OPEN_KEYS]
+    return [*_opened(1), *deleted]
 
 
 def _step(kind: int, family: int, payload: bytes, flags: int = 0) -> bytes:

@@ -53,10 +53,10 @@ class Keeper:
 
     def run(self) -> int:
         """Keep a guard running; the exit code once this server was asked to end."""
-        say(f"keeper: priority {become_real_time(KEEPER_PRIORITY)}")
+        say(f"keeper: priority {become_real_time(KEEPER_PRIORITY, children_too=True)}")
         signal.signal(signal.SIGTERM, lambda *_: self._end_soon())
-        # Starters are older than this keeper only if an earlier one made a lease.
-        self._end_everything(starters=self._lease.read().incarnation != NOBODY)
+        # What is older than this keeper is from a lease only if an earlier one made a lease.
+        self._end_everything(after_a_lease=self._lease.read().incarnation != NOBODY)
         start = self._begin()
         while True:
             began_s = time.monotonic()
@@ -162,13 +162,13 @@ class Keeper:
 
     # The last word.
 
-    def _end_everything(self, *, starters: bool = True) -> None:
+    def _end_everything(self, *, after_a_lease: bool = True) -> None:
         """Until nothing is left, however long that takes."""
         self._held.stage = STOPPING
         self._lease.clear()
         said: tuple[str, ...] = ()
         while True:
-            ended = kill.end_everything(self._settings, within_s=KILL_WITHIN_S, starters=starters)
+            ended = kill.end_everything(self._settings, within_s=KILL_WITHIN_S, after_a_lease=after_a_lease)
             if ended.left != said:
                 for one in ended.left:
                     say(f"not stopped: {one}")

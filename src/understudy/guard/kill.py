@@ -9,6 +9,7 @@ The order matters: the daemon and the executor first, for they start things; the
 """
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -24,6 +25,7 @@ from understudy.model.settings import Settings
 
 STARTERS = ("understudyd", "understudy-exec")
 """Names of the pid files of those who start things."""
+STARTER_WITHIN_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,25 +80,33 @@ def read_kill_list(settings: Settings) -> KillList:
         return KillList(cgroup=cgroup, filesystems=settings.filesystems, readable=False)
 
 
-def end_everything(settings: Settings, *, within_s: float, starters: bool = True) -> Ended:
-    """Kill, remove, verify. `starters=False`: leave daemon and executor alive (nothing of theirs is from before)."""
+def end_everything(settings: Settings, *, within_s: float, after_a_lease: bool = True) -> Ended:
+    """Kill, remove, verify.
+
+    `after_a_lease=False`, at a keeper's first start: the daemon and the executor that run were never under a lease, and a
+    file system that is mounted is nobody's of the cluster; both are left alone.
+    """
     deadline = time.monotonic() + within_s
     what = read_kill_list(settings)
     left: list[str] = []
-    processes = [kill_process(settings.run_dir, name) for name in STARTERS] if starters else []
-    for process in processes:
-        left += process.wait(deadline)
-    _kill_group(what.cgroup)
-    for unit in what.units:
-        _kill_group(_unit_group(what.cgroup, unit))
+    starters = [kill_process(settings.run_dir, name) for name in STARTERS] if after_a_lease else []
+    # One in an uninterruptible call dies later, but runs no line of its own any more: the groups need not wait for it.
+    for starter in starters:
+        starter.wait(min(deadline, time.monotonic() + STARTER_WITHIN_S))
+    for group in _groups(what):
+        _kill_group(group)
     still = [group for group in _groups(what) if not _wait_empty(group, deadline)]
     left += [f"{group} is not empty" for group in still]
+    alive = [starter.name for starter in starters if not starter.wait(deadline)]
+    left += [f"{name} does not die" for name in alive]
     left += _remove_addresses(what)
-    left += [refusal for refusal in map(filesystems.shut_down, what.filesystems) if refusal is not None]
+    if after_a_lease:
+        left += [refusal for refusal in map(filesystems.shut_down, what.filesystems) if refusal is not None]
     if not what.readable:
         left.append("kill-list.json cannot be read: addresses are behind the gate, but may be there")
     _close_gate(left)
-    alive = [process for process in processes if not process.let_go()]
+    for starter in starters:
+        starter.let_go()
     return Ended(groups_empty=not alive and not still, left=tuple(left))
 
 
@@ -110,22 +120,18 @@ class Killed:
     """A process that was sent SIGKILL, by pidfd; None: it was not there."""
 
     def __init__(self, name: str, descriptor: int | None) -> None:
-        self._name = name
+        self.name = name
         self._descriptor = descriptor
 
-    def let_go(self) -> bool:
-        """True when it is dead."""
-        if self._descriptor is None:
-            return True
-        dead = _readable(self._descriptor, 0)
-        os.close(self._descriptor)
-        return dead
+    def wait(self, deadline: float) -> bool:
+        """Until it is dead or time is up; True when it is dead."""
+        return self._descriptor is None or _readable(self._descriptor, deadline - time.monotonic())
 
-    def wait(self, deadline: float) -> list[str]:
-        """Until it is dead or time is up; what to say of it."""
-        if self._descriptor is None or _readable(self._descriptor, deadline - time.monotonic()):
-            return []
-        return [f"{self._name} does not die"]
+    def let_go(self) -> None:
+        """Watch it no longer."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def kill_process(run_dir: str, name: str) -> Killed:
@@ -201,9 +207,9 @@ def _close_gate(left: list[str]) -> None:
             gate.close()
         finally:
             gate.close_socket()
-    except FileNotFoundError:
-        pass  # no table: nothing was ever let through
     except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EPROTONOSUPPORT, errno.EOPNOTSUPP):
+            return  # no table, or a kernel without any: no cluster address was ever allowed
         left.append(f"gate cannot be closed: {error.strerror}")
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from understudy.model.settings import Settings
 
-_AT_ONCE = 256
+_AT_ONCE = 2048
+"""More than come in during a pause that the cluster survives: a voter that slept hears all before it judges."""
 _FREE_BIND, _FREE_BIND_6 = 15, 78
 _FORCE_RECEIVE_BUFFER = 33
 _RECEIVE_BUFFER = 1 << 20

@@ -5,6 +5,7 @@ Called by: `guard/keeper.py`, in the child it forked.
 Must never: wait for anything but its poll; hand the core a reading taken before the message it goes with; go on after a lapse.
 """
 
+import ipaddress
 import os
 import select
 import signal
@@ -211,6 +212,8 @@ class GuardProcess:
         if self._gate is None:
             return {"ok": False, "why": f"gate {self.gate_state}"}
         try:
+            for address in (*addresses, *storage):
+                ipaddress.ip_address(address)
             for listed, use in ((addresses, CLUSTER), (storage, STORAGE)):
                 if not all(self.held_file.protected.put(address, int(use == STORAGE)) for address in listed):
                     return {"ok": False, "why": "no room for another address"}

@@ -34,15 +34,20 @@ def read_clocks() -> Reading:
     return Reading(time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW))
 
 
-def become_real_time(priority: int) -> str:
-    """Take SCHED_RR and lock all memory; "rr", or a sentence that says what was refused."""
+def become_real_time(priority: int, *, children_too: bool = False) -> str:
+    """Take SCHED_RR and lock all memory; "rr", or a sentence that says what was refused.
+
+    `children_too` is for the keeper: a successor that had to win the processor at normal priority first could wait longer
+    for it than the lease lasts.
+    """
     refused = []
-    if _libc.mlockall(_LOCK_CURRENT_AND_FUTURE) != 0:
-        refused.append(f"memory not locked: {os.strerror(ctypes.get_errno())}")
     try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+        policy = os.SCHED_RR if children_too else os.SCHED_RR | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, os.sched_param(priority))
     except OSError as error:
         refused.append(f"normal priority, real time refused: {error.strerror}")
+    if _libc.mlockall(_LOCK_CURRENT_AND_FUTURE) != 0:
+        refused.append(f"memory not locked: {os.strerror(ctypes.get_errno())}")
     # A garbage collection walks all objects; there is nothing cyclic to collect in these loops.
     gc.collect()
     gc.freeze()
