@@ -32,8 +32,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     if orphans := _orphans(view):
         steps.append(orphans)
     # 4. requests about resources that are gone
-    known = {id for step in steps for id in step.fulfilled}
-    stale = tuple(one.id for one in view.requests if one.id not in known and not any(name in view.resources for name in one.resources))
+    stale = tuple(one.id for one in view.requests if not any(name in view.resources for name in one.resources))
     if stale:
         steps.append(Step(fulfilled=stale))
     return Plan(steps=_joined_with_lives(steps), wake_at=wake_at)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
-from understudy.model.resource import Dependency, Kind, Placement, Resource
+from understudy.model.resource import Kind, Placement, Resource
 from understudy.model.state import Life
 from understudy.model.view import View
 from understudy.policy.ground import Ground, survey
@@ -80,7 +80,8 @@ def _joint(ground: Ground, members: Sequence[ResourceName], server: ServerName) 
     incarnation = ground.incarnation(server)
     for name, one in zip(members, each, strict=True):
         if not one.admitted:
-            about = one.reason if len(members) == 1 else Reason(Why.FELLOW_REFUSED, (name, one.reason.code()))
+            alone = len(members) == 1 or one.reason.why in (Why.NEVER_SEEN, Why.NOT_ONLINE)  # true of the server, whatever the resource
+            about = one.reason if alone else Reason(Why.FELLOW_REFUSED, (name, one.reason.code()))
             return Standing(server=server, incarnation=incarnation, admitted=False, reason=about)
     rank = tuple(map(sum, zip(*(one.rank for one in each), strict=True)))
     best = min(each, key=lambda one: one.rank)
@@ -112,54 +113,46 @@ def _placement_refusal(ground: Ground, resource: Resource, server: ServerName) -
     members, pools = resource.hosting_members, resource.server_pools
     match resource.placement:
         case Placement.RESTRICTED:
-            if server in members or (pools and _in_pools(ground, pools, server)):
+            if server in members or (pools and _in_pools(ground, resource, pools, server)):
                 return None
             return Reason(Why.NOT_IN_POOL, pools) if pools else Reason(Why.NOT_A_MEMBER, members)
         case Placement.FAVORED:
             # HOSTING_MEMBERS beside SERVER_POOLS makes the pools a restriction; alone, either is a preference only
-            if members and pools and not _in_pools(ground, pools, server):
+            if members and pools and not _in_pools(ground, resource, pools, server):
                 return Reason(Why.NOT_IN_POOL, pools)
             return None
         case Placement.BALANCED:
             allowed = pools or BALANCED_POOLS
-            return None if _in_pools(ground, allowed, server) else Reason(Why.NOT_IN_POOL, allowed)
+            return None if _in_pools(ground, resource, allowed, server) else Reason(Why.NOT_IN_POOL, allowed)
 
 
-def _in_pools(ground: Ground, pools: tuple[PoolName, ...], server: ServerName) -> bool:
-    if ANY_POOL in pools:
+def _in_pools(ground: Ground, resource: Resource, pools: tuple[PoolName, ...], server: ServerName) -> bool:
+    if ANY_POOL in pools or any(server in ground.pools.get(pool, ()) for pool in pools):
         return True
-    return any(server in ground.pools.get(pool, ()) or server in _named(ground, pool) for pool in pools)
+    # A server that is named in a pool but not ONLINE is refused for that, not for its pool. And one that runs the resource keeps it when
+    # another server comes back and takes its place in the pool: nothing moves by itself.
+    excused = ground.life(server) is not Life.ONLINE or ground.owns(server, resource.name)
+    return excused and any(server in _named(ground, pool) for pool in pools)
 
 
 def _named(ground: Ground, pool: PoolName) -> tuple[ServerName, ...]:
-    """A server that is named in the pool but not ONLINE is refused for that, not for its pool."""
     record = ground.view.pools.get(pool)
     return () if record is None else record.server_names
 
 
 def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
     for one in resource.start:
-        if one.same_server:
-            if one.is_type:
-                if not any(ground.online_here(name, server) for name in _of_type(ground.view, one)):
-                    return Reason(Why.TYPE_MISSING, (one.entity,))
-                continue
+        if one.same_server and one.is_type:
+            if not any(ground.online_here(name, server) for name in ground.meant(one)):
+                return Reason(Why.TYPE_MISSING, (one.entity,))
+        elif one.same_server:
             other = ground.view.resources.get(ResourceName(one.entity))
             if other is not None and other.local and not ground.online_here(other.name, server):
                 return Reason(Why.NETWORK_DOWN, (other.name,))
-        elif one.kind is Kind.EXCLUSION:
-            for name in _entities(ground.view, one):
-                if ground.owns(server, name) and name != resource.name:
-                    return Reason(Why.EXCLUDED, (name,))
-    return None
-
-
-def _of_type(view: View, dependency: Dependency) -> tuple[ResourceName, ...]:
-    return tuple(sorted(name for name, one in view.resources.items() if one.type == dependency.entity))
-
-
-def _entities(view: View, dependency: Dependency) -> tuple[ResourceName, ...]:
-    return _of_type(view, dependency) if dependency.is_type else (ResourceName(dependency.entity),)
+    # Where it is, only what belongs there too drives it out; where it would come to, also what is still being stopped there.
+    there = ground.owns if ground.owns(server, resource.name) else ground.holds
+    rival = next((name for name in sorted(ground.rivals.get(resource.name, ())) if there(server, name)), None)
+    return None if rival is None else Reason(Why.EXCLUDED, (rival,))
 
 
 # --- how the rest rank ----------------------------------------------------------------------------------------------
@@ -172,7 +165,7 @@ def _preference(ground: Ground, resource: Resource, server: ServerName) -> tuple
     if resource.hosting_members:
         liked = server in resource.hosting_members
         return (resource.hosting_members.index(server) if liked else 0, liked)
-    liked = bool(resource.server_pools) and _in_pools(ground, resource.server_pools, server)
+    liked = bool(resource.server_pools) and _in_pools(ground, resource, resource.server_pools, server)
     return (_place_in_pools(ground, resource, server) if liked else 0, liked)
 
 
@@ -196,5 +189,5 @@ def _dispersion(ground: Ground, resource: Resource, server: ServerName) -> int:
 
 
 def _neighbours(ground: Ground, resource: Resource, server: ServerName, kind: Kind) -> int:
-    wished = [name for one in resource.start if one.kind is kind for name in _entities(ground.view, one)]
+    wished = [name for one in resource.start if one.kind is kind for name in ground.meant(one)]
     return sum(1 for name in wished if ground.owns(server, name) and name != resource.name)

@@ -106,7 +106,8 @@ def _waits_for(view: View, assignment: Assignment) -> tuple[str, ...]:
 def _line(view: View, one: Standing, assignment: Assignment) -> Line:
     here = assignment.owner is not None and assignment.owner.incarnation == one.incarnation
     tried = one.incarnation is not None and one.incarnation in assignment.tried
-    words = sentence(one.reason)
+    own = one.reason.why is Why.FELLOW_REFUSED and one.reason.of[0] == assignment.resource
+    words = sentence((_inner(one.reason) or one.reason) if own else one.reason)
     if tried:
         words += "; it failed there before and is tried there again only when nothing else is left, or on request"
     verdict = "runs it" if here else "admitted" if one.admitted else "refused"
@@ -158,7 +159,7 @@ _REMEDIES: dict[Why, str] = {
 def sentence(reason: Reason) -> str:
     """One reason in words."""
     if reason.why is Why.FELLOW_REFUSED:
-        inner = parse_reason(reason.of[1])
+        inner = _inner(reason)
         return f"{reason.of[0]}, which must be on the same server, may not: {sentence(inner) if inner else reason.of[1]}"
     return _filled(_SENTENCES[reason.why], reason.of)
 
@@ -166,9 +167,14 @@ def sentence(reason: Reason) -> str:
 def remedy(reason: Reason, server: ServerName) -> str:
     """What would change a refusal; empty where nothing is known to."""
     if reason.why is Why.FELLOW_REFUSED:
-        inner = parse_reason(reason.of[1])
+        inner = _inner(reason)
         return "" if inner is None else remedy(inner, server)
     return _filled(_REMEDIES.get(reason.why, "").replace("{server}", server), reason.of)
+
+
+def _inner(reason: Reason) -> Reason | None:
+    """A fellow's own reason; its names may have been divided at their commas on the way through the registry."""
+    return parse_reason(",".join(reason.of[1:]))
 
 
 def _filled(text: str, of: tuple[str, ...]) -> str:
@@ -196,5 +202,3 @@ def render(view: View, name: ResourceName) -> list[str]:
         if line.would_change:
             lines.append(f"  {'':<{width}}  {'':<8}  -> {line.would_change}")
     return lines
-
-

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.pools import membership
+from understudy.model.resource import Dependency, Kind, Resource
 from understudy.model.state import Life, State
-from understudy.model.view import Assignment, IncarnationRecord, View
+from understudy.model.types import descent
+from understudy.model.view import Assignment, IncarnationRecord, Request, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,12 @@ class Ground:
     """Newest incarnation of every server."""
     pools: Mapping[PoolName, tuple[ServerName, ...]]
     """Active servers of every pool, Free and Generic included."""
+    by_type: Mapping[str, tuple[ResourceName, ...]]
+    """Resources of every type and of the types that descend from it, by name."""
+    rivals: Mapping[ResourceName, frozenset[ResourceName]]
+    """Which exclude each other, whichever of the two says so."""
+    requests: Mapping[ResourceName, tuple[Request, ...]]
+    """Under the first resource of each that is still registered: its group settles it."""
     owners: dict[ResourceName, ServerName]
     """Which server's present incarnation owns a resource. With `loads` the one thing that moves while a decision is made: groups that are
     settled later see where the earlier ones went."""
@@ -42,6 +50,16 @@ class Ground:
     def owns(self, server: ServerName, resource: ResourceName) -> bool:
         """Whether the resource belongs to the server's present incarnation."""
         return self.owners.get(resource) == server
+
+    def holds(self, server: ServerName, resource: ResourceName) -> bool:
+        """Whether the server's present incarnation may be running the resource, owner or not."""
+        assignment = self.view.assignments.get(resource)
+        present = self.incarnation(server)
+        return self.owns(server, resource) or (assignment is not None and any(one.incarnation == present for one in assignment.holders))
+
+    def meant(self, dependency: Dependency) -> tuple[ResourceName, ...]:
+        """The resources that a dependency names, one by one or by type."""
+        return self.by_type.get(dependency.entity, ()) if dependency.is_type else (ResourceName(dependency.entity),)
 
     def online_here(self, resource: ResourceName, server: ServerName) -> bool:
         """Whether the server's present incarnation reports the resource ONLINE (or INTERMEDIATE)."""
@@ -70,6 +88,49 @@ def survey(view: View) -> Ground:
     """Look the View over once."""
     present = view.present()
     online = [server for server, record in present.items() if record.life is Life.ONLINE]
-    ground = Ground(view=view, present=present, pools=membership(view.pools, online), owners={}, loads={})
+    by_type = _by_type(view)
+    ground = Ground(
+        view=view,
+        present=present,
+        pools=membership(view.pools, online),
+        by_type=by_type,
+        rivals=_rivals(view.resources.values(), by_type),
+        requests=_requests(view),
+        owners={},
+        loads={},
+    )
     ground.settle(view.assignments.values())
     return ground
+
+
+def _by_type(view: View) -> dict[str, tuple[ResourceName, ...]]:
+    ancestors: dict[TypeName, tuple[str, ...]] = {}
+    members: dict[str, list[ResourceName]] = {}
+    for name, resource in sorted(view.resources.items()):
+        if resource.type not in ancestors:
+            ancestors[resource.type] = tuple(one.name for one in descent(resource.type, view.types))
+        for type_name in ancestors[resource.type]:
+            members.setdefault(type_name, []).append(name)
+    return {type_name: tuple(names) for type_name, names in members.items()}
+
+
+def _rivals(resources: Iterable[Resource], by_type: Mapping[str, tuple[ResourceName, ...]]) -> dict[ResourceName, frozenset[ResourceName]]:
+    pairs: dict[ResourceName, set[ResourceName]] = {}
+    for resource in resources:
+        for one in resource.start:
+            if one.kind is not Kind.EXCLUSION:
+                continue
+            for name in by_type.get(one.entity, ()) if one.is_type else (ResourceName(one.entity),):
+                if name != resource.name:
+                    pairs.setdefault(resource.name, set()).add(name)
+                    pairs.setdefault(name, set()).add(resource.name)
+    return {name: frozenset(rivals) for name, rivals in pairs.items()}
+
+
+def _requests(view: View) -> dict[ResourceName, tuple[Request, ...]]:
+    found: dict[ResourceName, tuple[Request, ...]] = {}
+    for request in view.requests:
+        name = next((one for one in request.resources if one in view.resources), None)
+        if name is not None:
+            found[name] = (*found.get(name, ()), request)
+    return found

@@ -35,45 +35,57 @@ class Choice:
 
 def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
     """Everything that has to change for this group now; an empty Step if nothing."""
-    now_held = {name: found_running(ground, name, without_proven(ground.view, _assignment(ground, name))) for name in members}
-    unseen = {name for name in members if _never_looked_at(ground, name)}
-    wanted = [name for name in members if _wanted(ground, name) and name not in unseen]
-    requests = [one for one in ground.view.requests if any(name in members for name in one.resources) and not unseen & set(one.resources)]
-    notes: list[Note] = []
-    after = dict(now_held)
+    held = {name: _held_now(ground, name) for name in members}
+    waiting = {name for name in members if _wanted(ground, name) and _waits_for_looks(ground, held[name])}
+    wanted = [name for name in members if _wanted(ground, name) and name not in waiting]
+    asked = [one for name in members for one in ground.requests.get(name, ())]
+    requests = [one for one in asked if not waiting & set(one.resources)]
+    after = dict(held)
     if wanted:
-        choice, notes = _choose(case_of(ground, wanted, now_held), requests)
+        choice, notes = _choose(case_of(ground, wanted, held), requests)
         for name in wanted:
-            after[name] = _assigned(ground, name, now_held[name], choice)
+            after[name] = _assigned(ground, held[name], choice)
+    else:
+        notes = [_refusal(one, one.server, Reason(Why.TARGET_OFFLINE)) for one in requests]
     for name in members:
-        if name not in wanted:
-            after[name] = _taken_back(now_held[name])
-    changed = tuple(after[name] for name in members if after[name] != ground.view.assignments.get(name, _none(name)))
+        if name in waiting:
+            after[name] = _registered(ground, name)
+        elif name not in wanted:
+            after[name] = _not_wanted(ground, held[name])
+    changed = tuple(after[name] for name in members if after[name] != _registered(ground, name))
     told = tuple(
         Note(kind=ASSIGNED, resource=one.resource, on=one.owner.server, cause=one.reason)
         for one in changed
-        if one.owner is not None and one.owner != now_held[one.resource].owner
+        if one.owner is not None and one.owner != held[one.resource].owner
     )
     return Step(assignments=changed, fulfilled=tuple(one.id for one in requests), notes=(*notes, *told))
+
+
+def _held_now(ground: Ground, name: ResourceName) -> Assignment:
+    """Its assignment less the holders that are proved gone, plus those found running, and with what was forgiven meanwhile."""
+    now = found_running(ground, name, without_proven(ground.view, _registered(ground, name)))
+    return replace(now, tried=()) if now.tried and forgiven(_own_report(ground, now), now) else now
 
 
 def _wanted(ground: Ground, name: ResourceName) -> bool:
     return ground.view.target(name) is Target.ONLINE and ground.view.resources[name].enabled
 
 
-def _never_looked_at(ground: Ground, name: ResourceName) -> bool:
-    """S6: a newly defined resource is first checked on every joined server; until then it waits, without holding up its group."""
-    if name in ground.view.assignments:
+def _waits_for_looks(ground: Ground, now: Assignment) -> bool:
+    """S6: a resource without an owner is checked on every joined server first (a newly defined one could be running anywhere by hand);
+    until then it waits, without holding up its group."""
+    if now.owner is not None:
         return False
-    online = [one for one in ground.present.values() if one.life is Life.ONLINE]
-    return not all(ground.view.looked(one.server, one.incarnation, ground.view.resources[name]) for one in online)
+    resource = ground.view.resources[now.resource]
+    joined = [one for one in ground.present.values() if one.life is Life.ONLINE]
+    return not all(ground.view.looked(one.server, one.incarnation, resource) for one in joined)
 
 
 def _none(name: ResourceName) -> Assignment:
     return Assignment(resource=name, epoch=0)
 
 
-def _assignment(ground: Ground, name: ResourceName) -> Assignment:
+def _registered(ground: Ground, name: ResourceName) -> Assignment:
     return ground.view.assignments.get(name, _none(name))
 
 
@@ -98,22 +110,25 @@ def _as_requested(case: Case, request: Request) -> tuple[Choice | None, Note | N
         if request.server in case.admitted:
             return _at(case.admitted[request.server], reason, clears_tried=True), None
         refused = next((one for one in case.standings if one.server == request.server), None)
-        why = Reason(Why.NEVER_SEEN) if refused is None else refused.reason
-        return None, Note(kind=REFUSED, resource=request.resources[0], on=request.server, cause=why.code())
+        return None, _refusal(request, request.server, Reason(Why.NEVER_SEEN) if refused is None else refused.reason)
     if request.verb == "relocate":
         others = [one for one in case.admitted.values() if one.server != case.home]
         if not others:
-            return None, Note(kind=REFUSED, resource=request.resources[0], cause=Reason(Why.NO_CANDIDATE).code())
+            return None, _refusal(request, None, Reason(Why.NO_CANDIDATE))
         return _at(others[0], reason, clears_tried=True), None
     if case.home is not None:
-        return _at(case.admitted[case.home], Reason(Why.STAYS), clears_tried=True), None
-    best = next(iter(case.admitted.values()), None)
-    return (None if best is None else _at(best, Reason(Why.FIRST_CHOICE), clears_tried=True)), None
+        return _at(case.admitted[case.home], reason, clears_tried=True), None
+    best, why = next(iter(case.admitted.values()), None), _why_anew(case)
+    return (None if best is None else _at(best, reason if why.why is Why.NO_LONGER_ADMITTED else why, clears_tried=True)), None
+
+
+def _refusal(request: Request, server: ServerName | None, reason: Reason) -> Note:
+    return Note(kind=REFUSED, resource=request.resources[0], on=server, cause=reason.code())
 
 
 def _by_rule(case: Case) -> Choice:
     if must_wait_for_proof(case):
-        return Choice(server=None, incarnation=None, reason=Reason(Why.UNPROVEN), keep=True)
+        return Choice(server=None, incarnation=None, reason=_unproven(case), keep=True)
     failed = failed_here(case)
     if case.home is not None and failed is None:
         return _stay_or_return(case, case.home)
@@ -134,7 +149,7 @@ def _at(one: Standing, reason: Reason, *, clears_tried: bool = False, last_resor
 
 def _may_linger(case: Case) -> bool:
     """Whether the owner's server is refused only for something that is down there now (its network), not by placement."""
-    passing = (Why.NETWORK_DOWN.value, Why.TYPE_MISSING.value)
+    passing = (Why.NETWORK_DOWN.value, Why.TYPE_MISSING.value, Why.NOT_LOOKED.value)
     owners = {owner.server for name in case.wanted if (owner := case.held[name].owner) is not None}
     refused = [one.reason for one in case.standings if one.server in owners]
     return bool(refused) and all(
@@ -142,10 +157,16 @@ def _may_linger(case: Case) -> bool:
     )
 
 
+def _unproven(case: Case) -> Reason:
+    view = case.ground.view
+    owners = [owner for name in case.wanted if (owner := case.held[name].owner) is not None]
+    return Reason(Why.UNPROVEN, tuple(sorted({one.server for one in owners if not view.alive(one.incarnation)})))
+
+
 def _why_anew(case: Case) -> Reason:
     view = case.ground.view
     for name in case.wanted:
-        before = _assignment(case.ground, name).owner
+        before = case.held[name].owner
         if before is not None and view.proven(before.incarnation):
             return Reason(Why.HOLDER_PROVEN, (before.server, view.incarnations[before.incarnation].life.value.lower()))
         if before is not None:
@@ -166,24 +187,37 @@ def _stay_or_return(case: Case, home: ServerName) -> Choice:
 # --- the assignments that follow ------------------------------------------------------------------------------------
 
 
-def _assigned(ground: Ground, name: ResourceName, before: Assignment, choice: Choice) -> Assignment:
-    if choice.keep and before.owner is not None:
+def _assigned(ground: Ground, before: Assignment, choice: Choice) -> Assignment:
+    if choice.keep and before.owner in before.holders:
         return before
-    report = _own_report(ground, name, before)
-    tried = () if choice.clears_tried or forgiven(report, before) else before.tried
-    if failed := _just_failed(report, before):
-        tried = (*(one for one in tried if one != failed), failed) if not choice.clears_tried else ()
+    report = _own_report(ground, before)
+    tried = () if choice.clears_tried else _with_failed(before, report)
     if choice.server is None or choice.incarnation is None:
-        if before.owner is None and before.last_resort:
-            return before
-        epoch = before.epoch + (1 if before.owner is not None else 0)
-        return replace(before, owner=None, epoch=epoch, tried=tried, last_resort=True, reason=choice.reason.code())
+        return _owned_by_nobody(before, choice, tried)
     if before.owner is not None and before.owner.incarnation == choice.incarnation:
         return _kept(before, choice, tried, report)
     epoch = before.epoch + 1
     owner = Holder(server=choice.server, incarnation=choice.incarnation, epoch=epoch)
     holders = (*(one for one in before.holders if one.incarnation != choice.incarnation), owner)
-    return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=choice.reason.code())
+    reason = _reason_here(ground, before, choice)
+    return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=reason.code())
+
+
+def _owned_by_nobody(before: Assignment, choice: Choice, tried: tuple[Incarnation, ...]) -> Assignment:
+    if before.owner is None:
+        return replace(before, tried=tried, last_resort=choice.last_resort, reason=choice.reason.code())
+    return replace(
+        before, owner=None, epoch=before.epoch + 1, tried=tried, last_resort=choice.last_resort, reason=choice.reason.code()
+    )
+
+
+def _reason_here(ground: Ground, before: Assignment, choice: Choice) -> Reason:
+    """What stays as a group may still be new for one member of it."""
+    if choice.reason.why is not Why.STAYS or choice.server is None:
+        return choice.reason
+    if any(one.server == choice.server for one in before.holders) and ground.online_here(before.resource, choice.server):
+        return Reason(Why.FOUND_RUNNING, (choice.server,))
+    return Reason(Why.GATHERED)
 
 
 def _kept(before: Assignment, choice: Choice, tried: tuple[Incarnation, ...], report: Report | None) -> Assignment:
@@ -197,22 +231,28 @@ def _kept(before: Assignment, choice: Choice, tried: tuple[Incarnation, ...], re
         return replace(before, tried=tried, last_resort=True, reason=choice.reason.code())
     if before.last_resort and report is not None and report.state is State.ONLINE and report.failure is None:
         return replace(before, tried=tried, last_resort=False, reason=Reason(Why.RECOVERED).code())
-    return before if tried == before.tried else replace(before, tried=tried)
+    return replace(before, tried=tried)
 
 
-def _taken_back(before: Assignment) -> Assignment:
-    if before.owner is None:
-        return replace(before, last_resort=False) if before.last_resort else before
-    return replace(
-        before, owner=None, epoch=before.epoch + 1, tried=(), last_resort=False, reason=Reason(Why.TARGET_OFFLINE).code()
-    )
+def _not_wanted(ground: Ground, before: Assignment) -> Assignment:
+    """Taken back. But ENABLED=0 only means that nothing is done about it: what runs goes on until its TARGET is OFFLINE."""
+    if before.owner is None and not before.last_resort:
+        return before
+    disabled = ground.view.target(before.resource) is Target.ONLINE
+    if disabled and before.owner in before.holders:
+        return before
+    epoch = before.epoch + (1 if before.owner is not None else 0)
+    reason = Reason(Why.DISABLED if disabled else Why.TARGET_OFFLINE)
+    return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason.code())
 
 
-def _own_report(ground: Ground, name: ResourceName, before: Assignment) -> Report | None:
-    return None if before.owner is None else ground.view.report(name, before.owner.server)
+def _own_report(ground: Ground, before: Assignment) -> Report | None:
+    return None if before.owner is None else ground.view.report(before.resource, before.owner.server)
 
 
-def _just_failed(report: Report | None, before: Assignment) -> Incarnation | None:
-    if report is None or report.failure is None or before.owner is None:
-        return None
-    return before.owner.incarnation if report.failure.epoch == before.epoch else None
+def _with_failed(before: Assignment, report: Report | None) -> tuple[Incarnation, ...]:
+    """The incarnations it failed on, with its present one if its lane has just given up there."""
+    failed = report is not None and report.failure is not None and report.failure.epoch == before.epoch
+    if not failed or before.owner is None:
+        return before.tried
+    return (*(one for one in before.tried if one != before.owner.incarnation), before.owner.incarnation)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.state import State
+from understudy.model.reasons import Reason, Why
+from understudy.model.state import PROVEN, State
 from understudy.model.view import Assignment, Holder, Report
 from understudy.policy.case import Case
 from understudy.policy.eligibility import Standing
@@ -46,11 +47,16 @@ def found_running(ground: Ground, name: ResourceName, assignment: Assignment) ->
     holders = {one.incarnation for one in assignment.holders}
     found = []
     for server in sorted(ground.view.reports.get(name, {})):
-        report = ground.view.report(name, server)
-        if report is None or report.state is State.OFFLINE or report.incarnation in holders:
+        report = ground.view.reports[name][server]
+        # also of a server that is lost by now: only proof says that it runs nothing
+        gone = ground.view.life(report.incarnation) in (None, *PROVEN)
+        if gone or report.state is State.OFFLINE or report.incarnation in holders:
             continue
         found.append(Holder(server=server, incarnation=report.incarnation, epoch=assignment.epoch))
-    return replace(assignment, holders=(*assignment.holders, *found)) if found else assignment
+    if not found:
+        return assignment
+    reason = assignment.reason or Reason(Why.FOUND_RUNNING, (found[0].server,)).code()
+    return replace(assignment, holders=(*assignment.holders, *found), reason=reason)
 
 
 def forgiven(report: Report | None, assignment: Assignment) -> bool:

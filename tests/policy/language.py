@@ -1,0 +1,352 @@
+"""The language of policy stories: stimuli that build a View, and a Plan in an operator's words.
+
+A stimulus is one line; `_VERBS` at the end lists them all. Servers look at resources as soon as these exist (S6) unless the resource is
+introduced as a `new` one. What the leader decides is applied to the View as the registry would; what servers do about it is told by the
+next stimuli (`ctr1 releases db`, `db runs on ctr2`).
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.profile import resolve
+from understudy.model.reasons import parse_reason
+from understudy.model.state import Internal, Life, State, Target
+from understudy.model.types import find
+from understudy.model.view import (
+    Assignment,
+    Definition,
+    Failure,
+    Holder,
+    IncarnationRecord,
+    Look,
+    Pool,
+    Report,
+    Request,
+    TargetRecord,
+    TypeRecord,
+    View,
+)
+from understudy.policy.decide import decide
+from understudy.policy.explain import render, sentence
+from understudy.policy.groups import group_of
+from understudy.policy.plan import Memory, Note, Plan, Step
+
+QUIET_S = 0.1
+LIVES = {
+    "is online": Life.ONLINE,
+    "leaves": Life.LEAVING,
+    "is evicted": Life.EVICTED,
+    "is lost": Life.LOST,
+    "is fenced by power": Life.FENCED,
+    "said farewell": Life.LEFT,
+}
+
+
+def carried_out(view: View, plan: Plan) -> View:
+    """The View after every commit of the plan."""
+    for step in plan.steps:
+        assignments = {**view.assignments, **{one.resource: one for one in step.assignments}}
+        view = replace(
+            view,
+            revision=view.revision + 1,
+            incarnations={**view.incarnations, **{one.incarnation: one for one in step.lives}},
+            assignments={name: one for name, one in assignments.items() if name not in step.dropped},
+            requests=tuple(one for one in view.requests if one.id not in step.fulfilled),
+        )
+    return view
+
+
+class Cluster:
+    """A View that stimuli change, and the leader that decides about it."""
+
+    def __init__(self) -> None:
+        self.view = View()
+        self.now = 0.0
+        self._quiet: dict[str, float] = {}
+        self._unseen: set[tuple[ServerName, ResourceName]] = set()
+        self._count = 0
+        self._asked: list[str] = []
+
+    def do(self, line: str) -> None:
+        """One stimulus, perhaps with `at 3.1s` before it."""
+        if found := re.match(r"at ([\d.]+)s\s*", line):
+            self.now, line = float(found[1]), line[found.end() :]
+        for pattern, verb in _VERBS:
+            if line and (match := re.fullmatch(pattern, line)):
+                verb(self, **match.groupdict())
+                return
+        if line:
+            raise ValueError("no such stimulus")
+
+    def answer(self) -> list[str]:
+        """What the leader decides now, carried out; then it must have nothing left to decide."""
+        memory = Memory(quiet_until=self._quiet)
+        plan = decide(self.view, self.now, memory)
+        told = [line for step in plan.steps for line in self._step(step)]
+        self.view = carried_out(self.view, plan)
+        again = decide(self.view, self.now, memory)
+        told += ["NOT SETTLED, it goes on deciding:", *(line for step in again.steps for line in self._step(step))] if again else []
+        if plan.wake_at is not None:
+            told.append(f"decide again at {plan.wake_at:g}s")
+        asked, self._asked = self._asked, []
+        return [*(told or ["nothing to decide"]), *(line for name in asked for line in render(self.view, ResourceName(name)))]
+
+    # --- servers ----------------------------------------------------------------------------------------------------
+
+    def incarnation(self, server: str) -> Incarnation:
+        """The newest incarnation of a server."""
+        return self.view.present()[ServerName(server)].incarnation
+
+    def servers(self, names: str) -> None:
+        """They have been ONLINE for long."""
+        for name in names.split():
+            self.join(name)
+            self.live(name, "is online")
+
+    def join(self, server: str) -> None:
+        """A new incarnation, which has looked at nothing."""
+        name = ServerName(server)
+        order = 1 + sum(1 for one in self.view.incarnations.values() if one.server == name)
+        incarnation = Incarnation(f"{server}/i{order}")
+        record = IncarnationRecord(incarnation=incarnation, server=name, life=Life.JOINING, order=order)
+        self._change(incarnations={**self.view.incarnations, incarnation: record}, looks={**self.view.looks, name: self._look(name)})
+
+    def live(self, server: str, what: str) -> None:
+        """The server's newest incarnation goes on to another life."""
+        record = replace(self.view.present()[ServerName(server)], life=LIVES[what], proof=what)
+        self._change(incarnations={**self.view.incarnations, record.incarnation: record})
+        if record.life is Life.LOST:
+            self._quiet[record.incarnation] = self.now + QUIET_S
+        if record.life is Life.ONLINE:
+            self._look_again()
+
+    def look(self, server: str, resource: str) -> None:
+        """The server has checked a new resource."""
+        names = self.view.present() if server == "everybody" else [ServerName(server)]
+        self._unseen -= {(name, ResourceName(resource)) for name in names}
+        self._look_again()
+
+    def _look(self, server: ServerName) -> Look:
+        looked = {one.name: one.uid for one in self.view.resources.values() if (server, one.name) not in self._unseen}
+        return Look(server=server, incarnation=self.incarnation(server), looked=looked) if self._is_online(server) else self._blind(server)
+
+    def _blind(self, server: ServerName) -> Look:
+        present = self.view.present().get(server)
+        return Look(server=server, incarnation=Incarnation("") if present is None else present.incarnation)
+
+    def _is_online(self, server: ServerName) -> bool:
+        present = self.view.present().get(server)
+        return present is not None and present.life is Life.ONLINE
+
+    def _look_again(self) -> None:
+        online = [name for name in self.view.present() if self._is_online(name)]
+        self._change(looks={**self.view.looks, **{name: self._look(name) for name in online}})
+
+    # --- what is registered -----------------------------------------------------------------------------------------
+
+    def pool(self, name: str, servers: str, size: str | None) -> None:
+        """A pool below Generic, or with a size one of the top."""
+        parents = () if size else (PoolName("Generic"),)
+        names = tuple(ServerName(one) for one in servers.split())
+        pool = Pool(name=PoolName(name), server_names=names, parent_pools=parents, max_size=int(size) if size else -1)
+        self._change(pools={**self.view.pools, pool.name: pool})
+
+    def type(self, name: str, base: str) -> None:
+        """A registered resource type."""
+        record = TypeRecord(name=TypeName(name), base=TypeName(base))
+        self._change(types={**self.view.types, record.name: record})
+
+    def resource(self, name: str, attributes: str | None, new: str | None = None, type: str | None = None) -> None:
+        """A definition, resolved as the daemon does it."""
+        type_name = TypeName(type or "cluster_resource")
+        if find(type_name, self.view.types) is None:
+            raise LookupError(type_name)
+        self._count += 1
+        given = dict(word.split("=", 1) for word in shlex.split(attributes or ""))
+        self._define(Definition(name=ResourceName(name), type=type_name, uid=f"uid{self._count}", attributes=given))
+        if new:
+            self._unseen |= {(server, ResourceName(name)) for server in self.view.present()}
+        self._look_again()
+
+    def modify(self, name: str, attributes: str) -> None:
+        """Some attributes are changed."""
+        before = self.view.definitions[ResourceName(name)]
+        given = dict(word.split("=", 1) for word in shlex.split(attributes))
+        self._define(replace(before, attributes={**before.attributes, **given}))
+
+    def delete(self, name: str) -> None:
+        """The definition, the TARGET and the reports are gone; the assignment is the leader's."""
+        gone = ResourceName(name)
+        self._change(
+            definitions={key: one for key, one in self.view.definitions.items() if key != gone},
+            resources={key: one for key, one in self.view.resources.items() if key != gone},
+            targets={key: one for key, one in self.view.targets.items() if key != gone},
+            reports={key: one for key, one in self.view.reports.items() if key != gone},
+        )
+
+    def _define(self, definition: Definition) -> None:
+        resource = resolve(definition, self.view.types)
+        self._change(
+            definitions={**self.view.definitions, definition.name: definition},
+            resources={**self.view.resources, definition.name: resource},
+        )
+
+    # --- what operators want ----------------------------------------------------------------------------------------
+
+    def want(self, names: str) -> None:
+        """TARGET ONLINE, by nobody's request (as after a power loss)."""
+        self._aim(names, Target.ONLINE)
+
+    def stop(self, names: str) -> None:
+        """crsctl stop resource."""
+        self._aim(names, Target.OFFLINE)
+
+    def start(self, names: str, server: str | None) -> None:
+        """crsctl start resource."""
+        self._aim(names, Target.ONLINE)
+        self._request("start", names, server)
+
+    def relocate(self, names: str, server: str | None) -> None:
+        """crsctl relocate resource."""
+        self._request("relocate", names, server)
+
+    def _aim(self, names: str, target: Target) -> None:
+        self._change(targets={**self.view.targets, **{ResourceName(one): TargetRecord(target=target) for one in names.split()}})
+
+    def _request(self, verb: str, names: str, server: str | None) -> None:
+        self._count += 1
+        group = group_of(self.view, ResourceName(names.split()[0]))
+        place = None if server is None else ServerName(server)
+        request = Request(id=f"r{self._count}", verb=verb, resources=group, server=place, by="root@ctr1")
+        self._change(requests=(*self.view.requests, request))
+
+    # --- what servers report ----------------------------------------------------------------------------------------
+
+    def belong(self, names: str, server: str) -> None:
+        """They were assigned to the server and run there."""
+        for name in names.split():
+            holder = Holder(server=ServerName(server), incarnation=self.incarnation(server), epoch=1)
+            one = Assignment(resource=ResourceName(name), epoch=1, owner=holder, holders=(holder,))
+            self._change(assignments={**self.view.assignments, one.resource: one})
+        self.want(names)
+        self.run(names, server)
+
+    def run(self, names: str, server: str, long: str | None = None) -> None:
+        """The server reports them ONLINE (for longer than UPTIME_THRESHOLD)."""
+        for name in names.split():
+            self._report(name, server, State.ONLINE, proven=long is not None)
+
+    def down(self, names: str, server: str) -> None:
+        """The server reports them OFFLINE."""
+        for name in names.split():
+            self._report(name, server, State.OFFLINE)
+
+    def fail(self, name: str, server: str, how: str) -> None:
+        """The lane there has given up."""
+        kind = {"cannot be started": "start", "has used up its restarts": "restarts", "cannot be stopped": "stop"}[how]
+        self._report(name, server, State.UNKNOWN if kind == "stop" else State.OFFLINE, kind=kind)
+
+    def release(self, server: str, names: str) -> None:
+        """The server proves that it does not run them."""
+        for name in names.split():
+            before = self.view.assignments[ResourceName(name)]
+            incarnation = self.incarnation(server)
+            if incarnation not in {one.incarnation for one in before.holders}:
+                raise ValueError(f"{server} does not hold {name}")
+            after = replace(before, holders=tuple(one for one in before.holders if one.incarnation != incarnation))
+            self._change(assignments={**self.view.assignments, after.resource: after})
+            if after.resource in self.view.resources:
+                self._report(name, server, State.OFFLINE)
+
+    def _report(self, name: str, server: str, state: State, *, kind: str = "", proven: bool = False) -> None:
+        resource, place = ResourceName(name), ServerName(server)
+        if resource not in self.view.resources:
+            raise LookupError(name)
+        assignment = self.view.assignments.get(resource)
+        epoch = 0 if assignment is None else assignment.epoch
+        report = Report(
+            resource=resource,
+            server=place,
+            incarnation=self.incarnation(server),
+            epoch=epoch,
+            state=state,
+            internal=Internal.STABLE,
+            failure=Failure(kind=kind, epoch=epoch, text="the script said so") if kind else None,
+            proven=proven,
+        )
+        self._change(reports={**self.view.reports, resource: {**self.view.reports.get(resource, {}), place: report}})
+
+    def ask(self, name: str) -> None:
+        """understudy explain, after the decision."""
+        self._asked.append(name)
+
+    def _change(self, **fields: object) -> None:
+        self.view = replace(self.view, revision=self.view.revision + 1, **fields)  # type: ignore[arg-type]
+
+    # --- a Plan in words --------------------------------------------------------------------------------------------
+
+    def _step(self, step: Step) -> list[str]:
+        """One commit: its first line is marked."""
+        lines = [f"{one.server} is {one.life.value}: {one.proof}" for one in step.lives]
+        lines += [self._assignment(one) for one in step.assignments]
+        lines += [f"{name} is forgotten" for name in step.dropped]
+        lines += [self._refused(note) for note in step.notes if note.kind == "refused"]
+        if not lines:
+            lines = ["nothing to do for the request"]
+        return [("- " if number == 0 else "  ") + line for number, line in enumerate(lines)]
+
+    def _assignment(self, one: Assignment) -> str:
+        before = self.view.assignments.get(one.resource)
+        reason = parse_reason(one.reason)
+        why = one.reason if reason is None else sentence(reason)
+        if one.owner is None:
+            head = f"{one.resource} belongs to nobody"
+        elif before is not None and before.owner == one.owner:
+            head = f"{one.resource} stays on {one.owner.server}"
+        else:
+            head = f"{one.resource} -> {one.owner.server}, epoch {one.epoch}"
+        notes = [why] if before is None or (before.reason, before.owner) != (one.reason, one.owner) else []
+        held = {holder.incarnation for holder in one.holders}
+        notes += [f"{holder.server} is proved gone" for holder in (before.holders if before else ()) if holder.incarnation not in held]
+        notes += [
+            f"{holder.server} ({self.view.incarnations[holder.incarnation].life}) may still be running it"
+            for holder in one.holders
+            if one.owner is None or holder.incarnation != one.owner.incarnation
+        ]
+        if before is not None and before.last_resort and not one.last_resort:
+            notes.append("no longer a last resort")
+        if before is not None and before.tried and not one.tried:
+            notes.append("earlier failures are forgiven")
+        return f"{head}: {'; '.join(notes)}" if notes else head
+
+    def _refused(self, note: Note) -> str:
+        reason = parse_reason(note.cause)
+        words = note.cause if reason is None else sentence(reason)
+        return f"refused for {note.resource}{f' on {note.on}' if note.on else ''}: {words}"
+
+
+NAME, NAMES, SERVER = r"(?P<name>\w[\w.-]*)", r"(?P<names>\w[\w.-]*(?: \w[\w.-]*)*)", r"(?P<server>\w[\w.-]*)"
+_VERBS: list[tuple[str, Callable[..., None]]] = [
+    (rf"servers {NAMES}", Cluster.servers),
+    (rf"{SERVER} joins", Cluster.join),
+    (rf"{SERVER} (?P<what>{'|'.join(LIVES)})", Cluster.live),
+    (rf"pool {NAME}(?: of at most (?P<size>\d+))?:(?P<servers>[\w .-]*)", Cluster.pool),
+    (rf"type {NAME} like (?P<base>[\w.-]+)", Cluster.type),
+    (rf"(?P<new>new )?resource {NAME}(?: of type (?P<type>[\w.-]+))?(?: (?P<attributes>\w+=.*))?", Cluster.resource),
+    (rf"modify {NAME} (?P<attributes>.+)", Cluster.modify),
+    (rf"delete {NAME}", Cluster.delete),
+    (r"(?P<server>everybody|[\w.-]+) (?:looks|look|has looked) at (?P<resource>[\w.-]+)", Cluster.look),
+    (rf"want {NAMES}", Cluster.want),
+    (rf"stop {NAMES}", Cluster.stop),
+    (rf"start {NAMES}(?: -n {SERVER})?", Cluster.start),
+    (rf"relocate {NAMES}(?: -n {SERVER})?", Cluster.relocate),
+    (rf"explain {NAME}", Cluster.ask),
+    (rf"{NAMES} belongs? to {SERVER}", Cluster.belong),
+    (rf"{NAMES} runs? on {SERVER}(?P<long> for long)?", Cluster.run),
+    (rf"{NAMES} (?:is|are) down on {SERVER}", Cluster.down),
+    (rf"{NAME} (?P<how>cannot be started|has used up its restarts|cannot be stopped) on {SERVER}", Cluster.fail),
+    (rf"{SERVER} releases {NAMES}", Cluster.release),
+]
