@@ -98,6 +98,7 @@ async def main():
     events = NetlinkEvents(lambda address: print(address, flush=True))
     events.start()
     events.watch("10.99.0.9")
+    events.watch_link("lo")
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     events.close()
@@ -129,6 +130,11 @@ def test_addresses_and_their_links_are_told() -> None:
         for words in (("addr", "add", "10.99.0.9/24", "dev", "eth1"), ("link", "set", "eth1", "down"), ("link", "set", "eth1", "up")):
             ip(*words)
             assert listener.stdout.readline() == "10.99.0.9\n"
+        ip("link", "set", "lo", "down")
+        line = listener.stdout.readline()
+        while line == "10.99.0.9\n":  # eth1's carrier may come late
+            line = listener.stdout.readline()
+        assert line == "lo\n"
         listener.stdin.close()
 
 

@@ -48,11 +48,13 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One netlink event: a link (`address` None) or an address came, changed or went."""
+    """One netlink event: a link or an address came, changed or went."""
 
     index: int
     gone: bool
-    address: str | None
+    link: str | None = None
+    """The link's name, if it is about a link."""
+    address: str | None = None
 
 
 def links() -> dict[str, Link]:
@@ -90,10 +92,11 @@ def changes(packet: bytes) -> list[Change]:
     found = []
     for kind, body in _messages(packet):
         if kind in (NEWLINK, DELLINK):
-            found.append(Change(_LINK.unpack_from(body)[2], kind == DELLINK, None))
+            link = _link(body)
+            found.append(Change(link.index, kind == DELLINK, link=link.name))
         elif kind in (NEWADDR, DELADDR):
             one = _address(body)
-            found.append(Change(one.index, kind == DELADDR, one.address))
+            found.append(Change(one.index, kind == DELADDR, address=one.address))
     return found
 
 

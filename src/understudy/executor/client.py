@@ -44,9 +44,9 @@ class ExecutorClient:
         self._woken: dict[ResourceName, None] = {}
         """Resources to look at, each once, oldest first."""
         self._wake = asyncio.Event()
-        self._addresses: dict[str, ResourceName] = {}
+        self._places: dict[str, ResourceName] = {}
         self._groups = CgroupEvents(parent, lambda resource, lives: None if lives else self._note(ResourceName(resource)))
-        self._links = NetlinkEvents(lambda address: self._note(self._addresses[address]))
+        self._links = NetlinkEvents(lambda place: self._note(self._places[place]))
         self.running: tuple[ResourceName, ...] = ()
         """What the executor said ran here when it was last reached."""
 
@@ -73,8 +73,7 @@ class ExecutorClient:
 
     async def run(self, request: ActionRequest) -> ActionOutcome:
         """See ports.Executor."""
-        if request.agent == "address":
-            self._follow(request)
+        self._follow(request)
         began = asyncio.get_running_loop().time()
         try:
             answer = await self._ask(request_to_wire(request), within_s=request.timeout_s + _LADDER_S)
@@ -172,9 +171,21 @@ class ExecutorClient:
         self._wake.set()
 
     def _follow(self, request: ActionRequest) -> None:
-        """Watch the address of a resource from its first action on (a check counts: what is adopted is watched too)."""
-        with contextlib.suppress(ValueError):
-            address = str(ipaddress.ip_address(request.parameters.get("address", "")))
-            if self._addresses.get(address) != request.resource:
-                self._addresses[address] = request.resource
-                self._links.watch(address)
+        """Watch the address or interface of a resource from its first action on (a check counts: what is adopted is watched too)."""
+        try:
+            match request.agent:
+                case "address":
+                    place = str(ipaddress.ip_address(request.parameters.get("address", "")))
+                case "network":
+                    place = request.parameters.get("interface", "")
+                case _:
+                    return
+        except ValueError:
+            return  # no address: its start will say so
+        if self._places.get(place) == request.resource:
+            return
+        self._places[place] = request.resource
+        if request.agent == "address":
+            self._links.watch(place)
+        else:
+            self._links.watch_link(place)

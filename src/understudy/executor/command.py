@@ -6,6 +6,7 @@ storage) is reported and left to the kernel. Never reads a pipe: see `capture`.
 """
 
 import asyncio
+import functools
 import os
 import pwd
 import signal
@@ -25,12 +26,15 @@ ABORT_S = 5.0
 _NOT_ENTERED = 125
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# $1 the group, $2 our process id. The parent is looked at after the group was entered: the guard kills the executor before it empties the
-# groups, so a shell that enters an emptied group finds itself an orphan and ends, and nothing starts after a lapse.
+# $1 the group, $2 our process id, or empty. The parent is looked at after the group was entered: the guard kills the executor before it
+# empties the groups, so a shell that enters an emptied group finds itself an orphan and ends, and nothing starts after a lapse. A check
+# starts nothing and is spared this (0.1 ms). All in words of the shell that need no second process.
 _ENTER = f"""\
 {{ echo 0 >"$1/cgroup.procs"; }} 2>/dev/null || {{ echo "cannot enter the control group $1"; exit {_NOT_ENTERED}; }}
-read -r _ _ _ parent _ </proc/$$/stat
-[ "$parent" = "$2" ] || {{ echo "cannot go on: the executor has ended"; exit {_NOT_ENTERED}; }}
+[ -z "$2" ] || {{
+    read -r _ _ _ parent _ </proc/$$/stat
+    [ "$parent" = "$2" ] || {{ echo "cannot go on: the executor has ended"; exit {_NOT_ENTERED}; }}
+}}
 {{ echo 0 >/proc/self/oom_score_adj; }} 2>/dev/null
 shift 2
 exec "$@"
@@ -52,7 +56,8 @@ async def run_command(
     starting = request.action == "start"
     running_before = starting and populated(groups.run(request.resource))
     entered = groups.run(request.resource) if starting else groups.act(request.resource)
-    words = ("/bin/sh", "-c", _ENTER, "sh", entered, str(os.getpid()), *_as_user(request.user, argv))
+    parent = "" if request.action == "check" else str(os.getpid())
+    words = ("/bin/sh", "-c", _ENTER, "sh", entered, parent, *_as_user(request.user, argv))
     child = children.spawn(words, environment=_environment(request), output=capture.fd)
     either: set[asyncio.Future[Any]] = {child.ended, halted}
     await asyncio.wait(either, timeout=request.timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -90,7 +95,7 @@ def _as_user(user: str, argv: Sequence[str]) -> Sequence[str]:
     if user == "root":
         return argv
     try:
-        group = pwd.getpwnam(user).pw_gid
+        group = _account(user).pw_gid
     except KeyError:
         raise OSError(f"there is no user {user} on this server") from None
     return ("setpriv", "--reuid", user, "--regid", str(group), "--init-groups", "--", *argv)
@@ -113,6 +118,12 @@ def _environment(request: ActionRequest) -> Mapping[str, str]:
 
 def _home(user: str) -> str:
     try:
-        return pwd.getpwnam(user).pw_dir
+        return _account(user).pw_dir
     except KeyError:
         return "/"
+
+
+@functools.cache
+def _account(user: str) -> pwd.struct_passwd:
+    """Kept: a look into /etc/passwd costs as much as a fork. One that is not there (KeyError) is looked for again."""
+    return pwd.getpwnam(user)

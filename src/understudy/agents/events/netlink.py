@@ -16,12 +16,13 @@ _BUFFER = 1 << 20
 
 
 class NetlinkEvents:
-    """Calls back with each watched address that may have changed."""
+    """Calls back with each watched address or interface that may have changed."""
 
     def __init__(self, changed: Callable[[str], None]) -> None:
         self._changed = changed
         self._watched: dict[str, set[int]] = {}
         """Address to the interfaces it was seen on, so that a link event finds its addresses."""
+        self._watched_links: set[str] = set()
         self._socket: socket.socket | None = None
 
     def start(self) -> None:
@@ -42,6 +43,10 @@ class NetlinkEvents:
         """Call back for this address from now on."""
         self._watched[address] = {one.index for one in netlink.addresses() if one.address == address}
 
+    def watch_link(self, interface: str) -> None:
+        """Call back for this interface too."""
+        self._watched_links.add(interface)
+
     def unwatch(self, address: str) -> None:
         """No longer."""
         self._watched.pop(address, None)
@@ -55,18 +60,19 @@ class NetlinkEvents:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self._wake(set(self._watched))  # events were lost
+            self._wake({*self._watched, *self._watched_links})  # events were lost
             return
         touched = set()
         for change in netlink.changes(packet):
-            if change.address is None:
+            if change.link is not None:
                 touched |= {address for address, indices in self._watched.items() if change.index in indices}
+                touched |= self._watched_links & {change.link}
             elif change.address in self._watched:
                 if not change.gone:
                     self._watched[change.address].add(change.index)
                 touched.add(change.address)
         self._wake(touched)
 
-    def _wake(self, addresses: set[str]) -> None:
-        for address in sorted(addresses):
-            self._changed(address)
+    def _wake(self, touched: set[str]) -> None:
+        for one in sorted(touched):
+            self._changed(one)
