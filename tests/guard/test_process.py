@@ -25,14 +25,14 @@ LIMITS = derive(0.5)
 Report = Callable[[str], None]
 
 
-@pytest.fixture()
+@pytest.fixture
 def servers(tmp_path: Path) -> Iterator[Hosts]:
     with hosts(tmp_path, 3, pause_tolerance=0.5) as made:
         made.start()
         yield made
 
 
-@pytest.fixture()
+@pytest.fixture
 def report(capsys: pytest.CaptureFixture[str]) -> Report:
     """Print a measured figure past pytest's capture."""
 

@@ -76,7 +76,7 @@ def read_kill_list(settings: Settings) -> KillList:
         )
     except FileNotFoundError:
         return KillList(cgroup=cgroup, filesystems=settings.filesystems)
-    except (ValueError, KeyError, TypeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return KillList(cgroup=cgroup, filesystems=settings.filesystems, readable=False)
 
 
