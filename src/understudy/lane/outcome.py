@@ -177,9 +177,10 @@ def _ladder_checked(local: Local, state: State | None, outcome: ActionOutcome, m
     if state is State.OFFLINE and moment.empty:
         off = replace(
             done, state=State.OFFLINE, rung=Rung.NONE, dirty=False, up_since=None, proven=False, silent=0, details="",
-            retries=0, retry_at=0.0, changed_wall=moment.wall,
-            failure=None if local.failure is not None and local.failure.kind == "stop" else local.failure,
+            changed_wall=moment.wall,
         )  # fmt: skip
+        if local.failure is not None and local.failure.kind == "stop":
+            off = replace(off, failure=None, retries=0, retry_at=0.0)  # the pauses of a failed start go on growing
         return Turn(local=off, told=(Told(kind=events.STOP_DONE, ms=_ms(moment.now - local.phase_since)),))
     if local.rung is not Rung.KILL:
         return Turn(local=done)
