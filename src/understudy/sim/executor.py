@@ -1,0 +1,153 @@
+"""What truly runs on a server, and the daemon's way to it.
+
+`Services` is FakeExecutor with every change of the truth told; `ExecutorPort` is what a daemon holds: requests run in the executor's own
+place, so that they go on when the daemon dies, and end with the executor. Called by `sim/server.py`. Must never decide.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from understudy.errors import Unreachable
+from understudy.executor.fake import FakeExecutor, FakeService
+from understudy.model.names import Incarnation, ResourceName
+from understudy.ports import ActionName, ActionOutcome, ActionRequest
+from understudy.sim.loop import Place, VirtualLoop
+
+RETURN_S = 10.0
+"""As executor/client.py: how long an executor may be away."""
+TOOK_S: dict[ActionName, float] = {"start": 0.02, "stop": 0.01, "check": 0.002, "clean": 0.005, "abort": 0.002}
+"""How long actions take if nothing else is said."""
+GONE = ActionOutcome(status=None, evidence="silent", output=("the executor ended during the action",))
+
+
+class Service(FakeService):
+    """A service whose life and death are told at the instant they happen."""
+
+    def __init__(self, changed: Callable[[bool], None]) -> None:
+        object.__setattr__(self, "_changed", changed)
+        super().__init__()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        before = name == "lives" and getattr(self, "lives", False)
+        super().__setattr__(name, value)
+        if name == "lives" and value != before:
+            self._changed(value)  # type: ignore[attr-defined]
+
+
+class Services(FakeExecutor):
+    """Everything that runs on one machine; it outlives daemon and executor, not a power loss."""
+
+    def __init__(
+        self,
+        lease: Callable[[], Incarnation | None],
+        begins: Callable[[ActionRequest], None],
+        ended: Callable[[ActionRequest, ActionOutcome], None],
+        changed: Callable[[ResourceName, bool], None],
+    ) -> None:
+        super().__init__(lease=lease)
+        self._begins = begins
+        self._ended = ended
+        self._changed = changed
+        self.in_action: dict[ResourceName, list[ActionRequest]] = {}
+        """What is being done to each resource now."""
+
+    def service(self, resource: ResourceName) -> FakeService:
+        """See FakeExecutor."""
+        if resource not in self.services:
+            self.services[resource] = service = Service(lambda lives: self._changed(resource, lives))
+            service.took_s = dict(TOOK_S)
+        return self.services[resource]
+
+    def active(self, resource: ResourceName) -> bool:
+        """Whether anything of it may be running: it lives, or is being started."""
+        service = self.services.get(resource)
+        if service is not None and service.lives:
+            return True
+        return any(one.action == "start" for one in self.in_action.get(resource, ()))
+
+    async def _act(self, flight: Any) -> ActionOutcome:
+        request: ActionRequest = flight.request
+        self.in_action.setdefault(request.resource, []).append(request)
+        self._begins(request)
+        try:
+            outcome = await super()._act(flight)
+        finally:
+            self.in_action[request.resource].remove(request)
+        self._ended(request, outcome)
+        return outcome
+
+
+class ExecutorProcess:
+    """understudy-exec: dies and comes back; what it left in flight ends with it."""
+
+    def __init__(self, loop: VirtualLoop, services: Services, name: str) -> None:
+        self.services = services
+        self.place = Place(f"{name}/exec")
+        self._loop = loop
+        self._answers: set[asyncio.Future[ActionOutcome]] = set()
+
+    async def run(self, request: ActionRequest) -> ActionOutcome:
+        """On behalf of a daemon."""
+        answer: asyncio.Future[ActionOutcome] = self._loop.create_future()
+        self._answers.add(answer)
+        task = self._loop.create_task(self.services.run(request), context=self.place.context())
+        task.add_done_callback(lambda done: _hand_over(done, answer))
+        try:
+            return await answer
+        finally:
+            self._answers.discard(answer)
+
+    def kill(self) -> None:
+        """It ends; whoever waits is told that it hung up."""
+        self.place.kill()
+
+
+def _hand_over(done: "asyncio.Task[ActionOutcome]", answer: "asyncio.Future[ActionOutcome]") -> None:
+    if not answer.done():
+        answer.set_result(GONE if done.cancelled() else done.result())
+
+
+class ExecutorPort:
+    """The Executor port of one daemon."""
+
+    def __init__(self, process: Callable[[], ExecutorProcess | None], services: Services, place: Place) -> None:
+        self._process = process
+        self._services = services
+        self._place = place
+
+    async def run(self, request: ActionRequest) -> ActionOutcome:
+        """See ports.Executor."""
+        return await (await self._connected()).run(request)
+
+    async def kill(self, resource: ResourceName) -> bool:
+        """See ports.Executor."""
+        await self._connected()
+        return await self._services.kill(resource)
+
+    async def empty(self, resource: ResourceName) -> bool:
+        """See ports.Executor."""
+        await self._connected()
+        return await self._services.empty(resource)
+
+    async def abandon(self) -> None:
+        """See ports.Executor."""
+        await self._connected()
+        await self._services.abandon()
+
+    async def next_event(self) -> ResourceName:
+        """See ports.Executor."""
+        return await self._services.next_event()
+
+    async def _connected(self) -> ExecutorProcess:
+        if self._place.dead:
+            raise asyncio.CancelledError
+        process = self._process()
+        try:
+            async with asyncio.timeout(RETURN_S):
+                while process is None:
+                    await asyncio.sleep(0.02)
+                    process = self._process()
+        except TimeoutError:
+            raise Unreachable("understudy-exec does not answer") from None
+        return process

@@ -1,0 +1,343 @@
+"""A machine's keeper and guard around the real core, and the daemon's end of guard.sock.
+
+`Keeper` plays guard/keeper.py and guard/process.py: it drives `guard.core` through the machine's clocks and the network, keeps what a
+successor needs, and stops the machine when the lease lapses. `GuardPort` is the Guard port of one daemon. Must never: decide what the core
+decides, or give the core a reading that was not taken then and there.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from understudy.errors import Unreachable
+from understudy.guard.core import Envelope, Gone, Guard, Lapsed, Leased, Member, Query, Reading, RoundEnded, Send, Start, Word
+from understudy.guard.core.messages import Effect, most_elapsed
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.ports import Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
+from understudy.sim.clocks import SECOND
+from understudy.sim.loop import Place
+
+if TYPE_CHECKING:
+    from understudy.sim.machine import Machine
+
+ANSWER_S, AGAIN_S = 2.0, 0.02
+"""As daemon/guardlink.py."""
+
+
+class Keeper:
+    """Keeper and guard of one machine, from its boot to its power loss."""
+
+    def __init__(self, machine: "Machine", member: Member) -> None:
+        self.machine = machine
+        self.member = member
+        self.core: Guard | None = None
+        """None: no guard runs."""
+        self.incarnation = Incarnation("")
+        self.lease_until: Reading | None = None
+        """What the lease file says."""
+        self.gate_until = 0.0
+        """True time until which the gate lets addresses pass."""
+        self.epochs: dict[ResourceName, int] = {}
+        self.stopping = False
+        self.stopping_since = 0.0
+        self.left = False
+        """Said farewell on request: no new incarnation."""
+        self.port: GuardPort | None = None
+        self.generation = 0
+        self._start = Start(b"")
+        self._wakes = 0
+        self._wake_at = 0.0
+        self._told_held = False
+        self._farewell_asked = False
+
+    # --- the life of guards -----------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A new incarnation, holding nothing."""
+        raw = self.machine.dice.randbytes(16)
+        self.incarnation = Incarnation(raw.hex())
+        self.lease_until = None
+        self.stopping = False
+        self.machine.says(f"begins as {self.incarnation[:8]}")
+        self._guard(Start(raw))
+
+    def kill_guard(self) -> None:
+        """The guard dies; its successor comes soon, or too late."""
+        if self.core is None:
+            return
+        machine, limits = self.machine, self.machine.limits
+        machine.says("guard killed")
+        self.core = None
+        machine.later(machine.dice.choice((0.005, limits.hang_s, 2 * limits.lease_s)), self._succeed)
+        self._watch_lapse()
+
+    def lease(self) -> Incarnation | None:
+        """Whose lease is valid at this instant, as anybody on this machine reads it."""
+        until, now = self.lease_until, self.machine.clocks.read()
+        if until is None or until.boot_ns <= now.boot_ns or until.raw_ns <= now.raw_ns:
+            return None
+        return self.incarnation
+
+    def overdue_s(self) -> float:
+        """Seconds since everything had to be stopping, on this machine's own clocks; negative: not yet."""
+        base = self._start.base
+        if base is None:
+            return 0.0
+        limits = self.machine.limits
+        return most_elapsed(base, self.machine.clocks.read()) / SECOND - (limits.lease_s - limits.stop_now_s)
+
+    def leave(self) -> None:
+        """Stop everything, prove it, and say farewell."""
+        self._farewell_asked = True
+        if self.core is not None:
+            self._perform(self.core, self.core.stop("asked to end"))
+
+    def _guard(self, start: Start) -> None:
+        self._start = start
+        self._told_held = False
+        self.generation += 1
+        self.core = Guard(self.member, self.machine.limits, start, self.machine.clocks.read())
+        self._wake_at = 0.0
+        if self.port is not None:
+            self.port.hello(self.core)
+        self._tick(self.core)
+
+    def _succeed(self) -> None:
+        if self.core is not None or self.stopping:
+            return
+        if self._start.base is None or self.overdue_s() >= 0:
+            return  # the keeper ends it
+        self.machine.says("guard's successor")
+        self._guard(self._start._replace(begun_here=False))
+
+    def _watch_lapse(self) -> None:
+        """The keeper's last word: it stops the machine when the lease lapses and no guard is there."""
+        if self.core is not None or self.stopping:
+            return
+        overdue_s = self.overdue_s()
+        if overdue_s < 0:
+            self.machine.later(min(-overdue_s + 1e-6, 0.02), self._watch_lapse)
+        else:
+            self._stop("no guard was there in time", None)
+
+    # --- the guard's loop -------------------------------------------------------------------------------------------
+
+    def door(self, envelope: Envelope) -> None:
+        """A packet arrives at this machine; a frozen one finds it in its socket when it wakes."""
+        machine = self.machine
+        if machine.frozen:
+            machine.when_awake(lambda: self.door(envelope))
+        elif self.core is not None and machine.up:
+            self._perform(self.core, self.core.receive(envelope, machine.clocks.read()))
+
+    def ask(self, query: Query) -> None:
+        """Begin a round on behalf of the daemon."""
+        if self.core is not None:
+            self._perform(self.core, self.core.ask(query, self.machine.clocks.read()))
+
+    def told_dead(self, incarnations: Sequence[Incarnation]) -> None:
+        """What the registry says."""
+        if self.core is not None:
+            told = tuple(bytes.fromhex(one) for one in incarnations)
+            self._perform(self.core, self.core.told_dead(told, self.machine.clocks.read()))
+
+    def _tick(self, guard: Guard) -> None:
+        self._wake_at = 0.0
+        self._perform(guard, guard.tick(self.machine.clocks.read()))
+
+    def _wake_later(self, guard: Guard) -> None:
+        machine = self.machine
+        reading = machine.clocks.read()
+        wait_s = machine.clocks.true_s(max(guard.wake_boot_ns(reading) - reading.boot_ns, 0))
+        when = machine.loop.now + wait_s
+        if self._wake_at and self._wake_at <= when:
+            return
+        self._wake_at = when
+        self._wakes += 1
+        wake = self._wakes
+
+        def tick() -> None:
+            if self._wakes == wake and self.core is guard:
+                self._tick(guard)
+
+        machine.later(wait_s + machine.dice.random() ** 8 * machine.limits.pace.lateness_s, tick)
+
+    def _perform(self, guard: Guard, effects: Sequence[Effect]) -> None:
+        holder = guard.holder
+        self._start = self._start._replace(sequence=holder.sequence, base=holder.base)
+        for effect in effects:
+            match effect:
+                case Send(envelope):
+                    self.machine.network.send(envelope)
+                case Leased(until):
+                    self._leased(guard, until)
+                case Lapsed(why):
+                    self._stop(why, guard)
+                    return
+                case Word(voter, server, incarnation):
+                    self._push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
+                case Gone(server, incarnation):
+                    self._push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
+                case RoundEnded() if self.port is not None:
+                    self.port.round_ended(effect.nonce, effect.lost)
+                case RoundEnded():
+                    pass
+        self._wake_later(guard)
+
+    def _leased(self, guard: Guard, until: Reading) -> None:
+        self.lease_until = until
+        left_ns = guard.holder.stop_in_ns(self.machine.clocks.read())
+        if left_ns is not None and left_ns > 0:
+            self.gate_until = self.machine.loop.now + self.machine.clocks.true_s(left_ns)
+            self.machine.truth.gate_opened(self.machine)
+        if not self._told_held:
+            self._told_held = True
+            self.machine.says("holds its lease")
+            self._push(LeaseChanged(self.incarnation, True))
+
+    def _push(self, event: GuardEvent) -> None:
+        if self.port is not None:
+            self.port.push(event)
+
+    # --- the lapse --------------------------------------------------------------------------------------------------
+
+    def _stop(self, why: str, guard: Guard | None) -> None:
+        """In the order of design section 4: daemon and executor, groups, addresses; `guard` None: the keeper does it."""
+        machine = self.machine
+        machine.says(f"LAPSES: {why}")
+        self.core = None
+        self.stopping = True
+        self.stopping_since = machine.loop.now
+        self.lease_until = None
+        machine.truth.lapsed(machine, self.incarnation)
+        kill_s = machine.limits.pace.kill_s
+        first_s, last_s = sorted(machine.dice.uniform(0.0, 0.9 * kill_s) for _ in range(2))
+        machine.later(first_s, machine.kill_starters)
+        machine.later(last_s, machine.kill_services)
+        machine.later(kill_s, lambda: self._stopped(guard))
+
+    def _stopped(self, guard: Guard | None) -> None:
+        machine = self.machine
+        if not machine.emptied():
+            # `reboot_on_lapse`: what even SIGKILL does not end, a reboot does
+            machine.says("something could not be stopped: reboots")
+            machine.reboot()
+            return
+        self.gate_until = 0.0
+        for effect in guard.farewell() if guard is not None else ():
+            if isinstance(effect, Send):
+                machine.network.send(effect.envelope)
+        if self._farewell_asked:
+            self.left = True
+            machine.says("has left")
+            return
+        self.begin()
+        machine.restart_starters()
+
+
+class GuardPort:
+    """The Guard port of one daemon."""
+
+    def __init__(self, keeper: Keeper, place: Place) -> None:
+        self._keeper = keeper
+        self._place = place
+        self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()
+        self._rounds: dict[int, asyncio.Future[bool]] = {}
+        self._incarnation: Incarnation | None = None
+        self._dead: tuple[int, frozenset[Incarnation]] = (0, frozenset())
+        keeper.port = self
+        if keeper.core is not None:
+            self.hello(keeper.core)
+
+    # --- what the guard says ----------------------------------------------------------------------------------------
+
+    def hello(self, core: Guard) -> None:
+        """A guard is there: it repeats the words and farewells it knows."""
+        for (voter, incarnation), server in core.words.items():
+            self.push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
+        for incarnation, server in core.farewells.items():
+            self.push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
+
+    def push(self, event: GuardEvent) -> None:
+        """For next_event."""
+        self._events.put_nowait(event)
+
+    def round_ended(self, nonce: int, lost: bool) -> None:
+        """The answer of a round."""
+        future = self._rounds.pop(nonce, None)
+        if future is not None and not future.done():
+            future.set_result(lost)
+
+    # --- the port ---------------------------------------------------------------------------------------------------
+
+    def held(self) -> bool:
+        """See ports.Guard."""
+        return self._incarnation is not None and self._keeper.lease() == self._incarnation
+
+    async def state(self) -> GuardState:
+        """See ports.Guard."""
+        await self._connected()
+        keeper = self._keeper
+        self._incarnation = keeper.incarnation
+        member = keeper.member
+        return GuardState(
+            server=ServerName(member.server),
+            incarnation=keeper.incarnation,
+            held=keeper.lease() is not None,
+            epochs=dict(keeper.epochs),
+            voters=tuple(ServerName(one) for one in member.voters),
+        )
+
+    async def remember(self, resource: ResourceName, epoch: int) -> bool:
+        """See ports.Guard."""
+        await self._connected()
+        epochs = self._keeper.epochs
+        if epoch < epochs.get(resource, 0):
+            return False
+        epochs[resource] = epoch
+        return True
+
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+        """See ports.Guard."""
+        await self._connected()
+        machine = self._keeper.machine
+        nonce = machine.dice.getrandbits(63) | 1
+        answer: asyncio.Future[bool] = machine.loop.create_future()
+        self._rounds[nonce] = answer
+        try:
+            async with asyncio.timeout(machine.limits.round_s + ANSWER_S):
+                self._keeper.ask(Query(nonce, server, bytes.fromhex(incarnation)))
+                return await answer
+        except TimeoutError:
+            raise Unreachable("the guard does not answer") from None
+        finally:
+            self._rounds.pop(nonce, None)
+
+    async def dead(self, incarnations: Sequence[Incarnation]) -> None:
+        """See ports.Guard."""
+        generation, told = self._dead
+        if generation == self._keeper.generation and told >= set(incarnations):
+            return
+        await self._connected()
+        self._dead = (self._keeper.generation, frozenset(incarnations))
+        self._keeper.told_dead(sorted(incarnations))
+
+    async def farewell(self) -> None:
+        """See ports.Guard."""
+        await self._connected()
+        self._keeper.leave()
+        await asyncio.Event().wait()  # the guard kills this daemon on the way
+
+    async def next_event(self) -> GuardEvent:
+        """See ports.Guard."""
+        return await self._events.get()
+
+    async def _connected(self) -> None:
+        if self._place.dead:
+            raise asyncio.CancelledError
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                while self._keeper.core is None:
+                    await asyncio.sleep(AGAIN_S)
+        except TimeoutError:
+            raise Unreachable("the guard of this server does not answer") from None

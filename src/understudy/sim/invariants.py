@@ -1,0 +1,141 @@
+"""What must hold whatever happens: one function per rule of docs/safety.md, each with its sentence, judged from the truth.
+
+Called by `sim/truth.py` at the instant at which something could break the rule. Each answers None, or what is wrong. Pure.
+"""
+
+from typing import TYPE_CHECKING
+
+from understudy.model.names import ResourceName
+from understudy.model.state import PROVEN
+from understudy.model.view import Assignment, IncarnationRecord
+from understudy.ports import ActionRequest
+
+if TYPE_CHECKING:
+    from understudy.sim.machine import Machine
+    from understudy.sim.truth import Truth
+
+
+def one_owner(truth: "Truth", resource: ResourceName) -> str | None:
+    """S1: a resource runs, and its address answers, on at most one server at any instant.
+
+    What is frozen does not run; after a freeze local processes may exist for one guard wake-up plus the kill, but the gate keeps them
+    from answering: so what answers is judged always.
+    """
+    runs = [one for one in truth.machines.values() if one.up and one.services.active(resource)]
+    if len(runs) < 2 or truth.is_local(resource):
+        return None
+    now = truth.loop.now
+    judged = [one.name for one in runs if not one.frozen and now >= one.excused_until]
+    if len(judged) > 1:
+        return f"S1: {resource} runs on {' and '.join(judged)}"
+    answers = [one.name for one in runs if one.keeper is not None and now < one.keeper.gate_until]
+    if len(answers) > 1:
+        return f"S1: {resource} answers on {' and '.join(answers)}"
+    return None
+
+
+def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
+    """S2: a start needs an assignment to this incarnation as the sole holder, at the newest epoch this server has seen, read in this
+    daemon's life."""
+    incarnation = machine.incarnation()
+    what = f"S2: {machine.name} starts {request.resource} under epoch {request.epoch}"
+    if incarnation is None or request.incarnation != incarnation:
+        return f"{what} for another incarnation than its own"
+    if (request.resource, request.epoch, incarnation) not in truth.allowed:
+        return f"{what}, which never made it the sole holder"
+    assert machine.keeper is not None, "it has an incarnation"
+    if machine.keeper.epochs.get(request.resource, 0) > request.epoch:
+        return f"{what} after it saw {machine.keeper.epochs[request.resource]}"
+    if truth.released.get((request.resource, incarnation), -1) >= request.epoch:
+        return f"{what}, which it has released"
+    if machine.node is not None and not machine.node.mirror.read_once:
+        return f"{what} without having read the registry in this daemon's life"
+    return None
+
+
+def hand_over_needs_proof(truth: "Truth", before: Assignment | None, after: Assignment | None) -> str | None:
+    """S3: the owner is a holder from the same commit on; a holder goes only when it truly runs nothing; epochs grow with every owner."""
+    if after is not None and after.owner is not None and after.owner not in after.holders:
+        return f"S3: {after.resource} belongs to {after.owner.server}, which is no holder"
+    if before is None:
+        return None
+    if after is not None:
+        owner_changed = (before.owner and before.owner.incarnation) != (after.owner and after.owner.incarnation)
+        if after.epoch < before.epoch or (owner_changed and after.epoch == before.epoch):
+            return f"S3: {after.resource} goes to another owner within epoch {before.epoch}"
+    stay = set() if after is None else {one.incarnation for one in after.holders}
+    for one in before.holders:
+        machine = truth.machines.get(one.server)
+        if one.incarnation in stay or machine is None or machine.incarnation() != one.incarnation or _frozen_and_over(machine):
+            continue  # an incarnation that is over was ended by its guard, which has its own rules
+        doing = [request.action for request in machine.services.in_action.get(before.resource, ()) if request.action != "check"]
+        if machine.services.active(before.resource) or doing:
+            return f"S3: {one.server} is no holder of {before.resource} any more, but it runs there {doing}"
+    return None
+
+
+def action_needs_lease(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
+    """S4: no action without a lease on the server's own clock."""
+    keeper = machine.keeper
+    if keeper is None or keeper.stopping or keeper.overdue_s() >= machine.limits.stop_now_s:
+        return f"S4: {machine.name} begins {request.action} of {request.resource} without a lease"
+    return None
+
+
+def nothing_outlives_its_lease(truth: "Truth", machine: "Machine") -> str | None:
+    """S4: when the lease ends everything was stopped, within the guard's lateness and the time a kill takes; nothing is revived."""
+    keeper = machine.keeper
+    if keeper is None or machine.frozen or truth.loop.now < machine.excused_until:
+        return None
+    pace = machine.limits.pace
+    if keeper.stopping:
+        over = truth.loop.now > keeper.stopping_since + pace.kill_s + 1e-6
+    else:
+        over = keeper.overdue_s() > pace.lateness_s + pace.kill_s + pace.reaction_s
+    if not over:
+        return None
+    left = [name for name, one in machine.services.services.items() if one.lives and not truth.is_local(name)]
+    return f"S4: {' '.join(left)} outlives the lease of {machine.name}" if left else None
+
+
+def lost_has_no_lease(truth: "Truth", record: IncarnationRecord) -> str | None:
+    """S5: silence is proof only when the lease has truly run out."""
+    machine = truth.machines.get(record.server)
+    if machine is None or machine.incarnation() != record.incarnation or machine.keeper is None:
+        return None
+    if machine.keeper.overdue_s() < 0 and not machine.keeper.stopping:
+        return f"S5: {record.server} is called lost and has {-machine.keeper.overdue_s():.3f} s to go"
+    return None
+
+
+def fenced_runs_nothing(truth: "Truth", record: IncarnationRecord) -> str | None:
+    """S5: fenced, and left, cannot be running anything any more."""
+    machine = truth.machines.get(record.server)
+    if machine is None or machine.incarnation() != record.incarnation or machine.frozen or truth.loop.now < machine.excused_until:
+        return None
+    left = [name for name, one in machine.services.services.items() if one.lives and not truth.is_local(name)]
+    return f"S5: {record.server} is called {record.life}, but {' '.join(left)} runs there" if left else None
+
+
+def first_look_then_act(truth: "Truth", before: Assignment | None, after: Assignment) -> str | None:
+    """S6: an incarnation is given only what it has truly looked at."""
+    owner = after.owner
+    if owner is None or (before is not None and before.owner is not None and before.owner.incarnation == owner.incarnation):
+        return None
+    if (owner.incarnation, after.resource) not in truth.looked:
+        return f"S6: {after.resource} is given to {owner.server}, which has not looked at it"
+    return None
+
+
+def only_the_proven_are_forgotten(truth: "Truth", record: IncarnationRecord) -> str | None:
+    """S3: an incarnation that is a holder, or that is not proved to be gone, is never forgotten."""
+    if record.life not in PROVEN:
+        return f"S3: {record.server} is forgotten while it is {record.life}"
+    for one in truth.assignments.values():
+        if any(holder.incarnation == record.incarnation for holder in one.holders):
+            return f"S3: {record.server} is forgotten while it holds {one.resource}"
+    return None
+
+
+def _frozen_and_over(machine: "Machine") -> bool:
+    return machine.frozen and machine.keeper is not None and machine.keeper.overdue_s() >= 0

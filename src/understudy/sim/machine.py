@@ -1,0 +1,285 @@
+"""A machine: power, boot, freeze; the processes on it (guard, executor, daemon) and what they leave behind.
+
+Called by `sim/world.py` (verbs) and `sim/guard.py` (the lapse). Owns when processes begin and end; what they do is theirs.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from understudy.daemon.node import Node, Superseded
+from understudy.guard.core import Member
+from understudy.model.limits import Limits
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.settings import NetworkSettings, ServerSettings, Settings
+from understudy.sim.clocks import Clocks
+from understudy.sim.executor import ExecutorPort, ExecutorProcess, Services
+from understudy.sim.guard import GuardPort, Keeper
+from understudy.sim.link import Hub, RegistryLink
+from understudy.sim.loop import Place, VirtualLoop
+from understudy.sim.network import Network
+from understudy.sim.trace import Trace
+from understudy.sim.truth import Truth
+
+RESTART_S = (0.02, 0.3)
+"""How long init takes to begin a process again."""
+BOOT_S = (2.0, 6.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What all machines share."""
+
+    loop: VirtualLoop
+    dice: random.Random
+    limits: Limits
+    network: Network
+    hub: Hub
+    truth: Truth
+    trace: Trace
+    servers: tuple[str, ...]
+    voters: tuple[str, ...]
+    pause_tolerance: float
+
+
+class Machine:
+    """One server of the false world."""
+
+    def __init__(self, scene: Scene, name: str) -> None:
+        self.scene = scene
+        self.name = ServerName(name)
+        self.loop, self.dice, self.limits = scene.loop, scene.dice, scene.limits
+        self.network, self.truth = scene.network, scene.truth
+        self.up = False
+        self.frozen = False
+        self.excused_until = 0.0
+        """After a freeze: the stated window in which local processes may still exist (S1)."""
+        self.clocks = Clocks(self.dice, self.loop.time)
+        self.services = self._services()
+        self.keeper: Keeper | None = None
+        self.executor: ExecutorProcess | None = None
+        self.node: Node | None = None
+        self._life = 0
+        self._awaiting: list[Callable[[], None]] = []
+        self._daemon: Place | None = None
+        self._stops = 0
+        """Grows whenever daemon and executor are killed at a lapse: init's plans from before do not count any more."""
+        self.network.attach(name, lambda envelope: self.keeper.door(envelope) if self.keeper is not None else None)
+
+    # --- power ------------------------------------------------------------------------------------------------------
+
+    def boot(self) -> None:
+        """Power on: nothing runs yet, nothing is remembered."""
+        assert not self.up, f"{self.name} is up"
+        self.says("boots")
+        self.up = True
+        self._life += 1
+        self.clocks = Clocks(self.dice, self.loop.time)
+        self.services = self._services()
+        scene = self.scene
+        self.keeper = Keeper(self, Member(self.name, scene.servers, scene.voters, 1))
+        self.keeper.begin()
+        self.restart_starters()
+
+    def power_off(self) -> None:
+        """Power loss: everything ends at once."""
+        if not self.up:
+            return
+        self.says("LOSES POWER")
+        self.up = False
+        self._life += 1
+        self.frozen = False
+        self._awaiting.clear()
+        self._end_starters()
+        self.services = self._services()
+        keeper, self.keeper = self.keeper, None
+        if keeper is not None:
+            keeper.gate_until = 0.0
+            self.truth.lapsed(self, keeper.incarnation)
+
+    def reboot(self) -> None:
+        """Power off and, after a while, on."""
+        self.power_off()
+        life = self._life
+        self.loop.post(self.loop.now + self.dice.uniform(*BOOT_S), lambda: self.boot() if self._life == life and not self.up else None)
+
+    # --- freeze -----------------------------------------------------------------------------------------------------
+
+    def freeze(self, clock: int | None = None) -> None:
+        """Nothing on it runs from now on; one of its two clocks may stand still as well."""
+        if self.frozen or not self.up:
+            return
+        self.says("freezes" + ("" if clock is None else f", clock {clock} stands still"))
+        self.frozen = True
+        if clock is not None:
+            self.clocks.stop(clock)
+        for place in self._places():
+            place.freeze()
+
+    def thaw(self) -> None:
+        """Everything goes on, late and in any order; what came in meanwhile waits in the queues."""
+        if not self.frozen:
+            return
+        self.says("thaws")
+        self.frozen = False
+        self.clocks.go_on()
+        pace = self.limits.pace
+        window_s = pace.lateness_s + pace.kill_s
+        self.excused_until = self.loop.now + window_s
+        self.loop.post(self.excused_until + 1e-6, self.truth.look)
+        for place in self._places():
+            self.later(self.dice.uniform(0.0, pace.lateness_s), place.thaw)
+        waiting, self._awaiting = self._awaiting, []
+        late_s = self.dice.uniform(0.0, pace.lateness_s)
+        for one in waiting:
+            self.later(late_s, one)
+
+    def when_awake(self, action: Callable[[], None]) -> None:
+        """Put aside until the thaw."""
+        self._awaiting.append(action)
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Plan something that a process of this machine does: not while it is frozen, not after a power loss."""
+        life = self._life
+
+        def act() -> None:
+            if self._life != life:
+                return
+            if self.frozen:
+                self._awaiting.append(act)
+            else:
+                action()
+
+        self.loop.post(self.loop.now + seconds, act)
+
+    # --- processes --------------------------------------------------------------------------------------------------
+
+    def restart_starters(self) -> None:
+        """init begins executor and daemon."""
+        stops = self._stops
+        self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_executor(stops))
+        self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
+
+    def kill_daemon(self) -> None:
+        """The daemon dies; init begins another."""
+        if self._daemon is not None:
+            self.says("daemon killed")
+            self._end_daemon()
+            stops = self._stops
+            self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
+
+    def kill_executor(self) -> None:
+        """The executor dies with its actions; init begins another."""
+        if self.executor is not None:
+            self.says("executor killed")
+            self.executor.kill()
+            self.executor = None
+            stops = self._stops
+            self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_executor(stops))
+
+    def kill_starters(self) -> None:
+        """The first step of a lapse: whatever could start something."""
+        self._end_starters()
+
+    def kill_services(self) -> None:
+        """The second: everything that runs, but for local resources (S4)."""
+        for name in sorted(self.services.services):
+            service = self.services.services[name]
+            if service.lives and not service.undying and not self.truth.is_local(name):
+                service.lives = False
+
+    def reset_services(self) -> None:
+        """Every service behaves from now on; what lives, lives on."""
+        for service in self.services.services.values():
+            service.took_s, service.fails, service.hangs = dict(service.took_s), {}, set()
+            service.check_says, service.undying = None, False
+
+    def emptied(self) -> bool:
+        """Whether nothing is left that a lapse must end."""
+        return not any(one.lives for name, one in self.services.services.items() if not self.truth.is_local(name))
+
+    def says(self, what: str) -> None:
+        """For the timeline."""
+        self.scene.trace.say(self.name, what)
+
+    def _services(self) -> Services:
+        return Services(
+            lambda: None if self.keeper is None else self.keeper.lease(),
+            lambda request: self.truth.begins(self, request),
+            lambda request, outcome: self.truth.ended(self, request, outcome),
+            self._came_or_went,
+        )
+
+    def _came_or_went(self, resource: ResourceName, lives: bool) -> None:
+        self.says(f"{resource} {'RUNS' if lives else 'is gone'}")
+        self.truth.changed(self, resource, lives)
+
+    def _places(self) -> list[Place]:
+        own = [self._daemon, None if self.executor is None else self.executor.place]
+        return [one for one in own if one is not None]
+
+    def _end_starters(self) -> None:
+        self._stops += 1
+        self._end_daemon()
+        if self.executor is not None:
+            self.executor.kill()
+            self.executor = None
+
+    def _end_daemon(self) -> None:
+        daemon, self._daemon, self.node = self._daemon, None, None
+        if daemon is not None:
+            daemon.kill()
+        if self.keeper is not None:
+            self.keeper.port = None
+
+    def _begin_executor(self, stops: int) -> None:
+        if stops == self._stops and self.executor is None:
+            self.executor = ExecutorProcess(self.loop, self.services, self.name)
+
+    def _begin_daemon(self, stops: int) -> None:
+        if stops != self._stops or self._daemon is not None or self.keeper is None:
+            return
+        place = Place(f"{self.name}/daemon")
+        self._daemon = place
+        self.truth.daemon_begins(self)
+        self.node = Node(
+            settings_of(self.scene, self.name),
+            self.limits,
+            clock=self.clocks,
+            registry=RegistryLink(self.scene.hub, self.name, place),
+            guard=GuardPort(self.keeper, place),
+            executor=ExecutorPort(lambda: self.executor, self.services, place),
+        )
+        task = self.loop.create_task(self.node.run(), context=place.context())
+        task.add_done_callback(lambda done: self._daemon_ended(place, done))
+
+    def _daemon_ended(self, place: Place, task: "asyncio.Task[None]") -> None:
+        if task.cancelled() or place.dead:
+            return
+        error = task.exception()
+        assert error is not None, "the daemon ended by itself"
+        if isinstance(error, BaseExceptionGroup) and error.split(Superseded)[1] is None:
+            self.says("daemon superseded")
+        else:
+            self.truth.broken(f"{self.name}: the daemon broke", error)
+        self._end_daemon()
+        stops = self._stops
+        self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
+
+    def incarnation(self) -> Incarnation | None:
+        """Who this machine is now."""
+        return None if self.keeper is None else self.keeper.incarnation
+
+
+def settings_of(scene: Scene, name: str) -> Settings:
+    """What understudy.toml would say on this server."""
+    return Settings(
+        cluster="sim",
+        server=name,
+        servers=tuple(ServerSettings(name=one, addresses=(f"10.0.0.{number}",)) for number, one in enumerate(scene.servers, 1)),
+        voters=scene.voters,
+        pause_tolerance=scene.pause_tolerance,
+        networks=(NetworkSettings(number=1, subnet="10.10.10.0/24", interface="eth1"),),
+    )
+
