@@ -167,11 +167,12 @@ def started(view: View, name: ResourceName) -> Verdict:
     if assignment.owner is None:
         return Verdict.FAILED if assignment.last_resort else Verdict.PENDING
     report = view.report(name, assignment.owner.server)
-    if report is None or report.incarnation != assignment.owner.incarnation or report.epoch != assignment.epoch:
+    if report is None or report.incarnation != assignment.owner.incarnation:
         return Verdict.PENDING
-    if report.state in RUNNING and report.internal is Internal.STABLE:
+    if report.epoch == assignment.epoch and report.state in RUNNING and report.internal is Internal.STABLE:
         return Verdict.DONE
-    if assignment.last_resort or (report.state is State.UNKNOWN and report.internal is Internal.STABLE):
+    # a start that failed everywhere has no epoch of its own under which it ran: the failure names it
+    if report.internal is Internal.STABLE and (report.state is State.UNKNOWN or (assignment.last_resort and report.failure is not None)):
         return Verdict.FAILED
     return Verdict.PENDING
 
