@@ -48,7 +48,8 @@ class LocalBackend:
 class ServedBackend:
     """The server and its clients, over loopback TCP."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, server: RegistryServer, endpoint: str) -> None:
+        self.server = server
         self.endpoint = endpoint
         self.clients: list[RegistryClient] = []
 
@@ -84,7 +85,7 @@ async def served() -> AsyncIterator[ServedBackend]:
     """A registry behind a server."""
     with Store(keep_commits=KEPT) as store:
         server = RegistryServer(store, key=KEY)
-        backend = ServedBackend(show_endpoint(*await server.start("127.0.0.1", 0)))
+        backend = ServedBackend(server, show_endpoint(*await server.start("127.0.0.1", 0)))
         try:
             yield backend
         finally:
@@ -115,6 +116,51 @@ async def retried(registry: RegistryClient) -> tuple[int, tuple[Entry, ...]]:
         while True:
             with contextlib.suppress(RegistryUnreachable):
                 return await registry.read("")
+
+
+async def gone(writer: asyncio.StreamWriter) -> None:
+    """End a connection made by hand, and wait until nothing of it is left."""
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def speaker(first: bytes | bytearray, answer: Callable[[bytes], bytes | bytearray] = lambda _: b"") -> AsyncIterator["Speaker"]:
+    """A server by hand: see Speaker."""
+    one = Speaker(first, answer)
+    listener = await asyncio.start_server(one.accept, "127.0.0.1", 0)
+    one.endpoint = show_endpoint(*listener.sockets[0].getsockname()[:2])
+    try:
+        yield one
+    finally:
+        listener.close()
+        for writer in one.writers:
+            await gone(writer)
+        if one.tasks:
+            await asyncio.wait(one.tasks)
+
+
+class Speaker:
+    """Says `first` to whoever connects, and answers the first thing it is told."""
+
+    def __init__(self, first: bytes | bytearray, answer: Callable[[bytes], bytes | bytearray]) -> None:
+        self.endpoint = ""
+        self.writers: list[asyncio.StreamWriter] = []
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._first = first
+        self._answer = answer
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine = asyncio.current_task()
+        assert mine is not None
+        self.tasks.add(mine)
+        self.writers.append(writer)
+        with contextlib.suppress(OSError):
+            writer.write(self._first)
+            if told := await reader.read(65536):
+                writer.write(self._answer(told))
+                await reader.read()
 
 
 class Proxy:
@@ -151,7 +197,8 @@ class Proxy:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await asyncio.sleep(0)
+        for writer in self._writers:
+            await gone(writer)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         mine = asyncio.current_task()

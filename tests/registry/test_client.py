@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from registry.backends import KEY, PATIENT_S, Proxy, ServedBackend, client_of, retried, served, written
+from registry.backends import KEY, PATIENT_S, Proxy, ServedBackend, client_of, gone, retried, served, speaker, written
 from support import wait_until
 from understudy.errors import BadSettings, Compacted, RegistryUnreachable
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
 from understudy.registry import access, frames, link
 from understudy.registry.client import RegistryClient
-from understudy.registry.server import RegistryServer
+from understudy.registry.commits import checked
+from understudy.registry.server import BUFFERED_BYTES_MAX, RegistryServer
 from understudy.registry.store import Store
 
 DEADLINE_S = 0.3
@@ -87,9 +88,26 @@ async def test_a_client_that_comes_back_is_not_overtaken_by_its_own_past(backend
     async with client_of(backend.endpoint) as registry:
         assert await registry.read("") == (0, ())
     for _, writer in (old, new):
-        writer.transport.abort()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        await gone(writer)
+
+
+async def test_what_a_connection_asked_dies_with_it(backend: ServedBackend) -> None:
+    """Queued for the end of this turn, and ended within it."""
+    _, writer = await raw(backend.endpoint, b"c" * 16)
+    session = backend.server.sessions[b"c" * 16]
+    backend.server.queue(session, 1, checked([], [Write("a", b"late")]))
+    session.abort()
+    backend.server.flush()
+    assert backend.server.store.revision == 0
+    await gone(writer)
+
+
+async def test_requests_of_one_connection_are_carried_out_in_their_order(backend: ServedBackend) -> None:
+    reader, writer = await raw(backend.endpoint, b"c" * 16)
+    writer.write(frames.frame(frames.Commit(1, (), (("a", b"1"),))) + frames.frame(frames.Read(2, "")))
+    assert frames.told(await one_frame(reader)) == frames.Committed(1, 1)
+    assert frames.told(await one_frame(reader)) == frames.Entries(2, 1, (("a", b"1", 1),))
+    await gone(writer)
 
 
 async def raw(endpoint: str, name: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -181,6 +199,34 @@ async def test_nobody_answers() -> None:
 async def test_the_next_endpoint_is_tried(backend: ServedBackend) -> None:
     async with client_of("127.0.0.1:1", backend.endpoint) as registry:
         assert await registry.read("") == (0, ())
+
+
+async def test_an_endpoint_that_accepts_and_says_nothing_is_passed_over_and_not_tried_first_again(backend: ServedBackend) -> None:
+    async with speaker(b"") as dumb, client_of(dumb.endpoint, backend.endpoint) as registry:
+        assert await registry.read("") == (0, ())
+        assert len(dumb.writers) == 1
+        assert registry._link is not None
+        registry._link.end("cut by the test")
+        assert await registry.read("") == (0, ())
+        assert len(dumb.writers) == 1
+
+
+async def test_nobody_is_called_for_whom_nobody_waits() -> None:
+    async with client_of("127.0.0.1:1", deadline_s=DEADLINE_S) as registry:
+        with pytest.raises(RegistryUnreachable):
+            await registry.read("")
+        await wait_until(lambda: registry._dialling is not None and registry._dialling.done(), PATIENT_S, "it gives up too")
+
+
+async def test_a_watch_that_ended_costs_the_server_nothing(backend: ServedBackend) -> None:
+    registry = backend.client()
+    await written(registry, Write("a", b"1"))
+    watch = registry.watch("", 0)
+    await anext(watch)
+    (session,) = backend.server.sessions.values()
+    assert session._watches
+    await watch.aclose()  # type: ignore[attr-defined]
+    await wait_until(lambda: not session._watches, PATIENT_S, "the watch is forgotten")
 
 
 async def test_a_closed_client_says_so(backend: ServedBackend) -> None:
@@ -280,6 +326,8 @@ async def test_a_client_that_reads_nothing_holds_no_memory_of_the_server(backend
     value = b"x" * 1_000_000
     for _ in range(20):
         await written(registry, Write("big", value))
+    buffered = [session._transport.get_write_buffer_size() for session in backend.server.sessions.values()]
+    assert max(buffered) <= BUFFERED_BYTES_MAX + 2 * len(value)
     writer.transport.resume_reading()  # type: ignore[attr-defined]
     seen: list[int] = []
     async with asyncio.timeout(PATIENT_S):
@@ -288,9 +336,7 @@ async def test_a_client_that_reads_nothing_holds_no_memory_of_the_server(backend
             assert isinstance(message, frames.Changes)
             seen += [batch[0] for batch in message.batches]
     assert seen == [*range(1, 21)]
-    writer.transport.abort()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
+    await gone(writer)
 
 
 # --- strangers -------------------------------------------------------------------------------------------------------
@@ -317,19 +363,15 @@ async def test_only_holders_of_the_key_talk(server_key: bytes | None, client_key
 async def test_a_server_without_the_key_is_not_believed() -> None:
     """An impostor that asks for a proof, and welcomes whoever sends one."""
 
-    async def impostor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(frames.frame(frames.Challenge(frames.PROTOCOL, b"i" * 16, True)))
-        hello = frames.request(await one_frame(reader))
+    def welcome(told: bytes) -> bytearray:
+        hello = frames.request(told[4:])
         assert isinstance(hello, frames.Hello)
-        writer.write(frames.frame(frames.Welcome(hello.proof)))
-        await reader.read()
-        writer.transport.abort()
+        return frames.frame(frames.Welcome(hello.proof))
 
-    async with await asyncio.start_server(impostor, "127.0.0.1", 0) as listener:
-        where = access.show_endpoint(*listener.sockets[0].getsockname())
-        async with client_of(where, deadline_s=DEADLINE_S) as registry:
-            with pytest.raises(RegistryUnreachable, match="it does not have this cluster's key"):
-                await registry.read("")
+    challenge = frames.Challenge(frames.PROTOCOL, b"i" * 16, True)
+    async with speaker(frames.frame(challenge), welcome) as impostor, client_of(impostor.endpoint, deadline_s=DEADLINE_S) as registry:
+        with pytest.raises(RegistryUnreachable, match="it does not have this cluster's key"):
+            await registry.read("")
 
 
 async def test_without_a_key_anyone_talks() -> None:
@@ -357,21 +399,14 @@ async def test_what_is_no_hello_is_refused_in_words(backend: ServedBackend, said
     writer.write(said)
     assert isinstance(frames.told(await one_frame(reader)), frames.Refused)
     assert await reader.read() == b""
-    writer.close()
-    await writer.wait_closed()
+    await gone(writer)
 
 
 async def test_a_server_of_another_protocol_is_refused_in_words() -> None:
-    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(frames.frame(frames.Challenge(2, b"i" * 16, True)))
-        await reader.read()
-        writer.transport.abort()
-
-    async with await asyncio.start_server(other, "127.0.0.1", 0) as listener:
-        where = access.show_endpoint(*listener.sockets[0].getsockname())
-        async with client_of(where, deadline_s=DEADLINE_S) as registry:
-            with pytest.raises(RegistryUnreachable, match="it speaks protocol 2, this client 1"):
-                await registry.read("")
+    challenge = frames.Challenge(2, b"i" * 16, True)
+    async with speaker(frames.frame(challenge)) as other, client_of(other.endpoint, deadline_s=DEADLINE_S) as registry:
+        with pytest.raises(RegistryUnreachable, match="it speaks protocol 2, this client 1"):
+            await registry.read("")
 
 
 @pytest.mark.parametrize("text", ["", "7400", "db1:7400", "1.2.3.4", "1.2.3.4:x", "1.2.3.4:70000", "::1:7400", "[1.2.3.4:1"])

@@ -109,6 +109,23 @@ def test_a_full_disk_refuses_the_commit_and_nothing_else(path: Path) -> None:
         assert store.commit([Condition("a", 1)], [Write("a", b"2")]) == 2
 
 
+def test_a_commit_that_fails_half_way_leaves_no_half(path: Path) -> None:
+    with Store(path) as store:
+        store.commit([], [Write("a", b"1")])
+        store._database.execute("DROP TABLE history")
+        with pytest.raises(StoreFailed, match="history") as caught:
+            store.commit([], [Write("a", b"2")])
+        assert not caught.value.full
+        assert store.read("") == (1, (Entry("a", b"1", 1),))
+
+
+def test_every_commit_is_flushed_to_the_disk(path: Path) -> None:
+    """A kill cannot show this: what was written outlives the process in the machine's memory."""
+    with Store(path) as store:
+        assert store._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert store._database.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
 def test_a_watcher_is_told_once_for_commits_made_together_and_never_for_none() -> None:
     with Store() as store:
         told: list[int] = []
@@ -220,6 +237,20 @@ def test_pages_overwritten_are_noticed(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[8192:20000] = b"\xa5" * (20000 - 8192)
     path.write_bytes(content)
+    with pytest.raises(StoreRefused, match="damaged"):
+        Store(path)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_key_that_changed_in_one_of_its_two_places_is_noticed(path: Path, place: int) -> None:
+    """Table and index disagree: a condition would be judged by the one, a read by the other."""
+    with Store(path) as store:
+        store.commit([], [Write("needle", b"1")])
+    sql(path, "DELETE FROM history")
+    sql(path, "VACUUM")
+    parts = path.read_bytes().split(b"needle")
+    assert len(parts) == 3
+    path.write_bytes(parts[0] + (b"beetle" if place == 0 else b"needle") + parts[1] + (b"beetle" if place else b"needle") + parts[2])
     with pytest.raises(StoreRefused, match="damaged"):
         Store(path)
 

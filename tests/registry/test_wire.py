@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.model import view
@@ -25,6 +25,7 @@ def at(prefix: str) -> str:
 
 
 @pytest.mark.parametrize(("prefix", "kind"), KINDS)
+@settings(deadline=None)
 @given(data=st.data())
 def test_every_record_survives(prefix: str, kind: type[wire.Record], data: st.DataObject) -> None:
     record = data.draw(st.from_type(kind))

@@ -26,7 +26,8 @@ HELLO_S = 5.0
 """A connection that has not proved itself by then is closed."""
 BUFFERED_BYTES_MAX = 1024 * 1024
 """Unread by a client: beyond this nothing more is sent to it, nor asked of it."""
-BATCHES_PER_FRAME = 100
+COMMITS_AT_ONCE = 100
+"""Looked at for a watch before it is asked again whether its client still takes them."""
 
 _log = logging.getLogger(__name__)
 
@@ -197,16 +198,23 @@ class _Session(asyncio.Protocol):
     def _push(self, id: int) -> None:
         store = self._server.store
         prefix, seen = self._watches[id]
-        while seen != store.revision and not self._full and not self.ended:
+        while seen != store.revision and self._taking():
             try:
-                seen, batches = store.changes(prefix, seen, BATCHES_PER_FRAME)
+                seen, batches = store.changes(prefix, seen, COMMITS_AT_ONCE)
             except Compacted as error:
                 del self._watches[id]
                 self.send(frames.Failed(id, Why.COMPACTED, str(error)))
                 return
+            for batch in batches:
+                # One frame each: however long the past, no more than one commit is sent beyond what the client takes.
+                self.send(frames.Changes(id, (frames.pack_batch(batch),)))
+                if not self._taking():
+                    seen = batch.revision
+                    break
             self._watches[id] = prefix, seen
-            if batches:
-                self.send(frames.Changes(id, tuple(map(frames.pack_batch, batches))))
+
+    def _taking(self) -> bool:
+        return not self._full and not self.ended
 
     def _handle(self, message: frames.Request) -> None:
         if isinstance(message, frames.Hello):
