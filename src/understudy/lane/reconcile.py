@@ -105,10 +105,10 @@ def _bring_up(here: Here, resource: Resource, local: Local, assignment: Assignme
 
 
 def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
+    if local.rung is not Rung.NONE:
+        return _climb_on(here, local)  # before the next: an UNKNOWN that is climbing again must get to the end of the ladder
     if local.state is State.UNKNOWN:
         return _stuck(here, local)
-    if local.rung is not Rung.NONE:
-        return _climb_on(here, local)
     if local.off:
         return Release(assignment.epoch)
     if leaning := still_leaning(here, resource):
