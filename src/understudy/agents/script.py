@@ -43,7 +43,7 @@ async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
         ended = await _ask_again(request, context, path)
     said = read_output(ended.text)
     evidence: Evidence = "silent" if ended.status is None else "answered"
-    if request.action == "check" and ended.status not in (None, _ONLINE, _UNKNOWN, _PARTIAL) and housed is False:
+    if request.action == "check" and ended.status not in (None, _ONLINE, _UNKNOWN, _PARTIAL) and context.housed(request.resource) is False:
         evidence = "gone"  # the script says no, and the kernel says that nothing of it lives
     return ActionOutcome(
         status=ended.status,
