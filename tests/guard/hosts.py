@@ -22,6 +22,7 @@ from pyroute2 import NetNS, netns
 from support import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
+_DROP_CAPABILITY = 24
 VIRTUAL = "10.77.0.100"
 _libc = ctypes.CDLL(None, use_errno=True)
 Result = TypeVar("Result")
@@ -60,12 +61,13 @@ class Host:
 
     # Verbs.
 
-    def start(self) -> None:
-        """Start keeper and guard."""
+    def start(self, without: tuple[int, ...] = ()) -> None:
+        """Start keeper and guard, perhaps without some of root's capabilities."""
+        command = [sys.executable, "-IS", str(ROOT / "bin/understudy-guard"), "--config", str(self.config)]
         with self.log.open("ab") as log:
-            self.keeper = self.run([sys.executable, "-IS", str(ROOT / "bin/understudy-guard"), "--config", str(self.config)], log)
+            self.keeper = self.run(command, log, without=without)
 
-    def run(self, command: list[str], log: Any = None, group: str | None = None) -> subprocess.Popen[bytes]:
+    def run(self, command: list[str], log: Any = None, group: str | None = None, without: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         """A process on this server."""
         inside = os.open(f"/run/netns/{self.namespace}", os.O_RDONLY)
         procs = f"{group or self.guards}/cgroup.procs"
@@ -73,6 +75,8 @@ class Host:
         def enter() -> None:
             Path(procs).write_text("0")
             assert _libc.setns(inside, 0) == 0
+            for capability in without:
+                assert _libc.prctl(_DROP_CAPABILITY, capability, 0, 0, 0) == 0
 
         try:
             process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=enter)

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 from hosts import VIRTUAL, Host, Hosts, hosts, kill
+from pyroute2.nftables.main import NFTables
 
 from support import wait_for
+from understudy.guard.gate import Gate
 from understudy.guard.kill import end_everything
 from understudy.guard.lease import read_lease
 from understudy.guard.main import read_settings
@@ -22,6 +24,7 @@ from understudy.model.limits import derive
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]
 
 LIMITS = derive(0.5)
+CAP_NET_ADMIN, CAP_SYS_NICE = 12, 23
 Report = Callable[[str], None]
 
 
@@ -235,14 +238,7 @@ def test_a_flushed_rule_set_is_made_again_within_a_beat(servers: Hosts) -> None:
     host, client = servers[1], servers[2]
     host.virtual_address()
 
-    def flush() -> None:
-        from understudy.guard.gate import ARP, INET, TABLE, Gate, _step, text  # the operator's `nft flush ruleset`
-
-        gate = Gate()
-        gate._batch([_step(2, family, text(1, TABLE)) for family in (INET, ARP)])
-        gate.close_socket()
-
-    host.inside(flush)
+    host.inside(flush_rule_set)
     wait_for(lambda: host.inside(gate_is_there), 1, "made again")
     assert answers_arp(client)
     host.freeze()
@@ -255,6 +251,27 @@ def test_what_cannot_be_verified_is_named(servers: Hosts) -> None:
     ended = host.inside(lambda: end_everything(read_settings(str(host.config)), within_s=1))
     assert ended.groups_empty
     assert any("kill-list.json" in sentence for sentence in ended.left)
+
+
+def test_what_the_machine_refuses_is_said(tmp_path: Path) -> None:
+    with hosts(tmp_path, 1) as alone:
+        host = alone[1]
+        host.start(without=(CAP_SYS_NICE, CAP_NET_ADMIN))
+        wait_for(host.holds, 5, f"holds a lease; its log: {host.log.read_text()}")
+        state = host.ask("state")
+        assert "real time refused" in state["priority"]
+        assert "needs real time" in state["priority"]
+        assert state["gate"] == "unavailable: Operation not permitted"
+        refused = host.ask("gate", addresses=[VIRTUAL])
+        assert (refused["ok"], refused["why"]) == (False, "gate unavailable: Operation not permitted")
+
+
+def test_a_malformed_request_is_answered(servers: Hosts) -> None:
+    host = servers[1]
+    assert host.ask("gate", addresses=["10.77.0.300"])["ok"] is False
+    assert host.ask("epoch", resource="db")["ok"] is False
+    assert host.ask("sing")["why"] == "unknown op 'sing'"
+    assert host.holds()
 
 
 def test_a_second_guard_is_refused(servers: Hosts) -> None:
@@ -329,20 +346,26 @@ def _packed(address: str) -> bytes:
 
 def still_takes(client: socket.socket) -> bool:
     """Ask without reading what is answered: False once the connection was closed."""
-    try:
-        while True:
+    takes = True
+    while takes:
+        try:
             client.send(b'{"op": "state"}')
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return True
+        except BlockingIOError:
+            break
+        except OSError:
+            takes = False
+    return takes
+
+
+def flush_rule_set() -> None:
+    """What `nft flush ruleset` does to us."""
+    for family in (1, 3):
+        with NFTables(nfgen_family=family) as kernel:
+            kernel.table("del", name="understudy")
 
 
 def gate_is_there() -> bool:
-    """Whether the gate's table exists here."""
-    from understudy.guard.gate import Gate
-
+    """Whether the gate's tables exist here."""
     gate = Gate()
     try:
         gate.protect([VIRTUAL])

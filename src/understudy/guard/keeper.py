@@ -18,7 +18,7 @@ from understudy.guard.core import Start
 from understudy.guard.core.messages import Reading, most_elapsed
 from understudy.guard.held import RUNNING, STOPPING, Held, State
 from understudy.guard.lease import NOBODY, LeaseFile
-from understudy.guard.process import ENDED_FAREWELL, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
+from understudy.guard.process import ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
 from understudy.guard.system import (
     GUARD_PRIORITY,
     KEEPER_PRIORITY,
@@ -62,7 +62,7 @@ class Keeper:
             began_s = time.monotonic()
             code = self._guard_life(start)
             self._failures = 0 if time.monotonic() - began_s > STEADY_S else self._failures + 1
-            if code == ENDED_FAREWELL or self._asked_to_end:
+            if code in (ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY) or self._asked_to_end:
                 if code != ENDED_FAREWELL:
                     self._end_everything()
                 return 0
@@ -104,7 +104,7 @@ class Keeper:
             return
         base = self._held.read().base
         left_s = LONGEST_PAUSE_S if base is None else max(self._left_ns(base) / 1e9, 0.0)
-        time.sleep(min(0.01 * 2**self._failures, LONGEST_PAUSE_S, left_s))
+        time.sleep(min(0.005 * 2**self._failures, LONGEST_PAUSE_S, left_s))
 
     def _left_ns(self, base: Reading) -> int:
         """Until the lapse of a lease that rests on `base`."""

@@ -52,14 +52,17 @@ class Ended:
 
 def find_cgroup(settings: Settings, *, mountinfo: str = "/proc/self/mountinfo") -> str:
     """The one parent control group of all resources."""
-    if settings.cgroup:
-        return settings.cgroup
+    return settings.cgroup or os.path.join(find_cgroup_mount(mountinfo), "understudy")
+
+
+def find_cgroup_mount(mountinfo: str = "/proc/self/mountinfo") -> str:
+    """Where control groups of version 2 are mounted."""
     with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             fields = line.split(" ")
             if fields[fields.index("-") + 1] == "cgroup2":
-                return os.path.join(fields[4], "understudy")
-    return "/sys/fs/cgroup/understudy"
+                return fields[4]
+    return "/sys/fs/cgroup"
 
 
 def read_kill_list(settings: Settings) -> KillList:
@@ -93,9 +96,10 @@ def end_everything(settings: Settings, *, within_s: float, after_a_lease: bool =
     # One in an uninterruptible call dies later, but runs no line of its own any more: the groups need not wait for it.
     for starter in starters:
         starter.wait(min(deadline, time.monotonic() + STARTER_WITHIN_S))
-    for group in _groups(what):
+    groups = _groups(what)
+    for group in groups:
         _kill_group(group)
-    still = [group for group in _groups(what) if not _wait_empty(group, deadline)]
+    still = [group for group in groups if not _wait_empty(group, deadline)]
     left += [f"{group} is not empty" for group in still]
     alive = [starter.name for starter in starters if not starter.wait(deadline)]
     left += [f"{name} does not die" for name in alive]
@@ -167,12 +171,16 @@ def _kill_group(group: str) -> None:
 
 
 def _groups(what: KillList) -> list[str]:
-    return [what.cgroup, *(_unit_group(what.cgroup, unit) for unit in what.units)]
+    return [what.cgroup, *(group for unit in what.units for group in _unit_groups(unit))]
 
 
-def _unit_group(cgroup: str, unit: str) -> str:
-    """systemd's group of a unit, in the tree of our own."""
-    return os.path.join(os.path.dirname(cgroup), "system.slice", unit)
+def _unit_groups(unit: str) -> list[str]:
+    """systemd's groups of a unit. It removes the group of a unit that has ended, so none means that nothing runs."""
+    mount = find_cgroup_mount()
+    usual = os.path.join(mount, "system.slice", unit)
+    if os.path.isdir(usual):
+        return [usual]
+    return [os.path.join(path, unit) for path, names, _ in os.walk(mount) if unit in names]
 
 
 def _wait_empty(group: str, deadline: float) -> bool:

@@ -29,7 +29,9 @@ ENDED_FAREWELL = 0
 ENDED_LAPSED = 10
 """Everything was stopped and seen to be stopped: the keeper begins a new incarnation."""
 ENDED_NOT_EMPTY = 11
-"""Something is left: the keeper goes on killing."""
+"""Something is left: the keeper goes on killing, then begins a new incarnation."""
+ENDED_FAREWELL_NOT_EMPTY = 12
+"""The same, but the keeper ends too."""
 
 KILL_WITHIN_S = 0.5
 """How long the guard itself tries before it leaves the rest to its keeper."""
@@ -255,9 +257,9 @@ class GuardProcess:
             self._say_farewell()
         for client, request in self._asked_to_end:
             self._clients.answer(client, request, {"ok": not ended.left, "left": ended.left})
-        if not ended.groups_empty:
-            return ENDED_NOT_EMPTY
-        return ENDED_FAREWELL if self._ending else ENDED_LAPSED
+        if self._ending:
+            return ENDED_FAREWELL if ended.groups_empty else ENDED_FAREWELL_NOT_EMPTY
+        return ENDED_LAPSED if ended.groups_empty else ENDED_NOT_EMPTY
 
     def _say_farewell(self) -> None:
         """Everything was seen to be stopped: the others need not wait for silence."""
