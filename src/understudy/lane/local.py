@@ -47,6 +47,8 @@ class Local:
     """Epoch under which the start in progress was begun."""
     rung: Rung = Rung.NONE
     """The rung of the stop ladder that was tried last."""
+    stopping: bool = False
+    """The ladder was begun with a stop, not with the clean before a start."""
     overran: bool = False
     """The last stop did not end in its time."""
     phase_since: float = 0.0

@@ -71,7 +71,10 @@ def begin(local: Local, step: Step, now: float) -> Turn:
         case Climb(number):
             rung = Rung(number)
             since = now if local.rung is Rung.NONE or rung is Rung.STOP else local.phase_since
-            climbed = replace(local, rung=rung, action=RUNG_ACTIONS.get(rung, "clean"), action_since=now, phase_since=since, starting=False)
+            climbed = replace(
+                local, rung=rung, action=RUNG_ACTIONS.get(rung, "clean"), action_since=now, phase_since=since, starting=False,
+                stopping=local.stopping or rung is Rung.STOP,
+            )  # fmt: skip
             told = {Rung.STOP: events.STOP_BEGUN, Rung.CLEAN: events.CLEAN_BEGUN}.get(rung)
             return Turn(local=climbed, told=(Told(kind=told),) if told else ())
         case _:
@@ -158,8 +161,8 @@ def _rung_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
     if local.rung is Rung.KILL:
         return Turn(local=tried, told=(Told(kind=events.KILLED, text="" if moment.empty else "processes are left"),))
     if outcome.status == 0:
-        kind = events.CLEAN_DONE if local.rung is Rung.CLEAN else None
-        return Turn(local=tried, told=(Told(kind=kind, ms=_ms(outcome.duration_s)),) if kind else ())
+        told = local.rung is Rung.CLEAN and local.stopping  # else the check after it tells that the clean is done
+        return Turn(local=tried, told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),) if told else ())
     kind = events.CLEAN_FAILED if local.rung is Rung.CLEAN else events.STOP_FAILED
     return Turn(local=tried, told=(Told(kind=kind, ms=_ms(outcome.duration_s), text=_words(outcome, "did not end in time")),))
 
@@ -181,7 +184,8 @@ def _ladder_checked(local: Local, state: State | None, outcome: ActionOutcome, m
         )  # fmt: skip
         if local.failure is not None and local.failure.kind == "stop":
             off = replace(off, failure=None, retries=0, retry_at=0.0)  # the pauses of a failed start go on growing
-        return Turn(local=off, told=(Told(kind=events.STOP_DONE, ms=_ms(moment.now - local.phase_since)),))
+        kind = events.STOP_DONE if local.stopping else events.CLEAN_DONE
+        return Turn(local=replace(off, stopping=False), told=(Told(kind=kind, ms=_ms(moment.now - local.phase_since)),))
     if local.rung is not Rung.KILL:
         return Turn(local=done)
     holds = "processes are left in its control group" if not moment.empty else _words(outcome, "the check still finds it")
