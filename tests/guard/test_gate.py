@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hosts import Host, Hosts, hosts
+from guard.hosts import Host, Hosts, hosts
 from pyroute2 import NetNS
 
 from support import wait_for

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hosts import VIRTUAL, Host, Hosts, hosts, kill
+from guard.hosts import VIRTUAL, Host, Hosts, hosts, kill
 from pyroute2.nftables.main import NFTables
 
 from support import wait_for

@@ -6,9 +6,9 @@ A failing seed prints what was drawn and the last fifty lines of what happened. 
 from collections.abc import Callable
 from typing import Any
 
-import mutations
+from guard import mutations
 import pytest
-from world import FLAPPING, LATE, STANDING, Options, Violation, World
+from guard.world import FLAPPING, LATE, STANDING, Options, Violation, World
 
 from understudy.model.limits import derive
 
