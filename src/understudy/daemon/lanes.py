@@ -136,7 +136,7 @@ class Lanes:
                 self.locals[name] = local = self._first(resource)
             assignment = view.assignments.get(name)
             if assignment is not None and assignment.epoch > local.assigned and _owned_by(assignment, self._me.incarnation):
-                self.locals[name] = replace(renewed(local), assigned=assignment.epoch)
+                self._keep(resource, Turn(local=renewed(local, assignment.epoch)))
         for name in [one for one in self.locals if one not in view.resources]:
             del self.locals[name]
 

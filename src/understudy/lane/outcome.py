@@ -342,9 +342,10 @@ def charge(local: Local, resource: Resource, down: Iterable[ResourceName], momen
     return Turn(local=_given_up(settled, failure, moment), told=(Told(kind=events.RESTARTS_USED, text=text),))
 
 
-def renewed(local: Local) -> Local:
-    """The memory under a new assignment: budget, failure and pauses begin afresh."""
-    return replace(local, restarts=0, failure=None, retries=0, retry_at=0.0, uncharged=False)
+def renewed(local: Local, epoch: int) -> Local:
+    """The memory under a new assignment: budget, failure and pauses begin afresh. What is up, and not being stopped, goes on under it."""
+    fresh = replace(local, assigned=epoch, restarts=0, failure=None, retries=0, retry_at=0.0, uncharged=False)
+    return replace(fresh, epoch=epoch) if local.up else fresh
 
 
 def pause_s(retries: int) -> float:
