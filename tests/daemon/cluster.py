@@ -15,7 +15,7 @@ from understudy.daemon.api import Services
 from understudy.daemon.node import Node
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import Caller, Probe, World
+from understudy.daemon.verbs.world import Caller, World
 from understudy.errors import BadInput
 from understudy.executor.fake import FakeExecutor
 from understudy.model.limits import derive
@@ -158,11 +158,13 @@ class Cluster:
             token=lambda: f"{next(self._numbers):032x}",
             probe=probe,
             script=lambda path: self.scripts.get(path, "ok"),
+            check=lambda name: node.lanes.alarm(name) if node.lanes else None,
         )
 
-    def services(self, server: str, probe: Probe | None = None) -> Services:
+    def services(self, server: str) -> Services:
+        """What this server's API hands to verbs."""
         node = self.nodes[server]
-        return Services(mirror=node.mirror, settings=node.settings, clock=node.clock, probe=probe)
+        return Services(mirror=node.mirror, settings=node.settings, clock=node.clock)
 
 
 def request(command: str) -> tuple[str, dict[str, object]]:

@@ -75,8 +75,13 @@ class Told:
         elif (action := _ENDED.get(event.kind)) is not None:
             self.open.discard((action, event.resource))
             self.ended.add((action, event.resource))
+            # What failed is cleaned up next: only a clean that comes later ends it.
+            if event.kind in (events.START_FAILED, events.STOP_FAILED):
+                self.ended.discard(("clean", event.resource))
         elif event.kind == events.REFUSED:
             self.refused[event.resource] = event
+        elif event.kind == events.UNRECOVERABLE:
+            self.ended.add((events.UNRECOVERABLE, event.resource))
         self.more.set()
 
 
@@ -130,6 +135,7 @@ async def _settle(world: World, watch: Watch, told: Told) -> Settled:
     view = world.mirror.view
     while True:
         verdicts = {name: watch.judge(view, name) for name in watch.names}
+        verdicts |= {name: Verdict.FAILED for name in watch.names if (events.UNRECOVERABLE, name) in told.ended}
         pending = tuple(name for name, verdict in verdicts.items() if verdict is Verdict.PENDING)
         failed = tuple(name for name, verdict in verdicts.items() if verdict is Verdict.FAILED)
         left = until - loop.time()
@@ -142,6 +148,11 @@ async def _settle(world: World, watch: Watch, told: Told) -> Settled:
 async def _last_lines(watch: Watch, told: Told, settled: Settled) -> None:
     """The state may be known before its line is: wait for the line, but not for long (what was adopted has none)."""
     expected = {(watch.expect, name) for name in watch.names} if watch.expect and settled.well else set()
+    for name in settled.failed:
+        if stuck(settled.view, name):
+            expected.add((events.UNRECOVERABLE, name))
+        elif ("start", name) in told.ended:
+            expected.add(("clean", name))
     try:
         async with asyncio.timeout(GRACE_S):
             while told.open or not expected <= told.ended:
@@ -168,13 +179,12 @@ def started(view: View, name: ResourceName) -> Verdict:
         return Verdict.FAILED if assignment.last_resort else Verdict.PENDING
     report = view.report(name, assignment.owner.server)
     if report is None or report.incarnation != assignment.owner.incarnation:
-        return Verdict.PENDING
-    if report.epoch == assignment.epoch and report.state in RUNNING and report.internal is Internal.STABLE:
-        return Verdict.DONE
-    # a start that failed everywhere has no epoch of its own under which it ran: the failure names it
-    if report.internal is Internal.STABLE and (report.state is State.UNKNOWN or (assignment.last_resort and report.failure is not None)):
-        return Verdict.FAILED
-    return Verdict.PENDING
+        return Verdict.FAILED if assignment.last_resort else Verdict.PENDING
+    if report.state in RUNNING and report.internal is Internal.STABLE:
+        # Under an older epoch it may still be about to be stopped.
+        return Verdict.DONE if report.epoch == assignment.epoch else Verdict.PENDING
+    stuck = report.state is State.UNKNOWN and report.internal is Internal.STABLE
+    return Verdict.FAILED if assignment.last_resort or stuck else Verdict.PENDING
 
 
 def stopped(view: View, name: ResourceName) -> Verdict:
@@ -190,6 +200,11 @@ def stopped(view: View, name: ResourceName) -> Verdict:
     held = assignment is not None and bool(assignment.holders)
     quiet = all(one.state is State.OFFLINE and one.internal is Internal.STABLE for one in reports)
     return Verdict.DONE if quiet and not held else Verdict.PENDING
+
+
+def stuck(view: View, name: ResourceName) -> bool:
+    """Whether it is UNKNOWN somewhere: nothing more is tried until somebody clears the way."""
+    return any(one.state is State.UNKNOWN for server in view.reports.get(name, {}) if (one := view.report(name, server)))
 
 
 @dataclass(frozen=True, slots=True)

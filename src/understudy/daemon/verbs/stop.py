@@ -53,6 +53,9 @@ async def stop(world: World, names: tuple[ResourceName, ...], *, force: bool) ->
         world.output.out(remark)
     if not stopping:
         return not remarks
+    for name in stopping:
+        # An UNKNOWN one would be looked at later; somebody has just said that it may be down by now.
+        world.check(name)
     view = world.mirror.view
     resources = [view.resources[name] for name in stopping if name in view.resources]
     watch = Watch(since=since, names=stopping, judge=_judge(before), expect="stop", deadline_s=deadline(resources, 1))
