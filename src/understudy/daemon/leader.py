@@ -24,6 +24,8 @@ from understudy.registry import keys
 ASK_AGAIN_S = 0.01
 ASK_SELDOM_S = 2.0
 """Pauses between rounds about one suspect: from the first to the second, doubling."""
+ROLL_CALL_S = 5.0
+"""How often everybody is asked about once, suspected or not."""
 HISTORY_KEEP = 5_000
 HISTORY_TRIM = 500
 """The history is cut back to HISTORY_KEEP once it is this much longer."""
@@ -53,6 +55,7 @@ class Leader:
         self._asking: set[Incarnation] = set()
         self._suspects: dict[Incarnation, ServerName] = {}
         self._left: set[Incarnation] = set()
+        self._roll_call_at = 0.0
         self._me: tuple[ServerName, Incarnation] | None = None
 
     # --- what the daemon tells it -----------------------------------------------------------------------------------
@@ -107,6 +110,10 @@ class Leader:
         view = self._mirror.view
         if self._me is None or not self._mirror.read_once or not self._guard.held():
             return None
+        if self.leads():
+            self._suspect_the_unheard(view, tasks)
+        # every daemon tells its own guard, so that every voter answers `lost` to those whom the registry calls gone or evicted
+        await self._guard.dead([one.incarnation for one in view.incarnations.values() if one.life in GONE])
         self._ask_about_suspects(view, tasks)
         if not self.leads():
             await self._stand(view)
@@ -115,7 +122,6 @@ class Leader:
 
     async def _lead(self, view: View) -> float | None:
         now = self._clock.monotonic()
-        await self._guard.dead([one.incarnation for one in view.incarnations.values() if one.life in GONE])
         for incarnation, record in view.incarnations.items():
             if record.life is Life.LOST:
                 self._quiet.setdefault(incarnation, now + self._limits.quiet_s)
@@ -139,6 +145,9 @@ class Leader:
         writes |= {keys.assignment(one.resource): one for one in step.assignments}
         writes |= {keys.assignment(name): None for name in step.dropped}
         writes |= {keys.request(id): None for id in step.fulfilled}
+        writes |= {keys.incarnation(one): None for one in step.forgotten}
+        if self._mirror.view is not view:
+            return False  # overtaken since it was decided: its conditions would be those of a View that it has not seen (S7)
         # S7: conditional on the term, and on each record's revision (which commit() adds for what is written)
         if await self._mirror.commit(writes, unchanged=(keys.LEADER,)) is None:
             return False
@@ -151,9 +160,9 @@ class Leader:
         return True
 
     async def _trim(self) -> None:
-        known = self._mirror.history_keys()
-        if len(known) > HISTORY_KEEP + HISTORY_TRIM:
-            old = known[: min(100, len(known) - HISTORY_KEEP)]
+        surplus = self._mirror.history_length() - HISTORY_KEEP
+        if surplus > HISTORY_TRIM:
+            old = self._mirror.history_keys()[: min(100, surplus)]
             await self._mirror.commit(dict.fromkeys(old), unchanged=(keys.LEADER,))
 
     # --- who is lost ------------------------------------------------------------------------------------------------
@@ -166,7 +175,23 @@ class Leader:
                 self._asking.add(incarnation)
                 tasks.create_task(self._prove(server, incarnation))
 
-    async def _prove(self, server: ServerName, incarnation: Incarnation) -> None:
+    def _suspect_the_unheard(self, view: View, tasks: asyncio.TaskGroup) -> None:
+        """Voters push words only about what they have heard: who went while nobody listened (all lost power at once) is never a suspect
+        by word. So what its own server has left behind is suspected at once, and everybody is asked about now and then."""
+        present, now = view.present(), self._clock.monotonic()
+        roll_call = now >= self._roll_call_at
+        if roll_call:
+            self._roll_call_at = now + ROLL_CALL_S
+        for incarnation, record in view.incarnations.items():
+            if self._me is None or incarnation == self._me[1] or record.life not in (*ALIVE, Life.EVICTED):
+                continue
+            if present[record.server].incarnation != incarnation:
+                self._suspects.setdefault(incarnation, record.server)
+            elif roll_call and incarnation not in self._suspects and incarnation not in self._asking:
+                self._asking.add(incarnation)
+                tasks.create_task(self._prove(record.server, incarnation, once=True))
+
+    async def _prove(self, server: ServerName, incarnation: Incarnation, *, once: bool = False) -> None:
         """Ask round after round, with growing pauses, until it is proved lost or is no longer ours to ask about.
 
         A round that fails proves nothing: voters fall silent some milliseconds apart, and packets are lost. Answers of different rounds
@@ -182,6 +207,8 @@ class Leader:
                         return
                 except Unreachable:
                     pass  # no guard, or no registry, just now: the next round says
+                if once:
+                    return
                 await asyncio.sleep(pause)
                 pause = min(ASK_SELDOM_S, pause * 2)
         finally:

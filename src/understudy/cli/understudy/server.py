@@ -11,4 +11,12 @@ COMMANDS = {
         example="understudy server list",
         options={"--json": Option("json", "for machines")},
     ),
+    "evict": Command(
+        "understudy server evict",
+        "evict-server",
+        about="Grant a server no lease any more, so that what it holds is moved off; it stops everything and rejoins by itself.",
+        names="SERVER",
+        example="understudy server evict ctr1",
+        options={},
+    ),
 }
