@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from guard.hosts import Host, Hosts, hosts
 from pyroute2 import NetNS
 
+from guard.hosts import Host, Hosts, hosts
 from support import wait_for
 from understudy.guard.addresses import remove_address
 from understudy.guard.gate import STORAGE, Gate

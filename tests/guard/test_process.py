@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from guard.hosts import VIRTUAL, Host, Hosts, hosts, kill
 from pyroute2.nftables.main import NFTables
 
+from guard.hosts import VIRTUAL, Host, Hosts, hosts, kill
 from support import wait_for
 from understudy.guard.gate import Gate
 from understudy.guard.kill import end_everything
@@ -170,6 +170,17 @@ def test_a_guard_does_not_outlive_its_keeper_and_kill_all_ends_the_rest(servers:
     host.start()
     wait_for(host.holds, 5, "holds again")
     assert newcomer.poll() is None
+
+
+def test_kill_all_ends_a_guard_that_still_runs(servers: Hosts) -> None:
+    host = servers[1]
+    resource, guard = host.resource(), host.guard_pid()
+    ended = host.run([*guard_command(host), "--kill-all"])
+    assert ended.wait(10) == 0, host.log.read_text()
+    assert host.keeper is not None
+    assert (host.keeper.wait(1), resource.wait(1)) == (-9, -9)
+    assert is_dead(guard)
+    assert read_lease(str(host.run_dir / "lease")).left_s() == 0
 
 
 def test_a_pid_that_was_used_again_is_left_alone(servers: Hosts) -> None:

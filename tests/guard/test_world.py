@@ -6,10 +6,10 @@ A failing seed prints what was drawn and the last fifty lines of what happened. 
 from collections.abc import Callable
 from typing import Any
 
-from guard import mutations
 import pytest
-from guard.world import FLAPPING, LATE, STANDING, Options, Violation, World
 
+from guard import mutations
+from guard.world import FLAPPING, LATE, STANDING, Options, Violation, World
 from understudy.model.limits import derive
 
 BRISK = derive(0.25)

@@ -5,9 +5,12 @@ Must never: refuse `--kill-all` because the settings cannot be read; then the pl
 """
 
 import argparse
+import contextlib
+import fcntl
 import os
 import stat
 import sys
+import time
 
 from understudy.errors import BadSettings
 from understudy.guard import kill
@@ -18,6 +21,7 @@ from understudy.model import limits
 from understudy.model.settings import Settings, parse_settings
 
 KILL_ALL_WITHIN_S = 10.0
+GUARD_DIES_WITHIN_S = 0.5
 
 EXAMPLE = """example:
   understudy-guard                              hold this server's lease (systemd does this)
@@ -43,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
 def kill_all(settings: Settings) -> int:
     """Keeper and guard first, so that no lease is renewed; then all that a lapse ends. 0: seen to be gone."""
     kill.kill_process(settings.run_dir, PID_FILE).let_go()
+    if not _wait_unlocked(os.path.join(settings.run_dir, f"{PID_FILE}.pid")):
+        say("not stopped: understudy-guard")
     path = os.path.join(settings.run_dir, "lease")
     lease = LeaseFile(path) if os.path.exists(path) else None
     if lease is not None:
@@ -53,6 +59,24 @@ def kill_all(settings: Settings) -> int:
     if lease is not None and ended.groups_empty:
         lease.begin(NOBODY)  # whoever starts now was never under a lease: the next keeper need not kill it
     return 0 if not ended.left else 1
+
+
+def _wait_unlocked(path: str) -> bool:
+    """The guard shares its keeper's lock, and dies a moment after it: until then it might still extend the lease."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    deadline = time.monotonic() + GUARD_DIES_WITHIN_S
+    try:
+        while time.monotonic() < deadline:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return True
+            time.sleep(0.001)
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def read_settings(path: str) -> Settings:
