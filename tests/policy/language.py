@@ -49,14 +49,20 @@ def carried_out(view: View, plan: Plan) -> View:
     """The View after every commit of the plan."""
     for step in plan.steps:
         assignments = {**view.assignments, **{one.resource: one for one in step.assignments}}
+        incarnations = {**view.incarnations, **{one.incarnation: one for one in step.lives}}
         view = replace(
             view,
             revision=view.revision + 1,
-            incarnations={**view.incarnations, **{one.incarnation: one for one in step.lives}},
+            incarnations={name: one for name, one in incarnations.items() if name not in step.forgotten},
             assignments={name: one for name, one in assignments.items() if name not in step.dropped},
             requests=tuple(one for one in view.requests if one.id not in step.fulfilled),
         )
     return view
+
+
+def only_forgets(plan: Plan) -> bool:
+    """Whether nothing is left to do but to forget incarnations of which the proof is no longer needed (that takes a View of its own)."""
+    return not any(replace(step, forgotten=()) for step in plan.steps)
 
 
 class Cluster:
@@ -88,7 +94,9 @@ class Cluster:
         told = [line for step in plan.steps for line in self._step(step)]
         self.view = carried_out(self.view, plan)
         again = decide(self.view, self.now, memory)
-        told += ["NOT SETTLED, it goes on deciding:", *(line for step in again.steps for line in self._step(step))] if again else []
+        if not only_forgets(again):
+            told += ["NOT SETTLED, it goes on deciding:", *(line for step in again.steps for line in self._step(step))]
+        self.view = carried_out(self.view, again)
         if plan.wake_at is not None:
             told.append(f"decide again at {plan.wake_at:g}s")
         asked, self._asked = self._asked, []
@@ -294,7 +302,7 @@ class Cluster:
         lines += [self._assignment(one) for one in step.assignments]
         lines += [f"{name} is forgotten" for name in step.dropped]
         lines += [self._refused(note) for note in step.notes if note.kind == "refused"]
-        if not lines:
+        if not lines and step.fulfilled:
             lines = ["nothing to do for the request"]
         return [("- " if number == 0 else "  ") + line for number, line in enumerate(lines)]
 

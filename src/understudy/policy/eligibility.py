@@ -40,7 +40,7 @@ def standings(view: View, name: ResourceName) -> tuple[Standing, ...]:
 
 def group_standings(ground: Ground, members: Sequence[ResourceName]) -> tuple[Standing, ...]:
     """Every server's standing for a whole group: admitted where each member is."""
-    return _sorted(_joint(ground, members, server) for server in _servers(ground, members))
+    return _sorted(joint_standing(ground, members, server) for server in _servers(ground, members))
 
 
 def standing(ground: Ground, resource: Resource, server: ServerName) -> Standing:
@@ -75,17 +75,19 @@ def _sorted(found: Iterable[Standing]) -> tuple[Standing, ...]:
     return tuple(sorted(found, key=lambda one: (not one.admitted, one.rank, one.server)))
 
 
-def _joint(ground: Ground, members: Sequence[ResourceName], server: ServerName) -> Standing:
-    each = [standing(ground, ground.view.resources[name], server) for name in members]
-    incarnation = ground.incarnation(server)
-    for name, one in zip(members, each, strict=True):
+def joint_standing(ground: Ground, members: Sequence[ResourceName], server: ServerName) -> Standing:
+    """One server's standing for a whole group."""
+    each = []
+    for name in members:
+        one = standing(ground, ground.view.resources[name], server)
         if not one.admitted:
             alone = len(members) == 1 or one.reason.why in (Why.NEVER_SEEN, Why.NOT_ONLINE)  # true of the server, whatever the resource
             about = one.reason if alone else Reason(Why.FELLOW_REFUSED, (name, one.reason.code()))
-            return Standing(server=server, incarnation=incarnation, admitted=False, reason=about)
+            return Standing(server=server, incarnation=one.incarnation, admitted=False, reason=about)
+        each.append(one)
     rank = tuple(map(sum, zip(*(one.rank for one in each), strict=True)))
     best = min(each, key=lambda one: one.rank)
-    return Standing(server=server, incarnation=incarnation, admitted=True, reason=best.reason, rank=rank)
+    return Standing(server=server, incarnation=best.incarnation, admitted=True, reason=best.reason, rank=rank)
 
 
 # --- what refuses ---------------------------------------------------------------------------------------------------

@@ -67,4 +67,5 @@ def forgiven(report: Report | None, assignment: Assignment) -> bool:
         and report.state is State.ONLINE
         and assignment.owner is not None
         and report.incarnation == assignment.owner.incarnation
+        and report.epoch == assignment.epoch
     )

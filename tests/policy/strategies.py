@@ -1,0 +1,162 @@
+"""Hypothesis strategies: Views of small clusters in any state that the rules allow, however unlikely."""
+
+from hypothesis import strategies as st
+
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.profile import resolve
+from understudy.model.resource import Resource
+from understudy.model.state import ALIVE, Life, State, Target
+from understudy.model.view import (
+    Assignment,
+    Definition,
+    Failure,
+    Holder,
+    IncarnationRecord,
+    Look,
+    Pool,
+    Report,
+    Request,
+    TargetRecord,
+    View,
+)
+
+SERVERS = tuple(ServerName(f"ctr{number}") for number in range(1, 5))
+NAMES = tuple(ResourceName(name) for name in ("cache", "data", "db", "vip", "web"))
+POOLS = (PoolName("left"), PoolName("right"))
+LIVES = (Life.ONLINE, Life.ONLINE, Life.ONLINE, *Life)
+
+
+@st.composite
+def resources(draw: st.DrawFn) -> dict[ResourceName, Resource]:
+    """Some resources, whose dependencies lead only to names before them (so that there is no cycle), and a local one."""
+    found = {}
+    names = draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=1).map(sorted))
+    for number, name in enumerate(names):
+        attributes = draw(placements()) | {
+            "LOAD": str(draw(st.integers(1, 5))),
+            "ENABLED": draw(st.sampled_from("1111110")),
+            "ACTIVE_PLACEMENT": draw(st.sampled_from("0001")),
+            "START_DEPENDENCIES": draw(dependencies(["net", *names[:number]])),
+        }
+        definition = Definition(name=name, type=TypeName("cluster_resource"), uid=f"uid-{name}", attributes=attributes)
+        found[name] = resolve(definition, {})
+    net = Definition(name=ResourceName("net"), type=TypeName("ora.network.type"), uid="uid-net")
+    return {**found, net.name: resolve(net, {})}
+
+
+@st.composite
+def placements(draw: st.DrawFn) -> dict[str, str]:
+    """PLACEMENT with what goes with it."""
+    members = " ".join(draw(st.lists(st.sampled_from(SERVERS), unique=True, max_size=3)))
+    pools = draw(st.sampled_from(("", "left", "right", "left right", "*")))
+    match draw(st.sampled_from(("balanced", "favored", "restricted"))):
+        case "balanced":
+            return {"PLACEMENT": "balanced", "SERVER_POOLS": pools}
+        case placement:
+            return {"PLACEMENT": placement, "HOSTING_MEMBERS": members or "ctr1", "SERVER_POOLS": pools}
+
+
+@st.composite
+def dependencies(draw: st.DrawFn, others: list[str]) -> str:
+    """START_DEPENDENCIES on some of the others, each in one way."""
+    ways = ("hard({})", "hard({})", "hard(global:{})", "weak({})", "attraction({})", "dispersion({})", "exclusion({})")
+    chosen: dict[str, list[str]] = {}
+    for other in draw(st.lists(st.sampled_from(others), unique=True, max_size=2)):
+        kind, entity = draw(st.sampled_from(ways)).format(other).rstrip(")").split("(")
+        chosen.setdefault(kind, []).append(entity)
+    return " ".join(f"{kind}({','.join(entities)})" for kind, entities in chosen.items())
+
+
+@st.composite
+def incarnations(draw: st.DrawFn) -> dict[Incarnation, IncarnationRecord]:
+    """Up to two runs of each server, the older one gone."""
+    found = {}
+    for server in SERVERS:
+        for order in range(1, draw(st.integers(0, 2)) + 1):
+            life = draw(st.sampled_from(LIVES))
+            found[Incarnation(f"{server}/i{order}")] = IncarnationRecord(
+                incarnation=Incarnation(f"{server}/i{order}"), server=server, life=life, order=order, proof="drawn"
+            )
+        for order in range(1, sum(one.server == server for one in found.values())):
+            old = Incarnation(f"{server}/i{order}")
+            gone = draw(st.sampled_from((Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT)))
+            found[old] = IncarnationRecord(incarnation=old, server=server, life=gone, order=order, proof="drawn")
+    return found
+
+
+@st.composite
+def assignments(draw: st.DrawFn, name: ResourceName, known: dict[Incarnation, IncarnationRecord]) -> Assignment | None:
+    """Where a resource stands in the middle of any hand-over; None: never assigned."""
+    if not known or draw(st.booleans()):
+        return None
+    epoch = draw(st.integers(1, 9))
+    held = draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=3))
+    holders = tuple(Holder(server=known[one].server, incarnation=one, epoch=draw(st.integers(1, epoch))) for one in held)
+    owner = draw(st.sampled_from((None, *holders))) if holders else None
+    tried = tuple(draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=2)))
+    return Assignment(
+        resource=name, epoch=epoch, owner=owner, holders=holders, tried=tried, last_resort=draw(st.sampled_from((False, False, True)))
+    )
+
+
+@st.composite
+def reports(draw: st.DrawFn, name: ResourceName, one: IncarnationRecord, assignment: Assignment | None) -> Report | None:
+    """What an incarnation last said of a resource; None: nothing."""
+    state = draw(st.sampled_from((None, State.ONLINE, State.ONLINE, State.OFFLINE, State.INTERMEDIATE, State.UNKNOWN)))
+    if state is None:
+        return None
+    epoch = 0 if assignment is None else assignment.epoch
+    failure = Failure(kind="start", epoch=epoch, text="drawn") if state is not State.ONLINE and draw(st.booleans()) else None
+    return Report(
+        resource=name,
+        server=one.server,
+        incarnation=one.incarnation,
+        epoch=epoch,
+        state=state,
+        failure=failure,
+        proven=state is State.ONLINE and draw(st.booleans()),
+    )
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    """Any View of a small cluster."""
+    known, profiles = draw(incarnations()), draw(resources())
+    newest = {one.server: one for one in sorted(known.values(), key=lambda one: one.order)}
+    held = {name: one for name in profiles if name != "net" and (one := draw(assignments(name, known))) is not None}
+    said: dict[ResourceName, dict[ServerName, Report]] = {}
+    for name in profiles:
+        for server, one in newest.items():
+            if (report := draw(reports(name, one, held.get(name)))) is not None:
+                said.setdefault(name, {})[server] = report
+    # a server that is ONLINE has looked at everything but what is new
+    new = draw(st.sets(st.sampled_from(sorted(profiles)), max_size=1))
+    looks = {}
+    for server, one in newest.items():
+        blind = draw(st.booleans()) and one.life in ALIVE
+        looked = {name: profile.uid for name, profile in profiles.items() if not (blind and name in new)}
+        looks[server] = Look(server=server, incarnation=one.incarnation, looked=looked)
+    return View(
+        incarnations=known,
+        pools={name: Pool(name=name, server_names=draw(_some_servers()), parent_pools=(PoolName("Generic"),)) for name in POOLS},
+        resources=profiles,
+        targets={name: TargetRecord(target=draw(st.sampled_from((*Target, Target.ONLINE)))) for name in profiles if draw(st.booleans())},
+        assignments=held,
+        reports=said,
+        looks=looks,
+        requests=draw(_requests(sorted(profiles))),
+    )
+
+
+def _some_servers() -> st.SearchStrategy[tuple[ServerName, ...]]:
+    return st.lists(st.sampled_from(SERVERS), unique=True, max_size=3).map(tuple)
+
+
+@st.composite
+def _requests(draw: st.DrawFn, names: list[ResourceName]) -> tuple[Request, ...]:
+    """None, mostly; at most one, as two of one group would be settled in their order."""
+    if draw(st.integers(0, 3)):
+        return ()
+    server = draw(st.sampled_from((None, *SERVERS)))
+    verb = draw(st.sampled_from(("start", "relocate")))
+    return (Request(id="r1", verb=verb, resources=(draw(st.sampled_from(names)),), server=server, by="root@ctr1"),)
