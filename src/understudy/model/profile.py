@@ -78,9 +78,10 @@ def validate(definition: Definition, known: Registered, *, force: bool = False) 
             raise BadAttribute(words(20008, name, definition.type), code=20008)
     resource = resolve(definition, known.types)
     _check_placement(resource, known)
+    after = replace(known, resources={**known.resources, resource.name: resource})
     if not force:
-        check_existence((*resource.start, *resource.stop), known)
-    check_cycle(resource, replace(known, resources={**known.resources, resource.name: resource}))
+        check_existence((*resource.start, *resource.stop), after)
+    check_cycle(resource, after)
     return resource
 
 
