@@ -62,7 +62,7 @@ async def run_command(
     either: set[asyncio.Future[Any]] = {child.ended, halted}
     await asyncio.wait(either, timeout=request.timeout_s, return_when=asyncio.FIRST_COMPLETED)
     if child.ended.done():
-        return _answer(child.ended.result(), capture)
+        return _answer(child.ended.result(), capture, told=request.action != "check")
     overran = not halted.done()
     if overran and abort:
         await abort()
@@ -71,10 +71,11 @@ async def run_command(
     return Ended(status=None, text=capture.text(), timed_out=overran, killed=killed and bool(done))
 
 
-def _answer(code: int, capture: Capture) -> Ended:
+def _answer(code: int, capture: Capture, *, told: bool) -> Ended:
+    """`told`: an end by a signal is an answer, and says that the action failed (as in a shell). A check that died has told nothing."""
     text = capture.text()
     if code < 0:
-        return Ended(status=None, text=f"{text}ended by signal {-code} ({signal.strsignal(-code)})\n")
+        return Ended(status=128 - code if told else None, text=f"{text}ended by signal {-code} ({signal.strsignal(-code)})\n")
     if code == _NOT_ENTERED and text.startswith("cannot "):
         return Ended(status=None, text=text)
     return Ended(status=code, text=text)
