@@ -164,7 +164,7 @@ def _rung_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
         told = local.rung is Rung.CLEAN and local.stopping  # else the check after it tells that the clean is done
         return Turn(local=tried, told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),) if told else ())
     kind = events.CLEAN_FAILED if local.rung is Rung.CLEAN else events.STOP_FAILED
-    return Turn(local=tried, told=(Told(kind=kind, ms=_ms(outcome.duration_s), text=_words(outcome, "did not end in time")),))
+    return Turn(local=tried, told=(Told(kind=kind, ms=_ms(outcome.duration_s), text=_words(outcome, _how_it_failed(outcome))),))
 
 
 def next_rung(local: Local) -> Rung:
@@ -189,6 +189,7 @@ def _ladder_checked(local: Local, state: State | None, outcome: ActionOutcome, m
     if local.rung is not Rung.KILL:
         return Turn(local=done)
     holds = "processes are left in its control group" if not moment.empty else _words(outcome, "the check still finds it")
+    holds = f"stop, clean and kill were tried: {holds}"
     stuck = replace(
         done,
         state=State.UNKNOWN,
@@ -374,6 +375,10 @@ def _never_ran(outcome: ActionOutcome) -> bool:
 
 def _words(outcome: ActionOutcome, otherwise: str) -> str:
     return "\n".join(outcome.output) or otherwise
+
+
+def _how_it_failed(outcome: ActionOutcome) -> str:
+    return "did not end in time" if outcome.timed_out else f"exit status {outcome.status}"
 
 
 def _ms(seconds: float) -> float:

@@ -16,6 +16,7 @@ from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Event, View
+from understudy.policy.groups import group_of
 
 GRACE_S = 0.5
 """How long the last lines of the history are waited for once the View says that all is settled."""
@@ -135,7 +136,9 @@ async def _settle(world: World, watch: Watch, told: Told) -> Settled:
     view = world.mirror.view
     while True:
         verdicts = {name: watch.judge(view, name) for name in watch.names}
-        verdicts |= {name: Verdict.FAILED for name in watch.names if (events.UNRECOVERABLE, name) in told.ended}
+        # What cannot be stopped fails, and with it whatever has to move with it.
+        unmovable = {one for name in watch.names if (events.UNRECOVERABLE, name) in told.ended for one in group_of(view, name)}
+        verdicts |= {name: Verdict.FAILED for name in watch.names if name in unmovable}
         pending = tuple(name for name, verdict in verdicts.items() if verdict is Verdict.PENDING)
         failed = tuple(name for name, verdict in verdicts.items() if verdict is Verdict.FAILED)
         left = until - loop.time()
