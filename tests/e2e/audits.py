@@ -1,0 +1,79 @@
+"""What is looked at after every test, however it went: nothing doubled, nothing odd in any log, nothing left behind."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from e2e.harness import Cluster
+from understudy.errors import LabError
+from understudy.lab import cgroups, places
+from understudy.lab.witness import Sight
+
+_ODD = re.compile(r"Traceback|\bERROR\b|\bCRITICAL\b|never retrieved|Exception ignored|cannot be started|Segmentation")
+
+
+def doubled(cluster: Cluster) -> list[str]:
+    """Instants at which two servers were active.
+
+    One thing is no breach (S1): for a guard's wake-up and the kill after a thaw, what was frozen exists on the thawed server; it does not
+    answer for the address even then.
+    """
+    allowed_s = cluster.limits.pace.lateness_s + cluster.limits.pace.kill_s
+    return [str(one) for witness in cluster.witnesses for one in witness.sights() if not _single(one, cluster, allowed_s)]
+
+
+def _single(one: Sight, cluster: Cluster, allowed_s: float) -> bool:
+    thawed = {server for at, server in cluster.thaws if 0 <= one.at - at <= allowed_s} - set(one.answering)
+    return len(set(one.active) - thawed) <= 1
+
+
+def odd_lines(lab: str) -> list[str]:
+    """What no log of any host should say."""
+    return [f"{path.name} of {host}: {line}" for host, path in logs(lab) for line in path.read_text().splitlines() if _ODD.search(line)]
+
+
+def logs(lab: str) -> Iterator[tuple[str, Path]]:
+    """The logs on every host's disk, whether it is on or off, and those of the lab's hardware."""
+    where = places.places_of(lab)
+    for disk in sorted((where.root / "hosts").iterdir()):
+        for path in sorted((where.disk(disk.name) / "var/log/understudy").glob("*.log")):
+            yield disk.name, path
+    yield "the lab", where.log
+
+
+def left_behind(lab: str) -> list[str]:
+    """What there is of a lab after its end."""
+    found = [str(path) for path in (places.places_of(lab).root, cgroups.group_of(lab)) if path.exists()]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            groups = (process / "cgroup").read_text()
+            argv = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if process.name != str(os.getpid()) and (f"/{lab}/" in groups or lab.encode() in argv.split(b"\0")):
+            found.append(f"process {process.name}: {argv!r}")
+    return found
+
+
+def keep(cluster: Cluster, folder: Path) -> None:
+    """All that tells what happened, in a folder."""
+    name = cluster.lab.name
+    for host, path in logs(name):
+        (folder / host).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / host)
+    for one in cluster.witnesses:
+        (folder / "witness").write_text("\n".join(map(str, one.sights())) + "\n")
+    commands = {
+        "stat": ["crsctl", "stat", "res", "-t"],
+        "history": ["understudy", "history", "-n", "5000"],
+        "explain": ["sh", "-c", "for name in $(crsctl stat res | sed -n 's/^NAME=//p'); do understudy explain $name; done"],
+    }
+    for server in cluster.lab.servers:
+        for what, command in commands.items():
+            try:
+                done = cluster.lab.exec(server, command, check=False, timeout_s=15)
+                (folder / server / what).write_text(done.stdout + done.stderr)
+            except (LabError, OSError) as error:  # a server that is off, frozen or wrecked
+                (folder / server / what).write_text(f"{error}\n")

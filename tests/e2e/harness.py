@@ -1,0 +1,258 @@
+"""The verbs of the stories: a real cluster in a lab, as its operators, its users and its bad luck see it.
+
+Everything that waits has a deadline, ten times what an idle machine needs; what is asserted about safety is exact.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from e2e import service
+from e2e.asker import Asker
+from support import wait_for
+from understudy.lab import Lab
+from understudy.lab.witness import Witness
+from understudy.model.limits import Limits, derive
+
+SOON_S = 30.0
+"""Within this what needs a second or two must have happened."""
+ONLOOKER = "ctr4"
+"""The server that is asked, unless a test says otherwise: no test strikes it, and nothing runs there."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `crsctl stat res NAME` says."""
+
+    target: str
+    state: str
+    server: str | None
+
+
+class Cluster:
+    """One lab that is up, with what is watched in it."""
+
+    def __init__(self, lab: Lab, watching: contextlib.ExitStack) -> None:
+        self.lab = lab
+        self.witnesses: list[Witness] = []
+        self.thaws: list[tuple[float, str]] = []
+        self.watching = watching
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of this cluster."""
+        return derive(self.lab.plan.pause_tolerance)
+
+    # As an operator
+
+    def run(self, *argv: str, on: str = ONLOOKER, check: bool = True) -> str:
+        """What a command says on a server; with `check` it must end well."""
+        done = self.lab.exec(on, argv, check=check, timeout_s=120)
+        return done.stdout + done.stderr
+
+    @contextlib.contextmanager
+    def meanwhile(self, *argv: str, on: str = ONLOOKER) -> Iterator[None]:
+        """While a command runs on a server; it is ended afterwards if it has not ended by itself."""
+        with self.lab.popen(on, argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+            try:
+                yield
+            finally:
+                running.terminate()
+
+    def status(self, resource: str, ask: str = ONLOOKER) -> Status:
+        """TARGET, STATE and server of a resource."""
+        text = self.run("crsctl", "stat", "res", resource, on=ask)
+        target = re.search(r"^TARGET=(\S+)", text, re.MULTILINE)
+        state = re.search(r"^STATE=(\S+)(?: on (\S+))?", text, re.MULTILINE)
+        assert target and state, text
+        return Status(target[1], state[1], state[2])
+
+    def runs(self, *resources: str, on: str, within_s: float = SOON_S, ask: str = ONLOOKER) -> None:
+        """Wait until crsctl says that these are ONLINE on a server."""
+        for resource in resources:
+            self.reaches(resource, Status("ONLINE", "ONLINE", on), within_s, ask)
+
+    def reaches(self, resource: str, wanted: Status, within_s: float = SOON_S, ask: str = ONLOOKER) -> None:
+        """Wait until crsctl says so of a resource."""
+        wait_for(lambda: self.status(resource, ask) == wanted, within_s, f"{resource} is {wanted}")
+
+    def explain(self, resource: str, ask: str = ONLOOKER) -> str:
+        """What `understudy explain` says."""
+        return self.run("understudy", "explain", resource, on=ask)
+
+    def history(self, *kinds: str, resource: str | None = None, on: str | None = None, ask: str = ONLOOKER) -> list[dict[str, Any]]:
+        """What happened, oldest first: only these kinds, this resource, this server."""
+        lines = self.run("understudy", "history", "-n", "1000", "--json", on=ask).splitlines()
+        return [
+            one
+            for one in map(json.loads, lines)
+            if (not kinds or one["kind"] in kinds) and resource in (None, one["resource"]) and on in (None, one["on"])
+        ]
+
+    def tells(self, kind: str, within_s: float = SOON_S, **about: Any) -> None:
+        """Wait until the history tells of such an event."""
+        wait_for(lambda: self.history(kind, **about), within_s, f"the history tells {kind} of {about}")
+
+    def leader(self, ask: str = ONLOOKER) -> str:
+        """Who leads, by the history."""
+        return str(self.history("leader", ask=ask)[-1]["on"])
+
+    # As who stands before the machines
+
+    def alerts(self, server: str) -> str:
+        """The alert log of a server."""
+        return self.lab.host_path(server, "/var/log/understudy/alert.log").read_text()
+
+    def put(self, path: str, text: str, on: Iterable[str]) -> None:
+        """Write an executable file on servers; nothing half written is ever seen."""
+        for server in on:
+            new = self.lab.host_path(server, f"{path}.new")
+            new.write_text(text)
+            new.chmod(0o755)
+            new.rename(self.lab.host_path(server, path))
+
+    def story(self, action: str, text: str, *on: str) -> None:
+        """Let the service's script do this for one of its actions."""
+        self.put(f"{service.HOME}/web-{action}", f"#!/bin/sh\n{text}\n", on)
+
+    def processes(self, server: str, resource: str) -> list[int]:
+        """What runs of a resource on a server, as the machine sees it."""
+        group = self.lab.host_cgroup(server) / "understudy" / resource
+        pids: list[int] = []
+        for one in group.rglob("cgroup.procs"):
+            with contextlib.suppress(OSError):
+                pids += map(int, one.read_text().split())
+        return pids
+
+    def kill(self, resource: str, on: str) -> None:
+        """kill -9 all that runs of a resource."""
+        pids = self.processes(on, resource)
+        assert pids, f"nothing of {resource} runs on {on}"
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def holds_address(self, server: str, address: str = service.ADDRESS) -> bool:
+        """Whether the address is on one of a server's interfaces, whether it answers or not."""
+        return f" {address}/" in self.run("ip", "-o", "addr", on=server)
+
+    def empty(self, server: str, within_s: float = SOON_S) -> None:
+        """Wait until nothing of the trio is left on a server: no process, no mount, no address."""
+        wait_for(lambda: not any(self.processes(server, one) for one in service.TRIO), within_s, f"no process is left on {server}")
+        wait_for(lambda: not self.holds_address(server), within_s, f"the address is off {server}")
+        wait_for(lambda: "/var/lib/mysql" not in self.run("cat", "/proc/self/mounts", on=server), within_s, f"nothing is mounted on {server}")
+
+    def incarnation(self, server: str) -> str:
+        """The incarnation whose lease this server's guard holds."""
+        return self.lab.host_path(server, "/run/understudy/lease").read_bytes()[:16].hex()
+
+    def rejoins(self, server: str, after: str, within_s: float = SOON_S) -> None:
+        """Wait until a server has joined as another incarnation than `after`."""
+
+        def joined() -> bool:
+            with contextlib.suppress(OSError):
+                return self.incarnation(server) != after and self.lab.is_ready(server)
+            return False
+
+        wait_for(joined, within_s, f"{server} joins as a new incarnation")
+
+    def keeper_and_guard(self, server: str) -> tuple[int, int]:
+        """Their pids: the keeper is the guard's parent."""
+        pids = self.lab.service_pids(server, "understudy-guard")
+        parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in pids}
+        (guard,) = [pid for pid, parent in parents.items() if parent in parents]
+        return parents[guard], guard
+
+    def replaced(self, server: str, pid: int, within_s: float = SOON_S) -> None:
+        """Wait until this process is gone, and keeper, guard, executor and daemon are all there, and the daemon says that it has joined."""
+
+        def whole() -> bool:
+            pids = [self.lab.service_pids(server, one.name) for one in self.lab.plan.host(server).services]
+            return [len(one) for one in pids] == [2, 1, 1] and not any(pid in one for one in pids) and self.lab.is_ready(server)
+
+        wait_for(whole, within_s, f"process {pid} of {server} is replaced")
+
+    # As bad luck
+
+    def strike(self, server: str, process: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to `understudyd`, `understudy-exec`, `guard` or `keeper` of a server; the pid that was struck."""
+        match process:
+            case "keeper" | "guard":
+                pid = self.keeper_and_guard(server)[process == "guard"]
+            case _:
+                (pid,) = self.lab.service_pids(server, process)
+        os.kill(pid, number)
+        return pid
+
+    def thaw(self, server: str) -> float:
+        """Let a frozen server run on; what still exists of it for the guard's reaction is no breach (S1)."""
+        at = self.lab.thaw(server)
+        self.thaws.append((at, server))
+        return at
+
+    # What watches
+
+    def watch(self, address: str, resources: Iterable[str]) -> Witness:
+        """Watch an address and the resources behind it until the end of the test, or `stop`."""
+        witness = Witness(self.lab, address, tuple(resources))
+        self.watching.enter_context(witness)
+        self.witnesses.append(witness)
+        return witness
+
+
+class Trio:
+    """The light trio on a cluster: running, watched from outside, and asked by a client."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._witness: Witness | None = None
+        self._asker: Asker | None = None
+
+    @property
+    def witness(self) -> Witness:
+        """Who watched it."""
+        assert self._witness is not None
+        return self._witness
+
+    @property
+    def asker(self) -> Asker:
+        """Who asks for it."""
+        assert self._asker is not None
+        return self._asker
+
+    def register(self, pool: tuple[str, ...] = ("ctr1", "ctr2"), **attributes: object) -> None:
+        """The guide's commands."""
+        cluster = self.cluster
+        cluster.put(f"{service.HOME}/web.py", service.SERVER_TEXT, pool)
+        cluster.put(service.ACTION_SCRIPT, service.SCRIPT_TEXT, pool)
+        for command in (service.pool_command(pool), *service.trio_commands(**attributes)):
+            cluster.run(*command)
+
+    def watch(self, patience_s: float = 0.3) -> None:
+        """Watch it from before its first start on, and have a client ask for it."""
+        self._witness = self.cluster.watch(service.ADDRESS, service.TRIO)
+        self._asker = Asker(self.cluster.lab, patience_s)
+        self.cluster.watching.callback(self._asker.close)
+
+    def start(self, on: str = "ctr1", patience_s: float = 0.3) -> None:
+        """Watched, and started on a server."""
+        self.watch(patience_s)
+        self.cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", on)
+        self.asker.served(by=on)
+
+    def run(self, on: str = "ctr1", **attributes: object) -> None:
+        """Registered, and running on a server."""
+        self.register(**attributes)
+        self.start(on)
+
+    def follows(self, to: str, within_s: float = SOON_S) -> None:
+        """Wait until another server serves the client, and all three are reported there."""
+        self.asker.served(by=to, within_s=within_s)
+        self.cluster.runs(*service.TRIO, on=to)

@@ -1,0 +1,52 @@
+"""A process of the clusterware dies or hangs, one at a time: the users of the service do not notice."""
+
+import signal
+import time
+
+import pytest
+
+from e2e import service
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def patient(trio):
+    """The trio on ctr1, asked by a client that fails only after two seconds without an answer."""
+    trio.register()
+    trio.start("ctr1", patience_s=2.0)
+    return trio
+
+
+@pytest.mark.parametrize("process", ["understudyd", "understudy-exec", "guard"])
+def test_kill_of_one_process_is_not_noticed_by_the_client(cluster, patient, process):
+    """kill -9 of the daemon, the executor, the guard: same process serves on, same incarnation, and the next failure is handled."""
+    before, since = cluster.incarnation("ctr1"), time.monotonic()
+    cluster.replaced("ctr1", cluster.strike("ctr1", process))
+    cluster.runs(*service.TRIO, on="ctr1", ask="ctr1")
+    assert patient.asker.noticed_nothing(since)
+    assert cluster.incarnation("ctr1") == before
+
+    killed = time.monotonic()
+    cluster.kill(service.SERVICE, on="ctr1")
+    patient.asker.served(by="ctr1", since=killed)
+    assert {one.server for one in patient.asker.during(killed)} == {"ctr1"}
+
+
+def test_guard_that_hangs_is_replaced_by_its_keeper(cluster, patient):
+    """A guard that is stopped is killed and succeeded under the same incarnation, before its lease ends."""
+    before, since = cluster.incarnation("ctr1"), time.monotonic()
+    cluster.replaced("ctr1", cluster.strike("ctr1", "guard", signal.SIGSTOP))
+    cluster.runs(*service.TRIO, on="ctr1", ask="ctr1")
+    assert patient.asker.noticed_nothing(since)
+    assert cluster.incarnation("ctr1") == before
+
+
+def test_death_of_the_keeper_stops_everything_on_its_server_at_once(cluster, trio):
+    """Without a keeper nobody could stop what runs, so it stops now: the trio moves, and the server rejoins as a new incarnation."""
+    trio.run(on="ctr1")
+    before = cluster.incarnation("ctr1")
+    cluster.strike("ctr1", "keeper")
+    cluster.empty("ctr1")
+    trio.follows(to="ctr2")
+    cluster.rejoins("ctr1", after=before)
