@@ -9,7 +9,11 @@ UnderstudyError                 base: something an operator can be told in one s
 ├── Unreachable                 a neighbour process or server did not answer in time (retryable)
 │   └── RegistryUnreachable     the registry did not answer: a commit may or may not have happened
 │       └── Compacted           a watch cannot begin that far back: read again
-└── LabError                    a lab cannot be made, or a lab host is not in the state asked for
+├── LabError                    a lab cannot be made, or a lab host is not in the state asked for
+├── registry.wire.Unreadable    a value of the registry cannot be understood by this version
+├── registry.storefile.StoreRefused   the store's file is in use, foreign, newer or damaged
+├── registry.store.StoreFailed  the disk below the store failed
+└── daemon.node.Superseded      this server has a new incarnation; the daemon of the old one ends
 
 A broken invariant is not in this tree: it is an `assert`, and ends the process.
 """
