@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from guard import mutations
-from guard.world import FLAPPING, LATE, STANDING, Options, Violation, World
+from guard.weather import FLAPPING, LATE, STANDING, Options
+from guard.world import Violation, World
 from understudy.model.limits import derive
 
 BRISK = derive(0.25)

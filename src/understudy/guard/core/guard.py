@@ -177,6 +177,8 @@ class Guard:
             return
         for voter in self.member.voters:
             self._post(voter, renew, now, effects)
+            if self.holder.lapsed:  # our own voter knew that we are evicted
+                return
         for silent, _ in self._pushes:
             self._tell_all(silent, effects)
         self._pushes = [(silent, left - 1) for silent, left in self._pushes if left > 1]
