@@ -1,6 +1,6 @@
 """Whole servers in virtual time: small stories, each of which must come true, and random worlds in which nothing may go wrong."""
 
-from stories import TRIO, cluster, define_trio, running_trio, server_that_leads, trio_runs
+from sim.trio import TRIO, cluster, define_trio, running_trio, server_that_leads, trio_runs
 
 from understudy.model.state import Target
 from understudy.sim.world import World

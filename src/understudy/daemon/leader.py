@@ -260,7 +260,7 @@ class Leader:
         term, count = (0, 0) if leader is None else (leader.term, 0 if beat is None or beat.term != leader.term else beat.count)
         if (term, count) != (self._sight.term, self._sight.beat):
             self._sight = _Sight(term=term, beat=count, at=now)
-        idle = leader is None or not view.alive(leader.incarnation)
+        idle = leader is None or not view.alive(leader.incarnation) or view.present()[leader.server].incarnation != leader.incarnation
         if not idle and now - self._sight.at < self._limits.progress_s:
             return
         if not self._mirror.reachable or self._me is None:

@@ -7,6 +7,7 @@ Owns the entries and their revisions; built from `registry/keys.py` and `registr
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from understudy.errors import BadInput, Compacted, RegistryUnreachable
@@ -43,7 +44,7 @@ class Mirror:
         self._reports: dict[ResourceName, dict[ServerName, Report]] = {}
         self._requests: dict[str, Request] = {}
         self._resolved: dict[ResourceName, tuple[Definition, Resource]] = {}
-        self._events: list[tuple[int, Event]] = []
+        self._events: dict[str, tuple[int, Event]] = {}
         self._news = asyncio.Event()
         self._on_change: Callable[[], None] = lambda: None
         self.view = View()
@@ -96,20 +97,29 @@ class Mirror:
         """History events written after a revision, in order, as they come."""
         seen = from_revision
         while True:
-            fresh = [one for one in self._events if one[0] > seen]
+            fresh = self._events_after(seen)
+            seen = self.view.revision
             for revision, event in fresh:
                 yield revision, event
-            seen = max(seen, self.view.revision)
-            if not any(revision > seen for revision, _ in self._events):
+            if self.view.revision <= seen:
                 await self._news.wait()
 
     def history(self) -> list[Event]:
         """Every event that the registry still keeps, oldest first."""
-        return [event for _, event in self._events]
+        return [event for _, event in self._events.values()]
+
+    def history_length(self) -> int:
+        """How many events the registry keeps."""
+        return len(self._events)
 
     def history_keys(self) -> list[str]:
         """Keys of the history, oldest first: the leader trims them."""
-        return sorted(key for key in self._revisions if key.startswith(keys.HISTORY))
+        return sorted(self._events)
+
+    def _events_after(self, revision: int) -> list[tuple[int, Event]]:
+        """From the newest end: who follows the history is usually up to date."""
+        fresh = list(takewhile(lambda one: one[0] > revision, reversed(self._events.values())))
+        return fresh[::-1]
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -147,7 +157,7 @@ class Mirror:
         self._requests.clear()
         self._events.clear()
         blank = View()
-        self._take(blank, revision, list(entries), ())
+        self._take(blank, revision, sorted(entries, key=lambda one: one.revision), ())
 
     def _apply(self, batch: Batch) -> None:
         if batch.revision > self.view.revision:
@@ -181,8 +191,9 @@ class Mirror:
             _set(self._requests, rest, record)
             fresh["requests"] = tuple(self._requests[id] for id in sorted(self._requests))
         elif prefix == keys.HISTORY:
+            self._events.pop(key, None)
             if record is not None:
-                self._events.append((revision, record))
+                self._events[key] = (revision, record)
         elif (field := _MAPS.get(prefix)) is not None:
             if field not in fresh:
                 fresh[field] = dict(getattr(view, field))

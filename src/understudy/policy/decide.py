@@ -10,7 +10,7 @@ from understudy.model.names import ResourceName
 from understudy.model.view import View
 from understudy.policy.ground import survey
 from understudy.policy.groups import groups
-from understudy.policy.liveness import fence_what_is_quiet, without_proven
+from understudy.policy.liveness import fence_what_is_quiet, forgettable, without_proven
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
 
@@ -18,6 +18,7 @@ from understudy.policy.plan import Memory, Note, Plan, Step
 def decide(view: View, now: float, memory: Memory) -> Plan:
     """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock)."""
     # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same breath
+    forgotten = forgettable(view)  # by what is written already: a proof is not forgotten in the breath in which it is made
     lives, wake_at = fence_what_is_quiet(view, now, memory)
     view = replace(view, incarnations={**view.incarnations, **{one.incarnation: one for one in lives}})
     ground = survey(view)
@@ -35,6 +36,9 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     stale = tuple(one.id for one in view.requests if not any(name in view.resources for name in one.resources))
     if stale:
         steps.append(Step(fulfilled=stale))
+    # 5. lives that are over, once no assignment rests on the proof of it
+    if forgotten:
+        steps.append(Step(forgotten=forgotten))
     return Plan(steps=_joined_with_lives(steps), wake_at=wake_at)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from understudy.model.names import Incarnation
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, Proof, View
 from understudy.policy.plan import Memory
@@ -36,6 +37,14 @@ def without_proven(view: View, assignment: Assignment) -> Assignment:
         holders=tuple(one for one in assignment.holders if one not in gone),
         proofs=_recent(assignment.proofs + proofs),
     )
+
+
+def forgettable(view: View) -> tuple[Incarnation, ...]:
+    """Incarnations that are proved gone and that nobody needs: not a holder anywhere, and not the last of its server (which tells how
+    that server stands, and whose order its next incarnation goes on from)."""
+    last = {one.incarnation for one in view.present().values()}
+    needed = {one.incarnation for assignment in view.assignments.values() for one in assignment.holders}
+    return tuple(sorted(one for one in view.incarnations if view.proven(one) and one not in last and one not in needed))
 
 
 def _recent(proofs: tuple[Proof, ...]) -> tuple[Proof, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.view import Assignment, IncarnationRecord
 
 
@@ -24,12 +24,14 @@ class Step:
     assignments: tuple[Assignment, ...] = ()
     dropped: tuple[ResourceName, ...] = ()
     """Assignments that are deleted: their resource is no longer registered and nobody holds it."""
+    forgotten: tuple[Incarnation, ...] = ()
+    """Records of incarnations that are deleted: proved gone, and no assignment needs the proof any more."""
     fulfilled: tuple[str, ...] = ()
     """Ids of requests that end with this commit."""
     notes: tuple[Note, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.lives or self.assignments or self.dropped or self.fulfilled)
+        return bool(self.lives or self.assignments or self.dropped or self.forgotten or self.fulfilled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
