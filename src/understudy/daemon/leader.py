@@ -148,11 +148,13 @@ class Leader:
         writes |= {keys.incarnation(one): None for one in step.forgotten}
         if self._mirror.view is not view:
             return False  # overtaken since it was decided: its conditions would be those of a View that it has not seen (S7)
+        begun = self._clock.monotonic()
         # S7: conditional on the term, and on each record's revision (which commit() adds for what is written)
         if await self._mirror.commit(writes, unchanged=(keys.LEADER,)) is None:
             return False
+        ms = round((self._clock.monotonic() - begun) * 1000, 1)
         for note in step.notes:
-            self._history.tell(note.kind, resource=note.resource, on=note.on, cause=note.cause)
+            self._history.tell(note.kind, resource=note.resource, on=note.on, cause=note.cause, ms=ms)
         for one in step.assignments:
             before = view.assignments.get(one.resource)
             if one.last_resort and not (before is not None and before.last_resort):

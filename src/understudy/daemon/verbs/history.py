@@ -9,6 +9,7 @@ from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.facts import find
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
+from understudy.model.reasons import parse_reason
 from understudy.model.view import Event
 from understudy.policy import explain as policy_explain
 
@@ -50,8 +51,14 @@ def event_line(event: Event) -> str:
     """One event in fixed columns: when, where, what, to which resource, how long, why."""
     when = datetime.fromtimestamp(event.wall, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     took = "" if event.ms is None else f"{event.ms:.0f} ms"
-    why = "  ".join(one for one in (event.cause, " / ".join(event.text.split("\n"))) if one)
+    why = "; ".join(one for one in (in_words(event.cause), " / ".join(event.text.split("\n"))) if one)
     return f"{when}  {event.on or event.server:<12}  {event.kind:<14}  {event.resource or '-':<24}  {took:>9}  {why}".rstrip()
+
+
+def in_words(cause: str) -> str:
+    """A cause as stored, for people: the code of a reason becomes its sentence."""
+    reason = parse_reason(cause)
+    return cause if reason is None else policy_explain.sentence(reason)
 
 
 def event_json(event: Event) -> dict[str, object]:
