@@ -37,13 +37,11 @@ def reconcile(here: Here, resource: Resource, local: Local) -> Step:
 
 
 def _may_run(here: Here, resource: Resource, assignment: Assignment) -> bool:
-    owner = assignment.owner
-    return (
-        owner is not None
-        and owner.incarnation == here.incarnation
-        and resource.enabled
-        and here.view.target(resource.name) is Target.ONLINE
-    )
+    return _owned(here, assignment) and resource.enabled and here.view.target(resource.name) is Target.ONLINE
+
+
+def _owned(here: Here, assignment: Assignment) -> bool:
+    return assignment.owner is not None and assignment.owner.incarnation == here.incarnation
 
 
 # --- nothing to do with this server ---------------------------------------------------------------------------------
@@ -110,7 +108,8 @@ def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment
     if local.state is State.UNKNOWN:
         return _stuck(here, local)
     if local.off:
-        return Release(assignment.epoch)
+        # stopped because of its TARGET: released once the leader has taken it back
+        return Wait("still-the-owner") if _owned(here, assignment) else Release(assignment.epoch)
     if leaning := still_leaning(here, resource):
         return Wait("dependents-stop-first", leaning)
     return Climb(Rung.CLEAN if local.state is State.OFFLINE else Rung.STOP)  # not running, but something may be left of it
