@@ -197,7 +197,12 @@ class Runner:
             handle.cancel()
         loop = asyncio.get_running_loop()
         if delays_s:
-            self._repeats[resource] = [loop.call_later(delay_s, _or_not, call) for delay_s in delays_s]
+            self._repeats[resource] = [loop.call_later(delay_s, self._say_again, call) for delay_s in delays_s]
+
+    def _say_again(self, call: Callable[[], None]) -> None:
+        """S4: a server that wakes up late must not announce an address that others have by now; the gate does not see raw frames."""
+        if why_not(self.run_dir / "lease", None) is None:
+            _or_not(call)
 
     def capture_for(self, request: ActionRequest) -> Capture:
         """Where this action prints to. A start's file is named as starting until it has ended, so that a successor knows."""

@@ -1,0 +1,33 @@
+"""S4 for the announcements of an address: frames that the gate does not see."""
+
+import asyncio
+from pathlib import Path
+
+from understudy.agents.groups import Groups
+from understudy.executor.killlist import KillList
+from understudy.executor.runner import Runner
+from understudy.guard.core.messages import Reading
+from understudy.guard.lease import LeaseFile
+
+FAR_FUTURE = Reading(1 << 62, 1 << 62)
+
+
+async def test_a_server_that_lost_its_lease_announces_nothing(tmp_path: Path) -> None:
+    """An executor that wakes up late finds its repeated announcements due; the address is somebody else's by now."""
+    runner = Runner(run_dir=tmp_path, groups=Groups(str(tmp_path / "groups")), kill_list=_kill_list(tmp_path))
+    lease = LeaseFile(str(tmp_path / "lease"))
+    lease.begin(bytes(range(16)))
+    said: list[str] = []
+
+    lease.extend(FAR_FUTURE)
+    runner.repeat("vip", (0.0,), lambda: said.append("with a lease"))
+    await asyncio.sleep(0.01)
+    lease.clear()
+    runner.repeat("vip", (0.0,), lambda: said.append("without"))
+    await asyncio.sleep(0.01)
+
+    assert said == ["with a lease"]
+
+
+def _kill_list(folder: Path) -> KillList:
+    return KillList(folder / "kill-list.json", cgroup=str(folder / "groups"), filesystems=())
