@@ -8,7 +8,7 @@ from understudy.errors import BadInput
 from understudy.model.filters import OPERATORS, Both, Compare, Either, Filter, matches, parse, print_filter
 
 ATTRIBUTES = st.from_regex(r"[A-Z][A-Z0-9_]{0,10}", fullmatch=True).filter(lambda name: name not in ("AND", "OR"))
-COMPARES = st.builds(Compare, ATTRIBUTES, st.sampled_from(OPERATORS), st.text(st.characters(blacklist_categories=("Cs",)), max_size=12))
+COMPARES = st.builds(Compare, ATTRIBUTES, st.sampled_from(OPERATORS), st.text(st.characters(codec="utf-8"), max_size=12))
 FILTERS: st.SearchStrategy[Filter] = st.recursive(
     COMPARES,
     lambda inner: st.one_of(

@@ -69,7 +69,9 @@ def test_a_sub_pool_shows_its_parents_servers() -> None:
 
 
 @given(POOLS, st.lists(st.sampled_from(SERVERS), unique=True))
-def test_every_online_server_is_somewhere_and_none_else(raw: list[tuple[list[str], tuple[str, ...], int, int, int]], online: list[str]) -> None:
+def test_every_online_server_is_somewhere_and_none_else(
+    raw: list[tuple[list[str], tuple[str, ...], int, int, int]], online: list[str]
+) -> None:
     """Top-level pools, Generic and Free share the servers out: each has exactly one of them, and MAX_SIZE holds."""
     pools = {}
     for number, (names, parents, importance, low, high) in enumerate(raw):

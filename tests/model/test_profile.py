@@ -18,9 +18,7 @@ APPVIP = TypeRecord(
 )
 TYPES = {APPVIP.name: APPVIP}
 NETWORK = resolve(network_definition(1, "10.10.10.0/24", "eth1", "net"), {})
-KNOWN = Registered(
-    resources={NETWORK.name: NETWORK}, types=TYPES, pools={PoolName("controller_sp"): Pool(name=PoolName("controller_sp"))}
-)
+KNOWN = Registered(resources={NETWORK.name: NETWORK}, types=TYPES, pools={PoolName("controller_sp"): Pool(name=PoolName("controller_sp"))})
 
 
 def definition(type: str = "cluster_resource", **attributes: str) -> Definition:
@@ -31,7 +29,9 @@ def definition(type: str = "cluster_resource", **attributes: str) -> Definition:
 def test_the_guides_resource_is_resolved() -> None:
     """Given values, the type's defaults, and timeouts of 0 that mean SCRIPT_TIMEOUT."""
     one = validate(
-        definition(ACTION_SCRIPT="/opt/db.scr", PLACEMENT="restricted", SERVER_POOLS="controller_sp", CHECK_INTERVAL="30", SCRIPT_TIMEOUT="45"),
+        definition(
+            ACTION_SCRIPT="/opt/db.scr", PLACEMENT="restricted", SERVER_POOLS="controller_sp", CHECK_INTERVAL="30", SCRIPT_TIMEOUT="45"
+        ),
         KNOWN,
     )
 
@@ -63,9 +63,7 @@ def test_actions_run_as_the_owner_of_the_acl() -> None:
 
 def test_failback_of_an_application_vip_is_active_placement() -> None:
     """What appvipcfg's -failback=1 asks for."""
-    one = validate(
-        definition("app.appvip_net1.type", USR_ORA_VIP="10.10.10.11", HOSTING_MEMBERS="ctr1", APPSVIP_FAILBACK="1"), KNOWN
-    )
+    one = validate(definition("app.appvip_net1.type", USR_ORA_VIP="10.10.10.11", HOSTING_MEMBERS="ctr1", APPSVIP_FAILBACK="1"), KNOWN)
 
     assert one.active_placement
 

@@ -22,7 +22,12 @@ def test_the_nearest_type_that_sets_a_default_wins() -> None:
 
 @pytest.mark.parametrize(
     ("name", "agent"),
-    [("shop.type", "script"), ("app.appvip_net3.type", "address"), ("ora.cluster_vip_net7.type", "address"), ("ora.network.type", "network")],
+    [
+        ("shop.type", "script"),
+        ("app.appvip_net3.type", "address"),
+        ("ora.cluster_vip_net7.type", "address"),
+        ("ora.network.type", "network"),
+    ],
 )
 def test_the_agent_follows_from_the_descent(name: str, agent: str) -> None:
     """Every network number has its VIP type."""
@@ -37,7 +42,10 @@ def test_what_is_local_is_told_by_the_root() -> None:
 
 def test_a_missing_or_circular_base_is_refused() -> None:
     """However it came into the registry."""
-    loop = {TypeName("a"): TypeRecord(name=TypeName("a"), base=TypeName("b")), TypeName("b"): TypeRecord(name=TypeName("b"), base=TypeName("a"))}
+    loop = {
+        TypeName("a"): TypeRecord(name=TypeName("a"), base=TypeName("b")),
+        TypeName("b"): TypeRecord(name=TypeName("b"), base=TypeName("a")),
+    }
 
     with pytest.raises(BadAttribute):
         descent(TypeName("a"), loop)

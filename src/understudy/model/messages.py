@@ -58,7 +58,6 @@ WORDS: dict[int, str] = {
     4537: "Cluster Ready Services is online",
     4638: "Oracle High Availability Services is online",
     4639: "Could not contact Oracle High Availability Services",
-    4689: "Oracle Clusterware active version on the cluster is [{}]",
     5017: 'The resource action "{} {}" encountered the following error:',
     5127: "The attribute HOSTING_MEMBERS must not be specified for the entity.",
     5129: "An invalid placement policy was specified for the entity.",
@@ -106,7 +105,7 @@ WORDS: dict[int, str] = {
     20062: "Somebody else changed the same things at the same time, again and again; nothing was changed.",
     20063: "Not finished after {} seconds: {}. What was asked for stays wanted; see 'understudy explain {}'.",
     20064: "User '{}' may look but not change anything; run the command as root.",
-    20065: "Only root may run {}.",
+    20065: "Only root may run appvipcfg.",
     20066: "'{}' is not something this command knows; try {}",
     20067: "The request for '{}' could not be fulfilled: {}",
 }

@@ -5,7 +5,7 @@ import sys
 from understudy.cli import client
 from understudy.cli.options import HELP, Command, Usage, parse
 
-VERBS = ("add", "check", "delete", "getperm", "modify", "query", "relocate", "restart", "setperm", "start", "stat", "stop")
+VERBS = ("add", "check", "delete", "getperm", "modify", "relocate", "restart", "setperm", "start", "stat", "stop")
 _SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
 _USAGE = f"""Usage: crsctl <verb> <object> [names] [options]
   verbs: {', '.join(VERBS)} (status is stat, res is resource)

@@ -61,7 +61,6 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "modify-resource": Verb(modify_resource.run, changes=True),
         "modify-serverpool": Verb(serverpool.modify, changes=True),
         "modify-type": Verb(types.modify, changes=True),
-        "query-crs-activeversion": Verb(servers.active_version),
         "relocate-resource": Verb(relocate.run, changes=True),
         "restart-resource": Verb(restart.run, changes=True),
         "server-list": Verb(servers.server_list),

@@ -80,12 +80,6 @@ async def check_has(world: World, arguments: Arguments) -> int:
     return 0
 
 
-async def active_version(world: World, arguments: Arguments) -> int:
-    """`crsctl query crs activeversion`."""
-    world.say(4689, "12.1.0.2.0")
-    return 0
-
-
 async def server_list(world: World, arguments: Arguments) -> int:
     """`understudy server list`: one line per server."""
     view = world.mirror.view

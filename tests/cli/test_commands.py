@@ -1,0 +1,154 @@
+"""The command line: help with an example everywhere, what is understood, and whole processes against a real socket."""
+
+import asyncio
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon.cluster import request, running
+from understudy.cli import appvipcfg, crsctl, understudy
+from understudy.cli.options import Command, Usage, parse
+from understudy.daemon.api import application
+from understudy.daemon.peers import listening
+from understudy.daemon.verbs import VERBS
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"asyncio", "http.client", "logging", "dataclasses", "argparse", "typing", "ssl", "email"}
+
+
+def commands() -> list[Command]:
+    """Every command of crsctl, appvipcfg and understudy that asks the daemon."""
+    found = [command for verb in crsctl.VERBS for command in crsctl.load(verb).values()]
+    found += appvipcfg.COMMANDS.values()
+    for name in understudy.ASKING:
+        found += __import__(f"understudy.cli.understudy.{name}", fromlist=["COMMANDS"]).COMMANDS.values()
+    return found
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.title)
+def test_every_command_has_help_with_an_example_that_parses(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    """The example is a command line of this very command."""
+    for word in ("-h", "-help", "--help", "-?"):
+        with pytest.raises(SystemExit) as ended:
+            parse(command, [word])
+        assert ended.value.code == 0
+    assert capsys.readouterr().out.count("Example:") == 4
+    for example in command.example.split("\n"):
+        verb, body = request(example)
+        assert verb == command.verb
+        assert body is not None
+
+
+def test_every_verb_is_reached_by_a_command() -> None:
+    """And every command's verb exists."""
+    assert {command.verb for command in commands()} == set(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("crsctl start resource a b -n ctr1", ("start-resource", {"names": ["a", "b"], "server": "ctr1"})),
+        ("crsctl start res -n ctr1 a b -f", ("start-resource", {"names": ["a", "b"], "server": "ctr1", "force": True})),
+        ("crsctl status resource a -t", ("stat-resource", {"names": ["a"], "table": True})),
+        ("crsctl check cluster -n ctr1 ctr2", ("check-cluster", {"names": ["ctr1", "ctr2"]})),
+        ("appvipcfg create -network=1 -ip 10.0.0.1 -user=root", ("appvip-create", {"network": "1", "ip": "10.0.0.1", "user": "root"})),
+        ("crsctl getperm resource vip -u oracle", ("getperm", {"object": "resource", "names": ["vip"], "user": "oracle"})),
+        ("understudy status", ("stat-resource", {"table": True})),
+        ('crsctl stat res -w "TYPE = x"', ("stat-resource", {"filter": "TYPE = x"})),
+    ],
+)
+def test_names_and_options_stand_in_any_order(line: str, expected: object) -> None:
+    """As crsctl takes them."""
+    assert request(line) == expected
+
+
+@pytest.mark.parametrize(
+    "line", ["crsctl start res a -x", "crsctl start res a -n", "crsctl check crs a", "crsctl add res x -file /nowhere"]
+)
+def test_what_is_not_understood_is_named(line: str) -> None:
+    """Before the daemon is asked."""
+    with pytest.raises(Usage, match=r"-x|-n|'a'|/nowhere"):
+        request(line)
+
+
+def test_a_file_is_read_by_the_client(tmp_path: Path) -> None:
+    """It is the operator's, not the daemon's."""
+    file = tmp_path / "attributes"
+    file.write_text("LOAD=2\n")
+
+    assert request(f"crsctl add res x -type t -file {file}") == ("add-resource", {"type": "t", "file": "LOAD=2\n", "names": ["x"]})
+
+
+async def run(line: str, run_dir: Path) -> tuple[int, str, str]:
+    """One command as a process of its own."""
+    program, *words = shlex.split(line)
+    code = f"import sys; from understudy.cli.{program} import main; sys.exit(main(sys.argv[1:]))"
+    environment = {"PYTHONPATH": str(ROOT / "src"), "UNDERSTUDY_RUN_DIR": str(run_dir), "PATH": "/usr/bin:/bin"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-S", "-c", code, *words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_whole_processes_talk_to_the_daemon(tmp_path: Path) -> None:
+    """Output and exit status come through; nothing is printed twice."""
+    async with running("ctr1") as cluster, listening(application(cluster.services("ctr1")), str(tmp_path / "api.sock")):
+        assert await run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/bin/true"', tmp_path) == (0, "", "")
+        status, out, _ = await run("crsctl start res db", tmp_path)
+        assert (status, out) == (
+            0,
+            "CRS-2672: Attempting to start 'db' on 'ctr1'\nCRS-2676: Start of 'db' on 'ctr1' succeeded\n",
+        )
+        status, out, _ = await run("crsctl stat res db --json", tmp_path)
+        assert (status, out[:12]) == (0, '{"revision":')
+        assert (await run("crsctl stat res nothing", tmp_path))[0] == 1
+        assert (await run("understudy history -n 1", tmp_path))[0] == 0
+
+
+@pytest.mark.parametrize("line", ["crsctl stat res -t", "understudy explain x", "crsctl check cluster"])
+async def test_without_a_daemon_it_says_so(line: str, tmp_path: Path) -> None:
+    """CRS-4639 and exit status 1; what to look at goes to standard error."""
+    status, out, err = await run(line, tmp_path)
+
+    assert (status, out) == (1, "CRS-4639: Could not contact Oracle High Availability Services\n")
+    assert "is understudyd running" in err
+
+
+@pytest.mark.parametrize(
+    "line", ["crsctl", "crsctl fly", "crsctl start", "crsctl start car", "appvipcfg", "appvipcfg fly", "understudy", "understudy fly"]
+)
+async def test_a_wrong_command_ends_with_1(line: str, tmp_path: Path) -> None:
+    """And says what there is."""
+    status, out, err = await run(line, tmp_path)
+
+    assert status == 1
+    assert out or err
+
+
+@pytest.mark.parametrize("line", ["crsctl -h", "crsctl start -h", "appvipcfg -h", "understudy -h", "understudy server -h"])
+async def test_help_ends_with_0(line: str, tmp_path: Path) -> None:
+    """With an example."""
+    status, out, _ = await run(line, tmp_path)
+
+    assert status == 0
+    assert "Example" in out
+
+
+async def test_the_client_imports_nothing_heavy(tmp_path: Path) -> None:
+    """What crsctl imports decides how fast it is."""
+    code = (
+        "import sys; from understudy.cli.crsctl import load; from understudy.cli import client; load('stat'); print(' '.join(sys.modules))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-IS", "-c", f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); {code}", stdout=subprocess.PIPE
+    )
+
+    loaded = set((await process.communicate())[0].decode().split())
+
+    assert not loaded & HEAVY
+    assert not any(name.startswith(("understudy.model", "understudy.daemon")) for name in loaded)

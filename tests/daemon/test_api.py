@@ -1,0 +1,174 @@
+"""The API over its real socket: who asks, what is answered, and what becomes of a command whose caller goes away."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from daemon.cluster import Cluster, running
+from support import wait_until
+from understudy.daemon.api import application
+from understudy.daemon.peers import PeerProtocol, listening
+from understudy.model.names import Incarnation, ResourceName
+from understudy.model.state import Life, State, Target
+
+
+@asynccontextmanager
+async def served(cluster: Cluster, folder: Path) -> AsyncIterator[str]:
+    """ctr1's API on a socket; its path."""
+    path = str(folder / "api.sock")
+    async with listening(application(cluster.services("ctr1")), path):
+        yield path
+
+
+async def ask(path: str, method: str, target: str, body: object = None) -> tuple[int, str]:
+    """One request, one connection."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        await send(writer, method, target, body)
+        head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
+        return int(head.split()[1]), unchunked(rest) if b"chunked" in head.lower() else rest.decode()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def send(writer: asyncio.StreamWriter, method: str, target: str, body: object = None) -> None:
+    """The request."""
+    raw = b"" if body is None else json.dumps(body).encode()
+    writer.write(f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(raw)}\r\nConnection: close\r\n\r\n".encode() + raw)
+    await writer.drain()
+
+
+def unchunked(raw: bytes) -> str:
+    """The body of a chunked answer."""
+    found = b""
+    while raw:
+        size, _, raw = raw.partition(b"\r\n")
+        found, raw = found + raw[: int(size, 16)], raw[int(size, 16) + 2 :]
+    return found.decode()
+
+
+def messages(text: str) -> list[dict[str, object]]:
+    """JSON lines."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+async def test_a_verb_answers_lines_and_last_its_status(tmp_path: Path) -> None:
+    """Started through the socket, it runs."""
+    async with running("ctr1", "ctr2") as cluster, served(cluster, tmp_path) as path:
+        body = {"names": ["db"], "type": "cluster_resource", "attr": "ACTION_SCRIPT=/bin/true"}
+        assert messages((await ask(path, "POST", "/v1/verb/add-resource", body))[1]) == [{"exit": 0}]
+
+        status, text = await ask(path, "POST", "/v1/verb/start-resource", {"names": ["db"], "server": "ctr1"})
+
+        assert status == 200
+        assert messages(text) == [
+            {"out": "CRS-2672: Attempting to start 'db' on 'ctr1'"},
+            {"out": "CRS-2676: Start of 'db' on 'ctr1' succeeded"},
+            {"exit": 0},
+        ]
+
+
+async def test_ready_once_this_server_has_joined(tmp_path: Path) -> None:
+    """200 with its life; 503 while it is JOINING."""
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        assert await ask(path, "GET", "/v1/ready") == (200, '{"server":"ctr1","life":"ONLINE"}')
+
+        mirror = cluster.nodes["ctr1"].mirror
+        record = replace(mirror.view.present()[next(iter(mirror.view.present()))], life=Life.JOINING)
+        after = replace(mirror.view, incarnations={Incarnation(record.incarnation): record})
+        mirror.view = after
+
+        assert (await ask(path, "GET", "/v1/ready"))[0] == 503
+
+
+async def test_everything_that_is_read_is_json(tmp_path: Path) -> None:
+    """One address each, and 404 for what is not there."""
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        await cluster.run('crsctl add resource a/b -type cluster_resource -attr "ACTION_SCRIPT=/x"')
+        for target in ("resources", "servers", "serverpools", "types", "cluster", "history?last=5", "view", "explain/a/b"):
+            status, text = await ask(path, "GET", f"/v1/{target}")
+            assert status == 200, target
+            assert json.loads(text), target
+
+        assert (await ask(path, "GET", "/v1/explain/nothing"))[0] == 404
+        assert (await ask(path, "GET", "/v1/nothing"))[0] == 404
+        assert (await ask(path, "POST", "/v1/verb/nothing", {}))[0] == 404
+
+
+async def test_what_is_no_request_is_refused(tmp_path: Path) -> None:
+    """With 400, or the verb's own words, never a broken connection."""
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        assert (await ask(path, "POST", "/v1/verb/stat-resource", ["not", "an", "object"]))[0] == 400
+
+        _, text = await ask(path, "POST", "/v1/verb/start-resource", {"names": "db"})
+
+        assert messages(text)[-1] == {"exit": 1}
+
+
+async def test_only_root_may_change(tmp_path: Path) -> None:
+    """Others read, and are refused by name (CRS-2725). The uid is the kernel's word."""
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        script = (
+            "import json,os,socket\n"
+            f"os.setgid(65534); os.setuid(65534)\ns=socket.socket(socket.AF_UNIX); s.connect({path!r})\n"
+            "b=json.dumps({'names':['db']}).encode()\n"
+            "s.sendall(b'POST /v1/verb/stop-resource HTTP/1.0\\r\\nContent-Length: %d\\r\\n\\r\\n' % len(b) + b)\n"
+            "print(b''.join(iter(lambda: s.recv(4096), b'')).decode())"
+        )
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            os.chmod(folder, 0o755)
+        process = await asyncio.create_subprocess_exec("python3", "-c", script, stdout=asyncio.subprocess.PIPE)
+
+        text = (await process.communicate())[0].decode()
+
+        assert "does not have permission to operate on resource 'db'" in text
+        assert '{"exit": 1}' in text
+
+
+async def test_a_caller_that_goes_away_leaves_its_intent(tmp_path: Path) -> None:
+    """Ctrl-C detaches: the start goes on to its end."""
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/x"')
+        cluster.executors["ctr1"].service(ResourceName("db")).took_s["start"] = 0.05
+        reader, writer = await asyncio.open_unix_connection(path)
+        await send(writer, "POST", "/v1/verb/start-resource", {"names": ["db"]})
+        await reader.readuntil(b"Attempting to start")
+        writer.close()
+
+        def up() -> bool:
+            report = cluster.nodes["ctr1"].mirror.view.reports.get(ResourceName("db"), {})
+            return any(one.state is State.ONLINE for one in report.values())
+
+        await wait_until(up, 5, "the start goes on")
+        assert cluster.nodes["ctr1"].mirror.view.target(ResourceName("db")) is Target.ONLINE
+
+
+async def test_a_follower_that_goes_away_is_forgotten(tmp_path: Path) -> None:
+    """What only reads ends with its caller."""
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        before = len(asyncio.all_tasks())
+        reader, writer = await asyncio.open_unix_connection(path)
+        await send(writer, "POST", "/v1/verb/history", {"follow": True})
+        await reader.readuntil(b"joined")
+        writer.close()
+
+        await wait_until(lambda: len(asyncio.all_tasks()) <= before, 5, "its tasks end")
+
+
+async def test_a_broken_verb_breaks_only_itself(tmp_path: Path) -> None:
+    """The caller is told, the trace is logged, and the next request is answered."""
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        _, text = await ask(path, "POST", "/v1/verb/history", {"last": {"no": "number"}})
+        assert messages(text)[-1] == {"exit": 1}
+
+        assert (await ask(path, "GET", "/v1/ready"))[0] == 200
+
+
+def test_peers_are_known_by_a_class_that_uvicorn_accepts() -> None:
+    """It is uvicorn's own protocol with one method more: a new uvicorn must be tried before it is pinned."""
+    assert {"connection_made"} == {name for name in vars(PeerProtocol) if not name.startswith("__")}

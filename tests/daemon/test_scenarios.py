@@ -1,0 +1,76 @@
+"""Commands and what they print, as files: each is one story, driven against real daemons in this process.
+
+    # why
+    % what happens in the world, done silently
+    $ a command as typed            (`ctr2$ ...`: on that server)
+    its output, to the character
+    [exit n]                        if n is not 0
+
+UNDERSTUDY_REWRITE=1 writes what is printed into the files; read every line before it is committed.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from daemon.cluster import Cluster, running
+from understudy.model.names import ResourceName
+
+SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
+_COMMAND = re.compile(r"(\w*)\$ (.+)")
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+async def test_commands_print_what_the_scenario_says(path: Path) -> None:
+    """Every line of every command, and its exit status."""
+    before = path.read_text()
+
+    after = await played(before)
+
+    if os.environ.get("UNDERSTUDY_REWRITE"):
+        path.write_text(after)
+    assert after == before
+
+
+async def played(text: str) -> str:
+    """The scenario with what is printed now."""
+    lines: list[str] = []
+    async with running("ctr1", "ctr2", "ctr3") as cluster:
+        for line in text.splitlines():
+            command = _COMMAND.fullmatch(line)
+            if line.startswith("#") or (not line and lines and lines[-1].startswith("#")):
+                lines.append(line)
+            elif line.startswith("% "):
+                happen(cluster, line[2:])
+                lines.append(line)
+            elif command:
+                done = await cluster.run(command[2], on=command[1] or None)
+                lines += [line, *done.text.split("\n")] if done.text else [line]
+                lines += [f"[exit {done.status}]"] if done.status else []
+    return "\n".join(lines) + "\n"
+
+
+def happen(cluster: Cluster, what: str) -> None:
+    """`SERVER RESOURCE start|stop|clean fails [text]`, `... works`, `... is undying`, `script PATH missing`, `address A WHO`."""
+    words = what.split(" ")
+    if words[0] == "script":
+        cluster.scripts[words[1]] = " ".join(words[2:])
+    elif words[0] == "address":
+        cluster.answering[words[1]] = " ".join(words[2:])
+    else:
+        service = cluster.executors[words[0]].service(ResourceName(words[1]))
+        match words[2:]:
+            case [("start" | "stop" | "clean" | "check") as action, "fails", *says]:
+                service.fails[action] = 1
+                service.says[action] = tuple(" ".join(says).split(" / ")) if says else ()
+            case ["works"]:
+                service.fails.clear()
+                service.undying = False
+            case ["is", "undying"]:
+                service.undying = True
+            case ["runs"]:
+                service.lives = True
+            case _:
+                raise AssertionError(f"cannot happen: {what}")
