@@ -36,17 +36,16 @@ class Block:
 def play(path: Path, stage: Stage, *, rewrite: bool) -> None:
     """Play a story; AssertionError where the answer is another one. With `rewrite` the file is given the answers of today."""
     why, blocks = read(path)
-    played = [Block(block.stimuli, _answer(path, stage, block)) for block in blocks]
+    text = _text(why, [Block(block.stimuli, _answer(path, stage, block)) for block in blocks])
+    assert text.count("\n") <= LONGEST, f"{path.name} has {text.count(chr(10))} lines: a story fits on one screen ({LONGEST} lines)"
     if rewrite:
-        path.write_text(_text(why, played))
-        return
-    assert _text(why, played) == path.read_text(), path.name
+        path.write_text(text)
+    assert text == path.read_text(), path.name
 
 
 def read(path: Path) -> tuple[tuple[str, ...], list[Block]]:
     """The why and the blocks of a file."""
     lines = path.read_text().splitlines()
-    assert len(lines) <= LONGEST, f"{path.name} has {len(lines)} lines: a story fits on one screen ({LONGEST} lines)"
     why: list[str] = []
     while lines and lines[0].startswith("#"):
         why.append(lines.pop(0))

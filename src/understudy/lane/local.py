@@ -62,6 +62,10 @@ class Local:
     """Has to be cleaned before it is started."""
     uncharged: bool = False
     """It failed, and whether that spends a restart is not decided yet: its dependencies are looked at first."""
+    trouble: str = ""
+    """What it said when it failed last."""
+    failed_starts: int = 0
+    """Starts in a row that failed."""
     failure: Failure | None = None
     retry_at: float = 0.0
     retries: int = 0

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from understudy.lane.local import Local
-from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.resource import Dependency, Kind, Resource
 from understudy.model.state import State, Target
+from understudy.model.types import is_a
 from understudy.model.view import View
 
 Locals = Mapping[ResourceName, Local]
@@ -81,7 +82,7 @@ def _leans(one: Dependency, on: Resource) -> bool:
 def _entities(view: View, one: Dependency) -> tuple[ResourceName, ...]:
     if not one.is_type:
         return (ResourceName(one.entity),)
-    return tuple(sorted(name for name, resource in view.resources.items() if resource.type == one.entity))
+    return tuple(sorted(name for name, resource in view.resources.items() if is_a(resource.type, TypeName(one.entity), view.types)))
 
 
 def _is_up(here: Here, name: ResourceName, one: Dependency) -> bool:
@@ -107,7 +108,8 @@ def _reported(view: View, name: ResourceName) -> Iterable[State]:
 
 
 def _down(here: Here, one: Dependency) -> list[ResourceName]:
-    return [name for name in _entities(here.view, one) if not _is_up(here, name, one)]
+    names = _entities(here.view, one)
+    return [] if any(_is_up(here, name, one) for name in names) else list(names)
 
 
 def _coming_up(here: Here, name: ResourceName) -> bool:

@@ -103,18 +103,24 @@ def _start_ended(local: Local, resource: Resource, outcome: ActionOutcome, momen
         return Turn(local=replace(local, check_after=True, details=outcome.details or ""))
     if _never_ran(outcome):
         return Turn(local=replace(local, starting=False, dirty=True, hold_until=moment.now + SOON_S))
-    return _start_failed(local, resource, outcome, moment)
+    return _start_failed(local, resource, _words(outcome, "start did not end in time" if outcome.timed_out else "start failed"), moment)
 
 
-def _start_failed(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
-    text = _words(outcome, "start did not end in time" if outcome.timed_out else "start failed")
-    failed = replace(local, starting=False, check_after=False, state=State.OFFLINE, dirty=True, silent=0, details="")
+def _start_failed(local: Local, resource: Resource, text: str, moment: Moment) -> Turn:
+    failed = replace(
+        local,
+        starting=False,
+        check_after=False,
+        state=State.OFFLINE,
+        dirty=True,
+        silent=0,
+        details="",
+        uncharged=True,
+        trouble=text,
+        failed_starts=local.failed_starts + 1,
+    )
     told = Told(kind=events.START_FAILED, ms=_ms(moment.now - local.phase_since), text=text)
-    if local.epoch == local.start_epoch and not resource.local:
-        # it was up under this very assignment: a restart that failed is one failure more, not a verdict on the server
-        return Turn(local=replace(failed, uncharged=True), told=(told,), alarm=_leant_on(resource))
-    failure = Failure(kind="start", epoch=local.start_epoch, text=text)
-    return Turn(local=_given_up(failed, failure, moment), told=(told,))
+    return Turn(local=failed, told=(told,), alarm=_leant_on(resource))
 
 
 def _came_up(local: Local, state: State, outcome: ActionOutcome, resource: Resource, moment: Moment) -> Turn:
@@ -126,6 +132,7 @@ def _came_up(local: Local, state: State, outcome: ActionOutcome, resource: Resou
         starts=local.starts + 1,
         silent=0,
         failure=None,
+        failed_starts=0,
         retry_at=0.0,
         epoch=local.start_epoch,
         details=outcome.details or local.details,
@@ -231,7 +238,7 @@ def _check_ended(local: Local, resource: Resource, outcome: ActionOutcome, momen
         return _silent(local, resource, outcome, moment)
     if local.starting:
         if state is State.OFFLINE:
-            return _start_failed(local, resource, outcome, moment)
+            return _start_failed(local, resource, _words(outcome, "it was started, and the check says that it does not run"), moment)
         return _came_up(local, state, outcome, resource, moment)
     local = replace(local, silent=0, check_after=False)
     if local.state in (State.ONLINE, State.INTERMEDIATE):
@@ -302,7 +309,7 @@ def _silent(local: Local, resource: Resource, outcome: ActionOutcome, moment: Mo
             again = replace(again, state=State.INTERMEDIATE, details="CHECK TIMED OUT")
         return Turn(local=again, told=(told,))
     if local.starting:
-        turn = _start_failed(local, resource, outcome, moment)
+        turn = _start_failed(local, resource, f"it was started, and {silent} checks in a row did not answer", moment)
     elif local.state in (State.ONLINE, State.INTERMEDIATE):
         turn = _failed(local, resource, f"{silent} checks in a row did not answer", moment)
     else:
@@ -320,6 +327,7 @@ def _failed(local: Local, resource: Resource, text: str, moment: Moment) -> Turn
         check_after=False,
         dirty=True,
         uncharged=True,
+        trouble=text,
         up_since=None,
         proven=False,
         changed_wall=moment.wall,
@@ -333,19 +341,23 @@ def _failed(local: Local, resource: Resource, text: str, moment: Moment) -> Turn
 def charge(local: Local, resource: Resource, down: Iterable[ResourceName], moment: Moment) -> Turn:
     """Decide what a failure costs: nothing while a dependency is down (somebody else's outage), else one restart, or the verdict."""
     settled = replace(local, uncharged=False)
-    blamed = tuple(down)
-    if blamed:
-        return Turn(local=settled)
+    if tuple(down):
+        # a start that fails again is not repeated in circles: with growing pauses, until the dependency is back
+        again_at = moment.now + pause_s(local.failed_starts - 1) if local.failed_starts else 0.0
+        return Turn(local=replace(settled, retry_at=again_at))
+    if local.failed_starts and (resource.local or local.epoch != local.start_epoch):
+        # it was never up under this assignment: that is a verdict on this server
+        return Turn(local=_given_up(settled, Failure(kind="start", epoch=local.start_epoch, text=local.trouble), moment))
     if local.restarts < resource.restart_attempts:
         return Turn(local=replace(settled, restarts=local.restarts + 1))
     text = f"RESTART_ATTEMPTS={resource.restart_attempts} used up"
-    failure = Failure(kind="restarts", epoch=moment.epoch, text=text)
+    failure = Failure(kind="restarts", epoch=moment.epoch, text=f"{text}; {local.trouble}" if local.trouble else text)
     return Turn(local=_given_up(settled, failure, moment), told=(Told(kind=events.RESTARTS_USED, text=text),))
 
 
 def renewed(local: Local, epoch: int) -> Local:
     """The memory under a new assignment: budget, failure and pauses begin afresh. What is up, and not being stopped, goes on under it."""
-    fresh = replace(local, assigned=epoch, restarts=0, failure=None, retries=0, retry_at=0.0, uncharged=False)
+    fresh = replace(local, assigned=epoch, restarts=0, failure=None, retries=0, retry_at=0.0, uncharged=False, failed_starts=0)
     return replace(fresh, epoch=epoch) if local.up else fresh
 
 

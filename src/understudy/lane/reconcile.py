@@ -31,13 +31,13 @@ def reconcile(here: Here, resource: Resource, local: Local) -> Step:
     assignment = here.view.assignments.get(resource.name)
     if assignment is None or all(one.incarnation != here.incarnation for one in assignment.holders):
         return _not_mine(here, resource, local)
-    if _may_run(here, resource, assignment):
+    if _is_wanted(here, resource, assignment):
         return _keep_running(here, resource, local, assignment)
     return _let_go(here, resource, local, assignment)
 
 
-def _may_run(here: Here, resource: Resource, assignment: Assignment) -> bool:
-    return _owned(here, assignment) and resource.enabled and here.view.target(resource.name) is Target.ONLINE
+def _is_wanted(here: Here, resource: Resource, assignment: Assignment) -> bool:
+    return _owned(here, assignment) and here.view.target(resource.name) is Target.ONLINE
 
 
 def _owned(here: Here, assignment: Assignment) -> bool:
@@ -61,6 +61,8 @@ def _not_mine(here: Here, resource: Resource, local: Local) -> Step:
 def _keep_running(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
     if local.rung is not Rung.NONE:
         return _climb_on(here, local)  # a stop that began is finished before anything else
+    if not resource.enabled:
+        return Wait("disabled")  # left as it is: not started, not checked, not stopped either
     if local.state is State.UNKNOWN:
         return _stuck(here, local)
     if local.state in (State.ONLINE, State.INTERMEDIATE):
@@ -89,11 +91,11 @@ def _bring_up(here: Here, resource: Resource, local: Local, assignment: Assignme
         return Clean()  # at once, also where it will not be started again: what it left must not hold up its neighbours
     if not assignment.sole_holder(here.incarnation):
         return Wait("unproven-holders")  # S3: somebody else may still be running it
-    if local.failure is not None and local.failure.epoch >= assignment.epoch:
-        if not assignment.last_resort:
-            return Wait("gave-up-here")
-        if local.retry_at > here.now:
-            return Wait("retry-later", until=local.retry_at)
+    failed = local.failure is not None and local.failure.epoch >= assignment.epoch
+    if failed and not assignment.last_resort:
+        return Wait("gave-up-here")
+    if local.retry_at > here.now and (failed or down_that_matter(here, resource)):
+        return Wait("retry-later", until=local.retry_at)
     if missing := missing_to_start(here, resource):
         return Wait("dependencies", missing)
     return Start(assignment.epoch)
@@ -135,9 +137,11 @@ def _stuck(here: Here, local: Local) -> Step:
 
 def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
     """One instance on every server, exempt from leases (S4)."""
-    wanted = resource.enabled and here.view.target(resource.name) is Target.ONLINE
+    wanted = here.view.target(resource.name) is Target.ONLINE
     if local.rung is not Rung.NONE:
         return _climb_on(here, local)
+    if wanted and not resource.enabled:
+        return Wait("disabled")
     if local.state in (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN):
         if not wanted:
             leaning = still_leaning(here, resource)

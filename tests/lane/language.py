@@ -1,0 +1,339 @@
+"""The language of lane stories: one server, ctr1, with a lane for every resource, and scripts that do as they are told.
+
+Stimuli of the policy stories build the View (`policy/language.py`); those listed in `_VERBS` below are about ctr1 itself. Everything has
+been looked at and is OFFLINE when a story begins. An answer tells, in order, every action that the lanes take until they come to rest
+at this instant, what they tell the history, and where each lane stands that has changed.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from policy.language import NAME, NAMES, SERVER, Cluster
+from understudy.lane.local import Local, Rung
+from understudy.lane.neighbours import Here
+from understudy.lane.outcome import RUNG_ACTIONS, Moment, Turn, begin, charge, ended, renewed
+from understudy.lane.reconcile import reconcile
+from understudy.lane.steps import Charge, Clean, Climb, Release, Start, Step, Wait
+from understudy.model.actions import ActionOutcome
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.state import State
+from understudy.model.view import Assignment, Holder
+
+ME = ServerName("ctr1")
+MOST_STEPS = 120
+"""More without any time passing would never end."""
+NEVER = 1e9
+
+WAITS = {
+    "in-flight": "an action is under way",
+    "cannot-act": "an action could not be run",
+    "first-look": "the first look",
+    "not-assigned-here": "not assigned here",
+    "running": "it runs",
+    "dependents-stop-first": "its dependents stop first",
+    "dependencies-looked-at": "its dependencies are looked at first",
+    "unproven-holders": "another server may still be running it",
+    "gave-up-here": "it has given up here",
+    "retry-later": "tried again later",
+    "dependencies": "its dependencies are not up",
+    "stuck": "it cannot be stopped",
+    "not-wanted": "not wanted",
+    "still-the-owner": "the leader has not taken it back yet",
+    "disabled": "it is disabled",
+}
+
+
+@dataclass
+class Script:
+    """How the actions of one resource end from now on."""
+
+    ends: dict[str, str] = field(default_factory=dict)
+    """Action -> one of `HOW`; else it succeeds."""
+    words: str = ""
+    runs: bool = False
+    """Whether something of it lives."""
+
+
+class Server:
+    """ctr1: its View, its lanes and its scripts."""
+
+    def __init__(self) -> None:
+        self.cluster = Cluster()
+        self.locals: dict[ResourceName, Local] = {}
+        self.scripts: dict[ResourceName, Script] = {}
+        self.steps: dict[ResourceName, Step] = {}
+        self.lines: list[str] = []
+        self._told: list[str] = []
+        self._shown: dict[ResourceName, str] = {}
+        self._fresh = True
+
+    @property
+    def now(self) -> float:
+        """The instant of the story."""
+        return self.cluster.now
+
+    def do(self, line: str) -> None:
+        """One stimulus, perhaps with `at 3.1s` before it."""
+        if found := re.match(r"at [\d.]+s\s*", line):
+            self.cluster.do(found[0])
+            line = line[found.end() :]
+        for pattern, verb in _VERBS:
+            if line and (match := re.fullmatch(pattern, line)):
+                verb(self, **match.groupdict())
+                return
+        self.cluster.do(line)
+
+    def answer(self) -> list[str]:
+        """Run the lanes until they rest, and tell what they did."""
+        self.run()
+        lines, self.lines = self.lines, []
+        for name in sorted(self.locals):
+            shown = self._standing(name)
+            if self._shown.get(name) != shown:
+                self._shown[name] = shown
+                lines.append(shown)
+        return lines or ["nothing changes"]
+
+    # --- as daemon/lanes.py does it ---------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Take every step that is to be taken at this instant; how many."""
+        taken = 0
+        self._meet_definitions()
+        while self._round():
+            taken += 1
+            assert taken < MOST_STEPS, f"endless, the last of it: {self.lines[-12:]}"
+            self._meet_definitions()
+        return taken
+
+    def here(self) -> Here:
+        """What reconcile is given."""
+        incarnation = self.cluster.incarnation(ME)
+        return Here(view=self.cluster.view, server=ME, incarnation=incarnation, locals=self.locals, now=self.now)
+
+    def _meet_definitions(self) -> None:
+        view = self.cluster.view
+        for name, resource in view.resources.items():
+            local = self.locals.get(name)
+            if local is None or local.uid != resource.uid:
+                looked = State.OFFLINE if self._fresh else None
+                local = Local(resource=name, uid=resource.uid, state=looked, check_due=NEVER if self._fresh else 0.0)
+                self.locals[name] = local
+            self.scripts.setdefault(name, Script())
+            assignment = view.assignments.get(name)
+            if assignment is None or assignment.epoch <= local.assigned or assignment.owner is None:
+                continue
+            if assignment.owner.incarnation == self.cluster.incarnation(ME):
+                self.locals[name] = renewed(local, assignment.epoch)
+
+    def _round(self) -> bool:
+        """One pass over all lanes; whether any of them did something."""
+        moved = False
+        for name in sorted(self.cluster.view.resources):
+            step = reconcile(self.here(), self.cluster.view.resources[name], self.locals[name])
+            self.steps[name] = step
+            moved = self._take(name, step) or moved
+        return moved
+
+    def _take(self, name: ResourceName, step: Step) -> bool:
+        resource, local = self.cluster.view.resources[name], self.locals[name]
+        match step:
+            case Wait():
+                return False
+            case Charge(down):
+                self._keep(name, charge(local, resource, down, self._moment(name)))
+                self._say(f"{name}: it failed" + (f"; that costs nothing, as {', '.join(down)} is down" if down else ""))
+            case Release(epoch):
+                self._say(f"{name}: release, epoch {epoch}")
+                self.cluster.release(ME, name)
+            case _:
+                self._keep(name, begin(local, step, self.now))
+                self._act(name, step)
+        return True
+
+    def _act(self, name: ResourceName, step: Step) -> None:
+        action = _action(step)
+        under = f" under epoch {step.epoch}" if isinstance(step, Start) and step.epoch else ""
+        if self.scripts[name].ends.get(action) == "hangs":
+            self._say(f"{name}: {action}{under} ...")
+            return
+        outcome, words = self._outcome(name, action)
+        self._end(name, outcome)
+        self._say(f"{name}: {action}{under}, {words}")
+
+    def _end(self, name: ResourceName, outcome: ActionOutcome) -> None:
+        self._keep(name, ended(self.locals[name], self.cluster.view.resources[name], outcome, self._moment(name)))
+
+    def _outcome(self, name: ResourceName, action: str) -> tuple[ActionOutcome, str]:
+        script = self.scripts[name]
+        match script.ends.get(action):
+            case "is refused":
+                return ActionOutcome(status=None, evidence="silent", output=("no lease",)), "refused"
+            case "is silent":
+                return ActionOutcome(status=None, evidence="silent", timed_out=True), "silent"
+            case "is silent under pressure":
+                return ActionOutcome(status=None, evidence="silent", timed_out=True, pressure={"io": 80.0}), "silent under pressure"
+            case "overruns":
+                return ActionOutcome(status=None, evidence="silent", timed_out=True, killed=True), "out of time"
+            case "fails" | "leaves processes":
+                return ActionOutcome(status=1, output=(script.words,) if script.words else ()), "failed"
+        if action == "check":
+            return (ActionOutcome(status=0), "it is up") if script.runs else (ActionOutcome(status=1), "it is down")
+        script.runs = action == "start" or (action == "abort" and script.runs)
+        return ActionOutcome(status=0), "done"
+
+    def _moment(self, name: ResourceName) -> Moment:
+        assignment = self.cluster.view.assignments.get(name)
+        return Moment(
+            now=self.now,
+            wall=self.now,
+            epoch=0 if assignment is None else assignment.epoch,
+            last_resort=assignment is not None and assignment.last_resort,
+            empty=not self.scripts[name].runs,
+        )
+
+    def _keep(self, name: ResourceName, turn: Turn) -> None:
+        self.locals[name] = turn.local
+        for told in turn.told:
+            more = ", ".join(word for word in (f"{told.ms:g} ms" if told.ms else "", told.cause, told.text) if word)
+            self._told.append(f"{told.kind}{f' ({more})' if more else ''}")
+        for other in turn.alarm:
+            self.alarm(other)
+
+    def _say(self, line: str) -> None:
+        """A line, with what was told to the history because of it."""
+        told, self._told = self._told, []
+        self.lines.append(f"{line} [{'; '.join(told)}]" if told else line)
+
+    def _standing(self, name: ResourceName) -> str:
+        local, step, resource = self.locals[name], self.steps[name], self.cluster.view.resources[name]
+        assert isinstance(step, Wait)
+        budget = f", {local.restarts} of {resource.restart_attempts} restarts used" if local.restarts else ""
+        failed = f", FAILED: {local.failure.text}" if local.failure else ""
+        who = f" ({', '.join(step.of)})" if step.of else ""
+        until = f" until {step.until:g}s" if step.until is not None and step.until < NEVER else ""
+        return f"= {name} {local.state or 'not looked at'}{budget}{failed}: {WAITS[step.why]}{who}{until}"
+
+    # --- stimuli ----------------------------------------------------------------------------------------------------
+
+    def alarm(self, name: str) -> None:
+        """An event source says that something may have changed."""
+        local = self.locals.get(ResourceName(name))
+        if local is not None and local.state is not None and not local.starting:
+            self.locals[local.resource] = replace(local, alarmed=True)
+
+    def will(self, name: str, action: str, how: str, words: str | None) -> None:
+        """An action ends in this way from now on; that a start fails leaves nothing running."""
+        script = self.scripts.setdefault(ResourceName(name), Script())
+        script.ends[action] = how
+        script.words = words or script.words
+
+    def well(self, names: str) -> None:
+        """All actions of these succeed again."""
+        for name in names.split():
+            self.scripts[ResourceName(name)].ends.clear()
+
+    def die(self, names: str) -> None:
+        """Its processes have ended, and the kernel says so."""
+        for name in names.split():
+            self.scripts[ResourceName(name)].runs = False
+            self.alarm(name)
+
+    def vanish(self, name: str) -> None:
+        """It has ended, and nobody noticed."""
+        self.scripts[ResourceName(name)].runs = False
+
+    def found(self, name: str) -> None:
+        """It runs, started by somebody else or by a daemon before this one."""
+        self.scripts.setdefault(ResourceName(name), Script()).runs = True
+
+    def end(self, name: str, how: str) -> None:
+        """The action that hangs ends."""
+        resource = ResourceName(name)
+        action = self.locals[resource].action
+        assert action is not None, f"nothing of {name} is under way"
+        self.scripts[resource].ends.pop(action, None)
+        if how == "fails":
+            self.scripts[resource].ends[action] = how
+        outcome, words = self._outcome(resource, action)
+        self._end(resource, outcome)
+        self._say(f"{name}: {action}, {words}")
+
+    def go_on(self, until: str) -> None:
+        """Time passes; the lanes wake when they asked to."""
+        before, self.lines = self.lines, []
+        while True:
+            self.run()
+            before += [f"{self.now:g}s  {line}" for line in self.lines]
+            self.lines = []
+            wakes = [one.until for one in self.steps.values() if isinstance(one, Wait) and one.until is not None]
+            following = min((one for one in wakes if one > self.now), default=NEVER)
+            if following > float(until):
+                break
+            self.cluster.now = following
+        self.cluster.now, self.lines = float(until), before
+
+    def restart_daemon(self) -> None:
+        """A new daemon has forgotten everything that is not in the registry."""
+        self._fresh = False
+        self.locals.clear()
+
+    def stop(self, names: str) -> None:
+        """crsctl stop resource, and the leader takes the assignments back."""
+        self.cluster.stop(names)
+        for name in names.split():
+            if ResourceName(name) in self.cluster.view.assignments:
+                self._assign(name, None)
+
+    def give(self, names: str, server: str) -> None:
+        """The leader gives them to a server, under a new epoch; who held them goes on being a holder."""
+        for name in names.split():
+            self._assign(name, server)
+
+    def last_resort(self, name: str) -> None:
+        """The leader finds no other candidate."""
+        before = self.cluster.view.assignments[ResourceName(name)]
+        self._put(replace(before, last_resort=True))
+
+    def _assign(self, name: str, server: str | None) -> None:
+        before = self.cluster.view.assignments.get(ResourceName(name), Assignment(resource=ResourceName(name), epoch=0))
+        epoch = before.epoch + 1
+        owner = None
+        holders = before.holders
+        if server is not None:
+            owner = Holder(server=ServerName(server), incarnation=self.cluster.incarnation(server), epoch=epoch)
+            holders = (*(one for one in holders if one.incarnation != owner.incarnation), owner)
+        self._put(replace(before, epoch=epoch, owner=owner, holders=holders, last_resort=False))
+
+    def _put(self, one: Assignment) -> None:
+        self.cluster.view = replace(self.cluster.view, assignments={**self.cluster.view.assignments, one.resource: one})
+
+
+def _action(step: Step) -> str:
+    match step:
+        case Start():
+            return "start"
+        case Clean():
+            return "clean"
+        case Climb(rung):
+            return {**RUNG_ACTIONS, Rung.KILL: "kill"}[Rung(rung)]
+        case _:
+            return "check"
+
+
+HOW = "fails|overruns|is silent|is silent under pressure|is refused|hangs|leaves processes"
+_VERBS: list[tuple[str, Callable[..., None]]] = [
+    (rf"{NAME} (?P<action>start|stop|check|clean|abort|kill) (?P<how>{HOW})(?:: (?P<words>.+))?", Server.will),
+    (rf"{NAMES} (?:works|work) again", Server.well),
+    (rf"{NAMES} (?:dies|die)", Server.die),
+    (rf"{NAME} dies unnoticed", Server.vanish),
+    (rf"{NAME} is found running", Server.found),
+    (rf"{NAME} (?P<how>ends|fails) now", Server.end),
+    (rf"an event about {NAME}", Server.alarm),
+    (r"until (?P<until>\d+)s", Server.go_on),
+    (r"the daemon restarts", Server.restart_daemon),
+    (rf"stop {NAMES}", Server.stop),
+    (rf"give {NAMES} to {SERVER}", Server.give),
+    (rf"{NAME} is a last resort", Server.last_resort),
+]
