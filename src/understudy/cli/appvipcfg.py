@@ -11,7 +11,6 @@ COMMANDS = {
         "appvipcfg create",
         "appvip-create",
         about="Registers a virtual address as a resource, and its type when it is the first of its network. It is not started.",
-        names="",
         example="appvipcfg create -network=1 -ip=10.10.10.11 -vipname=mysqlVIP -user=root",
         options={
             "-network": Option("network", "number of the network in understudy.toml", kind=VALUE, metavar="number"),
@@ -26,7 +25,6 @@ COMMANDS = {
         "appvipcfg delete",
         "appvip-delete",
         about="Forgets a virtual address that is stopped.",
-        names="",
         example="appvipcfg delete -vipname=mysqlVIP",
         options={
             "-vipname": Option("vipname", "name of the resource", kind=VALUE, metavar="name"),

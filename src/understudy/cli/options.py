@@ -27,22 +27,27 @@ class Option:
 
 
 class Command:
-    """One command: which verb of the API it is, its options, and its help."""
+    """One command: its usage, which verb of the API it is, its options, and its help.
 
-    __slots__ = ("about", "example", "fixed", "names", "options", "title", "verb")
+    The usage is the command's own words, then `<name>`, `{...}` or `[...]` if it takes names.
+    """
 
-    def __init__(self, title: str, verb: str, *, about: str, example: str, names: str, options: dict[str, Option]) -> None:
-        self.title = title
+    __slots__ = ("about", "example", "fixed", "named", "options", "title", "usage", "verb")
+
+    def __init__(self, usage: str, verb: str, *, about: str, example: str, options: dict[str, Option]) -> None:
+        self.usage = usage
         self.verb = verb
         self.about = about
         self.example = example
-        self.names = names
         self.options = options
         self.fixed: dict[str, object] = {}
+        ends = [place for place in map(usage.find, "<{[") if place > 0]
+        self.named = bool(ends)
+        self.title = usage[: min(ends)].strip() if ends else usage
 
     def help(self) -> str:
         """What `-h` prints."""
-        lines = [f"Usage: {self.title}{' ' + self.names if self.names else ''}{' [options]' if self.options else ''}", f"  {self.about}"]
+        lines = [f"Usage: {self.usage}{' [options]' if self.options else ''}", f"  {self.about}"]
         if self.options:
             heads = [f"{name} {option.metavar}".rstrip() for name, option in self.options.items()]
             width = max(len(head) for head in heads)
@@ -68,7 +73,7 @@ def parse(command: Command, argv: list[str]) -> dict[str, object]:
             body[command.options[head].key] = glued
         elif word.startswith("-") and len(word) > 1:
             raise Usage(f"'{word}' is no option of {command.title}")
-        elif not command.names:
+        elif not command.named:
             raise Usage(f"'{word}' is not understood; {command.title} takes no names")
         else:
             names.append(word)

@@ -26,11 +26,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from understudy.agents.address import address_in_use
+from understudy.daemon.facts import life
 from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
 from understudy.daemon.verbs import VERBS, Verb
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.facts import life
 from understudy.daemon.verbs.world import Caller, Mirror, Probe, World
 from understudy.errors import BadInput, Unreachable
 from understudy.model.messages import line, with_number

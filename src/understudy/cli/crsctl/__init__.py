@@ -8,7 +8,7 @@ from understudy.cli.options import HELP, Command, Usage, parse
 VERBS = ("add", "check", "delete", "getperm", "modify", "relocate", "restart", "setperm", "start", "stat", "stop")
 _SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
 _USAGE = f"""Usage: crsctl <verb> <object> [names] [options]
-  verbs: {', '.join(VERBS)} (status is stat, res is resource)
+  verbs: {", ".join(VERBS)} (status is stat, res is resource)
   crsctl <verb> -h and crsctl <verb> <object> -h tell more.
 Examples:
   crsctl stat res -t

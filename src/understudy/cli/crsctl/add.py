@@ -5,27 +5,24 @@ from understudy.cli.options import VALUE, Command, Option
 
 COMMANDS = {
     "resource": Command(
-        "crsctl add resource",
+        "crsctl add resource <name>",
         "add-resource",
         about="Registers a resource. It is not started.",
-        names="name",
         example='crsctl add resource mysqld -type cluster_resource -attr "ACTION_SCRIPT=/opt/openstack-ha/mysqld.scr,PLACEMENT=restricted,'
         'SERVER_POOLS=controller_sp,CHECK_INTERVAL=30,RESTART_ATTEMPTS=2,START_DEPENDENCIES=hard(mysql-data),STOP_DEPENDENCIES=hard(mysql-data)"',
         options={"-type": Option("type", "resource type", kind=VALUE, metavar="type"), **DEFINED},
     ),
     "serverpool": Command(
-        "crsctl add serverpool",
+        "crsctl add serverpool <name>",
         "add-serverpool",
         about="Registers a server pool.",
-        names="name",
         example='crsctl add serverpool controller_sp -attr "PARENT_POOLS=Generic, SERVER_NAMES=ctr1 ctr2"',
         options=DEFINED,
     ),
     "type": Command(
-        "crsctl add type",
+        "crsctl add type <name>",
         "add-type",
         about="Registers a resource type. Keywords: ATTRIBUTE, TYPE, DEFAULT_VALUE, FLAGS, in that order.",
-        names="name",
         example='crsctl add type app.web.type -basetype cluster_resource -attr "ATTRIBUTE=USR_PORT,TYPE=int,DEFAULT_VALUE=80,FLAGS=CONFIG"',
         options={
             "-basetype": Option("basetype", "type it descends from", kind=VALUE, metavar="type"),

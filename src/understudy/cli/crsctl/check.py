@@ -8,7 +8,6 @@ COMMANDS = {
         "crsctl check cluster",
         "check-cluster",
         about="Whether the clusterware is well on this server, on those named, or on all. Exit status 1 if one is not.",
-        names="",
         example="crsctl check cluster -all",
         options={
             "-all": Option("all", "every server"),
@@ -16,17 +15,12 @@ COMMANDS = {
             "--json": JSON,
         },
     ),
-    "crs": Command(
-        "crsctl check crs", "check-crs", about="Whether this server is well.", names="", example="crsctl check crs", options={}
-    ),
-    "has": Command(
-        "crsctl check has", "check-has", about="Whether the daemon answers.", names="", example="crsctl check has", options={}
-    ),
+    "crs": Command("crsctl check crs", "check-crs", about="Whether this server is well.", example="crsctl check crs", options={}),
+    "has": Command("crsctl check has", "check-has", about="Whether the daemon answers.", example="crsctl check has", options={}),
     "resource": Command(
-        "crsctl check resource",
+        'crsctl check resource {name ... | -w "filter"}',
         "check-resource",
         about="Has resources checked at once on this server; prints nothing.",
-        names='{name ... | -w "filter"}',
         example="crsctl check resource mysqld",
         options={"-w": FILTER, "-n": SERVER, "-k": CARDINALITY, "-d": DEGREE},
     ),

@@ -4,10 +4,9 @@ from understudy.cli.options import VALUE, Command, Option
 
 COMMANDS = {
     kind: Command(
-        f"crsctl getperm {kind}",
+        f"crsctl getperm {kind} <name>",
         "getperm",
         about=f"The access list of a {kind}, or what one user or group may do.",
-        names="name",
         example=f"crsctl getperm {kind} {'mysqlVIP' if kind == 'resource' else 'controller_sp'} -u oracle",
         options={
             "-u": Option("user", "only this user's rights", kind=VALUE, metavar="user"),

@@ -5,10 +5,9 @@ from understudy.cli.options import VALUE, Command, Option
 
 COMMANDS = {
     "resource": Command(
-        "crsctl relocate resource",
+        'crsctl relocate resource {name ... | -all -s server | -w "filter"}',
         "relocate-resource",
         about="Moves running resources to another server. What must be on the same server moves along only with -f.",
-        names='{name ... | -all -s server | -w "filter"}',
         example="crsctl relocate resource mysqld -n ctr2 -f",
         options={**CHOSEN, "-n": SERVER, "-s": Option("source", "only what runs on this server", kind=VALUE, metavar="server")},
     ),

@@ -5,10 +5,9 @@ from understudy.cli.options import Command
 
 COMMANDS = {
     "resource": Command(
-        "crsctl restart resource",
+        f"crsctl restart resource {NAMES}",
         "restart-resource",
         about="Stops resources and starts them where they ran; with -f what depends on them too.",
-        names=NAMES,
         example="crsctl restart resource mysqld",
         options=CHOSEN,
     ),

@@ -5,10 +5,9 @@ from understudy.cli.options import VALUE, Command, Option
 
 COMMANDS = {
     kind: Command(
-        f"crsctl setperm {kind}",
+        f"crsctl setperm {kind} <name>",
         "setperm",
         about=f"Changes the access list of a {kind}.",
-        names="name",
         example=f"crsctl setperm {kind} {'mysqlVIP' if kind == 'resource' else 'controller_sp'} -u user:oracle:r-x",
         options={
             "-u": Option("update", "set an entry: user:NAME:rwx, group:NAME:rwx or other::r--", kind=VALUE, metavar="acl"),

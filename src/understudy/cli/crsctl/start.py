@@ -5,10 +5,9 @@ from understudy.cli.options import Command
 
 COMMANDS = {
     "resource": Command(
-        "crsctl start resource",
+        f"crsctl start resource {NAMES}",
         "start-resource",
         about="Starts resources, after all they need; TARGET becomes ONLINE. Without -n the best server by profile.",
-        names=NAMES,
         example="crsctl start resource mysqlVIP mysql-data mysqld -n ctr1",
         options={**CHOSEN, "-n": SERVER, "-l": LEAVE},
     ),

@@ -14,10 +14,9 @@ _SHOWN = {
 
 COMMANDS = {
     "resource": Command(
-        "crsctl stat resource",
+        "crsctl stat resource [name ...]",
         "stat-resource",
         about="What is known of resources: of all, of those named, or of those that match.",
-        names="[name ...]",
         example='crsctl stat res -t\ncrsctl stat res -w "(TYPE = cluster_resource) AND (STATE != ONLINE)"\ncrsctl stat res mysqld -p',
         options={
             "-t": Option("table", "as a table"),
@@ -34,26 +33,23 @@ COMMANDS = {
         },
     ),
     "server": Command(
-        "crsctl stat server",
+        "crsctl stat server [name ...]",
         "stat-server",
         about="What is known of servers.",
-        names="[name ...]",
         example="crsctl stat server -f",
         options={**_SHOWN, "-category": Option("category", "accepted", kind=VALUE, metavar="category")},
     ),
     "serverpool": Command(
-        "crsctl stat serverpool",
+        "crsctl stat serverpool [name ...]",
         "stat-serverpool",
         about="Server pools and the servers that are in them now.",
-        names="[name ...]",
         example="crsctl stat serverpool controller_sp -f",
         options=_SHOWN,
     ),
     "type": Command(
-        "crsctl stat type",
+        "crsctl stat type [name ...]",
         "stat-type",
         about="Resource types and their bases; -p with every attribute's default.",
-        names="[name ...]",
         example="crsctl stat type app.appvip_net1.type -p",
         options=_SHOWN,
     ),

@@ -5,10 +5,9 @@ from understudy.cli.options import Command
 
 COMMANDS = {
     "resource": Command(
-        "crsctl stop resource",
+        f"crsctl stop resource {NAMES}",
         "stop-resource",
         about="Stops resources; TARGET becomes OFFLINE. Refused while something that needs them runs, unless -f stops that first.",
-        names=NAMES,
         example="crsctl stop resource mysqld",
         options={**CHOSEN, "-n": SERVER, "-l": LEAVE},
     ),

@@ -7,7 +7,6 @@ COMMANDS = {
         "understudy cluster status",
         "cluster-status",
         about="Leader, voters, servers, and what is wanted but does not run. Exit status 1 if something does not.",
-        names="",
         example="understudy cluster status --json",
         options={"--json": Option("json", "for machines")},
     ),

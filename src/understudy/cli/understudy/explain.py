@@ -4,10 +4,9 @@ from understudy.cli.options import Command, Option
 
 COMMANDS = {
     "": Command(
-        "understudy explain",
+        "understudy explain <name>",
         "explain",
         about="Why a resource is where it is; for every server whether it may run there, by which rule, and what would change it.",
-        names="name",
         example="understudy explain mysqld",
         options={"--json": Option("json", "for machines")},
     ),

@@ -4,10 +4,9 @@ from understudy.cli.options import VALUE, Command, Option
 
 COMMANDS = {
     "": Command(
-        "understudy history",
+        "understudy history [resource ...]",
         "history",
         about="What happened, in order: when, where, what, to which resource, how long it took, why. Names choose resources.",
-        names="[resource ...]",
         example="understudy history mysqld -n 20 --follow",
         options={
             "-n": Option("last", "so many of the newest (50)", kind=VALUE, metavar="number"),

@@ -4,10 +4,9 @@ from understudy.cli.options import Command, Option
 
 COMMANDS = {
     "": Command(
-        "understudy status",
+        "understudy status [name ...]",
         "stat-resource",
         about="Resources as a table, as crsctl stat res -t.",
-        names="[name ...]",
         example="understudy status --json",
         options={"--json": Option("json", "for machines")},
     ),

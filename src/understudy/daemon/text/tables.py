@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from understudy.daemon.verbs.facts import Instance
+from understudy.daemon.facts import Instance
 
 LINE = "-" * 80
 HEADER = "Name           Target  State        Server                   State details       "

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from understudy.daemon.facts import registered
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.edge import check_address, check_owner, check_script
-from understudy.daemon.verbs.facts import registered
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
 from understudy.model import events

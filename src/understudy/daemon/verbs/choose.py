@@ -1,7 +1,7 @@
 """Owns the choice of resources a command means: by name, `-w` filter or `-all`. Called by the verbs; never changes anything."""
 
+from understudy.daemon.facts import find, instances, values
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.facts import find, instances, values
 from understudy.daemon.verbs.world import World
 from understudy.errors import Refused
 from understudy.model.filters import Filter, matches, parse

@@ -1,8 +1,8 @@
 """`crsctl delete resource`: forgets resources that are not running and on which nothing depends."""
 
+from understudy.daemon.facts import may_be_running, named_by, running_on
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
-from understudy.daemon.verbs.facts import may_be_running, named_by, running_on
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from understudy.daemon.facts import RUNNING
 from understudy.daemon.text.progress import lines
-from understudy.daemon.verbs.facts import RUNNING
 from understudy.daemon.verbs.world import World
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from understudy.daemon.facts import find
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.facts import find
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
 from understudy.model.reasons import parse_reason

@@ -1,9 +1,9 @@
 """`crsctl modify resource`: changes attributes. What would restart is named, and is restarted only with `-f`."""
 
+from understudy.daemon.facts import find, may_be_running, registered, stop_dependents
 from understudy.daemon.verbs.add_resource import relied_on
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.edge import check_address, check_owner, check_script
-from understudy.daemon.verbs.facts import find, may_be_running, registered, stop_dependents
 from understudy.daemon.verbs.restart import places_of, start_again
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.world import Change, World, commit

@@ -1,7 +1,7 @@
 """`crsctl getperm` and `crsctl setperm`: the ACL of a resource, type or server pool. A change goes through the object's own modify."""
 
+from understudy.daemon.facts import find
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.facts import find
 from understudy.daemon.verbs.modify_resource import modify
 from understudy.daemon.verbs.serverpool import modify as modify_pool
 from understudy.daemon.verbs.world import World

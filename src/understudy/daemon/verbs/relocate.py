@@ -1,8 +1,8 @@
 """`crsctl relocate resource`: moves a resource, with its group, to another server; a move leaves no constraint behind."""
 
+from understudy.daemon.facts import find, may_be_running, running_on, servers
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
-from understudy.daemon.verbs.facts import find, may_be_running, running_on, servers
 from understudy.daemon.verbs.follow import Moved, Watch, deadline, follow
 from understudy.daemon.verbs.start import Ask, check_place, check_server, looked_at, report
 from understudy.daemon.verbs.world import Change, World, commit

@@ -1,8 +1,8 @@
 """`crsctl restart resource`: stop, then start on the same server, dependents included. Made of the stop and start verbs."""
 
+from understudy.daemon.facts import may_be_running, running_on, stop_dependents
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
-from understudy.daemon.verbs.facts import may_be_running, running_on, stop_dependents
 from understudy.daemon.verbs.start import Ask, start
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.world import World

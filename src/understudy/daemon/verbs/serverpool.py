@@ -4,9 +4,9 @@ import json
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 
+from understudy.daemon.facts import running_on
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.facts import running_on
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
 from understudy.model.filters import matches, parse

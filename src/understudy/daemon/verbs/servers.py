@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from understudy.daemon.facts import life, running_on, servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.facts import life, running_on, servers
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
 from understudy.model.filters import matches, parse

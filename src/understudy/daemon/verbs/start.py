@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from understudy.daemon.facts import RUNNING, find, instances, life, registered, running_on, servers
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
-from understudy.daemon.verbs.facts import RUNNING, find, instances, life, registered, running_on, servers
 from understudy.daemon.verbs.follow import Settled, Watch, deadline, follow, started
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused

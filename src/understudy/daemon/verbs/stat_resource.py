@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 
+from understudy.daemon.facts import Instance, find, instances, values
 from understudy.daemon.text import blocks
 from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.facts import Instance, find, instances, values
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
 from understudy.model.dependencies import print_dependencies

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from understudy.daemon.facts import may_be_running, running_on, stop_dependents
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.choose import chosen
-from understudy.daemon.verbs.facts import may_be_running, running_on, stop_dependents
 from understudy.daemon.verbs.follow import Judge, Verdict, Watch, deadline, follow, stopped
 from understudy.daemon.verbs.start import report
 from understudy.daemon.verbs.world import Change, World, commit
