@@ -6,6 +6,7 @@ at this instant, what they tell the history, and where each lane stands that has
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -61,7 +62,7 @@ class Server:
     def __init__(self) -> None:
         self.cluster = Cluster()
         self.locals: dict[ResourceName, Local] = {}
-        self.scripts: dict[ResourceName, Script] = {}
+        self.scripts: dict[ResourceName, Script] = defaultdict(Script)
         self.steps: dict[ResourceName, Step] = {}
         self.lines: list[str] = []
         self._told: list[str] = []
@@ -120,7 +121,6 @@ class Server:
                 looked = State.OFFLINE if self._fresh else None
                 local = Local(resource=name, uid=resource.uid, state=looked, check_due=NEVER if self._fresh else 0.0)
                 self.locals[name] = local
-            self.scripts.setdefault(name, Script())
             assignment = view.assignments.get(name)
             if assignment is None or assignment.epoch <= local.assigned or assignment.owner is None:
                 continue
@@ -225,7 +225,7 @@ class Server:
 
     def will(self, name: str, action: str, how: str, words: str | None) -> None:
         """An action ends in this way from now on; that a start fails leaves nothing running."""
-        script = self.scripts.setdefault(ResourceName(name), Script())
+        script = self.scripts[ResourceName(name)]
         script.ends[action] = how
         script.words = words or script.words
 
@@ -246,7 +246,7 @@ class Server:
 
     def found(self, name: str) -> None:
         """It runs, started by somebody else or by a daemon before this one."""
-        self.scripts.setdefault(ResourceName(name), Script()).runs = True
+        self.scripts[ResourceName(name)].runs = True
 
     def end(self, name: str, how: str) -> None:
         """The action that hangs ends."""
@@ -331,7 +331,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAME} is found running", Server.found),
     (rf"{NAME} (?P<how>ends|fails) now", Server.end),
     (rf"an event about {NAME}", Server.alarm),
-    (r"until (?P<until>\d+)s", Server.go_on),
+    (r"until (?P<until>[\d.]+)s?", Server.go_on),
     (r"the daemon restarts", Server.restart_daemon),
     (rf"stop {NAMES}", Server.stop),
     (rf"give {NAMES} to {SERVER}", Server.give),
