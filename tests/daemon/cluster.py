@@ -15,7 +15,7 @@ from understudy.daemon.api import Services
 from understudy.daemon.node import Node
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import Caller, World
+from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, World
 from understudy.errors import BadInput
 from understudy.executor.fake import FakeExecutor
 from understudy.model.limits import derive
@@ -156,6 +156,7 @@ class Cluster:
             caller=caller,
             output=lines,
             token=lambda: f"{next(self._numbers):032x}",
+            number=lambda: FIRST_NUMBER + next(self._numbers),
             probe=probe,
             script=lambda path: self.scripts.get(path, "ok"),
             check=lambda name: node.lanes.alarm(name) if node.lanes else None,

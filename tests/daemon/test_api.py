@@ -160,6 +160,20 @@ async def test_a_follower_that_goes_away_is_forgotten(tmp_path: Path) -> None:
         await wait_until(lambda: len(asyncio.all_tasks()) <= before, 5, "its tasks end")
 
 
+async def test_a_daemon_that_has_not_read_yet_says_so(tmp_path: Path) -> None:
+    """An empty View is not an empty cluster; and what is remembered while the registry is away is said to be."""
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        mirror = cluster.nodes["ctr1"].mirror
+        mirror.reachable = False
+        _, text = await ask(path, "POST", "/v1/verb/stat-resource", {})
+        assert messages(text)[0] == {"err": "UND-0068: The registry does not answer; this is what was known when it last did."}
+        assert messages(text)[-1] == {"exit": 0}
+
+        mirror.read_once = False
+        _, text = await ask(path, "POST", "/v1/verb/stat-resource", {})
+        assert messages(text) == [{"out": "CRS-4535: Cannot communicate with Cluster Ready Services"}, {"exit": 1}]
+
+
 async def test_a_broken_verb_breaks_only_itself(tmp_path: Path) -> None:
     """The caller is told, the trace is logged, and the next request is answered."""
     async with running("ctr1") as cluster, served(cluster, tmp_path) as path:

@@ -11,6 +11,7 @@ and never writes: the verbs do.
 
 import asyncio
 import grp
+import itertools
 import json
 import logging
 import pwd
@@ -31,7 +32,7 @@ from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
 from understudy.daemon.verbs import VERBS, Verb
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import Caller, Mirror, Probe, World
+from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, Mirror, Probe, World
 from understudy.errors import BadInput, Unreachable
 from understudy.model.messages import line, with_number
 from understudy.model.names import ResourceName, ServerName
@@ -54,6 +55,7 @@ class Services:
     clock: Clock
     token: Callable[[], str] = field(default=lambda: secrets.token_hex(TOKEN_BYTES))
     tell: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
+    number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     probe: Probe | None = None
 
@@ -183,6 +185,7 @@ class _Api:
             output=lines,
             token=one.token,
             tell=one.tell,
+            number=one.number,
             probe=one.probe,
             check=one.check,
         )
@@ -192,7 +195,11 @@ class _Api:
         try:
             if verb.changes and world.caller.uid != 0:
                 _refuse(world, arguments)
+            elif verb.knows and not world.mirror.read_once:
+                world.say(4535)
             else:
+                if verb.knows and not verb.changes and not world.mirror.reachable:
+                    lines.err(line(20068))
                 status = await verb.run(world, arguments)
         except BadInput as error:
             lines.out(with_number(error.code, str(error)))

@@ -107,6 +107,7 @@ WORDS: dict[int, str] = {
     20064: "User '{}' may look but not change anything; run the command as root.",
     20065: "Only root may run appvipcfg.",
     20066: "'{}' is not something this command knows; try {}",
+    20068: "The registry does not answer; this is what was known when it last did.",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 

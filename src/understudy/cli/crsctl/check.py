@@ -15,8 +15,12 @@ COMMANDS = {
             "--json": JSON,
         },
     ),
-    "crs": Command("crsctl check crs", "check-crs", about="Whether this server is well.", example="crsctl check crs", options={}),
-    "has": Command("crsctl check has", "check-has", about="Whether the daemon answers.", example="crsctl check has", options={}),
+    "crs": Command(
+        "crsctl check crs", "check-crs", about="Whether this server is well.", example="crsctl check crs", options={"--json": JSON}
+    ),
+    "has": Command(
+        "crsctl check has", "check-has", about="Whether the daemon answers.", example="crsctl check has", options={"--json": JSON}
+    ),
     "resource": Command(
         'crsctl check resource {name ... | -w "filter"}',
         "check-resource",

@@ -1,5 +1,6 @@
 """crsctl getperm."""
 
+from understudy.cli.crsctl.common import JSON
 from understudy.cli.options import VALUE, Command, Option
 
 COMMANDS = {
@@ -11,6 +12,7 @@ COMMANDS = {
         options={
             "-u": Option("user", "only this user's rights", kind=VALUE, metavar="user"),
             "-g": Option("group", "only this group's rights", kind=VALUE, metavar="group"),
+            "--json": JSON,
         },
     )
     for kind in ("resource", "serverpool")

@@ -37,6 +37,8 @@ class Verb:
 
     run: Run
     changes: bool = False
+    knows: bool = True
+    """It speaks of the cluster, so this daemon must have read the registry; else it only says how this server is."""
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
@@ -46,9 +48,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "add-type": Verb(types.add, changes=True),
         "appvip-create": Verb(appvip.create, changes=True),
         "appvip-delete": Verb(appvip.delete, changes=True),
-        "check-cluster": Verb(servers.check_cluster),
-        "check-crs": Verb(servers.check_crs),
-        "check-has": Verb(servers.check_has),
+        "check-cluster": Verb(servers.check_cluster, knows=False),
+        "check-crs": Verb(servers.check_crs, knows=False),
+        "check-has": Verb(servers.check_has, knows=False),
         "check-resource": Verb(check_resource.run, changes=True),
         "cluster-status": Verb(servers.cluster_status),
         "delete-resource": Verb(delete_resource.run, changes=True),

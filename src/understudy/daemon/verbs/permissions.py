@@ -1,5 +1,7 @@
 """`crsctl getperm` and `crsctl setperm`: the ACL of a resource, type or server pool. A change goes through the object's own modify."""
 
+import json
+
 from understudy.daemon.facts import find
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.modify_resource import modify
@@ -22,7 +24,7 @@ async def getperm(world: World, arguments: Arguments) -> int:
             acl = next((entries[key] for key in (f"owner:{user}", f"user:{user}", "other:") if key in entries), "---")
         elif group is not None:
             acl = next((entries[key] for key in (f"pgrp:{group}", f"group:{group}", "other:") if key in entries), "---")
-        world.output.out(f"Name: {name}\n{acl}")
+        world.output.out(json.dumps({"name": name, "acl": acl}) if arguments.flag("json") else f"Name: {name}\n{acl}")
     except BadInput as error:
         world.refuse(error)
         world.say(4000, "Getperm")

@@ -70,13 +70,19 @@ async def check_cluster(world: World, arguments: Arguments) -> int:
 async def check_crs(world: World, arguments: Arguments) -> int:
     """`crsctl check crs`: four lines about this server."""
     well, told = _health(world.mirror.view, ServerName(world.settings.server))
-    world.output.out("\n".join([line(4638), *told]))
+    if arguments.flag("json"):
+        world.output.out(json.dumps({"name": world.settings.server, "healthy": well}))
+    else:
+        world.output.out("\n".join([line(4638), *told]))
     return 0 if well else 1
 
 
 async def check_has(world: World, arguments: Arguments) -> int:
     """`crsctl check has`: that the daemon answers at all."""
-    world.say(4638)
+    if arguments.flag("json"):
+        world.output.out(json.dumps({"name": world.settings.server, "daemon": True}))
+    else:
+        world.say(4638)
     return 0
 
 
@@ -102,6 +108,7 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
     found = {
         "cluster": view.cluster.name if view.cluster else world.settings.cluster,
         "revision": view.revision,
+        "registry_reachable": world.mirror.reachable,
         "leader": view.leader.server if view.leader else "",
         "term": view.leader.term if view.leader else 0,
         "voters": list(view.cluster.voters if view.cluster else world.settings.voters),
@@ -114,8 +121,7 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
     if arguments.flag("json"):
         world.output.out(json.dumps(found))
     else:
-        texts = {key: (" ".join(map(str, value)) or "none") if isinstance(value, list) else str(value) for key, value in found.items()}
-        world.output.out(columns([(key.replace("_", " "), value) for key, value in texts.items()]))
+        world.output.out(columns([(key.replace("_", " "), _plain(value)) for key, value in found.items()]))
     return 1 if down or not online else 0
 
 
@@ -123,6 +129,12 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     """Rows as columns, each as wide as its widest cell; nothing is ever cut."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (" ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
 
 
 def _health(view: View, server: ServerName) -> tuple[bool, list[str]]:

@@ -25,7 +25,7 @@ async def run(world: World, arguments: Arguments) -> int:
         names = _named(world, view, arguments)
         well = not arguments.names or len(names) == len(arguments.names)
         shown = [some for name in names if (some := _wanted(view, view.resources[name], arguments))]
-        text = _json(view, shown, arguments) if arguments.flag("json") else _text(view, shown, arguments)
+        text = _json(world, view, shown, arguments) if arguments.flag("json") else _text(view, shown, arguments)
         if text:
             world.output.out(text)
     except BadInput as error:
@@ -82,10 +82,10 @@ def _text(view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments)
     return blocks.blocks(layout(group) for group in shown)
 
 
-def _json(view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
+def _json(world: World, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
     whole = arguments.flag("profile") or arguments.flag("full") or arguments.flag("verbose")
     found = [blocks.as_json(one, values if whole else None) for group in shown for one in group]
-    return json.dumps({"revision": view.revision, "resources": found})
+    return json.dumps({"revision": view.revision, "registry_reachable": world.mirror.reachable, "resources": found})
 
 
 def _dependencies(resource: Resource, arguments: Arguments) -> str:

@@ -3,6 +3,7 @@
 Called by `api.py`, which makes one World per request, and by every verb. It never acts by itself.
 """
 
+import itertools
 import os
 import pwd
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -11,13 +12,16 @@ from typing import Any, Protocol
 
 from understudy.errors import BadInput, Refused
 from understudy.model.messages import line, with_number, words
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, Settings
 from understudy.model.view import Event, View
 from understudy.ports import Clock
+from understudy.registry import keys
 
 ATTEMPTS = 8
 """How often a change is decided anew when somebody else changed the same keys meanwhile."""
+FIRST_NUMBER = 500_000_000
+"""Events that a commit carries are numbered from here, those of the daemon's own pen from 1: their keys never meet."""
 APPLY_S = 5.0
 """How long a verb waits until this server's own mirror shows what it wrote."""
 
@@ -28,6 +32,16 @@ class Mirror(Protocol):
     @property
     def view(self) -> View:
         """The latest View."""
+        ...
+
+    @property
+    def read_once(self) -> bool:
+        """Whether the registry was ever read in this daemon's life: before that the View is empty."""
+        ...
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the registry answered last."""
         ...
 
     async def refresh(self) -> View:
@@ -105,6 +119,8 @@ class World:
     """Random hex digits: identities of definitions and requests."""
     tell: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
     """Note a history event: kind, resource, cause, text."""
+    number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
+    """A fresh number for each event that a commit carries with it."""
     probe: Probe | None = None
     script: Callable[[str], str] = script_on_disk
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
@@ -132,7 +148,7 @@ class Change:
     writes: Mapping[str, Any]
     unchanged: tuple[str, ...] = ()
     events: tuple[tuple[str, str, str], ...] = ()
-    """What the history is told once it is written: kind, resource, text."""
+    """What the history is told in the same commit (so that no lane's answer comes before it): kind, resource, text."""
 
 
 async def commit(world: World, decide: Callable[[View], Change]) -> int:
@@ -145,12 +161,18 @@ async def commit(world: World, decide: Callable[[View], Change]) -> int:
         change = decide(view)
         if not change.writes:
             return view.revision
-        revision = await world.mirror.commit(change.writes, unchanged=change.unchanged)
+        revision = await world.mirror.commit({**change.writes, **_told(world, change)}, unchanged=change.unchanged)
         if revision is not None:
-            for kind, name, text in change.events:
-                world.tell(kind, ResourceName(name), f"by {world.by}", text)
             if world.mirror.view.revision < revision:
                 await world.mirror.wait(revision - 1, APPLY_S)
             return revision
     raise Refused(words(20062), code=20062)
 
+
+def _told(world: World, change: Change) -> dict[str, Event]:
+    wall, server = world.clock.wall(), ServerName(world.settings.server)
+    told = [
+        Event(wall=wall, server=server, kind=kind, resource=ResourceName(name), cause=f"by {world.by}", text=text)
+        for kind, name, text in change.events
+    ]
+    return {keys.history(int(wall * 1000), server, world.number()): one for one in told}
