@@ -16,6 +16,7 @@ _USAGE = """Usage: understudy <command> [options]
   explain NAME          why a resource is where it is, and what every server is worth to it
   history               what happened, in order, with causes and milliseconds
   lab                   a whole cluster on this machine
+  server evict NAME     grant a server no lease any more: what it holds is moved off
   server list           servers, their states and what runs on them
   status                resources, as crsctl stat res -t
   understudy <command> -h tells more.
