@@ -30,10 +30,10 @@ class Asker:
         self._reader = threading.Thread(target=self._read, name="asker")
         self._reader.start()
 
-    def served(self, by: str, within_s: float = 30.0, since: float | None = None) -> Answer:
-        """Wait until this server answers a request that ends after `since` (default: now); its first answer."""
+    def served(self, by: str | None = None, within_s: float = 30.0, since: float | None = None) -> Answer:
+        """Wait until this server (or any) answers a request that ends after `since` (default: now); its first answer."""
         start = time.monotonic() if since is None else since
-        wait_for(lambda: self._first(by, start), within_s, f"{by} serves the client; the last answers were {self.answers[-3:]}")
+        wait_for(lambda: self._first(by, start), within_s, f"{by or 'a server'} serves the client")
         found = self._first(by, start)
         assert found is not None
         return found
@@ -42,9 +42,14 @@ class Asker:
         """Wait until nobody has answered for half a second."""
         wait_for(lambda: not self.during(time.monotonic() - 0.5), within_s, "nobody serves the client")
 
+    def served_for(self, seconds: float, since: float) -> None:
+        """Wait until the client has been served for so long since an instant, without noticing anything."""
+        wait_for(lambda: time.monotonic() > since + seconds or self.failures(since), seconds + 30, "the time goes by")
+        assert self.noticed_nothing(since), self.failures(since)[:5]
+
     def during(self, since: float, until: float = float("inf")) -> list[Answer]:
         """The requests that were answered between two instants."""
-        return [one for one in self.answers if one.server and since <= one.at <= until]
+        return [one for one in self.answers if one.server and since < one.at <= until]
 
     def failures(self, since: float, until: float = float("inf")) -> list[Answer]:
         """The requests that were not."""
@@ -68,8 +73,8 @@ class Asker:
             self._reader.join()
             self._process.stdout.close()
 
-    def _first(self, by: str, since: float) -> Answer | None:
-        return next((one for one in self.answers[-3000:] if one.server == by and one.at > since), None)
+    def _first(self, by: str | None, since: float) -> Answer | None:
+        return next((one for one in self.during(since) if by in (None, one.server)), None)
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -1,5 +1,6 @@
 """What is looked at after every test, however it went: nothing doubled, nothing odd in any log, nothing left behind."""
 
+import itertools
 import os
 import re
 import shutil
@@ -9,24 +10,26 @@ from pathlib import Path
 from e2e.harness import Cluster
 from understudy.errors import LabError
 from understudy.lab import cgroups, places
-from understudy.lab.witness import Sight
+from understudy.lab.witness import INTERVAL_S
 
 _ODD = re.compile(r"Traceback|\bERROR\b|\bCRITICAL\b|never retrieved|Exception ignored|cannot be started|Segmentation")
 
 
 def doubled(cluster: Cluster) -> list[str]:
-    """Instants at which two servers were active.
+    """Stretches of time in which two servers were active.
 
     One thing is no breach (S1): for a guard's wake-up and the kill after a thaw, what was frozen exists on the thawed server; it does not
     answer for the address even then.
     """
-    allowed_s = cluster.limits.pace.lateness_s + cluster.limits.pace.kill_s
-    return [str(one) for witness in cluster.witnesses for one in witness.sights() if not _single(one, cluster, allowed_s)]
-
-
-def _single(one: Sight, cluster: Cluster, allowed_s: float) -> bool:
-    thawed = {server for at, server in cluster.thaws if 0 <= one.at - at <= allowed_s} - set(one.answering)
-    return len(set(one.active) - thawed) <= 1
+    excused_s = cluster.limits.pace.lateness_s + cluster.limits.pace.kill_s + 2 * INTERVAL_S
+    found = []
+    for witness in cluster.witnesses:
+        sights = witness.sights()
+        for one, after in itertools.pairwise([*sights, *sights[-1:]]):
+            thawed = {thaw.server for thaw in cluster.thaws if thaw.ordered <= one.at and after.at <= thaw.done + excused_s}
+            if len(set(one.active) - (thawed - set(one.answering))) > 1:
+                found.append(f"two servers active until {after.at}: {one}")
+    return found
 
 
 def odd_lines(lab: str) -> list[str]:

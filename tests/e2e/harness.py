@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from understudy.model.limits import Limits, derive
 SOON_S = 30.0
 """Within this what needs a second or two must have happened."""
 ONLOOKER = "ctr4"
-"""The server that is asked, unless a test says otherwise: no test strikes it, and nothing runs there."""
+"""The server that is asked, unless a test says otherwise: seldom struck, and nothing runs there."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,23 @@ class Status:
     server: str | None
 
 
+@dataclass(frozen=True)
+class Thaw:
+    """A server that runs on: somewhen between these two instants (CLOCK_MONOTONIC)."""
+
+    server: str
+    ordered: float
+    done: float
+
+
 class Cluster:
     """One lab that is up, with what is watched in it."""
 
     def __init__(self, lab: Lab, watching: contextlib.ExitStack) -> None:
         self.lab = lab
         self.witnesses: list[Witness] = []
-        self.thaws: list[tuple[float, str]] = []
+        self.thaws: list[Thaw] = []
+        self.onlooker = ONLOOKER
         self.watching = watching
 
     @property
@@ -52,42 +63,43 @@ class Cluster:
 
     # As an operator
 
-    def run(self, *argv: str, on: str = ONLOOKER, check: bool = True) -> str:
+    def run(self, *argv: str, on: str | None = None, check: bool = True) -> str:
         """What a command says on a server; with `check` it must end well."""
-        done = self.lab.exec(on, argv, check=check, timeout_s=120)
+        done = self.lab.exec(on or self.onlooker, argv, check=check, timeout_s=120)
         return done.stdout + done.stderr
 
     @contextlib.contextmanager
-    def meanwhile(self, *argv: str, on: str = ONLOOKER) -> Iterator[None]:
+    def meanwhile(self, *argv: str, on: str | None = None) -> Iterator[None]:
         """While a command runs on a server; it is ended afterwards if it has not ended by itself."""
-        with self.lab.popen(on, argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        with self.lab.popen(on or self.onlooker, argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
             try:
                 yield
             finally:
                 running.terminate()
 
-    def status(self, resource: str, ask: str = ONLOOKER) -> Status:
+    def status(self, resource: str, ask: str | None = None) -> Status:
         """TARGET, STATE and server of a resource."""
         text = self.run("crsctl", "stat", "res", resource, on=ask)
         target = re.search(r"^TARGET=(\S+)", text, re.MULTILINE)
         state = re.search(r"^STATE=(\S+)(?: on (\S+))?", text, re.MULTILINE)
-        assert target and state, text
+        assert target is not None, text
+        assert state is not None, text
         return Status(target[1], state[1], state[2])
 
-    def runs(self, *resources: str, on: str, within_s: float = SOON_S, ask: str = ONLOOKER) -> None:
+    def runs(self, *resources: str, on: str, within_s: float = SOON_S, ask: str | None = None) -> None:
         """Wait until crsctl says that these are ONLINE on a server."""
         for resource in resources:
             self.reaches(resource, Status("ONLINE", "ONLINE", on), within_s, ask)
 
-    def reaches(self, resource: str, wanted: Status, within_s: float = SOON_S, ask: str = ONLOOKER) -> None:
+    def reaches(self, resource: str, wanted: Status, within_s: float = SOON_S, ask: str | None = None) -> None:
         """Wait until crsctl says so of a resource."""
         wait_for(lambda: self.status(resource, ask) == wanted, within_s, f"{resource} is {wanted}")
 
-    def explain(self, resource: str, ask: str = ONLOOKER) -> str:
+    def explain(self, resource: str, ask: str | None = None) -> str:
         """What `understudy explain` says."""
         return self.run("understudy", "explain", resource, on=ask)
 
-    def history(self, *kinds: str, resource: str | None = None, on: str | None = None, ask: str = ONLOOKER) -> list[dict[str, Any]]:
+    def history(self, *kinds: str, resource: str | None = None, on: str | None = None, ask: str | None = None) -> list[dict[str, Any]]:
         """What happened, oldest first: only these kinds, this resource, this server."""
         lines = self.run("understudy", "history", "-n", "1000", "--json", on=ask).splitlines()
         return [
@@ -100,7 +112,7 @@ class Cluster:
         """Wait until the history tells of such an event."""
         wait_for(lambda: self.history(kind, **about), within_s, f"the history tells {kind} of {about}")
 
-    def leader(self, ask: str = ONLOOKER) -> str:
+    def leader(self, ask: str | None = None) -> str:
         """Who leads, by the history."""
         return str(self.history("leader", ask=ask)[-1]["on"])
 
@@ -139,15 +151,27 @@ class Cluster:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    def runs_anything(self, server: str) -> bool:
+        """Whether any process of any resource exists on a server."""
+        try:
+            return "populated 1" in (self.lab.host_cgroup(server) / "understudy/cgroup.events").read_text()
+        except OSError:
+            return False  # off, or nothing ever ran there
+
     def holds_address(self, server: str, address: str = service.ADDRESS) -> bool:
         """Whether the address is on one of a server's interfaces, whether it answers or not."""
         return f" {address}/" in self.run("ip", "-o", "addr", on=server)
 
-    def empty(self, server: str, within_s: float = SOON_S) -> None:
-        """Wait until nothing of the trio is left on a server: no process, no mount, no address."""
-        wait_for(lambda: not any(self.processes(server, one) for one in service.TRIO), within_s, f"no process is left on {server}")
+    def stopped(self, server: str, within_s: float = SOON_S) -> None:
+        """Wait until nothing of the trio runs or answers on a server: no process, no address."""
+        wait_for(lambda: not self.runs_anything(server), within_s, f"no process is left on {server}")
         wait_for(lambda: not self.holds_address(server), within_s, f"the address is off {server}")
-        wait_for(lambda: "/var/lib/mysql" not in self.run("cat", "/proc/self/mounts", on=server), within_s, f"nothing is mounted on {server}")
+
+    def empty(self, server: str, within_s: float = SOON_S) -> None:
+        """Wait until nothing at all of the trio is left on a server: no process, no address, no mount."""
+        self.stopped(server, within_s)
+        mounts = self.lab.host_path(server, "/proc/1/mounts")
+        wait_for(lambda: "/var/lib/mysql" not in mounts.read_text(), within_s, f"nothing is mounted on {server}")
 
     def incarnation(self, server: str) -> str:
         """The incarnation whose lease this server's guard holds."""
@@ -192,10 +216,14 @@ class Cluster:
         return pid
 
     def thaw(self, server: str) -> float:
-        """Let a frozen server run on; what still exists of it for the guard's reaction is no breach (S1)."""
-        at = self.lab.thaw(server)
-        self.thaws.append((at, server))
-        return at
+        """Let a frozen server run on; how long something of its resources still existed then, in seconds."""
+        ordered = time.monotonic()
+        last = at = self.lab.thaw(server)
+        self.thaws.append(Thaw(server, ordered, at))
+        while self.runs_anything(server):
+            last = time.monotonic()
+            assert last < at + SOON_S, f"the resources of {server} still exist long after the thaw"
+        return last - at
 
     # What watches
 
@@ -233,7 +261,7 @@ class Trio:
         cluster.put(f"{service.HOME}/web.py", service.SERVER_TEXT, pool)
         cluster.put(service.ACTION_SCRIPT, service.SCRIPT_TEXT, pool)
         for command in (service.pool_command(pool), *service.trio_commands(**attributes)):
-            cluster.run(*command)
+            cluster.run(*command, on=pool[0])
 
     def watch(self, patience_s: float = 0.3) -> None:
         """Watch it from before its first start on, and have a client ask for it."""
@@ -247,12 +275,14 @@ class Trio:
         self.cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", on)
         self.asker.served(by=on)
 
-    def run(self, on: str = "ctr1", **attributes: object) -> None:
+    def run(self, on: str = "ctr1", pool: tuple[str, ...] = ("ctr1", "ctr2")) -> None:
         """Registered, and running on a server."""
-        self.register(**attributes)
+        self.register(pool)
         self.start(on)
 
-    def follows(self, to: str, within_s: float = SOON_S) -> None:
-        """Wait until another server serves the client, and all three are reported there."""
-        self.asker.served(by=to, within_s=within_s)
-        self.cluster.runs(*service.TRIO, on=to)
+    def follows(self, to: str | None = None, within_s: float = SOON_S) -> str:
+        """Wait until another server (any, if none is named) serves the client, and all three are reported there; its name."""
+        server = self.asker.served(by=to, within_s=within_s).server
+        assert server is not None
+        self.cluster.runs(*service.TRIO, on=server)
+        return server

@@ -39,7 +39,7 @@ SCRIPT_TEXT = f"""#!/bin/sh
 server='openstack-ha/web[.]py'
 case $1 in
 start) exec python3 -IS {HOME}/web.py ;;
-check) [ -n "$(nc -d -w 5 {ADDRESS} {PORT})" ] ;;
+check) pgrep -f "$server" >/dev/null && [ -n "$(nc -d -w 5 {ADDRESS} {PORT})" ] ;; # here, and it answers
 stop | abort) pkill -f "$server"; while pgrep -f "$server" >/dev/null; do sleep 0.02; done ;;
 clean) pkill -9 -f "$server"; exit 0 ;;
 esac

@@ -11,7 +11,12 @@ from support import wait_for
 pytestmark = pytest.mark.lab
 
 DEAF_SERVER = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + service.SERVER_TEXT
-LEAVE_THE_GROUP = "import os\nos.makedirs('/sys/fs/cgroup/elsewhere', exist_ok=True)\nopen('/sys/fs/cgroup/elsewhere/cgroup.procs', 'w').write('0')\n"
+LEAVE_THE_GROUP = """
+import os
+os.makedirs("/sys/fs/cgroup/elsewhere", exist_ok=True)
+with open("/sys/fs/cgroup/elsewhere/cgroup.procs", "w") as file:
+    file.write("0")
+"""
 
 
 def test_three_kills_in_a_row_move_the_whole_trio(cluster, trio):

@@ -1,0 +1,53 @@
+"""The acts of the demo, one by one, with a real database and a client that writes a row every 20 ms."""
+
+import time
+
+import pytest
+
+from understudy.demo import acts
+from understudy.demo.traffic import Traffic
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def traffic(cluster):
+    """The guide's MySQL trio on ctr1, watched, and rows that flow into it."""
+    cluster.watch(acts.ADDRESS, acts.TRIO)
+    acts.register(cluster.lab, lambda text: None)
+    traffic = Traffic(cluster.lab, acts.ADDRESS)
+    cluster.watching.callback(traffic.close)
+    traffic.await_flow(time.monotonic(), 60)
+    return traffic
+
+
+def strike(cluster, act):
+    """One act's blow."""
+    match act:
+        case "kill":
+            cluster.kill("mysqld", on="ctr1")
+        case "crash":
+            cluster.lab.crash("ctr1")
+        case "cut":
+            cluster.lab.cut("ctr1")
+        case "relocate":
+            cluster.run("crsctl", "relocate", "resource", "mysqld", "-n", "ctr2", "-f")
+
+
+@pytest.mark.parametrize(
+    ("act", "home"),
+    [
+        pytest.param("kill", "ctr1", marks=pytest.mark.long),
+        ("crash", "ctr2"),
+        pytest.param("cut", "ctr2", marks=pytest.mark.long),
+        pytest.param("relocate", "ctr2", marks=pytest.mark.long),
+    ],
+)
+def test_act_of_the_demo_loses_no_row(cluster, traffic, act, home):
+    """Whatever strikes the active server, rows flow again by themselves, and every acknowledged one is there."""
+    struck = time.monotonic()
+    strike(cluster, act)
+    traffic.await_flow(struck, 60)
+    cluster.runs(*acts.TRIO, on=home)
+    assert traffic.acknowledged(struck, time.monotonic())
+    assert traffic.finish() == set()

@@ -1,0 +1,54 @@
+"""Power losses, and the registry's process away."""
+
+import time
+
+import pytest
+
+from e2e import service
+
+pytestmark = pytest.mark.lab
+
+
+def test_power_loss_of_the_active_server_and_its_return(cluster, trio):
+    """The trio starts elsewhere; the server that comes back joins as another, runs nothing, and nothing moves back to it."""
+    trio.run(on="ctr1")
+    crashed = cluster.lab.crash("ctr1")
+    trio.follows(to="ctr2")
+    cluster.lab.boot("ctr1")
+    cluster.lab.ready(30, ["ctr1"])
+    cluster.runs(*service.TRIO, on="ctr2", ask="ctr1")
+    assert {one.server for one in trio.asker.during(crashed)} == {"ctr2"}
+    assert not cluster.runs_anything("ctr1")
+
+
+def test_cold_start_after_a_power_loss_of_all(cluster, trio):
+    """Everything that was wanted comes back by itself, on one server."""
+    trio.run(on="ctr1")
+    for server in cluster.lab.servers:
+        cluster.lab.crash(server)
+    cluster.lab.boot(*cluster.lab.servers)
+    cluster.lab.ready(60)
+    trio.follows(within_s=60)
+
+
+@pytest.mark.parametrize("away_s", [5.0, pytest.param(60.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("how", ["stopped", pytest.param("paused", marks=pytest.mark.long)])
+def test_registry_is_no_lifeline(cluster, trio, how, away_s):
+    """While it is away nothing stops and what dies is restarted in place; when it is back all is reported and moves again."""
+    trio.run(on="ctr1")
+    before, since = cluster.incarnation("ctr1"), time.monotonic()
+    away, back = {
+        "stopped": (cluster.lab.registry_stop, cluster.lab.registry_start),
+        "paused": (cluster.lab.registry_pause, cluster.lab.registry_resume),
+    }[how]
+    away()
+    trio.asker.served_for(away_s, since)
+    cluster.kill(service.SERVICE, on="ctr1")
+    trio.asker.served(by="ctr1")
+    assert "ONLINE on ctr1" in cluster.run("crsctl", "stat", "res", service.SERVICE, on="ctr1")
+    back()
+    cluster.tells("failed", resource=service.SERVICE, on="ctr1")
+    cluster.tells("registry-back", on="ctr1")
+    assert cluster.incarnation("ctr1") == before
+    cluster.run("crsctl", "relocate", "resource", service.SERVICE, "-n", "ctr2", "-f")
+    trio.follows(to="ctr2")
