@@ -14,6 +14,7 @@ from understudy.model.resource import Kind, Resource
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Report, View
+from understudy.policy.groups import groups
 
 _MOST_RUNNING = (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN, State.OFFLINE)
 RUNNING = (State.ONLINE, State.INTERMEDIATE)
@@ -109,6 +110,11 @@ def named_by(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
             if one.name != name and any(not each.is_type and each.entity == name for each in (*one.start, *one.stop))
         )
     )
+
+
+def groups_of(view: View) -> Mapping[ResourceName, tuple[ResourceName, ...]]:
+    """Every resource that moves, with its group: worked out once, for commands that name many."""
+    return {name: members for members in groups(view) for name in members}
 
 
 def find(view: View, name: str) -> Resource:

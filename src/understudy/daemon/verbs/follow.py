@@ -133,19 +133,23 @@ async def _print(world: World, watch: Watch, told: Told) -> None:
 async def _settle(world: World, watch: Watch, told: Told) -> Settled:
     loop = asyncio.get_running_loop()
     until = loop.time() + watch.deadline_s
-    view = world.mirror.view
+    view, waiting = world.mirror.view, watch.names
     while True:
-        verdicts = {name: watch.judge(view, name) for name in watch.names}
-        # What cannot be stopped fails, and with it whatever has to move with it.
-        unmovable = {one for name in watch.names if (events.UNRECOVERABLE, name) in told.ended for one in group_of(view, name)}
-        verdicts |= {name: Verdict.FAILED for name in watch.names if name in unmovable}
-        pending = tuple(name for name, verdict in verdicts.items() if verdict is Verdict.PENDING)
-        failed = tuple(name for name, verdict in verdicts.items() if verdict is Verdict.FAILED)
+        # Of many, only those that still wait are judged at every change; once none does, all are judged anew.
+        waiting = _with(Verdict.PENDING, watch, told, view, waiting) or _with(Verdict.PENDING, watch, told, view, watch.names)
         left = until - loop.time()
-        if not pending or told.refused or left <= 0:
-            late = () if told.refused else pending
+        if not waiting or told.refused or left <= 0:
+            failed = _with(Verdict.FAILED, watch, told, view, watch.names)
+            late = () if told.refused else waiting
             return Settled(view=view, failed=failed, pending=late, refused=tuple(told.refused.values()))
         view = await world.mirror.wait(view.revision, left)
+
+
+def _with(verdict: Verdict, watch: Watch, told: Told, view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
+    """The names on which the verdict is this one. What cannot be stopped fails, and with it whatever has to move with it."""
+    stuck_now = [name for name in watch.names if (events.UNRECOVERABLE, name) in told.ended]
+    unmovable = {one for name in stuck_now for one in group_of(view, name)}
+    return tuple(name for name in names if (Verdict.FAILED if name in unmovable else watch.judge(view, name)) is verdict)
 
 
 async def _last_lines(watch: Watch, told: Told, settled: Settled) -> None:

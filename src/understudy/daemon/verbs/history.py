@@ -23,7 +23,7 @@ async def history(world: World, arguments: Arguments) -> int:
     wanted = set(arguments.names)
     found = [one for one in world.mirror.history() if not wanted or one.resource in wanted]
     last = arguments.number("last")
-    for event in found[-(SHOWN if last is None else last) :] if last != 0 else []:
+    for event in found[max(0, len(found) - (SHOWN if last is None else max(0, last))) :]:
         _show(world, event, arguments)
     if arguments.flag("follow"):
         async for _, event in world.mirror.events(since):

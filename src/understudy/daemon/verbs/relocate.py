@@ -1,6 +1,8 @@
 """`crsctl relocate resource`: moves a resource, with its group, to another server; a move leaves no constraint behind."""
 
-from understudy.daemon.facts import find, may_be_running, running_on, servers
+from collections.abc import Mapping
+
+from understudy.daemon.facts import find, groups_of, may_be_running, running_on, servers
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Moved, Watch, deadline, follow
@@ -12,8 +14,7 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Target
 from understudy.model.view import Request, View
 from understudy.policy.eligibility import group_standings
-from understudy.policy.ground import survey
-from understudy.policy.groups import group_of
+from understudy.policy.ground import Ground, survey
 from understudy.registry import keys
 
 
@@ -41,10 +42,14 @@ async def relocate(world: World, ask: Ask) -> bool:
 
     def decide(view: View) -> Change:
         nonlocal moving
-        groups = sorted({_movable(view, name) for name in ask.names})
+        member_of = groups_of(view)
+        groups = sorted({_movable(view, name, member_of) for name in ask.names})
         moving = tuple(name for group in groups for name in group)
+        if ask.server is not None:
+            check_server(world, view, ask.server)
+        ground = survey(view)
         for group in groups:
-            _check(world, view, group, ask)
+            _check(ground, group, ask)
         requests = [Request(id=world.token(), verb="relocate", resources=group, server=ask.server, by=world.by) for group in groups]
         relied = (*(keys.resource(name) for name in moving), *(keys.target(name) for name in moving))
         return Change({keys.request(one.id): one for one in requests}, relied)
@@ -65,28 +70,27 @@ async def relocate(world: World, ask: Ask) -> bool:
     return settled.well
 
 
-def _movable(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
+def _movable(view: View, name: ResourceName, member_of: Mapping[ResourceName, tuple[ResourceName, ...]]) -> tuple[ResourceName, ...]:
     """The members of its group that are wanted; refuses what cannot be moved at all."""
     resource = find(view, name)
     if resource.local:
         raise Refused(words(2904, name), code=2904)
     if not may_be_running(view, name) or view.target(name) is not Target.ONLINE:
         raise Refused(words(2562, name), code=2562)
-    return tuple(one for one in group_of(view, name) if view.target(one) is Target.ONLINE)
+    return tuple(one for one in member_of[name] if view.target(one) is Target.ONLINE)
 
 
-def _check(world: World, view: View, group: tuple[ResourceName, ...], ask: Ask) -> None:
+def _check(ground: Ground, group: tuple[ResourceName, ...], ask: Ask) -> None:
+    view = ground.view
     asked = next(name for name in ask.names if name in group)
     others = [name for name in group if name not in ask.names]
-    if ask.server is not None:
-        check_server(world, view, ask.server)
-        if all(running_on(view, name) == ask.server for name in group):
-            raise Refused(words(5702, asked, ask.server), code=5702)
+    if ask.server is not None and all(running_on(view, name) == ask.server for name in group):
+        raise Refused(words(5702, asked, ask.server), code=5702)
     if others and not ask.force:
         raise Refused(words(2529, asked, others[0]), code=2529)
     if ask.server is not None:
-        check_place(view, group, ask.server)
+        check_place(ground, group, ask.server)
     else:
         home = running_on(view, asked)
-        if not any(one.admitted and one.server != home for one in group_standings(survey(view), group)):
+        if not any(one.admitted and one.server != home for one in group_standings(ground, group)):
             raise Refused(words(2632, asked), code=2632)

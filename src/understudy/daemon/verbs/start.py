@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from understudy.daemon.facts import RUNNING, find, instances, life, registered, running_on, servers
+from understudy.daemon.facts import RUNNING, find, groups_of, instances, life, registered, running_on, servers
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Settled, Watch, deadline, follow, started
@@ -20,8 +20,7 @@ from understudy.model.state import Internal, Life, Target
 from understudy.model.view import Request, TargetRecord, View
 from understudy.policy.eligibility import group_standings, standing
 from understudy.policy.explain import sentence
-from understudy.policy.ground import survey
-from understudy.policy.groups import group_of
+from understudy.policy.ground import Ground, survey
 from understudy.registry import keys
 
 LOOK_S = 15.0
@@ -114,13 +113,13 @@ def check_server(world: World, view: View, server: ServerName) -> None:
         raise Refused(words(2546, server), code=2546)
 
 
-def check_place(view: View, names: Iterable[ResourceName], server: ServerName) -> None:
+def check_place(ground: Ground, names: Iterable[ResourceName], server: ServerName) -> None:
     """Each of the names must be admitted on the server (CRS-2549, with the rule that refuses it)."""
-    ground = survey(view)
     for name in names:
-        if view.resources[name].local:
+        resource = ground.view.resources[name]
+        if resource.local:
             continue
-        found = standing(ground, view.resources[name], server)
+        found = standing(ground, resource, server)
         if not found.admitted:
             raise Refused(f"{words(2549, name, server)}\n{sentence(found.reason)}", code=2549)
 
@@ -141,10 +140,16 @@ def report(world: World, settled: Settled, action: str) -> None:
 
 def _unlooked(view: View, names: list[ResourceName], server: ServerName | None) -> bool:
     """Whether a candidate is refused only because it has not looked yet."""
+    places = [one for place, one in view.present().items() if one.life is Life.ONLINE and server in (place, None)]
+    unlooked = [
+        (view.resources[name], place.server)
+        for name in names
+        if name in view.resources
+        for place in places
+        if not view.looked(place.server, place.incarnation, view.resources[name])
+    ]
     ground = survey(view)
-    places = [server] if server is not None else list(view.present())
-    verdicts = [standing(ground, view.resources[name], place) for name in names if name in view.resources for place in places]
-    return any(one.reason.why is Why.NOT_LOOKED for one in verdicts)
+    return any(standing(ground, resource, place).reason.why is Why.NOT_LOOKED for resource, place in unlooked)
 
 
 def _meant(view: View, dependency: Dependency, known: Registered) -> tuple[ResourceName, ...]:
@@ -177,12 +182,14 @@ def _change(world: World, view: View, ask: Ask) -> Change:
     for name in needed(view, ask.names, weak=False):
         if not view.resources[name].enabled:
             raise Refused(words(2660, name), code=2660)
-    groups = sorted({group_of(view, name) for name in wanted if not view.resources[name].local})
+    member_of = groups_of(view)
+    groups = sorted({member_of[name] for name in wanted if not view.resources[name].local})
     after = replace(view, targets={**view.targets, **{name: TargetRecord(target=Target.ONLINE) for name in wanted}})
     if ask.server is not None:
         check_server(world, view, ask.server)
+    ground = survey(after)
     for group in groups:
-        _check_group(after, [name for name in group if after.target(name) is Target.ONLINE], ask)
+        _check_group(ground, [name for name in group if after.target(name) is Target.ONLINE], ask)
     writes: dict[str, object] = {}
     told: list[tuple[str, str, str]] = []
     for name in wanted:
@@ -196,14 +203,14 @@ def _change(world: World, view: View, ask: Ask) -> Change:
     return Change(writes, tuple(keys.resource(name) for name in sorted(relied)), tuple(told))
 
 
-def _check_group(view: View, members: list[ResourceName], ask: Ask) -> None:
+def _check_group(ground: Ground, members: list[ResourceName], ask: Ask) -> None:
     """What runs already stays where it is, unless `-f`; and a server that is named must admit every member."""
-    homes = {name: server for name in members if (server := running_on(view, name)) is not None}
+    homes = {name: server for name in members if (server := running_on(ground.view, name)) is not None}
     if ask.server is not None:
-        check_place(view, members, ask.server)
+        check_place(ground, members, ask.server)
         moved = [name for name, server in homes.items() if server != ask.server]
     else:
-        admitted = {one.server for one in group_standings(survey(view), members) if one.admitted}
+        admitted = {one.server for one in group_standings(ground, members) if one.admitted}
         # With no candidate at all nothing is moved: what runs stays, and the rest waits for a server.
         moved = [name for name, server in homes.items() if admitted and server not in admitted]
     if moved and not ask.force:
@@ -213,9 +220,9 @@ def _check_group(view: View, members: list[ResourceName], ask: Ask) -> None:
 
 def _watch(world: World, since: int, names: tuple[ResourceName, ...]) -> Watch:
     view = world.mirror.view
-    about = set(needed(view, names))
+    about, member_of = set(needed(view, names)), groups_of(view)
     for name in names:
-        about |= set(group_of(view, name)) if name in view.resources else set()
+        about.update(member_of.get(name, ()))
     resources = [view.resources[name] for name in about if name in view.resources]
     return Watch(
         since=since,
