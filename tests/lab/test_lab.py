@@ -295,7 +295,7 @@ def test_up_takes_over_what_an_interrupted_run_left(lab, lab_name):
 
 
 def test_a_host_that_cannot_boot_is_named_and_nothing_is_left(lab_name, monkeypatch):
-    monkeypatch.setattr("understudy.lab.image.path", lambda: Path("/srv"))
+    monkeypatch.setattr("understudy.lab.image.path", lambda extra: Path("/srv"))
     with pytest.raises((LabError, FileNotFoundError)):
         Lab(lab_name, ("ctr1",), services=()).up()
     assert traces(lab_name) == []

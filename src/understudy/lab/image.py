@@ -2,7 +2,7 @@
 
 Called by `understudy lab image` and by `Lab.up`. An image is named by the hash of its recipe; it is made beside its
 place and renamed when it is whole, under a lock, so that a half-made one is never used and two makers do not collide.
-Nothing is installed on the machine.
+Nothing is installed on the machine. With extra packages it is another image, with a name of its own.
 """
 
 import fcntl
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,26 +48,30 @@ PACKAGES = (
 _LIBRARIES = "opt/understudy/lib"
 
 
-def path() -> Path:
-    """Where the image of the present recipe is, or will be."""
+def path(extra: Sequence[str] = ()) -> Path:
+    """Where the image of the present recipe is, or will be; `extra`: Debian packages besides those of every image."""
     requirements = _requirements().read_bytes()
-    recipe = repr((_RECIPE, bootstrap.SUITE, bootstrap.OPTIONS, PACKAGES, _PYTHON)).encode()
+    recipe = repr((_RECIPE, bootstrap.SUITE, bootstrap.OPTIONS, _packages(extra), _PYTHON)).encode()
     return CACHE / hashlib.sha256(recipe + requirements).hexdigest()[:16]
 
 
-def ensure(progress: Progress) -> Path:
+def ensure(progress: Progress, extra: Sequence[str] = ()) -> Path:
     """The image, made now if it is not there; minutes, the first time."""
-    image = path()
+    image = path(extra)
     if image.is_dir():
         return image
     CACHE.mkdir(parents=True, exist_ok=True)
     with _lock(progress):
         if not image.is_dir():
-            _make(image, progress)
+            _make(image, _packages(extra), progress)
     return image
 
 
-def _make(image: Path, progress: Progress) -> None:
+def _packages(extra: Sequence[str]) -> tuple[str, ...]:
+    return (*PACKAGES, *sorted(set(extra).difference(PACKAGES)))
+
+
+def _make(image: Path, packages: Sequence[str], progress: Progress) -> None:
     started = time.monotonic()
     beside = image.with_suffix(".building")
     shutil.rmtree(beside, ignore_errors=True)
@@ -75,7 +79,7 @@ def _make(image: Path, progress: Progress) -> None:
     beside.chmod(0o755)
     root = beside / "root"
     try:
-        bootstrap.install(beside, root, PACKAGES, lambda text: progress(f"lab image: {text}"))
+        bootstrap.install(beside, root, packages, lambda text: progress(f"lab image: {text}"))
         with _phase("Python packages", progress):
             _install_libraries(root)
         with _phase("bytecode", progress):

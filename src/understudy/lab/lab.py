@@ -53,9 +53,14 @@ class Lab:
         servers: Sequence[str] = DEFAULT_SERVERS,
         pause_tolerance: float = 2.0,
         services: tuple[Service, ...] = SERVER_SERVICES,
+        packages: Sequence[str] = (),
     ) -> None:
-        """`services`: what the servers' init starts; with none, the servers boot bare and there is no registry process."""
+        """`services`: what the servers' init starts; with none, the servers boot bare and there is no registry process.
+
+        `packages`: Debian packages that the hosts have besides the usual ones.
+        """
         self.name = name
+        self._packages = tuple(packages)
         self._wanted = make_plan(name, servers, pause_tolerance, services)
         self._places = places_of(name)
 
@@ -88,7 +93,7 @@ class Lab:
         What an interrupted run of the same name has left is removed first; a lab that is up is refused.
         """
         machine.require()
-        root_file_system = image.ensure(progress)
+        root_file_system = image.ensure(progress, self._packages)
         with remains.claim(self._places, plan_text(self._wanted)):
             try:
                 self._make(root_file_system)
