@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from understudy.errors import LabError
 from understudy.lab import bytecode, cgroups, disk, image, kernel, machine, orders, remains, storage
-from understudy.lab.places import labs_root, make_directory, places_of, project_root, read_plan, read_process
+from understudy.lab.places import child_environment, labs_root, make_directory, places_of, project_root, read_plan, read_process
 from understudy.lab.plan import (
     CLIENT,
     NETWORKS,
@@ -302,7 +302,6 @@ class Lab:
     def _start_power(self, root_file_system: Path) -> None:
         make_directory(cgroups.group_of(self.name, "power"))
         command = [sys.executable, "-m", "understudy.lab.power", self.name, str(root_file_system)]
-        environment = {**os.environ, "PYTHONPATH": str(project_root() / "src")}
         said, say = os.pipe()
         try:
             files = [
@@ -310,7 +309,7 @@ class Lab:
                 (os.POSIX_SPAWN_DUP2, say, 1),
                 (os.POSIX_SPAWN_OPEN, 2, str(self._places.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
             ]
-            pid = os.posix_spawn(command[0], command, environment, file_actions=files)
+            pid = os.posix_spawn(command[0], command, child_environment(), file_actions=files)
         finally:
             os.close(say)
         with os.fdopen(said) as answers:

@@ -5,6 +5,7 @@ never taken for it.
 """
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def labs_root() -> Path:
 def project_root() -> Path:
     """The checkout (or installation) whose src/ and bin/ the lab hosts see."""
     return Path(__file__).resolve().parents[3]
+
+
+def child_environment() -> dict[str, str]:
+    """For a Python process of the lab's own: it finds what this one finds, however this one was started."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
 
 
 def make_directory(path: Path) -> None:

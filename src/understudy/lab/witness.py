@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from understudy.lab.lab import Lab
+from understudy.lab.places import child_environment
 
 INTERVAL_S = 0.010
 _ARP_REQUEST, _ARP_REPLY = 1, 2
@@ -63,8 +64,7 @@ class Witness:
 
     def __enter__(self) -> Self:
         argv = [sys.executable, "-m", "understudy.lab.witness", json.dumps(self._order)]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=child_environment())
         assert self._process.stdout is not None
         self._process.stdout.readline()  # it has begun
         return self
