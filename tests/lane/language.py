@@ -286,6 +286,10 @@ class Server:
             if ResourceName(name) in self.cluster.view.assignments:
                 self._assign(name, None)
 
+    def unwant(self, names: str) -> None:
+        """TARGET OFFLINE; the leader has not taken the assignment back yet."""
+        self.cluster.stop(names)
+
     def give(self, names: str, server: str) -> None:
         """The leader gives them to a server, under a new epoch; who held them goes on being a holder."""
         for name in names.split():
@@ -334,6 +338,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"until (?P<until>[\d.]+)s?", Server.go_on),
     (r"the daemon restarts", Server.restart_daemon),
     (rf"stop {NAMES}", Server.stop),
+    (rf"nobody wants {NAMES}", Server.unwant),
     (rf"give {NAMES} to {SERVER}", Server.give),
     (rf"{NAME} is a last resort", Server.last_resort),
 ]

@@ -60,16 +60,14 @@ def stimuli() -> st.SearchStrategy[str]:
     """Anything that may happen to ctr1's resources."""
     name, moved = st.sampled_from(NAMES), st.sampled_from(MOVED)
     action = st.sampled_from(("start", "stop", "check", "clean", "abort", "kill"))
+    given_to = st.builds("give {} to {}".format, moved, st.sampled_from(("ctr1", "ctr2")))
     return st.one_of(
+        given_to,
+        given_to,
         st.builds("{} {} {}".format, name, action, st.sampled_from(HOW.split("|"))),
-        st.builds("{} works again".format, name),
-        st.builds("{} dies".format, name),
-        st.builds("{} dies unnoticed".format, name),
-        st.builds("{} is found running".format, name),
+        st.builds("{} {}".format, name, st.sampled_from(("works again", "dies", "dies unnoticed", "is found running"))),
         st.builds("an event about {}".format, name),
-        st.builds("stop {}".format, moved),
-        st.builds("want {}".format, moved),
-        st.builds("give {} to {}".format, moved, st.sampled_from(("ctr1", "ctr1", "ctr2"))),
+        st.builds("{} {}".format, st.sampled_from(("stop", "want", "nobody wants")), moved),
         st.builds("{} is a last resort".format, moved),
         st.builds("modify {} ENABLED={}".format, moved, st.sampled_from("01")),
         st.sampled_from(("far runs on ctr2", "far is down on ctr2", "the daemon restarts", "all that hangs ends", "ctr2 lets go")),
@@ -94,10 +92,12 @@ def happen(server: Server, line: str) -> None:
             server.do(line)
         case _:
             server.do(line)
+            if line.endswith("is found running"):
+                server.do(f"an event about {line.split()[0]}")  # what nobody tells of cannot be known before the next look
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(stimuli(), st.sampled_from((0.0, 0.0, 0.3, 1.0, 30.0, 400.0))), max_size=25))
+@given(st.lists(st.tuples(stimuli(), st.sampled_from((0.0, 0.0, 0.3, 1.0, 30.0, 400.0))), min_size=8, max_size=25))
 def test_a_lane_keeps_its_promises_and_comes_to_rest(happenings: list[tuple[str, float]]) -> None:
     """Every step is a lawful one, and at any instant there are only so many of them (`run` asserts it)."""
     server = Watched()

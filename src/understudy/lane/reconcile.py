@@ -109,6 +109,8 @@ def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment
         return _climb_on(here, local)  # before the next: an UNKNOWN that is climbing again must get to the end of the ladder
     if local.state is State.UNKNOWN:
         return _stuck(here, local)
+    if local.off and local.alarmed:
+        return Check()  # something may have changed since it was seen OFFLINE
     if local.off:
         # stopped because of its TARGET: released once the leader has taken it back
         return Wait("still-the-owner") if _owned(here, assignment) else Release(assignment.epoch)
