@@ -1,0 +1,142 @@
+"""What an operator can meet is documented: every command, setting, key, reason, event and word. `--rewrite` makes the page of commands."""
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from understudy.cli import appvipcfg, crsctl, understudy
+from understudy.cli.understudy import demo, lab
+from understudy.model import events, settings
+from understudy.model.reasons import Reason, Why
+from understudy.model.state import State, Target
+from understudy.policy.explain import remedy, sentence
+from understudy.registry import keys
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+COMMANDS = DOCS / "guide/commands.md"
+REFUSALS = (
+    Why.NEVER_SEEN,
+    Why.NOT_ONLINE,
+    Why.NOT_LOOKED,
+    Why.NOT_IN_POOL,
+    Why.NOT_A_MEMBER,
+    Why.NETWORK_DOWN,
+    Why.TYPE_MISSING,
+    Why.EXCLUDED,
+    Why.DISABLED,
+)
+WORDS = set(
+    """server; lab host; server pool; resource; resource type; action script; agent; TARGET; STATE; assignment; epoch; owner; holder;
+    release; incarnation; guard; keeper; voter; witness; lease; lapsed; silent; lost; fenced; gate; registry; engine; leader; View; lane;
+    policy""".replace("\n    ", " ").split("; ")
+)
+
+
+def commands_page() -> str:
+    """The page of commands: what each says of itself with -h."""
+    lines = ["# Commands", "", "Made from what each command prints with `-h`.", ""]
+    for title, help_text in helps().items():
+        lines += [f"## {title}", "", "```text", help_text.rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+def helps() -> dict[str, str]:
+    """Every command with its help."""
+    found: dict[str, str] = {}
+    for verb in crsctl.VERBS:
+        found |= {command.title: command.help() for command in crsctl.load(verb).values()}
+    found |= {command.title: command.help() for command in appvipcfg.COMMANDS.values()}
+    for name in understudy.ASKING:
+        module = __import__(f"understudy.cli.understudy.{name}", fromlist=["COMMANDS"])
+        found |= {command.title: command.help() for command in module.COMMANDS.values()}
+    for name, parser in (("demo", demo._parser()), ("lab", lab._parser())):
+        found |= parser_helps(f"understudy {name}", parser)
+    return found
+
+
+def parser_helps(title: str, parser: argparse.ArgumentParser) -> dict[str, str]:
+    """The help of a parser and of its commands."""
+    found = {title: parser.format_help()}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, one in action.choices.items():
+                found |= parser_helps(f"{title} {name}", one)
+    return found
+
+
+def test_the_page_of_commands_is_what_they_say(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/guide/commands.md is generated, so it cannot say anything else than `-h`."""
+    monkeypatch.setenv("COLUMNS", "120")
+    page = commands_page()
+    if request.config.getoption("--rewrite"):
+        COMMANDS.write_text(page)
+    assert COMMANDS.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
+
+
+def test_every_setting_is_documented() -> None:
+    """Each setting stands in the part of its section, and the page names no other."""
+    page = (DOCS / "guide/settings.md").read_text()
+    parts = {match[1]: part for part in page.split("\n## ")[1:] if (match := re.match(r"`\[([\w.]+)\]`", part))}
+    known = settings._KNOWN | {"servers.NAME": {"addresses"}, "network.N": {"subnet", "interface"}}
+    assert {section: set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for section, part in parts.items()} == known
+
+
+def test_every_key_of_the_registry_is_documented() -> None:
+    """With its writers and readers, in the table of registry/keys.py."""
+    table = set(re.findall(r"^\| `(\w+)[/`]", keys.__doc__ or "", re.MULTILINE))
+    spelled = {value.rstrip("/") for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)}
+    assert table == spelled
+
+
+@pytest.mark.parametrize("why", Why)
+def test_every_reason_has_a_sentence(why: Why) -> None:
+    """With every name it is about, and none left open."""
+    of = ("db", Reason(Why.NOT_IN_POOL, ("one", "two")).code()) if why is Why.FELLOW_REFUSED else ("this", "that")
+    for words in (sentence(Reason(why, of)), sentence(Reason(why))) if why is not Why.FELLOW_REFUSED else (sentence(Reason(why, of)),):
+        assert words
+        assert not re.search(r"[{}]", words)
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_every_refusal_says_what_would_change_it(why: Why) -> None:
+    """A refused server is not the end of it."""
+    assert remedy(Reason(why, ("this", "that")), "ctr1")  # type: ignore[arg-type]
+
+
+def test_every_kind_of_event_is_described() -> None:
+    """docs/guide/history.md has a line for each, and for no other."""
+    page = (DOCS / "guide/history.md").read_text()
+    assert set(re.findall(r"^\| `([\w-]+)` \| \S", page, re.MULTILINE)) == events.KINDS
+
+
+def test_every_word_is_in_the_glossary() -> None:
+    """Words before code."""
+    page = (DOCS / "glossary.md").read_text()
+    listed = re.findall(r"^\| \*\*([^*]+)\*\* \| \S", page, re.MULTILINE)
+    assert not WORDS - set(listed)
+    assert len(listed) == len(set(listed))
+    assert all(one in page for one in (*State, *Target))
+
+
+def test_every_rule_of_safety_says_where_it_is() -> None:
+    """S1 to S9, each with its sentence, its why, its place and what shows it; what is named exists."""
+    page = (DOCS / "safety.md").read_text()
+    rules = {match[1]: part for part in page.split("\n## ")[1:] if (match := re.match(r"(S\d) ", part))}
+    assert list(rules) == [f"S{number}" for number in range(1, 10)]
+    for rule, part in rules.items():
+        assert all(mark in part for mark in ("\n> ", "**Why.**", "**Where.**", "**Shown by**")), rule
+    named = re.findall(r"`((?:src|tests)/[\w/.]+)`", page)
+    assert not [path for path in named if not (ROOT / path).exists()]
+    stories = re.findall(r"stories? ((?:`[\w*]+`(?:, | and )?)+)", page)
+    names = [name for group in stories for name in re.findall(r"`([\w*]+)`", group)]
+    assert not [name for name in names if not list((ROOT / "tests/policy/scenarios").glob(f"{name}.txt"))]
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    """A link to a file leads to one that is there."""
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,195 @@
+"""The house itself: sizes that only shrink, imports that the deciders must not have, and words that do not belong here.
+
+`KNOWN` lists today's exceptions exactly; an entry that is no longer one fails as well, so that the list can only shrink.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_FUNCTION = 40
+"""Code lines: without docstrings, comments and blank lines."""
+LONGEST_FILE = 500
+MOST_POSITIONAL = 5
+"""Besides self; keyword-only ones are not counted."""
+
+KNOWN: dict[str, int] = {
+    "src/understudy/daemon/lanes.py:Lanes.__init__()": 6,
+    "src/understudy/guard/process.py:GuardProcess.__init__()": 6,
+}
+"""`file` -> lines, `file:function` -> code lines, `file:function()` -> positional parameters."""
+
+PURE = ("model", "policy", "lane", "guard/core")
+IMPURE = {
+    "asyncio", "ctypes", "datetime", "fcntl", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil",
+    "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "uuid",
+}  # fmt: skip
+CATCHES_ALL = {
+    "src/understudy/daemon/api.py": "an answer to a client must come, and the daemon goes on for the others",
+    "src/understudy/demo/writer.py": "to this user any failure is the same: not acknowledged",
+    "src/understudy/lab/hosts.py": "the process ends here and its parent tells why",
+}
+SLEEPERS = {
+    "tests/support.py": "the one place that polls, with a deadline",
+    "tests/e2e/service.py": "not a test: the service that a lab watches",
+}
+UNWANTED = {
+    "leftover": re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b"),
+    "path of a workplace": re.compile(r"(?<![\w./-])/(wo" + r"rk|fa" + r"rm)/|/ro" + r"ot/\."),
+    "index host": re.compile(r"py" + r"pi\.org|python" + r"hosted\.org|--ind" + r"ex-url", re.IGNORECASE),
+    "number of an issue": re.compile(r"\b[Ii]ss" + r"ue #?\d"),
+}
+TEXTS = ("*.py", "*.md", "*.toml", "*.txt", "*.sh", "*.in", "*.service", "*.scr", "run", "bin/*", "*.html", "*.js", "*.css", "*.svg")
+
+
+def python_files() -> list[Path]:
+    """Everything we wrote in Python."""
+    return sorted(path for folder in ("src", "tests", "bench") for path in (ROOT / folder).rglob("*.py"))
+
+
+def texts() -> list[Path]:
+    """Everything we wrote."""
+    folders = [ROOT / name for name in ("src", "tests", "bench", "docs", "bin", "requirements", ".ci")]
+    found = [*ROOT.glob("*.md"), ROOT / "run", ROOT / "pyproject.toml"]
+    found += [path for folder in folders for pattern in TEXTS for path in folder.rglob(pattern.removeprefix("bin/"))]
+    found += [path for path in (ROOT / "bin").iterdir() if path.is_file()]
+    return sorted({path for path in found if path.is_file() and "__pycache__" not in path.parts})
+
+
+def name_of(path: Path) -> str:
+    """Relative to the project."""
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text(), filename=str(path))
+
+
+def functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function with its qualified name."""
+
+    def walk(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield prefix + child.name, child
+                yield from walk(child, f"{prefix}{child.name}.")
+            elif isinstance(child, ast.ClassDef):
+                yield from walk(child, f"{prefix}{child.name}.")
+            else:
+                yield from walk(child, prefix)
+
+    yield from walk(tree, "")
+
+
+def code_lines(path: Path) -> set[int]:
+    """Numbers of the lines that hold code."""
+    passive = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        if token.type not in passive:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(parsed(path)):
+        documented = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            first = node.body[0]
+            lines.difference_update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    return lines
+
+
+def excesses() -> dict[str, int]:
+    """Everything that is over a limit."""
+    found: dict[str, int] = {}
+    for path in python_files():
+        name, tree, code = name_of(path), parsed(path), code_lines(path)
+        length = path.read_text().count("\n")
+        if length > LONGEST_FILE:
+            found[name] = length
+        for function, node in functions(tree):
+            lines = len(code & set(range(node.lineno, (node.end_lineno or node.lineno) + 1)))
+            if lines > LONGEST_FUNCTION:
+                found[f"{name}:{function}"] = lines
+            given = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
+            positional = len(given) - (given[:1] in (["self"], ["cls"]))
+            if positional > MOST_POSITIONAL:
+                found[f"{name}:{function}()"] = positional
+    return found
+
+
+def test_sizes_only_shrink() -> None:
+    """A function fits on a screen, a file is read in one sitting; what does not yet is known, and may not grow."""
+    found = excesses()
+    grown = {key: size for key, size in found.items() if size > KNOWN.get(key, 0)}
+    assert not grown, f"too long (or longer than before); split them: {grown}"
+    stale = {key: f"{known} -> {found.get(key, 'within the limit')}" for key, known in KNOWN.items() if found.get(key) != known}
+    assert not stale, f"better than KNOWN says; shrink the list: {stale}"
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_what_decides_cannot_wait_or_look_around(package: str) -> None:
+    """Design section 10: no clock, no dice, no system, no log in the packages that decide."""
+    for path in sorted((ROOT / "src/understudy" / package).rglob("*.py")):
+        for node in ast.walk(parsed(path)):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [one.name for one in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("open", "print", "input", "exec", "eval", "__import__"), f"{name_of(path)}:{node.lineno}"
+            for module in modules:
+                assert module.split(".")[0] not in IMPURE, f"{name_of(path)}:{node.lineno} imports {module}"
+
+
+def test_nothing_catches_everything_without_a_reason() -> None:
+    """A broken invariant ends the process; a catch-all needs its reason in CATCHES_ALL."""
+    found = set()
+    for path in python_files():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ExceptHandler) and (node.type is None or getattr(node.type, "id", "") == "Exception"):
+                found.add(name_of(path))
+    assert found == set(CATCHES_ALL) & {name_of(path) for path in python_files()}
+
+
+def test_no_task_is_forgotten() -> None:
+    """A bare asyncio.create_task may vanish in mid-flight, with its error; TaskGroup.create_task may not."""
+    for path in python_files():
+        for node in ast.walk(parsed(path)):
+            if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute)):
+                continue
+            call = node.value.func
+            loose = call.attr in ("create_task", "ensure_future") and getattr(call.value, "id", "") in ("asyncio", "loop")
+            assert not loose, f"{name_of(path)}:{node.lineno}"
+
+
+def test_every_module_says_what_it_is() -> None:
+    """A docstring first, except in an empty __init__.py."""
+    silent = [name_of(path) for path in python_files() if path.read_text().strip() and not ast.get_docstring(parsed(path))]
+    assert not silent
+
+
+def test_no_test_sleeps() -> None:
+    """A test waits for a condition with a deadline (tests/support.py), never for time to pass."""
+    found = {name_of(path) for path in (ROOT / "tests").rglob("*.py") if re.search(r"\btime\.sleep\(", path.read_text())}
+    found.discard(name_of(Path(__file__)))
+    assert found == {name for name in SLEEPERS if (ROOT / name).exists()}
+
+
+@pytest.mark.parametrize("what", UNWANTED)
+def test_nothing_is_left_lying_about(what: str) -> None:
+    """Neither unfinished business nor traces of where this was written."""
+    found = [
+        f"{name_of(path)}:{number}: {line.strip()[:100]}"
+        for path in texts()
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if UNWANTED[what].search(line)
+    ]
+    assert not found
