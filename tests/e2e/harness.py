@@ -101,7 +101,7 @@ class Cluster:
 
     def history(self, *kinds: str, resource: str | None = None, on: str | None = None, ask: str | None = None) -> list[dict[str, Any]]:
         """What happened, oldest first: only these kinds, this resource, this server."""
-        lines = self.run("understudy", "history", "-n", "1000", "--json", on=ask).splitlines()
+        lines = self.lab.exec(ask or self.onlooker, ["understudy", "history", "-n", "1000", "--json"]).stdout.splitlines()
         return [
             one
             for one in map(json.loads, lines)

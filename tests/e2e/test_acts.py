@@ -51,3 +51,17 @@ def test_act_of_the_demo_loses_no_row(cluster, traffic, act, home):
     cluster.runs(*acts.TRIO, on=home)
     assert traffic.acknowledged(struck, time.monotonic())
     assert traffic.finish() == set()
+
+
+@pytest.mark.long
+def test_frozen_server_keeps_its_database_locked_until_the_thaw(cluster, traffic):
+    """The address has moved on, the frozen database still holds the lock on its files: rows flow again after the thaw, and none is lost."""
+    frozen = cluster.lab.freeze("ctr1")
+    cluster.runs("mysqlVIP", "mysql-data", on="ctr2")
+    assert cluster.status("mysqld").state == "OFFLINE"
+    assert not traffic.acknowledged(frozen + cluster.limits.lease_s, time.monotonic())
+    thawed = time.monotonic()
+    cluster.thaw("ctr1")
+    traffic.await_flow(thawed, 120)
+    cluster.runs(*acts.TRIO, on="ctr2")
+    assert traffic.finish() == set()

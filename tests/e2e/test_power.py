@@ -45,7 +45,9 @@ def test_registry_is_no_lifeline(cluster, trio, how, away_s):
     trio.asker.served_for(away_s, since)
     cluster.kill(service.SERVICE, on="ctr1")
     trio.asker.served(by="ctr1")
-    assert "ONLINE on ctr1" in cluster.run("crsctl", "stat", "res", service.SERVICE, on="ctr1")
+    shown = cluster.run("crsctl", "stat", "res", service.SERVICE, on="ctr1")
+    assert "ONLINE on ctr1" in shown
+    assert "The registry does not answer; this is what was known when it last did." in shown
     back()
     cluster.tells("failed", resource=service.SERVICE, on="ctr1")
     cluster.tells("registry-back", on="ctr1")
