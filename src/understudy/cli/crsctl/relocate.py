@@ -1,6 +1,6 @@
 """crsctl relocate."""
 
-from understudy.cli.crsctl.common import CHOSEN, SERVER
+from understudy.cli.crsctl.common import CHOSEN
 from understudy.cli.options import VALUE, Command, Option
 
 COMMANDS = {
@@ -9,6 +9,10 @@ COMMANDS = {
         "relocate-resource",
         about="Moves running resources to another server. What must be on the same server moves along only with -f.",
         example="crsctl relocate resource mysqld -n ctr2 -f",
-        options={**CHOSEN, "-n": SERVER, "-s": Option("source", "only what runs on this server", kind=VALUE, metavar="server")},
+        options={
+            **CHOSEN,
+            "-n": Option("server", "to this server", kind=VALUE, metavar="server"),
+            "-s": Option("source", "only what runs on this server", kind=VALUE, metavar="server"),
+        },
     ),
 }
