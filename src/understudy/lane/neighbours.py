@@ -58,9 +58,10 @@ def down_that_matter(here: Here, resource: Resource) -> tuple[ResourceName, ...]
 
 
 def being_looked_at(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
-    """Hard dependencies on this server whose check was asked for or is under way."""
+    """Hard dependencies on this server whose check was asked for or is under way (a disabled one is not checked)."""
     names = {ResourceName(one.entity) for one in (*resource.start, *resource.stop) if one.kind is Kind.HARD and not one.is_type}
-    return tuple(sorted(name for name in names if (local := here.locals.get(name)) and (local.alarmed or local.action == "check")))
+    checked = {name for name in names if (other := here.view.resources.get(name)) is not None and other.enabled}
+    return tuple(sorted(name for name in checked if (local := here.locals.get(name)) and (local.alarmed or local.action == "check")))
 
 
 def still_leaning(here: Here, resource: Resource) -> tuple[ResourceName, ...]:

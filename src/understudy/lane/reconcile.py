@@ -72,11 +72,18 @@ def _keep_running(here: Here, resource: Resource, local: Local, assignment: Assi
 
 def _watch(here: Here, resource: Resource, local: Local) -> Step:
     if broken_to_run(here, resource):
-        leaning = still_leaning(here, resource)
-        return Wait("dependents-stop-first", leaning) if leaning else Climb(Rung.STOP)
+        return _stop_after_dependents(here, resource, local, Rung.STOP)
     if local.alarmed or local.check_due <= here.now:
         return Check()
     return Wait("running", until=local.check_due)
+
+
+def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: Rung) -> Step:
+    """While it waits for them it is still looked at when asked for: they may be waiting to hear whether it is to blame."""
+    leaning = still_leaning(here, resource)
+    if not leaning:
+        return Climb(rung)
+    return Check() if local.alarmed else Wait("dependents-stop-first", leaning)
 
 
 def _bring_up(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
@@ -114,9 +121,8 @@ def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment
     if local.off:
         # stopped because of its TARGET: released once the leader has taken it back
         return Wait("still-the-owner") if _owned(here, assignment) else Release(assignment.epoch)
-    if leaning := still_leaning(here, resource):
-        return Wait("dependents-stop-first", leaning)
-    return Climb(Rung.CLEAN if local.state is State.OFFLINE else Rung.STOP)  # not running, but something may be left of it
+    # even if it does not run, something may be left of it
+    return _stop_after_dependents(here, resource, local, Rung.CLEAN if local.state is State.OFFLINE else Rung.STOP)
 
 
 def _climb_on(here: Here, local: Local) -> Step:
@@ -146,13 +152,12 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
         return Wait("disabled")
     if local.state in (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN):
         if not wanted:
-            leaning = still_leaning(here, resource)
-            return Wait("dependents-stop-first", leaning) if leaning else Climb(Rung.STOP)
+            return _stop_after_dependents(here, resource, local, Rung.STOP)
         return Check() if local.alarmed or local.check_due <= here.now else Wait("running", until=local.check_due)
-    if not wanted:
-        return Wait("not-wanted")
     if local.alarmed:
         return Check()
+    if not wanted:
+        return Wait("not-wanted")
     if local.uncharged:
         return Charge(down_that_matter(here, resource))
     if local.dirty:
