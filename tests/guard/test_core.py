@@ -217,7 +217,7 @@ def test_having_said_silent_a_voter_never_grants_again() -> None:
     one = voter()
     one.renew("ctr1", OTHER, Renew(1, at(0)), at(10))
     assert one.says_silent("ctr1", OTHER, at(10.8))
-    assert one.renew("ctr1", OTHER, Renew(2, at(0)), at(10.81)) is None
+    assert one.renew("ctr1", OTHER, Renew(2, at(0)), at(10.81)) == Silent(PUSHED, "ctr1", OTHER), "it says so instead"
     assert one.says_silent("ctr1", OTHER, at(10.82))
 
 
@@ -376,6 +376,27 @@ def test_a_word_is_repeated_for_those_who_did_not_hear_it() -> None:
     assert not room.seen("ctr3", Word)
     room.run(0.06)
     assert len(room.seen("ctr3", Word)) == 1
+
+
+def test_a_server_that_was_called_silent_before_its_first_lease_begins_anew() -> None:
+    """It could never win one, and without one it would never lapse."""
+    room = Room(3, 3)
+    room.run(0.2)
+    room.cut |= {("ctr1", "ctr3"), ("ctr2", "ctr3")}
+    room.run(LIMITS.silent_after_s + 0.5, asleep="ctr3")
+    assert not room.seen("ctr3", Lapsed)
+    room.cut.clear()
+    room.run(0.2)
+    assert len(room.seen("ctr3", Lapsed)) == 1
+    assert not room.seen("ctr1", Lapsed)
+
+
+def test_one_that_holds_a_lease_goes_on_whatever_one_voter_says() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    word = Envelope(1, "ctr2", OTHER, "ctr1", Silent(PUSHED, "ctr1", room.guards["ctr1"].holder.incarnation))
+    room.do("ctr1", room.guards["ctr1"].receive(word, room.clock("ctr1")))
+    assert room.holds("ctr1")
 
 
 def test_a_word_that_comes_during_a_round_is_asked_for_again() -> None:

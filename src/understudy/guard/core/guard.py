@@ -236,6 +236,10 @@ class Guard:
     def _note_word(self, voter: str, word: Silent, now: Reading, effects: list[Effect]) -> None:
         if voter not in self._voters:
             return
+        if word.incarnation == self.holder.incarnation and self.holder.base is None:
+            # Without a lease there is no lapse, and that voter never grants this incarnation: only a new one can join.
+            self._lapse(f"{voter} is silent about this incarnation, which never held a lease", effects)
+            return
         for one in list(self._rounds.values()):
             if one.query.incarnation == word.incarnation:  # it could not say so when it was asked
                 self._post(voter, one.query, now, effects)

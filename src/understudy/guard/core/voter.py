@@ -8,7 +8,7 @@ Memory: one entry per incarnation seen, for as long as this guard runs; a lapse 
 
 from typing import NamedTuple
 
-from understudy.guard.core.messages import Grant, Lost, Reading, Renew, least_elapsed
+from understudy.guard.core.messages import PUSHED, Grant, Lost, Reading, Renew, Silent, least_elapsed
 
 NEVER = 1 << 62
 
@@ -39,12 +39,12 @@ class Voter:
         """
         return least_elapsed(self._started, now) < self._silent_after_ns
 
-    def renew(self, server: str, incarnation: bytes, renew: Renew, now: Reading) -> Grant | Lost | None:
+    def renew(self, server: str, incarnation: bytes, renew: Renew, now: Reading) -> Grant | Lost | Silent | None:
         """Answer a renew; `now` was read after it was received, so the silence is counted from late, never from early."""
         if incarnation in self._dead:
             return Lost(incarnation)
         if self.refuses(incarnation):
-            return None
+            return Silent(PUSHED, server, incarnation)  # it may not know: one that never held a lease would ask for ever
         known = self._seen.get(incarnation)
         if known is not None and renew.sequence <= known.sequence:
             return None  # only a higher sequence refreshes: a late or doubled packet is no sign of life
