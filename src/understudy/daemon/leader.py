@@ -149,8 +149,10 @@ class Leader:
         if self._mirror.view is not view:
             return False  # overtaken since it was decided: its conditions would be those of a View that it has not seen (S7)
         begun = self._clock.monotonic()
-        # S7: conditional on the term, and on each record's revision (which commit() adds for what is written)
-        if await self._mirror.commit(writes, unchanged=(keys.LEADER,)) is None:
+        # S7: conditional on the term, on each record's revision (which commit() adds for what is written) and on the lives of whoever is a
+        # holder from now on: a commit that was long underway must not make one of somebody proved gone and forgotten meanwhile
+        holders = {keys.incarnation(holder.incarnation): None for one in step.assignments for holder in one.holders}
+        if await self._mirror.commit(writes, unchanged=(keys.LEADER, *holders)) is None:
             return False
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
         for note in step.notes:
