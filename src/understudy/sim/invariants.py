@@ -66,7 +66,7 @@ def hand_over_needs_proof(truth: "Truth", before: Assignment | None, after: Assi
     stay = set() if after is None else {one.incarnation for one in after.holders}
     for one in before.holders:
         machine = truth.machines.get(one.server)
-        if one.incarnation in stay or machine is None or machine.incarnation() != one.incarnation or _frozen_and_over(machine):
+        if one.incarnation in stay or machine is None or machine.incarnation() != one.incarnation or _over(machine):
             continue  # an incarnation that is over was ended by its guard, which has its own rules
         doing = [request.action for request in machine.services.in_action.get(before.resource, ()) if request.action != "check"]
         if machine.services.active(before.resource) or doing:
@@ -137,5 +137,7 @@ def only_the_proven_are_forgotten(truth: "Truth", record: IncarnationRecord) -> 
     return None
 
 
-def _frozen_and_over(machine: "Machine") -> bool:
-    return machine.frozen and machine.keeper is not None and machine.keeper.overdue_s() >= 0
+def _over(machine: "Machine") -> bool:
+    """Its lease has ended while it was frozen: it ends as soon as it wakes, within the stated window."""
+    late = machine.frozen or machine.loop.now < machine.excused_until
+    return late and machine.keeper is not None and machine.keeper.overdue_s() >= 0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from understudy.model.names import Incarnation, ResourceName
-from understudy.model.state import Life
+from understudy.model.state import Life, Target
 from understudy.model.types import is_local
 from understudy.model.view import Assignment, Definition, IncarnationRecord, LeaderRecord, Report, Request, TargetRecord
 from understudy.ports import ActionOutcome, ActionRequest, Entry
@@ -38,6 +38,7 @@ class Truth:
         self.machines: dict[str, Machine] = {}
         self.definitions: dict[ResourceName, Definition] = {}
         self.assignments: dict[ResourceName, Assignment] = {}
+        self.targets: dict[ResourceName, Target] = {}
         self.lives: dict[Incarnation, IncarnationRecord] = {}
         self.allowed: set[tuple[ResourceName, int, Incarnation]] = set()
         """Resource, epoch, incarnation: the registry once said that it may start it, as the sole holder."""
@@ -58,7 +59,8 @@ class Truth:
 
     def begins(self, machine: "Machine", request: ActionRequest) -> None:
         """An action begins, now."""
-        self.trace.say(machine.name, f"{request.action} {request.resource}" + (f" e{request.epoch}" if request.action == "start" else ""))
+        if request.action != "check":
+            self.trace.say(machine.name, f"{request.action} {request.resource}" + (f" e{request.epoch}" if request.action == "start" else ""))
         if request.action != "check" and not self.is_local(request.resource):
             self._judge(invariants.action_needs_lease(self, machine, request))
             if request.action == "start":
@@ -67,7 +69,7 @@ class Truth:
 
     def ended(self, machine: "Machine", request: ActionRequest, outcome: ActionOutcome) -> None:
         """An action ended."""
-        if outcome.status != 0 and request.action != "check":
+        if outcome.status != 0 and (request.action != "check" or outcome.status is None):
             self.trace.say(machine.name, f"  {request.action} {request.resource}: {outcome.status}, {outcome.evidence}")
         incarnation = machine.incarnation()
         if request.action == "check" and outcome.status is not None and incarnation is not None:
@@ -145,6 +147,8 @@ class Truth:
             before = self.assignments.pop(ResourceName(key.removeprefix(keys.ASSIGNMENT)))
             self.trace.say("registry", f"{before.resource} has no assignment any more")
             self._judge(invariants.hand_over_needs_proof(self, before, None))
+        elif key.startswith(keys.TARGET):
+            self.targets.pop(ResourceName(key.removeprefix(keys.TARGET)))
         elif key.startswith(keys.RESOURCE):
             self.definitions.pop(ResourceName(key.removeprefix(keys.RESOURCE)))
         elif key.startswith(keys.INCARNATION):
@@ -182,6 +186,7 @@ class Truth:
         self.trace.say("registry", f"{record.server}/{record.incarnation[:8]} leads, term {record.term}")
 
     def _target(self, name: str, record: TargetRecord) -> None:
+        self.targets[ResourceName(name)] = record.target
         self.trace.say("registry", f"target of {name} is {record.target}")
 
     def _request(self, _: str, record: Request) -> None:

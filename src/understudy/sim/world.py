@@ -68,13 +68,13 @@ class World:
             first = self.loop.trouble[0]
             raise Violation(self.story(f"a task broke: {first.get('message')}")) from first.get("exception")
 
-    def until(self, condition: Callable[[], object], within_s: float, why: str) -> float:
+    def until(self, condition: Callable[[], object], within_s: float, why: str | Callable[[], str], *, look_s: float = STEP_S) -> float:
         """Let it happen until the condition holds; how long that took. Stuck if it does not in time."""
         begun = self.loop.now
         while not condition():
             if self.loop.now - begun > within_s:
-                raise Stuck(self.story(f"not within {within_s:g} s: {why}"))
-            self.run(STEP_S)
+                raise Stuck(self.story(f"not within {within_s:g} s: {why if isinstance(why, str) else why()}"))
+            self.run(look_s)
         return self.loop.now - begun
 
     def story(self, what: str) -> str:
