@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from policy.language import NAME, NAMES, SERVER, Cluster
 from understudy.lane.local import Local, Rung
-from understudy.lane.neighbours import Here
+from understudy.lane.neighbours import Here, leaners
 from understudy.lane.outcome import RUNG_ACTIONS, Moment, Turn, begin, charge, ended, renewed
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Charge, Clean, Climb, Release, Start, Step, Wait
@@ -111,7 +111,10 @@ class Server:
     def here(self) -> Here:
         """What reconcile is given."""
         incarnation = self.cluster.incarnation(ME)
-        return Here(view=self.cluster.view, server=ME, incarnation=incarnation, locals=self.locals, now=self.now)
+        view = self.cluster.view
+        return Here(
+            view=view, server=ME, incarnation=incarnation, locals=self.locals, now=self.now, leaners=leaners(view.resources)
+        )
 
     def _meet_definitions(self) -> None:
         view = self.cluster.view

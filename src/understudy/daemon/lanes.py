@@ -5,7 +5,7 @@ that needs this server's own release, or the end of its lease. It decides nothin
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.requests import action_request
 from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.local import Local, Rung
-from understudy.lane.neighbours import Here
+from understudy.lane.neighbours import Here, leaners
 from understudy.lane.outcome import RUNG_ACTIONS, Moment, Turn, begin, charge, ended, renewed
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
@@ -56,6 +56,8 @@ class Lanes:
         self._releasing: set[ResourceName] = set()
         self._written: dict[ResourceName, Report] = {}
         self._tasks: asyncio.TaskGroup | None = None
+        self._leaners: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
+        self._leaners_of: Mapping[ResourceName, Resource] | None = None
         self.locals: dict[ResourceName, Local] = {}
         self.steps: dict[ResourceName, Step] = {}
         """What each lane answered last; `understudy explain` shows it."""
@@ -119,12 +121,16 @@ class Lanes:
         return min(waits, default=None)
 
     def _here(self) -> Here:
+        view = self._mirror.view
+        if view.resources is not self._leaners_of:
+            self._leaners, self._leaners_of = leaners(view.resources), view.resources
         return Here(
-            view=self._mirror.view,
+            view=view,
             server=self._me.server,
             incarnation=self._me.incarnation,
             locals=self.locals,
             now=self._clock.monotonic(),
+            leaners=self._leaners,
         )
 
     def _meet_definitions(self) -> None:

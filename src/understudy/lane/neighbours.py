@@ -22,6 +22,18 @@ class Here:
     incarnation: Incarnation
     locals: Locals
     now: float
+    leaners: Mapping[ResourceName, tuple[ResourceName, ...]]
+    """What `leaners` says of the View's resources; kept by the caller, as they seldom change and there may be thousands."""
+
+
+def leaners(resources: Mapping[ResourceName, Resource]) -> dict[ResourceName, tuple[ResourceName, ...]]:
+    """For every resource, those that depend on it (hard, same server) and so stop before it, by name."""
+    found: dict[ResourceName, set[ResourceName]] = {}
+    for name, resource in resources.items():
+        for one in (*resource.start, *resource.stop):
+            if one.same_server and "shutdown" not in one.modifiers and not one.is_type and one.entity != name:
+                found.setdefault(ResourceName(one.entity), set()).add(name)
+    return {name: tuple(sorted(others)) for name, others in found.items()}
 
 
 def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
@@ -66,18 +78,8 @@ def being_looked_at(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
 
 def still_leaning(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Resources on this server that depend on this one (hard, same server) and are not off yet: they stop first."""
-    leaning = []
-    for name, other in here.locals.items():
-        profile = here.view.resources.get(name)
-        if profile is None or name == resource.name or other.state is None or other.off:
-            continue
-        if any(_leans(one, resource) for one in (*profile.start, *profile.stop)):
-            leaning.append(name)
-    return tuple(sorted(leaning))
-
-
-def _leans(one: Dependency, on: Resource) -> bool:
-    return one.same_server and "shutdown" not in one.modifiers and not one.is_type and one.entity == on.name
+    others = here.leaners.get(resource.name, ())
+    return tuple(name for name in others if (one := here.locals.get(name)) is not None and one.state is not None and not one.off)
 
 
 def _entities(view: View, one: Dependency) -> tuple[ResourceName, ...]:
