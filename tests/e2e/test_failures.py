@@ -104,6 +104,7 @@ def test_service_that_cannot_be_stopped_blocks_and_says_why(cluster, trio):
     cluster.reaches("web", Status("ONLINE", "UNKNOWN", "ctr1"))
     assert "CRS-2678:'web' on 'ctr1' has experienced an unrecoverable failure" in cluster.alerts("ctr2")
     assert "ctr1: stop, clean and kill were tried: the check still finds it" in cluster.explain("web")
+    assert "ctr2  is next" in cluster.explain("web")
     assert not any(cluster.processes("ctr2", one) for one in service.TRIO)
     cluster.run("pkill", "-9", "-f", "openstack-ha/web[.]py", on="ctr1")
     trio.follows(to="ctr2", within_s=60)

@@ -21,7 +21,7 @@ class Line:
 
     server: ServerName
     verdict: str
-    """`runs it`, `admitted` or `refused`."""
+    """`runs it`, `is next` (once the others that may still be running it are proved gone), `admitted` or `refused`."""
     because: str
     would_change: str = ""
     """What would make a refused server an admitted one."""
@@ -110,7 +110,8 @@ def _line(view: View, one: Standing, assignment: Assignment) -> Line:
     words = sentence((_inner(one.reason) or one.reason) if own else one.reason)
     if tried:
         words += "; it failed there before and is tried there again only when nothing else is left, or on request"
-    verdict = "runs it" if here else "admitted" if one.admitted else "refused"
+    chosen = "runs it" if one.incarnation is not None and assignment.sole_holder(one.incarnation) else "is next"
+    verdict = chosen if here else "admitted" if one.admitted else "refused"
     return Line(server=one.server, verdict=verdict, because=words, would_change="" if one.admitted else remedy(one.reason, one.server))
 
 
