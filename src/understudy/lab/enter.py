@@ -35,6 +35,7 @@ def main(order_text: str, command: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
     try:
         doors = {name: os.open(f"/proc/{order['pid']}/ns/{name}", os.O_RDONLY) for name in (*_NAMESPACES, "pid")}
+        doors["root"] = os.open(f"/proc/{order['pid']}/root", os.O_RDONLY | os.O_DIRECTORY)
         kernel.setns(doors["pid"], kernel.CLONE_NEWPID)
     except OSError:
         print(f"{order['host']} has just lost its power", file=sys.stderr)
@@ -66,6 +67,9 @@ def _become_command(order: dict[str, str], doors: dict[str, int], command: list[
             group.write("0")
         for name, kind in _NAMESPACES.items():
             kernel.setns(doors[name], kind)
+        # the root of a mount namespace is the machine's own where the lab was started in a chroot: take the host's
+        os.fchdir(doors["root"])
+        os.chroot(".")
         os.chdir(order["directory"])
     except OSError as error:
         print(f"{order['host']} cannot be entered: {error.strerror}", file=sys.stderr)
