@@ -1,6 +1,5 @@
 """What is looked at after every test, however it went: nothing doubled, nothing odd in any log, nothing left behind."""
 
-import itertools
 import os
 import re
 import shutil
@@ -25,10 +24,11 @@ def doubled(cluster: Cluster) -> list[str]:
     found = []
     for witness in cluster.witnesses:
         sights = witness.sights()
-        for one, after in itertools.pairwise([*sights, *sights[-1:]]):
-            thawed = {thaw.server for thaw in cluster.thaws if thaw.ordered <= one.at and after.at <= thaw.done + excused_s}
+        ends = [one.at for one in sights[1:]] + [float("inf")]
+        for one, end in zip(sights, ends, strict=True):
+            thawed = {thaw.server for thaw in cluster.thaws if thaw.ordered <= one.at and end <= thaw.done + excused_s}
             if len(set(one.active) - (thawed - set(one.answering))) > 1:
-                found.append(f"two servers active until {after.at}: {one}")
+                found.append(f"two servers active until {end}: {one}")
     return found
 
 

@@ -67,19 +67,18 @@ def pool_command(servers: tuple[str, ...]) -> list[str]:
 
 def trio_commands(**attributes: object) -> list[list[str]]:
     """The guide's commands for the trio; `attributes` of the service that are to be others than the guide's."""
-    shared = "PLACEMENT=restricted,SERVER_POOLS=controller_sp,CHECK_INTERVAL=30,RESTART_ATTEMPTS=2"
-    own = "".join(f",{name}={value}" for name, value in attributes.items())
-    if "RESTART_ATTEMPTS" in attributes:
-        shared = shared.replace(",RESTART_ATTEMPTS=2", "")
+    guide = {"PLACEMENT": "restricted", "SERVER_POOLS": "controller_sp", "CHECK_INTERVAL": 30, "RESTART_ATTEMPTS": 2}
+    data = ",".join(f"{name}={value}" for name, value in guide.items())
+    own = ",".join(f"{name}={value}" for name, value in (guide | attributes).items())
     return [
         ["appvipcfg", "create", "-network=1", f"-ip={ADDRESS}", f"-vipname={VIP}", "-user=root"],
         [
             "crsctl", "add", "resource", DATA, "-type", "cluster_resource", "-attr",
-            f"ACTION_SCRIPT={HOME}/mysql-data.scr,{shared},START_DEPENDENCIES=hard({VIP}),STOP_DEPENDENCIES=hard({VIP}) ",
+            f"ACTION_SCRIPT={HOME}/mysql-data.scr,{data},START_DEPENDENCIES=hard({VIP}),STOP_DEPENDENCIES=hard({VIP}) ",
         ],
         [
             "crsctl", "add", "resource", SERVICE, "-type", "cluster_resource", "-attr",
-            f"ACTION_SCRIPT={ACTION_SCRIPT},{shared}{own},"
+            f"ACTION_SCRIPT={ACTION_SCRIPT},{own},"
             f"START_DEPENDENCIES=hard({VIP},{DATA}),STOP_DEPENDENCIES=hard({VIP},{DATA}) ",
         ],
     ]  # fmt: skip

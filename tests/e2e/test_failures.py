@@ -109,3 +109,28 @@ def test_service_that_cannot_be_stopped_blocks_and_says_why(cluster, trio):
     cluster.run("pkill", "-9", "-f", "openstack-ha/web[.]py", on="ctr1")
     trio.follows(to="ctr2", within_s=60)
     cluster.empty("ctr1")
+
+
+@pytest.mark.long
+def test_service_that_dies_while_its_daemon_is_down_is_restarted_by_the_next(cluster, trio):
+    """The event is missed, the first look of the new daemon is not: the service runs again where it ran."""
+    trio.run(on="ctr1")
+    daemon = cluster.strike("ctr1", "understudyd")
+    cluster.kill(service.SERVICE, on="ctr1")
+    killed = time.monotonic()
+    cluster.replaced("ctr1", daemon)
+    trio.asker.served(by="ctr1", since=killed)
+    assert {one.server for one in trio.asker.during(killed)} == {"ctr1"}
+
+
+@pytest.mark.long
+def test_hung_check_is_no_verdict(cluster, trio):
+    """A check that does not answer makes INTERMEDIATE, not a restart; when it answers again the service is ONLINE, the same process."""
+    trio.register(SCRIPT_TIMEOUT=2, CHECK_INTERVAL=2)
+    trio.start(on="ctr1")
+    served = trio.asker.served(by="ctr1")
+    cluster.story("check", "sleep 600", "ctr1")
+    wait_for(lambda: cluster.status("web").state == "INTERMEDIATE", 60, "web is INTERMEDIATE")
+    cluster.lab.host_path("ctr1", f"{service.HOME}/web-check").unlink()
+    cluster.runs("web", on="ctr1")
+    assert trio.asker.served(by="ctr1").pid == served.pid

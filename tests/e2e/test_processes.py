@@ -2,10 +2,12 @@
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from e2e import service
+from support import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -42,11 +44,38 @@ def test_guard_that_hangs_is_replaced_by_its_keeper(cluster, patient):
     assert cluster.incarnation("ctr1") == before
 
 
-def test_death_of_the_keeper_stops_everything_on_its_server_at_once(cluster, trio):
-    """Without a keeper nobody could stop what runs, so it stops now: the trio moves, and the server rejoins as a new incarnation."""
-    trio.run(on="ctr1")
-    before = cluster.incarnation("ctr1")
-    cluster.strike("ctr1", "keeper")
-    cluster.empty("ctr1")
-    trio.follows(to="ctr2")
+def ends(cluster, trio, strike):
+    """What runs on ctr1 ends by the blow; its server joins as a new incarnation, and the service runs again, there or elsewhere."""
+    before, ran = cluster.incarnation("ctr1"), cluster.processes("ctr1", service.SERVICE)
+    strike()
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in ran), 30, "what ran has ended")
     cluster.rejoins("ctr1", after=before)
+    home = trio.follows()
+    if home != "ctr1":
+        cluster.empty("ctr1")
+
+
+def test_death_of_the_keeper_stops_everything_on_its_server_at_once(cluster, trio):
+    """Without a keeper nobody could stop what runs, so it stops now."""
+    trio.run(on="ctr1")
+    ends(cluster, trio, lambda: cluster.strike("ctr1", "keeper"))
+
+
+@pytest.mark.long
+def test_kill_of_everything_of_the_clusterware_at_once(cluster, trio):
+    """Daemon, executor and keeper killed in one blow: what ran is ended by who clears up after them."""
+
+    def strike():
+        for process in ("keeper", "understudyd", "understudy-exec"):
+            cluster.strike("ctr1", process)
+
+    trio.run(on="ctr1")
+    ends(cluster, trio, strike)
+
+
+@pytest.mark.long
+def test_server_whose_daemon_hangs_can_be_evicted(cluster, trio):
+    """The guard of a hung daemon still renews, so nobody misses the server; evicted, it stops all it runs and rejoins by itself."""
+    trio.run(on="ctr1")
+    cluster.strike("ctr1", "understudyd", signal.SIGSTOP)
+    ends(cluster, trio, lambda: cluster.run("understudy", "server", "evict", "ctr1"))
