@@ -13,7 +13,7 @@ from dataclasses import replace
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.reasons import parse_reason
-from understudy.model.state import Internal, Life, State, Target
+from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.types import find
 from understudy.model.view import (
     Assignment,
@@ -54,7 +54,7 @@ def carried_out(view: View, plan: Plan) -> View:
             view,
             revision=view.revision + 1,
             incarnations={name: one for name, one in incarnations.items() if name not in step.forgotten},
-            assignments={name: one for name, one in assignments.items() if name not in step.dropped},
+            assignments=assignments,
             requests=tuple(one for one in view.requests if one.id not in step.fulfilled),
         )
     return view
@@ -124,7 +124,10 @@ class Cluster:
 
     def live(self, server: str, what: str) -> None:
         """The server's newest incarnation goes on to another life."""
-        record = replace(self.view.present()[ServerName(server)], life=LIVES[what], proof=what)
+        before = self.view.present()[ServerName(server)]
+        proof = what.removeprefix("is ")
+        proof = "" if LIVES[what] in ALIVE else f"{before.proof}; {proof}" if before.proof else proof
+        record = replace(before, life=LIVES[what], proof=proof)
         self._change(incarnations={**self.view.incarnations, record.incarnation: record})
         if record.life is Life.LOST:
             self._quiet[record.incarnation] = self.now + QUIET_S
@@ -300,7 +303,6 @@ class Cluster:
         """One commit: its first line is marked."""
         lines = [f"{one.server} is {one.life.value}: {one.proof}" for one in step.lives]
         lines += [self._assignment(one) for one in step.assignments]
-        lines += [f"{name} is forgotten" for name in step.dropped]
         lines += [self._refused(note) for note in step.notes if note.kind == "refused"]
         if not lines and step.fulfilled:
             lines = ["nothing to do for the request"]

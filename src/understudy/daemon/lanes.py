@@ -205,7 +205,7 @@ class Lanes:
     async def _perform(self, step: Step, resource: Resource) -> ActionOutcome:
         if isinstance(step, Climb) and step.rung == Rung.KILL:
             return await self._kill(resource)
-        epoch = step.epoch if isinstance(step, Start) else self.locals[resource.name].epoch
+        epoch = step.epoch if isinstance(step, Start) else self._known_epoch(resource)
         # S2 and S4: a start is asked of the guard, which holds the lease and remembers the highest epoch
         leased = isinstance(step, Start) and not resource.local
         if leased and not (self._guard.held() and await self._guard.remember(resource.name, epoch)):
@@ -219,10 +219,16 @@ class Lanes:
         )
         return await self._executor.run(request)
 
+    def _known_epoch(self, resource: Resource) -> int:
+        """The epoch of what is acted on: of the last start, also of one that is not confirmed yet."""
+        local = self.locals[resource.name]
+        return max(local.epoch, local.start_epoch)
+
     async def _kill(self, resource: Resource) -> ActionOutcome:
         empty = await self._executor.kill(resource.name)
         if resource.agent == "address":  # nothing runs: the rung is to drop the address
-            request = action_request(resource, "clean", epoch=0, incarnation=None, types=self._mirror.view.types)
+            epoch = self._known_epoch(resource)
+            request = action_request(resource, "clean", epoch=epoch, incarnation=None, types=self._mirror.view.types)
             return await self._executor.run(request)
         return ActionOutcome(status=0 if empty else 1, evidence="gone")
 

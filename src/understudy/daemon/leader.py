@@ -143,7 +143,6 @@ class Leader:
     async def _commit(self, view: View, step: Step) -> bool:
         writes: dict[str, Any] = {keys.incarnation(one.incarnation): one for one in step.lives}
         writes |= {keys.assignment(one.resource): one for one in step.assignments}
-        writes |= {keys.assignment(name): None for name in step.dropped}
         writes |= {keys.request(id): None for id in step.fulfilled}
         writes |= {keys.incarnation(one): None for one in step.forgotten}
         if self._mirror.view is not view:
@@ -232,7 +231,8 @@ class Leader:
             record = view.incarnations.get(incarnation)
             if record is None or record.life in (Life.LOST, Life.FENCED, Life.LEFT) or self._me is None:
                 return
-            lost = replace(record, life=Life.LOST, proof="a majority of voters silent in one round")
+            proof = "a majority of voters silent in one round"
+            lost = replace(record, life=Life.LOST, proof=f"{record.proof}; {proof}" if record.proof else proof)
             writes: dict[str, Any] = {keys.incarnation(incarnation): lost}
             if not self.leads():
                 if view.leader is None or view.leader.incarnation != incarnation:

@@ -31,7 +31,8 @@ def main() -> int:
             with connection.cursor() as cursor:
                 cursor.execute("insert into rows_written (id) values (%s)", (number,))
         except Exception:  # noqa: BLE001  any failure is the same to this user: it has not been acknowledged
-            connection = _hang_up(connection)
+            _hang_up(connection)
+            connection = None
             print(f"no {time.monotonic():.6f}", flush=True)
         else:
             acknowledged.append(number)

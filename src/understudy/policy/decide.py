@@ -6,13 +6,14 @@ Plan is done plans nothing.
 
 from dataclasses import replace
 
-from understudy.model.names import ResourceName
-from understudy.model.view import View
+from understudy.model.view import Assignment, View
 from understudy.policy.ground import survey
 from understudy.policy.groups import groups
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, without_proven
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
+
+NO_LONGER_REGISTERED = "no longer registered"
 
 
 def decide(view: View, now: float, memory: Memory) -> Plan:
@@ -29,7 +30,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
         if step:
             steps.append(step)
             ground.settle(step.assignments)  # loads count for the groups that follow
-    # 3. what is no longer registered is forgotten once nobody holds it
+    # 3. what is no longer registered is taken back; its epoch stays, so that a resource registered later under this name goes on from it
     if orphans := _orphans(view):
         steps.append(orphans)
     # 4. requests about resources that are gone
@@ -43,18 +44,18 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
 
 
 def _orphans(view: View) -> Step:
-    changed, dropped = [], []
+    changed = []
     for name, assignment in view.assignments.items():
         if name in view.resources:
             continue
         left = without_proven(view, assignment)
         if left.owner is not None:
-            left = replace(left, owner=None, epoch=left.epoch + 1, reason="no longer registered")
+            left = replace(left, owner=None, epoch=left.epoch + 1, reason=NO_LONGER_REGISTERED)
         if not left.holders:
-            dropped.append(ResourceName(name))
-        elif left != assignment:
+            left = Assignment(resource=name, epoch=left.epoch, reason=NO_LONGER_REGISTERED)
+        if left != assignment:
             changed.append(left)
-    return Step(assignments=tuple(changed), dropped=tuple(dropped))
+    return Step(assignments=tuple(changed))
 
 
 def _joined_with_lives(steps: list[Step]) -> tuple[Step, ...]:

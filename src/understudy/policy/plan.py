@@ -22,8 +22,6 @@ class Step:
 
     lives: tuple[IncarnationRecord, ...] = ()
     assignments: tuple[Assignment, ...] = ()
-    dropped: tuple[ResourceName, ...] = ()
-    """Assignments that are deleted: their resource is no longer registered and nobody holds it."""
     forgotten: tuple[Incarnation, ...] = ()
     """Records of incarnations that are deleted: proved gone, and no assignment needs the proof any more."""
     fulfilled: tuple[str, ...] = ()
@@ -31,7 +29,7 @@ class Step:
     notes: tuple[Note, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.lives or self.assignments or self.dropped or self.forgotten or self.fulfilled)
+        return bool(self.lives or self.assignments or self.forgotten or self.fulfilled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,9 @@ from understudy.policy.case import Case
 from understudy.policy.eligibility import Standing
 from understudy.policy.ground import Ground
 
+EVICTED = "evicted"
+"""How the proof of an incarnation begins that an operator has evicted."""
+
 
 def failed_here(case: Case) -> ResourceName | None:
     """The first member whose lane has given up at home under the present assignment."""
@@ -25,9 +28,20 @@ def failed_here(case: Case) -> ResourceName | None:
 
 
 def candidates_left(case: Case, *, besides: ServerName | None) -> list[Standing]:
-    """Admitted servers on which no member has failed since it last proved itself, best first."""
+    """Admitted servers on which no member has failed since it last proved itself, best first.
+
+    A server from which the group was evicted is no candidate while another is left: it may have joined anew in the meantime.
+    """
     tried: set[Incarnation] = {one for name in case.wanted for one in case.held[name].tried}
-    return [one for one in case.admitted.values() if one.incarnation not in tried and one.server != besides]
+    left = [one for one in case.admitted.values() if one.incarnation not in tried and one.server != besides]
+    evicted = _evicted_from(case)
+    return [one for one in left if one.server not in evicted] or left
+
+
+def _evicted_from(case: Case) -> set[ServerName]:
+    lives = case.ground.view.incarnations
+    owners = [owner for name in case.wanted if (owner := case.held[name].owner) is not None]
+    return {one.server for one in owners if one.incarnation in lives and lives[one.incarnation].proof.startswith(EVICTED)}
 
 
 def must_wait_for_proof(case: Case) -> bool:

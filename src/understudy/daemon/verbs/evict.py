@@ -15,6 +15,7 @@ from understudy.model.messages import words
 from understudy.model.names import ServerName
 from understudy.model.state import ALIVE, PROVEN, Life
 from understudy.model.view import IncarnationRecord, View
+from understudy.policy.recovery import EVICTED
 from understudy.registry import keys
 
 WAIT_S = 60.0
@@ -25,12 +26,15 @@ async def run(world: World, arguments: Arguments) -> int:
     try:
         server = ServerName(arguments.one_name("server"))
         evicted = _present(world.mirror.view, server)
-        revision = await commit(world, lambda view: _change(view, server))
+        revision = await commit(world, lambda view: _change(view, server, world.by))
     except BadInput as error:
         world.refuse(error)
         return 1
     world.tell(events.EVICTED, None, f"by {world.by}", server)
     world.output.out(f"{server} is granted no lease any more; waiting until it is proved fenced")
+    if server == world.settings.server:
+        world.output.out("this is that server: everything on it stops now, this answer with it; ask another server how it went")
+        return 0
     return await _until_proven(world, evicted, revision)
 
 
@@ -41,9 +45,10 @@ def _present(view: View, server: ServerName) -> IncarnationRecord:
     return record
 
 
-def _change(view: View, server: ServerName) -> Change:
+def _change(view: View, server: ServerName, by: str) -> Change:
     record = _present(view, server)
-    return Change(writes={keys.incarnation(record.incarnation): replace(record, life=Life.EVICTED)})
+    evicted = replace(record, life=Life.EVICTED, proof=f"{EVICTED} by {by}")
+    return Change(writes={keys.incarnation(record.incarnation): evicted})
 
 
 async def _until_proven(world: World, evicted: IncarnationRecord, revision: int) -> int:
