@@ -118,12 +118,18 @@ class Faults:
         names = list(world.machines)
         one = self._victims()[0].name
         others = [name for name in names if name != one]
-        out, back = [(one, other) for other in others], [(other, one) for other in others]
+        out: list[tuple[str, str]] = [(one, other) for other in others]
+        back = [(to, sender) for sender, to in out]
         kind = dice.choice(("both", "both", "out", "in", "pair", "one way", "registry"))
-        pair = [(one, dice.choice(others))] if others else []
-        links = {
-            "both": [*out, *back], "out": out, "in": back, "pair": [*pair, *((other, one) for one, other in pair)], "one way": pair,
-        }.get(kind, [])  # fmt: skip
+        pair: list[tuple[str, str]] = [(one, dice.choice(others))] if others else []
+        ways: dict[str, list[tuple[str, str]]] = {
+            "both": [*out, *back],
+            "out": out,
+            "in": back,
+            "pair": [*pair, *((to, sender) for sender, to in pair)],
+            "one way": pair,
+        }
+        links = ways.get(kind, [])
         world.trace.say("network", f"cut {one} {kind} {' '.join(f'{a}>{b}' for a, b in links)}")
         world.network.cuts.update(links)
         registry = kind in ("both", "out", "in", "registry")

@@ -20,7 +20,7 @@ from understudy.sim.loop import Place
 if TYPE_CHECKING:
     from understudy.sim.machine import Machine
 
-ANSWER_S, AGAIN_S = 2.0, 0.02
+ANSWER_S = 2.0
 """As daemon/guardlink.py."""
 
 
@@ -32,6 +32,8 @@ class Keeper:
         self.member = member
         self.core: Guard | None = None
         """None: no guard runs."""
+        self.there = asyncio.Event()
+        """Set while one does."""
         self.incarnation = Incarnation("")
         self.lease_until: Reading | None = None
         """What the lease file says."""
@@ -67,7 +69,7 @@ class Keeper:
             return
         machine, limits = self.machine, self.machine.limits
         machine.says("guard killed")
-        self.core = None
+        self._no_guard()
         machine.later(machine.dice.choice((0.005, limits.hang_s, 2 * limits.lease_s)), self._succeed)
         self._watch_lapse()
 
@@ -96,11 +98,16 @@ class Keeper:
         self._start = start
         self._told_held = False
         self.generation += 1
+        self.there.set()
         self.core = Guard(self.member, self.machine.limits, start, self.machine.clocks.read())
         self._wake_at = 0.0
         if self.port is not None:
             self.port.hello(self.core)
         self._tick(self.core)
+
+    def _no_guard(self) -> None:
+        self.core = None
+        self.there.clear()
 
     def _succeed(self) -> None:
         if self.core is not None or self.stopping:
@@ -205,7 +212,7 @@ class Keeper:
         """In the order of design section 4: daemon and executor, groups, addresses; `guard` None: the keeper does it."""
         machine = self.machine
         machine.says(f"LAPSES: {why}")
-        self.core = None
+        self._no_guard()
         self.stopping = True
         self.stopping_since = machine.loop.now
         self.lease_until = None
@@ -337,7 +344,6 @@ class GuardPort:
             raise asyncio.CancelledError
         try:
             async with asyncio.timeout(ANSWER_S):
-                while self._keeper.core is None:
-                    await asyncio.sleep(AGAIN_S)
+                await self._keeper.there.wait()
         except TimeoutError:
             raise Unreachable("the guard of this server does not answer") from None

@@ -1,7 +1,7 @@
 """The registry as seen from servers: one store in memory, and one link per daemon that is slow, loses answers or is cut.
 
-Called by `sim/server.py`; implements ports.Registry. A commit whose answer was lost may have happened, and one that was sent before a cut may
-happen long after its sender gave up, or died: safety rests on conditions alone (S7).
+Called by `sim/machine.py`; implements ports.Registry. A commit whose answer was lost may have happened, and one that was sent before a
+cut may happen long after its sender gave up, or died: safety rests on conditions alone (S7).
 """
 
 import asyncio

@@ -8,10 +8,11 @@ place's tasks are cancelled. Must never: read a clock, wait, open a socket or st
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
+Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 PLACE: ContextVar["Place | None"] = ContextVar("place", default=None)
 AT_ONCE_MAX = 50_000
@@ -109,9 +110,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         finally:
             asyncio._set_running_loop(None)
 
-    def run_until_complete(self, future: Generator[Any, None, Result] | Any) -> Any:
+    def run_until_complete(self, future: Any) -> Any:
         """Run until this is done; Deadlock if it never can be."""
-        task = asyncio.ensure_future(future, loop=self)
+        task: asyncio.Future[Any] = asyncio.ensure_future(future, loop=self)
         asyncio._set_running_loop(self)
         try:
             self._drain()
@@ -161,17 +162,21 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Virtual seconds since the beginning of the world."""
         return self.now
 
-    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None) -> asyncio.Handle:
         """See asyncio."""
         handle = asyncio.Handle(callback, args, self, context)
         self.ready.append(handle)
         return handle
 
-    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+    def call_later(
+        self, delay: float, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
+    ) -> asyncio.TimerHandle:
         """See asyncio."""
         return self.call_at(self.now + delay, callback, *args, context=context)
 
-    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+    def call_at(
+        self, when: float, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
+    ) -> asyncio.TimerHandle:
         """See asyncio."""
         timer = _Timer(when, callback, args, self, context)
         self.post(when, timer)

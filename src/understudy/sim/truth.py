@@ -60,7 +60,8 @@ class Truth:
     def begins(self, machine: "Machine", request: ActionRequest) -> None:
         """An action begins, now."""
         if request.action != "check":
-            self.trace.say(machine.name, f"{request.action} {request.resource}" + (f" e{request.epoch}" if request.action == "start" else ""))
+            under = f" e{request.epoch}" if request.action == "start" else ""
+            self.trace.say(machine.name, f"{request.action} {request.resource}{under}")
         if request.action != "check" and not self.is_local(request.resource):
             self._judge(invariants.action_needs_lease(self, machine, request))
             if request.action == "start":

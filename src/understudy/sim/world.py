@@ -40,7 +40,7 @@ class World:
         self.seed = seed
         self.dice = random.Random(seed)
         self.options = options or Options.draw(self.dice)
-        self.loop = VirtualLoop()
+        self.loop = VirtualLoop()  # type: ignore[abstract]  # what nobody here may use: sockets, threads, signals
         self.trace = Trace(self.loop.time)
         self.limits = derive(self.options.pause_tolerance)
         self.network = Network(self.loop, self.dice, Weather())
