@@ -61,6 +61,8 @@ class GuardProcess:
         self._ending = False
         held.epochs.reload()
         held.protected.reload()
+        for address in settings.storage:
+            held.protected.put(address, int(True))
         self._open_gate(fresh=start.begun_here)
         member = Member(settings.server, tuple(one.name for one in settings.servers), settings.voters, settings.voter_set)
         self.core = Guard(member, limits, start, read_clocks())

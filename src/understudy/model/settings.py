@@ -12,7 +12,7 @@ from typing import Any
 from understudy.errors import BadSettings
 
 VOTER_COUNTS = (1, 3, 5)
-ENGINES = ("sqlite", "etcd")
+ENGINES = ("sqlite",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Settings:
     pause_tolerance: float = 2.0
     """`[cluster] pause_tolerance`, seconds: a server that stands still for up to this long keeps what it runs."""
     engine: str = "sqlite"
-    """`[registry] engine`: `sqlite` or `etcd`."""
+    """`[registry] engine`: `sqlite`."""
     registry: tuple[str, ...] = ("127.0.0.1:7400",)
     """`[registry] endpoints`: ADDRESS:PORT of the registry."""
     networks: tuple[NetworkSettings, ...] = ()
@@ -66,10 +66,11 @@ class Settings:
     """`[guard] reboot_on_lapse`: reboot at once when the lease ends and something could not be stopped."""
     run_dir: str = "/run/understudy"
     """`[server] run_dir`: sockets, lease, kill list."""
-    state_dir: str = "/var/lib/understudy"
     log_dir: str = "/var/log/understudy"
     cgroup: str = ""
     """`[executor] cgroup`: the one parent control group of all resources; empty: `understudy` below this process's cgroup v2 mount."""
+    storage: tuple[str, ...] = ()
+    """`[guard] storage`: addresses of storage servers; traffic with them passes only while this server's lease lives."""
     filesystems: tuple[str, ...] = ()
     """`[guard] filesystems`: mount points of local file systems to shut down at a lapse (never a bind mount)."""
 
@@ -83,9 +84,9 @@ class Settings:
 
 _KNOWN: dict[str, set[str]] = {
     "cluster": {"name", "voters", "voter_set", "pause_tolerance"},
-    "server": {"name", "run_dir", "state_dir", "log_dir"},
+    "server": {"name", "run_dir", "log_dir"},
     "registry": {"engine", "endpoints"},
-    "guard": {"port", "key", "reboot_on_lapse", "filesystems"},
+    "guard": {"port", "key", "reboot_on_lapse", "storage", "filesystems"},
     "executor": {"cgroup"},
 }
 
@@ -117,13 +118,13 @@ def parse_settings(text: str, *, server: str | None = None) -> Settings:
         guard_key=guard.get("key", "/etc/understudy/keys/guard.key"),
         reboot_on_lapse=guard.get("reboot_on_lapse", False),
         run_dir=own.get("run_dir", "/run/understudy"),
-        state_dir=own.get("state_dir", "/var/lib/understudy"),
         log_dir=own.get("log_dir", "/var/log/understudy"),
         cgroup=raw.get("executor", {}).get("cgroup", ""),
+        storage=_addresses(guard.get("storage", ())),
         filesystems=tuple(guard.get("filesystems", ())),
     )
     if settings.engine not in ENGINES:
-        raise BadSettings(f"[registry] engine is {settings.engine!r}; it is one of {', '.join(ENGINES)}")
+        raise BadSettings(f"[registry] engine is {settings.engine!r}; this version has {' and '.join(ENGINES)}")
     return settings
 
 
@@ -158,6 +159,12 @@ def _servers(raw: dict[str, Any]) -> tuple[ServerSettings, ...]:
     if not found:
         raise BadSettings("there is no [servers.NAME] section: write one for each server of the cluster")
     return tuple(found)
+
+
+def _addresses(raw: list[str]) -> tuple[str, ...]:
+    for one in raw:
+        _address(one, "[guard] storage")
+    return tuple(raw)
 
 
 def _address(text: Any, where: str) -> None:

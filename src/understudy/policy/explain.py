@@ -6,7 +6,7 @@ anew.
 
 from dataclasses import dataclass
 
-from understudy.model.names import ResourceName, ServerName, short
+from understudy.model.names import PoolName, ResourceName, ServerName, short
 from understudy.model.reasons import Reason, Why, parse_reason
 from understudy.model.state import State, Target
 from understudy.model.view import Assignment, View
@@ -112,7 +112,19 @@ def _line(view: View, one: Standing, assignment: Assignment) -> Line:
         words += "; it failed there before and is tried there again only when nothing else is left, or on request"
     chosen = "runs it" if one.incarnation is not None and assignment.sole_holder(one.incarnation) else "is next"
     verdict = chosen if here else "admitted" if one.admitted else "refused"
-    return Line(server=one.server, verdict=verdict, because=words, would_change="" if one.admitted else remedy(one.reason, one.server))
+    change = "" if one.admitted else remedy(one.reason, one.server)
+    named = _pool_names(view, one.reason)
+    if "SERVER_NAMES=" in change and one.server in named:
+        change = "it is named there already: raise the pool's MAX_SIZE, or lower the IMPORTANCE of the pool that has it"
+    change = change.replace("SERVER_NAMES=...", f"SERVER_NAMES={' '.join(named)}")
+    return Line(server=one.server, verdict=verdict, because=words, would_change=change)
+
+
+def _pool_names(view: View, reason: Reason) -> tuple[ServerName, ...]:
+    """The servers that the first of the pools in question names already."""
+    inner = parse_reason(reason.of[1]) if reason.why is Why.FELLOW_REFUSED else reason
+    pool = view.pools.get(PoolName(inner.of[0])) if inner is not None and inner.of else None
+    return () if pool is None else pool.server_names
 
 
 _SENTENCES: dict[Why, str] = {

@@ -21,8 +21,11 @@ async def history(world: World, arguments: Arguments) -> int:
     """`understudy history`; with --follow until the caller goes away."""
     since = world.mirror.view.revision
     wanted = set(arguments.names)
-    found = [one for one in world.mirror.history() if not wanted or one.resource in wanted]
+    # servers write on their own, some milliseconds apart: in order of when it happened, not of when it was written
+    found = sorted((one for one in world.mirror.history() if not wanted or one.resource in wanted), key=lambda one: one.wall)
     last = arguments.number("last")
+    if not arguments.flag("json"):
+        world.output.out(HEADING)
     for event in found[max(0, len(found) - (SHOWN if last is None else max(0, last))) :]:
         _show(world, event, arguments)
     if arguments.flag("follow"):
@@ -45,6 +48,9 @@ async def explain(world: World, arguments: Arguments) -> int:
     else:
         world.output.out("\n".join(policy_explain.render(view, name)))
     return 0
+
+
+HEADING = f"{'WHEN':<23}  {'SERVER':<12}  {'WHAT':<14}  {'RESOURCE':<24}  {'TOOK':>9}  WHY"
 
 
 def event_line(event: Event) -> str:
