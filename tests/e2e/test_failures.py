@@ -134,3 +134,16 @@ def test_hung_check_is_no_verdict(cluster, trio):
     cluster.lab.host_path("ctr1", f"{service.HOME}/web-check").unlink()
     cluster.runs("web", on="ctr1")
     assert trio.asker.served(by="ctr1").pid == served.pid
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("process", ["understudyd", "understudy-exec", "guard"])
+def test_kill_of_a_process_while_a_start_is_under_way(cluster, trio, process):
+    """The start ends or is made anew; either way there is one service in the end, where it was asked for."""
+    trio.register()
+    cluster.story("start", f"touch /run/starting; sleep 3; exec python3 -IS {service.HOME}/web.py", "ctr1")
+    trio.watch()
+    with cluster.meanwhile("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1"):
+        wait_for(lambda: cluster.lab.host_path("ctr1", "/run/starting").exists(), 30, "the start is under way")
+        cluster.replaced("ctr1", cluster.strike("ctr1", process))
+        assert trio.follows(within_s=60) == "ctr1"

@@ -91,3 +91,17 @@ def test_power_loss_of_the_leader_that_is_the_active_server(cluster, trio):
     cluster.lab.boot(leader)
     cluster.lab.ready(30, [leader])
     assert leader not in {one.server for one in trio.asker.during(crashed)}
+
+
+@pytest.mark.long
+def test_without_a_majority_of_voters_everything_stops_until_it_is_back(cluster, trio):
+    """Two of three voters cut off: nobody may run anything, for nobody can know; healed, all comes back by itself."""
+    trio.run(on="ctr1")
+    for server in ("ctr2", "ctr3"):
+        cluster.lab.cut(server)
+    trio.asker.unserved()
+    cluster.stopped("ctr1")
+    for server in ("ctr2", "ctr3"):
+        cluster.lab.heal(server)
+    cluster.lab.ready(60)
+    trio.follows(within_s=60)
