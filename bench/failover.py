@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     trials = _QUICK if arguments.quick else arguments.trials
     systems = variants(arguments.system, arguments.pause_tolerance)
     run = _Run(arguments.name, arguments.act)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         for system, count in _turns(systems, trials, arguments.turn):
             run.take_turn(system, count)
@@ -123,7 +126,7 @@ class _Run:
         self.trials.append(trial)
         outcome = f"failed: {trial.note}" if trial.outage_ms is None else f"{trial.outage_ms:7.0f} ms"
         both = "" if trial.both_ms is None else f"   both active {'to the end' if trial.both_lasts else f'{trial.both_ms:.0f} ms'}"
-        _say(f"{trial.system:<44} {trial.act:<10} {outcome}   load {trial.load:.1f}{both}")
+        _say(f"{trial.system:<26} {trial.act:<10} {outcome}   load {trial.load:.1f}{both}")
 
 
 def _say(text: str) -> None:

@@ -36,7 +36,7 @@ def table(about: Mapping[str, Any], systems: Sequence[System], trials: Sequence[
             if chosen:
                 bound = f"{bounds[system.title]:.0f}" if system.title in bounds and act in ("power-loss", "cut") else ""
                 compared = _ratios(chosen, system, medians, ours)[: len(ratios)]
-                rows.append([act, system.title, *_numbers(chosen), bound, *compared, _both(chosen), _loads(chosen)])
+                rows.append([act, system.row(act), *_numbers(chosen), bound, *compared, _both(chosen), _loads(chosen)])
     return "\n".join([_heading(about), "", *_aligned(rows), *_failures(trials)])
 
 

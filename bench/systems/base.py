@@ -15,7 +15,7 @@ class System(ABC):
 
     family: str
     title: str
-    """As the table names it."""
+    """As trials name it."""
     acts: tuple[str, ...] = ACTS
     """What can be measured of it."""
     packages: tuple[str, ...] = ()
@@ -24,6 +24,11 @@ class System(ABC):
     """Unbroken answers for this long mean that the last blow is over."""
     moves_service: bool = True
     """It starts and stops the service; otherwise the service runs everywhere and only the address moves."""
+
+    def row(self, act: str) -> str:
+        """As the table names it beside this act."""
+        del act
+        return self.title
 
     @abstractmethod
     def lab(self, name: str) -> Lab:

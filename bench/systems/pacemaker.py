@@ -70,11 +70,12 @@ class Pacemaker(System):
     def __init__(self, token_ms: int | None, kill_interval_s: int) -> None:
         self._token_ms = token_ms
         self._kill_interval_s = kill_interval_s
-        token = "as installed" if token_ms is None else f"token {token_ms} ms"
-        self.title = f"pacemaker, {token}"
-        if kill_interval_s != _INTERVAL_S:
-            self.title += f" (kill: monitor {kill_interval_s} s)"
+        self.title = "pacemaker, as installed" if token_ms is None else f"pacemaker, token {token_ms} ms"
         self._interval_s = _INTERVAL_S
+
+    def row(self, act: str) -> str:
+        """What decides about a killed process is the monitor."""
+        return f"pacemaker, monitor {self._kill_interval_s} s" if act == "kill" else self.title
 
     def lab(self, name: str) -> Lab:
         """Bare servers."""
