@@ -128,12 +128,18 @@ class Mirror:
 
         The conditions are taken at the call, before anything is awaited. None: conflict, decide anew. RegistryUnreachable: unknown.
         """
+        if not writes:
+            return self.view.revision
         conditions = [Condition(key, self._revisions.get(key, 0)) for key in dict.fromkeys((*writes, *unchanged))]
         changes = [Write(key, None if record is None else wire.encode(record)) for key, record in writes.items()]
+        changing = any(one.value is not None or one.key in self._revisions for one in changes)
         answer = await self._registry.commit(conditions, changes)
         if isinstance(answer, Conflict):
             return None
-        await self._catch_up(answer, changes)
+        if changing:
+            await self._catch_up(answer, changes)
+        else:  # nothing was there to delete: the revision is that of somebody else's commit, which the watch has yet to bring
+            await self.wait(answer - 1, CATCH_UP_S)
         return answer
 
     async def _catch_up(self, revision: int, changes: Iterable[Write]) -> None:

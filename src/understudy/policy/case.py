@@ -8,6 +8,9 @@ from understudy.model.view import Assignment
 from understudy.policy.eligibility import Standing, group_standings
 from understudy.policy.ground import Ground
 
+EVICTED = "evicted"
+"""How the proof of an incarnation begins that an operator has evicted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -34,6 +37,15 @@ def case_of(ground: Ground, wanted: Sequence[ResourceName], held: Mapping[Resour
     )
 
 
+def evicted_from(
+    ground: Ground, wanted: Sequence[ResourceName], held: Mapping[ResourceName, Assignment]
+) -> set[ServerName]:
+    """Servers off which an operator has moved the group by evicting their life, as long as it has no new owner."""
+    lives = ground.view.incarnations
+    owners = [owner for name in wanted if (owner := held[name].owner) is not None]
+    return {one.server for one in owners if one.incarnation in lives and lives[one.incarnation].proof.startswith(EVICTED)}
+
+
 def _home(
     ground: Ground, wanted: Sequence[ResourceName], held: Mapping[ResourceName, Assignment], admitted: Mapping[ServerName, Standing]
 ) -> ServerName | None:
@@ -45,6 +57,7 @@ def _home(
             counts[owner.server] = counts.get(owner.server, 0) + 1
     if counts:
         return max(sorted(counts), key=lambda server: (counts[server], [-one for one in admitted[server].rank]))
-    # owned by nobody, but found running on one admitted server: adopted there rather than stopped (S6)
+    # owned by nobody, but found running on one admitted server: adopted there rather than stopped (S6); what an evicted life left is not
     found = {one.server for name in wanted for one in held[name].holders if ground.online_here(name, one.server)}
+    found -= evicted_from(ground, wanted, held)
     return next(iter(found)) if len(found) == 1 and found <= set(admitted) else None

@@ -6,12 +6,9 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import PROVEN, State
 from understudy.model.view import Assignment, Holder, Report
-from understudy.policy.case import Case
+from understudy.policy.case import Case, evicted_from
 from understudy.policy.eligibility import Standing
 from understudy.policy.ground import Ground
-
-EVICTED = "evicted"
-"""How the proof of an incarnation begins that an operator has evicted."""
 
 
 def failed_here(case: Case) -> ResourceName | None:
@@ -34,14 +31,8 @@ def candidates_left(case: Case, *, besides: ServerName | None) -> list[Standing]
     """
     tried: set[Incarnation] = {one for name in case.wanted for one in case.held[name].tried}
     left = [one for one in case.admitted.values() if one.incarnation not in tried and one.server != besides]
-    evicted = _evicted_from(case)
+    evicted = evicted_from(case.ground, case.wanted, case.held)
     return [one for one in left if one.server not in evicted] or left
-
-
-def _evicted_from(case: Case) -> set[ServerName]:
-    lives = case.ground.view.incarnations
-    owners = [owner for name in case.wanted if (owner := case.held[name].owner) is not None]
-    return {one.server for one in owners if one.incarnation in lives and lives[one.incarnation].proof.startswith(EVICTED)}
 
 
 def must_wait_for_proof(case: Case) -> bool:

@@ -5,6 +5,7 @@ Called by everything in `sim/`. Must never influence what happens.
 
 from collections import deque
 from collections.abc import Callable
+from typing import ClassVar
 
 LINES_KEPT = 2_000
 
@@ -12,13 +13,19 @@ LINES_KEPT = 2_000
 class Trace:
     """Writes lines; `time` is virtual."""
 
+    echo: ClassVar[Callable[[str], object] | None] = None
+    """Where every line goes at once, for one who wants to read along."""
+
     def __init__(self, time: Callable[[], float]) -> None:
         self._time = time
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
 
     def say(self, where: str, what: str) -> None:
         """`where` is a server, `registry`, `network`, `operator` or `world`."""
-        self._lines.append(f"{self._time():10.4f}  {where:<9}{what}")
+        line = f"{self._time():10.4f}  {where:<9}{what}"
+        self._lines.append(line)
+        if Trace.echo is not None:
+            Trace.echo(line)
 
     def last(self, count: int = 50) -> str:
         """The last lines."""

@@ -8,7 +8,7 @@ from understudy.cli.options import HELP, Command, Usage, parse
 
 ASKING = ("cluster", "explain", "history", "server", "status")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
-OWN = ("demo", "lab")
+OWN = ("demo", "lab", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
 _USAGE = """Usage: understudy <command> [options]
   cluster status        the cluster as a whole, and whether everything wanted runs
@@ -18,6 +18,7 @@ _USAGE = """Usage: understudy <command> [options]
   lab                   a whole cluster on this machine
   server evict NAME     grant a server no lease any more: what it holds is moved off
   server list           servers, their states and what runs on them
+  simulate              whole clusters in virtual time, with faults, judged at every instant
   status                resources, as crsctl stat res -t
   understudy <command> -h tells more.
 Examples:

@@ -33,4 +33,5 @@ def lines(event: Event) -> tuple[str, ...]:
 def _reason(event: Event, action: str) -> tuple[str, ...]:
     """The script's own last words stand beside the failure."""
     text = event.text.rstrip()
-    return (line(5017, event.resource, action), *text.splitlines()) if text else ()
+    said = [one.removeprefix("CRS_ERROR:").removeprefix("CRS_WARNING:") for one in text.splitlines()]
+    return (line(5017, event.resource, action), *said) if said else ()

@@ -15,7 +15,7 @@ from understudy.model.messages import words
 from understudy.model.names import ServerName
 from understudy.model.state import ALIVE, PROVEN, Life
 from understudy.model.view import IncarnationRecord, View
-from understudy.policy.recovery import EVICTED
+from understudy.policy.case import EVICTED
 from understudy.registry import keys
 
 WAIT_S = 60.0
