@@ -48,6 +48,9 @@ class Mirror:
         self._news = asyncio.Event()
         self._on_change: Callable[[], None] = lambda: None
         self.view = View()
+        self._lost_thread = False
+        """The registry cannot go on from the View's revision (perhaps it was set back to an older copy): the next reading counts, however
+        old."""
         self.read_once = False
         """S2: whether the registry was read, linearizably, in this daemon's life."""
         self.reachable = False
@@ -59,8 +62,9 @@ class Mirror:
     async def refresh(self) -> View:
         """Read everything, linearizably, and answer the View of it. RegistryUnreachable."""
         revision, entries = await self._registry.read("")
-        if revision >= self.view.revision or not self.read_once:
+        if revision >= self.view.revision or self._lost_thread:
             self._replace(revision, entries)
+            self._lost_thread = False
         self.read_once = True
         self.reachable = True
         return self.view
@@ -77,7 +81,7 @@ class Mirror:
                     self._apply(batch)
                     on_change()
             except Compacted:
-                continue
+                self._lost_thread = True
             except RegistryUnreachable:
                 self.reachable = False
                 on_reach(False)
