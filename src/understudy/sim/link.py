@@ -44,7 +44,8 @@ class Hub:
         self.loop = loop
         self.dice = dice
         self.road = road
-        self.store = Store()
+        # few commits are kept, so that who was away for long is sent back to reading everything
+        self.store = Store(keep_commits=dice.choice((30, 1000)))
         self.registry = LocalRegistry(self.store)
         self.away = False
         self.cuts: set[str] = set()

@@ -50,6 +50,7 @@ class Truth:
         """Incarnations that lapsed or lost power."""
         self.commits: list[tuple[float, tuple[str, ...]]] = []
         """Time and keys of every commit that was more than a leader's beat."""
+        self._local: set[ResourceName] = set()
         self._store = store
         self._seen = store.revision
         store.on_commit(self._committed)
@@ -97,8 +98,7 @@ class Truth:
 
     def is_local(self, resource: ResourceName) -> bool:
         """Whether it has an instance on every server, exempt from leases."""
-        definition = self.definitions.get(resource)
-        return definition is not None and is_local(definition.type, {})
+        return resource in self._local
 
     def broken(self, what: str, error: BaseException | None = None) -> None:
         """The run ends here."""
@@ -182,6 +182,8 @@ class Truth:
 
     def _definition(self, name: str, record: Definition) -> None:
         self.definitions[ResourceName(name)] = record
+        if is_local(record.type, {}):
+            self._local.add(record.name)
 
     def _leader(self, _: str, record: LeaderRecord) -> None:
         self.trace.say("registry", f"{record.server}/{record.incarnation[:8]} leads, term {record.term}")
