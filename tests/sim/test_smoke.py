@@ -1,6 +1,6 @@
 """Whole servers in virtual time: small stories, each of which must come true, and random worlds in which nothing may go wrong."""
 
-from sim.trio import TRIO, cluster, define_trio, running_trio, server_that_leads, trio_runs
+from sim.trio import TRIO, cluster, define_trio, make_leader, running_trio, server_that_leads, trio_runs
 
 SMALL_S = 0.25
 """What joining loops, commits and instant scripts may add to a bound."""
@@ -81,9 +81,7 @@ def test_power_loss_of_the_leader_disturbs_nothing():
 def test_power_loss_of_the_leader_that_is_active():
     """Both roles at once: the same bound holds, for anybody asks about the leader."""
     with running_trio(on="ctr1") as world:
-        if server_that_leads(world) != "ctr1":
-            world.machines[server_that_leads(world)].kill_daemon()
-            world.until(lambda: server_that_leads(world) == "ctr1", 30, "ctr1 leads")
+        make_leader(world, "ctr1")
         world.power_off("ctr1")
 
         took_s = world.until(lambda: trio_runs(world, "ctr2"), 10, "the trio starts elsewhere")

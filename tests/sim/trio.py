@@ -43,3 +43,14 @@ def server_that_leads(world: World) -> str:
     name = world.leader()
     assert name is not None
     return name
+
+
+def make_leader(world: World, name: str) -> None:
+    """Whoever else leads is cut from the registry for a while."""
+    for other in world.machines:
+        if other != name:
+            world.cut_registry(other)
+    world.until(lambda: world.leader() == name, 30, f"{name} leads")
+    for other in world.machines:
+        world.hub.heal(other)
+    world.run(1)

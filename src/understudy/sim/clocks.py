@@ -26,7 +26,12 @@ class Clocks:
 
     def read(self) -> Reading:
         """Both, together."""
-        return Reading(int(self._value(0) * SECOND), int(self._value(1) * SECOND))
+        if self._stopped is not None:
+            return Reading(int(self._value(0) * SECOND), int(self._value(1) * SECOND))
+        (boot_since, boot), (raw_since, raw) = self._from
+        boot_rate, raw_rate = self._rates
+        now = self._time()
+        return Reading(int((boot + boot_rate * (now - boot_since)) * SECOND), int((raw + raw_rate * (now - raw_since)) * SECOND))
 
     def true_s(self, boot_ns: int) -> float:
         """True seconds until the boot clock has run on by this much."""

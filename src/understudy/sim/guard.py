@@ -153,13 +153,12 @@ class Keeper:
         self._perform(guard, guard.tick(self.machine.clocks.read()))
 
     def _wake_later(self, guard: Guard) -> None:
+        if self._wake_at:
+            return  # a wake is planned for the next beat at the latest, and nothing that comes in has to be done before it
         machine = self.machine
         reading = machine.clocks.read()
         wait_s = machine.clocks.true_s(max(guard.wake_boot_ns(reading) - reading.boot_ns, 0))
-        when = machine.loop.now + wait_s
-        if self._wake_at and self._wake_at <= when:
-            return
-        self._wake_at = when
+        self._wake_at = machine.loop.now + wait_s
         self._wakes += 1
         wake = self._wakes
 
