@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from understudy.cli import appvipcfg, crsctl, understudy
-from understudy.cli.understudy import demo, lab
+from understudy.cli.understudy import demo, lab, simulate
 from understudy.model import events, settings
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import State, Target
@@ -52,7 +52,7 @@ def helps() -> dict[str, str]:
     for name in understudy.ASKING:
         module = __import__(f"understudy.cli.understudy.{name}", fromlist=["COMMANDS"])
         found |= {command.title: command.help() for command in module.COMMANDS.values()}
-    for name, parser in (("demo", demo._parser()), ("lab", lab._parser())):
+    for name, parser in (("demo", demo._parser()), ("lab", lab._parser()), ("simulate", simulate._parser())):
         found |= parser_helps(f"understudy {name}", parser)
     return found
 
