@@ -1,6 +1,9 @@
 """Whole servers in virtual time: small stories, each of which must come true, and random worlds in which nothing may go wrong."""
 
+import pytest
+
 from sim.trio import TRIO, cluster, define_trio, make_leader, running_trio, server_that_leads, trio_runs
+from understudy.sim.life import live
 
 SMALL_S = 0.25
 """What joining loops, commits and instant scripts may add to a bound."""
@@ -298,3 +301,16 @@ def test_the_same_seed_gives_the_same_run():
             return world.trace.all()
 
     assert one() == one()
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_random_world_keeps_its_promises(seed: int):
+    """Half a minute of faults, then a healed world: safe throughout, everything wanted runs at the end, and nothing more is decided."""
+    live(seed, minutes=0.5)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1_000, 3_000))
+def test_many_random_worlds_keep_their_promises(seed: int):
+    """Two minutes each."""
+    live(seed, minutes=2.0)
