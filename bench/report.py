@@ -22,7 +22,7 @@ def machine() -> dict[str, Any]:
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory_kib / 2**20),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
     }
 
 
