@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_story() -> None:
 CAUGHT: list[tuple[Callable[[Any], None], Options | None, float, int]] = [
     (mutations.count_a_voter_twice, None, 5, 20),
     (mutations.grant_after_silent, FLAPPING, 20, 20),
-    (mutations.grant_at_once_after_restart, FLAPPING, 20, 60),
+    (mutations.grant_at_once_after_restart, FLAPPING, 20, 160),
     (mutations.add_up_rounds, FLAPPING, 20, 60),
     (mutations.stamp_before_receiving, None, 5, 100),
     (mutations.lease_from_receiving, LATE, 20, 40),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from understudy.model.events import ASSIGNED, REFUSED
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.reasons import Reason, Why
+from understudy.model.reasons import Reason, Why, parse_reason
 from understudy.model.state import Life, State, Target
 from understudy.model.view import Assignment, Holder, Report, Request
 from understudy.policy.case import Case, case_of
@@ -195,13 +195,20 @@ def _why_anew(case: Case) -> Reason:
 
 
 def _stay_or_return(case: Case, home: ServerName) -> Choice:
-    """Failback only where ACTIVE_PLACEMENT asks for it; else everything stays (design: failback, never by itself)."""
+    """Failback only where ACTIVE_PLACEMENT asks for it, and never against an operator's word; else everything stays."""
     best = next(iter(case.admitted.values()))
     active = any(case.ground.view.resources[name].active_placement for name in case.wanted)
     better = best.server != home and best.rank < case.admitted[home].rank and best.reason.why is Why.PREFERRED
-    if active and better and best in candidates_left(case, besides=home):
+    asked = any(_on_request(case.held[name]) for name in case.wanted)
+    if active and better and not asked and best in candidates_left(case, besides=home):
         return _at(best, Reason(Why.BACK_TO_FAVOURED))
     return _at(case.admitted[home], Reason(Why.STAYS))
+
+
+def _on_request(assignment: Assignment) -> bool:
+    """Whether an operator's word put it where it is: that stands until it is placed anew."""
+    reason = parse_reason(assignment.reason)
+    return reason is not None and reason.why is Why.REQUESTED
 
 
 # --- the assignments that follow ------------------------------------------------------------------------------------
