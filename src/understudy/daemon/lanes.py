@@ -54,7 +54,6 @@ class Lanes:
         self._unwritten = asyncio.Event()
         self._writing = asyncio.Lock()
         self._releasing: set[ResourceName] = set()
-        self._written: dict[ResourceName, Report] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._leaners: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
         self._leaners_of: Mapping[ResourceName, Resource] | None = None
@@ -69,7 +68,8 @@ class Lanes:
     def alarm(self, resource: ResourceName) -> None:
         """An event source says that something may have changed: look at it now."""
         local = self.locals.get(resource)
-        if local is not None and local.state is not None and not local.starting:
+        # a start makes and ends processes of its own; what happens after it, also before it is confirmed, is looked at
+        if local is not None and local.state is not None and local.action != "start":
             self.locals[resource] = replace(local, alarmed=True)
             self._wake.set()
 
@@ -158,7 +158,7 @@ class Lanes:
             starts=report.starts,
             failure=report.failure,
             epoch=report.epoch,
-            assigned=report.epoch,
+            assigned=max(report.epoch, report.failure.epoch if report.failure is not None else 0),
             dirty=report.internal is not Internal.STABLE,
             changed_wall=report.changed_wall,
             started_wall=report.started_wall,
@@ -208,7 +208,7 @@ class Lanes:
         epoch = step.epoch if isinstance(step, Start) else self._known_epoch(resource)
         # S2 and S4: a start is asked of the guard, which holds the lease and remembers the highest epoch
         leased = isinstance(step, Start) and not resource.local
-        if leased and not (self._guard.held() and await self._guard.remember(resource.name, epoch)):
+        if leased and not (self._guard.held() and await self._guard.remember(resource.name, epoch) and self._may_start(resource, epoch)):
             return REFUSED
         request = action_request(
             resource,
@@ -218,6 +218,11 @@ class Lanes:
             types=self._mirror.view.types,
         )
         return await self._executor.run(request)
+
+    def _may_start(self, resource: Resource, epoch: int) -> bool:
+        """S2: whether the step still stands on the newest assignment that this server has seen, after the guard was asked."""
+        assignment = self._mirror.view.assignments.get(resource.name)
+        return assignment is not None and assignment.epoch == epoch and assignment.sole_holder(self._me.incarnation)
 
     def _known_epoch(self, resource: Resource) -> int:
         """The epoch of what is acted on: of the last start, also of one that is not confirmed yet."""
@@ -285,7 +290,6 @@ class Lanes:
         )
         writes = {keys.assignment(resource.name): after, keys.report(resource.name, self._me.server): report}
         if await self._mirror.commit(writes, unchanged=(keys.incarnation(self._me.incarnation),)) is not None:
-            self._written[resource.name] = report
             self._history.tell(events.RELEASED, resource=resource.name, on=self._me.server)
 
     async def _write_reports(self) -> None:
@@ -304,8 +308,9 @@ class Lanes:
         if not view.alive(self._me.incarnation):
             return
         reports = {name: self._report(view.resources[name], local) for name, local in self.locals.items() if name in view.resources}
-        changed = {name: one for name, one in reports.items() if self._worth_writing(name, one)}
-        writes: dict[str, Any] = {keys.report(name, self._me.server): one for name, one in changed.items()}
+        writes: dict[str, Any] = {
+            keys.report(name, self._me.server): one for name, one in reports.items() if self._worth_writing(name, one)
+        }
         looked = {name: view.resources[name].uid for name, one in self.locals.items() if one.state is not None and name in view.resources}
         look = Look(server=self._me.server, incarnation=self._me.incarnation, looked=looked)
         if self.looked_at_all() and view.looks.get(self._me.server) != look:
@@ -316,13 +321,11 @@ class Lanes:
         if await self._mirror.commit(writes, unchanged=(keys.incarnation(self._me.incarnation),)) is None:
             self._unwritten.set()
             await self._mirror.wait(view.revision, RETRY_S)
-            return
-        self._written.update(changed)
 
     def _worth_writing(self, name: ResourceName, report: Report) -> bool:
         if self.locals[name].state is None:
             return False
-        before = self._written.get(name) or self._mirror.view.reports.get(name, {}).get(self._me.server)
+        before = self._mirror.view.reports.get(name, {}).get(self._me.server)
         if before is None or before.incarnation != report.incarnation:
             # what is OFFLINE and was never here is told by the look alone: one key a server, not one for each resource
             quiet = report.state is State.OFFLINE and report.internal is Internal.STABLE and report.failure is None
