@@ -197,6 +197,20 @@ def test_a_daemon_that_dies_disturbs_no_service():
         world.until(lambda: trio_runs(world, "ctr1"), 1, "the successor restarts what dies")
 
 
+def test_a_hung_daemon_is_evicted_and_what_it_held_goes_elsewhere():
+    """Its guard renews, so nobody suspects it; evicted, it lapses, and another takes over. It comes back as a new incarnation."""
+    with running_trio(on="ctr2") as world:
+        make_leader(world, "ctr3")
+        world.machines["ctr2"].hang_daemon(600)
+        world.dies("service", on="ctr2")
+        world.run(10)
+        assert world.runs_on("service") is None
+        world.evict("ctr2")
+
+        world.until(lambda: trio_runs(world, "ctr1"), 10, "the trio starts elsewhere")
+        world.until(lambda: len(world.online()) == 3, 20, "it joins again")
+
+
 def test_executor_and_guard_that_die_disturb_no_service():
     """One at a time, each comes back in time."""
     with running_trio() as world:

@@ -36,6 +36,7 @@ class Faults:
             (options.cuts, self._cut),
             (options.registry_away, self._registry_away),
             (options.daemon_deaths, self._kill_daemon),
+            (options.daemon_hangs, self._hang_daemon),
             (options.executor_deaths, self._kill_executor),
             (options.guard_deaths, self._kill_guard),
             (options.service_deaths, self._kill_service),
@@ -99,6 +100,10 @@ class Faults:
     def _kill_daemon(self) -> None:
         for machine in self._victims():
             machine.kill_daemon()
+
+    def _hang_daemon(self) -> None:
+        for machine in self._victims():
+            machine.hang_daemon(self._lasts_s())
 
     def _kill_executor(self) -> None:
         for machine in self._victims():
@@ -195,7 +200,7 @@ class Faults:
             self.drawn.add_group()
             return
         name = dice.choice(self.drawn.names)
-        match dice.choice(("start", "start", "start on", "stop", "relocate", "relocate to", "delete")):
+        match dice.choice(("start", "start", "start on", "stop", "relocate", "relocate to", "delete", "modify", "evict")):
             case "start":
                 world.start(name)
             case "start on":
@@ -206,6 +211,10 @@ class Faults:
                 world.relocate(name)
             case "relocate to":
                 world.relocate(name, to=dice.choice(list(world.machines)))
+            case "modify":
+                self.drawn.modify()
+            case "evict":
+                world.evict(dice.choice(list(world.machines)))
             case _ if len(self.drawn.groups) > 1 and dice.random() < 0.3:
                 self.drawn.delete_group(name)
             case _:

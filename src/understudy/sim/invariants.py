@@ -5,10 +5,14 @@ Called by `sim/truth.py` at the instant at which something could break the rule.
 
 from typing import TYPE_CHECKING
 
+from understudy.model.dependencies import parse
 from understudy.model.names import ResourceName
 from understudy.model.state import PROVEN
 from understudy.model.view import Assignment, IncarnationRecord
 from understudy.ports import ActionRequest
+
+NOTICED_S = 0.1
+"""How long a server's daemon takes to know what happened there."""
 
 if TYPE_CHECKING:
     from understudy.sim.machine import Machine
@@ -135,6 +139,35 @@ def only_the_proven_are_forgotten(truth: "Truth", record: IncarnationRecord) -> 
         if any(holder.incarnation == record.incarnation for holder in one.holders):
             return f"S3: {record.server} is forgotten while it holds {one.resource}"
     return None
+
+
+def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
+    """A start begins when what it needs here by a hard dependency runs; a stop, when nothing runs here that needs it to."""
+    if not truth.orderly or request.resource not in truth.definitions or request.action not in ("start", "stop"):
+        return None
+    wrong = []
+    if request.action == "start":
+        for one in parse(_attribute(truth, request.resource, "START_DEPENDENCIES"), "START_DEPENDENCIES", request.resource):
+            needed = ResourceName(one.entity)
+            if one.same_server and needed in truth.definitions and _long_dead(truth, machine, needed):
+                wrong.append(needed)
+        return f"{machine.name} starts {request.resource} without {' '.join(wrong)}" if wrong else None
+    for name in truth.definitions:
+        for one in parse(_attribute(truth, name, "STOP_DEPENDENCIES"), "STOP_DEPENDENCIES", name):
+            if one.entity == request.resource and one.same_server and machine.services.service(name).lives:
+                wrong.append(name)
+    return f"{machine.name} stops {request.resource} under {' '.join(wrong)}" if wrong else None
+
+
+def _attribute(truth: "Truth", name: ResourceName, attribute: str) -> str:
+    return truth.definitions[name].attributes.get(attribute, "")
+
+
+def _long_dead(truth: "Truth", machine: "Machine", name: ResourceName) -> bool:
+    """Dead for longer than it takes to notice."""
+    if machine.services.service(name).lives:
+        return False
+    return truth.loop.now - truth.died.get((machine.name, name), 0.0) > NOTICED_S
 
 
 def _over(machine: "Machine") -> bool:

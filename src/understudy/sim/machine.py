@@ -169,6 +169,14 @@ class Machine:
             stops = self._stops
             self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
 
+    def hang_daemon(self, seconds: float) -> None:
+        """The daemon stands still for a while, and goes on from where it was; its guard does not notice."""
+        place = self._daemon
+        if place is not None and not place.frozen:
+            self.says(f"daemon hangs for {seconds:.3f} s")
+            place.freeze()
+            self.later(seconds, place.thaw)
+
     def kill_executor(self) -> None:
         """The executor dies with its actions; init begins another."""
         if self.executor is not None:

@@ -21,6 +21,7 @@ class Options:
     cuts: float = 0.0
     registry_away: float = 0.0
     daemon_deaths: float = 0.0
+    daemon_hangs: float = 0.0
     executor_deaths: float = 0.0
     guard_deaths: float = 0.0
     service_deaths: float = 0.0
@@ -28,6 +29,11 @@ class Options:
     commands: float = 0.0
     longest: float = 2.0
     """No cut, freeze or absence lasts longer than this many leases (but some: five times)."""
+
+    @property
+    def orderly(self) -> bool:
+        """Whether no daemon stands still in the middle of something, and every script tells the truth."""
+        return not (self.freezes or self.daemon_hangs or self.bad_scripts)
 
     @staticmethod
     def draw(dice: random.Random) -> "Options":
@@ -47,6 +53,7 @@ class Options:
             cuts=dice.choice((0.0, 1.0, 4.0)),
             registry_away=dice.choice((0.0, 0.0, 1.0)),
             daemon_deaths=dice.choice((0.0, 1.0, 4.0)),
+            daemon_hangs=dice.choice((0.0, 1.0, 4.0)),
             executor_deaths=dice.choice((0.0, 1.0)),
             guard_deaths=dice.choice((0.0, 1.0, 3.0)),
             service_deaths=dice.choice((0.0, 2.0, 6.0)),

@@ -3,6 +3,8 @@
 Called by `sim/life.py` and `sim/faults.py`. Every resource can run on at least one server, so that liveness may be asked for.
 """
 
+import re
+
 from understudy.model.names import ResourceName
 from understudy.sim.world import World
 
@@ -13,10 +15,13 @@ SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     "weak": (("log", ""), ("app", "weak(log)")),
     "fan": (("ip", ""), ("left", "hard(ip) pullup(ip)"), ("right", "hard(ip)")),
     "global": (("base", ""), ("far", "hard(global:base)")),
+    "apart": (("one", ""), ("two", "dispersion(one)")),
+    "near": (("sun", ""), ("moon", "attraction(sun) weak(global:sun)")),
+    "patient": (("ip", ""), ("app", "hard(intermediate:ip)")),
     "network": (("vip", "hard(ora.net1.network)"), ("web", "hard(vip)")),
 }
 """Members of a group, with their start dependencies on each other; hard ones are stop dependencies too."""
-WITHOUT_STOP = ("weak", "global")
+WITHOUT_STOP = ("weak", "global", "apart", "near")
 """Shapes whose members stop without each other."""
 
 
@@ -29,8 +34,7 @@ class Drawn:
         self.names: list[ResourceName] = []
         self._count = 0
         for number in range(world.dice.choice((1, 2))):
-            members = sorted(world.dice.sample(sorted(world.machines), world.dice.randint(1, len(world.machines))))
-            world.pool(f"pool{number}", *members)
+            self._define_pool(number)
         self._pools = number + 1
         for _ in range(world.dice.choice((1, 1, 2, 3))):
             self.add_group()
@@ -44,8 +48,7 @@ class Drawn:
         members = []
         for short, needs in SHAPES[shape]:
             for other, _ in SHAPES[shape]:
-                needs = needs.replace(f"({other}", f"({other}{self._count}").replace(f",{other}", f",{other}{self._count}")
-                needs = needs.replace(f":{other}", f":{other}{self._count}")
+                needs = re.sub(rf"(?<=[(,:]){other}(?=[),])", f"{other}{self._count}", needs)
             name = f"{short}{self._count}"
             stop = "" if shape in WITHOUT_STOP else needs.partition(" ")[0]
             world.define(name, **place, **self._habits(), start_dependencies=needs, stop_dependencies=stop)
@@ -56,6 +59,16 @@ class Drawn:
         self.names += members
         if dice.random() < 0.9:
             world.start(members[-1])
+
+    def modify(self) -> None:
+        """Change where a group may run, or the servers of a pool; what runs where it may not any more is moved."""
+        world, dice = self.world, self.world.dice
+        if dice.random() < 0.5:
+            self._define_pool(dice.randrange(self._pools))
+            return
+        place = {"server_pools": "", "hosting_members": "", **self._place()}
+        for name in dice.choice(self.groups):
+            world.modify(name, **place)
 
     def delete_group(self, name: ResourceName) -> None:
         """Stop a group and delete it, as an operator does with `-f`: what still runs is stopped after its definition is gone."""
@@ -68,6 +81,10 @@ class Drawn:
     def _undefine(self, members: tuple[ResourceName, ...]) -> None:
         for one in reversed(members):
             self.world.undefine(one)
+
+    def _define_pool(self, number: int) -> None:
+        dice, machines = self.world.dice, sorted(self.world.machines)
+        self.world.pool(f"pool{number}", *sorted(dice.sample(machines, dice.randint(1, len(machines)))))
 
     def _place(self) -> dict[str, str]:
         dice, world = self.world.dice, self.world

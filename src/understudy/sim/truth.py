@@ -32,7 +32,7 @@ class Violation(AssertionError):
 class Truth:
     """See the module."""
 
-    def __init__(self, loop: VirtualLoop, store: Store, trace: Trace) -> None:
+    def __init__(self, loop: VirtualLoop, store: Store, trace: Trace, *, orderly: bool) -> None:
         self.loop = loop
         self.trace = trace
         self.machines: dict[str, Machine] = {}
@@ -50,6 +50,10 @@ class Truth:
         """Incarnations that lapsed or lost power."""
         self.commits: list[tuple[float, tuple[str, ...]]] = []
         """Time and keys of every commit that was more than a leader's beat."""
+        self.died: dict[tuple[str, ResourceName], float] = {}
+        """When something last ceased to live on a server."""
+        self.orderly = orderly
+        """Whether nothing happens in this world that may make a server act on what it saw long ago, or believe a lie."""
         self._local: set[ResourceName] = set()
         self._store = store
         self._seen = store.revision
@@ -65,6 +69,7 @@ class Truth:
             self.trace.say(machine.name, f"{request.action} {request.resource}{under}")
         if request.action != "check" and not self.is_local(request.resource):
             self._judge(invariants.action_needs_lease(self, machine, request))
+            self._judge(invariants.dependencies_in_order(self, machine, request))
             if request.action == "start":
                 self._judge(invariants.start_needs_assignment(self, machine, request))
                 self._judge(invariants.one_owner(self, request.resource))
@@ -81,6 +86,8 @@ class Truth:
         """Something came to life or died."""
         if lives:
             self._judge(invariants.one_owner(self, resource))
+        else:
+            self.died[(machine.name, resource)] = self.loop.now
 
     def gate_opened(self, machine: "Machine") -> None:
         """A gate lets addresses pass for a while longer."""

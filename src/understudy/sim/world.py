@@ -6,6 +6,7 @@ Violation ends the run and shows seed, options and the end of the timeline.
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.mirror import Mirror
@@ -13,7 +14,7 @@ from understudy.executor.fake import FakeService
 from understudy.model.limits import derive
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.resource import Kind
-from understudy.model.state import Life, Target
+from understudy.model.state import ALIVE, Life, Target
 from understudy.model.view import Definition, Pool, Request, TargetRecord, View
 from understudy.policy.groups import dependents, group_of
 from understudy.registry import keys
@@ -45,7 +46,7 @@ class World:
         self.limits = derive(self.options.pause_tolerance)
         self.network = Network(self.loop, self.dice, Weather())
         self.hub = Hub(self.loop, self.dice, Road())
-        self.truth = Truth(self.loop, self.hub.store, self.trace)
+        self.truth = Truth(self.loop, self.hub.store, self.trace, orderly=self.options.orderly)
         names = tuple(f"ctr{number}" for number in range(1, self.options.servers + 1))
         scene = Scene(
             loop=self.loop, dice=self.dice, limits=self.limits, network=self.network, hub=self.hub, truth=self.truth, trace=self.trace,
@@ -174,6 +175,13 @@ class World:
         self.trace.say("operator", f"defines {name} {given}")
         self.change({keys.resource(name): record})
 
+    def modify(self, name: str, **attributes: str) -> None:
+        """`crsctl modify resource`: the same resource with other attributes."""
+        given = {key.upper(): value for key, value in attributes.items()}
+        self.trace.say("operator", f"modifies {name} {given}")
+        before = self.view().definitions[ResourceName(name)]
+        self.change({keys.resource(name): replace(before, attributes={**before.attributes, **given})})
+
     def undefine(self, name: str) -> None:
         """Delete a resource, as `crsctl delete resource` does."""
         self.trace.say("operator", f"deletes {name}")
@@ -208,6 +216,13 @@ class World:
     def relocate(self, name: str, to: str | None = None) -> None:
         """`crsctl relocate resource -f`."""
         self.change(self._request("relocate", group_of(self.view(), ResourceName(name)), to))
+
+    def evict(self, name: str) -> None:
+        """`understudy server evict`: nobody grants its present incarnation a lease any more."""
+        record = self.view().present().get(ServerName(name))
+        if record is not None and record.life in ALIVE:
+            self.trace.say("operator", f"evicts {name}")
+            self.change({keys.incarnation(record.incarnation): replace(record, life=Life.EVICTED, proof="evicted by an operator")})
 
     def _request(self, verb: str, group: Iterable[ResourceName], server: str | None) -> dict[str, Any]:
         self._requests += 1
