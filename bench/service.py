@@ -229,4 +229,4 @@ class Client:
     @staticmethod
     def _unbroken(answers: list[Answer]) -> bool:
         gaps = [later.at - earlier.at for earlier, later in pairwise(answers)]
-        return max(gaps) < _GAP_S and time.monotonic() - answers[-1].at < _GAP_S
+        return max(gaps, default=_GAP_S) < _GAP_S and time.monotonic() - answers[-1].at < _GAP_S
