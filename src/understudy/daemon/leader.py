@@ -56,6 +56,9 @@ class Leader:
         self._suspects: dict[Incarnation, ServerName] = {}
         self._left: set[Incarnation] = set()
         self._roll_call_at = 0.0
+        self._settled: View | None = None
+        """The last View in which there was nothing to decide."""
+        self._decide_at: float | None = None
         self._me: tuple[ServerName, Incarnation] | None = None
 
     # --- what the daemon tells it -----------------------------------------------------------------------------------
@@ -121,13 +124,15 @@ class Leader:
         return await self._lead(view)
 
     async def _lead(self, view: View) -> float | None:
-        now = self._clock.monotonic()
+        await self._believe_farewells(view)
+        await self._trim()
+        now, view = self._clock.monotonic(), self._mirror.view
         for incarnation, record in view.incarnations.items():
             if record.life is Life.LOST:
                 self._quiet.setdefault(incarnation, now + self._limits.quiet_s)
         self._quiet = {one: at for one, at in self._quiet.items() if one in view.incarnations}
-        await self._believe_farewells(view)
-        view = self._mirror.view
+        if self._settled is not None and self._settled.same_facts(view) and (self._decide_at is None or now < self._decide_at):
+            return self._decide_at  # only a beat, or a line of the history: the same facts give the same plan, which was empty
         plan = decide(view, now, Memory(quiet_until=self._quiet))
         # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
         commits = [asyncio.ensure_future(self._commit(view, step)) for step in plan.steps]
@@ -137,7 +142,7 @@ class Leader:
                 raise one
         if not all(done):
             self._wake.set()  # a conflict: decide anew from what is there now
-        await self._trim()
+        self._settled, self._decide_at = None if plan else view, plan.wake_at
         return plan.wake_at
 
     async def _commit(self, view: View, step: Step) -> bool:

@@ -45,6 +45,7 @@ class Node:
         self.incarnation: Incarnation | None = None
         self._lease = asyncio.Event()
         self._away = False
+        self._told = View()
 
     async def run(self) -> None:
         """Join, then lead or follow and drive the lanes, until superseded."""
@@ -148,7 +149,8 @@ class Node:
 
     def _changed(self) -> None:
         self.leader.changed()
-        if self.lanes is not None:
+        if self.lanes is not None and not self.mirror.view.same_facts(self._told):
+            self._told = self.mirror.view
             self.lanes.changed()
 
     def _reached(self, reachable: bool) -> None:
@@ -165,7 +167,9 @@ class Node:
                         raise Superseded(f"{self.server} has become incarnation {incarnation}")
                     if held:
                         self._lease.set()
-                    self._changed()
+                    self.leader.changed()
+                    if self.lanes is not None:
+                        self.lanes.changed()
                 case SilentWord() | Farewell():
                     self.leader.heard(event)
 

@@ -5,7 +5,7 @@ Pure values: no behaviour beyond look-ups.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.resource import Resource
@@ -240,6 +240,11 @@ class View:
     looks: Mapping[ServerName, Look] = field(default_factory=dict)
     requests: tuple[Request, ...] = ()
 
+    def same_facts(self, other: "View") -> bool:
+        """Whether the two differ in no more than revision and the leader's beat: by identity, for what changes is replaced. A beat, or a
+        line of the history, is no reason to decide anything anew."""
+        return all(getattr(self, one) is getattr(other, one) for one in _FACTS)
+
     def present(self) -> Mapping[ServerName, IncarnationRecord]:
         """The newest incarnation of every server that was ever seen, by server name."""
         newest: dict[ServerName, IncarnationRecord] = {}
@@ -278,3 +283,6 @@ class View:
         if report is None or not self.alive(report.incarnation):
             return None
         return report
+
+
+_FACTS = tuple(one.name for one in fields(View) if one.name not in ("revision", "beat"))
