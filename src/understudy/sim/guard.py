@@ -170,7 +170,8 @@ class Keeper:
 
     def _perform(self, guard: Guard, effects: Sequence[Effect]) -> None:
         holder = guard.holder
-        self._start = self._start._replace(sequence=holder.sequence, base=holder.base)
+        if effects:  # before anything leaves, what a successor needs is kept
+            self._start = self._start._replace(sequence=holder.sequence, base=holder.base)
         for effect in effects:
             match effect:
                 case Send(envelope):
