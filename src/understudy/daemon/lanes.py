@@ -268,6 +268,7 @@ class Lanes:
             await asyncio.sleep(RETRY_S)
         finally:
             self._releasing.discard(resource.name)
+            self._unwritten.set()
             self._wake.set()
 
     async def _write_release(self, resource: Resource) -> None:
@@ -295,6 +296,7 @@ class Lanes:
     async def _write_reports(self) -> None:
         while True:
             await self._unwritten.wait()
+            await asyncio.sleep(0)  # the lanes go round first: what is released now is told in that very commit, a commit sooner
             self._unwritten.clear()
             try:
                 async with self._writing:
@@ -323,7 +325,7 @@ class Lanes:
             await self._mirror.wait(view.revision, RETRY_S)
 
     def _worth_writing(self, name: ResourceName, report: Report) -> bool:
-        if self.locals[name].state is None:
+        if self.locals[name].state is None or name in self._releasing:
             return False
         before = self._mirror.view.reports.get(name, {}).get(self._me.server)
         if before is None or before.incarnation != report.incarnation:
@@ -347,7 +349,7 @@ class Lanes:
             proven=local.proven,
             changed_wall=local.changed_wall,
             started_wall=local.started_wall,
-            guarded=resource.agent != "script" or not local.empty or local.state is not State.ONLINE,
+            guarded=resource.agent != "script" or not local.empty or (local.state, _internal(local)) != (State.ONLINE, Internal.STABLE),
         )
 
 
