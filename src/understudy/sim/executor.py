@@ -66,6 +66,10 @@ class Services(FakeExecutor):
             return True
         return any(one.action == "start" for one in self.in_action.get(resource, ()))
 
+    def starting(self) -> list[ResourceName]:
+        """What is being started now."""
+        return [name for name, requests in self.in_action.items() if any(one.action == "start" for one in requests)]
+
     async def _act(self, flight: Any) -> ActionOutcome:
         request: ActionRequest = flight.request
         self.in_action.setdefault(request.resource, []).append(request)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from understudy.executor.fake import FakeService
 from understudy.model.names import ResourceName
+from understudy.model.types import network_name
 from understudy.ports import ActionName
 from understudy.sim.link import Road
 from understudy.sim.machine import Machine
@@ -15,6 +16,7 @@ from understudy.sim.resources import Drawn
 from understudy.sim.world import World
 
 MINUTE_S = 60.0
+NETWORK = network_name(1)
 
 
 class Faults:
@@ -111,8 +113,12 @@ class Faults:
 
     def _kill_guard(self) -> None:
         for machine in self._victims():
-            if machine.keeper is not None:
-                machine.keeper.kill_guard()
+            if machine.keeper is None:
+                continue
+            if self.world.dice.random() < 0.2:
+                machine.kill_keeper()
+                continue
+            machine.keeper.kill_guard()
             if self.world.dice.random() < 0.2:
                 machine.kill_daemon()
 
@@ -159,7 +165,8 @@ class Faults:
 
     def _kill_service(self) -> None:
         world = self.world
-        alive = [(one, name) for one in world.machines.values() for name in self.drawn.names if one.up and one.services.service(name).lives]
+        names = [*self.drawn.names, NETWORK]
+        alive = [(one, name) for one in world.machines.values() for name in names if one.up and one.services.service(name).lives]
         if alive:
             machine, name = world.dice.choice(alive)
             machine.says(f"{name} is killed")
@@ -170,7 +177,7 @@ class Faults:
             return
         dice = self.world.dice
         machine = dice.choice(list(self.world.machines.values()))
-        name = ResourceName(dice.choice(self.drawn.names))
+        name = dice.choice([*self.drawn.names, NETWORK])
         service = machine.services.service(name)
         how = dice.choice(("fails", "fails", "hangs", "lies", "undying"))
         action: ActionName = dice.choice(("start", "start", "stop", "check", "clean"))

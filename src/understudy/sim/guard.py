@@ -6,7 +6,7 @@ decides, or give the core a reading that was not taken then and there.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.errors import Unreachable
@@ -44,6 +44,7 @@ class Keeper:
         self.stopping_since = 0.0
         self.left = False
         """Said farewell on request: no new incarnation."""
+        self.dead = False
         self.port: GuardPort | None = None
         self.generation = 0
         self._start = Start(b"")
@@ -51,6 +52,8 @@ class Keeper:
         self._wake_at = 0.0
         self._told_held = False
         self._farewell_asked = False
+        self._then: Callable[[], None] = self._begin_again
+        """What follows when everything was stopped."""
 
     # --- the life of guards -----------------------------------------------------------------------------------------
 
@@ -73,12 +76,27 @@ class Keeper:
         machine.later(machine.dice.choice((0.005, limits.hang_s, 2 * limits.lease_s)), self._succeed)
         self._watch_lapse()
 
+    def die(self) -> None:
+        """Keeper and guard are gone; nobody watches the lease until `kill_all`."""
+        self._no_guard()
+        self.dead = True
+
+    def kill_all(self, then: Callable[[], None]) -> None:
+        """What systemd, or the lab host's init, runs after a keeper that died."""
+        self._then = then
+        self._stop("keeper and guard are dead", None)
+
     def lease(self) -> Incarnation | None:
         """Whose lease is valid at this instant, as anybody on this machine reads it."""
         until, now = self.lease_until, self.machine.clocks.read()
         if until is None or until.boot_ns <= now.boot_ns or until.raw_ns <= now.raw_ns:
             return None
         return self.incarnation
+
+    @property
+    def ever_leased(self) -> bool:
+        """Whether this incarnation has won a lease."""
+        return self._start.base is not None
 
     def overdue_s(self) -> float:
         """Seconds since everything had to be stopping, on this machine's own clocks; negative: not yet."""
@@ -110,7 +128,7 @@ class Keeper:
         self.there.clear()
 
     def _succeed(self) -> None:
-        if self.core is not None or self.stopping:
+        if self.core is not None or self.stopping or self.dead:
             return
         if self._start.base is None or self.overdue_s() >= 0:
             return  # the keeper ends it
@@ -119,7 +137,7 @@ class Keeper:
 
     def _watch_lapse(self) -> None:
         """The keeper's last word: it stops the machine when the lease lapses and no guard is there."""
-        if self.core is not None or self.stopping:
+        if self.core is not None or self.stopping or self.dead:
             return
         overdue_s = self.overdue_s()
         if overdue_s < 0:
@@ -238,8 +256,11 @@ class Keeper:
             self.left = True
             machine.says("has left")
             return
+        self._then()
+
+    def _begin_again(self) -> None:
         self.begin()
-        machine.restart_starters()
+        self.machine.restart_starters()
 
 
 class GuardPort:

@@ -92,7 +92,9 @@ def nothing_outlives_its_lease(truth: "Truth", machine: "Machine") -> str | None
     if keeper is None or machine.frozen or truth.loop.now < machine.excused_until:
         return None
     pace = machine.limits.pace
-    if keeper.stopping:
+    if not keeper.ever_leased and not keeper.stopping:
+        over = True  # a new incarnation holds nothing until it has won a lease of its own
+    elif keeper.stopping:
         over = truth.loop.now > keeper.stopping_since + pace.kill_s + 1e-6
     else:
         over = keeper.overdue_s() > pace.lateness_s + pace.kill_s + pace.reaction_s

@@ -61,6 +61,7 @@ class Machine:
         self.executor: ExecutorProcess | None = None
         self.node: Node | None = None
         self._life = 0
+        self._half_done: list[ResourceName] = []
         self._awaiting: list[Callable[[], None]] = []
         self._daemon: Place | None = None
         self._stops = 0
@@ -77,10 +78,8 @@ class Machine:
         self._life += 1
         self.clocks = Clocks(self.dice, self.loop.time)
         self.services = self._services()
-        scene = self.scene
-        self.keeper = Keeper(self, Member(self.name, scene.servers, scene.voters, 1))
-        self.keeper.begin()
-        self.restart_starters()
+        self._half_done = []
+        self._begin_keeper()
 
     def power_off(self) -> None:
         """Power loss: everything ends at once."""
@@ -181,10 +180,22 @@ class Machine:
         """The executor dies with its actions; init begins another."""
         if self.executor is not None:
             self.says("executor killed")
+            # what a start has made so far may outlive its executor: the successor ends it before it answers
+            self._half_done = [name for name in self.services.starting() if self.dice.random() < 0.5]
             self.executor.kill()
+            for name in self._half_done:
+                self.services.service(name).lives = True
             self.executor = None
             stops = self._stops
             self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_executor(stops))
+
+    def kill_keeper(self) -> None:
+        """Keeper and guard die together: systemd's last word is `--kill-all`, and another keeper begins, which remembers nothing."""
+        keeper = self.keeper
+        if keeper is not None and not keeper.stopping and not keeper.left:
+            self.says("keeper and guard killed")
+            keeper.die()
+            self.later(self.dice.uniform(0.0, self.limits.pace.reaction_s), lambda: keeper.kill_all(self._begin_keeper))
 
     def kill_starters(self) -> None:
         """The first step of a lapse: whatever could start something."""
@@ -241,8 +252,18 @@ class Machine:
         if self.keeper is not None:
             self.keeper.port = None
 
+    def _begin_keeper(self) -> None:
+        scene = self.scene
+        self.keeper = Keeper(self, Member(self.name, scene.servers, scene.voters, 1))
+        self.keeper.begin()
+        self.restart_starters()
+
     def _begin_executor(self, stops: int) -> None:
         if stops == self._stops and self.executor is None:
+            for name in self._half_done:
+                if not self.services.service(name).undying:
+                    self.services.die(name)
+            self._half_done = []
             self.executor = ExecutorProcess(self.loop, self.services, self.name)
 
     def _begin_daemon(self, stops: int) -> None:

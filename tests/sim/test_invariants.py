@@ -1,0 +1,140 @@
+"""Each rule is broken on purpose once, from outside the product, and must be seen at that instant."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from sim.trio import TRIO, running_trio
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.state import Life
+from understudy.model.view import Assignment, Holder
+from understudy.ports import ActionRequest
+from understudy.registry import keys
+from understudy.sim.truth import Violation
+from understudy.sim.world import World
+
+SERVICE = ResourceName("service")
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """The trio runs on ctr1."""
+    with running_trio() as world:
+        yield world
+
+
+def begin(world: World, on: str, *, epoch: int = 1, action: str = "start", lease: bool = True) -> None:
+    """An action begins that the product would not begin."""
+    machine = world.machines[on]
+    request = ActionRequest(
+        resource=SERVICE, action=action, agent="script", epoch=epoch, incarnation=machine.incarnation() if lease else None
+    )
+    world.truth.begins(machine, request)
+
+
+def breaks(world: World, rule: str) -> None:
+    """The run ends with this rule's name."""
+    with pytest.raises(Violation, match=rule):
+        world.run(0.1)
+    world.loop.failure = None
+
+
+def test_two_at_once(world: World):
+    """S1."""
+    world.service("service", on="ctr2").lives = True
+
+    breaks(world, "S1: service runs on ctr1 and ctr2")
+
+
+def test_two_that_answer_though_one_is_frozen(world: World):
+    """S1: a frozen server runs nothing, but its kernel answers while the gate is open."""
+    world.machines["ctr1"].freeze()
+    world.service("service", on="ctr2").lives = True
+
+    breaks(world, "S1: service answers on ctr1 and ctr2")
+
+
+def test_a_start_under_an_epoch_that_never_was(world: World):
+    """S2."""
+    world.service("service", on="ctr1").lives = False
+    begin(world, "ctr1", epoch=7)
+
+    breaks(world, "S2: ctr1 starts service under epoch 7, which never made it the sole holder")
+
+
+def test_a_start_under_an_old_epoch(world: World):
+    """S2."""
+    world.machines["ctr1"].keeper.epochs[SERVICE] = 2
+    begin(world, "ctr1", epoch=1)
+
+    breaks(world, "S2: ctr1 starts service under epoch 1 after it saw 2")
+
+
+def test_a_holder_that_disappears_without_proof(world: World):
+    """S3."""
+    before = world.view().assignments[SERVICE]
+    world.change({keys.assignment(SERVICE): Assignment(resource=SERVICE, epoch=before.epoch + 1)})
+
+    breaks(world, "S3: ctr1 is no holder of service any more, but it runs there")
+
+
+def test_an_owner_that_is_no_holder(world: World):
+    """S3."""
+    before = world.view().assignments[SERVICE]
+    owner = Holder(server=ServerName("ctr2"), incarnation=world.machines["ctr2"].incarnation(), epoch=2)
+    world.change({keys.assignment(SERVICE): replace(before, epoch=2, owner=owner)})
+
+    breaks(world, "S3: service belongs to ctr2, which is no holder")
+
+
+def test_an_action_without_a_lease(world: World):
+    """S4."""
+    world.machines["ctr1"].keeper.stopping = True
+    begin(world, "ctr1", action="stop")
+
+    breaks(world, "S4: ctr1 begins stop of service without a lease")
+
+
+def test_what_outlives_the_lease(world: World):
+    """S4."""
+    world.machines["ctr1"].kill_services = lambda: None
+    world.machines["ctr1"].emptied = lambda: True
+    world.cut("ctr1")
+
+    with pytest.raises(Violation, match=r"S4: .* outlives the lease of ctr1"):
+        world.run(5)
+    world.loop.failure = None
+
+
+@pytest.mark.parametrize("life", [Life.LOST, Life.FENCED])
+def test_a_server_that_is_called_dead_and_lives(world: World, life: Life):
+    """S5."""
+    record = world.view().present()[ServerName("ctr1")]
+    world.change({keys.incarnation(record.incarnation): replace(record, life=life)})
+
+    breaks(world, "S5: ctr1 is called")
+
+
+def test_a_server_that_has_not_looked(world: World):
+    """S6."""
+    before = world.view().assignments[SERVICE]
+    stranger = Holder(server=ServerName("ctr3"), incarnation=Incarnation("0" * 32), epoch=2)
+    world.change({keys.assignment(SERVICE): replace(before, epoch=2, owner=stranger, holders=(*before.holders, stranger))})
+
+    breaks(world, "S6: service is given to ctr3, which has not looked at it")
+
+
+def test_a_life_that_is_forgotten_too_early(world: World):
+    """S3: nobody could ever prove it gone."""
+    world.change({keys.incarnation(world.machines["ctr1"].incarnation()): None})
+
+    breaks(world, "S3: ctr1 is forgotten while it is ONLINE")
+
+
+def test_a_stop_under_what_needs_it(world: World):
+    """The order of dependencies."""
+    request = ActionRequest(resource=ResourceName(TRIO[0]), action="stop", agent="script", epoch=1)
+    world.truth.begins(world.machines["ctr1"], request)
+
+    breaks(world, "ctr1 stops address under data service")
