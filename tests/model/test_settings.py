@@ -1,0 +1,22 @@
+"""Storage behind the gate, and an engine that this version has not."""
+
+import pytest
+
+from understudy.errors import BadSettings
+from understudy.model.settings import parse_settings
+
+TEXT = '[cluster]\nname = "lab"\n[server]\nname = "ctr1"\n[servers.ctr1]\naddresses = ["10.10.10.1"]\n'
+
+
+def test_storage_is_a_list_of_addresses() -> None:
+    assert parse_settings(f'{TEXT}[guard]\nstorage = ["10.10.10.200"]\n').storage == ("10.10.10.200",)
+
+
+def test_storage_that_is_no_address_is_refused() -> None:
+    with pytest.raises(BadSettings, match="no IP address"):
+        parse_settings(f'{TEXT}[guard]\nstorage = ["nas"]\n')
+
+
+def test_an_engine_that_is_not_there_is_refused_rather_than_ignored() -> None:
+    with pytest.raises(BadSettings, match="this version has sqlite"):
+        parse_settings(f'{TEXT}[registry]\nengine = "etcd"\n')
