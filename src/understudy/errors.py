@@ -11,6 +11,7 @@ UnderstudyError                 base: something an operator can be told in one s
 │       └── Compacted           a watch cannot begin that far back: read again
 ├── LabError                    a lab cannot be made, or a lab host is not in the state asked for
 ├── registry.wire.Unreadable    a value of the registry cannot be understood by this version
+│   └── registry.wire.WrittenNewer    nor can it be before this server is upgraded
 ├── registry.storefile.StoreRefused   the store's file is in use, foreign, newer or damaged
 ├── registry.store.StoreFailed  the disk below the store failed
 └── daemon.node.Superseded      this server has a new incarnation; the daemon of the old one ends

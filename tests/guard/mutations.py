@@ -50,8 +50,8 @@ def stamp_before_receiving(patch: Any) -> None:
     def stamp(self: Voter, now: Reading) -> Reading:
         return before.setdefault(id(self), now)
 
-    def newly_silent(self: Voter, now: Reading) -> list[tuple[str, bytes]]:
-        words = original(self, now)
+    def newly_silent(self: Voter, now: Reading, soon_ns: int = 0) -> list[tuple[str, bytes]]:
+        words = original(self, now, soon_ns)
         before[id(self)] = now  # the last wake-up: a freeze may lie between it and the renew
         return words
 

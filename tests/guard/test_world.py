@@ -59,7 +59,7 @@ CAUGHT: list[tuple[Callable[[Any], None], Options | None, float, int]] = [
     (mutations.grant_after_silent, FLAPPING, 20, 20),
     (mutations.grant_at_once_after_restart, FLAPPING, 20, 160),
     (mutations.add_up_rounds, FLAPPING, 20, 60),
-    (mutations.stamp_before_receiving, None, 5, 100),
+    (mutations.stamp_before_receiving, None, 10, 160),
     (mutations.lease_from_receiving, LATE, 20, 40),
     (mutations.revive_a_lapsed_incarnation, None, 5, 40),
     (mutations.check_and_stamp_apart, None, 5, 20),

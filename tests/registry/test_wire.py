@@ -1,4 +1,4 @@
-"""Records survive the registry's values, and what is no record of ours is refused in words."""
+"""Records survive the registry's values in every format, and what is no record of ours is refused in words."""
 
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -12,6 +12,7 @@ from understudy.model import view
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
 from understudy.model.state import State, Target
 from understudy.registry import keys, wire
+from understudy.sim.formats import NEXT
 
 # Numbers as the registry has them: finite, and of 64 bits.
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
@@ -33,6 +34,25 @@ def test_every_record_survives(prefix: str, kind: type[wire.Record], data: st.Da
     assert value.startswith(b'{"v":1,')
     assert wire.decode(at(prefix), value) == record
     assert wire.decode_as(kind, value) == record
+
+
+@pytest.mark.parametrize(("prefix", "kind"), KINDS)
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_every_record_survives_the_next_format(prefix: str, kind: type[wire.Record], data: st.DataObject) -> None:
+    """Written by the next version as it likes and as the present one reads; the present one refuses the former in words, and whoever
+    took it for the present format would notice."""
+    record = data.draw(st.from_type(kind))
+    value = NEXT.encode(record, NEXT.newest)
+    assert value.startswith(b'{"v":2,')
+    assert NEXT.decode(at(prefix), value) == record
+    assert NEXT.encode(record, wire.FORMAT) == wire.encode(record)
+    assert NEXT.decode(at(prefix), wire.encode(record)) == record
+
+    with pytest.raises(wire.WrittenNewer, match="format 2 by a newer Understudy; this one reads up to 1: upgrade this server"):
+        wire.decode(at(prefix), value)
+    with pytest.raises(wire.Unreadable, match=f"this is no {kind.__name__}"):
+        wire.decode(at(prefix), value.replace(b'{"v":2,', b'{"v":1,', 1))
 
 
 def test_every_record_of_the_view_has_a_key() -> None:
@@ -61,15 +81,51 @@ def test_the_format_number_may_stand_anywhere() -> None:
     assert wire.decode("target/db", b' { "target": "ONLINE", "v": 1 }') == view.TargetRecord(target=Target.ONLINE)
 
 
-def test_the_format_before_this_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Version N reads N-1: the hook that the first change of format will use."""
+def shout(kind: type[Any], fields: wire.Fields) -> wire.Fields:
+    """What a later format may do to a target."""
+    assert kind is view.TargetRecord
+    return {"target": fields["wanted"].upper()}
 
-    def upgrade(kind: type[wire.Record], fields: dict[str, Any]) -> dict[str, Any]:
-        assert kind is view.TargetRecord
-        return {"target": fields["wanted"].upper()}
 
-    monkeypatch.setitem(wire._UPGRADES, 0, upgrade)
-    assert wire.decode("target/db", b'{"v":0,"wanted":"online"}') == view.TargetRecord(target=Target.ONLINE)
+def whisper(kind: type[Any], fields: wire.Fields) -> wire.Fields:
+    """And back."""
+    assert kind is view.TargetRecord
+    return {"wanted": fields["target"].lower()}
+
+
+def test_the_format_before_this_one_is_read_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the first change of format will be: the model's records are of format 2, and format 1 is made of them."""
+    monkeypatch.setattr(wire, "FORMAT", 2)
+    monkeypatch.setattr(wire, "_START", b'{"v":2,')
+    formats = wire.Formats(changes=(wire.Change(upgrade=shout, downgrade=whisper),))
+    record = view.TargetRecord(target=Target.ONLINE)
+
+    assert formats.decode("target/db", b'{"v":1,"wanted":"online"}') == record
+    assert formats.encode(record, 1) == b'{"v":1,"wanted":"online"}'
+    assert formats.decode("target/db", formats.encode(record, 2)) == record
+
+
+def test_a_value_passes_through_every_format_between() -> None:
+    """What was registered two formats ago stays as it is until it is changed."""
+    later = wire.Change(
+        upgrade=lambda _, fields: {"later": fields["wanted"].lower()},
+        downgrade=lambda _, fields: {"wanted": fields["later"].upper()},
+    )
+    formats = wire.Formats(changes=(*NEXT.changes, later))
+    record = view.TargetRecord(target=Target.ONLINE)
+
+    value = formats.encode(record, 3)
+    assert value == b'{"v":3,"later":"online"}'
+    assert formats.decode("target/db", value) == record
+    assert formats.encode(record, 2) == NEXT.encode(record, 2)
+
+
+@given(newest=st.integers(0, 3), readers=st.lists(st.integers(1, 5)))
+def test_what_is_written_is_the_newest_that_all_read(newest: int, readers: list[int]) -> None:
+    formats = wire.Formats(changes=NEXT.changes * newest)
+    common = formats.common(readers)
+    assert all(common <= one for one in (*readers, formats.newest))
+    assert common in (*readers, formats.newest)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +133,7 @@ def test_the_format_before_this_one_is_read(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("target/db", b'{"v":2,"target":"ONLINE"}', "newer Understudy"),
         ("target/db", b'{"v":0,"target":"ONLINE"}', "too old"),
+        ("target/db", b'{"v":-1,"target":"ONLINE"}', "too old"),
         ("target/db", b'{"v":1,"target":"PERHAPS"}', "Invalid enum value"),
         ("target/db", b'{"v":1,"by":"root"}', "missing required field"),
         ("target/db", b'{"target":"ONLINE"}', "missing required field `v`"),
@@ -91,6 +148,22 @@ def test_the_format_before_this_one_is_read(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_is_no_record_is_refused_in_words(key: str, value: bytes, why: str) -> None:
     with pytest.raises(wire.Unreadable, match=why) as caught:
         wire.decode(key, value)
+    assert repr(key) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("beat", b'{"v":2,"term":"one","count":"1"}', "no Beat of format 2: ValueError"),
+        ("beat", b'{"v":2,"term":[1],"count":"1"}', "no Beat of format 2: TypeError"),
+        ("beat", b'{"v":2}', "no Beat"),
+        ("target/db", b'{"v":2,"wanted":"PERHAPS"}', "Invalid enum value"),
+        ("target/db", b'{"v":3,"wanted":"ONLINE"}', "reads up to 2"),
+    ],
+)
+def test_what_is_no_record_of_another_format_is_refused_in_words(key: str, value: bytes, why: str) -> None:
+    with pytest.raises(wire.Unreadable, match=why) as caught:
+        NEXT.decode(key, value)
     assert repr(key) in str(caught.value)
 
 

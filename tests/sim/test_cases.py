@@ -64,7 +64,7 @@ def test_a_server_called_silent_before_its_first_lease_joins_as_another():
         world.run(0.5)
         world.machines["ctr3"].freeze()
         world.run(5)
-        world.network.cuts.clear()
+        world.network.mend_all()
         world.machines["ctr3"].thaw()
 
         world.until(lambda: len(world.online()) == 3, 10, "it joins")

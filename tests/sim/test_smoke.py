@@ -3,7 +3,7 @@
 import pytest
 
 from sim.trio import TRIO, cluster, define_trio, make_leader, running_trio, server_that_leads, trio_runs
-from understudy.sim.life import live
+from understudy.sim.life import Case, live
 
 SMALL_S = 0.25
 """What joining loops, commits and instant scripts may add to a bound."""
@@ -320,11 +320,11 @@ def test_the_same_seed_gives_the_same_run():
 @pytest.mark.parametrize("seed", range(50))
 def test_a_random_world_keeps_its_promises(seed: int):
     """Half a minute of faults, then a healed world: safe throughout, everything wanted runs at the end, and nothing more is decided."""
-    live(seed, minutes=0.5)
+    live(Case(seed=seed, hours=0.5 / 60))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1_000, 3_000))
 def test_many_random_worlds_keep_their_promises(seed: int):
     """Two minutes each."""
-    live(seed, minutes=2.0)
+    live(Case(seed=seed))

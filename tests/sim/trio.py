@@ -52,5 +52,5 @@ def make_leader(world: World, name: str) -> None:
             world.cut_registry(other)
     world.until(lambda: world.leader() == name, 30, f"{name} leads")
     for other in world.machines:
-        world.hub.heal(other)
+        world.hub.mend(other)
     world.run(1)

@@ -47,6 +47,10 @@ class History:
         self._queue.append((keys.history(int(event.wall * 1000), self._server, self._count), event))
         self._more.set()
 
+    def idle(self) -> bool:
+        """Whether everything is written."""
+        return not self._queue
+
     async def write(self) -> None:
         """Write what is queued, for ever."""
         while True:

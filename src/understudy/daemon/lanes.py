@@ -14,7 +14,7 @@ from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.requests import action_request
 from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.local import Local, Rung
-from understudy.lane.neighbours import Here, leaners
+from understudy.lane.neighbours import Here, concerned, leaners
 from understudy.lane.outcome import RUNG_ACTIONS, Moment, Turn, begin, charge, ended, renewed
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
@@ -51,7 +51,18 @@ class Lanes:
         self._history = history
         self._me = me
         self._wake = asyncio.Event()
+        self._all = True
+        """Every lane has to be asked: the View is another, or it was long ago."""
+        self._asked_all_at = 0.0
+        self._stale: dict[ResourceName, None] = {}
+        """Lanes to be asked: something they go by has changed."""
+        self._until: dict[ResourceName, float] = {}
+        """When a lane has to be asked again even if nothing changes."""
+        self._concerned: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
+        self._rereads = 0
         self._unwritten = asyncio.Event()
+        self._untold: dict[ResourceName, None] = {}
+        """What the registry may have to be told about."""
         self._writing = asyncio.Lock()
         self._releasing: set[ResourceName] = set()
         self._tasks: asyncio.TaskGroup | None = None
@@ -63,6 +74,7 @@ class Lanes:
 
     def changed(self) -> None:
         """There is a new View, or the lease changed."""
+        self._all = True
         self._wake.set()
 
     def alarm(self, resource: ResourceName) -> None:
@@ -70,8 +82,17 @@ class Lanes:
         local = self.locals.get(resource)
         # a start makes and ends processes of its own; what happens after it, also before it is confirmed, is looked at
         if local is not None and local.state is not None and local.action != "start":
-            self.locals[resource] = replace(local, alarmed=True)
+            self._remember(replace(local, alarmed=True))
             self._wake.set()
+
+    def idle(self) -> bool:
+        """Whether no lane acts, and the registry knows everything that there is to tell."""
+        waiting = all(isinstance(one, Wait) for one in self.steps.values())
+        return waiting and not (self._all or self._stale or self._releasing or self._unwritten.is_set() or self._wake.is_set())
+
+    def resource(self, name: ResourceName) -> Resource:
+        """Its definition, as this server knows it."""
+        return self._mirror.view.resources[name]
 
     def looked_at_all(self) -> bool:
         """S6: whether every registered resource has been checked in this daemon's life."""
@@ -101,29 +122,48 @@ class Lanes:
             self.alarm(await self._executor.next_event())
 
     def _round(self) -> float | None:
-        """One pass over all resources; when to make the next one without being woken."""
+        """Ask every lane that may have something to do; when to go round again without being woken."""
         if not self._mirror.read_once:
             return None
-        self._meet_definitions()
-        waits: list[float] = []
-        again = True
-        while again:
-            again = False
-            here = self._here()
-            for name, resource in here.view.resources.items():
-                step = reconcile(here, resource, self.locals[name])
-                self.steps[name] = step
-                if isinstance(step, Wait):
-                    if step.until is not None:
-                        waits.append(step.until)
-                elif self._take(step, resource):
-                    again = True
-        return min(waits, default=None)
+        now = self._clock.monotonic()
+        if self._all or now - self._asked_all_at >= IDLE_S:
+            self._all, self._asked_all_at = False, now
+            self._meet_definitions()
+            self._stale = dict.fromkeys(self._mirror.view.resources)
+            if self._mirror.rereads != self._rereads:  # it may have been set back: what it was told once it may not know
+                self._rereads = self._mirror.rereads
+                self._untold |= self._stale
+                self._unwritten.set()
+        self._stale |= {name: None for name, until in self._until.items() if until <= now}
+        while self._stale:
+            here, stale, self._stale = self._here(), self._stale, {}
+            for name in stale:
+                resource = here.view.resources.get(name)
+                if resource is not None:
+                    self._ask(here, resource)
+        return min(self._until.values(), default=None)
+
+    def _ask(self, here: Here, resource: Resource) -> None:
+        step = reconcile(here, resource, self.locals[resource.name])
+        self.steps[resource.name] = step
+        self._until.pop(resource.name, None)
+        if not isinstance(step, Wait):
+            self._take(step, resource)
+        elif step.until is not None:
+            self._until[resource.name] = step.until
+
+    def _remember(self, local: Local) -> None:
+        """A lane's memory is another: it is asked anew, with all whom that concerns, and the registry is told."""
+        self.locals[local.resource] = local
+        self._stale |= dict.fromkeys(self._concerned.get(local.resource, (local.resource,)))
+        self._untold[local.resource] = None
+        self._unwritten.set()
 
     def _here(self) -> Here:
         view = self._mirror.view
         if view.resources is not self._leaners_of:
             self._leaners, self._leaners_of = leaners(view.resources), view.resources
+            self._concerned = concerned(view.resources, view.types)
         return Here(
             view=view,
             server=self._me.server,
@@ -139,12 +179,15 @@ class Lanes:
         for name, resource in view.resources.items():
             local = self.locals.get(name)
             if local is None or local.uid != resource.uid:
-                self.locals[name] = local = self._first(resource)
+                local = self._first(resource)
+                self._remember(local)
             assignment = view.assignments.get(name)
             if assignment is not None and assignment.epoch > local.assigned and _owned_by(assignment, self._me.incarnation):
                 self._keep(resource, Turn(local=renewed(local, assignment.epoch)))
         for name in [one for one in self.locals if one not in view.resources]:
             del self.locals[name]
+            self.steps.pop(name, None)
+            self._until.pop(name, None)
 
     def _first(self, resource: Resource) -> Local:
         """Before the first look. What this incarnation reported earlier (a daemon that died) is carried on."""
@@ -166,24 +209,19 @@ class Lanes:
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
-    def _take(self, step: Step, resource: Resource) -> bool:
-        """Begin a step. True: the memory changed at once, so that neighbours should be asked again."""
+    def _take(self, step: Step, resource: Resource) -> None:
+        """Begin a step."""
         local = self.locals[resource.name]
         match step:
             case Charge(down):
                 self._keep(resource, charge(local, resource, down, self._moment(resource, empty=local.empty)))
-                return True
             case Release():
                 if resource.name not in self._releasing:
                     self._releasing.add(resource.name)
                     self._spawn(self._release(resource))
-                return False
             case Check() | Start() | Clean() | Climb():
                 self._keep(resource, begin(local, step, self._clock.monotonic()))
                 self._spawn(self._act(step, resource))
-                return True
-            case _:
-                return False
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._tasks is not None
@@ -248,14 +286,13 @@ class Lanes:
         )
 
     def _keep(self, resource: Resource, turn: Turn) -> None:
-        self.locals[resource.name] = turn.local
+        self._remember(turn.local)
         for told in turn.told:
             self._history.tell(
                 told.kind, resource=resource.name, on=self._me.server, ms=told.ms, cause=told.cause, text=told.text
             )
         for name in turn.alarm:
             self.alarm(name)
-        self._unwritten.set()
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -268,6 +305,7 @@ class Lanes:
             await asyncio.sleep(RETRY_S)
         finally:
             self._releasing.discard(resource.name)
+            self._stale[resource.name] = self._untold[resource.name] = None
             self._unwritten.set()
             self._wake.set()
 
@@ -306,10 +344,12 @@ class Lanes:
                 await asyncio.sleep(RETRY_S)
 
     async def _write_changed(self) -> None:
-        view = self._mirror.view
+        view, untold = self._mirror.view, self._untold
         if not view.alive(self._me.incarnation):
             return
-        reports = {name: self._report(view.resources[name], local) for name, local in self.locals.items() if name in view.resources}
+        self._untold = {}
+        known = [name for name in untold if name in view.resources and name in self.locals]
+        reports = {name: self._report(view.resources[name], self.locals[name]) for name in known}
         writes: dict[str, Any] = {
             keys.report(name, self._me.server): one for name, one in reports.items() if self._worth_writing(name, one)
         }
@@ -319,10 +359,16 @@ class Lanes:
             writes[keys.look(self._me.server)] = look
         if not writes:
             return
-        # S7: conditional on this incarnation being what the registry thinks it is
-        if await self._mirror.commit(writes, unchanged=(keys.incarnation(self._me.incarnation),)) is None:
-            self._unwritten.set()
-            await self._mirror.wait(view.revision, RETRY_S)
+        try:
+            # S7: conditional on this incarnation being what the registry thinks it is
+            if await self._mirror.commit(writes, unchanged=(keys.incarnation(self._me.incarnation),)) is not None:
+                return
+        except RegistryUnreachable:
+            self._untold |= untold
+            raise
+        self._untold |= untold
+        self._unwritten.set()
+        await self._mirror.wait(view.revision, RETRY_S)
 
     def _worth_writing(self, name: ResourceName, report: Report) -> bool:
         if self.locals[name].state is None or name in self._releasing:

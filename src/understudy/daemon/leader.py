@@ -5,6 +5,8 @@ a server: lanes do. Pure decisions are `policy.decide`; this file feeds it and w
 """
 
 import asyncio
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,7 +52,8 @@ class Leader:
         self._history = history
         self._limits = limits
         self._wake = asyncio.Event()
-        self._sight = _Sight()
+        self.sight = _Sight()
+        """When the leader was last seen to make progress."""
         self._quiet: dict[str, float] = {}
         self._asking: set[Incarnation] = set()
         self._suspects: dict[Incarnation, ServerName] = {}
@@ -59,12 +62,21 @@ class Leader:
         self._settled: View | None = None
         """The last View in which there was nothing to decide."""
         self._decide_at: float | None = None
+        self._woken_by = View()
         self._me: tuple[ServerName, Incarnation] | None = None
 
     # --- what the daemon tells it -----------------------------------------------------------------------------------
 
     def changed(self) -> None:
-        """There is a new View."""
+        """There is a new View. A beat is noted, and wakes nobody."""
+        view = self._mirror.view
+        self._see(view)
+        if not view.same_facts(self._woken_by):
+            self._woken_by = view
+            self._wake.set()
+
+    def lease_changed(self) -> None:
+        """This server's lease was won or lost."""
         self._wake.set()
 
     def joined(self, server: ServerName, incarnation: Incarnation) -> None:
@@ -79,6 +91,10 @@ class Leader:
         else:
             self._suspects[word.incarnation] = word.server
         self._wake.set()
+
+    def idle(self) -> bool:
+        """Whether nobody is suspected or asked about, and nothing that was heard waits to be written."""
+        return not (self._asking or self._suspects or self._left or self._wake.is_set())
 
     def leads(self) -> bool:
         """Whether this daemon holds the term, as far as its mirror knows."""
@@ -100,7 +116,7 @@ class Leader:
                 await self._rest(wake_at)
 
     async def _rest(self, wake_at: float | None) -> None:
-        pause = self._limits.progress_s / 4
+        pause = self._limits.progress_s  # a safety net: whatever is due is known, and everything else wakes it
         if wake_at is not None:
             pause = min(pause, max(0.0, wake_at - self._clock.monotonic()))
         try:
@@ -119,9 +135,9 @@ class Leader:
         await self._guard.dead([one.incarnation for one in view.incarnations.values() if one.life in GONE])
         self._ask_about_suspects(view, tasks)
         if not self.leads():
-            await self._stand(view)
-            return None
-        return await self._lead(view)
+            return await self._stand(view)
+        decide_at = await self._lead(view)
+        return self._roll_call_at if decide_at is None else min(decide_at, self._roll_call_at)
 
     async def _lead(self, view: View) -> float | None:
         await self._believe_farewells(view)
@@ -156,7 +172,7 @@ class Leader:
         # S7: conditional on the term, on each record's revision (which commit() adds for what is written) and on the lives of whoever is a
         # holder from now on: a commit that was long underway must not make one of somebody proved gone and forgotten meanwhile
         holders = {keys.incarnation(holder.incarnation): None for one in step.assignments for holder in one.holders}
-        if await self._mirror.commit(writes, unchanged=(keys.LEADER, *holders)) is None:
+        if await self._write(writes, *holders) is None:
             return False
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
         for note in step.notes:
@@ -167,11 +183,18 @@ class Leader:
                 self._history.tell(events.NO_CANDIDATE, resource=one.resource, on=one.owner.server if one.owner else None, cause=one.reason)
         return True
 
+    async def _write(self, writes: Mapping[str, Any], *unchanged: str) -> int | None:
+        """Commit what only a leader may write (S7). Whether this daemon still is one is asked in the same breath in which the conditions
+        are taken: it may have been overtaken at any await, and a condition on somebody else's term would hold."""
+        if not self.leads():
+            return None
+        return await self._mirror.commit(writes, unchanged=(keys.LEADER, *unchanged))
+
     async def _trim(self) -> None:
         surplus = self._mirror.history_length() - HISTORY_KEEP
         if surplus > HISTORY_TRIM:
             old = self._mirror.history_keys()[: min(100, surplus)]
-            await self._mirror.commit(dict.fromkeys(old), unchanged=(keys.LEADER,))
+            await self._write(dict.fromkeys(old))
 
     # --- who is lost ------------------------------------------------------------------------------------------------
 
@@ -189,7 +212,7 @@ class Leader:
         present, now = view.present(), self._clock.monotonic()
         roll_call = now >= self._roll_call_at
         if roll_call:
-            self._roll_call_at = now + ROLL_CALL_S
+            self._roll_call_at = (now // ROLL_CALL_S + 1) * ROLL_CALL_S
         for incarnation, record in view.incarnations.items():
             if self._me is None or incarnation == self._me[1] or record.life not in (*ALIVE, Life.EVICTED):
                 continue
@@ -255,42 +278,51 @@ class Leader:
             record = view.incarnations.get(incarnation)
             if record is not None and record.life in ALIVE:
                 left = replace(record, life=Life.LEFT, proof="farewell")
-                if await self._mirror.commit({keys.incarnation(incarnation): left}, unchanged=(keys.LEADER,)) is None:
+                if await self._write({keys.incarnation(incarnation): left}) is None:
                     return
                 self._history.tell(events.LEFT, on=record.server, cause="farewell")
             self._left.discard(incarnation)
 
     # --- the term ---------------------------------------------------------------------------------------------------
 
-    async def _stand(self, view: View) -> None:
-        """Take the term if there is no leader, or if it has made no progress for progress_s."""
-        now = self._clock.monotonic()
+    def _see(self, view: View) -> None:
+        """Note the leader's progress, when it is seen."""
         leader, beat = view.leader, view.beat
-        term, count = (0, 0) if leader is None else (leader.term, 0 if beat is None or beat.term != leader.term else beat.count)
-        if (term, count) != (self._sight.term, self._sight.beat):
-            self._sight = _Sight(term=term, beat=count, at=now)
+        term = 0 if leader is None else leader.term
+        count = 0 if beat is None or beat.term != term else beat.count
+        if (term, count) != (self.sight.term, self.sight.beat):
+            self.sight = _Sight(term=term, beat=count, at=self._clock.monotonic())
+
+    async def _stand(self, view: View) -> float | None:
+        """Take the term if there is no leader, or if it has made no progress for progress_s; when to look again."""
+        self._see(view)
+        leader, patience_ends = view.leader, self.sight.at + self._limits.progress_s
         idle = leader is None or not view.alive(leader.incarnation) or view.present()[leader.server].incarnation != leader.incarnation
-        if not idle and now - self._sight.at < self._limits.progress_s:
-            return
+        if not idle and self._clock.monotonic() < patience_ends:
+            return patience_ends
         if not self._mirror.reachable or self._me is None:
-            return
+            return None
         server, incarnation = self._me
-        record = LeaderRecord(server=server, incarnation=incarnation, term=term + 1)
+        record = LeaderRecord(server=server, incarnation=incarnation, term=1 if leader is None else leader.term + 1)
         if await self._mirror.commit({keys.LEADER: record}) is not None:
             self._history.tell(events.LEADER, on=server, cause=_why_taken(leader, idle=idle))
             self._wake.set()
+            return None
+        return self._clock.monotonic() + RETRY_S
 
     async def _beat(self) -> None:
         """Show progress while leading: the others see it in the registry."""
-        count = 0
+        every_s = self._limits.progress_s / 4
+        count, due = 0, self._clock.monotonic()
         while True:
-            await asyncio.sleep(self._limits.progress_s / 4)
+            due += every_s * max(1, math.ceil((self._clock.monotonic() - due) / every_s))  # missed ones are skipped
+            await asyncio.sleep(due - self._clock.monotonic())
             leader = self._mirror.view.leader
             if not self.leads() or leader is None or not self._guard.held():
                 continue
             count += 1
             try:
-                await self._mirror.commit({keys.BEAT: Beat(term=leader.term, count=count)}, unchanged=(keys.LEADER,))
+                await self._write({keys.BEAT: Beat(term=leader.term, count=count)})
             except RegistryUnreachable:
                 continue
 

@@ -23,6 +23,7 @@ from understudy.executor.client import ExecutorClient
 from understudy.model.limits import Limits, derive
 from understudy.model.settings import Settings, parse_settings
 from understudy.registry.client import RegistryClient
+from understudy.registry.wire import Unreadable
 
 log = logging.getLogger("understudyd")
 
@@ -122,6 +123,8 @@ def _report(task: "asyncio.Task[object]") -> None:
         return  # told when it happened
     if isinstance(error, BaseExceptionGroup) and error.split(Superseded)[1] is None:
         log.info("%s", error.exceptions[0])
+    elif isinstance(error, BaseExceptionGroup) and error.split(Unreadable)[1] is None:
+        log.error("%s", error.exceptions[0])
     elif error is not None:
         log.error("%s ended", task.get_name(), exc_info=error)
     else:

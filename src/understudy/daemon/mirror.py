@@ -1,11 +1,12 @@
 """The mirror: this daemon's copy of the registry, as one View, and the only way in which the daemon writes.
 
 Owns the entries and their revisions; built from `registry/keys.py` and `registry/wire.py`. The loops (leader, lanes, verbs) read
-`mirror.view` and commit through it, so that every write is conditional on what its writer had seen (S7). It never decides.
+`mirror.view` and commit through it, so that every write is conditional on what its writer had seen (S7), and in a format that all can
+read (docs/design/0002-rolling-upgrades.md). It never decides.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from itertools import takewhile
 from typing import Any
@@ -14,9 +15,11 @@ from understudy.errors import BadInput, Compacted, RegistryUnreachable
 from understudy.model.names import ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
+from understudy.model.state import PROVEN
 from understudy.model.view import Definition, Event, Report, Request, TypeRecord, View
 from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
-from understudy.registry import keys, wire
+from understudy.registry import keys
+from understudy.registry.wire import PRESENT, Formats
 
 RETRY_S = 0.1
 """Pause before the registry is tried again."""
@@ -38,8 +41,11 @@ _MAPS = {
 class Mirror:
     """A View that follows the registry. `view` is replaced, never changed."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, *, formats: Formats = PRESENT, servers: Container[ServerName] = ()) -> None:
+        """`servers`: those that are expected back when they are off."""
         self._registry = registry
+        self._servers = servers
+        self.formats = formats
         self._revisions: dict[str, int] = {}
         self._reports: dict[ResourceName, dict[ServerName, Report]] = {}
         self._requests: dict[str, Request] = {}
@@ -53,6 +59,8 @@ class Mirror:
         old."""
         self.read_once = False
         """S2: whether the registry was read, linearizably, in this daemon's life."""
+        self.rereads = 0
+        """How often everything was read anew."""
         self.reachable = False
         self.broken: dict[str, str] = {}
         """Resources whose definition cannot be resolved: name -> why (shown, never acted on)."""
@@ -60,7 +68,7 @@ class Mirror:
     # --- following --------------------------------------------------------------------------------------------------
 
     async def refresh(self) -> View:
-        """Read everything, linearizably, and answer the View of it. RegistryUnreachable."""
+        """Read everything, linearizably, and answer the View of it. RegistryUnreachable, Unreadable."""
         revision, entries = await self._registry.read("")
         if revision >= self.view.revision or self._lost_thread:
             self._replace(revision, entries)
@@ -70,7 +78,10 @@ class Mirror:
         return self.view
 
     async def follow(self, on_change: Callable[[], None], on_reach: Callable[[bool], None] = lambda _: None) -> None:
-        """Follow the registry for ever; `on_change` after every new View, `on_reach` when the registry goes away or comes back."""
+        """Follow the registry for ever; `on_change` after every new View, `on_reach` when the registry goes away or comes back.
+
+        Unreadable ends it: who cannot read one value does not know what is.
+        """
         self._on_change = on_change
         while True:
             try:
@@ -134,8 +145,11 @@ class Mirror:
         """
         if not writes:
             return self.view.revision
+        if not self.read_once:
+            raise RegistryUnreachable("the registry was not read yet, so who reads what is written now is not known")
+        number = self.formats.common(self._readers())
         conditions = [Condition(key, self._revisions.get(key, 0)) for key in dict.fromkeys((*writes, *unchanged))]
-        changes = [Write(key, None if record is None else wire.encode(record)) for key, record in writes.items()]
+        changes = [Write(key, None if record is None else self.formats.encode(record, number)) for key, record in writes.items()]
         changing = any(one.value is not None or one.key in self._revisions for one in changes)
         answer = await self._registry.commit(conditions, changes)
         if isinstance(answer, Conflict):
@@ -155,6 +169,12 @@ class Mirror:
         elif revision > self.view.revision:
             await self.wait(revision - 1, CATCH_UP_S)
 
+    def _readers(self) -> list[int]:
+        """The newest format that each may read who comes to see what is written now: who is not proved gone, and the servers that are
+        expected back, in the version they had."""
+        records = self.view.incarnations.values()
+        return [one.format for one in records if one.life not in PROVEN or one.server in self._servers]
+
     def known(self, key: str) -> bool:
         """Whether the registry has this key, as far as the mirror knows."""
         return key in self._revisions
@@ -162,6 +182,7 @@ class Mirror:
     # --- assembling -------------------------------------------------------------------------------------------------
 
     def _replace(self, revision: int, entries: Iterable[Entry]) -> None:
+        self.rereads += 1
         self._revisions.clear()
         self._reports.clear()
         self._requests.clear()
@@ -177,7 +198,7 @@ class Mirror:
         fresh: dict[str, Any] = {}
         for entry in changed:
             self._revisions[entry.key] = entry.revision
-            self._put(view, fresh, entry.key, wire.decode(entry.key, entry.value), entry.revision)
+            self._put(view, fresh, entry.key, self.formats.decode(entry.key, entry.value), entry.revision)
         for key in deleted:
             self._revisions.pop(key, None)
             self._put(view, fresh, key, None, revision)

@@ -21,6 +21,7 @@ from understudy.model.types import network_definition
 from understudy.model.view import ClusterRecord, IncarnationRecord, TargetRecord, View
 from understudy.ports import Clock, Executor, Farewell, Guard, LeaseChanged, Registry, SilentWord
 from understudy.registry import keys
+from understudy.registry.wire import PRESENT, Formats
 
 
 class Superseded(UnderstudyError):
@@ -31,14 +32,22 @@ class Node:
     """The daemon's loops, wired together."""
 
     def __init__(
-        self, settings: Settings, limits: Limits, *, clock: Clock, registry: Registry, guard: Guard, executor: Executor
+        self,
+        settings: Settings,
+        limits: Limits,
+        *,
+        clock: Clock,
+        registry: Registry,
+        guard: Guard,
+        executor: Executor,
+        formats: Formats = PRESENT,
     ) -> None:
         self.settings = settings
         self.server = ServerName(settings.server)
         self.clock = clock
         self.guard = guard
         self.executor = executor
-        self.mirror = Mirror(registry)
+        self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(one.name) for one in settings.servers))
         self.history = History(self.mirror, clock, self.server)
         self.leader = Leader(self.mirror, guard, clock, self.history, limits)
         self.lanes: Lanes | None = None
@@ -48,7 +57,7 @@ class Node:
         self._told = View()
 
     async def run(self) -> None:
-        """Join, then lead or follow and drive the lanes, until superseded."""
+        """Join, then lead or follow and drive the lanes, until superseded, or until the registry holds what this version cannot read."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.mirror.follow(self._changed, self._reached))
             tasks.create_task(self._listen())
@@ -92,14 +101,18 @@ class Node:
 
     async def _register(self, incarnation: Incarnation) -> None:
         """Be known as JOINING; the first daemon of all also creates the cluster."""
+        key, newest = keys.incarnation(incarnation), self.mirror.formats.newest
         while True:
             view = self.mirror.view
             known = view.incarnations.get(incarnation)
             if known is not None:
-                break  # a daemon that died was here before: same incarnation, same life
+                if known.format == newest:
+                    break  # a daemon that died was here before: same incarnation, same life
+                await self._committed({key: replace(known, format=newest)}, view)  # and of another version
+                continue
             order = 1 + max((one.order for one in view.incarnations.values()), default=0)
-            record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order)
-            writes: dict[str, object] = {keys.incarnation(incarnation): record}
+            record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest)
+            writes: dict[str, object] = {key: record}
             if view.cluster is None:
                 writes |= self._creation()
             if await self._committed(writes, view):
@@ -167,7 +180,7 @@ class Node:
                         raise Superseded(f"{self.server} has become incarnation {incarnation}")
                     if held:
                         self._lease.set()
-                    self.leader.changed()
+                    self.leader.lease_changed()
                     if self.lanes is not None:
                         self.lanes.changed()
                 case SilentWord() | Farewell():

@@ -26,6 +26,10 @@ class FakeService:
     """Actions that do nothing and answer with this status."""
     hangs: set[ActionName] = field(default_factory=set)
     """Actions that never answer (a check on dead storage, a stop that waits for ever)."""
+    pretends: set[ActionName] = field(default_factory=set)
+    """Actions that do nothing and answer 0."""
+    botches: dict[ActionName, int] = field(default_factory=dict)
+    """Actions that do what they are for and answer with this status: a start that fails and leaves processes behind."""
     says: dict[ActionName, tuple[str, ...]] = field(default_factory=dict)
     """What actions print."""
     check_says: int | None = None
@@ -33,6 +37,16 @@ class FakeService:
     undying: bool = False
     """Survives even SIGKILL: waiting in the kernel for dead storage."""
     seen_living: bool = False
+
+    def behave(self) -> None:
+        """Everything works from now on; what lives, lives on."""
+        self.fails, self.hangs, self.pretends, self.botches = {}, set(), set(), {}
+        self.check_says, self.undying = None, False
+
+    @property
+    def behaves(self) -> bool:
+        """Whether everything works."""
+        return not (self.fails or self.hangs or self.pretends or self.botches or self.undying) and self.check_says is None
 
 
 @dataclass(slots=True, eq=False)
@@ -151,6 +165,12 @@ class FakeExecutor:
     def _answer(self, request: ActionRequest, service: FakeService) -> tuple[int, Evidence]:
         if request.action in service.fails:
             return service.fails[request.action], "answered"
+        if request.action in service.pretends:
+            return 0, "answered"
+        status, evidence = self._do(request, service)
+        return service.botches.get(request.action, status), evidence
+
+    def _do(self, request: ActionRequest, service: FakeService) -> tuple[int, Evidence]:
         match request.action:
             case "start":
                 service.lives = service.seen_living = True

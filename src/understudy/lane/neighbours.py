@@ -8,7 +8,7 @@ from understudy.model.names import Incarnation, ResourceName, ServerName, TypeNa
 from understudy.model.resource import Dependency, Kind, Resource
 from understudy.model.state import State, Target
 from understudy.model.types import is_a
-from understudy.model.view import View
+from understudy.model.view import TypeRecord, View
 
 Locals = Mapping[ResourceName, Local]
 
@@ -34,6 +34,41 @@ def leaners(resources: Mapping[ResourceName, Resource]) -> dict[ResourceName, tu
             if one.same_server and "shutdown" not in one.modifiers and not one.is_type and one.entity != name:
                 found.setdefault(ResourceName(one.entity), set()).add(name)
     return {name: tuple(sorted(others)) for name, others in found.items()}
+
+
+def concerned(
+    resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord]
+) -> dict[ResourceName, tuple[ResourceName, ...]]:
+    """For every resource, those whose next step may depend on what this server knows of it: itself, who names it in a dependency, whom it
+    names, and who waits for something weakly that in turn waits for it. What changes about one is no reason to ask all others."""
+    named = {name: _named(resource, resources, types) for name, resource in resources.items()}
+    weakly = {name: _named(resource, resources, types, Kind.WEAK) for name, resource in resources.items()}
+    found: dict[ResourceName, dict[ResourceName, None]] = {name: {name: None} for name in resources}
+    for name in resources:
+        reads, border = dict.fromkeys(named[name]), list(weakly[name])
+        waited: set[ResourceName] = set()
+        while border:
+            other = border.pop()
+            if other in named and other not in waited:
+                waited.add(other)
+                reads |= dict.fromkeys(named[other])
+                border += weakly[other]
+        for other in reads:
+            if other in found:
+                found[other][name] = None
+                if other in named[name]:
+                    found[name][other] = None  # who is leant on waits for who leans
+    return {name: tuple(sorted(others)) for name, others in found.items()}
+
+
+def _named(
+    resource: Resource, resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord], kind: Kind | None = None
+) -> tuple[ResourceName, ...]:
+    meant: dict[ResourceName, None] = {}
+    for one in (*resource.start, *resource.stop):
+        if kind is None or one.kind is kind:
+            meant |= dict.fromkeys(_of_type(resources, types, one) if one.is_type else (ResourceName(one.entity),))
+    return tuple(meant)
 
 
 def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
@@ -78,14 +113,24 @@ def being_looked_at(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
 
 def still_leaning(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Resources on this server that depend on this one (hard, same server) and are not off yet: they stop first."""
-    others = here.leaners.get(resource.name, ())
-    return tuple(name for name in others if (one := here.locals.get(name)) is not None and one.state is not None and not one.off)
+    return tuple(name for name in here.leaners.get(resource.name, ()) if (one := here.locals.get(name)) is not None and _may_run(here, one))
+
+
+def _may_run(here: Here, local: Local) -> bool:
+    """Not known to be off. What a new daemon has not looked at yet may run; but a check that never answers holds nobody up for ever."""
+    if local.state is not None:
+        return not local.off
+    return local.silent < here.view.resources[local.resource].check_failures
 
 
 def _entities(view: View, one: Dependency) -> tuple[ResourceName, ...]:
-    if not one.is_type:
-        return (ResourceName(one.entity),)
-    return tuple(sorted(name for name, resource in view.resources.items() if is_a(resource.type, TypeName(one.entity), view.types)))
+    return _of_type(view.resources, view.types, one) if one.is_type else (ResourceName(one.entity),)
+
+
+def _of_type(
+    resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord], one: Dependency
+) -> tuple[ResourceName, ...]:
+    return tuple(sorted(name for name, resource in resources.items() if is_a(resource.type, TypeName(one.entity), types)))
 
 
 def _is_up(here: Here, name: ResourceName, one: Dependency) -> bool:

@@ -6,6 +6,7 @@ Pure values: no behaviour beyond look-ups.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter, is_
 
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.resource import Resource
@@ -50,6 +51,8 @@ class IncarnationRecord:
     """Grows with every incarnation of the same server: the newest is the server's present one."""
     proof: str = ""
     """For LOST, FENCED, LEFT: how it was proved."""
+    format: int = 1
+    """The newest format of the registry's values that its daemon reads: nobody writes a newer one while it is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +246,7 @@ class View:
     def same_facts(self, other: "View") -> bool:
         """Whether the two differ in no more than revision and the leader's beat: by identity, for what changes is replaced. A beat, or a
         line of the history, is no reason to decide anything anew."""
-        return all(getattr(self, one) is getattr(other, one) for one in _FACTS)
+        return all(map(is_, _facts(self), _facts(other)))
 
     def present(self) -> Mapping[ServerName, IncarnationRecord]:
         """The newest incarnation of every server that was ever seen, by server name."""
@@ -285,4 +288,4 @@ class View:
         return report
 
 
-_FACTS = tuple(one.name for one in fields(View) if one.name not in ("revision", "beat"))
+_facts = attrgetter(*(one.name for one in fields(View) if one.name not in ("revision", "beat")))

@@ -1,18 +1,20 @@
 """What the registry's values look like: JSON of the records in `model/view.py`, each with its format number.
 
-Owns: which record lives under which key prefix, the format number and how it is read. Called by whoever reads or writes the
-registry through the port (mirror, leader, lanes, verbs). Must never know an engine, a connection or a key's writer.
+Owns: which record lives under which key prefix, the formats and how each is read and written. Called by whoever reads or writes the
+registry through the port: in a daemon the mirror alone. Must never know an engine, a connection or a key's writer.
 
     {"v":1,"target":"ONLINE","by":"root@ctr1"}
 
 Reading rules, so that servers of two versions can share one registry during an upgrade:
 * A field that this version does not know is passed over: a newer version may add fields (with defaults) under the same number.
 * A missing field takes its default; a missing field without one, or a wrong type, is Unreadable.
-* The number grows only when the meaning of what is there changes; then version N still reads N-1 (`_UPGRADES`), and refuses N+1
-  in words, because guessing at the meaning of an assignment could start something twice.
+* The number grows only when the meaning of what is there changes; then version N still reads and writes what was before (`Formats`),
+  and refuses N+1 in words, because guessing at the meaning of an assignment could start something twice.
+Which format is written while versions are mixed, and why that is safe: docs/design/0002-rolling-upgrades.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -35,9 +37,6 @@ from understudy.model.view import (
     TypeRecord,
 )
 from understudy.registry import keys
-
-FORMAT = 1
-"""The format that is written."""
 
 Record = (
     ClusterRecord
@@ -80,6 +79,95 @@ class Unreadable(UnderstudyError):
     """A value of the registry cannot be understood by this version."""
 
 
+class WrittenNewer(Unreadable):
+    """It is of a format that came after this version; only upgrading this server helps."""
+
+
+Fields = dict[str, Any]
+"""Of a record, as its JSON object has them, less the format number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What makes a format of the one before it, and back. Each function takes a record's kind and its fields, and answers the fields in
+    the other format; a LookupError, TypeError or ValueError says that these are not the fields of such a record.
+    """
+
+    upgrade: Callable[[type[Any], Fields], Fields]
+    downgrade: Callable[[type[Any], Fields], Fields]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Formats:
+    """The formats that one version of Understudy reads and writes: format 1, and one more for each change since.
+
+    A change stays here for ever: what was registered years ago is not written anew by an upgrade.
+    """
+
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def newest(self) -> int:
+        """The number of the last."""
+        return 1 + len(self.changes)
+
+    def common(self, readers: Iterable[int]) -> int:
+        """The newest format that this version and all readers know; each reader is given by the newest that it knows."""
+        return max(1, min((self.newest, *readers)))
+
+    def encode(self, record: Record, number: int) -> bytes:
+        """The bytes to store for a record, in the format of this number."""
+        value = encode(record)
+        return value if number == FORMAT else self._converted(type(record), value, FORMAT, number)
+
+    def decode(self, key: str, value: bytes) -> Record:
+        """The record stored at `key`. Unreadable: no record belongs there, or these bytes are none."""
+        head, slash, _ = key.partition("/")
+        kind = RECORD_OF.get(head + slash)
+        if kind is None:
+            raise Unreadable(f"no record belongs at registry key {key!r}")
+        try:
+            return self.decode_as(kind, value)
+        except Unreadable as error:
+            raise type(error)(f"registry key {key!r}: {error}") from error.__cause__
+
+    def decode_as(self, kind: type[AnyRecord], value: bytes) -> AnyRecord:
+        """`value` as a record of this kind, for a caller that knows what it has read."""
+        decoder = _decoders[kind]
+        try:
+            # The usual case costs one comparison; the header is parsed only when something else stands there.
+            if not value.startswith(_START):
+                value = self._in_present_format(kind, value)
+            record: AnyRecord = decoder.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Unreadable(f"this is no {kind.__name__}: {error}") from error
+        return record
+
+    def _in_present_format(self, kind: type[Any], value: bytes) -> bytes:
+        number = _header.decode(value).v
+        if number == FORMAT:
+            return value
+        if number > self.newest:
+            raise WrittenNewer(
+                f"written in format {number} by a newer Understudy; this one reads up to {self.newest}: upgrade this server"
+            )
+        if number < 1:
+            raise Unreadable(f"written in format {number}, which is too old (oldest read: 1)")
+        return self._converted(kind, value, number, FORMAT)
+
+    def _converted(self, kind: type[Any], value: bytes, number: int, wanted: int) -> bytes:
+        fields = msgspec.json.decode(value, type=Fields)
+        del fields["v"]
+        try:
+            for change in self.changes[number - 1 : wanted - 1]:
+                fields = change.upgrade(kind, fields)
+            for change in reversed(self.changes[wanted - 1 : number - 1]):
+                fields = change.downgrade(kind, fields)
+        except (LookupError, TypeError, ValueError) as error:
+            raise Unreadable(f"this is no {kind.__name__} of format {number}: {error!r}") from error
+        return _start(wanted) + _encoder.encode(fields)[1:]
+
+
 class _Header(msgspec.Struct):
     v: int
 
@@ -95,58 +183,27 @@ def _plain(value: Any) -> Any:
 _encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_plain)
 _header = msgspec.json.Decoder(_Header)
 _decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in RECORD_OF.values()}
-_START = b'{"v":%d,' % FORMAT
 
-_UPGRADES: dict[int, Callable[[type[Any], dict[str, Any]], dict[str, Any]]] = {}
-"""Format N-1 -> how its fields become those of format N. Nothing was before format 1."""
+
+def _start(number: int) -> bytes:
+    return b'{"v":%d,' % number
+
+
+PRESENT = Formats()
+"""Those of this version. A new format is one more Change here, its functions beside it."""
+FORMAT = PRESENT.newest
+"""The format in which the records of the model are written as they stand."""
+_START = _start(FORMAT)
 
 
 def encode(record: Record) -> bytes:
-    """The bytes to store for a record."""
+    """The bytes to store for a record, in FORMAT."""
     try:
         body = _encoder.encode(record)
     except UnicodeEncodeError:
         # A script may print bytes that are no UTF-8, and they arrive as lone surrogates. A report must not be lost over that.
         body = _encoder.encode(_printable(msgspec.to_builtins(record, enc_hook=_plain)))
     return _START + body[1:]
-
-
-def decode(key: str, value: bytes) -> Record:
-    """The record stored at `key`. Unreadable: no record belongs there, or these bytes are none."""
-    head, slash, _ = key.partition("/")
-    kind = RECORD_OF.get(head + slash)
-    if kind is None:
-        raise Unreadable(f"no record belongs at registry key {key!r}")
-    try:
-        return decode_as(kind, value)
-    except Unreadable as error:
-        raise Unreadable(f"registry key {key!r}: {error}") from error.__cause__
-
-
-def decode_as(kind: type[AnyRecord], value: bytes) -> AnyRecord:
-    """`value` as a record of this kind, for a caller that knows what it has read."""
-    decoder = _decoders[kind]
-    try:
-        # The usual case costs one comparison; the header is parsed only when something else stands there.
-        if not value.startswith(_START):
-            value = _in_present_format(kind, value)
-        record: AnyRecord = decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"this is no {kind.__name__}: {error}") from error
-    return record
-
-
-def _in_present_format(kind: type[Any], value: bytes) -> bytes:
-    number = _header.decode(value).v
-    if number == FORMAT:
-        return value
-    if number > FORMAT:
-        raise Unreadable(f"written in format {number} by a newer Understudy; this one reads up to {FORMAT}: upgrade this server")
-    upgrade = _UPGRADES.get(number)
-    if upgrade is None:
-        oldest = min(_UPGRADES, default=FORMAT)
-        raise Unreadable(f"written in format {number}, which is too old (oldest read: {oldest}); upgrade one version at a time")
-    return _encoder.encode(upgrade(kind, msgspec.json.decode(value, type=dict[str, Any])))
 
 
 def _printable(value: Any) -> Any:
@@ -157,3 +214,7 @@ def _printable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_printable(one) for one in value]
     return value
+
+
+decode = PRESENT.decode
+decode_as = PRESENT.decode_as

@@ -1,37 +1,48 @@
 """Each machine's clocks: two that guards read, each with its own drift and offset, and the one its daemon reads.
 
-Called by `sim/server.py`. One of the two may stand still while the machine is frozen (design section 4: Clocks). Both at once never do:
+Called by `sim/machine.py`. One of the two may stand still while the machine is frozen (design section 4: Clocks). Both at once never do:
 that is the case in which S1 is not claimed without a power fence.
 """
 
-import random
 from collections.abc import Callable
 
 from understudy.guard.core import Reading
 from understudy.model.limits import DRIFT
+from understudy.sim.chance import Chance
 
 SECOND = 1_000_000_000
+FUZZ_S = 1e-9
+"""Added to every wait, so that floats' rounding never lets a timer go off before its clock shows the time."""
 
 
 class Clocks:
     """One machine's clocks since its boot. Drift is bounded by `model/limits.py`."""
 
-    def __init__(self, dice: random.Random, time: Callable[[], float]) -> None:
+    def __init__(self, chance: Chance, time: Callable[[], float]) -> None:
         self._time = time
-        extreme = dice.random() < 0.5
-        self._rates = [dice.choice((1 - DRIFT, 1 + DRIFT)) if extreme else 1 + dice.uniform(-DRIFT, DRIFT) for _ in range(2)]
-        self._from = [(time(), dice.uniform(1.0, 1e6)) for _ in range(2)]
-        self._offset = dice.uniform(-5.0, 5.0)
+        extreme = chance.random() < 0.5
+        self._rates = [chance.choice((1 - DRIFT, 1 + DRIFT)) if extreme else 1 + chance.uniform(-DRIFT, DRIFT) for _ in range(2)]
+        # each shows zero + rate * true time; a clock that stands still has rate 0 meanwhile
+        self._zeros = [chance.uniform(1.0, 1e6) for _ in range(2)]
+        self._offset = chance.uniform(-5.0, 5.0)
         self._stopped: int | None = None
+        self._runs()
+
+    def _runs(self) -> None:
+        boot, raw = (0.0 if self._stopped == which else self._rates[which] for which in range(2))
+        self._raw = raw
+        self._boot_ns, self._boot_rate_ns = self._zeros[0] * SECOND, boot * SECOND
+        self._raw_ns, self._raw_rate_ns = self._zeros[1] * SECOND, raw * SECOND
+
+    @property
+    def rate(self) -> float:
+        """How many of its seconds a true one is, on the clock of `monotonic`."""
+        return self._rates[1]
 
     def read(self) -> Reading:
         """Both, together."""
-        if self._stopped is not None:
-            return Reading(int(self._value(0) * SECOND), int(self._value(1) * SECOND))
-        (boot_since, boot), (raw_since, raw) = self._from
-        boot_rate, raw_rate = self._rates
         now = self._time()
-        return Reading(int((boot + boot_rate * (now - boot_since)) * SECOND), int((raw + raw_rate * (now - raw_since)) * SECOND))
+        return Reading(int(self._boot_ns + self._boot_rate_ns * now), int(self._raw_ns + self._raw_rate_ns * now))
 
     def true_s(self, boot_ns: int) -> float:
         """True seconds until the boot clock has run on by this much."""
@@ -39,24 +50,25 @@ class Clocks:
 
     def stop(self, which: int) -> None:
         """One of the two stands still from now on."""
-        self._from[which] = (self._time(), self._value(which))
+        self._zeros[which] += self._rates[which] * self._time()
         self._stopped = which
+        self._runs()
 
     def go_on(self) -> None:
         """Both run again."""
         if self._stopped is not None:
-            self._from[self._stopped] = (self._time(), self._from[self._stopped][1])
+            self._zeros[self._stopped] -= self._rates[self._stopped] * self._time()
             self._stopped = None
+            self._runs()
 
     def monotonic(self) -> float:
         """See ports.Clock: the raw clock, as CLOCK_MONOTONIC does not count what the boot clock may."""
-        return self._value(1)
+        return self._zeros[1] + self._raw * self._time()
+
+    def lasts_s(self, seconds: float) -> float:
+        """True seconds until `monotonic` has run on by this much, unless it is stopped meanwhile."""
+        return max(seconds, 0.0) / self._rates[1] + FUZZ_S
 
     def wall(self) -> float:
         """See ports.Clock."""
         return 1_700_000_000.0 + self._time() + self._offset
-
-    def _value(self, which: int) -> float:
-        since, value = self._from[which]
-        rate = 0.0 if self._stopped == which else self._rates[which]
-        return value + rate * (self._time() - since)

@@ -1,11 +1,11 @@
 """What truly runs on a server, and the daemon's way to it.
 
 `Services` is FakeExecutor with every change of the truth told; `ExecutorPort` is what a daemon holds: requests run in the executor's own
-place, so that they go on when the daemon dies, and end with the executor. Called by `sim/server.py`. Must never decide.
+place, so that they go on when the daemon dies, and end with the executor. Called by `sim/machine.py`. Must never decide.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from understudy.errors import Unreachable
@@ -42,13 +42,15 @@ class Services(FakeExecutor):
         self,
         lease: Callable[[], Incarnation | None],
         begins: Callable[[ActionRequest], None],
-        ended: Callable[[ActionRequest, ActionOutcome], None],
+        ended: Callable[[ActionRequest, ActionOutcome | None], None],
         changed: Callable[[ResourceName, bool], None],
+        starts_take_s: Mapping[ResourceName, float],
     ) -> None:
         super().__init__(lease=lease)
         self._begins = begins
         self._ended = ended
         self._changed = changed
+        self._starts_take_s = starts_take_s
         self.in_action: dict[ResourceName, list[ActionRequest]] = {}
         """What is being done to each resource now."""
 
@@ -56,7 +58,7 @@ class Services(FakeExecutor):
         """See FakeExecutor."""
         if resource not in self.services:
             self.services[resource] = service = Service(lambda lives: self._changed(resource, lives))
-            service.took_s = dict(TOOK_S)
+            service.took_s = {**TOOK_S, "start": self._starts_take_s.get(resource, TOOK_S["start"])}
         return self.services[resource]
 
     def active(self, resource: ResourceName) -> bool:
@@ -74,12 +76,13 @@ class Services(FakeExecutor):
         request: ActionRequest = flight.request
         self.in_action.setdefault(request.resource, []).append(request)
         self._begins(request)
+        outcome = None
         try:
             outcome = await super()._act(flight)
+            return outcome
         finally:
             self.in_action[request.resource].remove(request)
-        self._ended(request, outcome)
-        return outcome
+            self._ended(request, outcome)
 
 
 class ExecutorProcess:

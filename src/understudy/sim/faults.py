@@ -1,9 +1,10 @@
-"""What goes wrong, and what operators do, in a random world: drawn from its dice, one thing after the other, until it is told to stop.
+"""What goes wrong, and what operators do: carries out the mishaps of a script, each at its time, and undoes it when its time is over.
 
-Called by `sim/life.py`. Every fault undoes itself after a while. Must never touch the product but through the world's verbs.
+Called by `sim/life.py`. Must never touch the product but through the verbs of the world and its machines.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from understudy.executor.fake import FakeService
 from understudy.model.names import ResourceName
@@ -11,218 +12,296 @@ from understudy.model.types import network_name
 from understudy.ports import ActionName
 from understudy.sim.link import Road
 from understudy.sim.machine import Machine
-from understudy.sim.network import Weather
+from understudy.sim.network import NETWORKS, Weather, ways_of
 from understudy.sim.resources import Drawn
+from understudy.sim.script import STORM, Mishap
 from understudy.sim.world import World
 
-MINUTE_S = 60.0
+Item = TypeVar("Item")
 NETWORK = network_name(1)
+ACTIONS: tuple[ActionName, ...] = ("start", "start", "stop", "check", "clean")
+
+
+class Picks:
+    """The numbers of one mishap, used one after the other."""
+
+    def __init__(self, numbers: tuple[float, ...]) -> None:
+        self._numbers: Iterator[float] = iter(numbers)
+
+    def number(self) -> float:
+        """0 <= x < 1."""
+        return min(next(self._numbers), 0.999999)
+
+    def one(self, items: Sequence[Item]) -> Item:
+        """One of them."""
+        return items[int(self.number() * len(items))]
 
 
 class Faults:
     """All that happens to a world."""
 
-    def __init__(self, world: World, drawn: Drawn) -> None:
+    def __init__(self, world: World, drawn: Drawn, mishaps: Sequence[Mishap]) -> None:
         self.world = world
         self.drawn = drawn
-        self.count = 0
-        self._going_on = True
-        options = world.options
-        world.network.weather = Weather(
-            loss=options.loss, doubled=options.doubled, late=options.late, late_s=2 * world.limits.lease_s
-        )
-        world.hub.road = Road(slow=options.slow_registry, lost_answer=options.lost_answers)
-        for rate, fault in (
-            (options.power, self._power),
-            (options.freezes, self._freeze),
-            (options.cuts, self._cut),
-            (options.registry_away, self._registry_away),
-            (options.daemon_deaths, self._kill_daemon),
-            (options.daemon_hangs, self._hang_daemon),
-            (options.executor_deaths, self._kill_executor),
-            (options.guard_deaths, self._kill_guard),
-            (options.service_deaths, self._kill_service),
-            (options.bad_scripts, self._spoil_script),
-            (options.commands, self._command),
-        ):
-            if rate:
-                self._again(rate / MINUTE_S, fault)
+        self.done = 0
+        self._begun = world.loop.now
+        self._left = list(reversed(mishaps))
+        self._undone = 0
+        """Faults that have not been undone yet."""
+        self._lease_s = world.limits.lease_s
+        self._verbs: dict[str, Callable[[Mishap, Picks], None]] = {
+            STORM: self._storm,
+            "power": self._power,
+            "freezes": self._freeze,
+            "cuts": self._cut,
+            "leader_cuts": self._cut_leader,
+            "registry_away": self._registry_away,
+            "registry_power": self._registry_power,
+            "daemon_deaths": self._kill_daemon,
+            "daemon_hangs": self._hang_daemon,
+            "executor_deaths": self._kill_executor,
+            "guard_deaths": self._kill_guard,
+            "service_deaths": self._kill_service,
+            "bad_scripts": self._spoil_script,
+            "commands": self._command,
+            "upgrades": self._upgrade,
+        }
+        self._plan_next()
 
-    def stop(self) -> None:
-        """Nothing new goes wrong."""
-        self._going_on = False
+    @property
+    def next_at(self) -> float | None:
+        """When the next mishap comes; None: no more."""
+        return self._begun + self._left[-1].at_s if self._left else None
 
-    def _again(self, rate: float, fault: Callable[[], None]) -> None:
-        def happen() -> None:
-            if self._going_on:
-                self.count += 1
-                fault()
-                self._again(rate, fault)
+    @property
+    def quiet(self) -> bool:
+        """Nothing that went wrong is still so."""
+        return self._undone == 0
 
-        self._later(self.world.dice.expovariate(rate), happen)
+    def _plan_next(self) -> None:
+        at = self.next_at
+        if at is not None:
+            self.world.loop.post(at, self._happens)
 
-    def _later(self, seconds: float, what: Callable[[], None]) -> None:
-        self.world.loop.post(self.world.loop.now + seconds, what)
+    def _happens(self) -> None:
+        mishap = self._left.pop()
+        self.done += 1
+        self.world.trace.say("mishap", f"{mishap.number} {mishap.what.replace('_', ' ')}")
+        self._verbs[mishap.what](mishap, Picks(mishap.picks))
+        self._plan_next()
 
-    def _lasts_s(self) -> float:
-        """Mostly about a lease, for that is where it is decided; sometimes much longer."""
-        dice, world = self.world.dice, self.world
-        longest = world.options.longest * (5.0 if dice.random() < 0.1 else 1.0)
-        return dice.uniform(0.02, longest) * world.limits.lease_s
+    def _undo_later(self, leases: float, undo: Callable[[], None]) -> None:
+        self._undone += 1
 
-    def _victims(self) -> list[Machine]:
+        def undone() -> None:
+            self._undone -= 1
+            undo()
+
+        self.world.loop.post(self.world.loop.now + leases * self._lease_s, undone)
+
+    def _victims(self, picks: Picks) -> list[Machine]:
         """Mostly one; sometimes all at once, as when they share a machine; often the one it matters for."""
-        world, draw = self.world, self.world.dice.random()
+        world, kind, which = self.world, picks.number(), picks.number()
         machines = list(world.machines.values())
-        if draw < 0.05:
+        if kind < 0.05:
             return machines
-        if draw < 0.4 and self.drawn.names:
-            active = [one for one in machines if one.services.active(world.dice.choice(self.drawn.names))]
-            if active:
-                return [world.dice.choice(active)]
-        if draw < 0.5:
-            leaders = [one for one in machines if one.node is not None and one.node.leader.leads()]
-            if leaders:
-                return [world.dice.choice(leaders)]
-        return [world.dice.choice(machines)]
+        active = [one for one in machines if any(one.services.active(name) for name in self.drawn.names)]
+        leaders = [one for one in machines if one.node is not None and one.node.leader.leads()]
+        few = (active if kind < 0.4 else leaders if kind < 0.5 else None) or machines
+        return [few[int(which * len(few))]]
+
+    # --- weather ----------------------------------------------------------------------------------------------------
+
+    def _storm(self, mishap: Mishap, _: Picks) -> None:
+        world, options = self.world, self.world.options
+        world.network.turns(Weather(loss=options.loss, doubled=options.doubled, late=options.late, late_s=2 * self._lease_s))
+        world.hub.road = Road(slow=options.slow_registry, lost_answer=options.lost_answers, torn=options.torn_watches)
+
+        def over() -> None:
+            world.trace.say("network", "fine weather")
+            world.network.turns(Weather())
+            world.hub.road = Road()
+
+        self._undo_later(mishap.lasts / self._lease_s, over)
 
     # --- machines ---------------------------------------------------------------------------------------------------
 
-    def _power(self) -> None:
-        for machine in self._victims():
+    def _power(self, mishap: Mishap, picks: Picks) -> None:
+        for machine in self._victims(picks):
             if machine.up:
                 machine.power_off()
-                self._later(self._lasts_s(), lambda machine=machine: None if machine.up else machine.boot())  # type: ignore[misc]
+                self._undo_later(mishap.lasts, lambda machine=machine: None if machine.up else machine.boot())  # type: ignore[misc]
 
-    def _freeze(self) -> None:
-        for machine in self._victims():
-            machine.freeze(self.world.dice.choice((None, None, 0, 1)))
-            self._later(self._lasts_s(), machine.thaw)
+    def _freeze(self, mishap: Mishap, picks: Picks) -> None:
+        victims, clock = self._victims(picks), picks.one((None, None, 0, 1))
+        for machine in victims:
+            machine.freeze(clock)
+            self._undo_later(mishap.lasts, machine.thaw)
 
-    def _kill_daemon(self) -> None:
-        for machine in self._victims():
+    def _kill_daemon(self, mishap: Mishap, picks: Picks) -> None:
+        for machine in self._victims(picks):
             machine.kill_daemon()
 
-    def _hang_daemon(self) -> None:
-        for machine in self._victims():
-            machine.hang_daemon(self._lasts_s())
+    def _hang_daemon(self, mishap: Mishap, picks: Picks) -> None:
+        for machine in self._victims(picks):
+            machine.hang_daemon(mishap.lasts * self._lease_s)
+            self._undo_later(mishap.lasts, lambda: None)
 
-    def _kill_executor(self) -> None:
-        for machine in self._victims():
+    def _kill_executor(self, mishap: Mishap, picks: Picks) -> None:
+        for machine in self._victims(picks):
             machine.kill_executor()
 
-    def _kill_guard(self) -> None:
-        for machine in self._victims():
+    def _kill_guard(self, mishap: Mishap, picks: Picks) -> None:
+        victims, keeper_too, daemon_too = self._victims(picks), picks.number() < 0.2, picks.number() < 0.2
+        late = picks.one((0.005, self.world.limits.hang_s, 2 * self._lease_s))
+        for machine in victims:
             if machine.keeper is None:
                 continue
-            if self.world.dice.random() < 0.2:
+            if keeper_too:
                 machine.kill_keeper()
                 continue
-            machine.keeper.kill_guard()
-            if self.world.dice.random() < 0.2:
+            machine.keeper.kill_guard(late)
+            if daemon_too:
                 machine.kill_daemon()
+
+    def _upgrade(self, mishap: Mishap, picks: Picks) -> None:
+        picks.one(list(self.world.machines.values())).upgrade()
 
     # --- links ------------------------------------------------------------------------------------------------------
 
-    def _cut(self) -> None:
-        world, dice = self.world, self.world.dice
-        names = list(world.machines)
-        one = self._victims()[0].name
-        others = [name for name in names if name != one]
-        out: list[tuple[str, str]] = [(one, other) for other in others]
-        back = [(to, sender) for sender, to in out]
-        kind = dice.choice(("both", "both", "out", "in", "pair", "one way", "registry"))
-        pair: list[tuple[str, str]] = [(one, dice.choice(others))] if others else []
-        ways: dict[str, list[tuple[str, str]]] = {
+    def _cut(self, mishap: Mishap, picks: Picks) -> None:
+        world = self.world
+        one = self._victims(picks)[0].name
+        kind = picks.one(("both", "both", "out", "in", "pair", "one way", "registry"))
+        networks = picks.one((NETWORKS, NETWORKS, (0,), (1,)))
+        others = [name for name in world.machines if name != one]
+        out, back = ways_of(world.machines, one, networks)
+        other = picks.one(others)
+        pair = [way for way in out if way[1] == other]
+        ways = {
             "both": [*out, *back],
             "out": out,
             "in": back,
-            "pair": [*pair, *((to, sender) for sender, to in pair)],
+            "pair": [*pair, *(way for way in back if way[0] == other)],
             "one way": pair,
-        }
-        links = ways.get(kind, [])
-        world.trace.say("network", f"cut {one} {kind} {' '.join(f'{a}>{b}' for a, b in links)}")
-        world.network.cuts.update(links)
-        registry = kind in ("both", "out", "in", "registry")
-        if registry:
-            world.hub.cut(one)
+        }.get(kind, [])
+        registry = kind == "registry" or (kind in ("both", "out", "in") and 1 in networks)
+        self._cut_ways(f"{one} {kind} {networks}", ways, one if registry else None, mishap.lasts)
 
-        def heal() -> None:
-            world.trace.say("network", f"healed {one} {kind}")
-            world.network.cuts.difference_update(links)
-            if registry:
-                world.hub.heal(one)
-
-        self._later(self._lasts_s(), heal)
-
-    def _registry_away(self) -> None:
+    def _cut_ways(self, what: str, ways: list[tuple[str, str, int]], registry_of: str | None, leases: float) -> None:
         world = self.world
-        if not world.hub.away:
-            world.registry_away()
-            self._later(self._lasts_s(), lambda: world.registry_away(False))
+        world.trace.say("network", f"cut {what}")
+        world.network.cut(ways)
+        if registry_of is not None:
+            world.hub.cut(registry_of)
+
+        def mend() -> None:
+            world.trace.say("network", f"mended {what}")
+            world.network.mend(ways)
+            if registry_of is not None:
+                world.hub.mend(registry_of)
+
+        self._undo_later(leases, mend)
+
+    def _cut_leader(self, mishap: Mishap, picks: Picks) -> None:
+        """When a leader sends its next decision, it is cut off while the commit is on its way, there or back."""
+        after_s, everything = picks.number() * 0.006, picks.number() < 0.5
+
+        def spring(server: str) -> None:
+            out, back = ways_of(self.world.machines, server)
+            ways = [*out, *back] if everything else []
+            self.world.loop.post(
+                self.world.loop.now + after_s,
+                lambda: self._cut_ways(f"{server} in the middle of a commit", ways, server, mishap.lasts),
+            )
+
+        self.world.hub.trap(spring)
+
+    def _registry_away(self, mishap: Mishap, _: Picks) -> None:
+        self.world.registry_away()
+        self._undo_later(mishap.lasts, lambda: self.world.registry_away(False))
+
+    def _registry_power(self, mishap: Mishap, _: Picks) -> None:
+        self.world.registry_loses_power()
+        self._undo_later(mishap.lasts, self.world.registry_boots)
 
     # --- services ---------------------------------------------------------------------------------------------------
 
-    def _kill_service(self) -> None:
+    def _kill_service(self, mishap: Mishap, picks: Picks) -> None:
         world = self.world
         names = [*self.drawn.names, NETWORK]
         alive = [(one, name) for one in world.machines.values() for name in names if one.up and one.services.service(name).lives]
         if alive:
-            machine, name = world.dice.choice(alive)
+            machine, name = picks.one(alive)
             machine.says(f"{name} is killed")
             machine.services.die(name)
 
-    def _spoil_script(self) -> None:
+    def _spoil_script(self, mishap: Mishap, picks: Picks) -> None:
         if not self.drawn.names:
             return
-        dice = self.world.dice
-        machine = dice.choice(list(self.world.machines.values()))
-        name = dice.choice([*self.drawn.names, NETWORK])
+        machine = picks.one(list(self.world.machines.values()))
+        name = picks.one([*self.drawn.names, NETWORK])
         service = machine.services.service(name)
-        how = dice.choice(("fails", "fails", "hangs", "lies", "undying"))
-        action: ActionName = dice.choice(("start", "start", "stop", "check", "clean"))
-        machine.says(f"{name}: {how} {action}")
+        how = picks.one(("fails", "fails", "hangs", "lies", "undying", "pretends", "botches"))
+        action = picks.one(ACTIONS)
+        status = picks.one((1, 2, 4, 5))
+        machine.says(f"{name}: {how} {action} {status if how in ('fails', 'lies', 'botches') else ''}")
         match how:
             case "fails":
-                service.fails = {**service.fails, action: dice.choice((1, 2, 5))}
+                service.fails = {**service.fails, action: status}
             case "hangs":
                 service.hangs = {*service.hangs, action}
             case "lies":
-                service.check_says = dice.choice((0, 1, 4))
+                service.check_says = status
             case "undying":
                 service.undying = True
-        self._later(dice.uniform(0.1, 20.0), lambda: self._mend(machine, name, service))
+            case "pretends":
+                service.pretends = {*service.pretends, action}
+            case "botches":
+                service.botches = {**service.botches, action: status}
+        self._undo_later(0.04 + 3 * picks.number(), lambda: self._mend(machine, name, service))
 
     def _mend(self, machine: Machine, name: ResourceName, service: FakeService) -> None:
         machine.says(f"{name}: behaves again")
-        service.fails, service.hangs, service.check_says, service.undying = {}, set(), None, False
+        service.behave()
 
     # --- operators --------------------------------------------------------------------------------------------------
 
-    def _command(self) -> None:
-        world, dice = self.world, self.world.dice
+    def _command(self, mishap: Mishap, picks: Picks) -> None:
+        world = self.world
         if world.hub.away:
             return
-        if not self.drawn.names or dice.random() < 0.1:
+        verb, pick = picks.one(range(20)), picks.number()
+        if not self.drawn.names or verb < 2:
             self.drawn.add_group()
             return
-        name = dice.choice(self.drawn.names)
-        match dice.choice(("start", "start", "start on", "stop", "relocate", "relocate to", "delete", "modify", "evict")):
-            case "start":
+        name = picks.one(self.drawn.names)
+        server = picks.one(list(world.machines))
+        match verb:
+            case 2 | 3 | 4 | 5 | 6:
                 world.start(name)
-            case "start on":
-                world.start(name, on=dice.choice(list(world.machines)))
-            case "stop":
+            case 7 | 8:
+                world.start(name, on=server)
+            case 9 | 10:
                 world.stop(name)
-            case "relocate":
+            case 11 | 12:
                 world.relocate(name)
-            case "relocate to":
-                world.relocate(name, to=dice.choice(list(world.machines)))
-            case "modify":
-                self.drawn.modify()
-            case "evict":
-                world.evict(dice.choice(list(world.machines)))
-            case _ if len(self.drawn.groups) > 1 and dice.random() < 0.3:
+            case 13 | 14:
+                world.relocate(name, to=server)
+            case 15 | 16:
+                self.drawn.modify(pick)
+            case 17:
+                world.evict(server)
+            case 18:
+                self._leave(world.machines[server], mishap.lasts)
+            case _ if len(self.drawn.groups) > 1 and pick < 0.5:
                 self.drawn.delete_group(name)
             case _:
                 world.start(name)
+
+    def _leave(self, machine: Machine, leases: float) -> None:
+        """An operator stops the cluster on a server, and starts it again later."""
+        if machine.keeper is not None:
+            machine.says("is asked to leave")
+            machine.keeper.leave()
+            self._undo_later(leases, machine.come_again)

@@ -59,21 +59,21 @@ class Keeper:
 
     def begin(self) -> None:
         """A new incarnation, holding nothing."""
-        raw = self.machine.dice.randbytes(16)
+        raw = self.machine.chance.randbytes(16)
         self.incarnation = Incarnation(raw.hex())
         self.lease_until = None
         self.stopping = False
         self.machine.says(f"begins as {self.incarnation[:8]}")
         self._guard(Start(raw))
 
-    def kill_guard(self) -> None:
-        """The guard dies; its successor comes soon, or too late."""
+    def kill_guard(self, successor_s: float = 0.005) -> None:
+        """The guard dies; its successor comes soon, or too late (the keeper may have to find out that it hangs)."""
         if self.core is None:
             return
-        machine, limits = self.machine, self.machine.limits
+        machine = self.machine
         machine.says("guard killed")
         self._no_guard()
-        machine.later(machine.dice.choice((0.005, limits.hang_s, 2 * limits.lease_s)), self._succeed)
+        machine.later(successor_s, self._succeed)
         self._watch_lapse()
 
     def die(self) -> None:
@@ -105,6 +105,14 @@ class Keeper:
             return 0.0
         limits = self.machine.limits
         return most_elapsed(base, self.machine.clocks.read()) / SECOND - (limits.lease_s - limits.stop_now_s)
+
+    def carried_on(self) -> None:
+        """Time has passed in which every beat was granted."""
+        assert self.core is not None, "its guard runs"
+        holder, until = self.core.holder, self.core.holder.until()
+        assert until is not None, "it holds a lease"
+        self._start = Start(self._start.incarnation, holder.sequence, holder.base, self._start.begun_here)
+        self._leased(self.core, until)
 
     def leave(self) -> None:
         """Stop everything, prove it, and say farewell."""
@@ -184,12 +192,14 @@ class Keeper:
             if self._wakes == wake and self.core is guard:
                 self._tick(guard)
 
-        machine.later(wait_s + machine.dice.random() ** 8 * machine.limits.pace.lateness_s, tick)
+        machine.later(wait_s + machine.chance.random() ** 8 * machine.limits.pace.lateness_s, tick)
 
     def _perform(self, guard: Guard, effects: Sequence[Effect]) -> None:
         holder = guard.holder
         if effects:  # before anything leaves, what a successor needs is kept
-            self._start = self._start._replace(sequence=holder.sequence, base=holder.base)
+            start = self._start
+            if start.sequence != holder.sequence or start.base is not holder.base:
+                self._start = Start(start.incarnation, holder.sequence, holder.base, start.begun_here)
         for effect in effects:
             match effect:
                 case Send(envelope):
@@ -234,9 +244,9 @@ class Keeper:
         self.stopping = True
         self.stopping_since = machine.loop.now
         self.lease_until = None
-        machine.truth.lapsed(machine, self.incarnation)
         kill_s = machine.limits.pace.kill_s
-        first_s, last_s = sorted(machine.dice.uniform(0.0, 0.9 * kill_s) for _ in range(2))
+        machine.loop.post(machine.loop.now + kill_s + 2e-6, machine.truth.look)
+        first_s, last_s = sorted(machine.chance.uniform(0.0, 0.9 * kill_s) for _ in range(2))
         machine.later(first_s, machine.kill_starters)
         machine.later(last_s, machine.kill_services)
         machine.later(kill_s, lambda: self._stopped(guard))
@@ -329,7 +339,7 @@ class GuardPort:
         """See ports.Guard."""
         await self._connected()
         machine = self._keeper.machine
-        nonce = machine.dice.getrandbits(63) | 1
+        nonce = machine.chance.getrandbits(63) | 1
         answer: asyncio.Future[bool] = machine.loop.create_future()
         self._rounds[nonce] = answer
         try:

@@ -3,18 +3,25 @@
 Called by `sim/truth.py` at the instant at which something could break the rule. Each answers None, or what is wrong. Pure.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from understudy.model.dependencies import parse
 from understudy.model.names import ResourceName
-from understudy.model.state import PROVEN
+from understudy.model.state import PROVEN, Target
 from understudy.model.view import Assignment, IncarnationRecord
-from understudy.ports import ActionRequest
+from understudy.ports import ActionRequest, Write
+from understudy.registry import keys
+from understudy.sim.formats import NEXT
 
 NOTICED_S = 0.1
 """How long a server's daemon takes to know what happened there."""
+SETTLED_S = 5.0
+"""What came to life more recently may have been missing when a stop was decided."""
 
 if TYPE_CHECKING:
+    from understudy.sim.link import Written
     from understudy.sim.machine import Machine
     from understudy.sim.truth import Truth
 
@@ -25,7 +32,7 @@ def one_owner(truth: "Truth", resource: ResourceName) -> str | None:
     What is frozen does not run; after a freeze local processes may exist for one guard wake-up plus the kill, but the gate keeps them
     from answering: so what answers is judged always.
     """
-    runs = [one for one in truth.machines.values() if one.up and one.services.active(resource)]
+    runs = [truth.machines[name] for name in truth.active.get(resource, ())]
     if len(runs) < 2 or truth.is_local(resource):
         return None
     now = truth.loop.now
@@ -141,6 +148,71 @@ def only_the_proven_are_forgotten(truth: "Truth", record: IncarnationRecord) -> 
         if any(holder.incarnation == record.incarnation for holder in one.holders):
             return f"S3: {record.server} is forgotten while it holds {one.resource}"
     return None
+
+
+def writes_are_conditional(truth: "Truth", written: "Written") -> str | None:
+    """S7: every write rests on what its writer had seen of that key; what only the leader may write, on its term, and everything else on
+    the writer's own incarnation. Asked of commits whose conditions hold: what does not hold changes nothing."""
+    conditions = {one.key for one in written.conditions}
+    bare = [one.key for one in written.writes if one.key not in conditions]
+    if bare:
+        return f"S7: {written.server} writes {' '.join(bare)}, whatever stands there"
+    wrong = [one.key for one in written.writes if not _rests_on_enough(truth, written, one, conditions)]
+    return f"S7: {written.server} writes {' '.join(wrong)} without being entitled to" if wrong else None
+
+
+def _rests_on_enough(truth: "Truth", written: "Written", write: Write, conditions: set[str]) -> bool:
+    own = keys.incarnation(written.writer or "")
+    leads = truth.leader is not None and truth.leader.incarnation == written.writer
+    takes = any(one.key == keys.LEADER for one in written.writes)
+    decides = keys.LEADER in conditions and (leads or takes)
+    head, slash, _ = write.key.partition("/")
+    match head + slash:
+        case keys.ASSIGNMENT:
+            return decides or (own in conditions and _releases(truth, written, write))
+        case keys.INCARNATION:
+            return decides or write.key == own
+        case keys.BEAT | keys.REQUEST:
+            return decides
+        case keys.HISTORY:
+            return decides or write.value is not None
+        case keys.REPORT | keys.LOOK:
+            return own in conditions
+        case _:
+            return True  # the cluster's creation: on condition that nothing is there
+
+
+def _releases(truth: "Truth", written: "Written", write: Write) -> bool:
+    """Whether an assignment's new value is the old one without the writer as a holder, and with nothing else changed but proofs."""
+    before = truth.assignments.get(ResourceName(write.key.removeprefix(keys.ASSIGNMENT)))
+    if before is None or write.value is None:
+        return False
+    after = NEXT.decode(write.key, write.value)
+    holders = tuple(one for one in before.holders if one.incarnation != written.writer)
+    return isinstance(after, Assignment) and after == replace(before, holders=holders, proofs=after.proofs)
+
+
+def registry_is_no_lifeline(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
+    """S8: while a server does not reach the registry nothing that runs there, and that it was told to run, is stopped (but for what it
+    stands on). Asked only where no script lies and nobody stands still: what a server believes is then what is."""
+    if not truth.orderly or machine.node is None or request.action not in ("stop", "clean", "abort") or truth.hub.reachable(machine.name):
+        return None
+    view, name = machine.node.mirror.view, request.resource
+    assignment, incarnation = view.assignments.get(name), machine.incarnation()
+    mine = assignment is not None and incarnation is not None and assignment.sole_holder(incarnation)
+    if not mine or view.target(name) is not Target.ONLINE or not machine.services.service(name).lives or name not in truth.definitions:
+        return None
+    for one in parse(_attribute(truth, name, "STOP_DEPENDENCIES"), "STOP_DEPENDENCIES", name):
+        needed = ResourceName(one.entity)
+        if not machine.services.service(needed).lives or truth.loop.now - truth.began.get((machine.name, needed), 0.0) < SETTLED_S:
+            return None
+    return f"S8: {machine.name} stops {name} while it cannot reach the registry"
+
+
+def intent_survives(truth: "Truth", entries: Mapping[str, bytes]) -> str | None:
+    """S9: what an operator was told that it is written is there after every power loss."""
+    lost = [key for key, value in truth.acknowledged.items() if entries.get(key) != value]
+    return f"S9: acknowledged and gone: {' '.join(lost)}" if lost else None
 
 
 def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:

@@ -1,4 +1,4 @@
-"""The life of a random world: faults for a while, then healing; safe all along, and at the end everything that is wanted runs.
+"""The life of a random world: mishaps for a while, then healing; safe all along, and at the end everything that is wanted runs.
 
 Called by tests and `understudy simulate`. The verdict is an exception: Violation (unsafe), Stuck or Deadlock (not live), anything else (the
 product broke).
@@ -6,16 +6,38 @@ product broke).
 
 from dataclasses import dataclass
 
+from understudy.model.names import ResourceName
 from understudy.model.state import Target
 from understudy.sim.faults import Faults
 from understudy.sim.options import Options
+from understudy.sim.quiet import Quiet
 from understudy.sim.resources import Drawn
-from understudy.sim.world import World
+from understudy.sim.script import script
+from understudy.sim.world import Stuck, World
 
+JOINS_S = 30.0
 SETTLES_S = 700.0
 """After healing everything runs within this: a lane that gave up with growing pauses may have 5 minutes to wait, twice in a row."""
 QUIET_FOR_S = 12.0
 """Settled is what runs as it is wanted, with nothing written for so long: longer than anything takes that was still to come of a fault."""
+MOVES_MAX = 6
+"""After healing no resource gets a new owner more often: twice for what was underway, and again for what failed where it was."""
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Which world, and how much of it."""
+
+    seed: int
+    hours: float = 0.05
+    """Virtual hours of mishaps."""
+    options: Options | None = None
+    """None: drawn from the seed."""
+    only: frozenset[int] | None = None
+    """Numbers of the mishaps that happen; None: all."""
+    every_beat: bool = False
+    """Simulate also the time in which nothing happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,24 +48,48 @@ class Lived:
     faults: int
     settled_s: float
     """How long it took after healing."""
+    moves: int
+    """New owners after healing, of the resource that had most of them."""
     simulated_s: float
+    skipped_s: float
+    """How much of that passed in which nothing happened, and was not gone through beat by beat."""
+    decisions: tuple[tuple[ResourceName, int, str], ...]
+    """Resource, epoch and owner, in the order in which they were written."""
 
 
-def live(seed: int, *, minutes: float = 2.0, options: Options | None = None) -> Lived:
+def live(case: Case) -> Lived:
     """One world, from its boot to its end."""
-    with World(seed, options) as world:
+    with World(case.seed, case.options) as world:
         world.boot()
-        world.until(lambda: len(world.online()) == len(world.machines), 30, "all servers join")
+        world.until(lambda: len(world.online()) == len(world.machines), JOINS_S, "all servers join")
         drawn = Drawn(world)
-        faults = Faults(world, drawn)
-        world.run(minutes * 60.0)
-        faults.stop()
-        world.run(0.0)
+        seconds = case.hours * HOUR_S
+        faults = Faults(world, drawn, script(case.seed, world.options, seconds, case.only))
+        quiet = Quiet(world, faults, every_beat=case.every_beat)
+        quiet.run(seconds)
         world.heal()
         healed = world.loop.now
         world.until(lambda: _quiet(world) and not unsettled(world), SETTLES_S, lambda: _what_is_wrong(world), look_s=0.5)
+        world.truth.registry_is_back()
         settled_s = max(0.0, world.truth.commits[-1][0] - healed)
-        return Lived(seed=seed, faults=faults.count, settled_s=settled_s, simulated_s=world.loop.now)
+        return Lived(
+            seed=case.seed,
+            faults=faults.done,
+            settled_s=settled_s,
+            moves=_moves_since(world, healed),
+            simulated_s=world.loop.now,
+            skipped_s=quiet.skipped_s,
+            decisions=tuple(one[1:] for one in world.truth.decisions),
+        )
+
+
+def _moves_since(world: World, healed: float) -> int:
+    """How often the busiest resource got a new owner; Stuck if that is no end of deciding but churn."""
+    moved = [resource for at, resource, _, owner in world.truth.decisions if at > healed and owner != "nobody"]
+    most = max((moved.count(one) for one in set(moved)), default=0)
+    if most > MOVES_MAX:
+        raise Stuck(world.story(f"a resource was moved {most} times after everything was healed"))
+    return most
 
 
 def _what_is_wrong(world: World) -> str:

@@ -1,75 +1,138 @@
-"""The registry as seen from servers: one store in memory, and one link per daemon that is slow, loses answers or is cut.
+"""The registry as seen from servers: one store in memory behind a disk, and one link per daemon that is slow, loses answers or is cut.
 
-Called by `sim/machine.py`; implements ports.Registry. A commit whose answer was lost may have happened, and one that was sent before a
-cut may happen long after its sender gave up, or died: safety rests on conditions alone (S7).
+Called by `sim/machine.py`; implements ports.Registry. As in registry/server.py a commit is judged, flushed and then answered, several at a
+time. A commit whose answer was lost may have happened, and one that was sent before a cut may happen long after its sender gave up, or
+died: safety rests on conditions alone (S7). The registry may lose power: what was not flushed yet is gone, and was not answered (S9).
 """
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from understudy.errors import RegistryUnreachable
+from understudy.model.names import Incarnation
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
+from understudy.registry import keys
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
+from understudy.sim.chance import Chance, dice
 from understudy.sim.loop import Place, VirtualLoop
 
-Result = TypeVar("Result")
 DEADLINE_S = 1.0
 """As registry/client.py."""
 NOTICED_S = (0.8, 1.0)
 """How long a watcher takes to see that its link is dead."""
+KEPT = (30, 1000)
+"""Commits that the store keeps: with few of them who was away for long is sent back to reading everything."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Road:
-    """How bad the way to the registry is."""
+    """How bad the way to the registry is, and its disk."""
 
     delay_s: tuple[float, float] = (0.0003, 0.002)
+    flush_s: tuple[float, float] = (0.0002, 0.002)
+    """How long the disk takes to make a commit durable."""
     slow: float = 0.0
-    """Chance that a message takes up to `slow_s`: longer than anybody waits."""
+    """Chance that a message, or a flush, takes up to `slow_s`: longer than anybody waits."""
     slow_s: float = 3.0
     lost_answer: float = 0.0
     """Chance that something was done and its answer never arrives."""
+    torn: float = 0.0
+    """Chance that a watch breaks between two commits that it tells of."""
     late_request: float = 0.5
     """Chance that what was underway when the link was cut arrives when it is healed."""
 
+    @property
+    def fine(self) -> bool:
+        """Everything arrives, soon."""
+        return not (self.slow or self.lost_answer or self.torn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A commit on its way: whose it is, what it rests on, and whom to answer."""
+
+    server: str
+    writer: Incarnation | None
+    """The incarnation that its daemon took itself for when it was sent."""
+    conditions: tuple[Condition, ...]
+    writes: tuple[Write, ...]
+    answer: Callable[[int | Conflict], None]
+
 
 class Hub:
-    """The store, and who can reach it."""
+    """The store, its disk, and who can reach it."""
 
-    def __init__(self, loop: VirtualLoop, dice: random.Random, road: Road) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int) -> None:
         self.loop = loop
-        self.dice = dice
-        self.road = road
-        # few commits are kept, so that who was away for long is sent back to reading everything
-        self.store = Store(keep_commits=dice.choice((30, 1000)))
+        self.seed = seed
+        self.road = Road()
+        self.store = Store(keep_commits=dice(seed, "registry").choice(KEPT))
         self.registry = LocalRegistry(self.store)
-        self.away = False
-        self.cuts: set[str] = set()
+        self.judge: Callable[[Written], None] = lambda written: None
+        """Asked at the instant before a commit is carried out."""
+        self._absences = 0
+        self._cuts: dict[str, int] = {}
+        self._luck: dict[str, Chance] = {}
+        self._disk_luck = Chance(loop, seed, "disk")
+        self._waiting: list[Written] = []
+        self._flushing = False
+        self._power = 0
         self._changed: list[asyncio.Future[None]] = []
         self._links: dict[RegistryLink, None] = {}
         self._stuck: list[tuple[str, Callable[[], None]]] = []
+        self._traps: list[Callable[[str], None]] = []
+
+    # --- who reaches it ---------------------------------------------------------------------------------------------
+
+    @property
+    def away(self) -> bool:
+        """Nobody reaches it."""
+        return self._absences > 0
+
+    @property
+    def whole(self) -> bool:
+        """Everybody reaches it, and everything arrives soon."""
+        return not (self._absences or self._cuts or self._stuck) and self.road.fine
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being flushed."""
+        return not (self._waiting or self._flushing)
 
     def reachable(self, server: str) -> bool:
         """Whether messages of this server pass now."""
-        return not self.away and server not in self.cuts
+        return not self._absences and server not in self._cuts
 
-    def set_away(self, away: bool) -> None:
-        """The registry goes, or comes back."""
-        self.away = away
+    def go(self) -> None:
+        """The registry goes; as often as this is called it has to come back."""
+        self._absences += 1
+        self._tell()
+
+    def come_back(self) -> None:
+        """It is back, if nothing else keeps it away."""
+        self._absences = max(0, self._absences - 1)
         self._tell()
 
     def cut(self, server: str) -> None:
         """This server's link carries nothing from now on."""
-        self.cuts.add(server)
+        self._cuts[server] = self._cuts.get(server, 0) + 1
         self._tell()
 
-    def heal(self, server: str) -> None:
-        """It carries again."""
-        self.cuts.discard(server)
+    def mend(self, server: str) -> None:
+        """It carries again, if nothing else cuts it."""
+        left = self._cuts.pop(server, 0) - 1
+        if left > 0:
+            self._cuts[server] = left
+        self._tell()
+
+    def mend_all(self) -> None:
+        """Everybody reaches it."""
+        self._cuts.clear()
+        self._absences = 0
         self._tell()
 
     async def change(self) -> None:
@@ -78,17 +141,23 @@ class Hub:
         self._changed.append(future)
         await future
 
+    def luck(self, server: str) -> Chance:
+        """Of this server's link."""
+        if server not in self._luck:
+            self._luck[server] = Chance(self.loop, self.seed, f"registry {server}")
+        return self._luck[server]
+
     def travel(self, server: str, arrive: Callable[[], None]) -> None:
         """A message underway, in one direction; it goes on whatever becomes of who sent it."""
-        dice, road = self.dice, self.road
-        seconds = dice.uniform(*road.delay_s)
-        if road.slow and dice.random() < road.slow:
-            seconds = dice.uniform(0.0, road.slow_s)
+        chance, road = self.luck(server), self.road
+        seconds = chance.uniform(*road.delay_s)
+        if road.slow and chance.random() < road.slow:
+            seconds = chance.uniform(0.0, road.slow_s)
 
         def at_the_end() -> None:
             if self.reachable(server):
                 arrive()
-            elif dice.random() < road.late_request:
+            elif chance.random() < self.road.late_request:
                 self._stuck.append((server, arrive))
 
         self.loop.post(self.loop.now + seconds, at_the_end)
@@ -111,31 +180,96 @@ class Hub:
         stuck, self._stuck = self._stuck, []
         for server, arrive in stuck:
             if self.reachable(server):
-                self.loop.post(self.loop.now + self.dice.uniform(*self.road.delay_s), arrive)
+                self.loop.post(self.loop.now + self.luck(server).uniform(*self.road.delay_s), arrive)
             else:
                 self._stuck.append((server, arrive))
+
+    # --- the leader's commits, for who wants to disturb one ---------------------------------------------------------
+
+    def trap(self, spring: Callable[[str], None]) -> None:
+        """At the next decision that a leader sends: told its server while the commit is underway."""
+        self._traps.append(spring)
+
+    def sent(self, server: str, conditions: Sequence[Condition], writes: Sequence[Write]) -> None:
+        """A commit has left its server."""
+        if self._traps and any(one.key == keys.LEADER for one in conditions) and any(one.key != keys.BEAT for one in writes):
+            traps, self._traps = self._traps, []
+            for spring in traps:
+                spring(server)
+
+    # --- the disk ---------------------------------------------------------------------------------------------------
+
+    def arrive(self, written: Written) -> None:
+        """A commit has come in: it is flushed with whatever comes in meanwhile, and answered after that."""
+        self._waiting.append(written)
+        if not self._flushing:
+            self._flush()
+
+    def lose_power(self) -> None:
+        """What is not flushed is gone."""
+        self._power += 1
+        self._waiting.clear()
+        self._flushing = False
+
+    def _flush(self) -> None:
+        self._flushing = True
+        batch, self._waiting, power = self._waiting, [], self._power
+        seconds = self._disk_luck.uniform(*self.road.flush_s)
+        if self.road.slow and self._disk_luck.random() < self.road.slow:
+            seconds = self._disk_luck.uniform(0.0, self.road.slow_s)
+
+        def flushed() -> None:
+            if self._power != power:
+                return
+            self._flushing = False
+            for written in batch:
+                self._carry_out(written)
+            if self._waiting:
+                self._flush()
+
+        self.loop.post(self.loop.now + seconds, flushed)
+
+    def _carry_out(self, written: Written) -> None:
+        self.judge(written)
+        written.answer(self.store.commit(written.conditions, written.writes))
 
 
 class RegistryLink:
     """One daemon's link: the Registry port."""
 
-    def __init__(self, hub: Hub, server: str, place: Place) -> None:
+    def __init__(self, hub: Hub, server: str, place: Place, who: Callable[[], Incarnation | None]) -> None:
         self._hub = hub
         self._server = server
         self._place = place
+        self._who = who
         self.woken = asyncio.Event()
 
     async def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
         """See ports.Registry."""
-        return await self._ask(lambda: self._hub.registry.read(prefix))
+        hub = self._hub
+
+        def at_the_registry(answer: "asyncio.Future[Any]") -> None:
+            self._answer(answer, hub.store.read(prefix))
+
+        result: tuple[int, tuple[Entry, ...]] = await self._ask(at_the_registry)
+        return result
 
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """See ports.Registry."""
-        return await self._ask(lambda: self._hub.registry.commit(conditions, writes))
+        hub, writer = self._hub, self._who()
+
+        def at_the_registry(answer: "asyncio.Future[Any]") -> None:
+            back = partial(self._answer, answer)
+            hub.arrive(
+                Written(server=self._server, writer=writer, conditions=tuple(conditions), writes=tuple(writes), answer=back)
+            )
+
+        result: int | Conflict = await self._ask(at_the_registry, lambda: hub.sent(self._server, conditions, writes))
+        return result
 
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
         """See ports.Registry."""
-        hub, seen = self._hub, from_revision
+        hub, seen, chance = self._hub, from_revision, self._hub.luck(self._server)
         await self._reach()
         stop = hub.store.on_commit(self.woken.set)
         hub.join(self)
@@ -143,13 +277,15 @@ class RegistryLink:
             while True:
                 self.woken.clear()
                 if not hub.reachable(self._server):
-                    await asyncio.sleep(hub.dice.uniform(*NOTICED_S))
+                    await asyncio.sleep(chance.uniform(*NOTICED_S))
                     if not hub.reachable(self._server):
                         raise RegistryUnreachable("the link to the registry is dead")
-                await asyncio.sleep(hub.dice.uniform(*hub.road.delay_s))
+                await asyncio.sleep(chance.uniform(*hub.road.delay_s))
                 seen, batches = hub.store.changes(prefix, seen)
                 for batch in batches:
                     yield batch
+                    if hub.road.torn and chance.random() < hub.road.torn:
+                        raise RegistryUnreachable("the link broke in the middle of an answer")
                 if seen == hub.store.revision and hub.reachable(self._server):
                     await self.woken.wait()
         finally:
@@ -164,35 +300,26 @@ class RegistryLink:
         except TimeoutError:
             raise RegistryUnreachable("nobody answers") from None
 
-    async def _ask(self, do: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    async def _ask(self, do: Callable[["asyncio.Future[Any]"], None], underway: Callable[[], None] = lambda: None) -> Any:
         if self._place.dead:
             raise asyncio.CancelledError
-        answer: asyncio.Future[Result] = self._hub.loop.create_future()
+        answer: asyncio.Future[Any] = self._hub.loop.create_future()
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await self._reach()
-                self._hub.travel(self._server, lambda: self._carry_out(do, answer))
+                self._hub.travel(self._server, partial(do, answer))
+                underway()
                 return await answer
         except TimeoutError:
             raise RegistryUnreachable("the registry did not answer in time") from None
 
-    def _carry_out(self, do: Callable[[], Coroutine[Any, Any, Result]], answer: "asyncio.Future[Result]") -> None:
-        done = _at_once(do())
-        if self._hub.road.lost_answer and self._hub.dice.random() < self._hub.road.lost_answer:
+    def _answer(self, answer: "asyncio.Future[Any]", done: Any) -> None:
+        hub = self._hub
+        if hub.road.lost_answer and hub.luck(self._server).random() < hub.road.lost_answer:
             return
 
         def arrive() -> None:
             if not answer.done():
                 answer.set_result(done)
 
-        self._hub.travel(self._server, arrive)
-
-
-def _at_once(work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of something that is async by its port and never waits."""
-    try:
-        work.send(None)
-    except StopIteration as ended:
-        result: Result = ended.value
-        return result
-    raise AssertionError("the store waited")
+        hub.travel(self._server, arrive)

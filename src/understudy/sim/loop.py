@@ -10,7 +10,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
-from typing import Any, NoReturn, TypeVar, TypeVarTuple
+from typing import Any, NoReturn, Protocol, TypeVar, TypeVarTuple
 
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
@@ -27,11 +27,25 @@ class Spinning(AssertionError):
     """Something goes round and round and no time passes."""
 
 
+class PlaceClock(Protocol):
+    """The clock by which a place measures time."""
+
+    def monotonic(self) -> float:
+        """Its reading."""
+        ...
+
+    def lasts_s(self, seconds: float) -> float:
+        """How long it truly takes until this clock has run on by so much."""
+        ...
+
+
 class Place:
     """Where code runs: a process of a simulated server. Its callbacks wait while it is frozen; killed, its tasks end."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, clock: PlaceClock | None = None) -> None:
         self.name = name
+        self.clock = clock
+        """As on a real machine, what it waits for is measured by the clock that it reads; None: by true time."""
         self.frozen = False
         self.dead = False
         self.tasks: dict[asyncio.Task[Any], None] = {}
@@ -129,8 +143,15 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._count += 1
         heapq.heappush(self._timers, (max(when, self.now), self._count, call))
 
+    def jump(self, to: float) -> None:
+        """Time that nobody lives through passes; what was to happen meanwhile happens at its end."""
+        assert to >= self.now, "time goes on"
+        self.now = to
+
     def _step(self) -> None:
-        self.now, _, call = heapq.heappop(self._timers)
+        when, _, call = heapq.heappop(self._timers)
+        if when > self.now:
+            self.now = when
         call()
         if self.ready:
             self._drain()
@@ -159,8 +180,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     # --- what asyncio asks of a loop --------------------------------------------------------------------------------
 
     def time(self) -> float:
-        """Virtual seconds since the beginning of the world."""
-        return self.now
+        """By the clock of the place that asks; in no place, true seconds since the beginning of the world."""
+        place = PLACE.get()
+        return self.now if place is None or place.clock is None else place.clock.monotonic()
 
     def call_soon(self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None) -> asyncio.Handle:
         """See asyncio."""
@@ -172,13 +194,16 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, delay: float, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """See asyncio."""
-        return self.call_at(self.now + delay, callback, *args, context=context)
+        return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(
         self, when: float, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """See asyncio."""
         timer = _Timer(when, callback, args, self, context)
+        place = PLACE.get()
+        if place is not None and place.clock is not None:
+            when = self.now + place.clock.lasts_s(when - place.clock.monotonic())
         self.post(when, timer)
         return timer
 

@@ -4,7 +4,6 @@ Called by `sim/world.py` (verbs) and `sim/guard.py` (the lapse). Owns when proce
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,8 +12,11 @@ from understudy.guard.core import Member
 from understudy.model.limits import Limits
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings
+from understudy.registry.wire import PRESENT, WrittenNewer
+from understudy.sim.chance import Chance
 from understudy.sim.clocks import Clocks
 from understudy.sim.executor import ExecutorPort, ExecutorProcess, Services
+from understudy.sim.formats import NEXT
 from understudy.sim.guard import GuardPort, Keeper
 from understudy.sim.link import Hub, RegistryLink
 from understudy.sim.loop import Place, VirtualLoop
@@ -32,7 +34,7 @@ class Scene:
     """What all machines share."""
 
     loop: VirtualLoop
-    dice: random.Random
+    seed: int
     limits: Limits
     network: Network
     hub: Hub
@@ -49,24 +51,36 @@ class Machine:
     def __init__(self, scene: Scene, name: str) -> None:
         self.scene = scene
         self.name = ServerName(name)
-        self.loop, self.dice, self.limits = scene.loop, scene.dice, scene.limits
+        self.loop, self.limits = scene.loop, scene.limits
+        self.chance = Chance(scene.loop, scene.seed, name)
         self.network, self.truth = scene.network, scene.truth
         self.up = False
         self.frozen = False
         self.excused_until = 0.0
         """After a freeze: the stated window in which local processes may still exist (S1)."""
-        self.clocks = Clocks(self.dice, self.loop.time)
+        self.clocks = Clocks(self.chance, lambda: self.loop.now)
+        self.took_s: dict[ResourceName, float] = {}
+        """How long starts take here, where it is not the usual."""
         self.services = self._services()
         self.keeper: Keeper | None = None
         self.executor: ExecutorProcess | None = None
+        self.formats = PRESENT
+        """Of the version that is installed; its next daemon runs it."""
         self.node: Node | None = None
-        self._life = 0
+        self.life = 0
+        """Grows at every boot and power loss."""
         self._half_done: list[ResourceName] = []
         self._awaiting: list[Callable[[], None]] = []
         self._daemon: Place | None = None
         self._stops = 0
         """Grows whenever daemon and executor are killed at a lapse: init's plans from before do not count any more."""
         self.network.attach(name, lambda envelope: self.keeper.door(envelope) if self.keeper is not None else None)
+
+    @property
+    def steady(self) -> bool:
+        """It runs, nothing of it stands still, and no freeze is still felt."""
+        still = any(one.frozen for one in self._places())
+        return self.up and not self.frozen and not still and self.loop.now >= self.excused_until
 
     # --- power ------------------------------------------------------------------------------------------------------
 
@@ -75,11 +89,12 @@ class Machine:
         assert not self.up, f"{self.name} is up"
         self.says("boots")
         self.up = True
-        self._life += 1
-        self.clocks = Clocks(self.dice, self.loop.time)
+        self.life += 1
+        self.clocks = Clocks(self.chance, lambda: self.loop.now)
         self.services = self._services()
         self._half_done = []
         self._begin_keeper()
+        self.truth.watch(self, self.life)
 
     def power_off(self) -> None:
         """Power loss: everything ends at once."""
@@ -87,7 +102,7 @@ class Machine:
             return
         self.says("LOSES POWER")
         self.up = False
-        self._life += 1
+        self.life += 1
         self.frozen = False
         self._awaiting.clear()
         self._end_starters()
@@ -95,13 +110,26 @@ class Machine:
         keeper, self.keeper = self.keeper, None
         if keeper is not None:
             keeper.gate_until = 0.0
-            self.truth.lapsed(self, keeper.incarnation)
+        self.truth.off(self)
+
+    def come_again(self) -> None:
+        """An operator starts the cluster again on a server that left it."""
+        if self.up and self.keeper is not None and self.keeper.left:
+            self.says("is asked to come back")
+            self._begin_keeper()
+
+    def upgrade(self) -> None:
+        """The next version is installed, and the daemon begins again as it."""
+        if self.formats is not NEXT:
+            self.says("is upgraded")
+            self.formats = NEXT
+            self.kill_daemon()
 
     def reboot(self) -> None:
         """Power off and, after a while, on."""
         self.power_off()
-        life = self._life
-        self.loop.post(self.loop.now + self.dice.uniform(*BOOT_S), lambda: self.boot() if self._life == life and not self.up else None)
+        life = self.life
+        self.loop.post(self.loop.now + self.chance.uniform(*BOOT_S), lambda: self.boot() if self.life == life and not self.up else None)
 
     # --- freeze -----------------------------------------------------------------------------------------------------
 
@@ -128,9 +156,9 @@ class Machine:
         self.excused_until = self.loop.now + window_s
         self.loop.post(self.excused_until + 1e-6, self.truth.look)
         for place in self._places():
-            self.later(self.dice.uniform(0.0, pace.lateness_s), place.thaw)
+            self.later(self.chance.uniform(0.0, pace.lateness_s), place.thaw)
         waiting, self._awaiting = self._awaiting, []
-        late_s = self.dice.uniform(0.0, pace.lateness_s)
+        late_s = self.chance.uniform(0.0, pace.lateness_s)
         for one in waiting:
             self.later(late_s, one)
 
@@ -140,10 +168,10 @@ class Machine:
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Plan something that a process of this machine does: not while it is frozen, not after a power loss."""
-        life = self._life
+        life = self.life
 
         def act() -> None:
-            if self._life != life:
+            if self.life != life:
                 return
             if self.frozen:
                 self._awaiting.append(act)
@@ -157,8 +185,8 @@ class Machine:
     def restart_starters(self) -> None:
         """init begins executor and daemon."""
         stops = self._stops
-        self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_executor(stops))
-        self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
+        self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_executor(stops))
+        self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
 
     def kill_daemon(self) -> None:
         """The daemon dies; init begins another."""
@@ -166,7 +194,7 @@ class Machine:
             self.says("daemon killed")
             self._end_daemon()
             stops = self._stops
-            self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
+            self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
 
     def hang_daemon(self, seconds: float) -> None:
         """The daemon stands still for a while, and goes on from where it was; its guard does not notice."""
@@ -181,13 +209,13 @@ class Machine:
         if self.executor is not None:
             self.says("executor killed")
             # what a start has made so far may outlive its executor: the successor ends it before it answers
-            self._half_done = [name for name in self.services.starting() if self.dice.random() < 0.5]
+            self._half_done = [name for name in self.services.starting() if self.chance.random() < 0.5]
             self.executor.kill()
             for name in self._half_done:
                 self.services.service(name).lives = True
             self.executor = None
             stops = self._stops
-            self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_executor(stops))
+            self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_executor(stops))
 
     def kill_keeper(self) -> None:
         """Keeper and guard die together: systemd's last word is `--kill-all`, and another keeper begins, which remembers nothing."""
@@ -195,7 +223,7 @@ class Machine:
         if keeper is not None and not keeper.stopping and not keeper.left:
             self.says("keeper and guard killed")
             keeper.die()
-            self.later(self.dice.uniform(0.0, self.limits.pace.reaction_s), lambda: keeper.kill_all(self._begin_keeper))
+            self.later(self.chance.uniform(0.0, self.limits.pace.reaction_s), lambda: keeper.kill_all(self._begin_keeper))
 
     def kill_starters(self) -> None:
         """The first step of a lapse: whatever could start something."""
@@ -211,8 +239,7 @@ class Machine:
     def reset_services(self) -> None:
         """Every service behaves from now on; what lives, lives on."""
         for service in self.services.services.values():
-            service.took_s, service.fails, service.hangs = dict(service.took_s), {}, set()
-            service.check_says, service.undying = None, False
+            service.behave()
 
     def emptied(self) -> bool:
         """Whether nothing is left that a lapse must end."""
@@ -228,6 +255,7 @@ class Machine:
             lambda request: self.truth.begins(self, request),
             lambda request, outcome: self.truth.ended(self, request, outcome),
             self._came_or_went,
+            self.took_s,
         )
 
     def _came_or_went(self, resource: ResourceName, lives: bool) -> None:
@@ -269,16 +297,17 @@ class Machine:
     def _begin_daemon(self, stops: int) -> None:
         if stops != self._stops or self._daemon is not None or self.keeper is None:
             return
-        place = Place(f"{self.name}/daemon")
+        place = Place(f"{self.name}/daemon", self.clocks)
         self._daemon = place
         self.truth.daemon_begins(self)
         self.node = Node(
             settings_of(self.scene, self.name),
             self.limits,
             clock=self.clocks,
-            registry=RegistryLink(self.scene.hub, self.name, place),
+            registry=RegistryLink(self.scene.hub, self.name, place, lambda: None if self.node is None else self.node.incarnation),
             guard=GuardPort(self.keeper, place),
             executor=ExecutorPort(lambda: self.executor, self.services, place),
+            formats=self.formats,
         )
         task = self.loop.create_task(self.node.run(), context=place.context())
         task.add_done_callback(lambda done: self._daemon_ended(place, done))
@@ -290,11 +319,13 @@ class Machine:
         assert error is not None, "the daemon ended by itself"
         if isinstance(error, BaseExceptionGroup) and error.split(Superseded)[1] is None:
             self.says("daemon superseded")
+        elif isinstance(error, BaseExceptionGroup) and error.split(WrittenNewer)[1] is None:
+            self.says(f"daemon ended: {error.exceptions[0]}")
         else:
             self.truth.broken(f"{self.name}: the daemon broke", error)
         self._end_daemon()
         stops = self._stops
-        self.later(self.dice.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
+        self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
 
     def incarnation(self) -> Incarnation | None:
         """Who this machine is now."""

@@ -1,22 +1,31 @@
-"""Packets between guards: lost, doubled, late, and cut one way or both.
+"""Packets between guards, on two networks at once: lost, doubled, late, and cut one way or both, on one network or on both.
 
 Called by the guards' processes. Must never look into a packet, or hold an opinion about who is alive.
 """
 
-import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from understudy.guard.core import Envelope
+from understudy.sim.chance import Chance
 from understudy.sim.loop import VirtualLoop
 
 QUICK_S = (0.0001, 0.002)
 """How long a packet takes that is neither lost nor late."""
+NETWORKS = (0, 1)
+"""Management and interconnect: every packet travels on both (design section 4)."""
+
+FINER = 1 << 20
+"""The lower bits of a draw are a draw of their own."""
+
+Way = tuple[str, str, int]
+"""From, to, on which network."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """How bad the network is; chances for each packet."""
+    """How bad the networks are; chances for each packet on each of them."""
 
     loss: float = 0.0
     doubled: float = 0.0
@@ -24,35 +33,94 @@ class Weather:
     late_s: float = 1.0
     """A late packet takes up to this long."""
 
+    @property
+    def fine(self) -> bool:
+        """Nothing is lost, doubled or late."""
+        return not (self.loss or self.doubled or self.late)
+
 
 class Network:
     """Carries envelopes from any guard to any other."""
 
-    def __init__(self, loop: VirtualLoop, dice: random.Random, weather: Weather) -> None:
-        self.weather = weather
-        self.cuts: set[tuple[str, str]] = set()
-        """From, to: nothing passes in this direction."""
+    def __init__(self, loop: VirtualLoop, seed: int) -> None:
+        self.weather = Weather()
+        self._fine = True
+        self._cuts: dict[Way, int] = {}
+        """How many faults cut this way at once: it passes again when all are mended."""
         self._loop = loop
-        self._dice = dice
+        self._seed = seed
         self._doors: dict[str, Callable[[Envelope], None]] = {}
+        self._luck: dict[tuple[str, str], Chance] = {}
 
     def attach(self, server: str, door: Callable[[Envelope], None]) -> None:
         """Where this server's packets go."""
+        for other in self._doors:
+            for pair in ((server, other), (other, server)):
+                self._luck[pair] = Chance(self._loop, self._seed, "packets {} {}".format(*pair))
         self._doors[server] = door
+
+    def turns(self, weather: Weather) -> None:
+        """The weather changes."""
+        self.weather = weather
+        self._fine = weather.fine and not self._cuts
+
+    @property
+    def whole(self) -> bool:
+        """Whether every packet arrives, soon."""
+        return self._fine
+
+    def cut(self, ways: Iterable[Way]) -> None:
+        """Nothing passes there from now on."""
+        for way in ways:
+            self._cuts[way] = self._cuts.get(way, 0) + 1
+        self._fine = False
+
+    def mend(self, ways: Iterable[Way]) -> None:
+        """One cut less on each of them."""
+        for way in ways:
+            left = self._cuts.pop(way, 0) - 1
+            if left > 0:
+                self._cuts[way] = left
+        self.turns(self.weather)
+
+    def mend_all(self) -> None:
+        """Everything passes."""
+        self._cuts.clear()
+        self.turns(self.weather)
 
     def send(self, envelope: Envelope) -> None:
         """Underway, or gone."""
-        if (envelope.sender, envelope.receiver) in self.cuts:
+        sender, receiver = envelope.sender, envelope.receiver
+        chance = self._luck[sender, receiver]
+        if self._fine:
+            # of two copies of a packet the second brings nothing new: what doubles do is for worse weather
+            low, high = QUICK_S
+            self._loop.post(self._loop.now + low + (high - low) * chance.random(), partial(self._doors[receiver], envelope))
             return
-        dice, weather = self._dice, self.weather
-        copies = 1
-        if weather.loss and dice.random() < weather.loss:
-            copies -= 1
-        if weather.doubled and dice.random() < weather.doubled:
-            copies += 1
-        for _ in range(copies):
-            seconds = dice.uniform(*QUICK_S)
-            if weather.late and dice.random() < weather.late:
-                seconds = dice.uniform(0.0, weather.late_s)
-            door = self._doors[envelope.receiver]
-            self._loop.post(self._loop.now + seconds, lambda door=door: door(envelope))  # type: ignore[misc]
+        for network in NETWORKS:
+            # a packet that came through on one network brings nothing new on the other
+            if (sender, receiver, network) not in self._cuts and self._on_one(envelope, chance):
+                return
+
+    def _on_one(self, envelope: Envelope, chance: Chance) -> bool:
+        """Whether it arrives soon."""
+        weather, draw = self.weather, chance.random()
+        deliver, now, (low, high) = partial(self._doors[envelope.receiver], envelope), self._loop.now, QUICK_S
+        quick = now + low + (high - low) * (draw * FINER % 1.0)
+        if draw < weather.loss:
+            return False
+        draw -= weather.loss
+        if draw < weather.late:
+            self._loop.post(now + chance.uniform(0.0, weather.late_s), deliver)
+            return False
+        self._loop.post(quick, deliver)
+        if draw - weather.late < weather.doubled:
+            late_s = weather.late_s if weather.late else high
+            self._loop.post(now + chance.uniform(0.0, late_s), deliver)
+        return True
+
+
+def ways_of(servers: Iterable[str], one: str, networks: Iterable[int] = NETWORKS) -> tuple[list[Way], list[Way]]:
+    """What a server sends to all others on these networks, and what it gets from them."""
+    pairs = [(other, network) for other in servers if other != one for network in networks]
+    return [(one, other, network) for other, network in pairs], [(other, one, network) for other, network in pairs]

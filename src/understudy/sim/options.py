@@ -1,25 +1,39 @@
 """What a seed draws before anything happens: how large the cluster is and how bad its world. Values only."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_type_hints
+
+from understudy.errors import BadInput
+from understudy.sim.chance import dice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """One world. Rates are faults of a kind per minute in the whole cluster; durations are in leases."""
+    """One world. Rates are mishaps of a kind per minute of storm in the whole cluster; `longest` is in leases, weather is chances."""
 
     servers: int = 3
     voters: int = 3
     pause_tolerance: float = 2.0
+    groups: int = 1
+    """Groups of resources to begin with."""
+    storm_s: float = 60.0
+    """Mishaps come in storms of about this length,"""
+    calm_s: float = 0.0
+    """with about this long between them, in which the cluster comes to rest; 0: it never does."""
     loss: float = 0.0
     doubled: float = 0.0
     late: float = 0.0
     slow_registry: float = 0.0
     lost_answers: float = 0.0
+    torn_watches: float = 0.0
     power: float = 0.0
     freezes: float = 0.0
     cuts: float = 0.0
+    leader_cuts: float = 0.0
+    """Cuts of the leader in the middle of a commit."""
     registry_away: float = 0.0
+    registry_power: float = 0.0
     daemon_deaths: float = 0.0
     daemon_hangs: float = 0.0
     executor_deaths: float = 0.0
@@ -27,6 +41,8 @@ class Options:
     service_deaths: float = 0.0
     bad_scripts: float = 0.0
     commands: float = 0.0
+    upgrades: float = 0.0
+    """Daemons that come back as the next version; it writes another format."""
     longest: float = 2.0
     """No cut, freeze or absence lasts longer than this many leases (but some: five times)."""
 
@@ -36,28 +52,74 @@ class Options:
         return not (self.freezes or self.daemon_hangs or self.bad_scripts)
 
     @staticmethod
-    def draw(dice: random.Random) -> "Options":
+    def draw(seed: int) -> "Options":
         """A world of its own kind."""
-        voters = dice.choice((1, 3, 3, 3, 5))
-        return Options(
-            servers=max(dice.choice((2, 3, 3, 4)), voters),
+        luck = dice(seed, "options")
+        voters = luck.choice((1, 3, 3, 3, 5))
+        cluster = Options(
+            servers=max(luck.choice((2, 3, 3, 4)), voters),
             voters=voters,
-            pause_tolerance=dice.choice((0.5, 2.0, 2.0)),
-            loss=dice.choice((0.0, 0.0, 0.01, 0.1)),
-            doubled=dice.choice((0.0, 0.05)),
-            late=dice.choice((0.0, 0.02)),
-            slow_registry=dice.choice((0.0, 0.02, 0.1)),
-            lost_answers=dice.choice((0.0, 0.02, 0.1)),
-            power=dice.choice((0.0, 0.5, 2.0)),
-            freezes=dice.choice((0.0, 1.0, 4.0)),
-            cuts=dice.choice((0.0, 1.0, 4.0)),
-            registry_away=dice.choice((0.0, 0.0, 1.0)),
-            daemon_deaths=dice.choice((0.0, 1.0, 4.0)),
-            daemon_hangs=dice.choice((0.0, 1.0, 4.0)),
-            executor_deaths=dice.choice((0.0, 1.0)),
-            guard_deaths=dice.choice((0.0, 1.0, 3.0)),
-            service_deaths=dice.choice((0.0, 2.0, 6.0)),
-            bad_scripts=dice.choice((0.0, 1.0, 4.0)),
-            commands=dice.choice((0.0, 2.0, 8.0)),
-            longest=dice.choice((1.5, 4.0)),
+            pause_tolerance=luck.choice((0.5, 2.0, 2.0)),
+            groups=luck.choice((1, 1, 2, 3)),
+            storm_s=luck.choice((20.0, 60.0, 120.0)),
+            calm_s=luck.choice((0.0, 20.0, 60.0, 300.0)),
         )
+        return _with_faults(cluster, luck)
+
+    def with_given(self, given: str) -> "Options":
+        """With one of them as given: `loss=0.1`. BadInput names what there is."""
+        name, equals, value = given.partition("=")
+        kinds = get_type_hints(Options)
+        if not equals or name not in kinds:
+            raise BadInput(f"{given}: give NAME=NUMBER; the names are {', '.join(sorted(kinds))}")
+        try:
+            return replace(self, **{name: kinds[name](value)})
+        except ValueError:
+            raise BadInput(f"{given}: {value} is no number") from None
+
+    def told(self) -> str:
+        """What differs from a world without mishaps, as it may be given again."""
+        return " ".join(self.differs(Options())) or "nothing unusual"
+
+    def differs(self, other: "Options") -> tuple[str, ...]:
+        """What is another in these, as it may be given: `loss=0.1`."""
+        return tuple(f"{name}={value:g}" for name, value in self._values() if value != getattr(other, name))
+
+    def simpler(self) -> tuple["Options", ...]:
+        """Worlds in which one thing fewer goes wrong, or that are smaller; for the search for a small example."""
+        plain = Options()
+        found = [replace(self, groups=self.groups - 1)] if self.groups > 1 else []
+        found += [replace(self, voters=voters, servers=max(voters, 2)) for voters in (1, 3) if voters < self.voters]
+        found += [replace(self, servers=self.servers - 1)] if self.servers > max(self.voters, 2) else []
+        weather = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches")
+        return (*found, *(replace(self, **{name: getattr(plain, name)}) for name in weather if getattr(self, name)))
+
+    def _values(self) -> list[tuple[str, Any]]:
+        return [(one.name, getattr(self, one.name)) for one in fields(self)]
+
+
+def _with_faults(cluster: Options, luck: random.Random) -> Options:
+    return replace(
+        cluster,
+        loss=luck.choice((0.0, 0.0, 0.01, 0.1)),
+        doubled=luck.choice((0.0, 0.05)),
+        late=luck.choice((0.0, 0.02)),
+        slow_registry=luck.choice((0.0, 0.02, 0.1)),
+        lost_answers=luck.choice((0.0, 0.02, 0.1)),
+        torn_watches=luck.choice((0.0, 0.0, 0.02)),
+        power=luck.choice((0.0, 0.5, 2.0)),
+        freezes=luck.choice((0.0, 1.0, 4.0)),
+        cuts=luck.choice((0.0, 1.0, 4.0)),
+        leader_cuts=luck.choice((0.0, 0.5, 2.0)),
+        registry_away=luck.choice((0.0, 0.0, 1.0)),
+        registry_power=luck.choice((0.0, 0.0, 0.5)),
+        daemon_deaths=luck.choice((0.0, 1.0, 4.0)),
+        daemon_hangs=luck.choice((0.0, 1.0, 4.0)),
+        executor_deaths=luck.choice((0.0, 1.0)),
+        guard_deaths=luck.choice((0.0, 1.0, 3.0)),
+        service_deaths=luck.choice((0.0, 2.0, 6.0)),
+        bad_scripts=luck.choice((0.0, 1.0, 4.0)),
+        commands=luck.choice((0.0, 2.0, 8.0)),
+        upgrades=luck.choice((0.0, 0.0, 0.0, 2.0)),
+        longest=luck.choice((1.5, 4.0)),
+    )

@@ -4,8 +4,10 @@ Called by `sim/life.py` and `sim/faults.py`. Every resource can run on at least 
 """
 
 import re
+from random import Random
 
 from understudy.model.names import ResourceName
+from understudy.sim.chance import dice
 from understudy.sim.world import World
 
 SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -26,48 +28,49 @@ WITHOUT_STOP = ("weak", "global", "apart", "near")
 
 
 class Drawn:
-    """The resources that there are now."""
+    """The resources that there are now. Each group, and each change, has dice of its own, so that none depends on what came before."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.groups: list[tuple[ResourceName, ...]] = []
         self.names: list[ResourceName] = []
         self._count = 0
-        for number in range(world.dice.choice((1, 2))):
-            self._define_pool(number)
-        self._pools = number + 1
-        for _ in range(world.dice.choice((1, 1, 2, 3))):
+        luck = dice(world.seed, "pools")
+        self._pools = luck.choice((1, 2))
+        for number in range(self._pools):
+            self._define_pool(number, luck)
+        for _ in range(world.options.groups):
             self.add_group()
 
     def add_group(self) -> None:
         """Register one more group, and want it (mostly)."""
-        world, dice = self.world, self.world.dice
         self._count += 1
-        shape = dice.choice(list(SHAPES))
-        place = self._place()
+        world, luck = self.world, dice(self.world.seed, f"group {self._count}")
+        shape = luck.choice(list(SHAPES))
+        place = self._place(luck)
         members = []
         for short, needs in SHAPES[shape]:
             for other, _ in SHAPES[shape]:
                 needs = re.sub(rf"(?<=[(,:]){other}(?=[),])", f"{other}{self._count}", needs)
             name = f"{short}{self._count}"
             stop = "" if shape in WITHOUT_STOP else needs.partition(" ")[0]
-            world.define(name, **place, **self._habits(), start_dependencies=needs, stop_dependencies=stop)
+            world.define(name, **place, **_habits(luck), start_dependencies=needs, stop_dependencies=stop)
             members.append(ResourceName(name))
             for machine in world.machines:
-                world.service(name, machine).took_s["start"] = dice.choice((0.02, 0.2, 2.0))
+                world.machines[machine].took_s[ResourceName(name)] = luck.choice((0.02, 0.2, 2.0))
         self.groups.append(tuple(members))
         self.names += members
-        if dice.random() < 0.9:
+        if luck.random() < 0.9:
             world.start(members[-1])
 
-    def modify(self) -> None:
+    def modify(self, pick: float) -> None:
         """Change where a group may run, or the servers of a pool; what runs where it may not any more is moved."""
-        world, dice = self.world, self.world.dice
-        if dice.random() < 0.5:
-            self._define_pool(dice.randrange(self._pools))
+        world, luck = self.world, dice(self.world.seed, f"change {pick}")
+        if luck.random() < 0.5:
+            self._define_pool(luck.randrange(self._pools), luck)
             return
-        place = {"server_pools": "", "hosting_members": "", **self._place()}
-        for name in dice.choice(self.groups):
+        place = {"server_pools": "", "hosting_members": "", **self._place(luck)}
+        for name in luck.choice(self.groups):
             world.modify(name, **place)
 
     def delete_group(self, name: ResourceName) -> None:
@@ -76,34 +79,34 @@ class Drawn:
         self.groups.remove(members)
         self.names = [one for one in self.names if one not in members]
         self.world.stop(*members)
-        self.world.loop.post(self.world.loop.now + self.world.dice.uniform(0.0, 5.0), lambda: self._undefine(members))
+        after_s = dice(self.world.seed, f"deletion of {name}").uniform(0.0, 5.0)
+        self.world.loop.post(self.world.loop.now + after_s, lambda: self._undefine(members))
 
     def _undefine(self, members: tuple[ResourceName, ...]) -> None:
         for one in reversed(members):
             self.world.undefine(one)
 
-    def _define_pool(self, number: int) -> None:
-        dice, machines = self.world.dice, sorted(self.world.machines)
-        self.world.pool(f"pool{number}", *sorted(dice.sample(machines, dice.randint(1, len(machines)))))
+    def _define_pool(self, number: int, luck: Random) -> None:
+        machines = sorted(self.world.machines)
+        self.world.pool(f"pool{number}", *sorted(luck.sample(machines, luck.randint(1, len(machines)))))
 
-    def _place(self) -> dict[str, str]:
-        dice, world = self.world.dice, self.world
-        pool = f"pool{dice.randrange(self._pools)}"
-        match dice.choice(("restricted", "restricted", "favored", "balanced")):
+    def _place(self, luck: Random) -> dict[str, str]:
+        pool = f"pool{luck.randrange(self._pools)}"
+        match luck.choice(("restricted", "restricted", "favored", "balanced")):
             case "restricted":
                 return {"placement": "restricted", "server_pools": pool}
             case "favored":
-                members = dice.sample(sorted(world.machines), dice.randint(1, len(world.machines)))
-                return {"placement": "favored", "hosting_members": " ".join(members), "active_placement": dice.choice("001")}
+                members = luck.sample(sorted(self.world.machines), luck.randint(1, len(self.world.machines)))
+                return {"placement": "favored", "hosting_members": " ".join(members), "active_placement": luck.choice("001")}
             case _:
                 return {"placement": "balanced", "server_pools": "*"}
 
-    def _habits(self) -> dict[str, str]:
-        dice = self.world.dice
-        return {
-            "restart_attempts": dice.choice("0122"),
-            "check_interval": dice.choice(("1", "3", "10")),
-            "uptime_threshold": dice.choice(("1s", "5s")),
-            "script_timeout": dice.choice(("3", "5")),
-            "clean_timeout": "3",
-        }
+
+def _habits(luck: Random) -> dict[str, str]:
+    return {
+        "restart_attempts": luck.choice("0122"),
+        "check_interval": luck.choice(("1", "3", "10")),
+        "uptime_threshold": luck.choice(("1s", "5s")),
+        "script_timeout": luck.choice(("3", "5")),
+        "clean_timeout": "3",
+    }

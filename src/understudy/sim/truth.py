@@ -4,7 +4,8 @@ Told by machines of everything that begins, ends, lives or dies, and by the stor
 `sim/invariants.py` whether it may be. Must never: be read by the product, or believe what it says of itself.
 """
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from understudy.model.names import Incarnation, ResourceName
@@ -12,92 +13,114 @@ from understudy.model.state import Life, Target
 from understudy.model.types import is_local
 from understudy.model.view import Assignment, Definition, IncarnationRecord, LeaderRecord, Report, Request, TargetRecord
 from understudy.ports import ActionOutcome, ActionRequest, Entry
-from understudy.registry import keys, wire
-from understudy.registry.store import Store
+from understudy.registry import keys
 from understudy.sim import invariants
+from understudy.sim.formats import NEXT
+from understudy.sim.link import Hub, Written
 from understudy.sim.loop import VirtualLoop
 from understudy.sim.trace import Trace
 
 if TYPE_CHECKING:
     from understudy.sim.machine import Machine
 
-LOOK_S = 0.05
-"""How often what can only become wrong with time is looked at."""
+LOOK_S = (0.05, 2.0)
+"""At least and at most this long until a machine is looked at again for what may outlive its lease."""
 
 
 class Violation(AssertionError):
     """Something happened that must never happen."""
 
 
+class Broken(AssertionError):
+    """The product itself broke: a task of it ended with an error that nobody takes."""
+
+
 class Truth:
     """See the module."""
 
-    def __init__(self, loop: VirtualLoop, store: Store, trace: Trace, *, orderly: bool) -> None:
+    def __init__(self, loop: VirtualLoop, hub: Hub, trace: Trace, *, orderly: bool) -> None:
         self.loop = loop
+        self.hub = hub
         self.trace = trace
         self.machines: dict[str, Machine] = {}
+        self.active: dict[ResourceName, dict[str, None]] = {}
+        """Where each resource may be running now: it lives there, or is being started."""
+        self.doubled: dict[ResourceName, None] = {}
+        """What is active on more than one server: wrong, unless all but one stand still."""
         self.definitions: dict[ResourceName, Definition] = {}
         self.assignments: dict[ResourceName, Assignment] = {}
         self.targets: dict[ResourceName, Target] = {}
         self.lives: dict[Incarnation, IncarnationRecord] = {}
+        self.leader: LeaderRecord | None = None
+        self.revisions: dict[str, int] = {}
+        """Of the last change of every key, by the truth's own count."""
         self.allowed: set[tuple[ResourceName, int, Incarnation]] = set()
         """Resource, epoch, incarnation: the registry once said that it may start it, as the sole holder."""
         self.released: dict[tuple[ResourceName, Incarnation], int] = {}
         """At which epoch an incarnation last released a resource."""
         self.looked: set[tuple[Incarnation, ResourceName]] = set()
         """Who has truly checked what."""
-        self.ended_lives: set[Incarnation] = set()
-        """Incarnations that lapsed or lost power."""
         self.commits: list[tuple[float, tuple[str, ...]]] = []
         """Time and keys of every commit that was more than a leader's beat."""
+        self.decisions: list[tuple[float, ResourceName, int, str]] = []
+        """Time, resource, epoch and owner of every new owner."""
+        self.acknowledged: dict[str, bytes | None] = {}
+        """What operators were told that it is written: key -> value, None for a deletion."""
+        self.began: dict[tuple[str, ResourceName], float] = {}
+        """When something last came to life on a server."""
         self.died: dict[tuple[str, ResourceName], float] = {}
         """When something last ceased to live on a server."""
         self.orderly = orderly
         """Whether nothing happens in this world that may make a server act on what it saw long ago, or believe a lie."""
         self._local: set[ResourceName] = set()
-        self._store = store
-        self._seen = store.revision
-        store.on_commit(self._committed)
-        loop.post(LOOK_S, self._look_again)
+        self._seen = hub.store.revision
+        hub.store.on_commit(self._committed)
+        hub.judge = self._written
 
     # --- what machines tell -----------------------------------------------------------------------------------------
 
     def begins(self, machine: "Machine", request: ActionRequest) -> None:
         """An action begins, now."""
-        if request.action != "check":
-            under = f" e{request.epoch}" if request.action == "start" else ""
-            self.trace.say(machine.name, f"{request.action} {request.resource}{under}")
-        if request.action != "check" and not self.is_local(request.resource):
-            self._judge(invariants.action_needs_lease(self, machine, request))
-            self._judge(invariants.dependencies_in_order(self, machine, request))
-            if request.action == "start":
-                self._judge(invariants.start_needs_assignment(self, machine, request))
-                self._judge(invariants.one_owner(self, request.resource))
+        if request.action == "check":
+            return
+        under = f" e{request.epoch}" if request.action == "start" else ""
+        self.trace.say(machine.name, f"{request.action} {request.resource}{under}")
+        if self.is_local(request.resource):
+            return
+        self._judge(invariants.action_needs_lease(self, machine, request))
+        self._judge(invariants.dependencies_in_order(self, machine, request))
+        self._judge(invariants.registry_is_no_lifeline(self, machine, request))
+        if request.action == "start":
+            self._judge(invariants.start_needs_assignment(self, machine, request))
+            self._touch(machine, request.resource)
 
-    def ended(self, machine: "Machine", request: ActionRequest, outcome: ActionOutcome) -> None:
-        """An action ended."""
+    def ended(self, machine: "Machine", request: ActionRequest, outcome: ActionOutcome | None) -> None:
+        """An action ended; without an outcome if its executor was killed."""
+        if request.action == "start":
+            self._touch(machine, request.resource)
+        if outcome is None:
+            return
         if outcome.status != 0 and (request.action != "check" or outcome.status is None):
             self.trace.say(machine.name, f"  {request.action} {request.resource}: {outcome.status}, {outcome.evidence}")
-        incarnation = machine.incarnation()
-        if request.action == "check" and outcome.status is not None and incarnation is not None:
-            self.looked.add((incarnation, request.resource))
+        if request.action == "check" and outcome.status is not None:
+            incarnation = machine.incarnation()
+            if incarnation is not None:
+                self.looked.add((incarnation, request.resource))
 
     def changed(self, machine: "Machine", resource: ResourceName, lives: bool) -> None:
         """Something came to life or died."""
-        if lives:
-            self._judge(invariants.one_owner(self, resource))
-        else:
-            self.died[(machine.name, resource)] = self.loop.now
+        (self.began if lives else self.died)[(machine.name, resource)] = self.loop.now
+        self._touch(machine, resource)
 
     def gate_opened(self, machine: "Machine") -> None:
         """A gate lets addresses pass for a while longer."""
-        for name, service in machine.services.services.items():
-            if service.lives:
-                self._judge(invariants.one_owner(self, name))
+        if self.doubled:
+            self.look()
 
-    def lapsed(self, machine: "Machine", incarnation: Incarnation) -> None:
-        """An incarnation has ended."""
-        self.ended_lives.add(incarnation)
+    def off(self, machine: "Machine") -> None:
+        """A machine has lost power: nothing runs there."""
+        for resource in self.active:
+            self._touch(machine, resource)
 
     def daemon_begins(self, machine: "Machine") -> None:
         """A daemon's life begins."""
@@ -107,48 +130,84 @@ class Truth:
         """Whether it has an instance on every server, exempt from leases."""
         return resource in self._local
 
-    def broken(self, what: str, error: BaseException | None = None) -> None:
-        """The run ends here."""
+    def violated(self, what: str) -> None:
+        """A rule of safety is broken: the run ends here."""
         if self.loop.failure is None:
             self.trace.say("world", f"VIOLATION: {what}")
             self.loop.failure = Violation(what)
-            self.loop.failure.__cause__ = error
+
+    def broken(self, what: str, error: BaseException) -> None:
+        """The product broke: the run ends here."""
+        if self.loop.failure is None:
+            told = "".join(traceback.format_exception(error))
+            self.trace.say("world", f"BROKEN: {what}")
+            self.loop.failure = Broken(f"{what}\n{told}")
 
     # --- what time brings -------------------------------------------------------------------------------------------
 
     def look(self) -> None:
         """Everything that can become wrong without anybody doing anything."""
-        for resource in self.definitions:
+        for resource in self.doubled:
             self._judge(invariants.one_owner(self, resource))
         for machine in self.machines.values():
             self._judge(invariants.nothing_outlives_its_lease(self, machine))
 
-    def _look_again(self) -> None:
-        self.look()
-        self.loop.post(self.loop.now + LOOK_S, self._look_again)
+    def watch(self, machine: "Machine", life: int) -> None:
+        """Look at a machine again and again, as often as its lease makes it necessary, until its next power loss."""
+        if machine.life != life:
+            return
+        self._judge(invariants.nothing_outlives_its_lease(self, machine))
+        keeper, (least_s, most_s) = machine.keeper, LOOK_S
+        left_s = 0.0 if keeper is None or keeper.stopping else -0.9 * keeper.overdue_s()
+        self.loop.post(self.loop.now + min(most_s, max(least_s, left_s)), lambda: self.watch(machine, life))
+
+    def _touch(self, machine: "Machine", resource: ResourceName) -> None:
+        on = self.active.setdefault(resource, {})
+        if not (machine.up and machine.services.active(resource)):
+            on.pop(machine.name, None)
+            if len(on) < 2:
+                self.doubled.pop(resource, None)
+            return
+        on[machine.name] = None
+        if len(on) > 1 and not self.is_local(resource):
+            self.doubled[resource] = None
+            self._judge(invariants.one_owner(self, resource))
 
     def _judge(self, complaint: str | None) -> None:
         if complaint is not None:
-            self.broken(complaint)
+            self.violated(complaint)
 
     # --- what the registry is told ----------------------------------------------------------------------------------
 
+    def acknowledge(self, writes: Mapping[str, bytes | None]) -> None:
+        """An operator was told that this is written."""
+        self.acknowledged |= writes
+
+    def registry_is_back(self) -> None:
+        """After a power loss of the registry."""
+        self._judge(invariants.intent_survives(self, {one.key: one.value for one in self.hub.store.read("")[1]}))
+
+    def _written(self, written: Written) -> None:
+        if all(self.revisions.get(one.key, 0) == one.revision for one in written.conditions):
+            self._judge(invariants.writes_are_conditional(self, written))
+
     def _committed(self) -> None:
-        self._seen, batches = self._store.changes("", self._seen)
+        self._seen, batches = self.hub.store.changes("", self._seen)
         for batch in batches:
             for key in batch.deleted:
+                self.revisions.pop(key, None)
                 self._dropped(key)
             for entry in batch.changed:
-                self._changed(entry)
-            told = (*(one.key for one in batch.changed), *batch.deleted)
-            if told != (keys.BEAT,):
-                self.commits.append((self.loop.now, told))
+                self.revisions[entry.key] = entry.revision
+                self._entry(entry)
+            if not (len(batch.changed) == 1 and batch.changed[0].key == keys.BEAT):
+                self.commits.append((self.loop.now, (*(one.key for one in batch.changed), *batch.deleted)))
 
-    def _changed(self, entry: Entry) -> None:
+    def _entry(self, entry: Entry) -> None:
         head, slash, rest = entry.key.partition("/")
         take = _TAKE.get(head + slash)
         if take is not None:
-            take(self, rest, wire.decode(entry.key, entry.value))
+            take(self, rest, NEXT.decode(entry.key, entry.value))  # which reads both versions
 
     def _dropped(self, key: str) -> None:
         if key.startswith(keys.ASSIGNMENT):
@@ -175,6 +234,8 @@ class Truth:
             self.allowed.add((after.resource, after.epoch, after.owner.incarnation))
         self._judge(invariants.hand_over_needs_proof(self, before, after))
         self._judge(invariants.first_look_then_act(self, before, after))
+        if before is None or before.epoch != after.epoch or before.owner != after.owner:
+            self.decisions.append((self.loop.now, after.resource, after.epoch, owner))
         left = {one.incarnation for one in before.holders} - {one.incarnation for one in after.holders} if before else set()
         for incarnation in left:
             self.released[(after.resource, incarnation)] = after.epoch
@@ -193,6 +254,7 @@ class Truth:
             self._local.add(record.name)
 
     def _leader(self, _: str, record: LeaderRecord) -> None:
+        self.leader = record
         self.trace.say("registry", f"{record.server}/{record.incarnation[:8]} leads, term {record.term}")
 
     def _target(self, name: str, record: TargetRecord) -> None:

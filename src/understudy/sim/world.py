@@ -4,7 +4,6 @@ One seed decides everything. Called by tests, `sim/faults.py` and `understudy si
 Violation ends the run and shows seed, options and the end of the timeline.
 """
 
-import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,14 +17,17 @@ from understudy.model.state import ALIVE, Life, Target
 from understudy.model.view import Definition, Pool, Request, TargetRecord, View
 from understudy.policy.groups import dependents, group_of
 from understudy.registry import keys
+from understudy.sim.formats import NEXT
 from understudy.sim.link import Hub, Road
-from understudy.sim.loop import Deadlock, VirtualLoop
+from understudy.sim.loop import VirtualLoop
 from understudy.sim.machine import Machine, Scene
-from understudy.sim.network import Network, Weather
+from understudy.sim.network import NETWORKS, Network, Weather, ways_of
 from understudy.sim.options import Options
 from understudy.sim.trace import Trace
-from understudy.sim.truth import Truth, Violation
+from understudy.sim.truth import Broken, Truth
 
+INTENT = (keys.RESOURCE, keys.TARGET, keys.POOL, keys.TYPE)
+"""What operators alone write."""
 STEP_S = 0.01
 """How often `until` looks."""
 
@@ -37,37 +39,39 @@ class Stuck(AssertionError):
 class World:
     """See the module."""
 
-    def __init__(self, seed: int, options: Options | None = None) -> None:
+    def __init__(
+        self, seed: int, options: Options | None = None, *, servers: tuple[str, ...] | None = None, voters: tuple[str, ...] | None = None
+    ) -> None:
+        """Without options they are drawn from the seed; names of servers and voters, if given, stand over their numbers there."""
         self.seed = seed
-        self.dice = random.Random(seed)
-        self.options = options or Options.draw(self.dice)
+        self.options = options or Options.draw(seed)
         self.loop = VirtualLoop()  # type: ignore[abstract]  # what nobody here may use: sockets, threads, signals
-        self.trace = Trace(self.loop.time)
+        self.trace = Trace(lambda: self.loop.now)
         self.limits = derive(self.options.pause_tolerance)
-        self.network = Network(self.loop, self.dice, Weather())
-        self.hub = Hub(self.loop, self.dice, Road())
-        self.truth = Truth(self.loop, self.hub.store, self.trace, orderly=self.options.orderly)
-        names = tuple(f"ctr{number}" for number in range(1, self.options.servers + 1))
+        self.network = Network(self.loop, seed)
+        self.hub = Hub(self.loop, seed)
+        self.truth = Truth(self.loop, self.hub, self.trace, orderly=self.options.orderly)
+        names = servers or tuple(f"ctr{number}" for number in range(1, self.options.servers + 1))
         scene = Scene(
-            loop=self.loop, dice=self.dice, limits=self.limits, network=self.network, hub=self.hub, truth=self.truth, trace=self.trace,
-            servers=names, voters=names[: self.options.voters], pause_tolerance=self.options.pause_tolerance,
+            loop=self.loop, seed=seed, limits=self.limits, network=self.network, hub=self.hub, truth=self.truth, trace=self.trace,
+            servers=names, voters=voters or names[: self.options.voters], pause_tolerance=self.options.pause_tolerance,
         )  # fmt: skip
         self.machines = {name: Machine(scene, name) for name in names}
         self.truth.machines = dict(self.machines)
-        self._mirror = Mirror(self.hub.registry)
+        self._mirror = Mirror(self.hub.registry, formats=NEXT, servers=frozenset(ServerName(one) for one in names))
         self._requests = 0
 
     # --- time -------------------------------------------------------------------------------------------------------
 
     def run(self, seconds: float) -> None:
-        """Let it happen; Violation, Deadlock or a broken loop ends it with the story."""
+        """Let it happen; Violation, Broken, Deadlock or Spinning ends it, with the story."""
         try:
             self.loop.advance(self.loop.now + seconds)
-        except (Violation, Deadlock, AssertionError) as error:
+        except AssertionError as error:
             raise type(error)(self.story(str(error))) from error
         if self.loop.trouble:
             first = self.loop.trouble[0]
-            raise Violation(self.story(f"a task broke: {first.get('message')}")) from first.get("exception")
+            raise Broken(self.story(f"a task broke: {first.get('message')}")) from first.get("exception")
 
     def until(self, condition: Callable[[], object], within_s: float, why: str | Callable[[], str], *, look_s: float = STEP_S) -> float:
         """Let it happen until the condition holds; how long that took. Stuck if it does not in time."""
@@ -80,7 +84,7 @@ class World:
 
     def story(self, what: str) -> str:
         """Everything that is needed to see what happened, and to see it again."""
-        return f"seed {self.seed}: {what}\n{self.options}\n{self.trace.last()}"
+        return f"seed {self.seed}: {what}\noptions: {self.options.told()}\n{self.trace.last()}"
 
     def close(self) -> None:
         """End of the world: every process is killed, so that nothing is left to be collected."""
@@ -111,23 +115,19 @@ class World:
             self.machines[name].power_off()
 
     def cut(self, name: str, way: str = "both") -> None:
-        """Take a server off the network: `both`, or only what it sends (`out`) or gets (`in`). The registry is cut off unless `in`.
+        """Take a server off both networks: `both`, or only what it sends (`out`) or gets (`in`).
 
         TCP needs both directions, so a one-way cut takes the registry away as well.
         """
         self.trace.say("network", f"cut {name} {way}")
-        for other in self.machines:
-            if other != name:
-                if way in ("both", "out"):
-                    self.network.cuts.add((name, other))
-                if way in ("both", "in"):
-                    self.network.cuts.add((other, name))
+        out, back = ways_of(self.machines, name)
+        self.network.cut([*(out if way != "in" else ()), *(back if way != "out" else ())])
         self.hub.cut(name)
 
     def cut_from(self, name: str, other: str) -> None:
         """Nothing passes from the one to the other."""
         self.trace.say("network", f"cut {name} > {other}")
-        self.network.cuts.add((name, other))
+        self.network.cut((name, other, network) for network in NETWORKS)
 
     def cut_registry(self, name: str) -> None:
         """Only the way to the registry."""
@@ -137,20 +137,33 @@ class World:
     def registry_away(self, away: bool = True) -> None:
         """The registry stops, or comes back."""
         self.trace.say("registry", "GOES AWAY" if away else "comes back")
-        self.hub.set_away(away)
+        if away:
+            self.hub.go()
+        else:
+            self.hub.come_back()
+
+    def registry_loses_power(self) -> None:
+        """The registry's machine: what its disk has not is gone."""
+        self.trace.say("registry", "LOSES POWER")
+        self.hub.lose_power()
+        self.hub.go()
+
+    def registry_boots(self) -> None:
+        """It has power again."""
+        self.trace.say("registry", "boots")
+        self.hub.come_back()
+        self.truth.registry_is_back()
 
     def heal(self) -> None:
         """Every link works, every machine runs, every service behaves."""
         self.trace.say("world", "HEALS")
-        self.network.weather = Weather()
+        self.network.turns(Weather())
+        self.network.mend_all()
         self.hub.road = Road()
-        self.network.cuts.clear()
-        for name in list(self.hub.cuts):
-            self.hub.heal(name)
-        if self.hub.away:
-            self.registry_away(False)
+        self.hub.mend_all()
         for machine in self.machines.values():
             machine.thaw()
+            machine.come_again()
             machine.reset_services()
         self.boot()
 
@@ -165,6 +178,8 @@ class World:
         """Commit records as a command would: conditional on what was just read."""
         self.view()
         assert self._drive(self._mirror.commit(writes)) is not None, "nobody came in between"
+        kept = {key: None if record is None else self.hub.store.read(key)[1][0].value for key, record in writes.items()}
+        self.truth.acknowledge({key: value for key, value in kept.items() if key.startswith(INTENT)})
 
     def define(self, name: str, *, type: str = "cluster_resource", pool: str = "", **attributes: str) -> None:
         """Register a resource; `pool` restricts it to the servers of that pool."""
@@ -251,7 +266,8 @@ class World:
 
     def runs_on(self, name: str) -> str | None:
         """Where it truly runs; None: nowhere, or on more than one."""
-        found = [one.name for one in self.machines.values() if one.up and one.services.service(ResourceName(name)).lives]
+        active = [self.machines[one] for one in self.truth.active.get(ResourceName(name), ())]
+        found = [one.name for one in active if one.services.service(ResourceName(name)).lives]
         return found[0] if len(found) == 1 else None
 
     def online(self) -> list[str]:

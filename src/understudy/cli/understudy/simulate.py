@@ -1,126 +1,180 @@
 """`understudy simulate`: whole clusters in virtual time, one for each seed; safe at every instant, and everything runs once it is healed.
 
-Exit status 0: safe and live; 3: something unsafe; 4: stuck; 5: the product broke. A failing seed prints what is needed to see it again.
+Exit status 0: safe and live; 3: something unsafe; 4: stuck; 5: the product broke; 2: bad input. What fails prints how to see it again.
 """
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-SAFE, UNSAFE, STUCK, BROKEN = 0, 3, 4, 5
-_VERDICTS = {UNSAFE: "unsafe", STUCK: "stuck", BROKEN: "broken"}
-_EVERY_S = 2.0
-_IN_HAND = 4
-"""Seeds handed out ahead for each core."""
+from understudy.errors import BadInput
 
+if TYPE_CHECKING:
+    from understudy.sim.life import Case
+    from understudy.sim.search import Outcome
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of one seed."""
-
-    seed: int
-    status: int
-    faults: int = 0
-    hours: float = 0.0
-    settled_s: float = 0.0
-    story: str = ""
+_OFTEN_S, _SELDOM_S = 0.5, 15.0
+"""How often progress is shown: on a terminal, and in a file."""
 
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
     arguments = _parser().parse_args(argv)
-    if arguments.seed is not None:
-        return _one(arguments.seed, arguments.minutes, trace=arguments.trace)
-    first = arguments.first_seed if arguments.first_seed is not None else int.from_bytes(os.urandom(4), "big")
-    print(f"seeds {first} to {first + arguments.seeds - 1}, {arguments.minutes:g} minutes of faults each", flush=True)
-    return _many(range(first, first + arguments.seeds), arguments.minutes, time.monotonic() + arguments.seconds)
+    try:
+        return _one(arguments) if arguments.seed is not None else _many(arguments)
+    except BadInput as error:
+        print(f"understudy simulate: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="understudy simulate",
-        description="Lets the real daemons, policy, lanes and guards run whole clusters in virtual time, with faults drawn from a seed.",
-        epilog="example: understudy simulate --seeds 1000    example: understudy simulate --seed 540 --trace",
+        description="Lets the real daemons, policy, lanes and guards run whole clusters in virtual time, with mishaps drawn from a seed.",
+        epilog="examples: understudy simulate --seeds 1000\n          understudy simulate --seed 540 --shrink\n"
+        "          understudy simulate --seed 540 --only 3,17 --trace",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seeds", type=int, default=200, help="how many worlds (default 200)")
     parser.add_argument("--first-seed", type=int, help="the first seed (default: drawn, and printed)")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no more worlds after this many seconds")
-    parser.add_argument("--minutes", type=float, default=2.0, help="virtual minutes of faults in each world (default 2)")
+    parser.add_argument("--hours", type=float, default=0.05, help="virtual hours of mishaps in each world (default 0.05)")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no more worlds, or attempts to shrink, after this time")
+    parser.add_argument("--jobs", type=int, help="worlds at a time (default: one for each core)")
+    parser.add_argument("--every-beat", action="store_true", help="simulate also the time in which nothing happens, beat by beat")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="set an option of the worlds: loss=0.1")
     parser.add_argument("--seed", type=int, help="only this world")
     parser.add_argument("--trace", action="store_true", help="with --seed: print its whole timeline")
+    parser.add_argument("--only", metavar="NUMBERS", help="with --seed: only these of its mishaps, as 3,17,40-45")
+    parser.add_argument("--shrink", action="store_true", help="reduce what fails to a small world in which the same fails")
     return parser
 
 
-def run_seed(seed: int, minutes: float) -> Outcome:
-    """One world; its outcome (in a process of its own)."""
-    from understudy.sim.life import live
-    from understudy.sim.loop import Deadlock
-    from understudy.sim.truth import Violation
-    from understudy.sim.world import Stuck
-
-    try:
-        lived = live(seed, minutes=minutes)
-    except Violation as error:
-        return Outcome(seed=seed, status=UNSAFE, story=str(error))
-    except (Stuck, Deadlock) as error:
-        return Outcome(seed=seed, status=STUCK, story=str(error))
-    except Exception as error:  # noqa: BLE001 - whatever broke, the seed that shows it is worth more than the end of the search
-        return Outcome(seed=seed, status=BROKEN, story=f"seed {seed}: {type(error).__name__}: {error}")
-    return Outcome(seed=seed, status=SAFE, faults=lived.faults, hours=lived.simulated_s / 3600, settled_s=lived.settled_s)
+# --- one world ------------------------------------------------------------------------------------------------------
 
 
-def _one(seed: int, minutes: float, *, trace: bool) -> int:
-    if trace:
-        from understudy.sim.trace import Trace
+def _one(arguments: argparse.Namespace) -> int:
+    from understudy.sim.search import Verdict, judge
+    from understudy.sim.trace import Trace
 
+    case = _case(arguments, arguments.seed)
+    if arguments.trace:
         Trace.echo = print
-    one = run_seed(seed, minutes)
-    print(one.story or f"seed {seed}: safe and live, {one.faults} faults, settled {one.settled_s:.1f} s after healing")
-    return one.status
+    outcome = judge(case)
+    Trace.echo = None
+    if outcome.lived is not None:
+        lived = outcome.lived
+        print(f"seed {case.seed}: safe and live, {lived.faults} mishaps, settled {lived.settled_s:.1f} s after healing")
+        return Verdict.SAFE
+    print(outcome.story)
+    if arguments.shrink:
+        outcome = _shrunk(outcome, arguments.seconds)
+    print(f"\n{outcome.verdict.name.lower()}: {_command(outcome.case)}")
+    return outcome.verdict
 
 
-def _many(seeds: range, minutes: float, until: float) -> int:
-    begun = told = time.monotonic()
-    done: list[Outcome] = []
-    cores = os.cpu_count() or 1
-    left = iter(seeds)
-    with ProcessPoolExecutor(cores) as pool:
-        running = {pool.submit(run_seed, seed, minutes) for _, seed in zip(range(cores * _IN_HAND), left, strict=False)}
-        while running:
-            finished = next(as_completed(running))
-            running.discard(finished)
-            one = finished.result()
-            done.append(one)
-            if one.status != SAFE:
-                print(f"\n{one.story}\n", flush=True)
-            seed = next(left, None) if time.monotonic() < until else None
-            if seed is not None:
-                running.add(pool.submit(run_seed, seed, minutes))
-            if time.monotonic() - told > _EVERY_S:
-                told = time.monotonic()
-                print(_summary(done, told - begun), flush=True)
-    print(_summary(done, time.monotonic() - begun))
-    failed = [one for one in done if one.status != SAFE]
-    for one in sorted(failed, key=lambda one: one.seed):
-        print(f"{_VERDICTS[one.status]}: understudy simulate --seed {one.seed} --minutes {minutes:g} --trace")
-    return min((one.status for one in failed), default=SAFE)
+def _shrunk(outcome: "Outcome", seconds: float) -> "Outcome":
+    from understudy.sim.shrink import shrink
+
+    end = time.monotonic() + seconds
+    show = _Line()
+    small = shrink(outcome, lambda text: show(lambda: f"shrinking: {text}"), until=lambda: time.monotonic() > end)
+    show.end()
+    print(f"\nThe same in a smaller world:\n\n{small.story}")
+    return small
 
 
-def _summary(done: list[Outcome], seconds: float) -> str:
-    hours = sum(one.hours for one in done)
-    faults = sum(one.faults for one in done)
-    bad = {name: sum(one.status == status for one in done) for status, name in _VERDICTS.items()}
-    verdict = ", ".join(f"{count} {name}" for name, count in bad.items())
-    slowest = max((one.settled_s for one in done), default=0.0)
-    pace = hours / (seconds / 60) if seconds else 0.0
-    return (
-        f"{len(done)} worlds, {hours:.1f} cluster-hours ({pace:.1f} a minute), {faults} faults: {verdict}; "
-        f"healed worlds settled within {slowest:.0f} s"
-    )
+def _case(arguments: argparse.Namespace, seed: int) -> "Case":
+    from understudy.sim.life import Case
+    from understudy.sim.options import Options
+
+    options = Options.draw(seed)
+    for given in arguments.set:
+        options = options.with_given(given)
+    only = None if arguments.only is None else _numbers(arguments.only)
+    every_beat = arguments.every_beat
+    return Case(seed=seed, hours=arguments.hours, options=options if arguments.set else None, only=only, every_beat=every_beat)
+
+
+def _numbers(given: str) -> frozenset[int]:
+    found: set[int] = set()
+    for part in given.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            found.update(range(int(first), int(last if dash else first) + 1))
+        except ValueError:
+            raise BadInput(f"--only {given}: give numbers of mishaps, as in 3,17,40-45") from None
+    return frozenset(found)
+
+
+def _command(case: "Case") -> str:
+    """How to see it again."""
+    from understudy.sim.options import Options
+
+    words = [f"understudy simulate --seed {case.seed} --hours {case.hours:g}"]
+    if case.only is not None:
+        words.append(f"--only {','.join(map(str, sorted(case.only))) or '0'}")
+    if case.options is not None:
+        words += [f"--set {one}" for one in case.options.differs(Options.draw(case.seed))]
+    return " ".join([*words, *(["--every-beat"] if case.every_beat else []), "--trace"])
+
+
+# --- many worlds ----------------------------------------------------------------------------------------------------
+
+
+def _many(arguments: argparse.Namespace) -> int:
+    from understudy.sim.search import Tally, Verdict, search
+
+    first = arguments.first_seed if arguments.first_seed is not None else int.from_bytes(os.urandom(4), "big")
+    cases = (_case(arguments, seed) for seed in range(first, first + arguments.seeds))
+    _case(arguments, first)  # bad input is told before anything else is
+    limit = "" if arguments.seconds == float("inf") else f", for {arguments.seconds:g} s"
+    last, hours = first + arguments.seeds - 1, arguments.hours
+    print(f"seeds {first} to {last}{limit}: {hours:g} virtual hours of mishaps each, then healed", flush=True)
+    begun = time.monotonic()
+    tally, show, failed = Tally(begun), _Line(), []
+    for one in search(cases, jobs=arguments.jobs, until=lambda: time.monotonic() - begun > arguments.seconds):
+        tally.count(one)
+        if one.verdict is not Verdict.SAFE:
+            failed.append(one)
+            show.end()
+            print(f"\n{one.story}\n", flush=True)
+        show(tally.told)
+    show.end()
+    print(f"{tally.told()}\n{tally.settled()}")
+    if arguments.shrink and failed:
+        failed = [_shrunk(one, arguments.seconds) for one in failed[:1]] + failed[1:]
+    for one in sorted(failed, key=lambda one: one.case.seed):
+        print(f"{one.verdict.name.lower()}: {_command(one.case)}")
+    return min((one.verdict for one in failed), default=Verdict.SAFE)
+
+
+class _Line:
+    """A line of progress: one that is written over on a terminal, one now and then in a file."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stdout.isatty()
+        self._shown_at = time.monotonic() - _SELDOM_S + 5.0
+        self._width = 0
+
+    def __call__(self, text: Callable[[], str]) -> None:
+        """Show it, if it is time to."""
+        now = time.monotonic()
+        if now - self._shown_at < (_OFTEN_S if self._terminal else _SELDOM_S):
+            return
+        self._shown_at, line = now, text()
+        print(f"\r{line:<{self._width}}" if self._terminal else line, end="" if self._terminal else "\n", flush=True)
+        self._width = len(line)
+
+    def end(self) -> None:
+        """Something else is printed now."""
+        if self._terminal and self._width:
+            print(f"\r{'':<{self._width}}\r", end="")
+        self._width = 0
 
 
 if __name__ == "__main__":

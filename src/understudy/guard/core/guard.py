@@ -189,7 +189,7 @@ class Guard:
     def _speak(self, now: Reading, effects: list[Effect]) -> None:
         if self.voter is None:
             return
-        for server, incarnation in self.voter.newly_silent(now):
+        for server, incarnation in self.voter.newly_silent(now, self._beat_ns):
             word = Silent(PUSHED, server, incarnation)
             self._note_word(self.member.server, word, now, effects)
             self._tell_all(word, effects)

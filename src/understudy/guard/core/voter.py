@@ -81,9 +81,13 @@ class Voter:
         self._seen.pop(incarnation, None)
         return True
 
-    def newly_silent(self, now: Reading) -> list[tuple[str, bytes]]:
-        """Incarnations whose time is up: (server, incarnation), each once."""
-        if now.boot_ns < self._due_boot_ns:
+    def newly_silent(self, now: Reading, soon_ns: int = 0) -> list[tuple[str, bytes]]:
+        """Incarnations whose time is up: (server, incarnation), each once.
+
+        What is due first is known only roughly while renews come in; once it may be due within `soon_ns` it is worked out, so that a voter
+        whose holders are all well is not woken between its beats.
+        """
+        if now.boot_ns < self._due_boot_ns - soon_ns:
             return []
         words = [
             (seen.server, incarnation) for incarnation, seen in list(self._seen.items()) if self.says_silent(seen.server, incarnation, now)

@@ -1,0 +1,146 @@
+"""Time in which nothing happens is passed over: beats, grants and checks that only repeat what is known are worked out, not gone through.
+
+A cluster at rest is periodic. Renews and grants, the leader's beats and the checks of what runs come round on grids that follow from the
+machines' clocks alone; luck depends on the instant and not on what came before (`sim/chance.py`). So the state at a later instant can be
+written down: leases freshly granted, the leader just seen, the next check of each resource due in its turn. The world lands some beats
+before the next thing that happens and lives through those, which leaves it as if it had lived through all (docs/design/0003-simulator.md).
+Called by `sim/life.py`. Must never pass over anything that anybody decides.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from understudy.daemon.lanes import Lanes
+from understudy.guard.core import Grant, Renew
+from understudy.lane.local import Local, Rung
+from understudy.lane.steps import Wait
+from understudy.model.state import State
+from understudy.sim.executor import TOOK_S
+from understudy.sim.faults import Faults
+from understudy.sim.machine import Machine
+from understudy.sim.world import World
+
+LOOK_S = 1.0
+"""How often it is asked whether the world has come to rest."""
+WRITTEN_S = 3.0
+"""At rest is where nothing was written for so long: longer than any message or flush takes."""
+WORTH_S = 2.0
+"""A shorter time is lived through."""
+
+
+class Quiet:
+    """Runs a world from mishap to mishap."""
+
+    def __init__(self, world: World, faults: Faults, *, every_beat: bool = False) -> None:
+        self._world = world
+        self._faults = faults
+        self._every_beat = every_beat
+        pace = world.limits.pace
+        # enough beats that every grant, and the leader's sign of progress, is a real one again
+        self._run_in_s = (pace.beats_lost + 2) * pace.beat_s + world.limits.progress_s / 2
+        self.skipped_s = 0.0
+
+    def run(self, seconds: float) -> None:
+        """Let that much time pass."""
+        world = self._world
+        end = world.loop.now + seconds
+        while world.loop.now < end:
+            if not self._every_beat:
+                self._pass_over(end)
+            world.run(min(LOOK_S, max(end - world.loop.now, 0.0)))
+
+    def _pass_over(self, end: float) -> None:
+        if not self._at_rest():
+            return
+        world, mishap_at = self._world, self._faults.next_at
+        until = min([end if mishap_at is None else min(mishap_at, end), *self._deadlines()]) - self._run_in_s
+        if until - world.loop.now < WORTH_S:
+            return
+        self.skipped_s += until - world.loop.now
+        world.loop.jump(until)
+        for machine in world.machines.values():
+            _grant(machine, list(world.machines.values()))
+        for machine in world.machines.values():
+            _carry_on(machine)
+
+    # --- whether anything is going on -------------------------------------------------------------------------------
+
+    def _at_rest(self) -> bool:
+        world = self._world
+        hub, commits = world.hub, world.truth.commits
+        quiet = self._faults.quiet and world.network.whole and hub.whole and hub.idle
+        if not quiet or (commits and world.loop.now - commits[-1][0] < WRITTEN_S):
+            return False
+        machines = world.machines.values()
+        leads = sum(one.node is not None and one.node.leader.leads() for one in machines)
+        return leads == 1 and all(_rests(one) for one in machines) and set(world.online()) == set(world.machines)
+
+    def _deadlines(self) -> Iterator[float]:
+        """When something that waits for its time will happen by itself."""
+        for machine in self._world.machines.values():
+            lanes = _lanes(machine)
+            now = machine.clocks.monotonic()
+            for name, step in lanes.steps.items():
+                local = lanes.locals.get(name)
+                if local is None or not isinstance(step, Wait) or step.until is None:
+                    continue
+                if not _only_watched(local):
+                    yield self._world.loop.now + machine.clocks.lasts_s(step.until - now)
+                elif not local.proven and local.up_since is not None:
+                    threshold_s = lanes.resource(name).uptime_threshold_s
+                    yield self._world.loop.now + machine.clocks.lasts_s(local.up_since + threshold_s - now)
+
+
+def _lanes(machine: Machine) -> Lanes:
+    assert machine.node is not None and machine.node.lanes is not None, f"{machine.name} has joined"  # noqa: PT018
+    return machine.node.lanes
+
+
+def _rests(machine: Machine) -> bool:
+    keeper, node = machine.keeper, machine.node
+    if keeper is None or node is None or node.lanes is None or machine.executor is None or not machine.steady:
+        return False
+    if keeper.core is None or keeper.stopping or keeper.left or node.incarnation != keeper.incarnation:
+        return False
+    doing = any(machine.services.in_action.values()) or not all(one.behaves for one in machine.services.services.values())
+    return not doing and node.lanes.idle() and node.leader.idle() and node.history.idle()
+
+
+def _only_watched(local: Local) -> bool:
+    """It runs, and is looked at now and then."""
+    healthy = local.state is State.ONLINE and local.rung is Rung.NONE and not (local.silent or local.starting or local.dirty)
+    return healthy and not local.alarmed and local.action is None
+
+
+# --- as if it had been lived through --------------------------------------------------------------------------------
+
+
+def _grant(machine: Machine, machines: list[Machine]) -> None:
+    """Every voter has just granted this machine's lease."""
+    keeper, now = machine.keeper, machine.clocks.read()
+    assert keeper is not None and keeper.core is not None, f"{machine.name} is at rest"  # noqa: PT018
+    holder = keeper.core.holder
+    holder.resume(holder.sequence + 1, now)
+    for other in machines:
+        if other.keeper is not None and other.keeper.core is not None and other.keeper.core.voter is not None:
+            renew = Renew(holder.sequence, now)
+            answer = other.keeper.core.voter.renew(machine.name, holder.incarnation, renew, other.clocks.read())
+            assert isinstance(answer, Grant), f"{other.name} grants {machine.name}"
+            holder.granted(other.name, answer, now)
+    keeper.carried_on()
+
+
+def _carry_on(machine: Machine) -> None:
+    """The leader has just been seen, and what runs was checked in its turns."""
+    node, lanes = machine.node, _lanes(machine)
+    assert node is not None, f"{machine.name} has joined"
+    now = machine.clocks.monotonic()
+    node.leader.sight.at = now
+    took_s = TOOK_S["check"] * machine.clocks.rate
+    for name, local in lanes.locals.items():
+        if _only_watched(local) and local.check_due < now:
+            due, every_s = local.check_due, lanes.resource(name).check_interval_s + took_s
+            while due < now:
+                due += every_s
+            lanes.locals[name] = replace(local, check_due=due)
+    lanes.changed()
