@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes milliseconds to import
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
 RUN_DIR = "/run/understudy"
@@ -31,9 +31,7 @@ def run(verb: str, body: dict[str, object]) -> int:
             _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
             return _print_answer(connection)
     except Away as error:
-        print(AWAY)
-        if str(error):
-            print(f"  {error}", file=sys.stderr)
+        say_away(error)
         return BROKEN
     except KeyboardInterrupt:
         print("\ndetached: what was asked for goes on and stays wanted", file=sys.stderr)
@@ -44,7 +42,22 @@ def run(verb: str, body: dict[str, object]) -> int:
         return BROKEN
 
 
-def _print_answer(connection: socket.socket) -> int:
+def ask(verb: str, body: dict[str, object]) -> tuple[int, str]:
+    """Ask for a verb that only reads; its exit status and what it says, for a command that makes something of it. Away."""
+    said: list[str] = []
+    with _connect() as connection:
+        _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
+        return _print_answer(connection, said.append), "\n".join(said)
+
+
+def say_away(error: Away) -> None:
+    """The daemon could not be asked, as every command says it."""
+    print(AWAY)
+    if str(error):
+        print(f"  {error}", file=sys.stderr)
+
+
+def _print_answer(connection: socket.socket, out: "Callable[[str], object] | None" = None) -> int:
     with connection.makefile("rb") as stream:
         status, chunked = _head(stream)
         for line in _lines(stream, chunked):
@@ -53,10 +66,12 @@ def _print_answer(connection: socket.socket) -> int:
                 return int(message["exit"])
             if "error" in message:
                 raise Away(f"the daemon answers {status}: {message['error']}")
-            if "out" in message:
-                print(message["out"], flush=True)
-            else:
+            if "out" not in message:
                 print(message.get("err", ""), file=sys.stderr, flush=True)
+            elif out is not None:
+                out(message["out"])
+            else:
+                print(message["out"], flush=True)
     raise Away("it stopped in the middle of its answer; what was asked for may go on")
 
 

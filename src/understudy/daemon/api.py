@@ -3,6 +3,7 @@
     POST /v1/verb/NAME      JSON body; answers JSON lines {"out":..} {"err":..}, last {"exit":n}
     GET  /v1/ready          200 when this server has joined, else 503
     GET  /v1/view           the whole View
+    GET  /v1/intent         what is registered and wanted, as `understudy cluster export`
     GET  /v1/resources, /v1/servers, /v1/serverpools, /v1/types, /v1/cluster, /v1/history?last=N, /v1/explain/NAME
 
 Owns the way from a request to a verb and back. Called by `daemon/main.py`. Anybody may read; only root may change. It never decides
@@ -84,6 +85,7 @@ def application(services: Services) -> Starlette:
         ("/v1/serverpools", "stat-serverpool", {}),
         ("/v1/types", "stat-type", {}),
         ("/v1/cluster", "cluster-status", {}),
+        ("/v1/intent", "cluster-export", {}),
         ("/v1/explain/{name:path}", "explain", {}),
     )
     return Starlette(

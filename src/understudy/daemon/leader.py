@@ -55,7 +55,10 @@ class Leader:
         self.sight = _Sight()
         """When the leader was last seen to make progress."""
         self._quiet: dict[str, float] = {}
-        self._asking: set[Incarnation] = set()
+        self._asking: dict[Incarnation, asyncio.Event] = {}
+        """Who is being asked about; set when a voter has said something new about it."""
+        self._rounds = 0
+        """Under way."""
         self._suspects: dict[Incarnation, ServerName] = {}
         self._left: set[Incarnation] = set()
         self._roll_call_at = 0.0
@@ -90,11 +93,15 @@ class Leader:
             self._left.add(word.incarnation)
         else:
             self._suspects[word.incarnation] = word.server
+            if word.incarnation in self._asking:
+                self._asking[word.incarnation].set()
         self._wake.set()
 
     def idle(self) -> bool:
-        """Whether nobody is suspected or asked about, and nothing that was heard waits to be written."""
-        return not (self._asking or self._suspects or self._left or self._wake.is_set())
+        """Whether no round is under way, or about to be, and nothing that was heard waits to be written."""
+        told = any(self._mirror.view.alive(one) for one in self._left)
+        new = any(self._ours_to_ask(one) and one not in self._asking for one in self._suspects)
+        return not (self._rounds or told or new or self._wake.is_set() or any(one.is_set() for one in self._asking.values()))
 
     def leads(self) -> bool:
         """Whether this daemon holds the term, as far as its mirror knows."""
@@ -203,7 +210,7 @@ class Leader:
             if view.life(incarnation) not in (None, *ALIVE, Life.EVICTED):
                 del self._suspects[incarnation]
             elif incarnation not in self._asking and self._ours_to_ask(incarnation):
-                self._asking.add(incarnation)
+                self._asking[incarnation] = asyncio.Event()
                 tasks.create_task(self._prove(server, incarnation))
 
     def _suspect_the_unheard(self, view: View, tasks: asyncio.TaskGroup) -> None:
@@ -219,11 +226,12 @@ class Leader:
             if present[record.server].incarnation != incarnation:
                 self._suspects.setdefault(incarnation, record.server)
             elif roll_call and incarnation not in self._suspects and incarnation not in self._asking:
-                self._asking.add(incarnation)
+                self._asking[incarnation] = asyncio.Event()
                 tasks.create_task(self._prove(record.server, incarnation, once=True))
 
     async def _prove(self, server: ServerName, incarnation: Incarnation, *, once: bool = False) -> None:
-        """Ask round after round, with growing pauses, until it is proved lost or is no longer ours to ask about.
+        """Ask round after round, with growing pauses, until it is proved lost or is no longer ours to ask about; at once when a voter has
+        said something new about it.
 
         A round that fails proves nothing: voters fall silent some milliseconds apart, and packets are lost. Answers of different rounds
         are never added up (S5); each round stands for itself.
@@ -232,7 +240,7 @@ class Leader:
         try:
             while self._ours_to_ask(incarnation):
                 try:
-                    if await self._guard.prove_lost(server, incarnation):
+                    if await self._round(server, incarnation):
                         self._quiet.setdefault(incarnation, self._clock.monotonic() + self._limits.quiet_s)
                         await self._commit_lost(server, incarnation, (self._clock.monotonic() - begun) * 1000)
                         return
@@ -240,11 +248,30 @@ class Leader:
                     pass  # no guard, or no registry, just now: the next round says
                 if once:
                     return
-                await asyncio.sleep(pause)
-                pause = min(ASK_SELDOM_S, pause * 2)
+                pause = await self._until_next_round(incarnation, pause)
         finally:
-            self._asking.discard(incarnation)
+            del self._asking[incarnation]
             self._wake.set()
+
+    async def _round(self, server: ServerName, incarnation: Incarnation) -> bool:
+        self._rounds += 1
+        try:
+            return await self._guard.prove_lost(server, incarnation)
+        finally:
+            self._rounds -= 1
+
+    async def _until_next_round(self, incarnation: Incarnation, pause: float) -> float:
+        """Wait; how long to wait the next time."""
+        news, now = self._asking[incarnation], self._clock.monotonic()
+        seldom = pause >= ASK_SELDOM_S
+        until = (now // ASK_SELDOM_S + 1) * ASK_SELDOM_S if seldom else now + pause
+        try:
+            async with asyncio.timeout(until - now):
+                await news.wait()
+        except TimeoutError:
+            return min(ASK_SELDOM_S, pause * 2)
+        news.clear()
+        return ASK_AGAIN_S
 
     def _ours_to_ask(self, incarnation: Incarnation) -> bool:
         """The leader asks about anybody, everybody about the leader (and takes its term)."""
@@ -312,7 +339,7 @@ class Leader:
 
     async def _beat(self) -> None:
         """Show progress while leading: the others see it in the registry."""
-        every_s = self._limits.progress_s / 4
+        every_s = self._limits.progress_s / 3
         count, due = 0, self._clock.monotonic()
         while True:
             due += every_s * max(1, math.ceil((self._clock.monotonic() - due) / every_s))  # missed ones are skipped

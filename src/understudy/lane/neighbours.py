@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from understudy.lane.local import Local
+from understudy.lane.local import Local, Rung
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.resource import Dependency, Kind, Resource
 from understudy.model.state import State, Target
@@ -39,26 +39,37 @@ def leaners(resources: Mapping[ResourceName, Resource]) -> dict[ResourceName, tu
 def concerned(
     resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord]
 ) -> dict[ResourceName, tuple[ResourceName, ...]]:
-    """For every resource, those whose next step may depend on what this server knows of it: itself, who names it in a dependency, whom it
-    names, and who waits for something weakly that in turn waits for it. What changes about one is no reason to ask all others."""
+    """For every resource, those whose next step may depend on what this server knows of it. What changes about one is no reason to ask all.
+
+    A resource goes by what it names in a dependency, by who names it, by what these stand on over any number of steps (they have to stop
+    with it), and by what whom it waits for weakly waits for.
+    """
     named = {name: _named(resource, resources, types) for name, resource in resources.items()}
-    weakly = {name: _named(resource, resources, types, Kind.WEAK) for name, resource in resources.items()}
+    weak = {name: _named(resource, resources, types, Kind.WEAK) for name, resource in resources.items()}
+    below = {name: _reachable(name, named) for name in resources}
     found: dict[ResourceName, dict[ResourceName, None]] = {name: {name: None} for name in resources}
     for name in resources:
-        reads, border = dict.fromkeys(named[name]), list(weakly[name])
-        waited: set[ResourceName] = set()
-        while border:
-            other = border.pop()
-            if other in named and other not in waited:
-                waited.add(other)
-                reads |= dict.fromkeys(named[other])
-                border += weakly[other]
-        for other in reads:
+        waits_for = [other for one in (name, *_reachable(name, weak)) for other in named.get(one, ())]
+        for other in (*below[name], *waits_for):
             if other in found:
                 found[other][name] = None
-                if other in named[name]:
-                    found[name][other] = None  # who is leant on waits for who leans
+        for other in named[name]:
+            if other in found:  # who is leant on waits for who leans, if that will stop
+                for one in (name, *below[name]):
+                    if one in found:
+                        found[one][other] = None
     return {name: tuple(sorted(others)) for name, others in found.items()}
+
+
+def _reachable(name: ResourceName, named: Mapping[ResourceName, tuple[ResourceName, ...]]) -> tuple[ResourceName, ...]:
+    found: dict[ResourceName, None] = {}
+    border = list(named.get(name, ()))
+    while border:
+        other = border.pop()
+        if other not in found:
+            found[other] = None
+            border += named.get(other, ())
+    return tuple(found)
 
 
 def _named(
@@ -77,7 +88,7 @@ def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]
     for one in resource.start:
         if one.kind is Kind.HARD:
             names = _entities(here.view, one)
-            ready = [name for name in names if _is_up(here, name, one)]
+            ready = [name for name in names if _is_up(here, name, one) and not _has_to_stop(here, name, one)]
             if not ready:
                 missing.extend(names or (ResourceName(one.entity),))
         elif one.kind is Kind.WEAK and "concurrent" not in one.modifiers:
@@ -86,14 +97,30 @@ def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]
 
 
 def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
-    """Hard stop dependencies that have left ONLINE: it must be stopped. INTERMEDIATE breaks nothing: it is not known to be down."""
+    """Hard stop dependencies that have left ONLINE, or that have to stop themselves: it must be stopped, and before them.
+
+    INTERMEDIATE breaks nothing: it is not known to be down.
+    """
     return tuple(
         ResourceName(one.entity)
         for one in resource.stop
         if one.kind is Kind.HARD
         and "shutdown" not in one.modifiers
-        and not any(_is_still_up(here, name, one) for name in _entities(here.view, one))
+        and not any(_is_still_up(here, name, one) and not _has_to_stop(here, name, one) for name in _entities(here.view, one))
     )
+
+
+def _has_to_stop(here: Here, name: ResourceName, one: Dependency) -> bool:
+    """Whether what runs here will be stopped: else who stands on it only through another would wait for that, and be waited for.
+
+    Ends, as dependencies in a circle are refused when they are registered.
+    """
+    resource, local = here.view.resources.get(name), here.locals.get(name)
+    if not one.same_server or resource is None or local is None or local.state is None:
+        return False
+    if not wanted_here(here, resource):
+        return resource.local or is_mine(here, name)  # what is nobody's here is never stopped
+    return resource.enabled and bool(broken_to_run(here, resource))
 
 
 def down_that_matter(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
@@ -112,8 +139,34 @@ def being_looked_at(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
 
 
 def still_leaning(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
-    """Resources on this server that depend on this one (hard, same server) and are not off yet: they stop first."""
-    return tuple(name for name in here.leaners.get(resource.name, ()) if (one := here.locals.get(name)) is not None and _may_run(here, one))
+    """Resources on this server that depend on this one (hard, same server) and are not off yet: they stop first. Who needs it for its start
+    only goes on without it, unless it is stopped as well."""
+    return tuple(
+        name
+        for name in here.leaners.get(resource.name, ())
+        if (one := here.locals.get(name)) is not None and _may_run(here, one) and _stops_before(here, one, resource.name)
+    )
+
+
+def _stops_before(here: Here, local: Local, name: ResourceName) -> bool:
+    resource = here.view.resources[local.resource]
+    if any(one.entity == name and one.same_server for one in resource.stop):
+        return True
+    return local.rung is not Rung.NONE or not wanted_here(here, resource) or bool(broken_to_run(here, resource))
+
+
+def is_mine(here: Here, name: ResourceName) -> bool:
+    """Whether this incarnation is a holder of it: then it is for this server to run it, or to let it go."""
+    assignment = here.view.assignments.get(name)
+    return assignment is not None and any(one.incarnation == here.incarnation for one in assignment.holders)
+
+
+def wanted_here(here: Here, resource: Resource) -> bool:
+    """Whether it is to run on this server: wanted, and this incarnation's (a local resource is everybody's)."""
+    if here.view.target(resource.name) is not Target.ONLINE:
+        return False
+    assignment = here.view.assignments.get(resource.name)
+    return resource.local or (assignment is not None and assignment.owner is not None and assignment.owner.incarnation == here.incarnation)
 
 
 def _may_run(here: Here, local: Local) -> bool:

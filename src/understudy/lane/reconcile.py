@@ -5,7 +5,16 @@ for good. The order of the questions is the lane's whole policy.
 """
 
 from understudy.lane.local import Local, Rung
-from understudy.lane.neighbours import Here, being_looked_at, broken_to_run, down_that_matter, missing_to_start, still_leaning
+from understudy.lane.neighbours import (
+    Here,
+    being_looked_at,
+    broken_to_run,
+    down_that_matter,
+    is_mine,
+    missing_to_start,
+    still_leaning,
+    wanted_here,
+)
 from understudy.lane.outcome import next_rung
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
 from understudy.model.resource import Resource
@@ -29,15 +38,11 @@ def reconcile(here: Here, resource: Resource, local: Local) -> Step:
     if resource.local:
         return _local_resource(here, resource, local)
     assignment = here.view.assignments.get(resource.name)
-    if assignment is None or all(one.incarnation != here.incarnation for one in assignment.holders):
+    if assignment is None or not is_mine(here, resource.name):
         return _not_mine(here, resource, local)
-    if _is_wanted(here, resource, assignment):
+    if wanted_here(here, resource):
         return _keep_running(here, resource, local, assignment)
     return _let_go(here, resource, local, assignment)
-
-
-def _is_wanted(here: Here, resource: Resource, assignment: Assignment) -> bool:
-    return _owned(here, assignment) and here.view.target(resource.name) is Target.ONLINE
 
 
 def _owned(here: Here, assignment: Assignment) -> bool:

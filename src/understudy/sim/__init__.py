@@ -7,6 +7,7 @@
   guard.py    keeper and guard of a server, and the daemon's end of it  invariants.py  what must hold, one function each
   executor.py the executor process and what truly runs                  trace.py       the timeline of a run
   server.py   a machine: power, boot, freeze, daemon, lapse
+  double.py   a world in the likeness of a real cluster                 drill.py       each server of it is lost, and timed
 
 Called by: tests and `understudy simulate`. Must never: use another source of chance than the world's dice, or of time than its loop.
 """

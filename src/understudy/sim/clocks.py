@@ -4,11 +4,9 @@ Called by `sim/machine.py`. One of the two may stand still while the machine is 
 that is the case in which S1 is not claimed without a power fence.
 """
 
-from collections.abc import Callable
-
 from understudy.guard.core import Reading
 from understudy.model.limits import DRIFT
-from understudy.sim.chance import Chance
+from understudy.sim.chance import Chance, Clock
 
 SECOND = 1_000_000_000
 FUZZ_S = 1e-9
@@ -18,8 +16,8 @@ FUZZ_S = 1e-9
 class Clocks:
     """One machine's clocks since its boot. Drift is bounded by `model/limits.py`."""
 
-    def __init__(self, chance: Chance, time: Callable[[], float]) -> None:
-        self._time = time
+    def __init__(self, chance: Chance, true: Clock) -> None:
+        self._true = true
         extreme = chance.random() < 0.5
         self._rates = [chance.choice((1 - DRIFT, 1 + DRIFT)) if extreme else 1 + chance.uniform(-DRIFT, DRIFT) for _ in range(2)]
         # each shows zero + rate * true time; a clock that stands still has rate 0 meanwhile
@@ -41,7 +39,7 @@ class Clocks:
 
     def read(self) -> Reading:
         """Both, together."""
-        now = self._time()
+        now = self._true.now
         return Reading(int(self._boot_ns + self._boot_rate_ns * now), int(self._raw_ns + self._raw_rate_ns * now))
 
     def true_s(self, boot_ns: int) -> float:
@@ -50,20 +48,20 @@ class Clocks:
 
     def stop(self, which: int) -> None:
         """One of the two stands still from now on."""
-        self._zeros[which] += self._rates[which] * self._time()
+        self._zeros[which] += self._rates[which] * self._true.now
         self._stopped = which
         self._runs()
 
     def go_on(self) -> None:
         """Both run again."""
         if self._stopped is not None:
-            self._zeros[self._stopped] -= self._rates[self._stopped] * self._time()
+            self._zeros[self._stopped] -= self._rates[self._stopped] * self._true.now
             self._stopped = None
             self._runs()
 
     def monotonic(self) -> float:
         """See ports.Clock: the raw clock, as CLOCK_MONOTONIC does not count what the boot clock may."""
-        return self._zeros[1] + self._raw * self._time()
+        return self._zeros[1] + self._raw * self._true.now
 
     def lasts_s(self, seconds: float) -> float:
         """True seconds until `monotonic` has run on by this much, unless it is stopped meanwhile."""
@@ -71,4 +69,4 @@ class Clocks:
 
     def wall(self) -> float:
         """See ports.Clock."""
-        return 1_700_000_000.0 + self._time() + self._offset
+        return 1_700_000_000.0 + self._true.now + self._offset

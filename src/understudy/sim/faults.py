@@ -48,6 +48,7 @@ class Faults:
         self._left = list(reversed(mishaps))
         self._undone = 0
         """Faults that have not been undone yet."""
+        self._last_at = self._begun
         self._lease_s = world.limits.lease_s
         self._verbs: dict[str, Callable[[Mishap, Picks], None]] = {
             STORM: self._storm,
@@ -73,10 +74,9 @@ class Faults:
         """When the next mishap comes; None: no more."""
         return self._begun + self._left[-1].at_s if self._left else None
 
-    @property
-    def quiet(self) -> bool:
-        """Nothing that went wrong is still so."""
-        return self._undone == 0
+    def quiet_for_s(self) -> float:
+        """How long ago the last thing went wrong, or was mended; 0 while anything is wrong."""
+        return 0.0 if self._undone else self.world.loop.now - self._last_at
 
     def _plan_next(self) -> None:
         at = self.next_at
@@ -86,6 +86,7 @@ class Faults:
     def _happens(self) -> None:
         mishap = self._left.pop()
         self.done += 1
+        self._last_at = self.world.loop.now
         self.world.trace.say("mishap", f"{mishap.number} {mishap.what.replace('_', ' ')}")
         self._verbs[mishap.what](mishap, Picks(mishap.picks))
         self._plan_next()
@@ -95,6 +96,7 @@ class Faults:
 
         def undone() -> None:
             self._undone -= 1
+            self._last_at = self.world.loop.now
             undo()
 
         self.world.loop.post(self.world.loop.now + leases * self._lease_s, undone)

@@ -109,9 +109,9 @@ class Keeper:
     def carried_on(self) -> None:
         """Time has passed in which every beat was granted."""
         assert self.core is not None, "its guard runs"
-        holder, until = self.core.holder, self.core.holder.until()
+        until = self.core.holder.until()
         assert until is not None, "it holds a lease"
-        self._start = Start(self._start.incarnation, holder.sequence, holder.base, self._start.begun_here)
+        self._keep(self.core)
         self._leased(self.core, until)
 
     def leave(self) -> None:
@@ -176,11 +176,15 @@ class Keeper:
 
     def _tick(self, guard: Guard) -> None:
         self._wake_at = 0.0
-        self._perform(guard, guard.tick(self.machine.clocks.read()))
+        effects = guard.tick(self.machine.clocks.read())
+        self._keep(guard)  # before anything leaves
+        self._perform(guard, effects)
+
+    def _keep(self, guard: Guard) -> None:
+        """What a successor needs."""
+        self._start = Start(self._start.incarnation, guard.holder.sequence, guard.holder.base, self._start.begun_here)
 
     def _wake_later(self, guard: Guard) -> None:
-        if self._wake_at:
-            return  # a wake is planned for the next beat at the latest, and nothing that comes in has to be done before it
         machine = self.machine
         reading = machine.clocks.read()
         wait_s = machine.clocks.true_s(max(guard.wake_boot_ns(reading) - reading.boot_ns, 0))
@@ -195,29 +199,29 @@ class Keeper:
         machine.later(wait_s + machine.chance.random() ** 8 * machine.limits.pace.lateness_s, tick)
 
     def _perform(self, guard: Guard, effects: Sequence[Effect]) -> None:
-        holder = guard.holder
-        if effects:  # before anything leaves, what a successor needs is kept
-            start = self._start
-            if start.sequence != holder.sequence or start.base is not holder.base:
-                self._start = Start(start.incarnation, holder.sequence, holder.base, start.begun_here)
+        send = self.machine.network.send
         for effect in effects:
-            match effect:
-                case Send(envelope):
-                    self.machine.network.send(envelope)
-                case Leased(until):
-                    self._leased(guard, until)
-                case Lapsed(why):
-                    self._stop(why, guard)
-                    return
-                case Word(voter, server, incarnation):
-                    self._push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
-                case Gone(server, incarnation):
-                    self._push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
-                case RoundEnded() if self.port is not None:
-                    self.port.round_ended(effect.nonce, effect.lost)
-                case RoundEnded():
-                    pass
-        self._wake_later(guard)
+            if type(effect) is Send:  # nearly all are: asked first, and the quick way
+                send(effect.envelope)
+            elif type(effect) is Lapsed:
+                self._stop(effect.why, guard)
+                return
+            else:
+                self._told(guard, effect)
+        if not self._wake_at:  # else a wake is planned for the next beat at the latest, and nothing that comes in is due before it
+            self._wake_later(guard)
+
+    def _told(self, guard: Guard, effect: Effect) -> None:
+        match effect:
+            case Leased(until):
+                self._keep(guard)
+                self._leased(guard, until)
+            case Word(voter, server, incarnation):
+                self._push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
+            case Gone(server, incarnation):
+                self._push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
+            case RoundEnded() if self.port is not None:
+                self.port.round_ended(effect.nonce, effect.lost)
 
     def _leased(self, guard: Guard, until: Reading) -> None:
         self.lease_until = until

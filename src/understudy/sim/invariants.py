@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from understudy.model.dependencies import parse
-from understudy.model.names import ResourceName
-from understudy.model.state import PROVEN, Target
+from understudy.model.limits import DRIFT
+from understudy.model.names import Incarnation, ResourceName
+from understudy.model.state import PROVEN, Life, Target
 from understudy.model.view import Assignment, IncarnationRecord
 from understudy.ports import ActionRequest, Write
 from understudy.registry import keys
@@ -19,6 +20,9 @@ NOTICED_S = 0.1
 """How long a server's daemon takes to know what happened there."""
 SETTLED_S = 5.0
 """What came to life more recently may have been missing when a stop was decided."""
+
+Entitled = tuple[ResourceName, int, Incarnation]
+"""A resource, and the epoch under which an incarnation may start it."""
 
 if TYPE_CHECKING:
     from understudy.sim.link import Written
@@ -52,16 +56,30 @@ def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRe
     what = f"S2: {machine.name} starts {request.resource} under epoch {request.epoch}"
     if incarnation is None or request.incarnation != incarnation:
         return f"{what} for another incarnation than its own"
-    if (request.resource, request.epoch, incarnation) not in truth.allowed:
+    allowed_until = truth.allowed.get((request.resource, request.epoch, incarnation))
+    if allowed_until is None:
         return f"{what}, which never made it the sole holder"
+    if allowed_until < truth.daemon_began[machine.name]:
+        return f"{what}, which was over before its daemon began"
     assert machine.keeper is not None, "it has an incarnation"
-    if machine.keeper.epochs.get(request.resource, 0) > request.epoch:
-        return f"{what} after it saw {machine.keeper.epochs[request.resource]}"
+    remembered = machine.keeper.epochs.get(request.resource, 0)
+    if remembered > request.epoch:
+        return f"{what} after it saw {remembered}"
+    if remembered < request.epoch:
+        return f"{what}, and its guard was not told"
     if truth.released.get((request.resource, incarnation), -1) >= request.epoch:
         return f"{what}, which it has released"
     if machine.node is not None and not machine.node.mirror.read_once:
         return f"{what} without having read the registry in this daemon's life"
     return None
+
+
+def entitled(assignment: Assignment) -> Entitled | None:
+    """Who may start it under this assignment: the owner, if nobody else may be running it."""
+    owner = assignment.owner
+    if owner is None or any(one.incarnation != owner.incarnation for one in assignment.holders):
+        return None
+    return assignment.resource, assignment.epoch, owner.incarnation
 
 
 def hand_over_needs_proof(truth: "Truth", before: Assignment | None, after: Assignment | None) -> str | None:
@@ -86,8 +104,10 @@ def hand_over_needs_proof(truth: "Truth", before: Assignment | None, after: Assi
 
 
 def action_needs_lease(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
-    """S4: no action without a lease on the server's own clock."""
+    """S4: no action without a lease on the server's own clock, and none under a lease that has ended once."""
     keeper = machine.keeper
+    if keeper is not None and keeper.incarnation in truth.lapsed:
+        return f"S4: {machine.name} begins {request.action} of {request.resource} although its incarnation has lapsed"
     if keeper is None or keeper.stopping or keeper.overdue_s() >= machine.limits.stop_now_s:
         return f"S4: {machine.name} begins {request.action} of {request.resource} without a lease"
     return None
@@ -122,9 +142,16 @@ def lost_has_no_lease(truth: "Truth", record: IncarnationRecord) -> str | None:
 
 
 def fenced_runs_nothing(truth: "Truth", record: IncarnationRecord) -> str | None:
-    """S5: fenced, and left, cannot be running anything any more."""
+    """S5: fenced, and left, cannot be running anything any more; fenced is who could not be told to stop for the quiet time since its lease
+    ended, by its own clock."""
     machine = truth.machines.get(record.server)
-    if machine is None or machine.incarnation() != record.incarnation or machine.frozen or truth.loop.now < machine.excused_until:
+    if machine is None or machine.incarnation() != record.incarnation:
+        return None
+    limits, keeper = machine.limits, machine.keeper
+    over_s = None if keeper is None or not keeper.ever_leased else keeper.overdue_s() - limits.stop_now_s
+    if record.life is Life.FENCED and over_s is not None and over_s < limits.quiet_s * (1 - DRIFT) / (1 + DRIFT):
+        return f"S5: {record.server} is called FENCED {over_s:.3f} s after the end of its lease"
+    if machine.frozen or truth.loop.now < machine.excused_until:
         return None
     left = [name for name, one in machine.services.services.items() if one.lives and not truth.is_local(name)]
     return f"S5: {record.server} is called {record.life}, but {' '.join(left)} runs there" if left else None
@@ -195,18 +222,30 @@ def _releases(truth: "Truth", written: "Written", write: Write) -> bool:
 def registry_is_no_lifeline(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
     """S8: while a server does not reach the registry nothing that runs there, and that it was told to run, is stopped (but for what it
     stands on). Asked only where no script lies and nobody stands still: what a server believes is then what is."""
-    if not truth.orderly or machine.node is None or request.action not in ("stop", "clean", "abort") or truth.hub.reachable(machine.name):
+    if not truth.options.orderly or machine.node is None or request.action not in ("stop", "clean", "abort"):
+        return None
+    if truth.hub.reachable(machine.name):
         return None
     view, name = machine.node.mirror.view, request.resource
     assignment, incarnation = view.assignments.get(name), machine.incarnation()
-    mine = assignment is not None and incarnation is not None and assignment.sole_holder(incarnation)
-    if not mine or view.target(name) is not Target.ONLINE or not machine.services.service(name).lives or name not in truth.definitions:
+    mine = None if assignment is None else entitled(assignment)
+    if mine is None or mine[2] != incarnation or view.target(name) is not Target.ONLINE or name not in truth.definitions:
+        return None
+    if not machine.services.service(name).lives:
         return None
     for one in parse(_attribute(truth, name, "STOP_DEPENDENCIES"), "STOP_DEPENDENCIES", name):
         needed = ResourceName(one.entity)
         if not machine.services.service(needed).lives or truth.loop.now - truth.began.get((machine.name, needed), 0.0) < SETTLED_S:
             return None
     return f"S8: {machine.name} stops {name} while it cannot reach the registry"
+
+
+def registry_holds_no_lease(truth: "Truth", machine: "Machine") -> str | None:
+    """S8: while the registry cannot be reached leases go on. Asked only where nothing else may end one."""
+    everything_runs = machine.network.whole and all(one.steady for one in truth.machines.values())
+    if not truth.options.leases_hold or not everything_runs or truth.hub.reachable(machine.name):
+        return None
+    return f"S8: the lease of {machine.name} ends while it cannot reach the registry"
 
 
 def intent_survives(truth: "Truth", entries: Mapping[str, bytes]) -> str | None:
@@ -217,7 +256,7 @@ def intent_survives(truth: "Truth", entries: Mapping[str, bytes]) -> str | None:
 
 def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
     """A start begins when what it needs here by a hard dependency runs; a stop, when nothing runs here that needs it to."""
-    if not truth.orderly or request.resource not in truth.definitions or request.action not in ("start", "stop"):
+    if not truth.options.orderly or request.resource not in truth.definitions or request.action not in ("start", "stop"):
         return None
     wrong = []
     if request.action == "start":

@@ -19,7 +19,8 @@ JOINS_S = 30.0
 SETTLES_S = 700.0
 """After healing everything runs within this: a lane that gave up with growing pauses may have 5 minutes to wait, twice in a row."""
 QUIET_FOR_S = 12.0
-"""Settled is what runs as it is wanted, with nothing written for so long: longer than anything takes that was still to come of a fault."""
+"""Settled is what runs as it is wanted, with nothing written for so long (a leader's beat says nothing), or where it can be seen that
+nothing will be: longer than anything takes that was still to come of a fault."""
 MOVES_MAX = 6
 """After healing no resource gets a new owner more often: twice for what was underway, and again for what failed where it was."""
 HOUR_S = 3600.0
@@ -69,7 +70,7 @@ def live(case: Case) -> Lived:
         quiet.run(seconds)
         world.heal()
         healed = world.loop.now
-        world.until(lambda: _quiet(world) and not unsettled(world), SETTLES_S, lambda: _what_is_wrong(world), look_s=0.5)
+        world.until(lambda: _settled(world, quiet), SETTLES_S, lambda: _what_is_wrong(world), look_s=0.5)
         world.truth.registry_is_back()
         settled_s = max(0.0, world.truth.commits[-1][0] - healed)
         return Lived(
@@ -97,10 +98,10 @@ def _what_is_wrong(world: World) -> str:
     return f"{' '.join(wrong)} as wanted" if wrong else f"an end of deciding: {world.truth.commits[-3:]}"
 
 
-def _quiet(world: World) -> bool:
-    """Nothing was written for a while (a leader's beat says nothing)."""
-    commits = world.truth.commits
-    return not commits or world.loop.now - commits[-1][0] > QUIET_FOR_S
+def _settled(world: World, quiet: Quiet) -> bool:
+    """What runs is what is wanted, and nobody decides, acts or waits for his time to act any more."""
+    written_at = world.truth.commits[-1][0] if world.truth.commits else 0.0
+    return (world.loop.now - written_at > QUIET_FOR_S or quiet.for_s() > QUIET_FOR_S) and not unsettled(world)
 
 
 def unsettled(world: World) -> list[str]:

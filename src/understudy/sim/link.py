@@ -280,7 +280,7 @@ class RegistryLink:
                     await asyncio.sleep(chance.uniform(*NOTICED_S))
                     if not hub.reachable(self._server):
                         raise RegistryUnreachable("the link to the registry is dead")
-                await asyncio.sleep(chance.uniform(*hub.road.delay_s))
+                await hub.loop.passes(chance.uniform(*hub.road.delay_s))
                 seen, batches = hub.store.changes(prefix, seen)
                 for batch in batches:
                     yield batch

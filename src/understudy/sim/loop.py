@@ -148,6 +148,17 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         assert to >= self.now, "time goes on"
         self.now = to
 
+    def passes(self, seconds: float) -> asyncio.Future[None]:
+        """To be awaited: so much true time. Cheaper than asyncio.sleep."""
+        future: asyncio.Future[None] = asyncio.Future(loop=self)
+
+        def over() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        self.post(self.now + seconds, over)
+        return future
+
     def _step(self) -> None:
         when, _, call = heapq.heappop(self._timers)
         if when > self.now:

@@ -58,7 +58,7 @@ class Machine:
         self.frozen = False
         self.excused_until = 0.0
         """After a freeze: the stated window in which local processes may still exist (S1)."""
-        self.clocks = Clocks(self.chance, lambda: self.loop.now)
+        self.clocks = Clocks(self.chance, self.loop)
         self.took_s: dict[ResourceName, float] = {}
         """How long starts take here, where it is not the usual."""
         self.services = self._services()
@@ -90,7 +90,7 @@ class Machine:
         self.says("boots")
         self.up = True
         self.life += 1
-        self.clocks = Clocks(self.chance, lambda: self.loop.now)
+        self.clocks = Clocks(self.chance, self.loop)
         self.services = self._services()
         self._half_done = []
         self._begin_keeper()
@@ -227,6 +227,7 @@ class Machine:
 
     def kill_starters(self) -> None:
         """The first step of a lapse: whatever could start something."""
+        self.truth.lapses(self)
         self._end_starters()
 
     def kill_services(self) -> None:

@@ -95,7 +95,7 @@ class Network:
         if self._fine:
             # of two copies of a packet the second brings nothing new: what doubles do is for worse weather
             low, high = QUICK_S
-            self._loop.post(self._loop.now + low + (high - low) * chance.random(), partial(self._doors[receiver], envelope))
+            self._loop.post(self._loop.now + low + (high - low) * chance.steady(), partial(self._doors[receiver], envelope))
             return
         for network in NETWORKS:
             # a packet that came through on one network brings nothing new on the other

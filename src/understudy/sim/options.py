@@ -17,6 +17,8 @@ class Options:
     pause_tolerance: float = 2.0
     groups: int = 1
     """Groups of resources to begin with."""
+    guide: int = 0
+    """1: the resources of the guide's cluster on its four servers, instead of groups."""
     storm_s: float = 60.0
     """Mishaps come in storms of about this length,"""
     calm_s: float = 0.0
@@ -50,6 +52,13 @@ class Options:
     def orderly(self) -> bool:
         """Whether no daemon stands still in the middle of something, and every script tells the truth."""
         return not (self.freezes or self.daemon_hangs or self.bad_scripts)
+
+    @property
+    def leases_hold(self) -> bool:
+        """Whether nothing happens that may end a lease: every guard lives, and every packet arrives."""
+        weather = self.loss or self.doubled or self.late
+        ended = self.power or self.freezes or self.cuts or self.leader_cuts or self.guard_deaths or self.commands
+        return not (weather or ended)
 
     @staticmethod
     def draw(seed: int) -> "Options":

@@ -22,8 +22,8 @@ from understudy.sim.world import World
 
 LOOK_S = 1.0
 """How often it is asked whether the world has come to rest."""
-WRITTEN_S = 3.0
-"""At rest is where nothing was written for so long: longer than any message or flush takes."""
+CALM_S = 3.0
+"""At rest is where nothing happened, and nothing was written, for so long: longer than any message or flush takes."""
 WORTH_S = 2.0
 """A shorter time is lived through."""
 
@@ -49,6 +49,12 @@ class Quiet:
                 self._pass_over(end)
             world.run(min(LOOK_S, max(end - world.loop.now, 0.0)))
 
+    def for_s(self) -> float:
+        """For how long nothing will happen by itself; 0 if anything is going on."""
+        if not self._at_rest():
+            return 0.0
+        return min(self._deadlines(), default=float("inf")) - self._world.loop.now
+
     def _pass_over(self, end: float) -> None:
         if not self._at_rest():
             return
@@ -68,12 +74,13 @@ class Quiet:
     def _at_rest(self) -> bool:
         world = self._world
         hub, commits = world.hub, world.truth.commits
-        quiet = self._faults.quiet and world.network.whole and hub.whole and hub.idle
-        if not quiet or (commits and world.loop.now - commits[-1][0] < WRITTEN_S):
+        quiet = self._faults.quiet_for_s() >= CALM_S and world.network.whole and hub.whole and hub.idle
+        if not quiet or (commits and world.loop.now - commits[-1][0] < CALM_S):
             return False
         machines = world.machines.values()
         leads = sum(one.node is not None and one.node.leader.leads() for one in machines)
-        return leads == 1 and all(_rests(one) for one in machines) and set(world.online()) == set(world.machines)
+        fresh_s = world.limits.progress_s / 2
+        return leads == 1 and all(_rests(one, fresh_s) for one in machines) and set(world.online()) == set(world.machines)
 
     def _deadlines(self) -> Iterator[float]:
         """When something that waits for its time will happen by itself."""
@@ -86,9 +93,9 @@ class Quiet:
                     continue
                 if not _only_watched(local):
                     yield self._world.loop.now + machine.clocks.lasts_s(step.until - now)
-                elif not local.proven and local.up_since is not None:
-                    threshold_s = lanes.resource(name).uptime_threshold_s
-                    yield self._world.loop.now + machine.clocks.lasts_s(local.up_since + threshold_s - now)
+                elif not local.proven and local.up_since is not None:  # the first check after its threshold says that it has proved itself
+                    proven_at = _check_from(machine, local, local.up_since + lanes.resource(name).uptime_threshold_s)
+                    yield self._world.loop.now + machine.clocks.lasts_s(proven_at - now)
 
 
 def _lanes(machine: Machine) -> Lanes:
@@ -96,11 +103,13 @@ def _lanes(machine: Machine) -> Lanes:
     return machine.node.lanes
 
 
-def _rests(machine: Machine) -> bool:
+def _rests(machine: Machine, fresh_s: float) -> bool:
     keeper, node = machine.keeper, machine.node
     if keeper is None or node is None or node.lanes is None or machine.executor is None or not machine.steady:
         return False
     if keeper.core is None or keeper.stopping or keeper.left or node.incarnation != keeper.incarnation:
+        return False
+    if not node.mirror.reachable or machine.clocks.monotonic() - node.leader.sight.at > fresh_s:
         return False
     doing = any(machine.services.in_action.values()) or not all(one.behaves for one in machine.services.services.values())
     return not doing and node.lanes.idle() and node.leader.idle() and node.history.idle()
@@ -116,7 +125,7 @@ def _only_watched(local: Local) -> bool:
 
 
 def _grant(machine: Machine, machines: list[Machine]) -> None:
-    """Every voter has just granted this machine's lease."""
+    """Every voter has just granted this machine's lease, but for one that fell silent about it once."""
     keeper, now = machine.keeper, machine.clocks.read()
     assert keeper is not None and keeper.core is not None, f"{machine.name} is at rest"  # noqa: PT018
     holder = keeper.core.holder
@@ -125,8 +134,8 @@ def _grant(machine: Machine, machines: list[Machine]) -> None:
         if other.keeper is not None and other.keeper.core is not None and other.keeper.core.voter is not None:
             renew = Renew(holder.sequence, now)
             answer = other.keeper.core.voter.renew(machine.name, holder.incarnation, renew, other.clocks.read())
-            assert isinstance(answer, Grant), f"{other.name} grants {machine.name}"
-            holder.granted(other.name, answer, now)
+            if isinstance(answer, Grant):
+                holder.granted(other.name, answer, now)
     keeper.carried_on()
 
 
@@ -136,11 +145,16 @@ def _carry_on(machine: Machine) -> None:
     assert node is not None, f"{machine.name} has joined"
     now = machine.clocks.monotonic()
     node.leader.sight.at = now
-    took_s = TOOK_S["check"] * machine.clocks.rate
     for name, local in lanes.locals.items():
         if _only_watched(local) and local.check_due < now:
-            due, every_s = local.check_due, lanes.resource(name).check_interval_s + took_s
-            while due < now:
-                due += every_s
-            lanes.locals[name] = replace(local, check_due=due)
+            lanes.locals[name] = replace(local, check_due=_check_from(machine, local, now))
     lanes.changed()
+
+
+def _check_from(machine: Machine, local: Local, at: float) -> float:
+    """When the first check of what runs is due that is not before an instant, on the machine's clock. Added up, as the lanes do it."""
+    due = local.check_due
+    every_s = _lanes(machine).resource(local.resource).check_interval_s + TOOK_S["check"] * machine.clocks.rate
+    while due < at:
+        due += every_s
+    return due

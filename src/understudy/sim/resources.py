@@ -23,6 +23,49 @@ SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     "network": (("vip", "hard(ora.net1.network)"), ("web", "hard(vip)")),
 }
 """Members of a group, with their start dependencies on each other; hard ones are stop dependencies too."""
+GUIDE: tuple[tuple[str, int, str], ...] = (
+    ("controller_vip", 0, "ora.net1.network"),
+    ("mysql_data", 0, "controller_vip"),
+    ("mysql", 0, "controller_vip mysql_data"),
+    ("rabbitmq_data", 0, "controller_vip"),
+    ("rabbitmq", 0, "controller_vip rabbitmq_data"),
+    ("keystone", 0, "controller_vip mysql"),
+    ("memcached", 0, "controller_vip"),
+    ("horizon", 0, "controller_vip memcached keystone"),
+    ("glance_data", 0, "controller_vip"),
+    ("glance_api", 0, "mysql keystone glance_data"),
+    ("glance_registry", 0, "mysql keystone"),
+    ("cinder_data", 0, "controller_vip"),
+    ("cinder_api", 0, "mysql rabbitmq keystone"),
+    ("cinder_scheduler", 0, "mysql rabbitmq keystone"),
+    ("cinder_volume", 0, "mysql rabbitmq keystone cinder_data"),
+    ("cinder_backup", 0, "mysql rabbitmq keystone cinder_data"),
+    ("swift_data", 0, "controller_vip"),
+    ("swift_proxy", 0, "controller_vip memcached keystone"),
+    ("swift_account", 0, "swift_data"),
+    ("swift_container", 0, "swift_data"),
+    ("swift_object", 0, "swift_data"),
+    ("nova_api", 0, "mysql rabbitmq keystone"),
+    ("nova_cert", 0, "mysql rabbitmq"),
+    ("nova_conductor", 0, "mysql rabbitmq"),
+    ("nova_consoleauth", 0, "mysql rabbitmq memcached"),
+    ("nova_novncproxy", 0, "mysql rabbitmq"),
+    ("nova_scheduler", 0, "mysql rabbitmq"),
+    ("neutron_server", 0, "mysql rabbitmq keystone"),
+    ("heat_api", 0, "mysql rabbitmq keystone"),
+    ("heat_api_cfn", 0, "mysql rabbitmq keystone"),
+    ("heat_engine", 0, "mysql rabbitmq keystone"),
+    ("ceilometer_api", 0, "mysql keystone"),
+    ("ceilometer_collector", 0, "mysql rabbitmq"),
+    ("network_vip", 1, "ora.net1.network"),
+    ("network_data", 1, "network_vip"),
+    ("neutron_openvswitch_agent", 1, "network_vip"),
+    ("neutron_dhcp_agent", 1, "network_vip neutron_openvswitch_agent network_data"),
+    ("neutron_l3_agent", 1, "network_vip neutron_openvswitch_agent network_data"),
+    ("neutron_metadata_agent", 1, "network_vip"),
+    ("neutron_lbaas_agent", 1, "network_vip neutron_openvswitch_agent"),
+)
+"""A cluster as the guide builds it: name, pool, and what it needs on the same server."""
 WITHOUT_STOP = ("weak", "global", "apart", "near")
 """Shapes whose members stop without each other."""
 
@@ -35,6 +78,9 @@ class Drawn:
         self.groups: list[tuple[ResourceName, ...]] = []
         self.names: list[ResourceName] = []
         self._count = 0
+        if world.options.guide:
+            self._define_guide()
+            return
         luck = dice(world.seed, "pools")
         self._pools = luck.choice((1, 2))
         for number in range(self._pools):
@@ -62,6 +108,20 @@ class Drawn:
         self.names += members
         if luck.random() < 0.9:
             world.start(members[-1])
+
+    def _define_guide(self) -> None:
+        self._pools = 2
+        machines = sorted(self.world.machines)
+        half = max(len(machines) // 2, 1)
+        self.world.pool("pool0", *machines[:half])
+        self.world.pool("pool1", *(machines[half:] or machines))
+        habits = {"check_interval": "30", "restart_attempts": "2"}
+        for name, pool, needs in GUIDE:
+            hard = f"hard({','.join(needs.split())})"
+            self.world.define(name, pool=f"pool{pool}", **habits, start_dependencies=hard, stop_dependencies=hard)
+        self.names = [ResourceName(name) for name, _, _ in GUIDE]
+        self.groups = [tuple(ResourceName(name) for name, pool, _ in GUIDE if pool == number) for number in range(2)]
+        self.world.start(*self.names)
 
     def modify(self, pick: float) -> None:
         """Change where a group may run, or the servers of a pool; what runs where it may not any more is moved."""

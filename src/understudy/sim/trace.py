@@ -5,9 +5,23 @@ Called by everything in `sim/`. Must never influence what happens.
 
 from collections import deque
 from collections.abc import Callable
-from typing import ClassVar
+from itertools import islice
+from typing import ClassVar, NamedTuple
 
 LINES_KEPT = 2_000
+
+
+class Line(NamedTuple):
+    """One thing that happened."""
+
+    at: float
+    where: str
+    """A server, `registry`, `network`, `operator`, `mishap` or `world`."""
+    what: str
+
+    def told(self) -> str:
+        """As it is printed."""
+        return f"{self.at:10.4f}  {self.where:<9}{self.what}"
 
 
 class Trace:
@@ -17,20 +31,24 @@ class Trace:
     """Where every line goes at once, for one who wants to read along."""
 
     def __init__(self, time: Callable[[], float]) -> None:
+        self.listener: Callable[[Line], object] | None = None
+        """Told every line at its instant, for one who retells them in other words."""
         self._time = time
-        self._lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self._lines: deque[Line] = deque(maxlen=LINES_KEPT)
 
     def say(self, where: str, what: str) -> None:
-        """`where` is a server, `registry`, `network`, `operator` or `world`."""
-        line = f"{self._time():10.4f}  {where:<9}{what}"
+        """See `Line`."""
+        line = Line(self._time(), where, what)
         self._lines.append(line)
+        if self.listener is not None:
+            self.listener(line)
         if Trace.echo is not None:
-            Trace.echo(line)
+            Trace.echo(line.told())
 
     def last(self, count: int = 50) -> str:
         """The last lines."""
-        return "\n".join(list(self._lines)[-count:])
+        return "\n".join(line.told() for line in islice(self._lines, max(len(self._lines) - count, 0), None))
 
     def all(self) -> str:
         """As much as is kept."""
-        return "\n".join(self._lines)
+        return self.last(LINES_KEPT)

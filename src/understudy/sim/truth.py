@@ -4,20 +4,24 @@ Told by machines of everything that begins, ends, lives or dies, and by the stor
 `sim/invariants.py` whether it may be. Must never: be read by the product, or believe what it says of itself.
 """
 
+import math
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from understudy.model.names import Incarnation, ResourceName
+from understudy.model.names import Incarnation, ResourceName, TypeName
 from understudy.model.state import Life, Target
 from understudy.model.types import is_local
-from understudy.model.view import Assignment, Definition, IncarnationRecord, LeaderRecord, Report, Request, TargetRecord
+from understudy.model.view import Assignment, Definition, IncarnationRecord, LeaderRecord, Report, Request, TargetRecord, TypeRecord
 from understudy.ports import ActionOutcome, ActionRequest, Entry
 from understudy.registry import keys
 from understudy.sim import invariants
 from understudy.sim.formats import NEXT
+from understudy.sim.invariants import Entitled
 from understudy.sim.link import Hub, Written
 from understudy.sim.loop import VirtualLoop
+from understudy.sim.options import Options
 from understudy.sim.trace import Trace
 
 if TYPE_CHECKING:
@@ -35,47 +39,53 @@ class Broken(AssertionError):
     """The product itself broke: a task of it ended with an error that nobody takes."""
 
 
+@dataclass(eq=False)
 class Truth:
     """See the module."""
 
-    def __init__(self, loop: VirtualLoop, hub: Hub, trace: Trace, *, orderly: bool) -> None:
-        self.loop = loop
-        self.hub = hub
-        self.trace = trace
-        self.machines: dict[str, Machine] = {}
-        self.active: dict[ResourceName, dict[str, None]] = {}
-        """Where each resource may be running now: it lives there, or is being started."""
-        self.doubled: dict[ResourceName, None] = {}
-        """What is active on more than one server: wrong, unless all but one stand still."""
-        self.definitions: dict[ResourceName, Definition] = {}
-        self.assignments: dict[ResourceName, Assignment] = {}
-        self.targets: dict[ResourceName, Target] = {}
-        self.lives: dict[Incarnation, IncarnationRecord] = {}
-        self.leader: LeaderRecord | None = None
-        self.revisions: dict[str, int] = {}
-        """Of the last change of every key, by the truth's own count."""
-        self.allowed: set[tuple[ResourceName, int, Incarnation]] = set()
-        """Resource, epoch, incarnation: the registry once said that it may start it, as the sole holder."""
-        self.released: dict[tuple[ResourceName, Incarnation], int] = {}
-        """At which epoch an incarnation last released a resource."""
-        self.looked: set[tuple[Incarnation, ResourceName]] = set()
-        """Who has truly checked what."""
-        self.commits: list[tuple[float, tuple[str, ...]]] = []
-        """Time and keys of every commit that was more than a leader's beat."""
-        self.decisions: list[tuple[float, ResourceName, int, str]] = []
-        """Time, resource, epoch and owner of every new owner."""
-        self.acknowledged: dict[str, bytes | None] = {}
-        """What operators were told that it is written: key -> value, None for a deletion."""
-        self.began: dict[tuple[str, ResourceName], float] = {}
-        """When something last came to life on a server."""
-        self.died: dict[tuple[str, ResourceName], float] = {}
-        """When something last ceased to live on a server."""
-        self.orderly = orderly
-        """Whether nothing happens in this world that may make a server act on what it saw long ago, or believe a lie."""
-        self._local: set[ResourceName] = set()
-        self._seen = hub.store.revision
-        hub.store.on_commit(self._committed)
-        hub.judge = self._written
+    loop: VirtualLoop
+    hub: Hub
+    trace: Trace
+    options: Options
+    machines: "dict[str, Machine]" = field(init=False, default_factory=dict)
+    active: dict[ResourceName, dict[str, None]] = field(init=False, default_factory=dict)
+    """Where each resource may be running now: it lives there, or is being started."""
+    doubled: dict[ResourceName, None] = field(init=False, default_factory=dict)
+    """What is active on more than one server: wrong, unless all but one stand still."""
+    definitions: dict[ResourceName, Definition] = field(init=False, default_factory=dict)
+    assignments: dict[ResourceName, Assignment] = field(init=False, default_factory=dict)
+    targets: dict[ResourceName, Target] = field(init=False, default_factory=dict)
+    lives: dict[Incarnation, IncarnationRecord] = field(init=False, default_factory=dict)
+    leader: LeaderRecord | None = field(init=False, default=None)
+    revisions: dict[str, int] = field(init=False, default_factory=dict)
+    """Of the last change of every key, by the truth's own count."""
+    allowed: dict[Entitled, float] = field(init=False, default_factory=dict)
+    """Who may start what, because the registry says that it is the sole holder -> until when it said so; infinity: it still does."""
+    released: dict[tuple[ResourceName, Incarnation], int] = field(init=False, default_factory=dict)
+    """At which epoch an incarnation last released a resource."""
+    looked: set[tuple[Incarnation, ResourceName]] = field(init=False, default_factory=set)
+    """Who has truly checked what."""
+    daemon_began: dict[str, float] = field(init=False, default_factory=dict)
+    """When the present daemon of a server began."""
+    lapsed: set[Incarnation] = field(init=False, default_factory=set)
+    """Whose lease has ended, or was given up."""
+    commits: list[tuple[float, tuple[str, ...]]] = field(init=False, default_factory=list)
+    """Time and keys of every commit that was more than a leader's beat."""
+    decisions: list[tuple[float, ResourceName, int, str]] = field(init=False, default_factory=list)
+    """Time, resource, epoch and owner of every new owner."""
+    acknowledged: dict[str, bytes | None] = field(init=False, default_factory=dict)
+    """What operators were told that it is written: key -> value, None for a deletion."""
+    began: dict[tuple[str, ResourceName], float] = field(init=False, default_factory=dict)
+    """When something last came to life on a server."""
+    died: dict[tuple[str, ResourceName], float] = field(init=False, default_factory=dict)
+    """When something last ceased to live on a server."""
+    types: dict[TypeName, TypeRecord] = field(init=False, default_factory=dict)
+    _local: set[ResourceName] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._seen = self.hub.store.revision
+        self.hub.store.on_commit(self._committed)
+        self.hub.judge = self._written
 
     # --- what machines tell -----------------------------------------------------------------------------------------
 
@@ -125,6 +135,14 @@ class Truth:
     def daemon_begins(self, machine: "Machine") -> None:
         """A daemon's life begins."""
         self.trace.say(machine.name, "daemon begins")
+        self.daemon_began[machine.name] = self.loop.now
+
+    def lapses(self, machine: "Machine") -> None:
+        """A machine's lease has ended, or was given up: it begins to stop everything."""
+        self._judge(invariants.registry_holds_no_lease(self, machine))
+        incarnation = machine.incarnation()
+        if incarnation is not None:
+            self.lapsed.add(incarnation)
 
     def is_local(self, resource: ResourceName) -> bool:
         """Whether it has an instance on every server, exempt from leases."""
@@ -212,6 +230,7 @@ class Truth:
     def _dropped(self, key: str) -> None:
         if key.startswith(keys.ASSIGNMENT):
             before = self.assignments.pop(ResourceName(key.removeprefix(keys.ASSIGNMENT)))
+            self._entitles(before, None)
             self.trace.say("registry", f"{before.resource} has no assignment any more")
             self._judge(invariants.hand_over_needs_proof(self, before, None))
         elif key.startswith(keys.TARGET):
@@ -230,8 +249,7 @@ class Truth:
         owner = after.owner.server if after.owner else "nobody"
         flags = "".join((" LAST RESORT" if after.last_resort else "", f" tried {len(after.tried)}" if after.tried else ""))
         self.trace.say("registry", f"{after.resource} -> {owner} e{after.epoch} [{holders}]{flags} {after.reason}")
-        if after.owner is not None and after.sole_holder(after.owner.incarnation):
-            self.allowed.add((after.resource, after.epoch, after.owner.incarnation))
+        self._entitles(before, after)
         self._judge(invariants.hand_over_needs_proof(self, before, after))
         self._judge(invariants.first_look_then_act(self, before, after))
         if before is None or before.epoch != after.epoch or before.owner != after.owner:
@@ -239,6 +257,13 @@ class Truth:
         left = {one.incarnation for one in before.holders} - {one.incarnation for one in after.holders} if before else set()
         for incarnation in left:
             self.released[(after.resource, incarnation)] = after.epoch
+
+    def _entitles(self, before: Assignment | None, after: Assignment | None) -> None:
+        was, now = (None if one is None else invariants.entitled(one) for one in (before, after))
+        if was is not None and was != now:
+            self.allowed[was] = self.loop.now
+        if now is not None:
+            self.allowed[now] = math.inf
 
     def _incarnation(self, _: str, record: IncarnationRecord) -> None:
         self.lives[record.incarnation] = record
@@ -250,8 +275,11 @@ class Truth:
 
     def _definition(self, name: str, record: Definition) -> None:
         self.definitions[ResourceName(name)] = record
-        if is_local(record.type, {}):
+        if is_local(record.type, self.types):
             self._local.add(record.name)
+
+    def _type(self, _: str, record: TypeRecord) -> None:
+        self.types[record.name] = record
 
     def _leader(self, _: str, record: LeaderRecord) -> None:
         self.leader = record
@@ -277,5 +305,6 @@ _TAKE: dict[str, Callable[..., None]] = {
     keys.LEADER: Truth._leader,
     keys.TARGET: Truth._target,
     keys.REQUEST: Truth._request,
+    keys.TYPE: Truth._type,
     keys.REPORT: Truth._report,
 }

@@ -50,7 +50,7 @@ class World:
         self.limits = derive(self.options.pause_tolerance)
         self.network = Network(self.loop, seed)
         self.hub = Hub(self.loop, seed)
-        self.truth = Truth(self.loop, self.hub, self.trace, orderly=self.options.orderly)
+        self.truth = Truth(self.loop, self.hub, self.trace, self.options)
         names = servers or tuple(f"ctr{number}" for number in range(1, self.options.servers + 1))
         scene = Scene(
             loop=self.loop, seed=seed, limits=self.limits, network=self.network, hub=self.hub, truth=self.truth, trace=self.trace,

@@ -11,6 +11,7 @@ ASKING = ("cluster", "explain", "history", "server", "status")
 OWN = ("demo", "lab", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
 _USAGE = """Usage: understudy <command> [options]
+  cluster export        what is registered and wanted, as a file for simulate
   cluster status        the cluster as a whole, and whether everything wanted runs
   demo                  the main job in a lab: a database survives four accidents
   explain NAME          why a resource is where it is, and what every server is worth to it
@@ -18,7 +19,7 @@ _USAGE = """Usage: understudy <command> [options]
   lab                   a whole cluster on this machine
   server evict NAME     grant a server no lease any more: what it holds is moved off
   server list           servers, their states and what runs on them
-  simulate              whole clusters in virtual time, with faults, judged at every instant
+  simulate              whole clusters in virtual time, with faults, judged at every instant; your own with --live
   status                resources, as crsctl stat res -t
   understudy <command> -h tells more.
 Examples:

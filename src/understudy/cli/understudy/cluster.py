@@ -3,6 +3,13 @@
 from understudy.cli.options import Command, Option
 
 COMMANDS = {
+    "export": Command(
+        "understudy cluster export",
+        "cluster-export",
+        about="The intent of the cluster as JSON: servers, voters, pools, types, resources, TARGETs, and the slowest starts seen.",
+        example="understudy cluster export",
+        options={"--json": Option("json", "on one line")},
+    ),
     "status": Command(
         "understudy cluster status",
         "cluster-status",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from understudy.cli.understudy import simulate_drill
 from understudy.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ _OFTEN_S, _SELDOM_S = 0.5, 15.0
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
     try:
+        if simulate_drill.asked(arguments):
+            return simulate_drill.main(arguments, parser)
         return _one(arguments) if arguments.seed is not None else _many(arguments)
     except BadInput as error:
         print(f"understudy simulate: {error}", file=sys.stderr)
@@ -37,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="understudy simulate",
         description="Lets the real daemons, policy, lanes and guards run whole clusters in virtual time, with mishaps drawn from a seed.",
         epilog="examples: understudy simulate --seeds 1000\n          understudy simulate --seed 540 --shrink\n"
-        "          understudy simulate --seed 540 --only 3,17 --trace",
+        "          understudy simulate --seed 540 --only 3,17 --trace\n          understudy simulate --live",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seeds", type=int, default=200, help="how many worlds (default 200)")
@@ -51,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trace", action="store_true", help="with --seed: print its whole timeline")
     parser.add_argument("--only", metavar="NUMBERS", help="with --seed: only these of its mishaps, as 3,17,40-45")
     parser.add_argument("--shrink", action="store_true", help="reduce what fails to a small world in which the same fails")
+    simulate_drill.add_arguments(parser)
     return parser
 
 

@@ -101,10 +101,10 @@ class Guard:
         effects: list[Effect] = []
         if self._stops(now, effects):
             return effects
-        if envelope.receiver != self.member.server or envelope.voter_set != self.member.voter_set:
-            return effects
-        if envelope.sender in self.member.servers:
-            self.peers[envelope.sender] = (envelope.incarnation, now.boot_ns)
+        voter_set, sender, incarnation, receiver, _ = envelope
+        member = self.member
+        if receiver == member.server and voter_set == member.voter_set and sender in member.servers:
+            self.peers[sender] = (incarnation, now.boot_ns)
             self._handle(envelope, now, effects)
         return effects
 
@@ -206,8 +206,9 @@ class Guard:
         sender, body = envelope.sender, envelope.body
         match body:
             case Renew():
-                if self.voter is not None:
-                    self._answer(sender, self.voter.renew(sender, envelope.incarnation, body, now), now, effects)
+                answer = None if self.voter is None else self.voter.renew(sender, envelope.incarnation, body, now)
+                if answer is not None:
+                    self._post(sender, answer, now, effects)
             case Grant():
                 if sender in self._voters and self.holder.granted(sender, body, now):
                     until = self.holder.until()
@@ -219,8 +220,8 @@ class Guard:
             case Query():
                 if self.voter is not None:
                     said = self.voter.says_silent(body.server, body.incarnation, now)
-                    answer = Silent(*body) if said else Heard(body.nonce, body.incarnation)
-                    self._answer(sender, answer, now, effects)
+                    reply = Silent(*body) if said else Heard(body.nonce, body.incarnation)
+                    self._post(sender, reply, now, effects)
             case Silent() if body.nonce == PUSHED:
                 self._note_word(sender, body, now, effects)
             case Silent() | Heard():
@@ -260,10 +261,6 @@ class Guard:
         for server in self.member.servers:
             if server != self.member.server:
                 effects.append(Send(self._envelope(server, body)))
-
-    def _answer(self, server: str, body: Body | None, now: Reading, effects: list[Effect]) -> None:
-        if body is not None:
-            self._post(server, body, now, effects)
 
     def _post(self, server: str, body: Body, now: Reading, effects: list[Effect]) -> None:
         """Send, or hand to ourselves: a voter's own renew does not travel."""

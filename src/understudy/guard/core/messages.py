@@ -22,12 +22,14 @@ class Reading(NamedTuple):
 
 def most_elapsed(since: Reading, now: Reading) -> int:
     """How much time may have passed: what a holder must assume."""
-    return max(now[0] - since[0], now[1] - since[1])
+    boot, raw = now[0] - since[0], now[1] - since[1]
+    return boot if boot > raw else raw
 
 
 def least_elapsed(since: Reading, now: Reading) -> int:
     """How much time has passed for certain: what a voter may claim."""
-    return min(now[0] - since[0], now[1] - since[1])
+    boot, raw = now[0] - since[0], now[1] - since[1]
+    return boot if boot < raw else raw
 
 
 # Messages between guards.

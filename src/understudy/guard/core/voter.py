@@ -26,6 +26,7 @@ class Voter:
 
     def __init__(self, started: Reading, *, silent_after_ns: int) -> None:
         self._started = started
+        self._muted = True
         self._silent_after_ns = silent_after_ns
         self._seen: dict[bytes, Seen] = {}
         self._said: dict[bytes, str] = {}
@@ -37,7 +38,9 @@ class Voter:
 
         What its predecessor granted has run out by then, and what it was silent about has lapsed.
         """
-        return least_elapsed(self._started, now) < self._silent_after_ns
+        if self._muted:
+            self._muted = least_elapsed(self._started, now) < self._silent_after_ns
+        return self._muted
 
     def renew(self, server: str, incarnation: bytes, renew: Renew, now: Reading) -> Grant | Lost | Silent | None:
         """Answer a renew; `now` was read after it was received, so the silence is counted from late, never from early."""

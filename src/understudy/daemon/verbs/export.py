@@ -1,0 +1,58 @@
+"""`understudy cluster export`: the intent of this cluster as a file, for `understudy simulate --config`. Changes nothing."""
+
+import ipaddress
+from collections.abc import Iterable
+
+from understudy.daemon.facts import running_on, servers
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.world import World
+from understudy.model.events import START_DONE
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.settings import Settings
+from understudy.model.view import ClusterRecord, Event
+from understudy.registry.intent import Intent, encode
+
+
+async def run(world: World, arguments: Arguments) -> int:
+    """Print it; its exit status."""
+    view, settings = world.mirror.view, world.settings
+    voters = tuple(ServerName(one) for one in settings.voters)
+    cluster = view.cluster or ClusterRecord(name=settings.cluster, voters=voters, pause_tolerance=settings.pause_tolerance)
+    places = {name: running_on(view, name) for name, one in view.resources.items() if not one.local}
+    intent = Intent(
+        servers=servers(view, settings),
+        cluster=cluster,
+        pools=view.pools,
+        types=view.types,
+        definitions=view.definitions,
+        targets={name: one for name, one in view.targets.items() if name in view.definitions},
+        runs_on={name: server for name, server in places.items() if server is not None},
+        start_s=slowest_starts(one for one in world.mirror.history() if one.resource in view.definitions),
+        registry_on=registry_on(settings),
+    )
+    world.output.out(encode(intent, indent=0 if arguments.flag("json") else 2))
+    return 0
+
+
+def slowest_starts(events: Iterable[Event]) -> dict[ResourceName, float]:
+    """Of every resource, the slowest start that the history knows, in seconds."""
+    found: dict[ResourceName, float] = {}
+    for one in events:
+        if one.kind == START_DONE and one.resource is not None and one.ms is not None:
+            found[one.resource] = max(found.get(one.resource, 0.0), round(one.ms / 1000, 3))
+    return found
+
+
+def registry_on(settings: Settings) -> ServerName | None:
+    """The server that the registry is on, by the addresses in the settings; None: on none of them."""
+    hosts = {endpoint.rpartition(":")[0].strip("[]") for endpoint in settings.registry}
+    if all(_is_loopback(host) for host in hosts):
+        return ServerName(settings.server)
+    return next((ServerName(one.name) for one in settings.servers if hosts <= set(one.addresses)), None)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
