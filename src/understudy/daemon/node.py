@@ -18,7 +18,7 @@ from understudy.model.names import Incarnation, ServerName
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life, Target
 from understudy.model.types import network_definition
-from understudy.model.view import ClusterRecord, IncarnationRecord, TargetRecord, View
+from understudy.model.view import ClusterRecord, IncarnationRecord, Look, TargetRecord, View
 from understudy.ports import Clock, Executor, Farewell, Guard, LeaseChanged, Registry, SilentWord
 from understudy.registry import keys
 from understudy.registry.wire import PRESENT, Formats
@@ -112,7 +112,10 @@ class Node:
                 continue
             order = 1 + max((one.order for one in view.incarnations.values()), default=0)
             record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest)
-            writes: dict[str, object] = {key: record}
+            # two lives of one server register one after the other, each on condition that it has seen the other's look: a registration
+            # that arrives late must not take the same order, for the newest life is the one that counts
+            look = Look(server=self.server, incarnation=incarnation)
+            writes: dict[str, object] = {key: record, keys.look(self.server): look}
             if view.cluster is None:
                 writes |= self._creation()
             if await self._committed(writes, view):

@@ -253,7 +253,7 @@ class View:
         newest: dict[ServerName, IncarnationRecord] = {}
         for record in self.incarnations.values():
             other = newest.get(record.server)
-            if other is None or record.order > other.order:
+            if other is None or (record.order, record.incarnation) > (other.order, other.incarnation):
                 newest[record.server] = record
         return dict(sorted(newest.items()))
 

@@ -13,7 +13,7 @@
 | `request/ID` | Request | operators' verbs; deleted by the leader | leader |
 | `assignment/RESOURCE` | Assignment | leader; a holder removes itself (its release) | leader, lanes |
 | `report/RESOURCE/SERVER` | Report | the server's lanes | leader, all |
-| `look/SERVER` | Look | the server's lanes | leader |
+| `look/SERVER` | Look | the server's own daemon: empty as it registers, then its lanes | leader |
 | `history/TIME-SERVER-N` | Event | any daemon; trimmed by the leader | `understudy history`, verbs that follow |
 """
 

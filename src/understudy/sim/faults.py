@@ -66,6 +66,7 @@ class Faults:
             "bad_scripts": self._spoil_script,
             "commands": self._command,
             "upgrades": self._upgrade,
+            "pair_cuts": self._cut_pair,
         }
         self._plan_next()
 
@@ -189,6 +190,14 @@ class Faults:
         }.get(kind, [])
         registry = kind == "registry" or (kind in ("both", "out", "in") and 1 in networks)
         self._cut_ways(f"{one} {kind} {networks}", ways, one if registry else None, mishap.lasts)
+
+    def _cut_pair(self, mishap: Mishap, picks: Picks) -> None:
+        one = self._victims(picks)[0].name
+        other = picks.one([name for name in self.world.machines if name != one])
+        there, back = ([(here, to, network) for network in NETWORKS] for here, to in ((one, other), (other, one)))
+        kind = picks.one(("out", "in", "both"))
+        ways = [*(there if kind != "in" else ()), *(back if kind != "out" else ())]
+        self._cut_ways(f"{one} {other} {kind}", ways, None, mishap.lasts)
 
     def _cut_ways(self, what: str, ways: list[tuple[str, str, int]], registry_of: str | None, leases: float) -> None:
         world = self.world

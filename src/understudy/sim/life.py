@@ -6,6 +6,7 @@ product broke).
 
 from dataclasses import dataclass
 
+from understudy.lane.outcome import RETRY_MAX_S
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
 from understudy.sim.faults import Faults
@@ -16,13 +17,14 @@ from understudy.sim.script import script
 from understudy.sim.world import Stuck, World
 
 JOINS_S = 30.0
-SETTLES_S = 700.0
-"""After healing everything runs within this: a lane that gave up with growing pauses may have 5 minutes to wait, twice in a row."""
+SETTLES_S = RETRY_MAX_S + 30.0
+"""After healing everything runs within this: a lane that gave up with growing pauses may have the longest of them to wait."""
 QUIET_FOR_S = 12.0
 """Settled is what runs as it is wanted, with nothing written for so long (a leader's beat says nothing), or where it can be seen that
 nothing will be: longer than anything takes that was still to come of a fault."""
-MOVES_MAX = 6
-"""After healing no resource gets a new owner more often: twice for what was underway, and again for what failed where it was."""
+MOVES_MAX = 4
+"""After healing no resource gets a new owner more often: for a move that was underway, for one that a waiting request asks for, and once
+more for each if it had failed where it came to."""
 HOUR_S = 3600.0
 
 

@@ -45,6 +45,8 @@ class Options:
     commands: float = 0.0
     upgrades: float = 0.0
     """Daemons that come back as the next version; it writes another format."""
+    pair_cuts: float = 0.0
+    """Cuts between two servers alone, on all networks, one way or both: each of them is still heard by others."""
     longest: float = 2.0
     """No cut, freeze or absence lasts longer than this many leases (but some: five times)."""
 
@@ -57,7 +59,7 @@ class Options:
     def leases_hold(self) -> bool:
         """Whether nothing happens that may end a lease: every guard lives, and every packet arrives."""
         weather = self.loss or self.doubled or self.late
-        ended = self.power or self.freezes or self.cuts or self.leader_cuts or self.guard_deaths or self.commands
+        ended = self.power or self.freezes or self.cuts or self.leader_cuts or self.pair_cuts or self.guard_deaths or self.commands
         return not (weather or ended)
 
     @staticmethod

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from enum import IntEnum
 
+from understudy.guard.system import die_with
 from understudy.sim.life import Case, Lived, live
 from understudy.sim.loop import Deadlock, Spinning
 from understudy.sim.truth import Violation
@@ -68,7 +69,7 @@ def search(cases: Iterable[Case], *, jobs: int | None = None, until: Callable[[]
     """Outcomes in the order in which they come; no new world is begun once `until` says so."""
     cores = jobs or os.cpu_count() or 1
     left = iter(cases)
-    with ProcessPoolExecutor(cores, initializer=_be_nice) as pool:
+    with ProcessPoolExecutor(cores, initializer=_be_modest, initargs=(os.getpid(),)) as pool:
         running = {pool.submit(judge, case): case for case in itertools.islice(left, cores * AHEAD)}
         while running:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -83,8 +84,9 @@ def search(cases: Iterable[Case], *, jobs: int | None = None, until: Callable[[]
                     running[pool.submit(judge, case)] = case
 
 
-def _be_nice() -> None:
-    """Others on this machine come first."""
+def _be_modest(parent: int) -> None:
+    """Others on this machine come first; and no worker outlives a search that is killed."""
+    die_with(parent)
     os.nice(5)
 
 

@@ -264,8 +264,9 @@ class Guard:
 
     def _post(self, server: str, body: Body, now: Reading, effects: list[Effect]) -> None:
         """Send, or hand to ourselves: a voter's own renew does not travel."""
-        envelope = self._envelope(server, body)
-        if server == self.member.server:
+        member = self.member
+        envelope = Envelope(member.voter_set, member.server, self.holder.incarnation, server, body)
+        if server == member.server:
             self._handle(envelope, now, effects)
         else:
             effects.append(Send(envelope))

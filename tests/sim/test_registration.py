@@ -1,0 +1,33 @@
+"""Lives of one server are told apart by their order, and everybody must agree on it, however late a registration arrives."""
+
+from collections.abc import Callable
+
+from sim.trio import cluster
+
+
+def test_a_registration_that_arrives_after_its_successors_is_dropped():
+    """The registry heard of the old life when the new one had registered: both had the same order, and the leader took the dead one for
+    the server's present life. What was left to that server never ran again."""
+    with cluster(servers=3) as world:
+        world.power_off("ctr3")
+        world.run(5)
+        usual, late = world.hub.travel, []
+
+        def slow_at_first(server: str, arrive: Callable[[], None]) -> None:
+            if server == "ctr3" and world.machines["ctr3"].node.incarnation is not None and not late:
+                late.append(world.machines["ctr3"].incarnation())
+                world.loop.post(world.loop.now + 8.0, arrive)
+            else:
+                usual(server, arrive)
+
+        world.hub.travel = slow_at_first
+        world.boot("ctr3")
+        world.until(lambda: late, 10, "its registration is on its way")
+        world.power_off("ctr3")
+        world.boot("ctr3")
+        world.until(lambda: len(world.online()) == 3, 7, "it joins as another life")
+        world.run(10)
+
+        orders = [(one.server, one.order) for one in world.view().incarnations.values()]
+        assert len(orders) == len(set(orders))
+        assert world.view().present()["ctr3"].incarnation == world.machines["ctr3"].incarnation()
