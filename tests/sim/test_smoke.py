@@ -12,7 +12,7 @@ def test_a_random_world_keeps_its_promises(seed: int):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(1_000, 3_000))
+@pytest.mark.parametrize("seed", range(1_000, 1_500))
 def test_many_random_worlds_keep_their_promises(seed: int):
-    """Two minutes each."""
+    """Three minutes each; thousands are the business of `understudy simulate`."""
     live(Case(seed=seed))

@@ -46,6 +46,10 @@ class Chance:
         mixed = (hash((self._own, at, self._count)) * _SPREAD) & _MASK
         return (((mixed ^ (mixed >> 32)) * _SPREAD & _MASK) >> 11) * _UNIT
 
+    def of(self, what: int) -> float:
+        """0 <= x < 1, by a number instead of the instant: for what comes round on a grid of its own."""
+        return ((hash((self._own, what)) * _SPREAD & _MASK) >> 11) * _UNIT
+
     def steady(self) -> float:
         """0 <= x < 1, and the same for everything at this instant: for what happens most often, and to one at a time."""
         return ((hash((self._own, int(self._clock.now * GRAIN))) * _SPREAD & _MASK) >> 11) * _UNIT

@@ -42,6 +42,10 @@ class Clocks:
         now = self._true.now
         return Reading(int(self._boot_ns + self._boot_rate_ns * now), int(self._raw_ns + self._raw_rate_ns * now))
 
+    def true_at(self, boot_ns: int) -> float:
+        """The true instant at which the boot clock shows this, unless it is stopped before: a function of the clock alone."""
+        return (boot_ns - self._zeros[0] * SECOND) / (self._rates[0] * SECOND)
+
     def true_s(self, boot_ns: int) -> float:
         """True seconds until the boot clock has run on by this much."""
         return boot_ns / SECOND / self._rates[0]

@@ -14,6 +14,7 @@ from understudy.guard.core import Envelope, Gone, Guard, Lapsed, Leased, Member,
 from understudy.guard.core.messages import Effect, most_elapsed
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.ports import Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
+from understudy.sim.chance import Chance
 from understudy.sim.clocks import SECOND
 from understudy.sim.loop import Place
 
@@ -49,6 +50,7 @@ class Keeper:
         self.generation = 0
         self._start = Start(b"")
         self._wakes = 0
+        self._wake_luck = Chance(machine.loop, machine.scene.seed, f"wakes of {machine.name}")
         self._wake_at = 0.0
         self._told_held = False
         self._farewell_asked = False
@@ -186,9 +188,10 @@ class Keeper:
 
     def _wake_later(self, guard: Guard) -> None:
         machine = self.machine
-        reading = machine.clocks.read()
-        wait_s = machine.clocks.true_s(max(guard.wake_boot_ns(reading) - reading.boot_ns, 0))
-        self._wake_at = machine.loop.now + wait_s
+        # when it wakes, and how late, follow from its clock's grid and not from when this is planned: so it is after quiet time, too
+        due_ns = guard.wake_boot_ns(machine.clocks.read())
+        self._wake_at = max(machine.loop.now, machine.clocks.true_at(due_ns))
+        late_s = self._wake_luck.of(due_ns) ** 8 * machine.limits.pace.lateness_s
         self._wakes += 1
         wake = self._wakes
 
@@ -196,7 +199,7 @@ class Keeper:
             if self._wakes == wake and self.core is guard:
                 self._tick(guard)
 
-        machine.later(wait_s + machine.chance.random() ** 8 * machine.limits.pace.lateness_s, tick)
+        machine.at(self._wake_at + late_s, tick)
 
     def _perform(self, guard: Guard, effects: Sequence[Effect]) -> None:
         send = self.machine.network.send

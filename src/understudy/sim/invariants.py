@@ -241,9 +241,8 @@ def registry_is_no_lifeline(truth: "Truth", machine: "Machine", request: ActionR
 
 
 def registry_holds_no_lease(truth: "Truth", machine: "Machine") -> str | None:
-    """S8: while the registry cannot be reached leases go on. Asked only where nothing else may end one."""
-    everything_runs = machine.network.whole and all(one.steady for one in truth.machines.values())
-    if not truth.options.leases_hold or not everything_runs or truth.hub.reachable(machine.name):
+    """S8: while the registry cannot be reached leases go on. Asked only where the registry goes away and nothing else may end a lease."""
+    if not truth.options.only_the_registry_goes or truth.hub.reachable(machine.name):
         return None
     return f"S8: the lease of {machine.name} ends while it cannot reach the registry"
 

@@ -168,6 +168,10 @@ class Machine:
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Plan something that a process of this machine does: not while it is frozen, not after a power loss."""
+        self.at(self.loop.now + seconds, action)
+
+    def at(self, when: float, action: Callable[[], None]) -> None:
+        """The same, at an instant."""
         life = self.life
 
         def act() -> None:
@@ -178,7 +182,7 @@ class Machine:
             else:
                 action()
 
-        self.loop.post(self.loop.now + seconds, act)
+        self.loop.post(when, act)
 
     # --- processes --------------------------------------------------------------------------------------------------
 
@@ -220,7 +224,7 @@ class Machine:
     def kill_keeper(self) -> None:
         """Keeper and guard die together: systemd's last word is `--kill-all`, and another keeper begins, which remembers nothing."""
         keeper = self.keeper
-        if keeper is not None and not keeper.stopping and not keeper.left:
+        if keeper is not None and not keeper.dead and not keeper.stopping and not keeper.left:
             self.says("keeper and guard killed")
             keeper.die()
             self.later(self.chance.uniform(0.0, self.limits.pace.reaction_s), lambda: keeper.kill_all(self._begin_keeper))

@@ -56,11 +56,12 @@ class Options:
         return not (self.freezes or self.daemon_hangs or self.bad_scripts)
 
     @property
-    def leases_hold(self) -> bool:
-        """Whether nothing happens that may end a lease: every guard lives, and every packet arrives."""
+    def only_the_registry_goes(self) -> bool:
+        """Whether the registry goes away, and nothing else happens that may end a lease."""
         weather = self.loss or self.doubled or self.late
-        ended = self.power or self.freezes or self.cuts or self.leader_cuts or self.pair_cuts or self.guard_deaths or self.commands
-        return not (weather or ended)
+        cuts = self.cuts or self.leader_cuts or self.pair_cuts
+        ended = self.power or self.freezes or self.guard_deaths or self.commands
+        return bool(self.registry_away or self.registry_power) and not (weather or cuts or ended)
 
     @staticmethod
     def draw(seed: int) -> "Options":
