@@ -1,9 +1,10 @@
-"""What the search has found and no scenario file can tell, as it needs what no cluster has. Seeds rot; the other findings are retold in
+"""What the search has found and no scenario file can tell, as it needs or shows what no cluster has. The other findings are retold in
 `scenarios/`."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
+from sim.trio import running_trio
 from understudy.daemon.mirror import Mirror
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
@@ -43,3 +44,17 @@ def test_a_commit_that_changes_nothing_does_not_hide_what_others_committed():
 
     with Store() as store:
         VirtualLoop().run_until_complete(story(store))  # type: ignore[abstract]
+
+
+def test_a_keeper_that_is_dead_already_does_not_die_again():
+    """In the simulator: killed twice while its machine stood still it had two successors; nobody knew one of them, and both held leases."""
+    with running_trio() as world:
+        machine = world.machines["ctr1"]
+        machine.freeze()
+        machine.kill_keeper()
+        machine.kill_keeper()
+        machine.thaw()
+        world.run(5)
+
+        begun = [line for line in world.trace.all().splitlines() if " ctr1 " in line and "begins as" in line]
+        assert len(begun) == 2

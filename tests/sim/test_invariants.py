@@ -71,6 +71,27 @@ def test_a_start_under_an_old_epoch(world: World):
     breaks(world, "S2: ctr1 starts service under epoch 1 after it saw 2")
 
 
+def test_a_start_under_an_assignment_that_was_over_before_the_daemon_began(world: World):
+    """S2: what an earlier daemon knew is not what is."""
+    machine, before = world.machines["ctr1"], world.view().assignments[SERVICE]
+    machine.hang_daemon(5)
+    owner = replace(before.owner, epoch=2)
+    world.change({keys.assignment(SERVICE): replace(before, epoch=2, owner=owner, holders=(owner,))})
+    machine.kill_daemon()
+    world.until(lambda: machine.node, 1, "another daemon begins", look_s=0.0005)
+    begin(world, "ctr1", epoch=1)
+
+    breaks(world, "S2: ctr1 starts service under epoch 1, which was over before its daemon began")
+
+
+def test_a_start_of_which_the_guard_was_not_told(world: World):
+    """S2: it could not refuse an older epoch afterwards."""
+    world.machines["ctr1"].keeper.epochs.clear()
+    begin(world, "ctr1")
+
+    breaks(world, "S2: ctr1 starts service under epoch 1, and its guard was not told")
+
+
 def test_a_holder_that_disappears_without_proof(world: World):
     """S3."""
     before = world.view().assignments[SERVICE]
@@ -96,6 +117,15 @@ def test_an_action_without_a_lease(world: World):
     breaks(world, "S4: ctr1 begins stop of service without a lease")
 
 
+def test_an_action_of_a_life_that_has_lapsed(world: World):
+    """S4: an incarnation is never revived."""
+    machine = world.machines["ctr1"]
+    world.truth.lapsed.add(machine.incarnation())
+    begin(world, "ctr1", action="stop")
+
+    breaks(world, "S4: ctr1 begins stop of service although its incarnation has lapsed")
+
+
 def test_what_outlives_the_lease(world: World):
     """S4."""
     world.machines["ctr1"].kill_services = lambda: None
@@ -114,6 +144,16 @@ def test_a_server_that_is_called_dead_and_lives(world: World, life: Life):
     world.change({keys.incarnation(record.incarnation): replace(record, life=life)})
 
     breaks(world, "S5: ctr1 is called")
+
+
+def test_a_server_that_is_fenced_before_its_quiet_time_is_over(world: World):
+    """S5: its lease has just ended, and whoever must finish the kill has not had his time."""
+    machine, record = world.machines["ctr1"], world.view().present()[ServerName("ctr1")]
+    machine.freeze()
+    world.run(machine.limits.lease_s)
+    world.change({keys.incarnation(record.incarnation): replace(record, life=Life.FENCED)})
+
+    breaks(world, "S5: ctr1 is called FENCED .* after the end of its lease")
 
 
 def test_a_server_that_has_not_looked(world: World):

@@ -23,8 +23,8 @@ QUIET_FOR_S = 12.0
 """Settled is what runs as it is wanted, with nothing written for so long (a leader's beat says nothing), or where it can be seen that
 nothing will be: longer than anything takes that was still to come of a fault."""
 MOVES_MAX = 8
-"""After healing no resource gets a new owner more often. Guards that restarted shortly before are mute as voters for a while; so a lease may
-still end here and there, and each moves what it held (seen: 5)."""
+"""After healing no resource gets a new owner more often. Guards that restarted shortly before are mute as voters for a while; so a lease
+may still end here and there, and each moves what it held (seen: 5)."""
 HOUR_S = 3600.0
 
 
