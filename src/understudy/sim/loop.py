@@ -180,6 +180,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 place.waiting.append(lambda handle=handle: ready.append(handle))
                 continue
             handle._run()
+            if self.failure is not None:
+                return  # nothing more is told than led to it
             left -= 1
             if left < 0:
                 self._spins(handle)

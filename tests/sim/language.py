@@ -1,0 +1,417 @@
+"""The language of whole-cluster stories: real servers in virtual time, and what truly happens to what they run.
+
+A stimulus is one line; `_VERBS` at the end lists them all, `_CONDITIONS` what may be waited for. `the trio` are address, data and service,
+each on top of what is before it, in a pool of ctr1 and ctr2, with two restarts for the service. What a stimulus says is not told again: an
+answer tells, in order, what comes of it (`sim/retold.py`); after `with times`, with the tenths of seconds since the block began.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+
+from sim.retold import Saying, Teller
+from sim.trio import TRIO, define_trio, make_leader, trio_runs
+from understudy.executor.fake import FakeService
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.state import State
+from understudy.sim.link import Road
+from understudy.sim.machine import Machine
+from understudy.sim.network import ways_of
+from understudy.sim.options import Options
+from understudy.sim.world import World
+
+JOIN_S = 20.0
+START_S = 5.0
+SHORTLY_S = 0.25
+"""What joining loops, commits and instant scripts may add to the bound of an outage (`model/limits.py`)."""
+BREATH_S = 0.14
+"""Somewhat more than the quiet time between lost and fenced."""
+LONG_S = 5.0
+"""From then on clocks that go too fast or too slow blur the tenths."""
+GLANCE_S = 0.00005
+"""How often a message underway is looked for."""
+
+
+class Stage:
+    """A false world, and who tells of it."""
+
+    def __init__(self) -> None:
+        self._world: World | None = None
+        self._teller: Teller | None = None
+        self._begun = 0.0
+        self._timed = False
+        self._untold = False
+        self._asked: list[Callable[[], list[str]]] = []
+
+    def __enter__(self) -> "Stage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._world is not None:
+            self._world.close()
+
+    @property
+    def world(self) -> World:
+        """The world; one of three servers if nothing else was said."""
+        if self._world is None:
+            self.servers("ctr1 ctr2 ctr3")
+        assert self._world is not None
+        return self._world
+
+    @property
+    def teller(self) -> Teller:
+        """Who tells of it."""
+        if self._teller is None:
+            self._teller = Teller(self.world)
+        return self._teller
+
+    def do(self, line: str) -> None:
+        """One stimulus. What it does there and then is not told: the story says so itself."""
+        for pattern, verb in _TIME_PASSES:
+            if match := re.fullmatch(pattern, line):
+                verb(self, **match.groupdict())
+                return
+        for pattern, verb in _VERBS:
+            if match := re.fullmatch(pattern, line):
+                with self.teller.muted():
+                    verb(self, **match.groupdict())
+                return
+        raise ValueError("no such stimulus")
+
+    def answer(self) -> list[str]:
+        """What came of it."""
+        timed, self._timed = self._timed, False
+        said = self.teller.take()
+        lines = [one.told() for one in said] if not timed else list(self._with_times(said))
+        if not (lines or self._untold):
+            lines = ["nothing happens"]
+        asked, self._asked, self._untold = self._asked, [], False
+        self._begin()
+        return [*lines, *(line for one in asked for line in one())]
+
+    def _with_times(self, said: list[Saying]) -> Iterator[str]:
+        """What comes in a breath has one time, so that few lines depend on a millisecond."""
+        before = float("-inf")
+        for one in said:
+            since_s, breathless = one.at - self._begun, one.at - before <= BREATH_S
+            at = "" if breathless else f"{since_s:.1f}s" if since_s < LONG_S else f"{since_s:.0f}s"
+            yield f"{at:>6}  {one.told()}"
+            before = one.at
+
+    def _begin(self) -> None:
+        self._begun = self.world.loop.now
+
+    # --- how the story begins ---------------------------------------------------------------------------------------
+
+    def servers(self, names: str, tolerance: str | None = None) -> None:
+        """All are off, and the first three vote."""
+        assert self._world is None, "the first line of a story"
+        servers = tuple(names.split())
+        voters = 1 if len(servers) < 3 else 3
+        options = Options(servers=len(servers), voters=voters, pause_tolerance=float(tolerance or 2.0))
+        self._world = World(1, options, servers=servers)
+
+    def joined(self) -> None:
+        """All servers have joined; nothing is registered."""
+        self.world.boot()
+        self.world.until(self._all_online, JOIN_S, "all servers join")
+        self._begin()
+
+    def registered(self) -> None:
+        """All servers have joined, and the trio is registered."""
+        self.joined()
+        define_trio(self.world)
+
+    def running(self, server: str) -> None:
+        """The trio has been running for a second."""
+        self.registered()
+        self.world.start("service", on=server)
+        self.world.until(lambda: trio_runs(self.world, server), START_S, "the trio starts")
+        self.world.run(1)
+        self._begin()
+
+    def let_lead(self, server: str) -> None:
+        """As if it had been the first."""
+        make_leader(self.world, server)
+        self._begin()
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def run(self, seconds: str, untold: str | None) -> None:
+        """Let it happen; `untold` where chance has too many ways there."""
+        with self._telling(untold):
+            self.world.run(float(seconds))
+
+    def until(self, what: str, within: str, untold: str | None) -> None:
+        """Let it happen until something has come about; a failure if it has not in time."""
+        with self._telling(untold):
+            self._until(what, within)
+
+    def _until(self, what: str, within: str) -> None:
+        for pattern, condition in _CONDITIONS:
+            if match := re.fullmatch(pattern, what):
+                bound_s = self.world.limits.outage_s + SHORTLY_S if within == "the bound" else float(within.removesuffix("s"))
+                self.world.until(partial(condition, self, **match.groupdict()), bound_s, what)
+                return
+        raise ValueError("no such condition")
+
+    def _telling(self, untold: str | None) -> AbstractContextManager[None]:
+        self._untold = self._untold or untold is not None
+        return nullcontext() if untold is None else self.teller.muted()
+
+    def tell_leaders(self) -> None:
+        """From now on."""
+        self.teller.of_leaders = True
+
+    def tell_times(self) -> None:
+        """Where the story is about them."""
+        self._timed = True
+
+    # --- machines and processes -------------------------------------------------------------------------------------
+
+    def _machine(self, server: str) -> Machine:
+        return self.world.machines[server]
+
+    def freeze(self, server: str, clock: str | None) -> None:
+        """As a whole; one of its clocks may stand still with it."""
+        self._machine(server).freeze(None if clock is None else int(clock))
+
+    def daemon_hangs(self, server: str, seconds: str) -> None:
+        """Its guard does not notice."""
+        self._machine(server).hang_daemon(float(seconds))
+        self._machine(server).later(float(seconds), lambda: self.teller.say(f"the daemon of {server}", "goes on"))
+
+    def process_dies(self, process: str, server: str) -> None:
+        """It is begun again soon."""
+        machine = self._machine(server)
+        assert machine.keeper is not None
+        kill = {
+            "daemon": machine.kill_daemon,
+            "executor": machine.kill_executor,
+            "guard": machine.keeper.kill_guard,
+            "keeper": machine.kill_keeper,
+        }
+        kill[process]()
+
+    def guard_stays_away(self, server: str) -> None:
+        """Its successor comes after the lease."""
+        keeper = self._machine(server).keeper
+        assert keeper is not None
+        keeper.kill_guard(2 * self.world.limits.lease_s)
+
+    def leave(self, server: str) -> None:
+        """An operator stops the cluster there."""
+        keeper = self._machine(server).keeper
+        assert keeper is not None
+        keeper.leave()
+
+    # --- links ------------------------------------------------------------------------------------------------------
+
+    def cut(self, server: str, way: str | None) -> None:
+        """Off both networks, in both directions or in one."""
+        self.world.cut(server, way or "both")
+
+    def cut_one_network(self, server: str, network: str) -> None:
+        """The registry is reached over the second."""
+        out, back = ways_of(self.world.machines, server, (int(network) - 1,))
+        self.world.network.cut([*out, *back])
+        if network == "2":
+            self.world.hub.cut(server)
+
+    def mend_links(self) -> None:
+        """Machines stay as they are."""
+        self.world.network.mend_all()
+        self.world.hub.mend_all()
+
+    def cut_leader_there(self) -> None:
+        """Its next decision has just left, and arrives when the link is healed."""
+        self.world.hub.road = Road(late_request=1.0)
+        self.world.hub.trap(self.world.cut)
+
+    def cut_leader_back(self) -> None:
+        """Its next decision has just been written, and the answer has not left."""
+        hub, cut = self.world.hub, self.world.cut
+
+        def spring(server: str) -> None:
+            revision = hub.store.revision
+            self._at_a_glance(lambda: hub.store.revision > revision, lambda: cut(server))
+
+        hub.trap(spring)
+
+    def registry_loses_power_then(self) -> None:
+        """The leader's next decision has arrived, and is not on the disk yet."""
+        self.world.hub.trap(lambda _: self._at_a_glance(lambda: not self.world.hub.idle, self.world.registry_loses_power))
+
+    def _at_a_glance(self, condition: Callable[[], object], then: Callable[[], None]) -> None:
+        if condition():
+            then()
+        else:
+            loop = self.world.loop
+            loop.post(loop.now + GLANCE_S, lambda: self._at_a_glance(condition, then))
+
+    # --- services ---------------------------------------------------------------------------------------------------
+
+    def _services(self, name: str, servers: str) -> list[FakeService]:
+        return [self.world.service(name, on=one) for one in servers.split(" and ")]
+
+    def spoil(self, name: str, action: str, how: str, servers: str) -> None:
+        """One of its actions, from now on."""
+        for service in self._services(name, servers):
+            match how:
+                case "fails":
+                    service.fails = {**service.fails, action: 1}
+                case "hangs":
+                    service.hangs = {*service.hangs, action}
+                case "says that it is down":
+                    service.check_says = 1
+                case "pretends":
+                    service.pretends = {*service.pretends, action}
+                case "leaves processes and fails":
+                    service.botches = {**service.botches, action: 1}
+                case _:
+                    service.took_s = {**service.took_s, action: float(how.removeprefix("takes ").removesuffix("s"))}
+
+    def undying(self, name: str, servers: str) -> None:
+        """Not even by SIGKILL."""
+        for service in self._services(name, servers):
+            service.undying = True
+
+    def well(self, name: str, servers: str) -> None:
+        """Every action does what it is for."""
+        for service in self._services(name, servers):
+            service.behave()
+
+    # --- operators --------------------------------------------------------------------------------------------------
+
+    def start(self, name: str, server: str | None) -> None:
+        """crsctl start resource."""
+        self.world.start(name, on=server)
+
+    def delete(self) -> None:
+        """crsctl delete resource, dependents first."""
+        for name in reversed(TRIO):
+            self.world.undefine(name)
+
+    def show(self, names: str) -> None:
+        """What stands when the answer is given."""
+        self._asked.append(lambda: self.teller.standing(_expanded(names)))
+
+    def show_servers(self) -> None:
+        """All lives that the registry knows."""
+        self._asked.append(lambda: [self.teller.lives()])
+
+    # --- what may be waited for -------------------------------------------------------------------------------------
+
+    def _all_online(self) -> bool:
+        return len(self.world.online()) == len(self.world.machines)
+
+    def _run_on(self, names: str, server: str) -> bool:
+        return all(self.world.runs_on(name) == server for name in _expanded(names))
+
+    def _run_somewhere(self, names: str) -> bool:
+        return any(self._run_on(names, server) for server in self.world.machines)
+
+    def _run_nowhere(self, names: str) -> bool:
+        return not any(self.world.runs_on(name) for name in _expanded(names))
+
+    def _being_started(self, name: str, server: str) -> bool:
+        return ResourceName(name) in self._machine(server).services.starting()
+
+    def _lives(self, server: str, life: str) -> bool:
+        present = self.world.view().present().get(ServerName(server))
+        return present is not None and present.life == life
+
+    def _daemon_goes_on(self, server: str) -> bool:
+        return not any(one.frozen for one in self._machine(server)._places())
+
+    def _leads(self, server: str) -> bool:
+        return self.world.leader() == server
+
+    def _another_leads(self, server: str) -> bool:
+        return self.world.leader() != server
+
+    def _unknown(self, name: str, server: str) -> bool:
+        report = self.world.view().report(ResourceName(name), ServerName(server))
+        return report is not None and report.state is State.UNKNOWN
+
+    def _last_resort(self, name: str) -> bool:
+        assignment = self.world.truth.assignments.get(ResourceName(name))
+        return assignment is not None and assignment.last_resort
+
+    def _belongs(self, name: str, server: str) -> bool:
+        assignment = self.world.truth.assignments.get(ResourceName(name))
+        return assignment is not None and assignment.owner is not None and assignment.owner.server == server
+
+
+def _expanded(names: str) -> tuple[str, ...]:
+    return TRIO if names == "the trio" else tuple(names.split())
+
+
+NAME, NAMES, SERVER = r"(?P<name>\w+)", r"(?P<names>the trio|\w+)", r"(?P<server>ctr\d)"
+SERVERS = r"(?P<servers>ctr\d(?: and ctr\d)*)"
+ACTION = r"(?P<action>start|stop|check|clean)"
+HOW = r"(?P<how>fails|hangs|says that it is down|pretends|leaves processes and fails|takes [\d.]+s)"
+_CONDITIONS: list[tuple[str, Callable[..., object]]] = [
+    (rf"{NAMES} runs? on {SERVER}", Stage._run_on),
+    (rf"{NAMES} runs? somewhere", Stage._run_somewhere),
+    (rf"{NAMES} runs? nowhere", Stage._run_nowhere),
+    (rf"{NAME} is being started on {SERVER}", Stage._being_started),
+    (rf"{NAME} is UNKNOWN on {SERVER}", Stage._unknown),
+    (rf"{NAME} has no other candidate left", Stage._last_resort),
+    (rf"{NAME} belongs to {SERVER}", Stage._belongs),
+    (r"all servers are ONLINE", Stage._all_online),
+    (rf"{SERVER} is (?P<life>[A-Z]+)", Stage._lives),
+    (rf"{SERVER} leads", Stage._leads),
+    (rf"the daemon of {SERVER} goes on", Stage._daemon_goes_on),
+    (rf"another than {SERVER} leads", Stage._another_leads),
+]
+_TIME_PASSES: list[tuple[str, Callable[..., None]]] = [
+    (r"servers (?P<names>.+?)(?:, pause tolerance (?P<tolerance>[\d.]+)s)?", Stage.servers),
+    (r"run (?P<seconds>[\d.]+)s(?P<untold>, untold)?", Stage.run),
+    (r"until (?P<what>.+) within (?P<within>[\d.]+s|the bound)(?P<untold>, untold)?", Stage.until),
+    (r"with times", Stage.tell_times),
+    (r"with leaders", Stage.tell_leaders),
+]
+_VERBS: list[tuple[str, Callable[..., None]]] = [
+    (r"all servers have joined", Stage.joined),
+    (r"the trio is registered", Stage.registered),
+    (rf"the trio runs on {SERVER}", Stage.running),
+    (rf"{SERVER} leads", Stage.let_lead),
+    (r"boot", lambda stage: stage.world.boot()),
+    (rf"boot {SERVER}", lambda stage, server: stage.world.boot(server)),
+    (r"all servers lose power", lambda stage: stage.world.power_off()),
+    (rf"{SERVER} loses power", lambda stage, server: stage.world.power_off(server)),
+    (rf"{SERVER} freezes(?:, and its clock (?P<clock>[01]) stands still)?", Stage.freeze),
+    (rf"{SERVER} thaws", lambda stage, server: stage._machine(server).thaw()),
+    (rf"the daemon of {SERVER} hangs for (?P<seconds>[\d.]+)s", Stage.daemon_hangs),
+    (rf"the (?P<process>daemon|executor|guard|keeper) of {SERVER} dies", Stage.process_dies),
+    (rf"the guard of {SERVER} dies, and its successor comes too late", Stage.guard_stays_away),
+    (rf"cut {SERVER}(?: (?P<way>in|out))?", Stage.cut),
+    (rf"cut {SERVER} off network (?P<network>[12])", Stage.cut_one_network),
+    (r"cut (?P<one>ctr\d) > (?P<other>ctr\d)", lambda stage, one, other: stage.world.cut_from(one, other)),
+    (rf"cut {SERVER} off the registry", lambda stage, server: stage.world.cut_registry(server)),
+    (r"cut the leader when its next decision has left", Stage.cut_leader_there),
+    (r"cut the leader when its next decision is written", Stage.cut_leader_back),
+    (r"every link heals", Stage.mend_links),
+    (r"everything heals", lambda stage: stage.world.heal()),
+    (r"the registry goes", lambda stage: stage.world.registry_away()),
+    (r"the registry comes back", lambda stage: stage.world.registry_away(False)),
+    (r"the registry loses power", lambda stage: stage.world.registry_loses_power()),
+    (r"the registry loses power when the leader's next decision has arrived", Stage.registry_loses_power_then),
+    (r"the registry boots", lambda stage: stage.world.registry_boots()),
+    (rf"{NAME} dies on {SERVER}", lambda stage, name, server: stage.world.dies(name, on=server)),
+    (rf"{ACTION} of {NAME} {HOW} on {SERVERS}", Stage.spoil),
+    (rf"{NAME} cannot be killed on {SERVERS}", Stage.undying),
+    (rf"{NAME} works again on {SERVERS}", Stage.well),
+    (rf"start {NAME}(?: -n {SERVER})?", Stage.start),
+    (rf"stop {NAME}", lambda stage, name: stage.world.stop(name)),
+    (rf"relocate {NAME}(?: -n {SERVER})?", lambda stage, name, server: stage.world.relocate(name, to=server)),
+    (r"delete the trio", Stage.delete),
+    (rf"evict {SERVER}", lambda stage, server: stage.world.evict(server)),
+    (rf"{SERVER} is asked to leave", Stage.leave),
+    (rf"{SERVER} is asked to come back", lambda stage, server: stage._machine(server).come_again()),
+    (rf"upgrade {SERVER}", lambda stage, server: stage._machine(server).upgrade()),
+    (r"show servers", Stage.show_servers),
+    (rf"show {NAMES}", Stage.show),
+]

@@ -1,0 +1,476 @@
+"""The product with one clause of its safety, or of its liveness, taken out at a time: what the simulator must catch.
+
+Each replaces the one method or function in which the clause lives (where the product checks a thing in two places, both); the nine of the
+guard's core are those of `guard/mutations.py`. Called by `sim/test_mutations.py`, which says in which world each is caught.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from guard import mutations as core
+from understudy.daemon import lanes
+from understudy.daemon.lanes import Lanes
+from understudy.daemon.leader import Leader
+from understudy.daemon.mirror import Mirror
+from understudy.daemon.node import Node
+from understudy.errors import RegistryUnreachable
+from understudy.executor.fake import FakeExecutor
+from understudy.guard.core import Grant, Guard, Start
+from understudy.guard.core.asker import Round
+from understudy.lane import outcome, reconcile
+from understudy.lane.local import Local, Rung
+from understudy.lane.neighbours import Here
+from understudy.lane.steps import Release, Step, Wait
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.reasons import Reason, Why
+from understudy.model.resource import Resource
+from understudy.model.state import PROVEN, Life, State
+from understudy.model.view import Assignment, Holder, View
+from understudy.policy import decide, liveness, placement
+from understudy.policy.case import Case
+from understudy.policy.ground import Ground
+from understudy.policy.recovery import forgiven
+from understudy.ports import Condition, Conflict, Write
+from understudy.registry import keys
+from understudy.registry.sqlite import LocalRegistry
+from understudy.registry.store import Store
+from understudy.sim.executor import ExecutorPort
+from understudy.sim.guard import GuardPort, Keeper
+from understudy.sim.link import Hub, RegistryLink
+from understudy.sim.machine import Machine
+
+# --- S1 -------------------------------------------------------------------------------------------------------------
+
+
+def leave_the_gate_out(patch: Any) -> None:
+    """Nothing in the kernel ends with the lease: what runs answers, also while its server stands still."""
+    patch.setattr(Keeper, "gate_until", property(lambda self: math.inf, lambda self, value: None), raising=False)
+
+
+def start_before_the_predecessor_is_off(patch: Any) -> None:
+    """Who owns it starts it, whoever else is a holder."""
+
+    def sole_holder(self: Assignment, incarnation: Incarnation) -> bool:
+        return self.owner is not None and self.owner.incarnation == incarnation
+
+    patch.setattr(Assignment, "sole_holder", sole_holder)
+
+
+# --- S2 -------------------------------------------------------------------------------------------------------------
+
+
+def assign_to_servers(patch: Any) -> None:
+    """What belongs to an earlier incarnation of this server is taken for its own."""
+
+    def ours(view: View, server: str, incarnation: Incarnation) -> View:
+        def own(one: Holder) -> Holder:
+            return replace(one, incarnation=incarnation) if one.server == server else one
+
+        mine = {
+            name: replace(one, owner=one.owner and own(one.owner), holders=tuple(map(own, one.holders)))
+            for name, one in view.assignments.items()
+        }
+        return replace(view, assignments=mine)
+
+    here, may_start = Lanes._here, Lanes._may_start
+
+    def of_servers(self: Lanes) -> Here:
+        now = here(self)
+        return replace(now, view=ours(now.view, now.server, now.incarnation))
+
+    def may_start_for_servers(self: Lanes, resource: Resource, epoch: int) -> bool:
+        seen, self._mirror.view = self._mirror.view, ours(self._mirror.view, self._me.server, self._me.incarnation)
+        try:
+            return may_start(self, resource, epoch)
+        finally:
+            self._mirror.view = seen
+
+    patch.setattr(Lanes, "_here", of_servers)
+    patch.setattr(Lanes, "_may_start", may_start_for_servers)
+
+
+def start_without_reading(patch: Any) -> None:
+    """A daemon goes by what its predecessor on this server knew, without having read the registry itself."""
+    known: WeakKeyDictionary[Machine, Mirror] = WeakKeyDictionary()
+    original = Node.__init__
+
+    def begin(self: Node, *args: Any, **ports: Any) -> None:
+        original(self, *args, **ports)
+        machine = ports["guard"]._keeper.machine
+        before, mirror = known.get(machine), self.mirror
+        if before is not None and before.read_once:
+            for what in ("view", "_revisions", "_reports", "_requests", "_resolved", "_events", "read_once", "rereads"):
+                setattr(mirror, what, getattr(before, what))
+        known[machine] = mirror
+
+    patch.setattr(Node, "__init__", begin)
+
+
+def forget_the_epoch(patch: Any) -> None:
+    """The guard remembers no epoch, and refuses none."""
+
+    async def remember(self: GuardPort, resource: ResourceName, epoch: int) -> bool:
+        return True
+
+    patch.setattr(GuardPort, "remember", remember)
+
+
+# --- S3 -------------------------------------------------------------------------------------------------------------
+
+
+def take_offline_for_a_release(patch: Any) -> None:
+    """A former owner that reports OFFLINE is no holder any more."""
+    original = liveness.without_proven
+
+    def without_those_that_say_offline(view: View, assignment: Assignment) -> Assignment:
+        left = original(view, assignment)
+        return replace(left, holders=tuple(one for one in left.holders if one == left.owner or not says_offline(view, left, one)))
+
+    def says_offline(view: View, assignment: Assignment, one: Holder) -> bool:
+        report = view.report(assignment.resource, one.server)
+        return report is not None and report.incarnation == one.incarnation and report.state is State.OFFLINE
+
+    patch.setattr(placement, "without_proven", without_those_that_say_offline)
+    patch.setattr(decide, "without_proven", without_those_that_say_offline)
+
+
+def release_with_an_action_in_flight(patch: Any) -> None:
+    """What was seen OFFLINE is released as soon as it belongs to another, also while it is being started."""
+    original = lanes.reconcile
+
+    def at_once(here: Here, resource: Resource, local: Local) -> Step:
+        assignment = here.view.assignments.get(resource.name)
+        held = assignment is not None and any(one.incarnation == here.incarnation for one in assignment.holders)
+        if held and local.state is State.OFFLINE and local.action is not None and not reconcile._owned(here, assignment):
+            return Release(assignment.epoch)
+        return original(here, resource, local)
+
+    patch.setattr(lanes, "reconcile", at_once)
+    patch.setattr(Local, "off", property(lambda self: self.state is State.OFFLINE))
+    _take_groups_for_empty(patch)
+
+
+def release_a_group_that_is_not_empty(patch: Any) -> None:
+    """A check that says OFFLINE is enough; what is left in the control group is not asked about."""
+    _take_groups_for_empty(patch)
+
+
+def _take_groups_for_empty(patch: Any) -> None:
+    async def empty(self: ExecutorPort, resource: ResourceName) -> bool:
+        await self._connected()
+        return True
+
+    patch.setattr(ExecutorPort, "empty", empty)
+
+
+def forget_the_third_holder(patch: Any) -> None:
+    """Old owner and new owner are the holders; who had it before them, and has not proved anything, is dropped."""
+    original = placement._assigned
+
+    def two_at_most(ground: Ground, before: Assignment, choice: placement.Choice) -> Assignment:
+        after = original(ground, before, choice)
+        if after.epoch == before.epoch:
+            return after
+        return replace(after, holders=tuple(one for one in after.holders if one in (before.owner, after.owner)))
+
+    patch.setattr(placement, "_assigned", two_at_most)
+
+
+def take_an_eviction_for_proof(patch: Any) -> None:
+    """Who is evicted counts as gone."""
+    patch.setattr(View, "proven", lambda self, incarnation: self.life(incarnation) in (*PROVEN, Life.EVICTED))
+
+
+def add_the_owner_later(patch: Any) -> None:
+    """The new owner becomes a holder only when the old one is gone."""
+    original = placement._assigned
+
+    def owner_later(ground: Ground, before: Assignment, choice: placement.Choice) -> Assignment:
+        after = original(ground, before, choice)
+        return replace(after, holders=before.holders) if before.holders and after.epoch > before.epoch else after
+
+    patch.setattr(placement, "_assigned", owner_later)
+
+
+def forget_a_life_too_early(patch: Any) -> None:
+    """A record goes as soon as its server has a newer one, proof or not."""
+
+    def forgettable(view: View) -> tuple[Incarnation, ...]:
+        last = {one.incarnation for one in view.present().values()}
+        return tuple(sorted(one for one in view.incarnations if one not in last))
+
+    patch.setattr(decide, "forgettable", forgettable)
+
+
+# --- S4 -------------------------------------------------------------------------------------------------------------
+
+
+def kill_the_groups_before_the_daemon(patch: Any) -> None:
+    """A lapse ends what runs and sees that it is gone; and only then what could start something."""
+    groups, starters, emptied = Machine.kill_services, Machine.kill_starters, Machine.emptied
+    found: WeakKeyDictionary[Machine, bool] = WeakKeyDictionary()
+
+    def first(self: Machine) -> None:
+        groups(self)
+        found[self] = emptied(self)
+
+    patch.setattr(Machine, "kill_starters", first)
+    patch.setattr(Machine, "kill_services", starters)
+    patch.setattr(Machine, "emptied", lambda self: found.get(self, True))
+
+
+def revive_a_lapsed_incarnation(patch: Any) -> None:
+    """After a lapse the keeper goes on with the same incarnation."""
+    original = Keeper.begin
+
+    def begin(self: Keeper) -> None:
+        if not self.incarnation:
+            original(self)
+            return
+        self.lease_until, self.stopping = None, False
+        self._guard(Start(bytes.fromhex(self.incarnation), self._start.sequence))
+
+    patch.setattr(Keeper, "begin", begin)
+
+
+def act_without_asking_for_the_lease(patch: Any) -> None:
+    """The executor does not read the lease last."""
+    patch.setattr(FakeExecutor, "_unleased", lambda self, request: None)
+
+
+def leave_a_dead_guard_alone(patch: Any) -> None:
+    """The keeper waits for a successor of a guard that died, and ends nothing if none comes in time."""
+    patch.setattr(Keeper, "_watch_lapse", lambda self: None)
+
+
+def believe_the_kill(patch: Any) -> None:
+    """After a lapse nobody looks whether everything is gone."""
+    patch.setattr(Machine, "emptied", lambda self: True)
+
+
+def check_and_stamp_apart(patch: Any) -> None:
+    """As `guard/mutations.py` has it; and the guard does not wake for the end of a lease that it does not ask about."""
+    core.check_and_stamp_apart(patch)
+    original = Guard.wake_boot_ns
+    patch.setattr(Guard, "wake_boot_ns", lambda self, now: max(original(self, now), now.boot_ns + 1_000_000))
+
+
+# --- S5 -------------------------------------------------------------------------------------------------------------
+
+
+def believe_one_voter(patch: Any) -> None:
+    """One voter that says silent is proof."""
+    original = Round.__init__
+
+    def begin(self: Round, *args: Any, **times: Any) -> None:
+        original(self, *args, **times)
+        self._majority = 1
+
+    patch.setattr(Round, "__init__", begin)
+
+
+def do_not_wait_for_quiet(patch: Any) -> None:
+    """Who is lost is fenced at once."""
+    original = liveness.fence_what_is_quiet
+
+    def at_once(view: View, now: float, memory: Any) -> Any:
+        return original(view, math.inf, memory)
+
+    patch.setattr(decide, "fence_what_is_quiet", at_once)
+
+
+def say_farewell_at_once(patch: Any) -> None:
+    """Farewell is said when the lease ends, before anything was stopped."""
+    original = Guard._lapse
+
+    def lapse(self: Guard, why: str, effects: list[Any]) -> None:
+        original(self, why, effects)
+        effects[:0] = self.farewell()
+
+    patch.setattr(Guard, "_lapse", lapse)
+
+
+# --- S6 -------------------------------------------------------------------------------------------------------------
+
+
+def skip_the_first_look(patch: Any) -> None:
+    """Every server counts as having looked at everything."""
+    patch.setattr(View, "looked", lambda self, server, incarnation, resource: True)
+
+
+# --- S7 -------------------------------------------------------------------------------------------------------------
+
+
+def decide_whoever_leads(patch: Any) -> None:
+    """What only a leader may write does not rest on its term."""
+
+    async def write(self: Leader, writes: Mapping[str, Any], *unchanged: str) -> int | None:
+        return await self._mirror.commit(writes, unchanged=unchanged)
+
+    patch.setattr(Leader, "_write", write)
+
+
+def write_whatever_stands_there(patch: Any) -> None:
+    """No commit rests on anything."""
+    original = Mirror.commit
+
+    async def commit(self: Mirror, writes: Mapping[str, Any], *, unchanged: Sequence[str] = ()) -> int | None:
+        registry = self._registry
+        self._registry = _Unconditional(registry)
+        try:
+            return await original(self, writes, unchanged=unchanged)
+        finally:
+            self._registry = registry
+
+    patch.setattr(Mirror, "commit", commit)
+
+
+class _Unconditional:
+    """A way to the registry on which conditions are left behind."""
+
+    def __init__(self, registry: Any) -> None:
+        self._registry = registry
+
+    async def commit(self, _: Any, writes: Sequence[Write]) -> Any:
+        return await self._registry.commit((), writes)
+
+
+def go_on_deciding_when_deposed(patch: Any) -> None:
+    """A leader that was overtaken while it waited does not ask whether it still is one."""
+
+    async def write(self: Leader, writes: Mapping[str, Any], *unchanged: str) -> int | None:
+        return await self._mirror.commit(writes, unchanged=(keys.LEADER, *unchanged))
+
+    patch.setattr(Leader, "_write", write)
+
+
+def release_whoever_one_is(patch: Any) -> None:
+    """What a server reports and releases does not rest on its own incarnation."""
+    original = Mirror.commit
+
+    async def commit(self: Mirror, writes: Mapping[str, Any], *, unchanged: Sequence[str] = ()) -> int | None:
+        return await original(self, writes, unchanged=[one for one in unchanged if not one.startswith(keys.INCARNATION)])
+
+    patch.setattr(Mirror, "commit", commit)
+
+
+# --- S8 -------------------------------------------------------------------------------------------------------------
+
+
+def stop_without_the_registry(patch: Any) -> None:
+    """What runs is stopped while the registry cannot be reached."""
+    original = Lanes._ask
+
+    def ask(self: Lanes, here: Here, resource: Resource) -> None:
+        local = self.locals[resource.name]
+        if not self._mirror.reachable and local.up and local.action is None:
+            self.steps[resource.name] = step = reconcile._stop_after_dependents(here, resource, local, Rung.STOP)
+            if not isinstance(step, Wait):
+                self._take(step, resource)
+        else:
+            original(self, here, resource)
+
+    patch.setattr(Lanes, "_ask", ask)
+
+
+def lease_from_the_registry(patch: Any) -> None:
+    """A grant counts only while the registry can be reached."""
+    original = Keeper.door
+
+    def door(self: Keeper, envelope: Any) -> None:
+        machine = self.machine
+        if not isinstance(envelope.body, Grant) or machine.scene.hub.reachable(machine.name):
+            original(self, envelope)
+
+    patch.setattr(Keeper, "door", door)
+
+
+# --- S9 -------------------------------------------------------------------------------------------------------------
+
+
+def answer_before_it_is_flushed(patch: Any) -> None:
+    """An operator is told that it is written before the registry's disk has it: that comes with the next commit."""
+    keep, keep_of_operator, lose_power = Store.commit, LocalRegistry.commit, Hub.lose_power
+    unflushed: WeakKeyDictionary[Store, dict[str, bytes | None]] = WeakKeyDictionary()
+
+    def commit(self: Store, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+        unflushed.pop(self, None)
+        return keep(self, conditions, writes)
+
+    async def commit_of_operator(self: LocalRegistry, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+        before = {one.key: one.value for one in self._store.read("")[1]}
+        answer = await keep_of_operator(self, conditions, writes)
+        unflushed[self._store] = {one.key: before.get(one.key) for one in writes}
+        return answer
+
+    def lose(self: Hub) -> None:
+        lose_power(self)
+        self.store.commit((), [Write(key, value) for key, value in unflushed.pop(self.store, {}).items()])
+
+    patch.setattr(Store, "commit", commit)
+    patch.setattr(LocalRegistry, "commit", commit_of_operator)
+    patch.setattr(Hub, "lose_power", lose)
+
+
+# --- liveness -------------------------------------------------------------------------------------------------------
+
+
+def never_ask_about_a_lost_server(patch: Any) -> None:
+    """Nobody is proved lost."""
+    patch.setattr(Leader, "_ours_to_ask", lambda self, incarnation: False)
+
+
+def never_take_the_term(patch: Any) -> None:
+    """The first leader leads, or nobody."""
+    original = Leader._stand
+
+    async def stand(self: Leader, view: View) -> float | None:
+        return await original(self, view) if view.leader is None else None
+
+    patch.setattr(Leader, "_stand", stand)
+
+
+def move_back_and_forth(patch: Any) -> None:
+    """A group that has proved itself where it is is better off elsewhere."""
+    stay = placement._stay_or_return
+
+    def do_not_stay(case: Case, home: ServerName) -> placement.Choice:
+        others = [one for one in case.admitted.values() if one.server != home]
+        proven = any(forgiven(placement._own_report(case.ground, case.held[name]), case.held[name]) for name in case.wanted)
+        return placement._at(others[0], Reason(Why.POSSIBLE)) if others and proven else stay(case, home)
+
+    patch.setattr(placement, "_at_rest", lambda *_: None)
+    patch.setattr(placement, "_stay_or_return", do_not_stay)
+
+
+def never_retry(patch: Any) -> None:
+    """What failed everywhere is not tried again."""
+    patch.setattr(outcome, "pause_s", lambda retries: 1e9)
+
+
+def never_read_again(patch: Any) -> None:
+    """A daemon that lost its watch reads the registry no more."""
+    original = Mirror.refresh
+
+    async def refresh(self: Mirror) -> View:
+        if self.read_once and isinstance(self._registry, RegistryLink):
+            raise RegistryUnreachable("read once before")
+        return await original(self)
+
+    patch.setattr(Mirror, "refresh", refresh)
+
+
+# --- the order of dependencies --------------------------------------------------------------------------------------
+
+
+def start_without_what_it_needs(patch: Any) -> None:
+    """Hard dependencies need not be up."""
+    patch.setattr(reconcile, "missing_to_start", lambda here, resource: ())
+
+
+def stop_under_what_needs_it(patch: Any) -> None:
+    """What is stopped does not wait for what leans on it."""
+    patch.setattr(reconcile, "still_leaning", lambda here, resource: ())

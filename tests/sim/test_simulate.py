@@ -1,0 +1,235 @@
+"""`understudy simulate`: what it prints, and its exit status, with a product that keeps its promises and with one that does not."""
+
+import re
+import shlex
+
+import pytest
+
+from sim.test_search import Here, outcome
+from understudy.cli.understudy import simulate
+from understudy.model.names import Incarnation
+from understudy.model.view import Assignment
+from understudy.sim import search
+from understudy.sim.life import Case
+from understudy.sim.options import Options
+from understudy.sim.search import Outcome, Verdict
+from understudy.sim.trace import Trace
+
+LINE = re.compile(r" *\d+\.\d{4}  \S+ +\S.*")
+"""Of a timeline."""
+
+
+@pytest.fixture
+def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is broken here is broken in every world."""
+    monkeypatch.setattr(search, "ProcessPoolExecutor", Here)
+
+
+@pytest.fixture
+def broken_product(monkeypatch: pytest.MonkeyPatch, in_one_process: None) -> None:
+    """Owners start although somebody else may still be running it (S3)."""
+
+    def sole_holder(self: Assignment, incarnation: Incarnation) -> bool:
+        return True
+
+    monkeypatch.setattr(Assignment, "sole_holder", sole_holder)
+
+
+@pytest.fixture
+def unsafe_seed(broken_product: None) -> int:
+    """The first seed that shows it soon, and in a small world."""
+    small = [seed for seed in range(1, 200) if Options.draw(seed).servers == 2]
+    return next(seed for seed in small if search.judge(Case(seed=seed, hours=0.01)).verdict is Verdict.UNSAFE)
+
+
+def ended(capsys: pytest.CaptureFixture[str], arguments: str) -> tuple[int, list[str]]:
+    """Exit status and lines of output."""
+    status = simulate.main(shlex.split(arguments))
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return status, captured.out.splitlines()
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: str) -> str:
+    """What is said of bad input."""
+    assert simulate.main(shlex.split(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err.strip()
+
+
+# --- a product that keeps its promises ------------------------------------------------------------------------------
+
+
+def test_a_world_that_is_safe_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 0."""
+    status, lines = ended(capsys, "--seed 1 --hours 0.002")
+
+    assert status == 0
+    assert len(lines) == 1
+    assert re.fullmatch(r"seed 1: safe and live, \d+ mishaps, settled \d+\.\d s after healing", lines[0])
+
+
+def test_a_search_says_what_it_will_do_and_what_came_of_it(capsys: pytest.CaptureFixture[str], in_one_process: None) -> None:
+    """Three lines if all is well."""
+    status, lines = ended(capsys, "--first-seed 5 --seeds 3 --hours 0.002")
+
+    assert status == 0
+    assert len(lines) == 3
+    assert lines[0] == "seeds 5 to 7: 0.002 virtual hours of mishaps each, then healed"
+    counted = r"3 worlds  0\.\d cluster-hours \([\d.,]+ a minute\)  \d+ mishaps  0 unsafe, 0 stuck, 0 broken"
+    assert re.fullmatch(counted, lines[1])
+    assert re.fullmatch(r"healed worlds settled within \d+ s and \d moves of a resource", lines[2])
+
+
+def test_a_limit_in_seconds_is_told(capsys: pytest.CaptureFixture[str], in_one_process: None) -> None:
+    """No more worlds are begun than are handed out at once."""
+    status, lines = ended(capsys, "--first-seed 5 --seeds 100 --jobs 1 --seconds 0 --hours 0.001")
+
+    assert status == 0
+    assert lines[0] == "seeds 5 to 104, for 0 s: 0.001 virtual hours of mishaps each, then healed"
+    assert lines[1].startswith(f"{search.AHEAD} worlds ")
+
+
+def test_the_first_seed_is_drawn_and_told(capsys: pytest.CaptureFixture[str], in_one_process: None) -> None:
+    """So that the same search can be made again."""
+    status, lines = ended(capsys, "--seeds 1 --hours 0.001")
+
+    assert status == 0
+    assert re.match(r"seeds (\d+) to \1: ", lines[0])
+
+
+def test_a_timeline_is_printed_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    """With `--trace`, and only for that run."""
+    status, lines = ended(capsys, "--seed 1 --hours 0.001 --trace")
+
+    assert status == 0
+    assert len(lines) > 100
+    assert all(LINE.fullmatch(line) for line in lines[:-1])
+    assert Trace.echo is None
+
+
+def test_only_some_mishaps_happen(capsys: pytest.CaptureFixture[str]) -> None:
+    """By their numbers."""
+    status, lines = ended(capsys, "--seed 1 --hours 0.05 --only 1,3-4")
+
+    assert status == 0
+    assert lines[0].startswith("seed 1: safe and live, 3 mishaps, ")
+
+
+# --- a product that does not ----------------------------------------------------------------------------------------
+
+
+def test_what_is_unsafe_is_told_with_everything_needed_to_see_it_again(
+    capsys: pytest.CaptureFixture[str], unsafe_seed: int
+) -> None:
+    """The sentence, the options, the last fifty lines; and a command, which shows the same with its whole timeline."""
+    seed = unsafe_seed
+    status, lines = ended(capsys, f"--seed {seed} --hours 0.01")
+
+    assert status == 3
+    assert re.fullmatch(rf"seed {seed}: S\d: .*", lines[0])
+    assert re.fullmatch(r"options: (\w+=[\d.]+ ?)+", lines[1])
+    timeline = [line for line in lines if LINE.fullmatch(line)]
+    assert len(timeline) == 50
+    assert lines[2:52] == timeline
+    assert timeline[-1].endswith(f"  world    VIOLATION: {lines[0].removeprefix(f'seed {seed}: ')}")
+    assert lines[-1] == f"unsafe: understudy simulate --seed {seed} --hours 0.01 --trace"
+
+    again, more = ended(capsys, lines[-1].removeprefix("unsafe: understudy simulate "))
+    assert again == 3
+    assert [line for line in more if LINE.fullmatch(line)][-50:] == timeline
+
+
+def test_a_search_tells_each_failure_and_last_how_to_see_them(capsys: pytest.CaptureFixture[str], unsafe_seed: int) -> None:
+    """In the order of the seeds; the exit status is that of the worst."""
+    status, lines = ended(capsys, f"--first-seed {unsafe_seed} --seeds 4 --hours 0.01")
+
+    unsafe = [line for line in lines if line.startswith("unsafe: ")]
+    assert status == 3
+    assert unsafe
+    assert lines[-len(unsafe) :] == unsafe == sorted(unsafe)
+    assert all(re.match(r"unsafe: understudy simulate --seed \d+ --hours 0.01 --trace", line) for line in unsafe)
+    assert sum(bool(re.match(r"seed \d+: S\d: ", line)) for line in lines) == len(unsafe)
+    assert any(f"  {len(unsafe)} unsafe, 0 stuck, 0 broken" in line for line in lines)
+
+
+def test_what_fails_is_shown_in_a_smaller_world(capsys: pytest.CaptureFixture[str], unsafe_seed: int) -> None:
+    """`--shrink`: the command names the mishaps that are left, and shows the same rule broken."""
+    status, lines = ended(capsys, f"--seed {unsafe_seed} --hours 0.01 --shrink")
+
+    assert status == 3
+    assert "The same in a smaller world:" in lines
+    command = lines[-1].removeprefix("unsafe: understudy simulate ")
+    assert re.search(r" --only [\d,]+ ", command)
+    small = lines[lines.index("The same in a smaller world:") + 2]
+    assert re.match(rf"seed {unsafe_seed}: S\d: ", small)
+    again, more = ended(capsys, command)
+    assert again == 3
+    assert small in more
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status"),
+    [
+        ((Verdict.SAFE, Verdict.STUCK), 4),
+        ((Verdict.BROKEN, Verdict.SAFE), 5),
+        ((Verdict.BROKEN, Verdict.STUCK), 4),
+        ((Verdict.STUCK, Verdict.UNSAFE, Verdict.BROKEN), 3),
+    ],
+)
+def test_the_exit_status_is_that_of_the_worst(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    in_one_process: None,
+    verdicts: tuple[Verdict, ...],
+    status: int,
+) -> None:
+    """Each that failed is named with its verdict."""
+
+    def judge(case: Case) -> Outcome:
+        return outcome(verdicts[case.seed - 1], seed=case.seed)
+
+    monkeypatch.setattr(search, "judge", judge)
+    ending, lines = ended(capsys, f"--first-seed 1 --seeds {len(verdicts)}")
+
+    assert ending == status
+    failed = [(seed, one) for seed, one in enumerate(verdicts, 1) if one is not Verdict.SAFE]
+    last = [f"{one.name.lower()}: understudy simulate --seed {seed} --hours 0.05 --trace" for seed, one in failed]
+    assert lines[-len(last) :] == last
+    for seed, one in failed:
+        assert simulate.main(["--seed", str(seed)]) == one
+        assert capsys.readouterr().out.splitlines()[-1] == f"{one.name.lower()}: understudy simulate --seed {seed} --hours 0.05 --trace"
+
+
+def test_the_command_repeats_all_that_was_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_one_process: None
+) -> None:
+    """Options that differ from those the seed draws, mishaps, and every beat."""
+    monkeypatch.setattr(search, "judge", lambda case: Outcome(case=case, verdict=Verdict.STUCK, story="seed 1: stuck"))
+    as_drawn = f"--set servers={Options.draw(1).servers}"
+    status, lines = ended(capsys, f"--seed 1 --hours 0.1 --only 3,7-9 --set loss=0.07 {as_drawn} --every-beat")
+
+    assert status == 4
+    assert lines[-1] == "stuck: understudy simulate --seed 1 --hours 0.1 --only 3,7,8,9 --set loss=0.07 --every-beat --trace"
+    again, lines_again = ended(capsys, lines[-1].removeprefix("stuck: understudy simulate "))
+    assert (again, lines_again[-1]) == (status, lines[-1])
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["--seed 1", "--seeds 3", "--first-seed 9"])
+def test_bad_input_is_refused_before_anything_is_done(capsys: pytest.CaptureFixture[str], how: str) -> None:
+    """Exit status 2, and nothing on the output."""
+    assert refused(capsys, f"{how} --set loss=much") == "understudy simulate: loss=much: much is no number"
+    assert refused(capsys, f"{how} --set los=1").startswith("understudy simulate: los=1: give NAME=NUMBER; the names are bad_scripts, ")
+    assert refused(capsys, f"{how} --only 3,x") == "understudy simulate: --only 3,x: give numbers of mishaps, as in 3,17,40-45"
+
+
+def test_what_is_no_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """As everywhere."""
+    with pytest.raises(SystemExit) as left:
+        simulate.main(["--sed", "1", "--nothing"])
+    assert left.value.code == 2
+    assert "usage: understudy simulate" in capsys.readouterr().err
