@@ -1,7 +1,8 @@
-"""The product with one clause of its safety, or of its liveness, taken out at a time: what the simulator must catch.
+"""The product with one clause of its safety taken out at a time: what the simulator must catch.
 
-Each replaces the one method or function in which the clause lives (where the product checks a thing in two places, both); the nine of the
-guard's core are those of `guard/mutations.py`. Called by `sim/test_mutations.py`, which says in which world each is caught.
+Each replaces the one method or function in which the clause lives (where the product checks a thing in two places, both); those of the
+guard's core are in `guard/mutations.py`, those of liveness in `sim/mutations_live.py`. Called by `sim/test_mutations.py`, which says in
+which world each is caught.
 """
 
 import math
@@ -16,30 +17,27 @@ from understudy.daemon.lanes import Lanes
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node
-from understudy.errors import RegistryUnreachable
 from understudy.executor.fake import FakeExecutor
 from understudy.guard.core import Grant, Guard, Start
 from understudy.guard.core.asker import Round
-from understudy.lane import outcome, reconcile
+from understudy.guard.core.holder import Holder as LeaseHolder
+from understudy.lane import reconcile
 from understudy.lane.local import Local, Rung
 from understudy.lane.neighbours import Here
 from understudy.lane.steps import Release, Step, Wait
-from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.reasons import Reason, Why
+from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import Resource
 from understudy.model.state import PROVEN, Life, State
 from understudy.model.view import Assignment, Holder, View
 from understudy.policy import decide, liveness, placement
-from understudy.policy.case import Case
 from understudy.policy.ground import Ground
-from understudy.policy.recovery import forgiven
 from understudy.ports import Condition, Conflict, Write
 from understudy.registry import keys
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
 from understudy.sim.executor import ExecutorPort
 from understudy.sim.guard import GuardPort, Keeper
-from understudy.sim.link import Hub, RegistryLink
+from understudy.sim.link import Hub
 from understudy.sim.machine import Machine
 
 # --- S1 -------------------------------------------------------------------------------------------------------------
@@ -195,6 +193,17 @@ def add_the_owner_later(patch: Any) -> None:
     patch.setattr(placement, "_assigned", owner_later)
 
 
+def keep_the_epoch(patch: Any) -> None:
+    """A new owner gets the epoch of the old one."""
+    original = placement._assigned
+
+    def same_epoch(ground: Ground, before: Assignment, choice: placement.Choice) -> Assignment:
+        after = original(ground, before, choice)
+        return replace(after, epoch=before.epoch) if before.owner and before.owner != after.owner else after
+
+    patch.setattr(placement, "_assigned", same_epoch)
+
+
 def forget_a_life_too_early(patch: Any) -> None:
     """A record goes as soon as its server has a newer one, proof or not."""
 
@@ -223,7 +232,7 @@ def kill_the_groups_before_the_daemon(patch: Any) -> None:
 
 
 def revive_a_lapsed_incarnation(patch: Any) -> None:
-    """After a lapse the keeper goes on with the same incarnation."""
+    """After a lapse the keeper goes on with the same incarnation. (The core's own is noticed: no farewell before a lapse.)"""
     original = Keeper.begin
 
     def begin(self: Keeper) -> None:
@@ -272,6 +281,16 @@ def believe_one_voter(patch: Any) -> None:
     patch.setattr(Round, "__init__", begin)
 
 
+def lease_from_one_voter(patch: Any) -> None:
+    """One grant is enough."""
+    original = LeaseHolder.__init__
+
+    def begin(self: LeaseHolder, incarnation: bytes, **bounds: int) -> None:
+        original(self, incarnation, **{**bounds, "majority": 1})
+
+    patch.setattr(LeaseHolder, "__init__", begin)
+
+
 def do_not_wait_for_quiet(patch: Any) -> None:
     """Who is lost is fenced at once."""
     original = liveness.fence_what_is_quiet
@@ -299,6 +318,11 @@ def say_farewell_at_once(patch: Any) -> None:
 def skip_the_first_look(patch: Any) -> None:
     """Every server counts as having looked at everything."""
     patch.setattr(View, "looked", lambda self, server, incarnation, resource: True)
+
+
+def overlook_what_was_found(patch: Any) -> None:
+    """Who reports that it runs something it was never given is no holder."""
+    patch.setattr(placement, "found_running", lambda ground, name, assignment: assignment)
 
 
 # --- S7 -------------------------------------------------------------------------------------------------------------
@@ -376,6 +400,12 @@ def stop_without_the_registry(patch: Any) -> None:
     patch.setattr(Lanes, "_ask", ask)
 
 
+def wait_for_the_registry(patch: Any) -> None:
+    """While the registry cannot be reached no lane is asked what is next."""
+    original = Lanes._round
+    patch.setattr(Lanes, "_round", lambda self: original(self) if self._mirror.reachable else None)
+
+
 def lease_from_the_registry(patch: Any) -> None:
     """A grant counts only while the registry can be reached."""
     original = Keeper.door
@@ -413,64 +443,3 @@ def answer_before_it_is_flushed(patch: Any) -> None:
     patch.setattr(Store, "commit", commit)
     patch.setattr(LocalRegistry, "commit", commit_of_operator)
     patch.setattr(Hub, "lose_power", lose)
-
-
-# --- liveness -------------------------------------------------------------------------------------------------------
-
-
-def never_ask_about_a_lost_server(patch: Any) -> None:
-    """Nobody is proved lost."""
-    patch.setattr(Leader, "_ours_to_ask", lambda self, incarnation: False)
-
-
-def never_take_the_term(patch: Any) -> None:
-    """The first leader leads, or nobody."""
-    original = Leader._stand
-
-    async def stand(self: Leader, view: View) -> float | None:
-        return await original(self, view) if view.leader is None else None
-
-    patch.setattr(Leader, "_stand", stand)
-
-
-def move_back_and_forth(patch: Any) -> None:
-    """A group that has proved itself where it is is better off elsewhere."""
-    stay = placement._stay_or_return
-
-    def do_not_stay(case: Case, home: ServerName) -> placement.Choice:
-        others = [one for one in case.admitted.values() if one.server != home]
-        proven = any(forgiven(placement._own_report(case.ground, case.held[name]), case.held[name]) for name in case.wanted)
-        return placement._at(others[0], Reason(Why.POSSIBLE)) if others and proven else stay(case, home)
-
-    patch.setattr(placement, "_at_rest", lambda *_: None)
-    patch.setattr(placement, "_stay_or_return", do_not_stay)
-
-
-def never_retry(patch: Any) -> None:
-    """What failed everywhere is not tried again."""
-    patch.setattr(outcome, "pause_s", lambda retries: 1e9)
-
-
-def never_read_again(patch: Any) -> None:
-    """A daemon that lost its watch reads the registry no more."""
-    original = Mirror.refresh
-
-    async def refresh(self: Mirror) -> View:
-        if self.read_once and isinstance(self._registry, RegistryLink):
-            raise RegistryUnreachable("read once before")
-        return await original(self)
-
-    patch.setattr(Mirror, "refresh", refresh)
-
-
-# --- the order of dependencies --------------------------------------------------------------------------------------
-
-
-def start_without_what_it_needs(patch: Any) -> None:
-    """Hard dependencies need not be up."""
-    patch.setattr(reconcile, "missing_to_start", lambda here, resource: ())
-
-
-def stop_under_what_needs_it(patch: Any) -> None:
-    """What is stopped does not wait for what leans on it."""
-    patch.setattr(reconcile, "still_leaning", lambda here, resource: ())

@@ -58,3 +58,16 @@ def test_a_keeper_that_is_dead_already_does_not_die_again():
 
         begun = [line for line in world.trace.all().splitlines() if " ctr1 " in line and "begins as" in line]
         assert len(begun) == 2
+
+
+def test_a_server_that_is_still_leaving_when_everything_is_healed_comes_back():
+    """In the simulator: it was asked to come back before it had left, nobody asked again, and the world waited for it for ever."""
+    with running_trio() as world:
+        machine = world.machines["ctr3"]
+        machine.keeper.leave()
+        machine.freeze()
+        world.run(1)
+        world.heal()
+        world.run(2)
+
+        world.until(lambda: len(world.online()) == 3, 10, "it joins again")

@@ -1,13 +1,22 @@
 """Whole clusters in one process, on virtual time, from one seed: the product's own loops and deciders in a false world.
 
-  loop.py     virtual time, and places: what a process is here          world.py       the verbs, and the run
-  clocks.py   each machine's clocks                                     options.py     what a seed draws
-  network.py  packets between guards                                    faults.py      what goes wrong, and what operators do
-  link.py     one server's way to the registry                          truth.py       what truly is, and the history of the registry
-  guard.py    keeper and guard of a server, and the daemon's end of it  invariants.py  what must hold, one function each
-  executor.py the executor process and what truly runs                  trace.py       the timeline of a run
-  server.py   a machine: power, boot, freeze, daemon, lapse
-  double.py   a world in the likeness of a real cluster                 drill.py       each server of it is lost, and timed
+The world                                                      What happens in it
+  loop.py      virtual time, and places: what a process is       options.py     what a seed draws
+  chance.py    luck, by the instant                              script.py      mishaps, drawn before anything happens
+  clocks.py    each machine's clocks                             resources.py   what is registered
+  network.py   packets between guards, on two networks           faults.py      carries the mishaps out
+  link.py      one server's way to the registry, and its disk    life.py        one world from its boot to its end
+  machine.py   power, boot, freeze, daemon                       quiet.py       passes over time in which nothing happens
+  guard.py     keeper and guard, and the daemon's end of it
+  executor.py  the executor, and what truly runs                 What is made of it
+  formats.py   the next version of the registry's values         search.py      many seeds on all cores
+  world.py     the verbs, and the run                            shrink.py      a failing seed made small
+                                                                 double.py      a world in the likeness of a real cluster
+The judges                                                       drill.py       each server of it is lost, and timed
+  truth.py       what truly is, and the registry's history
+  invariants.py  what must hold, one function each
+  trace.py       the timeline of a run
 
-Called by: tests and `understudy simulate`. Must never: use another source of chance than the world's dice, or of time than its loop.
+docs/design/0003-simulator.md says why. Called by: tests and `understudy simulate`. Must never: use another source of chance than
+`chance.py`, or of time than its loop.
 """

@@ -9,7 +9,7 @@ from understudy.model.limits import DRIFT
 from understudy.sim.chance import Chance, Clock
 
 SECOND = 1_000_000_000
-FUZZ_S = 1e-9
+FUZZ_S = 2e-9
 """Added to every wait, so that floats' rounding never lets a timer go off before its clock shows the time."""
 
 
@@ -44,7 +44,7 @@ class Clocks:
 
     def true_at(self, boot_ns: int) -> float:
         """The true instant at which the boot clock shows this, unless it is stopped before: a function of the clock alone."""
-        return (boot_ns - self._zeros[0] * SECOND) / (self._rates[0] * SECOND)
+        return (boot_ns - self._zeros[0] * SECOND) / (self._rates[0] * SECOND) + FUZZ_S
 
     def true_s(self, boot_ns: int) -> float:
         """True seconds until the boot clock has run on by this much."""

@@ -97,6 +97,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Set by whoever sees that something is wrong: the run ends there and then."""
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
+        self._at_once = 0
         self._closed = False
 
     # --- the run ----------------------------------------------------------------------------------------------------
@@ -162,7 +163,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def _step(self) -> None:
         when, _, call = heapq.heappop(self._timers)
         if when > self.now:
-            self.now = when
+            self.now, self._at_once = when, 0
+        else:
+            self._at_once += 1
+            if self._at_once > AT_ONCE_MAX:
+                raise Spinning(f"at {self.now:.6f} more than {AT_ONCE_MAX} things happen without time passing, the last of them {call!r}")
         call()
         if self.ready:
             self._drain()

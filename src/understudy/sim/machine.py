@@ -113,10 +113,14 @@ class Machine:
         self.truth.off(self)
 
     def come_again(self) -> None:
-        """An operator starts the cluster again on a server that left it."""
-        if self.up and self.keeper is not None and self.keeper.left:
+        """An operator starts the cluster again on a server that left it, or is about to."""
+        if not self.up or self.keeper is None:
+            return
+        if self.keeper.left:
             self.says("is asked to come back")
             self._begin_keeper()
+        elif self.keeper.stopping:
+            self.later(self.limits.pace.kill_s, self.come_again)
 
     def upgrade(self) -> None:
         """The next version is installed, and the daemon begins again as it."""

@@ -1,0 +1,76 @@
+"""The product with one clause of its liveness, or of the order of dependencies, taken out at a time: what the simulator must catch.
+
+As `sim/mutations.py`. Called by `sim/test_mutations.py`.
+"""
+
+from typing import Any
+
+from understudy.daemon.leader import Leader
+from understudy.daemon.mirror import Mirror
+from understudy.errors import RegistryUnreachable
+from understudy.lane import outcome, reconcile
+from understudy.model.names import ServerName
+from understudy.model.reasons import Reason, Why
+from understudy.model.view import View
+from understudy.policy import placement
+from understudy.policy.case import Case
+from understudy.policy.recovery import forgiven
+from understudy.sim.link import RegistryLink
+
+
+def never_ask_about_a_lost_server(patch: Any) -> None:
+    """Nobody is proved lost."""
+    patch.setattr(Leader, "_ours_to_ask", lambda self, incarnation: False)
+
+
+def never_take_the_term(patch: Any) -> None:
+    """The first leader leads, or nobody."""
+    original = Leader._stand
+
+    async def stand(self: Leader, view: View) -> float | None:
+        return await original(self, view) if view.leader is None else None
+
+    patch.setattr(Leader, "_stand", stand)
+
+
+def move_back_and_forth(patch: Any) -> None:
+    """A group that has proved itself where it is is better off elsewhere."""
+    stay = placement._stay_or_return
+
+    def do_not_stay(case: Case, home: ServerName) -> placement.Choice:
+        others = [one for one in case.admitted.values() if one.server != home]
+        proven = any(forgiven(placement._own_report(case.ground, case.held[name]), case.held[name]) for name in case.wanted)
+        return placement._at(others[0], Reason(Why.POSSIBLE)) if others and proven else stay(case, home)
+
+    patch.setattr(placement, "_at_rest", lambda *_: None)
+    patch.setattr(placement, "_stay_or_return", do_not_stay)
+
+
+def never_retry(patch: Any) -> None:
+    """What failed everywhere is not tried again."""
+    patch.setattr(outcome, "pause_s", lambda retries: 1e9)
+
+
+def never_read_again(patch: Any) -> None:
+    """A daemon that lost its watch reads the registry no more."""
+    original = Mirror.refresh
+
+    async def refresh(self: Mirror) -> View:
+        if self.read_once and isinstance(self._registry, RegistryLink):
+            raise RegistryUnreachable("read once before")
+        return await original(self)
+
+    patch.setattr(Mirror, "refresh", refresh)
+
+
+# --- the order of dependencies --------------------------------------------------------------------------------------
+
+
+def start_without_what_it_needs(patch: Any) -> None:
+    """Hard dependencies need not be up."""
+    patch.setattr(reconcile, "missing_to_start", lambda here, resource: ())
+
+
+def stop_under_what_needs_it(patch: Any) -> None:
+    """What is stopped does not wait for what leans on it."""
+    patch.setattr(reconcile, "still_leaning", lambda here, resource: ())
