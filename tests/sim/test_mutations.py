@@ -1,8 +1,7 @@
 """The product with one clause taken out at a time, in worlds that are harsh in just one way: the simulator sees what is wrong.
 
 Each row says in how many random worlds at most it is seen, and which rule is named. The very world that shows it is then lived through
-again with the clause in its place, and must be safe and live: otherwise to have seen something would prove nothing. A failing seed is
-replayed with `understudy simulate --seed N --set NAME=VALUE ... --trace`.
+again with the clause in its place, and must be safe and live: otherwise to have seen something would prove nothing.
 """
 
 import re
