@@ -171,9 +171,13 @@ def wanted_here(here: Here, resource: Resource) -> bool:
 
 def _may_run(here: Here, local: Local) -> bool:
     """Not known to be off. What a new daemon has not looked at yet may run; but a check that never answers holds nobody up for ever."""
-    if local.state is not None:
-        return not local.off
-    return local.silent < here.view.resources[local.resource].check_failures
+    resource = here.view.resources[local.resource]
+    if local.state is None:
+        return local.silent < resource.check_failures
+    if not resource.local and not is_mine(here, local.resource):
+        # nobody cleans up here after what is nobody's: only whether something of it is left counts
+        return local.state is not State.OFFLINE or not local.empty or local.action is not None
+    return not local.off
 
 
 def _entities(view: View, one: Dependency) -> tuple[ResourceName, ...]:
