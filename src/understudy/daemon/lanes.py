@@ -28,8 +28,8 @@ from understudy.ports import Clock, Executor, Guard
 from understudy.registry import keys
 
 REFUSED = ActionOutcome(status=None, evidence="silent", output=("the lease of this server does not allow it now",))
-IDLE_S = 5.0
-"""The longest sleep of the loop: a safety net, everything wakes it."""
+IDLE_S = 30.0
+"""The longest that any lane is not asked: a safety net, everything wakes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What a resource's neighbours mean for it on this server: whether it may start, must stop, or has to wait before it stops."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from understudy.lane.local import Local, Rung
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
@@ -24,6 +24,8 @@ class Here:
     now: float
     leaners: Mapping[ResourceName, tuple[ResourceName, ...]]
     """What `leaners` says of the View's resources; kept by the caller, as they seldom change and there may be thousands."""
+    broken: dict[ResourceName, tuple[ResourceName, ...]] = field(default_factory=dict)
+    """What `broken_to_run` has answered: each resource is worked out once, for many stand on the same few."""
 
 
 def leaners(resources: Mapping[ResourceName, Resource]) -> dict[ResourceName, tuple[ResourceName, ...]]:
@@ -99,15 +101,19 @@ def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]
 def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Hard stop dependencies that have left ONLINE, or that have to stop themselves: it must be stopped, and before them.
 
-    INTERMEDIATE breaks nothing: it is not known to be down.
+    INTERMEDIATE breaks nothing: it is not known to be down. What lanes begin while they are asked makes nothing broken that was not so
+    before, so an answer holds for as long as `here` does.
     """
-    return tuple(
-        ResourceName(one.entity)
-        for one in resource.stop
-        if one.kind is Kind.HARD
-        and "shutdown" not in one.modifiers
-        and not any(_is_still_up(here, name, one) and not _has_to_stop(here, name, one) for name in _entities(here.view, one))
-    )
+    known = here.broken.get(resource.name)
+    if known is None:
+        known = here.broken[resource.name] = tuple(
+            ResourceName(one.entity)
+            for one in resource.stop
+            if one.kind is Kind.HARD
+            and "shutdown" not in one.modifiers
+            and not any(_is_still_up(here, name, one) and not _has_to_stop(here, name, one) for name in _entities(here.view, one))
+        )
+    return known
 
 
 def _has_to_stop(here: Here, name: ResourceName, one: Dependency) -> bool:

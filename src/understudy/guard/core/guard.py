@@ -99,7 +99,7 @@ class Guard:
     def receive(self, envelope: Envelope, now: Reading) -> list[Effect]:
         """A message arrived; `now` was read after it."""
         effects: list[Effect] = []
-        if self._stops(now, effects):
+        if self.holder.must_stop(now) and self._stops(now, effects):
             return effects
         voter_set, sender, incarnation, receiver, _ = envelope
         member = self.member

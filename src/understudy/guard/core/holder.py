@@ -27,7 +27,8 @@ class Holder:
 
     def must_stop(self, now: Reading) -> bool:
         """`stop_now` before the lease ends on whichever clock runs ahead, this server stops (S4). Latched: never revived."""
-        if not self.lapsed and self.base is not None and most_elapsed(self.base, now) >= self._usable_ns:
+        base, usable_ns = self.base, self._usable_ns
+        if base is not None and (now[0] - base[0] >= usable_ns or now[1] - base[1] >= usable_ns):
             self.lapsed = True
         return self.lapsed
 
