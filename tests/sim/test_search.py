@@ -254,6 +254,13 @@ def test_a_value_that_is_no_number_is_refused(given: str, value: str) -> None:
         Options().with_given(given)
 
 
+@pytest.mark.parametrize("given", ["loss=2", "loss=-1", "servers=0", "pause_tolerance=0.01", "power=nan", "cuts=1e9"])
+def test_a_value_that_makes_no_world_is_refused(given: str) -> None:
+    """With what would."""
+    with pytest.raises(BadInput, match=rf"^{given}: \w+ is [\d.]+ to [\d.]+$"):
+        Options().with_given(given)
+
+
 def test_a_seed_draws_its_world_and_each_is_of_its_own_kind() -> None:
     """With at least as many servers as voters, and all of it given again by what is told."""
     drawn = [Options.draw(seed) for seed in range(200)]

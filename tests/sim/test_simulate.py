@@ -84,10 +84,10 @@ def test_a_search_says_what_it_will_do_and_what_came_of_it(capsys: pytest.Captur
 
 def test_a_limit_in_seconds_is_told(capsys: pytest.CaptureFixture[str], in_one_process: None) -> None:
     """No more worlds are begun than are handed out at once."""
-    status, lines = ended(capsys, "--first-seed 5 --seeds 100 --jobs 1 --seconds 0 --hours 0.001")
+    status, lines = ended(capsys, "--first-seed 5 --seeds 100 --jobs 1 --seconds 0.001 --hours 0.001")
 
     assert status == 0
-    assert lines[0] == "seeds 5 to 104, for 0 s: 0.001 virtual hours of mishaps each, then healed"
+    assert lines[0] == "seeds 5 to 104, for 0.001 s: 0.001 virtual hours of mishaps each, then healed"
     assert lines[1].startswith(f"{search.AHEAD} worlds ")
 
 
@@ -233,3 +233,19 @@ def test_what_is_no_option_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
         simulate.main(["--sed", "1", "--nothing"])
     assert left.value.code == 2
     assert "usage: understudy simulate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "given", ["--seeds 0", "--seeds x", "--hours nan", "--hours -1", "--seconds 0", "--jobs 0", "--seed 1 --only 9-2"]
+)
+def test_a_number_that_says_nothing_is_bad_input(capsys: pytest.CaptureFixture[str], given: str) -> None:
+    """Exit status 2 and one sentence; no world is begun."""
+    try:
+        status = simulate.main(given.split())
+    except SystemExit as ended:
+        status = ended.code
+    told = capsys.readouterr()
+
+    assert status == 2
+    assert told.out == ""
+    assert re.search(r"(write|give) .*number", told.err)

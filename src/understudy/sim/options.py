@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_type_hints
 
 from understudy.errors import BadInput
+from understudy.model.limits import LONGEST_PAUSE_S, SHORTEST_PAUSE_S
 from understudy.sim.chance import dice
 
 
@@ -85,9 +86,13 @@ class Options:
         if not equals or name not in kinds:
             raise BadInput(f"{given}: give NAME=NUMBER; the names are {', '.join(sorted(kinds))}")
         try:
-            return replace(self, **{name: kinds[name](value)})
+            number = kinds[name](value)
         except ValueError:
             raise BadInput(f"{given}: {value} is no number") from None
+        least, most = _BOUNDS.get(name, (0.0, _MOST))
+        if not least <= number <= most:
+            raise BadInput(f"{given}: {name} is {least:g} to {most:g}")
+        return replace(self, **{name: number})
 
     def told(self) -> str:
         """What differs from a world without mishaps, as it may be given again."""
@@ -108,6 +113,16 @@ class Options:
 
     def _values(self) -> list[tuple[str, Any]]:
         return [(one.name, getattr(self, one.name)) for one in fields(self)]
+
+
+_MOST = 10_000.0
+"""Of anything a minute, or seconds: more is no world any more."""
+_CHANCES = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches")
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "servers": (2, 16), "voters": (1, 5), "groups": (0, 20), "guide": (0, 1), "storm_s": (1.0, _MOST), "longest": (0.05, 100.0),
+    "pause_tolerance": (SHORTEST_PAUSE_S, LONGEST_PAUSE_S), **dict.fromkeys(_CHANCES, (0.0, 1.0)),
+}  # fmt: skip
+"""Option -> the least and the most that makes a world; all others are rates, from 0."""
 
 
 def _with_faults(cluster: Options, luck: random.Random) -> Options:

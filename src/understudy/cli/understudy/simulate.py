@@ -44,11 +44,11 @@ def _parser() -> argparse.ArgumentParser:
         "          understudy simulate --seed 540 --only 3,17 --trace\n          understudy simulate --live",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seeds", type=int, default=200, help="how many worlds (default 200)")
+    parser.add_argument("--seeds", type=_count, default=200, help="how many worlds (default 200)")
     parser.add_argument("--first-seed", type=int, help="the first seed (default: drawn, and printed)")
-    parser.add_argument("--hours", type=float, default=0.05, help="virtual hours of mishaps in each world (default 0.05)")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no more worlds, or attempts to shrink, after this time")
-    parser.add_argument("--jobs", type=int, help="worlds at a time (default: one for each core)")
+    parser.add_argument("--hours", type=_amount, default=0.05, help="virtual hours of mishaps in each world (default 0.05)")
+    parser.add_argument("--seconds", type=_amount, default=float("inf"), help="begin no more worlds, or attempts to shrink, after so long")
+    parser.add_argument("--jobs", type=_count, help="worlds at a time (default: one for each core)")
     parser.add_argument("--every-beat", action="store_true", help="simulate also the time in which nothing happens, beat by beat")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="set an option of the worlds: loss=0.1")
     parser.add_argument("--seed", type=int, help="only this world")
@@ -57,6 +57,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shrink", action="store_true", help="reduce what fails to a small world in which the same fails")
     simulate_drill.add_arguments(parser)
     return parser
+
+
+def _count(given: str) -> int:
+    if not given.isdecimal() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f"{given}: write a whole number from 1")
+    return int(given)
+
+
+def _amount(given: str) -> float:
+    try:
+        number = float(given)
+    except ValueError:
+        number = 0.0
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{given}: write a number greater than 0")
+    return number
 
 
 # --- one world ------------------------------------------------------------------------------------------------------
@@ -100,6 +116,8 @@ def _case(arguments: argparse.Namespace, seed: int) -> "Case":
     options = Options.draw(seed)
     for given in arguments.set:
         options = options.with_given(given)
+    if options.voters > options.servers:
+        raise BadInput(f"{options.voters} voters of {options.servers} servers: give --set voters= as well")
     only = None if arguments.only is None else _numbers(arguments.only)
     every_beat = arguments.every_beat
     return Case(seed=seed, hours=arguments.hours, options=options if arguments.set else None, only=only, every_beat=every_beat)
@@ -110,9 +128,12 @@ def _numbers(given: str) -> frozenset[int]:
     for part in given.split(","):
         first, dash, last = part.partition("-")
         try:
-            found.update(range(int(first), int(last if dash else first) + 1))
+            numbers = range(int(first), int(last if dash else first) + 1)
         except ValueError:
-            raise BadInput(f"--only {given}: give numbers of mishaps, as in 3,17,40-45") from None
+            numbers = range(0)
+        if not numbers:
+            raise BadInput(f"--only {given}: give numbers of mishaps, as in 3,17,40-45")
+        found.update(numbers)
     return frozenset(found)
 
 
