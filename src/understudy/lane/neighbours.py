@@ -101,8 +101,8 @@ def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]
 def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Hard stop dependencies that have left ONLINE, or that have to stop themselves: it must be stopped, and before them.
 
-    INTERMEDIATE breaks nothing: it is not known to be down. What lanes begin while they are asked makes nothing broken that was not so
-    before, so an answer holds for as long as `here` does.
+    INTERMEDIATE breaks nothing: it is not known to be down. An answer holds for as long as `here` does: a lane that begins to stop while
+    others are asked had its reason for it before, and what has come of an action is taken in only between two rounds.
     """
     known = here.broken.get(resource.name)
     if known is None:
