@@ -182,6 +182,10 @@ class Guard(Protocol):
         """Tell the voter part which incarnations the registry calls lost, fenced or evicted."""
         ...
 
+    async def protect(self, addresses: Sequence[str]) -> None:
+        """All addresses that the cluster has (of every definition in the View): behind the gate, shut until each is started here."""
+        ...
+
     async def farewell(self) -> None:
         """Stop everything on this server, prove it, and leave."""
         ...

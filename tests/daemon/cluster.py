@@ -52,6 +52,9 @@ class HeldGuard:
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         pass
 
+    async def protect(self, addresses: Sequence[str]) -> None:
+        pass
+
     async def farewell(self) -> None:
         pass
 

@@ -89,6 +89,10 @@ class GuardLink:
         await self._ask({"op": "dead", "incarnations": sorted(incarnations)})
         self._dead = frozenset(incarnations)
 
+    async def protect(self, addresses: Sequence[str]) -> None:
+        """See ports.Guard."""
+        await self._ask({"op": "protect", "addresses": list(addresses)})
+
     async def farewell(self) -> None:
         """See ports.Guard. The guard kills this daemon on the way."""
         await self._ask({"op": "farewell"}, within_s=30.0)

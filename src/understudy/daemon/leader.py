@@ -99,7 +99,7 @@ class Leader:
 
     def idle(self) -> bool:
         """Whether no round is under way, or about to be, and nothing that was heard waits to be written."""
-        told = any(self._mirror.view.alive(one) for one in self._left)
+        told = any(self._mirror.view.life(one) in (*ALIVE, Life.EVICTED) for one in self._left)
         new = any(self._ours_to_ask(one) and one not in self._asking for one in self._suspects)
         return not (self._rounds or told or new or self._wake.is_set() or any(one.is_set() for one in self._asking.values()))
 
@@ -303,8 +303,9 @@ class Leader:
     async def _believe_farewells(self, view: View) -> None:
         for incarnation in sorted(self._left):
             record = view.incarnations.get(incarnation)
-            if record is not None and record.life in ALIVE:
-                left = replace(record, life=Life.LEFT, proof="farewell")
+            # EVICTED too: a guard that was told so stops everything at once, and proves it sooner than silence can
+            if record is not None and record.life in (*ALIVE, Life.EVICTED):
+                left = replace(record, life=Life.LEFT, proof=f"{record.proof}; farewell" if record.proof else "farewell")
                 if await self._write({keys.incarnation(incarnation): left}) is None:
                     return
                 self._history.tell(events.LEFT, on=record.server, cause="farewell")

@@ -11,6 +11,7 @@ from understudy.daemon.history import History
 from understudy.daemon.lanes import Lanes, Me
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import RETRY_S, Mirror
+from understudy.daemon.requests import cluster_addresses
 from understudy.errors import UnderstudyError, Unreachable
 from understudy.model import events
 from understudy.model.limits import Limits
@@ -54,6 +55,9 @@ class Node:
         self.incarnation: Incarnation | None = None
         self._lease = asyncio.Event()
         self._away = False
+        self._addresses: tuple[str, ...] | None = None
+        """The cluster's addresses as the View has them; None: not read yet."""
+        self._new_addresses = asyncio.Event()
         self._told = View()
 
     async def run(self) -> None:
@@ -62,6 +66,7 @@ class Node:
             tasks.create_task(self.mirror.follow(self._changed, self._reached))
             tasks.create_task(self._listen())
             tasks.create_task(self.history.write())
+            tasks.create_task(self._protect())
             self.incarnation = await self._with_lease()
             await self._executor_is_ours()
             self.lanes = Lanes(
@@ -165,6 +170,10 @@ class Node:
 
     def _changed(self) -> None:
         self.leader.changed()
+        addresses = cluster_addresses(self.mirror.view.resources.values())
+        if addresses != self._addresses:
+            self._addresses = addresses
+            self._new_addresses.set()
         if self.lanes is not None and not self.mirror.view.same_facts(self._told):
             self._told = self.mirror.view
             self.lanes.changed()
@@ -173,6 +182,18 @@ class Node:
         if reachable == self._away:
             self._away = not reachable
             self.history.tell(events.REGISTRY_BACK if reachable else events.REGISTRY_AWAY, on=self.server)
+
+    async def _protect(self) -> None:
+        """The guard knows every address of the cluster before any server starts it: none answers here without a start here (S1)."""
+        while True:
+            await self._new_addresses.wait()
+            self._new_addresses.clear()
+            try:
+                if self._addresses is not None:
+                    await self.guard.protect(self._addresses)
+            except Unreachable:
+                self._new_addresses.set()
+                await asyncio.sleep(RETRY_S)
 
     async def _listen(self) -> None:
         while True:

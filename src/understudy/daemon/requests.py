@@ -1,6 +1,7 @@
 """From a step of a lane to the request for the executor: which agent, which parameters, which environment, which deadline."""
 
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Iterable, Mapping
 
 from understudy.model.actions import ActionName, ActionRequest
 from understudy.model.names import Incarnation, TypeName
@@ -24,6 +25,18 @@ def action_request(
         incarnation=incarnation,
         user=resource.user,
     )
+
+
+def cluster_addresses(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Every address that any of these would put on a server, as the kernel writes it, in order."""
+    found = set()
+    for one in resources:
+        try:
+            if one.agent == "address":
+                found.add(str(ipaddress.ip_address(one.attributes.get("USR_ORA_VIP", ""))))
+        except ValueError:
+            continue  # such an address can be on no server
+    return tuple(sorted(found))
 
 
 def _timeout_s(resource: Resource, action: ActionName) -> float:

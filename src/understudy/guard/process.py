@@ -135,6 +135,8 @@ class GuardProcess:
                 return answers.epoch(self.held_file.epochs, str(request["resource"]), int(request["epoch"]))
             case "gate":
                 return self._protect(list(request.get("addresses", ())), list(request.get("storage", ())))
+            case "protect":
+                return self._protect(list(request["addresses"]), [])
             case "round":
                 self._ask(client, request)
                 return None

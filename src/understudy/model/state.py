@@ -55,7 +55,7 @@ LIFE_TRANSITIONS: dict[Life, frozenset[Life]] = {
     Life.JOINING: frozenset({Life.ONLINE, Life.LEAVING, Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT}),
     Life.ONLINE: frozenset({Life.LEAVING, Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT}),
     Life.LEAVING: frozenset({Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT}),
-    Life.EVICTED: frozenset({Life.LOST, Life.FENCED}),
+    Life.EVICTED: frozenset({Life.LOST, Life.FENCED, Life.LEFT}),
     Life.LOST: frozenset({Life.FENCED}),
     Life.FENCED: frozenset(),
     Life.LEFT: frozenset(),

@@ -41,6 +41,8 @@ class Keeper:
         self.gate_until = 0.0
         """True time until which the gate lets addresses pass."""
         self.epochs: dict[ResourceName, int] = {}
+        self.protected: frozenset[str] = frozenset()
+        """The cluster's addresses, as the daemon last told them."""
         self.stopping = False
         self.stopping_since = 0.0
         self.left = False
@@ -366,6 +368,11 @@ class GuardPort:
         await self._connected()
         self._dead = (self._keeper.generation, frozenset(incarnations))
         self._keeper.told_dead(sorted(incarnations))
+
+    async def protect(self, addresses: Sequence[str]) -> None:
+        """See ports.Guard."""
+        await self._connected()
+        self._keeper.protected = frozenset(addresses)
 
     async def farewell(self) -> None:
         """See ports.Guard."""
