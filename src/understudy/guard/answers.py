@@ -32,6 +32,7 @@ def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
         "limits": _limits(process.limits),
         "priority": _priority(process),
         "gate": process.gate_state,
+        "leave_left_s": round(process.leave.left_s(now), 3) if process.leave.under_way else None,
         "silent": [
             {"server": server, "incarnation": incarnation.hex(), "voter": voter}
             for (voter, incarnation), server in process.core.words.items()

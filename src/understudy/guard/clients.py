@@ -78,6 +78,10 @@ class Clients:
         for client in [one for one in self._connected.values() if one.role == "daemon"]:
             self._send(client, packet)
 
+    def daemon_there(self) -> bool:
+        """Whether a daemon is connected."""
+        return any(one.role == "daemon" for one in self._connected.values())
+
     def drop(self, client: Client) -> None:
         """Let a client go."""
         if self._connected.pop(client.wire.fileno(), None) is not None:

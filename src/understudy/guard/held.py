@@ -12,7 +12,7 @@ from understudy.guard.core.messages import Reading
 
 _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
-_CURRENT, _BEATS, _STAGE = 0, 1, 2
+_CURRENT, _BEATS, _STAGE, _LEAVE_BY = 0, 1, 2, 3
 _SLOTS = (16, 32)
 _NOTES_BYTES = 1 << 20
 
@@ -75,6 +75,16 @@ class Held:
     @stage.setter
     def stage(self, stage: int) -> None:
         self._fields[_STAGE] = stage
+
+
+    @property
+    def leave_by_boot_ns(self) -> int:
+        """Until when this server is leaving in order, on the boot clock; 0: it was not asked to leave."""
+        return self._fields[_LEAVE_BY]
+
+    @leave_by_boot_ns.setter
+    def leave_by_boot_ns(self, boot_ns: int) -> None:
+        self._fields[_LEAVE_BY] = boot_ns
 
 
 class Notes:

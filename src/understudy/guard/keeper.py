@@ -18,6 +18,7 @@ from understudy.guard.core import Start
 from understudy.guard.core.messages import Reading, most_elapsed
 from understudy.guard.held import RUNNING, STOPPING, Held, State
 from understudy.guard.lease import NOBODY, LeaseFile
+from understudy.guard.leave import stays_out
 from understudy.guard.process import ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
 from understudy.guard.system import (
     GUARD_PRIORITY,
@@ -35,6 +36,8 @@ PID_FILE = "understudy-guard"
 STEADY_S = 5.0
 """A guard that lived this long does not count as one that keeps ending."""
 LONGEST_PAUSE_S = 2.0
+STAY_OUT_S = 0.2
+"""How often a keeper whose server has left looks whether it is asked back."""
 
 
 class Keeper:
@@ -48,7 +51,9 @@ class Keeper:
         self._lock = _claim(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
         self._held = Held()
         self._lease = LeaseFile(os.path.join(settings.run_dir, "lease"))
-        self._asked_to_end = False
+        self._asked_to_end = 0
+        """How many SIGTERMs came: the first asks for a leave in order, the second to end at once."""
+        self._passed_on = 0
         self._failures = 0
 
     def run(self) -> int:
@@ -58,31 +63,38 @@ class Keeper:
         # What is older than this keeper is from a lease only if an earlier one made a lease.
         self._end_everything(after_a_lease=self._lease.read().incarnation != NOBODY)
         start = self._begin()
-        while True:
+        while start is not None:
             began_s = time.monotonic()
             code = self._guard_life(start)
             self._failures = 0 if time.monotonic() - began_s > STEADY_S else self._failures + 1
-            if code in (ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY) or self._asked_to_end:
-                if code != ENDED_FAREWELL:
-                    self._end_everything()
-                return 0
             start = self._after(code)
+        return 0
 
-    def _after(self, code: int) -> Start:
-        """What the next guard begins with."""
+    def _after(self, code: int) -> Start | None:
+        """What the next guard begins with; None: this server was asked to end."""
         if code == ENDED_LAPSED:
-            say("the lease ended, everything is stopped: rejoining as a new incarnation")
-            return self._begin()
-        if self._held.stage == RUNNING:
-            say(f"the guard ended ({_in_words(code)})")
-            successor = self._continue()
-            if successor is not None:
-                return successor
-        self._end_everything()
+            say("the lease ended, everything is stopped")
+        elif code != ENDED_FAREWELL:
+            if self._held.stage == RUNNING:
+                say(f"the guard ended ({_in_words(code)})")
+                successor = self._continue()
+                if successor is not None:
+                    return successor
+            self._end_everything()
+        left = code in (ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY)
+        if self._asked_to_end or (left and not stays_out(self._settings)):
+            return None
         return self._begin()
 
-    def _begin(self) -> Start:
-        """A new incarnation, holding nothing."""
+    def _begin(self) -> Start | None:
+        """A new incarnation, holding nothing; None: asked to end before there was one."""
+        if stays_out(self._settings):
+            say("this server has left the cluster; it comes back with: understudy server join")
+            while stays_out(self._settings) and not self._asked_to_end:
+                time.sleep(STAY_OUT_S)
+            if self._asked_to_end:
+                return None
+        self._held.leave_by_boot_ns = 0
         kill.allow_again(self._settings)
         incarnation = os.urandom(16)
         self._held.write(State(incarnation, 0, None))
@@ -111,12 +123,14 @@ class Keeper:
         return round((self._limits.lease_s - self._limits.stop_now_s) * 1e9) - most_elapsed(base, read_clocks())
 
     def _end_soon(self) -> None:
-        self._asked_to_end = True
+        self._asked_to_end += 1
 
     # One guard's life.
 
     def _guard_life(self, start: Start) -> int:
         """Fork, watch, reap: the guard's exit code, negative if a signal ended it."""
+        if not self._held.leave_by_boot_ns:
+            self._passed_on = 0  # a predecessor that ended before it could heed the signal
         keeper = os.getpid()
         guard = os.fork()
         if guard == 0:
@@ -149,10 +163,9 @@ class Keeper:
         poll = select.poll()
         poll.register(guard, select.POLLIN)
         watch = _Watch(self._limits)
-        told = False
         while not poll.poll(watch.interval_s * 1000):
-            if self._asked_to_end and not told:
-                told = True
+            if self._asked_to_end > self._passed_on:
+                self._passed_on += 1
                 signal.pidfd_send_signal(guard, signal.SIGTERM)
             reason = watch.look(self._held, read_clocks())
             if reason is not None:

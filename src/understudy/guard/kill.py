@@ -83,11 +83,14 @@ def read_kill_list(settings: Settings) -> KillList:
         return KillList(cgroup=cgroup, filesystems=settings.filesystems, readable=False)
 
 
-def end_everything(settings: Settings, *, within_s: float, after_a_lease: bool = True) -> Ended:
+def end_everything(
+    settings: Settings, *, within_s: float, after_a_lease: bool = True, file_systems: bool = True
+) -> Ended:
     """Kill, remove, verify.
 
     `after_a_lease=False`, at a keeper's first start: the daemon and the executor that run were never under a lease, and a
-    file system that is mounted is nobody's of the cluster; both are left alone.
+    file system that is mounted is nobody's of the cluster; both are left alone. `file_systems=False`, at a leave in order: what used
+    them was stopped, so they are clean, and go on.
     """
     deadline = time.monotonic() + within_s
     what = read_kill_list(settings)
@@ -104,7 +107,7 @@ def end_everything(settings: Settings, *, within_s: float, after_a_lease: bool =
     alive = [starter.name for starter in starters if not starter.wait(deadline)]
     left += [f"{name} does not die" for name in alive]
     left += _remove_addresses(what)
-    if after_a_lease:
+    if after_a_lease and file_systems:
         left += [refusal for refusal in map(filesystems.shut_down, what.filesystems) if refusal is not None]
     if not what.readable:
         left.append("kill-list.json cannot be read: addresses are behind the gate, but may be there")

@@ -15,10 +15,11 @@ from typing import Any, assert_never
 from understudy.guard import answers, kill
 from understudy.guard.clients import Client, Clients
 from understudy.guard.core import Gone, Guard, Lapsed, Leased, Member, Query, RoundEnded, Send, Start, Word
-from understudy.guard.core.messages import Effect
+from understudy.guard.core.messages import Effect, Reading
 from understudy.guard.gate import CLUSTER, STORAGE, Gate
 from understudy.guard.held import STOPPING, Held, State
 from understudy.guard.lease import LeaseFile
+from understudy.guard.leave import Leave
 from understudy.guard.networks import Networks
 from understudy.guard.system import Timer, read_clocks, say
 from understudy.guard.wire import BadMessage, decode, encode
@@ -58,7 +59,13 @@ class GuardProcess:
         self._told_held: bool | None = None
         self._lapsed: str | None = None
         self._asked_to_end: list[tuple[Client, dict[str, Any]]] = []
-        self._ending = False
+        self._ending: str | None = None
+        """Why it is to end now."""
+        self._in_order = False
+        """The daemon has stopped everything in order already."""
+        self._terminated = self._heeded = 0
+        """How many SIGTERMs came, and how many of them were answered."""
+        self.leave = Leave(held)
         held.epochs.reload()
         held.protected.reload()
         for address in settings.storage:
@@ -69,7 +76,7 @@ class GuardProcess:
         self._save()
         # Last, for whoever connects is answered at once.
         self._clients = Clients(os.path.join(settings.run_dir, "guard.sock"), self._poll)
-        signal.signal(signal.SIGTERM, lambda *_: self._end_soon())
+        signal.signal(signal.SIGTERM, lambda *_: self._count_signal())
 
     def run(self) -> int:
         """Until the lease lapses or the guard is asked to end."""
@@ -82,8 +89,10 @@ class GuardProcess:
         self.held_file.beat()
         now = read_clocks()
         self._perform(self.core.tick(now))
-        if self._ending:
-            self._perform(self.core.stop("asked to end"))
+        self._heed_signals(now)
+        if over := self._ending or self.leave.over(now, daemon_there=self._clients.daemon_there()):
+            self._ending = over
+            self._perform(self.core.stop(over))
         if self._has_lapsed():
             return True
         self._timer.set(self.core.wake_boot_ns(now))
@@ -144,9 +153,12 @@ class GuardProcess:
                 told = tuple(bytes.fromhex(one) for one in request["incarnations"])
                 self._perform(self.core.told_dead(told, read_clocks()))
                 return {"ok": True}
+            case "leave":
+                return self._begin_leave(float(request["within_s"]))
             case "farewell":
                 self._asked_to_end.append((client, request))
-                self._end_soon()
+                self._in_order = bool(request.get("in_order"))
+                self._ending = "asked to end"
                 return None
             case other:
                 return {"ok": False, "why": f"unknown op {other!r}"}
@@ -157,8 +169,27 @@ class GuardProcess:
         query = Query(nonce, str(request["server"]), bytes.fromhex(request["incarnation"]))
         self._perform(self.core.ask(query, read_clocks()))
 
-    def _end_soon(self) -> None:
-        self._ending = True
+    def _count_signal(self) -> None:
+        self._terminated += 1
+
+    def _heed_signals(self, now: Reading) -> None:
+        """SIGTERM: a leave in order; the second time, or where nothing can be running, at once."""
+        if self._terminated == self._heeded:
+            return
+        again = self.leave.under_way
+        self._heeded = self._terminated
+        if again or self._terminated > 1 or self.core.holder.base is None or not self._clients.daemon_there():
+            self._ending = "asked to end at once" if again else "asked to end"
+        else:
+            self._begin_leave(self.settings.leave_within)
+
+    def _begin_leave(self, within_s: float) -> dict[str, Any]:
+        now = read_clocks()
+        self.leave.begin(now, within_s)
+        left_s = self.leave.left_s(now)
+        say(f"asked to leave: the daemon stops everything in order, within {left_s:.0f} s")
+        self._clients.push({"op": "leave", "left_s": left_s})
+        return {"ok": True, "left_s": left_s}
 
     # What goes out.
 
@@ -254,7 +285,7 @@ class GuardProcess:
         self.held_file.stage = STOPPING
         self._lease.clear()
         say(f"stopping everything: {self._lapsed}")
-        ended = kill.end_everything(self.settings, within_s=KILL_WITHIN_S)
+        ended = kill.end_everything(self.settings, within_s=KILL_WITHIN_S, file_systems=not self._in_order)
         for one in ended.left:
             say(f"not stopped: {one}")
         if not ended.left:

@@ -66,6 +66,8 @@ class Settings:
     """`[guard] reboot_on_lapse`: reboot at once when the lease ends and something could not be stopped."""
     run_dir: str = "/run/understudy"
     """`[server] run_dir`: sockets, lease, kill list."""
+    leave_within: float = 300.0
+    """`[server] leave_within`, seconds: how long a planned leave may stop things in order; then the rest is stopped at once."""
     log_dir: str = "/var/log/understudy"
     cgroup: str = ""
     """`[executor] cgroup`: the one parent control group of all resources; empty: `understudy` below this process's cgroup v2 mount."""
@@ -84,7 +86,7 @@ class Settings:
 
 _KNOWN: dict[str, set[str]] = {
     "cluster": {"name", "voters", "voter_set", "pause_tolerance"},
-    "server": {"name", "run_dir", "log_dir"},
+    "server": {"name", "run_dir", "log_dir", "leave_within"},
     "registry": {"engine", "endpoints"},
     "guard": {"port", "key", "reboot_on_lapse", "storage", "filesystems"},
     "executor": {"cgroup"},
@@ -118,6 +120,7 @@ def parse_settings(text: str, *, server: str | None = None) -> Settings:
         guard_key=guard.get("key", "/etc/understudy/keys/guard.key"),
         reboot_on_lapse=guard.get("reboot_on_lapse", False),
         run_dir=own.get("run_dir", "/run/understudy"),
+        leave_within=float(own.get("leave_within", 300.0)),
         log_dir=own.get("log_dir", "/var/log/understudy"),
         cgroup=raw.get("executor", {}).get("cgroup", ""),
         storage=_addresses(guard.get("storage", ())),
