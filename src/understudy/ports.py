@@ -8,7 +8,7 @@ __all__ = ["ActionName", "ActionOutcome", "ActionRequest", "Evidence"]
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, Evidence
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -91,11 +91,21 @@ class Registry(Protocol):
 # --- executor -------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Something that a resource may wait for has changed: what failed over it is worth another try before its pause is over."""
+
+    kind: Literal["network", "link", "mounts", "neighbour"]
+    """An address or a link came, changed or went; a link came up; the mount table changed; a stranger gave up an address."""
+    resource: ResourceName | None = None
+    """The one that waited for exactly this; None: any that might have."""
+
+
 class Executor(Protocol):
     """Runs actions, each in the resource's own control group."""
 
     async def run(self, request: ActionRequest) -> ActionOutcome:
-        """Run one action to its end or deadline; never raises for what the action does. Unreachable: no executor."""
+        """Run one action to its end or deadline; never raises: an executor that is not there is an outcome (`executor-away`)."""
         ...
 
     async def kill(self, resource: ResourceName) -> bool:
@@ -110,8 +120,8 @@ class Executor(Protocol):
         """Kill every action in flight (a new daemon's first word); what start actions left running goes on."""
         ...
 
-    async def next_event(self) -> ResourceName:
-        """The next resource of which an event source says that something may have changed (it only wakes)."""
+    async def next_event(self) -> ResourceName | Surroundings:
+        """The next resource of which an event source says that something may have changed (it only wakes), or what changed around them."""
         ...
 
 

@@ -174,11 +174,11 @@ class Server:
             case "is refused":
                 return ActionOutcome(status=None, evidence="silent", output=("no lease",)), "refused"
             case "is silent":
-                return ActionOutcome(status=None, evidence="silent", timed_out=True), "silent"
+                return ActionOutcome(status=None, evidence="silent", unanswered="overran"), "silent"
             case "is silent under pressure":
-                return ActionOutcome(status=None, evidence="silent", timed_out=True, pressure={"io": 80.0}), "silent under pressure"
+                return ActionOutcome(status=None, evidence="silent", unanswered="overran", pressure={"io": 80.0}), "silent under pressure"
             case "overruns":
-                return ActionOutcome(status=None, evidence="silent", timed_out=True, killed=True), "out of time"
+                return ActionOutcome(status=None, evidence="silent", unanswered="overran", killed=True), "out of time"
             case "fails" | "leaves processes":
                 return ActionOutcome(status=1, output=(script.words,) if script.words else ()), "failed"
         if action == "check":

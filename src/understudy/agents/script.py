@@ -50,7 +50,7 @@ async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
         evidence=evidence,
         output=said.lines,
         details=said.details,
-        timed_out=ended.timed_out,
+        unanswered="overran" if ended.timed_out else None,
         killed=ended.killed,
     )
 

@@ -24,7 +24,7 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Resource
 from understudy.model.state import Internal, State
 from understudy.model.view import Assignment, Look, Proof, Report
-from understudy.ports import Clock, Executor, Guard
+from understudy.ports import Clock, Executor, Guard, Surroundings
 from understudy.registry import keys
 
 REFUSED = ActionOutcome(status=None, evidence="silent", output=("the lease of this server does not allow it now",))
@@ -119,7 +119,9 @@ class Lanes:
 
     async def _listen(self) -> None:
         while True:
-            self.alarm(await self._executor.next_event())
+            event = await self._executor.next_event()
+            if not isinstance(event, Surroundings):
+                self.alarm(event)
 
     def _round(self) -> float | None:
         """Ask every lane that may have something to do; when to go round again without being woken."""

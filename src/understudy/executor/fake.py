@@ -113,7 +113,7 @@ class FakeExecutor:
             status=outcome.status,
             evidence=outcome.evidence,
             output=outcome.output,
-            timed_out=outcome.timed_out,
+            unanswered=outcome.unanswered,
             killed=outcome.killed,
             duration_s=loop.time() - began,
         )
@@ -158,7 +158,7 @@ class FakeExecutor:
             overran = not flight.halted.done()
             if request.action == "start" and (overran or not lived_before):
                 self._end(request.resource)
-            return ActionOutcome(status=None, evidence="silent", timed_out=overran, killed=not service.undying)
+            return ActionOutcome(status=None, evidence="silent", unanswered="overran" if overran else "halted", killed=not service.undying)
         status, evidence = self._answer(request, service)
         return ActionOutcome(status=status, evidence=evidence, output=service.says.get(request.action, ()))
 

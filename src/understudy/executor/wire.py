@@ -107,7 +107,7 @@ def outcome_from_wire(message: Mapping[str, Any]) -> ActionOutcome:
         output=tuple(message["output"]),
         details=message["details"],
         duration_s=message["duration_ms"] / 1000,
-        timed_out=message["timed_out"],
+        unanswered="overran" if message["timed_out"] else None,
         killed=message["killed"],
         pressure=message["pressure"],
     )

@@ -8,6 +8,21 @@ from understudy.model.names import Incarnation, ResourceName
 
 Evidence = Literal["answered", "silent", "gone"]
 """The script said so; it did not answer; the kernel says it is gone."""
+Unanswered = Literal["overran", "signal", "not-begun", "no-script", "executor-away", "refused", "halted"]
+"""Why an action has no status. Executor and lanes know no other word for silence:
+
+* `overran`: it was begun, and did not end in its time;
+* `signal`: a check that was ended by a signal (any other action that ends so has failed, with a status);
+* `not-begun`: it could not be begun: no process, no descriptor, no control group to be had;
+* `no-script`: its script is not there, not executable, or what should interpret it is not there;
+* `executor-away`: nobody was there to run it, or who ran it ended meanwhile;
+* `refused`: it must not run now (no lease, another action in flight): says nothing about the resource;
+* `halted`: it was ended on purpose, to make way or because the daemon is another: says nothing about the resource.
+"""
+NOT_ASKED: frozenset[Unanswered | None] = frozenset({"refused", "halted"})
+"""Not asked at all: no silence of the resource."""
+COULD_NOT_ASK: frozenset[Unanswered | None] = frozenset({"not-begun", "no-script", "executor-away"})
+"""Silence that tells of this server rather than of the resource: what the kernel knows of its processes weighs more."""
 ActionName = Literal["start", "stop", "check", "clean", "abort"]
 
 
@@ -35,15 +50,26 @@ class ActionOutcome:
     """What came of an action."""
 
     status: int | None
-    """Exit status; None when there was none (deadline, killed, no lease, executor gone)."""
+    """Exit status; None when there was none: then `unanswered` says why."""
     evidence: Evidence = "answered"
     output: tuple[str, ...] = ()
     """The last lines it printed, or why it could not run."""
     details: str | None = None
     """CRS_STATE_DETAILS, if it printed one."""
     duration_s: float = 0.0
-    timed_out: bool = False
+    unanswered: Unanswered | None = None
+    """Why there is no status; None exactly if there is one."""
+    housed: bool | None = None
+    """What the kernel knows, after the action, of the service's processes: True: some live in its control group; False: none does, though
+    they did before; None: none was ever seen there (a mount, or what a service manager started), or it was not looked."""
+    strays: tuple[str, ...] = ()
+    """Processes of the resource that have left its control group, in words: `mysqld (pid 4711)`."""
     killed: bool = False
     """The group was killed (by deadline or on request) and seen empty."""
     pressure: Mapping[str, float] = field(default_factory=dict)
     """PSI `some avg10` of cpu, io, memory, where the kernel tells."""
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it was begun and did not end in its time."""
+        return self.unanswered == "overran"
