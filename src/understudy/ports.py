@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, Evidence
 from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.position import NOWHERE, Position
 
 
 class Clock(Protocol):
@@ -139,6 +140,18 @@ class GuardState:
     voters: tuple[ServerName, ...] = ()
     notes: tuple[str, ...] = ()
     """What is not as it should be: no real-time priority, no gate."""
+    position: Position = NOWHERE
+    """The newest that a daemon of this server has acted on since the machine booted, in this or an earlier incarnation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """An incarnation that may hold a lease, as a voter knows it."""
+
+    server: ServerName
+    incarnation: Incarnation
+    position: Position = NOWHERE
+    """NOWHERE: it has not registered yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +199,15 @@ class Guard(Protocol):
 
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         """One round among all voters; True: a majority said silent in it, which is proof for good."""
+        ...
+
+    async def note(self, position: Position) -> None:
+        """What this incarnation acts on from now on. Kept, and told to the voters with the next renew."""
+        ...
+
+    async def census(self) -> tuple[Counted, ...] | None:
+        """One round among all voters: every incarnation that any of a majority grants, so every one that can hold a lease; the same one
+        more than once where voters know different positions. None: no majority answered in time. A mute voter does not answer."""
         ...
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:

@@ -21,8 +21,9 @@ from understudy.executor.fake import FakeExecutor
 from understudy.model.limits import derive
 from understudy.model.messages import with_number
 from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.position import Position
 from understudy.model.settings import Settings, parse_settings
-from understudy.ports import GuardEvent, GuardState
+from understudy.ports import Counted, GuardEvent, GuardState
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
 
@@ -48,6 +49,12 @@ class HeldGuard:
 
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         return False
+
+    async def note(self, position: Position) -> None:
+        pass
+
+    async def census(self) -> tuple[Counted, ...] | None:
+        return ()
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         pass

@@ -15,8 +15,9 @@ from typing import Any
 from understudy.errors import Unreachable
 from understudy.guard.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.position import Position
 from understudy.model.settings import Settings
-from understudy.ports import Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
+from understudy.ports import Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
 
 ANSWER_S = 2.0
 AGAIN_S = 0.02
@@ -81,6 +82,13 @@ class GuardLink:
         """See ports.Guard."""
         answer = await self._ask({"op": "round", "server": server, "incarnation": incarnation}, within_s=self._round_s + ANSWER_S)
         return bool(answer.get("lost"))
+
+    async def note(self, position: Position) -> None:
+        """See ports.Guard."""
+
+    async def census(self) -> tuple[Counted, ...] | None:
+        """See ports.Guard."""
+        return ()
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""

@@ -48,5 +48,11 @@ LAPSED = "lapsed"
 """A server rejoined after its lease had ended."""
 REGISTRY_AWAY = "registry-away"
 REGISTRY_BACK = "registry-back"
+REGISTRY_SET_BACK = "registry-set-back"
+"""It is not the registry that was acted on before: it was set back to an older copy, or made anew. A new era begins."""
+REGISTRY_RECOVERED = "registry-recovered"
+"""It is known again what runs where."""
+EPOCH_BEHIND = "epoch-behind"
+"""The guard of a server remembers a higher epoch than the registry says: nothing starts there until the leader has gone above it."""
 
 KINDS: frozenset[str] = frozenset(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))

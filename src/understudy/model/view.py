@@ -21,6 +21,14 @@ class ClusterRecord:
     voters: tuple[ServerName, ...]
     voter_set: int = 1
     pause_tolerance: float = 2.0
+    uid: str = ""
+    """Made at creation, 128 random bits: another one is another registry."""
+    era: int = 1
+    """Grows whenever somebody notices that the registry went back (was set back to an older copy, or made anew)."""
+    branch: int = 0
+    """63 random bits of this era: two eras of one number are told apart by them."""
+    recovering: bool = False
+    """The era has begun and it is not known yet what runs where: nothing is given to anybody that may run elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +142,8 @@ class Assignment:
     """No candidate is left: it is retried where it is, with growing pauses."""
     reason: str = ""
     """Code of the reason (`model/reasons.py`) and its words."""
+    era: int = 1
+    """Of the registry in which it was decided. Of an older one: what a copy says, not confirmed yet; nobody acts on it."""
 
     def sole_holder(self, incarnation: Incarnation) -> bool:
         """Whether this incarnation owns it and nobody else may be running it."""
@@ -189,6 +199,10 @@ class Look:
     server: ServerName
     incarnation: Incarnation
     looked: Mapping[ResourceName, str] = field(default_factory=dict)
+    era: int = 1
+    """Of the registry, as that daemon knew it: who has written its look in this era goes by it alone, and has told what it runs."""
+    epochs: Mapping[ResourceName, int] = field(default_factory=dict)
+    """Where the guard of this server remembers a higher epoch than the registry says: nothing starts there below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from understudy.errors import Unreachable
 from understudy.guard.core import Envelope, Gone, Guard, Lapsed, Leased, Member, Query, Reading, RoundEnded, Send, Start, Word
 from understudy.guard.core.messages import Effect, most_elapsed
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.ports import Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
+from understudy.model.position import Position
+from understudy.ports import Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
 from understudy.sim.chance import Chance
 from understudy.sim.clocks import SECOND
 from understudy.sim.loop import Place
@@ -359,6 +360,13 @@ class GuardPort:
             raise Unreachable("the guard does not answer") from None
         finally:
             self._rounds.pop(nonce, None)
+
+    async def note(self, position: Position) -> None:
+        """See ports.Guard."""
+
+    async def census(self) -> tuple[Counted, ...] | None:
+        """See ports.Guard."""
+        return ()
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""
