@@ -125,6 +125,10 @@ class Executor(Protocol):
         """The next resource of which an event source says that something may have changed (it only wakes), or what changed around them."""
         ...
 
+    async def ping(self) -> None:
+        """Whether the executor answers at all. Unreachable: not within a second or so."""
+        ...
+
 
 # --- guard ----------------------------------------------------------------------------------------------------------
 
@@ -179,7 +183,19 @@ class Farewell:
     incarnation: Incarnation
 
 
-GuardEvent = LeaseChanged | SilentWord | Farewell
+@dataclass(frozen=True, slots=True)
+class AbilityChanged:
+    """Whether a server can act (its daemon, its executor, its way to the registry), as its guard told; `why` is empty when it can."""
+
+    server: ServerName
+    incarnation: Incarnation
+    able: bool
+    why: str
+    for_s: float
+    """For how long it had been so when this was told."""
+
+
+GuardEvent = LeaseChanged | SilentWord | Farewell | AbilityChanged
 
 
 class Guard(Protocol):
@@ -208,6 +224,10 @@ class Guard(Protocol):
     async def census(self) -> tuple[Counted, ...] | None:
         """One round among all voters: every incarnation that any of a majority grants, so every one that can hold a lease; the same one
         more than once where voters know different positions. None: no majority answered in time. A mute voter does not answer."""
+        ...
+
+    async def able(self, able: bool, why: str) -> None:
+        """Prove that this daemon goes round, and say whether this server can act; a guard that hears nothing says that it cannot."""
         ...
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:

@@ -56,6 +56,9 @@ class HeldGuard:
     async def census(self) -> tuple[Counted, ...] | None:
         return ()
 
+    async def able(self, able: bool, why: str) -> None:
+        pass
+
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         pass
 

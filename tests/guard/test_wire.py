@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.guard.core import Envelope, Farewell, Grant, Heard, Lost, Query, Reading, Renew, Silent
+from understudy.guard.core import Envelope, Farewell, Grant, Heard, Lost, Pulse, Query, Reading, Renew, Silent
 from understudy.guard.core.messages import Body
 from understudy.guard.wire import BadMessage, decode, encode
 
@@ -22,6 +22,7 @@ bodies: st.SearchStrategy[Body] = st.one_of(
     st.builds(Silent, nonces, names, incarnations),
     st.builds(Heard, nonces, incarnations),
     st.just(Farewell()),
+    st.builds(Pulse, st.booleans(), names, st.integers(0, (1 << 32) - 1)),
 )
 envelopes = st.builds(Envelope, st.integers(0, 2**32 - 1), names, incarnations, names, bodies)
 

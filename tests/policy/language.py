@@ -17,6 +17,7 @@ from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.types import find
 from understudy.model.view import (
     Assignment,
+    ClusterRecord,
     Definition,
     Failure,
     Holder,
@@ -27,6 +28,7 @@ from understudy.model.view import (
     Request,
     TargetRecord,
     TypeRecord,
+    Unable,
     View,
 )
 from understudy.policy.decide import decide
@@ -75,6 +77,8 @@ class Cluster:
         self._unseen: set[tuple[ServerName, ResourceName]] = set()
         self._count = 0
         self._asked: list[str] = []
+        self._acting_since: float | None = float("-inf")
+        self._evicted_at = float("-inf")
 
     def do(self, line: str) -> None:
         """One stimulus, perhaps with `at 3.1s` before it."""
@@ -89,9 +93,12 @@ class Cluster:
 
     def answer(self) -> list[str]:
         """What the leader decides now, carried out; then it must have nothing left to decide."""
-        memory = Memory(quiet_until=self._quiet)
+        memory = self._memory()
         plan = decide(self.view, self.now, memory)
         told = [line for step in plan.steps for line in self._step(step)]
+        if any(one.life is Life.EVICTED for step in plan.steps for one in step.lives):
+            self._evicted_at = self.now
+            memory = self._memory()
         self.view = carried_out(self.view, plan)
         again = decide(self.view, self.now, memory)
         if not only_forgets(again):
@@ -101,6 +108,9 @@ class Cluster:
             told.append(f"decide again at {plan.wake_at:g}s")
         asked, self._asked = self._asked, []
         return [*(told or ["nothing to decide"]), *(line for name in asked for line in render(self.view, ResourceName(name)))]
+
+    def _memory(self) -> Memory:
+        return Memory(quiet_until=self._quiet, acting_since=self._acting_since, evicted_at=self._evicted_at)
 
     # --- servers ----------------------------------------------------------------------------------------------------
 
@@ -133,6 +143,23 @@ class Cluster:
             self._quiet[record.incarnation] = self.now + QUIET_S
         if record.life is Life.ONLINE:
             self._look_again()
+
+    def voters(self, names: str) -> None:
+        """Whose guards grant leases."""
+        self._change(cluster=ClusterRecord(name="lab", voters=tuple(ServerName(one) for one in names.split())))
+
+    def unable(self, server: str, why: str) -> None:
+        """Its guard says so from now on."""
+        said = Unable(server=ServerName(server), why=why, since=self.now)
+        self._change(unable={**self.view.unable, self.incarnation(server): said})
+
+    def able(self, server: str) -> None:
+        """Its guard says that all is well."""
+        self._change(unable={key: one for key, one in self.view.unable.items() if one.server != server})
+
+    def leader(self, what: str) -> None:
+        """The server that decides cannot act, or can from now on."""
+        self._acting_since = self.now if what == "can act again" else None
 
     def look(self, server: str, resource: str) -> None:
         """The server has checked a new resource."""
@@ -342,6 +369,10 @@ NAME, NAMES, SERVER = r"(?P<name>\w[\w.-]*)", r"(?P<names>\w[\w.-]*(?: \w[\w.-]*
 _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"servers {NAMES}", Cluster.servers),
     (rf"{SERVER} joins", Cluster.join),
+    (rf"voters {NAMES}", Cluster.voters),
+    (r"the leader itself (?P<what>can act again|cannot act)", Cluster.leader),
+    (rf"{SERVER} cannot act: (?P<why>.+)", Cluster.unable),
+    (rf"{SERVER} can act again", Cluster.able),
     (rf"{SERVER} (?P<what>{'|'.join(LIVES)})", Cluster.live),
     (rf"pool {NAME}(?: of at most (?P<size>\d+))?:(?P<servers>[\w .-]*)", Cluster.pool),
     (rf"type {NAME} like (?P<base>[\w.-]+)", Cluster.type),

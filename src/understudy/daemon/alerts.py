@@ -18,6 +18,16 @@ CRS = {
     events.NO_CANDIDATE: (2769, "Unable to failover resource '{resource}'."),
     events.UNRECOVERABLE: (2678, "'{resource}' on '{on}' has experienced an unrecoverable failure"),
     events.LOST: (1632, "Server '{on}' is being removed from the cluster: {cause}"),
+    events.EVICTED: (20101, "Server '{on}' is evicted: {cause}"),
+    events.UNENDED: (
+        20102,
+        "Resource '{resource}' waits: something of it could not be ended on server '{on}', which has only been silent since ({cause}). "
+        "It is proved gone when '{on}' joins again; if that server is off, say so: understudy server confirm-off {on}",
+    ),
+    events.LOOK_SILENT: (
+        20103,
+        "Server '{on}' cannot tell whether resource '{resource}' runs there, and is no candidate for it until its check answers: {cause}",
+    ),
     events.JOINED: (1601, "Server '{on}' has joined the cluster"),
 }
 

@@ -17,7 +17,7 @@ from understudy.guard.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.settings import Settings
-from understudy.ports import Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
+from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
 
 ANSWER_S = 2.0
 AGAIN_S = 0.02
@@ -89,6 +89,10 @@ class GuardLink:
     async def census(self) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
         return ()
+
+    async def able(self, able: bool, why: str) -> None:
+        """See ports.Guard."""
+        await self._ask({"op": "able", "able": able, "why": why})
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""
@@ -172,6 +176,8 @@ class GuardLink:
             self._events.put_nowait(SilentWord(ServerName(word["server"]), Incarnation(word["incarnation"]), ServerName(word["voter"])))
         for word in message.get("farewells", ()):
             self._events.put_nowait(Farewell(ServerName(word["server"]), Incarnation(word["incarnation"])))
+        for one in message.get("abilities", ()):
+            self._events.put_nowait(_ability(one))
         number = message.get("id")
         if number is not None:
             waiting = self._waiting.get(number)
@@ -186,6 +192,8 @@ class GuardLink:
                 self._events.put_nowait(word)
             case "farewell":
                 self._events.put_nowait(Farewell(ServerName(message["server"]), Incarnation(message["incarnation"])))
+            case "able":
+                self._events.put_nowait(_ability(message))
 
     def _hang_up(self) -> None:
         if self._socket is not None:
@@ -194,3 +202,8 @@ class GuardLink:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionResetError("the guard hung up"))
+
+
+def _ability(fields: dict[str, Any]) -> AbilityChanged:
+    server, incarnation = ServerName(fields["server"]), Incarnation(fields["incarnation"])
+    return AbilityChanged(server, incarnation, fields["able"], fields["why"], fields["for_s"])

@@ -15,6 +15,7 @@ from understudy.daemon.requests import action_request
 from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.local import Local, Rung
 from understudy.lane.neighbours import Here, concerned, leaners
+from understudy.lane.look import look_at
 from understudy.lane.outcome import RUNG_ACTIONS, Moment, Turn, begin, charge, ended, renewed
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
@@ -23,11 +24,13 @@ from understudy.model.actions import ActionName, ActionOutcome
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Resource
 from understudy.model.state import Internal, State
-from understudy.model.view import Assignment, Look, Proof, Report
+from understudy.model.view import Assignment, Look, Proof, Report, View
 from understudy.ports import Clock, Executor, Guard, Surroundings
 from understudy.registry import keys
 
 REFUSED = ActionOutcome(status=None, evidence="silent", output=("the lease of this server does not allow it now",))
+LOOK_EVERY_S = 1.0
+"""How often a look is written that has not ended yet."""
 IDLE_S = 30.0
 """The longest that any lane is not asked: a safety net, everything wakes it."""
 
@@ -64,6 +67,7 @@ class Lanes:
         self._untold: dict[ResourceName, None] = {}
         """What the registry may have to be told about."""
         self._writing = asyncio.Lock()
+        self._look_written_at = clock.monotonic()
         self._releasing: set[ResourceName] = set()
         self._tasks: asyncio.TaskGroup | None = None
         self._leaners: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
@@ -93,11 +97,6 @@ class Lanes:
     def resource(self, name: ResourceName) -> Resource:
         """Its definition, as this server knows it."""
         return self._mirror.view.resources[name]
-
-    def looked_at_all(self) -> bool:
-        """S6: whether every registered resource has been checked in this daemon's life."""
-        known = [self.locals.get(name) for name in self._mirror.view.resources]
-        return all(one is not None and one.state is not None for one in known)
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
@@ -355,15 +354,15 @@ class Lanes:
         writes: dict[str, Any] = {
             keys.report(name, self._me.server): one for name, one in reports.items() if self._worth_writing(name, one)
         }
-        looked = {name: view.resources[name].uid for name, one in self.locals.items() if one.state is not None and name in view.resources}
-        look = Look(server=self._me.server, incarnation=self._me.incarnation, looked=looked)
-        if self.looked_at_all() and view.looks.get(self._me.server) != look:
+        look = self._look_to_write(view)
+        if look is not None:
             writes[keys.look(self._me.server)] = look
         if not writes:
             return
         try:
             # S7: conditional on this incarnation being what the registry thinks it is
             if await self._mirror.commit(writes, unchanged=(keys.incarnation(self._me.incarnation),)) is not None:
+                self._tell_untold(view.looks.get(self._me.server), look)
                 return
         except RegistryUnreachable:
             self._untold |= untold
@@ -372,8 +371,30 @@ class Lanes:
         self._unwritten.set()
         await self._mirror.wait(view.revision, RETRY_S)
 
+    def _look_to_write(self, view: View) -> Look | None:
+        """S6: what this incarnation has looked at, if the registry does not know it: at once when every look has ended, else now and then."""
+        before = view.looks.get(self._me.server)
+        if before is not None and before.incarnation != self._me.incarnation:
+            before = None
+        look = look_at(view.resources, self.locals, before or Look(server=self._me.server, incarnation=self._me.incarnation))
+        if look == before:
+            return None
+        wait_s = self._look_written_at + LOOK_EVERY_S - self._clock.monotonic()
+        if wait_s > 0 and len(look.looked) + len(look.untold) < len(view.resources):
+            asyncio.get_running_loop().call_later(wait_s, self._unwritten.set)
+            return None
+        self._look_written_at = self._clock.monotonic()
+        return look
+
+    def _tell_untold(self, before: Look | None, look: Look | None) -> None:
+        known = before.untold if before is not None and before.incarnation == self._me.incarnation else {}
+        for name in () if look is None else look.untold.keys() - known.keys():
+            self._history.tell(events.LOOK_SILENT, resource=name, on=self._me.server, cause="its check did not answer")
+
     def _worth_writing(self, name: ResourceName, report: Report) -> bool:
-        if self.locals[name].state is None or name in self._releasing:
+        local = self.locals[name]
+        # what its look cannot tell is told by the look, but for what lives in its group: that may be running (S6)
+        if (local.state is None and (local.empty or not local.silent)) or name in self._releasing:
             return False
         before = self._mirror.view.reports.get(name, {}).get(self._me.server)
         if before is None or before.incarnation != report.incarnation:

@@ -6,7 +6,7 @@ a server: lanes do. Pure decisions are `policy.decide`; this file feeds it and w
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +46,9 @@ class Leader:
     """This daemon as leader, or as candidate."""
 
     def __init__(self, mirror: Mirror, guard: Guard, clock: Clock, history: History, limits: Limits) -> None:
+        self.acting_since: Callable[[], float | None] = lambda: float("-inf")
+        """Since when this server is able to act, None if it is not (`daemon/ability.py`): who cannot does not lead."""
+        self._evicted_at = float("-inf")
         self._mirror = mirror
         self._guard = guard
         self._clock = clock
@@ -141,6 +144,8 @@ class Leader:
         # every daemon tells its own guard, so that every voter answers `lost` to those whom the registry calls gone or evicted
         await self._guard.dead([one.incarnation for one in view.incarnations.values() if one.life in GONE])
         self._ask_about_suspects(view, tasks)
+        if self.acting_since() is None:
+            return None  # another takes the term, or nobody: what cannot act is no better off for being decided about here
         if not self.leads():
             return await self._stand(view)
         decide_at = await self._lead(view)
@@ -156,7 +161,7 @@ class Leader:
         self._quiet = {one: at for one, at in self._quiet.items() if one in view.incarnations}
         if self._settled is not None and self._settled.same_facts(view) and (self._decide_at is None or now < self._decide_at):
             return self._decide_at  # only a beat, or a line of the history: the same facts give the same plan, which was empty
-        plan = decide(view, now, Memory(quiet_until=self._quiet))
+        plan = decide(view, now, Memory(quiet_until=self._quiet, acting_since=self.acting_since(), evicted_at=self._evicted_at))
         # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
         commits = [asyncio.ensure_future(self._commit(view, step)) for step in plan.steps]
         done = await asyncio.gather(*commits, return_exceptions=True)
@@ -182,6 +187,8 @@ class Leader:
         if await self._write(writes, *holders) is None:
             return False
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
+        if any(one.life is Life.EVICTED for one in step.lives):
+            self._evicted_at = begun
         for note in step.notes:
             self._history.tell(note.kind, resource=note.resource, on=note.on, cause=note.cause, ms=ms)
         for one in step.assignments:
@@ -346,7 +353,7 @@ class Leader:
             due += every_s * max(1, math.ceil((self._clock.monotonic() - due) / every_s))  # missed ones are skipped
             await asyncio.sleep(due - self._clock.monotonic())
             leader = self._mirror.view.leader
-            if not self.leads() or leader is None or not self._guard.held():
+            if not self.leads() or leader is None or not self._guard.held() or self.acting_since() is None:
                 continue
             count += 1
             try:

@@ -12,11 +12,11 @@ from itertools import takewhile
 from typing import Any
 
 from understudy.errors import BadInput, Compacted, RegistryUnreachable
-from understudy.model.names import ResourceName, ServerName, TypeName
+from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
 from understudy.model.state import PROVEN
-from understudy.model.view import Definition, Event, Report, Request, TypeRecord, View
+from understudy.model.view import Definition, Event, Report, Request, TypeRecord, Unable, View
 from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
 from understudy.registry import keys
 from understudy.registry.wire import PRESENT, Formats
@@ -179,6 +179,15 @@ class Mirror:
         """Whether the registry has this key, as far as the mirror knows."""
         return key in self._revisions
 
+    def heard(self, incarnation: Incarnation, unable: Unable | None, server: ServerName) -> None:
+        """What this server's guard has heard about another's ability to act (None: it can); of each server the newest word counts."""
+        others = {one: said for one, said in self.view.unable.items() if said.server != server}
+        if unable is not None:
+            others[incarnation] = unable
+        if others != self.view.unable:
+            self.view = replace(self.view, unable=others)
+            self._on_change()
+
     # --- assembling -------------------------------------------------------------------------------------------------
 
     def _replace(self, revision: int, entries: Iterable[Entry]) -> None:
@@ -187,7 +196,7 @@ class Mirror:
         self._reports.clear()
         self._requests.clear()
         self._events.clear()
-        blank = View()
+        blank = View(unable=self.view.unable)
         self._take(blank, revision, sorted(entries, key=lambda one: one.revision), ())
 
     def _apply(self, batch: Batch) -> None:

@@ -7,6 +7,7 @@ decided.
 import asyncio
 from dataclasses import replace
 
+from understudy.daemon.ability import Ability
 from understudy.daemon.history import History
 from understudy.daemon.lanes import Lanes, Me
 from understudy.daemon.leader import Leader
@@ -19,10 +20,14 @@ from understudy.model.names import Incarnation, ServerName
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life, Target
 from understudy.model.types import network_definition
-from understudy.model.view import ClusterRecord, IncarnationRecord, Look, TargetRecord, View
-from understudy.ports import Clock, Executor, Farewell, Guard, LeaseChanged, Registry, SilentWord
+from understudy.model.view import ClusterRecord, IncarnationRecord, Look, TargetRecord, Unable, View
+from understudy.ports import AbilityChanged, Clock, Executor, Farewell, Guard, LeaseChanged, Registry, SilentWord
 from understudy.registry import keys
 from understudy.registry.wire import PRESENT, Formats
+
+
+FIRST_LOOK_S = 5.0
+"""How long a joining server waits for its looks to end before it counts as ONLINE for what it has looked at."""
 
 
 class Superseded(UnderstudyError):
@@ -50,7 +55,9 @@ class Node:
         self.executor = executor
         self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(one.name) for one in settings.servers))
         self.history = History(self.mirror, clock, self.server)
+        self.ability = Ability(clock, guard, executor, registry)
         self.leader = Leader(self.mirror, guard, clock, self.history, limits)
+        self.leader.acting_since = self.ability.acting_since
         self.lanes: Lanes | None = None
         self.incarnation: Incarnation | None = None
         self._lease = asyncio.Event()
@@ -59,12 +66,14 @@ class Node:
         """The cluster's addresses as the View has them; None: not read yet."""
         self._new_addresses = asyncio.Event()
         self._told = View()
+        self._revision = 0
 
     async def run(self) -> None:
         """Join, then lead or follow and drive the lanes, until superseded, or until the registry holds what this version cannot read."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.mirror.follow(self._changed, self._reached))
             tasks.create_task(self._listen())
+            tasks.create_task(self.ability.run())
             tasks.create_task(self.history.write())
             tasks.create_task(self._protect())
             self.incarnation = await self._with_lease()
@@ -142,20 +151,25 @@ class Node:
         return made
 
     async def _come_online(self, incarnation: Incarnation) -> None:
-        """S6: ONLINE only after every registered resource was looked at here, and the look is written."""
+        """S6: ONLINE once every registered resource was looked at here, and the look is written; or after a while, when what it has not
+        looked at is not given to it. The look of one resource must not keep all others from this server."""
+        until = self.clock.monotonic() + FIRST_LOOK_S
         while True:
             view = self.mirror.view
             record = view.incarnations.get(incarnation)
             if record is not None and record.life is not Life.JOINING:
                 return
-            if record is not None and self._looked(view, incarnation):
+            if record is not None and (self._looked(view, incarnation) or self.clock.monotonic() >= until):
                 if await self._committed({keys.incarnation(incarnation): replace(record, life=Life.ONLINE)}, view):
                     self.history.tell(events.JOINED, on=self.server)
                 continue
             await self.mirror.wait(view.revision, 1.0)
 
     def _looked(self, view: View, incarnation: Incarnation) -> bool:
-        return all(view.looked(self.server, incarnation, one) for one in view.resources.values()) and self.server in view.looks
+        ended = (
+            view.looked(self.server, incarnation, one) or view.could_not_tell(self.server, incarnation, one) for one in view.resources.values()
+        )
+        return self.server in view.looks and all(ended)
 
     async def _committed(self, writes: dict[str, object], view: View) -> bool:
         try:
@@ -169,6 +183,9 @@ class Node:
     # --- news -------------------------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
+        if self.mirror.view.revision != self._revision:  # else it is only what the guard has heard
+            self._revision = self.mirror.view.revision
+            self.ability.reached()
         self.leader.changed()
         addresses = cluster_addresses(self.mirror.view.resources.values())
         if addresses != self._addresses:
@@ -209,6 +226,13 @@ class Node:
                         self.lanes.changed()
                 case SilentWord() | Farewell():
                     self.leader.heard(event)
+                case AbilityChanged():
+                    self._heard(event)
+
+    def _heard(self, word: AbilityChanged) -> None:
+        since = self.clock.monotonic() - word.for_s
+        unable = None if word.able else Unable(server=word.server, why=word.why, since=since)
+        self.mirror.heard(word.incarnation, unable, word.server)
 
     def joined(self) -> bool:
         """Whether this server's present incarnation counts as ONLINE in the registry."""

@@ -25,6 +25,8 @@ from understudy.ports import ActionOutcome, ActionRequest
 
 RETURN_S = 10.0
 """How long an executor may be away before it counts as unreachable."""
+PING_S = 1.0
+"""In what time an executor answers that has nothing to do for it."""
 _AGAIN_S = 0.02
 _LADDER_S = ABORT_S + 5.0
 """What an overrunning action may take beyond its deadline: abort, kill, look. Longer than that, and it is the executor that hangs."""
@@ -94,6 +96,14 @@ class ExecutorClient:
         """See ports.Executor."""
         with contextlib.suppress(ConnectionError, TimeoutError):  # then it has ended, and its actions with it
             await self._ask({"op": "hello"}, within_s=_LADDER_S)
+
+    async def ping(self) -> None:
+        """See ports.Executor."""
+        try:
+            async with asyncio.timeout(PING_S):
+                await self._ask({"op": "ping"}, within_s=PING_S)
+        except (ConnectionError, TimeoutError):
+            raise Unreachable("the executor does not answer") from None
 
     async def next_event(self) -> ResourceName:
         """See ports.Executor."""

@@ -140,6 +140,9 @@ class FakeExecutor:
         for flight in flights:
             await flight.ended
 
+    async def ping(self) -> None:
+        """See ports.Executor."""
+
     async def next_event(self) -> ResourceName:
         """See ports.Executor."""
         while not self._woken:

@@ -77,13 +77,15 @@ class Server:
         if writer is not self._daemon:
             raise BadInput("say hello first, or another daemon has said it since")
         match op:
+            case "ping":
+                return {}
             case "run":
                 return outcome_to_wire(await self._runner.run(request_from_wire(message)))
             case "kill":
                 return {"empty": await self._runner.kill(resource_from_wire(message))}
             case "empty":
                 return {"empty": self._runner.empty(resource_from_wire(message))}
-        raise BadInput(f"op is {op!r}; it is one of hello, run, kill, empty")
+        raise BadInput(f"op is {op!r}; it is one of hello, ping, run, kill, empty")
 
     async def _hello(self, writer: asyncio.StreamWriter) -> dict[str, Any]:
         former, self._daemon = self._daemon, writer

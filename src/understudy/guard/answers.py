@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from understudy.guard.core.messages import Reading
+from understudy.guard.core.messages import Able, Reading
 from understudy.guard.held import Notes
 from understudy.model.limits import SHORTEST_PAUSE_WITHOUT_REALTIME_S, Limits
 
@@ -37,8 +37,14 @@ def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
             {"server": server, "incarnation": incarnation.hex(), "voter": voter}
             for (voter, incarnation), server in process.core.words.items()
         ],
+        "abilities": [ability(one) for one in process.core.abilities.known()],
         "farewells": [{"server": server, "incarnation": incarnation.hex()} for incarnation, server in process.core.farewells.items()],
     }
+
+
+def ability(one: Able) -> dict[str, Any]:
+    """Whether a server can act, as its guard told."""
+    return {"server": one.server, "incarnation": one.incarnation.hex(), "able": one.able, "why": one.why, "for_s": one.for_ms / 1000}
 
 
 def state(process: GuardProcess, now: Reading) -> dict[str, Any]:

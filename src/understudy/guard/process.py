@@ -14,7 +14,7 @@ from typing import Any, assert_never
 
 from understudy.guard import answers, kill
 from understudy.guard.clients import Client, Clients
-from understudy.guard.core import Gone, Guard, Lapsed, Leased, Member, Query, RoundEnded, Send, Start, Word
+from understudy.guard.core import Able, Gone, Guard, Lapsed, Leased, Member, Query, RoundEnded, Send, Start, Word
 from understudy.guard.core.messages import Effect, Reading
 from understudy.guard.gate import CLUSTER, STORAGE, Gate
 from understudy.guard.held import STOPPING, Held, State
@@ -155,6 +155,9 @@ class GuardProcess:
                 return {"ok": True}
             case "leave":
                 return self._begin_leave(float(request["within_s"]))
+            case "able":
+                self._perform(self.core.told_able(bool(request["able"]), str(request["why"])))
+                return {"ok": True}
             case "farewell":
                 self._asked_to_end.append((client, request))
                 self._in_order = bool(request.get("in_order"))
@@ -211,6 +214,8 @@ class GuardProcess:
                     self._clients.push({"op": "silent", "server": server, "incarnation": incarnation.hex(), "voter": voter})
                 case Gone(server, incarnation):
                     self._clients.push({"op": "farewell", "server": server, "incarnation": incarnation.hex()})
+                case Able():
+                    self._clients.push({"op": "able", **answers.ability(effect)})
                 case RoundEnded():
                     self._round_ended(effect)
                 case _:

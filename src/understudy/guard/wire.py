@@ -15,6 +15,7 @@ from understudy.guard.core.messages import (
     Grant,
     Heard,
     Lost,
+    Pulse,
     Query,
     Reading,
     Renew,
@@ -29,8 +30,10 @@ LONGEST = 1200
 _HEAD = struct.Struct("!3sBI16s")
 _STAMPED = struct.Struct("!qqq")
 _NONCE = struct.Struct("!Q")
+_PULSE = struct.Struct("!?I")
+_LONGEST_MS = (1 << 32) - 1
 
-_KINDS: dict[type[Body], int] = {Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, Heard: 6, Farewell: 7}
+_KINDS: dict[type[Body], int] = {Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, Heard: 6, Farewell: 7, Pulse: 8}
 
 
 class BadMessage(ValueError):
@@ -85,6 +88,8 @@ def _pack(body: Body) -> bytes:
             return _NONCE.pack(nonce) + incarnation
         case Farewell():
             return b""
+        case Pulse(able, why, for_ms):
+            return _PULSE.pack(able, min(for_ms, _LONGEST_MS)) + _name(why)
 
 
 def _unpack(kind: int, text: bytes) -> Body:
@@ -102,6 +107,9 @@ def _unpack(kind: int, text: bytes) -> Body:
             return Heard(_NONCE.unpack_from(text)[0], text[8:24])
         case 7:
             return Farewell()
+        case 8:
+            able, for_ms = _PULSE.unpack_from(text)
+            return Pulse(able, _read_name(text, _PULSE.size)[0], for_ms)
     raise BadMessage(f"unknown kind {kind}")
 
 

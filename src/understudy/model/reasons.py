@@ -10,6 +10,7 @@ class Why(StrEnum):
     # why a server may not run a resource
     NEVER_SEEN = "never-seen"
     NOT_ONLINE = "not-online"  # its life
+    CANNOT_ACT = "cannot-act"  # what its guard says is missing
     NOT_LOOKED = "not-looked"
     NOT_IN_POOL = "not-in-pool"  # the pools that would do
     NOT_A_MEMBER = "not-a-member"  # the hosting members

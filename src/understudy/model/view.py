@@ -239,6 +239,16 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unable:
+    """What a server's guard says of a server that cannot act; not in the registry: each daemon hears it from its own guard."""
+
+    server: ServerName
+    why: str
+    since: float
+    """On the monotonic clock of the daemon whose View this is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """All that is known at one revision of the registry."""
 
@@ -256,6 +266,8 @@ class View:
     reports: Mapping[ResourceName, Mapping[ServerName, Report]] = field(default_factory=dict)
     looks: Mapping[ServerName, Look] = field(default_factory=dict)
     requests: tuple[Request, ...] = ()
+    unable: Mapping[Incarnation, Unable] = field(default_factory=dict)
+    """Incarnations whose guards say that their server cannot act, whatever their lease."""
 
     def same_facts(self, other: "View") -> bool:
         """Whether the two differ in no more than revision and the leader's beat: by identity, for what changes is replaced. A beat, or a

@@ -9,7 +9,7 @@ from understudy.policy.eligibility import Standing, group_standings
 from understudy.policy.ground import Ground
 
 EVICTED = "evicted"
-"""How the proof of an incarnation begins that an operator has evicted."""
+"""How the proof of an incarnation begins that an operator, or the leader, has evicted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def case_of(ground: Ground, wanted: Sequence[ResourceName], held: Mapping[Resour
 def evicted_from(
     ground: Ground, wanted: Sequence[ResourceName], held: Mapping[ResourceName, Assignment]
 ) -> set[ServerName]:
-    """Servers off which an operator has moved the group by evicting their life, as long as it has no new owner."""
+    """Servers off which an operator or the leader has moved the group by evicting their life, as long as it has no new owner."""
     lives = ground.view.incarnations
     owners = [owner for name in wanted if (owner := held[name].owner) is not None]
     return {one.server for one in owners if one.incarnation in lives and lives[one.incarnation].proof.startswith(EVICTED)}

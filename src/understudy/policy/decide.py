@@ -6,12 +6,15 @@ Plan is done plans nothing.
 
 from dataclasses import replace
 
-from understudy.model.view import Assignment, View
+from understudy.model.events import EVICTED, FENCED
+from understudy.model.state import Life
+from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.ground import survey
 from understudy.policy.groups import groups
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, without_proven
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
+from understudy.policy.unable import evict_who_cannot_act
 
 NO_LONGER_REGISTERED = "no longer registered"
 
@@ -21,9 +24,12 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same breath
     forgotten = forgettable(view)  # by what is written already: a proof is not forgotten in the breath in which it is made
     lives, wake_at = fence_what_is_quiet(view, now, memory)
-    view = replace(view, incarnations={**view.incarnations, **{one.incarnation: one for one in lives}})
+    view = _with(view, lives)
+    #    then who lives, but cannot act: an eviction is only the beginning of a proof
+    evicted, evict_at = evict_who_cannot_act(view, now, memory)
+    view, lives = _with(view, evicted), (*lives, *evicted)
     ground = survey(view)
-    steps = [Step(lives=lives, notes=tuple(Note(kind="fenced", on=one.server, cause=one.proof) for one in lives))] if lives else []
+    steps = [Step(lives=lives, notes=tuple(map(_told, lives)))] if lives else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
     for members in groups(view):
         step = settle_group(ground, members)
@@ -40,7 +46,15 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     # 5. lives that are over, once no assignment rests on the proof of it
     if forgotten:
         steps.append(Step(forgotten=forgotten))
-    return Plan(steps=_joined_with_lives(steps), wake_at=wake_at)
+    return Plan(steps=_joined_with_lives(steps), wake_at=min((at for at in (wake_at, evict_at) if at is not None), default=None))
+
+
+def _with(view: View, lives: tuple[IncarnationRecord, ...]) -> View:
+    return replace(view, incarnations={**view.incarnations, **{one.incarnation: one for one in lives}}) if lives else view
+
+
+def _told(life: IncarnationRecord) -> Note:
+    return Note(kind=EVICTED if life.life is Life.EVICTED else FENCED, on=life.server, cause=life.proof)
 
 
 def _orphans(view: View) -> Step:

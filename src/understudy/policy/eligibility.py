@@ -35,7 +35,7 @@ class Standing:
 def standings(view: View, name: ResourceName) -> tuple[Standing, ...]:
     """Every server's standing for one resource: the admitted first, best first, then the refused by name."""
     ground = survey(view)
-    return _sorted(standing(ground, view.resources[name], server) for server in _servers(ground, [name]))
+    return group_standings(ground, [name])
 
 
 def group_standings(ground: Ground, members: Sequence[ResourceName]) -> tuple[Standing, ...]:
@@ -78,6 +78,8 @@ def _sorted(found: Iterable[Standing]) -> tuple[Standing, ...]:
 def joint_standing(ground: Ground, members: Sequence[ResourceName], server: ServerName) -> Standing:
     """One server's standing for a whole group."""
     each = []
+    if refusal := _cannot_act(ground, members, server):
+        return Standing(server=server, incarnation=ground.incarnation(server), admitted=False, reason=refusal)
     for name in members:
         one = standing(ground, ground.view.resources[name], server)
         if not one.admitted:
@@ -88,6 +90,14 @@ def joint_standing(ground: Ground, members: Sequence[ResourceName], server: Serv
     rank = tuple(map(sum, zip(*(one.rank for one in each), strict=True)))
     best = min(each, key=lambda one: one.rank)
     return Standing(server=server, incarnation=best.incarnation, admitted=True, reason=best.reason, rank=rank)
+
+
+def _cannot_act(ground: Ground, members: Sequence[ResourceName], server: ServerName) -> Reason | None:
+    """Nothing is given to a server that cannot act; what it has it keeps, until its life is evicted for it (policy/unable.py)."""
+    why = ground.unable(server)
+    if not why or ground.life(server) is not Life.ONLINE or any(ground.owns(server, name) for name in members):
+        return None
+    return Reason(Why.CANNOT_ACT, (why,))
 
 
 # --- what refuses ---------------------------------------------------------------------------------------------------

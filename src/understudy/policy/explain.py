@@ -108,6 +108,8 @@ def _line(view: View, one: Standing, assignment: Assignment) -> Line:
     tried = one.incarnation is not None and one.incarnation in assignment.tried
     own = one.reason.why is Why.FELLOW_REFUSED and one.reason.of[0] == assignment.resource
     words = sentence((_inner(one.reason) or one.reason) if own else one.reason)
+    if one.admitted and one.incarnation is not None and one.incarnation in view.unable:
+        words += f"; but the server cannot act: {view.unable[one.incarnation].why}"
     if tried:
         words += "; it failed there before and is tried there again only when nothing else is left, or on request"
     chosen = "runs it" if one.incarnation is not None and assignment.sole_holder(one.incarnation) else "is next"
@@ -130,6 +132,7 @@ def _pool_names(view: View, reason: Reason) -> tuple[ServerName, ...]:
 _SENTENCES: dict[Why, str] = {
     Why.NEVER_SEEN: "it has never joined the cluster",
     Why.NOT_ONLINE: "the server is {0}",
+    Why.CANNOT_ACT: "it holds its lease but cannot act: {0}",
     Why.NOT_LOOKED: "it has not checked yet whether the resource runs there",
     Why.NOT_IN_POOL: "it is in none of the server pools that PLACEMENT allows: {*}",
     Why.NOT_A_MEMBER: "HOSTING_MEMBERS does not name it: {*}",
@@ -159,6 +162,7 @@ _SENTENCES: dict[Why, str] = {
 _REMEDIES: dict[Why, str] = {
     Why.NEVER_SEEN: "start the clusterware on {server}",
     Why.NOT_ONLINE: "it counts again when {server} has joined",
+    Why.CANNOT_ACT: "it counts again when understudyd and understudy-exec answer on {server} and it reaches the registry",
     Why.NOT_LOOKED: "nothing to do: the check is under way",
     Why.NOT_IN_POOL: 'add it: crsctl modify serverpool {0} -attr "SERVER_NAMES=... {server}"',
     Why.NOT_A_MEMBER: "add {server} to HOSTING_MEMBERS (crsctl modify resource)",

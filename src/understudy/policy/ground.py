@@ -42,6 +42,12 @@ class Ground:
         record = self.present.get(server)
         return None if record is None else record.incarnation
 
+    def unable(self, server: ServerName) -> str:
+        """Why the server's present incarnation cannot act, as its guard says; empty: nothing is said against it."""
+        incarnation = self.incarnation(server)
+        said = None if incarnation is None else self.view.unable.get(incarnation)
+        return "" if said is None else said.why
+
     def burden(self, server: ServerName, *, without: ResourceName) -> int:
         """Sum of LOAD of what the server owns, one resource apart."""
         own = self.view.resources[without].load if self.owners.get(without) == server else 0

@@ -50,3 +50,7 @@ class Memory:
 
     quiet_until: dict[str, float] = field(default_factory=dict)
     """Incarnation that is LOST -> the instant from which it is fenced: proof heard (or record first seen) plus quiet_s."""
+    acting_since: float | None = None
+    """Since when the leader itself has been able to act; None: it is not. What it missed meanwhile is held against nobody."""
+    evicted_at: float = float("-inf")
+    """When it last evicted a server that could not act."""

@@ -14,6 +14,8 @@ from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest
 from understudy.sim.loop import Place, VirtualLoop
 
+PING_S = 1.0
+"""As executor/client.py."""
 RETURN_S = 10.0
 """As executor/client.py: how long an executor may be away."""
 TOOK_S: dict[ActionName, float] = {"start": 0.02, "stop": 0.01, "check": 0.002, "clean": 0.005, "abort": 0.002}
@@ -141,6 +143,15 @@ class ExecutorPort:
         """See ports.Executor."""
         await self._connected()
         await self._services.abandon()
+
+    async def ping(self) -> None:
+        """See ports.Executor: answered in the executor's own place, so that one which stands still does not."""
+        if self._place.dead:
+            raise asyncio.CancelledError
+        process = self._process()
+        if process is None or process.place.frozen:
+            await asyncio.sleep(PING_S)
+            raise Unreachable("the executor does not answer")
 
     async def next_event(self) -> ResourceName:
         """See ports.Executor."""

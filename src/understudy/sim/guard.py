@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.errors import Unreachable
-from understudy.guard.core import Envelope, Gone, Guard, Lapsed, Leased, Member, Query, Reading, RoundEnded, Send, Start, Word
+from understudy.guard.core import Able, Envelope, Gone, Guard, Lapsed, Leased, Member, Query, Reading, RoundEnded, Send, Start, Word
 from understudy.guard.core.messages import Effect, most_elapsed
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
-from understudy.ports import Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
+from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
 from understudy.sim.chance import Chance
 from understudy.sim.clocks import SECOND
 from understudy.sim.loop import Place
@@ -173,6 +173,11 @@ class Keeper:
         if self.core is not None:
             self._perform(self.core, self.core.ask(query, self.machine.clocks.read()))
 
+    def told_able(self, able: bool, why: str) -> None:
+        """What the daemon says of this server."""
+        if self.core is not None:
+            self._perform(self.core, self.core.told_able(able, why))
+
     def told_dead(self, incarnations: Sequence[Incarnation]) -> None:
         """What the registry says."""
         if self.core is not None:
@@ -226,6 +231,8 @@ class Keeper:
                 self._push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
             case Gone(server, incarnation):
                 self._push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
+            case Able():
+                self._push(_ability(effect))
             case RoundEnded() if self.port is not None:
                 self.port.round_ended(effect.nonce, effect.lost)
 
@@ -306,6 +313,9 @@ class GuardPort:
         for incarnation, server in core.farewells.items():
             self.push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
 
+        for one in core.abilities.known():
+            self.push(_ability(one))
+
     def push(self, event: GuardEvent) -> None:
         """For next_event."""
         self._events.put_nowait(event)
@@ -368,6 +378,11 @@ class GuardPort:
         """See ports.Guard."""
         return ()
 
+    async def able(self, able: bool, why: str) -> None:
+        """See ports.Guard."""
+        await self._connected()
+        self._keeper.told_able(able, why)
+
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""
         generation, told = self._dead
@@ -400,3 +415,7 @@ class GuardPort:
                 await self._keeper.there.wait()
         except TimeoutError:
             raise Unreachable("the guard of this server does not answer") from None
+
+
+def _ability(told: Able) -> AbilityChanged:
+    return AbilityChanged(ServerName(told.server), Incarnation(told.incarnation.hex()), told.able, told.why, told.for_ms / 1000)

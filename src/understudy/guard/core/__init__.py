@@ -2,7 +2,8 @@
 
 Owns: every rule of design section 4 that decides; one clause, one place:
   holder.py  when this server must stop        voter.py  whom this server grants, and when it says silent
-  asker.py   when silence is proof             guard.py  the three together, as one server's guard
+  asker.py   when silence is proof             ability.py  who can act, beyond its guard
+  guard.py   all of these together, as one server's guard
 Called by: `guard/process.py` (the real one) and the simulator, which drive the same code.
 Must never: wait, read a clock, roll dice, log. A freeze may happen between any two lines; the rules hold all the same.
 
@@ -11,6 +12,7 @@ Values are NamedTuples rather than frozen dataclasses: the simulator makes milli
 
 from understudy.guard.core.guard import Guard, Member, Start
 from understudy.guard.core.messages import (
+    Able,
     Envelope,
     Farewell,
     Gone,
@@ -19,6 +21,7 @@ from understudy.guard.core.messages import (
     Lapsed,
     Leased,
     Lost,
+    Pulse,
     Query,
     Reading,
     Renew,
@@ -29,6 +32,7 @@ from understudy.guard.core.messages import (
 )
 
 __all__ = [
+    "Able",
     "Envelope",
     "Farewell",
     "Gone",
@@ -39,6 +43,7 @@ __all__ = [
     "Leased",
     "Lost",
     "Member",
+    "Pulse",
     "Query",
     "Reading",
     "Renew",

@@ -7,6 +7,7 @@ Must never: go on after a lapse; from then on every call returns nothing.
 
 from typing import NamedTuple, TypeVar, assert_never
 
+from understudy.guard.core.ability import Abilities
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import Holder
 from understudy.guard.core.messages import (
@@ -21,6 +22,7 @@ from understudy.guard.core.messages import (
     Lapsed,
     Leased,
     Lost,
+    Pulse,
     Query,
     Reading,
     Renew,
@@ -73,6 +75,8 @@ class Guard:
         """Words heard: (voter, incarnation) to server; for daemons that come later."""
         self.farewells: dict[bytes, str] = {}
         """Incarnations that said farewell, with their server."""
+        self.abilities = Abilities(beat_ns=_ns(limits.beat_s))
+        """Who can act, this server included."""
         self._may_say_farewell = start.begun_here
         self._voters = frozenset(member.voters)
         self._beat_ns = _ns(limits.beat_s)
@@ -128,6 +132,14 @@ class Guard:
             self._lapse("the registry says that this incarnation is lost or evicted", effects)
         return effects
 
+    def told_able(self, able: bool, why: str) -> list[Effect]:
+        """This server's daemon says whether it can act: about itself, its executor and its way to the registry."""
+        self.abilities.prove(able, why)
+        effects: list[Effect] = []
+        if not self.holder.lapsed:
+            self._pulse(self.abilities.due(), effects)
+        return effects
+
     def stop(self, why: str) -> list[Effect]:
         """End the lease on request: lapse now."""
         effects: list[Effect] = []
@@ -179,12 +191,24 @@ class Guard:
             self._post(voter, renew, now, effects)
             if self.holder.lapsed:  # our own voter knew that we are evicted
                 return
+        self._pulse(self.abilities.beat(), effects)
         for silent, _ in self._pushes:
             self._tell_all(silent, effects)
         self._pushes = [(silent, left - 1) for silent, left in self._pushes if left > 1]
         for one in list(self._rounds.values()):
             for voter in one.unanswered():
                 self._post(voter, one.query, now, effects)
+
+    def _pulse(self, pulse: Pulse | None, effects: list[Effect]) -> None:
+        if pulse is None:
+            return
+        self._tell_all(pulse, effects)
+        self._note_pulse(self.member.server, self.holder.incarnation, pulse, effects)
+
+    def _note_pulse(self, server: str, incarnation: bytes, pulse: Pulse, effects: list[Effect]) -> None:
+        news = self.abilities.heard(server, incarnation, pulse)
+        if news is not None:
+            effects.append(news)
 
     def _speak(self, now: Reading, effects: list[Effect]) -> None:
         if self.voter is None:
@@ -231,6 +255,8 @@ class Guard:
                     self._end_rounds(now, effects)
             case Farewell():
                 self._gone(envelope, effects)
+            case Pulse():
+                self._note_pulse(sender, envelope.incarnation, body, effects)
             case _:
                 assert_never(body)
 

@@ -83,7 +83,17 @@ class Farewell(NamedTuple):
     """The sender has stopped everything and verified it: proof like a release."""
 
 
-Body = Renew | Grant | Lost | Query | Silent | Heard | Farewell
+class Pulse(NamedTuple):
+    """Whether the sender's server can act, beyond its guard; about once a second, and at every change. Says nothing about its lease."""
+
+    able: bool
+    why: str
+    """Empty when able."""
+    for_ms: int
+    """For how long it has been so."""
+
+
+Body = Renew | Grant | Lost | Query | Silent | Heard | Farewell | Pulse
 
 
 class Envelope(NamedTuple):
@@ -133,6 +143,16 @@ class Gone(NamedTuple):
     incarnation: bytes
 
 
+class Able(NamedTuple):
+    """Whether a server can act has changed: tell the daemon."""
+
+    server: str
+    incarnation: bytes
+    able: bool
+    why: str
+    for_ms: int
+
+
 class RoundEnded(NamedTuple):
     """The result of one round; `lost` is proof, for good."""
 
@@ -144,4 +164,4 @@ class RoundEnded(NamedTuple):
     answered: tuple[str, ...]
 
 
-Effect = Send | Leased | Lapsed | Word | Gone | RoundEnded
+Effect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded

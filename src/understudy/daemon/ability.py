@@ -1,0 +1,109 @@
+"""Whether this server can act: its loop goes round, its executor answers, the registry is reached; proved each second.
+
+A lease proves that the guard lives, and no more. Run by `daemon/node.py`; a daemon that does not get round to it is called
+silent by its guard.
+Time is counted in rounds of this loop: what was not asked for, because everything stood still, is held against nobody.
+"""
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from understudy.errors import RegistryUnreachable, Unreachable
+from understudy.ports import Clock, Executor, Guard, Registry
+from understudy.registry import keys
+
+ROUND_S = 1.0
+EXECUTOR_ROUNDS = 5
+"""So many rounds without an answer and the executor counts as gone: its restart takes less."""
+REGISTRY_ROUNDS = 5
+PROBE_ROUNDS = 2
+"""So many rounds without news from the registry (the leader's beats are news) and it is asked."""
+PROBE_S = 2.0
+EXECUTOR_SILENT = "its executor does not answer"
+REGISTRY_AWAY = "it cannot reach the registry"
+
+
+class Ability:
+    """This server's ability to act, as its own daemon finds it."""
+
+    def __init__(self, clock: Clock, guard: Guard, executor: Executor, registry: Registry) -> None:
+        self._clock = clock
+        self._guard = guard
+        self._executor = executor
+        self._registry = registry
+        self._unanswered = 0
+        self._unreached = 0
+        self._answered = self._reached = False
+        """Ever, in this daemon's life."""
+        self._asking: dict[str, asyncio.Task[None]] = {}
+        self.why = ""
+        """Why this server cannot act; empty: it can, or nothing is known yet."""
+        self.since = clock.monotonic()
+        """Since when that is so; also since everything stood still last. On this daemon's monotonic clock."""
+
+    def acting_since(self) -> float | None:
+        """Since when this server is able to act; None: it is not."""
+        return None if self.why else self.since
+
+    def reached(self) -> None:
+        """There was news from the registry."""
+        self._unreached = 0
+        self._reached = True
+
+    async def run(self) -> None:
+        """Prove it, once a second, for ever."""
+        due = self._clock.monotonic()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._ask("executor", self._ask_executor, tasks)
+                if self._unreached >= PROBE_ROUNDS or not self._reached:
+                    self._ask("registry", self._ask_registry, tasks)
+                missed = math.floor((self._clock.monotonic() - due) / ROUND_S)
+                if missed:
+                    self.since = self._clock.monotonic()
+                due += ROUND_S * (missed + 1)
+                await asyncio.sleep(due - self._clock.monotonic())
+                self._unanswered += 1
+                self._unreached += 1
+                self._judge()
+                if self._known():
+                    self._ask("guard", self._prove, tasks)
+
+    def _judge(self) -> None:
+        why = ""
+        if self._unanswered > EXECUTOR_ROUNDS:
+            why = EXECUTOR_SILENT
+        elif self._unreached > REGISTRY_ROUNDS:
+            why = REGISTRY_AWAY
+        if bool(why) != bool(self.why):
+            self.since = self._clock.monotonic()
+        self.why = why
+
+    def _known(self) -> bool:
+        """Whether this daemon may say anything: one that has seen nothing work yet would excuse it for as long as it begins anew."""
+        return bool(self.why) or (self._answered and self._reached)
+
+    # --- questions, each under way once -----------------------------------------------------------------------------
+
+    def _ask(self, whom: str, question: Callable[[], Coroutine[Any, Any, None]], tasks: asyncio.TaskGroup) -> None:
+        if whom not in self._asking or self._asking[whom].done():
+            self._asking[whom] = tasks.create_task(question())
+
+    async def _ask_executor(self) -> None:
+        with contextlib.suppress(Unreachable):
+            await self._executor.ping()
+            self._unanswered = 0
+            self._answered = True
+
+    async def _ask_registry(self) -> None:
+        with contextlib.suppress(RegistryUnreachable, TimeoutError):
+            async with asyncio.timeout(PROBE_S):
+                await self._registry.read(keys.BEAT)
+            self.reached()
+
+    async def _prove(self) -> None:
+        with contextlib.suppress(Unreachable):
+            await self._guard.able(not self.why, self.why)

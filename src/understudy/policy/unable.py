@@ -1,0 +1,70 @@
+"""Servers that hold a lease and cannot act: whom the leader moves off by an eviction of its own, and when (docs/design/0006-able.md).
+
+An eviction only ends a lease: what was held starts elsewhere when the life is proved gone, as always (S3, S5). Called by `decide.py`. Pure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from understudy.model.names import ResourceName
+from understudy.model.state import ALIVE, Life, Target
+from understudy.model.view import IncarnationRecord, Unable, View
+from understudy.policy.case import EVICTED
+from understudy.policy.eligibility import group_standings
+from understudy.policy.ground import Ground, survey
+from understudy.policy.groups import groups
+from understudy.policy.plan import Memory
+
+EVICT_AFTER_S = 10.0
+"""A server that could not act for so long, while the leader itself could, loses what it holds. Longer than a daemon or an executor that
+ends takes to come back."""
+EVICT_PAUSE_S = 30.0
+"""Between two evictions by the leader: the first server has rejoined by then, and its guard grants again."""
+
+
+def evict_who_cannot_act(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRecord, ...], float | None]:
+    """The life that is evicted now, if any, and when there may be another. At most one, and none while another is on its way out."""
+    unable = sorted(_who(view), key=lambda one: (one[1].since, one[0].server))
+    if not unable or memory.acting_since is None:
+        return (), None
+    if any(one.life in (Life.EVICTED, Life.LOST) for one in view.incarnations.values()):
+        return (), None  # its proof will be news
+    earliest = max(memory.acting_since + EVICT_AFTER_S, memory.evicted_at + EVICT_PAUSE_S)
+    due = [(max(said.since + EVICT_AFTER_S, earliest), record, said) for record, said in unable]
+    ground = survey(view)
+    for at, record, said in due:
+        if at <= now and _may_go(ground, record):
+            proof = f"{EVICTED} by the leader: {said.why} (for {now - said.since:.0f} s)"
+            return (replace(record, life=Life.EVICTED, proof=proof),), None
+    return (), min((at for at, _, _ in due if at > now), default=None)
+
+
+def _who(view: View) -> Iterator[tuple[IncarnationRecord, Unable]]:
+    """Living servers that cannot act, but not the one that decides."""
+    for incarnation, said in view.unable.items():
+        record = view.incarnations.get(incarnation)
+        leads = view.leader is not None and view.leader.incarnation == incarnation
+        if record is not None and record.life in ALIVE and not leads:
+            yield record, said
+
+
+def _may_go(ground: Ground, record: IncarnationRecord) -> bool:
+    """Whether anybody gains by its end, and enough voters are left without it."""
+    return _voters_left(ground, record) and any(_has_another_home(ground, record, members) for members in groups(ground.view))
+
+
+def _voters_left(ground: Ground, record: IncarnationRecord) -> bool:
+    """A voter that begins anew may be mute for a while: a majority must be there without it."""
+    voters = () if ground.view.cluster is None else ground.view.cluster.voters
+    there = [one for one in voters if one != record.server and ground.life(one) in ALIVE]
+    return record.server not in voters or len(there) > len(voters) // 2
+
+
+def _has_another_home(ground: Ground, record: IncarnationRecord, members: tuple[ResourceName, ...]) -> bool:
+    """Whether it holds some of this group that another server could run, or is to run already and waits for its release."""
+    view = ground.view
+    wanted = [name for name in members if view.target(name) is Target.ONLINE and view.resources[name].enabled]
+    held = [name for name in wanted if ground.holds(record.server, name)]
+    if not held:
+        return False
+    return any(one.admitted and one.server != record.server for one in group_standings(ground, wanted))
