@@ -43,6 +43,7 @@ LIVES = {
     "is evicted": Life.EVICTED,
     "is lost": Life.LOST,
     "is fenced by power": Life.FENCED,
+    "is confirmed off": Life.FENCED,
     "said farewell": Life.LEFT,
 }
 
@@ -75,6 +76,7 @@ class Cluster:
         self.now = 0.0
         self._quiet: dict[str, float] = {}
         self._unseen: set[tuple[ServerName, ResourceName]] = set()
+        self._untold: set[tuple[ServerName, ResourceName]] = set()
         self._count = 0
         self._asked: list[str] = []
         self._acting_since: float | None = float("-inf")
@@ -164,12 +166,22 @@ class Cluster:
     def look(self, server: str, resource: str) -> None:
         """The server has checked a new resource."""
         names = self.view.present() if server == "everybody" else [ServerName(server)]
+        self._untold -= {(name, ResourceName(resource)) for name in names}
         self._unseen -= {(name, ResourceName(resource)) for name in names}
         self._look_again()
 
+    def tell_nothing(self, server: str, resource: str) -> None:
+        """The server's check of a resource has not answered."""
+        self._untold.add((ServerName(server), ResourceName(resource)))
+        self._look_again()
+
     def _look(self, server: ServerName) -> Look:
-        looked = {one.name: one.uid for one in self.view.resources.values() if (server, one.name) not in self._unseen}
-        return Look(server=server, incarnation=self.incarnation(server), looked=looked) if self._is_online(server) else self._blind(server)
+        if not self._is_online(server):
+            return self._blind(server)
+        told = [one for one in self.view.resources.values() if (server, one.name) not in self._unseen | self._untold]
+        silent = [one for one in self.view.resources.values() if (server, one.name) in self._untold]
+        looked, untold = ({one.name: one.uid for one in found} for found in (told, silent))
+        return Look(server=server, incarnation=self.incarnation(server), looked=looked, untold=untold)
 
     def _blind(self, server: ServerName) -> Look:
         present = self.view.present().get(server)
@@ -330,6 +342,7 @@ class Cluster:
         """One commit: its first line is marked."""
         lines = [f"{one.server} is {one.life.value}: {one.proof}" for one in step.lives]
         lines += [self._assignment(one) for one in step.assignments]
+        lines += [f"{note.resource} could not be ended on {note.on}: {note.cause}" for note in step.notes if note.kind == "unended"]
         lines += [self._refused(note) for note in step.notes if note.kind == "refused"]
         if not lines and step.fulfilled:
             lines = ["nothing to do for the request"]
@@ -380,6 +393,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"modify {NAME} (?P<attributes>.+)", Cluster.modify),
     (rf"delete {NAME}", Cluster.delete),
     (r"(?P<server>everybody|[\w.-]+) (?:looks|look|has looked) at (?P<resource>[\w.-]+)", Cluster.look),
+    (rf"{SERVER} cannot tell whether (?P<resource>[\w.-]+) runs", Cluster.tell_nothing),
     (rf"want {NAMES}", Cluster.want),
     (rf"stop {NAMES}", Cluster.stop),
     (rf"start {NAMES}(?: -n {SERVER})?", Cluster.start),

@@ -14,8 +14,8 @@ from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.requests import action_request
 from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.local import Local, Rung
-from understudy.lane.neighbours import Here, concerned, leaners
 from understudy.lane.look import look_at
+from understudy.lane.neighbours import Here, concerned, leaners
 from understudy.lane.outcome import RUNG_ACTIONS, Moment, Turn, begin, charge, ended, renewed
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
@@ -372,7 +372,7 @@ class Lanes:
         await self._mirror.wait(view.revision, RETRY_S)
 
     def _look_to_write(self, view: View) -> Look | None:
-        """S6: what this incarnation has looked at, if the registry does not know it: at once when every look has ended, else now and then."""
+        """S6: what this incarnation has looked at and the registry does not know: at once when every look has ended, else now and then."""
         before = view.looks.get(self._me.server)
         if before is not None and before.incarnation != self._me.incarnation:
             before = None

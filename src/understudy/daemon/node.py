@@ -17,6 +17,7 @@ from understudy.errors import UnderstudyError, Unreachable
 from understudy.model import events
 from understudy.model.limits import Limits
 from understudy.model.names import Incarnation, ServerName
+from understudy.model.resource import Resource
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life, Target
 from understudy.model.types import network_definition
@@ -24,7 +25,6 @@ from understudy.model.view import ClusterRecord, IncarnationRecord, Look, Target
 from understudy.ports import AbilityChanged, Clock, Executor, Farewell, Guard, LeaseChanged, Registry, SilentWord
 from understudy.registry import keys
 from understudy.registry.wire import PRESENT, Formats
-
 
 FIRST_LOOK_S = 5.0
 """How long a joining server waits for its looks to end before it counts as ONLINE for what it has looked at."""
@@ -166,10 +166,10 @@ class Node:
             await self.mirror.wait(view.revision, 1.0)
 
     def _looked(self, view: View, incarnation: Incarnation) -> bool:
-        ended = (
-            view.looked(self.server, incarnation, one) or view.could_not_tell(self.server, incarnation, one) for one in view.resources.values()
-        )
-        return self.server in view.looks and all(ended)
+        def ended(one: Resource) -> bool:
+            return view.looked(self.server, incarnation, one) or view.could_not_tell(self.server, incarnation, one)
+
+        return self.server in view.looks and all(map(ended, view.resources.values()))
 
     async def _committed(self, writes: dict[str, object], view: View) -> bool:
         try:

@@ -12,6 +12,7 @@ class Why(StrEnum):
     NOT_ONLINE = "not-online"  # its life
     CANNOT_ACT = "cannot-act"  # what its guard says is missing
     NOT_LOOKED = "not-looked"
+    COULD_NOT_TELL = "could-not-tell"
     NOT_IN_POOL = "not-in-pool"  # the pools that would do
     NOT_A_MEMBER = "not-a-member"  # the hosting members
     NETWORK_DOWN = "network-down"  # the local resource that is not ONLINE there

@@ -203,6 +203,8 @@ class Look:
     """Of the registry, as that daemon knew it: who has written its look in this era goes by it alone, and has told what it runs."""
     epochs: Mapping[ResourceName, int] = field(default_factory=dict)
     """Where the guard of this server remembers a higher epoch than the registry says: nothing starts there below it."""
+    untold: Mapping[ResourceName, str] = field(default_factory=dict)
+    """The same of what its look could not tell: the check did not answer, and nothing of the resource's control group lives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +307,11 @@ class View:
         """S6: whether this incarnation has checked this very resource."""
         look = self.looks.get(server)
         return look is not None and look.incarnation == incarnation and look.looked.get(resource.name) == resource.uid
+
+    def could_not_tell(self, server: ServerName, incarnation: Incarnation, resource: Resource) -> bool:
+        """S6: whether the look of this incarnation at this very resource has ended without an answer."""
+        look = self.looks.get(server)
+        return look is not None and look.incarnation == incarnation and look.untold.get(resource.name) == resource.uid
 
     def report(self, resource: ResourceName, server: ServerName) -> Report | None:
         """What the server's present incarnation last said of the resource; None if it said nothing."""

@@ -4,14 +4,15 @@
 Plan is done plans nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from understudy.model.events import EVICTED, FENCED
+from understudy.model.events import EVICTED, FENCED, UNENDED
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.ground import survey
 from understudy.policy.groups import groups
-from understudy.policy.liveness import fence_what_is_quiet, forgettable, without_proven
+from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended_of, without_proven
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
 from understudy.policy.unable import evict_who_cannot_act
@@ -29,7 +30,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     evicted, evict_at = evict_who_cannot_act(view, now, memory)
     view, lives = _with(view, evicted), (*lives, *evicted)
     ground = survey(view)
-    steps = [Step(lives=lives, notes=tuple(map(_told, lives)))] if lives else []
+    steps = [Step(lives=lives, notes=tuple(note for one in lives for note in _told(view, one)))] if lives else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
     for members in groups(view):
         step = settle_group(ground, members)
@@ -53,8 +54,10 @@ def _with(view: View, lives: tuple[IncarnationRecord, ...]) -> View:
     return replace(view, incarnations={**view.incarnations, **{one.incarnation: one for one in lives}}) if lives else view
 
 
-def _told(life: IncarnationRecord) -> Note:
-    return Note(kind=EVICTED if life.life is Life.EVICTED else FENCED, on=life.server, cause=life.proof)
+def _told(view: View, life: IncarnationRecord) -> Iterator[Note]:
+    yield Note(kind=EVICTED if life.life is Life.EVICTED else FENCED, on=life.server, cause=life.proof)
+    for name, failure in unended_of(view, life):
+        yield Note(kind=UNENDED, resource=name, on=life.server, cause=failure.text)
 
 
 def _orphans(view: View) -> Step:

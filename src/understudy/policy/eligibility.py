@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
+from understudy.model.pools import GENERIC
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import Kind, Placement, Resource
 from understudy.model.state import Life
@@ -117,8 +118,26 @@ def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason |
         return Reason(Why.NOT_ONLINE, (life.value,))
     incarnation = ground.incarnation(server)
     if incarnation is None or not ground.view.looked(server, incarnation, resource):
-        return Reason(Why.NOT_LOOKED)
+        silent = incarnation is not None and ground.view.could_not_tell(server, incarnation, resource)
+        return Reason(Why.COULD_NOT_TELL if silent else Why.NOT_LOOKED)
     return _dependency_refusal(ground, resource, server)
+
+
+def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> tuple[ServerName, ...]:
+    """S6: joined servers on which it has to be looked at before it may start anywhere.
+
+    A look has an end. One that could not tell stands in nobody's way: nothing that this cluster started runs there, for the life's groups
+    were seen empty when it began and are empty now. But a resource that was never started by the cluster could be running there by hand
+    alone, and may then not be started for the first time while a server that could run it says so.
+    """
+    missing = []
+    for server, record in ground.present.items():
+        if record.life is not Life.ONLINE or ground.view.looked(server, record.incarnation, resource):
+            continue
+        ended = ground.view.could_not_tell(server, record.incarnation, resource)
+        if not ended or (never_placed and _placement_refusal(ground, resource, server) is None):
+            missing.append(server)
+    return tuple(missing)
 
 
 def _placement_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
@@ -142,9 +161,18 @@ def _in_pools(ground: Ground, resource: Resource, pools: tuple[PoolName, ...], s
     if ANY_POOL in pools or any(server in ground.pools.get(pool, ()) for pool in pools):
         return True
     # A server that is named in a pool but not ONLINE is refused for that, not for its pool. And one that runs the resource keeps it when
-    # another server comes back and takes its place in the pool: nothing moves by itself.
-    excused = ground.life(server) is not Life.ONLINE or ground.owns(server, resource.name)
-    return excused and any(server in _named(ground, pool) for pool in pools)
+    # another server comes back and takes its place in the pool, or a pool of more importance takes the server: nothing moves by itself.
+    if ground.owns(server, resource.name):
+        return any(_may_be_in(ground, pool, server) for pool in pools)
+    return ground.life(server) is not Life.ONLINE and any(server in _named(ground, pool) for pool in pools)
+
+
+def _may_be_in(ground: Ground, pool: PoolName, server: ServerName) -> bool:
+    """Whether the server could be in this pool if no other pool, and no other server, came before it."""
+    record = ground.view.pools.get(pool)
+    if record is None or record.server_names:
+        return record is not None and server in record.server_names
+    return not record.parent_pools and server not in ground.pools.get(GENERIC, ())
 
 
 def _named(ground: Ground, pool: PoolName) -> tuple[ServerName, ...]:

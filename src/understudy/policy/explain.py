@@ -4,15 +4,17 @@ Called by `understudy explain`, by crsctl's refusals and the history. Reasons ar
 anew.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from understudy.model.names import PoolName, ResourceName, ServerName, short
 from understudy.model.reasons import Reason, Why, parse_reason
 from understudy.model.state import State, Target
-from understudy.model.view import Assignment, View
-from understudy.policy.eligibility import Standing, group_standings
-from understudy.policy.ground import survey
+from understudy.model.view import Assignment, Failure, Holder, View
+from understudy.policy.eligibility import Standing, group_standings, missing_looks
+from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import dependents, group_of
+from understudy.policy.liveness import unended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def explain(view: View, name: ResourceName) -> Explanation:
         state=_state(view, name, assignment),
         group=members,
         here_because=_here_because(view, assignment, local=resource.local),
-        waits_for=_waits_for(view, assignment),
+        waits_for=_waits_for(ground, assignment),
         servers=tuple(_line(view, one, assignment) for one in standings),
         budget=f"{max(0, resource.restart_attempts - used)} of {resource.restart_attempts} restarts left where it is",
         last_failure="; ".join(failures),
@@ -74,6 +76,8 @@ def explain(view: View, name: ResourceName) -> Explanation:
 
 def _state(view: View, name: ResourceName, assignment: Assignment) -> str:
     for one in assignment.holders:
+        if unended(view, name, one) is not None:
+            return f"{State.UNKNOWN.value} on {one.server}"
         report = view.report(name, one.server)
         if report is not None and report.state is not State.OFFLINE:
             return f"{report.state.value} on {one.server}" + (f", {report.internal.value}" if report.internal != "STABLE" else "")
@@ -86,21 +90,49 @@ def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
     reason = parse_reason(assignment.reason)
     words = assignment.reason if reason is None else sentence(reason)
     if assignment.owner is None:
-        return words or "it was never assigned: its TARGET has not been ONLINE yet"
+        return words or "it was never assigned"
     where = f"assigned to {assignment.owner.server}/{short(assignment.owner.incarnation)} under epoch {assignment.epoch}"
     return f"{where}: {words}" if words else where
 
 
-def _waits_for(view: View, assignment: Assignment) -> tuple[str, ...]:
-    owner = assignment.owner
-    waits = []
+def _waits_for(ground: Ground, assignment: Assignment) -> tuple[str, ...]:
+    view, owner = ground.view, assignment.owner
+    waits = list(_looks_to_come(ground, assignment))
     for one in assignment.holders:
+        if (failure := unended(view, assignment.resource, one)) is not None:
+            waits.append(_to_be_seen_gone(one, failure))
+            continue
         if owner is not None and one.incarnation == owner.incarnation:
             continue
         life = view.life(one.incarnation)
         who = f"{one.server}/{short(one.incarnation)}"
         waits.append(f"{who} to be proved gone: it is {life.value if life else 'unknown'} and may still be running it")
     return tuple(waits)
+
+
+def _to_be_seen_gone(holder: Holder, failure: Failure) -> str:
+    server = holder.server
+    return (
+        f"{server}/{short(holder.incarnation)} to be seen gone: it said that something of it could not be ended"
+        f"{f' ({failure.text})' if failure.text else ''}, and has only been silent since. It is gone when {server} joins again; "
+        f"if {server} is off, say so: understudy server confirm-off {server}"
+    )
+
+
+def _looks_to_come(ground: Ground, assignment: Assignment) -> Iterator[str]:
+    """Checks without which it may not be started anywhere (S6)."""
+    view, name = ground.view, assignment.resource
+    resource = view.resources[name]
+    if assignment.owner is not None or resource.local or view.target(name) is not Target.ONLINE:
+        return
+    for server in missing_looks(ground, resource, never_placed=assignment.epoch == 0):
+        if view.could_not_tell(server, ground.present[server].incarnation, resource):
+            yield (
+                f"{server} to tell whether it runs there: its check does not answer. It was never started by the cluster, so it could be "
+                f"running there by hand; mend what the check waits for there, or let PLACEMENT leave {server} out"
+            )
+        else:
+            yield f"{server} to check whether it runs there"
 
 
 def _line(view: View, one: Standing, assignment: Assignment) -> Line:
@@ -112,7 +144,8 @@ def _line(view: View, one: Standing, assignment: Assignment) -> Line:
         words += f"; but the server cannot act: {view.unable[one.incarnation].why}"
     if tried:
         words += "; it failed there before and is tried there again only when nothing else is left, or on request"
-    chosen = "runs it" if one.incarnation is not None and assignment.sole_holder(one.incarnation) else "is next"
+    lost = here and assignment.owner is not None and unended(view, assignment.resource, assignment.owner) is not None
+    chosen = "unknown" if lost else "runs it" if one.incarnation is not None and assignment.sole_holder(one.incarnation) else "is next"
     verdict = chosen if here else "admitted" if one.admitted else "refused"
     change = "" if one.admitted else remedy(one.reason, one.server)
     named = _pool_names(view, one.reason)
@@ -134,6 +167,7 @@ _SENTENCES: dict[Why, str] = {
     Why.NOT_ONLINE: "the server is {0}",
     Why.CANNOT_ACT: "it holds its lease but cannot act: {0}",
     Why.NOT_LOOKED: "it has not checked yet whether the resource runs there",
+    Why.COULD_NOT_TELL: "its check did not answer there, so it is not known whether the resource could run there",
     Why.NOT_IN_POOL: "it is in none of the server pools that PLACEMENT allows: {*}",
     Why.NOT_A_MEMBER: "HOSTING_MEMBERS does not name it: {*}",
     Why.NETWORK_DOWN: "{0} is not ONLINE there",
@@ -164,6 +198,7 @@ _REMEDIES: dict[Why, str] = {
     Why.NOT_ONLINE: "it counts again when {server} has joined",
     Why.CANNOT_ACT: "it counts again when understudyd and understudy-exec answer on {server} and it reaches the registry",
     Why.NOT_LOOKED: "nothing to do: the check is under way",
+    Why.COULD_NOT_TELL: "mend what the check waits for on {server} (its script, its user, its storage): it is asked again and again",
     Why.NOT_IN_POOL: 'add it: crsctl modify serverpool {0} -attr "SERVER_NAMES=... {server}"',
     Why.NOT_A_MEMBER: "add {server} to HOSTING_MEMBERS (crsctl modify resource)",
     Why.NETWORK_DOWN: "bring {0} up on {server}: look at its interface and subnet",

@@ -1,11 +1,17 @@
 """Who can still be running something: from lost to fenced, and what that proves (design section 3: S3, S5)."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from understudy.model.names import Incarnation
+from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Life
-from understudy.model.view import Assignment, IncarnationRecord, Proof, View
+from understudy.model.view import Assignment, Failure, Holder, IncarnationRecord, Proof, View
 from understudy.policy.plan import Memory
+
+QUIET_OVER = "quiet time over"
+"""How the proof of a life ends that is known by silence alone. Nobody has seen what became of what it could not end."""
+CONFIRMED_OFF = "confirmed off"
+"""How the proof ends of a server of which an operator has said that it has no power."""
 
 
 def fence_what_is_quiet(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRecord, ...], float | None]:
@@ -18,7 +24,7 @@ def fence_what_is_quiet(view: View, now: float, memory: Memory) -> tuple[tuple[I
         if until is None:
             continue  # the leader has not witnessed it yet: its memory is filled before the next decision
         if until <= now:
-            fenced.append(replace(record, life=Life.FENCED, proof=f"{record.proof}; quiet time over"))
+            fenced.append(replace(record, life=Life.FENCED, proof=f"{record.proof}; {QUIET_OVER}"))
         else:
             waiting.append(until)
     return tuple(fenced), min(waiting, default=None)
@@ -26,7 +32,7 @@ def fence_what_is_quiet(view: View, now: float, memory: Memory) -> tuple[tuple[I
 
 def without_proven(view: View, assignment: Assignment) -> Assignment:
     """The assignment less every holder whose incarnation is proved to run nothing, the proof stored with it (S3)."""
-    gone = tuple(one for one in assignment.holders if view.proven(one.incarnation))
+    gone = tuple(one for one in assignment.holders if is_gone(view, assignment.resource, one))
     if not gone:
         return assignment
     proofs = tuple(
@@ -37,6 +43,33 @@ def without_proven(view: View, assignment: Assignment) -> Assignment:
         holders=tuple(one for one in assignment.holders if one not in gone),
         proofs=_recent(assignment.proofs + proofs),
     )
+
+
+def is_gone(view: View, resource: ResourceName, holder: Holder) -> bool:
+    """Whether a holder is proved to run nothing of this resource any more."""
+    return view.proven(holder.incarnation) and unended(view, resource, holder) is None
+
+
+def unended(view: View, resource: ResourceName, holder: Holder) -> Failure | None:
+    """What a holder said of this resource that it could not end, if nothing but its silence speaks for its end: then nobody knows.
+
+    A keeper begins a new life of its server only when everything was seen gone, so a new life is proof; so are a farewell and a fence.
+    """
+    report = view.reports.get(resource, {}).get(holder.server)
+    if report is None or report.incarnation != holder.incarnation or report.failure is None or report.failure.kind != "stop":
+        return None
+    record = view.incarnations.get(holder.incarnation)
+    if record is None or record.life is not Life.FENCED or not record.proof.endswith(QUIET_OVER):
+        return None
+    return report.failure if view.present()[holder.server].incarnation == holder.incarnation else None
+
+
+def unended_of(view: View, life: IncarnationRecord) -> Iterator[tuple[ResourceName, Failure]]:
+    """Each resource of which a life has said that something could not be ended, and nobody has seen it end."""
+    for name, assignment in sorted(view.assignments.items()):
+        for one in assignment.holders:
+            if one.incarnation == life.incarnation and (failure := unended(view, name, one)) is not None:
+                yield name, failure
 
 
 def forgettable(view: View) -> tuple[Incarnation, ...]:

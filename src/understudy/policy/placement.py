@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from understudy.model.events import ASSIGNED, REFUSED
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.reasons import Reason, Why, parse_reason
-from understudy.model.state import Life, State, Target
+from understudy.model.state import State, Target
 from understudy.model.view import Assignment, Holder, Report, Request
 from understudy.policy.case import Case, case_of
-from understudy.policy.eligibility import Standing, joint_standing
+from understudy.policy.eligibility import Standing, joint_standing, missing_looks
 from understudy.policy.ground import Ground
 from understudy.policy.liveness import without_proven
 from understudy.policy.plan import Note, Step
@@ -77,11 +77,7 @@ def _wanted(ground: Ground, name: ResourceName) -> bool:
 def _waits_for_looks(ground: Ground, now: Assignment) -> bool:
     """S6: a resource without an owner is checked on every joined server first (a newly defined one could be running anywhere by hand);
     until then it waits, without holding up its group."""
-    if now.owner is not None:
-        return False
-    resource = ground.view.resources[now.resource]
-    joined = [one for one in ground.present.values() if one.life is Life.ONLINE]
-    return not all(ground.view.looked(one.server, one.incarnation, resource) for one in joined)
+    return now.owner is None and bool(missing_looks(ground, ground.view.resources[now.resource], never_placed=now.epoch == 0))
 
 
 def _none(name: ResourceName) -> Assignment:
@@ -169,7 +165,7 @@ def _at(one: Standing, reason: Reason, *, clears_tried: bool = False, last_resor
 
 def _may_linger(case: Case) -> bool:
     """Whether the owner's server is refused only for something that is down there now (its network), not by placement."""
-    passing = (Why.NETWORK_DOWN.value, Why.TYPE_MISSING.value, Why.NOT_LOOKED.value)
+    passing = (Why.NETWORK_DOWN.value, Why.TYPE_MISSING.value, Why.NOT_LOOKED.value, Why.COULD_NOT_TELL.value)
     owners = {owner.server for name in case.wanted if (owner := case.held[name].owner) is not None}
     refused = [one.reason for one in case.standings if one.server in owners]
     return bool(refused) and all(

@@ -9,6 +9,7 @@ from understudy.model.view import Assignment, Holder, Report
 from understudy.policy.case import Case, evicted_from
 from understudy.policy.eligibility import Standing
 from understudy.policy.ground import Ground
+from understudy.policy.liveness import is_gone
 
 
 def failed_here(case: Case) -> ResourceName | None:
@@ -36,10 +37,11 @@ def candidates_left(case: Case, *, besides: ServerName | None) -> list[Standing]
 
 
 def must_wait_for_proof(case: Case) -> bool:
-    """An owner is evicted or lost but not yet proved gone: S3 lets nobody start it, so nothing is promised to anybody yet."""
+    """An owner is evicted or lost but not yet proved gone, or has said that it could not end it and was only silent since: S3 lets nobody
+    start it, so nothing is promised to anybody yet."""
     view = case.ground.view
-    owners = [case.held[name].owner for name in case.wanted]
-    return any(one is not None and not view.alive(one.incarnation) and not view.proven(one.incarnation) for one in owners)
+    owners = [(name, owner) for name in case.wanted if (owner := case.held[name].owner) is not None]
+    return any(not view.alive(one.incarnation) and not is_gone(view, name, one) for name, one in owners)
 
 
 def found_running(ground: Ground, name: ResourceName, assignment: Assignment) -> Assignment:
