@@ -1,0 +1,274 @@
+"""The verbs of the attacks, beside those of the other stories: what root, disks and strangers do to a cluster.
+
+What is asserted about safety is exact; outages have bounds of ten times what an idle machine needs.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from e2e import service
+from e2e.attacks.witness import ADDRESS, INTERVAL_S, Twice, Witness
+from e2e.harness import Cluster
+from support import wait_for
+
+SETTINGS = "/etc/understudy/understudy.toml"
+WEB = f"{service.HOME}/web.py"
+"""The word by which the trio's service is known."""
+_FREEZE, _THAW = 0xC0045877, 0xC0045878
+_FREEZER = Path("/sys/fs/cgroup/freezer")
+
+AUX_TEXT = f"""#!/bin/sh
+# A story may put a script of its own, {service.HOME}/NAME-ACTION, in the place of one action.
+me={service.HOME}/$_CRS_NAME.py
+[ ! -x {service.HOME}/$_CRS_NAME-$1 ] || exec {service.HOME}/$_CRS_NAME-$1
+case $1 in
+start) [ -e $me ] || ln -s /bin/sleep $me; $me 100000 </dev/null >/dev/null 2>&1 & ;;
+check) pgrep -f "^$me" >/dev/null ;;
+stop | abort | clean) pkill -9 -f "^$me"; while pgrep -f "^$me" >/dev/null; do sleep 0.02; done; exit 0 ;;
+esac
+"""
+
+
+class AttackedCluster(Cluster):
+    """A lab, and who does it harm."""
+
+    witnesses: list[Witness]  # type: ignore[assignment]
+
+
+    # The witness
+
+    def watch(self, address: str, resources: Iterable[str], marks: Mapping[str, str] | None = None) -> Witness:  # type: ignore[override]
+        """Watch an address and the marked processes until the end of the test, or `stop`."""
+        witness = Witness(self.lab, address, {service.SERVICE: WEB} if marks is None else marks)
+        self.watching.enter_context(witness)
+        self.witnesses.append(witness)
+        return witness
+
+    def watch_aux(self, *names: str) -> Witness:
+        """Watch resources made by `aux`, and the trio's address."""
+        return self.watch(service.ADDRESS, names, {name: f"{service.HOME}/{name}.py" for name in names})
+
+    @property
+    def thaw_window_s(self) -> float:
+        """For so long after the thaw of a frozen server its processes may exist beside their successors: S1 of docs/safety.md."""
+        return self.limits.pace.lateness_s + self.limits.pace.kill_s
+
+    def twice(self) -> list[Twice]:
+        """All that was seen twice, the stated window after a thaw apart; answers are never excused."""
+        return [one for witness in self.witnesses for one in witness.twice() if not self._in_a_window(one)]
+
+    def _in_a_window(self, one: Twice) -> bool:
+        window_s = self.thaw_window_s + 2 * INTERVAL_S
+        until = [thaw.done + window_s for thaw in self.thaws if thaw.server in one.servers and thaw.ordered <= one.since]
+        return one.what != ADDRESS and any(one.until <= end for end in until)
+
+    # Resources
+
+    def aux(self, name: str, *pool: str, start: bool = True, **attributes: object) -> None:
+        """Register a resource of a ten-line script around a `sleep`, for a pool of its own, and start it on the pool's first server."""
+        self.put(f"{service.HOME}/aux.scr", AUX_TEXT, self.lab.servers)
+        self.run("crsctl", "add", "serverpool", f"{name}_sp", "-attr", f"PARENT_POOLS=Generic, SERVER_NAMES={' '.join(pool)}")
+        given: dict[str, object] = {"PLACEMENT": "restricted", "SERVER_POOLS": f"{name}_sp", "CHECK_INTERVAL": 1}
+        own = ",".join(f"{key}={value}" for key, value in (given | attributes).items())
+        self.run("crsctl", "add", "resource", name, "-type", "cluster_resource", "-attr", f"ACTION_SCRIPT={service.HOME}/aux.scr,{own}")
+        if start:
+            self.run("crsctl", "start", "resource", name, "-n", pool[0])
+
+    def marked(self, server: str, name: str) -> list[int]:
+        """Processes of a resource on a server, in whatever control group, as the machine sees them."""
+        mark = f"{service.HOME}/{name}.py".encode()
+        pids = []
+        for one in self.lab.host_cgroup(server).rglob("cgroup.procs"):
+            with contextlib.suppress(OSError):
+                pids += [int(pid) for pid in one.read_text().split() if mark in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+        return pids
+
+    # What can be seen by who is not asked for
+
+    def told(self, *words: str, on: str) -> bool:
+        """Whether a server's alert log, or the history as it shows it, has a line with all these words."""
+        lines = [str(one) for one in self.history(ask=on)]
+        with contextlib.suppress(OSError):
+            lines += self.alerts(on).splitlines()
+        return any(all(word in line for word in words) for line in lines)
+
+    # Harm to settings and processes
+
+    def edit_settings(self, server: str, change: Callable[[str], str]) -> None:
+        """Edit understudy.toml on a server."""
+        path = self.lab.host_path(server, SETTINGS)
+        before = path.read_text()
+        after = change(before)
+        assert after != before
+        path.write_text(after)
+
+    def restart_guard(self, server: str) -> None:
+        """Kill the keeper, so that all begins anew on this server, with the settings of now."""
+        keeper, guard = self.keeper_and_guard(server)
+        os.kill(keeper, signal.SIGKILL)
+        wait_for(lambda: not Path(f"/proc/{guard}").exists(), 30, f"the guard of {server} is gone")
+
+    def stop_service(self, server: str, name: str) -> None:
+        """Let a service of the host's init be away until `start_service`."""
+        self.lab.host_path(server, f"/run/lab/off/{name}").touch()
+        for pid in self.lab.service_pids(server, name):
+            os.kill(pid, signal.SIGKILL)
+
+    def start_service(self, server: str, name: str) -> None:
+        """Let it be started again."""
+        self.lab.host_path(server, f"/run/lab/off/{name}").unlink()
+        os.kill(self.lab.first_process(server), signal.SIGHUP)
+
+    @contextlib.contextmanager
+    def stood_still(self, *pids: int) -> Iterator[None]:
+        """Processes that are stopped (SIGSTOP) meanwhile."""
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def unkillable(self, *pids: int) -> Iterator[None]:
+        """Processes in a freezer of control groups version 1: they neither run nor die meanwhile."""
+        if not (_FREEZER / "tasks").exists():
+            pytest.skip("this machine has no freezer of control groups version 1")
+        group = _FREEZER / f"{self.lab.name}-freezer"
+        group.mkdir()
+        try:
+            for pid in pids:
+                (group / "cgroup.procs").write_text(str(pid))
+            (group / "freezer.state").write_text("FROZEN")
+            wait_for(lambda: (group / "freezer.state").read_text() == "FROZEN\n", 10, "they stand still")
+            yield
+        finally:
+            (group / "freezer.state").write_text("THAWED")
+            for pid in pids:
+                with contextlib.suppress(OSError):
+                    (_FREEZER / "cgroup.procs").write_text(str(pid))
+            _remove_directory(group)
+
+    def passes(self, seconds: float) -> None:
+        """Let a stretch of time go by: what must not happen meanwhile is the witness's to see."""
+        until = time.monotonic() + seconds
+        wait_for(lambda: time.monotonic() > until, seconds + 30, "the time goes by")
+
+    def begins_anew(self, server: str, after: str) -> None:
+        """Wait until a server has a guard of another life than `after`, whether or not it gets a lease."""
+
+        def another() -> bool:
+            with contextlib.suppress(OSError, ValueError):
+                return self.incarnation(server) != after and len(self.keeper_and_guard(server)) == 2
+            return False
+
+        wait_for(another, 30, f"{server} begins a new life")
+
+    def reboot(self, server: str) -> None:
+        """Power off and on; wait until it has joined."""
+        self.lab.crash(server)
+        self.lab.boot(server)
+        self.lab.ready(30, [server])
+
+    # Harm to the registry
+
+    def copy_registry(self) -> bytes:
+        """A copy of the registry's store, taken while its process is down."""
+        self.lab.registry_stop()
+        copy = self.store.read_bytes()
+        self.lab.registry_start()
+        self.registry_answers()
+        return copy
+
+    def set_registry_back(self, copy: bytes | None) -> None:
+        """Put a copy in the place of the registry's store; None: begin with an empty one."""
+        self.lab.registry_stop()
+        for beside in self.store.parent.glob(f"{self.store.name}*"):
+            beside.unlink()
+        if copy is not None:
+            self.store.write_bytes(copy)
+        self.lab.registry_start()
+
+    def registry_answers(self) -> None:
+        """Wait until a daemon has reached the registry."""
+        wait_for(lambda: "does not answer" not in self.run("crsctl", "stat", "server", check=False), 30, "the registry answers")
+
+    @property
+    def store(self) -> Path:
+        """The registry's file."""
+        return self.lab.host_path("registry", "/var/lib/understudy/registry.db")
+
+    # Harm to the network
+
+    def flush_rules(self, server: str) -> None:
+        """`nft flush ruleset` on a server, also on one that is frozen."""
+
+        def flush() -> None:
+            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as wire:
+                edge = struct.pack("!BBH", 0, 0, 10)
+                steps = [(16, edge), (10 << 8 | 2, struct.pack("!BBH", 0, 0, 0)), (17, edge)]
+                wire.send(b"".join(struct.pack("=IHHII", 20, kind, 1, at, 0) + body for at, (kind, body) in enumerate(steps)))
+
+        self.lab.inside_network(server, flush)
+
+    # Disks
+
+    def disk(self, server: str, where: str, folder: Path) -> "Disk":
+        """A small disk of its own, mounted at a directory of a server."""
+        disk = Disk(self, server, where, folder)
+        self.watching.callback(disk.thaw)
+        return disk
+
+
+class Disk:
+    """An ext4 file system in a file, mounted on one server, that can be made to hang."""
+
+    def __init__(self, cluster: Cluster, server: str, where: str, folder: Path) -> None:
+        file = folder / f"{server}-{Path(where).name}.disk"
+        subprocess.run(["truncate", "-s", "16M", str(file)], check=True)
+        subprocess.run(["mkfs.ext4", "-q", str(file)], check=True)
+        device = subprocess.run(["losetup", "-f", "--show", str(file)], check=True, capture_output=True, text=True).stdout.strip()
+        number = os.stat(device)
+        inside = cluster.lab.host_path(server, f"/dev/{Path(device).name}")
+        if not inside.exists():
+            os.mknod(inside, number.st_mode, number.st_rdev)
+        cluster.run("mkdir", "-p", where, on=server)
+        cluster.run("mount", "-t", "ext4", device, where, on=server)
+        subprocess.run(["losetup", "-d", device], check=True)  # it goes with its last mount
+        self._door = os.open(cluster.lab.host_path(server, where), os.O_RDONLY | os.O_DIRECTORY)
+        self._frozen = False
+
+    def freeze(self) -> None:
+        """From now on whoever writes to it waits."""
+        fcntl.ioctl(self._door, _FREEZE, 0)
+        self._frozen = True
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        if self._frozen:
+            fcntl.ioctl(self._door, _THAW, 0)
+            self._frozen = False
+        if self._door >= 0:
+            os.close(self._door)
+            self._door = -1
+
+
+def _remove_directory(path: Path) -> None:
+    def gone() -> bool:
+        with contextlib.suppress(OSError):
+            path.rmdir()
+        return not path.exists()
+
+    wait_for(gone, 10, f"{path} can be removed")

@@ -1,0 +1,245 @@
+"""The witness's own process: probes an address and reads the process tables of all hosts every few milliseconds, from outside.
+
+Started as `python -IS probes.py ORDER` by `witness.py` with the order as JSON; standard library only, nothing of the product. Its output:
+`watching`, and when a line comes in on its input all it saw, as JSON. It believes nobody, and never says that something was there at an
+instant at which it may not have been: a stretch begins when its first proof was in hand and ends when the request for its last one left.
+
+Each round sends, from the client's network, an ARP request to all, and to each server's MAC an ICMP echo request and a TCP SYN: also who
+has the address without being asked for it by ARP is seen. They travel one hop at most, so that no server answers for another.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+
+_CLONE_NEWNET = 0x40000000
+_ARP, _IP = 0x0806, 0x0800
+_ARP_REQUEST, _ARP_REPLY = 1, 2
+_ICMP, _TCP = 1, 6
+_ECHO, _ECHO_REPLY = 8, 0
+_IDENTITY = 0x5EE0
+_PORTS = 20_000
+"""SYNs leave from this port and the next 20,000."""
+_REMEMBERED = 4096
+"""Rounds whose answers are still told apart."""
+_BRIDGED = 2
+"""So many rounds without an answer do not end a stretch: a packet may be late."""
+_NEW_GROUPS_EVERY = 5
+"""Rounds between two looks for new control groups and new names of processes."""
+
+
+class Stretches:
+    """When who was seen doing what, without a break."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[str, str, float, float]] = []
+        self._open: dict[tuple[str, str], list[float]] = {}
+        """What and who: the last round, since when for certain, until when for certain."""
+
+    def seen(self, what: str, who: str, turn: int, left: float, came: float) -> None:
+        """In this round; between the leaving of the question and the coming of the answer."""
+        one = self._open.get((what, who))
+        if one is not None and turn - one[0] <= 1 + _BRIDGED:
+            one[0], one[2] = max(one[0], turn), max(one[2], left)
+            return
+        if one is not None:
+            self.ended.append((what, who, one[1], one[2]))
+        self._open[what, who] = [turn, came, left]
+
+    def all(self) -> list[tuple[str, str, float, float]]:
+        """What was seen up to now."""
+        return self.ended + [(what, who, one[1], one[2]) for (what, who), one in self._open.items()]
+
+
+class Packets:
+    """Asks the network, and hears who answers."""
+
+    def __init__(self, order: dict[str, object], stretches: Stretches) -> None:
+        interface, self._address = str(order["interface"]), socket.inet_aton(str(order["address"]))
+        self._port = int(str(order["port"]))
+        self._names: dict[bytes, str] = {bytes.fromhex(mac.replace(":", "")): who for mac, who in dict(order["macs"]).items()}  # type: ignore[call-overload]
+        self._own_address = socket.inet_aton(str(order["own"]))
+        self._stretches = stretches
+        self._left = [0.0] * _REMEMBERED
+        self._turn = 0
+        self.sockets = [_raw_socket(interface, kind) for kind in (_ARP, _IP)]
+        self._mac = self.sockets[0].getsockname()[4]
+
+    def ask(self) -> None:
+        """One round of questions."""
+        self._turn += 1
+        self._left[self._turn % _REMEMBERED] = time.monotonic()
+        arp, ip = self.sockets
+        with contextlib.suppress(OSError):  # the client's link may be cut, or a queue be full: then nothing was asked
+            arp.send(self._arp())
+            for mac in self._names:
+                head = mac + self._mac + struct.pack("!H", _IP)
+                ip.send(head + self._packet(_ICMP, self._echo()))
+                ip.send(head + self._packet(_TCP, self._syn()))
+
+    def take(self, one: socket.socket) -> None:
+        """Hear what came in on a socket."""
+        while True:
+            try:
+                frame = one.recv(256)
+            except BlockingIOError:
+                return
+            came, who = time.monotonic(), self._names.get(frame[6:12])
+            if who is None:
+                continue
+            if one is self.sockets[0]:
+                if frame[20:22] == b"\0\x02" and frame[28:32] == self._address:
+                    # an answer names no question: it is to one of the last two
+                    self._stretches.seen("arp", who, self._turn, self._left[(self._turn - 1) % _REMEMBERED], came)
+            elif frame[26:30] == self._address:
+                self._take_packet(who, frame[14:], came)
+
+    def _take_packet(self, who: str, packet: bytes, came: float) -> None:
+        body = packet[4 * (packet[0] & 15) :]
+        if packet[9] == _ICMP and body[0] == _ECHO_REPLY and int.from_bytes(body[4:6], "big") == _IDENTITY:
+            self._answered("icmp", who, int.from_bytes(body[8:12], "big"), came)
+        elif packet[9] == _TCP and int.from_bytes(body[2:4], "big") >= _PORTS and body[13] & 0x10:
+            turn = int.from_bytes(body[8:12], "big") - 1
+            if int.from_bytes(body[2:4], "big") == _PORTS + turn % _PORTS:
+                self._answered("tcp", who, turn, came)
+
+    def _answered(self, what: str, who: str, turn: int, came: float) -> None:
+        if self._turn - _REMEMBERED < turn <= self._turn:
+            self._stretches.seen(what, who, turn, self._left[turn % _REMEMBERED], came)
+
+    def _arp(self) -> bytes:
+        asked = struct.pack("!HHBBH", 1, _IP, 6, 4, _ARP_REQUEST) + self._mac + bytes(4) + bytes(6) + self._address
+        return b"\xff" * 6 + self._mac + struct.pack("!H", _ARP) + asked
+
+    def _packet(self, protocol: int, body: bytes) -> bytes:
+        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0x4000, 1, protocol, 0, self._own_address, self._address)
+        return head[:10] + _checksum(head) + head[12:] + body
+
+    def _echo(self) -> bytes:
+        body = struct.pack("!BBHHHI", _ECHO, 0, 0, _IDENTITY, self._turn & 0xFFFF, self._turn)
+        return body[:2] + _checksum(body) + body[4:]
+
+    def _syn(self) -> bytes:
+        body = struct.pack("!HHIIBBHHH", _PORTS + self._turn % _PORTS, self._port, self._turn, 0, 0x50, 0x02, 1024, 0, 0)
+        pseudo = self._own_address + self._address + struct.pack("!BBH", 0, _TCP, len(body))
+        return body[:16] + _checksum(pseudo + body) + body[18:]
+
+
+class Processes:
+    """Reads which marked processes exist on which server, in whatever control group, on hosts that are not frozen."""
+
+    def __init__(self, order: dict[str, object], stretches: Stretches) -> None:
+        self._groups: dict[str, str] = dict(order["groups"])  # type: ignore[call-overload]
+        self._marks: dict[str, bytes] = {name: mark.encode() for name, mark in dict(order["marks"]).items()}  # type: ignore[call-overload]
+        self._stretches = stretches
+        self._files: dict[str, dict[str, int]] = {server: {} for server in self._groups}
+        self._marked: dict[str, str | None] = {}
+        self._turn = 0
+
+    def look(self) -> None:
+        """One look at all hosts."""
+        self._turn += 1
+        anew = self._turn % _NEW_GROUPS_EVERY == 1
+        if anew:
+            self._marked = {pid: mark for pid, mark in self._marked.items() if mark is not None and os.path.exists(f"/proc/{pid}")}
+        for server, root in self._groups.items():
+            if anew:
+                self._find_groups(server, root)
+            began = time.monotonic()
+            found = {mark for pid in self._pids(server) if (mark := self._mark(pid)) is not None}
+            ended = time.monotonic()
+            if found and not _is_frozen(root):
+                for mark in found:
+                    self._stretches.seen(mark, server, self._turn, began, ended)
+
+    def _find_groups(self, server: str, root: str) -> None:
+        files, there = self._files[server], set(_directories(root))
+        for path in set(files) - there:
+            os.close(files.pop(path))
+        for path in there - set(files):
+            with contextlib.suppress(OSError):
+                files[path] = os.open(f"{path}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
+
+    def _pids(self, server: str) -> Iterator[str]:
+        for descriptor in self._files[server].values():
+            with contextlib.suppress(OSError):  # the group has just gone
+                yield from os.pread(descriptor, 1 << 16, 0).decode().split()
+
+    def _mark(self, pid: str) -> str | None:
+        if pid not in self._marked:
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    words = file.read()
+            except OSError:
+                return None
+            self._marked[pid] = next((name for name, mark in self._marks.items() if mark in words.split(b"\0")), None)
+        return self._marked[pid]
+
+
+def _directories(root: str) -> Iterator[str]:
+    if os.path.isdir(root):
+        for path, _, _ in os.walk(root):
+            yield path
+
+
+def _is_frozen(group: str) -> bool:
+    try:
+        with open(f"{group}/cgroup.events", encoding="ascii") as file:
+            return "frozen 1" in file.read()
+    except OSError:
+        return True  # the host is off
+
+
+def _checksum(data: bytes) -> bytes:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF)
+
+
+def _raw_socket(interface: str, kind: int) -> socket.socket:
+    one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind))
+    one.bind((interface, kind))
+    one.setblocking(False)
+    return one
+
+
+def _enter(namespace: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(namespace, encoding="ascii") as file:
+        if libc.setns(file.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "cannot enter the client's network")
+
+
+def watch(order: dict[str, object]) -> dict[str, object]:
+    """Until a line comes in."""
+    _enter(str(order["namespace"]))
+    with contextlib.suppress(OSError):  # below every guard, above what is not real-time
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    stretches = Stretches()
+    packets, processes = Packets(order, stretches), Processes(order, stretches)
+    interval_s = float(str(order["interval_s"]))
+    print("watching", flush=True)
+    rounds, longest_s, last = 0, 0.0, time.monotonic()
+    while True:
+        packets.ask()
+        due = max(last + interval_s, time.monotonic() + interval_s / 4)
+        while (left_s := due - time.monotonic()) > 0:
+            ready, _, _ = select.select([0, *packets.sockets], [], [], left_s)
+            for one in ready:
+                if one == 0:
+                    return {"seen": stretches.all(), "rounds": rounds, "longest_gap_s": longest_s}
+                packets.take(one)
+        processes.look()
+        now = time.monotonic()
+        longest_s, last, rounds = max(longest_s, now - last), now, rounds + 1
+
+
+if __name__ == "__main__":
+    print(json.dumps(watch(json.loads(sys.argv[1]))), flush=True)

@@ -1,0 +1,59 @@
+"""What a lapse must find by itself: addresses and processes that stand in no list, or not where the list says."""
+
+import pytest
+
+from e2e import service
+
+pytestmark = pytest.mark.lab
+
+KILL_LIST = "/run/understudy/kill-list.json"
+
+
+def cut_and_healed(cluster, trio):
+    """The owner is cut off, another takes over, the owner comes back: nothing of it answers or runs again."""
+    before = cluster.incarnation("ctr1")
+    cluster.lab.cut("ctr1")
+    trio.follows(to="ctr2")
+    cluster.lab.heal("ctr1")
+    cluster.rejoins("ctr1", after=before)
+    cluster.stopped("ctr1")
+    cluster.passes(1.0)
+
+
+@pytest.mark.parametrize("how", ["gone", "spoilt"])
+def test_kill_list(cluster, trio, how):
+    """The kill list is gone, or no list any more: a lapse ends everything all the same."""
+    trio.run(on="ctr1")
+    path = cluster.lab.host_path("ctr1", KILL_LIST)
+    path.unlink()
+    if how == "spoilt":
+        path.write_text("{ no list")
+    cut_and_healed(cluster, trio)
+
+
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        pytest.param([f"ip addr add {service.ADDRESS}/32 dev eth1"], id="another prefix"),
+        pytest.param([f"ip addr add {service.ADDRESS}/24 dev eth0", f"ip addr del {service.ADDRESS}/24 dev eth1"], id="another interface"),
+        pytest.param([f"ip addr add {service.ADDRESS}/32 dev lo"], id="the loopback interface", marks=pytest.mark.long),
+    ],
+)
+def test_address_by_hand(cluster, trio, by_hand):
+    """Somebody adds the address under another prefix, or moves it to another interface: a lapse takes it away wherever it is."""
+    trio.run(on="ctr1")
+    cluster.run("sh", "-c", "; ".join(by_hand), on="ctr1")
+    cut_and_healed(cluster, trio)
+
+
+def test_address_left_on_a_server_that_starts_anew(cluster, trio):
+    """Guard and keeper of the standby are killed, the address is put there by hand, all begins anew: it is shut before its first lease."""
+    trio.run(on="ctr1")
+    before = cluster.incarnation("ctr2")
+    cluster.lab.cut("ctr2")
+    cluster.restart_guard("ctr2")
+    cluster.run("ip", "addr", "add", f"{service.ADDRESS}/24", "dev", "eth1", on="ctr2")
+    cluster.passes(1.0)
+    cluster.lab.heal("ctr2")
+    cluster.rejoins("ctr2", after=before)
+    cluster.passes(1.0)

@@ -1,0 +1,55 @@
+"""The witness finds what it is there for: put up on purpose, seen; not put up, not seen."""
+
+import itertools
+import time
+
+import pytest
+
+from e2e import service
+from e2e.attacks.harness import WEB
+from e2e.attacks.witness import ANSWERS, Stretch, doubled
+
+
+def stretch(server, since, until, what="web"):
+    return Stretch(what, server, since, until)
+
+
+@pytest.mark.parametrize(
+    ("stretches", "seconds"),
+    [
+        ([stretch("ctr1", 0, 1), stretch("ctr2", 1, 2)], []),
+        ([stretch("ctr1", 0, 1), stretch("ctr2", 0.75, 2)], [0.25]),
+        ([stretch("ctr1", 0, 9), stretch("ctr2", 1, 2), stretch("ctr2", 3, 3.5)], [1, 0.5]),
+        ([stretch("ctr1", 0, 1), stretch("ctr1", 0.5, 2)], []),
+        ([stretch("ctr1", 0, 1, "arp"), stretch("ctr2", 0.5, 2, "tcp")], [0.5]),
+        ([stretch("ctr1", 0, 2), stretch("ctr2", 1, 3), stretch("ctr3", 1.5, 3)], [1, 0.5, 1.5]),
+    ],
+)
+def test_overlaps_are_what_is_twice(stretches, seconds):
+    """In any order of what was seen, for exactly as long as two overlap."""
+    for order in itertools.permutations(stretches):
+        assert sorted(one.seconds for one in doubled("web", order)) == sorted(seconds)
+
+
+@pytest.mark.lab
+def test_doubled_address_and_doubled_process_are_seen(cluster):
+    """One server with the address and the process is nothing; a second one is, for as long as it lasts; each by itself."""
+    witness = cluster.watch(service.ADDRESS, ())
+    cluster.put(WEB, "#!/bin/sh\nsleep 100000\n", ("ctr1", "ctr2"))
+    for server in ("ctr1", "ctr2"):
+        cluster.run("ip", "addr", "add", f"{service.ADDRESS}/24", "dev", "eth1", on=server)
+        cluster.run("sh", "-c", f"{WEB} >/dev/null 2>&1 </dev/null &", on=server)
+        cluster.passes(0.3)
+    cluster.run("ip", "addr", "del", f"{service.ADDRESS}/24", "dev", "eth1", on="ctr2")
+    off = time.monotonic()
+    cluster.passes(0.3)
+    witness.stop()
+    twice = witness.twice()
+
+    assert {one.what for one in twice} == {"address", "web"}
+    assert all(one.servers == ("ctr1", "ctr2") and one.seconds >= 0.25 for one in twice)
+    assert {one.what for one in witness.stretches if one.server == "ctr1"} == {"arp", "icmp", "tcp", "web"}
+    assert not witness.did("ctr3", (*ANSWERS, "web"))
+    assert witness.did("ctr1", ANSWERS, since=off + 0.2)
+    assert not witness.did("ctr2", ANSWERS, since=off)
+    cluster.witnesses.clear()  # that was no breach

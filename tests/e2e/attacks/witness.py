@@ -1,0 +1,136 @@
+"""The witness of the attacks: says exactly when two servers answered for an address, or ran what is marked, and for how long."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from understudy.lab import Lab
+
+INTERVAL_S = 0.005
+ANSWERS = ("arp", "icmp", "tcp")
+ADDRESS = "address"
+"""What `Twice` calls two servers of which each answers for the address, in whichever way."""
+_PROBES = Path(__file__).with_name("probes.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A time (CLOCK_MONOTONIC) in which a server answered in one way, or ran what is marked, without a break."""
+
+    what: str
+    server: str
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """A time in which two servers did what only one may do. The truth may be longer by two intervals at each end, never shorter."""
+
+    what: str
+    servers: tuple[str, str]
+    since: float
+    until: float
+
+    @property
+    def seconds(self) -> float:
+        """How long."""
+        return self.until - self.since
+
+    def __str__(self) -> str:
+        return f"{self.what} on {' and '.join(self.servers)} for {self.seconds * 1000:.0f} ms, from {self.since:.3f}"
+
+
+class Witness:
+    """Watches one address and what is marked, from `with` to `stop`."""
+
+    def __init__(self, lab: Lab, address: str, marks: Mapping[str, str], *, port: int = 8080) -> None:
+        """`marks`: a name, and the word on its command line by which a process is known."""
+        client = lab.plan.host("client")
+        link = next(one for one in client.links if one.network == "management")
+        self._order = {
+            "namespace": str(lab.network_namespace("client")),
+            "interface": link.interface,
+            "own": link.address,
+            "address": address,
+            "port": port,
+            "macs": {mac: host for mac, (host, network) in lab.macs.items() if network == "management" and host in lab.servers},
+            "groups": {server: str(lab.host_cgroup(server)) for server in lab.servers},
+            "marks": dict(marks),
+            "interval_s": INTERVAL_S,
+        }
+        self._process: subprocess.Popen[str] | None = None
+        self.stretches: list[Stretch] = []
+        self.rounds = 0
+        self.longest_gap_s = 0.0
+        """The longest time between two looks: what it may have missed."""
+
+    def __enter__(self) -> Self:
+        argv = [sys.executable, "-IS", str(_PROBES), json.dumps(self._order)]
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "watching\n"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End watching and take in what was seen."""
+        if self._process is None:
+            return
+        said, _ = self._process.communicate("stop\n", timeout=30)
+        self._process = None
+        seen = json.loads(said)
+        self.rounds, self.longest_gap_s = seen["rounds"], seen["longest_gap_s"]
+        self.stretches = [Stretch(*one) for one in seen["seen"] if one[3] > one[2]]
+
+    def twice(self, since: float = 0.0) -> list[Twice]:
+        """All that two servers did at one time, after an instant."""
+        ways = {one.what for one in self.stretches}
+        groups = {ADDRESS: [one for one in self.stretches if one.what in ANSWERS]}
+        groups |= {way: [one for one in self.stretches if one.what == way] for way in sorted(ways.difference(ANSWERS))}
+        return [one for what, stretches in groups.items() for one in doubled(what, stretches) if one.until > since]
+
+    def longest(self, what: str, server: str) -> float:
+        """The longest stretch of a server doing this, in seconds."""
+        return max((one.until - one.since for one in self.stretches if (one.what, one.server) == (what, server)), default=0.0)
+
+    def did(self, server: str, what: Iterable[str], since: float = 0.0) -> bool:
+        """Whether a server did any of these after an instant."""
+        return any(one.server == server and one.what in what and one.until > since for one in self.stretches)
+
+    def account(self) -> str:
+        """All that was seen, a line for each stretch."""
+        lines = [f"{one.since:.3f} {one.until:.3f} {one.server} {one.what}" for one in sorted(self.stretches, key=lambda one: one.since)]
+        return "\n".join([*lines, f"{self.rounds} rounds, longest gap {self.longest_gap_s * 1000:.1f} ms", *map(str, self.twice()), ""])
+
+
+def doubled(what: str, stretches: Iterable[Stretch]) -> list[Twice]:
+    """Where stretches of two servers overlap, overlaps of the same two joined."""
+    found: list[Twice] = []
+    ordered = sorted(stretches, key=lambda one: one.since)
+    for at, one in enumerate(ordered):
+        for other in ordered[at + 1 :]:
+            if other.since >= one.until:
+                break
+            if other.server != one.server:
+                servers = tuple(sorted((one.server, other.server)))
+                found.append(Twice(what, (servers[0], servers[1]), other.since, min(one.until, other.until)))
+    return _joined(found)
+
+
+def _joined(found: list[Twice]) -> list[Twice]:
+    joined: list[Twice] = []
+    for one in sorted(found, key=lambda one: (one.servers, one.since)):
+        last = joined[-1] if joined else None
+        if last is not None and last.servers == one.servers and one.since <= last.until + 4 * INTERVAL_S:
+            joined[-1] = Twice(one.what, one.servers, last.since, max(last.until, one.until))
+        else:
+            joined.append(one)
+    return sorted(joined, key=lambda one: one.since)
