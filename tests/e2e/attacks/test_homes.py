@@ -1,0 +1,45 @@
+"""Servers that come and go as they should: nothing moves without need, and who leaves stops in order."""
+
+
+import pytest
+
+from e2e import service
+
+pytestmark = pytest.mark.lab
+
+
+def test_pools_of_one_server_each(cluster):
+    """The more important pool loses its server and gets it back: what moved stays where it is."""
+    cluster.watch_aux("first", "second")
+    for name, importance in (("first", 9), ("second", 1)):
+        cluster.aux(name, "ctr1", "ctr2", start=False)
+        cluster.run(
+            "crsctl", "add", "serverpool", f"{name}_one", "-attr", f"MIN_SIZE=1,MAX_SIZE=1,IMPORTANCE={importance},SERVER_NAMES=ctr1 ctr2"
+        )
+        cluster.run("crsctl", "modify", "resource", name, "-attr", f"SERVER_POOLS={name}_one")
+        cluster.run("crsctl", "delete", "serverpool", f"{name}_sp")
+        cluster.run("crsctl", "start", "resource", name)
+    home = cluster.status("first").server
+    assert home is not None
+    other = "ctr2" if home == "ctr1" else "ctr1"
+    cluster.lab.crash(home)
+    cluster.runs("first", on=other)
+    ran = cluster.marked(other, "first")
+    cluster.lab.boot(home)
+    cluster.lab.ready(30, [home])
+    cluster.runs("second", on=home)
+    cluster.passes(3.0)
+    assert cluster.marked(other, "first") == ran
+
+
+def test_planned_leave_stops_in_order(cluster, trio):
+    """A server that leaves stops its service by its script before the address goes, kills nothing, and joins when it is asked back."""
+    trio.register()
+    running = f"-f '{service.HOME}/web[.]py'"
+    cluster.story("stop", f"echo stopped >>/root/said; pkill {running}; while pgrep {running} >/dev/null; do sleep 0.05; done", "ctr1")
+    trio.start("ctr1")
+    cluster.run("understudy", "server", "leave", "ctr1")
+    trio.follows(to="ctr2")
+    cluster.empty("ctr1")
+    assert cluster.lab.host_path("ctr1", "/root/said").read_text() == "stopped\n"
+    cluster.run("understudy", "server", "join", on="ctr1", check=False)

@@ -1,0 +1,87 @@
+"""What the network does around a takeover: announcements lost, a stranger's address, recorded packets."""
+
+import contextlib
+import socket
+import struct
+import time
+
+import pytest
+
+from e2e import service
+from e2e.harness import SOON_S
+from support import wait_for
+
+pytestmark = pytest.mark.lab
+
+DROP_ARP = (
+    "nft add table arp deaf; nft add chain arp deaf in '{ type filter hook input priority 0; }'; nft add rule arp deaf in drop; "
+    "nft add chain arp deaf out '{ type filter hook output priority 0; }'; nft add rule arp deaf out drop"
+)
+
+
+@pytest.mark.long
+def test_announcements_are_lost_for_eight_seconds(cluster, trio):
+    """The way to a client drops ARP for eight seconds after a takeover, and the client trusts what it knows: a later announcement comes."""
+    trio.run(on="ctr1")
+    cluster.lab.client(["sh", "-c", "echo 900000 >/proc/sys/net/ipv4/neigh/eth1/base_reachable_time_ms"])
+    cluster.passes(0.5)
+    cluster.lab.client(["sh", "-c", DROP_ARP])
+    cluster.lab.crash("ctr1")
+    cluster.runs(*service.TRIO, on="ctr2")
+    cluster.passes(8.0)
+    cluster.lab.client(["nft", "delete", "table", "arp", "deaf"])
+    trio.asker.served(by="ctr2", within_s=20)
+
+
+@pytest.mark.long
+def test_address_that_a_stranger_had(cluster, trio):
+    """A stranger has the address for a while: once it is gone, the address starts within seconds, not at the next retry."""
+    trio.register()
+    trio.watch()
+    cluster.lab.client(["ip", "addr", "add", f"{service.ADDRESS}/24", "dev", "eth1"])
+    cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1", check=False)
+    cluster.passes(20.0)
+    cluster.lab.client(["ip", "addr", "del", f"{service.ADDRESS}/24", "dev", "eth1"])
+    trio.asker.served(within_s=15)
+
+
+def test_recorded_packets_of_a_dead_server(cluster, trio):
+    """Its renews were recorded; after its power loss the voters' guards begin anew, and hear the records: that keeps nobody alive."""
+    trio.run(on="ctr1")
+    recorded = cluster.lab.inside_network("switch", lambda: record(cluster, "ctr1", 2.0))
+    assert len(recorded) > 20
+    crashed = cluster.lab.crash("ctr1")
+    for voter in ("ctr2", "ctr3"):
+        cluster.restart_guard(voter)
+    cluster.lab.inside_network("switch", lambda: replay(recorded, 8.0))
+    trio.asker.served(by="ctr2", within_s=1.0, since=crashed)
+    trio.follows(to="ctr2")
+
+
+def record(cluster, server, seconds):
+    """What a server sends to guards, with the port of the switch by which it must leave; called inside the switch."""
+    ports = {link.mac: link.port for host in cluster.lab.plan.hosts for link in host.links}
+    own = {link.port for link in cluster.lab.plan.host(server).links}
+    until, heard = time.monotonic() + seconds, []
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003)) as ear:
+        ear.settimeout(0.2)
+        while time.monotonic() < until:
+            try:
+                frame, (port, *_) = ear.recvfrom(4096)
+            except TimeoutError:
+                continue
+            udp = frame[12:14] == b"\x08\x00" and frame[23] == 17 and struct.unpack_from("!H", frame, 36)[0] == 7401
+            if udp and port in own and frame[:6].hex(":") in ports:
+                heard.append((ports[frame[:6].hex(":")], frame))
+    return heard
+
+
+def replay(recorded, seconds):
+    """Send the records, one after the other, spread over a time; called inside the switch."""
+    begun = time.monotonic()
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as mouth:
+        for number, (port, frame) in enumerate(recorded):
+            due = begun + seconds * number / len(recorded)
+            wait_for(lambda due=due: time.monotonic() >= due, seconds + SOON_S, "the next is due")
+            with contextlib.suppress(OSError):  # the port of a server that is off
+                mouth.sendto(frame, (port, 0))
