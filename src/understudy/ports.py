@@ -247,6 +247,18 @@ class Guard(Protocol):
         ...
 
 
+class Disk(Protocol):
+    """One small file of this server, which outlives its daemon."""
+
+    def read(self) -> bytes | None:
+        """What was written last; None: nothing, or it cannot be read."""
+        ...
+
+    async def write(self, content: bytes) -> None:
+        """Replace it at once. OSError: it could not be, and what was there stands."""
+        ...
+
+
 class Fencer(Protocol):
     """Power fencing; confirmed means the device said so."""
 

@@ -182,6 +182,10 @@ class Stage:
         self._machine(server).hang_daemon(float(seconds))
         self._machine(server).later(float(seconds), lambda: self.teller.say(f"the daemon of {server}", "goes on"))
 
+    def executor_hangs(self, server: str, seconds: str) -> None:
+        """Nothing is begun there, and nobody is answered."""
+        self._machine(server).hang_executor(float(seconds))
+
     def process_dies(self, process: str, server: str) -> None:
         """It is begun again soon."""
         machine = self._machine(server)
@@ -385,6 +389,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{SERVER} freezes(?:, and its clock (?P<clock>[01]) stands still)?", Stage.freeze),
     (rf"{SERVER} thaws", lambda stage, server: stage._machine(server).thaw()),
     (rf"the daemon of {SERVER} hangs for (?P<seconds>[\d.]+)s", Stage.daemon_hangs),
+    (rf"the executor of {SERVER} hangs for (?P<seconds>[\d.]+)s", Stage.executor_hangs),
     (rf"the (?P<process>daemon|executor|guard|keeper) of {SERVER} dies", Stage.process_dies),
     (rf"the guard of {SERVER} dies, and its successor comes too late", Stage.guard_stays_away),
     (rf"cut {SERVER}(?: (?P<way>in|out))?", Stage.cut),

@@ -124,7 +124,7 @@ class Lanes:
 
     def _round(self) -> float | None:
         """Ask every lane that may have something to do; when to go round again without being woken."""
-        if not self._mirror.read_once:
+        if not (self._mirror.read_once or self._mirror.remembered):
             return None
         now = self._clock.monotonic()
         if self._all or now - self._asked_all_at >= IDLE_S:
@@ -140,9 +140,13 @@ class Lanes:
             here, stale, self._stale = self._here(), self._stale, {}
             for name in stale:
                 resource = here.view.resources.get(name)
-                if resource is not None:
+                if resource is not None and self._may_ask(resource):
                     self._ask(here, resource)
         return min(self._until.values(), default=None)
+
+    def _may_ask(self, resource: Resource) -> bool:
+        """As long as a daemon goes by what its predecessor kept on disk, it restarts what is kept there and nothing else."""
+        return self._mirror.read_once or resource.local or resource.name in self._mirror.view.assignments
 
     def _ask(self, here: Here, resource: Resource) -> None:
         step = reconcile(here, resource, self.locals[resource.name])

@@ -18,6 +18,7 @@ from understudy.daemon.api import serve
 from understudy.daemon.clock import SystemClock
 from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.node import Node, Superseded
+from understudy.daemon.remembered import FileDisk
 from understudy.errors import UnderstudyError
 from understudy.executor.client import ExecutorClient
 from understudy.model.limits import Limits, derive
@@ -63,7 +64,8 @@ async def _run(settings: Settings, limits: Limits) -> int:
     registry = RegistryClient(settings.registry, dice=random.Random(), key=key)
     guard = GuardLink.of(settings, round_s=limits.round_s)
     executor = ExecutorClient.of(settings)
-    node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor)
+    disk = FileDisk(Path(settings.state_dir) / "held.json")
+    node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk)
     await executor.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

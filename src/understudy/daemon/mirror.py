@@ -59,6 +59,8 @@ class Mirror:
         old."""
         self.read_once = False
         """S2: whether the registry was read, linearizably, in this daemon's life."""
+        self.remembered = False
+        """Whether the View is what this very incarnation kept on its disk, as long as the registry was not read."""
         self.rereads = 0
         """How often everything was read anew."""
         self.reachable = False
@@ -74,6 +76,7 @@ class Mirror:
             self._replace(revision, entries)
             self._lost_thread = False
         self.read_once = True
+        self.remembered = False
         self.reachable = True
         return self.view
 
@@ -187,6 +190,12 @@ class Mirror:
         if others != self.view.unable:
             self.view = replace(self.view, unable=others)
             self._on_change()
+
+    def remember(self, entries: Iterable[Entry]) -> None:
+        """Begin with what this incarnation kept on its disk; what is read from the registry replaces it."""
+        if not self.read_once:
+            self._take(View(unable=self.view.unable), 0, entries, ())
+            self.remembered = True
 
     # --- assembling -------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from understudy.daemon.history import History
 from understudy.daemon.lanes import Lanes, Me
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import RETRY_S, Mirror
+from understudy.daemon.remembered import Keeping, recalled
 from understudy.daemon.requests import cluster_addresses
 from understudy.errors import UnderstudyError, Unreachable
 from understudy.model import events
@@ -22,10 +23,12 @@ from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life, Target
 from understudy.model.types import network_definition
 from understudy.model.view import ClusterRecord, IncarnationRecord, Look, TargetRecord, Unable, View
-from understudy.ports import AbilityChanged, Clock, Executor, Farewell, Guard, LeaseChanged, Registry, SilentWord
+from understudy.ports import AbilityChanged, Clock, Disk, Executor, Farewell, Guard, GuardState, LeaseChanged, Registry, SilentWord
 from understudy.registry import keys
 from understudy.registry.wire import PRESENT, Formats
 
+WITHOUT_REGISTRY_S = 1.0
+"""How long a daemon that begins waits for the registry before it goes by what its predecessor kept on disk."""
 FIRST_LOOK_S = 5.0
 """How long a joining server waits for its looks to end before it counts as ONLINE for what it has looked at."""
 
@@ -47,6 +50,7 @@ class Node:
         guard: Guard,
         executor: Executor,
         formats: Formats = PRESENT,
+        disk: Disk | None = None,
     ) -> None:
         self.settings = settings
         self.server = ServerName(settings.server)
@@ -54,6 +58,8 @@ class Node:
         self.guard = guard
         self.executor = executor
         self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(one.name) for one in settings.servers))
+        self._disk = disk
+        self._keeping = None if disk is None else Keeping(disk, formats)
         self.history = History(self.mirror, clock, self.server)
         self.ability = Ability(clock, guard, executor, registry)
         self.leader = Leader(self.mirror, guard, clock, self.history, limits)
@@ -82,6 +88,8 @@ class Node:
                 self.mirror, self.executor, self.guard, self.clock, self.history, Me(self.server, self.incarnation)
             )
             await self._register(self.incarnation)
+            if self._keeping is not None:
+                tasks.create_task(self._keeping.run(self.incarnation))
             tasks.create_task(self.leader.run())
             tasks.create_task(self.lanes.run())
             await self._come_online(self.incarnation)
@@ -89,14 +97,16 @@ class Node:
     # --- joining ----------------------------------------------------------------------------------------------------
 
     async def _with_lease(self) -> Incarnation:
-        """Wait until the guard holds a lease and the registry was read in this daemon's life (S2, S4)."""
+        """Wait until the guard holds a lease, and the registry was read in this daemon's life; or until it is clear that it is away, and
+        this very incarnation has kept on disk what it had read (S2, S4, S8)."""
+        without_registry_at = self.clock.monotonic() + WITHOUT_REGISTRY_S
         while True:
             try:
                 state = await self.guard.state()
             except Unreachable:
                 await asyncio.sleep(RETRY_S)
                 continue
-            if state.held and self.mirror.read_once:
+            if state.held and (self.mirror.read_once or (self.clock.monotonic() >= without_registry_at and self._remember(state))):
                 return state.incarnation
             self._lease.clear()
             try:
@@ -104,6 +114,14 @@ class Node:
                     await self._lease.wait()
             except TimeoutError:
                 pass
+
+    def _remember(self, state: GuardState) -> bool:
+        content = None if self._disk is None else self._disk.read()
+        entries = recalled(content, state.incarnation, state.epochs, self.mirror.formats)
+        if not any(one.key == keys.incarnation(state.incarnation) for one in entries):
+            return False
+        self.mirror.remember(entries)
+        return True
 
     async def _executor_is_ours(self) -> None:
         """Actions that a dead daemon left in flight are ended before anything is looked at; what they left running is adopted."""
@@ -187,6 +205,8 @@ class Node:
             self._revision = self.mirror.view.revision
             self.ability.reached()
         self.leader.changed()
+        if self._keeping is not None and self.mirror.read_once:
+            self._keeping.changed(self.mirror.view)
         addresses = cluster_addresses(self.mirror.view.resources.values())
         if addresses != self._addresses:
             self._addresses = addresses

@@ -178,11 +178,13 @@ def wanted_here(here: Here, resource: Resource) -> bool:
 def _may_run(here: Here, local: Local) -> bool:
     """Not known to be off. What a new daemon has not looked at yet may run; but a check that never answers holds nobody up for ever."""
     resource = here.view.resources[local.resource]
+    if not resource.local and not is_mine(here, local.resource):
+        # nobody cleans up here after what is nobody's: only whether something of it is left counts; and what this life does not hold it has
+        # not started, so that its first look, which may last, keeps nobody waiting
+        seen = local.state is not None and (local.state is not State.OFFLINE or local.action is not None)
+        return seen or not local.empty
     if local.state is None:
         return local.silent < resource.check_failures
-    if not resource.local and not is_mine(here, local.resource):
-        # nobody cleans up here after what is nobody's: only whether something of it is left counts
-        return local.state is not State.OFFLINE or not local.empty or local.action is not None
     return not local.off
 
 

@@ -69,6 +69,8 @@ class Settings:
     leave_within: float = 300.0
     """`[server] leave_within`, seconds: how long a planned leave may stop things in order; then the rest is stopped at once."""
     log_dir: str = "/var/log/understudy"
+    state_dir: str = "/var/lib/understudy"
+    """`[server] state_dir`: what outlives the daemon, on a disk of this server's own."""
     cgroup: str = ""
     """`[executor] cgroup`: the one parent control group of all resources; empty: `understudy` below this process's cgroup v2 mount."""
     storage: tuple[str, ...] = ()
@@ -86,7 +88,7 @@ class Settings:
 
 _KNOWN: dict[str, set[str]] = {
     "cluster": {"name", "voters", "voter_set", "pause_tolerance"},
-    "server": {"name", "run_dir", "log_dir", "leave_within"},
+    "server": {"name", "run_dir", "log_dir", "state_dir", "leave_within"},
     "registry": {"engine", "endpoints"},
     "guard": {"port", "key", "reboot_on_lapse", "storage", "filesystems"},
     "executor": {"cgroup"},
@@ -122,6 +124,7 @@ def parse_settings(text: str, *, server: str | None = None) -> Settings:
         run_dir=own.get("run_dir", "/run/understudy"),
         leave_within=float(own.get("leave_within", 300.0)),
         log_dir=own.get("log_dir", "/var/log/understudy"),
+        state_dir=own.get("state_dir", "/var/lib/understudy"),
         cgroup=raw.get("executor", {}).get("cgroup", ""),
         storage=_addresses(guard.get("storage", ())),
         filesystems=tuple(guard.get("filesystems", ())),

@@ -163,7 +163,7 @@ class ExecutorPort:
         process = self._process()
         try:
             async with asyncio.timeout(RETURN_S):
-                while process is None:
+                while process is None or process.place.frozen:
                     await asyncio.sleep(0.02)
                     process = self._process()
         except TimeoutError:

@@ -51,7 +51,7 @@ def one_owner(truth: "Truth", resource: ResourceName) -> str | None:
 
 def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
     """S2: a start needs an assignment to this incarnation as the sole holder, at the newest epoch this server has seen, read in this
-    daemon's life."""
+    daemon's life; or kept on disk by a daemon of this incarnation before it, and never released."""
     incarnation = machine.incarnation()
     what = f"S2: {machine.name} starts {request.resource} under epoch {request.epoch}"
     if incarnation is None or request.incarnation != incarnation:
@@ -59,7 +59,8 @@ def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRe
     allowed_until = truth.allowed.get((request.resource, request.epoch, incarnation))
     if allowed_until is None:
         return f"{what}, which never made it the sole holder"
-    if allowed_until < truth.daemon_began[machine.name]:
+    kept = machine.node is not None and machine.node.mirror.remembered
+    if allowed_until < truth.daemon_began[machine.name] and not kept:
         return f"{what}, which was over before its daemon began"
     assert machine.keeper is not None, "it has an incarnation"
     remembered = machine.keeper.epochs.get(request.resource, 0)
@@ -69,7 +70,7 @@ def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRe
         return f"{what}, and its guard was not told"
     if truth.released.get((request.resource, incarnation), -1) >= request.epoch:
         return f"{what}, which it has released"
-    if machine.node is not None and not machine.node.mirror.read_once:
+    if machine.node is not None and not machine.node.mirror.read_once and not kept:
         return f"{what} without having read the registry in this daemon's life"
     return None
 

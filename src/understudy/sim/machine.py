@@ -27,6 +27,8 @@ from understudy.sim.truth import Truth
 RESTART_S = (0.02, 0.3)
 """How long init takes to begin a process again."""
 BOOT_S = (2.0, 6.0)
+WRITE_S = 0.01
+"""How long a small file takes to reach the disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,22 @@ class Scene:
     servers: tuple[str, ...]
     voters: tuple[str, ...]
     pause_tolerance: float
+
+
+class Disk:
+    """A server's own disk: what was written on it outlives a power loss."""
+
+    def __init__(self) -> None:
+        self._content: bytes | None = None
+
+    def read(self) -> bytes | None:
+        """See ports.Disk."""
+        return self._content
+
+    async def write(self, content: bytes) -> None:
+        """See ports.Disk; written when it is, for who dies meanwhile has not written."""
+        await asyncio.sleep(WRITE_S)
+        self._content = content
 
 
 class Machine:
@@ -62,6 +80,7 @@ class Machine:
         self.took_s: dict[ResourceName, float] = {}
         """How long starts take here, where it is not the usual."""
         self.services = self._services()
+        self.disk = Disk()
         self.keeper: Keeper | None = None
         self.executor: ExecutorProcess | None = None
         self.formats = PRESENT
@@ -204,6 +223,14 @@ class Machine:
             stops = self._stops
             self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
 
+    def hang_executor(self, seconds: float) -> None:
+        """The executor stands still for a while: no action begins or ends, and nobody is answered."""
+        place = None if self.executor is None else self.executor.place
+        if place is not None and not place.frozen:
+            self.says(f"executor hangs for {seconds:.3f} s")
+            place.freeze()
+            self.later(seconds, place.thaw)
+
     def hang_daemon(self, seconds: float) -> None:
         """The daemon stands still for a while, and goes on from where it was; its guard does not notice."""
         place = self._daemon
@@ -317,6 +344,7 @@ class Machine:
             guard=GuardPort(self.keeper, place),
             executor=ExecutorPort(lambda: self.executor, self.services, place),
             formats=self.formats,
+            disk=self.disk,
         )
         task = self.loop.create_task(self.node.run(), context=place.context())
         task.add_done_callback(lambda done: self._daemon_ended(place, done))
