@@ -1,56 +1,91 @@
 """A message survives the wire unchanged, and nothing else gets through."""
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.guard.core import Envelope, Farewell, Grant, Heard, Lost, Pulse, Query, Reading, Renew, Silent
+from understudy.guard.core import (
+    BootNumber,
+    CommonSettings,
+    Differs,
+    Envelope,
+    Farewell,
+    Grant,
+    Heard,
+    Lost,
+    Pulse,
+    Query,
+    Reading,
+    Renew,
+    Silent,
+    common_settings,
+)
 from understudy.guard.core.messages import Body
-from understudy.guard.wire import BadMessage, decode, encode
+from understudy.guard.wire import LONGEST, MAC_LENGTH, BadMessage, decode, encode
+from understudy.model.limits import derive
 
 KEY = b"k" * 32
 times = st.integers(0, 2**62)
 incarnations = st.binary(min_size=16, max_size=16)
-names = st.text(min_size=1, max_size=40)
+names = st.text(min_size=1, max_size=30)
 nonces = st.integers(0, 2**64 - 1)
+numbers = st.integers(0, 2**32 - 1)
+commons = st.builds(CommonSettings, names, st.lists(names, max_size=5).map(tuple), numbers, numbers, numbers, numbers)
+COMMON = common_settings("lab", ("ctr1", "ctr2", "ctr3"), 1, derive(2.0))
 readings = st.builds(Reading, times, times)
 bodies: st.SearchStrategy[Body] = st.one_of(
-    st.builds(Renew, times, readings),
-    st.builds(Grant, incarnations, times, readings),
+    st.builds(Renew, times, readings, nonces),
+    st.builds(Grant, incarnations, times, readings, nonces),
+    st.builds(BootNumber, incarnations, times, nonces),
     st.builds(Lost, incarnations),
     st.builds(Query, nonces, names, incarnations),
-    st.builds(Silent, nonces, names, incarnations),
-    st.builds(Heard, nonces, incarnations),
+    st.builds(Silent, nonces, names, incarnations, nonces),
+    st.builds(Heard, nonces, incarnations, nonces),
     st.just(Farewell()),
     st.builds(Pulse, st.booleans(), names, st.integers(0, (1 << 32) - 1)),
+    st.just(Differs()),
 )
-envelopes = st.builds(Envelope, st.integers(0, 2**32 - 1), names, incarnations, names, bodies)
+envelopes = st.builds(Envelope, commons, names, incarnations, names, bodies)
 
 
 @given(envelopes)
 def test_what_is_sent_is_what_arrives(envelope: Envelope) -> None:
-    read = decode(encode(envelope, cluster="lab", key=KEY), cluster="lab", key=KEY)
+    read = decode(encode(envelope, key=KEY), key=KEY)
     assert read == envelope
     assert type(read.body) is type(envelope.body)
 
 
 @given(envelopes, st.data())
 def test_no_bit_may_change(envelope: Envelope, data: st.DataObject) -> None:
-    datagram = bytearray(encode(envelope, cluster="lab", key=KEY))
+    datagram = bytearray(encode(envelope, key=KEY))
     bit = data.draw(st.integers(0, len(datagram) * 8 - 1))
     datagram[bit // 8] ^= 1 << bit % 8
     with pytest.raises(BadMessage):
-        decode(bytes(datagram), cluster="lab", key=KEY)
+        decode(bytes(datagram), key=KEY)
 
 
 @given(st.binary(max_size=1500))
 def test_noise_is_dropped(noise: bytes) -> None:
     with pytest.raises(BadMessage):
-        decode(noise, cluster="lab", key=KEY)
+        decode(noise, key=KEY)
 
 
-@pytest.mark.parametrize(("cluster", "key"), [("other", KEY), ("lab", b"j" * 32)])
-def test_another_cluster_or_key_is_not_heard(cluster: str, key: bytes) -> None:
-    datagram = encode(Envelope(1, "ctr1", b"i" * 16, "ctr2", Farewell()), cluster="lab", key=KEY)
+def test_another_key_is_not_heard() -> None:
+    datagram = encode(Envelope(COMMON, "ctr1", b"i" * 16, "ctr2", Farewell()), key=KEY)
     with pytest.raises(BadMessage):
-        decode(datagram, cluster=cluster, key=key)
+        decode(datagram, key=b"j" * 32)
+
+
+def test_a_message_of_another_format_is_not_heard() -> None:
+    text = encode(Envelope(COMMON, "ctr1", b"i" * 16, "ctr2", Farewell()), key=KEY)[:-MAC_LENGTH].replace(b"US2", b"US1", 1)
+    with pytest.raises(BadMessage, match="another version"):
+        decode(text + hmac.digest(KEY, text, "sha256"), key=KEY)
+
+
+def test_the_longest_names_fit() -> None:
+    longest = [f"{number}".rjust(63, "n") for number in range(5)]
+    common = common_settings("c" * 63, longest, 1, derive(2.0))
+    datagram = encode(Envelope(common, longest[0], b"i" * 16, longest[1], Silent(2**64 - 1, longest[2], b"j" * 16, 2**64 - 1)), key=KEY)
+    assert len(datagram) <= LONGEST

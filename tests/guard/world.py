@@ -18,11 +18,13 @@ from understudy.guard.core import (
     Lapsed,
     Leased,
     Member,
+    Memory,
     Query,
     RoundEnded,
     Send,
     Start,
     Word,
+    common_settings,
 )
 from understudy.guard.core.messages import Effect, most_elapsed
 from understudy.model.limits import DRIFT, RHO, Limits
@@ -247,9 +249,10 @@ class World:
 
     def _guard(self, server: Server, start: Start) -> None:
         server.kept = start
-        member = Member(server.name, self._names, self._voters, 1)
         limits = self.limits
-        server.guard = Guard(member, limits, start, server.clocks.read(self.now))
+        member = Member(server.name, self._names, common_settings("lab", self._voters, 1, limits))
+        now = server.clocks.read(self.now)
+        server.guard = Guard(member, limits, start._replace(memory=Memory(self.dice.getrandbits(64) | 1, now)), now)
         server.wake_at = 0
         self._tick(server)
 

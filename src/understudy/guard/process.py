@@ -14,7 +14,23 @@ from typing import Any, assert_never
 
 from understudy.guard import answers, kill
 from understudy.guard.clients import Client, Clients
-from understudy.guard.core import Able, Gone, Guard, Lapsed, Leased, Member, Query, RoundEnded, Send, Start, Word
+from understudy.guard.core import (
+    Able,
+    Gone,
+    Guard,
+    Keep,
+    Lapsed,
+    Leased,
+    Member,
+    Memory,
+    Query,
+    Refused,
+    RoundEnded,
+    Send,
+    Start,
+    Word,
+    common_settings,
+)
 from understudy.guard.core.messages import Effect, Reading
 from understudy.guard.gate import CLUSTER, STORAGE, Gate
 from understudy.guard.held import STOPPING, Held, State
@@ -71,8 +87,10 @@ class GuardProcess:
         for address in settings.storage:
             held.protected.put(address, int(True))
         self._open_gate(fresh=start.begun_here)
-        member = Member(settings.server, tuple(one.name for one in settings.servers), settings.voters, settings.voter_set)
-        self.core = Guard(member, limits, start, read_clocks())
+        common = common_settings(settings.cluster, settings.voters, settings.voter_set, limits)
+        member = Member(settings.server, tuple(one.name for one in settings.servers), common)
+        now = read_clocks()
+        self.core = Guard(member, limits, start._replace(memory=Memory(int.from_bytes(os.urandom(8)) | 1, now)), now)
         self._save()
         # Last, for whoever connects is answered at once.
         self._clients = Clients(os.path.join(settings.run_dir, "guard.sock"), self._poll)
@@ -120,7 +138,7 @@ class GuardProcess:
     def _receive(self, datagram: bytes) -> None:
         now = read_clocks()  # after the datagram: a voter's stamp must not be older than what it answers
         try:
-            envelope = decode(datagram, cluster=self.settings.cluster, key=self._key)
+            envelope = decode(datagram, key=self._key)
         except BadMessage:
             return
         self._perform(self.core.receive(envelope, now))
@@ -203,7 +221,7 @@ class GuardProcess:
         for effect in effects:
             match effect:
                 case Send(envelope):
-                    self._networks.send(envelope.receiver, encode(envelope, cluster=self.settings.cluster, key=self._key))
+                    self._networks.send(envelope.receiver, encode(envelope, key=self._key))
                 case Leased(until):
                     self._lease.extend(until)
                     self._refresh_gate()
@@ -218,6 +236,10 @@ class GuardProcess:
                     self._clients.push({"op": "able", **answers.ability(effect)})
                 case RoundEnded():
                     self._round_ended(effect)
+                case Keep():
+                    pass
+                case Refused(_, why):
+                    say(why)
                 case _:
                     assert_never(effect)
 
@@ -305,5 +327,5 @@ class GuardProcess:
         """Everything was seen to be stopped: the others need not wait for silence."""
         for effect in self.core.farewell() * FAREWELLS:
             if isinstance(effect, Send):
-                datagram = encode(effect.envelope, cluster=self.settings.cluster, key=self._key)
+                datagram = encode(effect.envelope, key=self._key)
                 self._networks.send(effect.envelope.receiver, datagram)

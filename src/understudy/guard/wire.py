@@ -1,15 +1,19 @@
 """Messages between guards as bytes, under an HMAC; pure.
 
-Called by: `guard/process.py`. Must never: let a message through whose every field, cluster and direction included, is not
-covered by the key: a packet of another cluster, another voter set's number or another direction must not become a grant.
+Called by: `guard/process.py`. Must never: let a message through whose every field, common settings and direction included, is not
+covered by the key: a packet of another cluster, of a guard with other settings or of another direction must not become a grant. What
+differs is read all the same, so that it can be said.
 """
 
-import hashlib
 import hmac
 import struct
+from functools import lru_cache
 
+from understudy.guard.core.common import CommonSettings
 from understudy.guard.core.messages import (
     Body,
+    BootNumber,
+    Differs,
     Envelope,
     Farewell,
     Grant,
@@ -22,71 +26,99 @@ from understudy.guard.core.messages import (
     Silent,
 )
 
-MAGIC = b"US1"
+MAGIC = b"US2"
+"""Guards that speak another format are not heard: all servers are upgraded together."""
 MAC_LENGTH = 32
 LONGEST = 1200
 """Fits any network's packet."""
 
-_HEAD = struct.Struct("!3sBI16s")
-_STAMPED = struct.Struct("!qqq")
+_HEAD = struct.Struct("!3sB16sH")
+_COMMON = struct.Struct("!IIIIB")
+_STAMPED = struct.Struct("!qqqQ")
 _NONCE = struct.Struct("!Q")
 _PULSE = struct.Struct("!?I")
 _LONGEST_MS = (1 << 32) - 1
+_NUMBERED = struct.Struct("!qQ")
+_SAID = struct.Struct("!QQ")
 
-_KINDS: dict[type[Body], int] = {Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, Heard: 6, Farewell: 7, Pulse: 8}
+_KINDS: dict[type[Body], int] = {
+    Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, Heard: 6, Farewell: 7, Pulse: 8, Differs: 11, BootNumber: 12,
+}  # fmt: skip
 
 
 class BadMessage(ValueError):
     """Not a message of this cluster; dropped."""
 
 
-def encode(envelope: Envelope, *, cluster: str, key: bytes) -> bytes:
+def encode(envelope: Envelope, *, key: bytes) -> bytes:
     """The datagram of a message."""
-    body = envelope.body
+    body, common = envelope.body, pack_common(envelope.common)
     text = b"".join(
         (
-            _HEAD.pack(MAGIC, _KINDS[type(body)], envelope.voter_set, envelope.incarnation),
+            _HEAD.pack(MAGIC, _KINDS[type(body)], envelope.incarnation, len(common)),
+            common,
             _name(envelope.sender),
             _name(envelope.receiver),
             _pack(body),
         )
     )
-    return text + _mac(text, cluster, key)
+    return text + hmac.digest(key, text, "sha256")
 
 
-def decode(datagram: bytes, *, cluster: str, key: bytes) -> Envelope:
+def decode(datagram: bytes, *, key: bytes) -> Envelope:
     """The message of a datagram; BadMessage if it is not one, or not under our key."""
     text, mac = datagram[:-MAC_LENGTH], datagram[-MAC_LENGTH:]
-    if len(datagram) > LONGEST or not hmac.compare_digest(mac, _mac(text, cluster, key)):
-        raise BadMessage("wrong key, cluster or length")
+    if len(datagram) > LONGEST or not hmac.compare_digest(mac, hmac.digest(key, text, "sha256")):
+        raise BadMessage("wrong key or length")
     try:
-        magic, kind, voter_set, incarnation = _HEAD.unpack_from(text)
+        magic, kind, incarnation, length = _HEAD.unpack_from(text)
         if magic != MAGIC:
             raise BadMessage("another version")
-        sender, at = _read_name(text, _HEAD.size)
+        at = _HEAD.size + length
+        common = unpack_common(text[_HEAD.size : at])
+        sender, at = _read_name(text, at)
         receiver, at = _read_name(text, at)
-        return Envelope(voter_set, sender, incarnation, receiver, _unpack(kind, text[at:]))
+        return Envelope(common, sender, incarnation, receiver, _unpack(kind, text[at:]))
     except (struct.error, UnicodeDecodeError, IndexError) as error:
         raise BadMessage(f"malformed: {error}") from None
 
 
-def _mac(text: bytes, cluster: str, key: bytes) -> bytes:
-    return hmac.digest(key, hashlib.sha256(cluster.encode()).digest() + text, "sha256")
+@lru_cache(maxsize=16)
+def pack_common(common: CommonSettings) -> bytes:
+    """The common settings as every message carries them."""
+    _, voters, voter_set, pause_tolerance_ms, lease_us, silent_after_us = common
+    numbers = _COMMON.pack(voter_set, pause_tolerance_ms, lease_us, silent_after_us, len(voters))
+    return b"".join((numbers, _name(common.cluster), *map(_name, voters)))
+
+
+@lru_cache(maxsize=16)
+def unpack_common(text: bytes) -> CommonSettings:
+    """The other way round; of equal ones the same value, so that comparing them is quick."""
+    voter_set, pause_tolerance_ms, lease_us, silent_after_us, count = _COMMON.unpack_from(text)
+    names, at = [], _COMMON.size
+    for _ in range(count + 1):
+        name, at = _read_name(text, at)
+        names.append(name)
+    return CommonSettings(names[0], tuple(names[1:]), voter_set, pause_tolerance_ms, lease_us, silent_after_us)
 
 
 def _pack(body: Body) -> bytes:
     match body:
-        case Renew(sequence, stamp):
-            return _STAMPED.pack(sequence, *stamp)
-        case Grant(incarnation, sequence, stamp):
-            return incarnation + _STAMPED.pack(sequence, *stamp)
+        case Renew(sequence, stamp, echo):
+            return _STAMPED.pack(sequence, *stamp, echo)
+        case Grant(incarnation, sequence, stamp, boot):
+            return incarnation + _STAMPED.pack(sequence, *stamp, boot)
+        case BootNumber(incarnation, sequence, boot):
+            return incarnation + _NUMBERED.pack(sequence, boot)
         case Lost(incarnation):
             return incarnation
-        case Query(nonce, server, incarnation) | Silent(nonce, server, incarnation):
+        case Query(nonce, server, incarnation):
             return _NONCE.pack(nonce) + incarnation + _name(server)
-        case Heard(nonce, incarnation):
-            return _NONCE.pack(nonce) + incarnation
-        case Farewell():
+        case Silent(nonce, server, incarnation, boot):
+            return _SAID.pack(nonce, boot) + incarnation + _name(server)
+        case Heard(nonce, incarnation, boot):
+            return _SAID.pack(nonce, boot) + incarnation
+        case Farewell() | Differs():
             return b""
         case Pulse(able, why, for_ms):
             return _PULSE.pack(able, min(for_ms, _LONGEST_MS)) + _name(why)
@@ -100,22 +132,29 @@ def _unpack(kind: int, text: bytes) -> Body:
             return Grant(text[:16], *_stamped(text[16:]))
         case 3:
             return Lost(text[:16])
-        case 4 | 5:
-            server, _ = _read_name(text, 24)
-            return (Query if kind == 4 else Silent)(_NONCE.unpack_from(text)[0], server, text[8:24])
+        case 4:
+            return Query(_NONCE.unpack_from(text)[0], _read_name(text, 24)[0], text[8:24])
+        case 5:
+            nonce, boot = _SAID.unpack_from(text)
+            return Silent(nonce, _read_name(text, 32)[0], text[16:32], boot)
         case 6:
-            return Heard(_NONCE.unpack_from(text)[0], text[8:24])
+            nonce, boot = _SAID.unpack_from(text)
+            return Heard(nonce, text[16:32], boot)
         case 7:
             return Farewell()
         case 8:
             able, for_ms = _PULSE.unpack_from(text)
             return Pulse(able, _read_name(text, _PULSE.size)[0], for_ms)
+        case 11:
+            return Differs()
+        case 12:
+            return BootNumber(text[:16], *_NUMBERED.unpack_from(text, 16))
     raise BadMessage(f"unknown kind {kind}")
 
 
-def _stamped(text: bytes) -> tuple[int, Reading]:
-    sequence, boot_ns, raw_ns = _STAMPED.unpack_from(text)
-    return sequence, Reading(boot_ns, raw_ns)
+def _stamped(text: bytes) -> tuple[int, Reading, int]:
+    sequence, boot_ns, raw_ns, number = _STAMPED.unpack_from(text)
+    return sequence, Reading(boot_ns, raw_ns), number
 
 
 def _name(name: str) -> bytes:

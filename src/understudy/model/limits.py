@@ -128,7 +128,8 @@ def _relations(limits: Limits) -> tuple[tuple[bool, str, str], ...]:
     needed_lease_s = (
         limits.pause_tolerance_s + (pace.beats_lost + 1) * pace.beat_s + 2 * pace.lateness_s + 4 * pace.one_way_s + limits.stop_now_s
     )
-    takeover_s = limits.hang_s + pace.reaction_s + pace.beat_s + 2 * pace.one_way_s
+    # the first renew of a successor may echo a boot number that it does not know: then the second, a beat later, is the one that is granted
+    takeover_s = limits.hang_s + pace.reaction_s + 2 * pace.beat_s + 4 * pace.one_way_s
     return (
         (
             _at_least(limits.stop_now_s, pace.lateness_s + pace.kill_s),
@@ -157,7 +158,7 @@ def _relations(limits: Limits) -> tuple[tuple[bool, str, str], ...]:
         ),
         (
             _at_least(limits.lease_s - limits.stop_now_s, takeover_s),
-            "lease - stop_now >= hang + reaction + beat + 2 one_way",
+            "lease - stop_now >= hang + reaction + 2 beat + 4 one_way",
             "a successor must renew before the lease of a hung guard lapses",
         ),
     )

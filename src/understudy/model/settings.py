@@ -12,6 +12,8 @@ from typing import Any
 from understudy.errors import BadSettings
 
 VOTER_COUNTS = (1, 3, 5)
+LONGEST_NAME = 63
+"""Bytes of a server's or cluster's name, as of a host's: every message between guards carries those of all voters."""
 ENGINES = ("sqlite",)
 
 
@@ -150,7 +152,13 @@ def _text(section: dict[str, Any], key: str, where: str) -> str:
     value = section.get(key)
     if not isinstance(value, str) or not value:
         raise BadSettings(f"[{where}] {key} is missing")
-    return value
+    return _name(value, f"[{where}] {key}")
+
+
+def _name(name: str, where: str) -> str:
+    if len(name.encode()) > LONGEST_NAME:
+        raise BadSettings(f"{where}: {name!r} is longer than {LONGEST_NAME} bytes")
+    return name
 
 
 def _servers(raw: dict[str, Any]) -> tuple[ServerSettings, ...]:
@@ -161,7 +169,7 @@ def _servers(raw: dict[str, Any]) -> tuple[ServerSettings, ...]:
             _address(address, f"[servers.{name}] addresses")
         if not addresses:
             raise BadSettings(f"[servers.{name}] addresses is missing: write one address per cluster network")
-        found.append(ServerSettings(name=name, addresses=tuple(addresses)))
+        found.append(ServerSettings(name=_name(name, f"[servers.{name}]"), addresses=tuple(addresses)))
     if not found:
         raise BadSettings("there is no [servers.NAME] section: write one for each server of the cluster")
     return tuple(found)

@@ -10,7 +10,22 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.errors import Unreachable
-from understudy.guard.core import Able, Envelope, Gone, Guard, Lapsed, Leased, Member, Query, Reading, RoundEnded, Send, Start, Word
+from understudy.guard.core import (
+    Able,
+    Envelope,
+    Gone,
+    Guard,
+    Lapsed,
+    Leased,
+    Member,
+    Memory,
+    Query,
+    Reading,
+    RoundEnded,
+    Send,
+    Start,
+    Word,
+)
 from understudy.guard.core.messages import Effect, most_elapsed
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
@@ -130,7 +145,9 @@ class Keeper:
         self._told_held = False
         self.generation += 1
         self.there.set()
-        self.core = Guard(self.member, self.machine.limits, start, self.machine.clocks.read())
+        now = self.machine.clocks.read()
+        memory = Memory(self.machine.chance.getrandbits(64) | 1, now)
+        self.core = Guard(self.member, self.machine.limits, start._replace(memory=memory), now)
         self._wake_at = 0.0
         if self.port is not None:
             self.port.hello(self.core)
@@ -343,7 +360,7 @@ class GuardPort:
             incarnation=keeper.incarnation,
             held=keeper.lease() is not None,
             epochs=dict(keeper.epochs),
-            voters=tuple(ServerName(one) for one in member.voters),
+            voters=tuple(ServerName(one) for one in member.common.voters),
         )
 
     async def remember(self, resource: ResourceName, epoch: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from understudy.daemon.node import Node, Superseded
-from understudy.guard.core import Member
+from understudy.guard.core import Member, common_settings
 from understudy.model.limits import Limits
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings
@@ -318,7 +318,7 @@ class Machine:
 
     def _begin_keeper(self) -> None:
         scene = self.scene
-        self.keeper = Keeper(self, Member(self.name, scene.servers, scene.voters, 1))
+        self.keeper = Keeper(self, Member(self.name, scene.servers, common_settings("sim", scene.voters, 1, scene.limits)))
         self.keeper.begin()
         self.restart_starters()
 

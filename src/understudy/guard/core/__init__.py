@@ -4,52 +4,67 @@ Owns: every rule of design section 4 that decides; one clause, one place:
   holder.py  when this server must stop        voter.py  whom this server grants, and when it says silent
   asker.py   when silence is proof             ability.py  who can act, beyond its guard
   guard.py   all of these together, as one server's guard
+  common.py  what all guards must have the same
 Called by: `guard/process.py` (the real one) and the simulator, which drive the same code.
 Must never: wait, read a clock, roll dice, log. A freeze may happen between any two lines; the rules hold all the same.
 
 Values are NamedTuples rather than frozen dataclasses: the simulator makes millions of them, and they cost a third.
 """
 
+from understudy.guard.core.common import CommonSettings, common_settings
 from understudy.guard.core.guard import Guard, Member, Start
 from understudy.guard.core.messages import (
     Able,
+    BootNumber,
+    Differs,
     Envelope,
     Farewell,
     Gone,
     Grant,
     Heard,
+    Keep,
     Lapsed,
     Leased,
     Lost,
     Pulse,
     Query,
     Reading,
+    Refused,
     Renew,
     RoundEnded,
     Send,
     Silent,
     Word,
 )
+from understudy.guard.core.voter import Memory, Seen
 
 __all__ = [
     "Able",
+    "BootNumber",
+    "CommonSettings",
+    "Differs",
     "Envelope",
     "Farewell",
     "Gone",
     "Grant",
     "Guard",
     "Heard",
+    "Keep",
     "Lapsed",
     "Leased",
     "Lost",
     "Member",
+    "Memory",
     "Pulse",
     "Query",
     "Reading",
+    "Refused",
     "Renew",
     "RoundEnded",
+    "Seen",
     "Send",
     "Silent",
     "Start",
     "Word",
+    "common_settings",
 ]

@@ -9,10 +9,13 @@ from typing import NamedTuple, TypeVar, assert_never
 
 from understudy.guard.core.ability import Abilities
 from understudy.guard.core.asker import Round
+from understudy.guard.core.common import MEND, CommonSettings, differ
 from understudy.guard.core.holder import Holder
 from understudy.guard.core.messages import (
     PUSHED,
     Body,
+    BootNumber,
+    Differs,
     Effect,
     Envelope,
     Farewell,
@@ -25,15 +28,19 @@ from understudy.guard.core.messages import (
     Pulse,
     Query,
     Reading,
+    Refused,
     Renew,
+    RoundEnded,
     Send,
     Silent,
     Word,
 )
-from understudy.guard.core.voter import Voter
+from understudy.guard.core.voter import Memory, Voter
 from understudy.model.limits import Limits
 
 WORDS_KEPT = 256
+SAID_AGAIN_NS = 1_000_000_000
+"""How often a guard that takes no part says so to the others."""
 Key = TypeVar("Key")
 
 
@@ -42,8 +49,7 @@ class Member(NamedTuple):
 
     server: str
     servers: tuple[str, ...]
-    voters: tuple[str, ...]
-    voter_set: int
+    common: CommonSettings
 
 
 class Start(NamedTuple):
@@ -54,6 +60,10 @@ class Start(NamedTuple):
     base: Reading | None = None
     begun_here: bool = True
     """This guard made the incarnation. A restarted guard may not say farewell for its predecessor."""
+    memory: Memory | None = None
+    """What it goes on from as a voter: its predecessor's, or one that begins now. Every voter's guard is given one."""
+    registry: CommonSettings | None = None
+    """What the registry last said that the common settings are; None: nobody has said."""
 
 
 class Guard:
@@ -63,12 +73,16 @@ class Guard:
         self.member = member
         self.holder = Holder(
             start.incarnation,
-            majority=len(member.voters) // 2 + 1,
+            majority=member.common.majority,
             run_ns=_ns(limits.lease_s),
             stop_now_ns=_ns(limits.stop_now_s),
         )
         self.holder.resume(start.sequence, start.base)
-        self.voter = Voter(now, silent_after_ns=_ns(limits.silent_after_s)) if member.server in member.voters else None
+        self.voter: Voter | None = None
+        if member.server in member.common.voters:
+            assert start.memory is not None, "a voter begins with a memory"
+            self.voter = Voter(start.memory, silent_after_ns=_ns(limits.silent_after_s))
+            self.holder.heard_boot(member.server, BootNumber(start.incarnation, start.sequence, self.voter.boot))
         self.peers: dict[str, tuple[bytes, int]] = {}
         """Per server: its incarnation and when it was last heard, on the boot clock."""
         self.words: dict[tuple[str, bytes], str] = {}
@@ -77,8 +91,13 @@ class Guard:
         """Incarnations that said farewell, with their server."""
         self.abilities = Abilities(beat_ns=_ns(limits.beat_s))
         """Who can act, this server included."""
+        self.differing: dict[str, tuple[str, int]] = {}
+        """Servers whose common settings are not ours: what differs, and when that was last heard, on the boot clock."""
+        self.refused = self._refusal(start.registry)
+        """Why this guard takes no part: neither asks for a lease nor answers as a voter. Empty: it does."""
         self._may_say_farewell = start.begun_here
-        self._voters = frozenset(member.voters)
+        self._common = member.common
+        self._voters = frozenset(member.common.voters)
         self._beat_ns = _ns(limits.beat_s)
         self._round_ns = _ns(limits.round_s)
         self._repeats = limits.pace.beats_lost + 1
@@ -86,6 +105,7 @@ class Guard:
         self._rounds: dict[int, Round] = {}
         self._pushes: list[tuple[Silent, int]] = []
         self._lapse_said = False
+        self._refusal_said_ns = now.boot_ns - SAID_AGAIN_NS
 
     # Inputs.
 
@@ -96,7 +116,8 @@ class Guard:
             return effects
         if now.boot_ns >= self._next_beat_boot_ns:
             self._beat(now, effects)
-        self._speak(now, effects)
+        if not self.refused:
+            self._speak(now, effects)
         self._end_rounds(now, effects)
         return effects
 
@@ -105,9 +126,15 @@ class Guard:
         effects: list[Effect] = []
         if self.holder.must_stop(now) and self._stops(now, effects):
             return effects
-        voter_set, sender, incarnation, receiver, _ = envelope
+        common, sender, incarnation, receiver, _ = envelope
         member = self.member
-        if receiver == member.server and voter_set == member.voter_set and sender in member.servers:
+        if receiver != member.server or sender not in member.servers:
+            return effects
+        if common is not self._common and common != self._common:
+            self._differs(envelope, now, effects)
+        elif not self.refused:
+            if self.differing:
+                self.differing.pop(sender, None)
             self.peers[sender] = (incarnation, now.boot_ns)
             self._handle(envelope, now, effects)
         return effects
@@ -117,10 +144,24 @@ class Guard:
         effects: list[Effect] = []
         if self._stops(now, effects):
             return effects
+        if self.refused:  # its voters may not be the cluster's: what they say proves nothing
+            return [RoundEnded(*query, lost=False, silent=(), answered=())]
         self._rounds[query.nonce] = Round(query, self._voters, now, round_ns=self._round_ns)
-        for voter in self.member.voters:
+        for voter in self._common.voters:
             self._post(voter, query, now, effects)
         self._end_rounds(now, effects)
+        return effects
+
+    def told_registry(self, registry: CommonSettings, now: Reading) -> list[Effect]:
+        """The registry says what the common settings are. Voters of a living cluster are fixed: who has others takes no part."""
+        effects: list[Effect] = []
+        refused = self._refusal(registry)
+        if refused and refused != self.refused:
+            effects.append(Refused("", refused))
+            self._refusal_said_ns = now.boot_ns - SAID_AGAIN_NS
+        self.refused = refused
+        if refused and self.holder.base is not None:
+            self._lapse(refused, effects)
         return effects
 
     def told_dead(self, incarnations: tuple[bytes, ...], now: Reading) -> list[Effect]:
@@ -180,15 +221,35 @@ class Guard:
             self._lapse_said = True
             effects.append(Lapsed(why))
 
+    def _refusal(self, registry: CommonSettings | None) -> str:
+        if registry is None or registry == self.member.common:
+            return ""
+        return f"{differ('the registry', registry, 'understudy.toml of this server', self.member.common)}: {MEND}"
+
+    def _differs(self, envelope: Envelope, now: Reading, effects: list[Effect]) -> None:
+        """Nothing that it says counts; both sides say why."""
+        sender = envelope.sender
+        why = f"{differ(sender, envelope.common, 'this server', self._common)}: {MEND}"
+        if self.differing.get(sender, ("", 0))[0] != why:
+            effects.append(Refused(sender, why))
+        self.differing[sender] = (why, now.boot_ns)
+        if isinstance(envelope.body, Renew | Query):
+            effects.append(Send(self._envelope(sender, Differs())))
+
     def _beat(self, now: Reading, effects: list[Effect]) -> None:
         # Missed beats are skipped, not made up for.
         self._next_beat_boot_ns += self._beat_ns * ((now.boot_ns - self._next_beat_boot_ns) // self._beat_ns + 1)
+        if self.refused:
+            if now.boot_ns - self._refusal_said_ns >= SAID_AGAIN_NS:
+                self._refusal_said_ns = now.boot_ns
+                self._tell_all(Differs(), effects)
+            return
         renew = self.holder.beat(now)
         if renew is None:
             self._lapse("no majority of voters granted in time", effects)
             return
-        for voter in self.member.voters:
-            self._post(voter, renew, now, effects)
+        for voter in self._common.voters:
+            self._post(voter, self.holder.renew_for(voter, renew), now, effects)
             if self.holder.lapsed:  # our own voter knew that we are evicted
                 return
         self._pulse(self.abilities.beat(), effects)
@@ -214,7 +275,8 @@ class Guard:
         if self.voter is None:
             return
         for server, incarnation in self.voter.newly_silent(now, self._beat_ns):
-            word = Silent(PUSHED, server, incarnation)
+            word = Silent(PUSHED, server, incarnation, self.voter.boot)
+            self._keep(self.voter, effects)
             self._note_word(self.member.server, word, now, effects)
             self._tell_all(word, effects)
             self._pushes.append((word, self._repeats))
@@ -230,21 +292,20 @@ class Guard:
         sender, body = envelope.sender, envelope.body
         match body:
             case Renew():
-                answer = None if self.voter is None else self.voter.renew(sender, envelope.incarnation, body, now)
-                if answer is not None:
-                    self._post(sender, answer, now, effects)
+                self._answer(envelope, body, now, effects)
             case Grant():
-                if sender in self._voters and self.holder.granted(sender, body, now):
-                    until = self.holder.until()
-                    assert until is not None, "a lease rests on a base"
-                    effects.append(Leased(until))
+                self._granted(sender, body, now, effects)
+            case BootNumber():
+                if sender in self._voters:
+                    self.holder.heard_boot(sender, body)
             case Lost():
                 if sender in self._voters and body.incarnation == self.holder.incarnation:
                     self._lapse(f"{sender} was told that this incarnation is lost or evicted", effects)
             case Query():
                 if self.voter is not None:
-                    said = self.voter.says_silent(body.server, body.incarnation, now)
-                    reply = Silent(*body) if said else Heard(body.nonce, body.incarnation)
+                    said, boot = self.voter.says_silent(body.server, body.incarnation, now), self.voter.boot
+                    self._keep(self.voter, effects)
+                    reply = Silent(*body, boot) if said else Heard(body.nonce, body.incarnation, boot)
                     self._post(sender, reply, now, effects)
             case Silent() if body.nonce == PUSHED:
                 self._note_word(sender, body, now, effects)
@@ -257,8 +318,33 @@ class Guard:
                 self._gone(envelope, effects)
             case Pulse():
                 self._note_pulse(sender, envelope.incarnation, body, effects)
+            case Differs():
+                pass  # it said so of other settings than it has now
             case _:
                 assert_never(body)
+
+    def _answer(self, envelope: Envelope, renew: Renew, now: Reading, effects: list[Effect]) -> None:
+        voter = self.voter
+        if voter is not None:
+            answer = voter.renew(envelope.sender, envelope.incarnation, renew, now)
+            self._keep(voter, effects)
+            if answer is not None:
+                self._post(envelope.sender, answer, now, effects)
+
+    def _granted(self, voter: str, grant: Grant, now: Reading, effects: list[Effect]) -> None:
+        if voter not in self._voters:
+            return
+        self.holder.heard_boot(voter, grant)
+        if self.holder.granted(voter, grant, now):
+            until = self.holder.until()
+            assert until is not None, "a lease rests on a base"
+            effects.append(Leased(until))
+
+    def _keep(self, voter: Voter, effects: list[Effect]) -> None:
+        """Before an answer: a guard that dies right after it leaves behind what it has said."""
+        if voter.changes:
+            effects += voter.changes
+            voter.changes.clear()
 
     def _note_word(self, voter: str, word: Silent, now: Reading, effects: list[Effect]) -> None:
         if voter not in self._voters:
@@ -291,14 +377,14 @@ class Guard:
     def _post(self, server: str, body: Body, now: Reading, effects: list[Effect]) -> None:
         """Send, or hand to ourselves: a voter's own renew does not travel."""
         member = self.member
-        envelope = Envelope(member.voter_set, member.server, self.holder.incarnation, server, body)
+        envelope = Envelope(self._common, member.server, self.holder.incarnation, server, body)
         if server == member.server:
             self._handle(envelope, now, effects)
         else:
             effects.append(Send(envelope))
 
     def _envelope(self, receiver: str, body: Body) -> Envelope:
-        return Envelope(self.member.voter_set, self.member.server, self.holder.incarnation, receiver, body)
+        return Envelope(self._common, self.member.server, self.holder.incarnation, receiver, body)
 
 
 def _keep_newest(memory: dict[Key, str], key: Key, server: str) -> None:

@@ -3,7 +3,7 @@
 Called by: `core/guard.py`. Must never: extend a lease by anything but the send time of a renew that a majority granted.
 """
 
-from understudy.guard.core.messages import Grant, Reading, Renew, most_elapsed
+from understudy.guard.core.messages import BootNumber, Grant, Reading, Renew, most_elapsed
 
 
 class Holder:
@@ -19,6 +19,8 @@ class Holder:
         self._lease_ns = run_ns
         self._usable_ns = run_ns - stop_now_ns
         self._granted: dict[str, tuple[int, Reading]] = {}
+        self._boots: dict[str, tuple[int, int]] = {}
+        """Per voter: the newest sequence it answered, and the boot number it said then."""
 
     def resume(self, sequence: int, base: Reading | None) -> None:
         """Continue a predecessor's unexpired incarnation with what the keeper holds (design: Keeper)."""
@@ -41,6 +43,19 @@ class Holder:
             return None
         self.sequence += 1
         return Renew(self.sequence, now)
+
+    def renew_for(self, voter: str, renew: Renew) -> Renew:
+        """What one voter is sent: with the boot number that this holder last heard from it."""
+        known = self._boots.get(voter)
+        return renew if known is None else Renew(renew.sequence, renew.stamp, known[1])
+
+    def heard_boot(self, voter: str, answer: Grant | BootNumber) -> None:
+        """A voter says its boot number. What answers an older renew teaches nothing: a recording must not take a number back."""
+        if answer.incarnation != self.incarnation or answer.sequence > self.sequence:
+            return
+        known = self._boots.get(voter)
+        if known is None or answer.sequence > known[0]:
+            self._boots[voter] = (answer.sequence, answer.boot)
 
     def granted(self, voter: str, grant: Grant, now: Reading) -> bool:
         """Note a voter's grant; True when the lease now rests on a newer renew."""

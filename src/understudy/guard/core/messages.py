@@ -6,8 +6,12 @@ Must never: carry a time that was not read from a clock by the one who stamps it
 
 from typing import NamedTuple
 
+from understudy.guard.core.common import CommonSettings
+
 PUSHED = 0
 """The nonce of a word nobody asked for: it wakes a leader, and proves nothing."""
+NO_BOOT = 0
+"""No voter has this boot number."""
 
 
 class Reading(NamedTuple):
@@ -40,6 +44,8 @@ class Renew(NamedTuple):
 
     sequence: int
     stamp: Reading
+    echo: int = NO_BOOT
+    """The boot number that the holder last heard from this voter: a recording made before the voter's restart has another."""
 
 
 class Grant(NamedTuple):
@@ -48,6 +54,17 @@ class Grant(NamedTuple):
     incarnation: bytes
     sequence: int
     stamp: Reading
+    boot: int = NO_BOOT
+    """The voter's boot number: 64 random bits, drawn when its memory began."""
+
+
+class BootNumber(NamedTuple):
+    """A voter's answer to a renew that echoes another boot number than its own: it refreshed nothing."""
+
+    incarnation: bytes
+    sequence: int
+    """Of that renew: an older answer teaches nothing."""
+    boot: int
 
 
 class Lost(NamedTuple):
@@ -70,6 +87,7 @@ class Silent(NamedTuple):
     nonce: int
     server: str
     incarnation: bytes
+    boot: int = NO_BOOT
 
 
 class Heard(NamedTuple):
@@ -77,6 +95,7 @@ class Heard(NamedTuple):
 
     nonce: int
     incarnation: bytes
+    boot: int = NO_BOOT
 
 
 class Farewell(NamedTuple):
@@ -93,13 +112,18 @@ class Pulse(NamedTuple):
     """For how long it has been so."""
 
 
-Body = Renew | Grant | Lost | Query | Silent | Heard | Farewell | Pulse
+class Differs(NamedTuple):
+    """The receiver's common settings are not the sender's, which this message carries as every one does: neither listens to the other."""
+
+
+Body = Renew | Grant | Lost | Query | Silent | Heard | Farewell | Pulse | Differs | BootNumber
 
 
 class Envelope(NamedTuple):
     """A message with what it is bound to; all of it is under the HMAC."""
 
-    voter_set: int
+    common: CommonSettings
+    """The sender's."""
     sender: str
     incarnation: bytes
     """The sender's."""
@@ -164,4 +188,21 @@ class RoundEnded(NamedTuple):
     answered: tuple[str, ...]
 
 
-Effect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded
+class Keep(NamedTuple):
+    """A voter's memory of one incarnation: to be written where the next guard finds it, before what follows is carried out."""
+
+    server: str
+    incarnation: bytes
+    sequence: int
+    at: Reading
+    silent: bool
+
+
+class Refused(NamedTuple):
+    """Common settings differ, from another server's or (`server` empty) from the registry's: tell the operator; said at each change."""
+
+    server: str
+    why: str
+
+
+Effect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded | Keep | Refused

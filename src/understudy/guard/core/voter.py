@@ -1,16 +1,20 @@
 """Whom this server grants, and when it says silent: the voter's side; pure.
 
 Called by: `core/guard.py` on every server that is a voter.
-Must never: forget an incarnation it was silent about, or speak sooner than `silent_after` on its slower clock.
+Must never: forget an incarnation it was silent about while a round may still count that, or speak sooner than `silent_after` on its slower
+clock.
 
-Memory: one entry per incarnation seen, for as long as this guard runs; a lapse makes one, so it stays small.
+Memory: one entry per incarnation seen. A lapse makes one; the oldest words are forgotten beyond `WORDS_MAX` of them, which no round lasts
+long enough to see.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from understudy.guard.core.messages import PUSHED, Grant, Lost, Reading, Renew, Silent, least_elapsed
+from understudy.guard.core.messages import NO_BOOT, PUSHED, BootNumber, Grant, Keep, Lost, Reading, Renew, Silent, least_elapsed
 
 NEVER = 1 << 62
+WORDS_MAX = 256
+DEAD_MAX = 4096
 
 
 class Seen(NamedTuple):
@@ -21,41 +25,66 @@ class Seen(NamedTuple):
     at: Reading
 
 
-class Voter:
-    """One guard's memory as a voter; a restarted guard begins a new one."""
+class Memory(NamedTuple):
+    """What a voter must not forget. A keeper may carry it to its next guard; what it did not carry begins anew, with another number."""
 
-    def __init__(self, started: Reading, *, silent_after_ns: int) -> None:
-        self._started = started
+    boot: int
+    """The boot number: 64 random bits."""
+    started: Reading
+    """When this memory began."""
+    seen: tuple[tuple[bytes, Seen], ...] = ()
+    said: tuple[tuple[bytes, str], ...] = ()
+
+
+class Voter:
+    """Grants and words; `changes` is what has to be kept before an answer leaves."""
+
+    def __init__(self, memory: Memory, *, silent_after_ns: int) -> None:
+        assert memory.boot != NO_BOOT, "a voter draws a boot number"
+        self.boot = memory.boot
+        self.changes: list[Keep] = []
+        self._started = memory.started
         self._muted = True
         self._silent_after_ns = silent_after_ns
-        self._seen: dict[bytes, Seen] = {}
-        self._said: dict[bytes, str] = {}
-        self._dead: set[bytes] = set()
-        self._due_boot_ns = NEVER
+        self._seen = dict(memory.seen)
+        self._said = dict(memory.said)
+        self._dead: dict[bytes, None] = {}
+        self._due_boot_ns = memory.started.boot_ns if memory.seen else NEVER
+
+    def memory(self) -> Memory:
+        """All of it."""
+        return Memory(self.boot, self._started, tuple(self._seen.items()), tuple(self._said.items()))
 
     def mute(self, now: Reading) -> bool:
-        """After its own start a voter neither grants nor says silent for `silent_after`.
+        """After its memory began a voter neither grants nor says silent for `silent_after`.
 
-        What its predecessor granted has run out by then, and what it was silent about has lapsed.
+        What was granted before has run out by then, and what was called silent has lapsed.
         """
         if self._muted:
             self._muted = least_elapsed(self._started, now) < self._silent_after_ns
         return self._muted
 
-    def renew(self, server: str, incarnation: bytes, renew: Renew, now: Reading) -> Grant | Lost | Silent | None:
+    def renew(self, server: str, incarnation: bytes, renew: Renew, now: Reading) -> Grant | Lost | Silent | BootNumber | None:
         """Answer a renew; `now` was read after it was received, so the silence is counted from late, never from early."""
         if incarnation in self._dead:
             return Lost(incarnation)
         if self.refuses(incarnation):
-            return Silent(PUSHED, server, incarnation)  # it may not know: one that never held a lease would ask for ever
+            return Silent(PUSHED, server, incarnation, self.boot)  # it may not know: one that never held a lease would ask for ever
+        if self.is_from_before(renew):
+            return BootNumber(incarnation, renew.sequence, self.boot)
         known = self._seen.get(incarnation)
         if known is not None and renew.sequence <= known.sequence:
             return None  # only a higher sequence refreshes: a late or doubled packet is no sign of life
-        self._seen[incarnation] = Seen(server, renew.sequence, self.stamp(now))
+        self._seen[incarnation] = seen = Seen(server, renew.sequence, self.stamp(now))
+        self.changes.append(Keep(server, incarnation, seen.sequence, seen.at, False))
         self._due_boot_ns = min(self._due_boot_ns, now.boot_ns + self._silent_after_ns)
         if self.mute(now):
             return None
-        return Grant(incarnation, renew.sequence, renew.stamp)
+        return Grant(incarnation, renew.sequence, renew.stamp, self.boot)
+
+    def is_from_before(self, renew: Renew) -> bool:
+        """Perhaps recorded before this memory began, when no sequence was known here that would show how old it is."""
+        return renew.echo != self.boot
 
     def stamp(self, now: Reading) -> Reading:
         """The time a grant counts from: after the renew was received."""
@@ -67,7 +96,10 @@ class Voter:
 
     def told_dead(self, incarnations: tuple[bytes, ...]) -> None:
         """The registry says that these are lost, fenced or evicted. It stops grants; it is not silence."""
-        self._dead.update(incarnations)
+        for one in incarnations:
+            self._dead.pop(one, None)
+            self._dead[one] = None
+        _forget_oldest(self._dead, DEAD_MAX)
 
     def says_silent(self, server: str, incarnation: bytes, now: Reading) -> bool:
         """Answer a query; a yes is remembered before it is said."""
@@ -80,8 +112,11 @@ class Voter:
         since = known.at if known is not None else self._started
         if least_elapsed(since, now) < self._silent_after_ns:
             return False
-        self._said[incarnation] = known.server if known is not None else server
+        whose = known.server if known is not None else server
+        self._said[incarnation] = whose
         self._seen.pop(incarnation, None)
+        _forget_oldest(self._said, WORDS_MAX)
+        self.changes.append(Keep(whose, incarnation, 0 if known is None else known.sequence, since, True))
         return True
 
     def newly_silent(self, now: Reading, soon_ns: int = 0) -> list[tuple[str, bytes]]:
@@ -105,3 +140,8 @@ class Voter:
     def _due(self, seen: Seen, now: Reading) -> int:
         heard_ns, own_ns = least_elapsed(seen.at, now), least_elapsed(self._started, now)
         return now.boot_ns + max(self._silent_after_ns - min(heard_ns, own_ns), 1)
+
+
+def _forget_oldest(memory: dict[bytes, Any], most: int) -> None:
+    while len(memory) > most:
+        del memory[next(iter(memory))]
