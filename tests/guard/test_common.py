@@ -1,0 +1,99 @@
+"""Settings that must be the same on all servers: who differs takes no part, and everybody says why."""
+
+from dataclasses import replace
+
+import pytest
+
+from guard.room import LIMITS, ME, OTHER, Room
+from understudy.guard.core import (
+    CommonSettings,
+    Differs,
+    Lapsed,
+    Query,
+    Refused,
+    RoundEnded,
+    Send,
+    Start,
+    common_settings,
+)
+from understudy.guard.core.common import MEND
+from understudy.model.limits import derive
+
+DIFFERENT = {
+    "another cluster": (common_settings("lap", ("ctr1", "ctr2", "ctr3"), 1, LIMITS), "cluster lap, this server lab"),
+    "other voters": (common_settings("lab", ("ctr3", "ctr2", "ctr4"), 1, LIMITS), "voters ctr2, ctr3, ctr4, this server ctr1, ctr2, ctr3"),
+    "another number": (common_settings("lab", ("ctr1", "ctr2", "ctr3"), 2, LIMITS), "voter_set 2, this server 1"),
+    "another tolerance": (common_settings("lab", ("ctr1", "ctr2", "ctr3"), 1, derive(2)), "pause_tolerance 2 s, this server 0.5 s"),
+    "another derivation": (
+        common_settings("lab", ("ctr1", "ctr2", "ctr3"), 1, replace(LIMITS, lease_s=0.8)),
+        "lease 0.8 s, silence 0.775152 s, this server 0.75 s, silence 0.775152 s",
+    ),
+}
+
+
+@pytest.mark.parametrize(("theirs", "words"), DIFFERENT.values(), ids=DIFFERENT.keys())
+def test_who_has_other_settings_gets_no_grant_and_both_sides_say_why(theirs: CommonSettings, words: str) -> None:
+    room = Room(4, 3)
+    room.guards["ctr4"] = room.fresh("ctr4", Start(ME), theirs)
+    room.run(2)
+    assert all(room.holds(name) for name in ("ctr1", "ctr2", "ctr3"))
+    assert not room.holds("ctr4")
+    said = Refused("ctr4", f"ctr4 has {words}: {MEND}")
+    assert room.seen("ctr2", Refused) == [said], "once"
+    assert room.guards["ctr2"].differing["ctr4"][0] == said.why
+    assert {one.server for one in room.seen("ctr4", Refused) if isinstance(one, Refused)} >= {"ctr2", "ctr3"}
+
+
+def test_the_order_in_which_voters_are_written_does_not_matter() -> None:
+    assert common_settings("lab", ("ctr2", "ctr1", "ctr3"), 1, LIMITS) == Room(3, 3).common
+
+
+def test_a_voter_with_other_settings_is_not_counted_in_a_round() -> None:
+    room = Room(5, 5)
+    room.run(1)
+    edited = common_settings("lab", room.common.voters, 2, LIMITS)
+    room.guards["ctr2"] = room.fresh("ctr2", Start(ME), edited)
+    room.isolate("ctr5")
+    room.run(2)
+    gone = room.guards["ctr5"].holder.incarnation
+    room.do("ctr1", room.guards["ctr1"].ask(Query(5, "ctr5", gone), room.clock("ctr1")))
+    others = ("ctr1", "ctr3", "ctr4")
+    assert room.seen("ctr1", RoundEnded) == [RoundEnded(5, "ctr5", gone, True, others, others)]
+
+
+def test_when_settings_are_the_same_again_it_is_no_longer_said() -> None:
+    room = Room(4, 3)
+    room.guards["ctr4"] = room.fresh("ctr4", Start(ME), DIFFERENT["another tolerance"][0])
+    room.run(1)
+    room.guards["ctr4"] = room.fresh("ctr4", Start(OTHER))
+    room.run(1)
+    assert room.holds("ctr4")
+    assert room.guards["ctr2"].differing == {}
+
+
+def test_a_guard_whose_settings_are_not_the_registrys_takes_no_part() -> None:
+    """Not as a holder, not as a voter, not as one who asks; and it says so again and again."""
+    room = Room(4, 3)
+    room.run(1)
+    edited = DIFFERENT["other voters"][0]
+    guard = room.fresh("ctr2", Start(ME, registry=room.common), edited)
+    room.guards["ctr2"] = guard
+    room.effects["ctr2"].clear()
+    room.run(2.5)
+    assert guard.refused == f"the registry has voters ctr1, ctr2, ctr3, understudy.toml of this server ctr2, ctr3, ctr4: {MEND}"
+    sent = [one.envelope.body for one in room.seen("ctr2", Send) if isinstance(one, Send)]
+    assert set(map(type, sent)) == {Differs}
+    assert not room.holds("ctr2")
+    ask = Query(9, "ctr3", OTHER)
+    assert guard.ask(ask, room.clock("ctr2")) == [RoundEnded(9, "ctr3", OTHER, False, (), ())]
+
+
+def test_a_guard_that_hears_from_the_registry_that_its_settings_are_others_stops_at_once() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    registrys = DIFFERENT["other voters"][0]
+    effects = room.guards["ctr1"].told_registry(registrys, room.clock("ctr1"))
+    assert [type(one) for one in effects] == [Refused, Lapsed]
+    assert room.guards["ctr1"].told_registry(registrys, room.clock("ctr1")) == []
+    assert room.guards["ctr2"].told_registry(room.common, room.clock("ctr2")) == []
+    assert room.holds("ctr2")

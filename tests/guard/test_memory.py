@@ -1,0 +1,115 @@
+"""What a voter must not forget: its boot number, and the memory that a keeper carries from one guard to the next."""
+
+from guard.room import BOOT, LIMITS, ME, OTHER, SILENT_AFTER, Room, a_renew, a_voter, at, holder
+from understudy.guard.core import (
+    BootNumber,
+    Envelope,
+    Grant,
+    Keep,
+    Renew,
+    Send,
+    Silent,
+    Start,
+    Word,
+)
+from understudy.guard.core.messages import NO_BOOT
+from understudy.guard.core.voter import WORDS_MAX, Voter
+
+# Boot numbers.
+
+
+def restarted(room: Room, name: str) -> None:
+    """Its keeper has lost what it was as a voter; the incarnation goes on."""
+    before = room.guards[name].holder
+    room.guards[name] = room.fresh(name, Start(before.incarnation, before.sequence, before.base, begun_here=False))
+
+
+def test_a_renew_recorded_before_a_voter_restarted_keeps_nobody_alive() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    recorded = [
+        one.envelope
+        for one in room.seen("ctr3", Send)
+        if isinstance(one, Send) and isinstance(one.envelope.body, Renew) and one.envelope.receiver == "ctr1"
+    ]
+    room.isolate("ctr3")
+    gone = room.guards["ctr3"].holder.incarnation
+    restarted(room, "ctr1")
+    for envelope in recorded[-4:]:
+        answers = room.guards["ctr1"].receive(envelope, room.clock("ctr1"))
+        assert [type(one.envelope.body) for one in answers if isinstance(one, Send)] == [BootNumber]
+    room.run(LIMITS.silent_after_s + 0.02)
+    voter = room.guards["ctr1"].voter
+    assert voter is not None
+    assert voter.says_silent("ctr3", gone, room.clock("ctr1"))
+
+
+def test_a_holder_learns_the_number_of_a_restarted_voter_within_a_beat() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    restarted(room, "ctr1")
+    room.run(LIMITS.beat_s + 0.01)
+    voter = room.guards["ctr1"].voter
+    assert voter is not None
+    assert set(dict(voter.memory().seen)) == {room.guards["ctr1"].holder.incarnation}
+    room.run(LIMITS.beat_s)
+    assert len(voter.memory().seen) == 3
+    room.run(3)
+    assert all(room.holds(name) for name in room.names)
+
+
+def test_an_old_answer_does_not_take_a_boot_number_back() -> None:
+    one = holder()
+    for _ in range(3):
+        one.beat(at(10))
+    one.heard_boot("a", BootNumber(ME, 2, 70))
+    one.heard_boot("a", Grant(ME, 1, at(10), 60))
+    one.heard_boot("a", BootNumber(OTHER, 3, 50))
+    one.heard_boot("a", BootNumber(ME, 4, 40))
+    assert one.renew_for("a", Renew(3, at(10))).echo == 70
+    assert one.renew_for("b", Renew(3, at(10))).echo == NO_BOOT
+
+
+# A voter's memory.
+
+
+def test_a_voter_that_goes_on_from_its_memory_is_not_mute() -> None:
+    first = a_voter()
+    first.renew("ctr1", OTHER, a_renew(1), at(10))
+    second = Voter(first.memory(), silent_after_ns=SILENT_AFTER)
+    assert second.renew("ctr1", OTHER, a_renew(1), at(10.1)) is None, "no sequence counts twice"
+    assert second.renew("ctr1", OTHER, a_renew(2), at(10.1)) == Grant(OTHER, 2, at(0), BOOT)
+    assert second.newly_silent(at(10.87)) == []
+    assert second.newly_silent(at(10.88)) == [("ctr1", OTHER)]
+
+
+def test_a_voter_that_goes_on_from_its_memory_never_grants_whom_it_called_silent() -> None:
+    first = a_voter()
+    first.renew("ctr1", OTHER, a_renew(1), at(10))
+    assert first.says_silent("ctr1", OTHER, at(11))
+    second = Voter(first.memory(), silent_after_ns=SILENT_AFTER)
+    assert isinstance(second.renew("ctr1", OTHER, a_renew(2), at(11.01)), Silent)
+
+
+def test_a_memory_that_began_a_moment_ago_is_still_mute() -> None:
+    second = Voter(a_voter(10).memory(), silent_after_ns=SILENT_AFTER)
+    assert second.renew("ctr1", OTHER, a_renew(1), at(10.5)) is None
+
+
+def test_what_a_voter_says_is_kept_before_it_leaves() -> None:
+    room = Room(2, 1)
+    room.run(1)
+    incarnation = room.guards["ctr2"].holder.incarnation
+    mine = Envelope(room.common, "ctr2", incarnation, "ctr1", Renew(99, room.clock("ctr2"), 1))
+    effects = room.guards["ctr1"].receive(mine, room.clock("ctr1"))
+    assert [type(one) for one in effects] == [Keep, Send]
+    room.run(2, asleep="ctr2")
+    told = [one for one in room.effects["ctr1"] if isinstance(one, Keep | Word) and one.incarnation == incarnation][-2:]
+    assert [(type(one), getattr(one, "silent", None)) for one in told] == [(Keep, True), (Word, None)]
+
+
+def test_a_voter_forgets_the_oldest_words() -> None:
+    one = a_voter()
+    for number in range(2 * WORDS_MAX):
+        one.says_silent("ctr1", number.to_bytes(16), at(10))
+    assert len(one.memory().said) == WORDS_MAX
