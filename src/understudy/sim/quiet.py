@@ -132,9 +132,11 @@ def _grant(machine: Machine, machines: list[Machine]) -> None:
     holder.resume(holder.sequence + 1, now)
     for other in machines:
         if other.keeper is not None and other.keeper.core is not None and other.keeper.core.voter is not None:
-            renew = Renew(holder.sequence, now)
-            answer = other.keeper.core.voter.renew(machine.name, holder.incarnation, renew, other.clocks.read())
+            voter = other.keeper.core.voter
+            answer = voter.renew(machine.name, holder.incarnation, Renew(holder.sequence, now, voter.boot), other.clocks.read())
+            voter.changes.clear()
             if isinstance(answer, Grant):
+                holder.heard_boot(other.name, answer)
                 holder.granted(other.name, answer, now)
     keeper.carried_on()
 
