@@ -182,6 +182,14 @@ class Stage:
         self._machine(server).hang_daemon(float(seconds))
         self._machine(server).later(float(seconds), lambda: self.teller.say(f"the daemon of {server}", "goes on"))
 
+    def no_reboot(self, server: str) -> None:
+        """What cannot be ended at a lapse stays there."""
+        self._machine(server).reboots = False
+
+    def disk_hangs(self, server: str) -> None:
+        """What is on it can be read, and nothing is written any more."""
+        self._machine(server).disk.hangs = True
+
     def executor_hangs(self, server: str, seconds: str) -> None:
         """Nothing is begun there, and nobody is answered."""
         self._machine(server).hang_executor(float(seconds))
@@ -389,6 +397,8 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{SERVER} freezes(?:, and its clock (?P<clock>[01]) stands still)?", Stage.freeze),
     (rf"{SERVER} thaws", lambda stage, server: stage._machine(server).thaw()),
     (rf"the daemon of {SERVER} hangs for (?P<seconds>[\d.]+)s", Stage.daemon_hangs),
+    (rf"{SERVER} may not reboot", Stage.no_reboot),
+    (rf"the disk of {SERVER} hangs", Stage.disk_hangs),
     (rf"the executor of {SERVER} hangs for (?P<seconds>[\d.]+)s", Stage.executor_hangs),
     (rf"the (?P<process>daemon|executor|guard|keeper) of {SERVER} dies", Stage.process_dies),
     (rf"the guard of {SERVER} dies, and its successor comes too late", Stage.guard_stays_away),

@@ -117,7 +117,7 @@ def recalled(content: bytes | None, incarnation: Incarnation, epochs: Mapping[Re
     """
     try:
         found = json.loads(content or b"{}")
-        if found.get("format") != FORMAT or found.get("incarnation") != incarnation:
+        if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("incarnation") != incarnation:
             return ()
         entries = tuple(Entry(key, value.encode(), 0) for key, value in found["entries"].items())
         return tuple(one for one in entries if _stands(one, epochs, formats))

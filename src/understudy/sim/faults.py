@@ -67,6 +67,7 @@ class Faults:
             "commands": self._command,
             "upgrades": self._upgrade,
             "pair_cuts": self._cut_pair,
+            "unable": self._cannot_act,
         }
         self._plan_next()
 
@@ -149,6 +150,18 @@ class Faults:
         for machine in self._victims(picks):
             machine.hang_daemon(mishap.lasts * self._lease_s)
             self._undo_later(mishap.lasts, lambda: None)
+
+    def _cannot_act(self, mishap: Mishap, picks: Picks) -> None:
+        """For longer than it takes until the leader evicts it, or not quite."""
+        machine, kind, seconds = self._victims(picks)[0], picks.one(("daemon", "executor", "registry")), 5.0 + 30.0 * picks.number()
+        match kind:
+            case "daemon":
+                machine.hang_daemon(seconds)
+            case "executor":
+                machine.hang_executor(seconds)
+            case _:
+                self._cut_ways(f"{machine.name} from the registry", [], machine.name, seconds / self._lease_s)
+        self._undo_later(seconds / self._lease_s, lambda: None)
 
     def _kill_executor(self, mishap: Mishap, picks: Picks) -> None:
         for machine in self._victims(picks):

@@ -287,6 +287,9 @@ class Keeper:
 
     def _stopped(self, guard: Guard | None) -> None:
         machine = self.machine
+        if not machine.emptied() and not machine.reboots:
+            machine.later(machine.limits.pace.kill_s, lambda: self._stopped(None))  # the keeper goes on trying; nobody may say farewell
+            return
         if not machine.emptied():
             # `reboot_on_lapse`: what even SIGKILL does not end, a reboot does
             machine.says("something could not be stopped: reboots")

@@ -128,7 +128,7 @@ def nothing_outlives_its_lease(truth: "Truth", machine: "Machine") -> str | None
         over = keeper.overdue_s() > pace.lateness_s + pace.kill_s + pace.reaction_s
     if not over:
         return None
-    left = [name for name, one in machine.services.services.items() if one.lives and not truth.is_local(name)]
+    left = _left(truth, machine)
     return f"S4: {' '.join(left)} outlives the lease of {machine.name}" if left else None
 
 
@@ -154,8 +154,16 @@ def fenced_runs_nothing(truth: "Truth", record: IncarnationRecord) -> str | None
         return f"S5: {record.server} is called FENCED {over_s:.3f} s after the end of its lease"
     if machine.frozen or truth.loop.now < machine.excused_until:
         return None
-    left = [name for name, one in machine.services.services.items() if one.lives and not truth.is_local(name)]
+    left = _left(truth, machine)
     return f"S5: {record.server} is called {record.life}, but {' '.join(left)} runs there" if left else None
+
+
+def _left(truth: "Truth", machine: "Machine") -> list[ResourceName]:
+    """What runs after everything had to be stopped; but for what even a kill does not end where no reboot is allowed: nothing prevents
+    that, and S1 judges what becomes of it elsewhere."""
+    services = machine.services.services.items()
+    stays = set() if machine.reboots else {name for name, one in services if one.undying}
+    return [name for name, one in services if one.lives and not truth.is_local(name) and name not in stays]
 
 
 def first_look_then_act(truth: "Truth", before: Assignment | None, after: Assignment) -> str | None:

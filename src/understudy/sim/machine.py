@@ -52,6 +52,8 @@ class Disk:
 
     def __init__(self) -> None:
         self._content: bytes | None = None
+        self.hangs = False
+        """Nothing that is written arrives."""
 
     def read(self) -> bytes | None:
         """See ports.Disk."""
@@ -60,6 +62,8 @@ class Disk:
     async def write(self, content: bytes) -> None:
         """See ports.Disk; written when it is, for who dies meanwhile has not written."""
         await asyncio.sleep(WRITE_S)
+        if self.hangs:
+            await asyncio.Event().wait()
         self._content = content
 
 
@@ -81,6 +85,8 @@ class Machine:
         """How long starts take here, where it is not the usual."""
         self.services = self._services()
         self.disk = Disk()
+        self.reboots = True
+        """`reboot_on_lapse`: what cannot be ended at a lapse, a reboot ends. Else the keeper goes on trying, and no new life begins."""
         self.keeper: Keeper | None = None
         self.executor: ExecutorProcess | None = None
         self.formats = PRESENT

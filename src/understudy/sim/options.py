@@ -48,20 +48,22 @@ class Options:
     """Daemons that come back as the next version; it writes another format."""
     pair_cuts: float = 0.0
     """Cuts between two servers alone, on all networks, one way or both: each of them is still heard by others."""
+    unable: float = 0.0
+    """Servers that hold their lease and cannot act for up to a minute: daemon or executor hang, or one alone is cut off the registry."""
     longest: float = 2.0
     """No cut, freeze or absence lasts longer than this many leases (but some: five times)."""
 
     @property
     def orderly(self) -> bool:
         """Whether no daemon stands still in the middle of something, and every script tells the truth."""
-        return not (self.freezes or self.daemon_hangs or self.bad_scripts)
+        return not (self.freezes or self.daemon_hangs or self.bad_scripts or self.unable)
 
     @property
     def only_the_registry_goes(self) -> bool:
         """Whether the registry goes away, and nothing else happens that may end a lease."""
         weather = self.loss or self.doubled or self.late
         cuts = self.cuts or self.leader_cuts or self.pair_cuts
-        ended = self.power or self.freezes or self.guard_deaths or self.commands
+        ended = self.power or self.freezes or self.guard_deaths or self.commands or self.unable
         return bool(self.registry_away or self.registry_power) and not (weather or cuts or ended)
 
     @staticmethod
@@ -149,4 +151,5 @@ def _with_faults(cluster: Options, luck: random.Random) -> Options:
         commands=luck.choice((0.0, 2.0, 8.0)),
         upgrades=luck.choice((0.0, 0.0, 0.0, 2.0)),
         longest=luck.choice((1.5, 4.0)),
+        unable=luck.choice((0.0, 0.0, 1.0)),
     )

@@ -1,0 +1,94 @@
+"""Servers that cannot act, looks without an end, what is kept on disk, what could not be ended: each clause is missed when it is gone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.language import Stage
+from stories import play
+from understudy.daemon import node, remembered
+from understudy.daemon.node import Node
+from understudy.model.names import ResourceName
+from understudy.model.view import View
+from understudy.policy import decide, liveness, recovery
+from understudy.sim.guard import GuardPort
+from understudy.sim.life import Case, live
+from understudy.sim.options import Options
+from understudy.sim.truth import Violation
+from understudy.sim.world import Stuck
+
+SCENARIOS = Path(__file__).with_name("scenarios")
+
+
+def believe_silence(patch: Any) -> None:
+    """Silence and quiet time prove the end also of what a life has said that it could not end."""
+    for module in (liveness, recovery):
+        patch.setattr(module, "is_gone", lambda view, resource, holder: view.proven(holder.incarnation))
+
+
+def believe_any_life(patch: Any) -> None:
+    """What is kept on disk counts for every life of the server, as if it had been its own."""
+
+    def recalled(content: bytes | None, incarnation: str, *rest: Any) -> Any:
+        former = b"" if content is None else content.split(b'"incarnation": "', 1)[-1].split(b'"', 1)[0]
+        text = None if content is None else content.replace(former, incarnation.encode())
+        return remembered.recalled(text, incarnation, {}, *rest[1:])  # type: ignore[arg-type]
+
+    patch.setattr(remembered, "_stands", lambda entry, epochs, formats: True)
+    patch.setattr(node, "recalled", recalled)
+
+
+def believe_what_was_released(patch: Any) -> None:
+    """What is kept on disk counts also after a release, and the guard does not object."""
+
+    async def remember(self: GuardPort, resource: ResourceName, epoch: int) -> bool:
+        self._keeper.epochs[resource] = epoch
+        return True
+
+    patch.setattr(remembered, "_stands", lambda entry, epochs, formats: True)
+    patch.setattr(GuardPort, "remember", remember)
+
+
+def evict_nobody(patch: Any) -> None:
+    """The leader takes a lease for ability."""
+    patch.setattr(decide, "evict_who_cannot_act", lambda view, now, memory: ((), None))
+
+
+def look_at_all_first(patch: Any) -> None:
+    """A server joins only when every one of its looks was answered."""
+
+    def looked(self: Node, view: View, incarnation: Any) -> bool:
+        return all(view.looked(self.server, incarnation, one) for one in view.resources.values()) and self.server in view.looks
+
+    patch.setattr(Node, "_looked", looked)
+    patch.setattr(node, "FIRST_LOOK_S", 10_000.0)
+
+
+CASES: tuple[tuple[Callable[[Any], None], str, str], ...] = (
+    (believe_silence, "unknown_and_cut_off_for_good", "S3: ctr1 is no holder of service any more, but it runs there"),
+    (believe_any_life, "kept_by_another_life", "S2: ctr1 starts address under epoch 1, which never made it the sole holder"),
+    (believe_what_was_released, "kept_before_a_release", "S2: ctr1 starts address under epoch 1, which it has released"),
+    (evict_nobody, "cannot_act_daemon", "the trio runs on ctr1"),
+    (evict_nobody, "cannot_act_executor", "the trio runs on ctr1"),
+    (evict_nobody, "cannot_act_no_registry", "the trio runs on ctr1"),
+    (look_at_all_first, "look_hangs", "all servers are ONLINE"),
+)
+
+
+@pytest.mark.parametrize(("mutation", "story", "rule"), CASES, ids=lambda one: getattr(one, "__name__", str(one)))
+def test_the_story_shows_what_the_clause_is_for(
+    mutation: Callable[[Any], None], story: str, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the clause the story ends otherwise; with it the story is told by `test_scenarios.py`."""
+    mutation(monkeypatch)
+    with pytest.raises((Violation, Stuck, AssertionError)) as seen, Stage() as stage:
+        play(SCENARIOS / f"{story}.txt", stage, rewrite=False)
+    assert rule in str(seen.value)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_worlds_of_servers_that_cannot_act_settle(seed: int) -> None:
+    """Daemons and executors hang, ways to the registry are cut, services die: nothing twice, and everything runs at the end."""
+    live(Case(seed=seed, hours=2 / 60, options=Options(servers=4, unable=4.0, service_deaths=4.0, daemon_deaths=1.0, commands=2.0)))
