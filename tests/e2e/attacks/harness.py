@@ -52,9 +52,11 @@ class AttackedCluster(Cluster):
 
     # The witness
 
-    def watch(self, address: str, resources: Iterable[str], marks: Mapping[str, str] | None = None) -> Witness:  # type: ignore[override]
-        """Watch an address and the marked processes until the end of the test, or `stop`."""
-        witness = Witness(self.lab, address, {service.SERVICE: WEB} if marks is None else marks)
+    def watch(  # type: ignore[override]
+        self, address: str, resources: Iterable[str], marks: Mapping[str, str] | None = None, own: str | None = None
+    ) -> Witness:
+        """Watch an address and the marked processes until the end of the test, or `stop`. The trio's are marked."""
+        witness = Witness(self.lab, address, {service.SERVICE: WEB} if marks is None else marks, own=own)
         self.watching.enter_context(witness)
         self.witnesses.append(witness)
         return witness

@@ -4,8 +4,9 @@ Started as `python -IS probes.py ORDER` by `witness.py` with the order as JSON; 
 `watching`, and when a line comes in on its input all it saw, as JSON. It believes nobody, and never says that something was there at an
 instant at which it may not have been: a stretch begins when its first proof was in hand and ends when the request for its last one left.
 
-Each round sends, from the client's network, an ARP request to all, and to each server's MAC an ICMP echo request and a TCP SYN: also who
-has the address without being asked for it by ARP is seen. They travel one hop at most, so that no server answers for another.
+Each round sends, from the client's network, an ARP request (IPv6: neighbour solicitation) to all, and to each server's MAC an ICMP echo
+request and a TCP SYN: also who has the address without being asked for it is seen. These travel one hop at most, so that no server answers
+for another.
 """
 
 import contextlib
@@ -20,10 +21,11 @@ import time
 from collections.abc import Iterator
 
 _CLONE_NEWNET = 0x40000000
-_ARP, _IP = 0x0806, 0x0800
-_ARP_REQUEST, _ARP_REPLY = 1, 2
-_ICMP, _TCP = 1, 6
-_ECHO, _ECHO_REPLY = 8, 0
+_ARP, _IP, _IP6 = 0x0806, 0x0800, 0x86DD
+_ARP_REQUEST = 1
+_ICMP, _TCP, _ICMP6 = 1, 6, 58
+_ECHO, _ECHO_REPLY, _ECHO6, _ECHO6_REPLY = 8, 0, 128, 129
+_SOLICIT, _ADVERTISE = 135, 136
 _IDENTITY = 0x5EE0
 _PORTS = 20_000
 """SYNs leave from this port and the next 20,000."""
@@ -58,31 +60,109 @@ class Stretches:
         return self.ended + [(what, who, one[1], one[2]) for (what, who), one in self._open.items()]
 
 
+class Ip4:
+    """Questions and answers in IPv4. An answer names the round of its question; one to the question to all does not."""
+
+    kinds = (_ARP, _IP)
+
+    def __init__(self, own: str, address: str, port: int, mac: bytes) -> None:
+        self._own, self._address = socket.inet_aton(own), socket.inet_aton(address)
+        self._port = port
+        self._mac = mac
+
+    def to_all(self) -> bytes:
+        """Who has it? As a duplicate-address probe asks, so that nobody's cache is touched."""
+        asked = struct.pack("!HHBBH", 1, _IP, 6, 4, _ARP_REQUEST) + self._mac + bytes(4) + bytes(6) + self._address
+        return b"\xff" * 6 + self._mac + struct.pack("!H", _ARP) + asked
+
+    def to_one(self, mac: bytes, turn: int) -> list[bytes]:
+        """Echo request and SYN to one server."""
+        echo = struct.pack("!BBHHHI", _ECHO, 0, 0, _IDENTITY, turn & 0xFFFF, turn)
+        syn = _syn(turn, self._port)
+        pseudo = self._own + self._address + struct.pack("!BBH", 0, _TCP, len(syn))
+        head = mac + self._mac + struct.pack("!H", _IP)
+        return [head + self._packet(_ICMP, _summed(echo, 2)), head + self._packet(_TCP, _summed(syn, 16, pseudo))]
+
+    def answer(self, frame: bytes) -> tuple[str, int | None] | None:
+        """What this frame answers, and which round; None if it is no answer of the address."""
+        if frame[12:14] == b"\x08\x06":
+            return ("arp", None) if frame[20:22] == b"\0\x02" and frame[28:32] == self._address else None
+        if frame[26:30] != self._address:
+            return None
+        body = frame[14 + 4 * (frame[14] & 15) :]
+        if frame[23] == _ICMP and body[0] == _ECHO_REPLY:
+            return _echoed(body)
+        return _answered(body) if frame[23] == _TCP else None
+
+    def _packet(self, protocol: int, body: bytes) -> bytes:
+        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0x4000, 1, protocol, 0, self._own, self._address)
+        return _summed(head, 10) + body
+
+
+class Ip6:
+    """The same in IPv6: neighbour discovery in the place of ARP."""
+
+    kinds = (_IP6,)
+
+    def __init__(self, own: str, address: str, port: int, mac: bytes) -> None:
+        self._own, self._address = (socket.inet_pton(socket.AF_INET6, one) for one in (own, address))
+        self._port = port
+        self._mac = mac
+
+    def to_all(self) -> bytes:
+        """Who has it?"""
+        group = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")[:13] + self._address[13:]
+        asked = struct.pack("!BBHI", _SOLICIT, 0, 0, 0) + self._address + b"\x01\x01" + self._mac
+        return self._frame(b"\x33\x33" + group[12:], group, _ICMP6, asked, 255)
+
+    def to_one(self, mac: bytes, turn: int) -> list[bytes]:
+        """Echo request and SYN to one server."""
+        echo = struct.pack("!BBHHHI", _ECHO6, 0, 0, _IDENTITY, turn & 0xFFFF, turn)
+        return [
+            self._frame(mac, self._address, _ICMP6, echo, 1),
+            self._frame(mac, self._address, _TCP, _syn(turn, self._port), 1),
+        ]
+
+    def answer(self, frame: bytes) -> tuple[str, int | None] | None:
+        """What this frame answers, and which round; None if it is no answer of the address."""
+        body = frame[54:]
+        if frame[20] == _ICMP6 and body[0] == _ADVERTISE:
+            return ("arp", None) if body[8:24] == self._address else None
+        if frame[22:38] != self._address:
+            return None
+        if frame[20] == _ICMP6 and body[0] == _ECHO6_REPLY:
+            return _echoed(body)
+        return _answered(body) if frame[20] == _TCP else None
+
+    def _frame(self, mac: bytes, to: bytes, protocol: int, body: bytes, hops: int) -> bytes:
+        pseudo = self._own + to + struct.pack("!II", len(body), protocol)
+        head = struct.pack("!IHBB", 6 << 28, len(body), protocol, hops) + self._own + to
+        return mac + self._mac + struct.pack("!H", _IP6) + head + _summed(body, 16 if protocol == _TCP else 2, pseudo)
+
+
 class Packets:
     """Asks the network, and hears who answers."""
 
     def __init__(self, order: dict[str, object], stretches: Stretches) -> None:
-        interface, self._address = str(order["interface"]), socket.inet_aton(str(order["address"]))
-        self._port = int(str(order["port"]))
+        interface, address = str(order["interface"]), str(order["address"])
+        family = Ip6 if ":" in address else Ip4
+        self.sockets = [_raw_socket(interface, kind) for kind in family.kinds]
+        self._language = family(str(order["own"]), address, int(str(order["port"])), self.sockets[0].getsockname()[4])
         self._names: dict[bytes, str] = {bytes.fromhex(mac.replace(":", "")): who for mac, who in dict(order["macs"]).items()}  # type: ignore[call-overload]
-        self._own_address = socket.inet_aton(str(order["own"]))
         self._stretches = stretches
         self._left = [0.0] * _REMEMBERED
         self._turn = 0
-        self.sockets = [_raw_socket(interface, kind) for kind in (_ARP, _IP)]
-        self._mac = self.sockets[0].getsockname()[4]
 
     def ask(self) -> None:
         """One round of questions."""
         self._turn += 1
         self._left[self._turn % _REMEMBERED] = time.monotonic()
-        arp, ip = self.sockets
-        with contextlib.suppress(OSError):  # the client's link may be cut, or a queue be full: then nothing was asked
-            arp.send(self._arp())
-            for mac in self._names:
-                head = mac + self._mac + struct.pack("!H", _IP)
-                ip.send(head + self._packet(_ICMP, self._echo()))
-                ip.send(head + self._packet(_TCP, self._syn()))
+        questions = [self._language.to_all()]
+        for mac in self._names:
+            questions += self._language.to_one(mac, self._turn)
+        for one in questions:
+            with contextlib.suppress(OSError):  # a queue is full: then it was not asked
+                self.sockets[0].send(one)
 
     def take(self, one: socket.socket) -> None:
         """Hear what came in on a socket."""
@@ -92,44 +172,14 @@ class Packets:
             except BlockingIOError:
                 return
             came, who = time.monotonic(), self._names.get(frame[6:12])
-            if who is None:
+            found = None if who is None else self._language.answer(frame)
+            if who is None or found is None:
                 continue
-            if one is self.sockets[0]:
-                if frame[20:22] == b"\0\x02" and frame[28:32] == self._address:
-                    # an answer names no question: it is to one of the last two
-                    self._stretches.seen("arp", who, self._turn, self._left[(self._turn - 1) % _REMEMBERED], came)
-            elif frame[26:30] == self._address:
-                self._take_packet(who, frame[14:], came)
-
-    def _take_packet(self, who: str, packet: bytes, came: float) -> None:
-        body = packet[4 * (packet[0] & 15) :]
-        if packet[9] == _ICMP and body[0] == _ECHO_REPLY and int.from_bytes(body[4:6], "big") == _IDENTITY:
-            self._answered("icmp", who, int.from_bytes(body[8:12], "big"), came)
-        elif packet[9] == _TCP and int.from_bytes(body[2:4], "big") >= _PORTS and body[13] & 0x10:
-            turn = int.from_bytes(body[8:12], "big") - 1
-            if int.from_bytes(body[2:4], "big") == _PORTS + turn % _PORTS:
-                self._answered("tcp", who, turn, came)
-
-    def _answered(self, what: str, who: str, turn: int, came: float) -> None:
-        if self._turn - _REMEMBERED < turn <= self._turn:
-            self._stretches.seen(what, who, turn, self._left[turn % _REMEMBERED], came)
-
-    def _arp(self) -> bytes:
-        asked = struct.pack("!HHBBH", 1, _IP, 6, 4, _ARP_REQUEST) + self._mac + bytes(4) + bytes(6) + self._address
-        return b"\xff" * 6 + self._mac + struct.pack("!H", _ARP) + asked
-
-    def _packet(self, protocol: int, body: bytes) -> bytes:
-        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0x4000, 1, protocol, 0, self._own_address, self._address)
-        return head[:10] + _checksum(head) + head[12:] + body
-
-    def _echo(self) -> bytes:
-        body = struct.pack("!BBHHHI", _ECHO, 0, 0, _IDENTITY, self._turn & 0xFFFF, self._turn)
-        return body[:2] + _checksum(body) + body[4:]
-
-    def _syn(self) -> bytes:
-        body = struct.pack("!HHIIBBHHH", _PORTS + self._turn % _PORTS, self._port, self._turn, 0, 0x50, 0x02, 1024, 0, 0)
-        pseudo = self._own_address + self._address + struct.pack("!BBH", 0, _TCP, len(body))
-        return body[:16] + _checksum(pseudo + body) + body[18:]
+            what, turn = found
+            # an answer that names no question is to one of the last two
+            answered, left = (self._turn, self._turn - 1) if turn is None else (turn, turn)
+            if self._turn - _REMEMBERED < answered <= self._turn:
+                self._stretches.seen(what, who, answered, self._left[left % _REMEMBERED], came)
 
 
 class Processes:
@@ -197,10 +247,27 @@ def _is_frozen(group: str) -> bool:
         return True  # the host is off
 
 
-def _checksum(data: bytes) -> bytes:
+def _syn(turn: int, port: int) -> bytes:
+    return struct.pack("!HHIIBBHHH", _PORTS + turn % _PORTS, port, turn, 0, 0x50, 0x02, 1024, 0, 0)
+
+
+def _echoed(body: bytes) -> tuple[str, int] | None:
+    return ("icmp", int.from_bytes(body[8:12], "big")) if int.from_bytes(body[4:6], "big") == _IDENTITY else None
+
+
+def _answered(body: bytes) -> tuple[str, int] | None:
+    """Accepted or refused, the acknowledgement names the SYN."""
+    turn = int.from_bytes(body[8:12], "big") - 1
+    ours = body[13] & 0x10 and int.from_bytes(body[2:4], "big") == _PORTS + turn % _PORTS
+    return ("tcp", turn) if ours else None
+
+
+def _summed(body: bytes, at: int, pseudo: bytes = b"") -> bytes:
+    """With the checksum in its place."""
+    data = pseudo + body
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total & 0xFFFF) + (total >> 16)
-    return struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF)
+    return body[:at] + struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF) + body[at + 2 :]
 
 
 def _raw_socket(interface: str, kind: int) -> socket.socket:

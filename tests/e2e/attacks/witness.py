@@ -49,14 +49,14 @@ class Twice:
 class Witness:
     """Watches one address and what is marked, from `with` to `stop`."""
 
-    def __init__(self, lab: Lab, address: str, marks: Mapping[str, str], *, port: int = 8080) -> None:
-        """`marks`: a name, and the word on its command line by which a process is known."""
+    def __init__(self, lab: Lab, address: str, marks: Mapping[str, str], *, port: int = 8080, own: str | None = None) -> None:
+        """`marks`: a name, and the word on its command line by which a process is known. `own`: the client's address, if it is IPv6."""
         client = lab.plan.host("client")
         link = next(one for one in client.links if one.network == "management")
         self._order = {
             "namespace": str(lab.network_namespace("client")),
             "interface": link.interface,
-            "own": link.address,
+            "own": own or link.address,
             "address": address,
             "port": port,
             "macs": {mac: host for mac, (host, network) in lab.macs.items() if network == "management" and host in lab.servers},
