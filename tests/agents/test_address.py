@@ -103,6 +103,17 @@ async def test_a_guard_that_refuses_keeps_the_address_away(network: RealRig) -> 
     await network.client.close()
 
 
+async def test_an_address_that_was_not_started_here_does_not_run(network: RealRig) -> None:
+    """An older life, or anybody, left it: the guard keeps it shut, and the check says so. Without a guard the kernel alone is asked."""
+    await network.client.start()
+    network.in_its_network("ip", "addr", "add", "10.99.0.9/24", "dev", "eth1")
+    assert (await do(network, "check")).status == 0
+    with guard_that_says(network.run_dir, {"ok": True, "open": []}):
+        outcome = await do(network, "check")
+    assert (outcome.status, outcome.details) == (1, "10.99.0.9 is there, but shut: it was not started under this lease")
+    await network.client.close()
+
+
 async def test_kill_drops_the_address(gated: RealRig) -> None:
     """The last rung; also when the executor was restarted since the start."""
     await do(gated, "start")

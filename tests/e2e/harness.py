@@ -199,7 +199,8 @@ class Cluster:
 
         def whole() -> bool:
             pids = [self.lab.service_pids(server, one.name) for one in self.lab.plan.host(server).services]
-            return [len(one) for one in pids] == [2, 1, 1] and not any(pid in one for one in pids) and self.lab.is_ready(server)
+            # keeper, guard and their scribe
+            return [len(one) for one in pids] == [3, 1, 1] and not any(pid in one for one in pids) and self.lab.is_ready(server)
 
         wait_for(whole, within_s, f"process {pid} of {server} is replaced")
 

@@ -193,8 +193,11 @@ def guard_that_says(run_dir: Path, answer: dict[str, object]) -> Iterator[list[d
                 while True:
                     connection, _ = listener.accept()
                     with connection:
-                        asked.append(json.loads(connection.recv(65536)))
-                        connection.send(json.dumps({"op": "gate", **answer}).encode())
+                        request = json.loads(connection.recv(65536))
+                        if request["op"] == "hello":
+                            continue  # the executor says who it is
+                        asked.append(request)
+                        connection.send(json.dumps({"op": request["op"], "open": request.get("addresses"), **answer}).encode())
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

@@ -265,12 +265,12 @@ def test_a_second_executor_is_refused(bare: RealRig) -> None:
 
 def test_a_guard_that_hangs_up_is_a_no(tmp_path: Path) -> None:
     """Silence of the guard never opens the gate."""
-    from understudy.executor.gate import gate
+    from understudy.executor.gate import open_gate
 
-    assert "cannot be asked" in str(asyncio.run(gate(tmp_path / "guard.sock", ["10.99.0.9"])))
+    assert "cannot be asked" in str(asyncio.run(open_gate(tmp_path / "guard.sock", ["10.99.0.9"], "abc")))
     with guard_that_says(tmp_path, {"ok": False, "why": "no lease"}) as asked:
-        assert asyncio.run(gate(tmp_path / "guard.sock", ["10.99.0.9"])) == "no lease"
-    assert asked == [{"op": "gate", "id": 1, "addresses": ["10.99.0.9"]}]
+        assert asyncio.run(open_gate(tmp_path / "guard.sock", ["10.99.0.9"], "abc")) == "no lease"
+    assert asked == [{"op": "gate", "id": 1, "addresses": ["10.99.0.9"], "incarnation": "abc"}]
 
 
 def _daemon(rig: RealRig) -> socket.socket:

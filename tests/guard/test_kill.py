@@ -9,8 +9,9 @@ import pytest
 
 from understudy.errors import BadSettings
 from understudy.guard.filesystems import Mount, parse_mounts, refuse, shut_down
-from understudy.guard.kill import KillList, find_cgroup, read_kill_list
+from understudy.guard.groups import find_cgroup
 from understudy.guard.main import read_key
+from understudy.guard.means import KillList, read_kill_list
 from understudy.model.settings import Settings
 
 MOUNTINFO = """\
@@ -38,7 +39,7 @@ def test_the_list_is_read_as_the_executor_wrote_it(tmp_path: Path) -> None:
     (tmp_path / "kill-list.json").write_text(json.dumps(listed))
     assert read_kill_list(settings(tmp_path)) == KillList(
         cgroup="/other",
-        addresses=(("10.10.10.11", 24, "eth1"),),
+        addresses=("10.10.10.11",),
         units=("mariadb.service",),
         filesystems=("/more", "/data"),
     )
@@ -49,6 +50,13 @@ def test_a_list_that_cannot_be_read_still_ends_the_groups(tmp_path: Path, text: 
     (tmp_path / "kill-list.json").write_text(text)
     what = read_kill_list(settings(tmp_path))
     assert (what.cgroup, what.readable) == ("/groups", False)
+
+
+def test_a_list_that_is_spoilt_later_takes_nothing_away_from_what_is_known(tmp_path: Path) -> None:
+    known = KillList(cgroup="/other", addresses=("10.10.10.11",), units=("mariadb.service",), filesystems=("/data",))
+    assert read_kill_list(settings(tmp_path), known) == known, "gone"
+    (tmp_path / "kill-list.json").write_text("{")
+    assert read_kill_list(settings(tmp_path), known) == dataclasses.replace(known, readable=False)
 
 
 def test_the_parent_group_is_below_the_cgroup_mount(tmp_path: Path) -> None:

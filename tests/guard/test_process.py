@@ -16,9 +16,10 @@ from pyroute2.nftables.main import NFTables
 from guard.hosts import VIRTUAL, Host, Hosts, hosts, kill
 from support import wait_for
 from understudy.guard.gate import Gate
-from understudy.guard.kill import end_everything
+from understudy.guard.kill import Ended, end_everything
 from understudy.guard.lease import read_lease
 from understudy.guard.main import read_settings
+from understudy.guard.means import Means
 from understudy.model.limits import derive
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]
@@ -259,8 +260,17 @@ def test_a_flushed_rule_set_is_made_again_within_a_beat(servers: Hosts) -> None:
 def test_what_cannot_be_verified_is_named(servers: Hosts) -> None:
     host = servers[1]
     (host.run_dir / "kill-list.json").write_text("{")
-    ended = host.inside(lambda: end_everything(read_settings(str(host.config)), within_s=1))
-    assert ended.groups_empty
+
+    def end() -> Ended:
+        means = Means(read_settings(str(host.config)))
+        means.untold["tables"] = "the gate's tables cannot be read either"
+        try:
+            return end_everything(means, within_s=1)
+        finally:
+            means.let_go()
+
+    ended = host.inside(end)
+    assert ended.stopped
     assert any("kill-list.json" in sentence for sentence in ended.left)
 
 

@@ -70,13 +70,19 @@ async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
             netlink.remove(one.index, address, one.prefix)
     except (OSError, ValueError) as error:
         return refusal(f"{address} cannot be removed: {error}", status=FAILED)
+    await context.shut([address])
     return ActionOutcome(status=0)
 
 
 async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
-    present = _present(str(ipaddress.ip_address(request.parameters.get("address", "0.0.0.0"))))
+    address = str(ipaddress.ip_address(request.parameters.get("address", "0.0.0.0")))
+    present = _present(address)
     if not present:
         return ActionOutcome(status=FAILED, evidence="gone", output=("the address is on no interface",))
+    if await context.shut_out([address]):
+        # What an older life or somebody's hand has left: it answers nobody, and whoever wants it has to start it (S1).
+        text = f"{address} is there, but shut: it was not started under this lease"
+        return ActionOutcome(status=FAILED, output=(text,), details=text)
     down = [link for link in _links_of(present) if not link.up]
     if down:
         text = f"the link of {down[0].name} is down"

@@ -53,7 +53,15 @@ class Context(Protocol):
         ...
 
     async def gate(self, addresses: Sequence[str]) -> str | None:
-        """Let these addresses pass while the lease lives; None, or why the guard does not."""
+        """Let these addresses pass while the lease lives, for they are started now; None, or why the guard does not."""
+        ...
+
+    async def shut(self, addresses: Sequence[str]) -> None:
+        """They were stopped: they pass no longer. Where the guard cannot be told, they are not there to pass."""
+        ...
+
+    async def shut_out(self, addresses: Sequence[str]) -> frozenset[str]:
+        """Those that do not pass, because they were not started here under this lease; none where the guard cannot be asked."""
         ...
 
     def repeat(self, resource: str, delays_s: Sequence[float], call: Callable[[], None]) -> None:

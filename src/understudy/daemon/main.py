@@ -21,6 +21,7 @@ from understudy.daemon.node import Node, Superseded
 from understudy.daemon.remembered import FileDisk
 from understudy.errors import UnderstudyError
 from understudy.executor.client import ExecutorClient
+from understudy.guard.lapse import start_second_line
 from understudy.model.limits import Limits, derive
 from understudy.model.settings import Settings, parse_settings
 from understudy.registry.client import RegistryClient
@@ -28,6 +29,8 @@ from understudy.registry.wire import Unreadable
 
 log = logging.getLogger("understudyd")
 
+BEHIND_THE_EXECUTOR_S = 0.01
+"""The executor's second line comes first; ours may find it done."""
 CONFIG = "/etc/understudy/understudy.toml"
 
 
@@ -74,6 +77,7 @@ async def _run(settings: Settings, limits: Limits) -> int:
     loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
     broken = asyncio.Event()
     loop.set_exception_handler(lambda _, context: _break(context, broken))
+    start_second_line(settings, after_s=BEHIND_THE_EXECUTOR_S, ended=lambda sentences: log.error("%s", "; ".join(sentences)))
     log.info("server %s of cluster %s", settings.server, settings.cluster)
     try:
         return await _until_stopped(node, settings, stop, broken)

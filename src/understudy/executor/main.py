@@ -20,9 +20,11 @@ from typing import Any
 
 from understudy.agents.groups import Groups, find_parent
 from understudy.errors import BadInput, UnderstudyError
+from understudy.executor.gate import stay_known
 from understudy.executor.killlist import KillList
 from understudy.executor.runner import Runner
 from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
+from understudy.guard.lapse import start_second_line
 from understudy.guard.lease import read_lease
 from understudy.model.settings import Settings, parse_settings
 
@@ -113,6 +115,8 @@ async def serve(settings: Settings) -> None:
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(Server(runner).serve, path, limit=LONGEST_LINE)
     path.chmod(0o600)
+    start_second_line(settings, after_s=0.0, ended=lambda sentences: log("second_line", says=sentences))
+    known = asyncio.create_task(stay_known(runner.guard_socket), name="known to the guard")
     log("listening", socket=str(path), cgroup=groups.parent, running=runner.running())
     asked_to_end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -122,6 +126,7 @@ async def serve(settings: Settings) -> None:
             await asyncio.wait_for(asked_to_end.wait(), _TRIM_BUSY_S if runner.busy() else _TRIM_IDLE_S)
         runner.trim()
     server.close()
+    known.cancel()
     await runner.abandon()
 
 

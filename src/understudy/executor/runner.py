@@ -18,7 +18,7 @@ from understudy.agents.groups import Groups, group_name, kill_and_see, populated
 from understudy.executor.capture import Capture
 from understudy.executor.children import Children
 from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
-from understudy.executor.gate import gate
+from understudy.executor.gate import open_gate, shut_gate, shut_out
 from understudy.executor.killlist import KillList
 from understudy.executor.lease import why_not
 from understudy.executor.pressure import Pressure
@@ -69,7 +69,15 @@ class InFlight:
 
     async def gate(self, addresses: Sequence[str]) -> str | None:
         """See contract.Context."""
-        return await gate(self._runner.run_dir / "guard.sock", addresses)
+        return await open_gate(self._runner.guard_socket, addresses, self.request.incarnation)
+
+    async def shut(self, addresses: Sequence[str]) -> None:
+        """See contract.Context."""
+        await shut_gate(self._runner.guard_socket, addresses)
+
+    async def shut_out(self, addresses: Sequence[str]) -> frozenset[str]:
+        """See contract.Context."""
+        return await shut_out(self._runner.guard_socket, addresses)
 
     def repeat(self, resource: str, delays_s: Sequence[float], call: Callable[[], None]) -> None:
         """See contract.Context."""
@@ -81,6 +89,7 @@ class Runner:
 
     def __init__(self, *, run_dir: Path, groups: Groups, kill_list: KillList) -> None:
         self.run_dir = run_dir
+        self.guard_socket = run_dir / "guard.sock"
         self.groups = groups
         self.children = Children()
         self._kill_list = kill_list

@@ -31,7 +31,7 @@ def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
         "voters": process.settings.voters,
         "limits": _limits(process.limits),
         "priority": _priority(process),
-        "gate": process.gate_state,
+        "gate": process.gating.state,
         "leave_left_s": round(process.leave.left_s(now), 3) if process.leave.under_way else None,
         "silent": [
             {"server": server, "incarnation": incarnation.hex(), "voter": voter}

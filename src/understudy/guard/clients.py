@@ -9,6 +9,7 @@ import json
 import os
 import select
 import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,9 @@ _AT_ONCE = 32
 """Packets taken from one client per round of the loop."""
 _LONGEST = 1 << 20
 _FORCE_SEND_BUFFER = 32
+MOST = {"daemon": 8, "executor": 8, "tool": 48}
+"""Connections by role: together far fewer than a process may have descriptors. One more, and the oldest of its role is dropped: a client
+that leaks its connections loses its own."""
 
 
 class Client:
@@ -24,6 +28,8 @@ class Client:
     def __init__(self, wire: socket.socket) -> None:
         self.wire = wire
         self.role = "tool"
+        self.pid = struct.unpack("=iII", wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        """Of the process that connected; 0: of another process namespace."""
 
 
 class Clients:
@@ -78,6 +84,11 @@ class Clients:
         for client in [one for one in self._connected.values() if one.role == "daemon"]:
             self._send(client, packet)
 
+    def introduce(self, client: Client, role: str) -> None:
+        """It said what it is."""
+        client.role = role if role in MOST else "tool"
+        self._make_room(client.role)
+
     def daemon_there(self) -> bool:
         """Whether a daemon is connected."""
         return any(one.role == "daemon" for one in self._connected.values())
@@ -98,6 +109,12 @@ class Clients:
             wire.setsockopt(socket.SOL_SOCKET, _FORCE_SEND_BUFFER, 2 * _LONGEST)
         self._connected[wire.fileno()] = Client(wire)
         self._poll.register(wire, select.POLLIN)
+        self._make_room("tool")
+
+    def _make_room(self, role: str) -> None:
+        alike = [one for one in self._connected.values() if one.role == role]
+        for client in alike[: -MOST[role]]:
+            self.drop(client)
 
     def _send(self, client: Client, packet: bytes) -> None:
         if client.wire.fileno() not in self._connected:

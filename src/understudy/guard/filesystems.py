@@ -4,10 +4,15 @@ Called by: `guard/kill.py`. Must never: touch anything but a file system of its 
 root or a bind mount of it takes the machine with it, so whatever is in doubt is refused.
 """
 
+import contextlib
+import errno
 import fcntl
 import os
+import select
+import signal
 import stat
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _SHUTDOWN = 0x8004587D
@@ -24,6 +29,49 @@ class Mount(NamedTuple):
     source: str
 
 
+def shut_down_all(points: Sequence[str], *, within_s: float) -> list[str]:
+    """Each by a process of its own, side by side: storage that hangs holds up nobody. What was not done in time, as sentences."""
+    begun: list[tuple[str, int | None, int | str]] = []
+    for point in points:
+        try:
+            begun.append((point, *_begin(point)))
+        except OSError as error:
+            begun.append((point, None, error.strerror or "fork"))
+    return [refusal for point, pid, wire in begun if (refusal := _outcome(point, pid, wire, within_s)) is not None]
+
+
+def _begin(point: str) -> tuple[int, int]:
+    """The process that shuts it down, and where it says how that went."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            try:
+                said = shut_down(point) or ""
+            except OSError as error:
+                said = f"{point}: cannot be shut down: {error.strerror}"
+            os.write(writing, said.encode() + b"\n")
+        finally:
+            os._exit(0)
+    os.close(writing)
+    return pid, reading
+
+
+def _outcome(point: str, pid: int | None, wire: int | str, within_s: float) -> str | None:
+    if pid is None or isinstance(wire, str):
+        return f"{point}: cannot be shut down: {wire}"
+    poll = select.poll()
+    poll.register(wire, select.POLLIN)
+    told = os.read(wire, 4096) if poll.poll(within_s * 1000) else b""
+    os.close(wire)
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGKILL)  # ours still, for it was not reaped; one that hangs dies when its storage comes back
+        os.waitpid(pid, 0 if told else os.WNOHANG)
+    if not told:
+        return f"{point}: its storage does not answer: what is unwritten may be written late"
+    return told.decode(errors="replace").strip() or None
+
+
 def shut_down(point: str, *, mountinfo: str = "/proc/self/mountinfo") -> str | None:
     """None when done, else why not."""
     with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
@@ -34,7 +82,12 @@ def shut_down(point: str, *, mountinfo: str = "/proc/self/mountinfo") -> str | N
     refusal = refuse(found[-1], mounts)
     if refusal is not None:
         return refusal
-    descriptor = os.open(point, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(point, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.EIO:
+            return None  # shut down already
+        raise
     try:
         fcntl.ioctl(descriptor, _SHUTDOWN, _WITHOUT_FLUSHING)
     except OSError as error:

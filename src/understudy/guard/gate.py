@@ -1,46 +1,52 @@
 """The gate: the kernel's own lease on cluster addresses; raw nf_tables netlink, standard library only.
 
-Owns: the tables `inet understudy` and `arp understudy`. Cluster addresses and declared storage endpoints pass only while the
-elements of the timeout set `open` live. Every majority grant refreshes them with the time left; when this server lapses,
-freezes or loses its guard they run out with no help from any process (S1: the gate keeps a frozen server from answering).
-Called by: `guard/process.py` (install, protect, refresh), `guard/kill.py` (close).
+Owns: the tables `inet understudy` and `arp understudy`. A cluster address that was started here, or a declared storage endpoint, passes
+only while its own element of a timeout set lives (`open4`, `open6`). Every majority grant refreshes them with the time left; when this
+server lapses, freezes or loses its guard they run out with no help from any process (S1: the gate keeps a frozen server from answering).
+What was not started here under this incarnation has no element: a copy that an older life, or anybody, left on an interface is mute.
+Called by: `guard/process.py` (install, protect, refresh), `guard/means.py` (remembered), `guard/kill.py` (close).
 Must never: be refreshed from anything but a majority grant; be absent while a cluster address is present.
 
-In nft's own words, for both tables (`nft list ruleset` shows them):
-    meta protocol @open accept
-    ip daddr @cluster4 drop (in), ip saddr @cluster4 drop (out), the same for IPv6, neighbour discovery and ARP
-libnftables is not used: the refresh is six fixed messages, and the `nft` command takes up to 27 ms.
+In nft's own words (`nft list ruleset` shows them), in `inet` and the same in `arp`:
+    in:  ip daddr @cluster4 ip daddr != @open4 drop         out: ip saddr @cluster4 ip saddr != @open4 drop
+    the same for IPv6, for what neighbour discovery and ARP ask for or answer, and for storage with source and destination swapped
+libnftables is not used: the refresh is two messages per set, and the `nft` command takes up to 27 ms.
 """
 
+import errno
 import ipaddress
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from understudy.guard.netlink import ACK, attribute, message, nested, number, open_socket, talk, text
+from understudy.guard.netlink import ACK, attribute, attributes, dump, each, message, nested, number, open_socket, talk, text
 
 TABLE = "understudy"
 INET, ARP = 1, 3
-IP, IP6, ARP_PROTOCOL = 0x0800, 0x86DD, 0x0806
 
 _NETFILTER = 12
 _CREATE, _APPEND = 0x400, 0x800
 _BATCH_BEGIN, _BATCH_END = 16, 17
-_NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _NEW_SET, _NEW_ELEMENT, _DELETE_ELEMENT = 0, 2, 3, 6, 9, 12, 14
+_NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _NEW_SET = 0, 2, 3, 6, 9
+_NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT = 12, 13, 14
+_LIST_TABLE, _LIST_SET, _LIST_ELEMENTS, _ELEMENT_KEY, _DATA_VALUE = 1, 2, 3, 1, 1
+_INVERTED = 1
 _DROP, _ACCEPT = 0, 1
 _PREROUTING, _POSTROUTING, _ARP_IN, _ARP_OUT = 0, 4, 0, 1
 _BEFORE_ALL = -400
 """Before connection tracking and the operator's own chains."""
 _TIMEOUT_SET = 0x10
-_IP4_KEY, _IP6_KEY, _PROTOCOL_KEY = (7, 4), (8, 16), (10, 2)
+_IP4_KEY, _IP6_KEY = (7, 4), (8, 16)
 """nft's type number and the length of a key."""
-_META_PROTOCOL, _META_NFPROTO, _META_L4PROTO = 1, 15, 16
+_META_NFPROTO, _META_L4PROTO = 15, 16
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _NEIGHBOUR_SOLICIT, _NEIGHBOUR_ADVERTISE = 135, 136
 
-_OPEN_KEYS = ((INET, [struct.pack("!H", IP), struct.pack("!H", IP6)]), (ARP, [struct.pack("!H", ARP_PROTOCOL)]))
+_OPEN_SETS = ((INET, "open4", 4), (INET, "open6", 6), (ARP, "open4", 4))
 
 CLUSTER, STORAGE = "cluster", "storage"
+NO_TABLES = (errno.ENOENT, errno.EPROTONOSUPPORT, errno.EOPNOTSUPP)
+"""No table, or a kernel without any: no cluster address was ever let pass."""
 
 
 class Gate:
@@ -66,30 +72,68 @@ class Gate:
         self._batch(steps)
 
     def protect(self, addresses: Iterable[str], use: str = CLUSTER) -> None:
-        """From now on these pass only while the gate is open."""
+        """From now on these pass only while they are open."""
         self._batch([step for address in addresses for step in _protect(address, use)])
 
-    def refresh(self, left_ms: int) -> None:
-        """Open for this long from now, whatever was left (a plain re-add would keep the old end)."""
-        self._batch([*_shut(), *_opened(left_ms)])
+    def forget(self, addresses: Iterable[str]) -> None:
+        """These are no cluster addresses any more, and pass like any other. Only of such as `protect` was told."""
+        self._batch([step for address in addresses for step in _protect(address, CLUSTER, _DELETE_ELEMENT)])
+
+    def refresh(self, addresses: Iterable[str], left_ms: int) -> None:
+        """From now on these, and no others, pass, for this long, whatever was left (a plain re-add would keep the old end).
+
+        OSError: somebody else took the tables away.
+        """
+        self._batch([*_shut(), *_opened(addresses, max(left_ms, 1))])
 
     def close(self) -> None:
-        """Shut now."""
+        """Shut all of them now."""
         self._batch(_shut())
+
+    def remembered(self) -> set[str]:
+        """The cluster's addresses as the tables have them: a memory that outlives every process. Empty without tables.
+
+        OSError: it cannot be told.
+        """
+        found: set[str] = set()
+        for name in ("cluster4", "cluster6"):
+            asked = struct.pack("!BBH", INET, 0, 0) + text(_LIST_TABLE, TABLE) + text(_LIST_SET, name)
+            try:
+                listed = dump(self._wire, message(10 << 8 | _GET_ELEMENT, 0, asked))
+            except OSError as error:
+                if error.errno in NO_TABLES:
+                    continue
+                raise
+            found.update(str(ipaddress.ip_address(raw)) for _, body in listed for raw in _keys(body))
+        return found
 
     def _batch(self, steps: list[bytes]) -> None:
         edge = struct.pack("!BBH", 0, 0, 10)
         talk(self._wire, [message(_BATCH_BEGIN, 0, edge), *steps, message(_BATCH_END, 0, edge)])
 
 
-def _opened(left_ms: int) -> list[bytes]:
-    return [_step(_NEW_ELEMENT, family, _elements("open", keys, max(left_ms, 1)), _CREATE) for family, keys in _OPEN_KEYS]
+def _opened(addresses: Iterable[str], left_ms: int) -> list[bytes]:
+    by_version: dict[int, list[bytes]] = {4: [], 6: []}
+    for one in map(ipaddress.ip_address, addresses):
+        by_version[one.version].append(one.packed)
+    return [
+        _step(_NEW_ELEMENT, family, _elements(name, by_version[version], left_ms), _CREATE)
+        for family, name, version in _OPEN_SETS
+        if by_version[version]
+    ]
 
 
 def _shut() -> list[bytes]:
-    # Added first, in case it has run out: deleting what is not there would fail the batch.
-    deleted = [_step(_DELETE_ELEMENT, family, _elements("open", keys)) for family, keys in _OPEN_KEYS]
-    return [*_opened(1), *deleted]
+    """Without elements named, all of a set are deleted, be there any or none."""
+    return [_step(_DELETE_ELEMENT, family, text(_LIST_TABLE, TABLE) + text(_LIST_SET, name)) for family, name, _ in _OPEN_SETS]
+
+
+def _keys(body: bytes) -> Iterator[bytes]:
+    elements = attributes(body, 4).get(_LIST_ELEMENTS, b"")
+    for element in each(elements):
+        key = attributes(attributes(element, 0).get(_ELEMENT_KEY, b""), 0).get(_DATA_VALUE)
+        if key is not None:
+            yield key
 
 
 def _step(kind: int, family: int, payload: bytes, flags: int = 0) -> bytes:
@@ -101,37 +145,38 @@ def _step(kind: int, family: int, payload: bytes, flags: int = 0) -> bytes:
 def _inet_table() -> list[bytes]:
     sets = [("cluster4", _IP4_KEY), ("cluster6", _IP6_KEY), ("storage4", _IP4_KEY), ("storage6", _IP6_KEY)]
     steps = [_set(INET, name, key, 0, at) for at, (name, key) in enumerate(sets, 1)]
-    steps.append(_set(INET, "open", _PROTOCOL_KEY, _TIMEOUT_SET, 5))
+    steps += [_set(INET, "open4", _IP4_KEY, _TIMEOUT_SET, 5), _set(INET, "open6", _IP6_KEY, _TIMEOUT_SET, 6)]
     sides = (
         ("in", _PREROUTING, ("cluster", False), ("storage", True)),
         ("out", _POSTROUTING, ("cluster", True), ("storage", False)),
     )
     for name, hook, *uses in sides:
-        steps += [_chain(INET, name, hook), _rule(INET, name, *_is_open())]
+        steps.append(_chain(INET, name, hook))
         for use, by_source in uses:
-            steps.append(_rule(INET, name, *_ip4(by_source), *_found(f"{use}4")))
-            steps.append(_rule(INET, name, *_ip6(by_source), *_found(f"{use}6")))
+            steps.append(_rule(INET, name, *_ip4(by_source), *_shut_out(f"{use}4", "open4")))
+            steps.append(_rule(INET, name, *_ip6(by_source), *_shut_out(f"{use}6", "open6")))
         for kind in (_NEIGHBOUR_SOLICIT, _NEIGHBOUR_ADVERTISE):
             # A neighbour that asks for the address asks a multicast group; one of ours answers with it as target.
             if (name, kind) != ("out", _NEIGHBOUR_SOLICIT):  # asking who else has it stays allowed
-                steps.append(_rule(INET, name, *_neighbour_target(kind), *_found("cluster6")))
+                steps.append(_rule(INET, name, *_neighbour_target(kind), *_shut_out("cluster6", "open6")))
     return steps
 
 
 def _arp_table() -> list[bytes]:
-    steps = [_set(ARP, "cluster4", _IP4_KEY, 0, 6), _set(ARP, "open", _PROTOCOL_KEY, _TIMEOUT_SET, 7)]
+    steps = [_set(ARP, "cluster4", _IP4_KEY, 0, 7), _set(ARP, "open4", _IP4_KEY, _TIMEOUT_SET, 8)]
     for name, hook, offset in (("in", _ARP_IN, 24), ("out", _ARP_OUT, 14)):  # asked for it; answering as it
-        steps += [_chain(ARP, name, hook), _rule(ARP, name, *_is_open())]
-        steps.append(_rule(ARP, name, _payload(_NETWORK_HEADER, offset, 4), *_found("cluster4")))
+        steps.append(_chain(ARP, name, hook))
+        steps.append(_rule(ARP, name, _payload(_NETWORK_HEADER, offset, 4), *_shut_out("cluster4", "open4")))
     return steps
 
 
-def _protect(address: str, use: str) -> list[bytes]:
+def _protect(address: str, use: str, kind: int = _NEW_ELEMENT) -> list[bytes]:
     parsed = ipaddress.ip_address(address)
-    added = _elements(f"{use}{parsed.version}", [parsed.packed])
-    steps = [_step(_NEW_ELEMENT, INET, added, _CREATE)]
+    flags = _CREATE if kind == _NEW_ELEMENT else 0
+    named = _elements(f"{use}{parsed.version}", [parsed.packed])
+    steps = [_step(kind, INET, named, flags)]
     if parsed.version == 4 and use == CLUSTER:
-        steps.append(_step(_NEW_ELEMENT, ARP, added, _CREATE))
+        steps.append(_step(kind, ARP, named, flags))
     return steps
 
 
@@ -171,20 +216,17 @@ def _payload(base: int, offset: int, length: int) -> bytes:
     return _expression("payload", number(1, 1), number(2, base), number(3, offset), number(4, length))
 
 
-def _lookup(name: str) -> bytes:
-    return _expression("lookup", text(1, name), number(2, 1))
+def _lookup(name: str, flags: int = 0) -> bytes:
+    return _expression("lookup", text(1, name), number(2, 1), *((number(5, flags),) if flags else ()))
 
 
 def _verdict(code: int) -> bytes:
     return _expression("immediate", number(1, 0), nested(2, nested(2, number(1, code))))
 
 
-def _is_open() -> tuple[bytes, ...]:
-    return _meta(_META_PROTOCOL), _lookup("open"), _verdict(_ACCEPT)
-
-
-def _found(name: str) -> tuple[bytes, ...]:
-    return _lookup(name), _verdict(_DROP)
+def _shut_out(protected: str, opened: str) -> tuple[bytes, ...]:
+    """Is the address one of those, and not one of these: drop."""
+    return _lookup(protected), _lookup(opened, _INVERTED), _verdict(_DROP)
 
 
 def _ip4(by_source: bool) -> tuple[bytes, ...]:

@@ -16,7 +16,12 @@ _CURRENT, _BEATS, _STAGE, _LEAVE_BY = 0, 1, 2, 3
 _SLOTS = (16, 32)
 _NOTES_BYTES = 1 << 20
 
-RUNNING, STOPPING = 0, 1
+_STARTERS = 48
+"""From here on four fields each: process id, start time, and twice nothing."""
+
+RUNNING, STOPPING, STRUCK, EMPTY, GONE = 0, 1, 2, 3, 4
+"""How far the end of everything has come: begun; starters and groups were sent their kill; both were seen dead and empty; addresses were
+seen gone and the gate is shut. Written by the guard, and by the keeper where it helps."""
 
 
 class State(NamedTuple):
@@ -69,13 +74,12 @@ class Held:
 
     @property
     def stage(self) -> int:
-        """RUNNING, or STOPPING from the lapse on."""
+        """RUNNING, or from the lapse on how far the end has come."""
         return self._fields[_STAGE]
 
     @stage.setter
     def stage(self, stage: int) -> None:
         self._fields[_STAGE] = stage
-
 
     @property
     def leave_by_boot_ns(self) -> int:
@@ -85,6 +89,19 @@ class Held:
     @leave_by_boot_ns.setter
     def leave_by_boot_ns(self, boot_ns: int) -> None:
         self._fields[_LEAVE_BY] = boot_ns
+
+    def met(self, number: int, process: tuple[int, int]) -> None:
+        """A starter said hello: its process id and start time, for whoever must kill it. The id last: now it is there."""
+        at = _STARTERS + 4 * number
+        self._fields[at] = 0
+        self._fields[at + 1] = process[1]
+        self._fields[at] = process[0]
+
+    def starter(self, number: int) -> tuple[int, int] | None:
+        """Who said hello last as this starter."""
+        at = _STARTERS + 4 * number
+        process = self._fields[at], self._fields[at + 1]
+        return process if process[0] else None
 
 
 class Notes:

@@ -16,10 +16,15 @@ import traceback
 from understudy.guard import kill
 from understudy.guard.core import Start
 from understudy.guard.core.messages import Reading, most_elapsed
-from understudy.guard.held import RUNNING, STOPPING, Held, State
+from understudy.guard.held import RUNNING, STOPPING, STRUCK, Held, State
 from understudy.guard.lease import NOBODY, LeaseFile
 from understudy.guard.leave import stays_out
+from understudy.guard.means import Means
+from understudy.guard.notice import Notice
 from understudy.guard.process import ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
+from understudy.guard.protected import Protected
+from understudy.guard.scribe import Scribe
+from understudy.guard.starters import STARTERS, start_time
 from understudy.guard.system import (
     GUARD_PRIORITY,
     KEEPER_PRIORITY,
@@ -29,6 +34,7 @@ from understudy.guard.system import (
     reboot_now,
     say,
 )
+from understudy.guard.watch import Watch
 from understudy.model.limits import Limits
 from understudy.model.settings import Settings
 
@@ -36,6 +42,11 @@ PID_FILE = "understudy-guard"
 STEADY_S = 5.0
 """A guard that lived this long does not count as one that keeps ending."""
 LONGEST_PAUSE_S = 2.0
+FIRST_PAUSE_S, AGAIN_S = 0.05, 1.0
+"""Between attempts to stop what could not be stopped: from the first to the second, doubling."""
+REBOOT_AFTER_S = 5.0
+"""How long a guard that cannot be killed is waited for before the reboot, where that is allowed."""
+ADVICE = "mend what is named there, or reboot this server ([guard] reboot_on_lapse does that by itself)"
 STAY_OUT_S = 0.2
 """How often a keeper whose server has left looks whether it is asked back."""
 
@@ -48,9 +59,13 @@ class Keeper:
         self._limits = limits
         self._key = key
         os.makedirs(settings.run_dir, exist_ok=True)
+        self._scribe = Scribe()  # before the lock: nobody but keeper and guard may hold it
         self._lock = _claim(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
         self._held = Held()
+        self._protected = Protected(self._held.protected)
         self._lease = LeaseFile(os.path.join(settings.run_dir, "lease"))
+        self._notice = Notice(settings.run_dir)
+        self._means = Means(settings)
         self._asked_to_end = 0
         """How many SIGTERMs came: the first asks for a leave in order, the second to end at once."""
         self._passed_on = 0
@@ -60,6 +75,8 @@ class Keeper:
         """Keep a guard running; the exit code once this server was asked to end."""
         say(f"keeper: priority {become_real_time(KEEPER_PRIORITY, children_too=True)}")
         signal.signal(signal.SIGTERM, lambda *_: self._end_soon())
+        for address in self._means.remember_addresses():
+            self._protected.protect(address)
         # What is older than this keeper is from a lease only if an earlier one made a lease.
         self._end_everything(after_a_lease=self._lease.read().incarnation != NOBODY)
         start = self._begin()
@@ -95,7 +112,7 @@ class Keeper:
             if self._asked_to_end:
                 return None
         self._held.leave_by_boot_ns = 0
-        kill.allow_again(self._settings)
+        kill.allow_again(self._means)
         incarnation = os.urandom(16)
         self._held.write(State(incarnation, 0, None))
         self._held.stage = RUNNING
@@ -137,8 +154,7 @@ class Keeper:
             self._be_the_guard(keeper, start)
         descriptor = os.pidfd_open(guard)
         try:
-            if not self._watch(descriptor):
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            self._watch(descriptor, guard)
         finally:
             os.close(descriptor)
         _, status = os.waitpid(guard, 0)
@@ -158,75 +174,99 @@ class Keeper:
         finally:
             os._exit(code)
 
-    def _watch(self, guard: int) -> bool:
-        """True when the guard has ended by itself; False when it must be killed."""
+    def _watch(self, descriptor: int, guard: int) -> None:
+        """Until the guard has ended: by itself, or because it had to be killed. Not held up by one that cannot be."""
         poll = select.poll()
-        poll.register(guard, select.POLLIN)
-        watch = _Watch(self._limits)
-        while not poll.poll(watch.interval_s * 1000):
+        poll.register(descriptor, select.POLLIN)
+        watch = Watch(self._limits, ends_within_s=2 * KILL_WITHIN_S)
+        while not poll.poll(watch.wait_s(self._held, read_clocks()) * 1000):
             if self._asked_to_end > self._passed_on:
                 self._passed_on += 1
-                signal.pidfd_send_signal(guard, signal.SIGTERM)
-            reason = watch.look(self._held, read_clocks())
-            if reason is not None:
-                say(f"killing the guard: {reason}")
-                return False
-        return True
+                signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+            verdict = watch.look(self._held, read_clocks())
+            if verdict.strike:
+                self._strike()
+            if verdict.kill is not None:
+                say(f"killing the guard: {verdict.kill}")
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            if verdict.alone:
+                self._outlive(guard, poll)
+            elif self._held.stage == RUNNING:
+                self._look_around()
+
+    def _look_around(self) -> None:
+        """While nothing is pressing: have all at hand that the end needs."""
+        for number, name in enumerate(STARTERS):
+            process = self._held.starter(number)
+            if process is not None:
+                self._means.starters.met(name, process)
+        self._means.look()
+        self._scribe.look()
 
     # The last word.
 
-    def _end_everything(self, *, after_a_lease: bool = True) -> None:
-        """Until nothing is left, however long that takes."""
-        self._held.stage = STOPPING
+    def _strike(self) -> None:
+        """The lease is over and the guard has not sent the kill: send it beside it. Whoever is slower finds it done."""
+        self._reach(STOPPING)
         self._lease.clear()
+        self._know_addresses()
+        kill.strike(self._means)
+        self._reach(STRUCK)
+        say("the lease ended and the guard was late: the keeper has sent the kill")
+
+    def _outlive(self, guard: int, poll: "select.poll") -> None:
+        """The guard does not die of SIGKILL: it hangs in the kernel. All the rest ends without it; no successor binds beside it."""
+        self._end_everything()
+        left = f"understudy-guard (process {guard}) does not die of SIGKILL, and this server stays out of the cluster until it does"
+        advice = "it hangs in the kernel (a frozen control group, or storage that does not answer): mend that, or reboot this server"
+        say(f"{left}: {advice}")
+        self._notice.post([f"{left}: {advice}"])
+        if not poll.poll(REBOOT_AFTER_S * 1000) and self._settings.reboot_on_lapse:
+            say("rebooting: the guard cannot be ended")
+            reboot_now()
+        poll.poll()
+        self._notice.clear()
+
+    def _end_everything(self, *, after_a_lease: bool = True) -> None:
+        """Until nothing is left, however long that takes; those who start things are ended once, for without a lease they begin nothing."""
+        self._reach(STOPPING)
+        self._lease.clear()
+        self._know_addresses()
         said: tuple[str, ...] = ()
+        pause_s = FIRST_PAUSE_S
         while True:
-            ended = kill.end_everything(self._settings, within_s=KILL_WITHIN_S, after_a_lease=after_a_lease)
-            if ended.left != said:
-                for one in ended.left:
-                    say(f"not stopped: {one}")
-                said = ended.left
-            if ended.groups_empty:
+            ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, after_a_lease=after_a_lease, told=self._reach)
+            if ended.left and ended.left != said:
+                self._say_what_is_left(ended)
+            said = ended.left
+            if not ended.left:
+                self._notice.clear()
                 return
-            if self._settings.reboot_on_lapse:
+            if self._settings.reboot_on_lapse and (after_a_lease or not ended.stopped):
                 say("rebooting: something could not be stopped")
                 reboot_now()
-            time.sleep(0.05)
+            if ended.stopped:
+                return
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, AGAIN_S)
 
+    def _say_what_is_left(self, ended: kill.Ended) -> None:
+        """To the log, and where operators see it although no guard answers."""
+        head = (
+            "everything is stopped, but not all could be made certain"
+            if ended.stopped
+            else "this server is out of the cluster: not everything of its last lease could be stopped; it is tried again for ever"
+        )
+        for one in ended.left:
+            say(f"not stopped: {one}")
+        self._notice.post([head, *ended.left, ADVICE])
 
-class _Watch:
-    """Is the guard still what it should be?"""
+    def _know_addresses(self) -> None:
+        self._protected.reload()
+        self._means.cluster_addresses = self._protected.cluster()
 
-    def __init__(self, limits: Limits) -> None:
-        self.interval_s = limits.beat_s / 2
-        self._limits = limits
-        self._beats = -1
-        self._still_s = 0.0
-        self._stopping_s = 0.0
-        self._looked = read_clocks()
-
-    def look(self, held: Held, now: Reading) -> str | None:
-        """None, or why the guard must be killed."""
-        since_s = most_elapsed(self._looked, now) / 1e9
-        self._looked = now
-        state = held.read()
-        if state.base is not None:
-            late_s = most_elapsed(state.base, now) / 1e9 - (self._limits.lease_s - self._limits.stop_now_s)
-            # After a pause of the whole machine the guard is given its turn first.
-            if late_s > self._limits.pace.reaction_s and since_s < 2 * self.interval_s:
-                return "it did not stop this server when the lease ended"
-        if held.stage == STOPPING:
-            self._stopping_s += since_s
-            return "it does not come to an end" if self._stopping_s > 2 * KILL_WITHIN_S else None
-        return self._hangs(held.beats, since_s)
-
-    def _hangs(self, beats: int, since_s: float) -> str | None:
-        # If we ourselves were late, the whole machine stood still: that is not the guard's fault, and to replace the
-        # guards of all voters at once would end every lease of the cluster.
-        moved = beats != self._beats or since_s > 2 * self.interval_s
-        self._beats = beats
-        self._still_s = 0.0 if moved else self._still_s + since_s
-        return "it hangs" if self._still_s >= self._limits.hang_s else None
+    def _reach(self, stage: int) -> None:
+        self._held.stage = max(stage, self._held.stage)
 
 
 def _claim(path: str) -> int:
@@ -242,7 +282,7 @@ def _claim(path: str) -> int:
                 raise SystemExit(f"understudy-guard: another one is running (it holds {path})") from None
             time.sleep(0.02)
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()} {kill.start_time(os.getpid())}\n".encode(), 0)
+    os.pwrite(descriptor, f"{os.getpid()} {start_time(os.getpid())}\n".encode(), 0)
     return descriptor
 
 

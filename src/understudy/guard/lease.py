@@ -39,7 +39,7 @@ class LeaseFile:
     def __init__(self, path: str) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            os.ftruncate(descriptor, SIZE)
+            os.posix_fallocate(descriptor, 0, SIZE)  # a hole would be filled at the first store, and on a full /run that is the end of us
             self._map = mmap.mmap(descriptor, SIZE)
         finally:
             os.close(descriptor)
@@ -65,6 +65,40 @@ class LeaseFile:
     def read(self) -> Lease:
         """What it says now."""
         return Lease(bytes(self._map[:16]), Reading(self._fields[_BOOT], self._fields[_RAW]))
+
+
+class LeaseReader:
+    """The file, mapped by one who must read it when nothing can be opened any more."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._number = 0
+        self._map: mmap.mmap | None = None
+        self.look()
+
+    def look(self) -> None:
+        """Map it if it is there and is not mapped yet."""
+        try:
+            number = os.stat(self._path).st_ino
+            if number == self._number:
+                return
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            self._map = mmap.mmap(descriptor, SIZE, prot=mmap.PROT_READ)
+            self._number = number
+        except (OSError, ValueError):
+            return  # it is being made
+        finally:
+            os.close(descriptor)
+
+    def read(self) -> Lease:
+        """What it says now; nobody's without a file."""
+        if self._map is None:
+            return Lease(NOBODY, Reading(0, 0))
+        fields = memoryview(self._map).cast("q")
+        return Lease(bytes(self._map[:16]), Reading(fields[_BOOT], fields[_RAW]))
 
 
 def read_lease(path: str) -> Lease:

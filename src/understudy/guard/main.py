@@ -6,6 +6,7 @@ Must never: refuse `--kill-all` because the settings cannot be read; then the pl
 
 import argparse
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -16,12 +17,17 @@ from understudy.errors import BadSettings
 from understudy.guard import kill
 from understudy.guard.keeper import PID_FILE, Keeper
 from understudy.guard.lease import NOBODY, LeaseFile
+from understudy.guard.means import Means
+from understudy.guard.scribe import Scribe
+from understudy.guard.starters import kill_by_file
 from understudy.guard.system import say
 from understudy.model import limits
 from understudy.model.settings import Settings, parse_settings
 
 KILL_ALL_WITHIN_S = 10.0
 GUARD_DIES_WITHIN_S = 0.5
+LOG_WITHIN_S = 1.0
+"""How long the log is waited for when all is done."""
 
 EXAMPLE = """example:
   understudy-guard                              hold this server's lease (systemd does this)
@@ -41,24 +47,34 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSettings as error:
         print(f"understudy-guard: {error}", file=sys.stderr)
         return 2
-    return Keeper(settings, bounds, key).run()
+    try:
+        keeper = Keeper(settings, bounds, key)
+    except OSError as error:
+        space = f": free some space there (df {settings.run_dir}); it is tried again" if error.errno == errno.ENOSPC else ""
+        say(f"cannot begin in {settings.run_dir}: {error.strerror}{space}")
+        return 1
+    return keeper.run()
 
 
 def kill_all(settings: Settings) -> int:
     """Keeper and guard first, so that no lease is renewed; then all that a lapse ends. 0: seen to be gone."""
-    kill.kill_process(settings.run_dir, PID_FILE).let_go()
-    if not _wait_unlocked(os.path.join(settings.run_dir, f"{PID_FILE}.pid")):
-        say("not stopped: understudy-guard")
+    scribe = Scribe()
+    kill_by_file(settings.run_dir, PID_FILE)
+    guard_ended = _wait_unlocked(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
     path = os.path.join(settings.run_dir, "lease")
     lease = LeaseFile(path) if os.path.exists(path) else None
     if lease is not None:
         lease.clear()
-    ended = kill.end_everything(settings, within_s=KILL_ALL_WITHIN_S)
-    for one in ended.left:
+    means = Means(settings)
+    means.cluster_addresses = means.remember_addresses()
+    ended = kill.end_everything(means, within_s=KILL_ALL_WITHIN_S)
+    left = (*ended.left, *(() if guard_ended else ("understudy-guard",)))
+    for one in left:
         say(f"not stopped: {one}")
-    if lease is not None and ended.groups_empty:
+    if lease is not None and ended.stopped:
         lease.begin(NOBODY)  # whoever starts now was never under a lease: the next keeper need not kill it
-    return 0 if not ended.left else 1
+    scribe.close(within_s=LOG_WITHIN_S)
+    return 1 if left else 0
 
 
 def _wait_unlocked(path: str) -> bool:

@@ -8,15 +8,18 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 NESTED = 0x8000
 REQUEST, ACK = 0x1, 0x4
+_DUMP, _INTERRUPTED = 0x300, 0x10
 
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _ERROR = struct.Struct("=i")
-_MESSAGE_ERROR = 2
+_MESSAGE_ERROR, _MESSAGE_DONE = 2, 3
+_TRIES = 5
+"""A dump that the kernel calls inconsistent, because something changed meanwhile, is made again."""
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -61,6 +64,71 @@ def talk(wire: socket.socket, messages: Sequence[bytes]) -> None:
         refusal = refusal or _first_error(answer)
     if refusal:
         raise OSError(refusal, os.strerror(refusal))
+
+
+def dump(wire: socket.socket, asked: bytes) -> list[tuple[int, bytes]]:
+    """All that the kernel has to list for a request: kind and body of each message. OSError with the kernel's refusal.
+
+    EAGAIN if it kept changing meanwhile: a half-read list must not pass for a whole one.
+    """
+    length, kind, flags, _, _ = _HEADER.unpack_from(asked)
+    for sequence in range(1, _TRIES + 1):
+        _drain(wire)
+        wire.send(_HEADER.pack(length, kind, flags | _DUMP, sequence, 0) + asked[_HEADER.size :])
+        found = _listed(wire)
+        if found is not None:
+            return found
+    raise OSError(errno.EAGAIN, "the list kept changing")
+
+
+def attributes(body: bytes, at: int) -> dict[int, bytes]:
+    """The attributes of a message from an offset on."""
+    found = {}
+    while at + _ATTRIBUTE.size <= len(body):
+        length, kind = _ATTRIBUTE.unpack_from(body, at)
+        if length < _ATTRIBUTE.size:
+            break
+        found[kind & 0x3FFF] = body[at + _ATTRIBUTE.size : at + length]
+        at += (length + 3) & ~3
+    return found
+
+
+def each(body: bytes) -> Iterator[bytes]:
+    """The values of a list of attributes that are all of one kind."""
+    at = 0
+    while at + _ATTRIBUTE.size <= len(body):
+        length, _ = _ATTRIBUTE.unpack_from(body, at)
+        if length < _ATTRIBUTE.size:
+            return
+        yield body[at + _ATTRIBUTE.size : at + length]
+        at += (length + 3) & ~3
+
+
+def _listed(wire: socket.socket) -> list[tuple[int, bytes]] | None:
+    """One whole dump; None if it is inconsistent. Each part is made ready by the kernel before the one before it was read."""
+    found: list[tuple[int, bytes]] = []
+    whole = True
+    while True:
+        packet, at = wire.recv(1 << 16), 0
+        while at + _HEADER.size <= len(packet):
+            length, kind, flags, _, _ = _HEADER.unpack_from(packet, at)
+            body = packet[at + _HEADER.size : at + length]
+            whole = whole and not flags & _INTERRUPTED
+            if kind == _MESSAGE_DONE:
+                return found if whole else None
+            if kind == _MESSAGE_ERROR:
+                code = -_ERROR.unpack_from(body)[0]
+                raise OSError(code, os.strerror(code))
+            found.append((kind, body))
+            at += (max(length, _HEADER.size) + 3) & ~3
+
+
+def _drain(wire: socket.socket) -> None:
+    try:
+        while wire.recv(1 << 16):
+            pass
+    except BlockingIOError:
+        return
 
 
 def _first_error(answer: bytes) -> int:

@@ -5,7 +5,6 @@ Called by: `guard/keeper.py`, in the child it forked.
 Must never: wait for anything but its poll; hand the core a reading taken before the message it goes with; go on after a lapse.
 """
 
-import ipaddress
 import os
 import select
 import signal
@@ -32,11 +31,14 @@ from understudy.guard.core import (
     common_settings,
 )
 from understudy.guard.core.messages import Effect, Reading
-from understudy.guard.gate import CLUSTER, STORAGE, Gate
-from understudy.guard.held import STOPPING, Held, State
+from understudy.guard.gating import Gating
+from understudy.guard.held import RUNNING, STOPPING, Held, State
 from understudy.guard.lease import LeaseFile
 from understudy.guard.leave import Leave
+from understudy.guard.means import Means
 from understudy.guard.networks import Networks
+from understudy.guard.protected import Protected
+from understudy.guard.starters import STARTERS, start_time
 from understudy.guard.system import Timer, read_clocks, say
 from understudy.guard.wire import BadMessage, decode, encode
 from understudy.model.limits import Limits
@@ -62,14 +64,12 @@ class GuardProcess:
         self.settings = settings
         self.limits = limits
         self.priority = "unknown"
-        self.gate_state = "ready"
         self.held_file = held
         self._key = key
         self._lease = lease
         self._poll = select.poll()
         self._timer = Timer()
         self._poll.register(self._timer.fileno(), select.POLLIN)
-        self._gate: Gate | None = None
         self._networks = Networks(settings, self._poll)
         self._rounds: dict[int, tuple[Client, dict[str, Any]]] = {}
         self._told_held: bool | None = None
@@ -84,9 +84,11 @@ class GuardProcess:
         self.leave = Leave(held)
         held.epochs.reload()
         held.protected.reload()
-        for address in settings.storage:
-            held.protected.put(address, int(True))
-        self._open_gate(fresh=start.begun_here)
+        # All that the end will need is opened now.
+        self._means = Means(settings)
+        self._looked_boot_ns = 0
+        self.gating = Gating(self._means, Protected(held.protected), say)
+        self.gating.begin(fresh=start.begun_here)
         common = common_settings(settings.cluster, settings.voters, settings.voter_set, limits)
         member = Member(settings.server, tuple(one.name for one in settings.servers), common)
         now = read_clocks()
@@ -107,6 +109,7 @@ class GuardProcess:
         self.held_file.beat()
         now = read_clocks()
         self._perform(self.core.tick(now))
+        self._look_around(now)
         self._heed_signals(now)
         if over := self._ending or self.leave.over(now, daemon_there=self._clients.daemon_there()):
             self._ending = over
@@ -123,6 +126,14 @@ class GuardProcess:
 
     def _has_lapsed(self) -> bool:
         return self._lapsed is not None
+
+    def _look_around(self, now: Reading) -> None:
+        """Once a beat: whether the keeper has begun to stop this server, and whether what the end needs is still the right one."""
+        if self.held_file.stage != RUNNING:
+            self._perform(self.core.stop("the keeper has stopped this server, because this guard did not when the lease ended"))
+        elif now.boot_ns - self._looked_boot_ns >= self.limits.beat_s * 1e9:
+            self._looked_boot_ns = now.boot_ns
+            self._means.look()
 
     # What comes in.
 
@@ -154,16 +165,18 @@ class GuardProcess:
     def _answer(self, client: Client, request: dict[str, Any]) -> dict[str, Any] | None:
         match request.get("op"):
             case "hello":
-                client.role = str(request.get("role", "tool"))
+                self._meet(client, str(request.get("role", "tool")), request.get("pid"))
                 return answers.hello(self, read_clocks())
             case "state":
                 return answers.state(self, read_clocks())
             case "epoch":
                 return answers.epoch(self.held_file.epochs, str(request["resource"]), int(request["epoch"]))
             case "gate":
-                return self._protect(list(request.get("addresses", ())), list(request.get("storage", ())))
+                return self._let_pass(request)
+            case "opened":
+                return self.gating.opened(list(request["addresses"]))
             case "protect":
-                return self._protect(list(request["addresses"]), [])
+                return self.gating.protect(list(request["addresses"]), before_a_lease=self.core.holder.base is None)
             case "round":
                 self._ask(client, request)
                 return None
@@ -183,6 +196,30 @@ class GuardProcess:
                 return None
             case other:
                 return {"ok": False, "why": f"unknown op {other!r}"}
+
+    def _meet(self, client: Client, role: str, pid: object) -> None:
+        """Daemon and executor are to be ended at a lapse: their connection says who they are, whatever becomes of their pid files."""
+        self._clients.introduce(client, role)
+        name = {"daemon": STARTERS[0], "executor": STARTERS[1]}.get(role)
+        if name is not None and client.pid and pid == client.pid:
+            started = start_time(client.pid)
+            if started is not None:
+                self._means.starters.met(name, (client.pid, started))
+                self.held_file.met(STARTERS.index(name), (client.pid, started))
+
+    def _let_pass(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A start or stop of addresses by the executor, under the incarnation that it names."""
+        holder = self.core.holder
+        left_ns = holder.stop_in_ns(read_clocks())
+        if request.get("storage"):
+            return self.gating.guard_storage(list(request["storage"]))
+        if request.get("shut"):
+            return self.gating.shut(list(request["shut"]), left_ns)
+        if left_ns is None or left_ns <= 0:
+            return {"ok": False, "why": "this server holds no lease"}
+        if request.get("incarnation") not in (None, holder.incarnation.hex()):
+            return {"ok": False, "why": "the start is of another incarnation of this server"}
+        return self.gating.open(list(request["addresses"]), left_ns)
 
     def _ask(self, client: Client, request: dict[str, Any]) -> None:
         nonce = int.from_bytes(os.urandom(8), "big") | 1
@@ -223,9 +260,10 @@ class GuardProcess:
                 case Send(envelope):
                     self._networks.send(envelope.receiver, encode(envelope, key=self._key))
                 case Leased(until):
-                    self._lease.extend(until)
-                    self._refresh_gate()
-                    self._tell_held(True)
+                    if self.held_file.stage == RUNNING:
+                        self._lease.extend(until)
+                        self.gating.refresh(self.core.holder.stop_in_ns(read_clocks()))
+                        self._tell_held(True)
                 case Lapsed(why):
                     self._lapsed = why
                 case Word(voter, server, incarnation):
@@ -257,71 +295,28 @@ class GuardProcess:
         holder = self.core.holder
         self.held_file.write(State(holder.incarnation, holder.sequence, holder.base))
 
-    # The gate.
-
-    def _open_gate(self, *, fresh: bool) -> None:
-        """Install it shut for a new incarnation; a successor takes the tables as they stand, open or not."""
-        try:
-            self._gate = Gate()
-            if fresh:
-                self._gate.install(self._protected())
-        except OSError as error:
-            self._gate = None
-            self.gate_state = f"unavailable: {error.strerror}"
-
-    def _protected(self) -> list[tuple[str, str]]:
-        return [(address, STORAGE if use else CLUSTER) for address, use in self.held_file.protected.all().items()]
-
-    def _protect(self, addresses: list[str], storage: list[str]) -> dict[str, Any]:
-        if self._gate is None:
-            return {"ok": False, "why": f"gate {self.gate_state}"}
-        try:
-            for address in (*addresses, *storage):
-                ipaddress.ip_address(address)
-            for listed, use in ((addresses, CLUSTER), (storage, STORAGE)):
-                if not all(self.held_file.protected.put(address, int(use == STORAGE)) for address in listed):
-                    return {"ok": False, "why": "no room for another address"}
-                self._gate.protect(listed, use)
-        except (OSError, ValueError) as error:
-            return {"ok": False, "why": f"gate: {error}"}
-        return {"ok": True}
-
-    def _refresh_gate(self) -> None:
-        """With the time left until this server would stop."""
-        if self._gate is None:
-            return
-        try:
-            self._open_for_the_time_left(self._gate)
-        except OSError:
-            # Somebody flushed the rule set: make the gate again before anything else passes.
-            try:
-                self._gate.install(self._protected())
-                self._open_for_the_time_left(self._gate)
-                self.gate_state = "ready"
-            except OSError as error:
-                self.gate_state = f"unavailable: {error.strerror}"
-
-    def _open_for_the_time_left(self, gate: Gate) -> None:
-        left_ns = self.core.holder.stop_in_ns(read_clocks())
-        if left_ns is not None and left_ns >= 1_000_000:
-            gate.refresh(left_ns // 1_000_000)
-
     # The end.
 
     def _stop_everything(self) -> int:
-        self.held_file.stage = STOPPING
+        if self._ending:
+            self._means.look()  # nothing is pressing
+        self._reach(STOPPING)
         self._lease.clear()
-        say(f"stopping everything: {self._lapsed}")
-        ended = kill.end_everything(self.settings, within_s=KILL_WITHIN_S, file_systems=not self._in_order)
-        for one in ended.left:
-            say(f"not stopped: {one}")
+        ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, file_systems=not self._in_order, told=self._reach)
         if not ended.left:
             self._say_farewell()
+        say(f"stopped everything: {self._lapsed}" if ended.stopped else f"stopping everything: {self._lapsed}")
+        for one in ended.left:
+            say(f"not stopped: {one}")
         for client, request in self._asked_to_end:
             self._clients.answer(client, request, {"ok": not ended.left, "left": ended.left})
         if self._ending:
-            return ENDED_FAREWELL if ended.groups_empty else ENDED_FAREWELL_NOT_EMPTY
-        return ENDED_LAPSED if ended.groups_empty else ENDED_NOT_EMPTY
+            return ENDED_FAREWELL_NOT_EMPTY if ended.left else ENDED_FAREWELL
+        return ENDED_NOT_EMPTY if ended.left else ENDED_LAPSED
+
+    def _reach(self, stage: int) -> None:
+        """The keeper, which may have begun too, never falls behind what was reached."""
+        self.held_file.stage = max(stage, self.held_file.stage)
 
     def _say_farewell(self) -> None:
         """Everything was seen to be stopped: the others need not wait for silence."""

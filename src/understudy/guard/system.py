@@ -4,11 +4,9 @@ Called by: keeper, guard process, kill. Must never: fail the guard because the m
 is returned as a sentence, for `status`.
 """
 
-import contextlib
 import ctypes
 import gc
 import os
-import select
 import signal
 import struct
 import time
@@ -23,6 +21,9 @@ _ABSOLUTE = 1
 _REBOOT_NOW = 0x01234567
 _TIMER = struct.Struct("@qqqq")
 _SECOND_NS = 1_000_000_000
+
+_dropped = [0]
+"""Lines that the pipe did not take."""
 
 GUARD_PRIORITY = 50
 KEEPER_PRIORITY = 51
@@ -67,12 +68,17 @@ def reboot_now() -> None:
 
 
 def say(sentence: str) -> None:
-    """One line on standard error, or nothing if that would wait: a full pipe must not hold up a lapse."""
-    poll = select.poll()
-    poll.register(2, select.POLLOUT)
-    if poll.poll(0):
-        with contextlib.suppress(OSError):
-            os.write(2, f"understudy-guard: {sentence}\n".encode()[:2048])
+    """One line on standard error, which is the scribe's pipe: it takes the line at once or not at all. What it did not take is counted, and
+    said with the next line that it takes."""
+    lines = f"understudy-guard: {sentence}\n"
+    if _dropped[0]:
+        lines = f"understudy-guard: {_dropped[0]} lines were dropped here: the log did not take them\n{lines}"
+    try:
+        os.write(2, lines.encode()[:2048])
+    except OSError:
+        _dropped[0] += 1
+    else:
+        _dropped[0] = 0
 
 
 class Timer:

@@ -1,0 +1,140 @@
+"""What the end of everything needs, opened and read while nothing is pressing.
+
+Between the end of a lease and the end of the kill nothing may be opened, read from a file, or waited for that can fail or hang: a process
+without a free descriptor, or with a full /run, must kill as always. So keeper and guard each hold the control groups' files, the pidfds of
+those who start things, and the netlink sockets, and look now and then whether they are still the right ones.
+Called by: keeper, guard, `understudy-guard --kill-all`. Used by: `guard/kill.py`. Must never: raise because something is missing; what
+cannot be held is said when it is needed.
+"""
+
+import contextlib
+import errno
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from understudy.guard.addresses import Addresses
+from understudy.guard.gate import Gate
+from understudy.guard.groups import Group, find_cgroup, unit_groups
+from understudy.guard.starters import Starters
+from understudy.model.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillList:
+    """What to end."""
+
+    cgroup: str
+    addresses: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    filesystems: tuple[str, ...] = ()
+    readable: bool = True
+
+
+class Means:
+    """Everything that is held, of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.starters = Starters(settings.run_dir)
+        self.addresses: Addresses | None = None
+        self.gate: Gate | None = None
+        self.untold: dict[str, str] = {}
+        """What cannot be held, and why."""
+        self.cluster_addresses: frozenset[str] = frozenset()
+        """What the process knows of them besides the kill list."""
+        self.own = frozenset(address for server in settings.servers for address in server.addresses)
+        """Addresses of servers: never taken away, never shut."""
+        self._groups: dict[str, Group] = {}
+        self._list_path = os.path.join(settings.run_dir, "kill-list.json")
+        self._list_seen: tuple[int, ...] | None = None
+        self._parent = find_cgroup(settings)
+        self.list = KillList(cgroup=self._parent, filesystems=settings.filesystems)
+        self.look()
+
+    def look(self) -> None:
+        """Open what is missing or was made anew; a handful of `stat` when nothing has changed."""
+        self.starters.look()
+        self._read_list()
+        with contextlib.suppress(OSError):
+            os.makedirs(self._parent, exist_ok=True)
+        wanted = {self.list.cgroup, self._parent, *(path for unit in self.list.units for path in unit_groups(unit))}
+        for path in wanted:
+            self._groups.setdefault(path, Group(path)).look()
+        for path in self._groups.keys() - wanted:
+            self._groups.pop(path).close()
+        self._open_sockets()
+
+    @property
+    def groups(self) -> list[Group]:
+        """The control groups to end."""
+        return list(self._groups.values())
+
+    def addresses_to_end(self) -> frozenset[str]:
+        """Every cluster address that may be here; never a server's own."""
+        return (self.cluster_addresses | frozenset(self.list.addresses)) - self.own
+
+    def remember_addresses(self) -> frozenset[str]:
+        """What the kernel's tables say are cluster addresses: known although every process of ours has died."""
+        if self.gate is not None:
+            try:
+                return frozenset(self.gate.remembered())
+            except OSError as error:
+                self.untold["tables"] = f"the gate's tables cannot be read: {error.strerror}"
+        return frozenset()
+
+    def let_go(self) -> None:
+        """Close everything."""
+        for group in self._groups.values():
+            group.close()
+        self._groups.clear()
+        self.starters.close()
+        if self.addresses is not None:
+            self.addresses.close()
+        if self.gate is not None:
+            self.gate.close_socket()
+
+    def _open_sockets(self) -> None:
+        try:
+            self.addresses = self.addresses or Addresses()
+            self.untold.pop("addresses", None)
+        except OSError as error:
+            self.untold["addresses"] = f"addresses cannot be removed: {error.strerror}"
+        try:
+            self.gate = self.gate or Gate()
+            self.untold.pop("gate", None)
+        except OSError as error:
+            if error.errno not in (errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT):  # a kernel without it: no address was ever let pass
+                self.untold["gate"] = f"the gate cannot be closed: {error.strerror}"
+
+    def _read_list(self) -> None:
+        """The list as the executor last wrote it. One that cannot be read changes nothing of what is known from before."""
+        try:
+            now = os.stat(self._list_path)
+            seen: tuple[int, ...] = (now.st_ino, now.st_mtime_ns, now.st_size)
+        except OSError:
+            seen = ()
+        if seen != self._list_seen:
+            self._list_seen = seen
+            self.list = read_kill_list(self.settings, self.list)
+
+
+def read_kill_list(settings: Settings, known: KillList | None = None) -> KillList:
+    """The list as it stands in its file; what was known before where there is none, or where it cannot be read."""
+    before = known or KillList(cgroup=find_cgroup(settings), filesystems=settings.filesystems)
+    try:
+        with open(os.path.join(settings.run_dir, "kill-list.json"), encoding="utf-8") as file:
+            raw: dict[str, Any] = json.load(file)
+        return KillList(
+            cgroup=raw.get("cgroup") or before.cgroup,
+            addresses=tuple(str(one["address"]) for one in raw["addresses"]),
+            units=tuple(raw.get("units", ())),
+            filesystems=tuple(dict.fromkeys((*raw.get("filesystems", ()), *settings.filesystems))),
+        )
+    except FileNotFoundError:
+        return before
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        return KillList(
+            cgroup=before.cgroup, addresses=before.addresses, units=before.units, filesystems=before.filesystems, readable=False
+        )

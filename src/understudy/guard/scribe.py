@@ -1,0 +1,81 @@
+"""Who writes the log on behalf of keeper and guard: a small process at normal priority, behind a pipe that never keeps its writer waiting.
+
+A regular file calls itself writable and then the write waits for its disk: on a log disk that hangs, a guard that wrote its own log would
+stand still before it has killed anything. So descriptor 2 of keeper and guard is a pipe that does not block; what does not fit is dropped
+and counted (`system.say`).
+Owns: the pipe, and the descriptor that the log had.
+Called by: `guard/keeper.py`, `guard/main.py`. Must never: be waited for, or keep anything of its keeper's open but that pipe (the keeper's
+lock would be held by a process that hangs).
+"""
+
+import contextlib
+import os
+import select
+import signal
+import time
+
+LONGEST_CHUNK = 65536
+AGAIN_AFTER_S = 1.0
+"""At least this long between one scribe and its successor."""
+
+
+class Scribe:
+    """The pipe in place of descriptor 2, and the process behind it."""
+
+    def __init__(self) -> None:
+        self._log = os.dup(2)
+        self._reading, writing = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(writing, False)
+        os.dup2(writing, 2, inheritable=False)
+        os.close(writing)
+        self._alive = -1
+        self._begun_s = 0.0
+        self._begin()
+
+    def look(self) -> None:
+        """Have a successor if it has died; what nobody has read yet is in the pipe still."""
+        if time.monotonic() - self._begun_s >= AGAIN_AFTER_S and _hung_up(self._alive, 0):
+            os.close(self._alive)
+            self._begin()
+
+    def close(self, within_s: float) -> None:
+        """Give descriptor 2 back to the log, and wait a moment for what was said."""
+        os.dup2(self._log, 2)
+        os.close(self._reading)
+        os.close(self._log)
+        _hung_up(self._alive, within_s)
+        os.close(self._alive)
+
+    def _begin(self) -> None:
+        self._begun_s = time.monotonic()
+        self._alive, its_end = os.pipe2(os.O_CLOEXEC)
+        # Forked twice: it is nobody's child, so nobody has to reap it.
+        middle = os.fork()
+        if middle == 0:
+            try:
+                if os.fork() == 0:
+                    self._write(its_end)
+            finally:
+                os._exit(0)
+        os.close(its_end)
+        os.waitpid(middle, 0)
+
+    def _write(self, its_end: int) -> None:
+        """The process itself, to the end of the last writer."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # it ends when those for whom it writes have ended
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.dup2(self._log, 2)
+        kept = sorted((2, self._reading, its_end))
+        for after, before in zip(kept, (*kept[1:], os.sysconf("SC_OPEN_MAX")), strict=True):
+            os.closerange(after + 1, before)
+        while chunk := os.read(self._reading, LONGEST_CHUNK):
+            with contextlib.suppress(OSError):  # the log's disk is full: this is lost, the next may not be
+                os.write(2, chunk)
+
+
+def _hung_up(descriptor: int, within_s: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return bool(poll.poll(within_s * 1000))

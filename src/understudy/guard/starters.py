@@ -1,0 +1,168 @@
+"""Those who start things, the daemon and the executor: who they are, and their end.
+
+Owns: a pidfd of each that is known, opened beforehand: a pid file that is gone at a lapse, or a guard without a free descriptor, changes
+nothing. Known is who said hello on guard.sock, who wrote the pid file, and where there is none who holds the lock file.
+Called by: `guard/kill.py`, through `guard/means.py`. Must never: trust a pid without its start time, take "there is no pid file" for
+"it is dead", or forget a process that was not seen to be dead.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import time
+
+STARTERS = ("understudyd", "understudy-exec")
+"""Names of the pid files of those who start things."""
+Process = tuple[int, int]
+"""Process id and start time."""
+
+
+class Starters:
+    """All of them that are known to live."""
+
+    def __init__(self, run_dir: str) -> None:
+        self._run_dir = run_dir
+        self._known: dict[str, dict[Process, int]] = {name: {} for name in STARTERS}
+        self._seen: dict[str, tuple[int, ...]] = {}
+        """What the pid file was when it was last read."""
+        self.untold: dict[str, str] = {}
+        """Of which of them it cannot be told whether they live, and why."""
+
+    def look(self) -> None:
+        """Take in what the pid files say now. Costs two `stat` when nothing has changed."""
+        for name in STARTERS:
+            self._bury(name)
+            path = os.path.join(self._run_dir, f"{name}.pid")
+            seen: tuple[int, ...] = ()
+            with contextlib.suppress(OSError):
+                now = os.stat(path)
+                seen = (now.st_ino, now.st_mtime_ns, now.st_size)
+            if seen != self._seen.get(name) or name in self.untold or not (seen or self._known[name]):
+                self._seen[name] = seen
+                self._find(name, path)
+
+    def met(self, name: str, process: Process) -> None:
+        """This one said hello."""
+        if name in self._known:
+            self._know(name, process)
+
+    def living(self, name: str) -> set[Process]:
+        """Those of this name that are known and not dead."""
+        self._bury(name)
+        return set(self._known[name])
+
+    def kill(self) -> None:
+        """SIGKILL to each."""
+        for descriptor in self._descriptors():
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+
+    def left(self, deadline: float) -> list[str]:
+        """Wait until all are dead, at most so long (time.monotonic); names of those that are not."""
+        poll, waiting = select.poll(), set(self._descriptors())
+        for descriptor in waiting:
+            poll.register(descriptor, select.POLLIN)
+        while waiting:
+            for descriptor, _ in poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+                waiting.discard(descriptor)
+                poll.unregister(descriptor)
+            if time.monotonic() >= deadline:
+                break
+        return [name for name in STARTERS if waiting & set(self._known[name].values())]
+
+    def close(self) -> None:
+        """Watch nobody any longer."""
+        for known in self._known.values():
+            for descriptor in known.values():
+                os.close(descriptor)
+            known.clear()
+
+    def _find(self, name: str, path: str) -> None:
+        self.untold.pop(name, None)
+        process = _read(path)
+        if process is not None:
+            self._know(name, process)
+        elif not self._known[name]:
+            # No pid file: the lock that it holds while it lives says who it is.
+            holder = holder_of(os.path.join(self._run_dir, f"{name}.lock"))
+            started = None if holder is None else start_time(holder)
+            if holder is not None and started is not None:
+                self._know(name, (holder, started))
+
+    def _know(self, name: str, process: Process) -> None:
+        known = self._known[name]
+        if process in known:
+            return
+        try:
+            descriptor = os.pidfd_open(process[0])
+        except ProcessLookupError:
+            return
+        except OSError as error:
+            self.untold[name] = f"{name} (process {process[0]}) cannot be watched: {error.strerror}"
+            return
+        # Read after the pidfd is open: the number cannot be reused between the two.
+        if start_time(process[0]) != process[1]:
+            os.close(descriptor)
+            return
+        known[process] = descriptor
+
+    def _bury(self, name: str) -> None:
+        known = self._known[name]
+        for process, descriptor in list(known.items()):
+            if _dead(descriptor):
+                os.close(descriptor)
+                del known[process]
+
+    def _descriptors(self) -> list[int]:
+        return [descriptor for known in self._known.values() for descriptor in known.values()]
+
+
+def kill_by_file(run_dir: str, name: str) -> None:
+    """SIGKILL to the process of a pid file, if it still is the one that wrote it."""
+    process = _read(os.path.join(run_dir, f"{name}.pid"))
+    with contextlib.suppress(OSError):
+        if process is not None:
+            descriptor = os.pidfd_open(process[0])
+            if start_time(process[0]) == process[1]:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            os.close(descriptor)
+
+
+def start_time(pid: int) -> int | None:
+    """Field 22 of /proc/PID/stat; the name in field 2 may hold blanks and brackets."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError):
+        return None
+
+
+def holder_of(path: str) -> int | None:
+    """Which process holds the lock on this file; None: nobody, or there is no such file."""
+    try:
+        file_stat = os.stat(path)
+        name = f"{os.major(file_stat.st_dev):02x}:{os.minor(file_stat.st_dev):02x}:{file_stat.st_ino}"
+        with open("/proc/locks", encoding="ascii") as file:
+            for line in file:
+                fields = line.split()
+                if fields[1] == "FLOCK" and fields[5] == name and int(fields[4]) > 0:
+                    return int(fields[4])
+    except (OSError, ValueError, IndexError):
+        return None
+    return None
+
+
+def _read(path: str) -> Process | None:
+    try:
+        with open(path, encoding="ascii") as file:
+            pid, started = (int(word) for word in file.read().split())
+    except (OSError, ValueError):
+        return None
+    return pid, started
+
+
+def _dead(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
