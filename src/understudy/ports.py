@@ -230,6 +230,10 @@ class Guard(Protocol):
         """Prove that this daemon goes round, and say whether this server can act; a guard that hears nothing says that it cannot."""
         ...
 
+    async def heard(self) -> Mapping[ServerName, float]:
+        """Seconds since each other server's guard was last heard; who was never heard is not named."""
+        ...
+
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """Tell the voter part which incarnations the registry calls lost, fenced or evicted."""
         ...

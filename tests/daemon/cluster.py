@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import itertools
 import shlex
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from understudy.cli.options import Usage, parse
@@ -58,6 +58,9 @@ class HeldGuard:
 
     async def able(self, able: bool, why: str) -> None:
         pass
+
+    async def heard(self) -> Mapping[ServerName, float]:
+        return {}
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         pass

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from understudy.daemon.mirror import Mirror
 from understudy.model import events
+from understudy.model.messages import number as numbered
 from understudy.model.view import Event
 
 CRS = {
@@ -18,14 +19,16 @@ CRS = {
     events.NO_CANDIDATE: (2769, "Unable to failover resource '{resource}'."),
     events.UNRECOVERABLE: (2678, "'{resource}' on '{on}' has experienced an unrecoverable failure"),
     events.LOST: (1632, "Server '{on}' is being removed from the cluster: {cause}"),
-    events.EVICTED: (20101, "Server '{on}' is evicted: {cause}"),
+    events.CANNOT_ACT: (20110, "Server '{on}' holds its lease but cannot act: {cause}"),
+    events.CAN_ACT: (20111, "Server '{on}' can act again"),
+    events.EVICTED: (20112, "Server '{on}' is evicted: {cause}"),
     events.UNENDED: (
-        20102,
+        20113,
         "Resource '{resource}' waits: something of it could not be ended on server '{on}', which has only been silent since ({cause}). "
         "It is proved gone when '{on}' joins again; if that server is off, say so: understudy server confirm-off {on}",
     ),
     events.LOOK_SILENT: (
-        20103,
+        20114,
         "Server '{on}' cannot tell whether resource '{resource}' runs there, and is no candidate for it until its check answers: {cause}",
     ),
     events.JOINED: (1601, "Server '{on}' has joined the cluster"),
@@ -39,7 +42,7 @@ def alert_lines(event: Event, process: str) -> list[str]:
         return []
     number, text = known
     at = datetime.datetime.fromtimestamp(event.wall, tz=datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    return [f"{at}:", f"[{process}]CRS-{number}:" + text.format(resource=event.resource, on=event.on, cause=event.cause)]
+    return [f"{at}:", f"[{process}]{numbered(number)}:" + text.format(resource=event.resource, on=event.on, cause=event.cause)]
 
 
 class Alerts:

@@ -17,7 +17,7 @@ import json
 import logging
 import pwd
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,7 @@ from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
 from understudy.daemon.verbs import VERBS, Verb
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, Mirror, Probe, World
+from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, Mirror, Probe, World, nobody_heard
 from understudy.errors import BadInput, Unreachable
 from understudy.model.messages import line, with_number
 from understudy.model.names import ResourceName, ServerName
@@ -59,6 +59,7 @@ class Services:
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     probe: Probe | None = None
+    heard: Callable[[], Awaitable[Mapping[ServerName, float]]] = field(default=nobody_heard)
 
 
 async def serve(node: Node, settings: Settings) -> None:
@@ -71,7 +72,9 @@ async def serve(node: Node, settings: Settings) -> None:
         if node.lanes is not None:
             node.lanes.alarm(resource)
 
-    services = Services(mirror=node.mirror, settings=settings, clock=node.clock, tell=tell, check=check, probe=_probe)
+    services = Services(
+        mirror=node.mirror, settings=settings, clock=node.clock, tell=tell, check=check, probe=_probe, heard=node.guard.heard
+    )
     async with listening(application(services), f"{settings.run_dir}/api.sock"):
         await asyncio.Event().wait()
 
@@ -189,6 +192,7 @@ class _Api:
             tell=one.tell,
             number=one.number,
             probe=one.probe,
+            heard=one.heard,
             check=one.check,
         )
 

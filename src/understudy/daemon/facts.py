@@ -15,6 +15,7 @@ from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Report, View
 from understudy.policy.groups import groups
+from understudy.policy.liveness import unended
 
 _MOST_RUNNING = (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN, State.OFFLINE)
 RUNNING = (State.ONLINE, State.INTERMEDIATE)
@@ -59,6 +60,13 @@ def life(view: View, server: ServerName) -> Life | None:
     """Where the server's present incarnation stands; None: never seen."""
     record = view.present().get(server)
     return None if record is None else record.life
+
+
+def cannot_act(view: View, server: ServerName, now: float) -> str:
+    """Why a server that holds a lease cannot act, and for how long; empty: nothing is said against it. `now` on this daemon's clock."""
+    record = view.present().get(server)
+    said = None if record is None or record.life not in ALIVE else view.unable.get(record.incarnation)
+    return "" if said is None else f"{said.why} (for {max(0.0, now - said.since):.0f} s)"
 
 
 def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
@@ -172,6 +180,9 @@ def _cluster_instance(view: View, resource: Resource) -> Instance:
     assignment = view.assignments.get(resource.name)
     owner = assignment.owner if assignment else None
     reports = [report for server in view.reports.get(resource.name, {}) if (report := view.report(resource.name, server))]
+    for holder in assignment.holders if assignment else ():
+        if unended(view, resource.name, holder) is not None:  # its server is fenced by silence, but nobody has seen it end
+            reports.append(view.reports[resource.name][holder.server])
     owners = owner.server if owner else None
     # What runs is shown, wherever it is; among equals the owner's word, then the newest.
     reports.sort(key=lambda one: (_MOST_RUNNING.index(one.state), one.server != owners, -one.started_wall, one.server))

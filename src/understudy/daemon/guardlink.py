@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,11 @@ class GuardLink:
     async def able(self, able: bool, why: str) -> None:
         """See ports.Guard."""
         await self._ask({"op": "able", "able": able, "why": why})
+
+    async def heard(self) -> Mapping[ServerName, float]:
+        """See ports.Guard."""
+        peers = (await self._ask({"op": "state"})).get("peers", {})
+        return {ServerName(server): float(one["heard_s"]) for server, one in peers.items()}
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""

@@ -252,7 +252,10 @@ class Node:
     def _heard(self, word: AbilityChanged) -> None:
         since = self.clock.monotonic() - word.for_s
         unable = None if word.able else Unable(server=word.server, why=word.why, since=since)
+        known = word.incarnation in self.mirror.view.unable
         self.mirror.heard(word.incarnation, unable, word.server)
+        if known is word.able and self.leader.leads() and self.mirror.view.alive(word.incarnation):  # every server hears it; one tells it
+            self.history.tell(events.CAN_ACT if word.able else events.CANNOT_ACT, on=word.server, cause=word.why)
 
     def joined(self) -> bool:
         """Whether this server's present incarnation counts as ONLINE in the registry."""

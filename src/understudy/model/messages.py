@@ -107,6 +107,10 @@ WORDS: dict[int, str] = {
     20064: "User '{}' may look but not change anything; run the command as root.",
     20065: "Only root may run appvipcfg.",
     20066: "'{}' is not something this command knows; try {}",
+    20101: "Server '{}' holds its lease but cannot act: {}",
+    20102: "Its guard was last heard {} s ago.",
+    20103: "Server '{}' is {}: a server that holds a lease, or has not been silent for long enough, is not off.",
+    20104: "Server '{}' has left the cluster; nothing runs there and nothing waits for it.",
     20068: "The registry does not answer; this is what was known when it last did.",
     20067: "The request for '{}' could not be fulfilled: {}",
 }

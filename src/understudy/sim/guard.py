@@ -6,7 +6,7 @@ decides, or give the core a reading that was not taken then and there.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.errors import Unreachable
@@ -402,6 +402,10 @@ class GuardPort:
         """See ports.Guard."""
         await self._connected()
         self._keeper.told_able(able, why)
+
+    async def heard(self) -> Mapping[ServerName, float]:
+        """See ports.Guard; nobody asks here."""
+        return {}
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""

@@ -10,6 +10,13 @@ COMMANDS = {
         example="understudy server list",
         options={"--json": Option("json", "for machines")},
     ),
+    "confirm-off": Command(
+        "understudy server confirm-off <name>",
+        "confirm-off",
+        about="Say that a silent server has no power, for what could not be ended there and waits for it; asks first what it means.",
+        example="understudy server confirm-off ctr1\nunderstudy server confirm-off ctr1 -f",
+        options={"-f": Option("force", "yes, it is off: somebody has seen it")},
+    ),
     "evict": Command(
         "understudy server evict <name>",
         "evict-server",

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from understudy.daemon.facts import life, running_on, servers
+from understudy.daemon.facts import cannot_act, life, running_on, servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import World
-from understudy.errors import BadInput
+from understudy.errors import BadInput, Unreachable
 from understudy.model.filters import matches, parse
 from understudy.model.messages import line
 from understudy.model.names import ServerName, short
@@ -30,7 +30,7 @@ async def stat(world: World, arguments: Arguments) -> int:
                 world.say(20024, name)
                 well = False
                 continue
-            values = _values(view, ServerName(name))
+            values = _values(world, view, ServerName(name))
             if wanted is None or matches(wanted, values.get):
                 shown.append(values)
     except BadInput as error:
@@ -50,18 +50,18 @@ async def check_cluster(world: World, arguments: Arguments) -> int:
     view = world.mirror.view
     known = servers(view, world.settings)
     asked = arguments.names or (known if arguments.flag("all") else ())
+    ages = await _ages(world)
     if arguments.flag("json"):
-        states = {name: _health(view, ServerName(name)) for name in asked or (world.settings.server,)}
-        world.output.out(json.dumps({"servers": [{"name": name, "healthy": well} for name, (well, _) in states.items()]}))
-        return 0 if all(well for well, _ in states.values()) else 1
+        return _check_as_json(world, asked or (world.settings.server,), ages)
     if not asked:
-        well, told = _health(view, ServerName(world.settings.server))
-        world.output.out("\n".join(told))
+        well, told = _health(world, view, ServerName(world.settings.server))
+        world.output.out("\n".join([*told, *_others_unable(world, view)]))
         return 0 if well else 1
     all_well = True
     for name in asked:
-        well, told = _health(view, ServerName(name)) if name in known else (False, [line(20024, name)])
+        well, told = _health(world, view, ServerName(name)) if name in known else (False, [line(20024, name)])
         all_well = all_well and well
+        told += [line(20102, f"{ages[name]:.0f}")] if ages.get(name, 0.0) >= 1.0 else []
         world.output.out("\n".join([STARS, f"{name}:", *told]))
     world.output.out(STARS)
     return 0 if all_well else 1
@@ -69,7 +69,7 @@ async def check_cluster(world: World, arguments: Arguments) -> int:
 
 async def check_crs(world: World, arguments: Arguments) -> int:
     """`crsctl check crs`: four lines about this server."""
-    well, told = _health(world.mirror.view, ServerName(world.settings.server))
+    well, told = _health(world, world.mirror.view, ServerName(world.settings.server))
     if arguments.flag("json"):
         world.output.out(json.dumps({"name": world.settings.server, "healthy": well}))
     else:
@@ -115,6 +115,9 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
         "pause_tolerance": view.cluster.pause_tolerance if view.cluster else world.settings.pause_tolerance,
         "servers_online": online,
         "servers": list(servers(view, world.settings)),
+        "servers_that_cannot_act": [
+            f"{name}: {why}" for name in servers(view, world.settings) if (why := cannot_act(view, name, world.clock.monotonic()))
+        ],
         "resources_wanted": len(wanted),
         "resources_down": down,
     }
@@ -134,10 +137,39 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (" ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ("; " if any(" " in str(one) for one in value) else " ").join(map(str, value)) or "none"
+    return str(value)
 
 
-def _health(view: View, server: ServerName) -> tuple[bool, list[str]]:
+async def _ages(world: World) -> dict[str, float]:
+    """How old what is known of each other server is; nothing if this server's guard does not say."""
+    try:
+        return {str(name): seconds for name, seconds in (await world.heard()).items() if name != world.settings.server}
+    except Unreachable:
+        return {}
+
+
+def _check_as_json(world: World, names: Sequence[str], ages: Mapping[str, float]) -> int:
+    view, now = world.mirror.view, world.clock.monotonic()
+    states = {name: _health(world, view, ServerName(name))[0] for name in names}
+    rows = [
+        {"name": name, "healthy": well, "cannot_act": cannot_act(view, ServerName(name), now), "heard_s": ages.get(name)}
+        for name, well in states.items()
+    ]
+    world.output.out(json.dumps({"servers": rows}))
+    return 0 if all(states.values()) else 1
+
+
+def _others_unable(world: World, view: View) -> list[str]:
+    """Servers other than this one that hold a lease and cannot act: what is said of this one alone would hide them."""
+    others = (name for name in servers(view, world.settings) if name != world.settings.server)
+    return [line(20101, name, why) for name in others if (why := cannot_act(view, name, world.clock.monotonic()))]
+
+
+def _health(world: World, view: View, server: ServerName) -> tuple[bool, list[str]]:
+    if why := cannot_act(view, server, world.clock.monotonic()):
+        return False, [line(4535), line(4529), line(4533), line(20101, server, why)]
     match life(view, server):
         case Life.ONLINE:
             return True, [line(4537), line(4529), line(4533)]
@@ -153,15 +185,16 @@ def _state(view: View, server: ServerName) -> str:
     return now.value if now in (Life.ONLINE, Life.JOINING, Life.LEAVING) else "OFFLINE"
 
 
-def _values(view: View, server: ServerName) -> Mapping[str, str]:
+def _values(world: World, view: View, server: ServerName) -> Mapping[str, str]:
     online = [name for name, record in view.present().items() if record.life is Life.ONLINE]
     active = [pool for pool, members in membership(view.pools, online).items() if server in members]
+    why = cannot_act(view, server, world.clock.monotonic())
     return {
         "NAME": server,
         "STATE": _state(view, server),
         "RESOURCE_USE_ENABLED": "1",
         "ACTIVE_POOLS": " ".join(sorted(active, key=lambda pool: (pool == FREE, pool))),
-        "STATE_DETAILS": "",
+        "STATE_DETAILS": f"cannot act: {why}" if why else "",
     }
 
 
@@ -170,16 +203,17 @@ def _chosen(values: Mapping[str, str], arguments: Arguments) -> Mapping[str, str
         return {"NAME": values["NAME"]}
     if arguments.flag("full") or arguments.flag("verbose") or arguments.flag("profile"):
         return values
-    return {key: values[key] for key in ("NAME", "STATE")}
+    return {key: values[key] for key in ("NAME", "STATE", *(("STATE_DETAILS",) if values["STATE_DETAILS"] else ()))}
 
 
 def _row(world: World, view: View, server: ServerName) -> dict[str, object]:
     record = view.present().get(server)
     voters = view.cluster.voters if view.cluster else world.settings.voters
     owned = sorted(name for name, one in view.resources.items() if not one.local and running_on(view, name) == server)
+    why = cannot_act(view, server, world.clock.monotonic())
     return {
         "server": server,
-        "state": record.life.value if record else "NEVER SEEN",
+        "state": (record.life.value if record else "NEVER SEEN") + (f", cannot act: {why}" if why else ""),
         "leader": "yes" if view.leader and record and view.leader.incarnation == record.incarnation else "",
         "voter": "yes" if server in voters else "",
         "incarnation": short(record.incarnation) if record else "",

@@ -18,7 +18,7 @@ from understudy.model.reasons import Why
 from understudy.model.resource import Dependency, Kind
 from understudy.model.state import Internal, Life, Target
 from understudy.model.view import Request, TargetRecord, View
-from understudy.policy.eligibility import group_standings, standing
+from understudy.policy.eligibility import group_standings, joint_standing, standing
 from understudy.policy.explain import sentence
 from understudy.policy.ground import Ground, survey
 from understudy.registry import keys
@@ -119,7 +119,7 @@ def check_place(ground: Ground, names: Iterable[ResourceName], server: ServerNam
         resource = ground.view.resources[name]
         if resource.local:
             continue
-        found = standing(ground, resource, server)
+        found = joint_standing(ground, [name], server)
         if not found.admitted:
             raise Refused(f"{words(2549, name, server)}\n{sentence(found.reason)}", code=2549)
 

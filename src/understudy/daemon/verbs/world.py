@@ -69,6 +69,11 @@ Probe = Callable[[str, NetworkSettings], Awaitable[str | None]]
 """Who answers for an address on a network, in words, or None."""
 
 
+async def nobody_heard() -> Mapping[ServerName, float]:
+    """Where there is no guard to ask."""
+    return {}
+
+
 def script_on_disk(path: str) -> str:
     """`ok`, `missing` or `not executable`, on this server."""
     if not os.path.isfile(path):
@@ -122,6 +127,8 @@ class World:
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     """A fresh number for each event that a commit carries with it."""
     probe: Probe | None = None
+    heard: Callable[[], Awaitable[Mapping[ServerName, float]]] = field(default=nobody_heard)
+    """Seconds since each other server's guard was last heard by this server's. Unreachable: it does not answer."""
     script: Callable[[str], str] = script_on_disk
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     """Wake this server's lane of a resource, so that it checks at once."""
