@@ -15,11 +15,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from resource import RLIMIT_NOFILE, prlimit
 
 from support import wait_for
 from understudy.agents.groups import Groups, find_parent, kill, populated
 from understudy.executor.client import ExecutorClient
 from understudy.executor.fake import FakeExecutor
+from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Executor
 
@@ -34,6 +36,7 @@ SCRIPT = """\
 at="{folder}/$_CRS_NAME"
 [ -e "$at.say.$1" ] && cat "$at.say.$1"
 [ -e "$at.hang.$1" ] && {{ trap '' TERM; sleep 1000; }}
+[ "$1" = check ] && [ -e "$at.signal" ] && kill -9 $$
 [ -e "$at.fail.$1" ] && exit "$(cat "$at.fail.$1")"
 case "$1" in
     start) sleep 1000 & echo $! >"$at.pid" ;;
@@ -73,6 +76,23 @@ class FakeRig:
 
     def lapses(self) -> None:
         self.held = None
+
+    @contextmanager
+    def silent(self, resource: ResourceName, why: Unanswered) -> Iterator[None]:
+        """Its check gives no answer, in this way, for as long as this lasts."""
+        service = self.fake.service(resource)
+        match why:
+            case "overran":
+                service.hangs.add("check")
+            case "signal":
+                service.signals = True
+            case _:
+                service.unbegun["check"] = why
+        yield
+        service.behave()
+
+    def returns(self) -> None:
+        """The executor is there again."""
 
 
 class RealRig:
@@ -159,6 +179,44 @@ class RealRig:
 
     def lapses(self) -> None:
         self.lease(None)
+
+    @contextmanager
+    def silent(self, resource: ResourceName, why: Unanswered) -> Iterator[None]:
+        assert self.process
+        signal_file = self.folder / f"{resource}.signal"
+        match why:
+            case "overran":
+                self.hangs(resource, "check")
+                yield
+                self.recovers(resource)
+            case "signal":
+                signal_file.touch()
+                yield
+                signal_file.unlink()
+            case "no-script":
+                Path(self.script).chmod(0o644)
+                yield
+                Path(self.script).chmod(0o755)
+            case "not-begun":
+                limits = prlimit(self.process.pid, RLIMIT_NOFILE)
+                used = len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+                prlimit(self.process.pid, RLIMIT_NOFILE, (used, limits[1]))
+                yield
+                prlimit(self.process.pid, RLIMIT_NOFILE, limits)
+            case _:
+                self.client._return_s = 0.3
+                self.crash()
+                yield
+
+    def returns(self) -> None:
+        if self.process and self.process.poll() is not None:
+            self.client._return_s = 5.0
+            self.begin()
+
+    def open_to_all(self) -> None:
+        """Any user may reach its scripts."""
+        for folder in (self.folder, *list(self.folder.parents)[:2]):
+            folder.chmod(0o755)
 
     def in_its_network(self, *command: str) -> str:
         assert self.process

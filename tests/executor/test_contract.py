@@ -6,6 +6,7 @@ import pytest
 
 from executor.rig import DB, INCARNATION, Rig, act
 from support import wait_until
+from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionRequest
 
@@ -58,6 +59,52 @@ async def test_a_check_that_hangs_is_silent_at_its_deadline(rig: Rig) -> None:
     assert (await act(rig, "check")).status == 0
 
 
+SILENCES: tuple[Unanswered, ...] = ("overran", "signal", "not-begun", "no-script", "executor-away")
+"""What a check may come to that gives no answer: one table for whoever makes outcomes, and (tests/lane) for whoever reads them."""
+
+
+@pytest.mark.parametrize("why", SILENCES)
+async def test_silence_has_one_form_however_it_came(rig: Rig, why: Unanswered) -> None:
+    """No status, the reason, a sentence for people, and what the kernel sees of the service; what runs goes on."""
+    assert (await act(rig, "start")).status == 0
+    with rig.silent(DB, why):
+        outcome = await act(rig, "check", timeout_s=0.5)
+    assert (outcome.status, outcome.evidence, outcome.unanswered) == (None, "silent", why)
+    assert outcome.housed is True
+    assert outcome.output or why == "overran"
+    rig.returns()
+    after = await act(rig, "check")
+    assert (after.status, after.unanswered, after.housed) == (0, None, True)
+
+
+@pytest.mark.parametrize("why", ["signal", "no-script"])
+async def test_silence_beside_a_death_the_kernel_has_seen(rig: Rig, why: Unanswered) -> None:
+    """Gone is gone, whatever became of the check."""
+    await act(rig, "start")
+    assert (await act(rig, "check")).housed is True
+    rig.dies(DB)
+    assert await asyncio.wait_for(rig.executor.next_event(), 5) == DB
+    with rig.silent(DB, why):
+        outcome = await act(rig, "check")
+    assert (outcome.unanswered, outcome.housed) == (why, False)
+    assert await rig.executor.empty(DB)
+
+
+async def test_what_never_had_processes_has_no_word_of_the_kernel(rig: Rig) -> None:
+    """A mount, or what was never started: None is not False."""
+    assert (await act(rig, "check")).housed is None
+
+
+async def test_an_action_that_changes_something_and_dies_has_failed(rig: Rig) -> None:
+    """Only a check is silent: a start that was ended by a signal has a status, as in a shell."""
+    if rig.real:
+        rig.script = rig.write_script("dying.scr", "#!/bin/sh\nkill -9 $$\n")
+    else:
+        rig.fails(DB, "start", 137)
+    outcome = await act(rig, "start")
+    assert (outcome.status, outcome.unanswered) == (137, None)
+
+
 async def test_a_start_that_overruns_leaves_nothing(rig: Rig) -> None:
     """The whole group goes with it."""
     rig.hangs(DB, "start")
@@ -83,7 +130,7 @@ async def test_a_second_action_beside_the_first_is_refused(rig: Rig) -> None:
     first = asyncio.create_task(act(rig, "start", timeout_s=5))
     await _in_flight(rig)
     second = await act(rig, "stop")
-    assert (second.status, second.evidence) == (None, "silent")
+    assert (second.status, second.unanswered) == (None, "refused")
     assert second.output == ("stop of db refused: its start is in flight",)
     await rig.executor.kill(DB)
     assert (await first).evidence == "silent"
@@ -97,7 +144,7 @@ async def test_a_check_gives_way_to_a_stop(rig: Rig) -> None:
     await _in_flight(rig)
     assert (await act(rig, "stop")).status == 0
     outcome = await check
-    assert (outcome.status, outcome.evidence, outcome.timed_out) == (None, "silent", False)
+    assert (outcome.status, outcome.evidence, outcome.unanswered) == (None, "silent", "halted")
 
 
 async def test_kill_ends_service_and_action(rig: Rig) -> None:
@@ -139,7 +186,7 @@ async def test_without_a_lease_nothing_begins(rig: Rig, action: str) -> None:
     """S4."""
     rig.lapses()
     outcome = await act(rig, action)  # type: ignore[arg-type]
-    assert (outcome.status, outcome.evidence) == (None, "silent")
+    assert (outcome.status, outcome.unanswered) == (None, "refused")
     assert outcome.output == ("no lease: nothing may begin on this server",)
     assert await rig.executor.empty(DB)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import socket
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from executor.rig import DB, INCARNATION, RealRig, act, guard_that_says
 from support import wait_for, wait_until
 from understudy.agents.groups import populated, processes
 from understudy.errors import Unreachable
+from understudy.model.names import ResourceName
 from understudy.ports import ActionRequest
 
 pytestmark = pytest.mark.lab
@@ -81,22 +83,34 @@ async def test_output_lines_reach_the_daemon(real: RealRig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "status", "says"),
+    ("make", "says"),
     [
-        (lambda rig: str(rig.folder / "none.scr"), 127, "is not there on this server"),
-        (lambda rig: rig.write_script("plain.scr", "#!/bin/sh\n"), 126, "is not executable"),
-        (lambda rig: str(rig.folder), 126, "is no file"),
-        (lambda rig: "none.scr", 127, "must be an absolute path"),
+        (lambda rig: str(rig.folder / "none.scr"), "is not there on this server"),
+        (lambda rig: rig.write_script("plain.scr", "#!/bin/sh\n"), "is not executable for {user}: chmod +x"),
+        (lambda rig: str(rig.folder), "is no file"),
+        (lambda rig: "none.scr", "must be an absolute path"),
+        (lambda rig: rig.write_script("dos.scr", "#!/bin/sh\r\nexit 0\r\n"), "cannot be executed"),
+        (lambda rig: rig.write_script("odd.scr", "#!/no/such/interpreter\n"), "look at its first line"),
     ],
 )
-async def test_a_script_that_cannot_be_run_is_said_to_be_so(real: RealRig, make, status: int, says: str) -> None:  # type: ignore[no-untyped-def]
-    """With a status that no check result has."""
+@pytest.mark.parametrize("user", ["root", "nobody"])
+async def test_a_script_that_cannot_be_run_is_said_to_be_so(real: RealRig, make, says: str, user: str) -> None:  # type: ignore[no-untyped-def]
+    """It could not be asked, and no exit status pretends that it was."""
+    real.open_to_all()
     real.script = make(real)
     if real.script.endswith("plain.scr"):
         Path(real.script).chmod(0o644)
+    outcome = await act(real, "check", user=user)
+    assert (outcome.status, outcome.evidence, outcome.unanswered) == (None, "silent", "no-script")
+    assert says.format(user=user) in outcome.output[-1]
+
+
+@pytest.mark.parametrize("status", [125, 126, 127])
+async def test_a_script_may_end_as_a_shell_does_that_finds_no_script(real: RealRig, status: int) -> None:
+    """Its own status is an answer."""
+    real.script = real.write_script("odd.scr", f"#!/bin/sh\necho 'sh: 1: exec: not found'\nexit {status}\n")
     outcome = await act(real, "check")
-    assert (outcome.status, outcome.evidence) == (status, "answered")
-    assert says in outcome.output[0]
+    assert (outcome.status, outcome.evidence, outcome.unanswered) == (status, "answered", None)
 
 
 async def test_the_script_sees_a_clean_environment(real: RealRig) -> None:
@@ -123,9 +137,7 @@ async def test_the_script_sees_a_clean_environment(real: RealRig) -> None:
 
 async def test_an_action_runs_as_its_owner(real: RealRig) -> None:
     """With that user's groups and home, and its control group entered all the same."""
-    real.folder.chmod(0o755)
-    for parent in list(real.folder.parents)[:2]:
-        parent.chmod(0o755)
+    real.open_to_all()
     real.script = real.write_script("who.scr", "#!/bin/sh\nid -un; id -gn; echo $HOME; cat /proc/self/cgroup; echo oops >>/dev/stderr\n")
     outcome = await act(real, "check", user="nobody")
     assert outcome.status == 0
@@ -133,8 +145,8 @@ async def test_an_action_runs_as_its_owner(real: RealRig) -> None:
     assert any(line.endswith("/db/act") for line in outcome.output)
     assert "oops" in outcome.output
     outcome = await act(real, "start", user="no-such-user")
-    assert outcome.output == ("start of db: there is no user no-such-user on this server",)
-    assert outcome.status == 1
+    assert outcome.output == ("there is no user no-such-user on this server, as whom it would run",)
+    assert outcome.unanswered == "no-script"
 
 
 async def test_what_a_check_leaves_behind_is_ended(real: RealRig) -> None:
@@ -172,7 +184,7 @@ async def test_actions_of_an_executor_that_died_are_silent_and_ended(real: RealR
     await wait_until(lambda: populated(real.groups.act(DB)), 5, "the stop is in flight")
     real.crash()
     outcome = await stop
-    assert (outcome.status, outcome.evidence) == (None, "silent")
+    assert (outcome.status, outcome.unanswered, outcome.housed) == (None, "executor-away", True)
     real.begin()
     real.recovers(DB)
     assert not populated(real.groups.act(DB))
@@ -194,12 +206,74 @@ async def test_a_half_done_start_does_not_outlive_its_executor(real: RealRig) ->
     assert await real.executor.empty(DB)
 
 
-async def test_no_executor_is_unreachable(real: RealRig) -> None:
-    """The daemon is told, in the client's time."""
+async def test_a_check_in_flight_is_asked_again_of_the_next_executor(real: RealRig) -> None:
+    """It changes nothing, so that the end of an executor is no news about any resource."""
+    await act(real, "start")
+    real.hangs(DB, "check")
+    check = asyncio.create_task(act(real, "check", timeout_s=60))
+    await wait_until(lambda: populated(real.groups.act(DB)), 5, "the check is in flight")
+    real.recovers(DB)
+    real.crash()
+    real.begin()
+    assert (await check).status == 0
+
+
+async def test_a_thousand_started_resources_cost_no_descriptors(real: RealRig) -> None:
+    """And the executor may open all that the hard limit allows, while services get what was usual."""
+    assert real.process
+    descriptors = Path(f"/proc/{real.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    for number in range(20):
+        assert (await act(real, "start", ResourceName(f"db{number}"))).status == 0
+    assert len(list(descriptors.iterdir())) <= before + 2
+    soft, hard = resource.prlimit(real.process.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
+    service = int((real.folder / "db3.pid").read_text())
+    assert resource.prlimit(service, resource.RLIMIT_NOFILE)[0] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    for number in range(20):
+        assert await real.executor.kill(ResourceName(f"db{number}"))
+
+
+async def test_without_an_executor_only_the_kernel_can_be_asked(real: RealRig) -> None:
+    """It is said that nobody runs actions here, in the client's time, with what the kernel sees of the service."""
+    await act(real, "start")
     real.crash()
     real.client._return_s = 0.3
+    outcome = await act(real, "check")
+    assert (outcome.unanswered, outcome.housed) == ("executor-away", True)
+    assert "understudy-exec does not answer" in outcome.output[0]
     with pytest.raises(Unreachable):
-        await act(real, "check")
+        await real.executor.empty(DB)
+
+
+async def test_processes_that_left_their_group_are_found_counted_and_killed(real: RealRig) -> None:
+    """A service that moved itself is no empty group, and no release may be built on it."""
+    elsewhere = f"{real.parent}-elsewhere"
+    Path(elsewhere).mkdir()
+    try:
+        text = f"""#!/bin/sh
+case $1 in
+start) sleep 1000 & echo $! >{real.folder}/moved.pid; echo $! >{elsewhere}/cgroup.procs ;;
+check) kill -0 "$(cat {real.folder}/moved.pid)" ;;
+*) exit 1 ;;
+esac
+"""
+        real.script = real.write_script("moving.scr", text)
+        started = await act(real, "start")
+        pid = int((real.folder / "moved.pid").read_text())
+        assert (started.status, started.housed, len(started.strays)) == (0, None, 1)  # it may not have become `sleep` yet
+        assert f"(pid {pid})" in started.strays[0]
+        assert len((await act(real, "check")).strays) == 1
+        assert not await real.executor.empty(DB)
+        real.crash()  # its successor finds them by their mark
+        real.begin()
+        assert not await real.executor.empty(DB)
+        assert await real.executor.kill(DB)
+        assert await real.executor.empty(DB)
+        assert not Path(f"/proc/{pid}").exists()
+    finally:
+        wait_for(lambda: not populated(elsewhere), 5, "nothing is left there")
+        Path(elsewhere).rmdir()
 
 
 def test_a_new_daemon_ends_what_the_former_had_in_flight(bare: RealRig) -> None:

@@ -55,7 +55,7 @@ def test_what_has_ended_and_is_not_reaped_is_no_stray() -> None:
     """Nothing of it runs any more."""
     with process(**{MARK: PARENT, NAME: "db"}) as ours:
         ours.kill()
-        wait_for(lambda: status(ours.pid)[2] == "Z", 5, "it is dead and not reaped")
+        wait_for(lambda: status(ours.pid)[2] == "X", 5, "it is dead and not reaped")
         assert strays(PARENT) == []
 
 

@@ -11,12 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from policy.language import NAME, NAMES, SERVER, Cluster
+from understudy.agents.contract import silence
 from understudy.lane.local import Local, Rung
-from understudy.lane.neighbours import Here, leaners
-from understudy.lane.outcome import RUNG_ACTIONS, Moment, Turn, begin, charge, ended, renewed
+from understudy.lane.neighbours import Here, is_mine, leaners
+from understudy.lane.outcome import RUNG_ACTIONS, begin, charge, ended, renewed
 from understudy.lane.reconcile import reconcile
+from understudy.lane.sooner import concerns, sooner
 from understudy.lane.steps import Charge, Clean, Climb, Release, Start, Step, Wait
-from understudy.model.actions import ActionOutcome
+from understudy.lane.turn import Moment, Turn
+from understudy.model.actions import ActionOutcome, Unanswered
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import State
 from understudy.model.view import Assignment, Holder
@@ -54,6 +57,23 @@ class Script:
     words: str = ""
     runs: bool = False
     """Whether something of it lives."""
+    seen: bool = False
+    """Whether it was ever seen in its control group."""
+    processes: bool = True
+    """False: it is a mount, or something like it."""
+    place: str = "inside"
+    """Where it lives: `inside` its control group; `outside`, and found by its mark; `hidden`, so that only its check knows."""
+
+    @property
+    def empty(self) -> bool:
+        """What the executor answers: whether nothing of it is known to live."""
+        return not self.runs or self.place == "hidden" or not self.processes
+
+    def housed(self) -> bool | None:
+        """What the kernel says of its group."""
+        inside = self.runs and self.place == "inside" and self.processes
+        self.seen = self.seen or inside
+        return True if inside else False if self.seen and not self.runs else None
 
 
 class Server:
@@ -112,9 +132,7 @@ class Server:
         """What reconcile is given."""
         incarnation = self.cluster.incarnation(ME)
         view = self.cluster.view
-        return Here(
-            view=view, server=ME, incarnation=incarnation, locals=self.locals, now=self.now, leaners=leaners(view.resources)
-        )
+        return Here(view=view, server=ME, incarnation=incarnation, locals=self.locals, now=self.now, leaners=leaners(view.resources))
 
     def _meet_definitions(self) -> None:
         view = self.cluster.view
@@ -165,25 +183,32 @@ class Server:
         self._end(name, outcome)
         self._say(f"{name}: {action}{under}, {words}")
 
+    def _outcome(self, name: ResourceName, action: str) -> tuple[ActionOutcome, str]:
+        outcome, words = self._answer(name, action)
+        script = self.scripts[name]
+        strays = ("service (pid 7)",) if script.runs and script.place == "outside" else ()
+        away = outcome.unanswered == "executor-away"  # then nobody remembers what was seen before
+        return replace(outcome, housed=script.housed() or (None if away else script.housed()), strays=() if away else strays), words
+
     def _end(self, name: ResourceName, outcome: ActionOutcome) -> None:
         self._keep(name, ended(self.locals[name], self.cluster.view.resources[name], outcome, self._moment(name)))
 
-    def _outcome(self, name: ResourceName, action: str) -> tuple[ActionOutcome, str]:
+    def _answer(self, name: ResourceName, action: str) -> tuple[ActionOutcome, str]:
         script = self.scripts[name]
         match script.ends.get(action):
-            case "is refused":
-                return ActionOutcome(status=None, evidence="silent", output=("no lease",)), "refused"
-            case "is silent":
-                return ActionOutcome(status=None, evidence="silent", unanswered="overran"), "silent"
+            case str(how) if how in UNANSWERED:
+                why, words = UNANSWERED[how]
+                return silence(why, words) if why != "overran" else replace(silence(why, ""), output=()), words
             case "is silent under pressure":
-                return ActionOutcome(status=None, evidence="silent", unanswered="overran", pressure={"io": 80.0}), "silent under pressure"
+                return replace(silence("overran", ""), output=(), pressure={"io": 80.0}), "silent under pressure"
             case "overruns":
-                return ActionOutcome(status=None, evidence="silent", unanswered="overran", killed=True), "out of time"
+                return replace(silence("overran", ""), output=(), killed=True), "out of time"
             case "fails" | "leaves processes":
                 return ActionOutcome(status=1, output=(script.words,) if script.words else ()), "failed"
         if action == "check":
             return (ActionOutcome(status=0), "it is up") if script.runs else (ActionOutcome(status=1), "it is down")
         script.runs = action == "start" or (action == "abort" and script.runs)
+        script.place = "inside" if action == "start" else script.place
         return ActionOutcome(status=0), "done"
 
     def _moment(self, name: ResourceName) -> Moment:
@@ -193,7 +218,10 @@ class Server:
             wall=self.now,
             epoch=0 if assignment is None else assignment.epoch,
             last_resort=assignment is not None and assignment.last_resort,
-            empty=not self.scripts[name].runs,
+            empty=self.scripts[name].empty,
+            mine=is_mine(self.here(), name),
+            owner="" if assignment is None or assignment.owner is None else assignment.owner.server,
+            spread=0.5,
         )
 
     def _keep(self, name: ResourceName, turn: Turn) -> None:
@@ -251,6 +279,27 @@ class Server:
         """It runs, started by somebody else or by a daemon before this one."""
         self.scripts[ResourceName(name)].runs = True
 
+    def by_hand(self, name: str) -> None:
+        """Somebody starts it without us: nobody tells, and nothing of it is in its control group."""
+        script = self.scripts[ResourceName(name)]
+        script.runs, script.place = True, "hidden"
+
+    def no_processes(self, name: str) -> None:
+        """It is a mount, say: nothing of it lives in a control group, ever."""
+        script = self.scripts[ResourceName(name)]
+        script.processes, script.seen = False, False
+
+    def leave(self, name: str, hiding: str | None) -> None:
+        """What lives of it moves to another control group; the kernel says that its own is empty."""
+        self.scripts[ResourceName(name)].place = "hidden" if hiding else "outside"
+        self.alarm(name)
+
+    def around(self, kind: str) -> None:
+        """Something around the resources has changed."""
+        for name, local in self.locals.items():
+            if concerns(kind, self.cluster.view.resources[name]):
+                self.locals[name] = sooner(local, self.now)
+
     def end(self, name: str, how: str) -> None:
         """The action that hangs ends."""
         resource = ResourceName(name)
@@ -298,6 +347,12 @@ class Server:
         for name in names.split():
             self._assign(name, server)
 
+    def hold(self, name: str) -> None:
+        """The leader has heard that it runs here: this server is one more holder, and not the owner."""
+        before = self.cluster.view.assignments[ResourceName(name)]
+        me = Holder(server=ME, incarnation=self.cluster.incarnation(ME), epoch=before.epoch)
+        self._put(replace(before, holders=(*before.holders, me)))
+
     def last_resort(self, name: str) -> None:
         """The leader finds no other candidate."""
         before = self.cluster.view.assignments[ResourceName(name)]
@@ -329,13 +384,26 @@ def _action(step: Step) -> str:
             return "check"
 
 
-HOW = "fails|overruns|is silent|is silent under pressure|is refused|hangs|leaves processes"
+UNANSWERED: dict[str, tuple[Unanswered, str]] = {
+    "is silent": ("overran", "silent"),
+    "ends by a signal": ("signal", "ended by signal 9 (Killed)"),
+    "cannot be begun": ("not-begun", "Too many open files"),
+    "has no script": ("no-script", "/opt/db.scr is not executable for root: chmod +x /opt/db.scr"),
+    "finds no executor": ("executor-away", "understudy-exec does not answer"),
+    "is refused": ("refused", "no lease"),
+    "is halted": ("halted", "ended on purpose"),
+}
+HOW = "|".join(("fails", "overruns", "is silent under pressure", "hangs", "leaves processes", *UNANSWERED))
 _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAME} (?P<action>start|stop|check|clean|abort|kill) (?P<how>{HOW})(?:: (?P<words>.+))?", Server.will),
     (rf"{NAMES} (?:works|work) again", Server.well),
     (rf"{NAMES} (?:dies|die)", Server.die),
     (rf"{NAME} dies unnoticed", Server.vanish),
     (rf"{NAME} is found running", Server.found),
+    (rf"{NAME} is started by hand", Server.by_hand),
+    (rf"{NAME} has no processes", Server.no_processes),
+    (rf"{NAME} leaves its control group(?P<hiding> and hides)?", Server.leave),
+    (r"an event of the (?P<kind>network|link|mounts|neighbour)s?", Server.around),
     (rf"{NAME} (?P<how>ends|fails) now", Server.end),
     (rf"an event about {NAME}", Server.alarm),
     (r"until (?P<until>[\d.]+)s?", Server.go_on),
@@ -344,4 +412,5 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"nobody wants {NAMES}", Server.unwant),
     (rf"give {NAMES} to {SERVER}", Server.give),
     (rf"{NAME} is a last resort", Server.last_resort),
+    (rf"ctr1 is a holder of {NAME} too", Server.hold),
 ]

@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from understudy.model.actions import Unanswered
 from understudy.ports import ActionOutcome, ActionRequest
 
-NOT_THERE, NOT_EXECUTABLE = 127, 126
-"""Status of an action whose script is missing or may not be executed: as a shell would say it, and none of the check results."""
 FAILED = 1
 
 
@@ -29,10 +28,10 @@ class Ended:
     """How one command ended."""
 
     status: int | None
-    """Exit status; None when it was killed or never began."""
+    """Exit status; None when there is none: then `unanswered` says why."""
     text: str = ""
     """The last of what it printed, standard output and error as they came."""
-    timed_out: bool = False
+    unanswered: Unanswered | None = None
     killed: bool = False
     """We killed it, and saw that nothing of it is left."""
 
@@ -103,6 +102,11 @@ class Agent:
         return table.get(name)
 
 
-def refusal(text: str, *, status: int | None = None) -> ActionOutcome:
-    """The outcome of an action that could not run; with a status it counts as an answer."""
-    return ActionOutcome(status=status, evidence="silent" if status is None else "answered", output=(text,))
+def refusal(text: str, *, status: int) -> ActionOutcome:
+    """The outcome of an action that did nothing: an answer, with what is in its way."""
+    return ActionOutcome(status=status, output=(text,))
+
+
+def silence(why: Unanswered, text: str) -> ActionOutcome:
+    """The outcome of an action that gave no answer, or was never asked."""
+    return ActionOutcome(status=None, evidence="silent", unanswered=why, output=(text,))

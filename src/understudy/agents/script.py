@@ -1,13 +1,12 @@
 """The agent for action scripts: `SCRIPT start|stop|check|clean|abort`, run as the resource's owner in its control group.
 
-Called by the executor. Passes the script's exit status on as it is; what a status means is for the lane to say.
+Called by the executor. Passes the script's exit status on as it is; what a status means is for the lane to say. Never looks at the script
+itself: its storage may hang, and only the action's own process may wait for it.
 """
 
 import asyncio
-import os
-import stat
 
-from understudy.agents.contract import NOT_EXECUTABLE, NOT_THERE, Agent, Context, Ended, refusal
+from understudy.agents.contract import Agent, Context, Ended, silence
 from understudy.agents.output import read_output
 from understudy.ports import ActionOutcome, ActionRequest, Evidence
 
@@ -15,28 +14,10 @@ _REAPED_S = (0.01, 0.04, 0.1)
 _ONLINE, _UNKNOWN, _PARTIAL = 0, 3, 4
 
 
-def problem_with(path: str) -> tuple[int, str] | None:
-    """Why this cannot be an action script (a status and a sentence), or None."""
-    if not path.startswith("/"):
-        return NOT_THERE, f"ACTION_SCRIPT is {path!r}: it must be an absolute path"
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        return NOT_THERE, f"action script {path} is not there on this server"
-    except OSError as error:
-        return NOT_THERE, f"action script {path} cannot be read: {error.strerror}"
-    if not stat.S_ISREG(mode):
-        return NOT_EXECUTABLE, f"action script {path} is no file"
-    if not mode & 0o111:
-        return NOT_EXECUTABLE, f"action script {path} is not executable: chmod +x it"
-    return None
-
-
 async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
     path = request.parameters.get("script", "")
-    problem = problem_with(path)
-    if problem:
-        return refusal(problem[1], status=problem[0])
+    if not path.startswith("/"):
+        return silence("no-script", f"ACTION_SCRIPT is {path!r}: it must be an absolute path")
     housed = context.housed(request.resource)
     ended = await context.command(request, (path, request.action))
     if request.action == "check" and ended.status == _ONLINE and housed is False:
@@ -50,7 +31,7 @@ async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
         evidence=evidence,
         output=said.lines,
         details=said.details,
-        unanswered="overran" if ended.timed_out else None,
+        unanswered=ended.unanswered,
         killed=ended.killed,
     )
 

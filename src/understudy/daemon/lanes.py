@@ -5,6 +5,7 @@ that needs this server's own release, or the end of its lease. It decides nothin
 """
 
 import asyncio
+import zlib
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,9 +17,12 @@ from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.local import Local, Rung
 from understudy.lane.look import look_at
 from understudy.lane.neighbours import Here, concerned, leaners
-from understudy.lane.outcome import RUNG_ACTIONS, Moment, Turn, begin, charge, ended, renewed
+from understudy.lane.outcome import RUNG_ACTIONS, begin, charge, ended, renewed
 from understudy.lane.reconcile import reconcile
+from understudy.lane.silence import UP
+from understudy.lane.sooner import concerns, sooner
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
+from understudy.lane.turn import Moment, Turn
 from understudy.model import events
 from understudy.model.actions import ActionName, ActionOutcome
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -28,7 +32,7 @@ from understudy.model.view import Assignment, Look, Proof, Report, View
 from understudy.ports import Clock, Executor, Guard, Surroundings
 from understudy.registry import keys
 
-REFUSED = ActionOutcome(status=None, evidence="silent", output=("the lease of this server does not allow it now",))
+REFUSED = ActionOutcome(status=None, evidence="silent", unanswered="refused", output=("the lease of this server does not allow it now",))
 LOOK_EVERY_S = 1.0
 """How often a look is written that has not ended yet."""
 IDLE_S = 30.0
@@ -119,8 +123,21 @@ class Lanes:
     async def _listen(self) -> None:
         while True:
             event = await self._executor.next_event()
-            if not isinstance(event, Surroundings):
+            if isinstance(event, Surroundings):
+                self._surroundings(event)
+            else:
                 self.alarm(event)
+
+    def _surroundings(self, event: Surroundings) -> None:
+        """What was waited for may be back: pauses end before their time."""
+        now = self._clock.monotonic()
+        for name, local in list(self.locals.items()):
+            resource = self._mirror.view.resources.get(name)
+            meant = event.resource == name if event.resource is not None else resource is not None and concerns(event.kind, resource)
+            after = sooner(local, now) if meant else local
+            if after is not local:
+                self._remember(after)
+                self._wake.set()
 
     def _round(self) -> float | None:
         """Ask every lane that may have something to do; when to go round again without being woken."""
@@ -202,6 +219,7 @@ class Lanes:
             return local
         return replace(
             local,
+            believed=report.state,
             restarts=report.restarts,
             starts=report.starts,
             failure=report.failure,
@@ -235,15 +253,20 @@ class Lanes:
     async def _act(self, step: Step, resource: Resource) -> None:
         try:
             outcome = await self._perform(step, resource)
-            empty = await self._executor.empty(resource.name)
-        except Unreachable:
-            await asyncio.sleep(RETRY_S)
-            outcome, empty = ActionOutcome(status=None, evidence="silent", output=("the executor does not answer",)), False
+        except Unreachable as error:  # nobody to kill for us, or no guard
+            outcome = ActionOutcome(status=None, evidence="silent", unanswered="executor-away", output=(str(error),))
+        empty = outcome.unanswered != "executor-away" and await self._is_empty(resource.name)
         local = self.locals.get(resource.name)
         if local is None or local.uid != resource.uid:
             return
         self._keep(resource, ended(local, resource, outcome, self._moment(resource, empty=empty)))
         self._wake.set()
+
+    async def _is_empty(self, name: ResourceName) -> bool:
+        try:
+            return await self._executor.empty(name)
+        except Unreachable:
+            return False  # not seen
 
     async def _perform(self, step: Step, resource: Resource) -> ActionOutcome:
         if isinstance(step, Climb) and step.rung == Rung.KILL:
@@ -288,6 +311,9 @@ class Lanes:
             epoch=0 if assignment is None else assignment.epoch,
             last_resort=assignment is not None and assignment.last_resort,
             empty=empty,
+            mine=resource.local or (assignment is not None and any(one.incarnation == self._me.incarnation for one in assignment.holders)),
+            owner="" if assignment is None or assignment.owner is None else assignment.owner.server,
+            spread=spread_of(resource.name, self._me.server),
         )
 
     def _keep(self, resource: Resource, turn: Turn) -> None:
@@ -415,15 +441,20 @@ class Lanes:
             epoch=local.epoch,
             state=local.state or State.UNKNOWN,
             internal=_internal(local),
-            details=local.details,
+            details=local.cannot or local.details,
             restarts=local.restarts,
             starts=local.starts,
             failure=local.failure,
             proven=local.proven,
             changed_wall=local.changed_wall,
             started_wall=local.started_wall,
-            guarded=resource.agent != "script" or not local.empty or (local.state, _internal(local)) != (State.ONLINE, Internal.STABLE),
+            guarded=local.guarded or local.state not in UP or _internal(local) is not Internal.STABLE,
         )
+
+
+def spread_of(resource: ResourceName, server: ServerName) -> float:
+    """0 to 1, always the same for the two."""
+    return zlib.crc32(f"{resource} {server}".encode()) / 0xFFFFFFFF
 
 
 def _owned_by(assignment: Assignment, incarnation: Incarnation) -> bool:

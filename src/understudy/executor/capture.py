@@ -36,11 +36,6 @@ class Capture:
         os.fchmod(fd, 0o666)  # a script that runs as another user may open /dev/stderr anew; the folder is closed to others
         return cls(fd)
 
-    @classmethod
-    def existing(cls, path: Path) -> "Capture":
-        """One that a start action of a former executor still prints to."""
-        return cls(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC))
-
     def text(self) -> str:
         """The last of what was printed."""
         size = os.fstat(self.fd).st_size
@@ -56,3 +51,12 @@ class Capture:
     def close(self) -> None:
         """Our end only: the service may go on writing."""
         os.close(self.fd)
+
+
+def trim(path: Path) -> None:
+    """Cut down what a started service has printed, if it has grown. By name, so that no descriptor is kept for each of a thousand."""
+    try:
+        if os.stat(path).st_size > GROWN:
+            os.truncate(path, 0)
+    except OSError:
+        pass  # gone meanwhile

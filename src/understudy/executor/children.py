@@ -10,7 +10,9 @@ import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from understudy.executor.limits import soft_limit
 
 _SET_CHILD_SUBREAPER = 36
 
@@ -48,9 +50,13 @@ class Children:
 
     def __init__(self) -> None:
         self._living: dict[int, Child] = {}
+        self._reaped: Callable[[int], None] = lambda _: None
+        self.files = soft_limit()
+        """How many files a child may open: what we were given, before we took all that we may have for ourselves."""
 
-    def begin(self) -> None:
-        """On the running loop, in the main thread."""
+    def begin(self, reaped: Callable[[int], None] = lambda _: None) -> None:
+        """On the running loop, in the main thread; `reaped` is told of every process that was ours and has ended."""
+        self._reaped = reaped
         if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap)
@@ -71,6 +77,10 @@ class Children:
         self._living[child.pid] = child
         return child
 
+    def began(self, pid: int) -> bool:
+        """Whether this is a process that we began and that has not ended: it may not have entered its group yet."""
+        return pid in self._living
+
     def _reap(self) -> None:
         while True:
             try:
@@ -79,6 +89,7 @@ class Children:
                 return
             if pid == 0:
                 return
+            self._reaped(pid)
             child = self._living.pop(pid, None)
             if child:  # else a service's process, or one that an action left
                 child.reaped(os.waitstatus_to_exitcode(status))

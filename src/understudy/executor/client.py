@@ -15,7 +15,7 @@ from typing import Any
 
 from understudy.agents.events.cgroup import CgroupEvents
 from understudy.agents.events.netlink import NetlinkEvents
-from understudy.agents.groups import find_parent
+from understudy.agents.groups import Groups, find_parent, populated
 from understudy.errors import BadInput, Unreachable
 from understudy.executor.command import ABORT_S
 from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_from_wire, request_to_wire
@@ -47,6 +47,7 @@ class ExecutorClient:
         """Resources to look at, each once, oldest first."""
         self._wake = asyncio.Event()
         self._places: dict[str, ResourceName] = {}
+        self._kernel = Groups(parent)
         self._groups = CgroupEvents(parent, lambda resource, lives: None if lives else self._note(ResourceName(resource)))
         self._links = NetlinkEvents(lambda place: self._note(self._places[place]))
         self.running: tuple[ResourceName, ...] = ()
@@ -78,11 +79,31 @@ class ExecutorClient:
         self._follow(request)
         began = asyncio.get_running_loop().time()
         try:
-            answer = await self._ask(request_to_wire(request), within_s=request.timeout_s + _LADDER_S)
-        except (ConnectionError, TimeoutError):
-            lost_s = asyncio.get_running_loop().time() - began
-            return ActionOutcome(status=None, evidence="silent", output=("the executor ended during the action",), duration_s=lost_s)
-        return outcome_from_wire(answer)
+            return outcome_from_wire(await self._ask_for(request))
+        except Unreachable as error:
+            why = f"{error}: nothing can be started, stopped or checked here until it does"
+        except ConnectionError:
+            why = "understudy-exec ended during the action"
+        except TimeoutError:
+            why = "understudy-exec does not answer: it hangs"
+        return ActionOutcome(
+            status=None,
+            evidence="silent",
+            unanswered="executor-away",
+            output=(why,),
+            duration_s=asyncio.get_running_loop().time() - began,
+            housed=True if populated(self._kernel.run(request.resource)) else None,
+        )
+
+    async def _ask_for(self, request: ActionRequest) -> dict[str, Any]:
+        """A check that its executor took with it is asked of the successor: it changes nothing."""
+        within_s = request.timeout_s + _LADDER_S
+        try:
+            return await self._ask(request_to_wire(request), within_s=within_s)
+        except ConnectionError:
+            if request.action != "check":
+                raise
+        return await self._ask(request_to_wire(request), within_s=within_s)
 
     async def kill(self, resource: ResourceName) -> bool:
         """See ports.Executor."""

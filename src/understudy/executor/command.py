@@ -10,33 +10,50 @@ import functools
 import os
 import pwd
 import signal
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from understudy.agents.aside import aside
 from understudy.agents.contract import Ended
-from understudy.agents.groups import Groups, kill_and_see, populated
+from understudy.agents.groups import Groups, kill_and_see, populated, processes
 from understudy.executor.capture import Capture
 from understudy.executor.children import Child, Children
+from understudy.guard.strays import MARK, NAME
 from understudy.ports import ActionRequest
 
 SURVIVOR_S = 0.5
 """How long what was killed may take to be gone before it is called a survivor."""
 ABORT_S = 5.0
 """How long an abort entry point may talk to the action that overran."""
-_NOT_ENTERED = 125
+MOST_SURVIVORS = 4
+"""Of a resource's actions that hang in the kernel: no further one is begun beside them, or dead storage would fill the process table."""
+_ACCOUNT_S, _ACCOUNT_KEPT_S = 2.0, 60.0
+_NOT_BEGUN = 125
+_NO_GROUP, _NO_SCRIPT = "understudy: not begun: ", "understudy: no script: "
+_SHELL = "understudy-begin"
+"""The name under which the shell complains that it cannot become the script: no script's own complaint begins so."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# $1 the group, $2 our process id, or empty. The parent is looked at after the group was entered: the guard kills the executor before it
-# empties the groups, so a shell that enters an emptied group finds itself an orphan and ends, and nothing starts after a lapse. A check
-# starts nothing and is spared this (0.1 ms). All in words of the shell that need no second process.
+# $1 the group, $2 our process id, or empty, $3 how many files a service may open unless it asks for more. The parent is looked at after the
+# group was entered: the guard kills the executor before it empties the groups, so a shell that enters an emptied group finds itself an
+# orphan and ends, and nothing starts after a lapse. A check starts nothing and is spared this (0.1 ms). All in words of the shell that need
+# no second process.
 _ENTER = f"""\
-{{ echo 0 >"$1/cgroup.procs"; }} 2>/dev/null || {{ echo "cannot enter the control group $1"; exit {_NOT_ENTERED}; }}
+{{ echo 0 >"$1/cgroup.procs"; }} 2>/dev/null || {{ echo "{_NO_GROUP}cannot enter the control group $1"; exit {_NOT_BEGUN}; }}
 [ -z "$2" ] || {{
     read -r _ _ _ parent _ </proc/$$/stat
-    [ "$parent" = "$2" ] || {{ echo "cannot go on: the executor has ended"; exit {_NOT_ENTERED}; }}
+    [ "$parent" = "$2" ] || {{ echo "{_NO_GROUP}the executor has ended"; exit {_NOT_BEGUN}; }}
 }}
 {{ echo 0 >/proc/self/oom_score_adj; }} 2>/dev/null
-shift 2
+ulimit -S -n "$3" 2>/dev/null
+shift 3
+"""
+# The script is looked at here, as the user it runs as: its storage may hang, and then only this process hangs with it.
+_BEGIN = f"""\
+[ -e "$1" ] || {{ echo "{_NO_SCRIPT}$1 is not there on this server, or $USER may not reach it"; exit {_NOT_BEGUN}; }}
+[ -f "$1" ] || {{ echo "{_NO_SCRIPT}$1 is no file"; exit {_NOT_BEGUN}; }}
+[ -x "$1" ] || {{ echo "{_NO_SCRIPT}$1 is not executable for $USER: chmod +x $1"; exit {_NOT_BEGUN}; }}
 exec "$@"
 """
 
@@ -51,33 +68,55 @@ async def run_command(
     halted: asyncio.Future[None],
     abort: Callable[[], Awaitable[object]] | None = None,
 ) -> Ended:
-    """Run it; `halted` ends it early, `abort` is called first when it overran. OSError: it could not be started."""
+    """Run it; `halted` ends it early, `abort` is called first when it overran. OSError: no process, group or file was to be had."""
+    if (crowd := _crowd(request, groups)) is not None:
+        return crowd
+    account = await _account(request.user)
+    if account is None:
+        return Ended(status=None, unanswered="no-script", text=f"there is no user {request.user} on this server, as whom it would run\n")
     groups.make(request.resource)
     starting = request.action == "start"
     running_before = starting and populated(groups.run(request.resource))
     entered = groups.run(request.resource) if starting else groups.act(request.resource)
     parent = "" if request.action == "check" else str(os.getpid())
-    words = ("/bin/sh", "-c", _ENTER, "sh", entered, parent, *_as_user(request.user, argv))
-    child = children.spawn(words, environment=_environment(request), output=capture.fd)
+    words = _words(request.user, account, (entered, parent, str(children.files)), argv)
+    child = children.spawn(words, environment=_environment(request, groups, account), output=capture.fd)
     either: set[asyncio.Future[Any]] = {child.ended, halted}
     await asyncio.wait(either, timeout=request.timeout_s, return_when=asyncio.FIRST_COMPLETED)
     if child.ended.done():
-        return _answer(child.ended.result(), capture, told=request.action != "check")
+        return _answer(child.ended.result(), capture.text(), check=request.action == "check")
     overran = not halted.done()
     if overran and abort:
         await abort()
     killed = await _end(request, child, groups, spare_service=running_before and not overran)
     done, _ = await asyncio.wait({child.ended}, timeout=SURVIVOR_S)
-    return Ended(status=None, text=capture.text(), timed_out=overran, killed=killed and bool(done))
+    return Ended(status=None, text=capture.text(), unanswered="overran" if overran else "halted", killed=killed and bool(done))
 
 
-def _answer(code: int, capture: Capture, *, told: bool) -> Ended:
-    """`told`: an end by a signal is an answer, and says that the action failed (as in a shell). A check that died has told nothing."""
-    text = capture.text()
+def _crowd(request: ActionRequest, groups: Groups) -> Ended | None:
+    """What hangs in the kernel of actions before this one, if it is too much to begin another beside it."""
+    if request.action in ("start", "abort") or not populated(groups.act(request.resource)):
+        return None
+    left = len(processes(groups.act(request.resource)))
+    if left < MOST_SURVIVORS:
+        return None
+    text = f"{left} processes of its actions before hang in the kernel and wait for storage that does not answer\n"
+    return Ended(status=None, unanswered="overran", text=text)
+
+
+def _answer(code: int, text: str, *, check: bool) -> Ended:
+    """An end by a signal is an answer of what changes something: it failed, as in a shell. A check that died has told nothing."""
+    *_, last = text.rstrip("\n").split("\n")
     if code < 0:
-        return Ended(status=128 - code if told else None, text=f"{text}ended by signal {-code} ({signal.strsignal(-code)})\n")
-    if code == _NOT_ENTERED and text.startswith("cannot "):
-        return Ended(status=None, text=text)
+        text = f"{text}ended by signal {-code} ({signal.strsignal(-code)})\n"
+        return Ended(status=None, unanswered="signal", text=text) if check else Ended(status=128 - code, text=text)
+    if code == _NOT_BEGUN and last.startswith(_NO_GROUP):
+        return Ended(status=None, unanswered="not-begun", text=last.removeprefix(_NO_GROUP) + "\n")
+    if code == _NOT_BEGUN and last.startswith(_NO_SCRIPT):
+        return Ended(status=None, unanswered="no-script", text=f"action script {last.removeprefix(_NO_SCRIPT)}\n")
+    if code in (126, 127) and last.startswith(f"{_SHELL}: "):
+        why = f"the action script is there, but cannot be executed ({last.rpartition(': ')[2]}): look at its first line"
+        return Ended(status=None, unanswered="no-script", text=f"{why}, which names what should read it, and at its line ends\n")
     return Ended(status=code, text=text)
 
 
@@ -91,40 +130,49 @@ async def _end(request: ActionRequest, child: Child, groups: Groups, *, spare_se
     return await kill_and_see(path, SURVIVOR_S)
 
 
-def _as_user(user: str, argv: Sequence[str]) -> Sequence[str]:
-    """Become this user inside the shell's child: the group must be entered as root."""
+def _words(user: str, account: pwd.struct_passwd, place: Sequence[str], argv: Sequence[str]) -> Sequence[str]:
+    """The command: enter the group as root, become the user, look at the script, and become it."""
     if user == "root":
-        return argv
-    try:
-        group = _account(user).pw_gid
-    except KeyError:
-        raise OSError(f"there is no user {user} on this server") from None
-    return ("setpriv", "--reuid", user, "--regid", str(group), "--init-groups", "--", *argv)
+        return ("/bin/sh", "-c", _ENTER + _BEGIN, _SHELL, *place, *argv)
+    become = ("setpriv", "--reuid", user, "--regid", str(account.pw_gid), "--init-groups", "--")
+    return ("/bin/sh", "-c", _ENTER + 'exec "$@"', _SHELL, *place, *become, "/bin/sh", "-c", _BEGIN, _SHELL, *argv)
 
 
-def _environment(request: ActionRequest) -> Mapping[str, str]:
+def _environment(request: ActionRequest, groups: Groups, account: pwd.struct_passwd) -> Mapping[str, str]:
     basics = {
+        MARK: groups.parent,
         "PATH": _PATH,
         "LC_ALL": "C.UTF-8",
-        "HOME": _home(request.user),
+        "HOME": account.pw_dir,
         "USER": request.user,
-        "_CRS_NAME": str(request.resource),
+        NAME: str(request.resource),
         "_CRS_EPOCH": str(request.epoch),
         "_CRS_ACTION_SCRIPT": request.parameters.get("script", ""),
     }
     # what cannot be passed at all must not fail the action: a NUL or "=" in a name, a NUL in a value
     given = {name: value for name, value in request.environment.items() if "=" not in name and "\0" not in name + value}
-    return {**basics, **given}
+    return {**basics, **given, MARK: groups.parent}
 
 
-def _home(user: str) -> str:
+_ROOT = pwd.struct_passwd(("root", "x", 0, 0, "root", "/root", "/bin/sh"))
+_accounts: dict[str, tuple[float, pwd.struct_passwd]] = {}
+
+
+async def _account(user: str) -> pwd.struct_passwd | None:
+    """The user, or None: there is none. Kept for a minute, as a look costs as much as a fork and may ask a server. OSError: no answer."""
+    if user == "root":
+        return _ROOT
+    now = time.monotonic()
+    kept = _accounts.get(user)
+    if kept is not None and now - kept[0] < _ACCOUNT_KEPT_S:
+        return kept[1]
     try:
-        return _account(user).pw_dir
+        found = await aside(functools.partial(pwd.getpwnam, user), within_s=_ACCOUNT_S)
     except KeyError:
-        return "/"
-
-
-@functools.cache
-def _account(user: str) -> pwd.struct_passwd:
-    """Kept: a look into /etc/passwd costs as much as a fork. One that is not there (KeyError) is looked for again."""
-    return pwd.getpwnam(user)
+        return None
+    except TimeoutError:
+        if kept is not None:
+            return kept[1]  # as last seen: better than not to act
+        raise OSError(f"nobody says within {_ACCOUNT_S:g} s who user {user} is") from None
+    _accounts[user] = now, found
+    return found

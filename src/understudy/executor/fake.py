@@ -6,9 +6,11 @@ told what to do wrong (fail, hang, lie, refuse to die); what it truly does is in
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from understudy.agents.catalogue import AGENTS
+from understudy.agents.contract import silence
+from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
 
@@ -34,6 +36,12 @@ class FakeService:
     """What actions print."""
     check_says: int | None = None
     """A status that check answers whatever is true."""
+    signals: bool = False
+    """The check ends by a signal."""
+    unbegun: dict[ActionName, Unanswered] = field(default_factory=dict)
+    """Actions that cannot be begun: `not-begun` or `no-script`."""
+    astray: bool = False
+    """What lives of it has left its control group; it is found by its mark."""
     undying: bool = False
     """Survives even SIGKILL: waiting in the kernel for dead storage."""
     seen_living: bool = False
@@ -41,12 +49,21 @@ class FakeService:
     def behave(self) -> None:
         """Everything works from now on; what lives, lives on."""
         self.fails, self.hangs, self.pretends, self.botches = {}, set(), set(), {}
-        self.check_says, self.undying = None, False
+        self.check_says, self.undying, self.signals, self.unbegun = None, False, False, {}
 
     @property
     def behaves(self) -> bool:
         """Whether everything works."""
-        return not (self.fails or self.hangs or self.pretends or self.botches or self.undying) and self.check_says is None
+        odd = self.fails or self.hangs or self.pretends or self.botches or self.undying or self.signals or self.unbegun
+        return not odd and self.check_says is None
+
+    @property
+    def housed(self) -> bool | None:
+        """As the kernel would say it."""
+        if self.lives and not self.astray:
+            self.seen_living = True
+            return True
+        return False if self.seen_living and not self.lives else None
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +115,7 @@ class FakeExecutor:
         began = loop.time()
         why_not = self._unfit(request) or await self._make_way(request) or self._unleased(request)
         if why_not:
-            return ActionOutcome(status=None, evidence="silent", output=(why_not,))
+            return why_not
         flight = _InFlight(request, loop.create_future(), loop.create_future())
         self._in_flight.setdefault(request.resource, []).append(flight)
         try:
@@ -109,14 +126,9 @@ class FakeExecutor:
                 del self._in_flight[request.resource]
             flight.ended.set_result(None)
         self.done.append((loop.time(), request.resource, request.action, outcome.status))
-        return ActionOutcome(
-            status=outcome.status,
-            evidence=outcome.evidence,
-            output=outcome.output,
-            unanswered=outcome.unanswered,
-            killed=outcome.killed,
-            duration_s=loop.time() - began,
-        )
+        service = self.service(request.resource)
+        strays = ("service (pid 7)",) if service.lives and service.astray else ()
+        return replace(outcome, duration_s=loop.time() - began, housed=service.housed, strays=strays)
 
     async def kill(self, resource: ResourceName) -> bool:
         """See ports.Executor."""
@@ -162,6 +174,8 @@ class FakeExecutor:
             if request.action == "start" and (overran or not lived_before):
                 self._end(request.resource)
             return ActionOutcome(status=None, evidence="silent", unanswered="overran" if overran else "halted", killed=not service.undying)
+        if silent := _silence(request, service):
+            return silent
         status, evidence = self._answer(request, service)
         return ActionOutcome(status=status, evidence=evidence, output=service.says.get(request.action, ()))
 
@@ -176,7 +190,8 @@ class FakeExecutor:
     def _do(self, request: ActionRequest, service: FakeService) -> tuple[int, Evidence]:
         match request.action:
             case "start":
-                service.lives = service.seen_living = True
+                service.lives, service.astray = True, service.astray and service.lives
+                service.seen_living = True
             case "stop" | "clean":
                 self._end(request.resource)
                 service.seen_living = service.lives
@@ -192,28 +207,39 @@ class FakeExecutor:
         if not self.service(resource).undying:
             self.die(resource)
 
-    def _unfit(self, request: ActionRequest) -> str | None:
+    def _unfit(self, request: ActionRequest) -> ActionOutcome | None:
         agent = AGENTS.get(request.agent)
-        return None if agent and agent.action(request.action) else f"agent {request.agent} has no action {request.action}"
+        if agent and agent.action(request.action):
+            return None
+        return silence("not-begun", f"agent {request.agent} has no action {request.action}")
 
-    def _unleased(self, request: ActionRequest) -> str | None:
+    def _unleased(self, request: ActionRequest) -> ActionOutcome | None:
         if self._lease is None or ((request.action == "check" or not AGENTS[request.agent].leased) and request.incarnation is None):
             return None
         held = self._lease()
         if held is None:
-            return "no lease: nothing may begin on this server"
+            return silence("refused", "no lease: nothing may begin on this server")
         if request.incarnation not in (None, held):
-            return f"the lease is of incarnation {held}, the action is for {request.incarnation}"
+            return silence("refused", f"the lease is of incarnation {held}, the action is for {request.incarnation}")
         return None
 
-    async def _make_way(self, request: ActionRequest) -> str | None:
+    async def _make_way(self, request: ActionRequest) -> ActionOutcome | None:
         while request.action != "abort" and (others := self._in_flight.get(request.resource)):
             for other in others:
                 if other.request.action != "check" or request.action == "check":
-                    return f"{request.action} of {request.resource} refused: its {other.request.action} is in flight"
+                    return silence("refused", f"{request.action} of {request.resource} refused: its {other.request.action} is in flight")
             _halt(others[0])
             await others[0].ended
         return None
+
+
+def _silence(request: ActionRequest, service: FakeService) -> ActionOutcome | None:
+    """What stands in place of an answer."""
+    if request.action in service.unbegun:
+        return silence(service.unbegun[request.action], f"{request.action} cannot be begun")
+    if service.signals and request.action == "check":
+        return silence("signal", "ended by signal 9 (Killed)")
+    return None
 
 
 def _halt(flight: _InFlight) -> None:

@@ -22,6 +22,7 @@ from understudy.agents.groups import Groups, find_parent
 from understudy.errors import BadInput, UnderstudyError
 from understudy.executor.gate import stay_known
 from understudy.executor.killlist import KillList
+from understudy.executor.limits import raise_limit
 from understudy.executor.runner import Runner
 from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
 from understudy.guard.lapse import start_second_line
@@ -146,6 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"understudy-exec: {error}", file=sys.stderr)
         return 2
     _be_normal()
+    raise_limit()
     asyncio.run(serve(settings))
     os.close(lock)
     return 0

@@ -13,18 +13,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from understudy.agents.catalogue import AGENTS
-from understudy.agents.contract import FAILED, Agent, Ended, refusal
+from understudy.agents.contract import FAILED, Agent, Ended, refusal, silence
 from understudy.agents.groups import Groups, group_name, kill_and_see, populated, resource_of
-from understudy.executor.capture import Capture
+from understudy.executor.capture import Capture, trim
 from understudy.executor.children import Children
 from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
 from understudy.executor.gate import open_gate, shut_gate, shut_out
 from understudy.executor.killlist import KillList
 from understudy.executor.lease import why_not
+from understudy.executor.limits import in_words
+from understudy.executor.outside import Outside
 from understudy.executor.pressure import Pressure
 from understudy.ports import ActionOutcome, ActionRequest
 
 _STARTING, _STARTED = ".starting", ".out"
+_MOST_TOLD = 8
 _KILL_S = 5.0
 """The kill verb's bound: longer than an action's, for a service with much memory to give back."""
 
@@ -46,14 +49,18 @@ class InFlight:
 
     async def command(self, request: ActionRequest, argv: Sequence[str]) -> Ended:
         """See contract.Context."""
-        capture = self._runner.capture_for(request)
+        runner = self._runner
+        abort = self._abort if request.action in ("start", "stop") and self.agent.abort else None
         try:
-            abort = self._abort if request.action in ("start", "stop") and self.agent.abort else None
-            return await run_command(
-                request, argv, groups=self._runner.groups, children=self._runner.children, capture=capture, halted=self.halted, abort=abort
-            )
-        finally:
-            self._runner.captured(request, capture)
+            capture = runner.capture_for(request)
+            try:
+                return await run_command(
+                    request, argv, groups=runner.groups, children=runner.children, capture=capture, halted=self.halted, abort=abort
+                )
+            finally:
+                runner.captured(request, capture)
+        except OSError as error:
+            return Ended(status=None, unanswered="not-begun", text=f"{request.action} cannot be begun: {in_words(error)}\n")
 
     async def _abort(self) -> None:
         assert self.agent.abort is not None
@@ -92,12 +99,11 @@ class Runner:
         self.guard_socket = run_dir / "guard.sock"
         self.groups = groups
         self.children = Children()
+        self.outside = Outside(groups, self.children.began)
         self._kill_list = kill_list
         self._pressure = Pressure()
         self._in_flight: dict[str, list[InFlight]] = {}
         self._seen_housed: set[str] = set()
-        self._outputs: dict[str, Capture] = {}
-        """What start actions left open, by resource."""
         self._printing: list[Capture] = []
         self._repeats: dict[str, list[asyncio.TimerHandle]] = {}
         self._actions = run_dir / "actions"
@@ -105,16 +111,17 @@ class Runner:
 
     async def adopt(self) -> None:
         """At the executor's own start: end what the former one left in flight (actions, and half-done starts), keep the services."""
-        self.children.begin()
+        self.children.begin(self.outside.reaped)
+        self.outside.begin()
         for path in self._actions.glob(f"*{_STARTING}"):
             await kill_and_see(self.groups.group(resource_of(path.stem)), SURVIVOR_S)
+            await self.outside.end(resource_of(path.stem), SURVIVOR_S)
             path.unlink()
         for resource in self.groups.resources():
             await kill_and_see(self.groups.act(resource), SURVIVOR_S)
         self.groups.sweep()
         for path in self._actions.glob(f"*{_STARTED}"):
             if populated(self.groups.run(resource_of(path.stem))):
-                self._outputs[resource_of(path.stem)] = Capture.existing(path)
                 self._seen_housed.add(resource_of(path.stem))
             else:
                 path.unlink()
@@ -124,16 +131,23 @@ class Runner:
         began = time.monotonic()
         outcome = await self._run(request)
         pressure = self._pressure.now() if request.action == "check" else {}
-        return dataclasses.replace(outcome, duration_s=time.monotonic() - began, pressure=pressure)
+        outside = self.outside.look(request.resource)
+        return dataclasses.replace(
+            outcome,
+            duration_s=time.monotonic() - began,
+            pressure=pressure,
+            housed=self.housed(request.resource),
+            strays=tuple(one.told() for one in outside[:_MOST_TOLD]),
+        )
 
     async def _run(self, request: ActionRequest) -> ActionOutcome:
         agent = AGENTS.get(request.agent)
         action = agent.action(request.action) if agent else None
         if agent is None or action is None:
-            return refusal(f"agent {request.agent} has no action {request.action}")
+            return silence("not-begun", f"agent {request.agent} has no action {request.action}")
         busy = await self._make_way(request)
         if busy:
-            return refusal(busy)
+            return silence("refused", busy)
         flight = InFlight(self, request, agent)
         self._in_flight.setdefault(request.resource, []).append(flight)
         try:
@@ -143,11 +157,12 @@ class Runner:
             if (agent.leased and request.action != "check") or request.incarnation is not None:
                 held_by_another = why_not(self.run_dir / "lease", request.incarnation)
                 if held_by_another:
-                    return refusal(held_by_another)
+                    return silence("refused", held_by_another)
             outcome = await action(request, flight)
         except (OSError, ValueError) as error:
             # a check that could not look has seen nothing; anything else has failed
-            return refusal(f"{request.action} of {request.resource}: {error}", status=None if request.action == "check" else FAILED)
+            text = f"{request.action} of {request.resource}: {error}"
+            return silence("not-begun", text) if request.action == "check" else refusal(text, status=FAILED)
         finally:
             await self._leave(flight)
         self._remember(request, agent, outcome)
@@ -161,6 +176,7 @@ class Runner:
         if flights:
             await asyncio.wait({flight.ended for flight in flights}, timeout=_KILL_S)
         emptied = await kill_and_see(self.groups.group(resource), _KILL_S)
+        emptied = await self.outside.end(resource, _KILL_S) and emptied
         self.repeat(resource, (), lambda: None)
         return emptied and self._drop(resource) and self.empty(resource)
 
@@ -173,8 +189,10 @@ class Runner:
             await asyncio.wait({flight.ended for flight in flights}, timeout=2 * SURVIVOR_S + ABORT_S)
 
     def empty(self, resource: str) -> bool:
-        """Nothing lives in its group, no action is in flight, no address of it is up."""
-        return resource not in self._in_flight and not populated(self.groups.group(resource)) and not self._holds_claim(resource)
+        """Nothing lives in its group or has left it, no action is in flight, no address of it is up."""
+        if resource in self._in_flight or populated(self.groups.group(resource)):
+            return False
+        return not self.outside.look(resource) and not self._holds_claim(resource)
 
     def busy(self) -> bool:
         """Whether any action is in flight."""
@@ -182,12 +200,15 @@ class Runner:
 
     def running(self) -> list[str]:
         """Resources of which something lives here."""
-        return [one for one in self.groups.resources() if populated(self.groups.group(one))]
+        housed = [one for one in self.groups.resources() if populated(self.groups.group(one))]
+        return sorted({*housed, *self.outside.resources()})
 
     def trim(self) -> None:
         """Cut down what has been printed; to be called every now and then."""
-        for capture in (*self._outputs.values(), *self._printing):
+        for capture in self._printing:
             capture.trim()
+        for path in self._actions.glob(f"*{_STARTED}"):
+            trim(path)
 
     def housed(self, resource: str) -> bool | None:
         """See contract.Context."""
@@ -226,11 +247,7 @@ class Runner:
         if request.action == "start":
             name = group_name(request.resource)
             os.replace(self._actions / f"{name}{_STARTING}", self._actions / f"{name}{_STARTED}")
-            self._outputs[request.resource], former = capture, self._outputs.get(request.resource)
-            if former:
-                former.close()
-        else:
-            capture.close()
+        capture.close()  # what was started goes on printing; it is cut down by its name
 
     async def _make_way(self, request: ActionRequest) -> str | None:
         """Why this action may not begin beside what is in flight; a check in its way is ended."""

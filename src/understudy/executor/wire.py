@@ -90,7 +90,9 @@ def outcome_to_wire(outcome: ActionOutcome) -> dict[str, Any]:
         "errors": list(said.errors),
         "warnings": list(said.warnings),
         "duration_ms": round(outcome.duration_s * 1000, 3),
-        "timed_out": outcome.timed_out,
+        "unanswered": outcome.unanswered,
+        "housed": outcome.housed,
+        "strays": list(outcome.strays),
         "killed": outcome.killed,
         "pressure": dict(outcome.pressure),
     }
@@ -100,14 +102,17 @@ def outcome_from_wire(message: Mapping[str, Any]) -> ActionOutcome:
     """The outcome in an answer."""
     evidence = message.get("evidence")
     if "error" in message or evidence not in _EVIDENCE:
-        return ActionOutcome(status=None, evidence="silent", output=(str(message.get("error", "no outcome in the executor's answer")),))
+        why = str(message.get("error", "no outcome in the executor's answer"))
+        return ActionOutcome(status=None, evidence="silent", unanswered="not-begun", output=(why,))
     return ActionOutcome(
         status=message["status"],
         evidence=cast(Evidence, evidence),
         output=tuple(message["output"]),
         details=message["details"],
         duration_s=message["duration_ms"] / 1000,
-        unanswered="overran" if message["timed_out"] else None,
+        unanswered=message["unanswered"],
+        housed=message["housed"],
+        strays=tuple(message["strays"]),
         killed=message["killed"],
         pressure=message["pressure"],
     )

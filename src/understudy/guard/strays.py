@@ -13,6 +13,8 @@ from dataclasses import dataclass
 MARK = "_CRS_CGROUP"
 """Variable of every action: the parent control group of the server that runs it."""
 NAME = "_CRS_NAME"
+_ENDING = 0x4
+"""PF_EXITING among the kernel's flags of a process."""
 _MOST_BYTES = 1 << 17
 """Of an environment: ours stand first, unless somebody sorted them; no environment of a process is worth more."""
 
@@ -63,12 +65,13 @@ def group_of(parent: str, pid: int) -> str:
 
 
 def status(pid: int) -> tuple[str, str, str]:
-    """Command, start time and state letter; all empty if it is gone."""
+    """Command, start time and state letter (X also while it is ending: it has left its control group then); all empty if it is gone."""
     before, _, after = _bytes(f"/proc/{pid}/stat").rpartition(b") ")
     fields = after.split()
     if len(fields) < 20:
         return "", "", ""
-    return before.partition(b"(")[2].decode(errors="replace"), fields[19].decode(), fields[0].decode()
+    state = "X" if int(fields[6]) & _ENDING else fields[0].decode()
+    return before.partition(b"(")[2].decode(errors="replace"), fields[19].decode(), state
 
 
 def lives(one: Stray) -> bool:

@@ -56,6 +56,8 @@ class Local:
     restarts: int = 0
     """RESTART_COUNT: restarts since it last proved itself here."""
     starts: int = 0
+    believed: State | None = None
+    """What this incarnation had reported of it before this daemon's life."""
     silent: int = 0
     """Silent checks in a row."""
     dirty: bool = False
@@ -71,6 +73,12 @@ class Local:
     retries: int = 0
     hold_until: float = 0.0
     """An action could not be run at all (no lease, no executor): not again before this."""
+    held: int = 0
+    """How many times in a row that was so."""
+    cannot: str = ""
+    """Why, once it is no passing thing."""
+    hastened: float = 0.0
+    """When an event last ended a pause before its time."""
     check_due: float = 0.0
     """0: at once."""
     alarmed: bool = False
@@ -79,6 +87,8 @@ class Local:
     proven: bool = False
     empty: bool = True
     """Whether its control group is known to be empty."""
+    guarded: bool = True
+    """Whether, while it is up, its processes were seen in its control group, and none outside."""
     epoch: int = 0
     """Epoch of the assignment under which it last came up (or was found)."""
     assigned: int = 0

@@ -192,9 +192,7 @@ def _entities(view: View, one: Dependency) -> tuple[ResourceName, ...]:
     return _of_type(view.resources, view.types, one) if one.is_type else (ResourceName(one.entity),)
 
 
-def _of_type(
-    resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord], one: Dependency
-) -> tuple[ResourceName, ...]:
+def _of_type(resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord], one: Dependency) -> tuple[ResourceName, ...]:
     return tuple(sorted(name for name, resource in resources.items() if is_a(resource.type, TypeName(one.entity), types)))
 
 

@@ -5,10 +5,13 @@ says no, the check did not answer, the kernel says it is gone (design section 6)
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from understudy.lane import silence
 from understudy.lane.local import Local, Rung
+from understudy.lane.silence import UP
 from understudy.lane.steps import Check, Clean, Climb, Start, Step
+from understudy.lane.turn import Moment, Told, Turn
 from understudy.model import events
 from understudy.model.actions import ActionName, ActionOutcome
 from understudy.model.names import ResourceName
@@ -17,45 +20,12 @@ from understudy.model.state import State
 from understudy.model.view import Failure
 
 RETRY_MAX_S = 300.0
-SOON_S = 0.2
-"""After an action that could not be run at all."""
-SILENT_AGAIN_S = 1.0
-"""After a check that did not answer: sooner than the next regular one."""
-PRESSURE = 20.0
-"""PSI some avg10, per cent: above it a silent check buys one more try."""
+MOST_HELD = 5
+"""Times in a row that no process was to be had for an action, before it counts as failed."""
+STUCK_AGAIN_S = 10.0
+"""Until an UNKNOWN resource is looked at again."""
 
 RUNG_ACTIONS: dict[Rung, ActionName] = {Rung.STOP: "stop", Rung.ABORT: "abort", Rung.CLEAN: "clean"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One event for the history."""
-
-    kind: str
-    ms: float | None = None
-    cause: str = ""
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """The memory after something happened, what to tell, and whom to look at because of it."""
-
-    local: Local
-    told: tuple[Told, ...] = ()
-    alarm: tuple[ResourceName, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """When, and under which assignment, an outcome is taken in."""
-
-    now: float
-    wall: float
-    epoch: int = 0
-    last_resort: bool = False
-    empty: bool = True
-    """Whether the resource's control group was seen empty after the action."""
 
 
 def begin(local: Local, step: Step, now: float) -> Turn:
@@ -65,9 +35,10 @@ def begin(local: Local, step: Step, now: float) -> Turn:
             return Turn(local=replace(local, action="check", action_since=now, alarmed=False))
         case Start(epoch):
             begun = replace(local, action="start", action_since=now, phase_since=now, starting=True, start_epoch=epoch, alarmed=False)
-            return Turn(local=begun, told=(Told(kind=events.START_BEGUN),))
+            return Turn(local=begun, told=() if local.held else (Told(kind=events.START_BEGUN),))
         case Clean():
-            return Turn(local=replace(local, action="clean", action_since=now), told=(Told(kind=events.CLEAN_BEGUN),))
+            told = () if local.held else (Told(kind=events.CLEAN_BEGUN),)
+            return Turn(local=replace(local, action="clean", action_since=now), told=told)
         case Climb(number):
             rung = Rung(number)
             since = now if local.rung is Rung.NONE or rung is Rung.STOP else local.phase_since
@@ -75,8 +46,8 @@ def begin(local: Local, step: Step, now: float) -> Turn:
                 local, rung=rung, action=RUNG_ACTIONS.get(rung, "clean"), action_since=now, phase_since=since, starting=False,
                 stopping=local.stopping or rung is Rung.STOP,
             )  # fmt: skip
-            told = {Rung.STOP: events.STOP_BEGUN, Rung.CLEAN: events.CLEAN_BEGUN}.get(rung)
-            return Turn(local=climbed, told=(Told(kind=told),) if told else ())
+            kind = {Rung.STOP: events.STOP_BEGUN, Rung.CLEAN: events.CLEAN_BEGUN}.get(rung)
+            return Turn(local=climbed, told=(Told(kind=kind),) if kind and not local.held else ())
         case _:
             return Turn(local=local)
 
@@ -84,6 +55,8 @@ def begin(local: Local, step: Step, now: float) -> Turn:
 def ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
     """The memory when the action in flight has ended."""
     action, local = local.action, replace(local, action=None, empty=moment.empty)
+    if outcome.unanswered is None:
+        local = replace(local, held=0, cannot="")
     if local.rung not in (Rung.NONE, Rung.STUCK) and not local.check_after:
         return _rung_ended(local, outcome, moment)
     match action:
@@ -101,18 +74,20 @@ def ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Mome
 def _start_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
     if outcome.status == 0:
         return Turn(local=replace(local, check_after=True, details=outcome.details or ""))
-    if _never_ran(outcome):
-        return Turn(local=replace(local, starting=False, dirty=True, hold_until=moment.now + SOON_S))
-    return _start_failed(local, resource, _words(outcome, "start did not end in time" if outcome.timed_out else "start failed"), moment)
+    if _wait_for_it(local, outcome):
+        # if it was begun, how far it came nobody can say: it is cleaned first
+        begun = outcome.unanswered in ("halted", "executor-away")
+        return silence.held_up(replace(local, starting=False, dirty=local.dirty or begun), outcome, moment.now)
+    return _start_failed(local, resource, _how_it_failed(outcome), moment, dirty=not silence.could_not_ask(outcome))
 
 
-def _start_failed(local: Local, resource: Resource, text: str, moment: Moment) -> Turn:
+def _start_failed(local: Local, resource: Resource, text: str, moment: Moment, *, dirty: bool = True) -> Turn:
     failed = replace(
         local,
         starting=False,
         check_after=False,
         state=State.OFFLINE,
-        dirty=True,
+        dirty=dirty,
         silent=0,
         details="",
         uncharged=True,
@@ -141,8 +116,11 @@ def _came_up(local: Local, state: State, outcome: ActionOutcome, resource: Resou
         check_due=moment.now + resource.check_interval_s,
         changed_wall=moment.wall,
         started_wall=moment.wall,
+        guarded=True,
     )
-    return Turn(local=up, told=(Told(kind=events.START_DONE, ms=_ms(moment.now - local.phase_since)),))
+    done = Told(kind=events.START_DONE, ms=_ms(moment.now - local.phase_since))
+    # a mount has no processes: that it is not watched is shown, and is no news
+    return _watched(replace(up, guarded=bool(outcome.housed or outcome.strays)), resource, outcome, Turn(local=up, told=(done,)))
 
 
 # --- clean and the ladder -------------------------------------------------------------------------------------------
@@ -152,8 +130,9 @@ def _clean_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
     """The clean before a start. If it fails or leaves processes, the ladder goes on from there."""
     if outcome.status == 0 and moment.empty:
         return Turn(local=replace(local, dirty=False), told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),))
-    if _never_ran(outcome):
-        return Turn(local=replace(local, hold_until=moment.now + SOON_S))
+    if _wait_for_it(local, outcome):
+        return silence.held_up(local, outcome, moment.now)
+    local = replace(local, held=0, cannot="")
     told = Told(kind=events.CLEAN_FAILED, text=_words(outcome, "clean left processes behind"))
     return Turn(local=replace(local, rung=Rung.CLEAN, check_after=True, phase_since=local.action_since), told=(told,))
 
@@ -161,17 +140,18 @@ def _clean_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
 def _rung_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
     """A rung was tried; whatever it says, a check decides."""
     tried = replace(local, check_after=True, overran=outcome.timed_out)
-    if _never_ran(outcome) and local.rung is not Rung.KILL:
-        # no executor, no verdict: the same rung again
+    if _wait_for_it(local, outcome):
+        # it was not tried: the same rung again
         back = Rung.STOP if local.rung is Rung.CLEAN and not local.overran else Rung(local.rung - 1)
-        return Turn(local=replace(tried, check_after=False, rung=back, hold_until=moment.now + SOON_S))
+        return silence.held_up(replace(local, check_after=False, rung=back), outcome, moment.now)
+    tried = replace(tried, held=0, cannot="")
     if local.rung is Rung.KILL:
         return Turn(local=tried, told=(Told(kind=events.KILLED, text="" if moment.empty else "processes are left"),))
     if outcome.status == 0:
         told = local.rung is Rung.CLEAN and local.stopping  # else the check after it tells that the clean is done
         return Turn(local=tried, told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),) if told else ())
     kind = events.CLEAN_FAILED if local.rung is Rung.CLEAN else events.STOP_FAILED
-    return Turn(local=tried, told=(Told(kind=kind, ms=_ms(outcome.duration_s), text=_words(outcome, _how_it_failed(outcome))),))
+    return Turn(local=tried, told=(Told(kind=kind, ms=_ms(outcome.duration_s), text=_how_it_failed(outcome)),))
 
 
 def next_rung(local: Local) -> Rung:
@@ -181,13 +161,13 @@ def next_rung(local: Local) -> Rung:
     return Rung(local.rung + 1)
 
 
-def _ladder_checked(local: Local, state: State | None, outcome: ActionOutcome, moment: Moment) -> Turn:
+def _ladder_checked(local: Local, resource: Resource, state: State | None, outcome: ActionOutcome, moment: Moment) -> Turn:
     """The check after a rung."""
-    done = replace(local, check_after=False)
+    done = replace(local, check_after=False, silent=0)
     if state is State.OFFLINE and moment.empty:
         off = replace(
             done, state=State.OFFLINE, rung=Rung.NONE, dirty=False, up_since=None, proven=False, silent=0, details="",
-            changed_wall=moment.wall,
+            changed_wall=moment.wall, check_due=moment.now + silence.offline_look_s(resource, outcome, moment.spread),
         )  # fmt: skip
         if local.failure is not None and local.failure.kind == "stop":
             off = replace(off, failure=None, retries=0, retry_at=0.0)  # the pauses of a failed start go on growing
@@ -204,7 +184,7 @@ def _ladder_checked(local: Local, state: State | None, outcome: ActionOutcome, m
         failure=Failure(kind="stop", epoch=moment.epoch, text=holds),
         retries=local.retries + 1,
         retry_at=moment.now + pause_s(local.retries + 3),
-        check_due=moment.now + 10.0,
+        check_due=moment.now + STUCK_AGAIN_S,
         changed_wall=moment.wall,
     )
     return Turn(local=stuck, told=(Told(kind=events.UNRECOVERABLE, text=holds),))
@@ -229,21 +209,39 @@ def observed(outcome: ActionOutcome, before: State | None) -> State | None:
 
 
 def _check_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
+    if silence.not_asked(outcome):
+        return silence.held_up(replace(local, alarmed=True), outcome, moment.now)
     state = observed(outcome, local.state)
-    if _never_ran(outcome):
-        return Turn(local=replace(local, hold_until=moment.now + SOON_S))
-    if local.rung not in (Rung.NONE, Rung.STUCK):
-        return _ladder_checked(local, state, outcome, moment)
+    if state is None and _known_without_asking(local, outcome, moment):
+        state = State.OFFLINE
+        ended = "its processes have ended" if outcome.housed is False else "nothing of it is seen to live"
+        outcome = replace(outcome, output=(f"{ended}; its check did not tell: {silence.reason(outcome)}",))
     if state is None:
         return _silent(local, resource, outcome, moment)
+    local = replace(local, held=0, cannot="")
+    if local.rung not in (Rung.NONE, Rung.STUCK):
+        return _ladder_checked(local, resource, state, outcome, moment)
     if local.starting:
         if state is State.OFFLINE:
             return _start_failed(local, resource, _words(outcome, "it was started, and the check says that it does not run"), moment)
         return _came_up(local, state, outcome, resource, moment)
     local = replace(local, silent=0, check_after=False)
-    if local.state in (State.ONLINE, State.INTERMEDIATE):
+    if local.state in UP:
         return _was_up(local, state, outcome, resource, moment)
     return _was_down(local, state, outcome, resource, moment)
+
+
+def _known_without_asking(local: Local, outcome: ActionOutcome, moment: Moment) -> bool:
+    """Whether it is known not to run although its check did not answer.
+
+    The kernel saw its processes, and sees none any more; or its script is not even there, nothing of it is seen to live, and this server's
+    present life never said that it ran here (a mount whose script somebody took away may still be mounted).
+    """
+    if silence.gone(outcome, moment):
+        return True
+    never_up = local.state is State.OFFLINE or (local.state is None and local.believed in (None, State.OFFLINE))
+    quiet = local.rung is Rung.NONE and not local.starting and not local.dirty
+    return silence.fault_of_script(outcome) and never_up and quiet and moment.empty
 
 
 def _was_up(local: Local, state: State, outcome: ActionOutcome, resource: Resource, moment: Moment) -> Turn:
@@ -260,7 +258,7 @@ def _was_up(local: Local, state: State, outcome: ActionOutcome, resource: Resour
         retries=0 if proven else local.retries,
         changed_wall=moment.wall if state is not local.state else local.changed_wall,
     )
-    return Turn(local=up)
+    return _watched(up, resource, outcome, Turn(local=up))
 
 
 def _was_down(local: Local, state: State, outcome: ActionOutcome, resource: Resource, moment: Moment) -> Turn:
@@ -268,7 +266,7 @@ def _was_down(local: Local, state: State, outcome: ActionOutcome, resource: Reso
     if state is State.OFFLINE:
         stuck = local.rung is Rung.STUCK and not moment.empty
         if stuck:
-            return Turn(local=replace(local, check_due=moment.now + 10.0))
+            return Turn(local=replace(local, check_due=moment.now + STUCK_AGAIN_S))
         off = replace(
             local,
             state=State.OFFLINE,
@@ -276,12 +274,12 @@ def _was_down(local: Local, state: State, outcome: ActionOutcome, resource: Reso
             dirty=local.dirty or not moment.empty,
             details="",
             failure=None if local.failure is not None and local.failure.kind == "stop" else local.failure,
-            check_due=moment.now + resource.check_interval_s,
+            check_due=moment.now + silence.offline_look_s(resource, outcome, moment.spread),
             changed_wall=moment.wall if local.state is not State.OFFLINE else local.changed_wall,
         )
         return Turn(local=off)
     if local.rung is Rung.STUCK:
-        return Turn(local=replace(local, check_due=moment.now + 10.0))
+        return Turn(local=replace(local, check_due=moment.now + STUCK_AGAIN_S))
     found = replace(
         local,
         state=state,
@@ -294,27 +292,67 @@ def _was_down(local: Local, state: State, outcome: ActionOutcome, resource: Reso
         check_due=moment.now + resource.check_interval_s,
         changed_wall=moment.wall,
         started_wall=local.started_wall or moment.wall,
+        guarded=True,
     )
-    return Turn(local=found, told=(Told(kind=events.FOUND),))
+    stranger = bool(moment.owner) and not moment.mine
+    text = f"it runs here too, where nobody assigned it: it belongs to {moment.owner}" if stranger else ""
+    told = Told(kind=events.FOUND, cause="a second copy" if stranger else "", text=text)
+    return _watched(replace(found, guarded=bool(outcome.housed or outcome.strays)), resource, outcome, Turn(local=found, told=(told,)))
+
+
+def _watched(local: Local, resource: Resource, outcome: ActionOutcome, turn: Turn) -> Turn:
+    """While it is up: whether the kernel watches its processes. Told when it does not any more."""
+    if resource.agent != "script":
+        return turn
+    guarded = outcome.housed is True and not outcome.strays
+    told = turn.told
+    if outcome.strays:
+        if local.guarded:
+            text = f"outside its control group: {', '.join(outcome.strays)}; only checks notice its end"
+            told = (*told, Told(kind=events.UNGUARDED, cause="it has left its control group", text=text))
+    elif not guarded and local.guarded:
+        text = "it runs, and nothing of it lives there any more: only checks notice its end, and a lost lease does not stop it"
+        told = (*told, Told(kind=events.UNGUARDED, cause="it has left its control group", text=text))
+    return Turn(local=replace(local, guarded=guarded), told=told, alarm=turn.alarm)
 
 
 def _silent(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
     """The check did not answer: INTERMEDIATE at once, a failure only after CHECK_FAILURES in a row, one more under pressure."""
-    silent = local.silent + 1
-    allowed = resource.check_failures + (1 if any(one > PRESSURE for one in outcome.pressure.values()) else 0)
-    told = Told(kind=events.CHECK_SILENT, ms=_ms(outcome.duration_s), cause=f"{silent} of {allowed}")
-    again = replace(local, silent=silent, check_due=moment.now + min(SILENT_AGAIN_S, resource.check_interval_s))
-    if silent < allowed:
-        if local.state in (State.ONLINE, State.INTERMEDIATE):
-            again = replace(again, state=State.INTERMEDIATE, details="CHECK TIMED OUT")
-        return Turn(local=again, told=(told,))
+    turn, verdict = silence.silent_check(local, resource, outcome, moment)
+    after = turn.local
+    if local.rung not in (Rung.NONE, Rung.STUCK):
+        # after a rung: silence of the resource says that something is left; that nothing could be asked says nothing, for a while
+        if silence.could_not_ask(outcome) and after.silent < resource.check_failures:
+            return turn
+        climbed = _ladder_checked(replace(after, hold_until=local.hold_until), resource, None, outcome, moment)
+        return Turn(local=climbed.local, told=(*turn.told, *climbed.told))
     if local.starting:
-        turn = _start_failed(local, resource, f"it was started, and {silent} checks in a row did not answer", moment)
-    elif local.state in (State.ONLINE, State.INTERMEDIATE):
-        turn = _failed(local, resource, f"{silent} checks in a row did not answer", moment)
+        return _start_unconfirmed(turn, verdict, resource, outcome, moment)
+    if local.state is None and silence.seen_living(outcome) and silence.could_not_ask(outcome):
+        found = _was_down(after, State.INTERMEDIATE, outcome, resource, moment)
+        return Turn(local=replace(found.local, details=after.details, check_due=after.check_due), told=(*turn.told, *found.told))
+    if local.state not in UP:
+        if local.state is State.OFFLINE and after.silent >= resource.check_failures:
+            after = replace(after, check_due=moment.now + silence.offline_look_s(resource, outcome, moment.spread))
+        return Turn(local=after, told=turn.told)
+    if verdict != "failed":
+        return Turn(local=replace(after, state=State.INTERMEDIATE), told=turn.told)
+    down = _failed(after, resource, f"{after.silent} checks in a row did not answer: {silence.reason(outcome)}", moment)
+    return Turn(local=down.local, told=(*turn.told, *down.told), alarm=down.alarm)
+
+
+def _start_unconfirmed(turn: Turn, verdict: silence.Verdict, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
+    """A start has ended well, and its check did not answer: not STARTING for ever."""
+    after = replace(turn.local, hold_until=0.0)
+    if verdict == "failed":
+        why = f"it was started, and {after.silent} checks in a row did not answer: {silence.reason(outcome)}"
+        over = _start_failed(after, resource, why, moment)
+    elif verdict == "lives":  # nothing can be asked, and the kernel sees it: taken for up, not for well
+        over = _came_up(after, State.INTERMEDIATE, outcome, resource, moment)
+        over = Turn(local=replace(over.local, details=after.details, silent=after.silent, check_due=after.check_due), told=over.told)
     else:
-        return Turn(local=replace(again, details="CHECK TIMED OUT"), told=(told,))
-    return Turn(local=turn.local, told=(told, *turn.told), alarm=turn.alarm)
+        return turn
+    return Turn(local=over.local, told=(*turn.told, *over.told), alarm=over.alarm)
 
 
 def _failed(local: Local, resource: Resource, text: str, moment: Moment) -> Turn:
@@ -380,9 +418,16 @@ def _leant_on(resource: Resource) -> tuple[ResourceName, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _never_ran(outcome: ActionOutcome) -> bool:
-    """No lease, no executor: it says nothing about the resource."""
-    return outcome.status is None and not outcome.timed_out
+def _passing(outcome: ActionOutcome) -> bool:
+    """It could not be begun, and may be in a moment."""
+    return outcome.unanswered == "not-begun"
+
+
+def _wait_for_it(local: Local, outcome: ActionOutcome) -> bool:
+    """Whether it was not even tried, and is tried again: for ever without executor or lease, a few times without processes."""
+    if silence.not_asked(outcome) or outcome.unanswered == "executor-away":
+        return True
+    return _passing(outcome) and local.held + 1 < MOST_HELD
 
 
 def _words(outcome: ActionOutcome, otherwise: str) -> str:
@@ -390,7 +435,8 @@ def _words(outcome: ActionOutcome, otherwise: str) -> str:
 
 
 def _how_it_failed(outcome: ActionOutcome) -> str:
-    return "did not end in time" if outcome.timed_out else f"exit status {outcome.status}"
+    otherwise = "it did not end in time" if outcome.timed_out else f"exit status {outcome.status}"
+    return _words(outcome, otherwise)
 
 
 def _ms(seconds: float) -> float:

@@ -53,11 +53,11 @@ def _owned(here: Here, assignment: Assignment) -> bool:
 
 
 def _not_mine(here: Here, resource: Resource, local: Local) -> Step:
-    """Not a holder: never started or stopped here; what is found running is told, and the leader makes us a holder (S6)."""
-    if local.alarmed or (local.state is not State.OFFLINE and local.check_due <= here.now):
+    """Not a holder: never started or stopped here. It is looked at now and then, for somebody may start it by hand; what is found running
+    is told, and the leader makes us a holder (S6)."""
+    if local.alarmed or (local.check_due <= here.now and resource.enabled):
         return Check()
-    until = local.check_due if local.state is not State.OFFLINE else None
-    return Wait("not-assigned-here", until=until)
+    return Wait("not-assigned-here", until=local.check_due if resource.enabled else None)
 
 
 # --- mine: run it ---------------------------------------------------------------------------------------------------

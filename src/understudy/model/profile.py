@@ -55,6 +55,7 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
         load=int(values["LOAD"]),
         restart_attempts=int(values["RESTART_ATTEMPTS"]),
         check_interval_s=float(values["CHECK_INTERVAL"]),
+        offline_check_interval_s=float(int(values.get("OFFLINE_CHECK_INTERVAL") or 0)),
         check_failures=int(values["CHECK_FAILURES"]),
         # 0 means: as long as SCRIPT_TIMEOUT.
         start_timeout_s=float(int(values["START_TIMEOUT"]) or int(script_timeout)),

@@ -69,6 +69,8 @@ class Resource:
     load: int = 1
     restart_attempts: int = 1
     check_interval_s: float = 60.0
+    offline_check_interval_s: float = 0.0
+    """Between looks where it is not assigned; 0: as the lane thinks fit."""
     check_failures: int = 3
     """Silent checks in a row that make a failure."""
     start_timeout_s: float = 60.0

@@ -6,6 +6,7 @@ place, so that they go on when the daemon dies, and end with the executor. Calle
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from understudy.errors import Unreachable
@@ -20,7 +21,7 @@ RETURN_S = 10.0
 """As executor/client.py: how long an executor may be away."""
 TOOK_S: dict[ActionName, float] = {"start": 0.02, "stop": 0.01, "check": 0.002, "clean": 0.005, "abort": 0.002}
 """How long actions take if nothing else is said."""
-GONE = ActionOutcome(status=None, evidence="silent", output=("the executor ended during the action",))
+GONE = ActionOutcome(status=None, evidence="silent", unanswered="executor-away", output=("understudy-exec ended during the action",))
 
 
 class Service(FakeService):
@@ -127,7 +128,15 @@ class ExecutorPort:
 
     async def run(self, request: ActionRequest) -> ActionOutcome:
         """See ports.Executor."""
-        return await (await self._connected()).run(request)
+        try:
+            outcome = await (await self._connected()).run(request)
+            if outcome is GONE and request.action == "check":
+                outcome = await (await self._connected()).run(request)  # as executor/client.py: it changes nothing
+        except Unreachable as error:
+            outcome = replace(GONE, output=(str(error),))
+        if outcome.unanswered != "executor-away":
+            return outcome
+        return replace(outcome, housed=True if self._services.service(request.resource).housed else None)
 
     async def kill(self, resource: ResourceName) -> bool:
         """See ports.Executor."""

@@ -10,10 +10,13 @@ Called by `sim/life.py`. Must never pass over anything that anybody decides.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from understudy.daemon.lanes import Lanes
+from understudy.daemon.lanes import Lanes, spread_of
 from understudy.guard.core import Grant, Renew
 from understudy.lane.local import Local, Rung
-from understudy.lane.steps import Wait
+from understudy.lane.silence import offline_look_s
+from understudy.lane.steps import Step, Wait
+from understudy.model.actions import ActionOutcome
+from understudy.model.names import ServerName
 from understudy.model.state import State
 from understudy.sim.executor import TOOK_S
 from understudy.sim.faults import Faults
@@ -91,7 +94,7 @@ class Quiet:
                 local = lanes.locals.get(name)
                 if local is None or not isinstance(step, Wait) or step.until is None:
                     continue
-                if not _only_watched(local):
+                if not _only_watched(local, step):
                     yield self._world.loop.now + machine.clocks.lasts_s(step.until - now)
                 elif not local.proven and local.up_since is not None:  # the first check after its threshold says that it has proved itself
                     proven_at = _check_from(machine, local, local.up_since + lanes.resource(name).uptime_threshold_s)
@@ -115,10 +118,11 @@ def _rests(machine: Machine, fresh_s: float) -> bool:
     return not doing and node.lanes.idle() and node.leader.idle() and node.history.idle()
 
 
-def _only_watched(local: Local) -> bool:
-    """It runs, and is looked at now and then."""
-    healthy = local.state is State.ONLINE and local.rung is Rung.NONE and not (local.silent or local.starting or local.dirty)
-    return healthy and not local.alarmed and local.action is None
+def _only_watched(local: Local, step: Step | None) -> bool:
+    """It runs, or is nobody's here and off, and is looked at now and then."""
+    rests = local.rung is Rung.NONE and not (local.silent or local.starting or local.dirty or local.alarmed)
+    off = local.state is State.OFFLINE and isinstance(step, Wait) and step.why == "not-assigned-here"
+    return rests and (local.state is State.ONLINE or off) and local.action is None
 
 
 # --- as if it had been lived through --------------------------------------------------------------------------------
@@ -148,7 +152,7 @@ def _carry_on(machine: Machine) -> None:
     now = machine.clocks.monotonic()
     node.leader.sight.at = now
     for name, local in lanes.locals.items():
-        if _only_watched(local) and local.check_due < now:
+        if _only_watched(local, lanes.steps.get(name)) and local.check_due < now:
             lanes.locals[name] = replace(local, check_due=_check_from(machine, local, now))
     lanes.changed()
 
@@ -156,7 +160,9 @@ def _carry_on(machine: Machine) -> None:
 def _check_from(machine: Machine, local: Local, at: float) -> float:
     """When the first check of what runs is due that is not before an instant, on the machine's clock. Added up, as the lanes do it."""
     due = local.check_due
-    every_s = _lanes(machine).resource(local.resource).check_interval_s + TOOK_S["check"] * machine.clocks.rate
+    resource = _lanes(machine).resource(local.resource)
+    rare_s = offline_look_s(resource, ActionOutcome(status=1), spread_of(local.resource, ServerName(machine.name)))
+    every_s = (resource.check_interval_s if local.state is State.ONLINE else rare_s) + TOOK_S["check"] * machine.clocks.rate
     while due < at:
         due += every_s
     return due

@@ -1,0 +1,88 @@
+"""Processes of resources that left their control groups, among the executor's children.
+
+The executor is the subreaper of all that its actions begin: whatever loses its parent becomes its child, so that one file of the kernel's
+names every main process of every service. Which resource a child belongs to is told by the group it was seen in, or by the mark in its
+environment. Called by the runner after every action; reads a few small files of /proc, never waits on anything else.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+from understudy.agents.groups import Groups, resource_of
+from understudy.guard.strays import Stray, end, group_of, lives, status, stray, strays, within
+
+_PAUSE_S = 0.005
+
+
+class Outside:
+    """Who lives outside, by resource."""
+
+    def __init__(self, groups: Groups, began: Callable[[int], bool]) -> None:
+        self._groups = groups
+        self._began = began
+        self._of: dict[int, str] = {}
+        """Child -> its resource, as found when it was new; empty: nobody's. Exact, as only we reap them: see `reaped`."""
+        self._known: dict[str, list[Stray]] = {}
+
+    def begin(self) -> None:
+        """At the executor's own start: what a former one left may be anybody's child by now."""
+        for one in strays(self._groups.parent):
+            self._known.setdefault(one.resource, []).append(one)
+
+    def reaped(self, pid: int) -> None:
+        """A child has ended: its number may be used again."""
+        self._of.pop(pid, None)
+
+    def resources(self) -> list[str]:
+        """Of which something is known to live outside."""
+        return [name for name in list(self._known) if self.look(name)]
+
+    def look(self, resource: str) -> list[Stray]:
+        """What of this resource lives outside now."""
+        parent = self._groups.parent
+        found = {one.pid: one for one in self._known.get(resource, ()) if lives(one) and not within(parent, one.pid)}
+        for pid in _children():
+            if pid not in found and not self._began(pid) and self._whose(pid) == resource and not within(parent, pid):
+                command, started, state = status(pid)
+                if started and state not in "ZX":
+                    found[pid] = Stray(pid, started, resource, command)
+        if found:
+            self._known[resource] = list(found.values())
+        else:
+            self._known.pop(resource, None)
+        return list(found.values())
+
+    async def end(self, resource: str, within_s: float) -> bool:
+        """Kill them, and what they leave behind becomes ours and is killed as well; True when none was seen any more."""
+        deadline = time.monotonic() + within_s
+        while left := self.look(resource):
+            end(left)
+            if time.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(_PAUSE_S)
+        return True
+
+    def _whose(self, pid: int) -> str:
+        known = self._of.get(pid)
+        if known is None:
+            parent = self._groups.parent
+            group = group_of(parent, pid)
+            marked = None if group else stray(parent, pid)
+            known = resource_of(group) if group else marked.resource if marked is not None else ""
+            self._of[pid] = known
+        return known
+
+
+def _children() -> list[int]:
+    """Our children: of every thread, as the kernel may give them to any."""
+    found: list[int] = []
+    for thread in os.listdir("/proc/self/task"):
+        try:
+            with open(f"/proc/self/task/{thread}/children", "rb", buffering=0) as file:
+                while part := file.read(1 << 16):
+                    found += [int(one) for one in part.split()]
+        except OSError:
+            continue  # the thread has ended, or the kernel does not tell: then only the mark is left, at our own start
+    return found
