@@ -28,6 +28,15 @@ WEB = f"{service.HOME}/web.py"
 _FREEZE, _THAW = 0xC0045877, 0xC0045878
 _FREEZER = Path("/sys/fs/cgroup/freezer")
 
+_HANG = """
+import ctypes, os, signal, sys
+door = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={door},rootmode=40000,user_id=0,group_id=0"
+mounted = ctypes.CDLL(None).mount(b"gone.example.com:/scripts", sys.argv[1].encode(), b"fuse", 0, options.encode())
+print("mounted" if mounted == 0 else "refused", flush=True)
+signal.pause()
+"""
+
 AUX_TEXT = f"""#!/bin/sh
 # A story may put a script of its own, {service.HOME}/NAME-ACTION, in the place of one action.
 me={service.HOME}/$_CRS_NAME.py
@@ -237,6 +246,17 @@ class AttackedCluster(Cluster):
         self.lab.inside_network(server, flush)
 
     # Disks
+
+    @contextlib.contextmanager
+    def hung_file_system(self, server: str, where: str) -> Iterator[None]:
+        """Meanwhile a directory of a server lies on a file system that answers nobody, as of a file server that is gone."""
+        with self.lab.popen(server, ["python3", "-IS", "-c", _HANG, where], stdout=subprocess.PIPE) as hanging:
+            assert hanging.stdout.readline() == b"mounted\n"
+            try:
+                yield
+            finally:
+                self.run("umount", "-l", where, on=server)
+                hanging.kill()
 
     def disk(self, server: str, where: str, folder: Path) -> "Disk":
         """A small disk of its own, mounted at a directory of a server."""

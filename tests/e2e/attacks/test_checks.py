@@ -47,7 +47,7 @@ def test_server_boots_that_can_never_check_one_resource(cluster, why):
         for server in cluster.lab.servers:
             if server != "ctr2":
                 cluster.run("useradd", "-M", "odd", on=server)
-        cluster.aux("odd", "ctr1", "ctr2", ACL="owner:odd:rwx\\,pgrp:odd:r-x\\,other::r--", start=False)
+        cluster.aux("odd", "ctr1", "ctr2", ACL="'owner:odd:rwx,pgrp:odd:r-x,other::r--'", start=False)
     cluster.lab.crash("ctr2")
     cluster.lab.boot("ctr2")
     cluster.lab.ready(60, ["ctr2"])
@@ -59,21 +59,17 @@ def test_server_boots_that_can_never_check_one_resource(cluster, why):
     assert "ctr2" in cluster.explain("odd")
 
 
-def test_file_system_of_one_script_that_hangs(cluster, tmp_path):
-    """One script lies on a disk that does not answer: the other resources of its server are restarted as always."""
-    disk = cluster.disk("ctr1", "/scripts", tmp_path)
+def test_file_system_of_one_script_that_hangs(cluster):
+    """One script lies where nobody answers any more: the other resources of its server are restarted as always."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2")
     cluster.aux("odd", "ctr1", start=False)
-    cluster.run("cp", f"{service.HOME}/aux.scr", "/scripts/odd.scr", on="ctr1")
-    cluster.run("crsctl", "modify", "resource", "odd", "-attr", "ACTION_SCRIPT=/scripts/odd.scr")
+    cluster.run("sh", "-c", f"mkdir /scripts; cp {service.HOME}/aux.scr /scripts/odd.scr", on="ctr1")
+    cluster.run("crsctl", "modify", "resource", "odd", "-attr", "ACTION_SCRIPT=/scripts/odd.scr", on="ctr1")
     cluster.run("crsctl", "start", "resource", "odd", on="ctr1")
-    disk.freeze()
-    cluster.run("sh", "-c", "echo 3 >/proc/sys/vm/drop_caches", on="ctr1", check=False)
-    with cluster.meanwhile("touch", "/scripts/hangs", on="ctr1"):
-        cluster.passes(3.0)
+    with cluster.hung_file_system("ctr1", "/scripts"):
+        cluster.passes(3.0)  # odd is checked every second
         killed = cluster.marked("ctr1", "aux")
         cluster.kill("aux", on="ctr1")
         wait_for(lambda: cluster.marked("ctr1", "aux") not in ([], killed), 10, "aux is restarted")
-        disk.thaw()
     cluster.runs("aux", "odd", on="ctr1")
