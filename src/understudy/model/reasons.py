@@ -19,6 +19,7 @@ class Why(StrEnum):
     TYPE_MISSING = "type-missing"  # the type of which nothing runs there
     EXCLUDED = "excluded"  # the resource that runs there
     FELLOW_REFUSED = "fellow-refused"  # the member of the group, and its reason
+    RIVAL_NOT_LOOKED = "rival-not-looked"  # what excludes it and was not looked at yet
     DISABLED = "disabled"
     # why it may, and how it ranks
     PREFERRED = "preferred"  # place in the list

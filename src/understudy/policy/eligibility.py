@@ -189,6 +189,8 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
             other = ground.view.resources.get(ResourceName(one.entity))
             if other is not None and other.local and not ground.online_here(other.name, server):
                 return Reason(Why.NETWORK_DOWN, (other.name,))
+    if not ground.owns(server, resource.name) and (unlooked := _rival_not_looked_at(ground, resource, server)) is not None:
+        return Reason(Why.RIVAL_NOT_LOOKED, (unlooked,))
     # Where it is, only what belongs there too drives it out; where it would come to, also what is still being stopped there.
     there = ground.owns if ground.owns(server, resource.name) else ground.holds
     rival = next((name for name in sorted(ground.rivals.get(resource.name, ())) if there(server, name)), None)
@@ -196,6 +198,18 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
 
 
 # --- how the rest rank ----------------------------------------------------------------------------------------------
+
+
+def _rival_not_looked_at(ground: Ground, resource: Resource, server: ServerName) -> ResourceName | None:
+    """What excludes it may run there as well, by hand: until its look has ended nobody knows (S6)."""
+    view, incarnation = ground.view, ground.incarnation(server)
+    for name in sorted(ground.rivals.get(resource.name, ())):
+        rival = view.resources.get(name)
+        if rival is None or incarnation is None:
+            continue
+        if not (view.looked(server, incarnation, rival) or view.could_not_tell(server, incarnation, rival)):
+            return name
+    return None
 
 
 def _preference(ground: Ground, resource: Resource, server: ServerName) -> tuple[int, bool]:

@@ -173,6 +173,7 @@ _SENTENCES: dict[Why, str] = {
     Why.NETWORK_DOWN: "{0} is not ONLINE there",
     Why.TYPE_MISSING: "nothing of type {0} is ONLINE there",
     Why.EXCLUDED: "{0} runs there and the two exclude each other",
+    Why.RIVAL_NOT_LOOKED: "it has not checked yet whether {0} runs there, and the two exclude each other",
     Why.DISABLED: "the resource is disabled (ENABLED=0)",
     Why.PREFERRED: "it is number {0} among the favoured servers",
     Why.POSSIBLE: "its placement allows it",
@@ -204,6 +205,7 @@ _REMEDIES: dict[Why, str] = {
     Why.NETWORK_DOWN: "bring {0} up on {server}: look at its interface and subnet",
     Why.TYPE_MISSING: "start a resource of type {0} there",
     Why.EXCLUDED: "stop or relocate {0}",
+    Why.RIVAL_NOT_LOOKED: "nothing to do: the check of {0} is under way",
     Why.DISABLED: "crsctl modify resource ... -attr ENABLED=1",
 }
 
