@@ -5,6 +5,7 @@ client, runs the Node's loops and the API until told to end, or until this serve
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import random
@@ -22,6 +23,8 @@ from understudy.daemon.remembered import FileDisk
 from understudy.errors import UnderstudyError
 from understudy.executor.client import ExecutorClient
 from understudy.guard.lapse import start_second_line
+from understudy.guard.starters import start_time
+from understudy.guard.steady import advice, write_pid
 from understudy.model.limits import Limits, derive
 from understudy.model.settings import Settings, parse_settings
 from understudy.registry.client import RegistryClient
@@ -62,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _run(settings: Settings, limits: Limits) -> int:
-    _write_pid(Path(settings.run_dir) / "understudyd.pid")
+    lock = _write_pid(settings.run_dir)
     key = _key(settings.guard_key)
     registry = RegistryClient(settings.registry, dice=random.Random(), key=key)
     guard = GuardLink.of(settings, round_s=limits.round_s)
@@ -85,6 +88,7 @@ async def _run(settings: Settings, limits: Limits) -> int:
         await executor.close()
         await guard.close()
         await registry.close()
+        os.close(lock)
 
 
 def _break(context: dict[str, object], broken: asyncio.Event) -> None:
@@ -137,12 +141,19 @@ def _report(task: "asyncio.Task[object]") -> None:
         log.error("%s ended by itself", task.get_name())
 
 
-def _write_pid(path: Path) -> None:
-    """`PID STARTTIME`: the guard kills exactly this process at a lapse, never one that has its number later."""
-    started = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
-    fresh = path.with_suffix(".new")
-    fresh.write_text(f"{os.getpid()} {started}\n")
-    fresh.rename(path)
+def _write_pid(run_dir: str) -> int:
+    """Say who we are: the guard ends exactly this process at a lapse, never one that has its number later. It knows us by our connection as
+    well, and by the lock that is returned, so a full disk is no reason not to begin."""
+    lock = os.open(f"{run_dir}/understudyd.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with contextlib.suppress(BlockingIOError):  # a predecessor that is about to end
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        descriptor = os.open(f"{run_dir}/understudyd.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        write_pid(descriptor, os.getpid(), start_time(os.getpid()))
+        os.close(descriptor)
+    except OSError as error:
+        log.error("understudyd.pid cannot be written: %s", advice(error, run_dir))
+    return lock
 
 
 def _key(path: str) -> bytes | None:

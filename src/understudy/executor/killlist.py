@@ -1,17 +1,20 @@
 """The kill list: what the guard must end when the lease lapses, and the executor with it.
 
-Owned by the executor, read by guard and keeper. Rewritten (by rename, so that a reader never sees half of it) before every start: what is
-being started is on it before it exists. Must never lose an entry because the executor was restarted: the file itself is the memory.
+Owned by the executor, read by guard and keeper. Rewritten before every start: what is being started is on it before it exists. Two files
+change places, so that a reader never sees half of one and a full /run is not in the way. Must never lose an entry because the executor was
+restarted: the file itself is the memory.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from understudy.agents.contract import Claim
+from understudy.guard.steady import SteadyFile, advice
 
 FORMAT = 1
+_ROOM = 16384
+"""Bytes: for more than a hundred addresses."""
 
 
 class KillList:
@@ -19,6 +22,7 @@ class KillList:
 
     def __init__(self, path: Path, *, cgroup: str, filesystems: Sequence[str]) -> None:
         self._path = path
+        self._file = SteadyFile(str(path), room=_ROOM)
         self._cgroup = cgroup
         self._filesystems = list(filesystems)
         self._claims: dict[str, Claim] = {}
@@ -42,7 +46,7 @@ class KillList:
             self.write()
 
     def write(self) -> None:
-        """Write the list; no fsync: after a power loss nothing of it runs."""
+        """Write the list; no fsync: after a power loss nothing of it runs. OSError says what to do."""
         value = {
             "format": FORMAT,
             "cgroup": self._cgroup,
@@ -53,9 +57,10 @@ class KillList:
             "units": self._units,
             "filesystems": self._filesystems,
         }
-        draft = self._path.with_suffix(".new")
-        draft.write_text(json.dumps(value) + "\n")
-        os.replace(draft, self._path)
+        try:
+            self._file.write(json.dumps(value).encode())
+        except OSError as error:
+            raise OSError(error.errno, f"the kill list cannot be written: {advice(error, str(self._path.parent))}") from None
 
     def _recall(self) -> None:
         try:

@@ -27,6 +27,7 @@ from understudy.executor.runner import Runner
 from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
 from understudy.guard.lapse import start_second_line
 from understudy.guard.lease import read_lease
+from understudy.guard.steady import advice, write_pid
 from understudy.model.settings import Settings, parse_settings
 
 DEFAULT_CONFIG = "/etc/understudy/understudy.toml"
@@ -163,9 +164,12 @@ def _be_the_only_one(run_dir: Path) -> int:
         os.close(lock)
         raise UnderstudyError(f"another understudy-exec runs in {run_dir}") from None
     started = Path("/proc/self/stat").read_text().rsplit(") ", 1)[1].split()[19]  # field 22: so that a reused pid is never killed
-    draft = run_dir / "understudy-exec.pid.new"
-    draft.write_text(f"{os.getpid()} {started}\n")
-    os.replace(draft, run_dir / "understudy-exec.pid")
+    try:
+        descriptor = os.open(run_dir / "understudy-exec.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        write_pid(descriptor, os.getpid(), int(started))
+        os.close(descriptor)
+    except OSError as error:
+        log("pid_not_written", why=advice(error, str(run_dir)))  # the guard knows us by our connection and our lock
     return lock
 
 

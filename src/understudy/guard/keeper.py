@@ -25,6 +25,7 @@ from understudy.guard.process import ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY, E
 from understudy.guard.protected import Protected
 from understudy.guard.scribe import Scribe
 from understudy.guard.starters import STARTERS, start_time
+from understudy.guard.steady import write_pid
 from understudy.guard.system import (
     GUARD_PRIORITY,
     KEEPER_PRIORITY,
@@ -89,6 +90,8 @@ class Keeper:
 
     def _after(self, code: int) -> Start | None:
         """What the next guard begins with; None: this server was asked to end."""
+        if code in (ENDED_LAPSED, ENDED_FAREWELL):
+            self._notice.clear()
         if code == ENDED_LAPSED:
             say("the lease ended, everything is stopped")
         elif code != ENDED_FAREWELL:
@@ -281,8 +284,7 @@ def _claim(path: str) -> int:
             if time.monotonic() > deadline:
                 raise SystemExit(f"understudy-guard: another one is running (it holds {path})") from None
             time.sleep(0.02)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()} {start_time(os.getpid())}\n".encode(), 0)
+    write_pid(descriptor, os.getpid(), start_time(os.getpid()))
     return descriptor
 
 

@@ -1,0 +1,117 @@
+"""How a keeper judges its guard: when it helps, when it kills, when it goes on alone."""
+
+from understudy.guard.core import Reading
+from understudy.guard.held import EMPTY, RUNNING, STOPPING, STRUCK, Held, State
+from understudy.guard.watch import UNKILLABLE_S, Verdict, Watch
+from understudy.model.limits import derive
+
+LIMITS = derive(0.5)
+LAPSE_S = LIMITS.lease_s - LIMITS.stop_now_s
+NOTHING = Verdict()
+
+
+class Story:
+    """A keeper's looks, one after the other, at a guard whose lease rests on instant 0."""
+
+    def __init__(self, *, leased: bool = True) -> None:
+        self.held = Held()
+        self.held.write(State(b"i" * 16, 1, Reading(0, 0) if leased else None))
+        self.watch = Watch(LIMITS, ends_within_s=1.0)
+
+    def look(self, at_s: float, *, beats: bool = False) -> Verdict:
+        if beats:
+            self.held.beat()
+        return self.watch.look(self.held, reading(at_s))
+
+    def wait_s(self, at_s: float) -> float:
+        return self.watch.wait_s(self.held, reading(at_s))
+
+
+def reading(at_s: float) -> Reading:
+    return Reading(round(at_s * 1e9), round(at_s * 1e9))
+
+
+def test_a_guard_that_beats_is_left_alone_until_its_lease_ends() -> None:
+    story = Story()
+    assert all(story.look(at * 0.025, beats=True) == NOTHING for at in range(int(LAPSE_S / 0.025)))
+
+
+def test_it_looks_again_just_when_it_would_have_to_help() -> None:
+    story = Story()
+    assert story.wait_s(0) == LIMITS.beat_s / 2
+    assert story.wait_s(LAPSE_S) < LIMITS.pace.reaction_s
+
+
+def test_a_guard_that_is_late_gets_help_first_and_is_killed_later() -> None:
+    story = Story()
+    story.look(LAPSE_S - 0.01, beats=True)
+    assert story.look(LAPSE_S + 0.016, beats=True) == Verdict(strike=True)
+    assert story.look(LAPSE_S + 0.021) == NOTHING, "helped once"
+    assert story.look(LAPSE_S + 0.035) == Verdict(kill="it did not stop this server when the lease ended")
+
+
+def test_after_a_pause_of_the_whole_machine_the_kill_is_sent_at_once_and_the_guard_lives() -> None:
+    story = Story()
+    story.look(0.1, beats=True)
+    assert story.look(30.0) == Verdict(strike=True)
+
+
+def test_a_kill_under_way_is_not_begun_again_however_slow_it_is() -> None:
+    story = Story()
+    story.look(LAPSE_S - 0.01, beats=True)
+    story.held.stage = STRUCK
+    at_s = LAPSE_S
+    while at_s < LAPSE_S + 0.9:
+        at_s += 0.005
+        assert story.look(at_s) == NOTHING
+    story.held.stage = EMPTY
+    assert story.look(at_s + 0.005) == NOTHING
+
+
+def test_a_guard_that_stands_still_before_its_kill_gets_help() -> None:
+    story = Story()
+    story.look(0.1, beats=True)
+    story.held.stage = STOPPING  # told that it is evicted, say: the lease itself would last
+    verdicts = [story.look(0.1 + 0.005 * step) for step in range(1, 5)]
+    assert [one.strike for one in verdicts].count(True) == 1
+    assert not any(one.kill for one in verdicts)
+
+
+def test_an_end_without_end_is_ended() -> None:
+    story = Story()
+    story.look(0.1, beats=True)
+    story.held.stage = STRUCK
+    kills = [story.look(0.1 + 0.005 * step).kill for step in range(1, 250)]
+    assert [one for one in kills if one] == ["it does not come to an end"]
+
+
+def test_a_guard_that_hangs_is_killed_while_the_lease_lasts_and_not_struck() -> None:
+    story = Story()
+    verdicts = [story.look(0.025 * step) for step in range(12)]
+    assert [one.kill for one in verdicts if one.kill] == ["it hangs"]
+    assert not any(one.strike or one.alone for one in verdicts)
+
+
+def test_nobody_waits_for_a_guard_that_cannot_be_killed() -> None:
+    """It hangs, is killed, and stays: at the end of the lease everything is ended without it."""
+    story = Story()
+    at_s, alone_at, struck_at = 0.0, None, None
+    while at_s < LAPSE_S + 0.2:
+        verdict = story.look(at_s)
+        if verdict.strike:
+            struck_at, story.held.stage = at_s, STRUCK
+        if verdict.alone:
+            assert alone_at is None, "once"
+            alone_at = at_s
+        at_s += 0.005
+    assert struck_at is not None
+    assert LAPSE_S < struck_at < LAPSE_S + LIMITS.pace.reaction_s
+    assert alone_at is not None
+    assert struck_at <= alone_at < struck_at + UNKILLABLE_S
+
+
+def test_without_a_lease_there_is_nothing_to_wait_for() -> None:
+    story = Story(leased=False)
+    verdicts = [story.look(0.025 * step) for step in range(20)]
+    assert [one.alone for one in verdicts].count(True) == 1
+    assert story.held.stage == RUNNING
