@@ -14,6 +14,7 @@ from understudy.cli.options import Command, Usage, parse
 from understudy.daemon.api import application
 from understudy.daemon.peers import listening
 from understudy.daemon.verbs import VERBS
+from understudy.guard.notice import Notice
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"asyncio", "http.client", "logging", "dataclasses", "argparse", "typing", "ssl", "email"}
@@ -117,6 +118,16 @@ async def test_without_a_daemon_it_says_so(line: str, tmp_path: Path) -> None:
 
     assert (status, out) == (1, "CRS-4639: Could not contact Oracle High Availability Services\n")
     assert "is understudyd running" in err
+
+
+async def test_what_the_guard_left_to_say_is_shown_although_nobody_answers(tmp_path: Path) -> None:
+    """The daemon may be gone because the guard could not stop everything: that is what the operator has to know."""
+    Notice(str(tmp_path)).post(["control group /x is not empty: processes 7 do not die", "mend it"])
+    _, _, err = await run("crsctl check crs", tmp_path)
+    assert "understudy-guard: " in err
+    assert "processes 7 do not die" in err
+
+
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,17 @@ def say_away(error: Away) -> None:
     print(AWAY)
     if str(error):
         print(f"  {error}", file=sys.stderr)
+    for sentence in _notices():
+        print(f"  understudy-guard: {sentence}", file=sys.stderr)
+
+
+def _notices() -> "list[str]":
+    """What the guard left for operators to see (`guard/notice.py`), for it may be why no daemon answers."""
+    try:
+        with open(f"{os.path.dirname(_path())}/guard-says", "rb") as file:
+            return file.read().partition(b"\0")[0].decode(errors="replace").splitlines()
+    except OSError:
+        return []
 
 
 def _print_answer(connection: socket.socket, out: "Callable[[str], object] | None" = None) -> int:

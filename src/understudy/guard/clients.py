@@ -100,16 +100,17 @@ class Clients:
             client.wire.close()
 
     def _accept(self) -> None:
-        try:
-            wire, _ = self._listening.accept()
-        except OSError:
-            return
-        wire.setblocking(False)
-        with contextlib.suppress(OSError):
-            wire.setsockopt(socket.SOL_SOCKET, _FORCE_SEND_BUFFER, 2 * _LONGEST)
-        self._connected[wire.fileno()] = Client(wire)
-        self._poll.register(wire, select.POLLIN)
-        self._make_room("tool")
+        for _ in range(_AT_ONCE):
+            try:
+                wire, _ = self._listening.accept()
+            except OSError:
+                return
+            wire.setblocking(False)
+            with contextlib.suppress(OSError):
+                wire.setsockopt(socket.SOL_SOCKET, _FORCE_SEND_BUFFER, 2 * _LONGEST)
+            self._connected[wire.fileno()] = Client(wire)
+            self._poll.register(wire, select.POLLIN)
+            self._make_room("tool")
 
     def _make_room(self, role: str) -> None:
         alike = [one for one in self._connected.values() if one.role == role]

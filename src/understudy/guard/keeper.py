@@ -169,7 +169,7 @@ class Keeper:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             die_with(keeper)
             priority = become_real_time(GUARD_PRIORITY)
-            process = GuardProcess(self._settings, self._limits, self._key, self._held, self._lease, start)
+            process = GuardProcess(self._settings, self._limits, self._key, self._held, self._lease, start, notice=self._notice)
             process.priority = priority
             code = process.run()
         except BaseException:  # noqa: BLE001 - whatever it was, the keeper sees the exit code

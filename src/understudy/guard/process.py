@@ -37,6 +37,7 @@ from understudy.guard.lease import LeaseFile
 from understudy.guard.leave import Leave
 from understudy.guard.means import Means
 from understudy.guard.networks import Networks
+from understudy.guard.notice import Notice
 from understudy.guard.protected import Protected
 from understudy.guard.starters import STARTERS, start_time
 from understudy.guard.system import Timer, read_clocks, say
@@ -60,7 +61,9 @@ FAREWELLS = 3
 class GuardProcess:
     """The process; `run` returns its exit code."""
 
-    def __init__(self, settings: Settings, limits: Limits, key: bytes, held: Held, lease: LeaseFile, start: Start) -> None:
+    def __init__(
+        self, settings: Settings, limits: Limits, key: bytes, held: Held, lease: LeaseFile, start: Start, *, notice: Notice | None = None
+    ) -> None:
         self.settings = settings
         self.limits = limits
         self.priority = "unknown"
@@ -87,7 +90,8 @@ class GuardProcess:
         # All that the end will need is opened now.
         self._means = Means(settings)
         self._looked_boot_ns = 0
-        self.gating = Gating(self._means, Protected(held.protected), say)
+        self._notice = notice
+        self.gating = Gating(self._means, Protected(held.protected), self._tell_operators)
         self.gating.begin(fresh=start.begun_here)
         common = common_settings(settings.cluster, settings.voters, settings.voter_set, limits)
         member = Member(settings.server, tuple(one.name for one in settings.servers), common)
@@ -126,6 +130,12 @@ class GuardProcess:
 
     def _has_lapsed(self) -> bool:
         return self._lapsed is not None
+
+    def _tell_operators(self, sentence: str) -> None:
+        """In the log, and where `crsctl check crs` looks."""
+        say(sentence)
+        if self._notice is not None:
+            self._notice.post([sentence])
 
     def _look_around(self, now: Reading) -> None:
         """Once a beat: whether the keeper has begun to stop this server, and whether what the end needs is still the right one."""

@@ -25,9 +25,12 @@ _SECOND_NS = 1_000_000_000
 _dropped = [0]
 """Lines that the pipe did not take."""
 
-GUARD_PRIORITY = 50
-KEEPER_PRIORITY = 51
-"""Above the guard: it must be able to end a guard that spins."""
+GUARD_PRIORITY = 98
+KEEPER_PRIORITY = 99
+"""The highest there are: whatever spins above the guard ends this server's lease, and the guard needs next to nothing of a processor.
+The keeper is above the guard: it must be able to end one that spins. Not SCHED_DEADLINE, which alone would be above both: who has it
+cannot fork, it is throttled when it needs longer than planned, as at a lapse, and it is refused where processors are set apart. What is
+left above: a loop at 99 that has every processor, and what the kernel does for itself."""
 
 
 def read_clocks() -> Reading:

@@ -112,6 +112,7 @@ WORDS: dict[int, str] = {
     20103: "Server '{}' is {}: a server that holds a lease, or has not been silent for long enough, is not off.",
     20104: "Server '{}' has left the cluster; nothing runs there and nothing waits for it.",
     20068: "The registry does not answer; this is what was known when it last did.",
+    20069: "The guard of this server says: {}",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 

@@ -8,6 +8,7 @@ from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Unreachable
+from understudy.guard.notice import read_notice
 from understudy.model.filters import matches, parse
 from understudy.model.messages import line
 from understudy.model.names import ServerName, short
@@ -55,7 +56,7 @@ async def check_cluster(world: World, arguments: Arguments) -> int:
         return _check_as_json(world, asked or (world.settings.server,), ages)
     if not asked:
         well, told = _health(world, view, ServerName(world.settings.server))
-        world.output.out("\n".join([*told, *_others_unable(world, view)]))
+        world.output.out("\n".join([*told, *_others_unable(world, view), *_notices(world)]))
         return 0 if well else 1
     all_well = True
     for name in asked:
@@ -73,7 +74,7 @@ async def check_crs(world: World, arguments: Arguments) -> int:
     if arguments.flag("json"):
         world.output.out(json.dumps({"name": world.settings.server, "healthy": well}))
     else:
-        world.output.out("\n".join([line(4638), *told]))
+        world.output.out("\n".join([line(4638), *told, *_notices(world)]))
     return 0 if well else 1
 
 
@@ -165,6 +166,11 @@ def _others_unable(world: World, view: View) -> list[str]:
     """Servers other than this one that hold a lease and cannot act: what is said of this one alone would hide them."""
     others = (name for name in servers(view, world.settings) if name != world.settings.server)
     return [line(20101, name, why) for name in others if (why := cannot_act(view, name, world.clock.monotonic()))]
+
+
+def _notices(world: World) -> list[str]:
+    """What the guard of this server wants to be seen although it may not answer."""
+    return [line(20069, one) for one in read_notice(world.settings.run_dir)]
 
 
 def _health(world: World, view: View, server: ServerName) -> tuple[bool, list[str]]:
