@@ -212,6 +212,12 @@ class Stage:
         assert keeper is not None
         keeper.kill_guard(2 * self.world.limits.lease_s)
 
+    def guards_stand_still(self, server: str, seconds: str) -> None:
+        """SIGSTOP for keeper and guard at once."""
+        keeper = self._machine(server).keeper
+        assert keeper is not None
+        keeper.stand_still(float(seconds))
+
     def leave(self, server: str) -> None:
         """An operator stops the cluster there."""
         keeper = self._machine(server).keeper
@@ -402,6 +408,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"the executor of {SERVER} hangs for (?P<seconds>[\d.]+)s", Stage.executor_hangs),
     (rf"the (?P<process>daemon|executor|guard|keeper) of {SERVER} dies", Stage.process_dies),
     (rf"the guard of {SERVER} dies, and its successor comes too late", Stage.guard_stays_away),
+    (rf"keeper and guard of {SERVER} stand still for (?P<seconds>[\d.]+)s", Stage.guards_stand_still),
     (rf"cut {SERVER}(?: (?P<way>in|out))?", Stage.cut),
     (rf"cut {SERVER} off network (?P<network>[12])", Stage.cut_one_network),
     (r"cut (?P<one>ctr\d) > (?P<other>ctr\d)", lambda stage, one, other: stage.world.cut_from(one, other)),

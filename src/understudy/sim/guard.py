@@ -61,6 +61,8 @@ class Keeper:
         """The cluster's addresses, as the daemon last told them."""
         self.stopping = False
         self.stopping_since = 0.0
+        self.still = False
+        """Keeper and guard are stopped: they live, and do nothing."""
         self.left = False
         """Said farewell on request: no new incarnation."""
         self.dead = False
@@ -95,6 +97,36 @@ class Keeper:
         self._no_guard()
         machine.later(successor_s, self._succeed)
         self._watch_lapse()
+
+    def stand_still(self, seconds: float) -> None:
+        """Keeper and guard are stopped for a while (SIGSTOP): they neither renew nor look at the lease. What comes in meanwhile is lost."""
+        if self.still or self.stopping or self.core is None:
+            return
+        self.machine.says(f"keeper and guard stand still for {seconds:.3f} s")
+        self.still = True
+        self.there.clear()
+        self._second_line()
+        self.machine.later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        self.still = False
+        if self.core is not None:
+            self.there.set()
+            self._tick(self.core)
+
+    def _second_line(self) -> None:
+        """guard/lapse.py: executor and daemon know the lease's end, and end everything when it has passed and they live."""
+        if not self.still or self.stopping or self.dead or not self.ever_leased:
+            return
+        machine = self.machine
+        left_s = machine.limits.stop_now_s - self.overdue_s()
+        if left_s > 0:
+            machine.later(min(left_s + 1e-6, 0.02), self._second_line)
+        elif machine.executor is not None or machine.node is not None:
+            machine.says("the second line ends everything: the lease ended and the guard stands still")
+            machine.later(machine.chance.uniform(0.0, 0.9 * machine.limits.pace.kill_s), machine.kill_services)
+        else:
+            machine.later(0.02, self._second_line)
 
     def die(self) -> None:
         """Keeper and guard are gone; nobody watches the lease until `kill_all`."""
@@ -182,12 +214,12 @@ class Keeper:
         machine = self.machine
         if machine.frozen:
             machine.when_awake(lambda: self.door(envelope))
-        elif self.core is not None and machine.up:
+        elif self.core is not None and machine.up and not self.still:
             self._perform(self.core, self.core.receive(envelope, machine.clocks.read()))
 
     def ask(self, query: Query) -> None:
         """Begin a round on behalf of the daemon."""
-        if self.core is not None:
+        if self.core is not None and not self.still:
             self._perform(self.core, self.core.ask(query, self.machine.clocks.read()))
 
     def told_able(self, able: bool, why: str) -> None:
@@ -221,7 +253,7 @@ class Keeper:
         wake = self._wakes
 
         def tick() -> None:
-            if self._wakes == wake and self.core is guard:
+            if self._wakes == wake and self.core is guard and not self.still:
                 self._tick(guard)
 
         machine.at(self._wake_at + late_s, tick)
