@@ -27,6 +27,8 @@ from understudy.guard.core import (
     Word,
 )
 from understudy.guard.core.messages import Effect, most_elapsed
+from understudy.guard.lapse import LOOK_S, Aim
+from understudy.guard.lease import Lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
@@ -61,6 +63,7 @@ class Keeper:
         """The cluster's addresses, as the daemon last told them."""
         self.stopping = False
         self.stopping_since = 0.0
+        self._aim = Aim(0.0)
         self.still = False
         """Keeper and guard are stopped: they live, and do nothing."""
         self.left = False
@@ -116,11 +119,14 @@ class Keeper:
 
     def _second_line(self) -> None:
         """guard/lapse.py: executor and daemon know the lease's end, and end everything when it has passed and they live."""
-        if not self.still or self.stopping or self.dead or not self.ever_leased:
+        if not self.still or self.stopping or self.dead:
             return
         machine = self.machine
-        left_s = machine.limits.stop_now_s - self.overdue_s()
-        if left_s > 0:
+        shown = Lease(bytes.fromhex(self.incarnation), self.lease_until or Reading(0, 0))
+        left_s = self._aim.left_s(shown, machine.clocks.read())
+        if left_s is None:
+            machine.later(LOOK_S, self._second_line)
+        elif left_s > 0:
             machine.later(min(left_s + 1e-6, 0.02), self._second_line)
         elif machine.executor is not None or machine.node is not None:
             machine.says("the second line ends everything: the lease ended and the guard stands still")
