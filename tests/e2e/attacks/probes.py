@@ -27,6 +27,7 @@ _ICMP, _TCP, _ICMP6 = 1, 6, 58
 _ECHO, _ECHO_REPLY, _ECHO6, _ECHO6_REPLY = 8, 0, 128, 129
 _SOLICIT, _ADVERTISE = 135, 136
 _IDENTITY = 0x5EE0
+_NOBODY = bytes.fromhex("0275730000ee")
 _PORTS = 20_000
 """SYNs leave from this port and the next 20,000."""
 _REMEMBERED = 4096
@@ -71,9 +72,9 @@ class Ip4:
         self._mac = mac
 
     def to_all(self) -> bytes:
-        """Who has it? As a duplicate-address probe asks, so that nobody's cache is touched."""
-        asked = struct.pack("!HHBBH", 1, _IP, 6, 4, _ARP_REQUEST) + self._mac + bytes(4) + bytes(6) + self._address
-        return b"\xff" * 6 + self._mac + struct.pack("!H", _ARP) + asked
+        """Who has it? As a duplicate-address probe asks, from a MAC of nobody's: no table of any host learns from question or answer."""
+        asked = struct.pack("!HHBBH", 1, _IP, 6, 4, _ARP_REQUEST) + _NOBODY + bytes(4) + bytes(6) + self._address
+        return b"\xff" * 6 + _NOBODY + struct.pack("!H", _ARP) + asked
 
     def to_one(self, mac: bytes, turn: int) -> list[bytes]:
         """Echo request and SYN to one server."""
@@ -110,18 +111,18 @@ class Ip6:
         self._mac = mac
 
     def to_all(self) -> bytes:
-        """Who has it?"""
+        """Who has it? From a neighbour that is nobody."""
         group = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")[:13] + self._address[13:]
-        asked = struct.pack("!BBHI", _SOLICIT, 0, 0, 0) + self._address + b"\x01\x01" + self._mac
-        return self._frame(b"\x33\x33" + group[12:], group, _ICMP6, asked, 255)
+        nobody = socket.inet_pton(socket.AF_INET6, "fe80::5ee")
+        asked = struct.pack("!BBHI", _SOLICIT, 0, 0, 0) + self._address + b"\x01\x01" + _NOBODY
+        pseudo = nobody + group + struct.pack("!II", len(asked), _ICMP6)
+        head = struct.pack("!IHBB", 6 << 28, len(asked), _ICMP6, 255) + nobody + group
+        return b"\x33\x33" + group[12:] + _NOBODY + struct.pack("!H", _IP6) + head + _summed(asked, 2, pseudo)
 
     def to_one(self, mac: bytes, turn: int) -> list[bytes]:
         """Echo request and SYN to one server."""
         echo = struct.pack("!BBHHHI", _ECHO6, 0, 0, _IDENTITY, turn & 0xFFFF, turn)
-        return [
-            self._frame(mac, self._address, _ICMP6, echo, 1),
-            self._frame(mac, self._address, _TCP, _syn(turn, self._port), 1),
-        ]
+        return [self._frame(mac, _ICMP6, echo), self._frame(mac, _TCP, _syn(turn, self._port))]
 
     def answer(self, frame: bytes) -> tuple[str, int | None] | None:
         """What this frame answers, and which round; None if it is no answer of the address."""
@@ -134,9 +135,9 @@ class Ip6:
             return _echoed(body)
         return _answered(body) if frame[20] == _TCP else None
 
-    def _frame(self, mac: bytes, to: bytes, protocol: int, body: bytes, hops: int) -> bytes:
-        pseudo = self._own + to + struct.pack("!II", len(body), protocol)
-        head = struct.pack("!IHBB", 6 << 28, len(body), protocol, hops) + self._own + to
+    def _frame(self, mac: bytes, protocol: int, body: bytes) -> bytes:
+        pseudo = self._own + self._address + struct.pack("!II", len(body), protocol)
+        head = struct.pack("!IHBB", 6 << 28, len(body), protocol, 1) + self._own + self._address
         return mac + self._mac + struct.pack("!H", _IP6) + head + _summed(body, 16 if protocol == _TCP else 2, pseudo)
 
 

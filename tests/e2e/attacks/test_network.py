@@ -40,7 +40,7 @@ def test_address_that_a_stranger_had(cluster, trio):
     trio.watch()
     cluster.lab.client(["ip", "addr", "add", f"{service.ADDRESS}/24", "dev", "eth1"])
     cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1", check=False)
-    cluster.passes(20.0)
+    cluster.passes(40.0)
     cluster.lab.client(["ip", "addr", "del", f"{service.ADDRESS}/24", "dev", "eth1"])
     trio.asker.served(within_s=15)
 
@@ -72,7 +72,8 @@ def record(cluster, server, seconds):
                 continue
             udp = frame[12:14] == b"\x08\x00" and frame[23] == 17 and struct.unpack_from("!H", frame, 36)[0] == 7401
             if udp and port in own and frame[:6].hex(":") in ports:
-                heard.append((ports[frame[:6].hex(":")], frame))
+                # without a checksum: the sender's kernel had left it to a card that there is not
+                heard.append((ports[frame[:6].hex(":")], frame[:40] + b"\0\0" + frame[42:]))
     return heard
 
 
