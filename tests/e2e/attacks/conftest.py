@@ -26,7 +26,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: flo
         with contextlib.ExitStack() as watching:
             cluster = AttackedCluster(lab, watching)
             yield cluster
-        found = [*map(str, cluster.twice()), *audits.odd_lines(name)]
+        found = [*map(str, cluster.twice()), *cluster.odd_lines()]
         if found or request.node.stash.get(_FAILED, False):
             keep(cluster, tmp_path / "kept")
     assert not found

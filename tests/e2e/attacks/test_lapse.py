@@ -1,8 +1,12 @@
 """What a lapse must find by itself: addresses and processes that stand in no list, or not where the list says."""
 
+from pathlib import Path
+
 import pytest
 
 from e2e import service
+from e2e.harness import SOON_S
+from support import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -29,6 +33,30 @@ def test_kill_list(cluster, trio, how):
     if how == "spoilt":
         path.write_text("{ no list")
     cut_and_healed(cluster, trio)
+
+
+@pytest.mark.long
+def test_pid_files_are_gone(cluster, trio):
+    """Who starts things can no longer be looked up by its pid file: a lapse ends it all the same, and nothing is started after it."""
+    trio.run(on="ctr1")
+    old = [pid for name in ("understudyd", "understudy-exec") for pid in cluster.lab.service_pids("ctr1", name)]
+    for name in ("understudyd", "understudy-exec"):
+        cluster.lab.host_path("ctr1", f"/run/understudy/{name}.pid").unlink(missing_ok=True)
+    cut_and_healed(cluster, trio)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in old), SOON_S, "daemon and executor of the old life are gone")
+
+
+@pytest.mark.long
+def test_file_system_that_refuses_to_be_shut_down(cluster, trio):
+    """It may hold writes that come late, and the operator allows a reboot: the lapse ends in one."""
+    settings = '\n[guard]\nreboot_on_lapse = true\nfilesystems = ["/sys"]\n'
+    cluster.edit_settings("ctr1", lambda text: text + settings)
+    cluster.reboot("ctr1")
+    trio.run(on="ctr1")
+    cluster.lab.cut("ctr1")
+    trio.follows(to="ctr2")
+    wait_for(lambda: cluster.lab.status()["ctr1"]["power"] == "off", SOON_S, "ctr1 has rebooted")
+    cluster.lab.heal("ctr1")
 
 
 @pytest.mark.parametrize(
