@@ -108,6 +108,15 @@ class Host:
         os.makedirs(group, exist_ok=True)
         return self.run(["sleep", "1000"], subprocess.DEVNULL, group)
 
+    def beating_resource(self) -> tuple[subprocess.Popen[bytes], Path]:
+        """A service that writes down how long it lives (`guard/beats.py`), and where."""
+        group, evidence = f"{self.resources}/beats/run", self.directory / "beats"
+        os.makedirs(group, exist_ok=True)
+        command = [sys.executable, "-IS", str(ROOT / "tests/guard/beats.py"), str(self.run_dir / "lease"), str(evidence)]
+        process = self.run(command, subprocess.DEVNULL, group)
+        wait_for(evidence.exists, 5, "it beats")
+        return process, evidence
+
     def starter(self, name: str = "understudyd") -> subprocess.Popen[bytes]:
         """Something that stands for the daemon or the executor, with its pid file."""
         process = self.run(["sleep", "1000"], subprocess.DEVNULL, self.guards)

@@ -272,7 +272,8 @@ class Lanes:
         if isinstance(step, Climb) and step.rung == Rung.KILL:
             return await self._kill(resource)
         epoch = step.epoch if isinstance(step, Start) else self._known_epoch(resource)
-        # S2 and S4: a start is asked of the guard, which holds the lease and remembers the highest epoch
+        # S2 and S4: a start is asked of the guard, which remembers the highest epoch; the lease is read here to spare the request, for the
+        # executor reads it last. `_may_start` asks again what reconcile has asked: much may have come while the guard was asked
         leased = isinstance(step, Start) and not resource.local
         if leased and not (self._guard.held() and await self._guard.remember(resource.name, epoch) and self._may_start(resource, epoch)):
             return REFUSED
@@ -331,7 +332,9 @@ class Lanes:
         """S3: conditional on the assignment as seen, after the group was seen empty and with nothing in flight."""
         try:
             async with self._writing:
-                await self._write_release(resource)
+                written = await self._write_release(resource)
+            if not written:  # something is other than it was seen: not at once again
+                await self._mirror.wait(self._mirror.view.revision, RETRY_S)
         except (RegistryUnreachable, Unreachable):
             await asyncio.sleep(RETRY_S)
         finally:
@@ -340,17 +343,20 @@ class Lanes:
             self._unwritten.set()
             self._wake.set()
 
-    async def _write_release(self, resource: Resource) -> None:
+    async def _write_release(self, resource: Resource) -> bool:
         assignment = self._mirror.view.assignments.get(resource.name)
-        if assignment is None or not await self._executor.empty(resource.name):
-            return
+        if assignment is None:
+            return False
+        if not await self._executor.empty(resource.name):
+            self.alarm(resource.name)  # something came to life since it was seen to be off: it is looked at, and stopped, before
+            return False
         # from the attempt on this server never starts it under an older epoch, acknowledged or not
         if not await self._guard.remember(resource.name, assignment.epoch):
-            return
+            return False
         local = self.locals.get(resource.name)
         assignment = self._mirror.view.assignments.get(resource.name)
         if local is None or assignment is None or not local.off or _owned_by(assignment, self._me.incarnation):
-            return
+            return False
         report = self._report(resource, local)
         mine = [one for one in assignment.holders if one.incarnation == self._me.incarnation]
         after = replace(
@@ -359,8 +365,10 @@ class Lanes:
             proofs=(*assignment.proofs, *(Proof(holder=one, kind="release", epoch=assignment.epoch) for one in mine))[-8:],
         )
         writes = {keys.assignment(resource.name): after, keys.report(resource.name, self._me.server): report}
-        if await self._mirror.commit(writes, unchanged=(keys.incarnation(self._me.incarnation),)) is not None:
-            self._history.tell(events.RELEASED, resource=resource.name, on=self._me.server)
+        if await self._mirror.commit(writes, unchanged=(keys.incarnation(self._me.incarnation),)) is None:
+            return False
+        self._history.tell(events.RELEASED, resource=resource.name, on=self._me.server)
+        return True
 
     async def _write_reports(self) -> None:
         while True:

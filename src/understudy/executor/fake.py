@@ -44,7 +44,14 @@ class FakeService:
     """What lives of it has left its control group; it is found by its mark."""
     undying: bool = False
     """Survives even SIGKILL: waiting in the kernel for dead storage."""
+    outside: bool = False
+    """Lives in a unit of its own: its group is empty, and to kill the group does not end it. Its scripts, and a lapse, do."""
     seen_living: bool = False
+
+    @property
+    def populates(self) -> bool:
+        """Whether something of it lives in its group."""
+        return self.lives and not self.outside
 
     def behave(self) -> None:
         """Everything works from now on; what lives, lives on."""
@@ -137,12 +144,13 @@ class FakeExecutor:
             _halt(flight)
         for flight in flights:
             await flight.ended
-        self._end(resource)
-        return not self.service(resource).lives
+        if self.service(resource).populates:
+            self._end(resource)
+        return not self.service(resource).populates
 
     async def empty(self, resource: ResourceName) -> bool:
         """See ports.Executor."""
-        return resource not in self._in_flight and not self.service(resource).lives
+        return resource not in self._in_flight and not self.service(resource).populates
 
     async def abandon(self) -> None:
         """See ports.Executor."""

@@ -98,7 +98,10 @@ class Local:
 
     @property
     def off(self) -> bool:
-        """Whether it is known not to run: checked OFFLINE, group empty, nothing in flight (what a release needs, S3)."""
+        """Whether it is known not to run: checked OFFLINE, group empty, nothing in flight (what a release needs, S3).
+
+        What is OFFLINE with processes left is dirty as well: it is asked twice, as nothing counts for more.
+        """
         quiet = self.action is None and not self.check_after and not self.dirty
         return self.state is State.OFFLINE and self.empty and quiet
 

@@ -7,13 +7,16 @@ place, so that they go on when the daemon dies, and end with the executor. Calle
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import Unreachable
 from understudy.executor.fake import FakeExecutor, FakeService
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest
 from understudy.sim.loop import Place, VirtualLoop
+
+if TYPE_CHECKING:
+    from understudy.sim.machine import Machine
 
 PING_S = 1.0
 """As executor/client.py."""
@@ -121,13 +124,14 @@ def _hand_over(done: "asyncio.Task[ActionOutcome]", answer: "asyncio.Future[Acti
 class ExecutorPort:
     """The Executor port of one daemon."""
 
-    def __init__(self, process: Callable[[], ExecutorProcess | None], services: Services, place: Place) -> None:
-        self._process = process
-        self._services = services
+    def __init__(self, machine: "Machine", place: Place) -> None:
+        self._machine = machine
+        self._services = machine.services
         self._place = place
 
     async def run(self, request: ActionRequest) -> ActionOutcome:
         """See ports.Executor."""
+        self._machine.truth.asked(self._machine, request)
         try:
             outcome = await (await self._connected()).run(request)
             if outcome is GONE and request.action == "check":
@@ -146,7 +150,9 @@ class ExecutorPort:
     async def empty(self, resource: ResourceName) -> bool:
         """See ports.Executor."""
         await self._connected()
-        return await self._services.empty(resource)
+        empty = await self._services.empty(resource)
+        await self._machine.hesitates()
+        return empty
 
     async def abandon(self) -> None:
         """See ports.Executor."""
@@ -157,7 +163,7 @@ class ExecutorPort:
         """See ports.Executor: answered in the executor's own place, so that one which stands still does not."""
         if self._place.dead:
             raise asyncio.CancelledError
-        process = self._process()
+        process = self._machine.executor
         if process is None or process.place.frozen:
             await asyncio.sleep(PING_S)
             raise Unreachable("the executor does not answer")
@@ -169,12 +175,13 @@ class ExecutorPort:
     async def _connected(self) -> ExecutorProcess:
         if self._place.dead:
             raise asyncio.CancelledError
-        process = self._process()
+        await self._machine.hesitates()
+        process = self._machine.executor
         try:
             async with asyncio.timeout(RETURN_S):
                 while process is None or process.place.frozen:
                     await asyncio.sleep(0.02)
-                    process = self._process()
+                    process = self._machine.executor
         except TimeoutError:
             raise Unreachable("understudy-exec does not answer") from None
         return process

@@ -120,11 +120,13 @@ class Faults:
         world, options = self.world, self.world.options
         world.network.turns(Weather(loss=options.loss, doubled=options.doubled, late=options.late, late_s=2 * self._lease_s))
         world.hub.road = Road(slow=options.slow_registry, lost_answer=options.lost_answers, torn=options.torn_watches)
+        world.slow_answers(options.slow_answers)
 
         def over() -> None:
             world.trace.say("network", "fine weather")
             world.network.turns(Weather())
             world.hub.road = Road()
+            world.slow_answers(0.0)
 
         self._undo_later(mishap.lasts / self._lease_s, over)
 

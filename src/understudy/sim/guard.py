@@ -408,10 +408,11 @@ class GuardPort:
         """See ports.Guard."""
         await self._connected()
         epochs = self._keeper.epochs
-        if epoch < epochs.get(resource, 0):
-            return False
-        epochs[resource] = epoch
-        return True
+        remembered = epoch >= epochs.get(resource, 0)
+        if remembered:
+            epochs[resource] = epoch
+        await self._keeper.machine.hesitates()
+        return remembered
 
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         """See ports.Guard."""
@@ -472,6 +473,7 @@ class GuardPort:
     async def _connected(self) -> None:
         if self._place.dead:
             raise asyncio.CancelledError
+        await self._keeper.machine.hesitates()
         try:
             async with asyncio.timeout(ANSWER_S):
                 await self._keeper.there.wait()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from understudy.model.dependencies import parse
 from understudy.model.limits import DRIFT
 from understudy.model.names import Incarnation, ResourceName
-from understudy.model.state import PROVEN, Life, Target
+from understudy.model.state import ALIVE, PROVEN, Life, Target
 from understudy.model.view import Assignment, IncarnationRecord
 from understudy.ports import ActionRequest, Write
 from understudy.registry import keys
@@ -75,6 +75,23 @@ def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRe
     return None
 
 
+def start_goes_by_the_newest_seen(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
+    """S2: when a start is asked of the executor, the newest assignment that this daemon has seen makes its server the sole holder, under
+    that very epoch. Nothing twice would come of it, as a holder stays one until it has released; but it is not what the leader wants."""
+    assert machine.node is not None, "its daemon asks"
+    assignment = machine.node.mirror.view.assignments.get(request.resource)
+    if assignment is not None and entitled(assignment) == (request.resource, request.epoch, machine.node.incarnation):
+        return None
+    seen = "none" if assignment is None else f"epoch {assignment.epoch}"
+    return f"S2: {machine.name} starts {request.resource} under epoch {request.epoch}, and has seen {seen} that does not let it"
+
+
+def start_begins_afresh(machine: "Machine", request: ActionRequest) -> str | None:
+    """Nothing is started beside what is left of itself: it was looked at, and cleaned, before."""
+    left = machine.services.service(request.resource).lives
+    return f"{machine.name} starts {request.resource} although something of it is left" if left else None
+
+
 def entitled(assignment: Assignment) -> Entitled | None:
     """Who may start it under this assignment: the owner, if nobody else may be running it."""
     owner = assignment.owner
@@ -87,6 +104,10 @@ def hand_over_needs_proof(truth: "Truth", before: Assignment | None, after: Assi
     """S3: the owner is a holder from the same commit on; a holder goes only when it truly runs nothing; epochs grow with every owner."""
     if after is not None and after.owner is not None and after.owner not in after.holders:
         return f"S3: {after.resource} belongs to {after.owner.server}, which is no holder"
+    held = set() if before is None else {one.incarnation for one in before.holders}
+    for one in () if after is None else after.holders:
+        if one.incarnation in truth.over - held:
+            return f"S3: {one.server} becomes a holder after its incarnation was called gone for good"
     if before is None:
         return None
     if after is not None:
@@ -213,9 +234,17 @@ def _rests_on_enough(truth: "Truth", written: "Written", write: Write, condition
         case keys.HISTORY:
             return decides or write.value is not None
         case keys.REPORT | keys.LOOK:
-            return own in conditions
+            return own in conditions and _alive(truth, written)
         case _:
             return True  # the cluster's creation: on condition that nothing is there
+
+
+def _alive(truth: "Truth", written: "Written") -> bool:
+    """Whether the writer is a life that the registry takes for running, or is being registered in this very commit."""
+    record = truth.lives.get(written.writer or Incarnation(""))
+    if record is None:
+        return any(one.key == keys.incarnation(written.writer or "") for one in written.writes)
+    return record.life in ALIVE
 
 
 def _releases(truth: "Truth", written: "Written", write: Write) -> bool:
@@ -263,7 +292,7 @@ def intent_survives(truth: "Truth", entries: Mapping[str, bytes]) -> str | None:
 
 
 def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
-    """A start begins when what it needs here by a hard dependency runs; a stop, when nothing runs here that needs it to."""
+    """A start begins when what it needs here by a hard dependency runs; a stop, when nothing here that needs it runs or is started."""
     if not truth.options.orderly or request.resource not in truth.definitions or request.action not in ("start", "stop"):
         return None
     wrong = []
@@ -275,7 +304,7 @@ def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionReq
         return f"{machine.name} starts {request.resource} without {' '.join(wrong)}" if wrong else None
     for name in truth.definitions:
         for one in parse(_attribute(truth, name, "STOP_DEPENDENCIES"), "STOP_DEPENDENCIES", name):
-            if one.entity == request.resource and one.same_server and machine.services.service(name).lives:
+            if one.entity == request.resource and one.same_server and machine.services.active(name):
                 wrong.append(name)
     return f"{machine.name} stops {request.resource} under {' '.join(wrong)}" if wrong else None
 

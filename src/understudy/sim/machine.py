@@ -29,6 +29,8 @@ RESTART_S = (0.02, 0.3)
 BOOT_S = (2.0, 6.0)
 WRITE_S = 0.01
 """How long a small file takes to reach the disk."""
+LATE_ANSWER_S = 0.5
+"""At most, for a guard or an executor that lets its daemon wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,10 @@ class Machine:
         self.excused_until = 0.0
         """After a freeze: the stated window in which local processes may still exist (S1)."""
         self.clocks = Clocks(self.chance, self.loop)
+        self.slow_answers = 0.0
+        """Chance that its guard or its executor answers its daemon late."""
+        self.loses_sight = False
+        """Whether the next lapse misses the daemon (its pid file is gone)."""
         self.took_s: dict[ResourceName, float] = {}
         """How long starts take here, where it is not the usual."""
         self.services = self._services()
@@ -287,6 +293,11 @@ class Machine:
         """Whether nothing is left that a lapse must end."""
         return not any(one.lives for name, one in self.services.services.items() if not self.truth.is_local(name))
 
+    async def hesitates(self) -> None:
+        """To be awaited by a daemon on its way to guard or executor, or back."""
+        if self.slow_answers and self.chance.random() < self.slow_answers:
+            await asyncio.sleep(self.chance.uniform(0.0, LATE_ANSWER_S))
+
     def says(self, what: str) -> None:
         """For the timeline."""
         self.scene.trace.say(self.name, what)
@@ -310,7 +321,11 @@ class Machine:
 
     def _end_starters(self) -> None:
         self._stops += 1
-        self._end_daemon()
+        if self.up and self.loses_sight:
+            self.says("the daemon is missed")
+            self.loses_sight = False
+        else:
+            self._end_daemon()
         if self.executor is not None:
             self.executor.kill()
             self.executor = None
@@ -348,7 +363,7 @@ class Machine:
             clock=self.clocks,
             registry=RegistryLink(self.scene.hub, self.name, place, lambda: None if self.node is None else self.node.incarnation),
             guard=GuardPort(self.keeper, place),
-            executor=ExecutorPort(lambda: self.executor, self.services, place),
+            executor=ExecutorPort(self, place),
             formats=self.formats,
             disk=self.disk,
         )

@@ -50,6 +50,8 @@ class Options:
     """Cuts between two servers alone, on all networks, one way or both: each of them is still heard by others."""
     unable: float = 0.0
     """Servers that hold their lease and cannot act for up to a minute: daemon or executor hang, or one alone is cut off the registry."""
+    slow_answers: float = 0.0
+    """Chance that a guard or an executor answers its daemon late."""
     longest: float = 2.0
     """No cut, freeze or absence lasts longer than this many leases (but some: five times)."""
 
@@ -110,7 +112,7 @@ class Options:
         found = [replace(self, groups=self.groups - 1)] if self.groups > 1 else []
         found += [replace(self, voters=voters, servers=max(voters, 2)) for voters in (1, 3) if voters < self.voters]
         found += [replace(self, servers=self.servers - 1)] if self.servers > max(self.voters, 2) else []
-        weather = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches")
+        weather = _CHANCES
         return (*found, *(replace(self, **{name: getattr(plain, name)}) for name in weather if getattr(self, name)))
 
     def _values(self) -> list[tuple[str, Any]]:
@@ -119,7 +121,7 @@ class Options:
 
 _MOST = 10_000.0
 """Of anything a minute, or seconds: more is no world any more."""
-_CHANCES = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches")
+_CHANCES = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches", "slow_answers")
 _BOUNDS: dict[str, tuple[float, float]] = {
     "servers": (2, 16), "voters": (1, 5), "groups": (0, 20), "guide": (0, 1), "storm_s": (1.0, _MOST), "longest": (0.05, 100.0),
     "pause_tolerance": (SHORTEST_PAUSE_S, LONGEST_PAUSE_S), **dict.fromkeys(_CHANCES, (0.0, 1.0)),
@@ -152,4 +154,5 @@ def _with_faults(cluster: Options, luck: random.Random) -> Options:
         upgrades=luck.choice((0.0, 0.0, 0.0, 2.0)),
         longest=luck.choice((1.5, 4.0)),
         unable=luck.choice((0.0, 0.0, 1.0)),
+        slow_answers=luck.choice((0.0, 0.0, 0.05)),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from understudy.model.names import Incarnation, ResourceName, TypeName
-from understudy.model.state import Life, Target
+from understudy.model.state import PROVEN, Life, Target
 from understudy.model.types import is_local
 from understudy.model.view import Assignment, Definition, IncarnationRecord, LeaderRecord, Report, Request, TargetRecord, TypeRecord
 from understudy.ports import ActionOutcome, ActionRequest, Entry
@@ -67,6 +67,8 @@ class Truth:
     """Who has truly checked what."""
     daemon_began: dict[str, float] = field(init=False, default_factory=dict)
     """When the present daemon of a server began."""
+    over: set[Incarnation] = field(init=False, default_factory=set)
+    """Who was called fenced or left: for good, also when its record is forgotten."""
     lapsed: set[Incarnation] = field(init=False, default_factory=set)
     """Whose lease has ended, or was given up."""
     commits: list[tuple[float, tuple[str, ...]]] = field(init=False, default_factory=list)
@@ -89,6 +91,11 @@ class Truth:
 
     # --- what machines tell -----------------------------------------------------------------------------------------
 
+    def asked(self, machine: "Machine", request: ActionRequest) -> None:
+        """A daemon asks its executor for an action: it goes by what it has seen until now."""
+        if request.action == "start" and not self.is_local(request.resource):
+            self._judge(invariants.start_goes_by_the_newest_seen(self, machine, request))
+
     def begins(self, machine: "Machine", request: ActionRequest) -> None:
         """An action begins, now."""
         if request.action == "check":
@@ -102,6 +109,7 @@ class Truth:
         self._judge(invariants.registry_is_no_lifeline(self, machine, request))
         if request.action == "start":
             self._judge(invariants.start_needs_assignment(self, machine, request))
+            self._judge(invariants.start_begins_afresh(machine, request))
             self._touch(machine, request.resource)
 
     def ended(self, machine: "Machine", request: ActionRequest, outcome: ActionOutcome | None) -> None:
@@ -268,7 +276,8 @@ class Truth:
     def _incarnation(self, _: str, record: IncarnationRecord) -> None:
         self.lives[record.incarnation] = record
         self.trace.say("registry", f"{record.server}/{record.incarnation[:8]} {record.life} {record.proof}")
-        if record.life in (Life.FENCED, Life.LEFT):
+        if record.life in PROVEN:
+            self.over.add(record.incarnation)
             self._judge(invariants.fenced_runs_nothing(self, record))
         elif record.life is Life.LOST:
             self._judge(invariants.lost_has_no_lease(self, record))

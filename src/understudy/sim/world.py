@@ -154,9 +154,15 @@ class World:
         self.hub.come_back()
         self.truth.registry_is_back()
 
+    def slow_answers(self, chance: float) -> None:
+        """How often a guard or an executor lets its daemon wait."""
+        for machine in self.machines.values():
+            machine.slow_answers = chance
+
     def heal(self) -> None:
         """Every link works, every machine runs, every service behaves."""
         self.trace.say("world", "HEALS")
+        self.slow_answers(0.0)
         self.network.turns(Weather())
         self.network.mend_all()
         self.hub.road = Road()

@@ -1,0 +1,166 @@
+"""What the executor's own Runner admits (S4), and that these tests would see it if it did not: each clause is cut out of its source.
+
+The simulator has an executor in memory, which makes way and asks for the lease by itself; here it is the product's.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.cutting import cut
+from understudy.agents.catalogue import AGENTS
+from understudy.agents.contract import Agent, Claim, Context
+from understudy.agents.groups import Groups
+from understudy.executor.killlist import KillList
+from understudy.executor.runner import Runner
+from understudy.guard.core.messages import Reading
+from understudy.guard.lease import LeaseFile
+from understudy.model.names import Incarnation, ResourceName
+from understudy.ports import ActionName, ActionOutcome, ActionRequest
+
+RAW = bytes(range(16))
+INCARNATION, ANOTHER = Incarnation(RAW.hex()), Incarnation("ff" * 16)
+DB = ResourceName("db")
+
+
+class Stage:
+    """A Runner with a lease, and an agent that does nothing but note that an action has begun, and wait until it may end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.kill_list = folder / "kill-list.json"
+        self.begun: list[str] = []
+        self.may_end = asyncio.Event()
+        self.lease = LeaseFile(str(folder / "lease"))
+        self.lease.begin(RAW)
+        self.lease.extend(Reading(1 << 62, 1 << 62))
+        groups = str(folder / "groups")
+        self.runner = Runner(run_dir=folder, groups=Groups(groups), kill_list=KillList(self.kill_list, cgroup=groups, filesystems=()))
+
+    async def act(self, request: ActionRequest, context: Context) -> ActionOutcome:
+        """An action of the agent."""
+        self.begun.append(request.action)
+        await self.may_end.wait()
+        return ActionOutcome(status=0)
+
+    def ask(self, action: ActionName, incarnation: Incarnation | None = None) -> "asyncio.Task[ActionOutcome]":
+        """Ask for an action; it goes as far as it can."""
+        return asyncio.ensure_future(
+            self.runner.run(
+                ActionRequest(resource=DB, action=action, agent="quiet", timeout_s=5, epoch=1, incarnation=incarnation)
+            )
+        )
+
+    async def settle(self) -> None:
+        """Until nothing more happens by itself."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+async def nothing_begins_without_a_lease(stage: Stage) -> bool:
+    """Neither a start nor what ends something."""
+    stage.lease.clear()
+    stage.may_end.set()
+    for action, incarnation in (("start", INCARNATION), ("stop", None), ("clean", None)):
+        await stage.ask(action, incarnation)  # type: ignore[arg-type]
+    return not stage.begun
+
+
+async def nothing_begins_for_another_incarnation(stage: Stage) -> bool:
+    """A daemon of an earlier life asks."""
+    stage.may_end.set()
+    await stage.ask("start", ANOTHER)
+    return not stage.begun
+
+
+async def the_lease_is_asked_for_last(stage: Stage) -> bool:
+    """It ends while the start waits for a check to give way."""
+    stage.ask("check")
+    await stage.settle()
+    start = stage.ask("start", INCARNATION)
+    await stage.settle()
+    stage.lease.clear()
+    stage.may_end.set()
+    await start
+    return stage.begun == ["check"]
+
+
+async def one_action_at_a_time(stage: Stage) -> bool:
+    """A stop is asked for while a start is in flight."""
+    start = stage.ask("start", INCARNATION)
+    await stage.settle()
+    stop = stage.ask("stop")
+    await stage.settle()
+    stage.may_end.set()
+    await asyncio.wait((start, stop))
+    return stage.begun == ["start"]
+
+
+async def the_kill_list_names_it_before_it_begins(stage: Stage) -> bool:
+    """The address that a start is about to add, for one who kills in mid-start."""
+    start = stage.ask("start", INCARNATION)
+    await stage.settle()
+    named = stage.kill_list.exists() and "10.0.0.9" in json.dumps(json.loads(stage.kill_list.read_text()))
+    stage.may_end.set()
+    await start
+    return named
+
+
+def act_without_asking_for_the_lease(patch: Any) -> None:
+    """The lease file is not read."""
+    cut(patch, Runner, "_run", "if held_by_another:", "if False:")
+
+
+def act_for_any_incarnation(patch: Any) -> None:
+    """Whoever holds the lease, it is held."""
+    cut(patch, Runner, "_run", 'why_not(self.run_dir / "lease", request.incarnation)', 'why_not(self.run_dir / "lease", None)')
+
+
+def ask_for_the_lease_first(patch: Any) -> None:
+    """It is read before way is made."""
+    cut(patch, Runner, "_run", "busy = await self", 'asked = why_not(self.run_dir / "lease", request.incarnation)\n    busy = await self')
+    cut(patch, Runner, "_run", 'held_by_another = why_not(self.run_dir / "lease", request.incarnation)', "held_by_another = asked")
+
+
+def let_two_act_at_once(patch: Any) -> None:
+    """What is in flight is nobody's business."""
+    cut(patch, Runner, "_run", "if busy:", "if False:")
+
+
+def forget_the_kill_list(patch: Any) -> None:
+    """What a start is about to make is written down nowhere."""
+    cut(patch, Runner, "_run", 'if request.action == "start":', "if False:")
+
+
+Promise = Callable[[Stage], Awaitable[bool]]
+PROMISES: tuple[tuple[Promise, Callable[[Any], None]], ...] = (
+    (nothing_begins_without_a_lease, act_without_asking_for_the_lease),
+    (nothing_begins_for_another_incarnation, act_for_any_incarnation),
+    (the_lease_is_asked_for_last, ask_for_the_lease_first),
+    (one_action_at_a_time, let_two_act_at_once),
+    (the_kill_list_names_it_before_it_begins, forget_the_kill_list),
+)
+
+
+@pytest.mark.parametrize(("promise", "mutation"), PROMISES, ids=lambda one: one.__name__)
+async def test_the_executor_keeps_its_promise_and_a_cut_is_seen(
+    promise: Promise, mutation: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First as it is; then without the clause."""
+    for name, cuts in (("whole", ()), ("cut", (mutation,))):
+        folder = tmp_path / name
+        folder.mkdir()
+        stage = Stage(folder)
+        with monkeypatch.context() as patch:
+            patch.setitem(AGENTS, "quiet", _agent(stage))
+            for one in cuts:
+                one(patch)
+            assert await promise(stage) is (not cuts), f"{name}: {stage.begun}"
+
+
+def _agent(stage: Stage) -> Agent:
+    claim = Claim(address="10.0.0.9", prefix=24, interface="eth9")
+    return Agent(start=stage.act, stop=stage.act, check=stage.act, clean=stage.act, claim=lambda request: claim)

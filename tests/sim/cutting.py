@@ -1,0 +1,25 @@
+"""How a clause is taken out of the product: out of the very source of the function in which it stands.
+
+So a mutation is one line, it cuts the product as it is today, and it fails loudly when the clause has moved. Called by `sim/mutations*.py`.
+"""
+
+import inspect
+import itertools
+import linecache
+import textwrap
+from typing import Any
+
+_numbers = itertools.count(1)
+
+
+def cut(patch: Any, owner: Any, name: str, clause: str, instead: str = "") -> None:
+    """The same function (method, or property) of a class or module, with `instead` in place of a clause that stands in it once."""
+    found = inspect.getattr_static(owner, name)
+    function = found.fget if isinstance(found, property) else found
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(clause) == 1, f"{name} has {clause!r} {source.count(clause)} times: has the clause moved?"
+    source, file = source.replace(clause, instead), f"<{name} without a clause, {next(_numbers)}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # for tracebacks, and to be cut once more
+    made: dict[str, Any] = {}
+    exec(compile(source, file, "exec"), function.__globals__, made)
+    patch.setattr(owner, name, made[name])

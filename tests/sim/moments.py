@@ -1,0 +1,343 @@
+"""Stories that bring about one moment, for one clause: what random worlds of reasonable length do too seldom, or cannot do at all.
+
+Each lives through its story with any seed, and is safe and live with every clause in its place; a Violation, or Stuck where something
+should have come about, shows that one is missing. Called by `sim/test_mutations.py`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sim.trio import cluster, make_leader, running_trio, trio_runs
+from understudy.model.names import ResourceName
+from understudy.model.state import Target
+from understudy.model.view import TargetRecord
+from understudy.registry import keys
+from understudy.sim.link import Written
+from understudy.sim.network import NETWORKS
+from understudy.sim.world import World
+
+DB = ResourceName("db")
+
+
+def it_is_started_by_hand_where_it_gave_up(seed: int) -> None:
+    """It does not start on ctr1, the only place for it; somebody starts it there by hand, unnoticed; then its place is ctr2."""
+    with cluster(seed) as world:
+        _define(world, "ctr1", restart_attempts="0")
+        service = world.service("db", on="ctr1")
+        service.fails = {"start": 1}
+        world.start("db")
+        world.until(lambda: world.truth.assignments[DB].last_resort if DB in world.truth.assignments else False, 5, "it gives up")
+        world.run(0.1)
+        service.behave()
+        service.lives = True
+        world.modify("db", hosting_members="ctr2")
+        world.until(lambda: world.runs_on("db") == "ctr2", 10, "it is stopped on ctr1 and runs on ctr2")
+
+
+def it_is_started_by_hand_before_the_leader_takes_it_back(seed: int) -> None:
+    """It was stopped; while the leader hangs somebody starts its unit by hand, and the kernel says so."""
+    with _running_on_ctr1(seed, outside=True) as world:
+        world.machines["ctr2"].hang_daemon(1.0)
+        world.stop("db")
+        world.until(lambda: not world.service("db", on="ctr1").lives, 1, "it is stopped")
+        world.run(0.1)
+        world.service("db", on="ctr1").lives = True
+        world.machines["ctr1"].services.wake(DB)
+        world.run(4)
+
+
+def it_is_started_by_hand_while_its_release_waits(seed: int) -> None:
+    """It has stopped on ctr1, whose guard has just died and cannot be told of the release yet; the kernel says that it is there again."""
+    with _running_on_ctr1(seed) as world:
+        machine = world.machines["ctr1"]
+        world.relocate("db", to="ctr2")
+        world.until(lambda: machine.services.in_action.get(DB), 1, "it is being stopped", look_s=0.0003)
+        assert machine.keeper is not None
+        machine.keeper.kill_guard(1.0)
+        world.run(0.5)
+        service = world.service("db", on="ctr1")
+        service.lives, service.took_s["stop"] = True, 1.0
+        machine.services.wake(DB)
+        world.until(lambda: world.runs_on("db") == "ctr2", 5, "it is stopped once more, and runs on ctr2")
+
+
+def its_start_fails_while_nobody_wants_it_any_more(seed: int) -> None:
+    """What the start has made, outside of the group, outlives its failure."""
+    with cluster(seed) as world:
+        _define(world, "ctr1 ctr2", outside=True)
+        world.machines["ctr1"].took_s[DB] = 0.5
+        world.service("db", on="ctr1").botches = {"start": 1}
+        world.start("db", on="ctr1")
+        world.until(lambda: world.machines["ctr1"].services.starting(), 5, "it is being started")
+        world.stop("db")
+        world.run(4)
+
+
+def the_check_of_a_start_cannot_tell(seed: int) -> None:
+    """The start of what lives in a unit is done, the check after it ends by a signal and is asked again after a pause; in that pause it is
+    to be stopped, with what it stands on."""
+    with cluster(seed) as world:
+        world.define("base", hosting_members="ctr1", placement="restricted")
+        on_base = "hard(base)"
+        _define(world, "ctr1", outside=True, start_dependencies=on_base, stop_dependencies=on_base)
+        world.run(1)
+        world.service("db", on="ctr1").signals = True
+        world.start("db")
+        services = world.machines["ctr1"].services
+        world.until(lambda: services.service(DB).lives and services.in_action.get(DB), 5, "it is being confirmed", look_s=0.0003)
+        world.run(0.02)
+        world.stop("base")
+        world.run(4)
+
+
+def its_start_fails_while_what_it_stands_on_is_stopped(seed: int) -> None:
+    """The failed start leaves processes in its group; what it stands on waits until they are gone."""
+    with cluster(seed) as world:
+        world.define("base", hosting_members="ctr1", placement="restricted")
+        on_base = "hard(base)"
+        _define(world, "ctr1", start_dependencies=on_base, stop_dependencies=on_base)
+        world.machines["ctr1"].took_s[DB] = 0.5
+        world.service("db", on="ctr1").botches = {"start": 1}
+        world.start("db")
+        world.until(lambda: DB in world.machines["ctr1"].services.starting(), 5, "it is being started")
+        world.stop("base")
+        world.run(4)
+
+
+def its_clean_says_that_it_has_cleaned(seed: int) -> None:
+    """A start fails and leaves processes, and the clean after it does nothing: they are killed before it is started again."""
+    with cluster(seed) as world:
+        _define(world, "ctr1")
+        service = world.service("db", on="ctr1")
+        service.botches, service.pretends = {"start": 1}, {"clean"}
+        world.start("db", on="ctr1")
+        world.until(lambda: service.lives, 5, "its start leaves processes behind", look_s=0.0003)
+        service.botches = {}
+        world.run(8)
+        assert world.runs_on("db") == "ctr1", "it was tried again"
+
+
+def it_dies_while_its_start_is_confirmed(seed: int) -> None:
+    """The check that confirms the start has looked already; that it is gone must not be noticed a minute later."""
+    with cluster(seed) as world:
+        _define(world, "ctr1", check_interval="60", restart_attempts="2")
+        services = world.machines["ctr1"].services
+        world.start("db")
+        world.until(lambda: services.service(DB).lives and services.in_action.get(DB), 5, "it is being confirmed", look_s=0.0003)
+        services.service(DB).check_says = 0
+        services.die(DB)
+        world.run(0.0025)
+        services.service(DB).check_says = None
+        world.until(lambda: world.runs_on("db") == "ctr1", 5, "it is started again")
+
+
+def only_sigkill_ends_it(seed: int) -> None:
+    """Stop and clean say that it is done, the check that it is down; and its processes are there."""
+    with _running_on_ctr1(seed) as world:
+        service = world.service("db", on="ctr1")
+        service.pretends, service.check_says = {"stop", "clean"}, 1
+        world.relocate("db", to="ctr2")
+        world.until(lambda: world.runs_on("db") == "ctr2", 2, "it is killed, and runs on ctr2")
+
+
+def the_daemon_dies_while_a_start_hangs(seed: int) -> None:
+    """Its successor ends the start and begins anew; it does not wait for the start's own deadline."""
+    with cluster(seed) as world:
+        _define(world, "ctr1", script_timeout="60")
+        service = world.service("db", on="ctr1")
+        service.hangs = {"start"}
+        world.start("db")
+        world.until(lambda: world.machines["ctr1"].services.starting(), 5, "it is being started")
+        world.machines["ctr1"].kill_daemon()
+        service.behave()
+        world.until(lambda: world.runs_on("db") == "ctr1", 10, "it is started by the next daemon")
+
+
+def a_lapse_misses_the_daemon(seed: int) -> None:
+    """ctr3 is cut off and stops everything, but for its daemon; that one sees that its server has become another incarnation, and ends."""
+    with cluster(seed, pause_tolerance=0.25) as world:
+        world.machines["ctr3"].loses_sight = True
+        world.cut("ctr3")
+        world.run(2)
+        world.network.mend_all()
+        world.hub.mend_all()
+        world.until(lambda: len(world.online()) == 3, 10, "ctr3 joins again")
+
+
+def a_registration_arrives_after_its_successors(seed: int) -> None:
+    """ctr3 loses power while its registration is under way, and registers as another life before that arrives."""
+    with cluster(seed) as world:
+        world.power_off("ctr3")
+        world.run(5)
+        usual, late = world.hub.travel, []
+
+        def slow_at_first(server: str, arrive: Callable[[], None]) -> None:
+            node = world.machines["ctr3"].node
+            if server == "ctr3" and node is not None and node.incarnation is not None and not late:
+                late.append(server)
+                world.loop.post(world.loop.now + 8.0, arrive)
+            else:
+                usual(server, arrive)
+
+        world.hub.travel = slow_at_first  # type: ignore[method-assign]
+        world.boot("ctr3")
+        world.until(lambda: late, 10, "its registration is on its way")
+        world.power_off("ctr3")
+        world.boot("ctr3")
+        world.run(10)
+        now = world.machines["ctr3"].incarnation
+        world.until(lambda: world.view().present()["ctr3"].incarnation == now(), 1, "its newest life counts")
+
+
+def an_old_reading_arrives_after_a_hand_over(seed: int) -> None:
+    """ctr1 leads and has it. A command there reads everything, and the answer is late: it has been moved to ctr2. Then it is asked back."""
+    with _running_on_ctr1(seed, leader="ctr1") as world:
+        node, place = world.machines["ctr1"].node, world.machines["ctr1"]._daemon
+        assert node is not None
+        assert place is not None
+        registry: Any = node.mirror._registry
+        usual = registry.read
+
+        async def late(prefix: str) -> Any:
+            answer = await usual(prefix)
+            await world.loop.passes(0.5)
+            return answer
+
+        registry.read = late
+        reading = world.loop.create_task(node.mirror.refresh(), context=place.context())
+        world.run(0.1)
+        registry.read = usual
+        world.relocate("db", to="ctr2")
+        world.until(lambda: world.runs_on("db") == "ctr2", 0.3, "it is moved")
+        world.until(reading.done, 1, "the old reading has arrived")
+        world.dies("ora.net1.network", on="ctr1")  # something happens, so that every lane there is asked
+        world.run(1)
+        world.relocate("db", to="ctr1")
+        world.until(lambda: world.runs_on("db") == "ctr1", 3, "it is moved back")
+
+
+def an_evicted_server_has_something_to_report(seed: int) -> None:
+    """Its service dies when its daemon knows that it is evicted, and its guard does not yet."""
+    with _running_on_ctr1(seed) as world:
+        world.evict("ctr1")
+        world.run(0.01)
+        world.dies("db", on="ctr1")
+        world.run(3)
+
+
+def an_assignment_arrives_when_its_holder_is_gone(seed: int) -> None:
+    """The leader gives it to ctr2, and that is long under way; meanwhile nobody wants it any more, and ctr2 loses power and is fenced."""
+    with cluster(seed) as world:
+        make_leader(world, "ctr3")
+        _define(world, "ctr2")
+        world.run(1)
+        usual, held = world.hub.arrive, []
+
+        def hold(written: Written) -> None:
+            if not held and any(one.key == keys.assignment(DB) for one in written.writes):
+                held.append(written)
+            else:
+                usual(written)
+
+        world.hub.arrive = hold  # type: ignore[method-assign]
+        world.change({keys.target(DB): TargetRecord(target=Target.ONLINE)})
+        world.until(lambda: held, 2, "the assignment is under way")
+        world.stop("db")
+        gone = world.machines["ctr2"].incarnation()
+        world.power_off("ctr2")
+        world.until(lambda: gone in world.truth.over, 8, "ctr2 is fenced")
+        usual(held[0])
+        world.run(3)
+
+
+def many_starts_end_while_the_lease_does(seed: int) -> None:
+    """Forty starts end one after the other, a few milliseconds apart, while a server is cut off and lapses. In random worlds too few starts
+    end in the few milliseconds between the two kills of a lapse."""
+    with cluster(seed, pause_tolerance=0.25) as world:
+        begun_s = world.limits.lease_s - world.limits.stop_now_s
+        for number in range(40):
+            name = f"service{number}"
+            world.define(name, hosting_members="ctr1", placement="restricted", script_timeout="5")
+            world.machines["ctr1"].took_s[ResourceName(name)] = begun_s - 0.1 + 0.004 * number
+        world.start(*(f"service{number}" for number in range(40)))
+        world.run(0.02)
+        world.cut("ctr1")
+        world.run(2)
+
+
+def a_voter_comes_back_in_the_middle_of_a_round(seed: int) -> None:
+    """It says silent, restarts, and hears the holder again before another voter says silent in the same round: within a tenth of a second,
+    which no random world of reasonable length brings about."""
+    with _ctr2_and_two_other_voters(seed) as world:
+        world.cut_from("ctr2", "ctr1")
+        world.run(0.9 * world.limits.round_s)
+        world.cut_from("ctr2", "ctr3")
+        _says_silent(world, "ctr1")
+        world.run(0.008)
+        world.machines["ctr1"].keeper.kill_guard()
+        world.network.mend([("ctr2", "ctr1", network) for network in NETWORKS])
+        world.run(1)
+
+
+def two_voters_are_silent_one_after_the_other(seed: int) -> None:
+    """One says silent, restarts, waits and grants again; then the other says silent. Random worlds do this, but seldom."""
+    with _ctr2_and_two_other_voters(seed) as world:
+        world.cut_from("ctr2", "ctr1")
+        _says_silent(world, "ctr1")
+        world.run(0.3)
+        world.machines["ctr1"].keeper.kill_guard()
+        world.network.mend([("ctr2", "ctr1", network) for network in NETWORKS])
+        world.run(2 * world.limits.silent_after_s)
+        world.cut_from("ctr2", "ctr3")
+        world.run(2)
+
+
+def somebody_starts_it_by_hand(seed: int) -> None:
+    """It runs on ctr2 before anybody asks for it. In random worlds nobody types anything on a server: that is not the product's doing."""
+    with cluster(seed) as world:
+        world.service("db", on="ctr2").lives = True
+        world.define("db", hosting_members="ctr1 ctr2", placement="restricted")
+        world.run(1)
+        world.start("db")
+        world.run(2)
+
+
+def it_dies_while_the_registry_is_away(seed: int) -> None:
+    """In random worlds it is restarted when the registry has come back, and nothing is wrong in the end."""
+    with running_trio(seed) as world:
+        world.registry_away()
+        world.run(2)
+        world.dies("service", on="ctr1")
+        world.until(lambda: trio_runs(world, "ctr1"), 1, "it is restarted")
+
+
+# --- how they begin -------------------------------------------------------------------------------------------------
+
+
+def _define(world: World, servers: str, *, outside: bool = False, **attributes: str) -> None:
+    for name in world.machines:
+        world.service("db", on=name).outside = outside
+    world.define("db", hosting_members=servers, placement="restricted", **attributes)
+
+
+@contextmanager
+def _running_on_ctr1(seed: int, *, outside: bool = False, leader: str = "ctr2") -> Iterator[World]:
+    with cluster(seed) as world:
+        make_leader(world, leader)
+        _define(world, "ctr1 ctr2", outside=outside)
+        world.start("db", on="ctr1")
+        world.until(lambda: world.runs_on("db") == "ctr1", 5, "it runs")
+        world.run(1)
+        yield world
+
+
+def _ctr2_and_two_other_voters(seed: int) -> World:
+    world = cluster(seed, pause_tolerance=0.25)
+    make_leader(world, "ctr3")
+    return world
+
+
+def _says_silent(world: World, voter: str) -> None:
+    keeper = world.machines[voter].keeper
+    world.until(lambda: keeper.core.words, 1, f"{voter} says silent", look_s=0.001)

@@ -1,0 +1,41 @@
+"""The product with one clause of joining, mirroring or leading taken out at a time: S2, S6 and S7.
+
+As `sim/mutations.py`; each cuts the clause out of the source (`sim/cutting.py`).
+"""
+
+from typing import Any
+
+from sim.cutting import cut
+from understudy.daemon.leader import Leader
+from understudy.daemon.mirror import Mirror
+from understudy.daemon.node import Node
+
+
+def come_online_before_the_look(patch: Any) -> None:
+    """A server is ONLINE before its look is written."""
+    cut(patch, Node, "_come_online", " and (self._looked(view, incarnation) or self.clock.monotonic() >= until)")
+
+
+def keep_the_predecessors_actions(patch: Any) -> None:
+    """What a dead daemon left in flight goes on."""
+    cut(patch, Node, "run", "await self._executor_is_ours()")
+
+
+def outlive_its_own_life(patch: Any) -> None:
+    """A daemon whose server has a new incarnation goes on as the old one."""
+    cut(patch, Node, "_listen", "if self.incarnation is not None and incarnation != self.incarnation:", "if False:")
+
+
+def register_without_seeing_the_other_life(patch: Any) -> None:
+    """Two lives of a server that register at once take one order."""
+    cut(patch, Node, "_register", ", keys.look(self.server): look}", "}")
+
+
+def go_back_to_an_older_reading(patch: Any) -> None:
+    """A reading that is older than the View replaces it."""
+    cut(patch, Mirror, "refresh", "if revision >= self.view.revision or self._lost_thread:", "if True:")
+
+
+def let_holders_be_gone(patch: Any) -> None:
+    """An assignment does not rest on the lives of those that it makes holders."""
+    cut(patch, Leader, "_commit", "self._write(writes, *holders)", "self._write(writes)")

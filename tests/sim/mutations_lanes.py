@@ -1,0 +1,91 @@
+"""The product with one clause of its lanes taken out at a time: S2, S3, S4 and S7 where a server acts and reports.
+
+As `sim/mutations.py`; each cuts the clause out of the source (`sim/cutting.py`).
+"""
+
+from typing import Any
+
+from sim.cutting import cut
+from understudy.daemon.lanes import Lanes
+from understudy.lane import outcome, reconcile
+from understudy.lane.local import Local
+
+
+def begin_without_asking_for_the_lease(patch: Any) -> None:
+    """The lane does not read the lease before it asks for a start; the executor does, last."""
+    cut(patch, Lanes, "_perform", "self._guard.held() and ")
+
+
+def start_what_was_overtaken(patch: Any) -> None:
+    """After the guard was asked nobody asks again whether the newest assignment that was seen still allows the start."""
+    cut(patch, Lanes, "_perform", " and self._may_start(resource, epoch)")
+
+
+def release_without_looking_at_the_group(patch: Any) -> None:
+    """A release goes by what the group was when the last action ended."""
+    cut(patch, Lanes, "_write_release", "if not await self._executor.empty(resource.name):", "if False:")
+
+
+def release_without_remembering(patch: Any) -> None:
+    """Who releases does not bind itself to start nothing under an older epoch."""
+    cut(patch, Lanes, "_write_release", "if not await self._guard.remember(resource.name, assignment.epoch):", "if False:")
+
+
+def release_what_is_not_off(patch: Any) -> None:
+    """What was off when the release was decided may be written off, whatever has begun since."""
+    cut(patch, Lanes, "_write_release", " or not local.off")
+
+
+def off_before_the_confirming_check(patch: Any) -> None:
+    """What was started counts as off until the check after the start."""
+    cut(patch, Local, "off", " and not self.check_after")
+
+
+def off_while_dirty(patch: Any) -> None:
+    """What failed counts as off before it was cleaned."""
+    cut(patch, Local, "off", " and not self.dirty")
+
+
+def off_while_acting(patch: Any) -> None:
+    """What is being started, stopped or looked at counts as off."""
+    cut(patch, Local, "off", "self.action is None and ")
+
+
+def off_while_populated(patch: Any) -> None:
+    """Processes in the group do not matter if the check says no."""
+    cut(patch, Local, "off", " and self.empty")
+
+
+def report_when_over(patch: Any) -> None:
+    """A life that the registry calls over goes on reporting."""
+    cut(patch, Lanes, "_write_changed", "if not view.alive(self._me.incarnation):", "if False:")
+
+
+def ignore_events_until_confirmed(patch: Any) -> None:
+    """What the kernel says of a start that is not confirmed yet is taken for the start's own doing."""
+    cut(patch, Lanes, "alarm", 'local.action != "start"', "not local.starting")
+
+
+def bring_up_beside_another_holder(patch: Any) -> None:
+    """The lane asks for a start whoever else is a holder; `_may_start` is asked after the guard."""
+    cut(patch, reconcile, "_bring_up", "if not assignment.sole_holder(here.incarnation):", "if False:")
+
+
+def start_beside_another_holder(patch: Any) -> None:
+    """After the guard was asked, only the epoch is looked at."""
+    cut(patch, Lanes, "_may_start", " and assignment.sole_holder(self._me.incarnation)")
+
+
+def stopped_with_processes_left(patch: Any) -> None:
+    """A rung of the ladder has done if the check says no, whatever is left in the group."""
+    cut(patch, outcome, "_ladder_checked", "if state is State.OFFLINE and moment.empty:", "if state is State.OFFLINE:")
+
+
+def cleaned_with_processes_left(patch: Any) -> None:
+    """A clean that says 0 has cleaned."""
+    cut(patch, outcome, "_clean_ended", "if outcome.status == 0 and moment.empty:", "if outcome.status == 0:")
+
+
+def release_despite_an_alarm(patch: Any) -> None:
+    """An event about what is off is no reason to look again before it is released."""
+    cut(patch, reconcile, "_let_go", "if local.off and local.alarmed:", "if False:")
