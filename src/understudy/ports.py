@@ -254,7 +254,7 @@ class Guard(Protocol):
 class Disk(Protocol):
     """One small file of this server, which outlives its daemon."""
 
-    def read(self) -> bytes | None:
+    async def read(self) -> bytes | None:
         """What was written last; None: nothing, or it cannot be read."""
         ...
 

@@ -99,4 +99,4 @@ async def test_what_is_new_is_written_but_for_a_report_and_too_much_is_not_kept(
     work.cancel()
 
     assert found(first)
-    assert (second, disk.read()) == (b"", b"")
+    assert (second, await disk.read()) == (b"", b"")

@@ -59,6 +59,8 @@ class Node:
         self.executor = executor
         self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(one.name) for one in settings.servers))
         self._disk = disk
+        self._sought: Incarnation | None = None
+        """Whose file was looked for on disk."""
         self._keeping = None if disk is None else Keeping(disk, formats)
         self.history = History(self.mirror, clock, self.server)
         self.ability = Ability(clock, guard, executor, registry)
@@ -106,7 +108,9 @@ class Node:
             except Unreachable:
                 await asyncio.sleep(RETRY_S)
                 continue
-            if state.held and (self.mirror.read_once or (self.clock.monotonic() >= without_registry_at and self._remember(state))):
+            if state.held and not self.mirror.read_once and self.clock.monotonic() >= without_registry_at:
+                await self._remember(state)
+            if state.held and (self.mirror.read_once or (self.mirror.remembered and self._sought == state.incarnation)):
                 return state.incarnation
             self._lease.clear()
             try:
@@ -115,13 +119,14 @@ class Node:
             except TimeoutError:
                 pass
 
-    def _remember(self, state: GuardState) -> bool:
-        content = None if self._disk is None else self._disk.read()
-        entries = recalled(content, state.incarnation, state.epochs, self.mirror.formats)
-        if not any(one.key == keys.incarnation(state.incarnation) for one in entries):
-            return False
-        self.mirror.remember(entries)
-        return True
+    async def _remember(self, state: GuardState) -> None:
+        """Begin with what this incarnation kept on disk; looked for once, as nobody writes it meanwhile."""
+        if self._disk is None or self._sought == state.incarnation:
+            return
+        self._sought = state.incarnation
+        entries = recalled(await self._disk.read(), state.incarnation, state.epochs, self.mirror.formats)
+        if any(one.key == keys.incarnation(state.incarnation) for one in entries):
+            self.mirror.remember(entries)
 
     async def _executor_is_ours(self) -> None:
         """Actions that a dead daemon left in flight are ended before anything is looked at; what they left running is adopted."""

@@ -36,8 +36,11 @@ class FileDisk:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self) -> bytes | None:
+    async def read(self) -> bytes | None:
         """See ports.Disk."""
+        return await asyncio.to_thread(self._content)
+
+    def _content(self) -> bytes | None:
         try:
             with self._path.open("rb") as file:
                 return file.read(LONGEST + 1)

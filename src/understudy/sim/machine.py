@@ -57,7 +57,7 @@ class Disk:
         self.hangs = False
         """Nothing that is written arrives."""
 
-    def read(self) -> bytes | None:
+    async def read(self) -> bytes | None:
         """See ports.Disk."""
         return self._content
 

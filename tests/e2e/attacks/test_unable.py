@@ -69,6 +69,21 @@ def test_owner_without_its_daemon_is_moved_off(cluster, trio):
     cluster.runs(*service.TRIO, on="ctr2")
 
 
+def test_new_daemon_restarts_without_the_registry(cluster, trio):
+    """The registry is away and the owner's daemon begins anew: what dies here is restarted here, by what was kept on disk."""
+    trio.run(on="ctr1")
+    wait_for(lambda: cluster.run("cat", "/var/lib/understudy/held.json", on="ctr1", check=False), SHOWN_S, "what is held is kept on disk")
+    cluster.lab.registry_stop()
+    cluster.strike("ctr1", "understudyd", signal.SIGKILL)
+    wait_for(lambda: "4638" in cluster.run("crsctl", "check", "has", on="ctr1", check=False), SHOWN_S, "another daemon answers")
+    killed = time.monotonic()
+    cluster.kill(service.SERVICE, on="ctr1")
+    trio.asker.served(by="ctr1", within_s=MOVED_S, since=killed)
+    cluster.lab.registry_start()
+    cluster.registry_answers()
+    cluster.runs(*service.TRIO, on="ctr1")
+
+
 @pytest.mark.long
 def test_registry_away_for_all_evicts_nobody(cluster, trio):
     """Nobody can reach the registry for longer than an eviction takes: nothing moves, neither meanwhile nor when it is back."""
