@@ -8,7 +8,7 @@ from e2e import service
 from e2e.harness import SOON_S
 from support import wait_for
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 def test_check_that_ends_by_a_signal(cluster):
@@ -32,7 +32,7 @@ def test_script_that_is_not_executable_for_a_while(cluster):
     wait_for(lambda: cluster.status("aux").state == "ONLINE", SOON_S, "aux is ONLINE")
     assert cluster.marked("ctr1", "aux") == ran
     assert cluster.status("aux").server == "ctr1"
-    assert cluster.told("not executable", on="ctr1")
+    assert cluster.told("executable", on="ctr1")
 
 
 @pytest.mark.parametrize("why", ["its check hangs", "its owner is not there"])

@@ -92,6 +92,7 @@ def test_guard_that_cannot_be_killed(cluster, trio, whom):
     cluster.stopped("ctr1")
 
 
+@pytest.mark.long
 def test_frozen_owner_whose_rules_are_flushed(cluster, trio):
     """`nft flush ruleset` while every process of the server stands still: nobody could put the gate back. It ends with the thaw."""
     trio.run(on="ctr1")
@@ -106,6 +107,7 @@ def test_frozen_owner_whose_rules_are_flushed(cluster, trio):
     cluster.empty("ctr1")
 
 
+@pytest.mark.long
 def test_rules_flushed_on_the_owner(cluster, trio):
     """A firewall's reload takes the gate away: it is put back, that is said, and a server that then stands still does not answer."""
     trio.run(on="ctr1")

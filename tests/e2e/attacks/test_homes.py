@@ -5,7 +5,7 @@ import pytest
 
 from e2e import service
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 def test_pools_of_one_server_each(cluster):

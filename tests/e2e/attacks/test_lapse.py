@@ -24,7 +24,7 @@ def cut_and_healed(cluster, trio):
     cluster.passes(1.0)
 
 
-@pytest.mark.parametrize("how", ["gone", "spoilt"])
+@pytest.mark.parametrize("how", ["gone", pytest.param("spoilt", marks=pytest.mark.long)])
 def test_kill_list(cluster, trio, how):
     """The kill list is gone, or no list any more: a lapse ends everything all the same."""
     trio.run(on="ctr1")
@@ -62,7 +62,7 @@ def test_file_system_that_refuses_to_be_shut_down(cluster, trio):
 @pytest.mark.parametrize(
     "by_hand",
     [
-        pytest.param([f"ip addr add {service.ADDRESS}/32 dev eth1"], id="another prefix"),
+        pytest.param([f"ip addr add {service.ADDRESS}/32 dev eth1"], id="another prefix", marks=pytest.mark.long),
         pytest.param([f"ip addr add {service.ADDRESS}/24 dev eth0", f"ip addr del {service.ADDRESS}/24 dev eth1"], id="another interface"),
         pytest.param([f"ip addr add {service.ADDRESS}/32 dev lo"], id="the loopback interface", marks=pytest.mark.long),
     ],

@@ -11,7 +11,7 @@ from e2e import service
 from e2e.harness import SOON_S
 from support import wait_for
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 DROP_ARP = (
     "nft add table arp deaf; nft add chain arp deaf in '{ type filter hook input priority 0; }'; nft add rule arp deaf in drop; "
@@ -19,7 +19,6 @@ DROP_ARP = (
 )
 
 
-@pytest.mark.long
 def test_announcements_are_lost_for_eight_seconds(cluster, trio):
     """The way to a client drops ARP for eight seconds after a takeover, and the client trusts what it knows: a later announcement comes."""
     trio.run(on="ctr1")
@@ -33,7 +32,6 @@ def test_announcements_are_lost_for_eight_seconds(cluster, trio):
     trio.asker.served(by="ctr2", within_s=20)
 
 
-@pytest.mark.long
 def test_address_that_a_stranger_had(cluster, trio):
     """A stranger has the address for a while: once it is gone, the address starts within seconds, not at the next retry."""
     trio.register()

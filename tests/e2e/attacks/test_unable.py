@@ -8,7 +8,7 @@ import pytest
 from e2e import service
 from support import wait_for
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 SHOWN_S = 15.0
 """Within this a server that cannot act is shown as such (a few seconds on an idle machine)."""
@@ -23,7 +23,7 @@ def shown(cluster, server):
     return any("cannot act" in one for one in said)
 
 
-@pytest.mark.parametrize("how", ["daemon away", pytest.param("registry blocked", marks=pytest.mark.long)])
+@pytest.mark.parametrize("how", ["daemon away", "registry blocked"])
 def test_standby_that_cannot_act_is_given_nothing(cluster, how):
     """Of two standbys the first cannot act when the owner loses its power: the other gets the service."""
     cluster.watch_aux("aux")
@@ -44,10 +44,7 @@ def test_standby_that_cannot_act_is_given_nothing(cluster, how):
     cluster.runs("aux", on="ctr3")
 
 
-@pytest.mark.parametrize(
-    "process",
-    ["understudy-exec", pytest.param("understudyd", marks=pytest.mark.long)],
-)
+@pytest.mark.parametrize("process", ["understudy-exec", "understudyd"])
 def test_owner_that_cannot_act_loses_what_it_holds(cluster, trio, process):
     """Executor or daemon of the owner hangs, then the service dies: it is served again, elsewhere, and nobody was asked."""
     trio.run(on="ctr1")
@@ -58,7 +55,6 @@ def test_owner_that_cannot_act_loses_what_it_holds(cluster, trio, process):
     trio.follows(to="ctr2", within_s=MOVED_S)
 
 
-@pytest.mark.long
 def test_owner_without_its_daemon_is_moved_off(cluster, trio):
     """The daemon of the owner does not come back: what another server can take is taken."""
     trio.run(on="ctr1")
@@ -84,7 +80,6 @@ def test_new_daemon_restarts_without_the_registry(cluster, trio):
     cluster.runs(*service.TRIO, on="ctr1")
 
 
-@pytest.mark.long
 def test_registry_away_for_all_evicts_nobody(cluster, trio):
     """Nobody can reach the registry for longer than an eviction takes: nothing moves, neither meanwhile nor when it is back."""
     trio.run(on="ctr1")
