@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pyroute2 import NetNS
+from pyroute2.nftables.main import NFTables
 
 from guard.hosts import Host, Hosts, hosts
 from support import wait_for
@@ -171,9 +172,27 @@ def test_the_kernel_remembers_the_addresses_of_processes_that_died(pair: Hosts, 
     successor.close_socket()
 
 
+def test_a_gate_without_its_rules_is_not_whole(pair: Hosts, gate: Gate) -> None:
+    assert gate.whole()
+
+    def flush_chain() -> None:
+        with NFTables(nfgen_family=1) as kernel:
+            for rule in kernel.get_rules():
+                if rule.get_attr("NFTA_RULE_TABLE") == "understudy" and rule.get_attr("NFTA_RULE_CHAIN") == "in":
+                    kernel.rule("del", table="understudy", chain="in", handle=rule.get_attr("NFTA_RULE_HANDLE"))
+                    return
+
+    pair[1].inside(flush_chain)
+    gate.refresh([VIRTUAL], 1000)  # takes it as if nothing were
+    assert not gate.whole()
+    gate.install()
+    assert gate.whole()
+
+
 def test_without_tables_nothing_is_remembered(pair: Hosts) -> None:
     gate = pair[1].inside(Gate)
     assert gate.remembered() == set()
+    assert not gate.whole()
     gate.close_socket()
 
 

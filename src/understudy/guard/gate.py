@@ -27,7 +27,8 @@ INET, ARP = 1, 3
 _NETFILTER = 12
 _CREATE, _APPEND = 0x400, 0x800
 _BATCH_BEGIN, _BATCH_END = 16, 17
-_NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _NEW_SET = 0, 2, 3, 6, 9
+_NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _GET_RULE, _NEW_SET = 0, 2, 3, 6, 7, 9
+_RULE_TABLE = 1
 _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT = 12, 13, 14
 _LIST_TABLE, _LIST_SET, _LIST_ELEMENTS, _ELEMENT_KEY, _DATA_VALUE = 1, 2, 3, 1, 1
 _INVERTED = 1
@@ -106,6 +107,19 @@ class Gate:
                 raise
             found.update(str(ipaddress.ip_address(raw)) for _, body in listed for raw in _keys(body))
         return found
+
+    def whole(self) -> bool:
+        """Whether every rule is there: a table whose rules were flushed takes each refresh, and lets everything pass."""
+        rules = 0
+        try:
+            for family in (INET, ARP):
+                asked = struct.pack("!BBH", family, 0, 0) + text(_RULE_TABLE, TABLE)
+                rules += sum(kind == 10 << 8 | _NEW_RULE for kind, _ in dump(self._wire, message(10 << 8 | _GET_RULE, 0, asked)))
+        except OSError as error:
+            if error.errno not in NO_TABLES:
+                raise
+            return False
+        return rules == _RULES
 
     def _batch(self, steps: list[bytes]) -> None:
         edge = struct.pack("!BBH", 0, 0, 10)
@@ -247,3 +261,7 @@ def _neighbour_target(kind: int) -> tuple[bytes, ...]:
         _equals(bytes((kind,))),
         _payload(_TRANSPORT_HEADER, 8, 16),
     )
+
+
+_RULES: int = sum(struct.unpack_from("=H", step, 4)[0] == 10 << 8 | _NEW_RULE for step in (*_inet_table(), *_arp_table()))
+"""How many rules make the gate."""

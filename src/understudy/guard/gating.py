@@ -56,6 +56,16 @@ class Gating:
         except OSError:
             self._make_anew(self._gate, left_ms)
 
+    def look(self, left_ns: int | None) -> None:
+        """Whether somebody took rules away and left the tables, which takes every refresh and shuts nobody out."""
+        if self._gate is None or left_ns is None or left_ns < 1_000_000:
+            return
+        try:
+            if not self._gate.whole():
+                self._make_anew(self._gate, left_ns // 1_000_000)
+        except OSError as error:
+            self.state = f"unavailable: {error.strerror}; tried again at the next beat"
+
     def protect(self, addresses: Sequence[str], *, before_a_lease: bool) -> dict[str, Any]:
         """All addresses that the cluster has. Those that it has no longer, and that are not here, pass like any other from now on."""
         wanted = {canonical(one) for one in addresses} - self._means.own

@@ -19,7 +19,7 @@ from understudy.guard.core.messages import Reading, most_elapsed
 from understudy.guard.held import RUNNING, STOPPING, STRUCK, Held, State
 from understudy.guard.lease import NOBODY, LeaseFile
 from understudy.guard.leave import stays_out
-from understudy.guard.means import Means
+from understudy.guard.means import LOOK_S, Means
 from understudy.guard.notice import Notice
 from understudy.guard.process import ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
 from understudy.guard.protected import Protected
@@ -71,6 +71,7 @@ class Keeper:
         """How many SIGTERMs came: the first asks for a leave in order, the second to end at once."""
         self._passed_on = 0
         self._failures = 0
+        self._looked_s = 0.0
 
     def run(self) -> int:
         """Keep a guard running; the exit code once this server was asked to end."""
@@ -198,7 +199,11 @@ class Keeper:
                 self._look_around()
 
     def _look_around(self) -> None:
-        """While nothing is pressing: have all at hand that the end needs."""
+        """While nothing is pressing, now and then: have all at hand that the end needs."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LOOK_S:
+            return
+        self._looked_s = now_s
         for number, name in enumerate(STARTERS):
             process = self._held.starter(number)
             if process is not None:

@@ -35,7 +35,7 @@ from understudy.guard.gating import Gating
 from understudy.guard.held import RUNNING, STOPPING, Held, State
 from understudy.guard.lease import LeaseFile
 from understudy.guard.leave import Leave
-from understudy.guard.means import Means
+from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
 from understudy.guard.notice import Notice
 from understudy.guard.protected import Protected
@@ -138,12 +138,13 @@ class GuardProcess:
             self._notice.post([sentence])
 
     def _look_around(self, now: Reading) -> None:
-        """Once a beat: whether the keeper has begun to stop this server, and whether what the end needs is still the right one."""
+        """Whether the keeper has begun to stop this server; now and then, whether what the end needs is still the right one."""
         if self.held_file.stage != RUNNING:
             self._perform(self.core.stop("the keeper has stopped this server, because this guard did not when the lease ended"))
-        elif now.boot_ns - self._looked_boot_ns >= self.limits.beat_s * 1e9:
+        elif now.boot_ns - self._looked_boot_ns >= LOOK_S * 1e9:
             self._looked_boot_ns = now.boot_ns
             self._means.look()
+            self.gating.look(self.core.holder.stop_in_ns(now))
 
     # What comes in.
 
