@@ -162,6 +162,19 @@ def test_a_guard_that_stands_still_at_the_lapse_is_helped(servers: Hosts, report
 
 @pytest.mark.lab
 @needs_root
+def test_a_process_that_left_its_control_group_is_ended_too(servers: Hosts) -> None:
+    host = servers[1]
+    stray = host.run(["env", f"_CRS_CGROUP={host.resources}", "_CRS_NAME=db", "sleep", "1000"])
+    other = host.run(["env", "_CRS_CGROUP=/another", "sleep", "1000"])
+    host.cut()
+    assert stray.wait(OUT_S) == -9
+    host.cut(away=False)
+    wait_for(host.holds, 5, "rejoined")
+    assert other.poll() is None, "another cluster's"
+
+
+@pytest.mark.lab
+@needs_root
 @pytest.mark.parametrize("spoilt", ["unlinked", "unreadable"])
 def test_without_a_kill_list_all_that_is_known_goes(servers: Hosts, spoilt: str) -> None:
     host, path = servers[1], servers[1].run_dir / "kill-list.json"

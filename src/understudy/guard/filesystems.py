@@ -4,16 +4,17 @@ Called by: `guard/kill.py`. Must never: touch anything but a file system of its 
 root or a bind mount of it takes the machine with it, so whatever is in doubt is refused.
 """
 
-import contextlib
 import errno
 import fcntl
 import os
-import select
-import signal
 import stat
 import struct
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
+
+from understudy.guard.helper import Helper
 
 _SHUTDOWN = 0x8004587D
 """FS_IOC_SHUTDOWN: ext4, xfs, btrfs, f2fs."""
@@ -31,45 +32,28 @@ class Mount(NamedTuple):
 
 def shut_down_all(points: Sequence[str], *, within_s: float) -> list[str]:
     """Each by a process of its own, side by side: storage that hangs holds up nobody. What was not done in time, as sentences."""
-    begun: list[tuple[str, int | None, int | str]] = []
+    begun: list[tuple[str, Helper]] = []
+    left: list[str] = []
     for point in points:
         try:
-            begun.append((point, *_begin(point)))
+            begun.append((point, Helper(partial(_shut_down_or_say, point))))
         except OSError as error:
-            begun.append((point, None, error.strerror or "fork"))
-    return [refusal for point, pid, wire in begun if (refusal := _outcome(point, pid, wire, within_s)) is not None]
+            left.append(f"{point}: cannot be shut down: {error.strerror}")
+    deadline = time.monotonic() + within_s
+    for point, helper in begun:
+        told = helper.told(deadline)
+        if told is None:
+            left.append(f"{point}: its storage does not answer: what is unwritten may be written late")
+        elif told:
+            left.append(told)
+    return left
 
 
-def _begin(point: str) -> tuple[int, int]:
-    """The process that shuts it down, and where it says how that went."""
-    reading, writing = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            try:
-                said = shut_down(point) or ""
-            except OSError as error:
-                said = f"{point}: cannot be shut down: {error.strerror}"
-            os.write(writing, said.encode() + b"\n")
-        finally:
-            os._exit(0)
-    os.close(writing)
-    return pid, reading
-
-
-def _outcome(point: str, pid: int | None, wire: int | str, within_s: float) -> str | None:
-    if pid is None or isinstance(wire, str):
-        return f"{point}: cannot be shut down: {wire}"
-    poll = select.poll()
-    poll.register(wire, select.POLLIN)
-    told = os.read(wire, 4096) if poll.poll(within_s * 1000) else b""
-    os.close(wire)
-    with contextlib.suppress(OSError):
-        os.kill(pid, signal.SIGKILL)  # ours still, for it was not reaped; one that hangs dies when its storage comes back
-        os.waitpid(pid, 0 if told else os.WNOHANG)
-    if not told:
-        return f"{point}: its storage does not answer: what is unwritten may be written late"
-    return told.decode(errors="replace").strip() or None
+def _shut_down_or_say(point: str) -> str:
+    try:
+        return shut_down(point) or ""
+    except OSError as error:
+        return f"{point}: cannot be shut down: {error.strerror}"
 
 
 def shut_down(point: str, *, mountinfo: str = "/proc/self/mountinfo") -> str | None:

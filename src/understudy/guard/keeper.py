@@ -43,6 +43,8 @@ PID_FILE = "understudy-guard"
 STEADY_S = 5.0
 """A guard that lived this long does not count as one that keeps ending."""
 LONGEST_PAUSE_S = 2.0
+ENDS_WITHIN_S = 2.0
+"""A guard that needs longer hangs: the kill itself, processes outside their groups, and file systems have their own bounds within this."""
 FIRST_PAUSE_S, AGAIN_S = 0.05, 1.0
 """Between attempts to stop what could not be stopped: from the first to the second, doubling."""
 REBOOT_AFTER_S = 5.0
@@ -182,7 +184,7 @@ class Keeper:
         """Until the guard has ended: by itself, or because it had to be killed. Not held up by one that cannot be."""
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        watch = Watch(self._limits, ends_within_s=2 * KILL_WITHIN_S)
+        watch = Watch(self._limits, ends_within_s=ENDS_WITHIN_S)
         while not poll.poll(watch.wait_s(self._held, read_clocks()) * 1000):
             if self._asked_to_end > self._passed_on:
                 self._passed_on += 1

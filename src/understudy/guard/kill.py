@@ -5,8 +5,9 @@ Called by: the guard at its lapse or farewell, the keeper when the guard did not
 Must never: open, write or wait for anything before the end of the kill that can fail or hang; trust a pid without its start time; call
 something ended that was not seen to be.
 
-The order matters: the daemon and the executor first, for they start things; then the groups, then the addresses and the gate; file systems
-last, by a process of their own, for they may hang. Every step may be done twice, by guard and keeper at once: none undoes another.
+The order matters: the daemon and the executor first, for they start things; then the groups, then the addresses and the gate; then what has
+left its group, and file systems last, both by processes of their own, for they may hang. Every step may be done twice, by guard and keeper
+at once: none undoes another.
 """
 
 import errno
@@ -15,15 +16,17 @@ import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from understudy.guard import filesystems
+from understudy.guard import filesystems, strays
 from understudy.guard.gate import NO_TABLES
 from understudy.guard.groups import Group
 from understudy.guard.held import EMPTY, GONE, STRUCK
+from understudy.guard.helper import Helper
 from understudy.guard.means import Means
 
 STARTER_WITHIN_S = 0.01
-FILE_SYSTEMS_WITHIN_S = 0.3
+FILE_SYSTEMS_WITHIN_S = STRAYS_WITHIN_S = 0.3
 KILL_AGAIN_S = 0.005
 HANGS = "most likely the kernel waits for storage that does not answer"
 
@@ -69,10 +72,13 @@ def end_everything(
     deadline = time.monotonic() + within_s
     strike(means, starters=after_a_lease)
     told(STRUCK)
+    helper = _begin_strays(means)
     left = _wait_empty(means.groups, deadline)
     if after_a_lease:
         left += [f"{name} does not die: {HANGS}" for name in means.starters.left(deadline)]
         left += means.starters.untold.values()
+    outside, unseen = _outcome_of_strays(helper)
+    left += outside
     if not left:
         told(EMPTY)
     # Once more, now that nobody is left who could have added one.
@@ -80,11 +86,28 @@ def end_everything(
     if not left:
         told(GONE)
     stopped = not left
+    left += unseen
     if not means.list.readable and "tables" in means.untold:
         left.append("kill-list.json cannot be read, nor the gate's tables: addresses that nobody remembers may be there")
     if after_a_lease and file_systems:
         left += filesystems.shut_down_all(means.list.filesystems, within_s=FILE_SYSTEMS_WITHIN_S)
     return Ended(stopped=stopped, left=tuple(left))
+
+
+def _begin_strays(means: Means) -> Helper | None:
+    """Processes that have left their control groups; by a process of its own, for to look at others may hang."""
+    try:
+        return Helper(partial(strays.end_all, means.parent, STRAYS_WITHIN_S / 2))
+    except OSError:
+        return None
+
+
+def _outcome_of_strays(helper: Helper | None) -> tuple[list[str], list[str]]:
+    """What is left of them, and whether it cannot be told; as sentences."""
+    told = None if helper is None else helper.told(time.monotonic() + STRAYS_WITHIN_S)
+    if told is None:
+        return [], ["not all processes could be looked at: one that has left its control group may run on"]
+    return [f"processes outside their control groups do not die: {told}"] if told else [], []
 
 
 def _wait_empty(groups: list[Group], deadline: float) -> list[str]:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from understudy.errors import UnderstudyError
+from understudy.guard import strays
 from understudy.guard.addresses import Addresses
 from understudy.guard.core.messages import Reading
 from understudy.guard.gate import Gate
@@ -122,6 +123,8 @@ class SecondLine:
         while not self._group.empty() and time.monotonic() < deadline:
             time.sleep(0.002)
             self._group.kill()
+        outside = strays.end_all(self._group.path, AGAIN_S)
+        left += [f"processes outside their control groups do not die: {outside}"] if outside else []
         return [*left, *([] if self._group.empty() else [f"control group {self._group.path} is not empty"])]
 
     def _cluster_addresses(self) -> frozenset[str]:

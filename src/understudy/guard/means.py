@@ -52,8 +52,8 @@ class Means:
         self._groups: dict[str, Group] = {}
         self._list_path = os.path.join(settings.run_dir, "kill-list.json")
         self._list_seen: tuple[int, ...] | None = None
-        self._parent = find_cgroup(settings)
-        self.list = KillList(cgroup=self._parent, filesystems=settings.filesystems)
+        self.parent = find_cgroup(settings)
+        self.list = KillList(cgroup=self.parent, filesystems=settings.filesystems)
         self.look()
 
     def look(self) -> None:
@@ -61,8 +61,8 @@ class Means:
         self.starters.look()
         self._read_list()
         with contextlib.suppress(OSError):
-            os.makedirs(self._parent, exist_ok=True)
-        wanted = {self.list.cgroup, self._parent, *(path for unit in self.list.units for path in unit_groups(unit))}
+            os.makedirs(self.parent, exist_ok=True)
+        wanted = {self.list.cgroup, self.parent, *(path for unit in self.list.units for path in unit_groups(unit))}
         for path in wanted:
             self._groups.setdefault(path, Group(path)).look()
         for path in self._groups.keys() - wanted:

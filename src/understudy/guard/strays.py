@@ -7,6 +7,7 @@ its environment, or was started by a service manager, is not found here. Reads /
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -101,6 +102,17 @@ def end(found: list[Stray]) -> list[Stray]:
         finally:
             os.close(pidfd)
     return left
+
+
+def end_all(parent: str, within_s: float) -> str:
+    """Find and end until none is seen any more; those that are left after that time, for people. For a process of its own: to read what
+    another process has in its memory may take as long as that one hangs in the kernel."""
+    deadline = time.monotonic() + within_s
+    while (found := strays(parent)) and time.monotonic() < deadline:
+        end(found)
+        while any(map(lives, found)) and time.monotonic() < deadline:
+            time.sleep(0.001)
+    return ", ".join(one.told() for one in found)
 
 
 def _all() -> Iterator[int]:
