@@ -331,7 +331,9 @@ def _silent(local: Local, resource: Resource, outcome: ActionOutcome, moment: Mo
     if local.state is None and silence.seen_living(outcome) and silence.could_not_ask(outcome):
         found = _was_down(after, State.INTERMEDIATE, outcome, resource, moment)
         return Turn(local=replace(found.local, details=after.details, check_due=after.check_due), told=(*turn.told, *found.told))
-    if local.state not in UP:
+    # what a new daemon finds in its group was started here, by this very life: it fails like what was known to run
+    adopted = local.state is None and not moment.empty
+    if local.state not in UP and not (adopted and verdict == "failed"):
         if local.state is State.OFFLINE and after.silent >= resource.check_failures:
             after = replace(after, check_due=moment.now + silence.offline_look_s(resource, outcome, moment.spread))
         return Turn(local=after, told=turn.told)
