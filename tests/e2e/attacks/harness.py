@@ -85,12 +85,13 @@ class AttackedCluster(Cluster):
         """All that was seen twice, apart from the stated window after a thaw, in which nothing may answer, and what is `not_prevented`."""
         return [one for witness in self.witnesses for one in witness.twice() if not self._in_a_window(one)]
 
-    def not_prevented(self, server: str, since: float, until: float) -> None:
-        """Between these instants this server did what nothing can prevent, by the story's own doing: docs/safety.md says so."""
-        self._not_prevented.append(Stretch("", server, since, until + 2 * INTERVAL_S))
+    def not_prevented(self, what: str, server: str, since: float, until: float) -> None:
+        """Between these instants this server did what nothing can prevent, by the story's own doing: docs/attacks.md says so."""
+        self._not_prevented.append(Stretch(what, server, since, until + 2 * INTERVAL_S))
 
     def _in_a_window(self, one: Twice) -> bool:
-        if any(other.server in one.servers and other.since <= one.since and one.until <= other.until for other in self._not_prevented):
+        these = [other for other in self._not_prevented if other.what == one.what and other.server in one.servers]
+        if any(other.since <= one.since and one.until <= other.until for other in these):
             return True
         window_s = self.thaw_window_s + 2 * INTERVAL_S
         until = [thaw.done + window_s for thaw in self.thaws if thaw.server in one.servers and thaw.ordered <= one.since]

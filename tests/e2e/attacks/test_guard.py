@@ -8,6 +8,7 @@ import time
 import pytest
 
 from e2e import service
+from e2e.attacks.witness import ADDRESS
 from e2e.harness import SOON_S
 from support import wait_for
 
@@ -81,6 +82,19 @@ def test_guard_and_keeper_are_stopped(cluster, trio):
     cluster.stopped("ctr1")
 
 
+@pytest.mark.long
+def test_all_who_could_stop_the_server_are_stopped(cluster, trio):
+    """Guard, keeper, executor and daemon at once: what runs runs on until one of them goes on, but answers for the address no more."""
+    trio.run(on="ctr1")
+    pids = [pid for one in cluster.lab.plan.host("ctr1").services for pid in cluster.lab.service_pids("ctr1", one.name)]
+    assert len(pids) == 4
+    since = time.monotonic()
+    with cluster.stood_still(*pids):
+        gone_over(cluster, trio)
+    cluster.stopped("ctr1")
+    cluster.not_prevented(service.SERVICE, "ctr1", since, time.monotonic())
+
+
 @pytest.mark.parametrize("whom", ["guard", pytest.param("both", marks=pytest.mark.long)])
 def test_guard_that_cannot_be_killed(cluster, trio, whom):
     """A frozen guard neither renews nor dies: its server is stopped by others."""
@@ -102,7 +116,7 @@ def test_frozen_owner_whose_rules_are_flushed(cluster, trio):
     flushed = time.monotonic()
     cluster.flush_rules("ctr1")
     cluster.thaw("ctr1")
-    cluster.not_prevented("ctr1", flushed, cluster.thaws[-1].done + cluster.thaw_window_s)
+    cluster.not_prevented(ADDRESS, "ctr1", flushed, cluster.thaws[-1].done + cluster.thaw_window_s)
     cluster.rejoins("ctr1", after=before)
     cluster.empty("ctr1")
 

@@ -90,7 +90,7 @@ def test_service_started_by_hand_on_the_standby(cluster):
     cluster.run("sh", "-c", f"ln -sf /bin/sleep {service.HOME}/aux.py; {service.HOME}/aux.py 99999 </dev/null >/dev/null 2>&1 &", on="ctr2")
     wait_for(lambda: not cluster.marked("ctr2", "aux"), SOON_S, "the copy on ctr2 is ended")
     ended = time.monotonic()
-    cluster.not_prevented("ctr2", by_hand, ended)
+    cluster.not_prevented("aux", "ctr2", by_hand, ended)
     assert cluster.told("nobody assigned", on="ctr1")
     assert cluster.marked("ctr1", "aux") == [owner]
     witness.stop()
