@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, Evidence
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
+from understudy.model.view import ClusterRecord
 
 
 class Clock(Protocol):
@@ -143,7 +144,9 @@ class GuardState:
     epochs: Mapping[ResourceName, int] = field(default_factory=dict)
     voters: tuple[ServerName, ...] = ()
     notes: tuple[str, ...] = ()
-    """What is not as it should be: no real-time priority, no gate."""
+    """What is not as it should be: no real-time priority, no gate, other settings than another server."""
+    refused: str = ""
+    """Why this server's guard takes no part: its settings are not the registry's. Empty: it does."""
     position: Position = NOWHERE
     """The newest that a daemon of this server has acted on since the machine booted, in this or an earlier incarnation."""
 
@@ -232,6 +235,11 @@ class Guard(Protocol):
 
     async def heard(self) -> Mapping[ServerName, float]:
         """Seconds since each other server's guard was last heard; who was never heard is not named."""
+        ...
+
+    async def cluster(self, record: ClusterRecord) -> None:
+        """What the registry says of voters and pause_tolerance; kept on this server's disk. A guard with other settings takes no part:
+        it lapses if it held a lease, and `state` says why."""
         ...
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:

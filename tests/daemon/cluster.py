@@ -23,6 +23,7 @@ from understudy.model.messages import with_number
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.settings import Settings, parse_settings
+from understudy.model.view import ClusterRecord
 from understudy.ports import Counted, GuardEvent, GuardState
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
@@ -66,6 +67,9 @@ class HeldGuard:
         pass
 
     async def protect(self, addresses: Sequence[str]) -> None:
+        pass
+
+    async def cluster(self, record: ClusterRecord) -> None:
         pass
 
     async def farewell(self) -> None:

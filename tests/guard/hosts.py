@@ -237,7 +237,7 @@ class Hosts:
         for host in self.all:
             host.config.write_text(
                 f'[cluster]\nname = "{self.tag}"\npause_tolerance = {pause_tolerance}\n'
-                f'[server]\nname = "{host.name}"\nrun_dir = "{host.run_dir}"\n'
+                f'[server]\nname = "{host.name}"\nrun_dir = "{host.run_dir}"\nstate_dir = "{host.directory}/state"\n'
                 f'[guard]\nkey = "{key}"\n[executor]\ncgroup = "{host.resources}"\n{servers}'
             )
 

@@ -26,6 +26,16 @@ class Options(NamedTuple):
     """How often the end of a cut is the beginning of something else."""
     round_factor: float
     """Rounds of up to the longest that the limits allow."""
+    forgets: float = 0.3
+    """How often what a guard was as a voter is lost with it."""
+    replays: float = 0.0
+    """Recorded packets sent again, a second, by somebody who can do no more."""
+    edits: float = 0.0
+    """understudy.toml is edited on one or two servers, and their guards restart with it."""
+    disk_lost: float = 0.0
+    """How often what the registry says is not on their disks then."""
+    leaps: float = 0.0
+    """One of a machine's two clocks leaps ahead by up to a lease."""
 
     @staticmethod
     def random(dice: random.Random) -> "Options":
@@ -44,6 +54,11 @@ class Options(NamedTuple):
             longest=dice.choice((1.5, 4.0)),
             correlated=dice.choice((0.0, 0.3)),
             round_factor=dice.choice((1.0, 1.0, 2.5)),
+            forgets=dice.choice((0.0, 0.3, 1.0)),
+            replays=dice.choice((0.0, 0.0, 50.0)),
+            edits=dice.choice((0.0, 0.0, 0.3)),
+            disk_lost=dice.choice((0.0, 0.5)),
+            leaps=dice.choice((0.0, 0.0, 0.3)),
         )
 
 
@@ -62,11 +77,22 @@ LATE = Options(
     round_factor=1.0,
 )
 """Packets linger in the network for up to two leases."""
-FLAPPING = LATE._replace(servers=5, late=0.0, freezes=0.0, cuts=1.5, longest=3.0, correlated=0.45, round_factor=2.5)
+FLAPPING = LATE._replace(servers=5, late=0.0, freezes=0.0, cuts=1.5, longest=3.0, correlated=0.45, round_factor=2.5, forgets=1.0)
 """Networks come and go, and guards restart as they come; rounds are as long as the limits allow."""
 
 STANDING = LATE._replace(late=0.0, freezes=1.5, cuts=0.0, longest=2.5)
 """Machines stand still, some with a clock that does too."""
+
+REPLAYED = FLAPPING._replace(replays=200.0)
+"""The same, and somebody sends again what was recorded."""
+
+EDITED = LATE._replace(servers=4, late=0.0, freezes=0.0, cuts=0.5, edits=0.7, longest=4.0)
+"""Settings are edited server by server; what the registry says is on every disk."""
+NEWLY_EDITED = EDITED._replace(disk_lost=1.0)
+"""The same where it is on none: a guard is told only when its daemon has read the registry."""
+
+LEAPING = LATE._replace(late=0.0, freezes=0.0, cuts=1.0, longest=2.0, leaps=1.5)
+"""Clocks that run ahead by more than any drift."""
 
 
 class Clocks:
@@ -92,6 +118,11 @@ class Clocks:
         if self._stopped is not None:
             self._from[self._stopped] = (now, self._from[self._stopped][1])
             self._stopped = None
+
+    def leap(self, which: int, by: int) -> None:
+        """One clock runs ahead at once."""
+        since, value = self._from[which]
+        self._from[which] = (since, value + by)
 
     def boot_rate(self) -> float:
         """How fast the boot clock runs."""

@@ -7,31 +7,58 @@ asker's clock makes fenced, then another live incarnation becomes owner. A farew
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from guard.weather import SECOND, Clocks, Options
 from understudy.guard.core import (
+    CommonSettings,
     Envelope,
     Gone,
     Guard,
+    Keep,
     Lapsed,
     Leased,
     Member,
     Memory,
     Query,
     RoundEnded,
+    Seen,
     Send,
     Start,
     Word,
     common_settings,
 )
+from understudy.guard.core.common import differ
 from understudy.guard.core.messages import Effect, most_elapsed
-from understudy.model.limits import DRIFT, RHO, Limits
+from understudy.model.limits import DRIFT, RHO, Limits, derive
 
 
 class Violation(AssertionError):
     """Two servers at once."""
+
+
+class Voting:
+    """A voter's memory as its keeper holds it: changed by nothing but what a guard says is to be kept."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.began = memory
+        self.entries: dict[bytes, Keep] = {}
+
+    def memory(self) -> Memory:
+        """For the next guard."""
+        kept = self.entries.values()
+        seen = tuple((one.incarnation, Seen(one.server, one.sequence, one.at)) for one in kept if not one.silent)
+        return self.began._replace(seen=seen, said=tuple((one.incarnation, one.server) for one in kept if one.silent))
+
+
+class Variant(NamedTuple):
+    """Settings of a server."""
+
+    limits: Limits
+    common: CommonSettings
 
 
 class Server:
@@ -47,6 +74,12 @@ class Server:
         self.waiting: list[Callable[[], None]] = []
         self.guard: Guard | None = None
         self.kept: Start = Start(b"")
+        self.voting: Voting | None = None
+        """What its keeper holds of what its guards were as voters."""
+        self.edited: Variant | None = None
+        """Its understudy.toml, if it is another than the cluster's."""
+        self.registered = False
+        """It knows what the registry says of the common settings."""
         self.wake_at = 0
         self.wakes = 0
         self.owner_of: bytes | None = None
@@ -76,6 +109,9 @@ class World:
         names = [f"ctr{number}" for number in range(1, self.options.servers + 1)]
         self._names = tuple(names)
         self._voters = tuple(names[: self.options.voters])
+        self._settings = Variant(self.limits, common_settings("lab", self._voters, 1, self.limits))
+        """The registry's."""
+        self._recorded: deque[Envelope] = deque(maxlen=4000)
         self.servers = {name: Server(name, Clocks(self.dice, 0)) for name in names}
         self.owner: tuple[str, bytes] | None = None
         for server in self.servers.values():
@@ -129,6 +165,9 @@ class World:
             (options.cuts, self._cut),
             (options.guard_deaths, self._kill_guard),
             (options.reboots, self._reboot),
+            (options.replays, self._replay),
+            (options.edits, self._edit),
+            (options.leaps, self._leap),
         ]
         for rate, fault in kinds:
             if rate:
@@ -207,6 +246,8 @@ class World:
         if server.guard is not None and server.up:
             self.say(f"{server.name} guard killed")
             server.guard = None
+            if self.dice.random() < self.options.forgets:
+                server.voting = None
             self._on(server, successor_after_s, lambda: self._succeed(server))
             self._watch_lapse(server)
 
@@ -227,7 +268,7 @@ class World:
         server.life += 1
         server.up = server.frozen = server.active = False
         server.waiting.clear()
-        server.guard = None
+        server.guard = server.voting = None
         server.gate_until = 0
         server.owner_of = None
         life = server.life
@@ -240,6 +281,45 @@ class World:
 
         self.after(self._duration(), boot)
 
+    def _replay(self) -> None:
+        """Somebody sends again what he recorded, word for word."""
+        if self._recorded:
+            self._deliver(self.dice.choice(self._recorded), 0.0005)
+
+    def _leap(self) -> None:
+        server = self.servers[self.dice.choice(self._names)]
+        by_s = self.dice.uniform(0.2, 1.0) * self.limits.lease_s
+        self.say(f"{server.name}: a clock leaps ahead by {by_s:.3f} s")
+        server.clocks.leap(self.dice.randrange(2), int(by_s * SECOND))
+
+    def _edit(self) -> None:
+        """One or two servers are given other voters, or another tolerance, and begin again with it; later they are put right."""
+        edited = self.dice.sample([one for one in self.servers.values() if one.up], self.dice.choice((1, 2)))
+        limits = self.limits
+        if self.dice.random() < 0.5:
+            limits = derive(self.dice.choice((0.25, 0.5, 1.0, 2.0)))
+        voters = tuple(self.dice.sample(self._names, len(self._voters))) if self.dice.random() < 0.7 else self._voters
+        variant = Variant(limits, common_settings("lab", voters, 1, limits))
+        forgotten = self.dice.random() < self.options.disk_lost
+        for server in edited:
+            self.say(f"{server.name}: {differ('edited', variant.common, 'else', self._settings.common) or 'edited: nothing'}")
+            self._begin_with(server, variant, forgotten)
+        lives = [(server, server.life) for server in edited]
+        self.after(self._duration(), lambda: [self._begin_with(one, None, False) for one, life in lives if one.life == life])
+
+    def _begin_with(self, server: Server, variant: Variant | None, forgotten: bool) -> None:
+        """Its keeper is stopped, which stops everything, and begun again."""
+        if not server.up or server.frozen:
+            return
+        server.edited, server.voting, server.guard = variant, None, None
+        server.active, server.gate_until = False, 0
+        server.registered = server.registered and not forgotten
+        self._begin(server)
+
+    def settings(self, server: Server) -> Variant:
+        """What its understudy.toml says."""
+        return server.edited or self._settings
+
     # Guard and keeper.
 
     def _begin(self, server: Server) -> None:
@@ -249,12 +329,23 @@ class World:
 
     def _guard(self, server: Server, start: Start) -> None:
         server.kept = start
-        limits = self.limits
-        member = Member(server.name, self._names, common_settings("lab", self._voters, 1, limits))
+        limits, common = self.settings(server)
         now = server.clocks.read(self.now)
-        server.guard = Guard(member, limits, start._replace(memory=Memory(self.dice.getrandbits(64) | 1, now)), now)
+        if server.voting is None:
+            server.voting = Voting(Memory(self.dice.getrandbits(64) | 1, now))
+        registry = self._settings.common if server.registered else None
+        start = start._replace(memory=server.voting.memory(), registry=registry)
+        guard = server.guard = Guard(Member(server.name, self._names, common), limits, start, now)
+        if not server.registered:
+            self._on(server, self.dice.uniform(0.01, 2 * self.limits.lease_s), lambda: self._tell(server, guard))
         server.wake_at = 0
         self._tick(server)
+
+    def _tell(self, server: Server, guard: Guard) -> None:
+        """Its daemon has read the registry; before that nothing is done under this guard's lease."""
+        server.registered = True
+        if server.guard is guard:
+            self._perform(server, guard, guard.told_registry(self._settings.common, server.clocks.read(self.now)))
 
     def _succeed(self, server: Server) -> None:
         if server.guard is not None or not server.up:
@@ -284,7 +375,8 @@ class World:
         """Nanoseconds since the lapse on the server's own clocks; negative: not yet."""
         if server.kept.base is None:
             return 0
-        usable_ns = int((self.limits.lease_s - self.limits.stop_now_s) * SECOND)
+        limits = self.settings(server).limits
+        usable_ns = int((limits.lease_s - limits.stop_now_s) * SECOND)
         return most_elapsed(server.kept.base, server.clocks.read(self.now)) - usable_ns
 
     def _tick(self, server: Server) -> None:
@@ -319,6 +411,9 @@ class World:
             match effect:
                 case Send(envelope):
                     self._send(envelope)
+                case Keep():
+                    assert server.voting is not None
+                    server.voting.entries[effect.incarnation] = effect
                 case Leased():
                     self._leased(server, guard)
                 case Lapsed(why):
@@ -340,7 +435,7 @@ class World:
         server.gate_until = self.now + int((left_ns or 0) / (1 - DRIFT))
         if self.owner is None:
             self._assign(server)
-        elif server.owner_of == guard.holder.incarnation and not server.active:
+        elif server.registered and server.owner_of == guard.holder.incarnation and not server.active:
             self._activate(server, "again")  # a local restart needs no registry
 
     def _lapse(self, server: Server, guard: Guard, why: str) -> None:
@@ -369,6 +464,8 @@ class World:
 
     def _send(self, envelope: Envelope) -> None:
         dice, options = self.dice, self.options
+        if options.replays:
+            self._recorded.append(envelope)
         if (envelope.sender, envelope.receiver) in self.cut:
             return
         copies = 1 + (dice.random() < options.doubled) - (dice.random() < options.loss)
@@ -403,7 +500,7 @@ class World:
 
     def _ask(self, server: Server) -> None:
         guard = server.guard
-        if guard is None or self.owner is None or self.owner[1] in self.lost:
+        if guard is None or self.owner is None or self.owner[1] in self.lost or not server.registered:
             return
         query = Query(self.dice.getrandbits(63) + 1, *self.owner)
         self._on(server, 0, lambda: self._ask_now(server, guard, query))
@@ -436,7 +533,7 @@ class World:
 
     def _usable(self, server: Server) -> bool:
         guard = server.guard
-        if guard is None or server.frozen or guard.holder.lapsed or guard.holder.incarnation in self.lost:
+        if guard is None or not server.registered or server.frozen or guard.holder.lapsed or guard.holder.incarnation in self.lost:
             return False
         left_ns = guard.holder.stop_in_ns(server.clocks.read(self.now))
         return left_ns is not None and left_ns > 0

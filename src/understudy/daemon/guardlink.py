@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from understudy.errors import Unreachable
+from understudy.guard import registered
 from understudy.guard.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.settings import Settings
+from understudy.model.view import ClusterRecord
 from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
 
 ANSWER_S = 2.0
@@ -27,10 +29,14 @@ PACKET = 1 << 18
 class GuardLink:
     """One connection to the local guard."""
 
-    def __init__(self, run_dir: Path, *, round_s: float) -> None:
+    def __init__(self, run_dir: Path, *, round_s: float, cluster_file: str = "") -> None:
         self._socket_path = str(run_dir / "guard.sock")
         self._lease_path = str(run_dir / "lease")
         self._round_s = round_s
+        self._cluster_file = cluster_file
+        self._cluster: ClusterRecord | None = None
+        self._not_kept = ""
+        """Why what the registry says of the settings is not on this server's disk."""
         self._socket: socket.socket | None = None
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
@@ -43,7 +49,7 @@ class GuardLink:
     @classmethod
     def of(cls, settings: Settings, *, round_s: float) -> "GuardLink":
         """For this server."""
-        return cls(Path(settings.run_dir), round_s=round_s)
+        return cls(Path(settings.run_dir), round_s=round_s, cluster_file=registered.path_of(settings))
 
     async def close(self) -> None:
         """Hang up."""
@@ -65,6 +71,7 @@ class GuardLink:
         answer = await self._ask({"op": "hello", "role": "daemon"})
         self.incarnation = Incarnation(answer["incarnation"])
         notes = [f"{what}: {answer[what]}" for what in ("priority", "gate") if answer.get(what) not in ("rr", "ready", None)]
+        notes += [*answer.get("differing", ()), *([self._not_kept] if self._not_kept else [])]
         return GuardState(
             server=ServerName(answer["server"]),
             incarnation=self.incarnation,
@@ -72,6 +79,7 @@ class GuardLink:
             epochs={ResourceName(name): epoch for name, epoch in answer["epochs"].items()},
             voters=tuple(ServerName(one) for one in answer["voters"]),
             notes=tuple(notes),
+            refused=str(answer.get("refused", "")),
         )
 
     async def remember(self, resource: ResourceName, epoch: int) -> bool:
@@ -98,6 +106,28 @@ class GuardLink:
         """See ports.Guard."""
         peers = (await self._ask({"op": "state"})).get("peers", {})
         return {ServerName(server): float(one["heard_s"]) for server, one in peers.items()}
+
+    async def cluster(self, record: ClusterRecord) -> None:
+        """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there."""
+        if record == self._cluster:
+            return
+        voters = list(record.voters)
+        if self._cluster_file:
+            self._not_kept = await self._keep(record)
+        fields = {"cluster": record.name, "voters": voters, "voter_set": record.voter_set, "pause_tolerance": record.pause_tolerance}
+        await self._ask({"op": "cluster", **fields})
+        self._cluster = record
+
+    async def _keep(self, record: ClusterRecord) -> str:
+        """Why it could not be written; the guard is told all the same: it knows until its keeper ends."""
+        path, voters = self._cluster_file, tuple(record.voters)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await asyncio.to_thread(registered.write, path, record.name, voters, record.voter_set, record.pause_tolerance)
+        except (OSError, TimeoutError) as error:
+            why = "the disk does not answer" if isinstance(error, TimeoutError) else error.strerror
+            return f"{path} cannot be written: {why}. Until it can, do not edit voters and pause_tolerance on this server"
+        return ""
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""
@@ -160,6 +190,7 @@ class GuardLink:
                 raise
             self._socket = connection
             self._dead = frozenset()  # a successor guard has to be told again
+            self._cluster = None
             self._reading = asyncio.create_task(self._read(connection), name="guard link")
             hello = {"op": "hello", "role": "daemon", "id": 0, "pid": os.getpid()}
             await asyncio.get_running_loop().sock_sendall(connection, json.dumps(hello).encode())

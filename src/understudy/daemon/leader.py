@@ -14,7 +14,7 @@ from understudy.daemon.history import History
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.model import events
-from understudy.model.limits import Limits
+from understudy.model.limits import Limits, derive
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.state import ALIVE, GONE, Life
 from understudy.model.view import Beat, LeaderRecord, View
@@ -72,6 +72,10 @@ class Leader:
         self._me: tuple[ServerName, Incarnation] | None = None
 
     # --- what the daemon tells it -----------------------------------------------------------------------------------
+
+    def pace(self, pause_tolerance: float) -> None:
+        """The registry's, from which every time of a leader follows: understudy.toml may have been edited since the guards began."""
+        self._limits = derive(pause_tolerance)
 
     def changed(self) -> None:
         """There is a new View. A beat is noted, and wakes nobody."""

@@ -73,6 +73,9 @@ class Node:
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
         self._new_addresses = asyncio.Event()
+        self._told_cluster: ClusterRecord | None = None
+        """What the guard was told last that the registry says of voters and pause_tolerance."""
+        self._new_cluster = asyncio.Event()
         self._told = View()
         self._revision = 0
 
@@ -84,6 +87,7 @@ class Node:
             tasks.create_task(self.ability.run())
             tasks.create_task(self.history.write())
             tasks.create_task(self._protect())
+            tasks.create_task(self._tell_cluster())
             self.incarnation = await self._with_lease()
             await self._executor_is_ours()
             self.lanes = Lanes(
@@ -216,6 +220,8 @@ class Node:
         if addresses != self._addresses:
             self._addresses = addresses
             self._new_addresses.set()
+        if self.mirror.view.cluster != self._told_cluster:
+            self._new_cluster.set()
         if self.lanes is not None and not self.mirror.view.same_facts(self._told):
             self._told = self.mirror.view
             self.lanes.changed()
@@ -236,6 +242,23 @@ class Node:
             except Unreachable:
                 self._new_addresses.set()
                 await asyncio.sleep(RETRY_S)
+
+    async def _tell_cluster(self) -> None:
+        """The guard knows what the registry says of voters and pause_tolerance before anything is done under its lease (S1, S5)."""
+        while True:
+            await self._new_cluster.wait()
+            self._new_cluster.clear()
+            record = self.mirror.view.cluster
+            if record is None:
+                continue
+            try:
+                await self.guard.cluster(record)
+            except Unreachable:
+                self._new_cluster.set()
+                await asyncio.sleep(RETRY_S)
+                continue
+            self.leader.pace(record.pause_tolerance)
+            self._told_cluster = record
 
     async def _listen(self) -> None:
         while True:

@@ -15,6 +15,9 @@ from understudy.model.limits import SHORTEST_PAUSE_WITHOUT_REALTIME_S, Limits
 if TYPE_CHECKING:
     from understudy.guard.process import GuardProcess
 
+DIFFERS_FOR_S = 10
+"""A server with other settings was heard within this: else it is switched off, or was mended and not heard since."""
+
 
 def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
     """Who this server is now, and how long it may act."""
@@ -32,6 +35,8 @@ def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
         "limits": _limits(process.limits),
         "priority": _priority(process),
         "gate": process.gating.state,
+        "refused": process.core.refused,
+        "differing": differing(process, now),
         "leave_left_s": round(process.leave.left_s(now), 3) if process.leave.under_way else None,
         "silent": [
             {"server": server, "incarnation": incarnation.hex(), "voter": voter}
@@ -54,6 +59,12 @@ def state(process: GuardProcess, now: Reading) -> dict[str, Any]:
         for server, (incarnation, heard_ns) in process.core.peers.items()
     }
     return {**hello(process, now), "peers": peers}
+
+
+def differing(process: GuardProcess, now: Reading) -> list[str]:
+    """Servers whose common settings are others, while they say so."""
+    heard = process.core.differing.values()
+    return [why for why, heard_ns in heard if now.boot_ns - heard_ns < DIFFERS_FOR_S * 1_000_000_000]
 
 
 def epoch(epochs: Notes, resource: str, epoch: int) -> dict[str, Any]:

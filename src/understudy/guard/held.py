@@ -8,13 +8,18 @@ and then made current with a single store.
 import mmap
 from typing import NamedTuple
 
+from understudy.guard import kept
+from understudy.guard.core import CommonSettings
 from understudy.guard.core.messages import Reading
+from understudy.guard.wire import pack_common, unpack_common
 
 _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
-_CURRENT, _BEATS, _STAGE, _LEAVE_BY = 0, 1, 2, 3
+_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _REGISTRY = 0, 1, 2, 3, 8
 _SLOTS = (16, 32)
 _NOTES_BYTES = 1 << 20
+_REGISTRY_BYTES = 1 << 12
+"""Of what the registry says: two slots, as for the state."""
 
 _STARTERS = 48
 """From here on four fields each: process id, start time, and twice nothing."""
@@ -36,14 +41,18 @@ class Held:
     """The shared memory; made by the keeper before it forks."""
 
     def __init__(self) -> None:
-        self._map = mmap.mmap(-1, _FIELDS * 8 + 2 * _NOTES_BYTES)
+        self._map = mmap.mmap(-1, _FIELDS * 8 + 2 * _NOTES_BYTES + 2 * _REGISTRY_BYTES + kept.FIELDS * 8)
         whole = memoryview(self._map)
         self._fields = whole[: _FIELDS * 8].cast("q")
         notes = whole[_FIELDS * 8 :]
         self.epochs = Notes(notes[:_NOTES_BYTES])
         """Highest epoch seen per resource (S2)."""
-        self.protected = Notes(notes[_NOTES_BYTES:])
+        self.protected = Notes(notes[_NOTES_BYTES : 2 * _NOTES_BYTES])
         """Addresses behind the gate: 0 cluster, 1 storage."""
+        rest = notes[2 * _NOTES_BYTES :]
+        self._registry = rest[: 2 * _REGISTRY_BYTES]
+        self.voting = rest[2 * _REGISTRY_BYTES :].cast("q")
+        """What it was as a voter (`kept.py`)."""
 
     def write(self, state: State) -> None:
         """Before a renew with this sequence leaves, and before anybody is told of a lease with this base."""
@@ -80,6 +89,24 @@ class Held:
     @stage.setter
     def stage(self, stage: int) -> None:
         self._fields[_STAGE] = stage
+
+    @property
+    def registry(self) -> CommonSettings | None:
+        """What the registry last said that the common settings are."""
+        current = self._fields[_REGISTRY]
+        if not current:
+            return None
+        at = (current - 1) * _REGISTRY_BYTES
+        length = int.from_bytes(self._registry[at : at + 2])
+        return unpack_common(bytes(self._registry[at + 2 : at + 2 + length]))
+
+    @registry.setter
+    def registry(self, common: CommonSettings) -> None:
+        raw = pack_common(common)
+        current = 2 if self._fields[_REGISTRY] == 1 else 1
+        at = (current - 1) * _REGISTRY_BYTES
+        self._registry[at : at + 2 + len(raw)] = len(raw).to_bytes(2) + raw
+        self._fields[_REGISTRY] = current
 
     @property
     def leave_by_boot_ns(self) -> int:

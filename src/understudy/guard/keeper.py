@@ -13,7 +13,7 @@ import signal
 import time
 import traceback
 
-from understudy.guard import kill
+from understudy.guard import kill, registered
 from understudy.guard.core import Start
 from understudy.guard.core.messages import Reading, most_elapsed
 from understudy.guard.held import RUNNING, STOPPING, STRUCK, Held, State
@@ -66,6 +66,9 @@ class Keeper:
         self._lock = _claim(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
         self._held = Held()
         self._protected = Protected(self._held.protected)
+        registry = registered.read(registered.path_of(settings))
+        if registry is not None:
+            self._held.registry = registry
         self._lease = LeaseFile(os.path.join(settings.run_dir, "lease"))
         self._notice = Notice(settings.run_dir)
         self._means = Means(settings)

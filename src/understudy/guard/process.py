@@ -11,7 +11,7 @@ import signal
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from understudy.guard import answers, kill
+from understudy.guard import answers, kill, registered
 from understudy.guard.clients import Client, Clients
 from understudy.guard.core import (
     Able,
@@ -33,6 +33,7 @@ from understudy.guard.core import (
 from understudy.guard.core.messages import Effect, Reading
 from understudy.guard.gating import Gating
 from understudy.guard.held import RUNNING, STOPPING, Held, State
+from understudy.guard.kept import Kept
 from understudy.guard.lease import LeaseFile
 from understudy.guard.leave import Leave
 from understudy.guard.means import LOOK_S, Means
@@ -93,14 +94,23 @@ class GuardProcess:
         self._notice = notice
         self.gating = Gating(self._means, Protected(held.protected), self._tell_operators)
         self.gating.begin(fresh=start.begun_here)
-        common = common_settings(settings.cluster, settings.voters, settings.voter_set, limits)
-        member = Member(settings.server, tuple(one.name for one in settings.servers), common)
-        now = read_clocks()
-        self.core = Guard(member, limits, start._replace(memory=Memory(int.from_bytes(os.urandom(8)) | 1, now)), now)
+        self.core = self._begin(start)
+        if self.core.refused:
+            say(self.core.refused)
         self._save()
         # Last, for whoever connects is answered at once.
         self._clients = Clients(os.path.join(settings.run_dir, "guard.sock"), self._poll)
         signal.signal(signal.SIGTERM, lambda *_: self._count_signal())
+
+    def _begin(self, start: Start) -> Guard:
+        """The core, with what the keeper holds."""
+        settings, now = self.settings, read_clocks()
+        servers = tuple(one.name for one in settings.servers)
+        self._kept = Kept(self.held_file.voting, servers)
+        memory = self._kept.read() or Memory(int.from_bytes(os.urandom(8)) | 1, now)
+        self._kept.write(memory)
+        member = Member(settings.server, servers, common_settings(settings.cluster, settings.voters, settings.voter_set, self.limits))
+        return Guard(member, self.limits, start._replace(memory=memory, registry=self.held_file.registry), now)
 
     def run(self) -> int:
         """Until the lease lapses or the guard is asked to end."""
@@ -191,6 +201,8 @@ class GuardProcess:
             case "round":
                 self._ask(client, request)
                 return None
+            case "cluster":
+                return self._told_registry(request)
             case "dead":
                 told = tuple(bytes.fromhex(one) for one in request["incarnations"])
                 self._perform(self.core.told_dead(told, read_clocks()))
@@ -286,7 +298,7 @@ class GuardProcess:
                 case RoundEnded():
                     self._round_ended(effect)
                 case Keep():
-                    pass
+                    self._keep(effect)
                 case Refused(_, why):
                     say(why)
                 case _:
@@ -296,6 +308,18 @@ class GuardProcess:
         client, request = self._rounds.pop(ended.nonce)
         fields = {"lost": ended.lost, "silent": ended.silent, "answered": ended.answered}
         self._clients.answer(client, request, {"server": ended.server, "incarnation": ended.incarnation.hex(), **fields})
+
+    def _keep(self, keep: Keep) -> None:
+        if not self._kept.put(keep) and self.core.voter is not None:
+            self._kept.write(self.core.voter.memory())
+
+    def _told_registry(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What the registry says that the common settings are; the daemon has written it to the disk already."""
+        cluster, voters = str(request["cluster"]), [str(one) for one in request["voters"]]
+        told = registered.common(cluster, voters, int(request["voter_set"]), float(request["pause_tolerance"]))
+        self.held_file.registry = told
+        self._perform(self.core.told_registry(told, read_clocks()))
+        return {"ok": not self.core.refused, "why": self.core.refused}
 
     def _tell_held(self, held: bool) -> None:
         if held != self._told_held:

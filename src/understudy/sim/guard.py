@@ -25,12 +25,15 @@ from understudy.guard.core import (
     Send,
     Start,
     Word,
+    common_settings,
 )
 from understudy.guard.core.messages import Effect, most_elapsed
 from understudy.guard.lapse import LOOK_S, Aim
 from understudy.guard.lease import Lease
+from understudy.model.limits import derive
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
+from understudy.model.view import ClusterRecord
 from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
 from understudy.sim.chance import Chance
 from understudy.sim.clocks import SECOND
@@ -72,6 +75,8 @@ class Keeper:
         self.port: GuardPort | None = None
         self.generation = 0
         self._start = Start(b"")
+        self._voting: Memory | None = None
+        """What its guards were as voters."""
         self._wakes = 0
         self._wake_luck = Chance(machine.loop, machine.scene.seed, f"wakes of {machine.name}")
         self._wake_at = 0.0
@@ -184,14 +189,16 @@ class Keeper:
         self.generation += 1
         self.there.set()
         now = self.machine.clocks.read()
-        memory = Memory(self.machine.chance.getrandbits(64) | 1, now)
-        self.core = Guard(self.member, self.machine.limits, start._replace(memory=memory), now)
+        memory = self._voting or Memory(self.machine.chance.getrandbits(64) | 1, now)
+        self.core = Guard(self.member, self.machine.limits, start._replace(memory=memory, registry=self.machine.registered), now)
         self._wake_at = 0.0
         if self.port is not None:
             self.port.hello(self.core)
         self._tick(self.core)
 
     def _no_guard(self) -> None:
+        if self.core is not None and self.core.voter is not None:
+            self._voting = self.core.voter.memory()  # nothing it said has left before it was kept
         self.core = None
         self.there.clear()
 
@@ -238,6 +245,13 @@ class Keeper:
         if self.core is not None:
             told = tuple(bytes.fromhex(one) for one in incarnations)
             self._perform(self.core, self.core.told_dead(told, self.machine.clocks.read()))
+
+    def told_registry(self, record: ClusterRecord) -> None:
+        """What the registry says of voters and pause_tolerance: on the disk first."""
+        told = common_settings(record.name, record.voters, record.voter_set, derive(record.pause_tolerance))
+        self.machine.registered = told
+        if self.core is not None:
+            self._perform(self.core, self.core.told_registry(told, self.machine.clocks.read()))
 
     def _tick(self, guard: Guard) -> None:
         self._wake_at = 0.0
@@ -445,6 +459,11 @@ class GuardPort:
     async def heard(self) -> Mapping[ServerName, float]:
         """See ports.Guard; nobody asks here."""
         return {}
+
+    async def cluster(self, record: ClusterRecord) -> None:
+        """See ports.Guard."""
+        await self._connected()
+        self._keeper.told_registry(record)
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from understudy.daemon.node import Node, Superseded
-from understudy.guard.core import Member, common_settings
+from understudy.guard.core import CommonSettings, Member, common_settings
 from understudy.model.limits import Limits
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings
@@ -93,6 +93,8 @@ class Machine:
         self.disk = Disk()
         self.reboots = True
         """`reboot_on_lapse`: what cannot be ended at a lapse, a reboot ends. Else the keeper goes on trying, and no new life begins."""
+        self.registered: CommonSettings | None = None
+        """On its disk: what the registry last said of voters and pause_tolerance."""
         self.keeper: Keeper | None = None
         self.executor: ExecutorProcess | None = None
         self.formats = PRESENT

@@ -130,7 +130,7 @@ class Guard:
         member = self.member
         if receiver != member.server or sender not in member.servers:
             return effects
-        if common is not self._common and common != self._common:
+        if not self._ours(common):
             self._differs(envelope, now, effects)
         elif not self.refused:
             if self.differing:
@@ -225,6 +225,9 @@ class Guard:
         if registry is None or registry == self.member.common:
             return ""
         return f"{differ('the registry', registry, 'understudy.toml of this server', self.member.common)}: {MEND}"
+
+    def _ours(self, common: CommonSettings) -> bool:
+        return common is self._common or common == self._common
 
     def _differs(self, envelope: Envelope, now: Reading, effects: list[Effect]) -> None:
         """Nothing that it says counts; both sides say why."""

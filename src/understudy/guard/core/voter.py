@@ -56,7 +56,7 @@ class Voter:
         return Memory(self.boot, self._started, tuple(self._seen.items()), tuple(self._said.items()))
 
     def mute(self, now: Reading) -> bool:
-        """After its memory began a voter neither grants nor says silent for `silent_after`.
+        """After its memory began a voter does not grant for `silent_after`, nor (`unheard_since`) say silent.
 
         What was granted before has run out by then, and what was called silent has lapsed.
         """
@@ -73,7 +73,7 @@ class Voter:
         if self.is_from_before(renew):
             return BootNumber(incarnation, renew.sequence, self.boot)
         known = self._seen.get(incarnation)
-        if known is not None and renew.sequence <= known.sequence:
+        if known is not None and self.is_old(renew, known):
             return None  # only a higher sequence refreshes: a late or doubled packet is no sign of life
         self._seen[incarnation] = seen = Seen(server, renew.sequence, self.stamp(now))
         self.changes.append(Keep(server, incarnation, seen.sequence, seen.at, False))
@@ -85,6 +85,10 @@ class Voter:
     def is_from_before(self, renew: Renew) -> bool:
         """Perhaps recorded before this memory began, when no sequence was known here that would show how old it is."""
         return renew.echo != self.boot
+
+    def is_old(self, renew: Renew, known: Seen) -> bool:
+        """Late, doubled, or recorded since this memory began."""
+        return renew.sequence <= known.sequence
 
     def stamp(self, now: Reading) -> Reading:
         """The time a grant counts from: after the renew was received."""
@@ -103,13 +107,10 @@ class Voter:
 
     def says_silent(self, server: str, incarnation: bytes, now: Reading) -> bool:
         """Answer a query; a yes is remembered before it is said."""
-        if self.mute(now):
-            return False
         if incarnation in self._said:
             return True
         known = self._seen.get(incarnation)
-        # Of one never heard we only know that we have not granted it since our own start.
-        since = known.at if known is not None else self._started
+        since = self.unheard_since(known)
         if least_elapsed(since, now) < self._silent_after_ns:
             return False
         whose = known.server if known is not None else server
@@ -118,6 +119,10 @@ class Voter:
         _forget_oldest(self._said, WORDS_MAX)
         self.changes.append(Keep(whose, incarnation, 0 if known is None else known.sequence, since, True))
         return True
+
+    def unheard_since(self, known: Seen | None) -> Reading:
+        """Of one never heard we only know that we have not granted it since this memory began: so a voter that restarted says nothing."""
+        return known.at if known is not None else self._started
 
     def newly_silent(self, now: Reading, soon_ns: int = 0) -> list[tuple[str, bytes]]:
         """Incarnations whose time is up: (server, incarnation), each once.

@@ -1,0 +1,106 @@
+"""What outlives a guard of what it was as a voter, and what the registry says, on this server's disk."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.errors import BadSettings
+from understudy.guard import registered
+from understudy.guard.core import Keep, Memory, Reading, Seen, common_settings
+from understudy.guard.held import Held
+from understudy.guard.kept import CAPACITY, FIELDS, Kept
+from understudy.model.limits import derive
+
+SERVERS = ("ctr1", "ctr2", "ctr3")
+numbers = st.integers(0, 2**62)
+readings = st.builds(Reading, numbers, numbers)
+incarnations = st.binary(min_size=16, max_size=16)
+owned = incarnations.map(lambda one: (SERVERS[one[0] % 3], one))
+keeps = st.lists(st.builds(lambda owner, *rest: Keep(*owner, *rest), owned, numbers, readings, st.booleans()), max_size=20)
+
+
+def fresh() -> memoryview:
+    return memoryview(bytearray(FIELDS * 8)).cast("q")
+
+
+def as_memory(begun: Memory, kept: list[Keep]) -> Memory:
+    """What a voter that said all this must still know."""
+    last = {one.incarnation: one for one in kept}
+    seen = tuple((one.incarnation, Seen(one.server, one.sequence, one.at)) for one in last.values() if not one.silent)
+    return begun._replace(seen=seen, said=tuple((one.incarnation, one.server) for one in last.values() if one.silent))
+
+
+@given(st.integers(1, 2**64 - 1), readings, keeps)
+def test_a_successor_knows_all_that_was_kept(boot: int, started: Reading, kept: list[Keep]) -> None:
+    fields, begun = fresh(), Memory(boot, started)
+    writer = Kept(fields, SERVERS)
+    assert writer.read() is None
+    writer.write(begun)
+    for one in kept:
+        assert writer.put(one)
+    successor = Kept(fields, SERVERS)
+    read = successor.read()
+    assert read is not None
+    wanted = as_memory(begun, kept)
+    assert (read.boot, read.started, dict(read.seen), dict(read.said)) == (boot, started, dict(wanted.seen), dict(wanted.said))
+    successor.write(read)
+    assert Kept(fields, SERVERS).read() == read
+
+
+def test_when_it_is_full_it_says_so_and_harms_none() -> None:
+    fields, at = fresh(), Reading(1, 1)
+    writer = Kept(fields, SERVERS)
+    writer.write(Memory(7, at))
+    for number in range(CAPACITY):
+        assert writer.put(Keep("ctr1", number.to_bytes(16), 1, at, True))
+    assert not writer.put(Keep("ctr1", b"n" * 16, 1, at, True))
+    assert writer.put(Keep("ctr1", (0).to_bytes(16), 2, at, True)), "those that are there are still written over"
+    read = Kept(fields, SERVERS).read()
+    assert read is not None
+    assert len(read.said) == CAPACITY
+
+
+def test_half_an_entry_is_none() -> None:
+    """A guard may be killed between any two stores: the count comes last."""
+    fields, at = fresh(), Reading(1, 1)
+    writer = Kept(fields, SERVERS)
+    writer.write(Memory(7, at))
+    writer.put(Keep("ctr1", b"a" * 16, 1, at, False))
+    counted = [index for index in range(FIELDS) if fields[index] == 1][1]
+    before = fields[counted]
+    writer.put(Keep("ctr2", b"b" * 16, 1, at, False))
+    fields[counted] = before
+    read = Kept(fields, SERVERS).read()
+    assert read is not None
+    assert [one.server for _, one in read.seen] == ["ctr1"]
+
+
+def test_a_guard_finds_what_the_registry_said_to_its_predecessor() -> None:
+    held = Held()
+    assert held.registry is None
+    for voter_set in (1, 2, 3):
+        told = common_settings("lab", SERVERS, voter_set, derive(2.0))
+        held.registry = told
+        assert held.registry == told
+
+
+def test_what_the_registry_says_is_kept_whole_on_the_disk(tmp_path: Path) -> None:
+    path = str(tmp_path / "made" / "cluster.json")
+    assert registered.read(path) is None
+    for tolerance in (2.0, 0.5, 0.5):
+        registered.write(path, "lab", ("ctr3", "ctr1", "ctr2"), 1, tolerance)
+        assert registered.read(path) == common_settings("lab", SERVERS, 1, derive(tolerance))
+    assert [one.name for one in (tmp_path / "made").iterdir()] == ["cluster.json"]
+
+
+TOO_SHORT = '{"cluster": "lab", "voters": ["ctr1"], "voter_set": 1, "pause_tolerance": 0.01}'
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cluster": "lab"}', TOO_SHORT])
+def test_what_cannot_be_read_is_not_taken_for_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "cluster.json"
+    path.write_text(text)
+    with pytest.raises(BadSettings, match="cannot be read"):
+        registered.read(str(path))
