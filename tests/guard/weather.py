@@ -83,6 +83,8 @@ FLAPPING = LATE._replace(servers=5, late=0.0, freezes=0.0, cuts=1.5, longest=3.0
 STANDING = LATE._replace(late=0.0, freezes=1.5, cuts=0.0, longest=2.5)
 """Machines stand still, some with a clock that does too."""
 
+CARRIED = FLAPPING._replace(forgets=0.0)
+"""The same, and keepers carry what their guards were as voters."""
 REPLAYED = FLAPPING._replace(replays=200.0)
 """The same, and somebody sends again what was recorded."""
 

@@ -5,16 +5,14 @@ The daemon and the leader are reduced to what S1 rests on: whoever hears of sile
 asker's clock makes fenced, then another live incarnation becomes owner. A farewell is proof as well.
 """
 
-import heapq
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
+from guard.machine import Server, Timeline, Variant, Violation, Voting
 from guard.weather import SECOND, Clocks, Options
 from understudy.guard.core import (
-    CommonSettings,
     Envelope,
     Gone,
     Guard,
@@ -25,91 +23,32 @@ from understudy.guard.core import (
     Memory,
     Query,
     RoundEnded,
-    Seen,
     Send,
     Start,
     Word,
-    common_settings,
 )
 from understudy.guard.core.common import differ
 from understudy.guard.core.messages import Effect, most_elapsed
-from understudy.model.limits import DRIFT, RHO, Limits, derive
+from understudy.model.limits import DRIFT, RHO, Limits
 
 
-class Violation(AssertionError):
-    """Two servers at once."""
-
-
-class Voting:
-    """A voter's memory as its keeper holds it: changed by nothing but what a guard says is to be kept."""
-
-    def __init__(self, memory: Memory) -> None:
-        self.began = memory
-        self.entries: dict[bytes, Keep] = {}
-
-    def memory(self) -> Memory:
-        """For the next guard."""
-        kept = self.entries.values()
-        seen = tuple((one.incarnation, Seen(one.server, one.sequence, one.at)) for one in kept if not one.silent)
-        return self.began._replace(seen=seen, said=tuple((one.incarnation, one.server) for one in kept if one.silent))
-
-
-class Variant(NamedTuple):
-    """Settings of a server."""
-
-    limits: Limits
-    common: CommonSettings
-
-
-class Server:
-    """One machine: what is true of it, and its guard."""
-
-    def __init__(self, name: str, clocks: Clocks) -> None:
-        self.name = name
-        self.clocks = clocks
-        self.life = 0
-        """Grows with each reboot: what was planned for an earlier life does not happen."""
-        self.up = True
-        self.frozen = False
-        self.waiting: list[Callable[[], None]] = []
-        self.guard: Guard | None = None
-        self.kept: Start = Start(b"")
-        self.voting: Voting | None = None
-        """What its keeper holds of what its guards were as voters."""
-        self.edited: Variant | None = None
-        """Its understudy.toml, if it is another than the cluster's."""
-        self.registered = False
-        """It knows what the registry says of the common settings."""
-        self.wake_at = 0
-        self.wakes = 0
-        self.owner_of: bytes | None = None
-        """The incarnation under which this server was told to own the resource."""
-        self.active = False
-        """Processes of the resource exist here."""
-        self.excused_until = 0
-        self.gate_until = 0
-
-
-class World:
+class World(Timeline):
     """Virtual time, and everything that can happen in it."""
 
     def __init__(self, seed: int, limits: Limits, options: Options | None = None) -> None:
+        super().__init__()
         self.seed = seed
         self.dice = random.Random(seed)
         self.options = options or Options.random(self.dice)
         longest_round_s = limits.silent_after_s / RHO
         self.limits = replace(limits, round_s=min(limits.round_s * self.options.round_factor, longest_round_s))
-        self.now = 0
-        self._events: list[tuple[int, int, Callable[[], None]]] = []
-        self._count = 0
         self.cut: set[tuple[str, str]] = set()
         self.lost: set[bytes] = set()
-        self.timeline: list[str] = []
         self.moves = 0
         names = [f"ctr{number}" for number in range(1, self.options.servers + 1)]
         self._names = tuple(names)
         self._voters = tuple(names[: self.options.voters])
-        self._settings = Variant(self.limits, common_settings("lab", self._voters, 1, self.limits))
+        self._settings = Variant.of(self._voters, self.limits)
         """The registry's."""
         self._recorded: deque[Envelope] = deque(maxlen=4000)
         self.servers = {name: Server(name, Clocks(self.dice, 0)) for name in names}
@@ -118,29 +57,6 @@ class World:
             self._begin(server)
         self._plan_faults()
         self.after(0.03, self._supervise)
-
-    # Time.
-
-    def run(self, seconds: float) -> None:
-        """Let it happen; Violation if S1 is broken."""
-        end = self.now + int(seconds * SECOND)
-        events = self._events
-        while events and events[0][0] <= end:
-            self.now, _, action = heapq.heappop(events)
-            action()
-        self.now = end
-
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Plan something."""
-        self._at(self.now + int(seconds * SECOND), action)
-
-    def say(self, text: str) -> None:
-        """For the timeline of a failure."""
-        self.timeline.append(f"{self.now / SECOND:9.4f}  {text}")
-
-    def _at(self, when: int, action: Callable[[], None]) -> None:
-        self._count += 1
-        heapq.heappush(self._events, (when, self._count, action))
 
     def _on(self, server: Server, seconds: float, action: Callable[[], None]) -> None:
         """Plan something a process of a server does: not while it is frozen, not after a reboot."""
@@ -295,11 +211,7 @@ class World:
     def _edit(self) -> None:
         """One or two servers are given other voters, or another tolerance, and begin again with it; later they are put right."""
         edited = self.dice.sample([one for one in self.servers.values() if one.up], self.dice.choice((1, 2)))
-        limits = self.limits
-        if self.dice.random() < 0.5:
-            limits = derive(self.dice.choice((0.25, 0.5, 1.0, 2.0)))
-        voters = tuple(self.dice.sample(self._names, len(self._voters))) if self.dice.random() < 0.7 else self._voters
-        variant = Variant(limits, common_settings("lab", voters, 1, limits))
+        variant = self._settings.edited(self.dice, self._names)
         forgotten = self.dice.random() < self.options.disk_lost
         for server in edited:
             self.say(f"{server.name}: {differ('edited', variant.common, 'else', self._settings.common) or 'edited: nothing'}")

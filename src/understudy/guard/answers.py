@@ -58,7 +58,9 @@ def state(process: GuardProcess, now: Reading) -> dict[str, Any]:
         server: {"incarnation": incarnation.hex(), "heard_s": round((now.boot_ns - heard_ns) / 1e9, 3)}
         for server, (incarnation, heard_ns) in process.core.peers.items()
     }
-    return {**hello(process, now), "peers": peers}
+    voter = process.core.voter
+    voting = None if voter is None else {"boot": f"{voter.boot:016x}", "mute": voter.mute(now)}
+    return {**hello(process, now), "peers": peers, "voting": voting}
 
 
 def differing(process: GuardProcess, now: Reading) -> list[str]:

@@ -11,14 +11,16 @@ import time
 from collections.abc import Sequence
 
 NAME = "guard-says"
+SETTINGS = "guard-says-settings"
+"""Beside it: whose settings differ. It stays while they do, whatever else is said and cleared."""
 _SIZE = 4096
 
 
 class Notice:
     """The mapped file; made by the keeper before it forks, so that the guard posts to the same one."""
 
-    def __init__(self, run_dir: str) -> None:
-        descriptor = os.open(os.path.join(run_dir, NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    def __init__(self, run_dir: str, name: str = NAME) -> None:
+        descriptor = os.open(os.path.join(run_dir, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             os.posix_fallocate(descriptor, 0, _SIZE)
             self._map = mmap.mmap(descriptor, _SIZE)
@@ -38,9 +40,12 @@ class Notice:
 
 def read_notice(run_dir: str) -> tuple[str, ...]:
     """The sentences; none if all is well or there is no such file."""
-    try:
-        with open(os.path.join(run_dir, NAME), "rb") as file:
-            text = file.read(_SIZE).partition(b"\0")[0]
-    except OSError:
-        return ()
-    return tuple(text.decode(errors="replace").splitlines())
+    found: list[str] = []
+    for name in (NAME, SETTINGS):
+        try:
+            with open(os.path.join(run_dir, name), "rb") as file:
+                text = file.read(_SIZE).partition(b"\0")[0]
+        except OSError:
+            continue
+        found += text.decode(errors="replace").splitlines()
+    return tuple(found)

@@ -38,7 +38,7 @@ from understudy.guard.lease import LeaseFile
 from understudy.guard.leave import Leave
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
-from understudy.guard.notice import Notice
+from understudy.guard.notice import SETTINGS, Notice
 from understudy.guard.protected import Protected
 from understudy.guard.starters import STARTERS, start_time
 from understudy.guard.system import Timer, read_clocks, say
@@ -92,6 +92,8 @@ class GuardProcess:
         self._means = Means(settings)
         self._looked_boot_ns = 0
         self._notice = notice
+        self._settings_notice = _settings_notice(settings) if notice is not None else None
+        self._settings_told: list[str] = []
         self.gating = Gating(self._means, Protected(held.protected), self._tell_operators)
         self.gating.begin(fresh=start.begun_here)
         self.core = self._begin(start)
@@ -123,6 +125,7 @@ class GuardProcess:
         self.held_file.beat()
         now = read_clocks()
         self._perform(self.core.tick(now))
+        self._tell_of_settings(now)
         self._look_around(now)
         self._heed_signals(now)
         if over := self._ending or self.leave.over(now, daemon_there=self._clients.daemon_there()):
@@ -140,6 +143,16 @@ class GuardProcess:
 
     def _has_lapsed(self) -> bool:
         return self._lapsed is not None
+
+    def _tell_of_settings(self, now: Reading) -> None:
+        """Whose settings differ, for as long as they do."""
+        core = self.core
+        if not (core.refused or core.differing or self._settings_told):
+            return
+        told = [*([core.refused] if core.refused else []), *answers.differing(self, now)]
+        if told != self._settings_told and self._settings_notice is not None:
+            self._settings_notice.post(told)
+        self._settings_told = told
 
     def _tell_operators(self, sentence: str) -> None:
         """In the log, and where `crsctl check crs` looks."""
@@ -359,3 +372,13 @@ class GuardProcess:
             if isinstance(effect, Send):
                 datagram = encode(effect.envelope, key=self._key)
                 self._networks.send(effect.envelope.receiver, datagram)
+
+
+def _settings_notice(settings: Settings) -> Notice | None:
+    """Emptied of what a predecessor said; None where there is no room for it: the log says it too."""
+    try:
+        made = Notice(settings.run_dir, SETTINGS)
+    except OSError:
+        return None
+    made.clear()
+    return made

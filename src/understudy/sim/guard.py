@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.errors import Unreachable
+from understudy.guard import registered
 from understudy.guard.core import (
     Able,
     Envelope,
@@ -25,12 +26,10 @@ from understudy.guard.core import (
     Send,
     Start,
     Word,
-    common_settings,
 )
 from understudy.guard.core.messages import Effect, most_elapsed
 from understudy.guard.lapse import LOOK_S, Aim
 from understudy.guard.lease import Lease
-from understudy.model.limits import derive
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.view import ClusterRecord
@@ -248,7 +247,7 @@ class Keeper:
 
     def told_registry(self, record: ClusterRecord) -> None:
         """What the registry says of voters and pause_tolerance: on the disk first."""
-        told = common_settings(record.name, record.voters, record.voter_set, derive(record.pause_tolerance))
+        told = registered.common(record.name, record.voters, record.voter_set, record.pause_tolerance)
         self.machine.registered = told
         if self.core is not None:
             self._perform(self.core, self.core.told_registry(told, self.machine.clocks.read()))

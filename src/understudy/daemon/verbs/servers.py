@@ -119,6 +119,7 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
         "servers_that_cannot_act": [
             f"{name}: {why}" for name in servers(view, world.settings) if (why := cannot_act(view, name, world.clock.monotonic()))
         ],
+        "guard_says": list(read_notice(world.settings.run_dir)),
         "resources_wanted": len(wanted),
         "resources_down": down,
     }

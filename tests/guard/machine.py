@@ -1,0 +1,109 @@
+"""One machine of the false world around the guards' cores: what is true of it, and what its keeper and its disk hold."""
+
+import heapq
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from guard.weather import SECOND, Clocks
+from understudy.guard.core import CommonSettings, Guard, Keep, Memory, Seen, Start, common_settings
+from understudy.model.limits import Limits, derive
+
+
+class Violation(AssertionError):
+    """Two servers at once."""
+
+
+class Timeline:
+    """Virtual time: what is planned, in order, and what was said of it."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.timeline: list[str] = []
+        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+
+    def run(self, seconds: float) -> None:
+        """Let it happen; Violation if S1 is broken."""
+        end = self.now + int(seconds * SECOND)
+        events = self._events
+        while events and events[0][0] <= end:
+            self.now, _, action = heapq.heappop(events)
+            action()
+        self.now = end
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Plan something."""
+        self._at(self.now + int(seconds * SECOND), action)
+
+    def say(self, text: str) -> None:
+        """For the timeline of a failure."""
+        self.timeline.append(f"{self.now / SECOND:9.4f}  {text}")
+
+    def _at(self, when: int, action: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (when, self._count, action))
+
+
+class Voting:
+    """A voter's memory as its keeper holds it: changed by nothing but what a guard says is to be kept."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.began = memory
+        self.entries: dict[bytes, Keep] = {}
+
+    def memory(self) -> Memory:
+        """For the next guard."""
+        kept = self.entries.values()
+        seen = tuple((one.incarnation, Seen(one.server, one.sequence, one.at)) for one in kept if not one.silent)
+        return self.began._replace(seen=seen, said=tuple((one.incarnation, one.server) for one in kept if one.silent))
+
+
+class Variant(NamedTuple):
+    """Settings of a server."""
+
+    limits: Limits
+    common: CommonSettings
+
+    @staticmethod
+    def of(voters: tuple[str, ...], limits: Limits) -> "Variant":
+        """Of a cluster called lab."""
+        return Variant(limits, common_settings("lab", voters, 1, limits))
+
+    def edited(self, dice: random.Random, names: tuple[str, ...]) -> "Variant":
+        """Another tolerance, other voters, or both."""
+        voters, limits = self.common.voters, self.limits
+        if dice.random() < 0.5:
+            limits = derive(dice.choice((0.25, 0.5, 1.0, 2.0)))
+        if dice.random() < 0.7:
+            voters = tuple(dice.sample(names, len(voters)))
+        return Variant.of(voters, limits)
+
+
+class Server:
+    """One machine: what is true of it, and its guard."""
+
+    def __init__(self, name: str, clocks: Clocks) -> None:
+        self.name = name
+        self.clocks = clocks
+        self.life = 0
+        """Grows with each reboot: what was planned for an earlier life does not happen."""
+        self.up = True
+        self.frozen = False
+        self.waiting: list[Callable[[], None]] = []
+        self.guard: Guard | None = None
+        self.kept: Start = Start(b"")
+        self.voting: Voting | None = None
+        """What its keeper holds of what its guards were as voters."""
+        self.edited: Variant | None = None
+        """Its understudy.toml, if it is another than the cluster's."""
+        self.registered = False
+        """It knows what the registry says of the common settings."""
+        self.wake_at = 0
+        self.wakes = 0
+        self.owner_of: bytes | None = None
+        """The incarnation under which this server was told to own the resource."""
+        self.active = False
+        """Processes of the resource exist here."""
+        self.excused_until = 0
+        self.gate_until = 0
