@@ -74,8 +74,7 @@ class Keeper:
         self.port: GuardPort | None = None
         self.generation = 0
         self._start = Start(b"")
-        self._voting: Memory | None = None
-        """What its guards were as voters."""
+        self._voting: Memory | None = None  # what its guards were as voters
         self._wakes = 0
         self._wake_luck = Chance(machine.loop, machine.scene.seed, f"wakes of {machine.name}")
         self._wake_at = 0.0
@@ -247,8 +246,7 @@ class Keeper:
 
     def told_registry(self, record: ClusterRecord) -> None:
         """What the registry says of voters and pause_tolerance: on the disk first."""
-        told = registered.common(record.name, record.voters, record.voter_set, record.pause_tolerance)
-        self.machine.registered = told
+        self.machine.registered = told = registered.common(record.name, record.voters, record.voter_set, record.pause_tolerance)
         if self.core is not None:
             self._perform(self.core, self.core.told_registry(told, self.machine.clocks.read()))
 
