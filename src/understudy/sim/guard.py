@@ -51,18 +51,13 @@ class Keeper:
     def __init__(self, machine: "Machine", member: Member) -> None:
         self.machine = machine
         self.member = member
-        self.core: Guard | None = None
-        """None: no guard runs."""
-        self.there = asyncio.Event()
-        """Set while one does."""
+        self.core: Guard | None = None  # none: no guard runs
+        self.there = asyncio.Event()  # set while one does
         self.incarnation = Incarnation("")
-        self.lease_until: Reading | None = None
-        """What the lease file says."""
-        self.gate_until = 0.0
-        """True time until which the gate lets addresses pass."""
+        self.lease_until: Reading | None = None  # what the lease file says
+        self.gate_until = 0.0  # true time until which the gate lets addresses pass
         self.epochs: dict[ResourceName, int] = {}
-        self.protected: frozenset[str] = frozenset()
-        """The cluster's addresses, as the daemon last told them."""
+        self.protected: frozenset[str] = frozenset()  # the cluster's addresses, as the daemon last told them
         self.stopping = False
         self.stopping_since = 0.0
         self._aim = Aim(0.0)
