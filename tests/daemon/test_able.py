@@ -1,13 +1,14 @@
 """What commands say of a server that holds its lease and cannot act, and of one that an operator calls off."""
 
+import asyncio
 from dataclasses import replace
 
 from daemon.cluster import Cluster, running
 from understudy.daemon.alerts import alert_lines
 from understudy.model import events
-from understudy.model.names import Incarnation, ServerName
-from understudy.model.state import Life
-from understudy.model.view import Event, IncarnationRecord
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.state import Life, State, Target
+from understudy.model.view import Assignment, Event, Failure, Holder, IncarnationRecord, Report, TargetRecord
 from understudy.ports import AbilityChanged
 from understudy.registry import keys
 
@@ -80,6 +81,36 @@ async def test_off_is_believed_of_a_silent_server_alone_and_asked_first() -> Non
         assert (refused.status, question.status, done.status) == (1, 1, 0)
         assert before == "silent; quiet time over"
         assert present(cluster, "ctr2").proof == "silent; quiet time over; confirmed off by root@ctr1"
+
+
+async def test_what_could_not_be_ended_is_shown_where_it_may_still_run() -> None:
+    """Its server is fenced by silence: UNKNOWN there, with whom it waits for and what to do, until an operator says that it is off."""
+    async with running("ctr1", "ctr2") as cluster:
+        await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/db.scr"')
+        mirror, life, db = cluster.nodes["ctr1"].mirror, present(cluster, "ctr2"), ResourceName("db")
+        held = Holder(server=life.server, incarnation=life.incarnation, epoch=1)
+        stuck = Failure(kind="stop", epoch=1, text="a write that does not return")
+        records = {
+            keys.incarnation(life.incarnation): replace(life, life=Life.FENCED, proof="silent; quiet time over"),
+            keys.assignment(db): Assignment(resource=db, epoch=1, owner=held, holders=(held,)),
+            keys.target(db): TargetRecord(target=Target.ONLINE),
+            keys.report(db, life.server): Report(
+                resource=db, server=life.server, incarnation=life.incarnation, epoch=1, state=State.UNKNOWN, failure=stuck
+            ),
+        }
+        await mirror.commit(records)
+        shown = await cluster.run("crsctl stat res db", on="ctr1")
+        explained = await cluster.run("understudy explain db", on="ctr1")
+        await cluster.run("understudy server confirm-off ctr2 -f", on="ctr1")
+        async with asyncio.timeout(10):
+            while (assignment := mirror.view.assignments[db]).owner in (None, held):
+                await mirror.wait(mirror.view.revision, 1.0)
+
+        assert "STATE=UNKNOWN on ctr2" in shown.text
+        assert "it said that something of it could not be ended (a write that does not return)" in explained.text
+        assert "understudy server confirm-off ctr2" in explained.text
+        assert assignment.owner is not None
+        assert assignment.owner.server == "ctr1"
 
 
 def test_alerts_of_our_own_have_our_numbers() -> None:
