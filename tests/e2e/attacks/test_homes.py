@@ -1,6 +1,8 @@
 """Servers that come and go as they should: nothing moves without need, and who leaves stops in order."""
 
 
+import signal
+
 import pytest
 
 from e2e import service
@@ -31,14 +33,20 @@ def test_pools_of_one_server_each(cluster):
     assert {name: cluster.marked(other, name) for name in ("first", "second")} == ran
 
 
-def test_planned_leave_stops_in_order(cluster, trio):
-    """A server that leaves stops its service by its script before the address goes, kills nothing, and joins when it is asked back."""
+@pytest.mark.parametrize("how", ["by command", "by SIGTERM"])
+def test_planned_leave_stops_in_order(cluster, trio, how):
+    """A server that leaves stops its service by its script before the address goes, kills nothing, and comes back when it is asked to."""
     trio.register()
     running = f"-f '{service.HOME}/web[.]py'"
     cluster.story("stop", f"echo stopped >>/root/said; pkill {running}; while pgrep {running} >/dev/null; do sleep 0.05; done", "ctr1")
     trio.start("ctr1")
-    cluster.run("understudy", "server", "leave", "ctr1")
+    if how == "by command":
+        cluster.run("understudy", "server", "leave", "ctr1")
+    else:
+        cluster.strike("ctr1", "keeper", signal.SIGTERM)
     trio.follows(to="ctr2")
     cluster.empty("ctr1")
     assert cluster.lab.host_path("ctr1", "/root/said").read_text() == "stopped\n"
     cluster.run("understudy", "server", "join", on="ctr1", check=False)
+    cluster.lab.ready(30, ["ctr1"])
+    cluster.runs(*service.TRIO, on="ctr2")
