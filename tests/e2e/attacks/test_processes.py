@@ -87,7 +87,8 @@ def test_service_started_by_hand_on_the_standby(cluster):
     cluster.passes(0.3)
     (owner,) = cluster.marked("ctr1", "aux")
     by_hand = time.monotonic()
-    cluster.run("sh", "-c", f"ln -sf /bin/sleep {service.HOME}/aux.py; {service.HOME}/aux.py 99999 </dev/null >/dev/null 2>&1 &", on="ctr2")
+    copy = f"{service.HOME}/aux.py"
+    cluster.run("sh", "-c", f"ln -sf /bin/sleep {copy}; {copy} 100000 </dev/null >/dev/null 2>&1 &", on="ctr2")
     wait_for(lambda: not cluster.marked("ctr2", "aux"), SOON_S, "the copy on ctr2 is ended")
     ended = time.monotonic()
     cluster.not_prevented("aux", "ctr2", by_hand, ended)
