@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from understudy.cli.options import Usage, parse
 from understudy.daemon.api import Services
+from understudy.daemon.facts import life
 from understudy.daemon.node import Node
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
@@ -23,6 +24,7 @@ from understudy.model.messages import with_number
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.settings import Settings, parse_settings
+from understudy.model.state import Life
 from understudy.model.view import ClusterRecord
 from understudy.ports import Counted, GuardEvent, GuardState
 from understudy.registry.sqlite import LocalRegistry
@@ -207,13 +209,13 @@ def request(command: str) -> tuple[str, dict[str, object]]:
 
 @contextlib.asynccontextmanager
 async def running(*servers: str) -> AsyncIterator[Cluster]:
-    """A cluster whose servers have all joined."""
+    """A cluster whose servers have all joined, and know it of each other."""
     cluster = Cluster(servers)
     tasks = [asyncio.create_task(cluster.start(name).run()) for name in servers]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             for node in cluster.nodes.values():
-                while not node.joined():
+                while not node.joined() or not all(life(node.mirror.view, ServerName(name)) is Life.ONLINE for name in servers):
                     ended = [task for task in tasks if task.done()]
                     assert not ended, ended[0].exception()
                     await node.mirror.wait(node.mirror.view.revision, 0.2)

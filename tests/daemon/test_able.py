@@ -43,7 +43,7 @@ async def test_every_command_about_servers_tells_who_cannot_act() -> None:
         assert all(WHY in one.text for one in told.values()), [name for name, one in told.items() if WHY not in one.text]
         assert f"UND-0101: Server 'ctr2' holds its lease but cannot act: {WHY} (for " in told["crsctl check cluster"].text
         assert (told["crsctl check cluster"].status, told["crsctl check cluster -all"].status) == (0, 1)
-        assert (after.status, WHY in after.text) == (0, False)
+        assert (after.status, WHY in after.text) == (0, False), after.text
 
 
 async def test_nothing_is_started_where_nobody_acts() -> None:
@@ -81,6 +81,19 @@ async def test_off_is_believed_of_a_silent_server_alone_and_asked_first() -> Non
         assert (refused.status, question.status, done.status) == (1, 1, 0)
         assert before == "silent; quiet time over"
         assert present(cluster, "ctr2").proof == "silent; quiet time over; confirmed off by root@ctr1"
+
+
+async def test_a_first_start_says_whose_check_does_not_answer() -> None:
+    """It could be running there by hand; refused with what to do, rather than waiting for ever."""
+    async with running("ctr1", "ctr2") as cluster:
+        service = cluster.executors["ctr2"].service(ResourceName("db"))
+        service.fails["check"] = 3
+        await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/db.scr"')
+        told = await cluster.run("crsctl start resource db", on="ctr1")
+
+        assert "UND-0105: Resource 'db' was never started by the cluster, and server 'ctr2' cannot tell" in told.text
+        assert "mend what the check waits for on ctr2" in told.text
+        assert told.status == 1
 
 
 async def test_what_could_not_be_ended_is_shown_where_it_may_still_run() -> None:

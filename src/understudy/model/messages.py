@@ -110,6 +110,7 @@ WORDS: dict[int, str] = {
     20101: "Server '{}' holds its lease but cannot act: {}",
     20102: "Its guard was last heard {} s ago.",
     20103: "Server '{}' is {}: a server that holds a lease, or has not been silent for long enough, is not off.",
+    20105: "Resource '{}' was never started by the cluster, and server '{}' cannot tell whether it runs there: its check does not answer.",
     20104: "Server '{}' has left the cluster; nothing runs there and nothing waits for it.",
     20068: "The registry does not answer; this is what was known when it last did.",
     20069: "The guard of this server says: {}",

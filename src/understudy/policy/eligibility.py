@@ -140,6 +140,16 @@ def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> 
     return tuple(missing)
 
 
+def silent_candidates(ground: Ground, resource: Resource) -> tuple[ServerName, ...]:
+    """Those of `missing_looks` on which a resource that the cluster never started waits although their look has ended."""
+    present, view = ground.present, ground.view
+    assignment = view.assignments.get(resource.name)
+    if assignment is not None and (assignment.owner is not None or assignment.epoch):
+        return ()
+    missing = missing_looks(ground, resource, never_placed=True)
+    return tuple(one for one in missing if view.could_not_tell(one, present[one].incarnation, resource))
+
+
 def _placement_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
     members, pools = resource.hosting_members, resource.server_pools
     match resource.placement:

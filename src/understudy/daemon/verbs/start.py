@@ -14,12 +14,12 @@ from understudy.model import events
 from understudy.model.dependencies import Registered, targets
 from understudy.model.messages import line, words
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.reasons import Why
+from understudy.model.reasons import Reason, Why
 from understudy.model.resource import Dependency, Kind
 from understudy.model.state import Internal, Life, Target
 from understudy.model.view import Request, TargetRecord, View
-from understudy.policy.eligibility import group_standings, joint_standing, standing
-from understudy.policy.explain import sentence
+from understudy.policy.eligibility import group_standings, joint_standing, silent_candidates, standing
+from understudy.policy.explain import remedy, sentence
 from understudy.policy.ground import Ground, survey
 from understudy.registry import keys
 
@@ -205,6 +205,9 @@ def _change(world: World, view: View, ask: Ask) -> Change:
 
 def _check_group(ground: Ground, members: list[ResourceName], ask: Ask) -> None:
     """What runs already stays where it is, unless `-f`; and a server that is named must admit every member."""
+    for name in members:
+        for silent in silent_candidates(ground, ground.view.resources[name]):
+            raise Refused(f"{words(20105, name, silent)}\n{remedy(Reason(Why.COULD_NOT_TELL), silent)}", code=20105)
     homes = {name: server for name in members if (server := running_on(ground.view, name)) is not None}
     if ask.server is not None:
         check_place(ground, members, ask.server)
