@@ -112,6 +112,8 @@ WORDS: dict[int, str] = {
     20103: "Server '{}' is {}: a server that holds a lease, or has not been silent for long enough, is not off.",
     20105: "Resource '{}' was never started by the cluster, and server '{}' cannot tell whether it runs there: its check does not answer.",
     20104: "Server '{}' has left the cluster; nothing runs there and nothing waits for it.",
+    20121: "'{}' leads: the cluster is alive. Stop it on every server first; settings of a living cluster do not change.",
+    20122: "There is no cluster in this registry yet: the first server that joins makes it, with its settings.",
     20068: "The registry does not answer; this is what was known when it last did.",
     20069: "The guard of this server says: {}",
     20067: "The request for '{}' could not be fulfilled: {}",

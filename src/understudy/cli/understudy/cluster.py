@@ -3,6 +3,13 @@
 from understudy.cli.options import Command, Option
 
 COMMANDS = {
+    "accept-settings": Command(
+        "understudy cluster accept-settings",
+        "accept-settings",
+        about="Make this server's voters and pause_tolerance those of a cluster that is stopped everywhere; asks first what it means.",
+        example="understudy cluster accept-settings\nunderstudy cluster accept-settings -f",
+        options={"-f": Option("force", "yes: it is stopped everywhere, and understudy.toml is the same on all servers")},
+    ),
     "export": Command(
         "understudy cluster export",
         "cluster-export",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from understudy.daemon.verbs import (
+    accept_settings,
     add_resource,
     appvip,
     check_resource,
@@ -45,6 +46,7 @@ class Verb:
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
+        "accept-settings": Verb(accept_settings.run, changes=True),
         "add-resource": Verb(add_resource.run, changes=True),
         "add-serverpool": Verb(serverpool.add, changes=True),
         "add-type": Verb(types.add, changes=True),

@@ -1,0 +1,82 @@
+"""`understudy cluster accept-settings`: voters and pause_tolerance of a cluster that is stopped are from now on those of this server.
+
+Voters of a living cluster are fixed: guards whose settings are not the registry's take no part (`guard/core/common.py`). So whoever wants
+others stops the cluster on every server, edits understudy.toml on all, starts it, and says so here, once. With a question, for a server
+that still runs under the old settings could be called lost by voters that never granted it anything; and refused while anybody leads.
+"""
+
+from dataclasses import replace
+
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.world import Change, World, commit
+from understudy.errors import BadInput, Refused
+from understudy.model.messages import words
+from understudy.model.names import ServerName
+from understudy.model.settings import Settings
+from understudy.model.view import ClusterRecord, View
+from understudy.registry import keys
+
+WATCH_S = 5.0
+"""A cluster in which anybody leads writes a beat within this."""
+
+
+async def run(world: World, arguments: Arguments) -> int:
+    """The whole command; its exit status."""
+    try:
+        view = await world.mirror.refresh()
+        if view.cluster is None:
+            raise Refused(words(20122), code=20122)
+        if (wanted := _of(world.settings, view.cluster)) == view.cluster:
+            world.output.out("understudy.toml of this server says what the registry says: there is nothing to accept")
+            return 0
+        await _nobody_leads(world, view)
+        if not arguments.flag("force"):
+            world.output.out(_question(view.cluster, wanted))
+            return 1
+        await commit(world, lambda view: _change(view, world.settings))
+    except BadInput as error:
+        world.refuse(error)
+        return 1
+    world.output.out(f"the cluster's settings are now {_in_words(wanted)}; servers that have the same join by themselves")
+    return 0
+
+
+async def _nobody_leads(world: World, first: View) -> None:
+    """Refused as soon as a leader shows itself."""
+    until, view = world.clock.monotonic() + WATCH_S, first
+    while (left := until - world.clock.monotonic()) > 0:
+        view = await world.mirror.wait(view.revision, left)
+        if view.beat != first.beat or view.leader != first.leader:
+            raise Refused(words(20121, view.leader.server if view.leader else "another server"), code=20121)
+
+
+def _question(present: ClusterRecord, wanted: ClusterRecord) -> str:
+    return (
+        f"The registry says {_in_words(present)}; understudy.toml of this server says {_in_words(wanted)}.\n"
+        "Is the cluster stopped on every server, and is understudy.toml the same on all of them? A server that still runs under the old\n"
+        "settings may be called lost while it runs; what it runs would then run twice.\n"
+        "If everything is stopped: understudy cluster accept-settings -f"
+    )
+
+
+def _in_words(one: ClusterRecord) -> str:
+    voters = ", ".join(sorted(one.voters))
+    return f"cluster {one.name}, voters {voters}, voter_set {one.voter_set}, pause_tolerance {one.pause_tolerance:g} s"
+
+
+def _of(settings: Settings, present: ClusterRecord) -> ClusterRecord:
+    """The record with this server's settings; the same one if they differ in nothing but the order of voters."""
+    same = sorted(settings.voters) == sorted(present.voters)
+    return replace(
+        present,
+        name=settings.cluster,
+        voters=present.voters if same else tuple(ServerName(one) for one in settings.voters),
+        voter_set=settings.voter_set,
+        pause_tolerance=settings.pause_tolerance,
+    )
+
+
+def _change(view: View, settings: Settings) -> Change:
+    if view.cluster is None:
+        raise Refused(words(20122), code=20122)
+    return Change(writes={keys.CLUSTER: _of(settings, view.cluster)})
