@@ -4,6 +4,7 @@ Called by `sim/life.py`. Must never touch the product but through the verbs of t
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from random import Random
 from typing import TypeVar
 
 from understudy.executor.fake import FakeService
@@ -11,7 +12,7 @@ from understudy.model.names import ResourceName
 from understudy.model.types import network_name
 from understudy.ports import ActionName
 from understudy.sim.link import Road
-from understudy.sim.machine import Machine
+from understudy.sim.machine import Edited, Machine
 from understudy.sim.network import NETWORKS, Weather, ways_of
 from understudy.sim.resources import Drawn
 from understudy.sim.script import STORM, Mishap
@@ -19,6 +20,8 @@ from understudy.sim.world import World
 
 Item = TypeVar("Item")
 NETWORK = network_name(1)
+TOLERANCES = (0.25, 0.5, 2.0, 4.0)
+REPLAY_EVERY_S = 0.004
 ACTIONS: tuple[ActionName, ...] = ("start", "start", "stop", "check", "clean")
 
 
@@ -68,6 +71,8 @@ class Faults:
             "upgrades": self._upgrade,
             "pair_cuts": self._cut_pair,
             "unable": self._cannot_act,
+            "edits": self._edit,
+            "replays": self._replay,
         }
         self._plan_next()
 
@@ -184,6 +189,35 @@ class Faults:
 
     def _upgrade(self, mishap: Mishap, picks: Picks) -> None:
         picks.one(list(self.world.machines.values())).upgrade()
+
+    def _edit(self, mishap: Mishap, picks: Picks) -> None:
+        """Somebody edits understudy.toml on one or two servers and restarts their guards; later he puts it right."""
+        machines = list(self.world.machines.values())
+        first, count, kind = picks.one(range(len(machines))), picks.one((1, 2)), picks.one(("voters", "voters", "tolerance", "both"))
+        scene, names = machines[0].scene, [one.name for one in machines] * 2
+        voters, tolerance = scene.voters, scene.pause_tolerance
+        if kind != "tolerance":
+            voters = tuple(names[first : first + picks.one((1, len(voters), len(voters)))])
+        if kind != "voters":
+            tolerance = picks.one(TOLERANCES)
+        edited = Edited(voters=voters, pause_tolerance=tolerance)
+        for machine in (machines * 2)[first : first + count]:
+            machine.edit(edited)
+            self._undo_later(mishap.lasts, lambda machine=machine: machine.edit(None))  # type: ignore[misc]
+
+    def _replay(self, mishap: Mishap, picks: Picks) -> None:
+        """Somebody who has nothing but what he recorded sends it again."""
+        world, luck = self.world, Random(picks.number())
+        ends = world.loop.now + mishap.lasts * self._lease_s
+        world.trace.say("network", f"recorded packets are sent again for {mishap.lasts * self._lease_s:.3f} s")
+
+        def again() -> None:
+            if world.loop.now < ends:
+                world.network.again(luck.random())
+                world.loop.post(world.loop.now + REPLAY_EVERY_S, again)
+
+        again()
+        self._undo_later(mishap.lasts, lambda: None)
 
     # --- links ------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from understudy.daemon.node import Node, Superseded
 from understudy.guard.core import CommonSettings, Member, common_settings
-from understudy.model.limits import Limits
+from understudy.model.limits import Limits, derive
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings
 from understudy.registry.wire import PRESENT, WrittenNewer
@@ -69,6 +69,14 @@ class Disk:
         self._content = content
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """What somebody wrote into understudy.toml of one server."""
+
+    voters: tuple[str, ...]
+    pause_tolerance: float
+
+
 class Machine:
     """One server of the false world."""
 
@@ -93,6 +101,7 @@ class Machine:
         self.disk = Disk()
         self.reboots = True
         """`reboot_on_lapse`: what cannot be ended at a lapse, a reboot ends. Else the keeper goes on trying, and no new life begins."""
+        self.edited: Edited | None = None
         self.registered: CommonSettings | None = None
         """On its disk: what the registry last said of voters and pause_tolerance."""
         self.keeper: Keeper | None = None
@@ -266,6 +275,23 @@ class Machine:
             stops = self._stops
             self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_executor(stops))
 
+    def edit(self, edited: Edited | None) -> None:
+        """understudy.toml is edited, or put right (None), and the guard begins again with it: its keeper is stopped, and all with it."""
+        if edited == self.edited:
+            return
+        self.says("understudy.toml is put right" if edited is None else f"understudy.toml is edited: {edited}")
+        self.edited = edited
+        self._restart_keeper()
+
+    def _restart_keeper(self) -> None:
+        keeper = self.keeper
+        if keeper is None or keeper.dead or keeper.left:
+            return  # the next one reads it
+        if keeper.stopping:
+            self.later(self.limits.pace.kill_s, self._restart_keeper)
+        else:
+            self.kill_keeper()
+
     def kill_keeper(self) -> None:
         """Keeper and guard die together: systemd's last word is `--kill-all`, and another keeper begins, which remembers nothing."""
         keeper = self.keeper
@@ -341,7 +367,9 @@ class Machine:
 
     def _begin_keeper(self) -> None:
         scene = self.scene
-        self.keeper = Keeper(self, Member(self.name, scene.servers, common_settings("sim", scene.voters, 1, scene.limits)))
+        settings = settings_of(scene, self.name, self.edited)
+        self.limits = derive(settings.pause_tolerance) if self.edited else scene.limits
+        self.keeper = Keeper(self, Member(self.name, scene.servers, common_settings("sim", settings.voters, 1, self.limits)))
         self.keeper.begin()
         self.restart_starters()
 
@@ -360,7 +388,7 @@ class Machine:
         self._daemon = place
         self.truth.daemon_begins(self)
         self.node = Node(
-            settings_of(self.scene, self.name),
+            settings_of(self.scene, self.name, self.edited),
             self.limits,
             clock=self.clocks,
             registry=RegistryLink(self.scene.hub, self.name, place, lambda: None if self.node is None else self.node.incarnation),
@@ -392,14 +420,14 @@ class Machine:
         return None if self.keeper is None else self.keeper.incarnation
 
 
-def settings_of(scene: Scene, name: str) -> Settings:
+def settings_of(scene: Scene, name: str, edited: Edited | None = None) -> Settings:
     """What understudy.toml would say on this server."""
     return Settings(
         cluster="sim",
         server=name,
         servers=tuple(ServerSettings(name=one, addresses=(f"10.0.0.{number}",)) for number, one in enumerate(scene.servers, 1)),
-        voters=scene.voters,
-        pause_tolerance=scene.pause_tolerance,
+        voters=edited.voters if edited else scene.voters,
+        pause_tolerance=edited.pause_tolerance if edited else scene.pause_tolerance,
         networks=(NetworkSettings(number=1, subnet="10.10.10.0/24", interface="eth1"),),
     )
 

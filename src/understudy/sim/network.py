@@ -3,6 +3,7 @@
 Called by the guards' processes. Must never look into a packet, or hold an opinion about who is alive.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,8 @@ QUICK_S = (0.0001, 0.002)
 NETWORKS = (0, 1)
 """Management and interconnect: every packet travels on both (design section 4)."""
 
+RECORDED = 5000
+"""Packets that somebody can have recorded: minutes of a small cluster."""
 FINER = 1 << 20
 """The lower bits of a draw are a draw of their own."""
 
@@ -51,6 +54,9 @@ class Network:
         self._seed = seed
         self._doors: dict[str, Callable[[Envelope], None]] = {}
         self._luck: dict[tuple[str, str], Chance] = {}
+        self.recorded: deque[Envelope] = deque(maxlen=RECORDED)
+        """What somebody has listened to; nothing unless `records`."""
+        self.records = False
 
     def attach(self, server: str, door: Callable[[Envelope], None]) -> None:
         """Where this server's packets go."""
@@ -91,6 +97,8 @@ class Network:
     def send(self, envelope: Envelope) -> None:
         """Underway, or gone."""
         sender, receiver = envelope.sender, envelope.receiver
+        if self.records:
+            self.recorded.append(envelope)
         chance = self._luck[sender, receiver]
         if self._fine:
             # of two copies of a packet the second brings nothing new: what doubles do is for worse weather
@@ -101,6 +109,12 @@ class Network:
             # a packet that came through on one network brings nothing new on the other
             if (sender, receiver, network) not in self._cuts and self._on_one(envelope, chance):
                 return
+
+    def again(self, pick: float) -> None:
+        """One of the recorded packets arrives once more, word for word; no cut keeps that away."""
+        if self.recorded:
+            envelope = self.recorded[int(pick * len(self.recorded))]
+            self._doors[envelope.receiver](envelope)
 
     def _on_one(self, envelope: Envelope, chance: Chance) -> bool:
         """Whether it arrives soon."""

@@ -48,6 +48,10 @@ class Options:
     """Daemons that come back as the next version; it writes another format."""
     pair_cuts: float = 0.0
     """Cuts between two servers alone, on all networks, one way or both: each of them is still heard by others."""
+    edits: float = 0.0
+    """understudy.toml of a server is given other voters or another tolerance, and its guard begins again with it; later it is put right."""
+    replays: float = 0.0
+    """Packets between guards that somebody recorded are sent again, for a while."""
     unable: float = 0.0
     """Servers that hold their lease and cannot act for up to a minute: daemon or executor hang, or one alone is cut off the registry."""
     slow_answers: float = 0.0
@@ -65,7 +69,7 @@ class Options:
         """Whether the registry goes away, and nothing else happens that may end a lease."""
         weather = self.loss or self.doubled or self.late
         cuts = self.cuts or self.leader_cuts or self.pair_cuts
-        ended = self.power or self.freezes or self.guard_deaths or self.commands or self.unable
+        ended = self.power or self.freezes or self.guard_deaths or self.commands or self.unable or self.edits
         return bool(self.registry_away or self.registry_power) and not (weather or cuts or ended)
 
     @staticmethod
@@ -154,5 +158,7 @@ def _with_faults(cluster: Options, luck: random.Random) -> Options:
         upgrades=luck.choice((0.0, 0.0, 0.0, 2.0)),
         longest=luck.choice((1.5, 4.0)),
         unable=luck.choice((0.0, 0.0, 1.0)),
+        edits=luck.choice((0.0, 0.0, 0.0, 1.0)),
+        replays=luck.choice((0.0, 0.0, 1.0)),
         slow_answers=luck.choice((0.0, 0.0, 0.05)),
     )

@@ -49,6 +49,7 @@ class World:
         self.trace = Trace(lambda: self.loop.now)
         self.limits = derive(self.options.pause_tolerance)
         self.network = Network(self.loop, seed)
+        self.network.records = bool(self.options.replays)
         self.hub = Hub(self.loop, seed)
         self.truth = Truth(self.loop, self.hub, self.trace, self.options)
         names = servers or tuple(f"ctr{number}" for number in range(1, self.options.servers + 1))
@@ -169,6 +170,7 @@ class World:
         self.hub.mend_all()
         for machine in self.machines.values():
             machine.thaw()
+            machine.edit(None)
             machine.come_again()
             machine.reset_services()
         self.boot()
