@@ -252,6 +252,14 @@ def test_an_evicted_server_stops_at_the_first_answer() -> None:
     assert len(room.seen("ctr1", Lapsed)) == 1
 
 
+def test_who_is_told_that_it_is_evicted_stops_at_once() -> None:
+    room = Room(3, 3)
+    room.run(1)
+    guard = room.guards["ctr1"]
+    assert [type(effect) for effect in guard.told_dead((guard.holder.incarnation,), room.clock("ctr1"))] == [Lapsed]
+    assert room.guards["ctr2"].told_dead((OTHER,), room.clock("ctr2")) == []
+
+
 def test_a_successor_continues_the_lease_with_the_next_sequence() -> None:
     room = Room(3, 3)
     room.run(1)

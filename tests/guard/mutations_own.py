@@ -1,0 +1,159 @@
+"""More clauses of the core taken out one at a time: seen in the core's own world or in a story of its guards, not in whole clusters.
+
+Tried by `test_clauses.py`. Each replaces the one method in which the clause lives.
+"""
+
+from typing import Any
+
+import pytest
+
+from understudy.guard.core import Envelope, Grant, Guard, Heard, Reading, Silent
+from understudy.guard.core import voter as voters
+from understudy.guard.core.asker import Round
+from understudy.guard.core.holder import Holder
+from understudy.guard.core.messages import PUSHED, most_elapsed
+from understudy.guard.core.voter import Memory, Voter
+
+# The holder.
+
+
+def take_any_grant(patch: Any) -> None:
+    """Whose incarnation a grant names, which renew it answers and when that was sent is not asked."""
+
+    def granted(self: Holder, voter: str, grant: Grant, now: Reading) -> bool:
+        if self.lapsed:
+            return False
+        self.count(voter, grant)
+        return self._rest_on(self.newest_majority())
+
+    patch.setattr(Holder, "granted", granted)
+
+
+def stop_when_the_lease_ends(patch: Any) -> None:
+    """Not `stop_now` before."""
+    original = Holder.__init__
+
+    def begin(self: Holder, incarnation: bytes, *, majority: int, run_ns: int, stop_now_ns: int) -> None:
+        original(self, incarnation, majority=majority, run_ns=run_ns, stop_now_ns=0)
+
+    patch.setattr(Holder, "__init__", begin)
+
+
+def act_on_what_came_in_meanwhile(patch: Any) -> None:
+    """Who wakes after the end of its lease takes in first what waits for it."""
+    original = Guard.receive
+
+    def receive(self: Guard, envelope: Envelope, now: Reading) -> list[Any]:
+        with pytest.MonkeyPatch.context() as meanwhile:
+            meanwhile.setattr(Holder, "must_stop", lambda self, now: self.lapsed)
+            return original(self, envelope, now)
+
+    patch.setattr(Guard, "receive", receive)
+
+
+def go_on_when_called_lost(patch: Any) -> None:
+    """That the registry calls its own incarnation lost or evicted is a voter's matter alone."""
+
+    def told_dead(self: Guard, incarnations: tuple[bytes, ...], now: Reading) -> list[Any]:
+        if self.voter is not None:
+            self.voter.told_dead(incarnations)
+        return []
+
+    patch.setattr(Guard, "told_dead", told_dead)
+
+
+def say_farewell_for_a_predecessor(patch: Any) -> None:
+    """Whoever stopped everything says it."""
+    original = Guard.farewell
+
+    def farewell(self: Guard) -> list[Any]:
+        self._may_say_farewell = True
+        return original(self)
+
+    patch.setattr(Guard, "farewell", farewell)
+
+
+# The voter.
+
+
+def forget_what_was_said(patch: Any) -> None:
+    """A keeper carries whom a voter heard, and not whom it called silent."""
+    original = Voter.__init__
+
+    def begin(self: Voter, memory: Memory, *, silent_after_ns: int) -> None:
+        original(self, memory._replace(said=()), silent_after_ns=silent_after_ns)
+
+    patch.setattr(Voter, "__init__", begin)
+
+
+def keep_after_the_answer(patch: Any) -> None:
+    """What a voter says is kept only with the next thing it says: a guard that dies in between has said more than is known of it."""
+
+    def keep(self: Guard, voter: Voter, effects: list[Any]) -> None:
+        effects += late.get(voter, [])
+        late[voter] = list(voter.changes)
+        voter.changes.clear()
+
+    late: dict[Voter, list[Any]] = {}
+    patch.setattr(Guard, "_keep", keep)
+
+
+def speak_of_the_never_heard_at_once(patch: Any) -> None:
+    """A restarted voter does not wait before it says silent about those it has not heard yet."""
+    patch.setattr(Voter, "unheard_since", lambda self, known: known.at if known is not None else Reading(-(1 << 62), -(1 << 62)))
+
+
+def voter_trusts_the_faster_clock(patch: Any) -> None:
+    """A voter goes by the larger elapsed time."""
+    patch.setattr(voters, "least_elapsed", most_elapsed)
+
+
+def let_old_renews_refresh(patch: Any) -> None:
+    """Any renew is a sign of life."""
+    patch.setattr(Voter, "is_old", lambda self, renew, known: False)
+
+
+def take_any_boot_number(patch: Any) -> None:
+    """Whatever a renew echoes, it refreshes."""
+    patch.setattr(Voter, "is_from_before", lambda self, renew: False)
+
+
+# The asker.
+
+
+def count_late_answers(patch: Any) -> None:
+    """A round has no end but its result."""
+    patch.setattr(Round, "over", lambda self, now: False)
+
+
+def count_words_nobody_asked_for(patch: Any) -> None:
+    """A word that was pushed counts in a round that is under way."""
+    original = Round.answer
+
+    def answer(self: Round, voter: str, answer: Silent | Heard, now: Reading) -> None:
+        original(self, voter, answer._replace(nonce=self.query.nonce) if answer.nonce == PUSHED else answer, now)
+
+    def receive(self: Guard, envelope: Envelope, now: Reading) -> list[Any]:
+        effects: list[Any] = received(self, envelope, now)
+        if isinstance(envelope.body, Silent) and envelope.body.nonce == PUSHED and not self.holder.lapsed:
+            for one in list(self._rounds.values()):
+                one.answer(envelope.sender, envelope.body, now)
+            self._end_rounds(now, effects)
+        return effects
+
+    received = Guard.receive
+    patch.setattr(Round, "answer", answer)
+    patch.setattr(Guard, "receive", receive)
+
+
+# Common settings.
+
+
+def listen_to_other_settings(patch: Any) -> None:
+    """Whatever voters and tolerance another guard has, its messages count."""
+    patch.setattr(Guard, "_ours", lambda self, common: True)
+
+
+def vote_under_edited_settings(patch: Any) -> None:
+    """What the registry says of voters and tolerance is not asked."""
+    patch.setattr(Guard, "_refusal", lambda self, registry: "")
