@@ -198,7 +198,15 @@ class AbilityChanged:
     """For how long it had been so when this was told."""
 
 
-GuardEvent = LeaseChanged | SilentWord | Farewell | AbilityChanged
+@dataclass(frozen=True, slots=True)
+class LeaveAsked:
+    """This server was asked to leave in order, by a signal to its guard or by a daemon before this one."""
+
+    left_s: float
+    """Within how many seconds everything has to be stopped; then the guard does it at once."""
+
+
+GuardEvent = LeaseChanged | SilentWord | Farewell | AbilityChanged | LeaveAsked
 
 
 class Guard(Protocol):
@@ -250,8 +258,13 @@ class Guard(Protocol):
         """All addresses that the cluster has (of every definition in the View): behind the gate, shut until each is started here."""
         ...
 
-    async def farewell(self) -> None:
-        """Stop everything on this server, prove it, and leave."""
+    async def leave(self, within_s: float, stay_out: str = "") -> None:
+        """This server leaves in order: the guard gives the daemon this long. `stay_out`: who took it out, and so no new life begins here
+        until it is asked back."""
+        ...
+
+    async def farewell(self, *, in_order: bool = False) -> None:
+        """Stop everything on this server, prove it, and leave. `in_order`: the daemon has stopped everything already."""
         ...
 
     async def next_event(self) -> GuardEvent:

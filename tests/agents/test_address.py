@@ -9,7 +9,11 @@ import pytest
 
 from executor.rig import RealRig, guard_that_says, have_root, real_rig
 from support import wait_for, wait_until
+from understudy.daemon.requests import Site, action_request
 from understudy.model.names import ResourceName
+from understudy.model.profile import resolve
+from understudy.model.types import cluster_vip_type, network_definition
+from understudy.model.view import Definition
 from understudy.ports import ActionName, ActionOutcome, ActionRequest
 
 pytestmark = pytest.mark.lab
@@ -36,9 +40,15 @@ async def gated(network: RealRig) -> AsyncIterator[RealRig]:
     await network.client.close()
 
 
-async def do(rig: RealRig, action: ActionName, address: str = "10.99.0.9", **parameters: str) -> ActionOutcome:
-    wanted = {"address": address, "subnet": "10.99.0.0/24", **parameters}
-    return await rig.executor.run(ActionRequest(resource=VIP, action=action, agent="address", parameters=wanted, timeout_s=10))
+async def do(
+    rig: RealRig, action: ActionName, address: str = "10.99.0.9", *, subnet: str = "", interface: str = "eth1", own: str = ""
+) -> ActionOutcome:
+    """An action as a lane asks for it: what the agent is told comes from the registered network."""
+    subnet = subnet or ("fd99::/64" if ":" in address else "10.99.0.0/24")
+    network = resolve(network_definition(1, subnet, interface, "net1"), {})
+    vip = resolve(Definition(name=VIP, type=cluster_vip_type(1), uid="vip", attributes={"USR_ORA_VIP": address}), {})
+    site = Site(types={}, resources={network.name: network, VIP: vip}, own=own.split())
+    return await rig.executor.run(action_request(vip, action, epoch=1, incarnation=None, site=site))
 
 
 @pytest.mark.parametrize(("address", "subnet"), [("10.99.0.9", "10.99.0.0/24"), ("fd99::9", "fd99::/64")])
@@ -89,8 +99,51 @@ async def test_a_link_that_is_down_is_no_place_for_an_address(gated: RealRig) ->
 
 async def test_no_interface_serves_the_subnet(gated: RealRig) -> None:
     """Said as it is."""
-    assert (await do(gated, "start", "10.98.0.9", subnet="10.98.0.0/24")).output == ("no interface of this server serves 10.98.0.0/24",)
+    nowhere = await do(gated, "start", "10.98.0.9", subnet="10.98.0.0/24", interface="")
+    assert nowhere.output == ("no interface of this server serves 10.98.0.0/24",)
     assert (await do(gated, "start", interface="eth7")).output == ("interface eth7 is not there",)
+    assert (await do(gated, "start", "10.98.0.9")).output == ("10.98.0.9 is not in 10.99.0.0/24",)
+
+
+@pytest.mark.parametrize(("other", "address"), [("10.99.0.4/24", "10.99.0.9"), ("fd99::4/64", "fd99::9")])
+async def test_of_two_interfaces_in_one_subnet_the_networks_own_is_used(gated: RealRig, other: str, address: str) -> None:
+    """Whichever the kernel lists first."""
+    for command in ("link add eth0 type veth peer name beyond", "link set beyond up", f"addr add {other} dev eth0", "link set eth0 up"):
+        gated.in_its_network("ip", *command.split())
+    for interface, not_this in (("eth1", "eth0"), ("eth0", "eth1")):
+        assert (await do(gated, "start", address, interface=interface)).output == ()
+        assert address in gated.in_its_network("ip", "addr", "show", interface)
+        assert address not in gated.in_its_network("ip", "addr", "show", not_this)
+        # the second time round it is still on the first one, as after a change of the network, and has to leave there
+
+
+@pytest.mark.parametrize("address", ["10.98.0.9", "fd98::9"])
+async def test_the_networks_interface_needs_no_address_of_its_own(gated: RealRig, address: str) -> None:
+    """The prefix is the subnet's."""
+    subnet = "fd98::/64" if ":" in address else "10.98.0.0/25"
+    assert (await do(gated, "start", address, subnet=subnet)).output == ()
+    assert f"{address}/{subnet.split('/')[1]}" in gated.in_its_network("ip", "addr", "show", "eth1")
+
+
+@pytest.mark.parametrize("address", ["10.99.0.2", "fd99::2"])
+async def test_a_servers_own_address_is_neither_added_nor_taken_away(gated: RealRig, address: str) -> None:
+    """Whatever the registry says: understudy.toml names it."""
+    started = await do(gated, "start", address, own="10.99.0.2 fd99::2")
+    assert started.status == 1
+    assert "is this server's own address" in started.output[0]
+    checked = await do(gated, "check", address, own="10.99.0.2 fd99::2")
+    assert (checked.status, checked.evidence) == (1, "gone")
+    for action in ("stop", "clean"):
+        assert (await do(gated, action, address, own="10.99.0.2 fd99::2")).status == 0  # type: ignore[arg-type]
+    assert await gated.executor.kill(VIP)
+    assert address in gated.in_its_network("ip", "addr", "show", "eth1")
+
+
+async def test_this_server_itself_connects_from_its_own_address(gated: RealRig) -> None:
+    """IPv6 prefers the address that came last; what the server connects to must not break when the virtual one moves."""
+    assert (await do(gated, "start", "fd99::9")).output == ()
+    assert "deprecated" in gated.in_its_network("ip", "addr", "show", "to", "fd99::9")
+    assert " src fd99::2 " in gated.in_its_network("ip", "route", "get", "fd99::3")
 
 
 async def test_a_guard_that_refuses_keeps_the_address_away(network: RealRig) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import itertools
 import shlex
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from understudy.cli.options import Usage, parse
@@ -26,7 +26,7 @@ from understudy.model.position import Position
 from understudy.model.settings import Settings, parse_settings
 from understudy.model.state import Life
 from understudy.model.view import ClusterRecord
-from understudy.ports import Counted, GuardEvent, GuardState
+from understudy.ports import Counted, Farewell, GuardEvent, GuardState
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
 
@@ -39,6 +39,11 @@ class HeldGuard:
     def __init__(self, server: ServerName, incarnation: Incarnation) -> None:
         self._state = GuardState(server=server, incarnation=incarnation, held=True)
         self._epochs: dict[ResourceName, int] = {}
+        self.left: bool | None = None
+        """Whether it has said farewell, and if so, whether everything was stopped in order."""
+        self.stay_out = ""
+        self.on_farewell: Callable[[], None] = lambda: None
+        self.news: asyncio.Queue[GuardEvent] = asyncio.Queue()
 
     async def state(self) -> GuardState:
         return self._state
@@ -74,11 +79,16 @@ class HeldGuard:
     async def cluster(self, record: ClusterRecord) -> None:
         pass
 
-    async def farewell(self) -> None:
-        pass
+    async def leave(self, within_s: float, stay_out: str = "") -> None:
+        self.stay_out = stay_out
+
+    async def farewell(self, *, in_order: bool = False) -> None:
+        self.left = in_order
+        self.on_farewell()
+        await asyncio.Future()
 
     async def next_event(self) -> GuardEvent:
-        return await asyncio.Future()
+        return await self.news.get()
 
 
 class StandingClock:
@@ -117,8 +127,12 @@ class Cluster:
         self.servers = tuple(servers)
         self.nodes: dict[str, Node] = {}
         self.executors: dict[str, FakeExecutor] = {}
+        self.guards: dict[str, HeldGuard] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
         self.scripts: dict[str, str] = {}
         """What `script` answers for a path; `ok` if it is not named."""
+        self.more_settings = ""
+        """Of daemons that begin from now on."""
         self.answering: dict[str, str] = {}
         """Who answers for an address on the network."""
         self._numbers = itertools.count(1)
@@ -130,23 +144,43 @@ class Cluster:
     def start(self, name: str) -> Node:
         incarnation = Incarnation(f"{self.servers.index(name) + 1:032x}")
         executor = FakeExecutor(lease=lambda: incarnation)
-        executor.service(ResourceName("ora.net1.network")).lives = True
+        for network in ("ora.net1.network", "ora.net2.network"):
+            executor.service(ResourceName(network)).lives = True
         settings = self.settings(name)
+        guard = self.guards[name] = HeldGuard(ServerName(name), incarnation)
+        guard.on_farewell = lambda: self._left(name, incarnation)
         node = Node(
             settings,
             derive(settings.pause_tolerance),
             clock=StandingClock(),
             registry=LocalRegistry(self.store),
-            guard=HeldGuard(ServerName(name), incarnation),
+            guard=guard,
             executor=executor,
         )
         self.nodes[name], self.executors[name] = node, executor
         return node
 
+    async def begin_again(self, name: str) -> None:
+        """A server's daemon ends, and its successor begins under the same incarnation, with the settings of now."""
+        self.tasks[name].cancel()
+        await asyncio.wait([self.tasks[name]])
+        self.tasks[name] = asyncio.create_task(self.start(name).run())
+        async with asyncio.timeout(10):
+            while not self.nodes[name].joined():
+                await self.nodes[name].mirror.wait(self.nodes[name].mirror.view.revision, 0.2)
+
+    def _left(self, name: str, incarnation: Incarnation) -> None:
+        """A guard kills its daemon, and tells the others."""
+        self.tasks[name].cancel()
+        for other, guard in self.guards.items():
+            if other != name:
+                guard.news.put_nowait(Farewell(ServerName(name), incarnation))
+
     def settings(self, name: str) -> Settings:
-        sections = "".join(f'[servers.{one}]\naddresses = ["192.168.0.{place + 1}"]\n' for place, one in enumerate(self.servers))
+        numbered = enumerate(self.servers, 1)
+        sections = "".join(f'[servers.{one}]\naddresses = ["192.168.0.{number}", "10.10.10.{number}"]\n' for number, one in numbered)
         network = '[network.1]\nsubnet = "10.10.10.0/24"\ninterface = "eth1"\n'
-        return parse_settings(f'[cluster]\nname = "test"\n[server]\nname = "{name}"\n{sections}{network}')
+        return parse_settings(f'[cluster]\nname = "test"\n[server]\nname = "{name}"\n{sections}{network}{self.more_settings}')
 
     async def run(self, command: str, *, on: str | None = None, caller: Caller = ROOT) -> Lines:
         """One command line, as typed on a server."""
@@ -182,6 +216,7 @@ class Cluster:
             probe=probe,
             script=lambda path: self.scripts.get(path, "ok"),
             check=lambda name: node.lanes.alarm(name) if node.lanes else None,
+            leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         )
 
     def services(self, server: str) -> Services:
@@ -211,17 +246,17 @@ def request(command: str) -> tuple[str, dict[str, object]]:
 async def running(*servers: str) -> AsyncIterator[Cluster]:
     """A cluster whose servers have all joined, and know it of each other."""
     cluster = Cluster(servers)
-    tasks = [asyncio.create_task(cluster.start(name).run()) for name in servers]
+    cluster.tasks = {name: asyncio.create_task(cluster.start(name).run()) for name in servers}
     try:
         async with asyncio.timeout(30):
             for node in cluster.nodes.values():
                 while not node.joined() or not all(life(node.mirror.view, ServerName(name)) is Life.ONLINE for name in servers):
-                    ended = [task for task in tasks if task.done()]
+                    ended = [task for task in cluster.tasks.values() if task.done()]
                     assert not ended, ended[0].exception()
                     await node.mirror.wait(node.mirror.view.revision, 0.2)
         yield cluster
     finally:
-        for task in tasks:
+        for task in cluster.tasks.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*cluster.tasks.values(), return_exceptions=True)
         cluster.store.close()

@@ -4,7 +4,17 @@ import pytest
 
 from understudy.errors import BadAttribute
 from understudy.model.names import TypeName
-from understudy.model.types import BUILT_IN, agent_of, all_types, defaults, descent, is_local, network_number
+from understudy.model.types import (
+    BUILT_IN,
+    agent_of,
+    all_types,
+    defaults,
+    descent,
+    is_local,
+    network_definition,
+    network_number,
+    subnet_of,
+)
 from understudy.model.view import TypeRecord
 
 WEB = TypeRecord(name=TypeName("web.type"), base=TypeName("cluster_resource"), attributes={"USR_PORT": "80", "CHECK_INTERVAL": "5"})
@@ -63,3 +73,24 @@ def test_every_built_in_type_reaches_a_root() -> None:
 def test_the_network_of_a_type() -> None:
     """From the names of VIP types only."""
     assert [network_number(TypeName(name)) for name in ("app.appvip_net3.type", "ora.cluster_vip_net1.type", "web.type")] == [3, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("subnet", "mask", "whole"),
+    [
+        ("10.10.10.0", "255.255.255.0", "10.10.10.0/24"),
+        ("10.10.10.0", "24", "10.10.10.0/24"),
+        ("fd00:10::", "64", "fd00:10::/64"),
+        ("fd00:10::", "ffff:ffff:ffff:ffff::", "fd00:10::/64"),
+        ("fd00:10::", "ffff::ffff", "fd00:10::/ffff::ffff"),
+        ("10.10.10.0", "much", "10.10.10.0/much"),
+        ("", "", ""),
+    ],
+)
+def test_a_subnet_is_read_from_a_mask_or_a_length(subnet: str, mask: str, whole: str) -> None:
+    assert subnet_of({"USR_ORA_SUBNET": subnet, "USR_ORA_NETMASK": mask}) == whole
+
+
+@pytest.mark.parametrize("subnet", ["10.10.10.0/24", "fd00:10::/64"])
+def test_a_networks_definition_says_its_subnet(subnet: str) -> None:
+    assert subnet_of(network_definition(2, subnet, "eth0", "net2").attributes) == subnet

@@ -15,6 +15,7 @@ from sim.trio import TRIO, define_trio, make_leader, trio_runs
 from understudy.executor.fake import FakeService
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import State
+from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
 from understudy.sim.machine import Machine
 from understudy.sim.network import ways_of
@@ -222,7 +223,13 @@ class Stage:
         """An operator stops the cluster there."""
         keeper = self._machine(server).keeper
         assert keeper is not None
-        keeper.leave()
+        ask_to_leave(keeper, 30.0)
+
+    def leave_at_once(self, server: str) -> None:
+        """An operator stops the cluster there, and nothing in order."""
+        keeper = self._machine(server).keeper
+        assert keeper is not None
+        keeper.farewell()
 
     # --- links ------------------------------------------------------------------------------------------------------
 
@@ -432,6 +439,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"delete the trio", Stage.delete),
     (rf"evict {SERVER}", lambda stage, server: stage.world.evict(server)),
     (rf"{SERVER} is asked to leave", Stage.leave),
+    (rf"{SERVER} is asked to leave at once", Stage.leave_at_once),
     (rf"{SERVER} is asked to come back", lambda stage, server: stage._machine(server).come_again()),
     (rf"upgrade {SERVER}", lambda stage, server: stage._machine(server).upgrade()),
     (r"show servers", Stage.show_servers),

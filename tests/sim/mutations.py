@@ -36,7 +36,8 @@ from understudy.registry import keys
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
 from understudy.sim.executor import ExecutorPort
-from understudy.sim.guard import GuardPort, Keeper
+from understudy.sim.guard import Keeper
+from understudy.sim.guardport import GuardPort
 from understudy.sim.link import Hub
 from understudy.sim.machine import Machine
 

@@ -13,7 +13,7 @@ from understudy.daemon.node import Node
 from understudy.model.names import ResourceName
 from understudy.model.view import View
 from understudy.policy import decide, liveness, recovery
-from understudy.sim.guard import GuardPort
+from understudy.sim.guardport import GuardPort
 from understudy.sim.life import Case, live
 from understudy.sim.options import Options
 from understudy.sim.truth import Violation

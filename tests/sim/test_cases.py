@@ -13,6 +13,7 @@ from understudy.ports import Batch
 from understudy.registry import keys
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
+from understudy.sim.leaving import ask_to_leave
 from understudy.sim.loop import VirtualLoop
 
 
@@ -64,7 +65,7 @@ def test_a_server_that_is_still_leaving_when_everything_is_healed_comes_back():
     """In the simulator: it was asked to come back before it had left, nobody asked again, and the world waited for it for ever."""
     with running_trio() as world:
         machine = world.machines["ctr3"]
-        machine.keeper.leave()
+        ask_to_leave(machine.keeper, 30)
         machine.freeze()
         world.run(1)
         world.heal()

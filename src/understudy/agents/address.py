@@ -23,22 +23,40 @@ async def address_in_use(address: str, *, subnet: str = "", interface: str = "")
 
 
 def find_place(parameters: Mapping[str, str]) -> Claim:
-    """Which interface and prefix length an address belongs on; ValueError says why there is none."""
+    """Which interface and prefix length an address belongs on; ValueError says why there is none. A named interface is where it belongs."""
     address = ipaddress.ip_address(parameters.get("address", ""))
     interface, subnet = parameters.get("interface", ""), parameters.get("subnet", "")
+    if _own(parameters):
+        raise ValueError(f"{address} is this server's own address by understudy.toml, and not the cluster's to move")
     links = netlink.links()
     if interface and interface not in links:
         raise ValueError(f"interface {interface} is not there")
     names = {link.index: name for name, link in links.items()}
     network = ipaddress.ip_network(subnet, strict=False) if subnet else None
+    if network is not None and address not in network:
+        raise ValueError(f"{address} is not in {network}")
+    if interface:
+        return Claim(str(address), network.prefixlen if network else _prefix_on(links[interface], address), interface)
     for one in netlink.addresses():
         served = ipaddress.ip_interface(f"{one.address}/{one.prefix}").network
         # a virtual address left over from before is no proof that the interface serves the network, hence the unequal
-        if one.address != str(address) and address in served and interface in ("", names.get(one.index)):
+        if one.address != str(address) and address in served:
             return Claim(str(address), network.prefixlen if network else one.prefix, names[one.index])
-    if interface:
-        return Claim(str(address), network.prefixlen if network else address.max_prefixlen, interface)
     raise ValueError(f"no interface of this server serves {subnet or address}")
+
+
+def _prefix_on(link: Link, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
+    """As the interface's own address has it, else the address alone."""
+    for one in netlink.addresses():
+        mine = one.index == link.index and one.address != str(address)
+        if mine and address in ipaddress.ip_interface(f"{one.address}/{one.prefix}").network:
+            return one.prefix
+    return address.max_prefixlen
+
+
+def _own(parameters: Mapping[str, str]) -> bool:
+    """Whether the settings give this address to this server itself: then it is neither added nor taken away."""
+    return str(ipaddress.ip_address(parameters.get("address", ""))) in parameters.get("own", "").split()
 
 
 async def _start(request: ActionRequest, context: Context) -> ActionOutcome:
@@ -52,6 +70,9 @@ async def _start(request: ActionRequest, context: Context) -> ActionOutcome:
     closed = await context.gate([claim.address])
     if closed:
         return refusal(f"the guard does not let {claim.address} pass: {closed}", status=FAILED)
+    for one in _present(claim.address):
+        if one.index != link.index:  # left on another interface: it would answer for itself, and be taken for a stranger
+            netlink.remove(one.index, claim.address, one.prefix)
     if not any(one.index == link.index for one in _present(claim.address)):
         owner = await neighbours.owner_of(claim.address, link)
         if owner:
@@ -66,6 +87,8 @@ async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
     address = request.parameters.get("address", "")
     try:
         address = str(ipaddress.ip_address(address))
+        if _own(request.parameters):
+            return ActionOutcome(status=0, details=f"{address} is this server's own address: left alone")
         for one in _present(address):
             netlink.remove(one.index, address, one.prefix)
     except (OSError, ValueError) as error:
@@ -75,6 +98,9 @@ async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
 
 
 async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
+    if _own(request.parameters):
+        text = f"{request.parameters['address']} is this server's own address by understudy.toml: not the cluster's"
+        return ActionOutcome(status=FAILED, evidence="gone", output=(text,), details=text)
     address = str(ipaddress.ip_address(request.parameters.get("address", "0.0.0.0")))
     present = _present(address)
     if not present:

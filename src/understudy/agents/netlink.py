@@ -17,8 +17,10 @@ NEWADDR, DELADDR, GETADDR = 20, 21, 22
 _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _EXCL, _CREATE, _DUMP = 0x1, 0x4, 0x200, 0x400, 0x300
 _IFLA_ADDRESS, _IFLA_IFNAME = 1, 3
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO = 1, 2, 4, 6
 _IFA_F_NODAD = 0x02
+_NEVER_PREFERRED = struct.pack("=IIII", 0, 0xFFFFFFFF, 0, 0)
+"""Lifetimes, preferred and valid: it answers for ever, but the kernel takes no other connection of this server from it."""
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _HEADER, _LINK, _ADDR, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=BBBBI"), struct.Struct("=HH")
 _ROUTE = 0
@@ -70,8 +72,9 @@ def addresses() -> list[Address]:
 
 
 def add(link: Link, address: str, prefix: int) -> None:
-    """Add an address; no harm if it is there. IPv6 without the kernel's own duplicate detection: it takes a second, and we probed."""
-    body = _address_body(link.index, address, prefix, broadcast=True)
+    """Add an address; no harm if it is there. IPv6 without the kernel's own duplicate detection (it takes a second, and we probed), and
+    not as the source of what this server itself connects to: that would break when the address moves, and IPv6 knows no secondaries."""
+    body = _address_body(link.index, address, prefix, adding=True)
     try:
         list(_ask(NEWADDR, _REQUEST | _ACK | _CREATE | _EXCL, body))
     except FileExistsError:
@@ -81,7 +84,7 @@ def add(link: Link, address: str, prefix: int) -> None:
 def remove(index: int, address: str, prefix: int) -> None:
     """Remove an address; no harm if it is not there."""
     try:
-        list(_ask(DELADDR, _REQUEST | _ACK, _address_body(index, address, prefix, broadcast=False)))
+        list(_ask(DELADDR, _REQUEST | _ACK, _address_body(index, address, prefix, adding=False)))
     except OSError as error:
         if error.errno not in (errno.EADDRNOTAVAIL, errno.ENODEV):
             raise
@@ -153,15 +156,17 @@ def _address(body: bytes) -> Address:
     return Address(index, str(ipaddress.ip_address(raw)), prefix)
 
 
-def _address_body(index: int, address: str, prefix: int, *, broadcast: bool) -> bytes:
+def _address_body(index: int, address: str, prefix: int, *, adding: bool) -> bytes:
     parsed = ipaddress.ip_address(address)
     family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
     flags = _IFA_F_NODAD if parsed.version == 6 else 0
     body = _ADDR.pack(family, prefix, flags, 0, index)
     body += _attribute(_IFA_LOCAL, parsed.packed) + _attribute(_IFA_ADDRESS, parsed.packed)
-    if broadcast and parsed.version == 4 and prefix < 31:
+    if adding and parsed.version == 4 and prefix < 31:
         network = ipaddress.IPv4Network((int(parsed), prefix), strict=False)
         body += _attribute(_IFA_BROADCAST, network.broadcast_address.packed)
+    if adding and parsed.version == 6:
+        body += _attribute(_IFA_CACHEINFO, _NEVER_PREFERRED)
     return body
 
 

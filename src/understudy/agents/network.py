@@ -17,7 +17,11 @@ async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
         return refusal(f"interface {interface} is not there", status=FAILED)
     if not link.up:
         return refusal(f"interface {interface} is down", status=FAILED)
-    network = ipaddress.ip_network(subnet, strict=False)
+    try:
+        network = ipaddress.ip_network(subnet, strict=False)
+    except ValueError:
+        text = f"USR_ORA_SUBNET and USR_ORA_NETMASK make {subnet!r}, which is no subnet; write them like 10.10.10.0 and 255.255.255.0"
+        return refusal(f"{text}, or fd00:10:: and 64", status=FAILED)
     if not any(one.index == link.index and ipaddress.ip_address(one.address) in network for one in netlink.addresses()):
         return refusal(f"interface {interface} has no address in {subnet}", status=FAILED)
     return ActionOutcome(status=0)

@@ -15,6 +15,7 @@ import grp
 import itertools
 import json
 import logging
+import os
 import pwd
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -35,6 +36,7 @@ from understudy.daemon.verbs import VERBS, Verb
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, Mirror, Probe, World, nobody_heard
 from understudy.errors import BadInput, Unreachable
+from understudy.guard.leave import STAY_OUT
 from understudy.model.messages import line, with_number
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, Settings
@@ -60,6 +62,8 @@ class Services:
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     probe: Probe | None = None
     heard: Callable[[], Awaitable[Mapping[ServerName, float]]] = field(default=nobody_heard)
+    leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
+    come_back: Callable[[], bool] = field(default=lambda: False)
 
 
 async def serve(node: Node, settings: Settings) -> None:
@@ -73,7 +77,15 @@ async def serve(node: Node, settings: Settings) -> None:
             node.lanes.alarm(resource)
 
     services = Services(
-        mirror=node.mirror, settings=settings, clock=node.clock, tell=tell, check=check, probe=_probe, heard=node.guard.heard
+        mirror=node.mirror,
+        settings=settings,
+        clock=node.clock,
+        tell=tell,
+        check=check,
+        probe=_probe,
+        leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
+        come_back=lambda: _come_back(settings),
+        heard=node.guard.heard,
     )
     async with listening(application(services), f"{settings.run_dir}/api.sock"):
         await asyncio.Event().wait()
@@ -194,6 +206,8 @@ class _Api:
             probe=one.probe,
             heard=one.heard,
             check=one.check,
+            leave_here=one.leave_here,
+            come_back=one.come_back,
         )
 
     async def _run(self, verb: Verb, world: World, arguments: Arguments, lines: _Lines) -> None:
@@ -270,6 +284,14 @@ async def _probe(address: str, network: NetworkSettings) -> str | None:
         # No link to ask over is no reason to refuse: the start asks again, on the server where it matters.
         log.warning("cannot ask who has %s: %s", address, error)
         return None
+
+
+def _come_back(settings: Settings) -> bool:
+    try:
+        os.unlink(os.path.join(settings.run_dir, STAY_OUT))
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.settings import Settings
 from understudy.model.view import ClusterRecord
-from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
+from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardState, LeaseChanged, LeaveAsked, SilentWord
 
 ANSWER_S = 2.0
 AGAIN_S = 0.02
@@ -140,9 +140,13 @@ class GuardLink:
         """See ports.Guard."""
         await self._ask({"op": "protect", "addresses": list(addresses)})
 
-    async def farewell(self) -> None:
+    async def leave(self, within_s: float, stay_out: str = "") -> None:
+        """See ports.Guard."""
+        await self._ask({"op": "leave", "within_s": within_s, "stay_out": stay_out})
+
+    async def farewell(self, *, in_order: bool = False) -> None:
         """See ports.Guard. The guard kills this daemon on the way."""
-        await self._ask({"op": "farewell"}, within_s=30.0)
+        await self._ask({"op": "farewell", "in_order": in_order}, within_s=30.0)
 
     async def next_event(self) -> GuardEvent:
         """See ports.Guard."""
@@ -214,6 +218,8 @@ class GuardLink:
             self._events.put_nowait(Farewell(ServerName(word["server"]), Incarnation(word["incarnation"])))
         for one in message.get("abilities", ()):
             self._events.put_nowait(_ability(one))
+        if message.get("leave_left_s") is not None:
+            self._events.put_nowait(LeaveAsked(message["leave_left_s"]))
         number = message.get("id")
         if number is not None:
             waiting = self._waiting.get(number)
@@ -223,6 +229,8 @@ class GuardLink:
         match message.get("op"):
             case "lease":
                 self._events.put_nowait(LeaseChanged(Incarnation(message["incarnation"]), message["held"]))
+            case "leave":
+                self._events.put_nowait(LeaveAsked(message["left_s"]))
             case "silent":
                 word = SilentWord(ServerName(message["server"]), Incarnation(message["incarnation"]), ServerName(message["voter"]))
                 self._events.put_nowait(word)

@@ -7,12 +7,12 @@ that needs this server's own release, or the end of its lease. It decides nothin
 import asyncio
 import zlib
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.history import History
 from understudy.daemon.mirror import RETRY_S, Mirror
-from understudy.daemon.requests import action_request
+from understudy.daemon.requests import Me, Site, action_request
 from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.local import Local, Rung
 from understudy.lane.look import look_at
@@ -37,14 +37,6 @@ LOOK_EVERY_S = 1.0
 """How often a look is written that has not ended yet."""
 IDLE_S = 30.0
 """The longest that any lane is not asked: a safety net, everything wakes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Me:
-    """This server's incarnation."""
-
-    server: ServerName
-    incarnation: Incarnation
 
 
 class Lanes:
@@ -76,6 +68,7 @@ class Lanes:
         self._tasks: asyncio.TaskGroup | None = None
         self._leaners: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
         self._leaners_of: Mapping[ResourceName, Resource] | None = None
+        self._leaving = False
         self.locals: dict[ResourceName, Local] = {}
         self.steps: dict[ResourceName, Step] = {}
         """What each lane answered last; `understudy explain` shows it."""
@@ -92,6 +85,11 @@ class Lanes:
         if local is not None and local.state is not None and local.action != "start":
             self._remember(replace(local, alarmed=True))
             self._wake.set()
+
+    def leave(self) -> None:
+        """This server leaves: from now on everything here is stopped in order, and nothing is started."""
+        self._leaving, self._leaners_of = True, None
+        self.changed()
 
     def idle(self) -> bool:
         """Whether no lane acts, and the registry knows everything that there is to tell."""
@@ -184,7 +182,7 @@ class Lanes:
     def _here(self) -> Here:
         view = self._mirror.view
         if view.resources is not self._leaners_of:
-            self._leaners, self._leaners_of = leaners(view.resources), view.resources
+            self._leaners, self._leaners_of = leaners(view.resources, leaving=self._leaving), view.resources
             self._concerned = concerned(view.resources, view.types)
         return Here(
             view=view,
@@ -193,6 +191,7 @@ class Lanes:
             locals=self.locals,
             now=self._clock.monotonic(),
             leaners=self._leaners,
+            leaving=self._leaving,
         )
 
     def _meet_definitions(self) -> None:
@@ -282,9 +281,13 @@ class Lanes:
             _action(step),
             epoch=epoch,
             incarnation=self._me.incarnation if leased else None,
-            types=self._mirror.view.types,
+            site=self._site(),
         )
         return await self._executor.run(request)
+
+    def _site(self) -> Site:
+        view = self._mirror.view
+        return Site(types=view.types, resources=view.resources, own=self._me.addresses)
 
     def _may_start(self, resource: Resource, epoch: int) -> bool:
         """S2: whether the step still stands on the newest assignment that this server has seen, after the guard was asked."""
@@ -300,7 +303,7 @@ class Lanes:
         empty = await self._executor.kill(resource.name)
         if resource.agent == "address":  # nothing runs: the rung is to drop the address
             epoch = self._known_epoch(resource)
-            request = action_request(resource, "clean", epoch=epoch, incarnation=None, types=self._mirror.view.types)
+            request = action_request(resource, "clean", epoch=epoch, incarnation=None, site=self._site())
             return await self._executor.run(request)
         return ActionOutcome(status=0 if empty else 1, evidence="gone")
 

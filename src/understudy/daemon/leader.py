@@ -336,7 +336,7 @@ class Leader:
         """Take the term if there is no leader, or if it has made no progress for progress_s; when to look again."""
         self._see(view)
         leader, patience_ends = view.leader, self.sight.at + self._limits.progress_s
-        idle = leader is None or not view.alive(leader.incarnation) or view.present()[leader.server].incarnation != leader.incarnation
+        idle = _is_free(view, leader, None if self._me is None else self._me[1])
         if not idle and self._clock.monotonic() < patience_ends:
             return patience_ends
         if not self._mirror.reachable or self._me is None:
@@ -366,10 +366,17 @@ class Leader:
                 continue
 
 
+def _is_free(view: View, leader: LeaderRecord | None, me: Incarnation | None) -> bool:
+    """Whether nobody is there who could lead on: the leader's life is over, or it leaves the cluster and this server does not."""
+    if leader is None or not view.alive(leader.incarnation) or view.present()[leader.server].incarnation != leader.incarnation:
+        return True
+    return view.life(leader.incarnation) is Life.LEAVING and me is not None and view.life(me) is not Life.LEAVING
+
+
 def _why_taken(leader: LeaderRecord | None, *, idle: bool) -> str:
     if leader is None:
         return "there was no leader"
-    return f"{leader.server} is gone" if idle else f"no progress by {leader.server}"
+    return f"{leader.server} is gone or leaves" if idle else f"no progress by {leader.server}"
 
 
 def newest_order(view: View, server: ServerName) -> int:

@@ -9,21 +9,34 @@ from dataclasses import replace
 
 from understudy.daemon.ability import Ability
 from understudy.daemon.history import History
-from understudy.daemon.lanes import Lanes, Me
+from understudy.daemon.lanes import Lanes
 from understudy.daemon.leader import Leader
+from understudy.daemon.leave import Leave
 from understudy.daemon.mirror import RETRY_S, Mirror
+from understudy.daemon.networks import missing_networks
 from understudy.daemon.remembered import Keeping, recalled
-from understudy.daemon.requests import cluster_addresses
+from understudy.daemon.requests import Me, cluster_addresses
 from understudy.errors import UnderstudyError, Unreachable
 from understudy.model import events
 from understudy.model.limits import Limits
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.resource import Resource
 from understudy.model.settings import Settings
-from understudy.model.state import ALIVE, Life, Target
-from understudy.model.types import network_definition
-from understudy.model.view import ClusterRecord, IncarnationRecord, Look, TargetRecord, Unable, View
-from understudy.ports import AbilityChanged, Clock, Disk, Executor, Farewell, Guard, GuardState, LeaseChanged, Registry, SilentWord
+from understudy.model.state import ALIVE, Life
+from understudy.model.view import ClusterRecord, Definition, IncarnationRecord, Look, Unable, View
+from understudy.ports import (
+    AbilityChanged,
+    Clock,
+    Disk,
+    Executor,
+    Farewell,
+    Guard,
+    GuardState,
+    LeaseChanged,
+    LeaveAsked,
+    Registry,
+    SilentWord,
+)
 from understudy.registry import keys
 from understudy.registry.wire import PRESENT, Formats
 
@@ -66,6 +79,8 @@ class Node:
         self.ability = Ability(clock, guard, executor, registry)
         self.leader = Leader(self.mirror, guard, clock, self.history, limits)
         self.leader.acting_since = self.ability.acting_since
+        self._named = frozenset(settings.named())
+        self.leave = Leave(self.mirror, guard, clock, self.history, settings.leave_within)
         self.lanes: Lanes | None = None
         self.incarnation: Incarnation | None = None
         self._lease = asyncio.Event()
@@ -90,14 +105,15 @@ class Node:
             tasks.create_task(self._tell_cluster())
             self.incarnation = await self._with_lease()
             await self._executor_is_ours()
-            self.lanes = Lanes(
-                self.mirror, self.executor, self.guard, self.clock, self.history, Me(self.server, self.incarnation)
-            )
+            me = Me(self.server, self.incarnation, self.settings.peer(self.server).addresses)
+            self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me)
             await self._register(self.incarnation)
             if self._keeping is not None:
                 tasks.create_task(self._keeping.run(self.incarnation))
             tasks.create_task(self.leader.run())
             tasks.create_task(self.lanes.run())
+            tasks.create_task(self._add_networks())
+            tasks.create_task(self.leave.run(me, self.lanes))
             await self._come_online(self.incarnation)
 
     # --- joining ----------------------------------------------------------------------------------------------------
@@ -170,12 +186,15 @@ class Node:
         cluster = ClusterRecord(
             name=settings.cluster, voters=voters, voter_set=settings.voter_set, pause_tolerance=settings.pause_tolerance
         )
-        made: dict[str, object] = {keys.CLUSTER: cluster}
-        for one in settings.networks:
-            network = network_definition(one.number, one.subnet, one.interface, f"net{one.number}")
-            made[keys.resource(network.name)] = network
-            made[keys.target(network.name)] = TargetRecord(target=Target.ONLINE, by="creation")
-        return made
+        return {keys.CLUSTER: cluster, **missing_networks(settings, self.mirror.view)}
+
+    async def _add_networks(self) -> None:
+        """A living cluster gets the networks that were added to the settings since; every server looks at them before they count (S6)."""
+        while writes := missing_networks(self.settings, view := self.mirror.view):
+            if await self._committed(writes, view):
+                for key, record in writes.items():
+                    if isinstance(record, Definition):
+                        self.history.tell(events.DEFINED, resource=record.name, cause="by understudy.toml", text=key)
 
     async def _come_online(self, incarnation: Incarnation) -> None:
         """S6: ONLINE once every registered resource was looked at here, and the look is written; or after a while, when what it has not
@@ -217,6 +236,8 @@ class Node:
         if self._keeping is not None and self.mirror.read_once:
             self._keeping.changed(self.mirror.view)
         addresses = cluster_addresses(self.mirror.view.resources.values())
+        ours = cluster_addresses(self.mirror.view.resources.values())
+        addresses = tuple(one for one in ours if one not in self._named)  # a server's own address is never shut
         if addresses != self._addresses:
             self._addresses = addresses
             self._new_addresses.set()
@@ -225,6 +246,7 @@ class Node:
         if self.lanes is not None and not self.mirror.view.same_facts(self._told):
             self._told = self.mirror.view
             self.lanes.changed()
+            self.leave.changed()
 
     def _reached(self, reachable: bool) -> None:
         if reachable == self._away:
@@ -272,6 +294,8 @@ class Node:
                     self.leader.lease_changed()
                     if self.lanes is not None:
                         self.lanes.changed()
+                case LeaveAsked(left_s):
+                    self.leave.asked(left_s)
                 case SilentWord() | Farewell():
                     self.leader.heard(event)
                 case AbilityChanged():

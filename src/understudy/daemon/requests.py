@@ -1,24 +1,46 @@
 """From a step of a lane to the request for the executor: which agent, which parameters, which environment, which deadline."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from understudy.model.actions import ActionName, ActionRequest
-from understudy.model.names import Incarnation, TypeName
+from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.resource import Resource
-from understudy.model.types import descent, network_number
+from understudy.model.types import descent, network_name, network_number, subnet_of
 from understudy.model.view import TypeRecord
 
 
+@dataclass(frozen=True, slots=True)
+class Me:
+    """This server's incarnation."""
+
+    server: ServerName
+    incarnation: Incarnation
+    addresses: tuple[str, ...] = ()
+    """Its own, by its settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What requests go by besides the resource itself."""
+
+    types: Mapping[TypeName, TypeRecord]
+    resources: Mapping[ResourceName, Resource]
+    """An address belongs to the network that its network resource describes."""
+    own: Sequence[str] = ()
+    """This server's own addresses by its settings: no agent adds or removes them."""
+
+
 def action_request(
-    resource: Resource, action: ActionName, *, epoch: int, incarnation: Incarnation | None, types: Mapping[TypeName, TypeRecord]
+    resource: Resource, action: ActionName, *, epoch: int, incarnation: Incarnation | None, site: Site
 ) -> ActionRequest:
     """What the executor needs to run one action of this resource. `incarnation` None: exempt from the lease (local resources)."""
     return ActionRequest(
         resource=resource.name,
         action=action,
         agent=resource.agent,
-        parameters=_parameters(resource, types),
+        parameters=_parameters(resource, site),
         environment=_environment(resource, epoch),
         timeout_s=_timeout_s(resource, action),
         epoch=epoch,
@@ -51,17 +73,22 @@ def _timeout_s(resource: Resource, action: ActionName) -> float:
             return resource.clean_timeout_s
 
 
-def _parameters(resource: Resource, types: Mapping[TypeName, TypeRecord]) -> dict[str, str]:
+def _parameters(resource: Resource, site: Site) -> dict[str, str]:
     attributes = resource.attributes
     match resource.agent:
         case "address":
-            number = next((n for one in descent(resource.type, types) if (n := network_number(one.name))), 1)
-            return {"address": attributes.get("USR_ORA_VIP", ""), "network": str(number)}
+            number = next((n for one in descent(resource.type, site.types) if (n := network_number(one.name))), 1)
+            network = site.resources.get(network_name(number))
+            place = {} if network is None else _network(network.attributes)
+            return {"address": attributes.get("USR_ORA_VIP", ""), "network": str(number), "own": " ".join(site.own), **place}
         case "network":
-            subnet, mask = attributes.get("USR_ORA_SUBNET", ""), attributes.get("USR_ORA_NETMASK", "")
-            return {"subnet": f"{subnet}/{mask}", "interface": attributes.get("USR_ORA_IF", "")}
+            return _network(attributes)
         case _:
             return {"script": attributes.get("ACTION_SCRIPT", "")}
+
+
+def _network(attributes: Mapping[str, str]) -> dict[str, str]:
+    return {"subnet": subnet_of(attributes), "interface": attributes.get("USR_ORA_IF", "")}
 
 
 def _environment(resource: Resource, epoch: int) -> dict[str, str]:

@@ -23,6 +23,12 @@ def stays_out(settings: Settings) -> bool:
     return os.path.exists(os.path.join(settings.run_dir, STAY_OUT))
 
 
+def stay_away(settings: Settings, by: str) -> None:
+    """From the end of this life on, begin no new one; OSError."""
+    with open(os.path.join(settings.run_dir, STAY_OUT), "w", encoding="utf-8") as file:
+        file.write(f"{by}\n")
+
+
 class Leave:
     """Whether this server is leaving in order, and for how much longer."""
 

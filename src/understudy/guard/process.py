@@ -35,7 +35,7 @@ from understudy.guard.gating import Gating
 from understudy.guard.held import RUNNING, STOPPING, Held, State
 from understudy.guard.kept import Kept
 from understudy.guard.lease import LeaseFile
-from understudy.guard.leave import Leave
+from understudy.guard.leave import Leave, stay_away
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
 from understudy.guard.notice import SETTINGS, Notice
@@ -221,7 +221,7 @@ class GuardProcess:
                 self._perform(self.core.told_dead(told, read_clocks()))
                 return {"ok": True}
             case "leave":
-                return self._begin_leave(float(request["within_s"]))
+                return self._begin_leave(float(request["within_s"]), str(request.get("stay_out") or ""))
             case "able":
                 self._perform(self.core.told_able(bool(request["able"]), str(request["why"])))
                 return {"ok": True}
@@ -277,7 +277,12 @@ class GuardProcess:
         else:
             self._begin_leave(self.settings.leave_within)
 
-    def _begin_leave(self, within_s: float) -> dict[str, Any]:
+    def _begin_leave(self, within_s: float, stay_out: str = "") -> dict[str, Any]:
+        if stay_out:
+            try:
+                stay_away(self.settings, stay_out)
+            except OSError as error:
+                say(f"{self.settings.run_dir} cannot be written ({error.strerror}): this server rejoins as soon as it has left")
         now = read_clocks()
         self.leave.begin(now, within_s)
         left_s = self.leave.left_s(now)

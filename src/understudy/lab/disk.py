@@ -44,7 +44,9 @@ def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str) -> Non
 def settings_text(plan: LabPlan, host: Host) -> str:
     """The host's understudy.toml."""
     management = next(network for network in NETWORKS if network.name == "management")
-    registry = f"{plan.host(REGISTRY).address('interconnect')}:{REGISTRY_PORT}"
+    served = plan.host(REGISTRY)
+    at = f"[{served.address6('interconnect')}]" if plan.ipv6 else served.address("interconnect")
+    registry = f"{at}:{REGISTRY_PORT}"
     lines = [
         "[cluster]",
         f'name = "{plan.name}"',
@@ -61,9 +63,12 @@ def settings_text(plan: LabPlan, host: Host) -> str:
         f'subnet = "{management.subnet}"',
         f'interface = "{management.interface}"',
     ]
+    if plan.ipv6:
+        lines += ["", "[network.2]", f'subnet = "{management.subnet6}"', f'interface = "{management.interface}"']
     for name in plan.servers:
         server = plan.host(name)
-        lines += ["", f"[servers.{name}]", f'addresses = ["{server.address("management")}", "{server.address("interconnect")}"]']
+        interconnect = server.address6("interconnect") if plan.ipv6 else server.address("interconnect")
+        lines += ["", f"[servers.{name}]", f'addresses = ["{server.address("management")}", "{interconnect}"]']
     return "\n".join(lines) + "\n"
 
 

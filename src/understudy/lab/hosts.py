@@ -124,7 +124,7 @@ def _become_first_process(parts: Parts, say: int, listen: int) -> NoReturn:
         order = {
             "hostname": host.name,
             "say": say,
-            "links": {link.interface: link.address for link in host.links},
+            "links": {link.interface: [link.address, link.address6] for link in host.links},
             "services": [{"name": one.name, "command": one.command, "cleanup": one.cleanup} for one in host.services],
         }
         os.execve("/usr/bin/python3", ["python3", "-IS", _INIT], {"LAB_ORDER": json.dumps(order)})

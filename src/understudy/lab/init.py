@@ -74,8 +74,10 @@ def main(order: str) -> None:
     socket.sethostname(wanted["hostname"])
     _enter_group("init")
     os.makedirs(SWITCHED_OFF)
-    for interface, address in {"lo": "", **wanted["links"]}.items():
+    for interface, (address, address6) in {"lo": ("", ""), **wanted["links"]}.items():
         _bring_up(interface, address)
+        if address6:
+            _add_ipv6(interface, address6)
     os.write(wanted["say"], b"booted\n")
     os.close(wanted["say"])
     _supervise([Supervised(one["name"], one["command"], one["cleanup"]) for one in wanted["services"]])
@@ -148,6 +150,13 @@ def _bring_up(interface: str, address: str) -> None:
                 fcntl.ioctl(handle, request, struct.pack("16sHH4s8x", name, socket.AF_INET, 0, socket.inet_aton(value)))
         flags = struct.unpack("16sH14x", fcntl.ioctl(handle, _SIOCGIFFLAGS, struct.pack("16sH14x", name, 0)))[1]
         fcntl.ioctl(handle, _SIOCSIFFLAGS, struct.pack("16sH14x", name, flags | _IFF_UP))
+
+
+def _add_ipv6(interface: str, address: str) -> None:
+    """The same ioctl as for IPv4, in the form of the other family."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as handle:
+        request = struct.pack("=16sIi", socket.inet_pton(socket.AF_INET6, address), 64, socket.if_nametoindex(interface))
+        fcntl.ioctl(handle, _SIOCSIFADDR, request)
 
 
 if __name__ == "__main__":

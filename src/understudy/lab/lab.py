@@ -54,14 +54,17 @@ class Lab:
         pause_tolerance: float = 2.0,
         services: tuple[Service, ...] = SERVER_SERVICES,
         packages: Sequence[str] = (),
+        *,
+        ipv6: bool = False,
     ) -> None:
         """`services`: what the servers' init starts; with none, the servers boot bare and there is no registry process.
 
-        `packages`: Debian packages that the hosts have besides the usual ones.
+        `packages`: Debian packages that the hosts have besides the usual ones. `ipv6`: both families on all links, a second network for
+        IPv6 addresses (on the management one), and IPv6 between guards and to the registry.
         """
         self.name = name
         self._packages = tuple(packages)
-        self._wanted = make_plan(name, servers, pause_tolerance, services)
+        self._wanted = make_plan(name, servers, pause_tolerance, services, ipv6=ipv6)
         self._places = places_of(name)
 
     def __enter__(self) -> Self:

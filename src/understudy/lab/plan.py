@@ -7,7 +7,7 @@ Never touches the system.
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from understudy.errors import LabError
 
@@ -34,6 +34,16 @@ class Network:
     def subnet(self) -> str:
         """The subnet in address/length form."""
         return f"{self.prefix}.0/24"
+
+    @property
+    def prefix6(self) -> str:
+        """What all its IPv6 addresses begin with."""
+        return f"fd00:{self.prefix.replace('.', ':')}:"
+
+    @property
+    def subnet6(self) -> str:
+        """The same for IPv6."""
+        return f"{self.prefix6}:/64"
 
 
 NETWORKS = (
@@ -82,6 +92,8 @@ class Link:
     address: str
     mac: str
     port: str
+    address6: str = ""
+    """In a lab with both families."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +107,16 @@ class Host:
 
     def address(self, network: str) -> str:
         """Its address on one of the lab's networks; KeyError if it has none there."""
+        return self._link(network).address
+
+    def address6(self, network: str) -> str:
+        """The same for IPv6; empty in a lab without."""
+        return self._link(network).address6
+
+    def _link(self, network: str) -> Link:
         for link in self.links:
             if link.network == network:
-                return link.address
+                return link
         raise KeyError(network)
 
 
@@ -109,6 +128,8 @@ class LabPlan:
     pause_tolerance: float
     servers: tuple[str, ...]
     hosts: tuple[Host, ...]
+    ipv6: bool = False
+    """Both families on all links, a second network for IPv6 addresses, and guards and registry that talk over it."""
 
     def host(self, name: str) -> Host:
         """The host of this name; LabError lists the names there are."""
@@ -119,7 +140,9 @@ class LabPlan:
         raise LabError(f"lab {self.name} has no host {name!r}; its hosts are {names}")
 
 
-def make_plan(name: str, servers: Sequence[str], pause_tolerance: float, services: tuple[Service, ...] = SERVER_SERVICES) -> LabPlan:
+def make_plan(
+    name: str, servers: Sequence[str], pause_tolerance: float, services: tuple[Service, ...] = SERVER_SERVICES, *, ipv6: bool = False
+) -> LabPlan:
     """The plan of a lab with these servers; LabError if a name cannot be used."""
     if not _NAME.fullmatch(name):
         raise LabError(f"{name!r} cannot name a lab: use at most ten lower-case letters, digits and hyphens, a letter first")
@@ -134,7 +157,18 @@ def make_plan(name: str, servers: Sequence[str], pause_tolerance: float, service
     hosts = [_host(server, number, NETWORKS, services) for number, server in enumerate(servers, start=1)]
     hosts.append(_host(CLIENT, _CLIENT_NUMBER, NETWORKS, ()))
     hosts.append(_host(REGISTRY, _REGISTRY_NUMBER, interconnect, (REGISTRY_SERVICE,) if services else ()))
-    return LabPlan(name=name, pause_tolerance=pause_tolerance, servers=tuple(servers), hosts=tuple(hosts))
+    if ipv6:
+        hosts = [_with_ipv6(host) for host in hosts]
+    return LabPlan(name=name, pause_tolerance=pause_tolerance, servers=tuple(servers), hosts=tuple(hosts), ipv6=ipv6)
+
+
+def _with_ipv6(host: Host) -> Host:
+    prefixes = {network.name: network.prefix6 for network in NETWORKS}
+    links = tuple(replace(link, address6=f"{prefixes[link.network]}:{host.number}") for link in host.links)
+    here = f"[{prefixes['interconnect']}:{host.number}]:{REGISTRY_PORT}"
+    there = REGISTRY_SERVICE.command[2]
+    services = tuple(replace(one, command=tuple(here if word == there else word for word in one.command)) for one in host.services)
+    return replace(host, links=links, services=services)
 
 
 def _host(name: str, number: int, networks: tuple[Network, ...], services: tuple[Service, ...]) -> Host:
@@ -170,4 +204,4 @@ def parse_plan(text: str) -> LabPlan:
         )
         for one in raw["hosts"]
     )
-    return LabPlan(name=raw["name"], pause_tolerance=raw["pause_tolerance"], servers=tuple(raw["servers"]), hosts=hosts)
+    return LabPlan(name=raw["name"], pause_tolerance=raw["pause_tolerance"], servers=tuple(raw["servers"]), hosts=hosts, ipv6=raw["ipv6"])

@@ -24,16 +24,19 @@ class Here:
     now: float
     leaners: Mapping[ResourceName, tuple[ResourceName, ...]]
     """What `leaners` says of the View's resources; kept by the caller, as they seldom change and there may be thousands."""
+    leaving: bool = False
+    """This server leaves in order: nothing is to run here any more."""
     broken: dict[ResourceName, tuple[ResourceName, ...]] = field(default_factory=dict)
     """What `broken_to_run` has answered: each resource is worked out once, for many stand on the same few."""
 
 
-def leaners(resources: Mapping[ResourceName, Resource]) -> dict[ResourceName, tuple[ResourceName, ...]]:
-    """For every resource, those that depend on it (hard, same server) and so stop before it, by name."""
+def leaners(resources: Mapping[ResourceName, Resource], *, leaving: bool = False) -> dict[ResourceName, tuple[ResourceName, ...]]:
+    """For every resource, those that depend on it (hard, same server) and so stop before it, by name. A `shutdown` dependency orders stops
+    only where the server leaves."""
     found: dict[ResourceName, set[ResourceName]] = {}
     for name, resource in resources.items():
         for one in (*resource.start, *resource.stop):
-            if one.same_server and "shutdown" not in one.modifiers and not one.is_type and one.entity != name:
+            if one.same_server and (leaving or "shutdown" not in one.modifiers) and not one.is_type and one.entity != name:
                 found.setdefault(ResourceName(one.entity), set()).add(name)
     return {name: tuple(sorted(others)) for name, others in found.items()}
 
@@ -168,7 +171,10 @@ def is_mine(here: Here, name: ResourceName) -> bool:
 
 
 def wanted_here(here: Here, resource: Resource) -> bool:
-    """Whether it is to run on this server: wanted, and this incarnation's (a local resource is everybody's)."""
+    """Whether it is to run on this server: wanted, and this incarnation's (a local resource is everybody's). On a server that leaves,
+    nothing is but its networks, which are only looked at."""
+    if here.leaving and resource.agent != "network":
+        return False
     if here.view.target(resource.name) is not Target.ONLINE:
         return False
     assignment = here.view.assignments.get(resource.name)

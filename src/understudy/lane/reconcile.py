@@ -18,7 +18,7 @@ from understudy.lane.neighbours import (
 from understudy.lane.outcome import next_rung
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
 from understudy.model.resource import Resource
-from understudy.model.state import State, Target
+from understudy.model.state import State
 from understudy.model.view import Assignment
 
 STUCK_RECHECK_S = 10.0
@@ -150,7 +150,7 @@ def _stuck(here: Here, local: Local) -> Step:
 
 def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
     """One instance on every server, exempt from leases (S4)."""
-    wanted = here.view.target(resource.name) is Target.ONLINE
+    wanted = wanted_here(here, resource)
     if local.rung is not Rung.NONE:
         return _climb_on(here, local)
     if wanted and not resource.enabled:

@@ -45,10 +45,14 @@ WORDS: dict[int, str] = {
     2765: "Resource '{}' has failed on server '{}'.",
     2769: "Unable to failover resource '{}'.",
     2771: "Maximum restart attempts reached for resource '{}'; will not restart.",
+    2791: "Starting shutdown of Oracle High Availability Services-managed resources on '{}'",
+    2793: "Shutdown of Oracle High Availability Services-managed resources on '{}' has completed",
     2904: "Parameter '{}' for 'relocate' is not a singleton resource.",
     2922: "The attribute '{}' is not supported for resource type '{}'.",
     2929: "The dependency on resource '{}' cannot be accepted because it is specified multiple times.",
     4000: "Command {} failed, or completed with errors.",
+    4123: "Oracle High Availability Services has been started.",
+    4133: "Oracle High Availability Services has been stopped.",
     4404: "The following nodes did not reply within the allotted time:",
     4529: "Cluster Synchronization Services is online",
     4530: "Communications failure contacting Cluster Synchronization Services daemon",
@@ -96,9 +100,12 @@ WORDS: dict[int, str] = {
     20043: "Address '{}' is already in use on the network by {}.",
     20044: "Address '{}' is outside the subnet '{}' of network {}.",
     20045: "Address '{}' already belongs to resource '{}'.",
-    20046: "Network {} is not configured; write [network.{}] with subnet and interface in understudy.toml.",
+    20046: "Network {} is not configured; write [network.{}] with subnet and interface in understudy.toml of every server, "
+    "and end understudyd there (it is started again, and what runs goes on).",
     20047: "'{}' is no IP address.",
     20048: "Address '{}' is the network or broadcast address of subnet '{}'.",
+    20051: "Address '{}' is the address of any router of subnet '{}'.",
+    20050: "Address '{}' is {} by understudy.toml; choose one that is nobody's.",
     20049: "User '{}' does not exist on server '{}'.",
     # --- ours: what became of a command
     20061: "The registry does not answer; what was asked may or may not have been done: {}",
@@ -116,6 +123,15 @@ WORDS: dict[int, str] = {
     20122: "There is no cluster in this registry yet: the first server that joins makes it, with its settings.",
     20068: "The registry does not answer; this is what was known when it last did.",
     20069: "The guard of this server says: {}",
+    20076: "{} would take the majority of voters along ({} of {} would be left, {} are needed): everything that runs on those who stay "
+    "would be stopped at once. Let more voters join first, stop all servers together (crsctl stop cluster -all), or insist with -f.",
+    20070: "The registry does not answer, so it cannot be recorded that server '{}' leaves. It stops everything in order by itself and "
+    "says farewell; what it ran starts elsewhere when the registry answers again.",
+    20071: "Not everything on server '{}' was stopped in order; its guard kills what is left: {}.",
+    20072: "Server '{}' is still leaving after {} seconds; it goes on; see 'understudy history'.",
+    20073: "Run this command on server '{}' itself: who has left the cluster hears of nobody.",
+    20074: "Server '{}' was not taken out by an operator; there is nothing to take back. It joins when its guard runs and holds a lease.",
+    20075: "Server '{}' has not joined within {} seconds; it goes on trying; see understudyd's log there.",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 

@@ -34,6 +34,7 @@ class Why(StrEnum):
     GATHERED = "gathered"  # members of one group must be on one server
     BACK_TO_FAVOURED = "back-to-favoured"
     NO_LONGER_ADMITTED = "no-longer-admitted"
+    LEAVES = "leaves"  # the server it comes from
     TARGET_OFFLINE = "target-offline"
     NO_CANDIDATE = "no-candidate"
     LAST_RESORT = "last-resort"  # the member that failed

@@ -80,6 +80,21 @@ class Settings:
     filesystems: tuple[str, ...] = ()
     """`[guard] filesystems`: mount points of local file systems to shut down at a lapse (never a bind mount)."""
 
+    def named(self) -> dict[str, str]:
+        """Addresses that are somebody's own, as Python writes them, and whose: no virtual address may be one of them."""
+        found: dict[str, str] = {}
+        for each in self.servers:
+            found |= {str(ipaddress.ip_address(one)): f"of server {each.name} ([servers.{each.name}])" for one in each.addresses}
+        for one in self.storage:
+            found.setdefault(str(ipaddress.ip_address(one)), "of a storage server ([guard] storage)")
+        for one in self.registry:
+            host = one.rpartition(":")[0].strip("[]")
+            try:
+                found.setdefault(str(ipaddress.ip_address(host)), "of the registry ([registry] endpoints)")
+            except ValueError:
+                continue  # a name, or nonsense, which the registry's client refuses
+        return found
+
     def peer(self, name: str) -> ServerSettings:
         """The server called `name`; KeyError if there is none."""
         for one in self.servers:

@@ -57,6 +57,7 @@ def network_number(type_name: TypeName) -> int:
 def network_definition(number: int, subnet: str, interface: str, uid: str) -> Definition:
     """What a cluster registers for each `[network.N]` at its creation."""
     network = ipaddress.ip_network(subnet)
+    mask = network.netmask if network.version == 4 else network.prefixlen
     return Definition(
         name=network_name(number),
         type=NETWORK,
@@ -66,10 +67,23 @@ def network_definition(number: int, subnet: str, interface: str, uid: str) -> De
             "AUTO_START": "always",
             "CHECK_INTERVAL": "10",
             "USR_ORA_SUBNET": str(network.network_address),
-            "USR_ORA_NETMASK": str(network.netmask),
+            "USR_ORA_NETMASK": str(mask),
             "USR_ORA_IF": interface,
         },
     )
+
+
+def subnet_of(attributes: Mapping[str, str]) -> str:
+    """Address/length of a network resource's subnet, from USR_ORA_SUBNET and USR_ORA_NETMASK (a mask, or the length of the prefix); as it
+    is written where that makes none."""
+    subnet, mask = attributes.get("USR_ORA_SUBNET", ""), attributes.get("USR_ORA_NETMASK", "")
+    try:
+        if ":" in mask:  # which Python does not read
+            bits = f"{int(ipaddress.IPv6Address(mask)):0128b}"
+            mask = str(bits.count("1")) if "01" not in bits else mask
+        return str(ipaddress.ip_network(f"{subnet}/{mask}", strict=False))
+    except ValueError:
+        return f"{subnet}/{mask}" if subnet else ""
 
 
 def _table_defaults(local: bool) -> dict[str, str]:

@@ -61,6 +61,10 @@ class IncarnationRecord:
     """For LOST, FENCED, LEFT: how it was proved."""
     format: int = 1
     """The newest format of the registry's values that its daemon reads: nobody writes a newer one while it is there."""
+    by: str = ""
+    """LEAVING at an operator's word: whose. It stays out until it is asked back."""
+    at_once: bool = False
+    """LEAVING without stopping anything in order first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

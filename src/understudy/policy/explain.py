@@ -186,6 +186,7 @@ _SENTENCES: dict[Why, str] = {
     Why.GATHERED: "what depends on each other must be on one server",
     Why.BACK_TO_FAVOURED: "ACTIVE_PLACEMENT brings it to a favoured server",
     Why.NO_LONGER_ADMITTED: "{0}, where it ran before, may not run it any more",
+    Why.LEAVES: "{0}, where it ran before, leaves the cluster in order",
     Why.TARGET_OFFLINE: "its TARGET is OFFLINE",
     Why.NO_CANDIDATE: "no server may run it now",
     Why.LAST_RESORT: "{0} has failed on every candidate; it is tried again here, with growing pauses",

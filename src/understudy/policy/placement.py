@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from understudy.model.events import ASSIGNED, REFUSED
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.reasons import Reason, Why, parse_reason
-from understudy.model.state import State, Target
+from understudy.model.state import Life, State, Target
 from understudy.model.view import Assignment, Holder, Report, Request
 from understudy.policy.case import Case, case_of
 from understudy.policy.eligibility import Standing, joint_standing, missing_looks
@@ -186,7 +186,8 @@ def _why_anew(case: Case) -> Reason:
         if before is not None and view.proven(before.incarnation):
             return Reason(Why.HOLDER_PROVEN, (before.server, view.incarnations[before.incarnation].life.value.lower()))
         if before is not None:
-            return Reason(Why.NO_LONGER_ADMITTED, (before.server,))
+            leaves = view.life(before.incarnation) is Life.LEAVING
+            return Reason(Why.LEAVES if leaves else Why.NO_LONGER_ADMITTED, (before.server,))
     return Reason(Why.FIRST_CHOICE)
 
 

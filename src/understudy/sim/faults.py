@@ -11,6 +11,7 @@ from understudy.executor.fake import FakeService
 from understudy.model.names import ResourceName
 from understudy.model.types import network_name
 from understudy.ports import ActionName
+from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
 from understudy.sim.machine import Edited, Machine
 from understudy.sim.network import NETWORKS, Weather, ways_of
@@ -22,6 +23,8 @@ Item = TypeVar("Item")
 NETWORK = network_name(1)
 TOLERANCES = (0.25, 0.5, 2.0, 4.0)
 REPLAY_EVERY_S = 0.004
+LEAVE_WITHIN_S = 30.0
+"""How long a server that is asked to leave may stop things in order."""
 ACTIONS: tuple[ActionName, ...] = ("start", "start", "stop", "check", "clean")
 
 
@@ -353,15 +356,19 @@ class Faults:
             case 17:
                 world.evict(server)
             case 18:
-                self._leave(world.machines[server], mishap.lasts)
+                self._leave(world.machines[server], mishap.lasts, at_once=pick < 0.2)
             case _ if len(self.drawn.groups) > 1 and pick < 0.5:
                 self.drawn.delete_group(name)
             case _:
                 world.start(name)
 
-    def _leave(self, machine: Machine, leases: float) -> None:
-        """An operator stops the cluster on a server, and starts it again later."""
-        if machine.keeper is not None:
-            machine.says("is asked to leave")
-            machine.keeper.leave()
+    def _leave(self, machine: Machine, leases: float, *, at_once: bool) -> None:
+        """An operator stops the cluster on a server, in order or at once, and starts it again later."""
+        keeper = machine.keeper
+        if keeper is not None:
+            machine.says("is asked to leave" + (" at once" if at_once else ""))
+            if at_once:
+                keeper.farewell()
+            else:
+                ask_to_leave(keeper, LEAVE_WITHIN_S)
             self._undo_later(leases, machine.come_again)

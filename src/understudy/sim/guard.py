@@ -1,15 +1,14 @@
-"""A machine's keeper and guard around the real core, and the daemon's end of guard.sock.
+"""A machine's keeper and guard around the real core; the daemon's end of guard.sock is in `sim/guardport.py`.
 
 `Keeper` plays guard/keeper.py and guard/process.py: it drives `guard.core` through the machine's clocks and the network, keeps what a
-successor needs, and stops the machine when the lease lapses. `GuardPort` is the Guard port of one daemon. Must never: decide what the core
-decides, or give the core a reading that was not taken then and there.
+successor needs, and stops the machine when the lease lapses. Must never: decide what the core decides, or give the core
+a reading that was not taken then and there.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from understudy.errors import Unreachable
 from understudy.guard import registered
 from understudy.guard.core import (
     Able,
@@ -31,18 +30,15 @@ from understudy.guard.core.messages import Effect, most_elapsed
 from understudy.guard.lapse import LOOK_S, Aim
 from understudy.guard.lease import Lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.position import Position
 from understudy.model.view import ClusterRecord
-from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardState, LeaseChanged, SilentWord
+from understudy.ports import AbilityChanged, Farewell, GuardEvent, LeaseChanged, SilentWord
 from understudy.sim.chance import Chance
 from understudy.sim.clocks import SECOND
-from understudy.sim.loop import Place
 
 if TYPE_CHECKING:
+    from understudy.sim.guardport import GuardPort
     from understudy.sim.machine import Machine
 
-ANSWER_S = 2.0
-"""As daemon/guardlink.py."""
 
 
 class Keeper:
@@ -65,6 +61,8 @@ class Keeper:
         """Keeper and guard are stopped: they live, and do nothing."""
         self.left = False
         """Said farewell on request: no new incarnation."""
+        self.leaving_until: float | None = None
+        """True time until which the daemon may stop things in order; None: not asked to leave."""
         self.dead = False
         self.port: GuardPort | None = None
         self.generation = 0
@@ -170,7 +168,7 @@ class Keeper:
         self._keep(self.core)
         self._leased(self.core, until)
 
-    def leave(self) -> None:
+    def farewell(self) -> None:
         """Stop everything, prove it, and say farewell."""
         self._farewell_asked = True
         if self.core is not None:
@@ -289,11 +287,11 @@ class Keeper:
                 self._keep(guard)
                 self._leased(guard, until)
             case Word(voter, server, incarnation):
-                self._push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
+                self.push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
             case Gone(server, incarnation):
-                self._push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
+                self.push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
             case Able():
-                self._push(_ability(effect))
+                self.push(ability(effect))
             case RoundEnded() if self.port is not None:
                 self.port.round_ended(effect.nonce, effect.lost)
 
@@ -306,9 +304,9 @@ class Keeper:
         if not self._told_held:
             self._told_held = True
             self.machine.says("holds its lease")
-            self._push(LeaseChanged(self.incarnation, True))
+            self.push(LeaseChanged(self.incarnation, True))
 
-    def _push(self, event: GuardEvent) -> None:
+    def push(self, event: GuardEvent) -> None:
         if self.port is not None:
             self.port.push(event)
 
@@ -343,7 +341,7 @@ class Keeper:
         for effect in guard.farewell() if guard is not None else ():
             if isinstance(effect, Send):
                 machine.network.send(effect.envelope)
-        if self._farewell_asked:
+        if self._farewell_asked or self.leaving_until is not None:
             self.left = True
             machine.says("has left")
             return
@@ -354,143 +352,6 @@ class Keeper:
         self.machine.restart_starters()
 
 
-class GuardPort:
-    """The Guard port of one daemon."""
-
-    def __init__(self, keeper: Keeper, place: Place) -> None:
-        self._keeper = keeper
-        self._place = place
-        self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()
-        self._rounds: dict[int, asyncio.Future[bool]] = {}
-        self._incarnation: Incarnation | None = None
-        self._dead: tuple[int, frozenset[Incarnation]] = (0, frozenset())
-        keeper.port = self
-        if keeper.core is not None:
-            self.hello(keeper.core)
-
-    # --- what the guard says ----------------------------------------------------------------------------------------
-
-    def hello(self, core: Guard) -> None:
-        """A guard is there: it repeats the words and farewells it knows."""
-        for (voter, incarnation), server in core.words.items():
-            self.push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
-        for incarnation, server in core.farewells.items():
-            self.push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
-
-        for one in core.abilities.known():
-            self.push(_ability(one))
-
-    def push(self, event: GuardEvent) -> None:
-        """For next_event."""
-        self._events.put_nowait(event)
-
-    def round_ended(self, nonce: int, lost: bool) -> None:
-        """The answer of a round."""
-        future = self._rounds.pop(nonce, None)
-        if future is not None and not future.done():
-            future.set_result(lost)
-
-    # --- the port ---------------------------------------------------------------------------------------------------
-
-    def held(self) -> bool:
-        """See ports.Guard."""
-        return self._incarnation is not None and self._keeper.lease() == self._incarnation
-
-    async def state(self) -> GuardState:
-        """See ports.Guard."""
-        await self._connected()
-        keeper = self._keeper
-        self._incarnation = keeper.incarnation
-        member = keeper.member
-        return GuardState(
-            server=ServerName(member.server),
-            incarnation=keeper.incarnation,
-            held=keeper.lease() is not None,
-            epochs=dict(keeper.epochs),
-            voters=tuple(ServerName(one) for one in member.common.voters),
-        )
-
-    async def remember(self, resource: ResourceName, epoch: int) -> bool:
-        """See ports.Guard."""
-        await self._connected()
-        epochs = self._keeper.epochs
-        remembered = epoch >= epochs.get(resource, 0)
-        if remembered:
-            epochs[resource] = epoch
-        await self._keeper.machine.hesitates()
-        return remembered
-
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
-        """See ports.Guard."""
-        await self._connected()
-        machine = self._keeper.machine
-        nonce = machine.chance.getrandbits(63) | 1
-        answer: asyncio.Future[bool] = machine.loop.create_future()
-        self._rounds[nonce] = answer
-        try:
-            async with asyncio.timeout(machine.limits.round_s + ANSWER_S):
-                self._keeper.ask(Query(nonce, server, bytes.fromhex(incarnation)))
-                return await answer
-        except TimeoutError:
-            raise Unreachable("the guard does not answer") from None
-        finally:
-            self._rounds.pop(nonce, None)
-
-    async def note(self, position: Position) -> None:
-        """See ports.Guard."""
-
-    async def census(self) -> tuple[Counted, ...] | None:
-        """See ports.Guard."""
-        return ()
-
-    async def able(self, able: bool, why: str) -> None:
-        """See ports.Guard."""
-        await self._connected()
-        self._keeper.told_able(able, why)
-
-    async def heard(self) -> Mapping[ServerName, float]:
-        """See ports.Guard; nobody asks here."""
-        return {}
-
-    async def cluster(self, record: ClusterRecord) -> None:
-        """See ports.Guard."""
-        await self._connected()
-        self._keeper.told_registry(record)
-
-    async def dead(self, incarnations: Sequence[Incarnation]) -> None:
-        """See ports.Guard."""
-        generation, told = self._dead
-        if generation == self._keeper.generation and told >= set(incarnations):
-            return
-        await self._connected()
-        self._dead = (self._keeper.generation, frozenset(incarnations))
-        self._keeper.told_dead(sorted(incarnations))
-
-    async def protect(self, addresses: Sequence[str]) -> None:
-        """See ports.Guard."""
-        await self._connected()
-        self._keeper.protected = frozenset(addresses)
-
-    async def farewell(self) -> None:
-        """See ports.Guard."""
-        await self._connected()
-        self._keeper.leave()
-        await asyncio.Event().wait()  # the guard kills this daemon on the way
-
-    async def next_event(self) -> GuardEvent:
-        """See ports.Guard."""
-        return await self._events.get()
-
-    async def _connected(self) -> None:
-        if self._place.dead:
-            raise asyncio.CancelledError
-        await self._keeper.machine.hesitates()
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                await self._keeper.there.wait()
-        except TimeoutError:
-            raise Unreachable("the guard of this server does not answer") from None
-
-
-def _ability(told: Able) -> AbilityChanged:
+def ability(told: Able) -> AbilityChanged:
+    """As the daemon is told of it."""
     return AbilityChanged(ServerName(told.server), Incarnation(told.incarnation.hex()), told.able, told.why, told.for_ms / 1000)

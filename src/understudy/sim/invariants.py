@@ -49,6 +49,16 @@ def one_owner(truth: "Truth", resource: ResourceName) -> str | None:
     return None
 
 
+def nothing_is_killed_by_a_leave(truth: "Truth", machine: "Machine") -> str | None:
+    """A leave in order has stopped whatever the server held: what would be killed now was not given its clean stop."""
+    incarnation = machine.incarnation()
+    for name, assignment in truth.assignments.items():
+        held = any(one.incarnation == incarnation for one in assignment.holders)
+        if held and machine.services.active(name):
+            return f"leave: {machine.name} says that it has stopped everything in order, and {name} runs there"
+    return None
+
+
 def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
     """S2: a start needs an assignment to this incarnation as the sole holder, at the newest epoch this server has seen, read in this
     daemon's life; or kept on disk by a daemon of this incarnation before it, and never released."""
@@ -259,10 +269,11 @@ def _releases(truth: "Truth", written: "Written", write: Write) -> bool:
 
 def registry_is_no_lifeline(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
     """S8: while a server does not reach the registry nothing that runs there, and that it was told to run, is stopped (but for what it
-    stands on). Asked only where no script lies and nobody stands still: what a server believes is then what is."""
+    stands on, or where the server was asked to leave). Asked only where no script lies and nobody stands still: what a server believes is
+    then what is."""
     if not truth.options.orderly or machine.node is None or request.action not in ("stop", "clean", "abort"):
         return None
-    if truth.hub.reachable(machine.name):
+    if truth.hub.reachable(machine.name) or (machine.keeper is not None and machine.keeper.leaving_until is not None):
         return None
     view, name = machine.node.mirror.view, request.resource
     assignment, incarnation = view.assignments.get(name), machine.incarnation()

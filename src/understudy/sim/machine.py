@@ -17,7 +17,8 @@ from understudy.sim.chance import Chance
 from understudy.sim.clocks import Clocks
 from understudy.sim.executor import ExecutorPort, ExecutorProcess, Services
 from understudy.sim.formats import NEXT
-from understudy.sim.guard import GuardPort, Keeper
+from understudy.sim.guard import Keeper
+from understudy.sim.guardport import GuardPort
 from understudy.sim.link import Hub, RegistryLink
 from understudy.sim.loop import Place, VirtualLoop
 from understudy.sim.network import Network
@@ -161,7 +162,7 @@ class Machine:
         if self.keeper.left:
             self.says("is asked to come back")
             self._begin_keeper()
-        elif self.keeper.stopping:
+        elif self.keeper.stopping or self.keeper.leaving_until is not None:
             self.later(self.limits.pace.kill_s, self.come_again)
 
     def upgrade(self) -> None:

@@ -110,7 +110,8 @@ def _rests(machine: Machine, fresh_s: float) -> bool:
     keeper, node = machine.keeper, machine.node
     if keeper is None or node is None or node.lanes is None or machine.executor is None or not machine.steady:
         return False
-    if keeper.core is None or keeper.still or keeper.stopping or keeper.left or node.incarnation != keeper.incarnation:
+    going = keeper.still or keeper.stopping or keeper.left or keeper.leaving_until is not None
+    if keeper.core is None or going or node.incarnation != keeper.incarnation:
         return False
     if not node.mirror.reachable or machine.clocks.monotonic() - node.leader.sight.at > fresh_s:
         return False

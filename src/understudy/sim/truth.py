@@ -152,6 +152,11 @@ class Truth:
         if incarnation is not None:
             self.lapsed.add(incarnation)
 
+    def stopped_in_order(self, machine: "Machine") -> None:
+        """A daemon says that everything was stopped in order before its server leaves."""
+        self.trace.say(machine.name, "has stopped everything in order")
+        self._judge(invariants.nothing_is_killed_by_a_leave(self, machine))
+
     def is_local(self, resource: ResourceName) -> bool:
         """Whether it has an instance on every server, exempt from leases."""
         return resource in self._local

@@ -4,6 +4,13 @@ from understudy.cli.crsctl.common import CHOSEN, LEAVE, NAMES, SERVER
 from understudy.cli.options import Command
 
 COMMANDS = {
+    "crs": Command(
+        "crsctl start crs",
+        "join-server",
+        about="This server joins again after crsctl stop crs; a boot does that too.",
+        example="crsctl start crs",
+        options={},
+    ),
     "resource": Command(
         f"crsctl start resource {NAMES}",
         "start-resource",

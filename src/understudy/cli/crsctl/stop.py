@@ -1,9 +1,29 @@
 """crsctl stop."""
 
 from understudy.cli.crsctl.common import CHOSEN, LEAVE, NAMES, SERVER
-from understudy.cli.options import Command
+from understudy.cli.options import VALUES, Command, Option
+
+AT_ONCE = Option("force", "at once: everything is killed and starts elsewhere")
 
 COMMANDS = {
+    "cluster": Command(
+        "crsctl stop cluster",
+        "leave-server",
+        about="Servers stop everything in order and leave; what has another home starts there. TARGETs are kept.",
+        example="crsctl stop cluster -all",
+        options={
+            "-all": Option("all", "every server"),
+            "-n": Option("names", "these servers; default: this one", kind=VALUES, metavar="server ..."),
+            "-f": AT_ONCE,
+        },
+    ),
+    "crs": Command(
+        "crsctl stop crs",
+        "leave-server",
+        about="This server stops everything in order and leaves; what has another home starts there. It comes back with crsctl start crs.",
+        example="crsctl stop crs",
+        options={"-f": AT_ONCE},
+    ),
     "resource": Command(
         f"crsctl stop resource {NAMES}",
         "stop-resource",

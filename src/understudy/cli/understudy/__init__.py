@@ -18,6 +18,8 @@ _USAGE = """Usage: understudy <command> [options]
   history               what happened, in order, with causes and milliseconds
   lab                   a whole cluster on this machine
   server evict NAME     grant a server no lease any more: what it holds is moved off
+  server join           bring this server back after it has left
+  server leave [NAME]   a server stops everything in order, and stays out until it joins again
   server list           servers, their states and what runs on them
   simulate              whole clusters in virtual time, with faults, judged at every instant; your own with --live
   status                resources, as crsctl stat res -t

@@ -17,6 +17,20 @@ COMMANDS = {
         example="understudy server confirm-off ctr1\nunderstudy server confirm-off ctr1 -f",
         options={"-f": Option("force", "yes, it is off: somebody has seen it")},
     ),
+    "leave": Command(
+        "understudy server leave [name]",
+        "leave-server",
+        about="A server (default: this one) stops everything in order, leaves, and stays out until it joins again.",
+        example="understudy server leave ctr1",
+        options={"-f": Option("force", "at once: everything is killed and starts elsewhere")},
+    ),
+    "join": Command(
+        "understudy server join [name]",
+        "join-server",
+        about="Bring this server back after it has left; a boot does that too.",
+        example="understudy server join",
+        options={},
+    ),
     "evict": Command(
         "understudy server evict <name>",
         "evict-server",

@@ -41,6 +41,8 @@ async def check_address(world: World, view: View, resource: Resource) -> None:
     text = resource.attributes.get("USR_ORA_VIP", "")
     network = network_of(world, view, resource)
     address = check_subnet(text, network)
+    if (whose := world.settings.named().get(str(address))) is not None:
+        raise Refused(words(20050, text, whose), code=20050)
     for other in view.resources.values():
         same = other.agent == "address" and other.name != resource.name
         if same and _parsed(other.attributes.get("USR_ORA_VIP", "")) == address:
@@ -73,6 +75,8 @@ def check_subnet(text: str, network: NetworkSettings) -> ipaddress.IPv4Address |
     reserved = (subnet.network_address, subnet.broadcast_address)
     if subnet.version == 4 and subnet.prefixlen < 31 and address in reserved:
         raise Refused(words(20048, text, network.subnet), code=20048)
+    if subnet.version == 6 and subnet.prefixlen < 127 and address == subnet.network_address:
+        raise Refused(words(20051, text, network.subnet), code=20051)
     return address
 
 

@@ -56,6 +56,8 @@ async def modify(
     if restarting and not force:
         affected = ", ".join(f"'{one}'" for one in (name, *stop_dependents(view, (name,))) if may_be_running(view, one))
         raise Refused(words(20030, ", ".join(restarting), affected), code=20030)
+    if resource.agent == "network":
+        restarting = []  # it is only looked at, and from the next check on with what is new
     places = places_of(view, (name,))
     # What runs must be stopped under the definition it was started with.
     if restarting and not await stop(world, (name,), force=True):

@@ -23,6 +23,9 @@ async def run(world: World, arguments: Arguments) -> int:
     names, well = chosen(world, view, arguments)
     server = arguments.text("server")
     try:
+        for name in names:
+            if view.resources[name].agent == "network":  # it is only looked at: a stop that changes nothing would end in UNKNOWN
+                raise Refused(words(20031, name, "stopped"), code=20031)
         if server is not None:
             names = _on_server(view, names, server)
         if names:

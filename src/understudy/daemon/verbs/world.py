@@ -133,6 +133,10 @@ class World:
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     """Wake this server's lane of a resource, so that it checks at once."""
     user_exists: Callable[[str], bool] = user_on_disk
+    leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
+    """This server leaves without being told by the registry: by whose word, and whether at once."""
+    come_back: Callable[[], bool] = field(default=lambda: False)
+    """Let this server begin a new life; False: nobody had taken it out."""
 
     def say(self, code: int, *names: object) -> None:
         """Print one message of the catalogue."""

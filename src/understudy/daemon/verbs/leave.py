@@ -1,0 +1,144 @@
+"""`understudy server leave [NAME]`, `crsctl stop crs|cluster`: a server stops everything in order and leaves. Back: `server join`.
+
+The verb only writes the wish: the server's life becomes LEAVING. Its daemon, the leader and the lanes do the rest (`daemon/leave.py`), also
+when this command is interrupted.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from understudy.daemon.leave import holds, over
+from understudy.daemon.text.progress import lines
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.world import Change, World, commit
+from understudy.errors import BadInput, Refused, RegistryUnreachable
+from understudy.model import events
+from understudy.model.messages import words
+from understudy.model.names import ServerName
+from understudy.model.state import ALIVE, Life
+from understudy.model.view import IncarnationRecord, View
+from understudy.registry import keys
+
+SLACK_S = 30.0
+JOIN_S = 60.0
+_ENDS = (events.STOPPED, events.LEFT_BEHIND)
+
+
+async def leave(world: World, arguments: Arguments) -> int:
+    """The whole command; its exit status."""
+    at_once, own = arguments.flag("force"), ServerName(world.settings.server)
+    names = tuple(ServerName(one) for one in arguments.names) or (own,)
+    try:
+        view = await world.mirror.refresh()
+        if arguments.flag("all"):
+            names = tuple(name for name, record in view.present().items() if record.life in ALIVE)
+        leaving = [_present(view, name) for name in names]
+        if not at_once:
+            _keep_a_majority(view, names)
+        since = await commit(world, lambda fresh: _change(fresh, names, world.by, at_once=at_once))
+    except RegistryUnreachable:
+        if names != (own,):
+            raise
+        world.say(20070, own)
+        world.leave_here(world.by, at_once)
+        return 0
+    except BadInput as error:
+        world.refuse(error)
+        world.say(4000, "Stop")
+        return 1
+    for record in leaving:
+        world.say(2791, record.server)
+    return await _follow(world, leaving, since)
+
+
+async def join(world: World, arguments: Arguments) -> int:
+    """The whole command; its exit status."""
+    own = ServerName(world.settings.server)
+    for name in arguments.names:
+        if name != own:
+            world.say(20073, name)
+            return 1
+    if not world.come_back():
+        world.say(20074, own)
+        return 0
+    until = world.clock.monotonic() + JOIN_S
+    view = world.mirror.view
+    while (left := until - world.clock.monotonic()) > 0:
+        record = view.present().get(own)
+        if record is not None and record.life is Life.ONLINE:
+            world.say(4123)
+            return 0
+        view = await world.mirror.wait(view.revision, min(left, 1.0))
+    world.say(20075, own, f"{JOIN_S:g}")
+    return 1
+
+
+def _present(view: View, server: ServerName) -> IncarnationRecord:
+    record = view.present().get(server)
+    if record is None or record.life not in ALIVE:
+        raise Refused(words(2546, server), code=2546)
+    return record
+
+
+def _change(view: View, names: tuple[ServerName, ...], by: str, *, at_once: bool) -> Change:
+    writes: dict[str, object] = {}
+    for name in names:
+        record = _present(view, name)
+        if record.life is not Life.LEAVING or (at_once and not record.at_once):
+            writes[keys.incarnation(record.incarnation)] = replace(record, life=Life.LEAVING, by=by, at_once=at_once)
+    return Change(writes=writes)
+
+
+def _keep_a_majority(view: View, names: tuple[ServerName, ...]) -> None:
+    """Who stays needs a majority of voters: without it every lease ends, and what runs is not stopped in order."""
+    present = view.present()
+    staying = [one for one, record in present.items() if one not in names and record.life in (Life.JOINING, Life.ONLINE)]
+    voters = view.cluster.voters if view.cluster is not None else ()
+    votes, needed = len([one for one in voters if one in staying]), len(voters) // 2 + 1
+    if staying and votes < needed and any(one in voters for one in names):
+        raise Refused(words(20076, ", ".join(names), votes, len(voters), needed), code=20076)
+
+
+async def _follow(world: World, leaving: list[IncarnationRecord], since: int) -> int:
+    """Print what happens until all have left, or until this very server has stopped everything: its guard ends this daemon next."""
+    ended: dict[ServerName, str] = {}
+    printer = asyncio.create_task(_print(world, frozenset(one.server for one in leaving), since, ended))
+    until, own = world.clock.monotonic() + world.settings.leave_within + SLACK_S, world.settings.server
+    view, waiting = world.mirror.view, leaving
+    try:
+        while waiting:
+            waiting = [one for one in waiting if not _has_left(view, one, ended, here=one.server == own)]
+            left = until - world.clock.monotonic()
+            if not waiting or left <= 0:
+                break
+            view = await world.mirror.wait(view.revision, min(left, 1.0))
+        await asyncio.sleep(0)
+    finally:
+        printer.cancel()
+        await asyncio.gather(printer, return_exceptions=True)
+    well = not waiting
+    for one in leaving:
+        if one in waiting:
+            world.say(20072, one.server, f"{world.settings.leave_within + SLACK_S:g}")
+        elif ended.get(one.server):
+            world.say(20071, one.server, ended[one.server])
+            well = False
+        else:
+            world.say(2793, one.server)
+    world.say(4133) if well else world.say(4000, "Stop")
+    return 0 if well else 1
+
+
+async def _print(world: World, servers: frozenset[ServerName], since: int, ended: dict[ServerName, str]) -> None:
+    """What stops on these servers, and what starts elsewhere meanwhile."""
+    async for _, event in world.mirror.events(since):
+        for text in lines(event):
+            world.output.out(text)
+        if event.kind in _ENDS and (event.on or event.server) in servers:
+            ended[event.on or event.server] = f"{event.text}: {event.cause}" if event.kind == events.LEFT_BEHIND else ""
+
+
+def _has_left(view: View, record: IncarnationRecord, ended: dict[ServerName, str], *, here: bool) -> bool:
+    if here:  # the farewell ends this daemon
+        return record.server in ended or over(view, record)
+    return over(view, record) and not holds(view, record.incarnation)

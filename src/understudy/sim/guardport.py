@@ -1,0 +1,171 @@
+"""The daemon's end of guard.sock in the false world: the Guard port of one daemon, over the keeper of its machine.
+
+Called by `sim/machine.py`, once for each daemon. Must never: know more than guard.sock tells.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from understudy.errors import Unreachable
+from understudy.guard.core import (
+    Guard,
+    Query,
+)
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.position import Position
+from understudy.model.view import ClusterRecord
+from understudy.ports import Counted, Farewell, GuardEvent, GuardState, LeaveAsked, SilentWord
+from understudy.sim.guard import Keeper, ability
+from understudy.sim.leaving import ask_to_leave
+from understudy.sim.loop import Place
+
+ANSWER_S = 2.0
+"""As daemon/guardlink.py."""
+
+
+class GuardPort:
+    """The Guard port of one daemon."""
+
+    def __init__(self, keeper: Keeper, place: Place) -> None:
+        self._keeper = keeper
+        self._place = place
+        self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()
+        self._rounds: dict[int, asyncio.Future[bool]] = {}
+        self._incarnation: Incarnation | None = None
+        self._dead: tuple[int, frozenset[Incarnation]] = (0, frozenset())
+        keeper.port = self
+        if keeper.core is not None:
+            self.hello(keeper.core)
+
+    # --- what the guard says ----------------------------------------------------------------------------------------
+
+    def hello(self, core: Guard) -> None:
+        """A guard is there: it repeats the words and farewells it knows."""
+        for (voter, incarnation), server in core.words.items():
+            self.push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
+        if (until := self._keeper.leaving_until) is not None:
+            self.push(LeaveAsked(max(0.0, until - self._keeper.machine.loop.now)))
+        for incarnation, server in core.farewells.items():
+            self.push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
+
+        for one in core.abilities.known():
+            self.push(ability(one))
+
+    def push(self, event: GuardEvent) -> None:
+        """For next_event."""
+        self._events.put_nowait(event)
+
+    def round_ended(self, nonce: int, lost: bool) -> None:
+        """The answer of a round."""
+        future = self._rounds.pop(nonce, None)
+        if future is not None and not future.done():
+            future.set_result(lost)
+
+    # --- the port ---------------------------------------------------------------------------------------------------
+
+    def held(self) -> bool:
+        """See ports.Guard."""
+        return self._incarnation is not None and self._keeper.lease() == self._incarnation
+
+    async def state(self) -> GuardState:
+        """See ports.Guard."""
+        await self._connected()
+        keeper = self._keeper
+        self._incarnation = keeper.incarnation
+        member = keeper.member
+        return GuardState(
+            server=ServerName(member.server),
+            incarnation=keeper.incarnation,
+            held=keeper.lease() is not None,
+            epochs=dict(keeper.epochs),
+            voters=tuple(ServerName(one) for one in member.common.voters),
+        )
+
+    async def remember(self, resource: ResourceName, epoch: int) -> bool:
+        """See ports.Guard."""
+        await self._connected()
+        epochs = self._keeper.epochs
+        remembered = epoch >= epochs.get(resource, 0)
+        if remembered:
+            epochs[resource] = epoch
+        await self._keeper.machine.hesitates()
+        return remembered
+
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+        """See ports.Guard."""
+        await self._connected()
+        machine = self._keeper.machine
+        nonce = machine.chance.getrandbits(63) | 1
+        answer: asyncio.Future[bool] = machine.loop.create_future()
+        self._rounds[nonce] = answer
+        try:
+            async with asyncio.timeout(machine.limits.round_s + ANSWER_S):
+                self._keeper.ask(Query(nonce, server, bytes.fromhex(incarnation)))
+                return await answer
+        except TimeoutError:
+            raise Unreachable("the guard does not answer") from None
+        finally:
+            self._rounds.pop(nonce, None)
+
+    async def note(self, position: Position) -> None:
+        """See ports.Guard."""
+
+    async def census(self) -> tuple[Counted, ...] | None:
+        """See ports.Guard."""
+        return ()
+
+    async def able(self, able: bool, why: str) -> None:
+        """See ports.Guard."""
+        await self._connected()
+        self._keeper.told_able(able, why)
+
+    async def heard(self) -> Mapping[ServerName, float]:
+        """See ports.Guard; nobody asks here."""
+        return {}
+
+    async def cluster(self, record: ClusterRecord) -> None:
+        """See ports.Guard."""
+        await self._connected()
+        self._keeper.told_registry(record)
+
+    async def dead(self, incarnations: Sequence[Incarnation]) -> None:
+        """See ports.Guard."""
+        generation, told = self._dead
+        if generation == self._keeper.generation and told >= set(incarnations):
+            return
+        await self._connected()
+        self._dead = (self._keeper.generation, frozenset(incarnations))
+        self._keeper.told_dead(sorted(incarnations))
+
+    async def protect(self, addresses: Sequence[str]) -> None:
+        """See ports.Guard."""
+        await self._connected()
+        self._keeper.protected = frozenset(addresses)
+
+    async def leave(self, within_s: float, stay_out: str = "") -> None:
+        """See ports.Guard."""
+        await self._connected()
+        ask_to_leave(self._keeper, within_s)
+
+    async def farewell(self, *, in_order: bool = False) -> None:
+        """See ports.Guard."""
+        await self._connected()
+        if in_order:
+            self._keeper.machine.truth.stopped_in_order(self._keeper.machine)
+        self._keeper.farewell()
+        await asyncio.Event().wait()  # the guard kills this daemon on the way
+
+    async def next_event(self) -> GuardEvent:
+        """See ports.Guard."""
+        return await self._events.get()
+
+    async def _connected(self) -> None:
+        if self._place.dead:
+            raise asyncio.CancelledError
+        await self._keeper.machine.hesitates()
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._keeper.there.wait()
+        except TimeoutError:
+            raise Unreachable("the guard of this server does not answer") from None
+
