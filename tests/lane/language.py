@@ -85,9 +85,14 @@ class Server:
         self.scripts: dict[ResourceName, Script] = defaultdict(Script)
         self.steps: dict[ResourceName, Step] = {}
         self.lines: list[str] = []
+        self.leaving = False
         self._told: list[str] = []
         self._shown: dict[ResourceName, str] = {}
         self._fresh = True
+
+    def go_away(self) -> None:
+        """This server leaves in order."""
+        self.leaving = True
 
     @property
     def now(self) -> float:
@@ -132,7 +137,10 @@ class Server:
         """What reconcile is given."""
         incarnation = self.cluster.incarnation(ME)
         view = self.cluster.view
-        return Here(view=view, server=ME, incarnation=incarnation, locals=self.locals, now=self.now, leaners=leaners(view.resources))
+        leaning = leaners(view.resources, leaving=self.leaving)
+        return Here(
+            view=view, server=ME, incarnation=incarnation, locals=self.locals, now=self.now, leaners=leaning, leaving=self.leaving
+        )
 
     def _meet_definitions(self) -> None:
         view = self.cluster.view
@@ -402,6 +410,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAME} is found running", Server.found),
     (rf"{NAME} is started by hand", Server.by_hand),
     (rf"{NAME} has no processes", Server.no_processes),
+    (r"this server leaves", Server.go_away),
     (rf"{NAME} leaves its control group(?P<hiding> and hides)?", Server.leave),
     (r"an event of the (?P<kind>network|link|mounts|neighbour)s?", Server.around),
     (rf"{NAME} (?P<how>ends|fails) now", Server.end),

@@ -35,7 +35,8 @@ class ActionRequest:
     agent: str
     """`script`, `address`, `network`: which agent runs it."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """For the agent: script: `script`; address: `address`, `subnet`, `interface`; network: `subnet`, `interface`."""
+    """For the agent: script: `script`; address: `address`, `subnet`, `interface`, `own` (this server's own addresses); network: `subnet`,
+    `interface`."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """`_CRS_*` and `_USR_*` variables."""
     timeout_s: float = 60.0
