@@ -27,6 +27,8 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: flo
             cluster = AttackedCluster(lab, watching)
             yield cluster
         found = [*map(str, cluster.twice()), *cluster.odd_lines()]
+        for one in cluster.witnesses:
+            print(f"longest silence of the address: {one.longest_silence():.2f} s")
         if found or request.node.stash.get(_FAILED, False):
             keep(cluster, tmp_path / "kept")
     assert not found

@@ -105,6 +105,14 @@ class Witness:
         """Whether a server did any of these after an instant."""
         return any(one.server == server and one.what in what and one.until > since for one in self.stretches)
 
+    def longest_silence(self) -> float:
+        """The longest time between two stretches in which anybody accepted or refused a connection to the address, in seconds."""
+        longest, until = 0.0, None
+        for one in sorted((one for one in self.stretches if one.what == "tcp"), key=lambda one: one.since):
+            longest = longest if until is None else max(longest, one.since - until)
+            until = one.until if until is None else max(until, one.until)
+        return longest
+
     def account(self) -> str:
         """All that was seen, a line for each stretch."""
         lines = [f"{one.since:.3f} {one.until:.3f} {one.server} {one.what}" for one in sorted(self.stretches, key=lambda one: one.since)]
