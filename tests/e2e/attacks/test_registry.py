@@ -80,3 +80,15 @@ def test_made_anew(cluster, trio):
     cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1", check=False)
     cluster.runs(*service.TRIO, on="ctr1", within_s=SETTLED_S)
     assert trio.asker.noticed_nothing(since=anew)
+
+
+@pytest.mark.long
+def test_away_while_the_owner_is_lost(cluster, trio):
+    """Nothing can be moved without it; once it is back, what its owner held is started elsewhere as soon as always."""
+    trio.run(on="ctr1")
+    cluster.lab.registry_stop()
+    cluster.lab.crash("ctr1")
+    cluster.passes(3.0)
+    cluster.lab.registry_start()
+    trio.asker.served(by="ctr2", within_s=10)
+    trio.follows(to="ctr2")
