@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from sim.trio import TRIO, running_trio
+from understudy.daemon.leave import Leave
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
 from understudy.model.view import Assignment, Holder
 from understudy.ports import ActionRequest
 from understudy.registry import keys
+from understudy.sim.leaving import ask_to_leave
 from understudy.sim.truth import Violation
 from understudy.sim.world import World
 
@@ -178,3 +180,15 @@ def test_a_stop_under_what_needs_it(world: World):
     world.truth.begins(world.machines["ctr1"], request)
 
     breaks(world, "ctr1 stops address under data service")
+
+
+def test_a_leave_that_does_not_wait_for_the_stops(world: World, monkeypatch: pytest.MonkeyPatch):
+    """What is said to be stopped in order, and runs, would be killed."""
+    monkeypatch.setattr(Leave, "_up", lambda *_: ())
+    monkeypatch.setattr(Leave, "_holds", lambda *_: False)
+    world.service("service", on="ctr1").took_s["stop"] = 5.0
+    ask_to_leave(world.machines["ctr1"].keeper, 30.0)
+
+    with pytest.raises(Violation, match="leave: ctr1 says that it has stopped everything in order, and"):
+        world.run(5)
+    world.loop.failure = None

@@ -115,11 +115,14 @@ class Keeper:
     def _begin(self) -> Start | None:
         """A new incarnation, holding nothing; None: asked to end before there was one."""
         if stays_out(self._settings):
-            say("this server has left the cluster; it comes back with: understudy server join")
+            told = "this server has left the cluster; it comes back with: understudy server join"
+            say(told)
+            self._notice.post([told])
             while stays_out(self._settings) and not self._asked_to_end:
                 time.sleep(STAY_OUT_S)
             if self._asked_to_end:
                 return None
+            self._notice.clear()
         self._held.leave_by_boot_ns = 0
         kill.allow_again(self._means)
         incarnation = os.urandom(16)
