@@ -439,6 +439,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"delete the trio", Stage.delete),
     (rf"evict {SERVER}", lambda stage, server: stage.world.evict(server)),
     (rf"{SERVER} is asked to leave", Stage.leave),
+    (rf"an operator lets {SERVER} leave", lambda stage, server: stage.world.leave(server)),
     (rf"{SERVER} is asked to leave at once", Stage.leave_at_once),
     (rf"{SERVER} is asked to come back", lambda stage, server: stage._machine(server).come_again()),
     (rf"upgrade {SERVER}", lambda stage, server: stage._machine(server).upgrade()),

@@ -356,19 +356,23 @@ class Faults:
             case 17:
                 world.evict(server)
             case 18:
-                self._leave(world.machines[server], mishap.lasts, at_once=pick < 0.2)
+                self._leave(world.machines[server], mishap.lasts, pick)
             case _ if len(self.drawn.groups) > 1 and pick < 0.5:
                 self.drawn.delete_group(name)
             case _:
                 world.start(name)
 
-    def _leave(self, machine: Machine, leases: float, *, at_once: bool) -> None:
-        """An operator stops the cluster on a server, in order or at once, and starts it again later."""
+    def _leave(self, machine: Machine, leases: float, pick: float) -> None:
+        """An operator stops the cluster on a server, by a command, by a signal or at once, and starts it again later."""
         keeper = machine.keeper
-        if keeper is not None:
-            machine.says("is asked to leave" + (" at once" if at_once else ""))
-            if at_once:
-                keeper.farewell()
-            else:
-                ask_to_leave(keeper, LEAVE_WITHIN_S)
-            self._undo_later(leases, machine.come_again)
+        if keeper is None:
+            return
+        if pick < 0.4:
+            self.world.leave(machine.name)
+        elif pick < 0.8:
+            machine.says("is asked to leave")
+            ask_to_leave(keeper, LEAVE_WITHIN_S)
+        else:
+            machine.says("is asked to leave at once")
+            keeper.farewell()
+        self._undo_later(leases, machine.come_again)

@@ -12,6 +12,7 @@ from understudy.guard.core import CommonSettings, Member, common_settings
 from understudy.model.limits import Limits, derive
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings
+from understudy.model.state import Life
 from understudy.registry.wire import PRESENT, WrittenNewer
 from understudy.sim.chance import Chance
 from understudy.sim.clocks import Clocks
@@ -162,8 +163,13 @@ class Machine:
         if self.keeper.left:
             self.says("is asked to come back")
             self._begin_keeper()
-        elif self.keeper.stopping or self.keeper.leaving_until is not None:
+        elif self.keeper.stopping or self.keeper.leaving_until is not None or self._told_to_leave():
             self.later(self.limits.pace.kill_s, self.come_again)
+
+    def _told_to_leave(self) -> bool:
+        """Whether the registry says so of its present life, which may not know it yet."""
+        record = self.truth.lives.get(self.keeper.incarnation) if self.keeper is not None else None
+        return record is not None and record.life is Life.LEAVING
 
     def upgrade(self) -> None:
         """The next version is installed, and the daemon begins again as it."""

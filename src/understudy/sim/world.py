@@ -247,6 +247,13 @@ class World:
             self.trace.say("operator", f"evicts {name}")
             self.change({keys.incarnation(record.incarnation): replace(record, life=Life.EVICTED, proof="evicted by an operator")})
 
+    def leave(self, name: str) -> None:
+        """`understudy server leave`: its present incarnation is to stop everything in order and go."""
+        record = self.view().present().get(ServerName(name))
+        if record is not None and record.life in (Life.JOINING, Life.ONLINE):
+            self.trace.say("operator", f"lets {name} leave")
+            self.change({keys.incarnation(record.incarnation): replace(record, life=Life.LEAVING, by="operator")})
+
     def _request(self, verb: str, group: Iterable[ResourceName], server: str | None) -> dict[str, Any]:
         self._requests += 1
         id = f"{self._requests:06d}"
