@@ -275,7 +275,7 @@ def a_voter_comes_back_in_the_middle_of_a_round(seed: int) -> None:
         world.cut_from("ctr2", "ctr3")
         _says_silent(world, "ctr1")
         world.run(0.008)
-        world.machines["ctr1"].keeper.kill_guard()
+        world.machines["ctr1"].keeper.kill_guard(forgets=True)
         world.network.mend([("ctr2", "ctr1", network) for network in NETWORKS])
         world.run(1)
 
@@ -286,7 +286,7 @@ def two_voters_are_silent_one_after_the_other(seed: int) -> None:
         world.cut_from("ctr2", "ctr1")
         _says_silent(world, "ctr1")
         world.run(0.3)
-        world.machines["ctr1"].keeper.kill_guard()
+        world.machines["ctr1"].keeper.kill_guard(forgets=True)
         world.network.mend([("ctr2", "ctr1", network) for network in NETWORKS])
         world.run(2 * world.limits.silent_after_s)
         world.cut_from("ctr2", "ctr3")

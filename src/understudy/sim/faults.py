@@ -180,13 +180,14 @@ class Faults:
     def _kill_guard(self, mishap: Mishap, picks: Picks) -> None:
         victims, keeper_too, daemon_too = self._victims(picks), picks.number() < 0.2, picks.number() < 0.2
         late = picks.one((0.005, self.world.limits.hang_s, 2 * self._lease_s))
+        forgets = picks.number() < 0.3
         for machine in victims:
             if machine.keeper is None:
                 continue
             if keeper_too:
                 machine.kill_keeper()
                 continue
-            machine.keeper.kill_guard(late)
+            machine.keeper.kill_guard(late, forgets=forgets)
             if daemon_too:
                 machine.kill_daemon()
 

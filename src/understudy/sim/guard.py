@@ -87,13 +87,15 @@ class Keeper:
         self.machine.says(f"begins as {self.incarnation[:8]}")
         self._guard(Start(raw))
 
-    def kill_guard(self, successor_s: float = 0.005) -> None:
+    def kill_guard(self, successor_s: float = 0.005, *, forgets: bool = False) -> None:
         """The guard dies; its successor comes soon, or too late (the keeper may have to find out that it hangs)."""
         if self.core is None:
             return
         machine = self.machine
-        machine.says("guard killed")
+        machine.says("guard killed" + (", what it was as a voter is lost" if forgets else ""))
         self._no_guard()
+        if forgets:  # as when the keeper dies too, but quicker
+            self._voting = None
         machine.later(successor_s, self._succeed)
         self._watch_lapse()
 
