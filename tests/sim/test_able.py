@@ -2,22 +2,26 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from sim.language import Stage
+from sim.trio import TRIO, running_trio
 from stories import play
 from understudy.daemon import node, remembered
 from understudy.daemon.node import Node
 from understudy.model.names import ResourceName
 from understudy.model.view import View
 from understudy.policy import decide, liveness, recovery
+from understudy.policy.unable import EVICT_PAUSE_S
 from understudy.sim.guardport import GuardPort
 from understudy.sim.life import Case, live
+from understudy.sim.machine import Machine
 from understudy.sim.options import Options
 from understudy.sim.truth import Violation
-from understudy.sim.world import Stuck
+from understudy.sim.world import Stuck, World
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 
@@ -92,3 +96,34 @@ def test_the_story_shows_what_the_clause_is_for(
 def test_worlds_of_servers_that_cannot_act_settle(seed: int) -> None:
     """Daemons and executors hang, ways to the registry are cut, services die: nothing twice, and everything runs at the end."""
     live(Case(seed=seed, hours=2 / 60, options=Options(servers=4, unable=4.0, service_deaths=4.0, daemon_deaths=1.0, commands=2.0)))
+
+
+BOUND_S = 20.0
+"""Six seconds until it is noticed, ten until it is evicted, and what a farewell and the start take."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_has_another_home_gets_it_in_time(seed: int) -> None:
+    """Again and again the server that runs the trio stops being able to act, in one way or another, and then the service dies there."""
+    luck = Random(seed)
+    with running_trio(seed, servers=4) as world:
+        for _ in range(6):
+            machine = world.machines[str(world.runs_on("service"))]
+            ail(world, machine, luck.choice(("daemon", "executor", "registry")), luck.uniform(0.0, 3.0))
+            machine.services.die(ResourceName("service"))
+            world.until(lambda: all(world.runs_on(name) is not None for name in TRIO), BOUND_S, "the trio has a home", look_s=0.1)
+            world.heal()
+            world.until(lambda: len(world.online()) == 4, 30, "all servers are back")
+            world.run(EVICT_PAUSE_S)
+
+
+def ail(world: World, machine: Machine, how: str, seconds: float) -> None:
+    """It cannot act from now on, for as long as it lives; and some time passes."""
+    match how:
+        case "daemon":
+            machine.hang_daemon(600.0)
+        case "executor":
+            machine.hang_executor(600.0)
+        case _:
+            world.hub.cut(machine.name)
+    world.run(seconds)
