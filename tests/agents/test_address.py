@@ -14,7 +14,7 @@ from understudy.model.names import ResourceName
 from understudy.model.profile import resolve
 from understudy.model.types import cluster_vip_type, network_definition
 from understudy.model.view import Definition
-from understudy.ports import ActionName, ActionOutcome, ActionRequest
+from understudy.ports import ActionName, ActionOutcome, ActionRequest, Surroundings
 
 pytestmark = pytest.mark.lab
 
@@ -200,6 +200,38 @@ async def test_neighbours_are_told_again_until_the_address_is_stopped(gated: Rea
     assert frames.count("reply") >= 3
 
 
+async def test_neighbours_are_told_anew_when_a_link_came_up(gated: RealRig) -> None:
+    """A switch port that comes back has forgotten everything."""
+    await do(gated, "start")
+    assert gated.process
+    process = await asyncio.create_subprocess_exec(
+        "nsenter", f"--net=/proc/{gated.process.pid}/ns/net", "python3", "-c", SNIFF, stdout=asyncio.subprocess.PIPE
+    )  # fmt: skip
+    assert process.stdout
+    assert await process.stdout.readline() == b"ready\n"
+    gated.in_its_network("ip", "link", "set", "eth1", "down")
+    await wait_until(lambda: "LOWER_UP" not in gated.in_its_network("ip", "link", "show", "eth1"), 5, "the link is down")
+    gated.in_its_network("ip", "link", "set", "eth1", "up")
+    told = [await asyncio.wait_for(process.stdout.readline(), 5) for _ in range(4)]
+    assert told.count(b"request\n") >= 2
+    process.kill()
+    await process.wait()
+    await do(gated, "stop")
+
+
+async def test_a_stranger_that_gives_up_the_address_is_noticed(gated: RealRig) -> None:
+    """It is asked for every two seconds while a start has failed over it; no pause of minutes has to pass."""
+    assert "is already in use" in (await do(gated, "start", "10.99.0.3")).output[0]
+    gated.in_its_neighbours_network("ip", "addr", "del", "10.99.0.3/24", "dev", "far")
+
+    async def told() -> None:
+        while await gated.executor.next_event() != Surroundings("neighbour", VIP):
+            pass  # of the machine's own network
+
+    await asyncio.wait_for(told(), 10)
+    assert (await do(gated, "start", "10.99.0.3")).status == 0
+
+
 async def test_the_network_agent_only_looks(network: RealRig) -> None:
     """It needs no lease and changes nothing."""
     await network.client.start()
@@ -227,7 +259,10 @@ s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 s.bind(("eth1", 3))
 print("ready", flush=True)
 while True:
-    f = s.recv(2048)
+    try:
+        f = s.recv(2048)
+    except OSError:  # the link went down
+        continue
     if f[12:14] == b"\\x08\\x06" and f[38:42] == bytes([10, 99, 0, 9]):
         sender = f[28:32]
         print("probe" if sender == bytes(4) else {1: "request", 2: "reply"}[f[21]], flush=True)

@@ -138,6 +138,64 @@ def test_addresses_and_their_links_are_told() -> None:
         listener.stdin.close()
 
 
+AROUND = """
+import asyncio, sys
+from understudy.agents.events.mounts import MountEvents
+from understudy.agents.events.netlink import NetlinkEvents
+
+async def main():
+    links = NetlinkEvents(lambda _: None, lambda kind: print(kind, flush=True))
+    mounts = MountEvents(lambda: print("mounts", flush=True))
+    links.start()
+    mounts.start()
+    links.watch("10.99.0.9")
+    print("ready", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    links.close()
+    mounts.close()
+
+asyncio.run(main())
+"""
+
+
+def test_what_changes_around_the_resources_is_told() -> None:
+    """A base address, a link, a mount: what a resource may have failed over. An address of ours comes and goes by our own doing."""
+    if not have_root():
+        pytest.skip("needs root")
+    helper = Path(__file__).parents[1] / "executor" / "in_network.py"
+    with subprocess.Popen(
+        ["unshare", "--mount", sys.executable, str(helper), sys.executable, "-c", AROUND],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as listener:
+        assert listener.stdin
+        assert listener.stdout
+
+        def there(*words: str) -> None:
+            subprocess.run(["nsenter", f"--target={listener.pid}", "--net", "--mount", *words], check=True)
+
+        def told(kind: str) -> None:
+            assert listener.stdout
+            while (line := listener.stdout.readline()) != f"{kind}\n":
+                assert line in ("link\n", "network\n"), line  # a carrier may come late
+
+        assert listener.stdout.readline() == "ready\n"
+        there("ip", "addr", "add", "10.99.0.9/24", "dev", "eth1")
+        there("mount", "-t", "tmpfs", "none", "/mnt")
+        told("mounts")
+        there("umount", "/mnt")
+        told("mounts")
+        there("ip", "addr", "del", "10.99.0.2/24", "dev", "eth1")
+        told("network")
+        there("ip", "link", "set", "eth1", "down")
+        told("network")
+        there("ip", "link", "set", "eth1", "up")
+        told("link")
+        listener.stdin.close()
+
+
 def test_a_packet_that_is_cut_short_is_read_as_far_as_it_goes() -> None:
     """The kernel would not send it; nothing else may end the daemon's loop either."""
     assert changes(b"") == []

@@ -6,6 +6,7 @@ Commands are given as an operator types them; what the commands print is what `r
 import asyncio
 import contextlib
 import itertools
+import pwd
 import shlex
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -214,10 +215,14 @@ class Cluster:
             token=lambda: f"{next(self._numbers):032x}",
             number=lambda: FIRST_NUMBER + next(self._numbers),
             probe=probe,
-            script=lambda path: self.scripts.get(path, "ok"),
+            script=self._script,
+            user_exists=_user_exists,
             check=lambda name: node.lanes.alarm(name) if node.lanes else None,
             leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         )
+
+    async def _script(self, path: str) -> str:
+        return self.scripts.get(path, "ok")
 
     def services(self, server: str) -> Services:
         """What this server's API hands to verbs."""
@@ -260,3 +265,8 @@ async def running(*servers: str) -> AsyncIterator[Cluster]:
             task.cancel()
         await asyncio.gather(*cluster.tasks.values(), return_exceptions=True)
         cluster.store.close()
+
+
+async def _user_exists(name: str) -> bool:
+    """At once: no thread answers in virtual time."""
+    return name in {one.pw_name for one in pwd.getpwall()}

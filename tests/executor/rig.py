@@ -218,6 +218,11 @@ class RealRig:
         for folder in (self.folder, *list(self.folder.parents)[:2]):
             folder.chmod(0o755)
 
+    def in_its_neighbours_network(self, *command: str) -> None:
+        assert self.process
+        neighbour = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0]
+        subprocess.run(["nsenter", f"--net=/proc/{neighbour}/ns/net", *command], check=True)
+
     def in_its_network(self, *command: str) -> str:
         assert self.process
         words = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", *command]

@@ -76,9 +76,10 @@ async def _start(request: ActionRequest, context: Context) -> ActionOutcome:
     if not any(one.index == link.index for one in _present(claim.address)):
         owner = await neighbours.owner_of(claim.address, link)
         if owner:
+            context.wait_for(request.resource, neighbours.ASK_AGAIN_S, lambda: _nobody_has(claim))
             return refusal(f"address {claim.address} is already in use by MAC {owner}", status=FAILED)
         netlink.add(link, claim.address, claim.prefix)
-    context.repeat(request.resource, (0.0, *neighbours.ANNOUNCE_AGAIN_S), lambda: neighbours.announce(claim.address, link))
+    context.repeat(request.resource, neighbours.ANNOUNCE_AT_S, lambda: _announce(claim))
     return ActionOutcome(status=0, details=f"{claim.address} on {link.name}")
 
 
@@ -123,6 +124,18 @@ def _claim(request: ActionRequest) -> Claim | None:
         return None  # the start itself will say so
 
 
+async def _nobody_has(claim: Claim) -> bool:
+    link = netlink.links().get(claim.interface)
+    return link is not None and link.up and await neighbours.owner_of(claim.address, link) is None
+
+
+def _announce(claim: Claim) -> None:
+    """As the link is now: it may have gone and come back as another."""
+    link = netlink.links().get(claim.interface)
+    if link is not None and link.up and _present(claim.address):
+        neighbours.announce(claim.address, link)
+
+
 def _holds(claim: Claim) -> bool:
     return bool(_present(claim.address))
 
@@ -142,4 +155,6 @@ def _links_of(present: list[Address]) -> list[Link]:
     return [link for link in netlink.links().values() if link.index in indices]
 
 
-AGENT = Agent(start=_start, stop=_stop, check=_check, clean=_stop, claim=_claim, holds=_holds, drop=_drop)
+AGENT = Agent(
+    start=_start, stop=_stop, check=_check, clean=_stop, claim=_claim, holds=_holds, drop=_drop, announce=_announce
+)  # fmt: skip

@@ -64,7 +64,11 @@ class Context(Protocol):
         ...
 
     def repeat(self, resource: str, delays_s: Sequence[float], call: Callable[[], None]) -> None:
-        """Call again after each of these delays, unless the resource is stopped before."""
+        """Call after each of these delays, and after them anew whenever a link came up, unless the resource is stopped before."""
+        ...
+
+    def wait_for(self, resource: str, every_s: float, asked: Callable[[], Awaitable[bool]]) -> None:
+        """Ask this often, for some minutes, and tell the daemon once the answer is yes: another start is worth it then."""
         ...
 
 
@@ -87,6 +91,8 @@ class Agent:
     """Whether what was claimed is on this server now."""
     drop: Callable[[Claim], bool] | None = None
     """Take a claim back by force; True when it is gone."""
+    announce: Callable[[Claim], None] | None = None
+    """Tell the neighbours of a claim that is there."""
     leased: bool = True
     """False: starts and stops nothing, so it may run without a lease."""
 

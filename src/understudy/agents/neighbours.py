@@ -16,7 +16,10 @@ from understudy.agents.netlink import Link
 
 PROBE_GAPS_S = (0.015, 0.015)
 """Two probes, and the wait after each: 30 ms in all."""
-ANNOUNCE_AGAIN_S = (0.1, 0.5, 2.0)
+ANNOUNCE_AT_S = (0.0, 0.1, 0.3, 0.7, 1.5, 3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 300.0)
+"""An address is announced so long after it came, or after a link came up: a switch may take its time before it forwards anything."""
+ASK_AGAIN_S = 2.0
+"""While a stranger has the address: he is asked again this often."""
 _ARP, _IP6 = 0x0806, 0x86DD
 _BROADCAST, _NOBODY = b"\xff" * 6, b"\0" * 6
 _ARP_REQUEST, _ARP_REPLY = 1, 2

@@ -57,6 +57,8 @@ class Change:
     link: str | None = None
     """The link's name, if it is about a link."""
     address: str | None = None
+    up: bool = False
+    """Of a link: switched on, and with a carrier."""
 
 
 def links() -> dict[str, Link]:
@@ -96,7 +98,7 @@ def changes(packet: bytes) -> list[Change]:
     for kind, body in _messages(packet):
         if kind in (NEWLINK, DELLINK):
             link = _link(body)
-            found.append(Change(link.index, kind == DELLINK, link=link.name))
+            found.append(Change(link.index, kind == DELLINK, link=link.name, up=link.up and kind == NEWLINK))
         elif kind in (NEWADDR, DELADDR):
             one = _address(body)
             found.append(Change(one.index, kind == DELADDR, address=one.address))

@@ -8,6 +8,7 @@ import datetime
 import os
 from pathlib import Path
 
+from understudy.agents.lines import Lines
 from understudy.daemon.mirror import Mirror
 from understudy.model import events
 from understudy.model.messages import number as numbered
@@ -31,34 +32,46 @@ CRS = {
         20114,
         "Server '{on}' cannot tell whether resource '{resource}' runs there, and is no candidate for it until its check answers: {cause}",
     ),
+    events.UNGUARDED: (20131, "Resource '{resource}' on server '{on}' is not guarded: {cause}: {text}"),
+    events.FOUND: (20132, "Resource '{resource}' on server '{on}': {cause}: {text}"),
+    events.NOT_BEGUN: (20133, "Actions of resource '{resource}' cannot be run on server '{on}' ({cause}): {text}"),
     events.JOINED: (1601, "Server '{on}' has joined the cluster"),
 }
+
+
+WITH_A_CAUSE = frozenset({events.UNGUARDED, events.FOUND, events.NOT_BEGUN})
+"""An alert only if something is wrong: the event then names a cause."""
+LONGEST = 400
 
 
 def alert_lines(event: Event, process: str) -> list[str]:
     """The event as lines of the alert log; none if it is no alert."""
     known = CRS.get(event.kind)
-    if known is None:
+    if known is None or (event.kind in WITH_A_CAUSE and not event.cause):
         return []
     number, text = known
     at = datetime.datetime.fromtimestamp(event.wall, tz=datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    return [f"{at}:", f"[{process}]{numbered(number)}:" + text.format(resource=event.resource, on=event.on, cause=event.cause)]
+    filled = text.format(resource=event.resource, on=event.on, cause=event.cause, text=_plain(event.text))
+    return [f"{at}:", f"[{process}]{numbered(number)}:{filled}"]
+
+
+def _plain(text: str) -> str:
+    """What scripts print, in one line of bounded length that does nothing to a terminal."""
+    return "".join(one if one.isprintable() else " " for one in " ".join(text.split()))[:LONGEST]
 
 
 class Alerts:
     """Appends to the alert log."""
 
     def __init__(self, path: Path, server: str) -> None:
-        self._path = path
+        self._lines = Lines(str(path))
         self._process = f"understudyd({os.getpid()})"
         self._server = server
 
     async def follow(self, mirror: Mirror) -> None:
-        """Write every alert that comes, for ever."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Write every alert that comes, for ever; a disk that is full or hangs is no reason to end."""
         while not mirror.read_once:
             await mirror.wait(mirror.view.revision, 1.0)
-        with self._path.open("a", buffering=1) as file:
-            async for _, event in mirror.events(mirror.view.revision):
-                for line in alert_lines(event, self._process):
-                    file.write(line + "\n")
+        async for _, event in mirror.events(mirror.view.revision):
+            for line in alert_lines(event, self._process):
+                self._lines.write(line + "\n")

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from understudy.agents.lines import standard_error
 from understudy.daemon.alerts import Alerts
 from understudy.daemon.api import serve
 from understudy.daemon.clock import SystemClock
@@ -22,6 +23,7 @@ from understudy.daemon.node import Node, Superseded
 from understudy.daemon.remembered import FileDisk
 from understudy.errors import UnderstudyError
 from understudy.executor.client import ExecutorClient
+from understudy.executor.limits import raise_limit
 from understudy.guard.lapse import start_second_line
 from understudy.guard.starters import start_time
 from understudy.guard.steady import advice, write_pid
@@ -40,16 +42,25 @@ CONFIG = "/etc/understudy/understudy.toml"
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; 0 when told to end, 1 on a failure (systemd, or the lab host's init, starts it again)."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    lines = standard_error()
+    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=lines)
     try:
-        settings = parse_settings(Path(arguments.config).read_text())
+        return _begin(arguments.config)
+    finally:
+        lines.close()
+
+
+def _begin(config: str) -> int:
+    try:
+        settings = parse_settings(Path(config).read_text())
         limits = derive(settings.pause_tolerance)
     except OSError as error:
-        print(f"understudyd: {arguments.config} cannot be read: {error.strerror}", file=sys.stderr)
+        print(f"understudyd: {config} cannot be read: {error.strerror}", file=sys.stderr)
         return 1
     except UnderstudyError as error:
         print(f"understudyd: {error}", file=sys.stderr)
         return 1
+    raise_limit()
     return asyncio.run(_run(settings, limits))
 
 

@@ -11,9 +11,10 @@ import ipaddress
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from understudy.agents.events.cgroup import CgroupEvents
+from understudy.agents.events.mounts import MountEvents
 from understudy.agents.events.netlink import NetlinkEvents
 from understudy.agents.groups import Groups, find_parent, populated
 from understudy.errors import BadInput, Unreachable
@@ -21,13 +22,14 @@ from understudy.executor.command import ABORT_S
 from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_from_wire, request_to_wire
 from understudy.model.names import ResourceName
 from understudy.model.settings import Settings
-from understudy.ports import ActionOutcome, ActionRequest
+from understudy.ports import ActionOutcome, ActionRequest, Surroundings
 
 RETURN_S = 10.0
 """How long an executor may be away before it counts as unreachable."""
 PING_S = 1.0
 """In what time an executor answers that has nothing to do for it."""
 _AGAIN_S = 0.02
+_GATHER_S = 0.2
 _LADDER_S = ABORT_S + 5.0
 """What an overrunning action may take beyond its deadline: abort, kill, look. Longer than that, and it is the executor that hangs."""
 
@@ -49,7 +51,11 @@ class ExecutorClient:
         self._places: dict[str, ResourceName] = {}
         self._kernel = Groups(parent)
         self._groups = CgroupEvents(parent, lambda resource, lives: None if lives else self._note(ResourceName(resource)))
-        self._links = NetlinkEvents(lambda place: self._note(self._places[place]))
+        self._links = NetlinkEvents(lambda place: self._note(self._places[place]), self._around)
+        self._mounts = MountEvents(lambda: self._around("mounts"))
+        self._changed: dict[Surroundings, None] = {}
+        """What around the resources has changed, each once."""
+        self._gathering: set[str] = set()
         self.running: tuple[ResourceName, ...] = ()
         """What the executor said ran here when it was last reached."""
 
@@ -62,11 +68,13 @@ class ExecutorClient:
         """Begin to listen to events. The executor itself is reached when it is first needed."""
         self._groups.start()
         self._links.start()
+        self._mounts.start()
 
     async def close(self) -> None:
         """End; actions in flight go on until another daemon says hello."""
         self._groups.close()
         self._links.close()
+        self._mounts.close()
         for task in (self._connecting, self._reading):
             if task and not task.done():
                 task.cancel()
@@ -126,11 +134,15 @@ class ExecutorClient:
         except (ConnectionError, TimeoutError):
             raise Unreachable("the executor does not answer") from None
 
-    async def next_event(self) -> ResourceName:
+    async def next_event(self) -> ResourceName | Surroundings:
         """See ports.Executor."""
-        while not self._woken:
+        while not self._woken and not self._changed:
             self._wake.clear()
             await self._wake.wait()
+        if not self._woken:
+            change = next(iter(self._changed))
+            del self._changed[change]
+            return change
         resource = next(iter(self._woken))
         del self._woken[resource]
         return resource
@@ -184,6 +196,9 @@ class ExecutorClient:
         with contextlib.suppress(OSError, ValueError, BadInput):
             while line := await reader.readline():
                 answer = decode(line)
+                if answer.get("event") == "neighbour":
+                    self._change(Surroundings("neighbour", ResourceName(str(answer.get("resource")))))
+                    continue
                 future = self._waiting.get(answer.get("id", 0))
                 if future and not future.done():
                     future.set_result(answer)
@@ -196,6 +211,17 @@ class ExecutorClient:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(ConnectionResetError("the executor hung up"))
+
+    def _around(self, kind: Literal["network", "link", "mounts"]) -> None:
+        """Changes come in swarms (containers come and go): a moment's are one."""
+        if kind not in self._gathering:
+            self._gathering.add(kind)
+            asyncio.get_running_loop().call_later(_GATHER_S, self._change, Surroundings(kind))
+
+    def _change(self, change: Surroundings) -> None:
+        self._gathering.discard(change.kind)
+        self._changed[change] = None
+        self._wake.set()
 
     def _note(self, resource: ResourceName) -> None:
         self._woken[resource] = None

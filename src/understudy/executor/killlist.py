@@ -6,7 +6,7 @@ restarted: the file itself is the memory.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from understudy.agents.contract import Claim
@@ -33,6 +33,10 @@ class KillList:
     def claim(self, resource: str) -> Claim | None:
         """What this resource has, or may have, on this server outside its control group."""
         return self._claims.get(resource)
+
+    def claims(self) -> Mapping[str, Claim]:
+        """All of them, by resource."""
+        return dict(self._claims)
 
     def add(self, resource: str, claim: Claim | None) -> None:
         """To be called before a start: note its claim and write the list."""

@@ -18,7 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from understudy.agents.events.netlink import NetlinkEvents
 from understudy.agents.groups import Groups, find_parent
+from understudy.agents.lines import Lines, standard_error
 from understudy.errors import BadInput, UnderstudyError
 from understudy.executor.gate import stay_known
 from understudy.executor.killlist import KillList
@@ -39,6 +41,7 @@ class Server:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
+        runner.waits.told = self._tell
         self._daemon: asyncio.StreamWriter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -53,6 +56,11 @@ class Server:
             log("connection_lost", why=str(error))
         finally:
             writer.close()
+
+    def _tell(self, resource: str) -> None:
+        """Of our own accord: what this resource's start failed over is so no more."""
+        if self._daemon is not None and not self._daemon.is_closing():
+            self._daemon.write(encode({"event": "neighbour", "resource": resource}))
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -119,6 +127,8 @@ async def serve(settings: Settings) -> None:
     path.chmod(0o600)
     start_second_line(settings, after_s=0.0, ended=lambda sentences: log("second_line", says=sentences))
     known = asyncio.create_task(stay_known(runner.guard_socket), name="known to the guard")
+    links = NetlinkEvents(lambda _: None, lambda kind: runner.link_came_up() if kind == "link" else None)
+    links.start()
     log("listening", socket=str(path), cgroup=groups.parent, running=runner.running())
     asked_to_end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -127,6 +137,7 @@ async def serve(settings: Settings) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(asked_to_end.wait(), _TRIM_BUSY_S if runner.busy() else _TRIM_IDLE_S)
         runner.trim()
+    links.close()
     server.close()
     known.cancel()
     await runner.abandon()
@@ -149,7 +160,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     _be_normal()
     raise_limit()
+    _log.append(standard_error())
     asyncio.run(serve(settings))
+    _log[0].close()
     os.close(lock)
     return 0
 
@@ -184,9 +197,14 @@ def _be_normal() -> None:
         log("priority_kept")  # not root: services run with what we have
 
 
+_log: list[Lines] = []
+"""Once the executor has begun: whatever becomes of the log's disk, actions go on."""
+
+
 def log(event: str, **fields: object) -> None:
-    """One line of JSON on stderr, for the journal."""
-    print(json.dumps({"at": round(time.time(), 3), "event": f"exec_{event}", **fields}), file=sys.stderr, flush=True)
+    """One line of JSON on standard error, for the journal."""
+    line = json.dumps({"at": round(time.time(), 3), "event": f"exec_{event}", **fields}) + "\n"
+    (_log[0] if _log else sys.stderr).write(line)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,16 @@ the action begins. Never decides what comes next; never waits without a bound.
 
 import asyncio
 import dataclasses
+import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import FAILED, Agent, Ended, refusal, silence
 from understudy.agents.groups import Groups, group_name, kill_and_see, populated, resource_of
+from understudy.agents.neighbours import ANNOUNCE_AT_S
 from understudy.executor.capture import Capture, trim
 from understudy.executor.children import Children
 from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
@@ -24,6 +26,7 @@ from understudy.executor.lease import why_not
 from understudy.executor.limits import in_words
 from understudy.executor.outside import Outside
 from understudy.executor.pressure import Pressure
+from understudy.executor.waits import Waits
 from understudy.ports import ActionOutcome, ActionRequest
 
 _STARTING, _STARTED = ".starting", ".out"
@@ -90,6 +93,10 @@ class InFlight:
         """See contract.Context."""
         self._runner.repeat(resource, delays_s, call)
 
+    def wait_for(self, resource: str, every_s: float, asked: Callable[[], Awaitable[bool]]) -> None:
+        """See contract.Context."""
+        self._runner.waits.wait_for(resource, every_s, asked)
+
 
 class Runner:
     """All actions of this server."""
@@ -105,7 +112,9 @@ class Runner:
         self._in_flight: dict[str, list[InFlight]] = {}
         self._seen_housed: set[str] = set()
         self._printing: list[Capture] = []
+        self.waits = Waits()
         self._repeats: dict[str, list[asyncio.TimerHandle]] = {}
+        self._repeated: dict[str, tuple[Sequence[float], Callable[[], None]]] = {}
         self._actions = run_dir / "actions"
         self._actions.mkdir(mode=0o700, exist_ok=True)
 
@@ -125,6 +134,10 @@ class Runner:
                 self._seen_housed.add(resource_of(path.stem))
             else:
                 path.unlink()
+        for resource, claim in self._kill_list.claims().items():  # the former executor may have ended in the middle of its announcements
+            if self._holds_claim(resource):
+                for announce in (agent.announce for agent in AGENTS.values() if agent.announce):
+                    self.repeat(resource, ANNOUNCE_AT_S, functools.partial(announce, claim))
 
     async def run(self, request: ActionRequest) -> ActionOutcome:
         """Run one action to its end or deadline."""
@@ -152,6 +165,7 @@ class Runner:
         self._in_flight.setdefault(request.resource, []).append(flight)
         try:
             if request.action == "start":
+                self.waits.stop(request.resource)
                 self._kill_list.add(request.resource, agent.claim(request) if agent.claim else None)
             # a check changes nothing: it may run without a lease, unless it was asked for under an incarnation
             if (agent.leased and request.action != "check") or request.incarnation is not None:
@@ -178,6 +192,7 @@ class Runner:
         emptied = await kill_and_see(self.groups.group(resource), _KILL_S)
         emptied = await self.outside.end(resource, _KILL_S) and emptied
         self.repeat(resource, (), lambda: None)
+        self.waits.stop(resource)
         return emptied and self._drop(resource) and self.empty(resource)
 
     async def abandon(self) -> None:
@@ -225,9 +240,16 @@ class Runner:
         """See contract.Context."""
         for handle in self._repeats.pop(resource, ()):
             handle.cancel()
+        self._repeated.pop(resource, None)
         loop = asyncio.get_running_loop()
         if delays_s:
+            self._repeated[resource] = delays_s, call
             self._repeats[resource] = [loop.call_later(delay_s, self._say_again, call) for delay_s in delays_s]
+
+    def link_came_up(self) -> None:
+        """Whoever is behind it has not heard what was said meanwhile."""
+        for resource, (delays_s, call) in list(self._repeated.items()):
+            self.repeat(resource, delays_s, call)
 
     def _say_again(self, call: Callable[[], None]) -> None:
         """S4: a server that wakes up late must not announce an address that others have by now; the gate does not see raw frames."""

@@ -79,6 +79,10 @@ class Local:
     """Why, once it is no passing thing."""
     hastened: float = 0.0
     """When an event last ended a pause before its time."""
+    hastes: int = 0
+    """How many times in a row events did, and it did not help."""
+    acted_at: float = 0.0
+    """When its last action ended."""
     check_due: float = 0.0
     """0: at once."""
     alarmed: bool = False

@@ -54,7 +54,7 @@ def begin(local: Local, step: Step, now: float) -> Turn:
 
 def ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
     """The memory when the action in flight has ended."""
-    action, local = local.action, replace(local, action=None, empty=moment.empty)
+    action, local = local.action, replace(local, action=None, empty=moment.empty, acted_at=moment.now)
     if outcome.unanswered is None:
         local = replace(local, held=0, cannot="")
     if local.rung not in (Rung.NONE, Rung.STUCK) and not local.check_after:
@@ -109,6 +109,7 @@ def _came_up(local: Local, state: State, outcome: ActionOutcome, resource: Resou
         failure=None,
         failed_starts=0,
         retry_at=0.0,
+        hastes=0,
         epoch=local.start_epoch,
         details=outcome.details or local.details,
         up_since=moment.now,
@@ -338,7 +339,9 @@ def _silent(local: Local, resource: Resource, outcome: ActionOutcome, moment: Mo
             after = replace(after, check_due=moment.now + silence.offline_look_s(resource, outcome, moment.spread))
         return Turn(local=after, told=turn.told)
     if verdict != "failed":
-        return Turn(local=replace(after, state=State.INTERMEDIATE), told=turn.told)
+        for_long = verdict == "lives" and after.silent == resource.check_failures
+        news = (Told(kind=events.NOT_BEGUN, cause=f"{after.silent} checks in a row", text=silence.reason(outcome)),) if for_long else ()
+        return Turn(local=replace(after, state=State.INTERMEDIATE), told=(*turn.told, *news))
     down = _failed(after, resource, f"{after.silent} checks in a row did not answer: {silence.reason(outcome)}", moment)
     return Turn(local=down.local, told=(*turn.told, *down.told), alarm=down.alarm)
 

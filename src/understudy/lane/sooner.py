@@ -6,7 +6,10 @@ from understudy.lane.local import Local
 from understudy.model.resource import Resource
 
 ONCE_S = 1.0
-"""At most one try in this time because of events, however many come."""
+"""At most one try in this time because of events, however many come; twice as long after each that did not help, up to MOST times."""
+MOST = 32
+QUIET_S = 120.0
+"""After so long without an event the next one counts as the first."""
 
 _CONCERNED = {
     "network": ("address", "network"),
@@ -23,8 +26,12 @@ def concerns(kind: str, resource: Resource) -> bool:
 
 
 def sooner(local: Local, now: float) -> Local:
-    """It waits to be tried again: now, or as soon as its last try for such a reason is a second past."""
-    if local.retry_at <= now:
+    """It waits to be tried again: now, or as soon as its last try for such a reason is long enough ago.
+
+    What changes while it acts itself is its own doing, and no reason.
+    """
+    if local.retry_at <= now or local.action is not None or now - local.acted_at < ONCE_S / 2:
         return local
-    at = max(now, local.hastened + ONCE_S)
-    return local if at >= local.retry_at else replace(local, retry_at=at, hastened=at)
+    hastes = local.hastes if now - local.hastened < QUIET_S else 0
+    at = max(now, local.hastened + ONCE_S * min(2**hastes, MOST)) if hastes else now
+    return local if at >= local.retry_at else replace(local, retry_at=at, hastened=at, hastes=min(hastes + 1, 16))

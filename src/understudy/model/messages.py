@@ -121,6 +121,8 @@ WORDS: dict[int, str] = {
     20104: "Server '{}' has left the cluster; nothing runs there and nothing waits for it.",
     20121: "'{}' leads: the cluster is alive. Stop it on every server first; settings of a living cluster do not change.",
     20122: "There is no cluster in this registry yet: the first server that joins makes it, with its settings.",
+    20123: "The storage of ACTION_SCRIPT '{}' does not answer on server '{}'. When it does again try once more, or use -f.",
+    20124: "Nobody says in time whether user '{}' exists on this server; look at what /etc/nsswitch.conf asks for users.",
     20068: "The registry does not answer; this is what was known when it last did.",
     20069: "The guard of this server says: {}",
     20076: "{} would take the majority of voters along ({} of {} would be left, {} are needed): everything that runs on those who stay "

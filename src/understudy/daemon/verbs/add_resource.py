@@ -51,16 +51,16 @@ async def add(world: World, new: New) -> None:
     check_name(new.name)
     given = {"ACL": creators_acl(world.caller.user, world.caller.group), **new.attributes}
     definition = Definition(name=new.name, type=new.type, uid=world.token(), attributes=given)
-    # The address is asked for on the network once, before the loop that decides: it takes time and depends on no revision.
+    # What takes time and depends on no revision is asked once, before the loop that decides: users, the script's storage, the network.
     view = await world.mirror.refresh()
     resource = _checked(view, definition, force=new.force)
-    check_owner(world, resource)
+    await check_owner(world, resource)
+    if not new.force:
+        await check_script(world, view, resource)
     await check_address(world, view, resource)
 
     def decide(view: View) -> Change:
         resource = _checked(view, definition, force=new.force)
-        if not new.force:
-            check_script(world, view, resource)
         return Change({keys.resource(new.name): definition}, relied_on(view, resource), ((events.DEFINED, new.name, ""),))
 
     await commit(world, decide)

@@ -49,7 +49,7 @@ async def create(world: World, arguments: Arguments) -> int:
         network = configured_network(world, vip.network)
         check_subnet(vip.address, network)
         check_name(vip.name)
-        if not world.user_exists(vip.user):
+        if not await world.user_exists(vip.user):
             raise Refused(words(20049, vip.user, world.settings.server), code=20049)
         await _create(world, vip)
     except BadInput as error:

@@ -15,22 +15,24 @@ from understudy.model.types import descent, network_number
 from understudy.model.view import View
 
 
-def check_script(world: World, view: View, resource: Resource) -> None:
+async def check_script(world: World, view: View, resource: Resource) -> None:
     """The ACTION_SCRIPT must be there and executable on this server, if the resource may ever run on it."""
     path = resource.attributes.get("ACTION_SCRIPT", "")
     here = ServerName(world.settings.server)
     if resource.agent != "script" or not path or not _candidate(view, resource, here):
         return
-    found = world.script(path)
+    found = await world.script(path)
     if found == "missing":
         raise Refused(words(20041, path, resource.name, here), code=20041)
+    if found == "silent":
+        raise Refused(words(20123, path, here), code=20123)
     if found == "not executable":
         raise Refused(words(20042, path, resource.name, here), code=20042)
 
 
-def check_owner(world: World, resource: Resource) -> None:
+async def check_owner(world: World, resource: Resource) -> None:
     """Actions run as the ACL's owner, so this server must know the user."""
-    if not world.user_exists(resource.user):
+    if not await world.user_exists(resource.user):
         raise Refused(words(20049, resource.user, world.settings.server), code=20049)
 
 

@@ -49,9 +49,9 @@ async def modify(
     if any(one in effects for one in _ADDRESSES):
         await check_address(world, view, resource)
     if "ACL" in effects:
-        check_owner(world, resource)
+        await check_owner(world, resource)
     if "ACTION_SCRIPT" in effects and not force:
-        check_script(world, view, resource)
+        await check_script(world, view, resource)
     restarting = [one for one, effect in effects.items() if effect is Effect.RESTART] if may_be_running(view, name) else []
     if restarting and not force:
         affected = ", ".join(f"'{one}'" for one in (name, *stop_dependents(view, (name,))) if may_be_running(view, one))

@@ -3,6 +3,7 @@
 Called by `api.py`, which makes one World per request, and by every verb. It never acts by itself.
 """
 
+import functools
 import itertools
 import os
 import pwd
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from understudy.agents.aside import aside
 from understudy.errors import BadInput, Refused
 from understudy.model.messages import line, with_number, words
 from understudy.model.names import ResourceName, ServerName
@@ -74,19 +76,32 @@ async def nobody_heard() -> Mapping[ServerName, float]:
     return {}
 
 
-def script_on_disk(path: str) -> str:
-    """`ok`, `missing` or `not executable`, on this server."""
-    if not os.path.isfile(path):
-        return "missing"
-    return "ok" if os.access(path, os.X_OK) else "not executable"
+LOOK_S = 2.0
+"""How long a script's storage, or who knows the users, may take to answer a verb."""
 
 
-def user_on_disk(name: str) -> bool:
-    """Whether this server knows the user."""
+async def script_on_disk(path: str) -> str:
+    """`ok`, `missing`, `not executable`, or `silent` (its storage does not answer), on this server."""
+
+    def look() -> str:
+        if not os.path.isfile(path):
+            return "missing"
+        return "ok" if os.access(path, os.X_OK) else "not executable"
+
     try:
-        pwd.getpwnam(name)
+        return await aside(look, within_s=LOOK_S)
+    except TimeoutError:
+        return "silent"
+
+
+async def user_on_disk(name: str) -> bool:
+    """Whether this server knows the user. Refused when nobody says in time."""
+    try:
+        await aside(functools.partial(pwd.getpwnam, name), within_s=LOOK_S)
     except KeyError:
         return False
+    except TimeoutError:
+        raise Refused(words(20124, name), code=20124) from None
     return True
 
 
@@ -129,10 +144,10 @@ class World:
     probe: Probe | None = None
     heard: Callable[[], Awaitable[Mapping[ServerName, float]]] = field(default=nobody_heard)
     """Seconds since each other server's guard was last heard by this server's. Unreachable: it does not answer."""
-    script: Callable[[str], str] = script_on_disk
+    script: Callable[[str], Awaitable[str]] = script_on_disk
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     """Wake this server's lane of a resource, so that it checks at once."""
-    user_exists: Callable[[str], bool] = user_on_disk
+    user_exists: Callable[[str], Awaitable[bool]] = user_on_disk
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
     """This server leaves without being told by the registry: by whose word, and whether at once."""
     come_back: Callable[[], bool] = field(default=lambda: False)

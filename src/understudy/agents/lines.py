@@ -1,0 +1,117 @@
+"""Lines of a log whose disk may hang or be full, and which may be renamed: written by a thread, never waited for.
+
+Used by daemon and executor for their own logs and for the alert log. What cannot be written is dropped beyond a bound and counted, and the
+count is written once something can be. A file that was renamed is opened anew before the next line. Must never block nor raise.
+"""
+
+import os
+import stat
+import sys
+import threading
+from collections import deque
+
+MOST_BYTES = 1 << 20
+"""Waiting to be written; the oldest lines go first."""
+_AGAIN_S = 1.0
+
+
+class Lines:
+    """A log file by its path, or by a descriptor that may be one (standard error)."""
+
+    def __init__(self, path: str = "", *, fd: int = -1) -> None:
+        self._path = path or _file_behind(fd)
+        self._fd = fd
+        self._fixed = fd >= 0
+        """Whether others write to the descriptor too: then the file takes its place, whatever it is called meanwhile."""
+        self._waiting: deque[bytes] = deque()
+        self._bytes = 0
+        self._lost = 0
+        self._why = ""
+        self._more = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._write_all, daemon=True, name="lines")
+        self._thread.start()
+
+    def write(self, text: str) -> int:
+        """Whole lines; like a stream, so that logging can be given one."""
+        line = text.encode(errors="replace")
+        with self._more:
+            self._waiting.append(line)
+            self._bytes += len(line)
+            while self._bytes > MOST_BYTES:
+                self._bytes -= len(self._waiting.popleft())
+                self._lost += 1
+            self._more.notify()
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing: it is written as soon as can be."""
+
+    def close(self, within_s: float = 1.0) -> None:
+        """Write what waits, if that is possible in this time."""
+        with self._more:
+            self._closing = True
+            self._more.notify()
+        self._thread.join(within_s)
+
+    def _write_all(self) -> None:
+        while True:
+            with self._more:
+                while not self._waiting:
+                    if self._closing:
+                        return
+                    self._more.wait()
+                lines, self._bytes = list(self._waiting), 0
+                self._waiting.clear()
+                lost, self._lost = self._lost, 0
+            told = [f"{lost} lines before this one are lost: {self._why or 'too many at once'}\n".encode()] if lost else []
+            if not self._written(b"".join((*told, *lines))):
+                with self._more:
+                    self._lost += lost + len(lines)
+                    self._more.wait_for(lambda: self._closing, _AGAIN_S)
+                    if self._closing:
+                        return
+
+    def _written(self, data: bytes) -> bool:
+        try:
+            self._follow_the_name()
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            self._why = error.strerror or str(error)
+            return False
+        return True
+
+    def _follow_the_name(self) -> None:
+        if not self._path:
+            return
+        if self._fd >= 0:
+            ours = os.fstat(self._fd)
+            try:
+                named = os.stat(self._path)
+            except FileNotFoundError:
+                named = None
+            if named is not None and (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino):
+                return
+        os.makedirs(os.path.dirname(self._path), exist_ok=True)
+        fresh = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        if self._fixed:
+            os.dup2(fresh, self._fd)
+            os.close(fresh)
+            return
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = fresh
+
+
+def standard_error() -> Lines:
+    """This process's own log, wherever it goes."""
+    sys.stderr.flush()
+    return Lines(fd=2)
+
+
+def _file_behind(fd: int) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
+    except OSError:
+        return ""
