@@ -292,10 +292,22 @@ class Stage:
                     service.check_says = 1
                 case "pretends":
                     service.pretends = {*service.pretends, action}
+                case "ends by a signal":
+                    service.signals = True
+                case "cannot be begun":
+                    service.unbegun = {**service.unbegun, action: "not-begun"}
+                case "has no script":
+                    service.unbegun = {**service.unbegun, action: "no-script"}
                 case "leaves processes and fails":
                     service.botches = {**service.botches, action: 1}
                 case _:
                     service.took_s = {**service.took_s, action: float(how.removeprefix("takes ").removesuffix("s"))}
+
+    def stray(self, name: str, server: str) -> None:
+        """What lives of it moves to another control group; the kernel says that its own is empty."""
+        for service in self._services(name, server):
+            service.astray = True
+        self._machine(server).services.wake(ResourceName(name))
 
     def undying(self, name: str, servers: str) -> None:
         """Not even by SIGKILL."""
@@ -376,7 +388,10 @@ def _expanded(names: str) -> tuple[str, ...]:
 NAME, NAMES, SERVER = r"(?P<name>\w+)", r"(?P<names>the trio|\w+)", r"(?P<server>ctr\d)"
 SERVERS = r"(?P<servers>ctr\d(?: and ctr\d)*)"
 ACTION = r"(?P<action>start|stop|check|clean)"
-HOW = r"(?P<how>fails|hangs|says that it is down|pretends|leaves processes and fails|takes [\d.]+s)"
+HOW = (
+    r"(?P<how>fails|hangs|says that it is down|pretends|ends by a signal|cannot be begun|has no script|leaves processes and fails"
+    r"|takes [\d.]+s)"
+)
 _CONDITIONS: list[tuple[str, Callable[..., object]]] = [
     (rf"{NAMES} runs? on {SERVER}", Stage._run_on),
     (rf"{NAMES} runs? somewhere", Stage._run_somewhere),
@@ -431,6 +446,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"the registry boots", lambda stage: stage.world.registry_boots()),
     (rf"{NAME} dies on {SERVER}", lambda stage, name, server: stage.world.dies(name, on=server)),
     (rf"{ACTION} of {NAME} {HOW} on {SERVERS}", Stage.spoil),
+    (rf"{NAME} leaves its control group on {SERVER}", Stage.stray),
     (rf"{NAME} cannot be killed on {SERVERS}", Stage.undying),
     (rf"{NAME} works again on {SERVERS}", Stage.well),
     (rf"start {NAME}(?: -n {SERVER})?", Stage.start),

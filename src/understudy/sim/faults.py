@@ -76,6 +76,7 @@ class Faults:
             "unable": self._cannot_act,
             "edits": self._edit,
             "replays": self._replay,
+            "silences": self._silence,
         }
         self._plan_next()
 
@@ -323,6 +324,24 @@ class Faults:
                 service.pretends = {*service.pretends, action}
             case "botches":
                 service.botches = {**service.botches, action: status}
+        self._undo_later(0.04 + 3 * picks.number(), lambda: self._mend(machine, name, service))
+
+    def _silence(self, mishap: Mishap, picks: Picks) -> None:
+        """One of its actions gives no answer in another way than by hanging, or what lives of it moves out of its control group."""
+        if not self.drawn.names:
+            return
+        machine, name = picks.one(list(self.world.machines.values())), picks.one(self.drawn.names)
+        service = machine.services.service(name)
+        how, action = picks.one(("signal", "not-begun", "no-script", "stray")), picks.one(ACTIONS)
+        machine.says(f"{name}: {how} {action if how in ('not-begun', 'no-script') else ''}")
+        match how:
+            case "signal":
+                service.signals = True
+            case "stray":
+                service.astray = service.lives
+                machine.services.wake(name)
+            case _:
+                service.unbegun = {**service.unbegun, action: "not-begun" if how == "not-begun" else "no-script"}
         self._undo_later(0.04 + 3 * picks.number(), lambda: self._mend(machine, name, service))
 
     def _mend(self, machine: Machine, name: ResourceName, service: FakeService) -> None:

@@ -54,6 +54,8 @@ class Options:
     """Packets between guards that somebody recorded are sent again, for a while."""
     unable: float = 0.0
     """Servers that hold their lease and cannot act for up to a minute: daemon or executor hang, or one alone is cut off the registry."""
+    silences: float = 0.0
+    """Checks that end by a signal, actions that cannot be begun or have no script, services that leave their control group."""
     slow_answers: float = 0.0
     """Chance that a guard or an executor answers its daemon late."""
     longest: float = 2.0
@@ -62,7 +64,7 @@ class Options:
     @property
     def orderly(self) -> bool:
         """Whether no daemon stands still in the middle of something, and every script tells the truth."""
-        return not (self.freezes or self.daemon_hangs or self.bad_scripts or self.unable)
+        return not (self.freezes or self.daemon_hangs or self.bad_scripts or self.unable or self.silences)
 
     @property
     def only_the_registry_goes(self) -> bool:
@@ -161,4 +163,5 @@ def _with_faults(cluster: Options, luck: random.Random) -> Options:
         edits=luck.choice((0.0, 0.0, 0.0, 1.0)),
         replays=luck.choice((0.0, 0.0, 1.0)),
         slow_answers=luck.choice((0.0, 0.0, 0.05)),
+        silences=luck.choice((0.0, 0.0, 0.0, 2.0)),
     )
