@@ -112,7 +112,9 @@ class ExecutorProcess:
             self._answers.discard(answer)
 
     def kill(self) -> None:
-        """It ends; whoever waits is told that it hung up."""
+        """It ends; whoever waits is told that it hung up. What it had seen of services that live no more is forgotten with it."""
+        for service in self.services.services.values():
+            service.seen_living = service.seen_living and service.lives
         self.place.kill()
 
 

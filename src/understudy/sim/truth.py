@@ -120,7 +120,8 @@ class Truth:
             return
         if outcome.status != 0 and (request.action != "check" or outcome.status is None):
             self.trace.say(machine.name, f"  {request.action} {request.resource}: {outcome.status}, {outcome.evidence}")
-        known = outcome.status is not None or outcome.housed is False or outcome.unanswered == "no-script"
+        ended = machine.services.service(request.resource).housed is False
+        known = outcome.status is not None or ended or outcome.unanswered == "no-script"
         if request.action == "check" and known:  # the script's word, or the kernel's; a script that is not there runs nothing
             incarnation = machine.incarnation()
             if incarnation is not None:
