@@ -67,8 +67,12 @@ async def run_command(
     capture: Capture,
     halted: asyncio.Future[None],
     abort: Callable[[], Awaitable[object]] | None = None,
+    begun: Callable[[int], None] = lambda _: None,
 ) -> Ended:
-    """Run it; `halted` ends it early, `abort` is called first when it overran. OSError: no process, group or file was to be had."""
+    """Run it; `halted` ends it early, `abort` is called first when it overran, `begun` with the session of a start.
+
+    OSError: no process, group or file was to be had.
+    """
     if (crowd := _crowd(request, groups)) is not None:
         return crowd
     account = await _account(request.user)
@@ -81,6 +85,8 @@ async def run_command(
     parent = "" if request.action == "check" else str(os.getpid())
     words = _words(request.user, account, (entered, parent, str(children.files)), argv)
     child = children.spawn(words, environment=_environment(request, groups, account), output=capture.fd)
+    if starting:
+        begun(child.pid)
     either: set[asyncio.Future[Any]] = {child.ended, halted}
     await asyncio.wait(either, timeout=request.timeout_s, return_when=asyncio.FIRST_COMPLETED)
     if child.ended.done():

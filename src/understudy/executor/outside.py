@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from understudy.agents.groups import Groups, resource_of
-from understudy.guard.strays import Stray, end, group_of, lives, status, stray, strays, within
+from understudy.guard.strays import Stray, end, group_of, lives, session_of, status, stray, strays, within
 
 _PAUSE_S = 0.005
 
@@ -25,11 +25,17 @@ class Outside:
         self._of: dict[int, str] = {}
         """Child -> its resource, as found when it was new; empty: nobody's. Exact, as only we reap them: see `reaped`."""
         self._known: dict[str, list[Stray]] = {}
+        self._sessions: dict[str, str] = {}
+        """Resource -> the session of its last start: what stays in it is the resource's, whatever its environment says."""
 
     def begin(self) -> None:
         """At the executor's own start: what a former one left may be anybody's child by now."""
         for one in strays(self._groups.parent):
             self._known.setdefault(one.resource, []).append(one)
+
+    def starts(self, resource: str, pid: int) -> None:
+        """A start action begins, in a session of its own that has this number."""
+        self._sessions[resource] = str(pid)
 
     def reaped(self, pid: int) -> None:
         """A child has ended: its number may be used again."""
@@ -70,9 +76,13 @@ class Outside:
             parent = self._groups.parent
             group = group_of(parent, pid)
             marked = None if group else stray(parent, pid)
-            known = resource_of(group) if group else marked.resource if marked is not None else ""
+            known = resource_of(group) if group else marked.resource if marked is not None else self._by_session(pid)
             self._of[pid] = known
         return known
+
+    def _by_session(self, pid: int) -> str:
+        session = session_of(pid)
+        return next((resource for resource, one in self._sessions.items() if one == session), "")
 
 
 def _children() -> list[int]:

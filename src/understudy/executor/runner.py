@@ -58,8 +58,9 @@ class InFlight:
             capture = runner.capture_for(request)
             try:
                 return await run_command(
-                    request, argv, groups=runner.groups, children=runner.children, capture=capture, halted=self.halted, abort=abort
-                )
+                    request, argv, groups=runner.groups, children=runner.children, capture=capture, halted=self.halted, abort=abort,
+                    begun=functools.partial(runner.outside.starts, request.resource),
+                )  # fmt: skip
             finally:
                 runner.captured(request, capture)
         except OSError as error:

@@ -75,6 +75,13 @@ def status(pid: int) -> tuple[str, str, str]:
     return before.partition(b"(")[2].decode(errors="replace"), fields[19].decode(), state
 
 
+def session_of(pid: int) -> str:
+    """The number of the session that the process belongs to; empty if it is gone."""
+    _, _, after = _bytes(f"/proc/{pid}/stat").rpartition(b") ")
+    fields = after.split()
+    return fields[3].decode() if len(fields) > 3 else ""
+
+
 def lives(one: Stray) -> bool:
     """Whether this very process still runs."""
     _, started, state = status(one.pid)

@@ -120,8 +120,7 @@ def _came_up(local: Local, state: State, outcome: ActionOutcome, resource: Resou
         guarded=True,
     )
     done = Told(kind=events.START_DONE, ms=_ms(moment.now - local.phase_since))
-    # a mount has no processes: that it is not watched is shown, and is no news
-    return _watched(replace(up, guarded=bool(outcome.housed or outcome.strays)), resource, outcome, Turn(local=up, told=(done,)))
+    return _watched(up, resource, outcome, Turn(local=up, told=(done,)))
 
 
 # --- clean and the ladder -------------------------------------------------------------------------------------------
@@ -298,7 +297,7 @@ def _was_down(local: Local, state: State, outcome: ActionOutcome, resource: Reso
     stranger = bool(moment.owner) and not moment.mine
     text = f"it runs here too, where nobody assigned it: it belongs to {moment.owner}" if stranger else ""
     told = Told(kind=events.FOUND, cause="a second copy" if stranger else "", text=text)
-    return _watched(replace(found, guarded=bool(outcome.housed or outcome.strays)), resource, outcome, Turn(local=found, told=(told,)))
+    return _watched(found, resource, outcome, Turn(local=found, told=(told,)))
 
 
 def _watched(local: Local, resource: Resource, outcome: ActionOutcome, turn: Turn) -> Turn:
@@ -306,14 +305,15 @@ def _watched(local: Local, resource: Resource, outcome: ActionOutcome, turn: Tur
     if resource.agent != "script":
         return turn
     guarded = outcome.housed is True and not outcome.strays
-    told = turn.told
+    was_housed, told = not turn.told, turn.told  # nothing told: it was up before, and watched
     if outcome.strays:
         if local.guarded:
             text = f"outside its control group: {', '.join(outcome.strays)}; only checks notice its end"
             told = (*told, Told(kind=events.UNGUARDED, cause="it has left its control group", text=text))
     elif not guarded and local.guarded:
-        text = "it runs, and nothing of it lives there any more: only checks notice its end, and a lost lease does not stop it"
-        told = (*told, Told(kind=events.UNGUARDED, cause="it has left its control group", text=text))
+        text = "nothing of it lives in its control group: only checks notice its end"
+        left = "it has left its control group" if was_housed else ""  # else it is a mount, or another manager has started it
+        told = (*told, Told(kind=events.UNGUARDED, cause=left, text=text))
     return Turn(local=replace(local, guarded=guarded), told=told, alarm=turn.alarm)
 
 
