@@ -148,7 +148,7 @@ class GuardState:
     refused: str = ""
     """Why this server's guard takes no part: its settings are not the registry's. Empty: it does."""
     position: Position = NOWHERE
-    """The newest that a daemon of this server has acted on since the machine booted, in this or an earlier incarnation."""
+    """Where a daemon of this server has seen the registry to be, since the machine booted, in this or an earlier incarnation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,8 +228,9 @@ class Guard(Protocol):
         """One round among all voters; True: a majority said silent in it, which is proof for good."""
         ...
 
-    async def note(self, position: Position) -> None:
-        """What this incarnation acts on from now on. Kept, and told to the voters with the next renew."""
+    async def note(self, position: Position, seen: Position) -> None:
+        """What this incarnation acts on from now on, told to the voters with the next renew; and where the registry was seen to be, kept
+        for the daemons after this one."""
         ...
 
     async def census(self) -> tuple[Counted, ...] | None:

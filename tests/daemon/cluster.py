@@ -59,7 +59,7 @@ class HeldGuard:
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         return False
 
-    async def note(self, position: Position) -> None:
+    async def note(self, position: Position, seen: Position) -> None:
         pass
 
     async def census(self) -> tuple[Counted, ...] | None:

@@ -69,9 +69,20 @@ async def test_a_server_that_is_off_counts_if_it_is_expected_back(store: Store, 
     """It will come back as what it was; one that the settings name no more will not."""
     mirror = await mirror_of(store, servers=("ctr1", "ctr2"))
     await known(mirror, "ctr2", PRESENT.newest, life)
+    await known(mirror, "ctr1", NEXT.newest)
     assert await written_in(store, mirror) == b'{"v":1,'
 
     assert await written_in(store, await mirror_of(store, servers=("ctr1",))) == b'{"v":2,'
+
+
+async def test_a_server_that_was_never_seen_may_be_of_the_oldest_version(store: Store) -> None:
+    """The registry may have been made anew while servers of two versions share it: who begins it does not know who else reads."""
+    mirror = await mirror_of(store, servers=("ctr1", "ctr2"))
+    await known(mirror, "ctr1", NEXT.newest)
+    assert await written_in(store, mirror) == b'{"v":1,'
+
+    await known(mirror, "ctr2", NEXT.newest)
+    assert await written_in(store, mirror) == b'{"v":2,'
 
 
 async def test_before_the_registry_was_read_nothing_is_written(store: Store) -> None:

@@ -8,13 +8,17 @@ from hypothesis import strategies as st
 from understudy.guard.core import Reading
 from understudy.guard.held import Held, Notes, State
 from understudy.guard.lease import NOBODY, LeaseFile, read_lease
+from understudy.model.position import Position
 
 HELD = Held()
+positions = st.builds(Position, st.integers(0, 2**32 - 1), st.integers(0, 2**63 - 1), st.integers(0, 2**62))
 states = st.builds(
     State,
     st.binary(min_size=16, max_size=16),
     st.integers(0, 2**62),
     st.none() | st.builds(Reading, st.integers(0, 2**62), st.integers(0, 2**62)),
+    positions,
+    positions,
 )
 
 

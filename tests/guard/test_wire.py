@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 
 from understudy.guard.core import (
     BootNumber,
+    Census,
     CommonSettings,
     Differs,
     Envelope,
     Farewell,
     Grant,
     Heard,
+    Known,
+    Life,
     Lost,
     Pulse,
     Query,
@@ -22,9 +25,11 @@ from understudy.guard.core import (
     Silent,
     common_settings,
 )
+from understudy.guard.core.guard import LIVES_A_PART
 from understudy.guard.core.messages import Body
 from understudy.guard.wire import LONGEST, MAC_LENGTH, BadMessage, decode, encode
 from understudy.model.limits import derive
+from understudy.model.position import Position
 
 KEY = b"k" * 32
 times = st.integers(0, 2**62)
@@ -35,8 +40,10 @@ numbers = st.integers(0, 2**32 - 1)
 commons = st.builds(CommonSettings, names, st.lists(names, max_size=5).map(tuple), numbers, numbers, numbers, numbers)
 COMMON = common_settings("lab", ("ctr1", "ctr2", "ctr3"), 1, derive(2.0))
 readings = st.builds(Reading, times, times)
+positions = st.builds(Position, numbers, nonces, nonces)
+lives = st.builds(Life, names, incarnations, positions)
 bodies: st.SearchStrategy[Body] = st.one_of(
-    st.builds(Renew, times, readings, nonces),
+    st.builds(Renew, times, readings, nonces, positions),
     st.builds(Grant, incarnations, times, readings, nonces),
     st.builds(BootNumber, incarnations, times, nonces),
     st.builds(Lost, incarnations),
@@ -46,6 +53,8 @@ bodies: st.SearchStrategy[Body] = st.one_of(
     st.just(Farewell()),
     st.builds(Pulse, st.booleans(), names, st.integers(0, (1 << 32) - 1)),
     st.just(Differs()),
+    st.builds(Census, nonces),
+    st.builds(Known, nonces, numbers, st.integers(0, 255), st.integers(1, 255), st.lists(lives, max_size=LIVES_A_PART).map(tuple)),
 )
 envelopes = st.builds(Envelope, commons, names, incarnations, names, bodies)
 
@@ -89,3 +98,7 @@ def test_the_longest_names_fit() -> None:
     common = common_settings("c" * 63, longest, 1, derive(2.0))
     datagram = encode(Envelope(common, longest[0], b"i" * 16, longest[1], Silent(2**64 - 1, longest[2], b"j" * 16, 2**64 - 1)), key=KEY)
     assert len(datagram) <= LONGEST
+    most = (1 << 64) - 1
+    lives = tuple(Life(longest[0], b"j" * 16, Position((1 << 32) - 1, most, most)) for _ in range(LIVES_A_PART))
+    known = encode(Envelope(common, longest[0], b"i" * 16, longest[1], Known(most, (1 << 32) - 1, 255, 255, lives)), key=KEY)
+    assert len(known) <= LONGEST

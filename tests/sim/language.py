@@ -30,6 +30,8 @@ BREATH_S = 0.14
 """Somewhat more than the quiet time between lost and fenced."""
 LONG_S = 5.0
 """From then on clocks that go too fast or too slow blur the tenths."""
+AWAY_S = 0.5
+"""How long the registry is stopped while its file is replaced."""
 GLANCE_S = 0.00005
 """How often a message underway is looked for."""
 
@@ -275,6 +277,17 @@ class Stage:
             loop = self.world.loop
             loop.post(loop.now + GLANCE_S, lambda: self._at_a_glance(condition, then))
 
+    def set_back(self, which: str | None = None) -> None:
+        """Its process is stopped, the file replaced by a copy made earlier, or removed, and the process begun again."""
+        world, copies = self.world, self.world.hub.copies
+        number = 0 if which is None else {"the copy": 1, "the copy before": 2}[which]
+        assert len(copies) >= number, "there is a copy"
+        world.registry_away()
+        world.run(AWAY_S)
+        world.set_back(number)
+        self.teller.follow_anew()
+        world.registry_away(False)
+
     # --- services ---------------------------------------------------------------------------------------------------
 
     def _services(self, name: str, servers: str) -> list[FakeService]:
@@ -365,6 +378,10 @@ class Stage:
     def _leads(self, server: str) -> bool:
         return self.world.leader() == server
 
+    def _recovered(self) -> bool:
+        view = self.world.view()
+        return view.cluster is not None and view.era > 1 and not view.recovering
+
     def _another_leads(self, server: str) -> bool:
         return self.world.leader() != server
 
@@ -403,6 +420,7 @@ _CONDITIONS: list[tuple[str, Callable[..., object]]] = [
     (r"all servers are ONLINE", Stage._all_online),
     (rf"{SERVER} is (?P<life>[A-Z]+)", Stage._lives),
     (rf"{SERVER} leads", Stage._leads),
+    (r"it is known again what runs where", Stage._recovered),
     (rf"the daemon of {SERVER} goes on", Stage._daemon_goes_on),
     (rf"another than {SERVER} leads", Stage._another_leads),
 ]
@@ -443,6 +461,10 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"the registry comes back", lambda stage: stage.world.registry_away(False)),
     (r"the registry loses power", lambda stage: stage.world.registry_loses_power()),
     (r"the registry loses power when the leader's next decision has arrived", Stage.registry_loses_power_then),
+    (r"the registry is copied", lambda stage: stage.world.copy_registry()),
+    (r"the registry is set back to (?P<which>the copy|the copy before)", Stage.set_back),
+    (r"the registry is made anew", Stage.set_back),
+    (r"everything is registered again", lambda stage: stage.world.register_again()),
     (r"the registry boots", lambda stage: stage.world.registry_boots()),
     (rf"{NAME} dies on {SERVER}", lambda stage, name, server: stage.world.dies(name, on=server)),
     (rf"{ACTION} of {NAME} {HOW} on {SERVERS}", Stage.spoil),

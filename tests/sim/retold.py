@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.lane.local import Rung
+from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.reasons import parse_reason
 from understudy.model.state import Life, State
-from understudy.model.view import Assignment, Holder, IncarnationRecord, LeaderRecord, Report
+from understudy.model.view import Assignment, ClusterRecord, Event, Holder, IncarnationRecord, LeaderRecord, Report
 from understudy.policy.explain import sentence
 from understudy.ports import Batch
 from understudy.registry import keys
@@ -69,6 +70,13 @@ class Teller:
         judge, world.hub.judge = world.hub.judge, self._arrives
         self._judge = judge
         world.hub.store.on_commit(self._committed)
+
+    def follow_anew(self) -> None:
+        """The registry was replaced by a copy: what is told from now on is compared with that."""
+        store = self._world.hub.store
+        self._seen = store.revision
+        self._records = {one.key: NEXT.decode(one.key, one.value) for one in store.read("")[1]}
+        store.on_commit(self._committed)
 
     @contextmanager
     def muted(self) -> Iterator[None]:
@@ -191,6 +199,10 @@ class Teller:
                     assigned.append((before or Assignment(resource=record.resource, epoch=0), record))
                 case LeaderRecord():
                     self._leads(before, record)
+                case ClusterRecord():
+                    self._era(before, record)
+                case Event() if record.kind == events.REGISTRY_SET_BACK:
+                    self.say("somebody", "notices: " + re.sub(r"(?<= )[0-9]+", "N", record.cause))
                 case Report():
                     self._reported(before, record)
         for tell in (self._given, self._released, self._stays):
@@ -225,6 +237,12 @@ class Teller:
             self.say(name, f"is|are {record.life}{proof}", together=True)
         elif before.format != record.format:
             self.say(name, f"reads|read format {record.format}", together=True)
+
+    def _era(self, before: ClusterRecord | None, record: ClusterRecord) -> None:
+        if record.recovering and (before is None or before.era != record.era):
+            self.say("era", f"{record.era} of the registry begins")
+        elif before is not None and before.recovering and not record.recovering:
+            self.say("it", "is known again what runs where")
 
     def _leads(self, before: LeaderRecord | None, record: LeaderRecord) -> None:
         if self.of_leaders and (before is None or before.incarnation != record.incarnation):

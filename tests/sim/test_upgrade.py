@@ -139,7 +139,7 @@ def test_a_daemon_that_is_taken_back_too_late_ends_and_what_it_runs_stays():
         machine = world.machines["ctr1"]
         machine.formats = PRESENT
         machine.kill_daemon()
-        world.run(10)
+        world.run(5)
         assert trio_runs(world, "ctr1")
 
         machine.formats = NEXT

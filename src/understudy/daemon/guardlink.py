@@ -78,6 +78,7 @@ class GuardLink:
             held=answer["held"],
             epochs={ResourceName(name): epoch for name, epoch in answer["epochs"].items()},
             voters=tuple(ServerName(one) for one in answer["voters"]),
+            position=Position(*answer["registry_seen"]),
             notes=tuple(notes),
             refused=str(answer.get("refused", "")),
         )
@@ -91,12 +92,19 @@ class GuardLink:
         answer = await self._ask({"op": "round", "server": server, "incarnation": incarnation}, within_s=self._round_s + ANSWER_S)
         return bool(answer.get("lost"))
 
-    async def note(self, position: Position) -> None:
+    async def note(self, position: Position, seen: Position) -> None:
         """See ports.Guard."""
+        await self._ask({"op": "note", "position": position, "seen": seen})
 
     async def census(self) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
-        return ()
+        lives = (await self._ask({"op": "census"}, within_s=self._round_s + ANSWER_S))["lives"]
+        if lives is None:
+            return None
+        return tuple(
+            Counted(server=ServerName(one["server"]), incarnation=Incarnation(one["incarnation"]), position=Position(*one["position"]))
+            for one in lives
+        )
 
     async def able(self, able: bool, why: str) -> None:
         """See ports.Guard."""

@@ -57,7 +57,10 @@ class History:
             await self._more.wait()
             batch = [self._queue[number] for number in range(min(BATCH, len(self._queue)))]
             try:
-                await self._mirror.commit({key: event for key, event in batch if not self._mirror.known(key)})
+                revision = self._mirror.view.revision
+                if await self._mirror.commit({key: event for key, event in batch if not self._mirror.known(key)}) is None:
+                    await self._mirror.wait(revision, RETRY_S)
+                    continue
             except RegistryUnreachable:
                 # it may have been written: the mirror knows once it has read again
                 await asyncio.sleep(RETRY_S)

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
+from understudy.daemon.epochs import Epochs
 from understudy.daemon.history import History
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.requests import Me, Site, action_request
@@ -19,7 +20,7 @@ from understudy.lane.look import look_at
 from understudy.lane.neighbours import Here, concerned, leaners
 from understudy.lane.outcome import RUNG_ACTIONS, begin, charge, ended, renewed
 from understudy.lane.reconcile import reconcile
-from understudy.lane.silence import UP
+from understudy.lane.report import report_of
 from understudy.lane.sooner import concerns, sooner
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
 from understudy.lane.turn import Moment, Turn
@@ -58,13 +59,15 @@ class Lanes:
         self._until: dict[ResourceName, float] = {}
         """When a lane has to be asked again even if nothing changes."""
         self._concerned: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
-        self._rereads = 0
+        self._told = (0, 0, False)
+        """The reading of the registry, its era, and whether this life was known in it, when it was last told everything."""
         self._unwritten = asyncio.Event()
         self._untold: dict[ResourceName, None] = {}
         """What the registry may have to be told about."""
         self._writing = asyncio.Lock()
         self._look_written_at = clock.monotonic()
         self._releasing: set[ResourceName] = set()
+        self._epochs = Epochs(mirror, guard, history, me.server)
         self._tasks: asyncio.TaskGroup | None = None
         self._leaners: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
         self._leaners_of: Mapping[ResourceName, Resource] | None = None
@@ -146,8 +149,9 @@ class Lanes:
             self._all, self._asked_all_at = False, now
             self._meet_definitions()
             self._stale = dict.fromkeys(self._mirror.view.resources)
-            if self._mirror.rereads != self._rereads:  # it may have been set back: what it was told once it may not know
-                self._rereads = self._mirror.rereads
+            told = (self._mirror.rereads, self._mirror.view.era, self._mirror.view.alive(self._me.incarnation))
+            if told != self._told:  # another reading, another era, another registration: what it was told once it may not know
+                self._told = told
                 self._untold |= self._stale
                 self._unwritten.set()
         self._stale |= {name: None for name, until in self._until.items() if until <= now}
@@ -271,10 +275,8 @@ class Lanes:
         if isinstance(step, Climb) and step.rung == Rung.KILL:
             return await self._kill(resource)
         epoch = step.epoch if isinstance(step, Start) else self._known_epoch(resource)
-        # S2 and S4: a start is asked of the guard, which remembers the highest epoch; the lease is read here to spare the request, for the
-        # executor reads it last. `_may_start` asks again what reconcile has asked: much may have come while the guard was asked
         leased = isinstance(step, Start) and not resource.local
-        if leased and not (self._guard.held() and await self._guard.remember(resource.name, epoch) and self._may_start(resource, epoch)):
+        if leased and not await self._allowed(resource, epoch):
             return REFUSED
         request = action_request(
             resource,
@@ -289,10 +291,26 @@ class Lanes:
         view = self._mirror.view
         return Site(types=view.types, resources=view.resources, own=self._me.addresses)
 
+    async def _allowed(self, resource: Resource, epoch: int) -> bool:
+        """S2 and S4: a start is asked of the guard, which remembers the highest epoch; the lease is read here to spare the request, for
+        the executor reads it last. `_may_start` asks again what reconcile has asked: much may have come while the guard was asked."""
+        if not self._guard.held():
+            return False
+        await self._epochs.note()
+        return await self._remembered(resource, epoch) and self._may_start(resource, epoch)
+
+    async def _remembered(self, resource: Resource, epoch: int) -> bool:
+        if await self._epochs.remember(resource.name, epoch):
+            return True
+        self._unwritten.set()  # the look tells the leader what the guard remembers
+        return False
+
     def _may_start(self, resource: Resource, epoch: int) -> bool:
         """S2: whether the step still stands on the newest assignment that this server has seen, after the guard was asked."""
-        assignment = self._mirror.view.assignments.get(resource.name)
-        return assignment is not None and assignment.epoch == epoch and assignment.sole_holder(self._me.incarnation)
+        view, assignment = self._mirror.view, self._mirror.view.assignments.get(resource.name)
+        if assignment is None or view.in_doubt(assignment):
+            return False
+        return assignment.epoch == epoch and assignment.sole_holder(self._me.incarnation)
 
     def _known_epoch(self, resource: Resource) -> int:
         """The epoch of what is acted on: of the last start, also of one that is not confirmed yet."""
@@ -354,13 +372,15 @@ class Lanes:
             self.alarm(resource.name)  # something came to life since it was seen to be off: it is looked at, and stopped, before
             return False
         # from the attempt on this server never starts it under an older epoch, acknowledged or not
-        if not await self._guard.remember(resource.name, assignment.epoch):
+        if not await self._remembered(resource, assignment.epoch):
             return False
         local = self.locals.get(resource.name)
-        assignment = self._mirror.view.assignments.get(resource.name)
+        view, assignment = self._mirror.view, self._mirror.view.assignments.get(resource.name)
         if local is None or assignment is None or not local.off or _owned_by(assignment, self._me.incarnation):
             return False
-        report = self._report(resource, local)
+        if view.in_doubt(assignment):
+            return False
+        report = report_of(local, self._me.server, self._me.incarnation)
         mine = [one for one in assignment.holders if one.incarnation == self._me.incarnation]
         after = replace(
             assignment,
@@ -386,12 +406,16 @@ class Lanes:
                 await asyncio.sleep(RETRY_S)
 
     async def _write_changed(self) -> None:
-        view, untold = self._mirror.view, self._untold
-        if not view.alive(self._me.incarnation):
+        await self._epochs.refresh()
+        view = self._mirror.view
+        if view.set_back or not view.alive(self._me.incarnation):
             return
-        self._untold = {}
+        before = view.looks.get(self._me.server)
+        if before is None or (before.incarnation, before.era) != (self._me.incarnation, view.era):
+            self._untold = dict.fromkeys(self.locals)  # what is told in this era for the first time is told whole, in one commit
+        untold, self._untold = self._untold, {}
         known = [name for name in untold if name in view.resources and name in self.locals]
-        reports = {name: self._report(view.resources[name], self.locals[name]) for name in known}
+        reports = {name: report_of(self.locals[name], self._me.server, self._me.incarnation) for name in known}
         writes: dict[str, Any] = {
             keys.report(name, self._me.server): one for name, one in reports.items() if self._worth_writing(name, one)
         }
@@ -415,9 +439,10 @@ class Lanes:
     def _look_to_write(self, view: View) -> Look | None:
         """S6: what this incarnation has looked at and the registry does not know: at once when every look has ended, else now and then."""
         before = view.looks.get(self._me.server)
-        if before is not None and before.incarnation != self._me.incarnation:
-            before = None
-        look = look_at(view.resources, self.locals, before or Look(server=self._me.server, incarnation=self._me.incarnation))
+        if before is not None and (before.incarnation, before.era) != (self._me.incarnation, view.era):
+            before = None  # of another life, or of a registry that went back: what is told now is told whole
+        begun = before or Look(server=self._me.server, incarnation=self._me.incarnation, era=view.era)
+        look = replace(look_at(view.resources, self.locals, begun), epochs=self._epochs.ahead(view))
         if look == before:
             return None
         wait_s = self._look_written_at + LOOK_EVERY_S - self._clock.monotonic()
@@ -431,7 +456,6 @@ class Lanes:
         known = before.untold if before is not None and before.incarnation == self._me.incarnation else {}
         for name in () if look is None else look.untold.keys() - known.keys():
             self._history.tell(events.LOOK_SILENT, resource=name, on=self._me.server, cause="its check did not answer")
-
     def _worth_writing(self, name: ResourceName, report: Report) -> bool:
         local = self.locals[name]
         # what its look cannot tell is told by the look, but for what lives in its group: that may be running (S6)
@@ -443,24 +467,6 @@ class Lanes:
             quiet = report.state is State.OFFLINE and report.internal is Internal.STABLE and report.failure is None
             return before is not None or not quiet
         return before != report
-
-    def _report(self, resource: Resource, local: Local) -> Report:
-        return Report(
-            resource=resource.name,
-            server=self._me.server,
-            incarnation=self._me.incarnation,
-            epoch=local.epoch,
-            state=local.state or State.UNKNOWN,
-            internal=_internal(local),
-            details=local.cannot or local.details,
-            restarts=local.restarts,
-            starts=local.starts,
-            failure=local.failure,
-            proven=local.proven,
-            changed_wall=local.changed_wall,
-            started_wall=local.started_wall,
-            guarded=local.guarded or local.state not in UP or _internal(local) is not Internal.STABLE,
-        )
 
 
 def spread_of(resource: ResourceName, server: ServerName) -> float:
@@ -482,11 +488,3 @@ def _action(step: Step) -> ActionName:
             return RUNG_ACTIONS[Rung(rung)]
         case _:
             return "check"
-
-
-def _internal(local: Local) -> Internal:
-    if local.rung in (Rung.STOP, Rung.ABORT):
-        return Internal.STOPPING
-    if local.rung in (Rung.CLEAN, Rung.KILL) or local.action == "clean":
-        return Internal.CLEANING
-    return Internal.STARTING if local.starting else Internal.STABLE

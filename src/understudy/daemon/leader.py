@@ -6,7 +6,7 @@ a server: lanes do. Pure decisions are `policy.decide`; this file feeds it and w
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,18 +16,22 @@ from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.model import events
 from understudy.model.limits import Limits, derive
 from understudy.model.names import Incarnation, ServerName
+from understudy.model.position import NOWHERE, went_back
 from understudy.model.state import ALIVE, GONE, Life
-from understudy.model.view import Beat, LeaderRecord, View
+from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
 from understudy.policy.decide import decide
+from understudy.policy.eras import heard
 from understudy.policy.plan import Memory, Step
-from understudy.ports import Clock, Farewell, Guard, SilentWord
+from understudy.ports import Clock, Counted, Farewell, Guard, SilentWord
 from understudy.registry import keys
 
 ASK_AGAIN_S = 0.01
 ASK_SELDOM_S = 2.0
 """Pauses between rounds about one suspect: from the first to the second, doubling."""
 ROLL_CALL_S = 5.0
-"""How often everybody is asked about once, suspected or not."""
+"""How often everybody is asked about once, suspected or not,"""
+ROLL_CALL_SOON_S = 0.5
+"""and while it is not known who of those in a copy of the registry still lives."""
 HISTORY_KEEP = 5_000
 HISTORY_TRIM = 500
 """The history is cut back to HISTORY_KEEP once it is this much longer."""
@@ -65,6 +69,12 @@ class Leader:
         self._suspects: dict[Incarnation, ServerName] = {}
         self._left: set[Incarnation] = set()
         self._roll_call_at = 0.0
+        self._beats = 0
+        self._counted: tuple[int, int, int] | None = None
+        """The term, the reading of the registry and the era for which it is known who lives."""
+        self._quiet_since_count = 0.0
+        self._recovering_since: float | None = None
+        self._heard_since: dict[str, float] = {}
         self._settled: View | None = None
         """The last View in which there was nothing to decide."""
         self._decide_at: float | None = None
@@ -141,7 +151,7 @@ class Leader:
 
     async def _turn(self, tasks: asyncio.TaskGroup) -> float | None:
         view = self._mirror.view
-        if self._me is None or not self._mirror.read_once or not self._guard.held():
+        if self._me is None or not self._mirror.read_once or not self._guard.held() or view.set_back:
             return None
         if self.leads():
             self._suspect_the_unheard(view, tasks)
@@ -156,6 +166,9 @@ class Leader:
         return self._roll_call_at if decide_at is None else min(decide_at, self._roll_call_at)
 
     async def _lead(self, view: View) -> float | None:
+        count_at = await self._count_lives(view)
+        if count_at is not None:
+            return count_at
         await self._believe_farewells(view)
         await self._trim()
         now, view = self._clock.monotonic(), self._mirror.view
@@ -165,7 +178,14 @@ class Leader:
         self._quiet = {one: at for one, at in self._quiet.items() if one in view.incarnations}
         if self._settled is not None and self._settled.same_facts(view) and (self._decide_at is None or now < self._decide_at):
             return self._decide_at  # only a beat, or a line of the history: the same facts give the same plan, which was empty
-        plan = decide(view, now, Memory(quiet_until=self._quiet, acting_since=self.acting_since(), evicted_at=self._evicted_at))
+        if not view.recovering:
+            self._recovering_since, self._heard_since = None, {}
+        elif self._recovering_since is None:
+            self._recovering_since = now
+        else:
+            told = [one.incarnation for one in view.incarnations.values() if heard(view, one)]
+            self._heard_since = {one: self._heard_since.get(one, now) for one in told}
+        plan = decide(view, now, self._memory())
         # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
         commits = [asyncio.ensure_future(self._commit(view, step)) for step in plan.steps]
         done = await asyncio.gather(*commits, return_exceptions=True)
@@ -177,10 +197,22 @@ class Leader:
         self._settled, self._decide_at = None if plan else view, plan.wake_at
         return plan.wake_at
 
+    def _memory(self) -> Memory:
+        return Memory(
+            quiet_until=self._quiet,
+            acting_since=self.acting_since(),
+            evicted_at=self._evicted_at,
+            recovering_since=self._recovering_since,
+            heard_since=self._heard_since,
+        )
+
     async def _commit(self, view: View, step: Step) -> bool:
         writes: dict[str, Any] = {keys.incarnation(one.incarnation): one for one in step.lives}
         writes |= {keys.assignment(one.resource): one for one in step.assignments}
+        writes |= {keys.target(name): one for name, one in step.targets}
         writes |= {keys.request(id): None for id in step.fulfilled}
+        if step.cluster is not None:
+            writes[keys.CLUSTER] = step.cluster
         writes |= {keys.incarnation(one): None for one in step.forgotten}
         if self._mirror.view is not view:
             return False  # overtaken since it was decided: its conditions would be those of a View that it has not seen (S7)
@@ -214,6 +246,56 @@ class Leader:
             old = self._mirror.history_keys()[: min(100, surplus)]
             await self._write(dict.fromkeys(old))
 
+    # --- who lives --------------------------------------------------------------------------------------------------
+
+    async def _count_lives(self, view: View) -> float | None:
+        """Before this leader decides anything in its term, after the registry was read anew, and in every era: ask all voters whom they
+        grant. So it is noticed that the registry does not know a life, or what one has acted on. None: that is done; else when to go on.
+
+        A registry that went back looks like any other. Who holds a lease has it from a majority, so any majority knows it.
+        """
+        mark = (0 if view.leader is None else view.leader.term, self._mirror.rereads, view.era)
+        if self._counted == mark:
+            return self._quiet_since_count if self._clock.monotonic() < self._quiet_since_count else None
+        lives = await self._guard.census()
+        if lives is None:
+            return self._clock.monotonic() + ASK_AGAIN_S
+        self._beats += 1
+        # who was counted has registered before: after this commit the mirror has seen that
+        beat = Beat(term=mark[0], count=self._beats)
+        revision = await self._write({keys.BEAT: beat})
+        view = self._mirror.view
+        if revision is None or view.revision < revision or self._mirror.rereads != mark[1] or view.set_back:
+            return self._clock.monotonic() + ASK_AGAIN_S
+        if not await self._take_in(view, lives):
+            return self._clock.monotonic() + RETRY_S
+        # a life that ended just before nobody knows any more: what it ran is gone when the quiet time is over, as after every loss
+        self._counted, self._quiet_since_count = mark, self._clock.monotonic() + self._limits.quiet_s
+        return self._quiet_since_count
+
+    async def _take_in(self, view: View, lives: Sequence[Counted]) -> bool:
+        """Compare those who live with what the registry knows of them; write down whom it does not know."""
+        unknown: dict[Incarnation, Counted] = {}
+        for one in lives:
+            if one.position == NOWHERE:
+                continue  # it has not registered, so it was never given anything
+            here = self._mirror.standing(keys.incarnation(one.incarnation))
+            known = one.incarnation in view.incarnations
+            if went_back(one.position, here) or not (known or view.recovering):
+                why = f"{one.server} has acted on revision {one.position.revision} of it, which this one has not"
+                self._mirror.notice(f"it was set back, or made anew: {why}", one.position)
+                return False
+            if not known:
+                unknown[one.incarnation] = one
+        order = max((one.order for one in view.incarnations.values()), default=0)
+        writes = {
+            keys.incarnation(one.incarnation): IncarnationRecord(
+                incarnation=one.incarnation, server=one.server, life=Life.JOINING, order=order + number
+            )
+            for number, one in enumerate(unknown.values(), 1)
+        }
+        return not writes or await self._write(writes) is not None
+
     # --- who is lost ------------------------------------------------------------------------------------------------
 
     def _ask_about_suspects(self, view: View, tasks: asyncio.TaskGroup) -> None:
@@ -230,7 +312,8 @@ class Leader:
         present, now = view.present(), self._clock.monotonic()
         roll_call = now >= self._roll_call_at
         if roll_call:
-            self._roll_call_at = (now // ROLL_CALL_S + 1) * ROLL_CALL_S
+            every_s = ROLL_CALL_SOON_S if view.recovering else ROLL_CALL_S
+            self._roll_call_at = (now // every_s + 1) * every_s
         for incarnation, record in view.incarnations.items():
             if self._me is None or incarnation == self._me[1] or record.life not in (*ALIVE, Life.EVICTED):
                 continue
@@ -339,8 +422,8 @@ class Leader:
         idle = _is_free(view, leader, None if self._me is None else self._me[1])
         if not idle and self._clock.monotonic() < patience_ends:
             return patience_ends
-        if not self._mirror.reachable or self._me is None:
-            return None
+        if not self._mirror.reachable or self._me is None or not view.alive(self._me[1]):
+            return None  # who is not registered would be followed at once by the next who is not
         server, incarnation = self._me
         record = LeaderRecord(server=server, incarnation=incarnation, term=1 if leader is None else leader.term + 1)
         if await self._mirror.commit({keys.LEADER: record}) is not None:
@@ -352,16 +435,16 @@ class Leader:
     async def _beat(self) -> None:
         """Show progress while leading: the others see it in the registry."""
         every_s = self._limits.progress_s / 3
-        count, due = 0, self._clock.monotonic()
+        due = self._clock.monotonic()
         while True:
             due += every_s * max(1, math.ceil((self._clock.monotonic() - due) / every_s))  # missed ones are skipped
             await asyncio.sleep(due - self._clock.monotonic())
             leader = self._mirror.view.leader
             if not self.leads() or leader is None or not self._guard.held() or self.acting_since() is None:
                 continue
-            count += 1
+            self._beats += 1
             try:
-                await self._write({keys.BEAT: Beat(term=leader.term, count=count)})
+                await self._write({keys.BEAT: Beat(term=leader.term, count=self._beats)})
             except RegistryUnreachable:
                 continue
 

@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _run(settings: Settings, limits: Limits) -> int:
     lock = _write_pid(settings.run_dir)
     key = _key(settings.guard_key)
-    registry = RegistryClient(settings.registry, dice=random.Random(), key=key)
+    registry = RegistryClient(settings.registry, dice=random.Random(), key=key, read_first=True)
     guard = GuardLink.of(settings, round_s=limits.round_s)
     executor = ExecutorClient.of(settings)
     disk = FileDisk(Path(settings.state_dir) / "held.json")

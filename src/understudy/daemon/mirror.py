@@ -6,23 +6,26 @@ read (docs/design/0002-rolling-upgrades.md). It never decides.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
 from understudy.errors import BadInput, Compacted, RegistryUnreachable
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
+from understudy.model.position import NOWHERE, Position, went_back
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
 from understudy.model.state import PROVEN
-from understudy.model.view import Definition, Event, Report, Request, TypeRecord, Unable, View
+from understudy.model.view import Assignment, Definition, Event, IncarnationRecord, Report, Request, TypeRecord, Unable, View
 from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
 from understudy.registry import keys
 from understudy.registry.wire import PRESENT, Formats
 
 RETRY_S = 0.1
 """Pause before the registry is tried again."""
+OLDEST = 1
+"""Of the formats."""
 CATCH_UP_S = 1.0
 """How long a commit waits for the watch to bring what came before it."""
 
@@ -41,7 +44,7 @@ _MAPS = {
 class Mirror:
     """A View that follows the registry. `view` is replaced, never changed."""
 
-    def __init__(self, registry: Registry, *, formats: Formats = PRESENT, servers: Container[ServerName] = ()) -> None:
+    def __init__(self, registry: Registry, *, formats: Formats = PRESENT, servers: Collection[ServerName] = ()) -> None:
         """`servers`: those that are expected back when they are off."""
         self._registry = registry
         self._servers = servers
@@ -54,9 +57,12 @@ class Mirror:
         self._news = asyncio.Event()
         self._on_change: Callable[[], None] = lambda: None
         self.view = View()
-        self._lost_thread = False
-        """The registry cannot go on from the View's revision (perhaps it was set back to an older copy): the next reading counts, however
-        old."""
+        self._me: Incarnation | None = None
+        self._acted = 0
+        """The newest revision of what names this incarnation."""
+        self._known = NOWHERE
+        """Where the registry was seen to be, by this daemon or, as its guard remembers, by one before it: it never goes back."""
+        self._replaced_at = 0
         self.read_once = False
         """S2: whether the registry was read, linearizably, in this daemon's life."""
         self.remembered = False
@@ -71,10 +77,11 @@ class Mirror:
 
     async def refresh(self) -> View:
         """Read everything, linearizably, and answer the View of it. RegistryUnreachable, Unreadable."""
+        asked_at = self.view.revision
         revision, entries = await self._registry.read("")
-        if revision >= self.view.revision or self._lost_thread:
+        # an answer that the watch has overtaken is only late; one that is older than the question is another registry's
+        if revision >= self.view.revision or revision < asked_at:
             self._replace(revision, entries)
-            self._lost_thread = False
         self.read_once = True
         self.remembered = False
         self.reachable = True
@@ -95,17 +102,18 @@ class Mirror:
                     self._apply(batch)
                     on_change()
             except Compacted:
-                self._lost_thread = True
+                continue  # it cannot go on from there, and says so: it is there, and is read anew
             except RegistryUnreachable:
                 self.reachable = False
                 on_reach(False)
                 await asyncio.sleep(RETRY_S)
 
     async def wait(self, after: int, timeout_s: float) -> View:
-        """The first View with a revision greater than `after`, or the present one when the time is over."""
+        """The first View with a revision greater than `after`, or that was read anew, or the present one when the time is over."""
+        rereads = self.rereads
         try:
             async with asyncio.timeout(timeout_s):
-                while self.view.revision <= after:
+                while self.view.revision <= after and self.rereads == rereads:
                     await self._news.wait()
         except TimeoutError:
             pass
@@ -113,13 +121,15 @@ class Mirror:
 
     async def events(self, from_revision: int) -> AsyncIterator[tuple[int, Event]]:
         """History events written after a revision, in order, as they come."""
-        seen = from_revision
+        seen, rereads = from_revision, self.rereads
         while True:
+            if self.rereads != rereads:  # it may have gone back
+                seen, rereads = min(seen, self._replaced_at), self.rereads
             fresh = self._events_after(seen)
             seen = self.view.revision
             for revision, event in fresh:
                 yield revision, event
-            if self.view.revision <= seen:
+            if self.view.revision <= seen and self.rereads == rereads:
                 await self._news.wait()
 
     def history(self) -> list[Event]:
@@ -142,7 +152,8 @@ class Mirror:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     async def commit(self, writes: Mapping[str, Any], *, unchanged: Iterable[str] = ()) -> int | None:
-        """Write records (None deletes) if none of these keys, nor those in `unchanged`, has changed since the mirror saw them.
+        """Write records (None deletes) if none of these keys, nor those in `unchanged`, has changed since the mirror saw them, nor the
+        registry's era.
 
         The conditions are taken at the call, before anything is awaited. None: conflict, decide anew. RegistryUnreachable: unknown.
         """
@@ -150,8 +161,11 @@ class Mirror:
             return self.view.revision
         if not self.read_once:
             raise RegistryUnreachable("the registry was not read yet, so who reads what is written now is not known")
+        if self.view.set_back and keys.CLUSTER not in writes:
+            raise RegistryUnreachable(f"nothing is written until a new era has begun: {self.view.set_back}")
         number = self.formats.common(self._readers())
-        conditions = [Condition(key, self._revisions.get(key, 0)) for key in dict.fromkeys((*writes, *unchanged))]
+        named = dict.fromkeys((*writes, *unchanged, keys.CLUSTER))
+        conditions = [Condition(key, self._revisions.get(key, 0)) for key in named]
         changes = [Write(key, None if record is None else self.formats.encode(record, number)) for key, record in writes.items()]
         changing = any(one.value is not None or one.key in self._revisions for one in changes)
         answer = await self._registry.commit(conditions, changes)
@@ -174,9 +188,11 @@ class Mirror:
 
     def _readers(self) -> list[int]:
         """The newest format that each may read who comes to see what is written now: who is not proved gone, and the servers that are
-        expected back, in the version they had."""
+        expected, in the version they had. One that was never seen may be of the oldest: the registry may have been made anew under it."""
         records = self.view.incarnations.values()
-        return [one.format for one in records if one.life not in PROVEN or one.server in self._servers]
+        seen = {one.server for one in records}
+        known = [one.format for one in records if one.life not in PROVEN or one.server in self._servers]
+        return [*known, *(OLDEST for server in self._servers if server not in seen)]
 
     def known(self, key: str) -> bool:
         """Whether the registry has this key, as far as the mirror knows."""
@@ -190,39 +206,117 @@ class Mirror:
         if others != self.view.unable:
             self.view = replace(self.view, unable=others)
             self._on_change()
+    # --- whether it is the same registry ----------------------------------------------------------------------------
+
+    def act_as(self, incarnation: Incarnation) -> None:
+        """Whose daemon this is: what names it is what it acts on."""
+        self._me = incarnation
+        named = [keys.assignment(name) for name, one in self.view.assignments.items() if self._names(one)]
+        self._acted = max(self._revisions.get(key, 0) for key in (keys.incarnation(incarnation), *named))
+
+    @property
+    def position(self) -> Position:
+        """What this incarnation acts on (`model/position.py`)."""
+        if self.view.set_back or not self._acted:
+            return NOWHERE
+        return _standing(self.view)._replace(revision=self._acted)
+
+    def standing(self, *named: str) -> Position:
+        """Where the registry is; with names of keys: as of the newest of these and of all assignments."""
+        if not named:
+            return _standing(self.view)
+        acted = [revision for key, revision in self._revisions.items() if key.startswith(keys.ASSIGNMENT) or key in named]
+        return _standing(self.view)._replace(revision=max(acted, default=0))
+
+    @property
+    def known_era(self) -> int:
+        """The newest era that was ever seen here."""
+        return self._known.era
+
+    def was_seen_at(self, known: Position) -> None:
+        """What this server's guard remembers of daemons before this one."""
+        if not self.read_once:
+            self._known = known
+        elif went_back(known, self.standing()):
+            self.notice(_how(known, self.standing()), known)
+
+    def notice(self, why: str, known: Position) -> None:
+        """It is another registry than one in which somebody has acted: nobody acts on it until a new era has begun."""
+        if known.era > self._known.era:
+            self._known = known
+        self._show(replace(self.view, set_back=self.view.set_back or why))
+        self._on_change()
+
+    def _judged(self, before: Mapping[str, int], view: View) -> View:
+        """After everything was read anew: whether it went back. `before`: the revisions of all keys that were known."""
+        now, back = _standing(view), view.set_back
+        if back and now.era > self._known.era:
+            back = ""
+        elif not back and went_back(self._known, now):
+            back = _how(self._known, now)
+        elif not back and now.era == self._known.era:
+            back = self._rewritten(before)
+        if not back:
+            self._known = now
+        return replace(view, set_back=back)
+
+    def _rewritten(self, before: Mapping[str, int]) -> str:
+        """Whether the history of an era is another than it was, at no lower revision; else empty."""
+        if any(self._revisions.get(key, old) < old for key, old in before.items()):
+            return f"it was set back from revision {self._known.revision}, and others have written to it since"
+        if self._me is not None and keys.incarnation(self._me) in before and keys.incarnation(self._me) not in self._revisions:
+            return f"it was set back from revision {self._known.revision} to a copy that does not know this server's incarnation"
+        return ""
+
+    def _names(self, one: Assignment) -> bool:
+        return any(holder.incarnation == self._me for holder in (*one.holders, one.owner) if holder is not None)
 
     def remember(self, entries: Iterable[Entry]) -> None:
         """Begin with what this incarnation kept on its disk; what is read from the registry replaces it."""
         if not self.read_once:
-            self._take(View(unable=self.view.unable), 0, entries, ())
+            self._show(self._taken(View(unable=self.view.unable), 0, entries, ()))
             self.remembered = True
 
     # --- assembling -------------------------------------------------------------------------------------------------
 
     def _replace(self, revision: int, entries: Iterable[Entry]) -> None:
         self.rereads += 1
-        self._revisions.clear()
+        self._replaced_at = revision
+        before, self._revisions = self._revisions, {}
+        self._acted = 0
         self._reports.clear()
         self._requests.clear()
         self._events.clear()
-        blank = View(unable=self.view.unable)
-        self._take(blank, revision, sorted(entries, key=lambda one: one.revision), ())
+        blank = View(unable=self.view.unable, set_back=self.view.set_back)
+        self._show(self._judged(before, self._taken(blank, revision, sorted(entries, key=lambda one: one.revision), ())))
 
     def _apply(self, batch: Batch) -> None:
         if batch.revision > self.view.revision:
-            self._take(self.view, batch.revision, batch.changed, batch.deleted)
+            view = self._taken(self.view, batch.revision, batch.changed, batch.deleted)
+            if view.set_back and _standing(view).era > self._known.era:
+                view = replace(view, set_back="")  # somebody has begun a new era
+            if not view.set_back:
+                self._known = _standing(view)
+            self._show(view)
 
-    def _take(self, view: View, revision: int, changed: Iterable[Entry], deleted: Iterable[str]) -> None:
+    def _taken(self, view: View, revision: int, changed: Iterable[Entry], deleted: Iterable[str]) -> View:
         fresh: dict[str, Any] = {}
         for entry in changed:
             self._revisions[entry.key] = entry.revision
-            self._put(view, fresh, entry.key, self.formats.decode(entry.key, entry.value), entry.revision)
+            record = self.formats.decode(entry.key, entry.value)
+            self._put(view, fresh, entry.key, record, entry.revision)
+            mine = record.incarnation == self._me if isinstance(record, IncarnationRecord) else False
+            if mine or (isinstance(record, Assignment) and self._names(record)):
+                self._acted = max(self._acted, entry.revision)
         for key in deleted:
             self._revisions.pop(key, None)
             self._put(view, fresh, key, None, revision)
         if "definitions" in fresh or "types" in fresh:
             fresh["resources"] = self._resolve(fresh.get("definitions", view.definitions), fresh.get("types", view.types))
-        self.view = replace(view, revision=revision, **fresh)
+        return replace(view, revision=revision, **fresh)
+
+    def _show(self, view: View) -> None:
+        self.view = view
         self._news.set()
         self._news = asyncio.Event()
 
@@ -270,6 +364,20 @@ class Mirror:
                 continue
             self._resolved[name] = (definition, resources[name])
         return resources
+
+
+def _standing(view: View) -> Position:
+    cluster = view.cluster
+    return Position(cluster.era if cluster else 0, cluster.branch if cluster else 0, view.revision)
+
+
+def _how(known: Position, now: Position) -> str:
+    """What was noticed, for an operator."""
+    if now.era == 0:
+        return f"it was made anew: it was at revision {known.revision}, and now knows nothing of this cluster"
+    if known.revision > now.revision:
+        return f"it was set back from revision {known.revision} to {now.revision}"
+    return f"it is another one, or was set back and written to since: revision {known.revision} of it was another"
 
 
 def _set(mapping: dict[Any, Any], key: Any, record: Any) -> None:

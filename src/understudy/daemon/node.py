@@ -5,6 +5,8 @@ decided.
 """
 
 import asyncio
+import contextlib
+import hashlib
 from dataclasses import replace
 
 from understudy.daemon.ability import Ability
@@ -20,6 +22,7 @@ from understudy.errors import UnderstudyError, Unreachable
 from understudy.model import events
 from understudy.model.limits import Limits
 from understudy.model.names import Incarnation, ServerName
+from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life
@@ -44,6 +47,15 @@ WITHOUT_REGISTRY_S = 1.0
 """How long a daemon that begins waits for the registry before it goes by what its predecessor kept on disk."""
 FIRST_LOOK_S = 5.0
 """How long a joining server waits for its looks to end before it counts as ONLINE for what it has looked at."""
+NOTE_S = 1.0
+"""How often the guard is told how far the registry was seen; what is acted on it is told at once."""
+_WHAT_TO_DO = {
+    False: "what runs goes on running; what was registered, started, stopped or moved after the copy was made is forgotten: look at"
+    " `crsctl stat res -t` and say it again",
+    True: "what runs goes on running, unwatched: restore the registry's file from a copy, or register every resource again under its old"
+    " name; what is found running is adopted",
+}
+"""Whether it was made anew -> what an administrator does about it."""
 
 
 class Superseded(UnderstudyError):
@@ -72,8 +84,7 @@ class Node:
         self.executor = executor
         self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(one.name) for one in settings.servers))
         self._disk = disk
-        self._sought: Incarnation | None = None
-        """Whose file was looked for on disk."""
+        self._sought: Incarnation | None = None  # whose file was looked for on disk
         self._keeping = None if disk is None else Keeping(disk, formats)
         self.history = History(self.mirror, clock, self.server)
         self.ability = Ability(clock, guard, executor, registry)
@@ -84,6 +95,7 @@ class Node:
         self.lanes: Lanes | None = None
         self.incarnation: Incarnation | None = None
         self._lease = asyncio.Event()
+        self._joining_since: float | None = None  # on this server's clock
         self._away = False
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
@@ -107,14 +119,17 @@ class Node:
             await self._executor_is_ours()
             me = Me(self.server, self.incarnation, self.settings.peer(self.server).addresses)
             self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me)
-            await self._register(self.incarnation)
+            self.mirror.act_as(self.incarnation)
+            await self._belong(self.incarnation, until_registered=True)
+            self.leader.joined(self.server, self.incarnation)
             if self._keeping is not None:
                 tasks.create_task(self._keeping.run(self.incarnation))
             tasks.create_task(self.leader.run())
             tasks.create_task(self.lanes.run())
             tasks.create_task(self._add_networks())
             tasks.create_task(self.leave.run(me, self.lanes))
-            await self._come_online(self.incarnation)
+            tasks.create_task(self._note_position())
+            await self._belong(self.incarnation)
 
     # --- joining ----------------------------------------------------------------------------------------------------
 
@@ -131,6 +146,7 @@ class Node:
             if state.held and not self.mirror.read_once and self.clock.monotonic() >= without_registry_at:
                 await self._remember(state)
             if state.held and (self.mirror.read_once or (self.mirror.remembered and self._sought == state.incarnation)):
+                self.mirror.was_seen_at(state.position)
                 return state.incarnation
             self._lease.clear()
             try:
@@ -156,36 +172,77 @@ class Node:
             except Unreachable:
                 await asyncio.sleep(RETRY_S)
 
-    async def _register(self, incarnation: Incarnation) -> None:
-        """Be known as JOINING; the first daemon of all also creates the cluster."""
-        key, newest = keys.incarnation(incarnation), self.mirror.formats.newest
+    async def _belong(self, incarnation: Incarnation, *, until_registered: bool = False) -> None:
+        """Be known in the registry, and ONLINE after the look; again, when the registry has gone back and knows nothing of this life."""
         while True:
             view = self.mirror.view
-            known = view.incarnations.get(incarnation)
-            if known is not None:
-                if known.format == newest:
-                    break  # a daemon that died was here before: same incarnation, same life
-                await self._committed({key: replace(known, format=newest)}, view)  # and of another version
-                continue
-            order = 1 + max((one.order for one in view.incarnations.values()), default=0)
-            record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest)
-            # two lives of one server register one after the other, each on condition that it has seen the other's look: a registration
-            # that arrives late must not take the same order, for the newest life is the one that counts
-            look = Look(server=self.server, incarnation=incarnation)
-            writes: dict[str, object] = {key: record, keys.look(self.server): look}
-            if view.cluster is None:
-                writes |= self._creation()
-            if await self._committed(writes, view):
-                self.history.tell(events.JOINING, on=self.server)
-        self.leader.joined(self.server, incarnation)
+            if view.set_back:
+                done = await self._begin_era(view)
+            elif not self._known(view, incarnation):
+                done = await self._register(view, incarnation)
+            elif until_registered:
+                return
+            else:
+                done = await self._come_online(view, incarnation)
+            if not done:
+                await self.mirror.wait(view.revision, RETRY_S if view.set_back else 1.0)
+
+    async def _begin_era(self, view: View) -> bool:
+        """Whoever notices first that the registry went back writes that down before anything else is written; then the leader asks the
+        voters who lives, and everybody registers again."""
+        if not self.guard.held():
+            return False
+        era = 1 + max(self.mirror.known_era, view.era if view.cluster else 0)
+        bits = hashlib.sha256(f"{self.incarnation} {era} {view.revision} {self.clock.wall()}".encode()).digest()
+        writes = {} if view.cluster else self._creation()
+        cluster = view.cluster or writes[keys.CLUSTER]
+        assert isinstance(cluster, ClusterRecord)
+        writes[keys.CLUSTER] = replace(cluster, era=era, branch=int.from_bytes(bits[:8], "big") >> 1, recovering=True)
+        if not await self._committed(writes, view):
+            return False
+        anew = view.cluster is None
+        self.history.tell(events.REGISTRY_SET_BACK, on=self.server, cause=view.set_back, text=_WHAT_TO_DO[anew])
+        return True
+
+    @staticmethod
+    def _newest(view: View, record: IncarnationRecord) -> bool:
+        return record.order == max(one.order for one in view.incarnations.values() if one.server == record.server)
+
+    def _known(self, view: View, incarnation: Incarnation) -> bool:
+        """A daemon that died was here before: same incarnation, same life."""
+        known = view.incarnations.get(incarnation)
+        return known is not None and known.format == self.mirror.formats.newest and self._newest(view, known)
+
+    async def _register(self, view: View, incarnation: Incarnation) -> bool:
+        """Be known as JOINING; the first daemon of all also creates the cluster."""
+        known, newest = view.incarnations.get(incarnation), self.mirror.formats.newest
+        order = 1 + max((one.order for one in view.incarnations.values()), default=0)
+        if not self.guard.held():
+            return False  # a life that is over is not begun again
+        if known is not None:  # by a daemon of another version; or the leader has heard of it before it registered again
+            order = known.order if self._newest(view, known) else order
+            return await self._committed({keys.incarnation(incarnation): replace(known, format=newest, order=order)}, view)
+        record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest)
+        # two lives of one server register one after the other, each on condition that it has seen the other's look: a registration
+        # that arrives late must not take the same order, for the newest life is the one that counts
+        writes: dict[str, object] = {keys.incarnation(incarnation): record}
+        writes[keys.look(self.server)] = Look(server=self.server, incarnation=incarnation, era=view.era)
+        if view.cluster is None:
+            writes |= self._creation()
+        if not await self._committed(writes, view):
+            return False
+        self.history.tell(events.JOINING, on=self.server)
+        return True
 
     def _creation(self) -> dict[str, object]:
         """The cluster's own record, and `ora.netN.network` for each network of the settings."""
         settings = self.settings
         voters = tuple(ServerName(one) for one in settings.voters)
+        uid = hashlib.sha256(f"{settings.cluster} {self.incarnation} {self.clock.wall()}".encode()).hexdigest()[:32]
         cluster = ClusterRecord(
-            name=settings.cluster, voters=voters, voter_set=settings.voter_set, pause_tolerance=settings.pause_tolerance
-        )
+            name=settings.cluster, voters=voters, voter_set=settings.voter_set, pause_tolerance=settings.pause_tolerance,
+            uid=uid, branch=int(uid[:16], 16) >> 1,
+        )  # fmt: skip
         return {keys.CLUSTER: cluster, **missing_networks(settings, self.mirror.view)}
 
     async def _add_networks(self) -> None:
@@ -196,20 +253,29 @@ class Node:
                     if isinstance(record, Definition):
                         self.history.tell(events.DEFINED, resource=record.name, cause="by understudy.toml", text=key)
 
-    async def _come_online(self, incarnation: Incarnation) -> None:
+    async def _come_online(self, view: View, incarnation: Incarnation) -> bool:
         """S6: ONLINE once every registered resource was looked at here, and the look is written; or after a while, when what it has not
         looked at is not given to it. The look of one resource must not keep all others from this server."""
-        until = self.clock.monotonic() + FIRST_LOOK_S
+        record, now = view.incarnations[incarnation], self.clock.monotonic()
+        if record.life is not Life.JOINING:
+            self._joining_since = None
+            return False
+        if self._joining_since is None:
+            self._joining_since = now
+        if not self._looked(view, incarnation) and now < self._joining_since + FIRST_LOOK_S:
+            return False
+        if await self._committed({keys.incarnation(incarnation): replace(record, life=Life.ONLINE)}, view):
+            self.history.tell(events.JOINED, on=self.server)
+        return True
+
+    async def _note_position(self) -> None:
+        """The guard keeps what this daemon acts on and has seen, for the voters and for the daemons after it."""
         while True:
-            view = self.mirror.view
-            record = view.incarnations.get(incarnation)
-            if record is not None and record.life is not Life.JOINING:
-                return
-            if record is not None and (self._looked(view, incarnation) or self.clock.monotonic() >= until):
-                if await self._committed({keys.incarnation(incarnation): replace(record, life=Life.ONLINE)}, view):
-                    self.history.tell(events.JOINED, on=self.server)
-                continue
-            await self.mirror.wait(view.revision, 1.0)
+            position = self.mirror.position
+            if position != NOWHERE:  # else the guard knows better: the registry went back, or was not read yet
+                with contextlib.suppress(Unreachable):
+                    await self.guard.note(position, self.mirror.standing())
+            await asyncio.sleep(NOTE_S - self.clock.monotonic() % NOTE_S)
 
     def _looked(self, view: View, incarnation: Incarnation) -> bool:
         def ended(one: Resource) -> bool:

@@ -109,6 +109,8 @@ def kept(view: View, incarnation: Incarnation, formats: Formats) -> bytes:
     records |= {keys.target(name): view.targets[name] for name in known if name in view.targets}
     records |= {keys.assignment(name): replace(view.assignments[name], proofs=()) for name in mine}
     records |= {keys.report(name, server): one for name in known for server, one in view.reports.get(name, {}).items()}
+    if view.cluster is not None:
+        records[keys.CLUSTER] = view.cluster  # in which era these assignments stand
     values = {key: formats.encode(record, formats.newest).decode() for key, record in sorted(records.items())}  # type: ignore[arg-type]
     return json.dumps({"format": FORMAT, "incarnation": incarnation, "entries": values}).encode()
 

@@ -31,6 +31,7 @@ def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
         "held": held,
         "lease_left_s": round(max(left_ns, 0) / 1e9, 6) if held else 0.0,
         "epochs": process.held_file.epochs.all(),
+        "registry_seen": process.registry_seen,
         "voters": process.settings.voters,
         "limits": _limits(process.limits),
         "priority": _priority(process),

@@ -12,6 +12,7 @@ from understudy.guard import kept
 from understudy.guard.core import CommonSettings
 from understudy.guard.core.messages import Reading
 from understudy.guard.wire import pack_common, unpack_common
+from understudy.model.position import NOWHERE, Position
 
 _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
@@ -35,6 +36,10 @@ class State(NamedTuple):
     incarnation: bytes
     sequence: int
     base: Reading | None
+    position: Position = NOWHERE
+    """What the daemon of this incarnation acts on."""
+    seen: Position = NOWHERE
+    """Where the registry was seen to be, by daemons of any incarnation."""
 
 
 class Held:
@@ -63,6 +68,8 @@ class Held:
         self._fields[at + 2] = state.sequence
         self._fields[at + 3], self._fields[at + 4] = state.base or (0, 0)
         self._fields[at + 5] = state.base is not None
+        for number, value in enumerate((*state.position, *state.seen)):
+            self._fields[at + 6 + number] = value
         self._fields[_CURRENT] = slot
 
     def read(self) -> State:
@@ -70,7 +77,8 @@ class Held:
         at = _SLOTS[self._fields[_CURRENT]]
         halves = [self._fields[at + half].to_bytes(8, "little", signed=True) for half in (0, 1)]
         base = Reading(self._fields[at + 3], self._fields[at + 4]) if self._fields[at + 5] else None
-        return State(b"".join(halves), self._fields[at + 2], base)
+        position, seen = (Position(*(self._fields[at + first + number] for number in range(3))) for first in (6, 9))
+        return State(b"".join(halves), self._fields[at + 2], base, position, seen)
 
     def beat(self) -> None:
         """The guard's loop went round."""

@@ -126,7 +126,7 @@ class Keeper:
         self._held.leave_by_boot_ns = 0
         kill.allow_again(self._means)
         incarnation = os.urandom(16)
-        self._held.write(State(incarnation, 0, None))
+        self._held.write(State(incarnation, 0, None, seen=self._held.read().seen))
         self._held.stage = RUNNING
         self._lease.begin(incarnation)
         return Start(incarnation)
@@ -137,7 +137,7 @@ class Keeper:
         state = self._held.read()
         if state.base is None or self._left_ns(state.base) <= 0:
             return None
-        return Start(state.incarnation, state.sequence, state.base, begun_here=False)
+        return Start(state.incarnation, state.sequence, state.base, begun_here=False, position=state.position)
 
     def _pause(self) -> None:
         """Between guards that keep ending; never beyond the lapse."""

@@ -15,6 +15,8 @@ from understudy.guard import answers, kill, registered
 from understudy.guard.clients import Client, Clients
 from understudy.guard.core import (
     Able,
+    Census,
+    CensusEnded,
     Gone,
     Guard,
     Keep,
@@ -44,6 +46,7 @@ from understudy.guard.starters import STARTERS, start_time
 from understudy.guard.system import Timer, read_clocks, say
 from understudy.guard.wire import BadMessage, decode, encode
 from understudy.model.limits import Limits
+from understudy.model.position import Position
 from understudy.model.settings import Settings
 
 ENDED_FAREWELL = 0
@@ -69,6 +72,7 @@ class GuardProcess:
         self.limits = limits
         self.priority = "unknown"
         self.held_file = held
+        self.registry_seen = held.read().seen
         self._key = key
         self._lease = lease
         self._poll = select.poll()
@@ -211,11 +215,13 @@ class GuardProcess:
                 return self.gating.opened(list(request["addresses"]))
             case "protect":
                 return self.gating.protect(list(request["addresses"]), before_a_lease=self.core.holder.base is None)
-            case "round":
+            case "round" | "census":
                 self._ask(client, request)
                 return None
             case "cluster":
                 return self._told_registry(request)
+            case "note":
+                return self._note(request)
             case "dead":
                 told = tuple(bytes.fromhex(one) for one in request["incarnations"])
                 self._perform(self.core.told_dead(told, read_clocks()))
@@ -260,8 +266,24 @@ class GuardProcess:
     def _ask(self, client: Client, request: dict[str, Any]) -> None:
         nonce = int.from_bytes(os.urandom(8), "big") | 1
         self._rounds[nonce] = (client, request)
+        if request["op"] == "census":
+            self._perform(self.core.count(Census(nonce), read_clocks()))
+            return
         query = Query(nonce, str(request["server"]), bytes.fromhex(request["incarnation"]))
         self._perform(self.core.ask(query, read_clocks()))
+
+    def _note(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.core.noted(Position(*map(int, request["position"])))
+        self.registry_seen = Position(*map(int, request["seen"]))
+        self._save()
+        return {"ok": True}
+
+    def _counted(self, ended: CensusEnded) -> None:
+        client, request = self._rounds.pop(ended.nonce)
+        lives = None
+        if ended.lives is not None:
+            lives = [{"server": one.server, "incarnation": one.incarnation.hex(), "position": one.position} for one in ended.lives]
+        self._clients.answer(client, request, {"lives": lives})
 
     def _count_signal(self) -> None:
         self._terminated += 1
@@ -313,6 +335,8 @@ class GuardProcess:
                     self._clients.push({"op": "farewell", "server": server, "incarnation": incarnation.hex()})
                 case Able():
                     self._clients.push({"op": "able", **answers.ability(effect)})
+                case CensusEnded():
+                    self._counted(effect)
                 case RoundEnded():
                     self._round_ended(effect)
                 case Keep():
@@ -346,7 +370,7 @@ class GuardProcess:
 
     def _save(self) -> None:
         holder = self.core.holder
-        self.held_file.write(State(holder.incarnation, holder.sequence, holder.base))
+        self.held_file.write(State(holder.incarnation, holder.sequence, holder.base, holder.position, self.registry_seen))
 
     # The end.
 

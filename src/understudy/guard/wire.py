@@ -13,11 +13,14 @@ from understudy.guard.core.common import CommonSettings
 from understudy.guard.core.messages import (
     Body,
     BootNumber,
+    Census,
     Differs,
     Envelope,
     Farewell,
     Grant,
     Heard,
+    Known,
+    Life,
     Lost,
     Pulse,
     Query,
@@ -25,6 +28,7 @@ from understudy.guard.core.messages import (
     Renew,
     Silent,
 )
+from understudy.model.position import Position
 
 MAGIC = b"US2"
 """Guards that speak another format are not heard: all servers are upgraded together."""
@@ -40,9 +44,12 @@ _PULSE = struct.Struct("!?I")
 _LONGEST_MS = (1 << 32) - 1
 _NUMBERED = struct.Struct("!qQ")
 _SAID = struct.Struct("!QQ")
+_POSITION = struct.Struct("!IQQ")
+_LIFE = struct.Struct("!16sIQQ")
+_KNOWN = struct.Struct("!QIBBB")
 
 _KINDS: dict[type[Body], int] = {
-    Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, Heard: 6, Farewell: 7, Pulse: 8, Differs: 11, BootNumber: 12,
+    Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, Heard: 6, Farewell: 7, Pulse: 8, Census: 9, Known: 10, Differs: 11, BootNumber: 12,
 }  # fmt: skip
 
 
@@ -104,8 +111,8 @@ def unpack_common(text: bytes) -> CommonSettings:
 
 def _pack(body: Body) -> bytes:
     match body:
-        case Renew(sequence, stamp, echo):
-            return _STAMPED.pack(sequence, *stamp, echo)
+        case Renew(sequence, stamp, echo, position):
+            return _STAMPED.pack(sequence, *stamp, echo) + _POSITION.pack(*position)
         case Grant(incarnation, sequence, stamp, boot):
             return incarnation + _STAMPED.pack(sequence, *stamp, boot)
         case BootNumber(incarnation, sequence, boot):
@@ -118,6 +125,11 @@ def _pack(body: Body) -> bytes:
             return _SAID.pack(nonce, boot) + incarnation + _name(server)
         case Heard(nonce, incarnation, boot):
             return _SAID.pack(nonce, boot) + incarnation
+        case Census(nonce):
+            return _NONCE.pack(nonce)
+        case Known(nonce, answer, part, parts, lives):
+            each = (_LIFE.pack(one.incarnation, *one.position) + _name(one.server) for one in lives)
+            return _KNOWN.pack(nonce, answer, part, parts, len(lives)) + b"".join(each)
         case Farewell() | Differs():
             return b""
         case Pulse(able, why, for_ms):
@@ -127,7 +139,7 @@ def _pack(body: Body) -> bytes:
 def _unpack(kind: int, text: bytes) -> Body:
     match kind:
         case 1:
-            return Renew(*_stamped(text))
+            return Renew(*_stamped(text), Position(*_POSITION.unpack_from(text, _STAMPED.size)))
         case 2:
             return Grant(text[:16], *_stamped(text[16:]))
         case 3:
@@ -145,11 +157,25 @@ def _unpack(kind: int, text: bytes) -> Body:
         case 8:
             able, for_ms = _PULSE.unpack_from(text)
             return Pulse(able, _read_name(text, _PULSE.size)[0], for_ms)
+        case 9:
+            return Census(_NONCE.unpack_from(text)[0])
+        case 10:
+            return _known(text)
         case 11:
             return Differs()
         case 12:
             return BootNumber(text[:16], *_NUMBERED.unpack_from(text, 16))
     raise BadMessage(f"unknown kind {kind}")
+
+
+def _known(text: bytes) -> Known:
+    nonce, answer, part, parts, count = _KNOWN.unpack_from(text)
+    lives, at = [], _KNOWN.size
+    for _ in range(count):
+        incarnation, *position = _LIFE.unpack_from(text, at)
+        server, at = _read_name(text, at + _LIFE.size)
+        lives.append(Life(server, incarnation, Position(*position)))
+    return Known(nonce, answer, part, parts, tuple(lives))
 
 
 def _stamped(text: bytes) -> tuple[int, Reading, int]:

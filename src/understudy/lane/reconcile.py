@@ -38,8 +38,10 @@ def reconcile(here: Here, resource: Resource, local: Local) -> Step:
     if resource.local:
         return _local_resource(here, resource, local)
     assignment = here.view.assignments.get(resource.name)
+    if assignment is not None and here.view.in_doubt(assignment):
+        return _not_mine(here, resource, local, "registry-went-back")  # what a copy of the registry says is not acted on
     if assignment is None or not is_mine(here, resource.name):
-        return _not_mine(here, resource, local)
+        return _not_mine(here, resource, local, "not-assigned-here")
     if wanted_here(here, resource):
         return _keep_running(here, resource, local, assignment)
     return _let_go(here, resource, local, assignment)
@@ -52,12 +54,12 @@ def _owned(here: Here, assignment: Assignment) -> bool:
 # --- nothing to do with this server ---------------------------------------------------------------------------------
 
 
-def _not_mine(here: Here, resource: Resource, local: Local) -> Step:
+def _not_mine(here: Here, resource: Resource, local: Local, why: str) -> Step:
     """Not a holder: never started or stopped here. It is looked at now and then, for somebody may start it by hand; what is found running
     is told, and the leader makes us a holder (S6)."""
     if local.alarmed or (local.check_due <= here.now and resource.enabled):
         return Check()
-    return Wait("not-assigned-here", until=local.check_due if resource.enabled else None)
+    return Wait(why, until=local.check_due if resource.enabled else None)
 
 
 # --- mine: run it ---------------------------------------------------------------------------------------------------

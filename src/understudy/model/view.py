@@ -274,6 +274,22 @@ class View:
     requests: tuple[Request, ...] = ()
     unable: Mapping[Incarnation, Unable] = field(default_factory=dict)
     """Incarnations whose guards say that their server cannot act, whatever their lease."""
+    set_back: str = ""
+    """Why this is not the registry that was acted on before, as long as no new era has begun. Nobody acts on such a View."""
+
+    @property
+    def era(self) -> int:
+        """Of the registry: what was decided in an older one is not confirmed yet."""
+        return 1 if self.cluster is None else self.cluster.era
+
+    @property
+    def recovering(self) -> bool:
+        """Whether the registry went back, and it is not known again yet what runs where."""
+        return self.cluster is not None and self.cluster.recovering
+
+    def in_doubt(self, assignment: Assignment) -> bool:
+        """Whether an assignment is only what a copy of the registry says: nobody acts on it."""
+        return bool(self.set_back) or assignment.era != self.era
 
     def same_facts(self, other: "View") -> bool:
         """Whether the two differ in no more than revision and the leader's beat: by identity, for what changes is replaced. A beat, or a
@@ -310,12 +326,16 @@ class View:
     def looked(self, server: ServerName, incarnation: Incarnation, resource: Resource) -> bool:
         """S6: whether this incarnation has checked this very resource."""
         look = self.looks.get(server)
-        return look is not None and look.incarnation == incarnation and look.looked.get(resource.name) == resource.uid
+        if look is None or look.incarnation != incarnation or look.era != self.era:
+            return False
+        return look.looked.get(resource.name) == resource.uid
 
     def could_not_tell(self, server: ServerName, incarnation: Incarnation, resource: Resource) -> bool:
         """S6: whether the look of this incarnation at this very resource has ended without an answer."""
         look = self.looks.get(server)
-        return look is not None and look.incarnation == incarnation and look.untold.get(resource.name) == resource.uid
+        if look is None or look.incarnation != incarnation or look.era != self.era:
+            return False
+        return look.untold.get(resource.name) == resource.uid
 
     def report(self, resource: ResourceName, server: ServerName) -> Report | None:
         """What the server's present incarnation last said of the resource; None if it said nothing."""

@@ -7,9 +7,10 @@ Plan is done plans nothing.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from understudy.model.events import EVICTED, FENCED, UNENDED
+from understudy.model.events import EVICTED, FENCED, REGISTRY_RECOVERED, UNENDED
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
+from understudy.policy.eras import UNHEARD_S, overdue, recovered, wanted_again
 from understudy.policy.ground import survey
 from understudy.policy.groups import groups
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended_of, without_proven
@@ -29,6 +30,8 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     #    then who lives, but cannot act: an eviction is only the beginning of a proof
     evicted, evict_at = evict_who_cannot_act(view, now, memory)
     view, lives = _with(view, evicted), (*lives, *evicted)
+    if again := wanted_again(view):  # before all else: what is not wanted would be stopped
+        return Plan(steps=(Step(targets=tuple(again.items())),), wake_at=wake_at)
     ground = survey(view)
     steps = [Step(lives=lives, notes=tuple(note for one in lives for note in _told(view, one)))] if lives else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
@@ -47,7 +50,13 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     # 5. lives that are over, once no assignment rests on the proof of it
     if forgotten:
         steps.append(Step(forgotten=forgotten))
-    return Plan(steps=_joined_with_lives(steps), wake_at=min((at for at in (wake_at, evict_at) if at is not None), default=None))
+    # 6. after the registry went back: who has not told what it runs holds up what is wanted for so long and no longer
+    late, late_at = _late(view, now, memory)
+    if late:
+        steps.append(late)
+    elif view.recovering and not steps and recovered(view):
+        steps.append(_end_of_recovery(view))
+    return Plan(steps=_joined_with_lives(steps), wake_at=min((at for at in (wake_at, evict_at, late_at) if at is not None), default=None))
 
 
 def _with(view: View, lives: tuple[IncarnationRecord, ...]) -> View:
@@ -58,6 +67,20 @@ def _told(view: View, life: IncarnationRecord) -> Iterator[Note]:
     yield Note(kind=EVICTED if life.life is Life.EVICTED else FENCED, on=life.server, cause=life.proof)
     for name, failure in unended_of(view, life):
         yield Note(kind=UNENDED, resource=name, on=life.server, cause=failure.text)
+
+
+def _late(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
+    """The eviction of who holds up the recovery, or when it will be."""
+    late, at = overdue(view, now, memory)
+    why = f"evicted by the leader: it has not told what it runs, or could not act, for {UNHEARD_S:g} s after the registry had been set back"
+    gone = tuple(replace(one, life=Life.EVICTED, proof=why) for one in late)
+    return Step(lives=gone, notes=tuple(Note(kind=EVICTED, on=one.server, cause=one.proof) for one in gone)), at
+
+
+def _end_of_recovery(view: View) -> Step:
+    assert view.cluster is not None, "it is recovering"
+    note = Note(kind=REGISTRY_RECOVERED, cause="every server has told what it runs, or is proved gone; what runs belongs to where it runs")
+    return Step(cluster=replace(view.cluster, recovering=False), notes=(note,))
 
 
 def _orphans(view: View) -> Step:

@@ -12,6 +12,7 @@ from understudy.model.reasons import Reason, Why, parse_reason
 from understudy.model.state import State, Target
 from understudy.model.view import Assignment, Failure, Holder, View
 from understudy.policy.eligibility import Standing, group_standings, missing_looks
+from understudy.policy.eras import UNHEARD_S, must_wait, unheard
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import dependents, group_of
 from understudy.policy.liveness import unended
@@ -98,6 +99,12 @@ def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
 def _waits_for(ground: Ground, assignment: Assignment) -> tuple[str, ...]:
     view, owner = ground.view, assignment.owner
     waits = list(_looks_to_come(ground, assignment))
+    if must_wait(view, assignment.resource):
+        waits += [
+            f"{one.server}/{short(one.incarnation)} to tell whether it runs there, or to be proved gone: the registry went back and does "
+            f"not know it (for {UNHEARD_S:g} s, then it is evicted)"
+            for one in unheard(view, assignment.resource)
+        ]
     for one in assignment.holders:
         if (failure := unended(view, assignment.resource, one)) is not None:
             waits.append(_to_be_seen_gone(one, failure))

@@ -9,6 +9,7 @@ from understudy.model.resource import Dependency, Kind, Resource
 from understudy.model.state import Life, State
 from understudy.model.types import descent
 from understudy.model.view import Assignment, IncarnationRecord, Request, View
+from understudy.policy.eras import remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class Ground:
     settled later see where the earlier ones went."""
     loads: dict[ServerName, int]
     """Sum of LOAD of what each server owns."""
+    remembered: Mapping[ResourceName, int]
+    """Of which a guard remembers a higher epoch than the registry said: the highest."""
 
     def life(self, server: ServerName) -> Life | None:
         """Where the server's newest incarnation stands; None: never seen."""
@@ -104,6 +107,7 @@ def survey(view: View) -> Ground:
         requests=_requests(view),
         owners={},
         loads={},
+        remembered=remembered(view),
     )
     ground.settle(view.assignments.values())
     return ground

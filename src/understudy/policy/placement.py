@@ -14,6 +14,7 @@ from understudy.model.state import Life, State, Target
 from understudy.model.view import Assignment, Holder, Report, Request
 from understudy.policy.case import Case, case_of
 from understudy.policy.eligibility import Standing, joint_standing, missing_looks
+from understudy.policy.eras import confirmed, must_wait
 from understudy.policy.ground import Ground
 from understudy.policy.liveness import without_proven
 from understudy.policy.plan import Note, Step
@@ -37,6 +38,7 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
     """Everything that has to change for this group now; an empty Step if nothing."""
     held = {name: _held_now(ground, name) for name in members}
     waiting = {name for name in members if _wanted(ground, name) and _waits_for_looks(ground, held[name])}
+    waiting |= {name for name in members if must_wait(ground.view, name)}
     wanted = [name for name in members if _wanted(ground, name) and name not in waiting]
     asked = [one for name in members for one in ground.requests.get(name, ())]
     requests = [one for one in asked if not waiting & set(one.resources)]
@@ -65,8 +67,10 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
 
 
 def _held_now(ground: Ground, name: ResourceName) -> Assignment:
-    """Its assignment less the holders that are proved gone, plus those found running, and with what was forgiven meanwhile."""
-    now = found_running(ground, name, without_proven(ground.view, _registered(ground, name)))
+    """Its assignment less the holders that are proved gone, plus those found running, and with what was forgiven meanwhile; confirmed, if
+    it is a copy's, and above every epoch that a guard remembers."""
+    before = without_proven(ground.view, _registered(ground, name))
+    now = found_running(ground, name, confirmed(ground.view, before, ground.remembered.get(name, 0)))
     return replace(now, tried=()) if now.tried and forgiven(_own_report(ground, now), now) else now
 
 
@@ -85,7 +89,7 @@ def _none(name: ResourceName) -> Assignment:
 
 
 def _registered(ground: Ground, name: ResourceName) -> Assignment:
-    return ground.view.assignments.get(name, _none(name))
+    return ground.view.assignments.get(name) or replace(_none(name), era=ground.view.era)
 
 
 def _at_rest(

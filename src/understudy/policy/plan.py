@@ -1,9 +1,10 @@
 """What decide answers: changed records, grouped into commits, and what to tell. Values only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.view import Assignment, IncarnationRecord
+from understudy.model.view import Assignment, ClusterRecord, IncarnationRecord, TargetRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +25,16 @@ class Step:
     assignments: tuple[Assignment, ...] = ()
     forgotten: tuple[Incarnation, ...] = ()
     """Records of incarnations that are deleted: proved gone, and no assignment needs the proof any more."""
+    targets: tuple[tuple[ResourceName, TargetRecord], ...] = ()
+    """TARGETs that the registry lost with its last hours: what is found running was wanted."""
+    cluster: ClusterRecord | None = None
+    """The end of a recovery."""
     fulfilled: tuple[str, ...] = ()
     """Ids of requests that end with this commit."""
     notes: tuple[Note, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.lives or self.assignments or self.forgotten or self.fulfilled)
+        return bool(self.lives or self.assignments or self.targets or self.cluster or self.forgotten or self.fulfilled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +59,7 @@ class Memory:
     """Since when the leader itself has been able to act; None: it is not. What it missed meanwhile is held against nobody."""
     evicted_at: float = float("-inf")
     """When it last evicted a server that could not act."""
+    recovering_since: float | None = None
+    """When the leader first saw that the registry went back, or took its term since;"""
+    heard_since: Mapping[str, float] = field(default_factory=dict)
+    """and since when it knows of an incarnation that it has told what it runs."""

@@ -25,8 +25,8 @@ EVICT_PAUSE_S = 30.0
 def evict_who_cannot_act(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRecord, ...], float | None]:
     """The life that is evicted now, if any, and when there may be another. At most one, and none while another is on its way out."""
     unable = sorted(_who(view), key=lambda one: (one[1].since, one[0].server))
-    if not unable or memory.acting_since is None:
-        return (), None
+    if not unable or memory.acting_since is None or view.recovering:
+        return (), None  # after the registry went back they may have been held up by that; `eras.py` says for how long
     if any(one.life in (Life.EVICTED, Life.LOST) for one in view.incarnations.values()):
         return (), None  # its proof will be news
     earliest = max(memory.acting_since + EVICT_AFTER_S, memory.evicted_at + EVICT_PAUSE_S)

@@ -38,14 +38,26 @@ class RegistryClient:
     """One client of the registry; connects when first asked, and again when asked after the link was lost. Close it."""
 
     def __init__(
-        self, endpoints: Sequence[str], *, dice: random.Random, key: bytes | None = None, deadline_s: float = DEADLINE_S
+        self,
+        endpoints: Sequence[str],
+        *,
+        dice: random.Random,
+        key: bytes | None = None,
+        deadline_s: float = DEADLINE_S,
+        read_first: bool = False,
     ) -> None:
-        """`endpoints`: ADDRESS:PORT of the one registry, one for each network by which it is reached; `dice` draws the pauses."""
+        """`endpoints`: ADDRESS:PORT of the one registry, one for each network by which it is reached; `dice` draws the pauses.
+
+        `read_first`: no commit goes over another connection than the one over which everything was last read. While the link was lost
+        the registry may have been replaced by a copy, which must not be written to by who does not know it.
+        """
         self._endpoints = [access.parse_endpoint(one) for one in endpoints]
         self._key = key
         self._dice = dice
         self._deadline_s = deadline_s
         self._name = secrets.token_bytes(access.NONCE_BYTES)
+        self._read_first = read_first
+        self._read_over: Link | None = None
         self._link: Link | None = None
         self._dialling: asyncio.Task[Link | None] | None = None
         self._waiting = 0
@@ -55,14 +67,16 @@ class RegistryClient:
 
     async def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
         """As the port says; within the deadline."""
-        answer = await self._ask(lambda id: frames.Read(id, prefix))
+        answer, link = await self._ask(lambda id: frames.Read(id, prefix))
         assert isinstance(answer, frames.Entries), answer
+        if not prefix:
+            self._read_over = link
         return answer.revision, tuple(Entry(*one) for one in answer.entries)
 
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """As the port says; within the deadline. RegistryUnreachable: see this module's docstring."""
         wanted = checked(conditions, writes)
-        answer = await self._ask(lambda id: frames.pack_commit(id, wanted.conditions, wanted.writes))
+        answer, _ = await self._ask(lambda id: frames.pack_commit(id, wanted.conditions, wanted.writes), writes=True)
         if isinstance(answer, frames.Conflicted):
             return Conflict(answer.failed)
         assert isinstance(answer, frames.Committed), answer
@@ -98,16 +112,19 @@ class RegistryClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _ask(self, make: Callable[[int], frames.Request]) -> frames.Answer:
+    async def _ask(self, make: Callable[[int], frames.Request], *, writes: bool = False) -> tuple[frames.Answer, Link]:
+        """The answer, and the connection over which it came."""
         try:
             async with asyncio.timeout(self._deadline_s):
                 link = await self._linked()
+                if writes and self._read_first and link is not self._read_over:
+                    raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
                 answer = await link.ask(make)
         except TimeoutError:
             raise self._silent() from None
         if isinstance(answer, frames.Failed):
             raise _error(answer)
-        return answer
+        return answer, link
 
     async def _linked(self) -> Link:
         """The link, once there is one; only the caller's deadline ends the wait."""

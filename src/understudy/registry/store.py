@@ -43,8 +43,10 @@ class StoreFailed(UnderstudyError):
 class Store:
     """One open store. Close it, or use it as a context manager."""
 
-    def __init__(self, path: str | Path = MEMORY, *, keep_commits: int = KEEP_COMMITS, keep_bytes: int = KEEP_BYTES) -> None:
-        """Open or create; StoreRefused says why a file cannot be served."""
+    def __init__(
+        self, path: str | Path = MEMORY, *, keep_commits: int = KEEP_COMMITS, keep_bytes: int = KEEP_BYTES, image: bytes | None = None
+    ) -> None:
+        """Open or create; StoreRefused says why a file cannot be served. `image`: of another store, to begin with, in memory only."""
         self.path = str(path)
         self._keep_commits = keep_commits
         self._keep_bytes = keep_bytes
@@ -56,6 +58,8 @@ class Store:
         self._lock = None if self.path == MEMORY else own(self.path)
         try:
             self._database = connect(self.path, memory=self.path == MEMORY)
+            if image is not None:
+                self._database.deserialize(image)
             try:
                 self._revision = self._load()
             except sqlite3.Error as error:
@@ -156,6 +160,10 @@ class Store:
             self._listeners.pop(number, None)
 
         return stop
+
+    def image(self) -> bytes:
+        """Everything in it, as a file would hold it."""
+        return self._database.serialize()
 
     def close(self) -> None:
         """Write everything into the one file and give it up. Harmless when closed already."""

@@ -25,6 +25,12 @@ TOLERANCES = (0.25, 0.5, 2.0, 4.0)
 REPLAY_EVERY_S = 0.004
 LEAVE_WITHIN_S = 30.0
 """How long a server that is asked to leave may stop things in order."""
+COPY_EVERY_S = 7.0
+"""Copies of the registry are made so often, where it may be set back to one."""
+BEATS_AWAY = 5
+"""A registry's process is not stopped, its file replaced and the process begun again faster than this."""
+AGAIN_LEASES = 4.0
+"""So long after a loss operators register again what is lost; in between the cluster goes by the copy."""
 ACTIONS: tuple[ActionName, ...] = ("start", "start", "stop", "check", "clean")
 
 
@@ -77,8 +83,11 @@ class Faults:
             "edits": self._edit,
             "replays": self._replay,
             "silences": self._silence,
+            "set_backs": self._set_back,
         }
         self._plan_next()
+        if world.options.set_backs:
+            self._copy_now_and_then()
 
     @property
     def next_at(self) -> float | None:
@@ -290,6 +299,30 @@ class Faults:
         self.world.registry_loses_power()
         self._undo_later(mishap.lasts, self.world.registry_boots)
 
+    def _copy_now_and_then(self) -> None:
+        self.world.copy_registry()
+        self.world.loop.post(self.world.loop.now + COPY_EVERY_S, self._copy_now_and_then)
+
+    def _set_back(self, mishap: Mishap, picks: Picks) -> None:
+        """The registry goes, and comes back as it was some time ago, or empty; later its operators register again what is lost."""
+        world = self.world
+        anew, ago = picks.number() < 0.2, 1 + int(picks.number() ** 2 * len(world.hub.copies))
+        world.registry_away()
+
+        def back() -> None:
+            world.set_back(0 if anew or not world.hub.copies else min(ago, len(world.hub.copies)))
+            world.registry_away(False)
+
+        self._undo_later(max(BEATS_AWAY * world.limits.beat_s / self._lease_s, mishap.lasts), back)
+        self._undo_later(mishap.lasts + AGAIN_LEASES, self._register_again)
+
+    def _register_again(self) -> None:
+        world = self.world
+        if world.hub.away or world.view().cluster is None:  # not reached, or no server has begun it anew yet
+            self._undo_later(1.0, self._register_again)
+        else:
+            world.register_again()
+
     # --- services ---------------------------------------------------------------------------------------------------
 
     def _kill_service(self, mishap: Mishap, picks: Picks) -> None:
@@ -355,6 +388,9 @@ class Faults:
         if world.hub.away:
             return
         verb, pick = picks.one(range(20)), picks.number()
+        known = world.view()
+        if known.cluster is None or any(one not in known.resources for one in self.drawn.names):
+            return  # the registry was set back: first it has to be registered again
         if not self.drawn.names or verb < 2:
             self.drawn.add_group()
             return

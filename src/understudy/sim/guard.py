@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from understudy.guard import registered
 from understudy.guard.core import (
     Able,
+    Census,
+    CensusEnded,
     Envelope,
     Gone,
     Guard,
@@ -30,6 +32,7 @@ from understudy.guard.core.messages import Effect, most_elapsed
 from understudy.guard.lapse import LOOK_S, Aim
 from understudy.guard.lease import Lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.position import NOWHERE, Position
 from understudy.model.view import ClusterRecord
 from understudy.ports import AbilityChanged, Farewell, GuardEvent, LeaseChanged, SilentWord
 from understudy.sim.chance import Chance
@@ -53,6 +56,7 @@ class Keeper:
         self.lease_until: Reading | None = None  # what the lease file says
         self.gate_until = 0.0  # true time until which the gate lets addresses pass
         self.epochs: dict[ResourceName, int] = {}
+        self.seen = NOWHERE  # where its daemons have seen the registry to be
         self.protected: frozenset[str] = frozenset()  # the cluster's addresses, as the daemon last told them
         self.stopping = False
         self.stopping_since = 0.0
@@ -233,6 +237,18 @@ class Keeper:
         if self.core is not None:
             self._perform(self.core, self.core.told_able(able, why))
 
+    def count(self, census: Census) -> None:
+        """Begin a census on behalf of the daemon."""
+        if self.core is not None:
+            self._perform(self.core, self.core.count(census, self.machine.clocks.read()))
+
+    def noted(self, position: Position, seen: Position) -> None:
+        """What the daemon acts on, and has seen."""
+        self.seen = seen
+        if self.core is not None:
+            self.core.noted(position)
+            self._keep(self.core)
+
     def told_dead(self, incarnations: Sequence[Incarnation]) -> None:
         """What the registry says."""
         if self.core is not None:
@@ -253,7 +269,8 @@ class Keeper:
 
     def _keep(self, guard: Guard) -> None:
         """What a successor needs."""
-        self._start = Start(self._start.incarnation, guard.holder.sequence, guard.holder.base, self._start.begun_here)
+        holder = guard.holder
+        self._start = Start(self._start.incarnation, holder.sequence, holder.base, self._start.begun_here, holder.position)
 
     def _wake_later(self, guard: Guard) -> None:
         machine = self.machine
@@ -294,6 +311,8 @@ class Keeper:
                 self.push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
             case Able():
                 self.push(ability(effect))
+            case CensusEnded() if self.port is not None:
+                self.port.round_ended(effect.nonce, effect.lives)
             case RoundEnded() if self.port is not None:
                 self.port.round_ended(effect.nonce, effect.lost)
 

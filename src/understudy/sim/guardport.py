@@ -4,13 +4,11 @@ Called by `sim/machine.py`, once for each daemon. Must never: know more than gua
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from understudy.errors import Unreachable
-from understudy.guard.core import (
-    Guard,
-    Query,
-)
+from understudy.guard.core import Census, Guard, Query
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.view import ClusterRecord
@@ -30,7 +28,7 @@ class GuardPort:
         self._keeper = keeper
         self._place = place
         self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()
-        self._rounds: dict[int, asyncio.Future[bool]] = {}
+        self._rounds: dict[int, asyncio.Future[Any]] = {}
         self._incarnation: Incarnation | None = None
         self._dead: tuple[int, frozenset[Incarnation]] = (0, frozenset())
         keeper.port = self
@@ -55,11 +53,11 @@ class GuardPort:
         """For next_event."""
         self._events.put_nowait(event)
 
-    def round_ended(self, nonce: int, lost: bool) -> None:
-        """The answer of a round."""
+    def round_ended(self, nonce: int, result: Any) -> None:
+        """The answer of a round: whether it is lost; of a census: who lives."""
         future = self._rounds.pop(nonce, None)
         if future is not None and not future.done():
-            future.set_result(lost)
+            future.set_result(result)
 
     # --- the port ---------------------------------------------------------------------------------------------------
 
@@ -78,6 +76,7 @@ class GuardPort:
             incarnation=keeper.incarnation,
             held=keeper.lease() is not None,
             epochs=dict(keeper.epochs),
+            position=keeper.seen,
             voters=tuple(ServerName(one) for one in member.common.voters),
         )
 
@@ -94,25 +93,41 @@ class GuardPort:
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         """See ports.Guard."""
         await self._connected()
+        nonce, answer = self._nonce()
+        query = Query(nonce, server, bytes.fromhex(incarnation))
+        return bool(await self._answered(nonce, answer, lambda: self._keeper.ask(query)))
+
+    def _nonce(self) -> tuple[int, "asyncio.Future[Any]"]:
         machine = self._keeper.machine
         nonce = machine.chance.getrandbits(63) | 1
-        answer: asyncio.Future[bool] = machine.loop.create_future()
-        self._rounds[nonce] = answer
+        self._rounds[nonce] = machine.loop.create_future()
+        return nonce, self._rounds[nonce]
+
+    async def _answered(self, nonce: int, answer: "asyncio.Future[Any]", ask: Callable[[], None]) -> Any:
         try:
-            async with asyncio.timeout(machine.limits.round_s + ANSWER_S):
-                self._keeper.ask(Query(nonce, server, bytes.fromhex(incarnation)))
+            async with asyncio.timeout(self._keeper.machine.limits.round_s + ANSWER_S):
+                ask()
                 return await answer
         except TimeoutError:
             raise Unreachable("the guard does not answer") from None
         finally:
             self._rounds.pop(nonce, None)
 
-    async def note(self, position: Position) -> None:
+    async def note(self, position: Position, seen: Position) -> None:
         """See ports.Guard."""
+        await self._connected()
+        self._keeper.noted(position, seen)
 
     async def census(self) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
-        return ()
+        await self._connected()
+        nonce, answer = self._nonce()
+        lives = await self._answered(nonce, answer, lambda: self._keeper.count(Census(nonce)))
+        if lives is None:
+            return None
+        return tuple(
+            Counted(server=ServerName(one.server), incarnation=Incarnation(one.incarnation.hex()), position=one.position) for one in lives
+        )
 
     async def able(self, able: bool, why: str) -> None:
         """See ports.Guard."""

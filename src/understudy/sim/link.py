@@ -24,6 +24,7 @@ DEADLINE_S = 1.0
 """As registry/client.py."""
 NOTICED_S = (0.8, 1.0)
 """How long a watcher takes to see that its link is dead."""
+COPIES_MAX = 12
 KEPT = (30, 1000)
 """Commits that the store keeps: with few of them who was away for long is sent back to reading everything."""
 
@@ -70,7 +71,12 @@ class Hub:
         self.loop = loop
         self.seed = seed
         self.road = Road()
-        self.store = Store(keep_commits=dice(seed, "registry").choice(KEPT))
+        self._keep_commits = dice(seed, "registry").choice(KEPT)
+        self.store = Store(keep_commits=self._keep_commits)
+        self.generation = 0
+        """Grows when the registry is replaced by a copy: every connection to the one before is gone, with what was underway on it."""
+        self.copies: list[bytes] = []
+        """Of the registry's file, oldest first; the newest `COPIES_MAX` are kept."""
         self.registry = LocalRegistry(self.store)
         self.judge: Callable[[Written], None] = lambda written: None
         """Asked at the instant before a commit is carried out."""
@@ -150,11 +156,13 @@ class Hub:
     def travel(self, server: str, arrive: Callable[[], None]) -> None:
         """A message underway, in one direction; it goes on whatever becomes of who sent it."""
         chance, road = self.luck(server), self.road
-        seconds = chance.uniform(*road.delay_s)
+        seconds, generation = chance.uniform(*road.delay_s), self.generation
         if road.slow and chance.random() < road.slow:
             seconds = chance.uniform(0.0, road.slow_s)
 
         def at_the_end() -> None:
+            if self.generation != generation:
+                return
             if self.reachable(server):
                 arrive()
             elif chance.random() < self.road.late_request:
@@ -211,6 +219,19 @@ class Hub:
         self._waiting.clear()
         self._flushing = False
 
+    def make_copy(self) -> None:
+        """An administrator's backup."""
+        self.copies = [*self.copies, self.store.image()][-COPIES_MAX:]
+
+    def replace(self, copy: bytes | None) -> None:
+        """The registry's process ends, and another begins with an older copy of its file, or (None) with none."""
+        self.lose_power()
+        self._stuck.clear()
+        self.generation += 1
+        self.store = Store(keep_commits=self._keep_commits, image=copy)
+        self.registry = LocalRegistry(self.store)
+        self._tell()
+
     def _flush(self) -> None:
         self._flushing = True
         batch, self._waiting, power = self._waiting, [], self._power
@@ -242,6 +263,8 @@ class RegistryLink:
         self._server = server
         self._place = place
         self._who = who
+        self._generation = 0
+        """Of the registry that was last read over this link."""
         self.woken = asyncio.Event()
 
     async def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
@@ -249,6 +272,7 @@ class RegistryLink:
         hub = self._hub
 
         def at_the_registry(answer: "asyncio.Future[Any]") -> None:
+            self._generation = hub.generation
             self._answer(answer, hub.store.read(prefix))
 
         result: tuple[int, tuple[Entry, ...]] = await self._ask(at_the_registry)
@@ -257,6 +281,8 @@ class RegistryLink:
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """See ports.Registry."""
         hub, writer = self._hub, self._who()
+        if self._generation != hub.generation:
+            raise RegistryUnreachable("the link is a new one, and the registry was not read over it yet")
 
         def at_the_registry(answer: "asyncio.Future[Any]") -> None:
             back = partial(self._answer, answer)
@@ -276,6 +302,8 @@ class RegistryLink:
         try:
             while True:
                 self.woken.clear()
+                if self._generation != hub.generation:
+                    raise RegistryUnreachable("the link to the registry was lost")
                 if not hub.reachable(self._server):
                     await asyncio.sleep(chance.uniform(*NOTICED_S))
                     if not hub.reachable(self._server):

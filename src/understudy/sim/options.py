@@ -46,6 +46,8 @@ class Options:
     commands: float = 0.0
     upgrades: float = 0.0
     """Daemons that come back as the next version; it writes another format."""
+    set_backs: float = 0.0
+    """Times that the registry's file is replaced by an older copy, or lost."""
     pair_cuts: float = 0.0
     """Cuts between two servers alone, on all networks, one way or both: each of them is still heard by others."""
     edits: float = 0.0
@@ -69,7 +71,7 @@ class Options:
     @property
     def only_the_registry_goes(self) -> bool:
         """Whether the registry goes away, and nothing else happens that may end a lease."""
-        weather = self.loss or self.doubled or self.late
+        weather = self.loss or self.doubled or self.late or self.set_backs
         cuts = self.cuts or self.leader_cuts or self.pair_cuts
         ended = self.power or self.freezes or self.guard_deaths or self.commands or self.unable or self.edits
         return bool(self.registry_away or self.registry_power) and not (weather or cuts or ended)

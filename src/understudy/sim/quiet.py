@@ -138,7 +138,8 @@ def _grant(machine: Machine, machines: list[Machine]) -> None:
     for other in machines:
         if other.keeper is not None and other.keeper.core is not None and other.keeper.core.voter is not None:
             voter = other.keeper.core.voter
-            answer = voter.renew(machine.name, holder.incarnation, Renew(holder.sequence, now, voter.boot), other.clocks.read())
+            renew = Renew(holder.sequence, now, voter.boot, holder.position)
+            answer = voter.renew(machine.name, holder.incarnation, renew, other.clocks.read())
             voter.changes.clear()
             if isinstance(answer, Grant):
                 holder.heard_boot(other.name, answer)

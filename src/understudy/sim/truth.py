@@ -220,6 +220,30 @@ class Truth:
         """After a power loss of the registry."""
         self._judge(invariants.intent_survives(self, {one.key: one.value for one in self.hub.store.read("")[1]}))
 
+    def registry_went_back(self) -> None:
+        """An operator has replaced the registry by an older copy, or by nothing: what was written since is lost by his own deed (S9), and
+        what only the copy says entitles nobody to anything."""
+        self._seen = self.hub.store.revision
+        self.hub.store.on_commit(self._committed)
+        entries = {one.key: one for one in self.hub.store.read("")[1]}
+        self.revisions = {key: one.revision for key, one in entries.items()}
+        self.acknowledged = {key: one.value for key, one in entries.items() if key in self.acknowledged}
+        records = [(key.partition("/")[2], NEXT.decode(key, one.value)) for key, one in entries.items()]
+        before = self.assignments
+        self.assignments = {one.resource: one for _, one in records if isinstance(one, Assignment)}
+        self.lives = {one.incarnation: one for _, one in records if isinstance(one, IncarnationRecord)}
+        self.types = {one.name: one for _, one in records if isinstance(one, TypeRecord)}
+        self.targets = {ResourceName(name): one.target for name, one in records if isinstance(one, TargetRecord)}
+        self.leader = next((one for _, one in records if isinstance(one, LeaderRecord)), None)
+        self.definitions = {}
+        for name, one in records:
+            if isinstance(one, Definition):
+                self._definition(name, one)
+        for name, one in before.items():
+            was, after = invariants.entitled(one), self.assignments.get(name)
+            if was is not None and (after is None or invariants.entitled(after) != was):
+                self.allowed[was] = self.loop.now
+
     def _written(self, written: Written) -> None:
         if all(self.revisions.get(one.key, 0) == one.revision for one in written.conditions):
             self._judge(invariants.writes_are_conditional(self, written))

@@ -59,8 +59,10 @@ class World:
         )  # fmt: skip
         self.machines = {name: Machine(scene, name) for name in names}
         self.truth.machines = dict(self.machines)
-        self._mirror = Mirror(self.hub.registry, formats=NEXT, servers=frozenset(ServerName(one) for one in names))
+        self._mirror = self._mirror_of(self.hub)
         self._requests = 0
+        self._said: dict[str, bytes | None] = {}
+        """The whole intent of operators, by key; None: deleted."""
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -160,6 +162,30 @@ class World:
         for machine in self.machines.values():
             machine.slow_answers = chance
 
+    def copy_registry(self) -> None:
+        """An administrator copies the registry's file."""
+        self.hub.make_copy()
+
+    def set_back(self, copies: int = 1) -> None:
+        """The registry's file is replaced by the copy made so many copies ago (0: by none) while it was stopped."""
+        copy = self.hub.copies[-copies] if copies else None
+        if copies:  # what was copied later is of what is lost
+            self.hub.copies = self.hub.copies[: len(self.hub.copies) - copies + 1]
+        before = self.hub.store.revision
+        self.hub.replace(copy)
+        self._mirror = self._mirror_of(self.hub)
+        self.truth.registry_went_back()
+        how = f"IS SET BACK from revision {before} to {self.hub.store.revision}" if copies else "IS MADE ANEW"
+        self.trace.say("registry", how)
+
+    def register_again(self) -> None:
+        """Operators say once more what the registry has lost of their intent."""
+        entries = {one.key: one.value for one in self.hub.store.read("")[1]}
+        lost = {key: value for key, value in self._said.items() if entries.get(key) != value}
+        if lost:
+            self.trace.say("operator", f"registers again: {' '.join(sorted(lost))}")
+            self.change({key: None if value is None else NEXT.decode(key, value) for key, value in lost.items()})
+
     def heal(self) -> None:
         """Every link works, every machine runs, every service behaves."""
         self.trace.say("world", "HEALS")
@@ -187,7 +213,12 @@ class World:
         self.view()
         assert self._drive(self._mirror.commit(writes)) is not None, "nobody came in between"
         kept = {key: None if record is None else self.hub.store.read(key)[1][0].value for key, record in writes.items()}
-        self.truth.acknowledge({key: value for key, value in kept.items() if key.startswith(INTENT)})
+        intent = {key: value for key, value in kept.items() if key.startswith(INTENT)}
+        self._said |= intent
+        self.truth.acknowledge(intent)
+
+    def _mirror_of(self, hub: Hub) -> Mirror:
+        return Mirror(hub.registry, formats=NEXT, servers=frozenset(ServerName(one) for one in self.machines))
 
     def define(self, name: str, *, type: str = "cluster_resource", pool: str = "", **attributes: str) -> None:
         """Register a resource; `pool` restricts it to the servers of that pool."""

@@ -4,7 +4,7 @@ Called by: `core/guard.py`, for the leader or whoever wants to become it.
 Must never: add up answers of different rounds. A voter that restarted in between may have granted again (S5).
 """
 
-from understudy.guard.core.messages import Heard, Query, Reading, RoundEnded, Silent, most_elapsed
+from understudy.guard.core.messages import Census, CensusEnded, Heard, Known, Query, Reading, RoundEnded, Silent, most_elapsed
 
 
 class Round:
@@ -48,3 +48,51 @@ class Round:
     def over_boot_ns(self) -> int:
         """When the round is over, on the boot clock."""
         return self._started.boot_ns + self._round_ns + 1
+
+
+class Count:
+    """One census: who lives, as a majority of voters knows it.
+
+    Whoever holds a lease has it from a majority, and in any other majority there is one voter of these; that one has not fallen silent
+    about it. A voter that is mute after its start does not remember whom it granted before, and does not answer.
+    """
+
+    def __init__(self, census: Census, voters: frozenset[str], started: Reading, *, round_ns: int) -> None:
+        self.census = census
+        self._voters = voters
+        self._majority = len(voters) // 2 + 1
+        self._started = started
+        self._round_ns = round_ns
+        self._parts: dict[str, dict[int, Known]] = {}
+
+    def answer(self, voter: str, known: Known, now: Reading) -> None:
+        """Note a part of a voter's answer, if it belongs to this census."""
+        if voter not in self._voters or self.over(now):
+            return
+        parts = self._parts.setdefault(voter, {})
+        if any((one.answer, one.parts) != (known.answer, known.parts) for one in parts.values()):
+            parts.clear()
+        parts[known.part] = known
+
+    def over(self, now: Reading) -> bool:
+        """The time in which answers count has passed."""
+        return most_elapsed(self._started, now) > self._round_ns
+
+    def ended(self, now: Reading) -> CensusEnded | None:
+        """The result, as soon as there is one."""
+        whole = self._whole()
+        if len(whole) >= self._majority:
+            lives = dict.fromkeys(life for voter in whole for _, part in sorted(self._parts[voter].items()) for life in part.lives)
+            return CensusEnded(self.census.nonce, tuple(lives))
+        return CensusEnded(self.census.nonce, None) if self.over(now) else None
+
+    def unanswered(self) -> list[str]:
+        """Voters whose whole answer has not come: worth asking again."""
+        return sorted(self._voters - self._whole())
+
+    def over_boot_ns(self) -> int:
+        """When the census is over, on the boot clock."""
+        return self._started.boot_ns + self._round_ns + 1
+
+    def _whole(self) -> set[str]:
+        return {voter for voter, parts in self._parts.items() if parts and len(parts) == next(iter(parts.values())).parts}

@@ -8,13 +8,15 @@ Must never: go on after a lapse; from then on every call returns nothing.
 from typing import NamedTuple, TypeVar, assert_never
 
 from understudy.guard.core.ability import Abilities
-from understudy.guard.core.asker import Round
+from understudy.guard.core.asker import Count, Round
 from understudy.guard.core.common import MEND, CommonSettings, differ
 from understudy.guard.core.holder import Holder
 from understudy.guard.core.messages import (
     PUSHED,
     Body,
     BootNumber,
+    Census,
+    CensusEnded,
     Differs,
     Effect,
     Envelope,
@@ -22,6 +24,7 @@ from understudy.guard.core.messages import (
     Gone,
     Grant,
     Heard,
+    Known,
     Lapsed,
     Leased,
     Lost,
@@ -37,8 +40,12 @@ from understudy.guard.core.messages import (
 )
 from understudy.guard.core.voter import Memory, Voter
 from understudy.model.limits import Limits
+from understudy.model.position import NOWHERE, Position
 
 WORDS_KEPT = 256
+LIVES_A_PART = 5
+"""Lives in one datagram: with the longest names they fit."""
+PARTS_MAX = 255
 SAID_AGAIN_NS = 1_000_000_000
 """How often a guard that takes no part says so to the others."""
 Key = TypeVar("Key")
@@ -60,6 +67,8 @@ class Start(NamedTuple):
     base: Reading | None = None
     begun_here: bool = True
     """This guard made the incarnation. A restarted guard may not say farewell for its predecessor."""
+    position: Position = NOWHERE
+    """What the daemon of this incarnation has acted on."""
     memory: Memory | None = None
     """What it goes on from as a voter: its predecessor's, or one that begins now. Every voter's guard is given one."""
     registry: CommonSettings | None = None
@@ -78,6 +87,7 @@ class Guard:
             stop_now_ns=_ns(limits.stop_now_s),
         )
         self.holder.resume(start.sequence, start.base)
+        self.holder.position = start.position
         self.voter: Voter | None = None
         if member.server in member.common.voters:
             assert start.memory is not None, "a voter begins with a memory"
@@ -103,6 +113,7 @@ class Guard:
         self._repeats = limits.pace.beats_lost + 1
         self._next_beat_boot_ns = now.boot_ns
         self._rounds: dict[int, Round] = {}
+        self._counts: dict[int, Count] = {}
         self._pushes: list[tuple[Silent, int]] = []
         self._lapse_said = False
         self._refusal_said_ns = now.boot_ns - SAID_AGAIN_NS
@@ -151,6 +162,23 @@ class Guard:
             self._post(voter, query, now, effects)
         self._end_rounds(now, effects)
         return effects
+
+    def count(self, census: Census, now: Reading) -> list[Effect]:
+        """Begin a census; its nonce must never have been used before."""
+        effects: list[Effect] = []
+        if self._stops(now, effects):
+            return effects
+        if self.refused:
+            return [CensusEnded(census.nonce, None)]
+        self._counts[census.nonce] = Count(census, self._voters, now, round_ns=self._round_ns)
+        for voter in self._common.voters:
+            self._post(voter, census, now, effects)
+        self._end_rounds(now, effects)
+        return effects
+
+    def noted(self, position: Position) -> None:
+        """The daemon acts on this from now on."""
+        self.holder.position = position
 
     def told_registry(self, registry: CommonSettings, now: Reading) -> list[Effect]:
         """The registry says what the common settings are. Voters of a living cluster are fixed: who has others takes no part."""
@@ -204,6 +232,8 @@ class Guard:
             wake = min(wake, self.voter.due_boot_ns())
         for one in self._rounds.values():
             wake = min(wake, one.over_boot_ns())
+        for count in self._counts.values():
+            wake = min(wake, count.over_boot_ns())
         return wake
 
     # What each input does.
@@ -262,6 +292,9 @@ class Guard:
         for one in list(self._rounds.values()):
             for voter in one.unanswered():
                 self._post(voter, one.query, now, effects)
+        for count in list(self._counts.values()):
+            for voter in count.unanswered():
+                self._post(voter, count.census, now, effects)
 
     def _pulse(self, pulse: Pulse | None, effects: list[Effect]) -> None:
         if pulse is None:
@@ -290,6 +323,10 @@ class Guard:
             if result is not None:
                 del self._rounds[nonce]
                 effects.append(result)
+        for nonce, count in list(self._counts.items()):
+            if (counted := count.ended(now)) is not None:
+                del self._counts[nonce]
+                effects.append(counted)
 
     def _handle(self, envelope: Envelope, now: Reading, effects: list[Effect]) -> None:
         sender, body = envelope.sender, envelope.body
@@ -317,6 +354,12 @@ class Guard:
                 if one is not None:
                     one.answer(sender, body, now)
                     self._end_rounds(now, effects)
+            case Census():
+                self._tell_lives(sender, body, now, effects)
+            case Known():
+                if (count := self._counts.get(body.nonce)) is not None:
+                    count.answer(sender, body, now)
+                    self._end_rounds(now, effects)
             case Farewell():
                 self._gone(envelope, effects)
             case Pulse():
@@ -333,6 +376,17 @@ class Guard:
             self._keep(voter, effects)
             if answer is not None:
                 self._post(envelope.sender, answer, now, effects)
+
+    def _tell_lives(self, asker: str, census: Census, now: Reading, effects: list[Effect]) -> None:
+        lives = None if self.voter is None else self.voter.census(now)
+        if lives is None:
+            return
+        parts = [lives[at : at + LIVES_A_PART] for at in range(0, len(lives), LIVES_A_PART)] or [()]
+        if len(parts) > PARTS_MAX:
+            return
+        answer = sum(int.from_bytes(one.incarnation[:8], "big") for one in lives) & 0xFFFFFFFF
+        for number, part in enumerate(parts):
+            self._post(asker, Known(census.nonce, answer, number, len(parts), part), now, effects)
 
     def _granted(self, voter: str, grant: Grant, now: Reading, effects: list[Effect]) -> None:
         if voter not in self._voters:

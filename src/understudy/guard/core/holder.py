@@ -4,6 +4,7 @@ Called by: `core/guard.py`. Must never: extend a lease by anything but the send 
 """
 
 from understudy.guard.core.messages import BootNumber, Grant, Reading, Renew, most_elapsed
+from understudy.model.position import NOWHERE
 
 
 class Holder:
@@ -15,6 +16,8 @@ class Holder:
         self.base: Reading | None = None
         """Send time of the renew on which the lease rests; None before the first majority."""
         self.lapsed = False
+        self.position = NOWHERE
+        """What the daemon acts on: every renew says it."""
         self._majority = majority
         self._lease_ns = run_ns
         self._usable_ns = run_ns - stop_now_ns
@@ -42,12 +45,12 @@ class Holder:
         if self.must_stop(now):
             return None
         self.sequence += 1
-        return Renew(self.sequence, now)
+        return Renew(self.sequence, now, position=self.position)
 
     def renew_for(self, voter: str, renew: Renew) -> Renew:
         """What one voter is sent: with the boot number that this holder last heard from it."""
         known = self._boots.get(voter)
-        return renew if known is None else Renew(renew.sequence, renew.stamp, known[1])
+        return renew if known is None else Renew(renew.sequence, renew.stamp, known[1], renew.position)
 
     def heard_boot(self, voter: str, answer: Grant | BootNumber) -> None:
         """A voter says its boot number. What answers an older renew teaches nothing: a recording must not take a number back."""

@@ -7,6 +7,7 @@ Must never: carry a time that was not read from a clock by the one who stamps it
 from typing import NamedTuple
 
 from understudy.guard.core.common import CommonSettings
+from understudy.model.position import NOWHERE, Position
 
 PUSHED = 0
 """The nonce of a word nobody asked for: it wakes a leader, and proves nothing."""
@@ -46,6 +47,8 @@ class Renew(NamedTuple):
     stamp: Reading
     echo: int = NO_BOOT
     """The boot number that the holder last heard from this voter: a recording made before the voter's restart has another."""
+    position: Position = NOWHERE
+    """What the holder's daemon has acted on: whoever decides about it must know that much."""
 
 
 class Grant(NamedTuple):
@@ -116,7 +119,32 @@ class Differs(NamedTuple):
     """The receiver's common settings are not the sender's, which this message carries as every one does: neither listens to the other."""
 
 
-Body = Renew | Grant | Lost | Query | Silent | Heard | Farewell | Pulse | Differs | BootNumber
+class Census(NamedTuple):
+    """An asker wants to know every incarnation that the voter grants."""
+
+    nonce: int
+
+
+class Life(NamedTuple):
+    """An incarnation that a voter grants, and what it has acted on as it said last."""
+
+    server: str
+    incarnation: bytes
+    position: Position
+
+
+class Known(NamedTuple):
+    """A part of a voter's answer to a census: one datagram holds a few lives."""
+
+    nonce: int
+    answer: int
+    """The same in all parts of one answer: parts of two make none."""
+    part: int
+    parts: int
+    lives: tuple[Life, ...]
+
+
+Body = Renew | Grant | Lost | Query | Silent | Heard | Farewell | Pulse | Differs | BootNumber | Census | Known
 
 
 class Envelope(NamedTuple):
@@ -188,6 +216,13 @@ class RoundEnded(NamedTuple):
     answered: tuple[str, ...]
 
 
+class CensusEnded(NamedTuple):
+    """The result of a census: all that any of a majority grants, one life perhaps twice. None: no majority has answered in time."""
+
+    nonce: int
+    lives: tuple[Life, ...] | None
+
+
 class Keep(NamedTuple):
     """A voter's memory of one incarnation: to be written where the next guard finds it, before what follows is carried out."""
 
@@ -205,4 +240,4 @@ class Refused(NamedTuple):
     why: str
 
 
-Effect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded | Keep | Refused
+Effect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded | CensusEnded | Keep | Refused

@@ -10,7 +10,8 @@ long enough to see.
 
 from typing import Any, NamedTuple
 
-from understudy.guard.core.messages import NO_BOOT, PUSHED, BootNumber, Grant, Keep, Lost, Reading, Renew, Silent, least_elapsed
+from understudy.guard.core.messages import NO_BOOT, PUSHED, BootNumber, Grant, Keep, Life, Lost, Reading, Renew, Silent, least_elapsed
+from understudy.model.position import Position
 
 NEVER = 1 << 62
 WORDS_MAX = 256
@@ -23,6 +24,8 @@ class Seen(NamedTuple):
     server: str
     sequence: int
     at: Reading
+    position: Position | None = None
+    """What it has acted on, as that renew said. None: carried over from a predecessor, which did not keep it."""
 
 
 class Memory(NamedTuple):
@@ -46,7 +49,8 @@ class Voter:
         self._started = memory.started
         self._muted = True
         self._silent_after_ns = silent_after_ns
-        self._seen = dict(memory.seen)
+        # what they act on may have changed since: they say it again with their next renew
+        self._seen = {incarnation: seen._replace(position=None) for incarnation, seen in memory.seen}
         self._said = dict(memory.said)
         self._dead: dict[bytes, None] = {}
         self._due_boot_ns = memory.started.boot_ns if memory.seen else NEVER
@@ -75,7 +79,7 @@ class Voter:
         known = self._seen.get(incarnation)
         if known is not None and self.is_old(renew, known):
             return None  # only a higher sequence refreshes: a late or doubled packet is no sign of life
-        self._seen[incarnation] = seen = Seen(server, renew.sequence, self.stamp(now))
+        self._seen[incarnation] = seen = Seen(server, renew.sequence, self.stamp(now), renew.position)
         self.changes.append(Keep(server, incarnation, seen.sequence, seen.at, False))
         self._due_boot_ns = min(self._due_boot_ns, now.boot_ns + self._silent_after_ns)
         if self.mute(now):
@@ -123,6 +127,17 @@ class Voter:
     def unheard_since(self, known: Seen | None) -> Reading:
         """Of one never heard we only know that we have not granted it since this memory began: so a voter that restarted says nothing."""
         return known.at if known is not None else self._started
+
+    def census(self, now: Reading) -> tuple[Life, ...] | None:
+        """Everyone whom this voter may have granted a lease that is not over yet, by incarnation. None: it cannot tell."""
+        if self.mute(now):
+            return None
+        lives = []
+        for incarnation, seen in sorted(self._seen.items()):
+            if seen.position is None:
+                return None  # it says so with its next renew, or falls silent
+            lives.append(Life(seen.server, incarnation, seen.position))
+        return tuple(lives)
 
     def newly_silent(self, now: Reading, soon_ns: int = 0) -> list[tuple[str, bytes]]:
         """Incarnations whose time is up: (server, incarnation), each once.

@@ -1,0 +1,140 @@
+"""What may be decided after the registry went back: only what is known again (S3; docs/design/0005-registry-set-back.md).
+
+A copy says who held what when it was made. Until an assignment is confirmed in the present era nobody acts on it. It is confirmed where
+the resource is found running; and where it runs nowhere, once every incarnation that could be running it has said that it does not, or is
+proved gone. Pure.
+"""
+
+from dataclasses import replace
+
+from understudy.model.names import ResourceName
+from understudy.model.reasons import Reason, Why
+from understudy.model.resource import Resource
+from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
+from understudy.model.view import Assignment, Holder, IncarnationRecord, Report, TargetRecord, View
+from understudy.policy.plan import Memory
+
+UNHEARD_S = 30.0
+"""So long may who has not told what it runs hold up what runs nowhere; then the leader evicts it."""
+FOUND_RUNNING = "it was found running after the registry had been set back"
+
+
+def heard(view: View, record: IncarnationRecord) -> bool:
+    """Whether this incarnation has told, in this era, what it runs."""
+    look = view.looks.get(record.server)
+    return look is not None and look.incarnation == record.incarnation and look.era == view.era
+
+
+def unheard(view: View, name: ResourceName | None = None) -> tuple[IncarnationRecord, ...]:
+    """Incarnations that could be running a resource (any, if none is named) for all that is known in this era."""
+    records = (one for one in view.incarnations.values() if one.life not in PROVEN)
+    if name is None:
+        return tuple(one for one in records if not heard(view, one))
+    return tuple(one for one in records if not _told(view, one, view.resources[name]))
+
+
+def _told(view: View, record: IncarnationRecord, resource: Resource) -> bool:
+    """Whether it has looked at the resource in this era; or could not tell, but has never started it."""
+    if view.looked(record.server, record.incarnation, resource):
+        return True
+    ended = heard(view, record) and view.could_not_tell(record.server, record.incarnation, resource)
+    return ended and resource.name not in view.looks[record.server].epochs
+
+
+def running(view: View, name: ResourceName) -> tuple[Report, ...]:
+    """What those say who have told in this era that they run it, or may be about to."""
+    found = []
+    for server, report in sorted(view.reports.get(name, {}).items()):
+        record = view.incarnations.get(report.incarnation)
+        if record is None or record.life in PROVEN or record.server != server or not heard(view, record):
+            continue
+        if report.state is not State.OFFLINE or report.internal is not Internal.STABLE:
+            found.append(report)
+    return tuple(found)
+
+
+def must_wait(view: View, name: ResourceName) -> bool:
+    """Whether nothing may be decided about a resource yet: somebody could be running it who has not told, or who is not ONLINE yet."""
+    assignment = view.assignments.get(name)
+    if not view.recovering or (assignment is not None and assignment.era == view.era):
+        return False
+    found = running(view, name)
+    if found:
+        return any(view.life(one.incarnation) is not Life.ONLINE or one.incarnation in view.unable for one in found)
+    return bool(unheard(view, name))
+
+
+def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
+    """The assignment of this era: to where it is found running, else as the copy says; under an epoch above `floor`, which is the highest
+    that a guard remembers."""
+    name = assignment.resource
+    if assignment.era == view.era:
+        return assignment if floor <= assignment.epoch else _under(assignment, floor + 1)
+    fresh = replace(assignment, era=view.era)
+    found = running(view, name)
+    if found and (fresh.owner is None or all(one.incarnation != fresh.owner.incarnation for one in found)):
+        here = Holder(server=found[0].server, incarnation=found[0].incarnation, epoch=fresh.epoch)
+        others = tuple(one for one in fresh.holders if one.incarnation != here.incarnation)
+        reason = Reason(Why.FOUND_RUNNING, (here.server,)).code()
+        fresh = replace(fresh, owner=here, holders=(*others, here), last_resort=False, tried=(), reason=reason)
+    return _under(fresh, max(fresh.epoch, floor) + 1)
+
+
+def wanted_again(view: View) -> dict[ResourceName, TargetRecord]:
+    """TARGETs that the copy does not know: what the cluster started and runs was wanted. What was started by hand is left alone."""
+    if not view.recovering:
+        return {}
+    found: dict[ResourceName, TargetRecord] = {}
+    for name in sorted(view.resources):
+        assignment = view.assignments.get(name)
+        if view.target(name) is Target.ONLINE or view.resources[name].local or (assignment is not None and assignment.era == view.era):
+            continue
+        if any(name in view.looks[one.server].epochs for one in running(view, name)):
+            found[name] = TargetRecord(target=Target.ONLINE, by=FOUND_RUNNING)
+    return found
+
+
+def recovered(view: View) -> bool:
+    """Whether it is known again what runs where."""
+    if any(one.era != view.era for name, one in view.assignments.items() if name in view.resources):
+        return False
+    moving = [one for one in view.resources.values() if not one.local]
+    return not unheard(view) and not any(unheard(view, one.name) for one in moving)
+
+
+def remembered(view: View) -> dict[ResourceName, int]:
+    """The highest epoch that any guard has told of, of the resources of which one remembers more than the registry says."""
+    found: dict[ResourceName, int] = {}
+    for look in view.looks.values():
+        for name, epoch in look.epochs.items():
+            found[name] = max(epoch, found.get(name, 0))
+    return found
+
+
+def overdue(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRecord, ...], float | None]:
+    """Who holds up the recovery for too long, and when somebody may: who is alive for all that is known, has not told what it runs, and so
+    holds up something that is wanted and runs nowhere; and who has told that it runs something, and has not been able to act since."""
+    if not view.recovering or memory.recovering_since is None:
+        return (), None
+    since: dict[IncarnationRecord, float] = {}
+    if any(must_wait(view, name) and not running(view, name) for name in _wanted(view)):
+        since |= dict.fromkeys((one for one in unheard(view) if one.life in ALIVE), memory.recovering_since)
+    for one in (report for name in view.resources if must_wait(view, name) for report in running(view, name)):
+        record = view.incarnations[one.incarnation]
+        if record.life in ALIVE and one.incarnation in view.unable:
+            since[record] = memory.heard_since.get(one.incarnation, now)
+    late = tuple(record for record, at in since.items() if now >= at + UNHEARD_S)
+    return late, min((at + UNHEARD_S for at in since.values() if now < at + UNHEARD_S), default=None)
+
+
+def _wanted(view: View) -> list[ResourceName]:
+    return [name for name, one in view.resources.items() if not one.local and one.enabled and view.target(name) is Target.ONLINE]
+
+
+def _under(assignment: Assignment, epoch: int) -> Assignment:
+    """The same, under another epoch."""
+    if assignment.owner is None:
+        return replace(assignment, epoch=epoch)
+    owner = replace(assignment.owner, epoch=epoch)
+    holders = tuple(owner if one.incarnation == owner.incarnation else one for one in assignment.holders)
+    return replace(assignment, epoch=epoch, owner=owner, holders=holders)

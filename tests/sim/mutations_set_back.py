@@ -1,0 +1,84 @@
+"""What must hold after the registry went back, with one clause taken out at a time: each is missed in a story (`sim/test_set_back.py`).
+
+Each replaces the one method or function in which the clause lives; where the product asks twice, both.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from understudy.daemon.leader import Leader
+from understudy.daemon.mirror import Mirror
+from understudy.model.position import Position
+from understudy.model.view import Assignment, View
+from understudy.policy import decide, eras, ground, placement
+from understudy.ports import Counted
+
+Mutation = Callable[[Any], None]
+
+
+def believe_what_is_read(patch: Any) -> None:
+    """What is read counts, however old; what the guard remembers, and what the voters know, is not compared with it."""
+
+    def judged(self: Mirror, before: Mapping[str, int], view: View) -> View:
+        return view
+
+    def was_seen_at(self: Mirror, known: Position) -> None:
+        pass
+
+    async def take_in(self: Leader, view: View, lives: Sequence[Counted]) -> bool:
+        return True
+
+    patch.setattr(Mirror, "_judged", judged)
+    patch.setattr(Mirror, "was_seen_at", was_seen_at)
+    patch.setattr(Leader, "_take_in", take_in)
+
+
+def decide_without_a_census(patch: Any) -> None:
+    """A leader that has noticed nothing itself asks nobody."""
+
+    async def count(self: Leader, view: View) -> None:
+        return None
+
+    patch.setattr(Leader, "_count_lives", count)
+
+
+def forget_who_is_not_in_the_copy(patch: Any) -> None:
+    """Lives that the voters know and the copy does not are not written down: nobody waits for them."""
+    original = Leader._take_in
+
+    async def take_in(self: Leader, view: View, lives: Sequence[Counted]) -> bool:
+        return await original(self, view, [one for one in lives if one.incarnation in view.incarnations])
+
+    patch.setattr(Leader, "_take_in", take_in)
+
+
+def give_away_what_may_run_elsewhere(patch: Any) -> None:
+    """Nobody waits for who has not told what it runs."""
+    patch.setattr(placement, "must_wait", lambda view, name: False)
+
+
+def act_on_a_copy(patch: Any) -> None:
+    """Lanes go by what the copy says, confirmed or not."""
+    patch.setattr(View, "in_doubt", lambda self, assignment: False)
+
+
+def take_the_epoch_of_the_copy(patch: Any) -> None:
+    """Epochs go on from what the copy says, whatever the guards remember."""
+    patch.setattr(ground, "remembered", lambda view: {})
+
+
+def leave_it_to_whom_the_copy_names(patch: Any) -> None:
+    """Where it runs does not count."""
+
+    def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
+        bare = replace(view, reports={})
+        return original(bare, assignment, floor)
+
+    original = eras.confirmed
+    patch.setattr(placement, "confirmed", confirmed)
+
+
+def want_only_what_the_copy_wants(patch: Any) -> None:
+    """What runs is not wanted unless the copy says so."""
+    patch.setattr(decide, "wanted_again", lambda view: {})

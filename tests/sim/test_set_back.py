@@ -1,0 +1,33 @@
+"""Each clause about a registry that went back is needed: without it a story of one goes another way, or something runs twice."""
+
+from pathlib import Path
+
+import pytest
+
+from sim import mutations_set_back as mutations
+from sim.language import Stage
+from sim.mutations_set_back import Mutation
+from stories import play
+
+SCENARIOS = Path(__file__).with_name("scenarios")
+TWICE = "S1: "
+
+MISSED: list[tuple[Mutation, str, str | None]] = [
+    (mutations.believe_what_is_read, "set_back_that_nobody_saw", TWICE),
+    (mutations.decide_without_a_census, "set_back_that_nobody_saw", TWICE),
+    (mutations.forget_who_is_not_in_the_copy, "set_back_while_the_owner_is_cut_off", TWICE),
+    (mutations.give_away_what_may_run_elsewhere, "set_back_while_the_owner_is_cut_off", TWICE),
+    (mutations.act_on_a_copy, "set_back", None),
+    (mutations.take_the_epoch_of_the_copy, "set_back", None),
+    (mutations.leave_it_to_whom_the_copy_names, "set_back", None),
+    (mutations.want_only_what_the_copy_wants, "set_back_behind_a_start", None),
+]
+"""Clause, story, and what is seen in it; None: it goes another way."""
+
+
+@pytest.mark.parametrize(("mutation", "story", "seen"), MISSED, ids=lambda one: getattr(one, "__name__", None))
+def test_a_clause_is_missed(mutation: Mutation, story: str, seen: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation(monkeypatch)
+
+    with Stage() as stage, pytest.raises(AssertionError, match=seen):
+        play(SCENARIOS / f"{story}.txt", stage, rewrite=False)
