@@ -271,7 +271,7 @@ def a_voter_comes_back_in_the_middle_of_a_round(seed: int) -> None:
     which no random world of reasonable length brings about."""
     with _ctr2_and_two_other_voters(seed) as world:
         world.cut_from("ctr2", "ctr1")
-        world.run(0.9 * world.limits.round_s)
+        world.run(0.98 * world.limits.round_s)
         world.cut_from("ctr2", "ctr3")
         _says_silent(world, "ctr1")
         world.run(0.008)
