@@ -10,9 +10,10 @@ from understudy.daemon.leave import Leave
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
 from understudy.model.view import Assignment, Holder
-from understudy.ports import ActionRequest
+from understudy.ports import ActionRequest, Condition, Write
 from understudy.registry import keys
 from understudy.sim.leaving import ask_to_leave
+from understudy.sim.link import Written
 from understudy.sim.truth import Violation
 from understudy.sim.world import World
 
@@ -92,6 +93,51 @@ def test_a_start_of_which_the_guard_was_not_told(world: World):
     begin(world, "ctr1")
 
     breaks(world, "S2: ctr1 starts service under epoch 1, and its guard was not told")
+
+
+def test_a_start_that_a_newer_view_does_not_allow(world: World):
+    """S2: what was decided before the daemon saw more."""
+    machine = world.machines["ctr1"]
+    request = ActionRequest(resource=SERVICE, action="start", agent="script", epoch=0, incarnation=machine.incarnation())
+    world.truth.asked(machine, request)
+
+    breaks(world, "S2: ctr1 starts service under epoch 0, and has seen epoch 1 that does not let it")
+
+
+def test_a_start_beside_what_is_left(world: World):
+    """It runs already."""
+    begin(world, "ctr1")
+
+    breaks(world, "ctr1 starts service although something of it is left")
+
+
+def test_a_holder_that_is_gone_for_good(world: World):
+    """S3: nobody could ever release it."""
+    before = world.view().assignments[SERVICE]
+    gone = Holder(server=ServerName("ctr3"), incarnation=Incarnation("0" * 32), epoch=1)
+    world.truth.over.add(gone.incarnation)
+    world.change({keys.assignment(SERVICE): replace(before, holders=(*before.holders, gone))})
+
+    breaks(world, "S3: ctr3 becomes a holder after its incarnation was called gone for good")
+
+
+def test_a_report_by_a_life_that_is_over(world: World):
+    """S7: what a dead life says is not what is."""
+    machine = world.machines["ctr1"]
+    own, key = keys.incarnation(machine.incarnation()), keys.report(SERVICE, machine.name)
+    world.truth.lives[machine.incarnation()] = replace(world.truth.lives[machine.incarnation()], life=Life.EVICTED)
+    revisions = world.truth.revisions
+    world.hub.judge(
+        Written(
+            server="ctr1",
+            writer=machine.incarnation(),
+            conditions=(Condition(own, revisions[own]), Condition(key, revisions[key])),
+            writes=(Write(key, b"{}"),),
+            answer=lambda answer: None,
+        )
+    )
+
+    breaks(world, "S7: ctr1 writes report/service/ctr1 without being entitled to")
 
 
 def test_a_holder_that_disappears_without_proof(world: World):
