@@ -3,8 +3,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
-from sim.trio import running_trio
+from sim.trio import cluster, make_leader, running_trio
 from understudy.daemon.mirror import Mirror
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
@@ -14,6 +15,7 @@ from understudy.registry import keys
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
 from understudy.sim.leaving import ask_to_leave
+from understudy.sim.link import Road, Written
 from understudy.sim.loop import VirtualLoop
 
 
@@ -45,6 +47,38 @@ def test_a_commit_that_changes_nothing_does_not_hide_what_others_committed():
 
     with Store() as store:
         VirtualLoop().run_until_complete(story(store))  # type: ignore[abstract]
+
+
+def test_a_leader_whose_commit_conflicts_waits_for_what_it_has_not_seen():
+    """While its watch was broken and the reading late it decided the same again and again, some hundred times a second."""
+    with cluster() as world:
+        make_leader(world, "ctr3")
+        world.define("db")
+        world.run(1)
+        node, sent = world.machines["ctr3"].node, []
+        registry, arrive = node.mirror._registry, world.hub.arrive
+        read = registry.read
+
+        async def late(prefix: str) -> Any:
+            answer = await read(prefix)
+            await world.loop.passes(0.8)
+            return answer
+
+        def counted(written: Written) -> None:
+            if any(one.key == keys.assignment(ResourceName("db")) for one in written.writes):
+                sent.append(written)
+            arrive(written)
+
+        registry.read, world.hub.arrive = late, counted
+        world.hub.road = Road(torn=1.0, delay_s=(0.001, 0.001))
+        world.start("db")
+        request = world.view().requests[0]
+        world.run(0.0009)
+        world.change({keys.request(request.id): request})
+        world.run(0.7)
+
+        assert sent
+        assert len(sent) < 10
 
 
 def test_a_keeper_that_is_dead_already_does_not_die_again():

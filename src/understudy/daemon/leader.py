@@ -193,6 +193,8 @@ class Leader:
             if isinstance(one, BaseException):
                 raise one
         if not all(done):
+            if self._mirror.view is view:  # what it conflicts with has not been seen yet: not at once the same again
+                await self._mirror.wait(view.revision, RETRY_S)
             self._wake.set()  # a conflict: decide anew from what is there now
         self._settled, self._decide_at = None if plan else view, plan.wake_at
         return plan.wake_at
