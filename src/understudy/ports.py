@@ -187,6 +187,13 @@ class Farewell:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardSays:
+    """Something is not as it should be on this server, and people have to know."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AbilityChanged:
     """Whether a server can act (its daemon, its executor, its way to the registry), as its guard told; `why` is empty when it can."""
 
@@ -206,7 +213,7 @@ class LeaveAsked:
     """Within how many seconds everything has to be stopped; then the guard does it at once."""
 
 
-GuardEvent = LeaseChanged | SilentWord | Farewell | AbilityChanged | LeaveAsked
+GuardEvent = LeaseChanged | SilentWord | Farewell | AbilityChanged | LeaveAsked | GuardSays
 
 
 class Guard(Protocol):

@@ -253,6 +253,8 @@ def test_a_flushed_rule_set_is_said(servers: Hosts) -> None:
         wait_for(lambda: host.inside(gate_is_there), 1, "made again")
         wait_for(lambda count=count: counted() >= count, 1, "counted")  # type: ignore[misc]
     assert "nft flush ruleset" in host.log.read_text()
+    assert any("made anew" in one for one in host.ask("hello")["says"]), "a daemon tells it in history and alert log"
+    assert any("made anew" in one for one in read_notice(str(host.run_dir)))
 
 
 @pytest.mark.lab

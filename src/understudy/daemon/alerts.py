@@ -23,6 +23,7 @@ CRS = {
     events.CANNOT_ACT: (20110, "Server '{on}' holds its lease but cannot act: {cause}"),
     events.CAN_ACT: (20111, "Server '{on}' can act again"),
     events.EVICTED: (20112, "Server '{on}' is evicted: {cause}"),
+    events.GUARD_SAYS: (20115, "The guard of server '{on}' says: {cause}"),
     events.UNENDED: (
         20113,
         "Resource '{resource}' waits: something of it could not be ended on server '{on}', which has only been silent since ({cause}). "

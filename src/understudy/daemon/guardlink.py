@@ -19,7 +19,7 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.settings import Settings
 from understudy.model.view import ClusterRecord
-from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardState, LeaseChanged, LeaveAsked, SilentWord
+from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardSays, GuardState, LeaseChanged, LeaveAsked, SilentWord
 
 ANSWER_S = 2.0
 AGAIN_S = 0.02
@@ -224,6 +224,8 @@ class GuardLink:
             self._events.put_nowait(SilentWord(ServerName(word["server"]), Incarnation(word["incarnation"]), ServerName(word["voter"])))
         for word in message.get("farewells", ()):
             self._events.put_nowait(Farewell(ServerName(word["server"]), Incarnation(word["incarnation"])))
+        for text in message.get("says", ()):
+            self._events.put_nowait(GuardSays(text))
         for one in message.get("abilities", ()):
             self._events.put_nowait(_ability(one))
         if message.get("leave_left_s") is not None:

@@ -34,6 +34,7 @@ from understudy.ports import (
     Executor,
     Farewell,
     Guard,
+    GuardSays,
     GuardState,
     LeaseChanged,
     LeaveAsked,
@@ -103,6 +104,8 @@ class Node:
         self._told_cluster: ClusterRecord | None = None
         """What the guard was told last that the registry says of voters and pause_tolerance."""
         self._new_cluster = asyncio.Event()
+        self._said: frozenset[str] = frozenset()
+        """What the guard has said in this daemon's life: a hello repeats it."""
         self._told = View()
         self._revision = 0
 
@@ -366,6 +369,10 @@ class Node:
                     self.leader.heard(event)
                 case AbilityChanged():
                     self._heard(event)
+                case GuardSays(text):
+                    if text not in self._said:
+                        self._said |= {text}
+                        self.history.tell(events.GUARD_SAYS, on=self.server, cause=text)
 
     def _heard(self, word: AbilityChanged) -> None:
         since = self.clock.monotonic() - word.for_s

@@ -43,6 +43,7 @@ def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
             {"server": server, "incarnation": incarnation.hex(), "voter": voter}
             for (voter, incarnation), server in process.core.words.items()
         ],
+        "says": process.says,
         "abilities": [ability(one) for one in process.core.abilities.known()],
         "farewells": [{"server": server, "incarnation": incarnation.hex()} for incarnation, server in process.core.farewells.items()],
     }

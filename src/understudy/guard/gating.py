@@ -30,21 +30,23 @@ class Gating:
         if self._gate is None:
             self.state = f"unavailable: {means.untold.get('gate', 'this kernel has no nf_tables')}"
 
-    def begin(self, *, fresh: bool) -> None:
-        """A new incarnation: everything shut, and no cluster address here. A successor takes the tables as they stand, open or not."""
+    def begin(self, *, fresh: bool) -> list[str]:
+        """A new incarnation: everything shut, and no cluster address here. A successor takes the tables as they stand, open or not.
+
+        What people have to know of it, as sentences.
+        """
         if fresh:
             self._protected.shut_all()
         for address in self._means.settings.storage:
             self._protected.protect(canonical(address), STORAGE)
         self._means.cluster_addresses = self._protected.cluster()
         if self._gate is None or not fresh:
-            return
+            return []
         try:
             self._gate.install(self._protected.all())
         except OSError as error:
             self.state, self._gate = f"unavailable: {error.strerror}", None
-        for sentence in self._remove(self._protected.cluster()):
-            self._say(sentence)
+        return self._remove(self._protected.cluster())
 
     def refresh(self, left_ns: int | None) -> None:
         """A majority granted: what was started here passes for the time that is left until this server would stop."""

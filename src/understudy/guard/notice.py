@@ -33,6 +33,10 @@ class Notice:
         text = "\n".join(f"{at} {one}" for one in sentences).encode()
         self._map[:] = text[: _SIZE - 1].ljust(_SIZE, b"\0")
 
+    def read(self) -> list[str]:
+        """What stands there."""
+        return bytes(self._map).partition(b"\0")[0].decode(errors="replace").splitlines()
+
     def clear(self) -> None:
         """Nothing is wrong any more."""
         self._map[:] = bytes(_SIZE)

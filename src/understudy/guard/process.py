@@ -60,6 +60,7 @@ ENDED_FAREWELL_NOT_EMPTY = 12
 KILL_WITHIN_S = 0.5
 """How long the guard itself tries before it leaves the rest to its keeper."""
 FAREWELLS = 3
+MOST_SAID = 8
 
 
 class GuardProcess:
@@ -98,14 +99,18 @@ class GuardProcess:
         self._notice = notice
         self._settings_notice = _settings_notice(settings) if notice is not None else None
         self._settings_told: list[str] = []
+        self.says: list[str] = [] if notice is None else notice.read()
+        """For people; a new daemon hears it too, and of what the lease before this one left."""
         self.gating = Gating(self._means, Protected(held.protected), self._tell_operators)
-        self.gating.begin(fresh=start.begun_here)
+        troubles = self.gating.begin(fresh=start.begun_here)
         self.core = self._begin(start)
         if self.core.refused:
             say(self.core.refused)
         self._save()
         # Last, for whoever connects is answered at once.
         self._clients = Clients(os.path.join(settings.run_dir, "guard.sock"), self._poll)
+        for sentence in troubles:
+            self._tell_operators(sentence)
         signal.signal(signal.SIGTERM, lambda *_: self._count_signal())
 
     def _begin(self, start: Start) -> Guard:
@@ -159,8 +164,10 @@ class GuardProcess:
         self._settings_told = told
 
     def _tell_operators(self, sentence: str) -> None:
-        """In the log, and where `crsctl check crs` looks."""
+        """In the log, where `crsctl check crs` looks, and by the daemon in history and alert log."""
         say(sentence)
+        self.says = [*self.says, sentence][-MOST_SAID:]
+        self._clients.push({"op": "says", "says": [sentence]})
         if self._notice is not None:
             self._notice.post([sentence])
 
