@@ -45,6 +45,14 @@ def test_an_end_that_is_past_already_counts_for_who_starts_late() -> None:
     assert Aim(0.0).left_s(Lease(LIFE, at(10)), at(11)) == 0
 
 
+def test_what_was_ended_is_not_ended_again_although_the_file_still_shows_it() -> None:
+    aim = Aim(0.0)
+    assert aim.left_s(Lease(LIFE, at(10)), at(10)) == 0
+    aim.done()
+    assert aim.left_s(Lease(LIFE, at(10)), at(11)) is None
+    assert aim.left_s(Lease(LIFE, at(14)), at(11)) == 3, "unless its guard was only slow, and renewed"
+
+
 def test_the_daemon_comes_after_the_executor() -> None:
     aim = Aim(0.25)
     assert aim.left_s(Lease(LIFE, at(10)), at(10)) == 0.25

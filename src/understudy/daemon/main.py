@@ -91,7 +91,7 @@ async def _run(settings: Settings, limits: Limits) -> int:
     loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
     broken = asyncio.Event()
     loop.set_exception_handler(lambda _, context: _break(context, broken))
-    start_second_line(settings, after_s=BEHIND_THE_EXECUTOR_S, ended=lambda sentences: log.error("%s", "; ".join(sentences)))
+    start_second_line(settings, after_s=BEHIND_THE_EXECUTOR_S, ended=lambda sentences: log.warning("%s", "; ".join(sentences)))
     log.info("server %s of cluster %s", settings.server, settings.cluster)
     try:
         return await _until_stopped(node, settings, stop, broken)

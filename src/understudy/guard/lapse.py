@@ -34,6 +34,9 @@ AGAIN_S = 0.5
 """Between attempts, while something is left and no new life has begun."""
 
 
+NEVER = Reading(0, 0)
+
+
 class Aim:
     """When to act; pure. Told what the lease file says at an instant, it answers how long to wait, or that it is time."""
 
@@ -42,12 +45,14 @@ class Aim:
         self._incarnation = NOBODY
         self._end: Reading | None = None
         """The latest end that the present incarnation was seen to have."""
+        self._done = NEVER
+        """The end for which everything was ended already: the file goes on showing it."""
 
     def left_s(self, lease: Lease, now: Reading) -> float | None:
         """Seconds until everything is to be ended, 0: now; None: no lease was seen, so nothing is ever to be ended for it."""
         if lease.incarnation != self._incarnation:
-            self._incarnation, self._end = lease.incarnation, None
-        if 0 not in lease.until and (self._end is None or lease.until > self._end):
+            self._incarnation, self._end, self._done = lease.incarnation, None, NEVER
+        if 0 not in lease.until and lease.until > (self._end or self._done):
             self._end = lease.until  # ends only grow; a cleared file takes none back: the guard has begun, and may not finish
         if self._end is None or self._incarnation == NOBODY:
             return None
@@ -56,6 +61,7 @@ class Aim:
 
     def done(self) -> None:
         """Everything was ended: until there is another lease there is nothing to do."""
+        self._done = self._end or self._done
         self._end = None
 
 
