@@ -35,6 +35,7 @@ class Gating:
 
         What people have to know of it, as sentences.
         """
+        self._protected.reload()
         if fresh:
             self._protected.shut_all()
         for address in self._means.settings.storage:

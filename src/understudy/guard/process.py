@@ -92,7 +92,6 @@ class GuardProcess:
         """How many SIGTERMs came, and how many of them were answered."""
         self.leave = Leave(held)
         held.epochs.reload()
-        held.protected.reload()
         # All that the end will need is opened now.
         self._means = Means(settings)
         self._looked_boot_ns = 0
@@ -104,8 +103,6 @@ class GuardProcess:
         self.gating = Gating(self._means, Protected(held.protected), self._tell_operators)
         troubles = self.gating.begin(fresh=start.begun_here)
         self.core = self._begin(start)
-        if self.core.refused:
-            say(self.core.refused)
         self._save()
         # Last, for whoever connects is answered at once.
         self._clients = Clients(os.path.join(settings.run_dir, "guard.sock"), self._poll)
@@ -121,7 +118,10 @@ class GuardProcess:
         memory = self._kept.read() or Memory(int.from_bytes(os.urandom(8)) | 1, now)
         self._kept.write(memory)
         member = Member(settings.server, servers, common_settings(settings.cluster, settings.voters, settings.voter_set, self.limits))
-        return Guard(member, self.limits, start._replace(memory=memory, registry=self.held_file.registry), now)
+        core = Guard(member, self.limits, start._replace(memory=memory, registry=self.held_file.registry), now)
+        if core.refused:
+            say(core.refused)
+        return core
 
     def run(self) -> int:
         """Until the lease lapses or the guard is asked to end."""
