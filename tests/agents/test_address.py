@@ -167,6 +167,20 @@ async def test_an_address_that_was_not_started_here_does_not_run(network: RealRi
     await network.client.close()
 
 
+async def test_what_was_stopped_or_killed_is_shut_again(network: RealRig) -> None:
+    """Whoever adds the address by hand afterwards is not let out by the start before."""
+    await network.client.start()
+    with guard_that_says(network.run_dir, {"ok": True}) as asked:
+        for end in ("stop", "kill"):
+            await do(network, "start")
+            if end == "stop":
+                await do(network, "stop")
+            else:
+                assert await network.executor.kill(VIP)
+    assert [one for one in asked if "shut" in one] == 2 * [{"op": "gate", "shut": ["10.99.0.9"], "id": 1}]
+    await network.client.close()
+
+
 async def test_kill_drops_the_address(gated: RealRig) -> None:
     """The last rung; also when the executor was restarted since the start."""
     await do(gated, "start")

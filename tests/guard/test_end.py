@@ -199,6 +199,10 @@ def test_an_address_is_removed_wherever_it_is(servers: Hosts) -> None:
     host.cut()
     wait_for(lambda: VIRTUAL not in addresses(host), OUT_S, "gone from all interfaces")
     assert host.address in addresses(host), "its own stays"
+    host.cut(away=False)
+    wait_for(host.holds, 5, "rejoined")
+    add(host, VIRTUAL, 24)
+    assert not answers_arp(servers[2]), "a new life opens none, whatever the one before had open"
 
 
 @pytest.mark.lab

@@ -194,7 +194,7 @@ class Runner:
         emptied = await self.outside.end(resource, _KILL_S) and emptied
         self.repeat(resource, (), lambda: None)
         self.waits.stop(resource)
-        return emptied and self._drop(resource) and self.empty(resource)
+        return emptied and await self._drop(resource) and self.empty(resource)
 
     async def abandon(self) -> None:
         """End every action in flight; services go on."""
@@ -303,7 +303,7 @@ class Runner:
         claim = self._kill_list.claim(resource)
         return claim is not None and any(agent.holds(claim) for agent in AGENTS.values() if agent.holds)
 
-    def _drop(self, resource: str) -> bool:
+    async def _drop(self, resource: str) -> bool:
         claim = self._kill_list.claim(resource)
         if claim is None:
             return True
@@ -311,6 +311,7 @@ class Runner:
             if agent.drop and not agent.drop(claim):
                 return False
         self._kill_list.remove(resource)
+        await shut_gate(self.guard_socket, [claim.address])  # whoever adds it again by hand is not let out
         return True
 
 

@@ -28,7 +28,7 @@ for _ in range(400):
 open("/run/leaked", "w").close()
 signal.pause()
 """
-FILL = "dd if=/dev/zero of=/run/fill bs=1M; dd if=/dev/zero of=/run/more bs=1; true"
+FILL = "mount -o remount,size=32m /run; dd if=/dev/zero of=/run/fill bs=1M; dd if=/dev/zero of=/run/more bs=1; true"
 BEYOND_S = 2.0
 """For so long after its successor serves, what a server should have stopped is still looked for."""
 
