@@ -44,6 +44,8 @@ class GuardLink:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()
         self._dead: frozenset[str] = frozenset()
+        self._said: set[str] = set()
+        """What the guard has said in this daemon's life; few, and a guard remembers few."""
         self.incarnation: Incarnation | None = None
 
     @classmethod
@@ -225,7 +227,9 @@ class GuardLink:
         for word in message.get("farewells", ()):
             self._events.put_nowait(Farewell(ServerName(word["server"]), Incarnation(word["incarnation"])))
         for text in message.get("says", ()):
-            self._events.put_nowait(GuardSays(text))
+            if text not in self._said:  # every hello repeats it
+                self._said.add(text)
+                self._events.put_nowait(GuardSays(text))
         for one in message.get("abilities", ()):
             self._events.put_nowait(_ability(one))
         if message.get("leave_left_s") is not None:

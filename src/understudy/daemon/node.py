@@ -104,10 +104,7 @@ class Node:
         self._told_cluster: ClusterRecord | None = None
         """What the guard was told last that the registry says of voters and pause_tolerance."""
         self._new_cluster = asyncio.Event()
-        self._said: frozenset[str] = frozenset()
-        """What the guard has said in this daemon's life: a hello repeats it."""
-        self._told = View()
-        self._revision = 0
+        self._told, self._revision = View(), 0
 
     async def run(self) -> None:
         """Join, then lead or follow and drive the lanes, until superseded, or until the registry holds what this version cannot read."""
@@ -370,9 +367,7 @@ class Node:
                 case AbilityChanged():
                     self._heard(event)
                 case GuardSays(text):
-                    if text not in self._said:
-                        self._said |= {text}
-                        self.history.tell(events.GUARD_SAYS, on=self.server, cause=text)
+                    self.history.tell(events.GUARD_SAYS, on=self.server, cause=text)
 
     def _heard(self, word: AbilityChanged) -> None:
         since = self.clock.monotonic() - word.for_s
