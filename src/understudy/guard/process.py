@@ -69,13 +69,11 @@ class GuardProcess:
     def __init__(
         self, settings: Settings, limits: Limits, key: bytes, held: Held, lease: LeaseFile, start: Start, *, notice: Notice | None = None
     ) -> None:
-        self.settings = settings
-        self.limits = limits
+        self.settings, self.limits = settings, limits
         self.priority = "unknown"
         self.held_file = held
         self.registry_seen = held.read().seen
-        self._key = key
-        self._lease = lease
+        self._key, self._lease = key, lease
         self._poll = select.poll()
         self._timer = Timer()
         self._poll.register(self._timer.fileno(), select.POLLIN)
