@@ -31,7 +31,8 @@ TOLD_S = 5.0
 """How long the registry has to take the last releases: after that the farewell says the same."""
 ASKED_TOO_S = 10.0
 """How long a voter that is needed waits for those who need it to be asked to leave as well."""
-LAST_LINES_S = 0.2
+LAST_LINES_S = 0.5
+"""How long who follows the leave on this server has for the last lines, before the guard ends this daemon."""
 SLACK_S = 10.0
 
 

@@ -112,6 +112,7 @@ async def _follow(world: World, leaving: list[IncarnationRecord], since: int) ->
             if not waiting or left <= 0:
                 break
             view = await world.mirror.wait(view.revision, min(left, 1.0))
+            await asyncio.sleep(0)  # the printer takes in what has come, before it is asked again
         await asyncio.sleep(0)
     finally:
         printer.cancel()
