@@ -72,7 +72,8 @@ def test_without_the_registry_it_stops_in_order_all_the_same(cluster, trio):
     """The farewell is the proof by which another server starts it when the registry is back."""
     trio.run(on="ctr1")
     cluster.lab.registry_stop()
-    wait_for(lambda: "registry reachable  no" in cluster.run("understudy", "cluster", "status", on="ctr1", check=False), 30, "it is away")
+    away = '"registry_reachable": false'
+    wait_for(lambda: away in cluster.run("understudy", "cluster", "status", "--json", on="ctr1", check=False), 30, "it is away")
     told = cluster.run("understudy", "server", "leave", on="ctr1")
     assert "UND-0070" in told
     cluster.empty("ctr1")
