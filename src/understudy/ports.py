@@ -127,7 +127,7 @@ class Executor(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Whether the executor answers at all. Unreachable: not within a second or so."""
+        """Whether the executor answers at all. Unreachable: not within a few seconds."""
         ...
 
 

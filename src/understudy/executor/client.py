@@ -26,8 +26,8 @@ from understudy.ports import ActionOutcome, ActionRequest, Surroundings
 
 RETURN_S = 10.0
 """How long an executor may be away before it counts as unreachable."""
-PING_S = 1.0
-"""In what time an executor answers that has nothing to do for it."""
+PING_S = 3.0
+"""In what time an executor answers that has nothing to do for it, on a busy machine too."""
 _AGAIN_S = 0.02
 _GATHER_S = 0.2
 _LADDER_S = ABORT_S + 5.0

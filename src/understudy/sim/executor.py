@@ -18,7 +18,7 @@ from understudy.sim.loop import Place, VirtualLoop
 if TYPE_CHECKING:
     from understudy.sim.machine import Machine
 
-PING_S = 1.0
+PING_S = 3.0
 """As executor/client.py."""
 RETURN_S = 10.0
 """As executor/client.py: how long an executor may be away."""
