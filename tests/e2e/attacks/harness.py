@@ -26,6 +26,7 @@ SETTINGS = "/etc/understudy/understudy.toml"
 WEB = f"{service.HOME}/web.py"
 """The word by which the trio's service is known."""
 _FREEZE, _THAW = 0xC0045877, 0xC0045878
+_SECOND_LINE = "understudy-guard stopped nothing"
 _FREEZER = Path("/sys/fs/cgroup/freezer")
 
 _HANG = """
@@ -57,8 +58,7 @@ class AttackedCluster(Cluster):
     def __init__(self, lab: Lab, watching: contextlib.ExitStack) -> None:
         super().__init__(lab, watching)
         self._not_prevented: list[Stretch] = []
-        self.may_be_said: dict[str, int] = {}
-        """What a log may say although it is odd, because the story makes it true, and how often."""
+        self._stricken_guards = 0
 
 
     # The witness
@@ -100,10 +100,9 @@ class AttackedCluster(Cluster):
     def odd_lines(self) -> list[str]:
         """What no log should say, or not that often."""
         found = audits.odd_lines(self.lab.name)
-        for words, most in self.may_be_said.items():
-            these = [line for line in found if words in line]
-            found = [line for line in found if words not in line] + these[most:]
-        return found
+        true = [line for line in found if _SECOND_LINE in line]
+        # where the story struck a guard, that daemon and executor ended everything is right: once each
+        return [line for line in found if line not in true] + true[2 * self._stricken_guards :]
 
     # Resources
 
@@ -147,6 +146,7 @@ class AttackedCluster(Cluster):
 
     def restart_guard(self, server: str) -> None:
         """Kill the keeper, so that all begins anew on this server, with the settings of now."""
+        self._stricken_guards += 1
         keeper, guard = self.keeper_and_guard(server)
         os.kill(keeper, signal.SIGKILL)
         wait_for(lambda: not Path(f"/proc/{guard}").exists(), 30, f"the guard of {server} is gone")
@@ -165,6 +165,7 @@ class AttackedCluster(Cluster):
     @contextlib.contextmanager
     def stood_still(self, *pids: int) -> Iterator[None]:
         """Processes that are stopped (SIGSTOP) meanwhile."""
+        self._stricken_guards += 1
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -179,6 +180,7 @@ class AttackedCluster(Cluster):
         """Processes in a freezer of control groups version 1: they neither run nor die meanwhile."""
         if not (_FREEZER / "tasks").exists():
             pytest.skip("this machine has no freezer of control groups version 1")
+        self._stricken_guards += 1
         group = _FREEZER / f"{self.lab.name}-freezer"
         group.mkdir()
         try:

@@ -75,7 +75,6 @@ def test_guard_without_descriptors(cluster, trio, how):
 
 def test_guard_and_keeper_are_stopped(cluster, trio):
     """SIGSTOP for both at once: nothing is left of the lease's keepers, and yet nothing outlives the lease."""
-    cluster.may_be_said["understudy-guard stopped nothing"] = 5
     trio.run(on="ctr1")
     with cluster.stood_still(*cluster.keeper_and_guard("ctr1")):
         gone_over(cluster, trio)
@@ -98,7 +97,6 @@ def test_all_who_could_stop_the_server_are_stopped(cluster, trio):
 @pytest.mark.parametrize("whom", ["guard", pytest.param("both", marks=pytest.mark.long)])
 def test_guard_that_cannot_be_killed(cluster, trio, whom):
     """A frozen guard neither renews nor dies: its server is stopped by others."""
-    cluster.may_be_said["understudy-guard stopped nothing"] = 5
     trio.run(on="ctr1")
     keeper, guard = cluster.keeper_and_guard("ctr1")
     with cluster.unkillable(*([guard] if whom == "guard" else [keeper, guard])):
