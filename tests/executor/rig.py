@@ -199,8 +199,9 @@ class RealRig:
                 Path(self.script).chmod(0o755)
             case "not-begun":
                 limits = prlimit(self.process.pid, RLIMIT_NOFILE)
-                used = len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
-                prlimit(self.process.pid, RLIMIT_NOFILE, (used, limits[1]))
+                used = {int(one.name) for one in Path(f"/proc/{self.process.pid}/fd").iterdir()}
+                lowest_free = min(set(range(len(used) + 1)) - used)
+                prlimit(self.process.pid, RLIMIT_NOFILE, (lowest_free, limits[1]))
                 yield
                 prlimit(self.process.pid, RLIMIT_NOFILE, limits)
             case _:

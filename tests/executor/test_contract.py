@@ -69,7 +69,7 @@ async def test_silence_has_one_form_however_it_came(rig: Rig, why: Unanswered) -
     assert (await act(rig, "start")).status == 0
     with rig.silent(DB, why):
         outcome = await act(rig, "check", timeout_s=0.5)
-    assert (outcome.status, outcome.evidence, outcome.unanswered) == (None, "silent", why)
+    assert (outcome.status, outcome.evidence, outcome.unanswered) == (None, "silent", why), outcome.output
     assert outcome.housed is True
     assert outcome.output or why == "overran"
     rig.returns()
@@ -186,7 +186,7 @@ async def test_without_a_lease_nothing_begins(rig: Rig, action: str) -> None:
     """S4."""
     rig.lapses()
     outcome = await act(rig, action)  # type: ignore[arg-type]
-    assert (outcome.status, outcome.unanswered) == (None, "refused")
+    assert (outcome.status, outcome.unanswered) == (None, "refused"), outcome.output
     assert outcome.output == ("no lease: nothing may begin on this server",)
     assert await rig.executor.empty(DB)
 

@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,7 +88,11 @@ class ExecutorClient:
         self._follow(request)
         began = asyncio.get_running_loop().time()
         try:
-            return outcome_from_wire(await self._ask_for(request))
+            outcome = outcome_from_wire(await self._ask_for(request))
+            if outcome.unanswered != "not-begun" or outcome.housed is not None:
+                return outcome
+            # an executor without a descriptor cannot ask the kernel either; we can
+            return replace(outcome, housed=self._lives(request))
         except Unreachable as error:
             why = f"{error}: nothing can be started, stopped or checked here until it does"
         except ConnectionError:
@@ -100,8 +105,15 @@ class ExecutorClient:
             unanswered="executor-away",
             output=(why,),
             duration_s=asyncio.get_running_loop().time() - began,
-            housed=True if populated(self._kernel.run(request.resource)) else None,
+            housed=self._lives(request),
         )
+
+    def _lives(self, request: ActionRequest) -> bool | None:
+        """True: processes of it live in its group. Whether any did before only the executor remembers."""
+        try:
+            return True if populated(self._kernel.run(request.resource)) else None
+        except OSError:
+            return None
 
     async def _ask_for(self, request: ActionRequest) -> dict[str, Any]:
         """A check that its executor took with it is asked of the successor: it changes nothing."""

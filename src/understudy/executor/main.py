@@ -30,6 +30,7 @@ from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_to_wi
 from understudy.guard.lapse import start_second_line
 from understudy.guard.lease import read_lease
 from understudy.guard.steady import advice, write_pid
+from understudy.model.names import ResourceName
 from understudy.model.settings import Settings, parse_settings
 
 DEFAULT_CONFIG = "/etc/understudy/understudy.toml"
@@ -93,11 +94,16 @@ class Server:
                 return {}
             case "run":
                 return outcome_to_wire(await self._runner.run(request_from_wire(message)))
-            case "kill":
-                return {"empty": await self._runner.kill(resource_from_wire(message))}
-            case "empty":
-                return {"empty": self._runner.empty(resource_from_wire(message))}
+            case "kill" | "empty":
+                return {"empty": await self._emptied(op, resource_from_wire(message))}
         raise BadInput(f"op is {op!r}; it is one of hello, ping, run, kill, empty")
+
+    async def _emptied(self, op: str, resource: ResourceName) -> bool:
+        try:
+            return await self._runner.kill(resource) if op == "kill" else self._runner.empty(resource)
+        except OSError as error:  # no descriptor to be had, say: what was not seen empty is not
+            log("not_seen_empty", resource=resource, why=str(error))
+            return False
 
     async def _hello(self, writer: asyncio.StreamWriter) -> dict[str, Any]:
         former, self._daemon = self._daemon, writer

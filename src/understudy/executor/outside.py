@@ -88,7 +88,11 @@ class Outside:
 def _children() -> list[int]:
     """Our children: of every thread, as the kernel may give them to any."""
     found: list[int] = []
-    for thread in os.listdir("/proc/self/task"):
+    try:
+        threads = os.listdir("/proc/self/task")
+    except OSError:
+        return []  # no descriptor to be had; who asks whether all is gone hears of that elsewhere
+    for thread in threads:
         try:
             with open(f"/proc/self/task/{thread}/children", "rb", buffering=0) as file:
                 while part := file.read(1 << 16):

@@ -6,6 +6,7 @@ the action begins. Never decides what comes next; never waits without a bound.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import os
@@ -145,13 +146,13 @@ class Runner:
         began = time.monotonic()
         outcome = await self._run(request)
         pressure = self._pressure.now() if request.action == "check" else {}
-        outside = self.outside.look(request.resource)
+        outside = self.outside.look(request.resource)[:_MOST_TOLD]
         return dataclasses.replace(
             outcome,
             duration_s=time.monotonic() - began,
             pressure=pressure,
             housed=self.housed(request.resource),
-            strays=tuple(one.told() for one in outside[:_MOST_TOLD]),
+            strays=tuple(one.told() for one in outside),
         )
 
     async def _run(self, request: ActionRequest) -> ActionOutcome:
@@ -228,7 +229,11 @@ class Runner:
 
     def housed(self, resource: str) -> bool | None:
         """See contract.Context."""
-        if populated(self.groups.run(resource)):
+        try:
+            lives = populated(self.groups.run(resource))
+        except OSError:
+            return None  # no descriptor to be had: it was not looked
+        if lives:
             self._seen_housed.add(resource)
             return True
         return False if resource in self._seen_housed else None
@@ -286,7 +291,9 @@ class Runner:
         """An action has ended: what it left in its group (not the service) ends with it."""
         resource = flight.request.resource
         if self._in_flight[resource] == [flight]:
-            await kill_and_see(self.groups.act(resource), SURVIVOR_S)  # before the next may begin: it would be killed with the rest
+            with contextlib.suppress(OSError):  # no descriptor to be had: what is left is found by whoever looks next
+                # before the next may begin: it would be killed with the rest
+                await kill_and_see(self.groups.act(resource), SURVIVOR_S)
         self._in_flight[resource].remove(flight)
         if not self._in_flight[resource]:
             del self._in_flight[resource]
