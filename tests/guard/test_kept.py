@@ -11,6 +11,7 @@ from understudy.guard import registered
 from understudy.guard.core import Keep, Memory, Reading, Seen, common_settings
 from understudy.guard.held import Held
 from understudy.guard.kept import CAPACITY, FIELDS, Kept
+from understudy.guard.main import main
 from understudy.model.limits import derive
 
 SERVERS = ("ctr1", "ctr2", "ctr3")
@@ -104,3 +105,17 @@ def test_what_cannot_be_read_is_not_taken_for_nothing(tmp_path: Path, text: str)
     path.write_text(text)
     with pytest.raises(BadSettings, match="cannot be read"):
         registered.read(str(path))
+
+
+def test_a_guard_does_not_begin_without_knowing_what_the_registry_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key, config = tmp_path / "key", tmp_path / "understudy.toml"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    config.write_text(
+        f'[cluster]\nname = "lab"\n[server]\nname = "ctr1"\nrun_dir = "{tmp_path}/run"\nstate_dir = "{tmp_path}"\n'
+        f'[guard]\nkey = "{key}"\n[servers.ctr1]\naddresses = ["127.0.0.1"]\n'
+    )
+    (tmp_path / "cluster.json").write_text("{")
+    assert main(["--config", str(config)]) == 2
+    assert "cluster.json cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

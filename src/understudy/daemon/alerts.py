@@ -43,6 +43,7 @@ CRS = {
     events.UNGUARDED: (20131, "Resource '{resource}' on server '{on}' is not guarded: {cause}: {text}"),
     events.FOUND: (20132, "Resource '{resource}' on server '{on}': {cause}: {text}"),
     events.NOT_BEGUN: (20133, "Actions of resource '{resource}' cannot be run on server '{on}' ({cause}): {text}"),
+    events.TAKES_NO_PART: (20120, "Server '{on}' takes no part: {cause}"),
     events.JOINED: (1601, "Server '{on}' has joined the cluster"),
 }
 

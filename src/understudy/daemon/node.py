@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import replace
 
 from understudy.daemon.ability import Ability
+from understudy.daemon.admission import Admission
 from understudy.daemon.history import History
 from understudy.daemon.lanes import Lanes
 from understudy.daemon.leader import Leader
@@ -88,6 +89,7 @@ class Node:
         self._sought: Incarnation | None = None  # whose file was looked for on disk
         self._keeping = None if disk is None else Keeping(disk, formats)
         self.history = History(self.mirror, clock, self.server)
+        self.admission = Admission(self.mirror, guard, self.history, self.server)
         self.ability = Ability(clock, guard, executor, registry)
         self.leader = Leader(self.mirror, guard, clock, self.history, limits)
         self.leader.acting_since = self.ability.acting_since
@@ -101,9 +103,6 @@ class Node:
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
         self._new_addresses = asyncio.Event()
-        self._told_cluster: ClusterRecord | None = None
-        """What the guard was told last that the registry says of voters and pause_tolerance."""
-        self._new_cluster = asyncio.Event()
         self._told, self._revision = View(), 0
 
     async def run(self) -> None:
@@ -114,7 +113,7 @@ class Node:
             tasks.create_task(self.ability.run())
             tasks.create_task(self.history.write())
             tasks.create_task(self._protect())
-            tasks.create_task(self._tell_cluster())
+            tasks.create_task(self.admission.run(self._admitted))
             self.incarnation = await self._with_lease()
             await self._executor_is_ours()
             me = Me(self.server, self.incarnation, self.settings.peer(self.server).addresses)
@@ -143,9 +142,10 @@ class Node:
             except Unreachable:
                 await asyncio.sleep(RETRY_S)
                 continue
+            self.admission.heard(state.refused)
             if state.held and not self.mirror.read_once and self.clock.monotonic() >= without_registry_at:
                 await self._remember(state)
-            if state.held and (self.mirror.read_once or (self.mirror.remembered and self._sought == state.incarnation)):
+            if state.held and (self.admission.known or (self.mirror.remembered and self._sought == state.incarnation)):
                 self.mirror.was_seen_at(state.position)
                 return state.incarnation
             self._lease.clear()
@@ -307,8 +307,7 @@ class Node:
         if addresses != self._addresses:
             self._addresses = addresses
             self._new_addresses.set()
-        if self.mirror.view.cluster != self._told_cluster:
-            self._new_cluster.set()
+        self.admission.changed()
         if self.lanes is not None and not self.mirror.view.same_facts(self._told):
             self._told = self.mirror.view
             self.lanes.changed()
@@ -331,22 +330,10 @@ class Node:
                 self._new_addresses.set()
                 await asyncio.sleep(RETRY_S)
 
-    async def _tell_cluster(self) -> None:
-        """The guard knows what the registry says of voters and pause_tolerance before anything is done under its lease (S1, S5)."""
-        while True:
-            await self._new_cluster.wait()
-            self._new_cluster.clear()
-            record = self.mirror.view.cluster
-            if record is None:
-                continue
-            try:
-                await self.guard.cluster(record)
-            except Unreachable:
-                self._new_cluster.set()
-                await asyncio.sleep(RETRY_S)
-                continue
-            self.leader.pace(record.pause_tolerance)
-            self._told_cluster = record
+    def _admitted(self, record: ClusterRecord) -> None:
+        """The guard knows what the registry says; who waits for its lease may go on."""
+        self.leader.pace(record.pause_tolerance)
+        self._lease.set()
 
     async def _listen(self) -> None:
         while True:

@@ -14,7 +14,7 @@ import sys
 import time
 
 from understudy.errors import BadSettings
-from understudy.guard import kill
+from understudy.guard import kill, registered
 from understudy.guard.keeper import PID_FILE, Keeper
 from understudy.guard.lease import NOBODY, LeaseFile
 from understudy.guard.means import Means
@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = read_settings(chosen.config)
         bounds = limits.derive(settings.pause_tolerance)
         key = read_key(settings.guard_key)
+        registered.read(registered.path_of(settings))
     except BadSettings as error:
         print(f"understudy-guard: {error}", file=sys.stderr)
         return 2

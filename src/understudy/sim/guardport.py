@@ -78,6 +78,7 @@ class GuardPort:
             epochs=dict(keeper.epochs),
             position=keeper.seen,
             voters=tuple(ServerName(one) for one in member.common.voters),
+            refused=keeper.core.refused if keeper.core is not None else "",
         )
 
     async def remember(self, resource: ResourceName, epoch: int) -> bool:

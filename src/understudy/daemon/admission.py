@@ -1,0 +1,62 @@
+"""Whether this server may take part: its guard knows what the registry says of voters and pause_tolerance, and its own settings are those.
+
+Run by `daemon/node.py`. Must never: let anything be done under a lease before the guard was told (S1, S5). Whose settings are others holds
+no lease any more when it was.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from understudy.daemon.history import History
+from understudy.daemon.mirror import RETRY_S, Mirror
+from understudy.errors import Unreachable
+from understudy.model import events
+from understudy.model.names import ServerName
+from understudy.model.view import ClusterRecord
+from understudy.ports import Guard
+
+
+class Admission:
+    """What the guard was told, and what it says to that."""
+
+    def __init__(self, mirror: Mirror, guard: Guard, history: History, server: ServerName) -> None:
+        self._mirror = mirror
+        self._guard = guard
+        self._history = history
+        self._server = server
+        self._told: ClusterRecord | None = None
+        self._news = asyncio.Event()
+        self._refused = ""
+
+    @property
+    def known(self) -> bool:
+        """The registry was read in this daemon's life, and the guard was told what it says."""
+        return self._mirror.read_once and self._told == self._mirror.view.cluster
+
+    def changed(self) -> None:
+        """There is a new View."""
+        if self._mirror.view.cluster != self._told:
+            self._news.set()
+
+    def heard(self, refused: str) -> None:
+        """Why the guard takes no part, as it says now; empty: it does. Told once, in the history and the alert log."""
+        if refused and refused != self._refused:
+            self._history.tell(events.TAKES_NO_PART, on=self._server, cause=refused)
+        self._refused = refused
+
+    async def run(self, then: Callable[[ClusterRecord], None]) -> None:
+        """Tell the guard whenever the registry says something new, for ever; `then` is called when it knows."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            record = self._mirror.view.cluster
+            if record is None:
+                continue
+            try:
+                await self._guard.cluster(record)
+            except Unreachable:
+                self._news.set()
+                await asyncio.sleep(RETRY_S)
+                continue
+            self._told = record
+            then(record)
