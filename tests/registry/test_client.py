@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -89,6 +90,28 @@ async def test_a_client_that_comes_back_is_not_overtaken_by_its_own_past(backend
         assert await registry.read("") == (0, ())
     for _, writer in (old, new):
         await gone(writer)
+
+
+async def test_a_commit_never_goes_over_a_connection_over_which_nothing_was_read(backend: ServedBackend, proxy: Proxy) -> None:
+    """While the link was lost the registry may have been replaced by a copy."""
+    endpoint = await proxy.start()
+    async with RegistryClient([endpoint], dice=random.Random(1), key=KEY, deadline_s=PATIENT_S, read_first=True) as registry:
+        with pytest.raises(RegistryUnreachable, match="not read over it yet"):
+            await registry.commit([], [Write("a", b"1")])
+        await registry.read("")
+        assert await registry.commit([], [Write("a", b"1")]) == 1
+        proxy.drop()
+        await wait_until(lambda: registry._link is None or registry._link.lost, PATIENT_S, "the link is lost")
+        async with asyncio.timeout(PATIENT_S):
+            while registry._link is None or registry._link.lost:
+                with contextlib.suppress(RegistryUnreachable):
+                    await registry.read("b")  # not everything
+        with pytest.raises(RegistryUnreachable, match="not read over it yet"):
+            await registry.commit([], [Write("a", b"2")])
+
+        await registry.read("")
+
+        assert await registry.commit([], [Write("a", b"2")]) == 2
 
 
 async def test_what_a_connection_asked_dies_with_it(backend: ServedBackend) -> None:

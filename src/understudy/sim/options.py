@@ -166,4 +166,5 @@ def _with_faults(cluster: Options, luck: random.Random) -> Options:
         replays=luck.choice((0.0, 0.0, 1.0)),
         slow_answers=luck.choice((0.0, 0.0, 0.05)),
         silences=luck.choice((0.0, 0.0, 0.0, 2.0)),
+        set_backs=luck.choice((0.0, 0.0, 0.0, 0.5)),
     )

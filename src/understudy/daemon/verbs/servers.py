@@ -15,6 +15,7 @@ from understudy.model.names import ServerName, short
 from understudy.model.pools import FREE, membership
 from understudy.model.state import Life
 from understudy.model.view import View
+from understudy.policy.eras import unheard
 
 STARS = "*" * 62
 
@@ -110,6 +111,7 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
         "cluster": view.cluster.name if view.cluster else world.settings.cluster,
         "revision": view.revision,
         "registry_reachable": world.mirror.reachable,
+        "registry_went_back": _went_back(view),
         "leader": view.leader.server if view.leader else "",
         "term": view.leader.term if view.leader else 0,
         "voters": list(view.cluster.voters if view.cluster else world.settings.voters),
@@ -128,6 +130,16 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
     else:
         world.output.out(columns([(key.replace("_", " "), _plain(value)) for key, value in found.items()]))
     return 1 if down or not online else 0
+
+
+def _went_back(view: View) -> str:
+    """What the registry lacks, if it was set back to a copy or made anew."""
+    if view.set_back:
+        return f"{view.set_back}; nothing is decided until a new era has begun"
+    if not view.recovering:
+        return "no"
+    late = sorted(f"{one.server}/{short(one.incarnation)}" for one in unheard(view))
+    return f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {', '.join(late) or 'nobody'}"
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,151 @@
+"""After the registry went back: what may be decided, resource by resource (docs/design/0005-registry-set-back.md)."""
+
+from dataclasses import replace
+
+from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
+from understudy.model.profile import resolve
+from understudy.model.state import Internal, Life, State, Target
+from understudy.model.view import (
+    Assignment,
+    ClusterRecord,
+    Definition,
+    Holder,
+    IncarnationRecord,
+    Look,
+    Report,
+    TargetRecord,
+    Unable,
+    View,
+)
+from understudy.policy.decide import decide
+from understudy.policy.eras import UNHEARD_S
+from understudy.policy.plan import Memory, Plan
+
+DB = ResourceName("db")
+CTR1, CTR2 = ServerName("ctr1"), ServerName("ctr2")
+MEMORY = Memory(acting_since=0.0, recovering_since=0.0)
+
+
+def life(server: ServerName) -> Incarnation:
+    return Incarnation(server.removeprefix("ctr") * 32)
+
+
+def holder(server: ServerName, epoch: int) -> Holder:
+    return Holder(server=server, incarnation=life(server), epoch=epoch)
+
+
+def copied(*told: ServerName, target: Target | None = Target.ONLINE) -> View:
+    """Era 2 of a registry whose copy says that ctr1 holds the database; `told` have written their look of this era, running nothing."""
+    definition = Definition(name=DB, type=TypeName("cluster_resource"), uid="u", attributes={"SERVER_POOLS": "*"})
+    resources = {DB: resolve(definition, {})}
+    lives = [IncarnationRecord(incarnation=life(one), server=one, life=Life.ONLINE, order=1) for one in (CTR1, CTR2)]
+    looks = {one: Look(server=one, incarnation=life(one), looked={DB: "u"}, era=2 if one in told else 1) for one in (CTR1, CTR2)}
+    return View(
+        revision=9,
+        cluster=ClusterRecord(name="c", voters=(CTR1,), era=2, recovering=True),
+        incarnations={one.incarnation: one for one in lives},
+        definitions={DB: definition},
+        resources=resources,
+        targets={} if target is None else {DB: TargetRecord(target=target)},
+        assignments={DB: Assignment(resource=DB, epoch=4, owner=holder(CTR1, 4), holders=(holder(CTR1, 4),))},
+        looks=looks,
+    )
+
+
+def running(view: View, server: ServerName, *, epoch: int = 7, state: State = State.ONLINE, internal: Internal = Internal.STABLE) -> View:
+    """This server has told that it runs it, started under this epoch."""
+    report = Report(resource=DB, server=server, incarnation=life(server), epoch=epoch, state=state, internal=internal)
+    look = replace(view.looks[server], epochs={DB: epoch})
+    return replace(view, reports={DB: {server: report}}, looks={**view.looks, server: look})
+
+
+def assigned(plan: Plan) -> Assignment | None:
+    found = [one for step in plan.steps for one in step.assignments]
+    return found[0] if found else None
+
+
+def test_nothing_is_given_away_while_somebody_has_not_told():
+    assert assigned(decide(copied(CTR1), 1.0, MEMORY)) is None
+
+
+def test_it_belongs_to_where_it_runs_under_an_epoch_above_all_that_is_remembered():
+    """Whoever else has not told yet: it runs on one server alone. The copy's holder stays one until it has released it."""
+    after = assigned(decide(running(copied(CTR2), CTR2), 1.0, MEMORY))
+
+    assert after is not None
+    assert (after.owner, after.epoch, after.era) == (holder(CTR2, 8), 8, 2)
+    assert {one.server for one in after.holders} == {CTR1, CTR2}
+
+
+def test_what_is_about_to_run_counts_as_running():
+    view = running(copied(CTR1, CTR2), CTR2, state=State.OFFLINE, internal=Internal.STARTING)
+
+    after = assigned(decide(view, 1.0, MEMORY))
+
+    assert after is not None
+    assert after.owner == holder(CTR2, 8)
+
+
+def test_when_all_have_told_that_it_does_not_run_it_stays_where_the_copy_says():
+    after = assigned(decide(copied(CTR1, CTR2), 1.0, MEMORY))
+
+    assert after is not None
+    assert (after.owner, after.era) == (holder(CTR1, 5), 2)
+
+
+def test_what_runs_and_was_started_by_the_cluster_is_wanted():
+    plan = decide(running(copied(CTR1, CTR2, target=None), CTR2), 1.0, MEMORY)
+
+    assert [(name, one.target) for step in plan.steps for name, one in step.targets] == [(DB, Target.ONLINE)]
+    assert assigned(plan) is None
+
+
+def test_what_was_started_by_hand_is_left_alone():
+    view = running(copied(CTR1, CTR2, target=None), CTR2)
+    view = replace(view, looks={**view.looks, CTR2: replace(view.looks[CTR2], epochs={})})
+
+    assert not [one for step in decide(view, 1.0, MEMORY).steps for one in step.targets]
+
+
+def test_a_server_that_cannot_act_yet_is_waited_for_and_not_moved_off():
+    view = running(copied(CTR1, CTR2), CTR2)
+    view = replace(view, unable={life(CTR2): Unable(server=CTR2, why="it cannot reach the registry", since=-60.0)})
+
+    plan = decide(view, 1.0, MEMORY)
+
+    assert not [one for step in plan.steps for one in (*step.assignments, *step.lives)]
+
+
+def test_who_does_not_tell_holds_up_what_is_wanted_for_so_long_and_no_longer():
+    view = copied(CTR1)
+    assert decide(view, UNHEARD_S - 1.0, MEMORY).wake_at == UNHEARD_S
+
+    plan = decide(view, UNHEARD_S, MEMORY)
+
+    assert [(one.server, one.life) for step in plan.steps for one in step.lives] == [(CTR2, Life.EVICTED)]
+
+
+def test_who_does_not_tell_keeps_its_lease_where_nothing_waits_for_it():
+    view = running(copied(CTR1), CTR1, epoch=4)
+
+    assert not [one for step in decide(view, 10 * UNHEARD_S, MEMORY).steps for one in step.lives]
+
+
+def test_it_is_over_when_all_have_told_and_everything_is_confirmed():
+    view = copied(CTR1, CTR2)
+    after = assigned(decide(view, 1.0, MEMORY))
+    assert after is not None
+
+    plan = decide(replace(view, assignments={DB: after}), 1.0, MEMORY)
+
+    assert [step.cluster.recovering for step in plan.steps if step.cluster is not None] == [False]
+
+
+def test_without_any_era_too_an_epoch_goes_above_what_a_guard_remembers():
+    view = replace(copied(CTR1, CTR2), cluster=ClusterRecord(name="c", voters=(CTR1,)))
+    looks = {one: replace(look, era=1, epochs={DB: 9} if one == CTR1 else {}) for one, look in view.looks.items()}
+
+    after = assigned(decide(replace(view, looks=looks), 1.0, Memory(acting_since=0.0)))
+
+    assert after is not None
+    assert (after.owner, after.epoch) == (holder(CTR1, 10), 10)
