@@ -65,11 +65,11 @@ def test_process_that_cannot_be_killed(cluster, tmp_path):
     cluster.run("mkdir", "-p", "/stuck", on="ctr2")
     cluster.put(f"{service.HOME}/stuck.py", STUCK, ["ctr1", "ctr2"])
     cluster.watch_aux("stuck")
-    cluster.aux("stuck", "ctr1", "ctr2", SCRIPT_TIMEOUT=2, STOP_TIMEOUT=2, START_TIMEOUT=5)
+    cluster.aux("stuck", "ctr1", "ctr2", SCRIPT_TIMEOUT=2, STOP_TIMEOUT=2, CLEAN_TIMEOUT=2, START_TIMEOUT=5)
     cluster.aux("other", "ctr1", "ctr2")
     disk.freeze()
     with cluster.meanwhile("crsctl", "relocate", "resource", "stuck", "-n", "ctr2", "-f"):
-        wait_for(lambda: cluster.status("stuck").state == "UNKNOWN", SOON_S, "stuck is UNKNOWN")
+        wait_for(lambda: cluster.status("stuck").state == "UNKNOWN", 60, "stuck is UNKNOWN")
         cluster.lab.cut("ctr1")
         cluster.runs("other", on="ctr2")
         cluster.passes(2.0)
