@@ -6,9 +6,12 @@ should have come about, shows that one is missing. Called by `sim/test_mutations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from sim.language import Stage
 from sim.trio import cluster, make_leader, running_trio, trio_runs
+from stories import play
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord
@@ -18,6 +21,7 @@ from understudy.sim.network import NETWORKS
 from understudy.sim.world import World
 
 DB = ResourceName("db")
+SCENARIOS = Path(__file__).with_name("scenarios")
 
 
 def it_is_started_by_hand_where_it_gave_up(seed: int) -> None:
@@ -217,6 +221,12 @@ def an_old_reading_arrives_after_a_hand_over(seed: int) -> None:
         world.until(lambda: world.runs_on("db") == "ctr1", 3, "it is moved back")
 
 
+def a_daemon_goes_by_a_file_from_before_a_release(_: int) -> None:
+    """What is kept on disk is from before the release, and the registry is away: the guard alone knows better."""
+    with Stage() as stage:
+        play(SCENARIOS / "kept_before_a_release.txt", stage, rewrite=False)
+
+
 def an_evicted_server_has_something_to_report(seed: int) -> None:
     """Its service dies when its daemon knows that it is evicted, and its guard does not yet."""
     with _running_on_ctr1(seed) as world:
@@ -260,8 +270,9 @@ def many_starts_end_while_the_lease_does(seed: int) -> None:
             name = f"service{number}"
             world.define(name, hosting_members="ctr1", placement="restricted", script_timeout="5")
             world.machines["ctr1"].took_s[ResourceName(name)] = begun_s - 0.1 + 0.004 * number
+        world.run(3)
         world.start(*(f"service{number}" for number in range(40)))
-        world.run(0.02)
+        world.until(lambda: len(world.machines["ctr1"].services.starting()) > 30, 5, "they are being started")
         world.cut("ctr1")
         world.run(2)
 
@@ -325,6 +336,7 @@ def _define(world: World, servers: str, *, outside: bool = False, **attributes: 
 def _running_on_ctr1(seed: int, *, outside: bool = False, leader: str = "ctr2") -> Iterator[World]:
     with cluster(seed) as world:
         make_leader(world, leader)
+        world.run(5)  # until those who were cut off meanwhile count as able to act
         _define(world, "ctr1 ctr2", outside=outside)
         world.start("db", on="ctr1")
         world.until(lambda: world.runs_on("db") == "ctr1", 5, "it runs")

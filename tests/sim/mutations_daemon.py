@@ -13,7 +13,7 @@ from understudy.daemon.node import Node
 
 def come_online_before_the_look(patch: Any) -> None:
     """A server is ONLINE before its look is written."""
-    cut(patch, Node, "_come_online", " and (self._looked(view, incarnation) or self.clock.monotonic() >= until)")
+    cut(patch, Node, "_come_online", "if not self._looked(view, incarnation) and now < self._joining_since + FIRST_LOOK_S:", "if False:")
 
 
 def keep_the_predecessors_actions(patch: Any) -> None:
@@ -28,12 +28,12 @@ def outlive_its_own_life(patch: Any) -> None:
 
 def register_without_seeing_the_other_life(patch: Any) -> None:
     """Two lives of a server that register at once take one order."""
-    cut(patch, Node, "_register", ", keys.look(self.server): look}", "}")
+    cut(patch, Node, "_register", "writes[keys.look(self.server)] = Look(", "Look(")
 
 
 def go_back_to_an_older_reading(patch: Any) -> None:
     """A reading that is older than the View replaces it."""
-    cut(patch, Mirror, "refresh", "if revision >= self.view.revision or self._lost_thread:", "if True:")
+    cut(patch, Mirror, "refresh", "if revision >= self.view.revision or revision < asked_at:", "if True:")
 
 
 def let_holders_be_gone(patch: Any) -> None:

@@ -13,12 +13,12 @@ from understudy.lane.local import Local
 
 def begin_without_asking_for_the_lease(patch: Any) -> None:
     """The lane does not read the lease before it asks for a start; the executor does, last."""
-    cut(patch, Lanes, "_perform", "self._guard.held() and ")
+    cut(patch, Lanes, "_allowed", "if not self._guard.held():", "if False:")
 
 
 def start_what_was_overtaken(patch: Any) -> None:
     """After the guard was asked nobody asks again whether the newest assignment that was seen still allows the start."""
-    cut(patch, Lanes, "_perform", " and self._may_start(resource, epoch)")
+    cut(patch, Lanes, "_allowed", " and self._may_start(resource, epoch)")
 
 
 def release_without_looking_at_the_group(patch: Any) -> None:
@@ -28,7 +28,7 @@ def release_without_looking_at_the_group(patch: Any) -> None:
 
 def release_without_remembering(patch: Any) -> None:
     """Who releases does not bind itself to start nothing under an older epoch."""
-    cut(patch, Lanes, "_write_release", "if not await self._guard.remember(resource.name, assignment.epoch):", "if False:")
+    cut(patch, Lanes, "_write_release", "if not await self._remembered(resource, assignment.epoch):", "if False:")
 
 
 def release_what_is_not_off(patch: Any) -> None:
@@ -58,7 +58,7 @@ def off_while_populated(patch: Any) -> None:
 
 def report_when_over(patch: Any) -> None:
     """A life that the registry calls over goes on reporting."""
-    cut(patch, Lanes, "_write_changed", "if not view.alive(self._me.incarnation):", "if False:")
+    cut(patch, Lanes, "_write_changed", " or not view.alive(self._me.incarnation)")
 
 
 def ignore_events_until_confirmed(patch: Any) -> None:
