@@ -50,11 +50,12 @@ def one_owner(truth: "Truth", resource: ResourceName) -> str | None:
 
 
 def nothing_is_killed_by_a_leave(truth: "Truth", machine: "Machine") -> str | None:
-    """A leave in order has stopped whatever the server held: what would be killed now was not given its clean stop."""
+    """A leave in order has stopped whatever the server held: what would be killed now was not given its clean stop. What is registered no
+    more has no action script that could have stopped it."""
     incarnation = machine.incarnation()
     for name, assignment in truth.assignments.items():
         held = any(one.incarnation == incarnation for one in assignment.holders)
-        if held and machine.services.active(name):
+        if held and name in truth.definitions and machine.services.active(name):
             return f"leave: {machine.name} says that it has stopped everything in order, and {name} runs there"
     return None
 
