@@ -90,7 +90,8 @@ def _registered_by_creation(world: World) -> dict[str, Any]:
 
 def _register(world: World, intent: Intent) -> None:
     """Types first, for definitions are understood by them; then networks and looks, so that no server is refused for want of them."""
-    world.change(foundations(intent))
+    # the cluster's own record stays the double's: another name or era would be another cluster to its guards and daemons
+    world.change({key: one for key, one in foundations(intent).items() if key != keys.CLUSTER})
     world.change({**_registered_by_creation(world), **definitions(intent), **_targets(intent, local=True)})
     _wait(world, lambda: _ready(world.view()), MARGIN_S, look_s=ASK_S)
     world.change({**_targets(intent, local=False), **_requests(intent)})
