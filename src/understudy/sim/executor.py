@@ -162,13 +162,17 @@ class ExecutorPort:
         await self._services.abandon()
 
     async def ping(self) -> None:
-        """See ports.Executor: answered in the executor's own place, so that one which stands still does not."""
+        """See ports.Executor: answered in the executor's own place, so not by one that stands still; one that begins meanwhile answers."""
         if self._place.dead:
             raise asyncio.CancelledError
         process = self._machine.executor
-        if process is None or process.place.frozen:
-            await asyncio.sleep(PING_S)
-            raise Unreachable("the executor does not answer")
+        try:
+            async with asyncio.timeout(PING_S):
+                while process is None or process.place.frozen:
+                    await asyncio.sleep(0.02)
+                    process = self._machine.executor
+        except TimeoutError:
+            raise Unreachable("the executor does not answer") from None
 
     async def next_event(self) -> ResourceName:
         """See ports.Executor."""
