@@ -11,12 +11,15 @@ from support import wait_for
 pytestmark = pytest.mark.lab
 
 DEAF_SERVER = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + service.SERVER_TEXT
-LEAVE_THE_GROUP = """
-import os
-os.makedirs("/sys/fs/cgroup/elsewhere", exist_ok=True)
-with open("/sys/fs/cgroup/elsewhere/cgroup.procs", "w") as file:
-    file.write("0")
+HIDE = """
+import os, sys
+if "hidden" not in sys.argv:
+    os.makedirs("/sys/fs/cgroup/elsewhere", exist_ok=True)
+    with open("/sys/fs/cgroup/elsewhere/cgroup.procs", "w") as file:
+        file.write("0")
+    os.execve(sys.executable, [sys.executable, "-IS", sys.argv[0], "hidden"], {})
 """
+"""Another control group, and nothing in the environment that tells whose it is; the server begins a session of its own by itself."""
 
 
 def test_three_kills_in_a_row_move_the_whole_trio(cluster, trio):
@@ -94,7 +97,7 @@ def test_service_that_ignores_term_and_whose_scripts_fail_is_killed(cluster, tri
 def test_service_that_cannot_be_stopped_blocks_and_says_why(cluster, trio):
     """Out of reach of every rung: UNKNOWN, CRS-2678, nothing is started elsewhere; when somebody has helped, all goes on by itself."""
     trio.register()
-    cluster.put(f"{service.HOME}/web.py", LEAVE_THE_GROUP + DEAF_SERVER, ["ctr1"])
+    cluster.put(f"{service.HOME}/web.py", HIDE + DEAF_SERVER, ["ctr1"])
     for action in ("stop", "clean"):
         cluster.story(action, "exit 1", "ctr1")
     trio.start(on="ctr1")

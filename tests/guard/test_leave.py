@@ -79,7 +79,7 @@ def test_a_second_signal_ends_it_at_once(servers: Hosts, daemon_of: Connect) -> 
     terminate(host)
     wait_for(lambda: ended(host), 3, "the keeper ends")
     assert resource.wait(1) == -9
-    assert "asked to end at once" in host.log.read_text()
+    wait_for(lambda: "asked to end at once" in host.log.read_text(), 3, "its log says why")
 
 
 def test_without_a_daemon_a_signal_ends_it_at_once(servers: Hosts) -> None:
@@ -98,7 +98,7 @@ def test_a_daemon_that_does_not_come_back_is_not_waited_for_long(servers: Hosts,
     began = time.monotonic()
     wait_for(lambda: ended(host), DAEMON_BACK_S + 3, "the keeper ends")
     assert time.monotonic() - began > DAEMON_BACK_S - 1
-    assert "no daemon is there" in host.log.read_text()
+    wait_for(lambda: "no daemon is there" in host.log.read_text(), 3, "its log says why")
 
 
 def test_the_time_for_it_ends(servers: Hosts, daemon_of: Connect) -> None:
@@ -107,7 +107,7 @@ def test_the_time_for_it_ends(servers: Hosts, daemon_of: Connect) -> None:
     daemon.send(json.dumps({"op": "leave", "within_s": 0.4}).encode())
     read(daemon, "leave")
     wait_for(lambda: resource.poll() is not None, 3, "everything is stopped")
-    assert "within the time for it" in host.log.read_text()
+    wait_for(lambda: "within the time for it" in host.log.read_text(), 3, "its log says why")
 
 
 def test_a_guards_successor_goes_on_with_the_leave(servers: Hosts, daemon_of: Connect) -> None:

@@ -106,3 +106,20 @@ def test_a_server_that_is_still_leaving_when_everything_is_healed_comes_back():
         world.run(2)
 
         world.until(lambda: len(world.online()) == 3, 10, "it joins again")
+
+
+def test_a_voter_that_was_cut_off_grants_again_when_it_is_back():
+    """While it was cut off it fell silent about everybody. That nobody heard it say so must not cost them its vote for good: the next loss
+    of a voter would end the leases of all who are left."""
+    with cluster() as world:
+        world.cut("ctr1")
+        world.run(8)
+        world.heal()
+        world.until(lambda: len(world.online()) == len(world.machines), 20, "ctr1 is back")
+        world.run(4)
+        third = world.machines["ctr3"].incarnation()
+
+        world.power_off("ctr2")
+        world.run(8)
+
+        assert world.machines["ctr3"].incarnation() == third

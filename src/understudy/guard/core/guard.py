@@ -228,7 +228,7 @@ class Guard:
         stop_in_ns = self.holder.stop_in_ns(now)
         if stop_in_ns is not None:
             wake = min(wake, now.boot_ns + stop_in_ns)
-        if self.voter is not None:
+        if self.voter is not None and self._speaks():
             wake = min(wake, self.voter.due_boot_ns())
         for one in self._rounds.values():
             wake = min(wake, one.over_boot_ns())
@@ -307,8 +307,13 @@ class Guard:
         if news is not None:
             effects.append(news)
 
+    def _speaks(self) -> bool:
+        """Whether this voter says silent. Not before its own server holds a lease: one that a cut has made begin anew hears nobody because
+        it is cut off itself. Nobody would hear its words, and to stand by them would cost those lives its vote for good."""
+        return self.holder.base is not None
+
     def _speak(self, now: Reading, effects: list[Effect]) -> None:
-        if self.voter is None:
+        if self.voter is None or not self._speaks():
             return
         for server, incarnation in self.voter.newly_silent(now, self._beat_ns):
             word = Silent(PUSHED, server, incarnation, self.voter.boot)
@@ -343,7 +348,8 @@ class Guard:
                     self._lapse(f"{sender} was told that this incarnation is lost or evicted", effects)
             case Query():
                 if self.voter is not None:
-                    said, boot = self.voter.says_silent(body.server, body.incarnation, now), self.voter.boot
+                    said = self._speaks() and self.voter.says_silent(body.server, body.incarnation, now)
+                    boot = self.voter.boot
                     self._keep(self.voter, effects)
                     reply = Silent(*body, boot) if said else Heard(body.nonce, body.incarnation, boot)
                     self._post(sender, reply, now, effects)
