@@ -347,12 +347,7 @@ class Guard:
                 if sender in self._voters and body.incarnation == self.holder.incarnation:
                     self._lapse(f"{sender} was told that this incarnation is lost or evicted", effects)
             case Query():
-                if self.voter is not None:
-                    said = self._speaks() and self.voter.says_silent(body.server, body.incarnation, now)
-                    boot = self.voter.boot
-                    self._keep(self.voter, effects)
-                    reply = Silent(*body, boot) if said else Heard(body.nonce, body.incarnation, boot)
-                    self._post(sender, reply, now, effects)
+                self._tell_silence(sender, body, now, effects)
             case Silent() if body.nonce == PUSHED:
                 self._note_word(sender, body, now, effects)
             case Silent() | Heard():
@@ -382,6 +377,14 @@ class Guard:
             self._keep(voter, effects)
             if answer is not None:
                 self._post(envelope.sender, answer, now, effects)
+
+    def _tell_silence(self, asker: str, query: Query, now: Reading, effects: list[Effect]) -> None:
+        if self.voter is None:
+            return
+        said, boot = self._speaks() and self.voter.says_silent(query.server, query.incarnation, now), self.voter.boot
+        self._keep(self.voter, effects)
+        reply = Silent(*query, boot) if said else Heard(query.nonce, query.incarnation, boot)
+        self._post(asker, reply, now, effects)
 
     def _tell_lives(self, asker: str, census: Census, now: Reading, effects: list[Effect]) -> None:
         lives = None if self.voter is None else self.voter.census(now)
