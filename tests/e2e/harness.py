@@ -95,6 +95,10 @@ class Cluster:
         """Wait until crsctl says so of a resource."""
         wait_for(lambda: self.status(resource, ask) == wanted, within_s, f"{resource} is {wanted}")
 
+    def acts(self, server: str, within_s: float = SOON_S) -> None:
+        """Wait until no server says any more that this one cannot act."""
+        wait_for(lambda: "cannot act" not in self.run("crsctl", "stat", "server", server, "-f"), within_s, f"{server} can act")
+
     def explain(self, resource: str, ask: str | None = None) -> str:
         """What `understudy explain` says."""
         return self.run("understudy", "explain", resource, on=ask)

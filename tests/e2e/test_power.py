@@ -52,5 +52,6 @@ def test_registry_is_no_lifeline(cluster, trio, how, away_s):
     cluster.tells("failed", resource=service.SERVICE, on="ctr1")
     cluster.tells("registry-back", on="ctr1")
     assert cluster.incarnation("ctr1") == before
+    cluster.acts("ctr2")
     cluster.run("crsctl", "relocate", "resource", service.SERVICE, "-n", "ctr2", "-f")
     trio.follows(to="ctr2")

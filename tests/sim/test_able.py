@@ -127,3 +127,16 @@ def ail(world: World, machine: Machine, how: str, seconds: float) -> None:
         case _:
             world.hub.cut(machine.name)
     world.run(seconds)
+
+
+def test_a_server_that_reaches_the_registry_again_says_so_at_once() -> None:
+    """Not a round of its loop later: a command typed when the registry is back found no candidate yet."""
+    with running_trio(0, servers=4) as world:
+        ability = world.machines["ctr2"].node.ability
+        for phase in range(5):
+            world.hub.cut("ctr2")
+            world.until(lambda: ability.why != "", 20, "ctr2 knows that it cannot act")
+            world.run(phase / 5)
+            world.heal()
+            world.until(lambda: world.machines["ctr2"].node.mirror.reachable, 10, "ctr2 reaches the registry", look_s=0.01)
+            world.until(lambda: ability.why == "", 0.05, "ctr2 says that it can act", look_s=0.01)

@@ -39,6 +39,8 @@ class Ability:
         self._answered = self._reached = False
         """Ever, in this daemon's life."""
         self._asking: dict[str, asyncio.Task[None]] = {}
+        self._back = asyncio.Event()
+        """The registry answers again."""
         self.why = ""
         """Why this server cannot act; empty: it can, or nothing is known yet."""
         self.since = clock.monotonic()
@@ -52,6 +54,8 @@ class Ability:
         """There was news from the registry."""
         self._unreached = 0
         self._reached = True
+        if self.why == REGISTRY_AWAY:
+            self._back.set()  # told at once: until the others know, they give this server nothing
 
     async def run(self) -> None:
         """Prove it, once a second, for ever."""
@@ -65,12 +69,23 @@ class Ability:
                 if missed:
                     self.since = self._clock.monotonic()
                 due += ROUND_S * (missed + 1)
-                await asyncio.sleep(due - self._clock.monotonic())
+                if await self._back_before(due):
+                    self._judge()
+                    self._ask("guard", self._prove, tasks)
+                    await asyncio.sleep(due - self._clock.monotonic())
                 self._unanswered += 1
                 self._unreached += 1
                 self._judge()
                 if self._known():
                     self._ask("guard", self._prove, tasks)
+
+    async def _back_before(self, due: float) -> bool:
+        """Wait for a round's end; True: the registry is back before it."""
+        self._back.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(due - self._clock.monotonic()):
+                await self._back.wait()
+        return self._back.is_set()
 
     def _judge(self) -> None:
         why = ""

@@ -301,7 +301,6 @@ class Node:
         self.leader.changed()
         if self._keeping is not None and self.mirror.read_once:
             self._keeping.changed(self.mirror.view)
-        addresses = cluster_addresses(self.mirror.view.resources.values())
         ours = cluster_addresses(self.mirror.view.resources.values())
         addresses = tuple(one for one in ours if one not in self._named)  # a server's own address is never shut
         if addresses != self._addresses:
@@ -316,6 +315,8 @@ class Node:
     def _reached(self, reachable: bool) -> None:
         if reachable == self._away:
             self._away = not reachable
+            if reachable:
+                self.ability.reached()
             self.history.tell(events.REGISTRY_BACK if reachable else events.REGISTRY_AWAY, on=self.server)
 
     async def _protect(self) -> None:
