@@ -6,6 +6,7 @@ import pytest
 
 from lane.language import Server
 from stories import play
+from understudy.lane import outcome, silence
 
 STORIES = sorted(Path(__file__).with_name("scenarios").glob("*.txt"))
 
@@ -14,3 +15,10 @@ STORIES = sorted(Path(__file__).with_name("scenarios").glob("*.txt"))
 def test_story(path: Path, request: pytest.FixtureRequest) -> None:
     """The expectation in the file is what the lanes of ctr1 do."""
     play(path, Server(), rewrite=request.config.getoption("--rewrite"))
+
+
+def test_what_a_missing_script_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script that is not there, and nothing was ever seen to live: it does not run. Without that clause the first look never ends."""
+    monkeypatch.setattr(outcome, "_known_without_asking", lambda local, asked, moment: silence.gone(asked, moment))
+    with pytest.raises(AssertionError):
+        play(Path(__file__).with_name("scenarios") / "first_look_without_script.txt", Server(), rewrite=False)
