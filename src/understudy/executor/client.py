@@ -20,7 +20,8 @@ from understudy.agents.events.netlink import NetlinkEvents
 from understudy.agents.groups import Groups, find_parent, populated
 from understudy.errors import BadInput, Unreachable
 from understudy.executor.command import ABORT_S
-from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_from_wire, request_to_wire
+from understudy.executor.lines import Overlong, read_line
+from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_from_wire, request_to_wire
 from understudy.model.names import ResourceName
 from understudy.model.settings import Settings
 from understudy.ports import ActionOutcome, ActionRequest, Surroundings
@@ -57,8 +58,6 @@ class ExecutorClient:
         self._changed: dict[Surroundings, None] = {}
         """What around the resources has changed, each once."""
         self._gathering: set[str] = set()
-        self.running: tuple[ResourceName, ...] = ()
-        """What the executor said ran here when it was last reached."""
 
     @classmethod
     def of(cls, settings: Settings) -> "ExecutorClient":
@@ -195,23 +194,24 @@ class ExecutorClient:
             try:
                 reader, writer = await asyncio.open_unix_connection(self._path, limit=LONGEST_LINE)
                 writer.write(encode({"id": 0, "op": "hello"}))
-                hello = decode(await reader.readuntil(b"\n"))
-            except (OSError, asyncio.IncompleteReadError):
+                if await read_line(reader) is None:
+                    raise ConnectionResetError("it hung up")
+            except OSError:
                 await asyncio.sleep(_AGAIN_S)
                 continue
-            self.running = tuple(ResourceName(one) for one in hello.get("running", ()))
             self._writer = writer
             self._reading = asyncio.create_task(self._read(reader))
             return writer
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(OSError, ValueError, BadInput):
-            while line := await reader.readline():
-                answer = decode(line)
+        with contextlib.suppress(OSError, BadInput):
+            while line := await read_line(reader):
+                answer = {"id": line.id, "error": TOO_LONG} if isinstance(line, Overlong) else decode(line)
                 if answer.get("event") == "neighbour":
                     self._change(Surroundings("neighbour", ResourceName(str(answer.get("resource")))))
                     continue
-                future = self._waiting.get(answer.get("id", 0))
+                number = answer.get("id")
+                future = self._waiting.get(number) if isinstance(number, int) else None
                 if future and not future.done():
                     future.set_result(answer)
         self._hang_up()

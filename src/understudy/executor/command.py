@@ -20,6 +20,7 @@ from understudy.agents.groups import Groups, kill_and_see, populated, processes
 from understudy.executor.capture import Capture
 from understudy.executor.children import Child, Children
 from understudy.guard.strays import MARK, NAME
+from understudy.model.actions import passable
 from understudy.ports import ActionRequest
 
 SURVIVOR_S = 0.5
@@ -155,9 +156,7 @@ def _environment(request: ActionRequest, groups: Groups, account: pwd.struct_pas
         "_CRS_EPOCH": str(request.epoch),
         "_CRS_ACTION_SCRIPT": request.parameters.get("script", ""),
     }
-    # what cannot be passed at all must not fail the action: a NUL or "=" in a name, a NUL in a value
-    given = {name: value for name, value in request.environment.items() if "=" not in name and "\0" not in name + value}
-    return {**basics, **given, MARK: groups.parent}
+    return {**basics, **passable(request.environment), MARK: groups.parent}
 
 
 _ROOT = pwd.struct_passwd(("root", "x", 0, 0, "root", "/root", "/bin/sh"))

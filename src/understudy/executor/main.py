@@ -25,8 +25,9 @@ from understudy.errors import BadInput, UnderstudyError
 from understudy.executor.gate import stay_known
 from understudy.executor.killlist import KillList
 from understudy.executor.limits import raise_limit
+from understudy.executor.lines import Overlong, read_line
 from understudy.executor.runner import Runner
-from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
+from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
 from understudy.guard.lapse import start_second_line
 from understudy.guard.lease import read_lease
 from understudy.guard.steady import advice, write_pid
@@ -49,11 +50,11 @@ class Server:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until it ends or another daemon says hello."""
         try:
-            while line := await reader.readline():
+            while line := await read_line(reader):
                 task = asyncio.create_task(self._answer(line, writer))
                 self._tasks.add(task)  # the loop itself holds tasks only weakly
                 task.add_done_callback(self._done)
-        except (ValueError, ConnectionError) as error:  # ValueError: a line beyond the limit
+        except ConnectionError as error:
             log("connection_lost", why=str(error))
         finally:
             writer.close()
@@ -70,9 +71,12 @@ class Server:
             asyncio.get_running_loop().call_exception_handler({"message": "a request failed", "exception": task.exception()})
             os._exit(70)
 
-    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, line: bytes | Overlong, writer: asyncio.StreamWriter) -> None:
         message: dict[str, Any] = {}
         try:
+            if isinstance(line, Overlong):
+                message = {} if line.id is None else {"id": line.id}
+                raise BadInput(TOO_LONG)
             message = decode(line)
             answer = await self._do(message, writer)
         except BadInput as error:
@@ -115,8 +119,19 @@ class Server:
             "op": "hello",
             "pid": os.getpid(),
             "incarnation": lease.incarnation.hex() if lease.left_s() > 0 else None,
-            "running": self._runner.running(),
+            "running": _first(self._runner.running(), LONGEST_LINE // 8),
         }
+
+
+def _first(names: Sequence[str], most: int) -> list[str]:
+    """As many of them as fit into so many characters: the answer has to be a line."""
+    found: list[str] = []
+    for name in names:
+        most -= len(name) + 4
+        if most < 0:
+            break
+        found.append(name)
+    return found
 
 
 async def serve(settings: Settings) -> None:

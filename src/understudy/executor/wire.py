@@ -9,11 +9,13 @@ from typing import Any, cast, get_args
 
 from understudy.agents.output import read_output
 from understudy.errors import BadInput
+from understudy.model.actions import Unanswered, passable
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
 
 LONGEST_LINE = 1 << 20
-_ACTIONS, _EVIDENCE = get_args(ActionName), get_args(Evidence)
+TOO_LONG = f"too long to be told on exec.sock: a line has {LONGEST_LINE >> 20} MiB at most; look at the resource's longest attributes"
+_ACTIONS, _EVIDENCE, _UNANSWERED = get_args(ActionName), get_args(Evidence), get_args(Unanswered)
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
@@ -25,7 +27,7 @@ def decode(line: bytes) -> dict[str, Any]:
     """One line's object."""
     try:
         message = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"not a line of JSON: {error}") from None
     if not isinstance(message, dict):
         raise BadInput("not an object")
@@ -40,7 +42,7 @@ def request_to_wire(request: ActionRequest) -> dict[str, Any]:
         "action": request.action,
         "agent": request.agent,
         "parameters": dict(request.parameters),
-        "environment": dict(request.environment),
+        "environment": passable(request.environment),
         "timeout_s": request.timeout_s,
         "epoch": request.epoch,
         "incarnation": request.incarnation,
@@ -51,9 +53,9 @@ def request_to_wire(request: ActionRequest) -> dict[str, Any]:
 def request_from_wire(message: Mapping[str, Any]) -> ActionRequest:
     """The request in a line with `op: run`."""
     action, timeout_s, epoch = message.get("action"), message.get("timeout_s", 60.0), message.get("epoch", 0)
-    if action not in _ACTIONS:
+    if not isinstance(action, str) or action not in _ACTIONS:
         raise BadInput(f"action is {action!r}; it is one of {', '.join(_ACTIONS)}")
-    if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or timeout_s <= 0:
+    if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not 0 < timeout_s < float("inf"):
         raise BadInput(f"timeout_s is {timeout_s!r}; it is a number of seconds above 0")
     if not isinstance(epoch, int) or isinstance(epoch, bool):
         raise BadInput(f"epoch is {epoch!r}; it is a whole number")
@@ -99,23 +101,59 @@ def outcome_to_wire(outcome: ActionOutcome) -> dict[str, Any]:
 
 
 def outcome_from_wire(message: Mapping[str, Any]) -> ActionOutcome:
-    """The outcome in an answer."""
-    evidence = message.get("evidence")
-    if "error" in message or evidence not in _EVIDENCE:
-        why = str(message.get("error", "no outcome in the executor's answer"))
-        return ActionOutcome(status=None, evidence="silent", unanswered="not-begun", output=(why,))
+    """The outcome in an answer; where there is none, or nothing that can be one: it could not be begun, and why."""
+    try:
+        return _outcome(message)
+    except BadInput as error:
+        return ActionOutcome(status=None, evidence="silent", unanswered="not-begun", output=(str(error),))
+
+
+def _outcome(message: Mapping[str, Any]) -> ActionOutcome:
+    if "error" in message:
+        raise BadInput(str(message["error"]))
+    status, evidence, unanswered = message.get("status"), message.get("evidence"), message.get("unanswered")
+    if evidence not in _EVIDENCE or not (unanswered is None or unanswered in _UNANSWERED):
+        raise _no_outcome(f"evidence is {evidence!r} and unanswered {unanswered!r}")
+    if not (status is None or _is_int(status)) or (status is None) != (unanswered is not None):
+        raise _no_outcome(f"status is {status!r} and unanswered {unanswered!r}")
+    details, housed, duration_ms = message.get("details"), message.get("housed"), message.get("duration_ms")
+    if not (details is None or isinstance(details, str)) or housed not in (None, True, False):
+        raise _no_outcome(f"details are {details!r} and housed {housed!r}")
     return ActionOutcome(
-        status=message["status"],
+        status=status,
         evidence=cast(Evidence, evidence),
-        output=tuple(message["output"]),
-        details=message["details"],
-        duration_s=message["duration_ms"] / 1000,
-        unanswered=message["unanswered"],
-        housed=message["housed"],
-        strays=tuple(message["strays"]),
-        killed=message["killed"],
-        pressure=message["pressure"],
+        output=_lines(message, "output"),
+        details=details,
+        duration_s=_numbers({"ms": duration_ms}).get("ms", 0.0) / 1000,
+        unanswered=cast(Unanswered | None, unanswered),
+        housed=None if housed is None else bool(housed),
+        strays=_lines(message, "strays"),
+        killed=message.get("killed") is True,
+        pressure=_numbers(message.get("pressure")),
     )
+
+
+def _no_outcome(what: str) -> BadInput:
+    return BadInput(f"the executor's answer cannot be read: {what[:200]}")
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
+
+
+def _lines(message: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = message.get(key)
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise _no_outcome(f"{key} is {value!r}")
+    return tuple(value)
+
+
+def _numbers(value: object) -> dict[str, float]:
+    return {name: float(one) for name, one in value.items() if _is_number(one)} if isinstance(value, dict) else {}
 
 
 def _text(message: Mapping[str, Any], key: str) -> str:

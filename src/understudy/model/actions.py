@@ -23,6 +23,10 @@ NOT_ASKED: frozenset[Unanswered | None] = frozenset({"refused", "halted"})
 """Not asked at all: no silence of the resource."""
 COULD_NOT_ASK: frozenset[Unanswered | None] = frozenset({"not-begun", "no-script", "executor-away"})
 """Silence that tells of this server rather than of the resource: what the kernel knows of its processes weighs more."""
+LONGEST_VARIABLE, ALL_VARIABLES = 32 * 1024, 256 * 1024
+"""Bytes of one variable in an action's environment, and of all: the kernel takes 128 KiB and some megabytes, but a request is one line."""
+LEFT_OUT = "_CRS_LEFT_OUT"
+"""Names the variables that an action is not given because they are too long."""
 ActionName = Literal["start", "stop", "check", "clean", "abort"]
 
 
@@ -74,3 +78,16 @@ class ActionOutcome:
     def timed_out(self) -> bool:
         """Whether it was begun and did not end in its time."""
         return self.unanswered == "overran"
+
+
+def passable(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of it can be passed to a process; LEFT_OUT names the rest. What cannot be passed at all must not fail the action."""
+    given = {name: value for name, value in environment.items() if name != LEFT_OUT and "=" not in name and "\0" not in name + value}
+    sizes = {name: len(f"{name}={value}".encode(errors="replace")) for name, value in given.items()}
+    left, room = set(environment.get(LEFT_OUT, "").split()), ALL_VARIABLES
+    for name in sorted(sizes, key=lambda one: (sizes[one], one)):
+        room -= sizes[name]
+        if sizes[name] > LONGEST_VARIABLE or room < 0:
+            left.add(name)
+    kept = {name: value for name, value in given.items() if name not in left}
+    return {**kept, LEFT_OUT: " ".join(sorted(left))[:LONGEST_VARIABLE]} if left else kept
