@@ -12,6 +12,7 @@ from understudy.agents.lines import Lines
 from understudy.daemon.mirror import Mirror
 from understudy.model import events
 from understudy.model.messages import number as numbered
+from understudy.model.shown import one_line
 from understudy.model.view import Event
 
 CRS = {
@@ -60,13 +61,13 @@ def alert_lines(event: Event, process: str) -> list[str]:
         return []
     number, text = known
     at = datetime.datetime.fromtimestamp(event.wall, tz=datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    filled = text.format(resource=event.resource, on=event.on, cause=event.cause, text=_plain(event.text))
+    filled = text.format(resource=event.resource, on=event.on, cause=_plain(event.cause), text=_plain(event.text))
     return [f"{at}:", f"[{process}]{numbered(number)}:{filled}"]
 
 
 def _plain(text: str) -> str:
     """What scripts print, in one line of bounded length that does nothing to a terminal."""
-    return "".join(one if one.isprintable() else " " for one in " ".join(text.split()))[:LONGEST]
+    return one_line(" ".join(text.split()))[:LONGEST]
 
 
 class Alerts:

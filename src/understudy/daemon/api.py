@@ -40,6 +40,7 @@ from understudy.guard.leave import STAY_OUT
 from understudy.model.messages import line, with_number
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, Settings
+from understudy.model.shown import shown
 from understudy.model.state import Life
 from understudy.ports import Clock
 
@@ -121,10 +122,10 @@ class _Lines:
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     def out(self, text: str) -> None:
-        self._put({"out": text})
+        self._put({"out": shown(text)})
 
     def err(self, text: str) -> None:
-        self._put({"err": text})
+        self._put({"err": shown(text)})
 
     def exit(self, status: int) -> None:
         self._put({"exit": status})

@@ -25,7 +25,7 @@ from understudy.lane.sooner import concerns, sooner
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
 from understudy.lane.turn import Moment, Turn
 from understudy.model import events
-from understudy.model.actions import ActionName, ActionOutcome
+from understudy.model.actions import ActionName, ActionOutcome, as_shown
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Resource
 from understudy.model.state import Internal, State
@@ -258,6 +258,7 @@ class Lanes:
             outcome = await self._perform(step, resource)
         except Unreachable as error:  # nobody to kill for us, or no guard
             outcome = ActionOutcome(status=None, evidence="silent", unanswered="executor-away", output=(str(error),))
+        outcome = as_shown(outcome)
         empty = outcome.unanswered != "executor-away" and await self._is_empty(resource.name)
         local = self.locals.get(resource.name)
         if local is None or local.uid != resource.uid:

@@ -1,10 +1,11 @@
 """Actions and what came of them: the values that lanes, the daemon and the executor exchange."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from understudy.model.names import Incarnation, ResourceName
+from understudy.model.shown import one_line, shown
 
 Evidence = Literal["answered", "silent", "gone"]
 """The script said so; it did not answer; the kernel says it is gone."""
@@ -91,3 +92,10 @@ def passable(environment: Mapping[str, str]) -> dict[str, str]:
             left.add(name)
     kept = {name: value for name, value in given.items() if name not in left}
     return {**kept, LEFT_OUT: " ".join(sorted(left))[:LONGEST_VARIABLE]} if left else kept
+
+
+def as_shown(outcome: ActionOutcome) -> ActionOutcome:
+    """The same with texts that are safe to show, whoever ran the action: one line is one line."""
+    lines = tuple(line for one in outcome.output for line in shown(one).split("\n"))
+    details = None if outcome.details is None else one_line(outcome.details)
+    return replace(outcome, output=lines, details=details, strays=tuple(one_line(one) for one in outcome.strays))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from understudy.model.names import PoolName, ResourceName, ServerName, short
 from understudy.model.reasons import Reason, Why, parse_reason
+from understudy.model.shown import one_line
 from understudy.model.state import State, Target
 from understudy.model.view import Assignment, Failure, Holder, View
 from understudy.policy.eligibility import Standing, group_standings, missing_looks
@@ -263,4 +264,4 @@ def render(view: View, name: ResourceName) -> list[str]:
         lines.append(f"  {line.server:<{width}}  {line.verdict:<8}  {line.because}")
         if line.would_change:
             lines.append(f"  {'':<{width}}  {'':<8}  -> {line.would_change}")
-    return lines
+    return [one_line(line) for line in lines]

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from understudy.daemon.facts import Instance, cardinality_id, last_server, values
+from understudy.model.shown import one_line
 
 Pairs = Iterable[tuple[str, str]]
 
 
 def blocks(found: Iterable[Pairs]) -> str:
     """One block per thing, a blank line between them."""
-    return "\n\n".join("\n".join(f"{name}={value}" for name, value in block) for block in found)
+    return "\n\n".join("\n".join(f"{name}={one_line(value)}" for name, value in block) for block in found)
 
 
 def short(instances: Sequence[Instance]) -> Pairs:

@@ -2,6 +2,7 @@
 
 from understudy.model import events
 from understudy.model.messages import line
+from understudy.model.shown import indented
 from understudy.model.view import Event
 
 _ONE_LINE = {
@@ -31,7 +32,6 @@ def lines(event: Event) -> tuple[str, ...]:
 
 
 def _reason(event: Event, action: str) -> tuple[str, ...]:
-    """The script's own last words stand beside the failure."""
-    text = event.text.rstrip()
-    said = [one.removeprefix("CRS_ERROR:").removeprefix("CRS_WARNING:") for one in text.splitlines()]
-    return (line(5017, event.resource, action), *said) if said else ()
+    """The script's own last words stand beside the failure, below it: none of them is taken for a line of ours."""
+    said = [one.removeprefix("CRS_ERROR:").removeprefix("CRS_WARNING:") for one in event.text.rstrip().split("\n")]
+    return (line(5017, event.resource, action), *indented("\n".join(said))) if event.text.strip() else ()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from understudy.daemon.facts import Instance
+from understudy.model.shown import one_line
 
 LINE = "-" * 80
 HEADER = "Name           Target  State        Server                   State details       "
@@ -28,7 +29,7 @@ def _rows(group: Sequence[Instance]) -> Iterable[str]:
     for number, one in enumerate(group, 1):
         # A longer number grows to the left, so that the columns stay.
         first = " " * 15 if one.resource.local else f"{number:>7}" + " " * 8
-        details = one.details_text
+        details = one_line(one.details_text)
         row = f"{first}{one.target.value:<8}{one.state.value:<13}{one.server or '':<25}"
         yield f"{row}{details[:_DETAILS]}"
         for start in range(_DETAILS, len(details), _DETAILS):

@@ -10,6 +10,7 @@ from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
 from understudy.model.reasons import parse_reason
+from understudy.model.shown import one_line
 from understudy.model.view import Event
 from understudy.policy import explain as policy_explain
 
@@ -57,7 +58,7 @@ def event_line(event: Event) -> str:
     """One event in fixed columns: when, where, what, to which resource, how long, why."""
     when = datetime.fromtimestamp(event.wall, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     took = "" if event.ms is None else f"{event.ms:.0f} ms"
-    why = "; ".join(one for one in (in_words(event.cause), " / ".join(event.text.split("\n"))) if one)
+    why = "; ".join(one for one in (one_line(in_words(event.cause)), one_line(event.text)) if one)
     return f"{when}  {event.on or event.server:<12}  {event.kind:<14}  {event.resource or '-':<24}  {took:>9}  {why}".rstrip()
 
 
