@@ -210,7 +210,8 @@ class Server:
             case "is silent under pressure":
                 return replace(silence("overran", ""), output=(), pressure={"io": 80.0}), "silent under pressure"
             case "overruns":
-                return replace(silence("overran", ""), output=(), killed=True), "out of time"
+                printed = tuple(script.words.split(" / ")) if script.words else ()
+                return replace(silence("overran", ""), output=printed, killed=True), "out of time"
             case "fails" | "leaves processes":
                 return ActionOutcome(status=1, output=(script.words,) if script.words else ()), "failed"
         if action == "check":
@@ -235,7 +236,7 @@ class Server:
     def _keep(self, name: ResourceName, turn: Turn) -> None:
         self.locals[name] = turn.local
         for told in turn.told:
-            more = ", ".join(word for word in (f"{told.ms:g} ms" if told.ms else "", told.cause, told.text) if word)
+            more = ", ".join(word for word in (f"{told.ms:g} ms" if told.ms else "", told.cause, told.text.replace("\n", " / ")) if word)
             self._told.append(f"{told.kind}{f' ({more})' if more else ''}")
         for other in turn.alarm:
             self.alarm(other)
@@ -249,7 +250,7 @@ class Server:
         local, step, resource = self.locals[name], self.steps[name], self.cluster.view.resources[name]
         assert isinstance(step, Wait)
         budget = f", {local.restarts} of {resource.restart_attempts} restarts used" if local.restarts else ""
-        failed = f", FAILED: {local.failure.text}" if local.failure else ""
+        failed = f", FAILED: {local.failure.text}".replace("\n", " / ") if local.failure else ""
         who = f" ({', '.join(step.of)})" if step.of else ""
         until = f" until {step.until:g}s" if step.until is not None and step.until < NEVER else ""
         return f"= {name} {local.state or 'not looked at'}{budget}{failed}: {WAITS[step.why]}{who}{until}"

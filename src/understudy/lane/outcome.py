@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from understudy.lane import silence
+from understudy.lane.causes import how_it_failed, with_output
 from understudy.lane.local import Local, Rung
 from understudy.lane.silence import UP
 from understudy.lane.steps import Check, Clean, Climb, Start, Step
@@ -58,12 +59,12 @@ def ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Mome
     if outcome.unanswered is None:
         local = replace(local, held=0, cannot="")
     if local.rung not in (Rung.NONE, Rung.STUCK) and not local.check_after:
-        return _rung_ended(local, outcome, moment)
+        return _rung_ended(local, resource, outcome, moment)
     match action:
         case "start":
             return _start_ended(local, resource, outcome, moment)
         case "clean":
-            return _clean_ended(local, outcome, moment)
+            return _clean_ended(local, resource, outcome, moment)
         case _:
             return _check_ended(local, resource, outcome, moment)
 
@@ -78,7 +79,7 @@ def _start_ended(local: Local, resource: Resource, outcome: ActionOutcome, momen
         # if it was begun, how far it came nobody can say: it is cleaned first
         begun = outcome.unanswered in ("halted", "executor-away")
         return silence.held_up(replace(local, starting=False, dirty=local.dirty or begun), outcome, moment.now)
-    return _start_failed(local, resource, _how_it_failed(outcome), moment, dirty=not silence.could_not_ask(outcome))
+    return _start_failed(local, resource, how_it_failed(resource, "start", outcome), moment, dirty=not silence.could_not_ask(outcome))
 
 
 def _start_failed(local: Local, resource: Resource, text: str, moment: Moment, *, dirty: bool = True) -> Turn:
@@ -126,18 +127,20 @@ def _came_up(local: Local, state: State, outcome: ActionOutcome, resource: Resou
 # --- clean and the ladder -------------------------------------------------------------------------------------------
 
 
-def _clean_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
+def _clean_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
     """The clean before a start. If it fails or leaves processes, the ladder goes on from there."""
     if outcome.status == 0 and moment.empty:
         return Turn(local=replace(local, dirty=False), told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),))
     if _wait_for_it(local, outcome):
         return silence.held_up(local, outcome, moment.now)
     local = replace(local, held=0, cannot="")
-    told = Told(kind=events.CLEAN_FAILED, text=_words(outcome, "clean left processes behind"))
+    behind = outcome.status == 0
+    why = with_output("clean left processes behind", outcome) if behind else how_it_failed(resource, "clean", outcome)
+    told = Told(kind=events.CLEAN_FAILED, text=why)
     return Turn(local=replace(local, rung=Rung.CLEAN, check_after=True, phase_since=local.action_since), told=(told,))
 
 
-def _rung_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
+def _rung_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
     """A rung was tried; whatever it says, a check decides."""
     tried = replace(local, check_after=True, overran=outcome.timed_out)
     if _wait_for_it(local, outcome):
@@ -151,7 +154,8 @@ def _rung_ended(local: Local, outcome: ActionOutcome, moment: Moment) -> Turn:
         told = local.rung is Rung.CLEAN and local.stopping  # else the check after it tells that the clean is done
         return Turn(local=tried, told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),) if told else ())
     kind = events.CLEAN_FAILED if local.rung is Rung.CLEAN else events.STOP_FAILED
-    return Turn(local=tried, told=(Told(kind=kind, ms=_ms(outcome.duration_s), text=_how_it_failed(outcome)),))
+    why = how_it_failed(resource, RUNG_ACTIONS[local.rung], outcome)
+    return Turn(local=tried, told=(Told(kind=kind, ms=_ms(outcome.duration_s), text=why),))
 
 
 def next_rung(local: Local) -> Rung:
@@ -175,7 +179,7 @@ def _ladder_checked(local: Local, resource: Resource, state: State | None, outco
         return Turn(local=replace(off, stopping=False), told=(Told(kind=kind, ms=_ms(moment.now - local.phase_since)),))
     if local.rung is not Rung.KILL:
         return Turn(local=done)
-    holds = "processes are left in its control group" if not moment.empty else _words(outcome, "the check still finds it")
+    holds = "processes are left in its control group" if not moment.empty else with_output("the check still finds it", outcome)
     holds = f"stop, clean and kill were tried: {holds}"
     stuck = replace(
         done,
@@ -215,7 +219,7 @@ def _check_ended(local: Local, resource: Resource, outcome: ActionOutcome, momen
     if state is None and _known_without_asking(local, outcome, moment):
         state = State.OFFLINE
         ended = "its processes have ended" if outcome.housed is False else "nothing of it is seen to live"
-        outcome = replace(outcome, output=(f"{ended}; its check did not tell: {silence.reason(outcome)}",))
+        outcome = replace(outcome, output=(f"{ended}; its check did not tell: {silence.reason(outcome, resource)}",))
     if state is None:
         return _silent(local, resource, outcome, moment)
     local = replace(local, held=0, cannot="")
@@ -223,7 +227,8 @@ def _check_ended(local: Local, resource: Resource, outcome: ActionOutcome, momen
         return _ladder_checked(local, resource, state, outcome, moment)
     if local.starting:
         if state is State.OFFLINE:
-            return _start_failed(local, resource, _words(outcome, "it was started, and the check says that it does not run"), moment)
+            why = with_output("it was started, and the check says that it does not run", outcome)
+            return _start_failed(local, resource, why, moment)
         return _came_up(local, state, outcome, resource, moment)
     local = replace(local, silent=0, check_after=False)
     if local.state in UP:
@@ -340,9 +345,10 @@ def _silent(local: Local, resource: Resource, outcome: ActionOutcome, moment: Mo
         return Turn(local=after, told=turn.told)
     if verdict != "failed":
         for_long = verdict == "lives" and after.silent == resource.check_failures
-        news = (Told(kind=events.NOT_BEGUN, cause=f"{after.silent} checks in a row", text=silence.reason(outcome)),) if for_long else ()
+        cannot = Told(kind=events.NOT_BEGUN, cause=f"{after.silent} checks in a row", text=silence.reason(outcome, resource))
+        news = (cannot,) if for_long else ()
         return Turn(local=replace(after, state=State.INTERMEDIATE), told=(*turn.told, *news))
-    down = _failed(after, resource, f"{after.silent} checks in a row did not answer: {silence.reason(outcome)}", moment)
+    down = _failed(after, resource, f"{after.silent} checks in a row did not answer: {silence.reason(outcome, resource)}", moment)
     return Turn(local=down.local, told=(*turn.told, *down.told), alarm=down.alarm)
 
 
@@ -350,7 +356,7 @@ def _start_unconfirmed(turn: Turn, verdict: silence.Verdict, resource: Resource,
     """A start has ended well, and its check did not answer: not STARTING for ever."""
     after = replace(turn.local, hold_until=0.0)
     if verdict == "failed":
-        why = f"it was started, and {after.silent} checks in a row did not answer: {silence.reason(outcome)}"
+        why = f"it was started, and {after.silent} checks in a row did not answer: {silence.reason(outcome, resource)}"
         over = _start_failed(after, resource, why, moment)
     elif verdict == "lives":  # nothing can be asked, and the kernel sees it: taken for up, not for well
         over = _came_up(after, State.INTERMEDIATE, outcome, resource, moment)
@@ -437,11 +443,6 @@ def _wait_for_it(local: Local, outcome: ActionOutcome) -> bool:
 
 def _words(outcome: ActionOutcome, otherwise: str) -> str:
     return "\n".join(outcome.output) or otherwise
-
-
-def _how_it_failed(outcome: ActionOutcome) -> str:
-    otherwise = "it did not end in time" if outcome.timed_out else f"exit status {outcome.status}"
-    return _words(outcome, otherwise)
 
 
 def _ms(seconds: float) -> float:

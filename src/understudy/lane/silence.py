@@ -7,6 +7,7 @@ where the kernel sees that the service lives, "could not be asked" is not "does 
 from dataclasses import replace
 from typing import Literal
 
+from understudy.lane.causes import limit_of
 from understudy.lane.local import Local
 from understudy.lane.turn import Moment, Told, Turn
 from understudy.model import events
@@ -39,7 +40,6 @@ _DETAILS: dict[Unanswered | None, str] = {
     None: "CHECK CANNOT TELL",
 }
 _WORDS: dict[Unanswered | None, str] = {
-    "overran": "it did not answer in its time",
     None: "it cannot tell (status 3)",
 }
 
@@ -79,7 +79,7 @@ def held_up(local: Local, outcome: ActionOutcome, now: float) -> Turn:
     held = local.held + 1
     first = 3 if not_asked(outcome) else 1  # a refusal is often over at once: the lease comes back, an action ends
     told = held == first or (held > first and _now_and_then(held))
-    why = reason(outcome)
+    why = reason(outcome, None)
     news = (Told(kind=events.NOT_BEGUN, cause=f"{held} times in a row" if held > 1 else "", text=why),) if told else ()
     hold_until = now + pause_s(held)
     return Turn(local=replace(local, held=held, hold_until=hold_until, cannot=why if held >= first else ""), told=news)
@@ -109,15 +109,17 @@ def silent_check(local: Local, resource: Resource, outcome: ActionOutcome, momen
     kept_up = could_not_ask(outcome) and seen_living(outcome)
     told = silent <= allowed or _now_and_then(silent)
     of = f"{silent} of {allowed}" if silent <= allowed else f"{silent} times in a row"
-    news = Told(kind=events.CHECK_SILENT, ms=round(outcome.duration_s * 1000.0, 1), cause=of, text=reason(outcome))
+    news = Told(kind=events.CHECK_SILENT, ms=round(outcome.duration_s * 1000.0, 1), cause=of, text=reason(outcome, resource))
     verdict: Verdict = "none yet" if silent < allowed else "lives" if kept_up else "failed"
     return Turn(local=after, told=(news,) if told else ()), verdict
 
 
-def reason(outcome: ActionOutcome) -> str:
-    """Why there was no answer, in a line."""
+def reason(outcome: ActionOutcome, resource: Resource | None) -> str:
+    """Why a check (of this resource) gave no answer, in a line."""
     said = outcome.output[-1] if outcome.output else ""
     known = _WORDS.get(outcome.unanswered, "")
+    if outcome.timed_out and resource is not None:
+        known = f"it did not answer within {limit_of(resource, 'check')}"
     return ": ".join(one for one in (known, said) if one)
 
 
