@@ -134,6 +134,14 @@ WORDS: dict[int, str] = {
     20073: "Run this command on server '{}' itself: who has left the cluster hears of nobody.",
     20074: "Server '{}' was not taken out by an operator; there is nothing to take back. It joins when its guard runs and holds a lease.",
     20075: "Server '{}' has not joined within {} seconds; it goes on trying; see understudyd's log there.",
+    # --- ours: what a change does to what runs
+    20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
+    20151: "'{}' moves from '{}' to '{}' ({}: {})",
+    20152: "'{}' restarts on '{}': {}",
+    20153: "'{}' stops on '{}': {}",
+    20155: "Nothing was changed, for not everything could be stopped; TARGET is ONLINE as before, and what was stopped starts again: {}",
+    20156: "'{}' in {} is no server of this cluster; {} (a server that is to be added later is accepted with -f).",
+    20154: "The change itself was made: {}",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 

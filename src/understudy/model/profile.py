@@ -115,18 +115,29 @@ def attribute_of(name: str, type_name: TypeName, supported: Mapping[str, str], g
 
 def changed(before: Resource, after: Resource, types: Mapping[TypeName, TypeRecord]) -> dict[str, Effect]:
     """Which attributes differ, and what each change does to the resource if it runs. BadAttribute when one may not be changed."""
-    supported, given_flags = defaults(after.type, types), flags(after.type, types)
-    found: dict[str, Effect] = {}
-    for name in sorted({*before.attributes, *after.attributes}):
-        if before.attributes.get(name) == after.attributes.get(name):
-            continue
-        attribute = attribute_of(name, after.type, supported, given_flags)
+    found = differing(before, after, types)
+    for name, attribute in found.items():
         if not attribute.modifiable:
             raise BadAttribute(words(20003, name, "resource"), code=20003)
-        # Another access list matters to what runs only if it names another owner.
-        live = attribute.name == "ACL" and before.user == after.user
-        found[name] = Effect.LIVE if live else attribute.effect
-    return found
+    return {name: _effect(attribute, before, after) for name, attribute in found.items()}
+
+
+def restarts(before: Resource, after: Resource, types: Mapping[TypeName, TypeRecord]) -> tuple[str, ...]:
+    """The attributes that differ and whose old value is in what runs."""
+    found = differing(before, after, types)
+    return tuple(name for name, attribute in found.items() if _effect(attribute, before, after) is Effect.RESTART)
+
+
+def differing(before: Resource, after: Resource, types: Mapping[TypeName, TypeRecord]) -> dict[str, Attribute]:
+    """Which attributes differ, by name."""
+    supported, given_flags = defaults(after.type, types), flags(after.type, types)
+    names = (name for name in sorted({*before.attributes, *after.attributes}) if before.attributes.get(name) != after.attributes.get(name))
+    return {name: attribute_of(name, after.type, supported, given_flags) for name in names}
+
+
+def _effect(attribute: Attribute, before: Resource, after: Resource) -> Effect:
+    # Another access list matters to what runs only if it names another owner.
+    return Effect.LIVE if attribute.name == "ACL" and before.user == after.user else attribute.effect
 
 
 def _check_placement(resource: Resource, known: Registered) -> None:

@@ -146,8 +146,7 @@ def _looks_to_come(ground: Ground, assignment: Assignment) -> Iterator[str]:
 def _line(view: View, one: Standing, assignment: Assignment) -> Line:
     here = assignment.owner is not None and assignment.owner.incarnation == one.incarnation
     tried = one.incarnation is not None and one.incarnation in assignment.tried
-    own = one.reason.why is Why.FELLOW_REFUSED and one.reason.of[0] == assignment.resource
-    words = sentence((_inner(one.reason) or one.reason) if own else one.reason)
+    words = sentence_about(one.reason, assignment.resource)
     if one.admitted and one.incarnation is not None and one.incarnation in view.unable:
         words += f"; but the server cannot act: {view.unable[one.incarnation].why}"
     if tried:
@@ -225,6 +224,21 @@ def sentence(reason: Reason) -> str:
         inner = _inner(reason)
         return f"{reason.of[0]}, which must be on the same server, may not: {sentence(inner) if inner else reason.of[1]}"
     return _filled(_SENTENCES[reason.why], reason.of)
+
+
+def sentence_about(reason: Reason, name: ResourceName) -> str:
+    """One reason in words, to somebody who asks about this resource: what refuses it itself is not said of a fellow."""
+    own = reason.why is Why.FELLOW_REFUSED and reason.of[0] == name
+    return sentence((_inner(reason) or reason) if own else reason)
+
+
+def no_candidate(view: View, name: ResourceName) -> str:
+    """Why no server may run it, with its group, in one line: each rule once, with the servers that it refuses."""
+    wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE] or [name]
+    refused: dict[str, list[str]] = {}
+    for one in group_standings(survey(view), wanted):
+        refused.setdefault(sentence_about(one.reason, name), []).append(one.server)
+    return "; ".join(f"{why} ({', '.join(servers)})" for why, servers in refused.items())
 
 
 def remedy(reason: Reason, server: ServerName) -> str:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from understudy.daemon.facts import registered
+from understudy.daemon.facts import registered, servers
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.edge import check_address, check_owner, check_script
+from understudy.daemon.verbs.edge import check_address, check_owner, check_script, check_servers
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
 from understudy.model import events
@@ -54,6 +54,8 @@ async def add(world: World, new: New) -> None:
     # What takes time and depends on no revision is asked once, before the loop that decides: users, the script's storage, the network.
     view = await world.mirror.refresh()
     resource = _checked(view, definition, force=new.force)
+    if not new.force:
+        check_servers(servers(view, world.settings), {}, new.attributes)
     await check_owner(world, resource)
     if not new.force:
         await check_script(world, view, resource)

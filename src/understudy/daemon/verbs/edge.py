@@ -3,10 +3,14 @@
 Called by the verbs that register resources, before they write anything. Never changes anything.
 """
 
+import difflib
 import ipaddress
+import re
+from collections.abc import Mapping, Sequence
 
 from understudy.daemon.verbs.world import World
 from understudy.errors import Refused
+from understudy.model.attributes import base_name
 from understudy.model.messages import words
 from understudy.model.names import ServerName
 from understudy.model.resource import Placement, Resource
@@ -53,6 +57,30 @@ async def check_address(world: World, view: View, resource: Resource) -> None:
         return  # the registry went back once: what answers may be the very resource that is registered again, and is found running
     if world.probe is not None and (owner := await world.probe(str(address), network)) is not None:
         raise Refused(words(20043, text, owner), code=20043)
+
+
+_SERVER_LISTS = ("HOSTING_MEMBERS", "SERVER_NAMES")
+_SCOPE = re.compile(r"@SERVERNAME\(([^()@]+)\)")
+
+
+def check_servers(known: Sequence[ServerName], before: Mapping[str, str], given: Mapping[str, str]) -> None:
+    """Servers that are named from now on must be servers of the cluster (a typo takes a resource offline). `before` and `given` are
+    attributes; what is there already is not asked again."""
+    for key, value in given.items():
+        named = [*_SCOPE.findall(key), *(value.split() if base_name(key) in _SERVER_LISTS else ())]
+        for name in named:
+            if name not in known and not (key in before and name in before[key].split()):
+                raise Refused(_no_server(name, key, known), code=20156)
+
+
+def _no_server(name: str, key: str, known: Sequence[ServerName]) -> str:
+    parts = [one for one in re.split(r"[,;]", name) if one]
+    if len(parts) > 1:
+        hint = f"names are separated by blanks: {' '.join(parts)}"
+    else:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"servers are {', '.join(known)}"
+    return words(20156, name, key, hint)
 
 
 def network_of(world: World, view: View, resource: Resource) -> NetworkSettings:

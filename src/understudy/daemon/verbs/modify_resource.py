@@ -1,18 +1,18 @@
-"""`crsctl modify resource`: changes attributes. What would restart is named, and is restarted only with `-f`."""
+"""`crsctl modify resource`: changes attributes. What would stop, move or restart is named, and that is done only with `-f`."""
 
-from understudy.daemon.facts import find, may_be_running, registered, stop_dependents
+from dataclasses import replace
+
+from understudy.daemon.facts import find, may_be_running, registered, servers
 from understudy.daemon.verbs.add_resource import relied_on
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.edge import check_address, check_owner, check_script
-from understudy.daemon.verbs.restart import places_of, start_again
-from understudy.daemon.verbs.stop import stop
-from understudy.daemon.verbs.world import Change, World, commit
-from understudy.errors import BadInput, Refused
+from understudy.daemon.verbs.change import Draft, carry_out
+from understudy.daemon.verbs.edge import check_address, check_owner, check_script, check_servers
+from understudy.daemon.verbs.world import Change, World
+from understudy.errors import BadInput
 from understudy.model import events
 from understudy.model.attributes import Effect
-from understudy.model.messages import words
 from understudy.model.names import ResourceName
-from understudy.model.profile import changed, validate
+from understudy.model.profile import changed, restarts, validate
 from understudy.model.resource import Resource
 from understudy.model.view import Definition, View
 from understudy.registry import keys
@@ -46,44 +46,34 @@ async def modify(
     definition = _after(view, name, attributes, gone)
     resource = validate(definition, registered(view), force=force)
     effects = changed(before, resource, view.types)
+    if not force:
+        check_servers(servers(view, world.settings), before.attributes, attributes)
     if any(one in effects for one in _ADDRESSES):
         await check_address(world, view, resource)
     if "ACL" in effects:
         await check_owner(world, resource)
     if "ACTION_SCRIPT" in effects and not force:
         await check_script(world, view, resource)
-    restarting = [one for one, effect in effects.items() if effect is Effect.RESTART] if may_be_running(view, name) else []
-    if restarting and not force:
-        affected = ", ".join(f"'{one}'" for one in (name, *stop_dependents(view, (name,))) if may_be_running(view, one))
-        raise Refused(words(20030, ", ".join(restarting), affected), code=20030)
-    if resource.agent == "network":
-        restarting = []  # it is only looked at, and from the next check on with what is new
-    places = places_of(view, (name,))
-    # What runs must be stopped under the definition it was started with.
-    if restarting and not await stop(world, (name,), force=True):
-        return False
-    try:
-        await _write(world, name, attributes, gone, force=force)
-    finally:
-        if restarting:
-            well = await start_again(world, places)
+    well = await carry_out(world, name, lambda view: _draft(view, name, attributes, gone, force=force), force=force)
     if any(effect is Effect.RELOAD for effect in effects.values()):
         world.check(name)
-    return well if restarting else True
+    return well
 
 
-async def _write(world: World, name: ResourceName, attributes: dict[str, str], gone: tuple[str, ...], *, force: bool) -> None:
-    def decide(view: View) -> Change:
-        before = find(view, name)
-        definition = _after(view, name, attributes, gone)
-        resource: Resource = validate(definition, registered(view), force=force)
-        effects = changed(before, resource, view.types)
-        if not effects and definition == view.definitions[name]:
-            return Change({})
-        told = (events.CHANGED, name, ", ".join(effects))
-        return Change({keys.resource(name): definition}, relied_on(view, resource), (told,))
-
-    await commit(world, decide)
+def _draft(view: View, name: ResourceName, attributes: dict[str, str], gone: tuple[str, ...], *, force: bool) -> Draft:
+    before = find(view, name)
+    definition = _after(view, name, attributes, gone)
+    resource: Resource = validate(definition, registered(view), force=force)
+    effects = changed(before, resource, view.types)
+    if not effects and definition == view.definitions[name]:
+        return Draft(change=Change({}), after=view)
+    told = (events.CHANGED, name, ", ".join(effects))
+    after = replace(
+        view, definitions={**view.definitions, name: definition}, resources={**view.resources, name: resource}
+    )  # fmt: skip
+    again = restarts(before, resource, view.types) if may_be_running(view, name) else ()
+    change = Change({keys.resource(name): definition}, relied_on(view, resource), (told,))
+    return Draft(change=change, after=after, restarting={name: again} if again else {})
 
 
 def _after(view: View, name: ResourceName, attributes: dict[str, str], gone: tuple[str, ...]) -> Definition:

@@ -1,15 +1,19 @@
 """`crsctl restart resource`: stop, then start on the same server, dependents included. Made of the stop and start verbs."""
 
+from collections.abc import Mapping
+
 from understudy.daemon.facts import may_be_running, running_on, stop_dependents
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.start import Ask, start
 from understudy.daemon.verbs.stop import stop
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput
+from understudy.model import events
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Target
-from understudy.model.view import View
+from understudy.model.view import TargetRecord, View
+from understudy.registry import keys
 
 
 async def run(world: World, arguments: Arguments) -> int:
@@ -32,9 +36,12 @@ async def run(world: World, arguments: Arguments) -> int:
 
 
 async def restart(world: World, names: tuple[ResourceName, ...], *, force: bool) -> bool:
-    """Stop and start again what was wanted ONLINE. What could not be stopped is not started."""
-    places = places_of(world.mirror.view, names)
+    """Stop and start again what was wanted ONLINE. What could not be stopped is not started, but wanted as it was."""
+    view = world.mirror.view
+    places = places_of(view, names)
+    wanted = tuple(name for name in places if view.target(name) is Target.ONLINE)
     if not await stop(world, names, force=force):
+        await wanted_again(world, wanted)
         return False
     return await start_again(world, places)
 
@@ -45,14 +52,26 @@ def places_of(view: View, names: tuple[ResourceName, ...]) -> dict[ResourceName,
     return {name: running_on(view, name) for name in affected if view.target(name) is Target.ONLINE or name in names}
 
 
-async def start_again(world: World, places: dict[ResourceName, ServerName | None]) -> bool:
-    """Start everything where it was, server by server."""
+async def start_again(world: World, places: Mapping[ResourceName, ServerName | None]) -> bool:
+    """Start everything where it was, server by server; what had no place comes last, and may be up by then with the others."""
     well = True
-    for server in sorted({place or "" for place in places.values()}):
+    for server in sorted({place or "" for place in places.values()}, key=lambda place: (not place, place)):
         names = tuple(sorted(name for name, place in places.items() if (place or "") == server))
         local = tuple(name for name in names if world.mirror.view.resources[name].local)
         moving = tuple(name for name in names if name not in local)
         for group, place in ((local, None), (moving, ServerName(server) if server else None)):
             if group:
-                well = await start(world, Ask(names=group, server=place)) and well
+                well = await start(world, Ask(names=group, server=place, again=True)) and well
     return well
+
+
+async def wanted_again(world: World, names: tuple[ResourceName, ...]) -> None:
+    """A stop went wrong half way: what it has stopped, and what it could not, is wanted as before, and is brought back as far as may be."""
+
+    def decide(view: View) -> Change:
+        down = [name for name in names if name in view.resources and view.target(name) is not Target.ONLINE]
+        told = tuple((events.TARGET_SET, name, Target.ONLINE.value) for name in down)
+        return Change({keys.target(name): TargetRecord(target=Target.ONLINE, by=world.by) for name in down}, (), told)
+
+    await commit(world, decide)
+    world.say(20155, ", ".join(f"'{name}'" for name in names))

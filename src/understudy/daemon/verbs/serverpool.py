@@ -4,19 +4,20 @@ import json
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 
-from understudy.daemon.facts import running_on
+from understudy.daemon.facts import servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.world import Change, World, commit
+from understudy.daemon.verbs.change import Draft, carry_out
+from understudy.daemon.verbs.edge import check_servers
+from understudy.daemon.verbs.world import Change, World
 from understudy.errors import BadInput, Refused
+from understudy.model import events
 from understudy.model.filters import matches, parse
-from understudy.model.messages import line, words
-from understudy.model.names import PoolName, ResourceName, ServerName
+from understudy.model.messages import words
+from understudy.model.names import PoolName, ServerName
 from understudy.model.pools import BUILT_IN, FREE, GENERIC, attributes_of, build, membership, validate
 from understudy.model.state import Life
 from understudy.model.view import Pool, View
-from understudy.policy.eligibility import standing
-from understudy.policy.ground import survey
 from understudy.registry import keys
 
 _BUILT_IN_ACL = "owner:root:rwx,pgrp:root:r-x,other::r--"
@@ -25,18 +26,19 @@ _BUILT_IN_ACL = "owner:root:rwx,pgrp:root:r-x,other::r--"
 async def add(world: World, arguments: Arguments) -> int:
     """`crsctl add serverpool`; its exit status. Success is silent."""
 
-    async def act() -> None:
-        name = PoolName(arguments.one_name("server pool"))
-        pool = build(name, {"ACL": _BUILT_IN_ACL, **arguments.attributes()})
+    async def act() -> bool:
+        name, force, given = PoolName(arguments.one_name("server pool")), arguments.flag("force"), arguments.attributes()
+        pool = build(name, {"ACL": _BUILT_IN_ACL, **given})
 
-        def decide(view: View) -> Change:
+        def draft(view: View) -> Draft:
             if name in view.pools or name in BUILT_IN:
                 raise Refused(words(20022, name), code=20022)
             validate(pool, view.pools)
-            _refuse_moves(view, {**view.pools, name: pool}, pool, force=arguments.flag("force"))
-            return Change({keys.pool(name): pool}, _parents(view, pool))
+            _check_servers(world, view, {}, given, force=force)
+            change = Change({keys.pool(name): pool}, _parents(view, pool), (_told(events.DEFINED, name),))
+            return Draft(change=change, after=replace(view, pools={**view.pools, name: pool}))
 
-        await commit(world, decide)
+        return await carry_out(world, name, draft, force=force)
 
     return await _tried(world, "Add", act())
 
@@ -44,20 +46,23 @@ async def add(world: World, arguments: Arguments) -> int:
 async def modify(world: World, arguments: Arguments) -> int:
     """`crsctl modify serverpool`; its exit status. Success is silent."""
 
-    async def act() -> None:
-        name = PoolName(arguments.one_name("server pool"))
-        attributes = arguments.attributes()
+    async def act() -> bool:
+        name, force, attributes = PoolName(arguments.one_name("server pool")), arguments.flag("force"), arguments.attributes()
         if not attributes:
             raise bad('nothing to change: add -attr "NAME=value"')
 
-        def decide(view: View) -> Change:
+        def draft(view: View) -> Draft:
             before = _find(view, name, "changed")
             pool = build(name, {**attributes_of(before), **attributes})
             validate(pool, view.pools)
-            _refuse_moves(view, {**view.pools, name: pool}, pool, force=arguments.flag("force"))
-            return Change({keys.pool(name): pool} if pool != before else {}, _parents(view, pool))
+            _check_servers(world, view, attributes_of(before), attributes, force=force)
+            if pool == before:
+                return Draft(change=Change({}), after=view)
+            different = (key for key, value in attributes_of(pool).items() if value != attributes_of(before)[key])
+            change = Change({keys.pool(name): pool}, _parents(view, pool), (_told(events.CHANGED, name, ", ".join(different)),))
+            return Draft(change=change, after=replace(view, pools={**view.pools, name: pool}))
 
-        await commit(world, decide)
+        return await carry_out(world, name, draft, force=force)
 
     return await _tried(world, "Modify", act())
 
@@ -65,21 +70,22 @@ async def modify(world: World, arguments: Arguments) -> int:
 async def delete(world: World, arguments: Arguments) -> int:
     """`crsctl delete serverpool`; its exit status. Success is silent."""
 
-    async def act() -> None:
-        names = tuple(PoolName(one) for one in arguments.names)
+    async def act() -> bool:
+        names, force = tuple(PoolName(one) for one in arguments.names), arguments.flag("force")
         if not names:
             raise bad("name at least one server pool")
 
-        def decide(view: View) -> Change:
+        def draft(view: View) -> Draft:
             for name in names:
                 _find(view, name, "deleted")
                 users = [f"resource '{one.name}'" for one in view.resources.values() if name in one.server_pools]
                 users += [f"server pool '{one.name}'" for one in view.pools.values() if name in one.parent_pools and one.name not in names]
                 if users:
                     raise Refused(words(20026, name, users[0]), code=20026)
-            return Change({keys.pool(name): None for name in names})
+            change = Change({keys.pool(name): None for name in names}, (), tuple(_told(events.DELETED, name) for name in names))
+            return Draft(change=change, after=replace(view, pools={key: one for key, one in view.pools.items() if key not in names}))
 
-        await commit(world, decide)
+        return await carry_out(world, names[0], draft, force=force)
 
     return await _tried(world, "Delete", act())
 
@@ -142,25 +148,22 @@ def _parents(view: View, pool: Pool) -> tuple[str, ...]:
     return tuple(keys.pool(name) for name in pool.parent_pools if name in view.pools and name != pool.name)
 
 
-def _refuse_moves(view: View, pools: Mapping[PoolName, Pool], pool: Pool, *, force: bool) -> None:
-    """CRS-2529 when a running resource would no longer be admitted where it runs."""
-    if force:
-        return
-    before, after = survey(view), survey(replace(view, pools=pools))
-    for name in sorted(view.resources):
-        server = running_on(view, ResourceName(name))
-        resource = view.resources[name]
-        if server is None or resource.local or not standing(before, resource, server).admitted:
-            continue
-        if not standing(after, resource, server).admitted:
-            raise Refused(words(2529, pool.name, name), code=2529)
+def _check_servers(world: World, view: View, before: Mapping[str, str], given: Mapping[str, str], *, force: bool) -> None:
+    """The servers that SERVER_NAMES names from now on must be servers of the cluster, unless forced."""
+    if not force:
+        check_servers(servers(view, world.settings), before, given)
 
 
-async def _tried(world: World, verb: str, act: Coroutine[None, None, None]) -> int:
+def _told(kind: str, name: PoolName, attributes: str = "") -> tuple[str, str, str]:
+    return kind, "", f"server pool '{name}'" + (f": {attributes}" if attributes else "")
+
+
+async def _tried(world: World, verb: str, act: Coroutine[None, None, bool]) -> int:
     try:
-        await act
+        well = await act
     except BadInput as error:
         world.refuse(error)
-        world.output.out(line(4000, verb))
-        return 1
-    return 0
+        well = False
+    if not well:
+        world.say(4000, verb)
+    return 0 if well else 1

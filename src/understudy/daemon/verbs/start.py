@@ -34,6 +34,8 @@ class Ask:
     names: tuple[ResourceName, ...]
     server: ServerName | None = None
     force: bool = False
+    again: bool = False
+    """They ran a moment ago: what is up already is well, and what fails stays wanted."""
 
 
 async def run(world: World, arguments: Arguments) -> int:
@@ -65,6 +67,8 @@ async def start(world: World, ask: Ask) -> bool:
 
     await looked_at(world, ask.names, ask.server)
     since = await commit(world, decide)
+    if ask.again:
+        remarks.clear()
     for remark in remarks:
         world.output.out(remark)
     if not runnable:

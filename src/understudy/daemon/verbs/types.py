@@ -4,17 +4,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from understudy.daemon.facts import may_be_running, registered, servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.change import Draft, carry_out
+from understudy.daemon.verbs.edge import check_servers
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadAttribute, BadInput, Refused
+from understudy.model import events
 from understudy.model.attributes import READ_ONLY
 from understudy.model.filters import matches, parse
 from understudy.model.messages import words
 from understudy.model.names import TypeName
-from understudy.model.profile import check_name, resolve
+from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
+from understudy.model.profile import check_name, resolve, restarts, validate
+from understudy.model.resource import Resource
 from understudy.model.types import CLUSTER, LOCAL, all_types, defaults, descent, find, is_a, is_built_in
-from understudy.model.view import TypeRecord, View
+from understudy.model.view import Definition, TypeRecord, View
 from understudy.registry import keys
 
 KEYWORDS = ("ATTRIBUTE", "TYPE", "DEFAULT_VALUE", "FLAGS")
@@ -35,7 +41,7 @@ async def add(world: World, arguments: Arguments) -> int:
         base = arguments.text("basetype")
         if not base:
             raise bad("the base type is missing: add -basetype cluster_resource")
-        await add_type(world, read(TypeName(arguments.one_name("type")), TypeName(base), arguments.pairs()))
+        await add_type(world, read(TypeName(arguments.one_name("type")), TypeName(base), arguments.pairs()), force=arguments.flag("force"))
     except BadInput as error:
         world.refuse(error)
         world.say(4000, "Add")
@@ -43,47 +49,81 @@ async def add(world: World, arguments: Arguments) -> int:
     return 0
 
 
-async def add_type(world: World, record: TypeRecord) -> None:
-    """Register a type, or raise BadInput (CRS-2728 when the name is taken)."""
+async def add_type(world: World, record: TypeRecord, *, force: bool = False) -> None:
+    """Register a type, or raise BadInput (CRS-2728 when the name is taken). `force`: defaults may name servers that are yet to come."""
 
     def decide(view: View) -> Change:
         if find(record.name, view.types) is not None:
             raise Refused(words(2728, record.name), code=2728)
         check_name(record.name)
         _check(record, view)
+        _check_names(world, view, {}, record.attributes, force=force)
         base = record.base
         relied = () if base is None or is_built_in(base) else (keys.type_(base),)
-        return Change({keys.type_(record.name): record}, relied)
+        return Change({keys.type_(record.name): record}, relied, (_told(events.DEFINED, record.name),))
 
     await commit(world, decide)
 
 
 async def modify(world: World, arguments: Arguments) -> int:
-    """`crsctl modify type`; its exit status. Success is silent."""
+    """`crsctl modify type`; its exit status. What would stop, move or restart is named, and that is done only with `-f`."""
     try:
-        name = TypeName(arguments.one_name("type"))
+        name, force = TypeName(arguments.one_name("type")), arguments.flag("force")
         changes = read(name, CLUSTER, arguments.pairs())
-
-        def decide(view: View) -> Change:
-            before = _own(view, name)
-            after = replace(
-                before,
-                attributes={**before.attributes, **changes.attributes},
-                flags={**before.flags, **changes.flags},
-            )
-            _check(after, view)
-            types = {**view.types, name: after}
-            for definition in view.definitions.values():
-                if is_a(definition.type, name, types):
-                    resolve(definition, types)
-            return Change({keys.type_(name): after} if after != before else {})
-
-        await commit(world, decide)
+        well = await carry_out(world, name, lambda view: _modified(world, view, changes, force=force), force=force)
     except BadInput as error:
         world.refuse(error)
+        well = False
+    if not well:
         world.say(4000, "Modify")
-        return 1
-    return 0
+    return 0 if well else 1
+
+
+def _modified(world: World, view: View, changes: TypeRecord, *, force: bool) -> Draft:
+    """The type and every resource of it, with the changes."""
+    before = _own(view, changes.name)
+    record = replace(before, attributes={**before.attributes, **changes.attributes}, flags={**before.flags, **changes.flags})
+    if record == before:
+        return Draft(change=Change({}), after=view)
+    _check(record, view)
+    _check_names(world, view, before.attributes, changes.attributes, force=force)
+    after = replace(view, types={**view.types, record.name: record})
+    resources, restarting = dict(view.resources), {}
+    for definition in view.definitions.values():
+        if not is_a(definition.type, record.name, after.types):
+            continue
+        one = resources[definition.name] = _resolved(definition, view, after)
+        again = restarts(view.resources[definition.name], one, after.types) if definition.name in view.resources else ()
+        if again and may_be_running(view, definition.name):
+            restarting[definition.name] = again
+    told = _told(events.CHANGED, record.name, ", ".join(changes.attributes))
+    change = Change({keys.type_(record.name): record}, (), (told,))
+    return Draft(change=change, after=replace(after, resources=resources), restarting=restarting)
+
+
+def _resolved(definition: Definition, view: View, after: View) -> Resource:
+    """The resource under the changed type; refused if that breaks a definition that was well before."""
+    try:
+        return validate(definition, registered(after), force=True)
+    except BadInput:
+        try:
+            validate(definition, registered(view), force=True)
+        except BadInput:
+            return resolve(definition, after.types)
+        raise
+
+
+def _check_names(world: World, view: View, before: Mapping[str, str], given: Mapping[str, str], *, force: bool) -> None:
+    """Defaults may name only what exists: servers (unless forced) and pools."""
+    if not force:
+        check_servers(servers(view, world.settings), before, given)
+    for pool in given.get("SERVER_POOLS", "").split():
+        if pool != "*" and pool not in view.pools and pool not in BUILT_IN_POOLS:
+            raise Refused(words(20021, pool), code=20021)
+
+
+def _told(kind: str, name: TypeName, attributes: str = "") -> tuple[str, str, str]:
+    return kind, "", f"resource type '{name}'" + (f": {attributes}" if attributes else "")
 
 
 async def delete(world: World, arguments: Arguments) -> int:
@@ -102,7 +142,7 @@ async def delete(world: World, arguments: Arguments) -> int:
                 heirs = sorted(one.name for one in view.types.values() if one.base == name and one.name not in names)
                 if heirs:
                     raise Refused(words(20028, name, heirs[0]), code=20028)
-            return Change({keys.type_(name): None for name in names})
+            return Change({keys.type_(name): None for name in names}, (), tuple(_told(events.DELETED, name) for name in names))
 
         await commit(world, decide)
     except BadInput as error:

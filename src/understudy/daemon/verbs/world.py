@@ -174,7 +174,7 @@ class Change:
     writes: Mapping[str, Any]
     unchanged: tuple[str, ...] = ()
     events: tuple[tuple[str, str, str], ...] = ()
-    """What the history is told in the same commit (so that no lane's answer comes before it): kind, resource, text."""
+    """What the history is told in the same commit (so that no lane's answer comes before it): kind, resource (empty: of none), text."""
 
 
 async def commit(world: World, decide: Callable[[View], Change]) -> int:
@@ -198,7 +198,7 @@ async def commit(world: World, decide: Callable[[View], Change]) -> int:
 def _told(world: World, change: Change) -> dict[str, Event]:
     wall, server = world.clock.wall(), ServerName(world.settings.server)
     told = [
-        Event(wall=wall, server=server, kind=kind, resource=ResourceName(name), cause=f"by {world.by}", text=text)
+        Event(wall=wall, server=server, kind=kind, resource=ResourceName(name) if name else None, cause=f"by {world.by}", text=text)
         for kind, name, text in change.events
     ]
     return {keys.history(int(wall * 1000), server, world.number()): one for one in told}

@@ -1,0 +1,199 @@
+"""What a change of definitions would do to what runs now.
+
+Not by rules of its own: the leader's decision is made of the View before and of the View after the change, and what differs for something
+that runs is an impact; then the lanes' rule for whoever stands on that (a hard stop dependency that is not up any more stops it).
+Called by the verbs before they write a change. Pure.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.reasons import Reason, parse_reason
+from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.state import Internal, State, Target
+from understudy.model.view import Assignment, View
+from understudy.policy.decide import decide
+from understudy.policy.eligibility import joint_standing
+from understudy.policy.ground import Ground, survey
+from understudy.policy.groups import group_of
+from understudy.policy.plan import Memory
+
+_UP = (State.ONLINE, State.INTERMEDIATE)
+_ANY_TIME = 0.0
+"""When the two decisions are made: with an empty memory nothing is due, whatever the time."""
+
+
+class Fate(StrEnum):
+    """What becomes of something that runs."""
+
+    STOPS = "stops"
+    """and stays down for now, although its TARGET is what it was."""
+    MOVES = "moves"
+    RESTARTS = "restarts"
+    """on the same server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """What becomes of one resource where it runs."""
+
+    resource: ResourceName
+    server: ServerName
+    """Where it runs now."""
+    fate: Fate
+    to: ServerName | None = None
+    """Where it moves."""
+    why: Reason | None = None
+    """Of a place: the rule that refuses it here, or calls it elsewhere."""
+    by: ResourceName | None = None
+    """What it stands on and will not find up here; None: the change is about its place, or itself."""
+
+
+Place = tuple[ResourceName, ServerName]
+Found = Mapping[Place, Impact]
+
+
+def impact(before: View, after: View, restarting: Collection[ResourceName] = ()) -> tuple[Impact, ...]:
+    """What runs now and would stop, move or restart, by name. `restarting` are those that the change itself restarts where they are."""
+    matters = _matters(before, after)
+    if not restarting and not matters:
+        return ()
+    found = _replaced(before, after) if matters else {}
+    for name in restarting:
+        for server in _places(before, name):
+            found.setdefault((name, server), Impact(resource=name, server=server, fate=Fate.RESTARTS))
+    _spread(before, after, found)
+    return tuple(found[key] for key in sorted(found))
+
+
+def runs_at(view: View, name: ResourceName) -> ServerName | None:
+    """The server of its owner, if anything of it runs there, or is being started or stopped."""
+    assignment = view.assignments.get(name)
+    if name not in view.resources or assignment is None or assignment.owner is None:
+        return None
+    report = view.report(name, assignment.owner.server)
+    if report is None or report.incarnation != assignment.owner.incarnation:
+        return None
+    return assignment.owner.server if report.state is not State.OFFLINE or report.internal is not Internal.STABLE else None
+
+
+def _matters(before: View, after: View) -> bool:
+    """Whether anything differs that a decision, or a lane's rule about neighbours, looks at: most changes are of timeouts and intervals."""
+    if before.pools != after.pools or before.types != after.types or set(before.resources) != set(after.resources):
+        return True
+    return any(_placed_by(one) != _placed_by(after.resources[name]) for name, one in before.resources.items())
+
+
+def _placed_by(one: Resource) -> tuple[object, ...]:
+    return (
+        one.type, one.uid, one.local, one.placement, one.hosting_members, one.server_pools, one.start, one.stop, one.enabled,
+        one.active_placement, one.load,
+    )  # fmt: skip
+
+
+# --- what the leader would decide -----------------------------------------------------------------------------------
+
+
+def _replaced(before: View, after: View) -> dict[Place, Impact]:
+    """Those whose owner changes because of the change: not those that are on their way elsewhere anyhow."""
+    then, now = _decided(before), _decided(after)
+    ground = survey(after)
+    found: dict[Place, Impact] = {}
+    for name in after.resources:
+        server, to = runs_at(before, name), _owner(now, name)
+        if server is None or to in (server, _owner(then, name)):
+            continue
+        fate = Fate.STOPS if to is None else Fate.MOVES
+        found[name, server] = Impact(resource=name, server=server, fate=fate, to=to, why=_why(ground, now, name, server))
+    return found
+
+
+def _decided(view: View) -> Mapping[ResourceName, Assignment]:
+    """Every assignment once the leader has decided from this View."""
+    assignments = dict(view.assignments)
+    for step in decide(view, _ANY_TIME, Memory()).steps:
+        assignments |= {one.resource: one for one in step.assignments}
+    return assignments
+
+
+def _owner(assignments: Mapping[ResourceName, Assignment], name: ResourceName) -> ServerName | None:
+    assignment = assignments.get(name)
+    return None if assignment is None or assignment.owner is None else assignment.owner.server
+
+
+def _why(ground: Ground, now: Mapping[ResourceName, Assignment], name: ResourceName, server: ServerName) -> Reason | None:
+    """What refuses it, with its group, where it runs; if nothing does, why it goes elsewhere."""
+    wanted = [one for one in group_of(ground.view, name) if ground.view.target(one) is Target.ONLINE]
+    here = joint_standing(ground, wanted or [name], server)
+    return parse_reason(now[name].reason) if here.admitted else here.reason
+
+
+# --- what the lanes would do about it -------------------------------------------------------------------------------
+
+
+def _spread(before: View, after: View, found: dict[Place, Impact]) -> None:
+    """Adds to `found` who stands on something that is not up any more, over any number of steps."""
+    was, now = survey(before), survey(after)
+    leaning = [
+        (name, server)
+        for name, resource in sorted(after.resources.items())
+        if not resource.local and _stop_dependencies(after, name)  # a local resource is not stopped with what it stands on
+        for server in _places(before, name)
+    ]
+    while True:
+        fresh = {one: broken for one in leaning if one not in found and (broken := _broken(was, now, one, found)) is not None}
+        if not fresh:
+            return
+        found |= fresh
+
+
+def _broken(was: Ground, now: Ground, place: Place, found: Found) -> Impact | None:
+    """What becomes of what runs there when something that it stops with will not be up; what was broken before is not told."""
+    name, server = place
+    for one in _stop_dependencies(now.view, name):
+        if _is_up(now, one, server, found):
+            continue
+        if one in _stop_dependencies(was.view, name) and not _is_up(was, one, server, {}):
+            continue
+        meant = now.meant(one)
+        by = next((other for other in meant if any(key[0] == other for key in found)), ResourceName(one.entity))
+        fate = Fate.RESTARTS if any(_comes_back(found, other, server, one) for other in meant) else Fate.STOPS
+        return Impact(resource=name, server=server, fate=fate, by=by)
+    return None
+
+
+def _stop_dependencies(view: View, name: ResourceName) -> tuple[Dependency, ...]:
+    resource = view.resources.get(name)
+    found = () if resource is None else resource.stop
+    return tuple(one for one in found if one.kind is Kind.HARD and "shutdown" not in one.modifiers)
+
+
+def _is_up(ground: Ground, one: Dependency, server: ServerName, found: Found) -> bool:
+    """Whether any of what is meant is up where it counts, and stays so."""
+    anywhere = "global" in one.modifiers
+    return any(
+        (other, place) not in found
+        for other in ground.meant(one)
+        if other in ground.view.resources
+        for place in ground.view.reports.get(other, {})
+        if (anywhere or place == server) and ground.online_here(other, place)
+    )
+
+
+def _comes_back(found: Found, name: ResourceName, server: ServerName, one: Dependency) -> bool:
+    """Whether what goes down is soon up again where that counts."""
+    anywhere = "global" in one.modifiers
+    own = [each for key, each in found.items() if key[0] == name and (anywhere or key[1] == server)]
+    return any(each.fate is Fate.RESTARTS or (each.fate is Fate.MOVES and anywhere) for each in own)
+
+
+def _places(view: View, name: ResourceName) -> tuple[ServerName, ...]:
+    """Where it runs: a local resource on every server that says so, any other where it belongs."""
+    resource = view.resources.get(name)
+    if resource is not None and resource.local:
+        reports = ((server, view.report(name, server)) for server in sorted(view.reports.get(name, {})))
+        return tuple(server for server, report in reports if report is not None and report.state in _UP)
+    server = runs_at(view, name)
+    return () if server is None else (server,)
