@@ -88,7 +88,10 @@ def _named(
 
 
 def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
-    """Hard dependencies that are not up, and weak ones that are on their way up here; empty: it may start."""
+    """Hard dependencies that are not up, and weak ones that are on their way up here; empty: it may start.
+
+    What it would have to be stopped for at once is missing as well: else it would be started and stopped in turn, for ever.
+    """
     missing: list[ResourceName] = []
     for one in resource.start:
         if one.kind is Kind.HARD:
@@ -98,7 +101,7 @@ def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]
                 missing.extend(names or (ResourceName(one.entity),))
         elif one.kind is Kind.WEAK and "concurrent" not in one.modifiers:
             missing.extend(name for name in _entities(here.view, one) if _coming_up(here, name))
-    return tuple(missing)
+    return tuple(dict.fromkeys((*missing, *broken_to_run(here, resource))))
 
 
 def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:

@@ -110,7 +110,7 @@ def _bring_up(here: Here, resource: Resource, local: Local, assignment: Assignme
         return Wait("gave-up-here")
     if local.retry_at > here.now and (failed or down_that_matter(here, resource)):
         return Wait("retry-later", until=local.retry_at)
-    if missing := missing_to_start(here, resource) or broken_to_run(here, resource):  # what would be stopped at once is not started
+    if missing := missing_to_start(here, resource):
         return Wait("dependencies", missing)
     return Start(assignment.epoch)
 
