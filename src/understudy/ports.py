@@ -4,13 +4,14 @@ Adapters (registry client, executor client, guard link, clocks) and the simulato
 `daemon/main.py` wires them. Nothing here acts.
 """
 
-__all__ = ["ActionName", "ActionOutcome", "ActionRequest", "Evidence"]
+__all__ = ["ActionName", "ActionOutcome", "ActionRequest", "Evidence", "GuardSight", "HeardGuard"]
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, Evidence
+from understudy.model.conditions import GuardSight, HeardGuard
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
 from understudy.model.view import ClusterRecord
@@ -249,8 +250,8 @@ class Guard(Protocol):
         """Prove that this daemon goes round, and say whether this server can act; a guard that hears nothing says that it cannot."""
         ...
 
-    async def heard(self) -> Mapping[ServerName, float]:
-        """Seconds since each other server's guard was last heard; who was never heard is not named."""
+    async def sight(self) -> GuardSight:
+        """What it can tell people, about others too. It changes nothing, not even whose daemon this is."""
         ...
 
     async def cluster(self, record: ClusterRecord) -> None:

@@ -26,6 +26,8 @@ class Lines:
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._lost = 0
+        self.lost = 0
+        """Lines that could not be written so far, those that wait not counted."""
         self._why = ""
         self._more = threading.Condition()
         self._closing = False
@@ -41,8 +43,14 @@ class Lines:
             while self._bytes > MOST_BYTES:
                 self._bytes -= len(self._waiting.popleft())
                 self._lost += 1
+                self.lost += 1
             self._more.notify()
         return len(text)
+
+    @property
+    def why(self) -> str:
+        """Why the last line could not be written; empty: it could."""
+        return self._why
 
     def flush(self) -> None:
         """Nothing: it is written as soon as can be."""
@@ -68,6 +76,7 @@ class Lines:
             if not self._written(b"".join((*told, *lines))):
                 with self._more:
                     self._lost += lost + len(lines)
+                    self.lost += len(lines)
                     self._more.wait_for(lambda: self._closing, _AGAIN_S)
                     if self._closing:
                         return
@@ -80,6 +89,7 @@ class Lines:
         except OSError as error:
             self._why = error.strerror or str(error)
             return False
+        self._why = ""
         return True
 
     def _follow_the_name(self) -> None:

@@ -41,6 +41,8 @@ class Ability:
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._back = asyncio.Event()
         """The registry answers again."""
+        self.reached_at = clock.monotonic()
+        """When the registry last answered, or this daemon began."""
         self.why = ""
         """Why this server cannot act; empty: it can, or nothing is known yet."""
         self.since = clock.monotonic()
@@ -52,6 +54,7 @@ class Ability:
 
     def reached(self) -> None:
         """There was news from the registry."""
+        self.reached_at = self._clock.monotonic()
         self._unreached = 0
         self._reached = True
         if self.why == REGISTRY_AWAY:

@@ -44,6 +44,7 @@ CRS = {
     events.UNGUARDED: (20131, "Resource '{resource}' on server '{on}' is not guarded: {cause}: {text}"),
     events.FOUND: (20132, "Resource '{resource}' on server '{on}': {cause}: {text}"),
     events.NOT_BEGUN: (20133, "Actions of resource '{resource}' cannot be run on server '{on}' ({cause}): {text}"),
+    events.MAJORITY_BACK: (20140, "A majority of voters is back {cause}; {text}"),
     events.TAKES_NO_PART: (20120, "Server '{on}' takes no part: {cause}"),
     events.JOINED: (1601, "Server '{on}' has joined the cluster"),
 }
@@ -51,7 +52,7 @@ CRS = {
 
 WITH_A_CAUSE = frozenset({events.UNGUARDED, events.FOUND, events.NOT_BEGUN})
 """An alert only if something is wrong: the event then names a cause."""
-LONGEST = 400
+LONGEST = 800
 
 
 def alert_lines(event: Event, process: str) -> list[str]:
@@ -77,6 +78,15 @@ class Alerts:
         self._lines = Lines(str(path))
         self._process = f"understudyd({os.getpid()})"
         self._server = server
+
+    def write(self, text: str) -> None:
+        """An alert of this server alone, which needs no registry; one line, without its number's place taken."""
+        at = datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        self._lines.write(f"{at}:\n[{self._process}]{_plain(text)}\n")
+
+    def unwritten(self) -> tuple[int, str]:
+        """How many lines of the log are lost, while nothing can be written to it; and why."""
+        return (self._lines.lost, self._lines.why) if self._lines.why else (0, "")
 
     async def follow(self, mirror: Mirror) -> None:
         """Write every alert that comes, for ever; a disk that is full or hangs is no reason to end."""

@@ -32,11 +32,13 @@ from understudy.agents.address import address_in_use
 from understudy.daemon.facts import life
 from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
+from understudy.daemon.sight import Sight
 from understudy.daemon.verbs import VERBS, Verb
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, Mirror, Probe, World, nobody_heard
+from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, Mirror, Probe, World
 from understudy.errors import BadInput, Unreachable
 from understudy.guard.leave import STAY_OUT
+from understudy.model.conditions import Own
 from understudy.model.messages import line, with_number
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, Settings
@@ -62,12 +64,12 @@ class Services:
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     probe: Probe | None = None
-    heard: Callable[[], Awaitable[Mapping[ServerName, float]]] = field(default=nobody_heard)
+    own: Callable[[], Own] | None = None
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
     come_back: Callable[[], bool] = field(default=lambda: False)
 
 
-async def serve(node: Node, settings: Settings) -> None:
+async def serve(node: Node, sight: Sight, settings: Settings) -> None:
     """Answer requests until cancelled."""
 
     def tell(kind: str, resource: ResourceName | None, cause: str, text: str) -> None:
@@ -86,7 +88,7 @@ async def serve(node: Node, settings: Settings) -> None:
         probe=_probe,
         leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         come_back=lambda: _come_back(settings),
-        heard=node.guard.heard,
+        own=sight.own,
     )
     async with listening(application(services), f"{settings.run_dir}/api.sock"):
         await asyncio.Event().wait()
@@ -205,7 +207,7 @@ class _Api:
             tell=one.tell,
             number=one.number,
             probe=one.probe,
-            heard=one.heard,
+            own=one.own,
             check=one.check,
             leave_here=one.leave_here,
             come_back=one.come_back,

@@ -81,6 +81,12 @@ def running_on(view: View, name: ResourceName) -> ServerName | None:
     return next((one.server for one in instances(view, view.resources[name]) if one.state in RUNNING), None)
 
 
+def down(view: View) -> tuple[ResourceName, ...]:
+    """What is wanted and does not run, by name; a disabled one is not wanted. Local resources have no one place to be down."""
+    wanted = (name for name, one in view.resources.items() if view.target(name) is Target.ONLINE and not one.local and one.enabled)
+    return tuple(sorted(name for name in wanted if running_on(view, name) is None))
+
+
 def may_be_running(view: View, name: ResourceName) -> bool:
     """Whether anything of it may still be up: any instance that is not OFFLINE, or a holder that has not let go."""
     if name not in view.resources:

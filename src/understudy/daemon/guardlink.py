@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,19 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.settings import Settings
 from understudy.model.view import ClusterRecord
-from understudy.ports import AbilityChanged, Counted, Farewell, GuardEvent, GuardSays, GuardState, LeaseChanged, LeaveAsked, SilentWord
+from understudy.ports import (
+    AbilityChanged,
+    Counted,
+    Farewell,
+    GuardEvent,
+    GuardSays,
+    GuardSight,
+    GuardState,
+    HeardGuard,
+    LeaseChanged,
+    LeaveAsked,
+    SilentWord,
+)
 
 ANSWER_S = 2.0
 AGAIN_S = 0.02
@@ -112,10 +124,27 @@ class GuardLink:
         """See ports.Guard."""
         await self._ask({"op": "able", "able": able, "why": why})
 
-    async def heard(self) -> Mapping[ServerName, float]:
-        """See ports.Guard."""
-        peers = (await self._ask({"op": "state"})).get("peers", {})
-        return {ServerName(server): float(one["heard_s"]) for server, one in peers.items()}
+    async def sight(self) -> GuardSight:
+        """See ports.Guard. A guard of an older version says less."""
+        said = await self._ask({"op": "state", "brief": True})
+        return GuardSight(
+            incarnation=Incarnation(said["incarnation"]),
+            voters=tuple(ServerName(one) for one in said["voters"]),
+            grants={ServerName(voter): float(age_s) for voter, age_s in said.get("grants", {}).items()},
+            heard={
+                ServerName(server): HeardGuard(incarnation=Incarnation(one["incarnation"]), age_s=float(one["heard_s"]))
+                for server, one in said.get("peers", {}).items()
+            },
+            lapsed_s=said.get("lapsed_s"),
+            gap_s=said.get("gap_s"),
+            mute=bool((said.get("voting") or {}).get("mute")),
+            priority="" if said.get("priority") in ("rr", None) else str(said["priority"]),
+            gate="" if said.get("gate") in ("ready", None) else str(said["gate"]),
+            differing=tuple(said.get("differing", ())),
+            refused=str(said.get("refused", "")),
+            not_kept=self._not_kept,
+            leave_left_s=said.get("leave_left_s"),
+        )
 
     async def cluster(self, record: ClusterRecord) -> None:
         """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there."""

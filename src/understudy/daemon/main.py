@@ -21,6 +21,7 @@ from understudy.daemon.clock import SystemClock
 from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.node import Node, Superseded
 from understudy.daemon.remembered import FileDisk
+from understudy.daemon.sight import Sight
 from understudy.errors import UnderstudyError
 from understudy.executor.client import ExecutorClient
 from understudy.executor.limits import raise_limit
@@ -119,9 +120,12 @@ def _tell_tasks() -> None:
 async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, broken: asyncio.Event) -> int:
     """0 when stopped, 1 when a loop ended: what cannot go on ends the process, and its successor begins from the registry."""
     alerts = Alerts(Path(settings.log_dir) / "alert.log", settings.server)
+    sight = Sight(node)
+    sight.alert, sight.unwritten = alerts.write, alerts.unwritten
     work = [
         asyncio.create_task(node.run(), name="node"),
-        asyncio.create_task(serve(node, settings), name="api"),
+        asyncio.create_task(serve(node, sight, settings), name="api"),
+        asyncio.create_task(sight.run(), name="sight"),
         asyncio.create_task(alerts.follow(node.mirror), name="alerts"),
         asyncio.create_task(broken.wait(), name="what nobody awaits"),
     ]

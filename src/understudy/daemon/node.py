@@ -80,6 +80,7 @@ class Node:
         disk: Disk | None = None,
     ) -> None:
         self.settings = settings
+        self.limits = limits
         self.server = ServerName(settings.server)
         self.clock = clock
         self.guard = guard

@@ -19,8 +19,8 @@ DIFFERS_FOR_S = 10
 """A server with other settings was heard within this: else it is switched off, or was mended and not heard since."""
 
 
-def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
-    """Who this server is now, and how long it may act."""
+def hello(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[str, Any]:
+    """Who this server is now, and how long it may act; `brief` without the epochs, which may be many."""
     holder = process.core.holder
     until, stop_in_ns = holder.until(), holder.stop_in_ns(now)
     held = not holder.lapsed and stop_in_ns is not None and stop_in_ns > 0
@@ -30,7 +30,7 @@ def hello(process: GuardProcess, now: Reading) -> dict[str, Any]:
         "server": process.settings.server,
         "held": held,
         "lease_left_s": round(max(left_ns, 0) / 1e9, 6) if held else 0.0,
-        "epochs": process.held_file.epochs.all(),
+        "epochs": {} if brief else process.held_file.epochs.all(),
         "registry_seen": process.registry_seen,
         "voters": process.settings.voters,
         "limits": _limits(process.limits),
@@ -54,15 +54,22 @@ def ability(one: Able) -> dict[str, Any]:
     return {"server": one.server, "incarnation": one.incarnation.hex(), "able": one.able, "why": one.why, "for_s": one.for_ms / 1000}
 
 
-def state(process: GuardProcess, now: Reading) -> dict[str, Any]:
-    """The same, and whom this server hears."""
+def state(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[str, Any]:
+    """The same, whom this server hears, and who grants it a lease."""
     peers = {
         server: {"incarnation": incarnation.hex(), "heard_s": round((now.boot_ns - heard_ns) / 1e9, 3)}
         for server, (incarnation, heard_ns) in process.core.peers.items()
     }
     voter = process.core.voter
     voting = None if voter is None else {"boot": f"{voter.boot:016x}", "mute": voter.mute(now)}
-    return {**hello(process, now), "peers": peers, "voting": voting}
+    grants = {voter: round((now.boot_ns - stamp.boot_ns) / 1e9, 3) for voter, stamp in process.core.holder.grants().items()}
+    lapsed_ns = process.held_file.lapsed_boot_ns
+    without = {
+        "grants": grants,
+        "gap_s": process.gap_s,
+        "lapsed_s": round((now.boot_ns - lapsed_ns) / 1e9, 3) if lapsed_ns and process.core.holder.base is None else None,
+    }
+    return {**hello(process, now, brief=brief), **without, "peers": peers, "voting": voting}
 
 
 def differing(process: GuardProcess, now: Reading) -> list[str]:

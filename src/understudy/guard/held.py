@@ -16,7 +16,7 @@ from understudy.model.position import NOWHERE, Position
 
 _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
-_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _REGISTRY = 0, 1, 2, 3, 8
+_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _REGISTRY = 0, 1, 2, 3, 4, 8
 _SLOTS = (16, 32)
 _NOTES_BYTES = 1 << 20
 _REGISTRY_BYTES = 1 << 12
@@ -124,6 +124,16 @@ class Held:
     @leave_by_boot_ns.setter
     def leave_by_boot_ns(self, boot_ns: int) -> None:
         self._fields[_LEAVE_BY] = boot_ns
+
+    @property
+    def lapsed_boot_ns(self) -> int:
+        """When the last lease of this server ended, on the boot clock, if it ended by a lapse; 0: none did since the keeper began. For
+        people: no decision rests on it."""
+        return self._fields[_LAPSED_AT]
+
+    @lapsed_boot_ns.setter
+    def lapsed_boot_ns(self, boot_ns: int) -> None:
+        self._fields[_LAPSED_AT] = boot_ns
 
     def met(self, number: int, process: tuple[int, int]) -> None:
         """A starter said hello: its process id and start time, for whoever must kill it. The id last: now it is there."""

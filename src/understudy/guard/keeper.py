@@ -98,6 +98,7 @@ class Keeper:
         """What the next guard begins with; None: this server was asked to end."""
         if code in (ENDED_LAPSED, ENDED_FAREWELL):
             self._notice.clear()
+        left = code in (ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY)
         if code == ENDED_LAPSED:
             say("the lease ended, everything is stopped")
         elif code != ENDED_FAREWELL:
@@ -107,10 +108,18 @@ class Keeper:
                 if successor is not None:
                     return successor
             self._end_everything()
-        left = code in (ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY)
+        self._note_end(left=left)
         if self._asked_to_end or (left and not stays_out(self._settings)):
             return None
         return self._begin()
+
+    def _note_end(self, *, left: bool) -> None:
+        """Since when this server holds no lease, for whoever asks its next life. One that left was not robbed of it."""
+        base = self._held.read().base
+        if left:
+            self._held.lapsed_boot_ns = 0
+        elif base is not None:
+            self._held.lapsed_boot_ns = base.boot_ns + round(self._limits.lease_s * 1e9)
 
     def _begin(self) -> Start | None:
         """A new incarnation, holding nothing; None: asked to end before there was one."""

@@ -86,6 +86,8 @@ class GuardProcess:
         """Why it is to end now."""
         self._in_order = False
         """The daemon has stopped everything in order already."""
+        self.gap_s: float | None = None if start.base is None else 0.0
+        """For how long this server had no lease before it won the present one; None: it has not won one yet."""
         self._terminated = self._heeded = 0
         """How many SIGTERMs came, and how many of them were answered."""
         self.leave = Leave(held)
@@ -211,7 +213,7 @@ class GuardProcess:
                 self._meet(client, str(request.get("role", "tool")), request.get("pid"))
                 return answers.hello(self, read_clocks())
             case "state":
-                return answers.state(self, read_clocks())
+                return answers.state(self, read_clocks(), brief=bool(request.get("brief")))
             case "epoch":
                 return answers.epoch(self.held_file.epochs, str(request["resource"]), int(request["epoch"]))
             case "gate":
@@ -329,6 +331,7 @@ class GuardProcess:
                     self._networks.send(envelope.receiver, encode(envelope, key=self._key))
                 case Leased(until):
                     if self.held_file.stage == RUNNING:
+                        self._note_gap(until)
                         self._lease.extend(until)
                         self.gating.refresh(self.core.holder.stop_in_ns(read_clocks()))
                         self._tell_held(True)
@@ -350,6 +353,12 @@ class GuardProcess:
                     say(why)
                 case _:
                     assert_never(effect)
+
+    def _note_gap(self, until: Reading) -> None:
+        """At the first lease of a life: for how long this server had none."""
+        if self.gap_s is None:
+            lapsed_ns = self.held_file.lapsed_boot_ns
+            self.gap_s = (until.boot_ns - lapsed_ns) / 1e9 - self.limits.lease_s if lapsed_ns else 0.0
 
     def _round_ended(self, ended: RoundEnded) -> None:
         client, request = self._rounds.pop(ended.nonce)

@@ -114,8 +114,8 @@ WORDS: dict[int, str] = {
     20064: "User '{}' may look but not change anything; run the command as root.",
     20065: "Only root may run appvipcfg.",
     20066: "'{}' is not something this command knows; try {}",
-    20101: "Server '{}' holds its lease but cannot act: {}",
-    20102: "Its guard was last heard {} s ago.",
+    20101: "Server '{}' holds its lease but cannot act: {}. {}",
+    20102: "Server '{}' is not heard: {}. {}",
     20103: "Server '{}' is {}: a server that holds a lease, or has not been silent for long enough, is not off.",
     20105: "Resource '{}' was never started by the cluster, and server '{}' cannot tell whether it runs there: its check does not answer.",
     20104: "Server '{}' has left the cluster; nothing runs there and nothing waits for it.",
@@ -123,8 +123,8 @@ WORDS: dict[int, str] = {
     20122: "There is no cluster in this registry yet: the first server that joins makes it, with its settings.",
     20123: "The storage of ACTION_SCRIPT '{}' does not answer on server '{}'. When it does again try once more, or use -f.",
     20124: "Nobody says in time whether user '{}' exists on this server; look at what /etc/nsswitch.conf asks for users.",
-    20068: "The registry does not answer; this is what was known when it last did.",
-    20069: "The guard of this server says: {}",
+    20068: "The registry does not answer: {}. {}",
+    20069: "The guard of this server says: {}. {}",
     20076: "{} would take the majority of voters along ({} of {} would be left, {} are needed): everything that runs on those who stay "
     "would be stopped at once. Let more voters join first, stop all servers together (crsctl stop cluster -all), or insist with -f.",
     20070: "The registry does not answer, so it cannot be recorded that server '{}' leaves. It stops everything in order by itself and "
@@ -142,6 +142,18 @@ WORDS: dict[int, str] = {
     20155: "Nothing was changed, for not everything could be stopped; TARGET is ONLINE as before, and what was stopped starts again: {}",
     20156: "'{}' in {} is no server of this cluster; {} (a server that is to be added later is accepted with -f).",
     20154: "The change itself was made: {}",
+    # --- ours: the states of this minute (model/conditions.py)
+    20120: "Server '{}' takes no part: {}. {}",
+    20140: "No majority of voters: {}. {}",
+    20141: "Server '{}' holds no lease: {}. {}",
+    20142: "The guard of this server does not answer: {}. {}",
+    20143: "Nobody leads: {}. {}",
+    20144: "The registry went back: {}. {}",
+    20145: "Not as it should be: {}. {}",
+    20146: "Actions cannot be run on server '{}': {}. {}",
+    20147: "The alert log cannot be written: {}. {}",
+    20148: "Nothing was changed, and nothing was begun: {}",
+    20149: "Server '{}' leaves: {}. {}",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 

@@ -4,7 +4,7 @@ Called by `sim/machine.py`, once for each daemon. Must never: know more than gua
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from understudy.errors import Unreachable
@@ -12,7 +12,7 @@ from understudy.guard.core import Census, Guard, Query
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.view import ClusterRecord
-from understudy.ports import Counted, Farewell, GuardEvent, GuardState, LeaveAsked, SilentWord
+from understudy.ports import Counted, Farewell, GuardEvent, GuardSight, GuardState, LeaveAsked, SilentWord
 from understudy.sim.guard import Keeper, ability
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.loop import Place
@@ -135,9 +135,9 @@ class GuardPort:
         await self._connected()
         self._keeper.told_able(able, why)
 
-    async def heard(self) -> Mapping[ServerName, float]:
+    async def sight(self) -> GuardSight:
         """See ports.Guard; nobody asks here."""
-        return {}
+        return GuardSight(incarnation=self._keeper.incarnation)
 
     async def cluster(self, record: ClusterRecord) -> None:
         """See ports.Guard."""

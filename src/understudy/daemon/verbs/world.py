@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from understudy.agents.aside import aside
 from understudy.errors import BadInput, Refused
+from understudy.model.conditions import Own
 from understudy.model.messages import line, with_number, words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, Settings
@@ -69,11 +70,6 @@ class Mirror(Protocol):
 
 Probe = Callable[[str, NetworkSettings], Awaitable[str | None]]
 """Who answers for an address on a network, in words, or None."""
-
-
-async def nobody_heard() -> Mapping[ServerName, float]:
-    """Where there is no guard to ask."""
-    return {}
 
 
 LOOK_S = 2.0
@@ -142,8 +138,8 @@ class World:
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     """A fresh number for each event that a commit carries with it."""
     probe: Probe | None = None
-    heard: Callable[[], Awaitable[Mapping[ServerName, float]]] = field(default=nobody_heard)
-    """Seconds since each other server's guard was last heard by this server's. Unreachable: it does not answer."""
+    own: Callable[[], Own] | None = None
+    """What this server knows by itself this minute (`verbs/truth.py` makes words of it); None: nobody to ask, the registry is believed."""
     script: Callable[[str], Awaitable[str]] = script_on_disk
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     """Wake this server's lane of a resource, so that it checks at once."""

@@ -85,6 +85,10 @@ class Holder:
             return None
         return sorted(self._granted.values(), reverse=True)[self._majority - 1][1]
 
+    def grants(self) -> dict[str, Reading]:
+        """When the newest renew was sent that each voter has granted to this incarnation."""
+        return {voter: stamp for voter, (_, stamp) in self._granted.items()}
+
     def until(self) -> Reading | None:
         """When the lease ends, on each clock."""
         if self.base is None:

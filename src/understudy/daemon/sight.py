@@ -1,0 +1,190 @@
+"""What this server knows by itself this minute, and the alert log of the states that follow from it.
+
+Once a second it asks the guard what it can tell; a command that asks in between is told how old that is. Run by `daemon/main.py` beside the
+node, so that it works without a lease and without the registry. It decides nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from understudy.daemon.ability import REGISTRY_AWAY
+from understudy.daemon.facts import down
+from understudy.daemon.node import Node
+from understudy.errors import Unreachable
+from understudy.guard.notice import read_notice
+from understudy.lane.local import Local
+from understudy.lane.report import report_of
+from understudy.model import events
+from understudy.model.conditions import NUMBERS, Condition, Kind, Own, ago
+from understudy.model.messages import WORDS, number
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.view import Report
+from understudy.policy.conditions import conditions
+from understudy.policy.vouched import vouched
+from understudy.ports import GuardSight
+
+ASK_EVERY_S = 1.0
+TOLD_AFTER_S = 3.0
+"""What is over sooner is no alert: a daemon that begins anew, a leader that changes."""
+OUTAGE_S = 3.0
+"""A lease that was away for less is told as a rejoin, not as an outage of the cluster."""
+NAMED = 20
+"""So many resources that were down are named in the history."""
+OTHERS_FIRST_S = 2.0
+"""Who does not lead waits so long before it tells that the majority is back, and a second more for each server before it by name."""
+_TOLD_BY_HISTORY = frozenset({Kind.CANNOT_ACT, Kind.GUARD_SAYS, Kind.TAKES_NO_PART, Kind.REGISTRY_SET_BACK, Kind.RECOVERING})
+"""While the registry answers these come as events, and so into every alert log of the cluster."""
+
+
+class Sight:
+    """This server's own knowledge."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._began = node.clock.monotonic()
+        self._said: GuardSight | None = None
+        self._said_at = self._began
+        self._first: tuple[int, int] | None = None
+        """The leader's term and beat as they were found: only what moves on from there is a sign of life."""
+        self._led_at: float | None = None
+        self._present: dict[tuple[Kind, ServerName | None], float] = {}
+        """Conditions, and since when they are seen."""
+        self._told: set[tuple[Kind, ServerName | None]] = set()
+        self._without = False
+        """Whether this daemon has seen this server without a lease,"""
+        self._others_led = False
+        """and a leader at work meanwhile,"""
+        self._down: tuple[ResourceName, ...] = ()
+        """and what was wanted and down."""
+        self._tell_back_at: float | None = None
+        self._gap_s = 0.0
+        self.alert: Callable[[str], object] = lambda _: None
+        """Writes to the alert log of this server."""
+        self.unwritten: Callable[[], tuple[int, str]] = lambda: (0, "")
+        """Lines that the alert log has lost, and why."""
+
+    async def run(self) -> None:
+        """Ask and tell, for ever."""
+        while True:
+            await self.look()
+            self._tell()
+            await asyncio.sleep(ASK_EVERY_S)
+
+    async def look(self) -> None:
+        """Ask the guard once; one that does not answer is asked again later."""
+        try:
+            self._said = await self._node.guard.sight()
+        except Unreachable:
+            return
+        self._said_at = self._node.clock.monotonic()
+
+    def own(self) -> Own:
+        """What is known now."""
+        node, now = self._node, self._node.clock.monotonic()
+        lost, why = self.unwritten()
+        return Own(
+            server=node.server,
+            now=now,
+            voters=(self._said.voters if self._said else ()) or tuple(map(ServerName, node.settings.voters)),
+            lease_s=node.limits.lease_s,
+            daemon_s=now - self._began,
+            guard=self._said,
+            guard_age_s=now - self._said_at,
+            held=node.guard.held(),
+            notices=read_notice(node.settings.run_dir),
+            registry_away_s=self._registry_away_s(now),
+            read_once=node.mirror.read_once,
+            leader_silent_s=self._leader_silent_s(now),
+            unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,
+            not_run={name: one.cannot for name, one in self._locals().items() if one.cannot},
+            alerts_lost=lost,
+            alerts_why=why,
+            reports=self._reports(),
+        )
+
+    def _registry_away_s(self, now: float) -> float:
+        node = self._node
+        if node.mirror.reachable and node.ability.why != REGISTRY_AWAY:
+            return 0.0
+        return max(now - node.ability.reached_at, 0.001)
+
+    def _leader_silent_s(self, now: float) -> float | None:
+        sight = self._node.leader.sight
+        found = (sight.term, sight.beat)
+        if self._first is None and self._node.mirror.read_once:
+            self._first = found
+        if self._first not in (None, found):
+            self._led_at = sight.at
+        return None if self._led_at is None else now - self._led_at
+
+    def _locals(self) -> Mapping[ResourceName, Local]:
+        return {} if self._node.lanes is None else self._node.lanes.locals
+
+    def _reports(self) -> Mapping[ResourceName, Report]:
+        """What the lanes would write now."""
+        node = self._node
+        if node.incarnation is None:
+            return {}
+        return {name: report_of(one, node.server, node.incarnation) for name, one in self._locals().items() if one.state is not None}
+
+    # --- the alert log ----------------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        own, view, now = self.own(), self._node.mirror.view, self._node.clock.monotonic()
+        found = {(one.kind, one.about): one for one in conditions(view, own)}
+        for key, one in found.items():
+            since = self._present.setdefault(key, now)
+            if key not in self._told and now - since >= TOLD_AFTER_S:
+                self._told.add(key)
+                self._tell_begun(one, own)
+        for key in [one for one in self._present if one not in found]:
+            since = self._present.pop(key)
+            if key in self._told:
+                self._told.discard(key)
+                self._tell_over(key, now - since, own)
+        self._follow_the_lease(own)
+
+    def _tell_begun(self, one: Condition, own: Own) -> None:
+        if one.kind not in _TOLD_BY_HISTORY or own.registry_away_s:
+            self.alert(one.line.replace(": ", ":", 1))
+        if one.kind in (Kind.MAJORITY_LOST, Kind.NO_LEASE):
+            self._node.history.tell(events.NO_LEASE, on=own.server, cause=one.line.partition(": ")[2])
+
+    def _tell_over(self, key: tuple[Kind, ServerName | None], for_s: float, own: Own) -> None:
+        kind, about = key
+        if kind not in _TOLD_BY_HISTORY or own.registry_away_s:
+            what = WORDS[NUMBERS[kind]].partition(":")[0].format(about or "")
+            self.alert(f"{number(NUMBERS[kind])}:Over after {ago(for_s)}: {what} ({kind.value})")
+
+    # --- after an outage --------------------------------------------------------------------------------------------
+
+    def _follow_the_lease(self, own: Own) -> None:
+        """Once it holds a lease again: for how long it had none, and what was down if nobody else led meanwhile."""
+        view = self._node.mirror.view
+        if not own.held:
+            self._without = True
+            self._others_led = self._others_led or own.leader_silent_s is not None
+            self._down = down(vouched(view, own))
+        elif self._without and self._node.joined() and self._said is not None and self._said.gap_s is not None:
+            self._without, gap_s = False, self._said.gap_s
+            if gap_s > 0:
+                self._node.history.tell(events.LAPSED, on=own.server, cause=f"it held no lease for {ago(gap_s)}")
+            if gap_s >= OUTAGE_S and not self._others_led:
+                self._tell_back_at = own.now + self._turn(own.server)
+                self._gap_s = gap_s
+        if self._tell_back_at is not None and own.now >= self._tell_back_at:
+            self._tell_back_at = None
+            self._tell_back(own)
+
+    def _turn(self, server: ServerName) -> float:
+        """Who tells first: the leader; else one after the other, until one has told."""
+        names = sorted(one.name for one in self._node.settings.servers)
+        return 0.0 if self._node.leader.leads() else OTHERS_FIRST_S + names.index(server)
+
+    def _tell_back(self, own: Own) -> None:
+        since = self._node.clock.wall() - self._gap_s
+        if any(one.kind == events.MAJORITY_BACK and one.wall > since for one in self._node.mirror.history()):
+            return
+        names = ", ".join(self._down[:NAMED]) + (f" and {len(self._down) - NAMED} more" if len(self._down) > NAMED else "")
+        text = f"down meanwhile: {names or 'nothing that was wanted'}"
+        self._node.history.tell(events.MAJORITY_BACK, on=own.server, cause=f"after {ago(self._gap_s)} without one", text=text)

@@ -1,0 +1,258 @@
+"""Values for what is not as it should be this minute: what one server knows itself (`Own`), and what follows from it (`Condition`).
+
+`policy/conditions.py` makes the second from the first and a View; commands, alert log and exit statuses take their words from there.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from understudy.model.messages import line
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.view import Report
+
+
+class Kind(StrEnum):
+    """Every state in which a server or the cluster can be, besides well; `docs/guide/states.md` shows each."""
+
+    GUARD_SILENT = "guard-silent"
+    """The guard of this server does not answer its daemon."""
+    TAKES_NO_PART = "takes-no-part"
+    """The settings of this server are not the registry's: it neither asks for a lease nor grants any."""
+    LEAVING = "leaving"
+    """This server was asked to go."""
+    MAJORITY_LOST = "majority-lost"
+    """Too few voters are heard, and nobody leads: nothing runs, and nothing will."""
+    NO_LEASE = "no-lease"
+    """This server holds no lease, for another reason."""
+    REGISTRY_AWAY = "registry-away"
+    REGISTRY_SET_BACK = "registry-set-back"
+    """It is not the registry that was acted on, and no new era has begun yet."""
+    RECOVERING = "recovering"
+    """A new era has begun; it is not known yet what runs where."""
+    NO_LEADER = "no-leader"
+    """Nobody decides."""
+    CANNOT_ACT = "cannot-act"
+    """A server holds its lease, and its daemon, its executor or its way to the registry does not work."""
+    OTHER_NO_LEASE = "other-no-lease"
+    """The life of another server that the registry knows is over: its guard has begun a new one."""
+    OTHER_UNHEARD = "other-unheard"
+    """Another server is not heard, and not yet proved lost."""
+    LAST_MAJORITY = "no-voter-to-spare"
+    """One more voter lost, and everything stops."""
+    NOT_REAL_TIME = "not-real-time"
+    NO_GATE = "no-gate"
+    SETTINGS_DIFFER = "settings-differ"
+    """Another server's settings are not this one's."""
+    SETTINGS_NOT_KEPT = "settings-not-kept"
+    CHECKS_NOT_RUN = "checks-not-run"
+    ALERTS_LOST = "alerts-lost"
+    GUARD_SAYS = "guard-says"
+
+
+class Weight(StrEnum):
+    """How much a condition weighs; the exit status of whoever shows it follows from the heaviest."""
+
+    DOWN = "down"
+    """Something is not done that is wanted: exit status 1."""
+    WEAK = "weak"
+    """All is done, and the next fault may not be survived, or not be seen: exit status 3."""
+
+
+STATUS = {Weight.DOWN: 1, Weight.WEAK: 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One thing that is not as it should be."""
+
+    kind: Kind
+    weight: Weight
+    about: ServerName | None
+    """Which server; None: the cluster."""
+    cause: str
+    """In plain words, with what follows from it."""
+    advice: str
+    """What to do."""
+    since_s: float | None = None
+    """For how long it has been so; None: nobody knows."""
+
+    @property
+    def line(self) -> str:
+        """As every command prints it."""
+        about = (self.about,) if self.kind in _ABOUT else ()
+        return line(NUMBERS[self.kind], *about, self.cause, self.advice)
+
+
+NUMBERS: dict[Kind, int] = {
+    Kind.GUARD_SILENT: 20142,
+    Kind.TAKES_NO_PART: 20120,
+    Kind.LEAVING: 20149,
+    Kind.MAJORITY_LOST: 20140,
+    Kind.NO_LEASE: 20141,
+    Kind.REGISTRY_AWAY: 20068,
+    Kind.REGISTRY_SET_BACK: 20144,
+    Kind.RECOVERING: 20144,
+    Kind.NO_LEADER: 20143,
+    Kind.CANNOT_ACT: 20101,
+    Kind.OTHER_NO_LEASE: 20141,
+    Kind.OTHER_UNHEARD: 20102,
+    Kind.LAST_MAJORITY: 20145,
+    Kind.NOT_REAL_TIME: 20145,
+    Kind.NO_GATE: 20145,
+    Kind.SETTINGS_DIFFER: 20145,
+    Kind.SETTINGS_NOT_KEPT: 20145,
+    Kind.CHECKS_NOT_RUN: 20146,
+    Kind.ALERTS_LOST: 20147,
+    Kind.GUARD_SAYS: 20069,
+}
+"""The number under which each is printed."""
+_ABOUT = frozenset(
+    {Kind.TAKES_NO_PART, Kind.LEAVING, Kind.NO_LEASE, Kind.CANNOT_ACT, Kind.OTHER_NO_LEASE, Kind.OTHER_UNHEARD, Kind.CHECKS_NOT_RUN}
+)
+
+
+class Lease(StrEnum):
+    """What is known of a server's lease, this minute."""
+
+    HELD = "held"
+    OVER = "over"
+    """The life of which the registry knows has ended, and everything was stopped before."""
+    UNHEARD = "unheard"
+    """Nobody has said anything for longer than a lease lasts, and nobody looks after it."""
+    NONE = "none"
+    """The registry knows of no life of this server that could hold one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardGuard:
+    """Another server's guard, as this server's hears it. A registered incarnation that is heard held its lease when it spoke: it has won
+    one to be registered, and a guard says nothing after a lapse."""
+
+    incarnation: Incarnation
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardSight:
+    """What the guard can tell people about this minute; no decision rests on it."""
+
+    incarnation: Incarnation
+    voters: tuple[ServerName, ...] = ()
+    """As the guard's settings name them."""
+    grants: Mapping[ServerName, float] = field(default_factory=dict)
+    """Voter -> seconds since the newest renew was sent that it has granted to this incarnation."""
+    heard: Mapping[ServerName, HeardGuard] = field(default_factory=dict)
+    """Other servers; who was not heard in this guard's life is not named."""
+    lapsed_s: float | None = None
+    """Since the last lease of this server ended by a lapse; None: it holds one, or never lost one since its keeper began."""
+    gap_s: float | None = None
+    """For how long this server had no lease before it won the present one; None: it has won none in this life."""
+    mute: bool = False
+    """Whether its voter grants nobody yet: it has begun anew."""
+    priority: str = ""
+    """Why it does not run at real-time priority; empty: it does."""
+    gate: str = ""
+    """Why there is no gate; empty: there is."""
+    differing: tuple[str, ...] = ()
+    """Sentences: servers heard whose settings are others."""
+    refused: str = ""
+    not_kept: str = ""
+    """Why what the registry says of the settings is not on this server's disk."""
+    leave_left_s: float | None = None
+    """This server leaves in order, and has this long for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What one server knows by itself, without the registry. Ages in seconds, at the moment of asking."""
+
+    server: ServerName
+    now: float = 0.0
+    """On this daemon's monotonic clock, for the View's times."""
+    voters: tuple[ServerName, ...] = ()
+    lease_s: float = 2.5
+    """How long a lease lasts."""
+    daemon_s: float = 0.0
+    """For how long its daemon has been running: what it never heard is at least that old."""
+    guard: GuardSight | None = None
+    """What the guard said last; None: nothing yet."""
+    guard_age_s: float = 0.0
+    """Since it said so, or since the daemon began."""
+    held: bool = True
+    notices: tuple[str, ...] = ()
+    registry_away_s: float = 0.0
+    """Since the registry last answered; 0: it answers."""
+    read_once: bool = True
+    """Whether the registry was read in this daemon's life."""
+    leader_silent_s: float | None = None
+    """Since a leader was last seen to make progress; None: not in this daemon's life."""
+    unable: str = ""
+    """Why this server cannot act, as its own daemon finds."""
+    not_run: Mapping[ResourceName, str] = field(default_factory=dict)
+    """Resources whose actions cannot be run here, and why."""
+    alerts_lost: int = 0
+    """Lines that could not be written to the alert log."""
+    alerts_why: str = ""
+    reports: Mapping[ResourceName, Report] = field(default_factory=dict)
+    """What its own lanes know, newer than what the registry says."""
+
+    @property
+    def incarnation(self) -> Incarnation | None:
+        """The life that its guard is in; None: the guard has not answered yet."""
+        return None if self.guard is None else self.guard.incarnation
+
+    @property
+    def lapsed_s(self) -> float | None:
+        """Since its last lease ended; None: it holds one, or has lost none."""
+        if self.held or self.guard is None or self.guard.lapsed_s is None:
+            return None
+        return self.guard.lapsed_s + self.guard_age_s
+
+    def heard_s(self, server: ServerName) -> float | None:
+        """Since another server's guard was heard; None: not in this guard's life."""
+        heard = None if self.guard is None else self.guard.heard.get(server)
+        return None if heard is None else heard.age_s + self.guard_age_s
+
+    def life_heard(self, server: ServerName) -> Incarnation | None:
+        """The life in which another server was heard a moment ago; None: it was not."""
+        age_s = self.heard_s(server)
+        if self.guard is None or age_s is None or age_s > self.fresh_s:
+            return None
+        return self.guard.heard[server].incarnation
+
+    def granted(self, voter: ServerName) -> bool:
+        """Whether a voter has granted something a moment ago."""
+        age_s = None if self.guard is None else self.guard.grants.get(voter)
+        return age_s is not None and age_s < self.lease_s
+
+    @property
+    def needed(self) -> int:
+        """How many voters are a majority."""
+        return len(self.voters) // 2 + 1
+
+    @property
+    def fresh_s(self) -> float:
+        """Who was heard within this is there: the others speak at least once a second, and some of it may be lost."""
+        return max(self.lease_s, FRESH_S)
+
+
+FRESH_S = 3.0
+
+
+def status(found: Iterable[Condition]) -> int:
+    """The exit status of a command that shows these: 0 for none."""
+    weights = {one.weight for one in found}
+    return next((STATUS[one] for one in (Weight.DOWN, Weight.WEAK) if one in weights), 0)
+
+
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def ago(seconds: float) -> str:
+    """A duration as people say it: `4 s`, `3 min 20 s`, `5 h 2 min`, `3 d 4 h`."""
+    whole = max(0, int(seconds))
+    at = next((place for place, (_, size) in enumerate(_UNITS) if whole >= size), len(_UNITS) - 1)
+    first, size = _UNITS[at]
+    rest = [f"{whole % size // smaller} {unit}" for unit, smaller in _UNITS[at + 1 : at + 2] if whole % size // smaller]
+    return " ".join([f"{whole // size} {first}", *rest])

@@ -1,0 +1,309 @@
+"""What is not as it should be this minute, and what to do about it: one pure function, from which all words are taken.
+
+Called by the commands, by the verbs before they act, and for the alert log (`daemon/sight.py`). It decides nothing: what is said here
+moves nothing. The order is that of what an operator has to know first.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from understudy.model.conditions import Condition, GuardSight, Kind, Lease, Own, Weight, ago
+from understudy.model.names import Incarnation, ServerName, short
+from understudy.model.state import ALIVE
+from understudy.model.view import View
+from understudy.policy.eras import unheard
+
+LEADER_S = 5.0
+"""A leader that has shown nothing for so long is no passing thing: another takes over within a second or two."""
+JOINS_S = 3.0
+"""A server that has begun needs about as long until it holds a lease."""
+GUARD_S = 3.0
+"""A guard that has not answered for so long does not answer."""
+NAMED = 12
+"""So many names are listed; of more, how many."""
+_KEEPERS = "systemctl status understudy-guard"
+_NOTHING_SAID = GuardSight(incarnation=Incarnation(""))
+
+
+def conditions(view: View, own: Own) -> tuple[Condition, ...]:
+    """Everything that is not as it should be, as far as one server knows; nothing when all is well."""
+    return tuple(_all(view, own))
+
+
+def _all(view: View, own: Own) -> Iterator[Condition]:
+    yield from _own_guard(own)
+    yield from _own_lease(view, own)
+    yield from _registry(view, own)
+    yield from _leader(view, own)
+    yield from _own_ability(view, own)
+    yield from _others(view, own)
+    yield from _weak_points(own)
+    yield from _said(own)
+
+
+# --- what is known of leases ----------------------------------------------------------------------------------------
+
+
+def led(view: View, own: Own) -> bool:
+    """Whether somebody decides, so that the registry's word about servers is looked after."""
+    seen = own.leader_silent_s is not None and own.leader_silent_s < LEADER_S
+    return view.leader is not None and seen and not own.registry_away_s and not view.set_back
+
+
+def lease_of(view: View, own: Own, server: ServerName) -> Lease:
+    """What is known of the lease of the server's life that the registry knows."""
+    record = view.present().get(server)
+    if record is None or record.life not in ALIVE:
+        return Lease.NONE
+    if server == own.server:
+        if own.incarnation is not None and own.incarnation != record.incarnation:
+            return Lease.OVER
+        return Lease.HELD if own.held else Lease.OVER
+    heard = own.life_heard(server)
+    if heard is not None:
+        return Lease.HELD if heard == record.incarnation else Lease.OVER
+    return Lease.HELD if led(view, own) else Lease.UNHEARD
+
+
+def voters_heard(own: Own) -> tuple[ServerName, ...]:
+    """Voters that are there: this server's own, and those that were heard a moment ago."""
+    return tuple(one for one in own.voters if (own.incarnation if one == own.server else own.life_heard(one)) is not None)
+
+
+# --- this server ----------------------------------------------------------------------------------------------------
+
+
+def _own_guard(own: Own) -> Iterator[Condition]:
+    guard = own.guard or _NOTHING_SAID
+    if own.guard_age_s >= GUARD_S:
+        yield _down(
+            Kind.GUARD_SILENT, own.server,
+            f"it has said nothing for {ago(own.guard_age_s)}. Without it this server has no lease and runs nothing",
+            f"Look whether it runs and what stops it ({_KEEPERS}, its log, `crsctl check crs`), and start it", own.guard_age_s,
+        )  # fmt: skip
+    if guard.refused:
+        cause, _, advice = guard.refused.partition(": make ")
+        yield _down(
+            Kind.TAKES_NO_PART, own.server, cause,
+            f"Make {advice}" if advice else "Make understudy.toml the same on all servers, and restart understudy-guard here", None,
+        )  # fmt: skip
+    if guard.leave_left_s is not None:
+        yield _down(
+            Kind.LEAVING, own.server, f"it stops everything in order and has {ago(guard.leave_left_s)} for that",
+            "It comes back with: understudy server join", None,
+        )  # fmt: skip
+
+
+def _own_lease(view: View, own: Own) -> Iterator[Condition]:
+    """Why this server holds no lease; said once, by the first cause that explains it."""
+    guard = own.guard
+    if own.held or guard is None or guard.refused or own.guard_age_s >= GUARD_S:
+        return
+    heard, since_s = voters_heard(own), own.lapsed_s
+    for_so_long = f" (for {ago(since_s)})" if since_s is not None else ""
+    if _majority_lost(view, own):
+        yield _down(
+            Kind.MAJORITY_LOST, None,
+            f"of {len(own.voters)} voters {own.needed} are needed, and only {_names(heard) or 'none'} can be heard from "
+            f"{own.server}{for_so_long}; {_missing(own, heard)}. Everything that this server ran was stopped, and nothing starts until "
+            "a majority is back",
+            _bring_back(own, heard), since_s,
+        )  # fmt: skip
+        return
+    if _just_begun(own):
+        cause, advice = "it has only just begun", "It joins by itself within seconds"
+    elif len(heard) < own.needed:
+        cause = f"it is cut off: only {_names(heard) or 'none'} of {own.needed} voters that it needs can be heard; {_missing(own, heard)}"
+        advice = f"Look at the networks of {own.server}; what it ran the others start"
+    else:
+        granting = [one for one in own.voters if own.granted(one)]
+        cause = (
+            f"a majority of voters is there ({_names(heard)}) and does not grant it one: {_names(granting) or 'none'} of {own.needed} do. "
+            "A voter that has begun anew grants nobody for some seconds; one that was told that this life is over never does"
+        )
+        advice = f"It joins by itself; if this stays, restart understudy-guard on {own.server}"
+    yield _down(Kind.NO_LEASE, own.server, f"{cause}{for_so_long}. What it ran was stopped", advice, since_s)
+
+
+def _majority_lost(view: View, own: Own) -> bool:
+    """Whether so few voters are heard that no server can hold a lease, unless this one alone is cut off: then a leader is seen at work."""
+    if own.held or own.guard is None or own.guard.refused or own.guard_age_s >= GUARD_S or _just_begun(own):
+        return False
+    return len(voters_heard(own)) < own.needed and not led(view, own)
+
+
+def _just_begun(own: Own) -> bool:
+    return own.daemon_s < JOINS_S and (own.lapsed_s is None or own.lapsed_s < JOINS_S)
+
+
+def _own_ability(view: View, own: Own) -> Iterator[Condition]:
+    for server, (why, for_s) in sorted(_unable(view, own).items()):
+        yield _down(
+            Kind.CANNOT_ACT, server, f"{why} (for {ago(for_s)})",
+            f"Look at understudyd and understudy-exec on {server} (their logs, systemctl status); after ten seconds it is evicted "
+            "if others can run what it holds", for_s,
+        )  # fmt: skip
+
+
+def _unable(view: View, own: Own) -> dict[ServerName, tuple[str, float]]:
+    """Server -> why, and for how long; of this one its own word."""
+    said = {one.server: (one.why, own.now - one.since) for inc, one in view.unable.items() if view.life(inc) in ALIVE}
+    if own.unable and own.held:
+        said[own.server] = (own.unable, said.get(own.server, ("", 0.0))[1])
+    if own.registry_away_s or not own.held:
+        said.pop(own.server, None)  # that is why, and it is said already
+    return said
+
+
+# --- the cluster ----------------------------------------------------------------------------------------------------
+
+
+def _registry(view: View, own: Own) -> Iterator[Condition]:
+    if own.registry_away_s:
+        shown = f"what is shown is {ago(own.registry_away_s)} old" if own.read_once else "nothing is known of the cluster"
+        yield _down(
+            Kind.REGISTRY_AWAY, None,
+            f"for {ago(own.registry_away_s)}; {shown}. What runs goes on and is restarted where it is; nothing can be changed, moved or "
+            "started elsewhere",
+            "Look at understudy-registry, its host, its disk and the way there", own.registry_away_s,
+        )  # fmt: skip
+    if view.set_back:
+        yield _down(
+            Kind.REGISTRY_SET_BACK, None, f"{view.set_back}; nothing is decided until a new era has begun",
+            "That happens by itself within seconds, once a server holds a lease", None,
+        )  # fmt: skip
+    elif view.recovering:
+        late = [f"{one.server}/{short(one.incarnation)}" for one in unheard(view)]
+        yield _down(
+            Kind.RECOVERING, None,
+            f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {_names(late) or 'nobody'}",
+            "Start the servers that are named; one that stays silent is evicted after half a minute", None,
+        )  # fmt: skip
+
+
+def _leader(view: View, own: Own) -> Iterator[Condition]:
+    if own.registry_away_s or not own.read_once or view.set_back or _majority_lost(view, own):
+        return  # a consequence, or not to be known
+    silent_s = own.daemon_s if own.leader_silent_s is None else own.leader_silent_s
+    if silent_s >= LEADER_S:
+        last = f" The last one was {view.leader.server}." if view.leader else ""
+        yield _down(
+            Kind.NO_LEADER, None,
+            f"no server has shown for {ago(silent_s)} that it decides.{last} What runs goes on; nothing is started or moved",
+            "A server that can act takes over within seconds; if this stays, look at understudyd on every server "
+            "(crsctl check cluster -all)",
+            silent_s,
+        )  # fmt: skip
+
+
+def _others(view: View, own: Own) -> Iterator[Condition]:
+    """Servers that the registry still takes for alive, and that are not."""
+    for server, record in view.present().items():
+        if server == own.server or record.life not in ALIVE:
+            continue
+        heard, age_s = own.life_heard(server), own.heard_s(server) or own.daemon_s
+        if heard not in (None, record.incarnation):
+            yield _down(
+                Kind.OTHER_NO_LEASE, server, "it has begun a new life; what it ran was stopped",
+                "It joins by itself when a majority of voters grants it a lease", None,
+            )  # fmt: skip
+        elif heard is None and age_s > own.fresh_s:
+            what = "another server decides what becomes of it" if led(view, own) else "nobody decides what becomes of it"
+            yield _down(
+                Kind.OTHER_UNHEARD, server, f"for {ago(age_s)}; what is said of it is as old, and {what}",
+                f"Look at the power of {server}, its networks, and understudy-guard there", age_s,
+            )  # fmt: skip
+
+
+# --- what has no effect yet -----------------------------------------------------------------------------------------
+
+
+def _weak_points(own: Own) -> Iterator[Condition]:
+    guard, heard = own.guard or _NOTHING_SAID, voters_heard(own)
+    if own.held and len(own.voters) > own.needed and len(heard) == own.needed and own.daemon_s > own.fresh_s:
+        yield _weak(
+            Kind.LAST_MAJORITY, None, f"no voter is left to spare: {_missing(own, heard)}. If one more is lost everything stops",
+            _bring_back(own, heard),
+        )  # fmt: skip
+    if guard.priority:
+        yield _weak(
+            Kind.NOT_REAL_TIME, own.server,
+            f"understudy-guard has no real-time priority ({guard.priority}): on a busy server its lease may end",
+            "Let it run as root with LimitRTPRIO and LimitMEMLOCK of infinity (its systemd unit has them), and restart it",
+        )  # fmt: skip
+    if guard.gate:
+        yield _weak(
+            Kind.NO_GATE, own.server,
+            f"there is no gate ({guard.gate}): if this server stands still its addresses may answer after others have taken over",
+            "Look at nft list ruleset and at the kernel's nf_tables; keep other software from flushing the rule set",
+        )  # fmt: skip
+    for sentence in guard.differing:
+        cause, _, advice = sentence.partition(": make ")
+        yield _weak(Kind.SETTINGS_DIFFER, None, cause, f"Make {advice}" if advice else "Make understudy.toml the same on all servers")
+    if guard.not_kept:
+        cause, _, advice = guard.not_kept.partition(". ")
+        yield _weak(Kind.SETTINGS_NOT_KEPT, own.server, cause, advice or "Make room there")
+    if own.not_run:
+        names, whys = sorted(own.not_run), sorted(set(own.not_run.values()))
+        yield _weak(
+            Kind.CHECKS_NOT_RUN, own.server, f"of {_names(names)}: {'; '.join(whys[:3])}. Whether they run is not looked at meanwhile",
+            f"Look at `understudy history {names[0]}`, which says what to do; it is tried again and again",
+        )  # fmt: skip
+    if own.alerts_lost:
+        yield _weak(
+            Kind.ALERTS_LOST, own.server, f"{own.alerts_lost} lines are lost ({own.alerts_why or 'too many at once'})",
+            "Make room where the log is; understudy history has what was lost",
+        )  # fmt: skip
+
+
+def _said(own: Own) -> Iterator[Condition]:
+    guard = own.guard or _NOTHING_SAID
+    known = [one for one in (guard.refused, *guard.differing, guard.not_kept) if one]
+    for sentence in own.notices:
+        if not any(one in sentence for one in known):
+            yield _weak(Kind.GUARD_SAYS, own.server, sentence.rstrip("."), "Look at the log of understudy-guard")
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def _down(kind: Kind, about: ServerName | None, cause: str, advice: str, since_s: float | None) -> Condition:
+    return Condition(kind=kind, weight=Weight.DOWN, about=about, cause=cause, advice=advice, since_s=since_s)
+
+
+def _weak(kind: Kind, about: ServerName | None, cause: str, advice: str) -> Condition:
+    return Condition(kind=kind, weight=Weight.WEAK, about=about, cause=cause, advice=advice)
+
+
+def _names(names: Iterable[str]) -> str:
+    found = list(names)
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return ", ".join(found[:NAMED]) + more
+
+
+def _missing(own: Own, heard: Iterable[ServerName]) -> str:
+    there = set(heard)
+    told = []
+    for one in own.voters:
+        if one not in there:
+            age_s = own.heard_s(one)
+            told.append(f"{one} (for {ago(age_s)})" if age_s is not None else f"{one} (not since this server's guard began)")
+    return f"not heard: {_names(told) or 'nobody'}"
+
+
+def _bring_back(own: Own, heard: Iterable[ServerName]) -> str:
+    missing = [one for one in own.voters if one not in set(heard)]
+    which = " or ".join(missing[:NAMED]) or "a voter"
+    return f"Bring back {which}: power, understudy-guard, the networks between the servers"
+
+
+def about(found: Iterable[Condition], server: ServerName) -> tuple[Condition, ...]:
+    """Those that are the cluster's or this server's, not another's."""
+    return tuple(one for one in found if one.about in (None, server))
+
+
+def nothing_can_be_done(found: Iterable[Condition]) -> Condition | None:
+    """Why nothing can be started, stopped, moved or changed anywhere now; None: it can."""
+    return next((one for one in found if one.kind in _NOBODY_ACTS), None)
+
+
+_NOBODY_ACTS = frozenset({Kind.MAJORITY_LOST, Kind.REGISTRY_AWAY, Kind.REGISTRY_SET_BACK, Kind.NO_LEADER})

@@ -1,0 +1,71 @@
+"""The View as it may be shown: what a server says of itself is its own lanes' and guard's word; of the others only what can be known.
+
+Reports in the registry are not taken back when nobody leads: a server that lost its lease has stopped everything, and its report goes on
+saying ONLINE. Called by the commands, and by the verbs where they ask what runs. Pure; no decision of policy or lane goes by this.
+"""
+
+from dataclasses import replace
+
+from understudy.model.conditions import Lease, Own, ago
+from understudy.model.names import ServerName
+from understudy.model.state import Internal, State
+from understudy.model.view import Report, View
+from understudy.policy.conditions import lease_of
+
+NO_LEASE = "NO LEASE"
+"""STATE_DETAILS of what ran on a server whose lease is over."""
+
+
+def vouched(view: View, own: Own) -> View:
+    """The View with every report as it can be vouched for now; the very same one when all is well."""
+    leases = {server: lease_of(view, own, server) for server in view.present()}
+    aged = own.registry_away_s > 0
+    if not own.reports and not aged and all(one in (Lease.HELD, Lease.NONE) for one in leases.values()):
+        return view
+    reports = {}
+    for name, servers in view.reports.items():
+        local = name in view.resources and view.resources[name].local
+        reports[name] = {server: _word(view, own, one, leases.get(server, Lease.NONE), local=local) for server, one in servers.items()}
+    if leases.get(own.server) is Lease.HELD:
+        for name, report in own.reports.items():
+            before = reports.get(name, {}).get(own.server)
+            if before is not None or _worth_showing(report):
+                reports[name] = {**reports.get(name, {}), own.server: report}
+    return replace(view, reports=reports)
+
+
+def age_of(view: View, own: Own, server: ServerName | None) -> tuple[float, Lease]:
+    """How old in seconds what is shown of a server is, and what is known of its lease."""
+    if server is None:
+        return own.registry_away_s, Lease.NONE
+    lease = lease_of(view, own, server)
+    if server == own.server and own.held:
+        return 0.0, lease
+    if lease is Lease.UNHEARD:
+        age_s = own.heard_s(server)
+        return max(own.registry_away_s, own.daemon_s if age_s is None else age_s), lease
+    return own.registry_away_s, lease
+
+
+def _word(view: View, own: Own, report: Report, lease: Lease, *, local: bool) -> Report:
+    """One report, as it can be vouched for."""
+    quiet = report.state is State.OFFLINE and report.internal is Internal.STABLE
+    if lease is Lease.NONE or quiet:
+        return report
+    if lease is Lease.HELD:
+        aged = own.registry_away_s > 0 and report.server != own.server
+        return replace(report, details=_joined(report.details, f"{ago(own.registry_away_s)} old")) if aged else report
+    if lease is Lease.OVER and not local:
+        return replace(report, state=State.OFFLINE, internal=Internal.STABLE, details=NO_LEASE, guarded=True)
+    age_s = own.daemon_s if report.server == own.server else age_of(view, own, report.server)[0]
+    was = f"WAS {report.state.value} {ago(age_s)} AGO"
+    return replace(report, state=State.UNKNOWN, internal=Internal.STABLE, details=was, guarded=True)
+
+
+def _worth_showing(report: Report) -> bool:
+    return report.state is not State.OFFLINE or report.internal is not Internal.STABLE or report.failure is not None
+
+
+def _joined(details: str, more: str) -> str:
+    return f"{details},{more}" if details else more
+
