@@ -15,10 +15,11 @@ from understudy.cli.options import Usage, parse
 from understudy.daemon.api import Services
 from understudy.daemon.facts import life
 from understudy.daemon.node import Node
+from understudy.daemon.sight import Sight
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, World
-from understudy.errors import BadInput
+from understudy.errors import BadInput, Unreachable
 from understudy.executor.fake import FakeExecutor
 from understudy.model.limits import derive
 from understudy.model.messages import with_number
@@ -27,7 +28,7 @@ from understudy.model.position import Position
 from understudy.model.settings import Settings, parse_settings
 from understudy.model.state import Life
 from understudy.model.view import ClusterRecord
-from understudy.ports import Counted, Farewell, GuardEvent, GuardState
+from understudy.ports import Counted, Farewell, GuardEvent, GuardSight, GuardState, HeardGuard
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
 
@@ -37,7 +38,13 @@ ROOT = Caller(0, "root", "root")
 class HeldGuard:
     """A guard whose lease never ends; it proves nobody lost."""
 
-    def __init__(self, server: ServerName, incarnation: Incarnation) -> None:
+    def __init__(self, server: ServerName, incarnation: Incarnation, others: Mapping[ServerName, Incarnation]) -> None:
+        self.said = GuardSight(
+            incarnation=incarnation, heard={name: HeardGuard(incarnation=one, age_s=0.0) for name, one in others.items()}
+        )
+        """What it tells people; a story changes it."""
+        self.answers = True
+        self.holds = True
         self._state = GuardState(server=server, incarnation=incarnation, held=True)
         self._epochs: dict[ResourceName, int] = {}
         self.left: bool | None = None
@@ -50,7 +57,7 @@ class HeldGuard:
         return self._state
 
     def held(self) -> bool:
-        return True
+        return self.holds
 
     async def remember(self, resource: ResourceName, epoch: int) -> bool:
         self._epochs[resource] = max(epoch, self._epochs.get(resource, 0))
@@ -68,8 +75,10 @@ class HeldGuard:
     async def able(self, able: bool, why: str) -> None:
         pass
 
-    async def heard(self) -> Mapping[ServerName, float]:
-        return {}
+    async def sight(self) -> GuardSight:
+        if not self.answers:
+            raise Unreachable("the guard of this server does not answer")
+        return self.said
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         pass
@@ -128,6 +137,7 @@ class Cluster:
         self.servers = tuple(servers)
         self.nodes: dict[str, Node] = {}
         self.executors: dict[str, FakeExecutor] = {}
+        self.sights: dict[str, Sight] = {}
         self.guards: dict[str, HeldGuard] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.scripts: dict[str, str] = {}
@@ -142,13 +152,18 @@ class Cluster:
     def revision(self) -> int:
         return self.store.revision
 
+    def life_of(self, name: str) -> Incarnation:
+        """The only one that a server has here."""
+        return Incarnation(f"{self.servers.index(name) + 1:032x}")
+
     def start(self, name: str) -> Node:
-        incarnation = Incarnation(f"{self.servers.index(name) + 1:032x}")
+        incarnation = self.life_of(name)
         executor = FakeExecutor(lease=lambda: incarnation)
         for network in ("ora.net1.network", "ora.net2.network"):
             executor.service(ResourceName(network)).lives = True
         settings = self.settings(name)
-        guard = self.guards[name] = HeldGuard(ServerName(name), incarnation)
+        others = {ServerName(one): self.life_of(one) for one in self.servers if one != name}
+        guard = self.guards[name] = HeldGuard(ServerName(name), incarnation, others)
         guard.on_farewell = lambda: self._left(name, incarnation)
         node = Node(
             settings,
@@ -158,7 +173,7 @@ class Cluster:
             guard=guard,
             executor=executor,
         )
-        self.nodes[name], self.executors[name] = node, executor
+        self.nodes[name], self.executors[name], self.sights[name] = node, executor, Sight(node)
         return node
 
     async def begin_again(self, name: str) -> None:
@@ -192,6 +207,7 @@ class Cluster:
             lines.out(f"usage: {error}")
             lines.status = 1
             return lines
+        await self.sights[on or self.servers[0]].look()
         world = self.world(lines, on or self.servers[0], caller)
         try:
             lines.status = await VERBS[verb].run(world, Arguments(body))
@@ -215,6 +231,7 @@ class Cluster:
             token=lambda: f"{next(self._numbers):032x}",
             number=lambda: FIRST_NUMBER + next(self._numbers),
             probe=probe,
+            own=self.sights[server].own,
             script=self._script,
             user_exists=_user_exists,
             check=lambda name: node.lanes.alarm(name) if node.lanes else None,
@@ -227,7 +244,7 @@ class Cluster:
     def services(self, server: str) -> Services:
         """What this server's API hands to verbs."""
         node = self.nodes[server]
-        return Services(mirror=node.mirror, settings=node.settings, clock=node.clock)
+        return Services(mirror=node.mirror, settings=node.settings, clock=node.clock, own=self.sights[server].own)
 
 
 def request(command: str) -> tuple[str, dict[str, object]]:

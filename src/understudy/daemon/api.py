@@ -18,7 +18,7 @@ import logging
 import os
 import pwd
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ from understudy.daemon.peers import listening
 from understudy.daemon.sight import Sight
 from understudy.daemon.verbs import VERBS, Verb
 from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.truth import head
 from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, Mirror, Probe, World
 from understudy.errors import BadInput, Unreachable
 from understudy.guard.leave import STAY_OUT
@@ -220,9 +221,8 @@ class _Api:
                 _refuse(world, arguments)
             elif verb.knows and not world.mirror.read_once:
                 world.say(4535)
+                head(world)
             else:
-                if verb.knows and not verb.changes and not world.mirror.reachable:
-                    lines.err(line(20068))
                 status = await verb.run(world, arguments)
         except BadInput as error:
             lines.out(with_number(error.code, str(error)))

@@ -62,13 +62,6 @@ def life(view: View, server: ServerName) -> Life | None:
     return None if record is None else record.life
 
 
-def cannot_act(view: View, server: ServerName, now: float) -> str:
-    """Why a server that holds a lease cannot act, and for how long; empty: nothing is said against it. `now` on this daemon's clock."""
-    record = view.present().get(server)
-    said = None if record is None or record.life not in ALIVE else view.unable.get(record.incarnation)
-    return "" if said is None else f"{said.why} (for {max(0.0, now - said.since):.0f} s)"
-
-
 def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
     """The instances of a resource: one of a cluster resource, one per living server of a local one."""
     return tuple(_local_instances(view, resource)) if resource.local else (_cluster_instance(view, resource),)

@@ -152,7 +152,7 @@ WORDS: dict[int, str] = {
     20145: "Not as it should be: {}. {}",
     20146: "Actions cannot be run on server '{}': {}. {}",
     20147: "The alert log cannot be written: {}. {}",
-    20148: "Nothing was changed, and nothing was begun: {}",
+    20148: "That cannot be done now; nothing was changed:",
     20149: "Server '{}' leaves: {}. {}",
     20067: "The request for '{}' could not be fulfilled: {}",
 }

@@ -301,9 +301,16 @@ def about(found: Iterable[Condition], server: ServerName) -> tuple[Condition, ..
     return tuple(one for one in found if one.about in (None, server))
 
 
-def nothing_can_be_done(found: Iterable[Condition]) -> Condition | None:
-    """Why nothing can be started, stopped, moved or changed anywhere now; None: it can."""
-    return next((one for one in found if one.kind in _NOBODY_ACTS), None)
+HOPELESS_S = 2.0
+"""A registry that has been away for less is waited for by whoever asks it."""
 
 
-_NOBODY_ACTS = frozenset({Kind.MAJORITY_LOST, Kind.REGISTRY_AWAY, Kind.REGISTRY_SET_BACK, Kind.NO_LEADER})
+def nothing_can_be_done(found: Iterable[Condition], *, registry_alone: bool = False) -> Condition | None:
+    """Why nothing can be started, stopped or moved anywhere now; None: it can. `registry_alone`: why nothing can be written down."""
+    kinds = _NOBODY_WRITES if registry_alone else _NOBODY_WRITES | _NOBODY_ACTS
+    hopeless = (one for one in found if one.kind in kinds)
+    return next((one for one in hopeless if one.kind is not Kind.REGISTRY_AWAY or (one.since_s or 0.0) >= HOPELESS_S), None)
+
+
+_NOBODY_WRITES = frozenset({Kind.REGISTRY_AWAY, Kind.REGISTRY_SET_BACK})
+_NOBODY_ACTS = frozenset({Kind.MAJORITY_LOST, Kind.NO_LEADER})

@@ -3,7 +3,7 @@
 `VERBS` names them as they stand in `POST /v1/verb/NAME`. Called by `daemon/api.py` and by tests, which drive the same functions.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -29,10 +29,7 @@ from understudy.daemon.verbs import (
     stop,
     types,
 )
-from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import World
-
-Run = Callable[[World, Arguments], Awaitable[int]]
+from understudy.daemon.verbs.truth import Run, only_if_possible
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +45,39 @@ class Verb:
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "accept-settings": Verb(accept_settings.run, changes=True),
-        "add-resource": Verb(add_resource.run, changes=True),
-        "add-serverpool": Verb(serverpool.add, changes=True),
-        "add-type": Verb(types.add, changes=True),
-        "appvip-create": Verb(appvip.create, changes=True),
-        "appvip-delete": Verb(appvip.delete, changes=True),
+        "add-resource": Verb(only_if_possible(add_resource.run, "Add", registry_alone=True), changes=True),
+        "add-serverpool": Verb(only_if_possible(serverpool.add, "Add", registry_alone=True), changes=True),
+        "add-type": Verb(only_if_possible(types.add, "Add", registry_alone=True), changes=True),
+        "appvip-create": Verb(only_if_possible(appvip.create, "Add", registry_alone=True), changes=True),
+        "appvip-delete": Verb(only_if_possible(appvip.delete, "Delete", registry_alone=True), changes=True),
         "check-cluster": Verb(servers.check_cluster, knows=False),
         "check-crs": Verb(servers.check_crs, knows=False),
         "check-has": Verb(servers.check_has, knows=False),
         "check-resource": Verb(check_resource.run, changes=True),
         "cluster-export": Verb(export.run),
         "cluster-status": Verb(servers.cluster_status),
-        "confirm-off": Verb(confirm_off.run, changes=True),
-        "delete-resource": Verb(delete_resource.run, changes=True),
-        "delete-serverpool": Verb(serverpool.delete, changes=True),
-        "delete-type": Verb(types.delete, changes=True),
+        "confirm-off": Verb(only_if_possible(confirm_off.run, "Confirm-off", registry_alone=True), changes=True),
+        "delete-resource": Verb(only_if_possible(delete_resource.run, "Delete", registry_alone=True), changes=True),
+        "delete-serverpool": Verb(only_if_possible(serverpool.delete, "Delete", registry_alone=True), changes=True),
+        "delete-type": Verb(only_if_possible(types.delete, "Delete", registry_alone=True), changes=True),
         "explain": Verb(history.explain),
-        "evict-server": Verb(evict.run, changes=True),
+        "evict-server": Verb(only_if_possible(evict.run, "Evict"), changes=True),
         "getperm": Verb(permissions.getperm),
         "history": Verb(history.history),
         "join-server": Verb(leave.join, changes=True, knows=False),
         "leave-server": Verb(leave.leave, changes=True),
-        "modify-resource": Verb(modify_resource.run, changes=True),
-        "modify-serverpool": Verb(serverpool.modify, changes=True),
-        "modify-type": Verb(types.modify, changes=True),
-        "relocate-resource": Verb(relocate.run, changes=True),
-        "restart-resource": Verb(restart.run, changes=True),
+        "modify-resource": Verb(only_if_possible(modify_resource.run, "Modify"), changes=True),
+        "modify-serverpool": Verb(only_if_possible(serverpool.modify, "Modify"), changes=True),
+        "modify-type": Verb(only_if_possible(types.modify, "Modify"), changes=True),
+        "relocate-resource": Verb(only_if_possible(relocate.run, "Relocate"), changes=True),
+        "restart-resource": Verb(only_if_possible(restart.run, "Restart"), changes=True),
         "server-list": Verb(servers.server_list),
-        "setperm": Verb(permissions.setperm, changes=True),
-        "start-resource": Verb(start.run, changes=True),
+        "setperm": Verb(only_if_possible(permissions.setperm, "Modify", registry_alone=True), changes=True),
+        "start-resource": Verb(only_if_possible(start.run, "Start"), changes=True),
         "stat-resource": Verb(stat_resource.run),
         "stat-server": Verb(servers.stat),
         "stat-serverpool": Verb(serverpool.stat),
         "stat-type": Verb(types.stat),
-        "stop-resource": Verb(stop.run, changes=True),
+        "stop-resource": Verb(only_if_possible(stop.run, "Stop"), changes=True),
     }
 )

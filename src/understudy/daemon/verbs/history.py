@@ -7,8 +7,10 @@ import msgspec
 
 from understudy.daemon.facts import find
 from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.truth import as_it_is, as_json, head, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
+from understudy.model.conditions import Weight
 from understudy.model.reasons import parse_reason
 from understudy.model.shown import one_line
 from understudy.model.view import Event
@@ -20,6 +22,7 @@ SHOWN = 50
 
 async def history(world: World, arguments: Arguments) -> int:
     """`understudy history`; with --follow until the caller goes away."""
+    head(world)
     since = world.mirror.view.revision
     wanted = set(arguments.names)
     # servers write on their own, some milliseconds apart: in order of when it happened, not of when it was written
@@ -43,11 +46,12 @@ async def explain(world: World, arguments: Arguments) -> int:
     except BadInput as error:
         world.refuse(error)
         return 1
-    view = world.mirror.view
+    view, known = as_it_is(world), [one for one in now_so(world) if one.weight is Weight.DOWN]
     if arguments.flag("json"):
-        world.output.out(msgspec.json.encode(policy_explain.explain(view, name)).decode())
+        told = msgspec.to_builtins(policy_explain.explain(view, name))
+        world.output.out(json.dumps({**told, "conditions": as_json(known)}))
     else:
-        world.output.out("\n".join(policy_explain.render(view, name)))
+        world.output.out("\n".join([*(one.line for one in known), *policy_explain.render(view, name)]))
     return 0
 
 

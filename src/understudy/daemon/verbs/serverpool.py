@@ -9,6 +9,7 @@ from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import Draft, carry_out
 from understudy.daemon.verbs.edge import check_servers
+from understudy.daemon.verbs.truth import head
 from understudy.daemon.verbs.world import Change, World
 from understudy.errors import BadInput, Refused
 from understudy.model import events
@@ -92,6 +93,7 @@ async def delete(world: World, arguments: Arguments) -> int:
 
 async def stat(world: World, arguments: Arguments) -> int:
     """`crsctl stat serverpool`; its exit status."""
+    head(world)
     view = world.mirror.view
     pools = {**view.pools, FREE: Pool(name=FREE), GENERIC: Pool(name=GENERIC)}
     active = membership(view.pools, _online(view))

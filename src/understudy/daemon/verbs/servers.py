@@ -1,28 +1,33 @@
 """`crsctl stat server`, `crsctl check cluster|crs|has`, `understudy server list`, `understudy cluster status`. Changes nothing."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from understudy.daemon.facts import cannot_act, life, running_on, servers
+from understudy.daemon.facts import instances, life, running_on, servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.truth import as_it_is, as_json, head, lease, now_so
 from understudy.daemon.verbs.world import World
-from understudy.errors import BadInput, Unreachable
-from understudy.guard.notice import read_notice
+from understudy.errors import BadInput
+from understudy.model.conditions import Condition, Kind, Lease, Weight, status
 from understudy.model.filters import matches, parse
 from understudy.model.messages import line
 from understudy.model.names import ServerName, short
 from understudy.model.pools import FREE, membership
-from understudy.model.state import Life
+from understudy.model.state import ALIVE, Life, State, Target
 from understudy.model.view import View
+from understudy.policy.conditions import about
 from understudy.policy.eras import unheard
 
 STARS = "*" * 62
+_PROCESSES = frozenset({Kind.GUARD_SILENT, Kind.TAKES_NO_PART, Kind.LEAVING, Kind.CANNOT_ACT})
+"""What `check has` speaks of: the clusterware's own processes here, not the cluster."""
 
 
 async def stat(world: World, arguments: Arguments) -> int:
     """`crsctl stat server`; its exit status."""
     view, well = world.mirror.view, True
+    head(world)
     known = servers(view, world.settings)
     shown = []
     try:
@@ -48,88 +53,108 @@ async def stat(world: World, arguments: Arguments) -> int:
 
 
 async def check_cluster(world: World, arguments: Arguments) -> int:
-    """`crsctl check cluster`: this server's three lines, or a block per server with `-all` or `-n`. 1 if any is not well."""
-    view = world.mirror.view
-    known = servers(view, world.settings)
+    """`crsctl check cluster`: this server's three lines, or a block per server with `-all` or `-n`; then what is not as it should be."""
+    view, here = world.mirror.view, ServerName(world.settings.server)
+    known, found = servers(view, world.settings), now_so(world)
     asked = arguments.names or (known if arguments.flag("all") else ())
-    ages = await _ages(world)
     if arguments.flag("json"):
-        return _check_as_json(world, asked or (world.settings.server,), ages)
+        return _check_as_json(world, asked or (here,), found)
     if not asked:
-        well, told = _health(world, view, ServerName(world.settings.server))
-        world.output.out("\n".join([*told, *_others_unable(world, view), *_notices(world)]))
-        return 0 if well else 1
+        well, told = _health(world, found, here)
+        world.output.out("\n".join([*told, *(one.line for one in found)]))
+        return _status(well, about(found, here))
     all_well = True
     for name in asked:
-        well, told = _health(world, view, ServerName(name)) if name in known else (False, [line(20024, name)])
+        well, told = _health(world, found, ServerName(name)) if name in known else (False, [line(20024, name)])
         all_well = all_well and well
-        told += [line(20102, f"{ages[name]:.0f}")] if ages.get(name, 0.0) >= 1.0 else []
+        told += [one.line for one in found if one.about == name]
         world.output.out("\n".join([STARS, f"{name}:", *told]))
-    world.output.out(STARS)
-    return 0 if all_well else 1
+    world.output.out("\n".join([STARS, *(one.line for one in found if one.about is None)]))
+    return _status(all_well, [one for one in found if one.about is None or one.about in asked])
 
 
 async def check_crs(world: World, arguments: Arguments) -> int:
-    """`crsctl check crs`: four lines about this server."""
-    well, told = _health(world, world.mirror.view, ServerName(world.settings.server))
+    """`crsctl check crs`: four lines about this server, and what is not as it should be with it or with the cluster."""
+    here = ServerName(world.settings.server)
+    found = about(now_so(world), here)
+    well, told = _health(world, found, here)
     if arguments.flag("json"):
-        world.output.out(json.dumps({"name": world.settings.server, "healthy": well}))
+        world.output.out(json.dumps({"name": here, "healthy": well, "conditions": as_json(found)}))
     else:
-        world.output.out("\n".join([line(4638), *told, *_notices(world)]))
-    return 0 if well else 1
+        world.output.out("\n".join([line(4638), *told, *(one.line for one in found)]))
+    return _status(well, found)
 
 
 async def check_has(world: World, arguments: Arguments) -> int:
-    """`crsctl check has`: that the daemon answers at all."""
+    """`crsctl check has`: that the daemon answers at all, and what is not as it should be with the processes of this server."""
+    found = [one for one in now_so(world) if one.about == world.settings.server and one.kind in _PROCESSES]
     if arguments.flag("json"):
-        world.output.out(json.dumps({"name": world.settings.server, "daemon": True}))
+        world.output.out(json.dumps({"name": world.settings.server, "daemon": True, "conditions": as_json(found)}))
     else:
-        world.say(4638)
-    return 0
+        world.output.out("\n".join([line(4638), *(one.line for one in found)]))
+    return status(found)
 
 
 async def server_list(world: World, arguments: Arguments) -> int:
     """`understudy server list`: one line per server."""
-    view = world.mirror.view
-    rows = [_row(world, view, name) for name in servers(view, world.settings)]
+    view, found = as_it_is(world), now_so(world)
+    rows = [_row(world, view, found, name) for name in servers(view, world.settings)]
     if arguments.flag("json"):
-        world.output.out(json.dumps({"servers": rows}))
+        world.output.out(json.dumps({"servers": rows, "conditions": as_json(found)}))
         return 0
-    head = ("SERVER", "STATE", "LEADER", "VOTER", "INCARNATION", "RESOURCES")
-    lines = [head, *([str(row[key.lower()]) for key in head] for row in rows)]
+    head(world)
+    titles = ("SERVER", "STATE", "LEADER", "VOTER", "INCARNATION", "RESOURCES")
+    lines = [titles, *([str(row[key.lower()]) for key in titles] for row in rows)]
     world.output.out(columns(lines))
     return 0
 
 
 async def cluster_status(world: World, arguments: Arguments) -> int:
-    """`understudy cluster status`: name, leader, voters, servers and whether everything wanted runs. 1 if something does not."""
-    view = world.mirror.view
-    online = [name for name in servers(view, world.settings) if life(view, name) is Life.ONLINE]
-    wanted = [name for name, one in view.resources.items() if view.target(name) == "ONLINE" and not one.local]
-    down = sorted(name for name in wanted if running_on(view, name) is None)
+    """`understudy cluster status`: name, leader, voters, servers, whether everything wanted runs, and all that is not as it should be."""
+    view, known = as_it_is(world), now_so(world)
+    states = _wanted(view)
     found = {
         "cluster": view.cluster.name if view.cluster else world.settings.cluster,
         "revision": view.revision,
         "registry_reachable": world.mirror.reachable,
         "registry_went_back": _went_back(view),
-        "leader": view.leader.server if view.leader else "",
+        "leader": _leader(world, view),
         "term": view.leader.term if view.leader else 0,
         "voters": list(view.cluster.voters if view.cluster else world.settings.voters),
         "pause_tolerance": view.cluster.pause_tolerance if view.cluster else world.settings.pause_tolerance,
-        "servers_online": online,
+        "servers_online": [name for name in servers(view, world.settings) if _state(world, view, name) == "ONLINE"],
         "servers": list(servers(view, world.settings)),
-        "servers_that_cannot_act": [
-            f"{name}: {why}" for name in servers(view, world.settings) if (why := cannot_act(view, name, world.clock.monotonic()))
-        ],
-        "guard_says": list(read_notice(world.settings.run_dir)),
-        "resources_wanted": len(wanted),
-        "resources_down": down,
+        "resources_wanted": sum(map(len, states.values())),
+        **{f"resources_{what}": states[state] for what, state in _COUNTED.items()},
     }
     if arguments.flag("json"):
-        world.output.out(json.dumps(found))
+        world.output.out(json.dumps({**found, "conditions": as_json(known)}))
     else:
-        world.output.out(columns([(key.replace("_", " "), _plain(value)) for key, value in found.items()]))
-    return 1 if down or not online else 0
+        rows = columns([(key.replace("_", " "), _plain(value)) for key, value in found.items()])
+        world.output.out("\n".join([rows, *(one.line for one in known)]))
+    idle = states[State.OFFLINE] or states[State.UNKNOWN] or not found["servers_online"]
+    return 1 if idle else status(known) or (3 if states[State.INTERMEDIATE] else 0)
+
+
+_COUNTED = {"down": State.OFFLINE, "unknown": State.UNKNOWN, "intermediate": State.INTERMEDIATE}
+
+
+def _wanted(view: View) -> Mapping[State, list[str]]:
+    """What is wanted, by its state: each resource once, each instance of a local one by its server."""
+    states: dict[State, list[str]] = {state: [] for state in State}
+    for name, resource in sorted(view.resources.items()):
+        if view.target(name) is Target.ONLINE and resource.enabled:
+            for one in instances(view, resource):
+                states[one.state].append(f"{name}@{one.server}" if resource.local else name)
+    return states
+
+
+def _leader(world: World, view: View) -> str:
+    """Who decides, as far as can be known."""
+    if view.leader is None:
+        return ""
+    gone = lease(world, view, view.leader.server) is not Lease.HELD
+    return f"none (the last was {view.leader.server})" if gone else view.leader.server
 
 
 def _went_back(view: View) -> str:
@@ -156,64 +181,72 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-async def _ages(world: World) -> dict[str, float]:
-    """How old what is known of each other server is; nothing if this server's guard does not say."""
-    try:
-        return {str(name): seconds for name, seconds in (await world.heard()).items() if name != world.settings.server}
-    except Unreachable:
-        return {}
-
-
-def _check_as_json(world: World, names: Sequence[str], ages: Mapping[str, float]) -> int:
-    view, now = world.mirror.view, world.clock.monotonic()
-    states = {name: _health(world, view, ServerName(name))[0] for name in names}
+def _check_as_json(world: World, names: Sequence[str], found: Sequence[Condition]) -> int:
+    view = world.mirror.view
+    states = {name: _health(world, found, ServerName(name))[0] for name in names}
     rows = [
-        {"name": name, "healthy": well, "cannot_act": cannot_act(view, ServerName(name), now), "heard_s": ages.get(name)}
+        {
+            "name": name,
+            "healthy": well,
+            "lease": lease(world, view, ServerName(name)),
+            "cannot_act": _why(found, ServerName(name), Kind.CANNOT_ACT),
+            "heard_s": None if world.own is None else world.own().heard_s(ServerName(name)),
+        }
         for name, well in states.items()
     ]
-    world.output.out(json.dumps({"servers": rows}))
-    return 0 if all(states.values()) else 1
+    meant = [one for one in found if one.about is None or one.about in names]
+    world.output.out(json.dumps({"servers": rows, "conditions": as_json(meant)}))
+    return _status(all(states.values()), meant)
 
 
-def _others_unable(world: World, view: View) -> list[str]:
-    """Servers other than this one that hold a lease and cannot act: what is said of this one alone would hide them."""
-    others = (name for name in servers(view, world.settings) if name != world.settings.server)
-    return [line(20101, name, why) for name in others if (why := cannot_act(view, name, world.clock.monotonic()))]
+def _status(well: bool, found: Iterable[Condition]) -> int:
+    return status(found) if well else 1
 
 
-def _notices(world: World) -> list[str]:
-    """What the guard of this server wants to be seen although it may not answer."""
-    return [line(20069, one) for one in read_notice(world.settings.run_dir)]
+def _why(found: Iterable[Condition], server: ServerName, kind: Kind) -> str:
+    return next((one.cause for one in found if one.kind is kind and one.about == server), "")
 
 
-def _health(world: World, view: View, server: ServerName) -> tuple[bool, list[str]]:
-    if why := cannot_act(view, server, world.clock.monotonic()):
-        return False, [line(4535), line(4529), line(4533), line(20101, server, why)]
-    match life(view, server):
-        case Life.ONLINE:
-            return True, [line(4537), line(4529), line(4533)]
-        case Life.JOINING | Life.LEAVING:
-            # Its guard renews, but it takes no resources.
-            return False, [line(4535), line(4529), line(4533)]
-        case _:
-            return False, [line(4535), line(4530), line(4534)]
+def _health(world: World, found: Iterable[Condition], server: ServerName) -> tuple[bool, list[str]]:
+    """Whether a server takes part in everything, in crsctl's three lines: it can act, it holds its lease, it hears of the cluster."""
+    view = world.mirror.view
+    now, held = life(view, server), lease(world, view, server) is Lease.HELD
+    acts = now is Life.ONLINE and held and not any(one.about == server and one.weight is Weight.DOWN for one in found)
+    hears = held and (server != world.settings.server or not any(one.kind is Kind.REGISTRY_AWAY for one in found))
+    return acts and hears, [line(4537 if acts else 4535), line(4529 if held else 4530), line(4533 if hears else 4534)]
 
 
-def _state(view: View, server: ServerName) -> str:
-    now = life(view, server)
-    return now.value if now in (Life.ONLINE, Life.JOINING, Life.LEAVING) else "OFFLINE"
+def _state(world: World, view: View, server: ServerName) -> str:
+    """As crsctl shows it: a server without a lease is OFFLINE, one of which nothing is known UNKNOWN."""
+    now, known = life(view, server), lease(world, view, server)
+    if now not in ALIVE or known is Lease.OVER:
+        return "OFFLINE"
+    return "UNKNOWN" if known is Lease.UNHEARD else now.value
+
+
+def _details(found: Iterable[Condition], server: ServerName) -> str:
+    """What is not as it should be with one server, in short."""
+    titles = {
+        Kind.CANNOT_ACT: "cannot act: {}",
+        Kind.NO_LEASE: "holds no lease: {}",
+        Kind.OTHER_NO_LEASE: "holds no lease: {}",
+        Kind.OTHER_UNHEARD: "not heard {}",
+        Kind.TAKES_NO_PART: "takes no part: {}",
+        Kind.GUARD_SILENT: "its guard does not answer: {}",
+    }
+    return "; ".join(titles[one.kind].format(one.cause) for one in found if one.about == server and one.kind in titles)
 
 
 def _values(world: World, view: View, server: ServerName) -> Mapping[str, str]:
     online = [name for name, record in view.present().items() if record.life is Life.ONLINE]
     active = [pool for pool, members in membership(view.pools, online).items() if server in members]
-    why = cannot_act(view, server, world.clock.monotonic())
+    why = _details(now_so(world), server)
     return {
         "NAME": server,
-        "STATE": _state(view, server),
+        "STATE": _state(world, view, server),
         "RESOURCE_USE_ENABLED": "1",
         "ACTIVE_POOLS": " ".join(sorted(active, key=lambda pool: (pool == FREE, pool))),
-        "STATE_DETAILS": f"cannot act: {why}" if why else "",
+        "STATE_DETAILS": why,
     }
 
 
@@ -225,15 +258,17 @@ def _chosen(values: Mapping[str, str], arguments: Arguments) -> Mapping[str, str
     return {key: values[key] for key in ("NAME", "STATE", *(("STATE_DETAILS",) if values["STATE_DETAILS"] else ()))}
 
 
-def _row(world: World, view: View, server: ServerName) -> dict[str, object]:
+def _row(world: World, view: View, found: Iterable[Condition], server: ServerName) -> dict[str, object]:
     record = view.present().get(server)
     voters = view.cluster.voters if view.cluster else world.settings.voters
     owned = sorted(name for name, one in view.resources.items() if not one.local and running_on(view, name) == server)
-    why = cannot_act(view, server, world.clock.monotonic())
+    known, why = lease(world, view, server), _details(found, server)
+    state = "NEVER SEEN" if record is None else _state(world, view, server) if record.life in ALIVE else record.life.value
     return {
         "server": server,
-        "state": (record.life.value if record else "NEVER SEEN") + (f", cannot act: {why}" if why else ""),
-        "leader": "yes" if view.leader and record and view.leader.incarnation == record.incarnation else "",
+        "state": state + (f", {why}" if why else ""),
+        "lease": known.value,
+        "leader": "yes" if view.leader and record and view.leader.incarnation == record.incarnation and known is Lease.HELD else "",
         "voter": "yes" if server in voters else "",
         "incarnation": short(record.incarnation) if record else "",
         "resources": " ".join(owned),

@@ -8,6 +8,7 @@ from understudy.daemon.facts import RUNNING, find, groups_of, instances, life, r
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Settled, Watch, deadline, follow, started
+from understudy.daemon.verbs.truth import as_it_is
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
 from understudy.model import events
@@ -62,7 +63,7 @@ async def start(world: World, ask: Ask) -> bool:
     def decide(view: View) -> Change:
         nonlocal runnable
         remarks.clear()
-        runnable = tuple(_runnable(view, ask, remarks))
+        runnable = tuple(_runnable(as_it_is(world, view), ask, remarks))
         return _change(world, view, replace(ask, names=runnable)) if runnable else Change({})
 
     await looked_at(world, ask.names, ask.server)

@@ -7,6 +7,7 @@ from understudy.daemon.facts import Instance, find, instances, values
 from understudy.daemon.text import blocks
 from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.truth import age, as_it_is, as_json, head, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
 from understudy.model.dependencies import print_dependencies
@@ -20,7 +21,8 @@ from understudy.policy.eligibility import standings
 
 async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status."""
-    view, well = world.mirror.view, True
+    view, well = as_it_is(world), True
+    head(world)
     try:
         names = _named(world, view, arguments)
         well = not arguments.names or len(names) == len(arguments.names)
@@ -84,8 +86,17 @@ def _text(view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments)
 
 def _json(world: World, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
     whole = arguments.flag("profile") or arguments.flag("full") or arguments.flag("verbose")
-    found = [blocks.as_json(one, values if whole else None) for group in shown for one in group]
-    return json.dumps({"revision": view.revision, "registry_reachable": world.mirror.reachable, "resources": found})
+    found = [{**blocks.as_json(one, values if whole else None), **_age(world, view, one)} for group in shown for one in group]
+    known = {"revision": view.revision, "registry_reachable": world.mirror.reachable, "conditions": as_json(now_so(world))}
+    return json.dumps({**known, "resources": found})
+
+
+def _age(world: World, view: View, one: Instance) -> dict[str, object]:
+    """How old in seconds what is said of an instance is, and what is known of the lease of its server; of one that is nowhere: of its
+    last."""
+    server = one.server or (one.report.server if one.report else None)
+    age_s, held = age(world, view, server)
+    return {"age_s": round(age_s, 1), "lease": held.value}
 
 
 def _dependencies(resource: Resource, arguments: Arguments) -> str:

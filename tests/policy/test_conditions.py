@@ -1,0 +1,182 @@
+"""What is said of the cluster this minute: each state by its own facts, with a cause and what to do; and nothing when all is well."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from understudy.model.conditions import NUMBERS, Condition, GuardSight, HeardGuard, Kind, Own, Weight, ago, status
+from understudy.model.messages import WORDS
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.state import Life
+from understudy.model.view import ClusterRecord, IncarnationRecord, LeaderRecord, Unable, View
+from understudy.policy.conditions import about, conditions, nothing_can_be_done
+
+NAMES = tuple(map(ServerName, ("ctr1", "ctr2", "ctr3")))
+LIVES = {name: Incarnation(f"{number:032x}") for number, name in enumerate(NAMES, 1)}
+ME = NAMES[0]
+REFUSED = "the registry has voters ctr1, ctr2, this server ctr1: make understudy.toml the same on all servers, and restart"
+
+
+def heard(**ages: float) -> dict[ServerName, HeardGuard]:
+    """Other guards, in the lives that the registry knows."""
+    return {ServerName(name): HeardGuard(incarnation=LIVES[ServerName(name)], age_s=age_s) for name, age_s in ages.items()}
+
+
+VIEW = View(
+    revision=7,
+    cluster=ClusterRecord(name="c", voters=NAMES),
+    leader=LeaderRecord(server=NAMES[1], incarnation=LIVES[NAMES[1]], term=1),
+    incarnations={life: IncarnationRecord(incarnation=life, server=name, life=Life.ONLINE, order=1) for name, life in LIVES.items()},
+)
+GUARD = GuardSight(incarnation=LIVES[ME], voters=NAMES, heard=heard(ctr2=0.2, ctr3=0.9), grants=dict.fromkeys(NAMES, 0.1), gap_s=0.0)
+WELL = Own(server=ME, voters=NAMES, daemon_s=100.0, guard=GUARD, guard_age_s=0.5, leader_silent_s=0.3)
+NEW = replace(GUARD, incarnation=Incarnation("f" * 32), heard={}, grants={}, lapsed_s=31.0, gap_s=None)
+"""The guard after a lapse: a new life that hears nobody."""
+
+
+def guard(**changes: object) -> Own:
+    """All is well but for what the guard says."""
+    return replace(WELL, guard=replace(GUARD, **changes))
+
+
+STATES: dict[Kind, tuple[View, Own]] = {
+    Kind.GUARD_SILENT: (VIEW, replace(WELL, guard_age_s=4.0)),
+    Kind.TAKES_NO_PART: (VIEW, replace(guard(refused=REFUSED), held=False)),
+    Kind.LEAVING: (VIEW, guard(leave_left_s=12.0)),
+    Kind.MAJORITY_LOST: (VIEW, replace(WELL, guard=NEW, held=False, leader_silent_s=None)),
+    Kind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, heard=GUARD.heard), held=False)),
+    Kind.REGISTRY_AWAY: (VIEW, replace(WELL, registry_away_s=40.0)),
+    Kind.REGISTRY_SET_BACK: (replace(VIEW, set_back="it was set back from revision 9 to 7"), WELL),
+    Kind.RECOVERING: (replace(VIEW, cluster=ClusterRecord(name="c", voters=NAMES, era=2, recovering=True)), WELL),
+    Kind.NO_LEADER: (VIEW, replace(WELL, leader_silent_s=9.0)),
+    Kind.CANNOT_ACT: (replace(VIEW, unable={LIVES[NAMES[2]]: Unable(server=NAMES[2], why="its executor hangs", since=-4.0)}), WELL),
+    Kind.OTHER_NO_LEASE: (VIEW, guard(heard={**GUARD.heard, NAMES[2]: HeardGuard(incarnation=NEW.incarnation, age_s=0.1)})),
+    Kind.OTHER_UNHEARD: (VIEW, guard(heard=heard(ctr2=0.2, ctr3=31.0))),
+    Kind.LAST_MAJORITY: (VIEW, guard(heard=heard(ctr2=0.2))),
+    Kind.NOT_REAL_TIME: (VIEW, guard(priority="normal priority, real time refused: Operation not permitted")),
+    Kind.NO_GATE: (VIEW, guard(gate="unavailable: this kernel has no nf_tables")),
+    Kind.SETTINGS_DIFFER: (VIEW, guard(differing=("ctr3 has pause_tolerance 2 s, this server 0.5 s: make them the same",))),
+    Kind.SETTINGS_NOT_KEPT: (VIEW, guard(not_kept="/var/x cannot be written: full. Until it can, do not edit voters")),
+    Kind.CHECKS_NOT_RUN: (VIEW, replace(WELL, not_run={ResourceName("db"): "Too many open files"})),
+    Kind.ALERTS_LOST: (VIEW, replace(WELL, alerts_lost=3, alerts_why="No space left on device")),
+    Kind.GUARD_SAYS: (VIEW, replace(WELL, notices=("12:00 not stopped: process 7",))),
+}
+
+
+def one(kind: Kind) -> Condition:
+    """The condition of that kind in the state that shows it."""
+    view, own = STATES[kind]
+    (found,) = [each for each in conditions(view, own) if each.kind is kind]
+    return found
+
+
+def test_nothing_is_said_when_all_is_well() -> None:
+    """Neither for a server that has run for long, nor for the first instants of its daemon."""
+    assert conditions(VIEW, WELL) == ()
+    assert conditions(VIEW, replace(WELL, daemon_s=0.2, guard=None, guard_age_s=0.2, leader_silent_s=None)) == ()
+
+
+def test_every_kind_is_shown_by_a_state() -> None:
+    """The table above has each, and each has a number in the catalogue."""
+    assert set(STATES) == set(Kind) == set(NUMBERS)
+    assert set(NUMBERS.values()) <= set(WORDS)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_state_says_its_cause_and_what_to_do(kind: Kind) -> None:
+    """In one line, with an exit status that a script can use."""
+    found = one(kind)
+
+    assert found.cause
+    assert found.advice
+    assert found.line.count("\n") == 0
+    assert found.cause in found.line
+    assert found.advice in found.line
+    assert status([found]) == (1 if found.weight is Weight.DOWN else 3)
+    assert ".." not in found.line
+
+
+def test_a_lost_majority_names_who_is_needed_who_is_there_and_since_when() -> None:
+    """One cause, not five: what follows from it is not said beside it."""
+    view, own = STATES[Kind.MAJORITY_LOST]
+    found = conditions(view, replace(own, guard=replace(NEW, heard=heard(ctr2=20.0))))
+    kinds = {each.kind for each in found}
+
+    assert Kind.MAJORITY_LOST in kinds
+    assert not kinds & {Kind.NO_LEASE, Kind.NO_LEADER}
+    text = one(Kind.MAJORITY_LOST).line
+    assert "of 3 voters 2 are needed, and only ctr1 can be heard from ctr1 (for 31 s)" in text
+    assert "ctr2 (not since this server's guard began)" in text
+    assert "Bring back ctr2 or ctr3" in text
+
+
+def test_who_is_cut_off_alone_does_not_call_the_majority_lost() -> None:
+    """A leader is seen at work through the registry: the others go on, and commands still work from here."""
+    view, own = STATES[Kind.MAJORITY_LOST]
+    found = conditions(view, replace(own, leader_silent_s=0.4))
+
+    assert [each.kind for each in found if each.about in (None, ME)] == [Kind.NO_LEASE]
+    assert "it is cut off" in found[0].cause
+    assert nothing_can_be_done(found) is None
+
+
+def test_a_server_that_has_only_just_begun_calls_nothing_lost() -> None:
+    """Its guard has heard nobody yet; but one that was without a lease before its daemon began says so at once."""
+    view, own = STATES[Kind.MAJORITY_LOST]
+    young = replace(own, daemon_s=0.5, guard_age_s=0.1)
+
+    assert [each.kind for each in conditions(view, young)] == [Kind.MAJORITY_LOST]
+    assert [each.kind for each in conditions(view, replace(young, guard=replace(NEW, lapsed_s=None)))] == [Kind.NO_LEASE]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_stops_every_verb_is_what_leaves_nobody_to_act(kind: Kind) -> None:
+    """A short silence of the registry is waited for by whoever asks it."""
+    hopeless = {Kind.MAJORITY_LOST, Kind.REGISTRY_AWAY, Kind.REGISTRY_SET_BACK, Kind.NO_LEADER}
+    view, own = STATES[kind]
+
+    assert (nothing_can_be_done(conditions(view, own)) is not None) == (kind in hopeless)
+    assert nothing_can_be_done(conditions(VIEW, replace(WELL, registry_away_s=0.5))) is None
+
+
+def test_of_other_servers_a_server_does_not_answer() -> None:
+    """`check crs` is about this one and the cluster."""
+    found = conditions(*STATES[Kind.OTHER_UNHEARD])
+
+    assert {each.kind for each in about(found, ME)} == {Kind.LAST_MAJORITY}
+
+
+@given(
+    picked=st.lists(st.sampled_from(sorted(Kind)), min_size=1, max_size=4),
+    daemon_s=st.floats(0, 1e6),
+    guard_age_s=st.floats(0, 1e6),
+    leader_s=st.none() | st.floats(0, 1e6),
+    held=st.booleans(),
+    lapsed_s=st.none() | st.floats(0, 1e6),
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_known_each_is_said_once_with_cause_and_advice(
+    *, picked: list[Kind], daemon_s: float, guard_age_s: float, leader_s: float | None, held: bool, lapsed_s: float | None
+) -> None:
+    """Facts of several states at once, of any age."""
+    view = STATES[picked[0]][0]
+    own = STATES[picked[-1]][1]
+    said = replace(own.guard or GUARD, lapsed_s=lapsed_s)
+    own = replace(own, daemon_s=daemon_s, guard_age_s=guard_age_s, leader_silent_s=leader_s, held=held, guard=said)
+    found = conditions(view, own)
+
+    assert all(each.cause and each.advice for each in found)
+    keys = [(each.kind, each.about) for each in found if each.kind not in (Kind.SETTINGS_DIFFER, Kind.GUARD_SAYS)]
+    assert len(keys) == len(set(keys))
+    if not held and said.refused == "":
+        assert any(each.weight is Weight.DOWN for each in found), "a server without a lease is never well"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.9, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7320, "2 h 2 min"), (273600, "3 d 4 h")]
+)
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    """Two units at most."""
+    assert ago(seconds) == text
