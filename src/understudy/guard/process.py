@@ -86,8 +86,6 @@ class GuardProcess:
         """Why it is to end now."""
         self._in_order = False
         """The daemon has stopped everything in order already."""
-        self.gap_s: float | None = None if start.base is None else 0.0
-        """For how long this server had no lease before it won the present one; None: it has not won one yet."""
         self._terminated = self._heeded = 0
         """How many SIGTERMs came, and how many of them were answered."""
         self.leave = Leave(held)
@@ -113,6 +111,8 @@ class GuardProcess:
     def _begin(self, start: Start) -> Guard:
         """The core, with what the keeper holds."""
         settings, now = self.settings, read_clocks()
+        self.gap_s: float | None = None if start.base is None else 0.0
+        """For how long this server had no lease before it won the present one; None: it has not won one yet."""
         servers = tuple(one.name for one in settings.servers)
         self._kept = Kept(self.held_file.voting, servers)
         memory = self._kept.read() or Memory(int.from_bytes(os.urandom(8)) | 1, now)
