@@ -123,6 +123,8 @@ class _Lines:
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.detached = False
+        """Whether the caller has gone away before the end."""
 
     def out(self, text: str) -> None:
         self._put({"out": shown(text)})
@@ -212,6 +214,7 @@ class _Api:
             check=one.check,
             leave_here=one.leave_here,
             come_back=one.come_back,
+            detached=lambda: lines.detached,
         )
 
     async def _run(self, verb: Verb, world: World, arguments: Arguments, lines: _Lines) -> None:
@@ -241,6 +244,7 @@ async def _streamed(lines: _Lines, task: "asyncio.Task[None]", verb: Verb) -> As
         while (one := await lines.queue.get()) is not None:
             yield one
     finally:
+        lines.detached = True
         # A caller that goes away detaches: what changes something is carried to its end, what only reads is not.
         if not verb.changes:
             task.cancel()

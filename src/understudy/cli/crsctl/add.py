@@ -1,6 +1,6 @@
 """crsctl add."""
 
-from understudy.cli.crsctl.common import ATTR, DEFINED, FROM_FILE, IMMEDIATE
+from understudy.cli.crsctl.common import DEFINED
 from understudy.cli.options import VALUE, Command, Option
 
 COMMANDS = {
@@ -26,9 +26,7 @@ COMMANDS = {
         example='crsctl add type app.web.type -basetype cluster_resource -attr "ATTRIBUTE=USR_PORT,TYPE=int,DEFAULT_VALUE=80,FLAGS=CONFIG"',
         options={
             "-basetype": Option("basetype", "type it descends from", kind=VALUE, metavar="type"),
-            "-attr": ATTR,
-            "-file": FROM_FILE,
-            "-i": IMMEDIATE,
+            **DEFINED,
         },
     ),
 }

@@ -5,6 +5,7 @@ from understudy.cli.options import FILE, VALUE, Option
 NAMES = '{name ... | -w "filter" | -all}'
 
 FORCE = Option("force", "stop or relocate what is in the way")
+FORCE_CHANGE = Option("force", "do it although something stops, moves or restarts, or a name is not known yet")
 IMMEDIATE = Option("immediate", "accepted: no command waits for a lock here")
 FILTER = Option("filter", "instead of names: 'attribute operator value', with AND, OR and parentheses", kind=VALUE, metavar='"filter"')
 ALL = Option("all", "every resource that is not the cluster's own")
@@ -12,10 +13,11 @@ SERVER = Option("server", "on this server", kind=VALUE, metavar="server")
 CARDINALITY = Option("cardinality", "the instance of this number", kind=VALUE, metavar="cid")
 DEGREE = Option("degree", "the instance of this degree", kind=VALUE, metavar="did")
 ENVIRONMENT = Option("environment", "accepted", kind=VALUE, metavar='"e1=v1,..."')
-LEAVE = Option("leave", "accepted: what has been started is always left as it is")
+LEAVE = Option("leave", "if it fails, leave TARGETs and what has come up as they are then")
+LEFT = Option("leave", "accepted: what has been stopped is always left so")
 JSON = Option("json", "for machines")
 ATTR = Option("attr", "attributes; a value with commas belongs in single quotes", kind=VALUE, metavar='"NAME=value,..."')
 FROM_FILE = Option("file", "the same from a file, one NAME=value per line, without quotes", kind=FILE, metavar="file")
 PLAIN = {"-f": FORCE, "-i": IMMEDIATE}
-DEFINED = {"-attr": ATTR, "-file": FROM_FILE, **PLAIN}
+DEFINED = {"-attr": ATTR, "-file": FROM_FILE, "-f": FORCE_CHANGE, "-i": IMMEDIATE}
 CHOSEN = {"-w": FILTER, "-all": ALL, "-k": CARDINALITY, "-d": DEGREE, "-env": ENVIRONMENT, **PLAIN}

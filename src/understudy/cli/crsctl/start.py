@@ -14,7 +14,8 @@ COMMANDS = {
     "resource": Command(
         f"crsctl start resource {NAMES}",
         "start-resource",
-        about="Starts resources, after all they need; TARGET becomes ONLINE. Without -n the best server by profile.",
+        about="Starts resources, after all they need; TARGET becomes ONLINE. Without -n the best server by profile. "
+        "If it fails, TARGETs are as they were before.",
         example="crsctl start resource mysqlVIP mysql-data mysqld -n ctr1",
         options={**CHOSEN, "-n": SERVER, "-l": LEAVE},
     ),

@@ -1,6 +1,6 @@
 """crsctl stop."""
 
-from understudy.cli.crsctl.common import CHOSEN, LEAVE, NAMES, SERVER
+from understudy.cli.crsctl.common import CHOSEN, LEFT, NAMES, SERVER
 from understudy.cli.options import VALUES, Command, Option
 
 AT_ONCE = Option("force", "at once: everything is killed and starts elsewhere")
@@ -29,6 +29,6 @@ COMMANDS = {
         "stop-resource",
         about="Stops resources; TARGET becomes OFFLINE. Refused while something that needs them runs, unless -f stops that first.",
         example="crsctl stop resource mysqld",
-        options={**CHOSEN, "-n": SERVER, "-l": LEAVE},
+        options={**CHOSEN, "-n": SERVER, "-l": LEFT},
     ),
 }

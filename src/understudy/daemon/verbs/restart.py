@@ -60,13 +60,19 @@ async def start_again(world: World, places: Mapping[ResourceName, ServerName | N
         local = tuple(name for name in names if world.mirror.view.resources[name].local)
         moving = tuple(name for name in names if name not in local)
         for group, place in ((local, None), (moving, ServerName(server) if server else None)):
-            if group:
+            if not group:
+                continue
+            try:
                 well = await start(world, Ask(names=group, server=place, again=True)) and well
+            except BadInput as error:  # it may not run there any more: what was stopped must not stay down for that
+                world.refuse(error)
+                await wanted_again(world, group, 20158)
+                well = False
     return well
 
 
-async def wanted_again(world: World, names: tuple[ResourceName, ...]) -> None:
-    """A stop went wrong half way: what it has stopped, and what it could not, is wanted as before, and is brought back as far as may be."""
+async def wanted_again(world: World, names: tuple[ResourceName, ...], code: int = 20155) -> None:
+    """A restart went wrong half way: what it has stopped is wanted as before, and is brought back as far as may be."""
 
     def decide(view: View) -> Change:
         down = [name for name in names if name in view.resources and view.target(name) is not Target.ONLINE]
@@ -74,4 +80,4 @@ async def wanted_again(world: World, names: tuple[ResourceName, ...]) -> None:
         return Change({keys.target(name): TargetRecord(target=Target.ONLINE, by=world.by) for name in down}, (), told)
 
     await commit(world, decide)
-    world.say(20155, ", ".join(f"'{name}'" for name in names))
+    world.say(code, ", ".join(f"'{name}'" for name in names))

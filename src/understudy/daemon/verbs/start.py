@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from understudy.daemon.facts import RUNNING, find, groups_of, instances, life, registered, running_on, servers
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
-from understudy.daemon.verbs.follow import Settled, Watch, deadline, follow, started
+from understudy.daemon.verbs.follow import Settled, Verdict, Watch, deadline, follow, started
+from understudy.daemon.verbs.put_back import Attempt, put_back
 from understudy.daemon.verbs.truth import as_it_is
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
@@ -15,12 +16,12 @@ from understudy.model import events
 from understudy.model.dependencies import Registered, targets
 from understudy.model.messages import line, words
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.reasons import Reason, Why
+from understudy.model.reasons import Reason, Why, parse_reason
 from understudy.model.resource import Dependency, Kind
 from understudy.model.state import Internal, Life, Target
 from understudy.model.view import Request, TargetRecord, View
 from understudy.policy.eligibility import group_standings, joint_standing, silent_candidates, standing
-from understudy.policy.explain import remedy, sentence
+from understudy.policy.explain import no_candidate, remedy, sentence
 from understudy.policy.ground import Ground, survey
 from understudy.registry import keys
 
@@ -37,6 +38,8 @@ class Ask:
     force: bool = False
     again: bool = False
     """They ran a moment ago: what is up already is well, and what fails stays wanted."""
+    leave: bool = False
+    """If it fails, what has come up and what is wanted is left as it is then."""
 
 
 async def run(world: World, arguments: Arguments) -> int:
@@ -44,7 +47,8 @@ async def run(world: World, arguments: Arguments) -> int:
     view = await world.mirror.refresh()
     names, well = chosen(world, view, arguments)
     server = arguments.text("server")
-    ask = Ask(names=names, server=None if server is None else ServerName(server), force=arguments.flag("force"))
+    place = None if server is None else ServerName(server)
+    ask = Ask(names=names, server=place, force=arguments.flag("force"), leave=arguments.flag("leave"))
     try:
         well = await start(world, ask) and well
     except BadInput as error:
@@ -56,15 +60,21 @@ async def run(world: World, arguments: Arguments) -> int:
 
 
 async def start(world: World, ask: Ask) -> bool:
-    """Commit the intent and follow it; whether all of it came about. BadInput: refused, nothing was changed."""
+    """Commit the intent and follow it; whether all of it came about. BadInput: refused, nothing was changed.
+
+    If it fails, TARGETs are as they were before.
+    """
     runnable: tuple[ResourceName, ...] = ()
     remarks: list[str] = []
+    attempt = Attempt(before=world.mirror.view, wrote={}, needs=needed)
 
     def decide(view: View) -> Change:
-        nonlocal runnable
+        nonlocal runnable, attempt
         remarks.clear()
         runnable = tuple(_runnable(as_it_is(world, view), ask, remarks))
-        return _change(world, view, replace(ask, names=runnable)) if runnable else Change({})
+        change = _change(world, view, replace(ask, names=runnable)) if runnable else Change({})
+        attempt = Attempt(before=view, wrote=_targets_of(change), needs=needed)
+        return change
 
     await looked_at(world, ask.names, ask.server)
     since = await commit(world, decide)
@@ -76,7 +86,16 @@ async def start(world: World, ask: Ask) -> bool:
         return not remarks
     settled = await follow(world, _watch(world, since, runnable))
     report(world, settled, "start")
+    down = (name for name in runnable if started(settled.view, name) is not Verdict.DONE) if settled.refused else ()
+    failed = tuple(dict.fromkeys((*settled.failed, *down)))
+    if failed and not (ask.again or ask.leave or world.detached()):
+        await put_back(world, attempt, failed)
     return settled.well and not remarks
+
+
+def _targets_of(change: Change) -> dict[ResourceName, TargetRecord]:
+    written = ((key.removeprefix(keys.TARGET), one) for key, one in change.writes.items() if key.startswith(keys.TARGET))
+    return {ResourceName(name): one for name, one in written if isinstance(one, TargetRecord)}
 
 
 async def looked_at(world: World, names: Iterable[ResourceName], server: ServerName | None) -> None:
@@ -194,7 +213,10 @@ def _change(world: World, view: View, ask: Ask) -> Change:
         check_server(world, view, ask.server)
     ground = survey(after)
     for group in groups:
-        _check_group(ground, [name for name in group if after.target(name) is Target.ONLINE], ask)
+        members = [name for name in group if after.target(name) is Target.ONLINE]
+        _check_group(ground, members, ask)
+        if ask.server is None and not ask.again:
+            _check_candidates(ground, members, set(wanted), ask)
     writes: dict[str, object] = {}
     told: list[tuple[str, str, str]] = []
     for name in wanted:
@@ -224,6 +246,27 @@ def _check_group(ground: Ground, members: list[ResourceName], ask: Ask) -> None:
     if moved and not ask.force:
         asked = next((name for name in ask.names if name in members), members[0])
         raise Refused(words(2529, asked, moved[0]), code=2529)
+
+
+def _check_candidates(ground: Ground, members: list[ResourceName], wanted: set[ResourceName], ask: Ask) -> None:
+    """CRS-2632 with the rule that refuses each server, before anything is wanted that nobody could run; what this very command is about
+    to start, or what runs, refuses nobody."""
+    if not members or any(running_on(ground.view, name) is not None for name in members):
+        return
+    if any(one.admitted or _passes(ground, one.reason, wanted) for one in group_standings(ground, members)):
+        return
+    asked = next((name for name in ask.names if name in members), members[0])
+    raise Refused(f"{words(2632, asked)}\n{no_candidate(ground.view, asked)}", code=2632)
+
+
+def _passes(ground: Ground, reason: Reason, wanted: set[ResourceName]) -> bool:
+    """Whether a refusal ends when what it is about has come up, which this command wants, or has been looked at."""
+    inner = parse_reason(",".join(reason.of[1:])) if reason.why is Why.FELLOW_REFUSED else reason
+    if inner is None or inner.why in (Why.NOT_LOOKED, Why.RIVAL_NOT_LOOKED):
+        return True
+    if inner.why is Why.NETWORK_DOWN:
+        return ResourceName(inner.of[0]) in wanted and ground.view.target(ResourceName(inner.of[0])) is Target.ONLINE
+    return inner.why is Why.TYPE_MISSING and any(name in wanted for name in ground.by_type.get(inner.of[0], ()))
 
 
 def _watch(world: World, since: int, names: tuple[ResourceName, ...]) -> Watch:

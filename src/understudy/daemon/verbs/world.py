@@ -146,6 +146,8 @@ class World:
     user_exists: Callable[[str], Awaitable[bool]] = user_on_disk
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
     """This server leaves without being told by the registry: by whose word, and whether at once."""
+    detached: Callable[[], bool] = field(default=lambda: False)
+    """Whether the caller has gone away (Ctrl-C): it was told that what it asked for goes on and stays wanted."""
     come_back: Callable[[], bool] = field(default=lambda: False)
     """Let this server begin a new life; False: nobody had taken it out."""
 

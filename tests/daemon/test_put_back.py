@@ -1,0 +1,146 @@
+"""What a failed start puts back, and what it leaves: TARGETs that others rely on, or that a caller was told of, stay."""
+
+from dataclasses import replace
+
+from daemon.cluster import Cluster, Lines, running
+from understudy.daemon.verbs import start as start_verb
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.restart import start_again
+from understudy.daemon.verbs.stop import stop
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.state import Target
+
+SERVERS = ("ctr1", "ctr2", "ctr3")
+
+
+def target(cluster: Cluster, name: str) -> Target:
+    """As the registry says."""
+    return cluster.nodes["ctr1"].mirror.view.target(ResourceName(name))
+
+
+def fails(cluster: Cluster, name: str, *servers: str) -> None:
+    """Its start fails there."""
+    for server in servers:
+        cluster.executors[server].service(ResourceName(name)).fails["start"] = 1
+
+
+async def added(cluster: Cluster, *definitions: str) -> None:
+    """Resources of which each is given as `name attributes`."""
+    for one in definitions:
+        name, _, attributes = one.partition(" ")
+        done = await cluster.run(f"crsctl add resource {name} -type {attributes}")
+        assert done.status == 0, done.text
+
+
+async def test_a_local_resource_stays_wanted_where_it_came_up() -> None:
+    """It runs on two servers of three: that is left, and the third goes on trying."""
+    async with running(*SERVERS) as cluster:
+        await added(cluster, "agent local_resource -attr ACTION_SCRIPT=/agent")
+        fails(cluster, "agent", "ctr2")
+
+        done = await cluster.run("crsctl start resource agent")
+
+        assert done.status == 1
+        assert target(cluster, "agent") is Target.ONLINE
+
+
+async def test_a_local_resource_that_came_up_nowhere_is_not_wanted() -> None:
+    """Nothing is left changed."""
+    async with running(*SERVERS) as cluster:
+        await added(cluster, "agent local_resource -attr ACTION_SCRIPT=/agent")
+        fails(cluster, "agent", *SERVERS)
+
+        done = await cluster.run("crsctl start resource agent")
+
+        assert done.status == 1
+        assert "UND-0157" in done.text
+        assert target(cluster, "agent") is Target.OFFLINE
+
+
+async def test_what_somebody_else_wants_meanwhile_stays() -> None:
+    """Another command began to rely on the dependency while the start went wrong."""
+    async with running(*SERVERS) as cluster:
+        await added(
+            cluster,
+            "data cluster_resource -attr ACTION_SCRIPT=/data,SERVER_POOLS=*",
+            "app cluster_resource -attr ACTION_SCRIPT=/app,SERVER_POOLS=*,START_DEPENDENCIES=hard(global:data)",
+            "web cluster_resource -attr ACTION_SCRIPT=/web,SERVER_POOLS=*,START_DEPENDENCIES=hard(global:data)",
+        )
+        fails(cluster, "app", *SERVERS)
+
+        done = await cluster.run("crsctl start resource app web")
+
+        assert done.status == 1
+        assert target(cluster, "app") is Target.OFFLINE
+        assert target(cluster, "data") is Target.ONLINE
+        assert target(cluster, "web") is Target.ONLINE
+
+
+async def test_what_ran_before_is_not_stopped() -> None:
+    """Found running by hand, taken over by a start that then failed: it goes on running."""
+    async with running(*SERVERS) as cluster:
+        cluster.executors["ctr1"].service(ResourceName("data")).lives = True
+        await added(
+            cluster,
+            "data cluster_resource -attr ACTION_SCRIPT=/data,SERVER_POOLS=*",
+            "app cluster_resource -attr ACTION_SCRIPT=/app,SERVER_POOLS=*,START_DEPENDENCIES=hard(global:data)",
+        )
+        node = cluster.nodes["ctr1"]
+        while not node.mirror.view.reports.get(ResourceName("data")):
+            await node.mirror.wait(node.mirror.view.revision, 1.0)
+        fails(cluster, "app", *SERVERS)
+
+        done = await cluster.run("crsctl start resource app")
+
+        assert done.status == 1
+        assert target(cluster, "data") is Target.ONLINE
+        assert cluster.executors["ctr1"].service(ResourceName("data")).lives
+
+
+async def test_what_a_detached_caller_asked_for_stays_wanted() -> None:
+    """Ctrl-C said so."""
+    async with running(*SERVERS) as cluster:
+        await added(cluster, "app cluster_resource -attr ACTION_SCRIPT=/app,SERVER_POOLS=*")
+        fails(cluster, "app", *SERVERS)
+        world = replace(cluster.world(Lines(), "ctr1"), detached=lambda: True)
+
+        status = await start_verb.run(world, Arguments({"names": ["app"]}))
+
+        assert status == 1
+        assert target(cluster, "app") is Target.ONLINE
+
+
+async def test_a_restart_whose_start_is_refused_leaves_nothing_down() -> None:
+    """It may not start where it ran any more: it was wanted before, and is wanted still."""
+    async with running(*SERVERS) as cluster:
+        await added(cluster, "app cluster_resource -attr ACTION_SCRIPT=/app,PLACEMENT=restricted,HOSTING_MEMBERS=ctr1")
+        assert (await cluster.run("crsctl start resource app")).status == 0
+        world = cluster.world(Lines(), "ctr1")
+        assert await stop(world, (ResourceName("app"),), force=False)
+
+        well = await start_again(world, {ResourceName("app"): ServerName("ctr2")})
+
+        assert not well
+        assert target(cluster, "app") is Target.ONLINE
+
+
+async def test_a_stop_that_fails_within_a_restart_leaves_nothing_down() -> None:
+    """What it stood under was stopped first: it is brought back."""
+    async with running(*SERVERS) as cluster:
+        hard = "START_DEPENDENCIES=hard(data),STOP_DEPENDENCIES=hard(data)"
+        await added(
+            cluster,
+            "data cluster_resource -attr ACTION_SCRIPT=/data,SERVER_POOLS=*",
+            f"app cluster_resource -attr ACTION_SCRIPT=/app,SERVER_POOLS=*,{hard}",
+        )
+        assert (await cluster.run("crsctl start resource app -n ctr1")).status == 0
+        service = cluster.executors["ctr1"].service(ResourceName("data"))
+        service.fails |= {"stop": 1, "clean": 1}
+        service.undying = True
+
+        done = await cluster.run("crsctl restart resource data -f")
+
+        assert done.status == 1
+        assert "UND-0155" in done.text
+        assert target(cluster, "app") is Target.ONLINE
+        assert target(cluster, "data") is Target.ONLINE
