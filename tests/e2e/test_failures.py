@@ -42,7 +42,7 @@ def test_failed_start_here_is_a_success_there(cluster, trio, end):
     trio.register()
     cluster.story("start", f"echo CRS_ERROR:no licence for this server; {end}", "ctr1")
     trio.watch()
-    said = cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1", "-l", check=False)
+    said = cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1", check=False)
     assert "no licence for this server" in said
     assert "CRS-2674: Start of 'web' on 'ctr1' failed" in said
     assert "CRS-2676: Start of 'web' on 'ctr2' succeeded" in said
@@ -53,7 +53,7 @@ def test_failed_start_here_is_a_success_there(cluster, trio, end):
 
 
 def test_service_that_never_starts_stays_wanted_and_says_so(cluster, trio):
-    """Failed on every candidate: retried with growing pauses, for ever; it comes up by itself once the cause is gone."""
+    """Failed on every candidate and left so (-l): retried with growing pauses, for ever; it comes up by itself once the cause is gone."""
     trio.register()
     cluster.story("start", "exit 1", "ctr1", "ctr2")
     trio.watch()
