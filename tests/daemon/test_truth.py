@@ -1,0 +1,250 @@
+"""What commands say when something is not as it should be, and what the alert log and the history tell of it.
+
+Each state is made of what a server knows itself: its guard's word, its lanes, whether the registry answers.
+`tests/e2e/test_states.py` drives the same in a lab.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from daemon.cluster import Cluster, running
+from support import wait_until
+from understudy.daemon import sight
+from understudy.daemon.alerts import alert_lines
+from understudy.daemon.sight import Sight
+from understudy.model import events
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.ports import GuardSight, HeardGuard
+
+NEW_LIFE = Incarnation("f" * 32)
+
+
+@asynccontextmanager
+async def with_db(*servers: str) -> AsyncIterator[Cluster]:
+    """A cluster in which `db` runs on ctr1."""
+    async with running(*servers) as cluster:
+        await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/db.scr"')
+        await cluster.run("crsctl start resource db -n ctr1")
+        yield cluster
+
+
+def lapse(cluster: Cluster, *servers: str, for_s: float = 31.0) -> None:
+    """Their leases are over, and their guards, in new lives, hear nobody; as daemons that have begun since see it."""
+    for name in servers:
+        cluster.guards[name].holds = False
+        cluster.guards[name].said = GuardSight(
+            incarnation=NEW_LIFE, voters=tuple(map(ServerName, cluster.servers)), lapsed_s=for_s, gap_s=None
+        )
+        cluster.sights[name] = Sight(cluster.nodes[name])
+
+
+def registry_goes_away(cluster: Cluster, server: str, *, for_s: float) -> None:
+    """As its daemon sees it."""
+    node = cluster.nodes[server]
+    node.mirror.reachable = False
+    node.ability.reached_at -= for_s
+
+
+async def test_with_the_majority_lost_no_command_says_that_all_is_well() -> None:
+    """The survivor has stopped everything. Every command says so, with what to do, and ends with 1."""
+    async with with_db("ctr1", "ctr2", "ctr3") as cluster:
+        lapse(cluster, "ctr1", "ctr2", "ctr3")
+        told = {
+            command: await cluster.run(command, on="ctr1")
+            for command in ("crsctl check crs", "crsctl check cluster", "crsctl check cluster -all", "understudy cluster status")
+        }
+        shown = {
+            command: (await cluster.run(command, on="ctr1")).text
+            for command in (
+                "crsctl stat res db", "crsctl stat res -t", "understudy server list", "understudy explain db", "crsctl stat server",
+            )
+        }  # fmt: skip
+        why = "UND-0140: No majority of voters: of 3 voters 2 are needed, and only ctr1 can be heard from ctr1 (for 31 s)"
+
+        assert {one.status for one in told.values()} == {1}
+        assert all(why in text for text in (*(one.text for one in told.values()), *shown.values()))
+        assert "CRS-4535: Cannot communicate with Cluster Ready Services" in told["crsctl check crs"].text
+        assert "CRS-4530: Communications failure" in told["crsctl check crs"].text
+        assert "resources down          db" in told["understudy cluster status"].text
+        assert "STATE=OFFLINE" in shown["crsctl stat res db"]
+        assert "db: TARGET ONLINE, OFFLINE" in shown["understudy explain db"]
+        assert "NAME=ctr2\nSTATE=UNKNOWN" in shown["crsctl stat server"]
+        assert "ctr1    OFFLINE" in shown["understudy server list"]
+
+
+async def test_what_ran_on_a_server_that_nobody_hears_is_unknown() -> None:
+    """It may have no power, or run on beyond a cut: with the age of what was known last."""
+    async with with_db("ctr1", "ctr2", "ctr3") as cluster:
+        lapse(cluster, "ctr2")
+        one = (await cluster.run("crsctl stat res db -v", on="ctr2")).text
+        found = json.loads((await cluster.run("crsctl stat res db --json", on="ctr2")).text.splitlines()[-1])
+
+        assert "STATE=UNKNOWN on ctr1" in one
+        assert "STATE_DETAILS=WAS ONLINE" in one
+        assert found["resources"][0]["lease"] == "unheard"
+        assert found["conditions"][0]["kind"] == "majority-lost"
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "relocate", "restart"])
+async def test_a_verb_that_nobody_could_carry_out_says_so_at_once(command: str) -> None:
+    """Instead of waiting without a word, or of taking an old report for a resource that runs. Nothing was changed."""
+    async with with_db("ctr1", "ctr2", "ctr3") as cluster:
+        before = cluster.revision
+        lapse(cluster, "ctr1", "ctr2", "ctr3")
+        done = await cluster.run(f"crsctl {command} resource db", on="ctr1")
+
+        assert done.status == 1
+        assert done.text.startswith("UND-0148: That cannot be done now; nothing was changed:\nUND-0140: No majority of voters")
+        assert done.text.endswith(f"CRS-4000: Command {command.capitalize()} failed, or completed with errors.")
+        assert "already running" not in done.text
+        assert not cluster.store.read("request/")[1]
+        assert before <= cluster.revision
+
+
+async def test_with_the_registry_away_what_is_shown_is_said_to_be_old() -> None:
+    """What runs goes on; of the others it is said how old the word is, and of this server what its own lanes know."""
+    async with with_db("ctr1", "ctr2") as cluster:
+        registry_goes_away(cluster, "ctr2", for_s=40.0)
+        elsewhere = await cluster.run("crsctl stat res db -v", on="ctr2")
+        check = await cluster.run("crsctl check crs", on="ctr2")
+        start = await cluster.run("crsctl start res db", on="ctr2")
+        registry_goes_away(cluster, "ctr1", for_s=40.0)
+        here = await cluster.run("crsctl stat res db -v", on="ctr1")
+
+        assert "UND-0068: The registry does not answer: for 40 s; what is shown is 40 s old." in elsewhere.text
+        assert "STATE=ONLINE on ctr1" in elsewhere.text
+        assert "STATE_DETAILS=40 s old" in elsewhere.text
+        assert "STATE_DETAILS=\n" in here.text
+        assert (check.status, start.status) == (1, 1)
+        assert "CRS-4534: Cannot communicate with Event Manager" in check.text
+        assert start.text.startswith("UND-0148")
+
+
+async def test_a_start_does_not_take_an_old_report_for_a_resource_that_runs() -> None:
+    """Its server has begun a new life: what the registry says of the old one is over."""
+    async with with_db("ctr1", "ctr2") as cluster:
+        guard = cluster.guards["ctr2"]
+        guard.said = replace(guard.said, heard={ServerName("ctr1"): HeardGuard(incarnation=NEW_LIFE, age_s=0.1)})
+        well = await cluster.run("crsctl start res db", on="ctr1")
+        done = await cluster.run("crsctl start res db", on="ctr2")
+
+        assert "CRS-5702: Resource 'db' is already running on 'ctr1'" in well.text
+        assert "already running" not in done.text
+        check = await cluster.run("crsctl check cluster", on="ctr2")
+        assert "UND-0141: Server 'ctr1' holds no lease: it has begun a new life" in check.text
+
+
+async def test_what_begins_while_a_verb_waits_is_printed() -> None:
+    """A registry that goes away in the middle of a start, for instance."""
+    async with running("ctr1") as cluster:
+        await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/db.scr"')
+        service = cluster.executors["ctr1"].service(ResourceName("db"))
+        service.took_s["start"] = 2.0
+        node = cluster.nodes["ctr1"]
+        before = node.ability.reached_at
+        running_start = cluster.run("crsctl start res db", on="ctr1")
+
+        async def goes_away() -> None:
+            await wait_until(lambda: node.lanes is not None and node.lanes.locals[ResourceName("db")].starting, 5, "it starts")
+            node.ability.why = sight.REGISTRY_AWAY
+            node.ability.reached_at = before
+
+        done, _ = await asyncio.gather(running_start, goes_away())
+
+        assert "UND-0068: The registry does not answer" in done.text
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({"priority": "normal priority, real time refused"}, "UND-0145: Not as it should be: understudy-guard has no real-time"),
+        ({"gate": "unavailable: this kernel has no nf_tables"}, "UND-0145: Not as it should be: there is no gate"),
+        ({"not_kept": "/var/lib/x cannot be written: full. Until it can, wait"}, "UND-0145: Not as it should be: /var/lib/x cannot be"),
+    ],
+)
+async def test_what_has_no_effect_yet_ends_with_3(said: dict[str, str], line: str) -> None:
+    """All that is wanted runs; a script can tell it from well, and from down."""
+    async with running("ctr1") as cluster:
+        cluster.guards["ctr1"].said = replace(cluster.guards["ctr1"].said, **said)
+        found = [await cluster.run(command) for command in ("crsctl check crs", "crsctl check cluster", "understudy cluster status")]
+
+        assert all(line in one.text for one in found)
+        assert {one.status for one in found} == {3}
+        assert line not in (await cluster.run("crsctl stat res -t")).text
+
+
+async def test_a_guard_that_does_not_answer_is_shown_with_its_age() -> None:
+    """`check has` speaks of it too: it is one of this server's own processes."""
+    async with running("ctr1") as cluster:
+        cluster.guards["ctr1"].answers = False
+        cluster.sights["ctr1"]._said_at -= 9.0
+        found = [await cluster.run(command) for command in ("crsctl check has", "crsctl check crs")]
+
+        assert all("UND-0142: The guard of this server does not answer: it has said nothing for 9 s" in one.text for one in found)
+        assert {one.status for one in found} == {1}
+
+
+async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entered and left, one line each, without the registry; what is over at once is told by nobody."""
+    async with with_db("ctr1", "ctr2", "ctr3") as cluster:
+        lapse(cluster, "ctr1")
+        told: list[str] = []
+        one = cluster.sights["ctr1"]
+        one.alert = told.append
+        await one.look()
+        one._tell()
+        early = list(told)
+        monkeypatch.setattr(sight, "TOLD_AFTER_S", 0.0)
+        one._tell()
+        one._tell()
+        cluster.guards["ctr1"].holds = True
+        cluster.guards["ctr1"].said = replace(cluster.guards["ctr2"].said, incarnation=cluster.life_of("ctr1"), heard={}, gap_s=31.0)
+        await one.look()
+        one._tell()
+
+        assert early == []
+        assert [line.partition(":")[0] for line in told][:1] == ["UND-0140"]
+        assert len([line for line in told if line.startswith("UND-0140:No majority")]) == 1
+        assert [line for line in told if "Over after" in line] == ["UND-0140:Over after 0 s: No majority of voters (majority-lost)"]
+
+
+async def test_after_the_majority_is_back_the_history_says_how_long_it_was_away_and_what_was_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, by whoever leads; and one of each server that had no lease."""
+    async with with_db("ctr1", "ctr2", "ctr3") as cluster:
+        lapse(cluster, "ctr1", "ctr2", "ctr3", for_s=251.0)
+        await cluster.sights["ctr1"].look()
+        cluster.sights["ctr1"]._tell()
+        for name in cluster.servers:
+            cluster.guards[name].holds = True
+        cluster.guards["ctr1"].said = replace(cluster.guards["ctr1"].said, incarnation=cluster.life_of("ctr1"), lapsed_s=None, gap_s=251.0)
+        monkeypatch.setattr(cluster.nodes["ctr1"].leader, "leads", lambda: True)
+        await cluster.sights["ctr1"].look()
+        cluster.sights["ctr1"]._tell()
+        mirror = cluster.nodes["ctr2"].mirror
+        await wait_until(lambda: any(one.kind == events.MAJORITY_BACK for one in mirror.history()), 10, "the history tells it")
+        (back,) = [one for one in mirror.history() if one.kind == events.MAJORITY_BACK]
+        (lapsed,) = [one for one in mirror.history() if one.kind == events.LAPSED]
+
+        assert (back.cause, back.text) == ("after 4 min 11 s without one", "down meanwhile: db")
+        assert lapsed.cause == "it held no lease for 4 min 11 s"
+        assert "UND-0140:A majority of voters is back after 4 min 11 s without one; down meanwhile: db" in alert_lines(back, "x")[1]
+
+
+async def test_cluster_status_counts_what_is_unknown_or_cannot_be_told() -> None:
+    """A local resource too, on each server; neither is `down`, and neither is well."""
+    async with with_db("ctr1", "ctr2") as cluster:
+        service = cluster.executors["ctr1"].service(ResourceName("db"))
+        service.fails["check"] = 4
+        await cluster.run("crsctl check resource db")
+        mirror = cluster.nodes["ctr1"].mirror
+        await wait_until(lambda: mirror.view.reports[ResourceName("db")][ServerName("ctr1")].state == "INTERMEDIATE", 10, "it is so")
+        done = await cluster.run("understudy cluster status --json")
+
+        assert json.loads(done.text)["resources_intermediate"] == ["db"]
+        assert json.loads(done.text)["resources_down"] == []
+        assert done.status == 3
