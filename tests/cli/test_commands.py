@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cluster import request, running
-from understudy.cli import appvipcfg, crsctl, understudy
+from understudy.cli import appvipcfg, client, crsctl, understudy
 from understudy.cli.options import Command, Usage, parse
 from understudy.daemon.api import application
 from understudy.daemon.peers import listening
@@ -128,6 +129,22 @@ async def test_what_the_guard_left_to_say_is_shown_although_nobody_answers(tmp_p
     assert "processes 7 do not die" in err
 
 
+@pytest.mark.parametrize(("verb", "lines"), [("check-crs", 1), ("start-resource", 2)])
+def test_a_daemon_that_hangs_is_said_to_hang(
+    verb: str, lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is there, it takes the connection, and it says nothing: no command waits for it without a word, or for ever."""
+    monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
+    monkeypatch.setattr(client, "ANSWERS_S", 0.02)
+    monkeypatch.setattr(client, "PATIENCE_S", 0.02)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as hangs:
+        hangs.bind(f"{tmp_path}/api.sock")
+        hangs.listen()
+        status = client.run(verb, {})
+    out, err = capsys.readouterr()
+
+    assert (status, out) == (1, "CRS-4639: Could not contact Oracle High Availability Services\n")
+    assert err.count("has not answered for 0 s: it hangs, or is stopped") == lines
 
 
 @pytest.mark.parametrize(

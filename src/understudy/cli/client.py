@@ -5,6 +5,7 @@ Called by the commands. Decides nothing and keeps nothing. Standard library only
 
 import json
 import os
+import select
 import socket
 import sys
 
@@ -17,7 +18,12 @@ RUN_DIR = "/run/understudy"
 CONFIG = "/etc/understudy/understudy.toml"
 AWAY = "CRS-4639: Could not contact Oracle High Availability Services"
 BROKEN = 1
-INTERRUPTED = 130
+ANSWERS_S, PATIENCE_S = 5.0, 25.0
+"""After the first a command says that the daemon does not answer, after both it gives up; what only checks gives up after the first."""
+_HANGS = (
+    "is there and has not answered for {:.0f} s: it hangs, or is stopped; look at its log and state. "
+    "If you kill it, it is started again, and what runs goes on"
+)
 
 
 class Away(Exception):
@@ -29,6 +35,7 @@ def run(verb: str, body: dict[str, object]) -> int:
     try:
         with _connect() as connection:
             _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
+            _wait(connection, patient=not verb.startswith("check-"))
             return _print_answer(connection)
     except Away as error:
         say_away(error)
@@ -47,6 +54,7 @@ def ask(verb: str, body: dict[str, object]) -> tuple[int, str]:
     said: list[str] = []
     with _connect() as connection:
         _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
+        _wait(connection, patient=True)
         return _print_answer(connection, said.append), "\n".join(said)
 
 
@@ -84,6 +92,17 @@ def _print_answer(connection: socket.socket, out: "Callable[[str], object] | Non
             else:
                 print(message["out"], flush=True)
     raise Away("it stopped in the middle of its answer; what was asked for may go on")
+
+
+def _wait(connection: socket.socket, *, patient: bool) -> None:
+    """Until an answer begins, which takes milliseconds. A daemon that is there and does not answer is said to be so; Away in the end."""
+    if select.select([connection], [], [], ANSWERS_S)[0]:
+        return
+    if patient:
+        print(f"understudyd {_HANGS.format(ANSWERS_S)}; waiting on", file=sys.stderr, flush=True)
+        if select.select([connection], [], [], PATIENCE_S)[0]:
+            return
+    raise Away(f"it {_HANGS.format(ANSWERS_S + PATIENCE_S if patient else ANSWERS_S)}. What was asked for may still be done")
 
 
 def _connect() -> socket.socket:
