@@ -24,6 +24,7 @@ _HANGS = (
     "is there and has not answered for {:.0f} s: it hangs, or is stopped; look at its log and state. "
     "If you kill it, it is started again, and what runs goes on"
 )
+INTERRUPTED = 130
 
 
 class Away(Exception):
