@@ -40,6 +40,11 @@ class Entry:
     value: bytes
     revision: int
 
+    @property
+    def size(self) -> int:
+        """Bytes of key and value, as limits count them."""
+        return len(self.key.encode()) + len(self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -77,8 +82,12 @@ class Batch:
 class Registry(Protocol):
     """The replicated store; every call may raise RegistryUnreachable."""
 
-    async def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
-        """Linearizable: the store's revision and all entries whose key starts with `prefix`, by key."""
+    async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
+        """Linearizable: the store's revision and all entries whose key starts with `prefix`, by key.
+
+        `without`: but for those whose key starts with this. `after`: only those of a greater key. `limit_bytes`: only the first of them,
+        as many as have no more bytes of keys and values than this, but at least one; 0: all, however many, as they were at one revision.
+        """
         ...
 
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:

@@ -177,6 +177,8 @@ class Proxy:
         self.answers_lost = 0
         self.requests_lost = 0
         """Bytes."""
+        self.answer_pause_s = 0.0
+        """After each piece of an answer: a slow network."""
 
     async def start(self) -> str:
         """Listen; the endpoint."""
@@ -230,4 +232,5 @@ class Proxy:
                 self.answers_lost += len(data)
             else:
                 target.write(data)
+                await asyncio.sleep(self.answer_pause_s)
         target.transport.abort()

@@ -80,6 +80,36 @@ async def test_a_value_may_be_any_bytes_and_a_megabyte_of_them(registry: Registr
     assert (await batches(registry, "big", revision - 1, 1))[0].changed[0].value == value
 
 
+async def test_what_is_left_out_is_not_read(registry: Registry) -> None:
+    """State without the history: what a daemon must know before it can act does not grow with what has happened."""
+    names = ("a", "h", "h/", "h/1", "h/2", "h0", "i", "i/1")
+    await written(registry, *(Write(name, name.encode()) for name in names))
+    _, entries = await registry.read("", without="h/")
+    assert [one.key for one in entries] == ["a", "h", "h0", "i", "i/1"]
+    _, entries = await registry.read("h", without="h/")
+    assert [one.key for one in entries] == ["h", "h0"]
+    _, entries = await registry.read("i", without="h/")
+    assert [one.key for one in entries] == ["i", "i/1"]
+    assert (await registry.read("h/", without="h/"))[1] == ()
+    _, entries = await registry.read("", without="h/", after="a")
+    assert [one.key for one in entries] == ["h", "h0", "i", "i/1"]
+
+
+async def test_a_long_list_is_read_in_pages(registry: Registry) -> None:
+    """As many as fit a page, at least one; a page that is empty is the end."""
+    names = [f"h/{number:02}" for number in range(20)]
+    await written(registry, *(Write(name, b"x" * 96) for name in names), Write("h/07x", b"x" * 1000), Write("i", b""))
+    found: list[str] = []
+    while True:
+        _, page = await registry.read("h/", after=found[-1] if found else "", limit_bytes=500)
+        if not page:
+            break
+        assert len(page) == 1 or sum(len(one.key) + len(one.value) for one in page) <= 500
+        found += [one.key for one in page]
+    assert found == sorted([*names, "h/07x"])
+    assert len((await registry.read("h/", limit_bytes=500))[1]) == 5
+
+
 # --- committing ------------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,8 @@ from understudy.registry.commits import checked
 from understudy.registry.link import Link
 
 DEADLINE_S = 1.0
+PAGE_BYTES = 256 * 1024
+"""Of a long answer: each page has the deadline of an answer of its own."""
 DIAL_S = 0.5
 """For one endpoint to accept and to prove itself: then the next one is tried."""
 PAUSE_MIN_S = 0.02
@@ -65,11 +67,12 @@ class RegistryClient:
         self._trouble = "nobody answers"
         self._closed = False
 
-    async def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
-        """As the port says; within the deadline."""
-        answer, link = await self._ask(lambda id: frames.Read(id, prefix))
-        assert isinstance(answer, frames.Entries), answer
-        if not prefix:
+    async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
+        """As the port says; each page of it within the deadline."""
+        answer, link = await self._ask(lambda id: frames.Read(id, prefix, without, after, limit_bytes, PAGE_BYTES))
+        if not isinstance(answer, frames.Entries):
+            raise _unexpected(answer)
+        if not (prefix or after or limit_bytes):
             self._read_over = link
         return answer.revision, tuple(Entry(*one) for one in answer.entries)
 
@@ -79,7 +82,8 @@ class RegistryClient:
         answer, _ = await self._ask(lambda id: frames.pack_commit(id, wanted.conditions, wanted.writes), writes=True)
         if isinstance(answer, frames.Conflicted):
             return Conflict(answer.failed)
-        assert isinstance(answer, frames.Committed), answer
+        if not isinstance(answer, frames.Committed):
+            raise _unexpected(answer)
         return answer.revision
 
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
@@ -113,13 +117,14 @@ class RegistryClient:
         await self.close()
 
     async def _ask(self, make: Callable[[int], frames.Request], *, writes: bool = False) -> tuple[frames.Answer, Link]:
-        """The answer, and the connection over which it came."""
+        """The answer, and the connection over which it came. However many pages it has, each has the time of one answer."""
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._deadline_s) as limit:
                 link = await self._linked()
                 if writes and self._read_first and link is not self._read_over:
                     raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
-                answer = await link.ask(make)
+                answer = await link.ask(make, lambda: limit.reschedule(loop.time() + self._deadline_s))
         except TimeoutError:
             raise self._silent() from None
         if isinstance(answer, frames.Failed):
@@ -180,7 +185,11 @@ def _error(failed: frames.Failed) -> Exception:
         case frames.Why.FAILED:
             return RegistryUnreachable(f"the registry has failed: {failed.text}")
         case frames.Why.MALFORMED:
-            return ValueError(failed.text)
+            return RegistryUnreachable(f"the registry refused what was asked: {failed.text}")
+
+
+def _unexpected(answer: frames.Answer) -> RegistryUnreachable:
+    return RegistryUnreachable(f"the registry answered {type(answer).__name__}, which is no answer to what was asked")
 
 
 def _words(error: Exception) -> str:

@@ -5,7 +5,7 @@ whose first element names the message. Fields may be added at the end of a messa
 
     server: Challenge                          who are you?
     client: Hello         server: Welcome | Refused
-    client: Read          server: Entries | Failed
+    client: Read          server: Entries, Entries, ... | Failed
     client: Commit        server: Committed | Conflicted | Failed
     client: Watch         server: Changes, Changes, ... | Failed        client: Unwatch
     client: Ping          server: Pong
@@ -69,10 +69,15 @@ class Refused(msgspec.Struct, array_like=True, tag="refused", frozen=True):
 
 
 class Read(msgspec.Struct, array_like=True, tag="read", frozen=True):
-    """All entries under a prefix."""
+    """All entries under a prefix; the rest as the port says."""
 
     id: int
     prefix: str
+    without: str = ""
+    after: str = ""
+    limit_bytes: int = 0
+    page_bytes: int = 0
+    """The answer may come in several Entries, each of about this size, all of one revision; 0: in one, as older clients expect it."""
 
 
 class Commit(msgspec.Struct, array_like=True, tag="commit", frozen=True):
@@ -107,6 +112,8 @@ class Entries(msgspec.Struct, array_like=True, tag="entries", frozen=True):
     id: int
     revision: int
     entries: tuple[tuple[str, bytes, int], ...]
+    more: bool = False
+    """Of the same answer: another Entries follows."""
 
 
 class Committed(msgspec.Struct, array_like=True, tag="committed", frozen=True):

@@ -55,6 +55,24 @@ class Feed:
             self._woken.set()
 
 
+class _Pages:
+    """An answer that comes in pages."""
+
+    def __init__(self, on_page: Callable[[], None]) -> None:
+        self._on_page = on_page
+        self._entries: list[tuple[str, bytes, int]] = []
+
+    def put(self, page: frames.Entries) -> frames.Entries | None:
+        """The whole answer, once this was the last page."""
+        if not page.more and not self._entries:
+            return page
+        self._entries.extend(page.entries)
+        if page.more:
+            self._on_page()
+            return None
+        return frames.Entries(page.id, page.revision, tuple(self._entries))
+
+
 class Link(asyncio.Protocol):
     """One connection. `lost` for good once anything went wrong."""
 
@@ -70,6 +88,8 @@ class Link(asyncio.Protocol):
         self._welcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._splitter = frames.Splitter(frames.HELLO_BYTES_MAX)
         self._asked: dict[int, asyncio.Future[frames.Answer]] = {}
+        self._pages: dict[int, _Pages] = {}
+        """Of what was asked, what has arrived of its answer."""
         self._feeds: dict[int, Feed] = {}
         self._ids = 0
         self._transport: asyncio.Transport | None = None
@@ -88,17 +108,20 @@ class Link(asyncio.Protocol):
         self._splitter.limit = frames.ANSWER_BYTES_MAX
         self._beat()
 
-    async def ask(self, make: Callable[[int], frames.Request]) -> frames.Answer:
-        """Send a request and wait for its answer. RegistryUnreachable: the link was lost."""
+    async def ask(self, make: Callable[[int], frames.Request], on_page: Callable[[], None] = lambda: None) -> frames.Answer:
+        """Send a request and wait for its answer; `on_page` is called for each page of it but the last. RegistryUnreachable: the link
+        was lost."""
         self._ids += 1
         id = self._ids
         asked: asyncio.Future[frames.Answer] = asyncio.get_running_loop().create_future()
         self._asked[id] = asked
+        self._pages[id] = _Pages(on_page)
         try:
             self._send(make(id))
             return await asked
         finally:
             self._asked.pop(id, None)
+            self._pages.pop(id, None)
 
     def watch(self, prefix: str, after: int) -> Feed:
         """Begin a watch."""
@@ -175,7 +198,10 @@ class Link(asyncio.Protocol):
     def _answered(self, answer: frames.Answer) -> None:
         asked, feed = self._asked.get(answer.id), self._feeds.get(answer.id)
         if asked is not None and not asked.done():
-            asked.set_result(answer)
+            if not isinstance(answer, frames.Entries):
+                asked.set_result(answer)
+            elif (whole := self._pages[answer.id].put(answer)) is not None:
+                asked.set_result(whole)
         elif feed is not None and isinstance(answer, frames.Failed):
             feed.end(Compacted(answer.text))
 

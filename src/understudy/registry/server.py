@@ -13,10 +13,12 @@ by tests. Must never answer a commit before it is durable, nor show anyone what 
 import asyncio
 import logging
 import secrets
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from understudy.errors import Compacted
-from understudy.ports import Condition, Conflict, Write
+from understudy.ports import Condition, Conflict, Entry, Write
 from understudy.registry import access, frames, sockets
 from understudy.registry.commits import Commit, checked
 from understudy.registry.frames import Why
@@ -24,6 +26,7 @@ from understudy.registry.store import Store, StoreFailed
 
 HELLO_S = 5.0
 """A connection that has not proved itself by then is closed."""
+PAGE_BYTES_MIN = 4096
 BUFFERED_BYTES_MAX = 1024 * 1024
 """Unread by a client: beyond this nothing more is sent to it, nor asked of it."""
 COMMITS_AT_ONCE = 100
@@ -134,6 +137,8 @@ class _Session(asyncio.Protocol):
         self._splitter = frames.Splitter(frames.HELLO_BYTES_MAX)
         self._watches: dict[int, tuple[str, int]] = {}
         """Watch -> its prefix and the revision up to which everything was sent."""
+        self._pages: deque[frames.Entries] = deque()
+        """Of answers that the client takes page by page."""
         self._full = False
         self._transport: asyncio.Transport
         self._hello_timer: asyncio.TimerHandle
@@ -152,6 +157,7 @@ class _Session(asyncio.Protocol):
         self.ended = True
         self._hello_timer.cancel()
         self._watches.clear()
+        self._pages.clear()
         self._server.left(self, self._client)
 
     def data_received(self, data: bytes) -> None:
@@ -181,7 +187,9 @@ class _Session(asyncio.Protocol):
             self._transport.write(frames.frame(message))
 
     def push(self) -> None:
-        """Send every watch the commits it has not seen, as far as the client reads them."""
+        """Send what is left of answers, then every watch the commits it has not seen, as far as the client reads them."""
+        while self._pages and self._taking():
+            self.send(self._pages.popleft())
         for id in tuple(self._watches):
             self._push(id)
 
@@ -242,10 +250,16 @@ class _Session(asyncio.Protocol):
         # What this session asked to commit before must be seen.
         self._server.flush()
         try:
-            revision, entries = self._server.store.read(message.prefix)
+            revision, entries = self._server.store.read(
+                message.prefix, without=message.without, after=message.after, limit_bytes=message.limit_bytes
+            )
         except StoreFailed as error:
             self.send(frames.Failed(message.id, Why.FAILED, str(error)))
             self._server.note(error)
+            return
+        if message.page_bytes:
+            self._pages.extend(_paged(message.id, revision, entries, max(PAGE_BYTES_MIN, message.page_bytes)))
+            self.push()
             return
         size = sum(len(one.value) for one in entries)
         if size > frames.ANSWER_BYTES_MAX // 2:
@@ -284,3 +298,16 @@ class _Session(asyncio.Protocol):
         _log.warning("client-refused peer=%s why=%r", peer, text)
         self.send(frames.Refused(text))
         self.close()
+
+
+def _paged(id: int, revision: int, entries: Sequence[Entry], page_bytes: int) -> Iterator[frames.Entries]:
+    """One answer in pages of about this size, the last one marked; what does not fit a page has one of its own."""
+    page: list[tuple[str, bytes, int]] = []
+    size = 0
+    for one in entries:
+        if page and size + one.size > page_bytes:
+            yield frames.Entries(id, revision, tuple(page), more=True)
+            page, size = [], 0
+        page.append((one.key, one.value, one.revision))
+        size += one.size
+    yield frames.Entries(id, revision, tuple(page))

@@ -17,9 +17,9 @@ class LocalRegistry:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
+    async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """As the port says."""
-        return self._store.read(prefix)
+        return self._store.read(prefix, without=without, after=after, limit_bytes=limit_bytes)
 
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """As the port says."""

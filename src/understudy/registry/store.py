@@ -14,8 +14,8 @@ that a simulated run can be repeated.
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
-from itertools import groupby, islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Self
 
@@ -83,19 +83,19 @@ class Store:
         """The oldest revision from which a watch may begin."""
         return self._revision - len(self._recent)
 
-    def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
-        """The revision and every entry whose key starts with `prefix`, by key. StoreFailed: the disk does not give them."""
-        bounds: tuple[str | bytes, ...] = ()
-        query = "SELECT key, value, revision FROM entries ORDER BY key"
-        if prefix:
-            # UTF-8 sorts like its bytes and holds no 0xFF: what follows every key of the prefix is its last byte plus one.
-            start = prefix.encode()
-            bounds = prefix, start[:-1] + bytes((start[-1] + 1,))
-            query = "SELECT key, value, revision FROM entries WHERE key >= ? AND key < CAST(? AS TEXT) ORDER BY key"
+    def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
+        """The revision and every entry whose key starts with `prefix`, by key; less, as the port says. StoreFailed: the disk does not
+        give them."""
+        rows = chain.from_iterable(self._range(*one) for one in _ranges(prefix, without, after))
         try:
-            return self._revision, tuple(Entry(*row) for row in self._database.execute(query, bounds))
+            return self._revision, tuple(_first((Entry(*row) for row in rows), limit_bytes))
         except sqlite3.Error as error:
             raise StoreFailed(f"{self.path} cannot be read: {error}", full=False) from error
+
+    def _range(self, start: bytes, end: bytes) -> Iterator[tuple[str, bytes, int]]:
+        """Rows by key, from `start` on, before `end`."""
+        query = "SELECT key, value, revision FROM entries WHERE key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT) ORDER BY key"
+        yield from self._database.execute(query, (start, end))
 
     def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """All or nothing, durable at return: the new revision, or the keys whose condition failed."""
@@ -240,6 +240,38 @@ class Store:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+_PAST_ALL = b"\xff"
+"""No key begins with it: UTF-8 sorts like its bytes and holds no 0xFF."""
+
+
+def _ranges(prefix: str, without: str, after: str) -> tuple[tuple[bytes, bytes], ...]:
+    """What is asked for, as ranges of keys: the first key, and what comes after the last."""
+    start = max(prefix.encode(), after.encode() + b"\0" if after else b"")
+    end = _end(prefix)
+    if not without:
+        return ((start, end),)
+    return (start, min(end, without.encode())), (max(start, _end(without)), end)
+
+
+def _end(prefix: str) -> bytes:
+    """What follows every key of a prefix: its last byte plus one."""
+    start = prefix.encode()
+    return start[:-1] + bytes((start[-1] + 1,)) if start else _PAST_ALL
+
+
+def _first(entries: Iterable[Entry], limit_bytes: int) -> Iterator[Entry]:
+    """As many as have no more bytes than the limit, but at least one; 0: all."""
+    if not limit_bytes:
+        yield from entries
+        return
+    size = 0
+    for one in entries:
+        size += one.size
+        if size > limit_bytes and size > one.size:
+            return
+        yield one
 
 
 def _within(batch: Batch, prefix: str) -> Batch | None:

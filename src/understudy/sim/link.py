@@ -267,13 +267,14 @@ class RegistryLink:
         """Of the registry that was last read over this link."""
         self.woken = asyncio.Event()
 
-    async def read(self, prefix: str) -> tuple[int, tuple[Entry, ...]]:
+    async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """See ports.Registry."""
         hub = self._hub
 
         def at_the_registry(answer: "asyncio.Future[Any]") -> None:
-            self._generation = hub.generation
-            self._answer(answer, hub.store.read(prefix))
+            if not (prefix or after or limit_bytes):
+                self._generation = hub.generation
+            self._answer(answer, hub.store.read(prefix, without=without, after=after, limit_bytes=limit_bytes))
 
         result: tuple[int, tuple[Entry, ...]] = await self._ask(at_the_registry)
         return result
