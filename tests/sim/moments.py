@@ -203,8 +203,8 @@ def an_old_reading_arrives_after_a_hand_over(seed: int) -> None:
         registry: Any = node.mirror._registry
         usual = registry.read
 
-        async def late(prefix: str) -> Any:
-            answer = await usual(prefix)
+        async def late(prefix: str, **how: Any) -> Any:
+            answer = await usual(prefix, **how)
             await world.loop.passes(0.5)
             return answer
 

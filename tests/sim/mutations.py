@@ -101,7 +101,7 @@ def start_without_reading(patch: Any) -> None:
         machine = ports["guard"]._keeper.machine
         before, mirror = known.get(machine), self.mirror
         if before is not None and before.read_once:
-            for what in ("view", "_revisions", "_reports", "_requests", "_resolved", "_events", "read_once", "rereads"):
+            for what in ("view", "_revisions", "_reports", "_requests", "_resolved", "records", "read_once", "rereads"):
                 setattr(mirror, what, getattr(before, what))
         known[machine] = mirror
 

@@ -62,8 +62,8 @@ def test_a_leader_whose_commit_conflicts_waits_for_what_it_has_not_seen():
         registry, arrive = node.mirror._registry, world.hub.arrive
         read = registry.read
 
-        async def late(prefix: str) -> Any:
-            answer = await read(prefix)
+        async def late(prefix: str, **how: Any) -> Any:
+            answer = await read(prefix, **how)
             await world.loop.passes(0.8)
             return answer
 

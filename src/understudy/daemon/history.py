@@ -5,9 +5,12 @@ One per daemon. While the registry is away events wait (the newest `KEEP` of the
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
+from itertools import islice
 
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import RegistryUnreachable
+from understudy.model.excerpt import CAUSE_BYTES, EVENT_BYTES, excerpt
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.view import Event
 from understudy.ports import Clock
@@ -41,7 +44,15 @@ class History:
     ) -> None:
         """Note that something happened, now."""
         event = Event(
-            wall=self._clock.wall(), server=self._server, kind=kind, resource=resource, on=on, ms=ms, cause=cause, text=text, id=id
+            wall=self._clock.wall(),
+            server=self._server,
+            kind=kind,
+            resource=resource,
+            on=on,
+            ms=ms,
+            cause=excerpt(cause, CAUSE_BYTES),
+            text=excerpt(text, EVENT_BYTES),
+            id=id,
         )
         self._count += 1
         self._queue.append((keys.history(int(event.wall * 1000), self._server, self._count), event))
@@ -55,18 +66,21 @@ class History:
         """Write what is queued, for ever."""
         while True:
             await self._more.wait()
-            batch = [self._queue[number] for number in range(min(BATCH, len(self._queue)))]
-            try:
-                revision = self._mirror.view.revision
-                if await self._mirror.commit({key: event for key, event in batch if not self._mirror.known(key)}) is None:
-                    await self._mirror.wait(revision, RETRY_S)
-                    continue
-            except RegistryUnreachable:
-                # it may have been written: the mirror knows once it has read again
-                await asyncio.sleep(RETRY_S)
-                continue
-            written = {key for key, _ in batch}
-            while self._queue and self._queue[0][0] in written:
+            batch = dict(islice(self._queue, BATCH))
+            await self._write(batch)
+            while self._queue and self._queue[0][0] in batch:
                 self._queue.popleft()
             if not self._queue:
                 self._more.clear()
+
+    async def _write(self, batch: Mapping[str, Event]) -> None:
+        """In one commit, so that either all of them are written or none; again until that is so."""
+        first = next(iter(batch))
+        while not self._mirror.known(first):
+            try:
+                revision = self._mirror.view.revision
+                if await self._mirror.commit(batch) is not None or await self._mirror.has(first):
+                    return
+                await self._mirror.wait(revision, RETRY_S)
+            except RegistryUnreachable:
+                await asyncio.sleep(RETRY_S)

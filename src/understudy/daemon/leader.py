@@ -33,8 +33,12 @@ ROLL_CALL_S = 5.0
 ROLL_CALL_SOON_S = 0.5
 """and while it is not known who of those in a copy of the registry still lives."""
 HISTORY_KEEP = 5_000
+HISTORY_BYTES = 4 * 1024 * 1024
+"""How much is kept of the history: so many events, and of these so many bytes."""
 HISTORY_TRIM = 500
-"""The history is cut back to HISTORY_KEEP once it is this much longer."""
+HISTORY_TRIM_BYTES = 512 * 1024
+"""It is cut back once it is this much longer."""
+TRIM_AT_ONCE = 100
 
 
 @dataclass
@@ -243,10 +247,13 @@ class Leader:
         return await self._mirror.commit(writes, unchanged=(keys.LEADER, *unchanged))
 
     async def _trim(self) -> None:
-        surplus = self._mirror.history_length() - HISTORY_KEEP
-        if surplus > HISTORY_TRIM:
-            old = self._mirror.history_keys()[: min(100, surplus)]
-            await self._write(dict.fromkeys(old))
+        records = self._mirror.records
+        if not records.complete:
+            return
+        if len(records) > HISTORY_KEEP + HISTORY_TRIM or records.bytes > HISTORY_BYTES + HISTORY_TRIM_BYTES:
+            if await self._write(dict.fromkeys(records.oldest(TRIM_AT_ONCE))) is None and self.leads():
+                self._mirror.read_history_anew()  # perhaps one of them is gone already
+            self._wake.set()
 
     # --- who lives --------------------------------------------------------------------------------------------------
 

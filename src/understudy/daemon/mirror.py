@@ -8,9 +8,9 @@ read (docs/design/0002-rolling-upgrades.md). It never decides.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from itertools import takewhile
 from typing import Any
 
+from understudy.daemon.records import Records
 from understudy.errors import BadInput, Compacted, RegistryUnreachable
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.position import NOWHERE, Position, went_back
@@ -20,12 +20,14 @@ from understudy.model.state import PROVEN
 from understudy.model.view import Assignment, Definition, Event, IncarnationRecord, Report, Request, TypeRecord, Unable, View
 from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
 from understudy.registry import keys
-from understudy.registry.wire import PRESENT, Formats
+from understudy.registry.wire import PRESENT, Formats, Unreadable
 
 RETRY_S = 0.1
 """Pause before the registry is tried again."""
 OLDEST = 1
 """Of the formats."""
+PAGE_BYTES = 256 * 1024
+"""Of the history, read at once."""
 CATCH_UP_S = 1.0
 """How long a commit waits for the watch to bring what came before it."""
 
@@ -53,7 +55,11 @@ class Mirror:
         self._reports: dict[ResourceName, dict[ServerName, Report]] = {}
         self._requests: dict[str, Request] = {}
         self._resolved: dict[ResourceName, tuple[Definition, Resource]] = {}
-        self._events: dict[str, tuple[int, Event]] = {}
+        self.records = Records()
+        self._unread = asyncio.Event()
+        """The history has to be read."""
+        self._watched = 0
+        """Up to which revision every commit has come, one by one."""
         self._news = asyncio.Event()
         self._on_change: Callable[[], None] = lambda: None
         self.view = View()
@@ -76,9 +82,9 @@ class Mirror:
     # --- following --------------------------------------------------------------------------------------------------
 
     async def refresh(self) -> View:
-        """Read everything, linearizably, and answer the View of it. RegistryUnreachable, Unreadable."""
+        """Read everything but the history, linearizably, and answer the View of it. RegistryUnreachable, Unreadable."""
         asked_at = self.view.revision
-        revision, entries = await self._registry.read("")
+        revision, entries = await self._registry.read("", without=keys.HISTORY)
         # an answer that the watch has overtaken is only late; one that is older than the question is another registry's
         if revision >= self.view.revision or revision < asked_at:
             self._replace(revision, entries)
@@ -93,13 +99,24 @@ class Mirror:
         Unreadable ends it: who cannot read one value does not know what is.
         """
         self._on_change = on_change
+        history = asyncio.create_task(self._read_history(), name="history")
+        try:
+            await self._follow(on_change, on_reach)
+        finally:
+            history.cancel()
+            await asyncio.gather(history, return_exceptions=True)
+
+    async def _follow(self, on_change: Callable[[], None], on_reach: Callable[[bool], None]) -> None:
         while True:
             try:
-                await self.refresh()
+                view = await self.refresh()
+                self._watched = min(self._watched or view.revision, view.revision)
+                self.read_history_anew()
                 on_reach(True)
                 on_change()
                 async for batch in self._registry.watch("", self.view.revision):
                     self._apply(batch)
+                    self._watched = batch.revision
                     on_change()
             except Compacted:
                 continue  # it cannot go on from there, and says so: it is there, and is read anew
@@ -107,6 +124,33 @@ class Mirror:
                 self.reachable = False
                 on_reach(False)
                 await asyncio.sleep(RETRY_S)
+
+    async def _read_history(self) -> None:
+        """After everything was read anew the history is read as well, page by page. Nothing that decides or acts waits for it."""
+        while True:
+            await self._unread.wait()
+            self._unread.clear()
+            after = ""
+            while not self._unread.is_set():
+                try:
+                    _, page = await self._registry.read(keys.HISTORY, after=after, limit_bytes=PAGE_BYTES)
+                except RegistryUnreachable:
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                if self._unread.is_set():
+                    break
+                fresh = [one for one in page if one.key > after]  # a registry that knows no pages answers all of it each time
+                self._take_history(fresh, ())
+                self._tell()
+                if not fresh or len(fresh) < len(page):
+                    self.records.complete = True
+                    break
+                after = fresh[-1].key
+
+    def read_history_anew(self) -> None:
+        """What is known of it may not be what the registry has."""
+        self.records.begin(self._watched)
+        self._unread.set()
 
     async def wait(self, after: int, timeout_s: float) -> View:
         """The first View with a revision greater than `after`, or that was read anew, or the present one when the time is over."""
@@ -121,33 +165,21 @@ class Mirror:
 
     async def events(self, from_revision: int) -> AsyncIterator[tuple[int, Event]]:
         """History events written after a revision, in order, as they come."""
-        seen, rereads = from_revision, self.rereads
+        since, rereads, seen = from_revision, self.rereads, 0
         while True:
+            news = self._news
             if self.rereads != rereads:  # it may have gone back
-                seen, rereads = min(seen, self._replaced_at), self.rereads
-            fresh = self._events_after(seen)
-            seen = self.view.revision
-            for revision, event in fresh:
-                yield revision, event
-            if self.view.revision <= seen and self.rereads == rereads:
-                await self._news.wait()
+                since, rereads = min(since, self._replaced_at), self.rereads
+            for one in self.records.arrivals(seen):
+                seen = one.number
+                if one.revision > since:
+                    yield one.revision, one.event
+            if self.records.newest == seen and self.rereads == rereads:
+                await news.wait()
 
     def history(self) -> list[Event]:
-        """Every event that the registry still keeps, oldest first."""
-        return [event for _, event in self._events.values()]
-
-    def history_length(self) -> int:
-        """How many events the registry keeps."""
-        return len(self._events)
-
-    def history_keys(self) -> list[str]:
-        """Keys of the history, oldest first: the leader trims them."""
-        return sorted(self._events)
-
-    def _events_after(self, revision: int) -> list[tuple[int, Event]]:
-        """From the newest end: who follows the history is usually up to date."""
-        fresh = list(takewhile(lambda one: one[0] > revision, reversed(self._events.values())))
-        return fresh[::-1]
+        """The events that this daemon has in memory, oldest first."""
+        return self.records.events()
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -165,10 +197,13 @@ class Mirror:
             raise RegistryUnreachable(f"nothing is written until a new era has begun: {self.view.set_back}")
         number = self.formats.common(self._readers())
         named = dict.fromkeys((*writes, *unchanged, keys.CLUSTER))
-        conditions = [Condition(key, self._revisions.get(key, 0)) for key in named]
+        conditions = [Condition(key, self._revision_of(key)) for key in named]
         changes = [Write(key, None if record is None else self.formats.encode(record, number)) for key, record in writes.items()]
-        changing = any(one.value is not None or one.key in self._revisions for one in changes)
-        answer = await self._registry.commit(conditions, changes)
+        changing = any(one.value is not None or self.known(one.key) for one in changes)
+        try:
+            answer = await self._registry.commit(conditions, changes)
+        except ValueError as error:  # more than it takes at once
+            raise RegistryUnreachable(f"the registry cannot take this: {error}") from None
         if isinstance(answer, Conflict):
             return None
         if changing:
@@ -196,7 +231,15 @@ class Mirror:
 
     def known(self, key: str) -> bool:
         """Whether the registry has this key, as far as the mirror knows."""
-        return key in self._revisions
+        return self._revision_of(key) > 0
+
+    async def has(self, key: str) -> bool:
+        """Whether the registry has this key now. RegistryUnreachable."""
+        _, entries = await self._registry.read(key, limit_bytes=1)
+        return bool(entries) and entries[0].key == key
+
+    def _revision_of(self, key: str) -> int:
+        return self._revisions.get(key, 0) or self.records.revision(key)
 
     def heard(self, incarnation: Incarnation, unable: Unable | None, server: ServerName) -> None:
         """What this server's guard has heard about another's ability to act (None: it can); of each server the newest word counts."""
@@ -286,41 +329,62 @@ class Mirror:
         self._acted = 0
         self._reports.clear()
         self._requests.clear()
-        self._events.clear()
         blank = View(unable=self.view.unable, set_back=self.view.set_back)
         self._show(self._judged(before, self._taken(blank, revision, sorted(entries, key=lambda one: one.revision), ())))
 
     def _apply(self, batch: Batch) -> None:
-        if batch.revision > self.view.revision:
-            view = self._taken(self.view, batch.revision, batch.changed, batch.deleted)
-            if view.set_back and _standing(view).era > self._known.era:
-                view = replace(view, set_back="")  # somebody has begun a new era
-            if not view.set_back:
-                self._known = _standing(view)
-            self._show(view)
+        self._take_history(batch.changed, batch.deleted)
+        if batch.revision <= self.view.revision:
+            self._tell()  # a reading has overtaken it, but for its events
+            return
+        view = self._taken(self.view, batch.revision, batch.changed, batch.deleted)
+        if view.set_back and _standing(view).era > self._known.era:
+            view = replace(view, set_back="")  # somebody has begun a new era
+        if not view.set_back:
+            self._known = _standing(view)
+        self._show(view)
 
     def _taken(self, view: View, revision: int, changed: Iterable[Entry], deleted: Iterable[str]) -> View:
         fresh: dict[str, Any] = {}
         for entry in changed:
+            if entry.key.startswith(keys.HISTORY):
+                continue
             self._revisions[entry.key] = entry.revision
             record = self.formats.decode(entry.key, entry.value)
-            self._put(view, fresh, entry.key, record, entry.revision)
+            self._put(view, fresh, entry.key, record)
             mine = record.incarnation == self._me if isinstance(record, IncarnationRecord) else False
             if mine or (isinstance(record, Assignment) and self._names(record)):
                 self._acted = max(self._acted, entry.revision)
         for key in deleted:
             self._revisions.pop(key, None)
-            self._put(view, fresh, key, None, revision)
+            self._put(view, fresh, key, None)
         if "definitions" in fresh or "types" in fresh:
             fresh["resources"] = self._resolve(fresh.get("definitions", view.definitions), fresh.get("types", view.types))
         return replace(view, revision=revision, **fresh)
 
+    def _take_history(self, changed: Iterable[Entry], deleted: Iterable[str]) -> None:
+        """Who cannot read one line of the history goes on without it."""
+        for entry in changed:
+            if not entry.key.startswith(keys.HISTORY):
+                continue
+            try:
+                event = self.formats.decode(entry.key, entry.value)
+            except Unreadable:
+                event = None
+            self.records.put(entry.key, entry.revision, entry.size, event if isinstance(event, Event) else None)
+        for key in deleted:
+            self.records.drop(key)
+
     def _show(self, view: View) -> None:
         self.view = view
+        self._tell()
+
+    def _tell(self) -> None:
+        """Whoever waits for something new looks again."""
         self._news.set()
         self._news = asyncio.Event()
 
-    def _put(self, view: View, fresh: dict[str, Any], key: str, record: Any, revision: int) -> None:
+    def _put(self, view: View, fresh: dict[str, Any], key: str, record: Any) -> None:
         if key in (keys.CLUSTER, keys.LEADER, keys.BEAT):
             fresh[key] = record
             return
@@ -333,10 +397,6 @@ class Mirror:
         elif prefix == keys.REQUEST:
             _set(self._requests, rest, record)
             fresh["requests"] = tuple(self._requests[id] for id in sorted(self._requests))
-        elif prefix == keys.HISTORY:
-            self._events.pop(key, None)
-            if record is not None:
-                self._events[key] = (revision, record)
         elif (field := _MAPS.get(prefix)) is not None:
             if field not in fresh:
                 fresh[field] = dict(getattr(view, field))

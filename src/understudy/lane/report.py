@@ -1,7 +1,10 @@
 """What a lane's memory says to the registry: the report of one resource on this server. Pure; called by `daemon/lanes.py`."""
 
+from dataclasses import replace
+
 from understudy.lane.local import Local, Rung
 from understudy.lane.silence import UP
+from understudy.model.excerpt import CAUSE_BYTES, EVENT_BYTES, excerpt
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.state import Internal, State
 from understudy.model.view import Report
@@ -16,10 +19,10 @@ def report_of(local: Local, server: ServerName, incarnation: Incarnation) -> Rep
         epoch=local.epoch,
         state=local.state or State.UNKNOWN,
         internal=_internal(local),
-        details=local.cannot or local.details,
+        details=excerpt(local.cannot or local.details, CAUSE_BYTES),
         restarts=local.restarts,
         starts=local.starts,
-        failure=local.failure,
+        failure=None if local.failure is None else replace(local.failure, text=excerpt(local.failure.text, EVENT_BYTES)),
         proven=local.proven,
         changed_wall=local.changed_wall,
         started_wall=local.started_wall,

@@ -14,7 +14,7 @@
 | `assignment/RESOURCE` | Assignment | leader; a holder removes itself (its release) | leader, lanes |
 | `report/RESOURCE/SERVER` | Report | the server's lanes | leader, all |
 | `look/SERVER` | Look | the server's own daemon: empty as it registers, then its lanes; anew in every era | leader |
-| `history/TIME-SERVER-N` | Event | any daemon; trimmed by the leader | `understudy history`, verbs that follow |
+| `history/TIME-SERVER-N` | Event, bounded in bytes | any daemon; trimmed by the leader | `understudy history`, verbs that follow |
 """
 
 CLUSTER = "cluster"

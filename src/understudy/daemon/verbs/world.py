@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from understudy.agents.aside import aside
 from understudy.errors import BadInput, Refused
 from understudy.model.conditions import Own
+from understudy.model.excerpt import EVENT_BYTES, excerpt
 from understudy.model.messages import line, with_number, words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, Settings
@@ -196,7 +197,14 @@ async def commit(world: World, decide: Callable[[View], Change]) -> int:
 def _told(world: World, change: Change) -> dict[str, Event]:
     wall, server = world.clock.wall(), ServerName(world.settings.server)
     told = [
-        Event(wall=wall, server=server, kind=kind, resource=ResourceName(name) if name else None, cause=f"by {world.by}", text=text)
+        Event(
+            wall=wall,
+            server=server,
+            kind=kind,
+            resource=ResourceName(name) if name else None,
+            cause=f"by {world.by}",
+            text=excerpt(text, EVENT_BYTES),
+        )
         for kind, name, text in change.events
     ]
     return {keys.history(int(wall * 1000), server, world.number()): one for one in told}
