@@ -11,7 +11,7 @@ from understudy.cli.understudy import demo, lab, simulate
 from understudy.model import events, settings
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import State, Target
-from understudy.policy.explain import remedy, sentence
+from understudy.policy.sentences import remedy, sentence
 from understudy.registry import keys
 
 ROOT = Path(__file__).resolve().parent.parent

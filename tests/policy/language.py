@@ -32,9 +32,10 @@ from understudy.model.view import (
     View,
 )
 from understudy.policy.decide import decide
-from understudy.policy.explain import render, sentence
+from understudy.policy.explain import render
 from understudy.policy.groups import group_of
 from understudy.policy.plan import Memory, Note, Plan, Step
+from understudy.policy.sentences import sentence
 
 QUIET_S = 0.1
 LIVES = {

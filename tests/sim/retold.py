@@ -16,7 +16,7 @@ from understudy.model.names import Incarnation, ResourceName
 from understudy.model.reasons import parse_reason
 from understudy.model.state import Life, State
 from understudy.model.view import Assignment, ClusterRecord, Event, Holder, IncarnationRecord, LeaderRecord, Report
-from understudy.policy.explain import sentence
+from understudy.policy.sentences import sentence
 from understudy.ports import Batch
 from understudy.registry import keys
 from understudy.sim.formats import NEXT

@@ -3,8 +3,7 @@
 Called by the verbs and their text. Pure; never decides where anything belongs (that is policy's).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from understudy.errors import Refused
 from understudy.model.dependencies import Registered, targets
@@ -12,38 +11,12 @@ from understudy.model.messages import words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import Kind, Resource
 from understudy.model.settings import Settings
-from understudy.model.state import ALIVE, Internal, Life, State, Target
-from understudy.model.view import Report, View
+from understudy.model.state import ALIVE, Life, State
+from understudy.model.view import View
 from understudy.policy.groups import groups
-from understudy.policy.liveness import unended
-
-_MOST_RUNNING = (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN, State.OFFLINE)
-RUNNING = (State.ONLINE, State.INTERMEDIATE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
-    """One instance of a resource as it is shown."""
-
-    resource: Resource
-    target: Target
-    state: State
-    server: ServerName | None
-    """Where it runs, or is being started or stopped; a local resource's own server even when it is down."""
-    internal: Internal = Internal.STABLE
-    details: str = ""
-    report: Report | None = None
-    target_server: ServerName | None = None
-
-    @property
-    def state_text(self) -> str:
-        """`ONLINE on ctr1`, `OFFLINE`."""
-        return self.state.value if self.state is State.OFFLINE else f"{self.state.value} on {self.server}"
-
-    @property
-    def details_text(self) -> str:
-        """State details as the table shows them."""
-        return f"{self.details},{self.internal.value}" if self.details else self.internal.value
+from understudy.policy.instances import RUNNING as RUNNING
+from understudy.policy.instances import Instance as Instance
+from understudy.policy.instances import instances as instances
 
 
 def registered(view: View) -> Registered:
@@ -60,11 +33,6 @@ def life(view: View, server: ServerName) -> Life | None:
     """Where the server's present incarnation stands; None: never seen."""
     record = view.present().get(server)
     return None if record is None else record.life
-
-
-def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
-    """The instances of a resource: one of a cluster resource, one per living server of a local one."""
-    return tuple(_local_instances(view, resource)) if resource.local else (_cluster_instance(view, resource),)
 
 
 def running_on(view: View, name: ResourceName) -> ServerName | None:
@@ -164,47 +132,3 @@ def last_server(instance: Instance) -> str:
 def cardinality_id(instance: Instance) -> str:
     """A local instance is told apart by its server, a cluster one by its number."""
     return str(instance.server) if instance.resource.local else "1"
-
-
-def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
-    target = view.target(resource.name)
-    for server, record in view.present().items():
-        if record.life in ALIVE:
-            report = view.report(resource.name, server)
-            yield _instance(resource, target, report, server, None)
-
-
-def _cluster_instance(view: View, resource: Resource) -> Instance:
-    target = view.target(resource.name)
-    assignment = view.assignments.get(resource.name)
-    owner = assignment.owner if assignment else None
-    reports = [report for server in view.reports.get(resource.name, {}) if (report := view.report(resource.name, server))]
-    for holder in assignment.holders if assignment else ():
-        if unended(view, resource.name, holder) is not None:  # its server is fenced by silence, but nobody has seen it end
-            reports.append(view.reports[resource.name][holder.server])
-    owners = owner.server if owner else None
-    # What runs is shown, wherever it is; among equals the owner's word, then the newest.
-    reports.sort(key=lambda one: (_MOST_RUNNING.index(one.state), one.server != owners, -one.started_wall, one.server))
-    aimed = owners if target is Target.ONLINE else None
-    if not reports:
-        return _instance(resource, target, None, None, aimed)
-    best = reports[0]
-    busy = best.state is not State.OFFLINE or best.internal is not Internal.STABLE
-    return _instance(resource, target, best, best.server if busy else None, aimed)
-
-
-def _instance(
-    resource: Resource, target: Target, report: Report | None, server: ServerName | None, target_server: ServerName | None
-) -> Instance:
-    if report is None:
-        return Instance(resource=resource, target=target, state=State.OFFLINE, server=server, target_server=target_server)
-    return Instance(
-        resource=resource,
-        target=target,
-        state=report.state,
-        server=server,
-        internal=report.internal,
-        details=report.details,
-        report=report,
-        target_server=target_server,
-    )

@@ -95,12 +95,12 @@ def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]
     missing: list[ResourceName] = []
     for one in resource.start:
         if one.kind is Kind.HARD:
-            names = _entities(here.view, one)
+            names = meant(here.view, one)
             ready = [name for name in names if _is_up(here, name, one) and not _has_to_stop(here, name, one)]
             if not ready:
                 missing.extend(names or (ResourceName(one.entity),))
         elif one.kind is Kind.WEAK and "concurrent" not in one.modifiers:
-            missing.extend(name for name in _entities(here.view, one) if _coming_up(here, name))
+            missing.extend(name for name in meant(here.view, one) if _coming_up(here, name))
     return tuple(dict.fromkeys((*missing, *broken_to_run(here, resource))))
 
 
@@ -117,7 +117,7 @@ def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
             for one in resource.stop
             if one.kind is Kind.HARD
             and "shutdown" not in one.modifiers
-            and not any(_is_still_up(here, name, one) and not _has_to_stop(here, name, one) for name in _entities(here.view, one))
+            and not any(_is_still_up(here, name, one) and not _has_to_stop(here, name, one) for name in meant(here.view, one))
         )
     return known
 
@@ -197,7 +197,8 @@ def _may_run(here: Here, local: Local) -> bool:
     return not local.off
 
 
-def _entities(view: View, one: Dependency) -> tuple[ResourceName, ...]:
+def meant(view: View, one: Dependency) -> tuple[ResourceName, ...]:
+    """The resources that a dependency means, one by one or by type, by name."""
     return _of_type(view.resources, view.types, one) if one.is_type else (ResourceName(one.entity),)
 
 
@@ -228,7 +229,7 @@ def _reported(view: View, name: ResourceName) -> Iterable[State]:
 
 
 def _down(here: Here, one: Dependency) -> list[ResourceName]:
-    names = _entities(here.view, one)
+    names = meant(here.view, one)
     return [] if any(_is_up(here, name, one) for name in names) else list(names)
 
 

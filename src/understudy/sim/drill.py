@@ -14,8 +14,9 @@ from understudy.model.reasons import Reason, Why
 from understudy.model.resource import Kind
 from understudy.model.state import Target
 from understudy.model.view import View
-from understudy.policy.explain import Line, explain, sentence
+from understudy.policy.explain import Line, explain
 from understudy.policy.homes import Homes, homes
+from understudy.policy.sentences import sentence
 from understudy.registry.intent import Intent
 from understudy.sim.double import MARGIN_S, double, longest_start_s, start_s, wanted
 from understudy.sim.world import STEP_S, World

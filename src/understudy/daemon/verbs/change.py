@@ -18,8 +18,8 @@ from understudy.model.messages import line, words
 from understudy.model.names import ResourceName
 from understudy.model.state import Internal, State, Target
 from understudy.model.view import View
-from understudy.policy.explain import no_candidate, sentence_about
 from understudy.policy.impact import Fate, Impact, impact
+from understudy.policy.sentences import no_candidate, sentence_about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from understudy.model.reasons import parse_reason
 from understudy.model.shown import one_line
 from understudy.model.view import Event
 from understudy.policy import explain as policy_explain
+from understudy.policy.sentences import sentence
 
 SHOWN = 50
 """Lines shown unless -n asks for another number."""
@@ -69,7 +70,7 @@ def event_line(event: Event) -> str:
 def in_words(cause: str) -> str:
     """A cause as stored, for people: the code of a reason becomes its sentence."""
     reason = parse_reason(cause)
-    return cause if reason is None else policy_explain.sentence(reason)
+    return cause if reason is None else sentence(reason)
 
 
 def event_json(event: Event) -> dict[str, object]:

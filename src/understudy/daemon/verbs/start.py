@@ -21,8 +21,8 @@ from understudy.model.resource import Dependency, Kind
 from understudy.model.state import Internal, Life, Target
 from understudy.model.view import Request, TargetRecord, View
 from understudy.policy.eligibility import group_standings, joint_standing, silent_candidates, standing
-from understudy.policy.explain import no_candidate, remedy, sentence
 from understudy.policy.ground import Ground, survey
+from understudy.policy.sentences import no_candidate, remedy, sentence
 from understudy.registry import keys
 
 LOOK_S = 15.0

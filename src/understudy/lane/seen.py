@@ -1,0 +1,103 @@
+"""A server's lanes as every other server sees them: what each would answer next, asked of the lane's own rules over what it has reported.
+
+Called by `policy/waits.py`, so that what a command or `explain` says of a wait is what the lane waits for. Pure. What a lane alone knows
+(pauses, how often it has tried) is not reported: such a wait is told by its cause, without its end.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from understudy.lane.local import Local, Rung
+from understudy.lane.neighbours import Here, leaners
+from understudy.lane.reconcile import reconcile
+from understudy.lane.steps import Step, Wait
+from understudy.model.actions import ActionName
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.resource import Resource
+from understudy.model.state import Internal, Life, State
+from understudy.model.view import View
+
+_UNDER_WAY: Mapping[Internal, ActionName] = {Internal.STARTING: "start", Internal.STOPPING: "stop", Internal.CLEANING: "clean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All lanes of a View, looked at when they are asked for."""
+
+    view: View
+    leaners: Mapping[ResourceName, tuple[ResourceName, ...]]
+    _here: dict[ServerName, Here | None] = field(default_factory=dict)
+
+    def here(self, server: ServerName) -> Here | None:
+        """What the server's lanes go by; None: it has no living incarnation."""
+        if server not in self._here:
+            record = self.view.present().get(server)
+            living = record is not None and self.view.alive(record.incarnation)
+            self._here[server] = _here(self, server, record.incarnation, record.life) if record is not None and living else None
+        return self._here[server]
+
+    def step(self, name: ResourceName, server: ServerName) -> Step:
+        """What the lane of the resource on this server answers, as far as it has told what it knows."""
+        here = self.here(server)
+        if here is None:
+            return Wait("not-living")
+        return reconcile(here, self.view.resources[name], here.locals[name])
+
+
+def seen(view: View) -> Seen:
+    """Nothing is worked out before it is asked for."""
+    return Seen(view, leaners(view.resources))
+
+
+class _Locals(Mapping[ResourceName, Local]):
+    """A lane's memory as its report tells it, made when it is asked for."""
+
+    def __init__(self, view: View, server: ServerName, incarnation: Incarnation) -> None:
+        self._view, self._server, self._incarnation = view, server, incarnation
+        self._known: dict[ResourceName, Local] = {}
+
+    def __getitem__(self, name: ResourceName) -> Local:
+        if name not in self._known:
+            self._known[name] = _local(self._view, self._server, self._incarnation, self._view.resources[name])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[ResourceName]:
+        return iter(self._view.resources)
+
+    def __len__(self) -> int:
+        return len(self._view.resources)
+
+
+def _here(of: Seen, server: ServerName, incarnation: Incarnation, life: Life) -> Here:
+    return Here(
+        view=of.view,
+        server=server,
+        incarnation=incarnation,
+        locals=_Locals(of.view, server, incarnation),
+        now=0.0,
+        leaners=of.leaners,
+        leaving=life is Life.LEAVING,
+    )
+
+
+def _local(view: View, server: ServerName, incarnation: Incarnation, resource: Resource) -> Local:
+    report = view.report(resource.name, server)
+    if report is None or report.incarnation != incarnation:
+        state = State.OFFLINE if view.looked(server, incarnation, resource) else None
+        return Local(resource=resource.name, uid=resource.uid, state=state, check_due=math.inf)
+    stuck = report.state is State.UNKNOWN and report.internal is Internal.STABLE
+    rung = Rung.STOP if report.internal is Internal.STOPPING else Rung.STUCK if stuck else Rung.NONE
+    return Local(
+        resource=resource.name,
+        uid=resource.uid,
+        state=report.state,
+        details=report.details,
+        action=_UNDER_WAY.get(report.internal),
+        starting=report.internal is Internal.STARTING,
+        rung=rung,
+        failure=report.failure,
+        retry_at=math.inf if report.failure is not None else 0.0,
+        check_due=math.inf,
+        epoch=report.epoch,
+    )

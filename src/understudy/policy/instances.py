@@ -1,0 +1,97 @@
+"""The instances of a resource as they are shown, by `crsctl stat res` and by `understudy explain` alike. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from understudy.model.names import ServerName
+from understudy.model.resource import Resource
+from understudy.model.state import ALIVE, Internal, State, Target
+from understudy.model.view import Report, View
+from understudy.policy.liveness import unended
+
+_MOST_RUNNING = (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN, State.OFFLINE)
+RUNNING = (State.ONLINE, State.INTERMEDIATE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One instance of a resource as it is shown."""
+
+    resource: Resource
+    target: Target
+    state: State
+    server: ServerName | None
+    """Where it runs, or is being started or stopped; a local resource's own server even when it is down."""
+    internal: Internal = Internal.STABLE
+    details: str = ""
+    report: Report | None = None
+    target_server: ServerName | None = None
+    also: tuple[ServerName, ...] = ()
+    """Other servers on which more of it runs than anybody wants: a copy that was started by hand."""
+
+    @property
+    def state_text(self) -> str:
+        """`ONLINE on ctr1`, `OFFLINE`."""
+        return self.state.value if self.state is State.OFFLINE else f"{self.state.value} on {self.server}"
+
+    @property
+    def details_text(self) -> str:
+        """State details as the table shows them."""
+        return ",".join(one for one in (self.details, self.remark, self.internal.value) if one)
+
+    @property
+    def remark(self) -> str:
+        """What else has to be known to believe the state; empty: nothing."""
+        twice = f"ALSO RUNS ON {', '.join(self.also)}" if self.also else ""
+        blind = "NOT CHECKED (ENABLED=0)" if not self.resource.enabled and self.state in RUNNING else ""
+        return ",".join(one for one in (twice, blind) if one)
+
+
+def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
+    """The instances of a resource: one of a cluster resource, one per living server of a local one."""
+    return tuple(_local_instances(view, resource)) if resource.local else (_cluster_instance(view, resource),)
+
+
+def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
+    target = view.target(resource.name)
+    for server, record in view.present().items():
+        if record.life in ALIVE:
+            report = view.report(resource.name, server)
+            yield _instance(resource, target, report, server, None)
+
+
+def _cluster_instance(view: View, resource: Resource) -> Instance:
+    target = view.target(resource.name)
+    assignment = view.assignments.get(resource.name)
+    owner = assignment.owner if assignment else None
+    reports = [report for server in view.reports.get(resource.name, {}) if (report := view.report(resource.name, server))]
+    for holder in assignment.holders if assignment else ():
+        if unended(view, resource.name, holder) is not None:  # its server is fenced by silence, but nobody has seen it end
+            reports.append(view.reports[resource.name][holder.server])
+    owners = owner.server if owner else None
+    # What runs is shown, wherever it is; among equals the owner's word, then the newest.
+    reports.sort(key=lambda one: (_MOST_RUNNING.index(one.state), one.server != owners, -one.started_wall, one.server))
+    aimed = owners if target is Target.ONLINE else None
+    if not reports:
+        return _instance(resource, target, None, None, aimed)
+    best = reports[0]
+    busy = best.state is not State.OFFLINE or best.internal is not Internal.STABLE
+    also = tuple(one.server for one in reports[1:] if one.state is not State.OFFLINE)
+    return replace(_instance(resource, target, best, best.server if busy else None, aimed), also=also)
+
+
+def _instance(
+    resource: Resource, target: Target, report: Report | None, server: ServerName | None, target_server: ServerName | None
+) -> Instance:
+    if report is None:
+        return Instance(resource=resource, target=target, state=State.OFFLINE, server=server, target_server=target_server)
+    return Instance(
+        resource=resource,
+        target=target,
+        state=report.state,
+        server=server,
+        internal=report.internal,
+        details=report.details,
+        report=report,
+        target_server=target_server,
+    )

@@ -1,0 +1,103 @@
+"""Sentences: every reason in words, and what would change a refusal. Reasons are made where the rules are applied, not here.
+
+Called by `explain.py`, `waits.py`, crsctl's refusals and the history. Pure.
+"""
+
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.reasons import Reason, Why, parse_reason
+from understudy.model.state import Target
+from understudy.model.view import View
+from understudy.policy.eligibility import group_standings
+from understudy.policy.ground import survey
+from understudy.policy.groups import group_of
+
+_SENTENCES: dict[Why, str] = {
+    Why.NEVER_SEEN: "it has never joined the cluster",
+    Why.NOT_ONLINE: "the server is {0}",
+    Why.CANNOT_ACT: "it holds its lease but cannot act: {0}",
+    Why.NOT_LOOKED: "it has not checked yet whether the resource runs there",
+    Why.COULD_NOT_TELL: "its check did not answer there, so it is not known whether the resource could run there",
+    Why.NOT_IN_POOL: "it is in none of the server pools that PLACEMENT allows: {*}",
+    Why.NOT_A_MEMBER: "HOSTING_MEMBERS does not name it: {*}",
+    Why.NETWORK_DOWN: "{0} is not ONLINE there",
+    Why.TYPE_MISSING: "nothing of type {0} is ONLINE there",
+    Why.EXCLUDED: "{0} runs there and the two exclude each other",
+    Why.RIVAL_NOT_LOOKED: "it has not checked yet whether {0} runs there, and the two exclude each other",
+    Why.DISABLED: "the resource is disabled (ENABLED=0)",
+    Why.PREFERRED: "it is number {0} among the favoured servers",
+    Why.POSSIBLE: "its placement allows it",
+    Why.TRIED: "it failed there",
+    Why.FIRST_CHOICE: "it was the best candidate",
+    Why.STAYS: "it stays where it is as long as that server may run it",
+    Why.REQUESTED: "an operator asked for it ({0})",
+    Why.HOLDER_PROVEN: "{0}, where it ran before, is proved gone ({1})",
+    Why.FAILED_THERE: "{0} failed on {1} and used up what it may try there",
+    Why.GATHERED: "what depends on each other must be on one server",
+    Why.BACK_TO_FAVOURED: "ACTIVE_PLACEMENT brings it to a favoured server",
+    Why.NO_LONGER_ADMITTED: "{0}, where it ran before, may not run it any more",
+    Why.LEAVES: "{0}, where it ran before, leaves the cluster in order",
+    Why.TARGET_OFFLINE: "its TARGET is OFFLINE",
+    Why.NO_CANDIDATE: "no server may run it now",
+    Why.LAST_RESORT: "{0} has failed on every candidate; it is tried again here, with growing pauses",
+    Why.RECOVERED: "it came up again after it had failed on every candidate",
+    Why.FOUND_RUNNING: "it was found running on {0}",
+    Why.UNPROVEN: "{0} may still be running it",
+}
+
+_REMEDIES: dict[Why, str] = {
+    Why.NEVER_SEEN: "start the clusterware on {server}",
+    Why.NOT_ONLINE: "it counts again when {server} has joined",
+    Why.CANNOT_ACT: "it counts again when understudyd and understudy-exec answer on {server} and it reaches the registry",
+    Why.NOT_LOOKED: "nothing to do: the check is under way",
+    Why.COULD_NOT_TELL: "mend what the check waits for on {server} (its script, its user, its storage): it is asked again and again",
+    Why.NOT_IN_POOL: 'add it: crsctl modify serverpool {0} -attr "SERVER_NAMES=... {server}"',
+    Why.NOT_A_MEMBER: "add {server} to HOSTING_MEMBERS (crsctl modify resource)",
+    Why.NETWORK_DOWN: "bring {0} up on {server}: look at its interface and subnet",
+    Why.TYPE_MISSING: "start a resource of type {0} there",
+    Why.EXCLUDED: "stop or relocate {0}",
+    Why.RIVAL_NOT_LOOKED: "nothing to do: the check of {0} is under way",
+    Why.DISABLED: "crsctl modify resource ... -attr ENABLED=1",
+}
+
+
+def sentence(reason: Reason) -> str:
+    """One reason in words."""
+    if reason.why is Why.FELLOW_REFUSED:
+        inner = _inner(reason)
+        return f"{reason.of[0]}, which must be on the same server, may not: {sentence(inner) if inner else reason.of[1]}"
+    return _filled(_SENTENCES[reason.why], reason.of)
+
+
+def sentence_about(reason: Reason, name: ResourceName) -> str:
+    """One reason in words, to somebody who asks about this resource: what refuses it itself is not said of a fellow."""
+    own = reason.why is Why.FELLOW_REFUSED and reason.of[0] == name
+    return sentence((_inner(reason) or reason) if own else reason)
+
+
+def no_candidate(view: View, name: ResourceName) -> str:
+    """Why no server may run it, with its group, in one line: each rule once, with the servers that it refuses."""
+    wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE] or [name]
+    refused: dict[str, list[str]] = {}
+    for one in group_standings(survey(view), wanted):
+        refused.setdefault(sentence_about(one.reason, name), []).append(one.server)
+    return "; ".join(f"{why} ({', '.join(servers)})" for why, servers in refused.items())
+
+
+def remedy(reason: Reason, server: ServerName) -> str:
+    """What would change a refusal; empty where nothing is known to."""
+    if reason.why is Why.FELLOW_REFUSED:
+        inner = _inner(reason)
+        return "" if inner is None else remedy(inner, server)
+    return _filled(_REMEDIES.get(reason.why, "").replace("{server}", server), reason.of)
+
+
+def _inner(reason: Reason) -> Reason | None:
+    """A fellow's own reason; its names may have been divided at their commas on the way through the registry."""
+    return parse_reason(",".join(reason.of[1:]))
+
+
+def _filled(text: str, of: tuple[str, ...]) -> str:
+    text = text.replace("{*}", ", ".join(of))
+    for number, name in enumerate(of):
+        text = text.replace("{" + str(number) + "}", name)
+    return text.replace(" ({0})", "").replace("{0}", "?").replace("{1}", "?")

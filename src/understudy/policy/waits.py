@@ -1,0 +1,255 @@
+"""What a resource waits for, in words, and whether anybody is at work on it: asked of the rules that make it wait.
+
+Called by `explain.py` and by the commands that wait (`daemon/verbs/patience.py`): the same words in both. The leader's rules are asked for
+a place and for proof (`eligibility.py`, `eras.py`, `liveness.py`), the server's lane for what comes next there (`lane/seen.py`). Pure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from understudy.lane.neighbours import meant
+from understudy.lane.seen import Seen, seen
+from understudy.lane.steps import Check, Release, Wait
+from understudy.model.dependencies import print_entity
+from understudy.model.names import ResourceName, ServerName, short
+from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.state import ALIVE, Internal, Life, State, Target
+from understudy.model.view import Assignment, Failure, Holder, Report, View
+from understudy.policy.eligibility import group_standings, missing_looks
+from understudy.policy.eras import UNHEARD_S, must_wait, unheard
+from understudy.policy.ground import Ground, survey
+from understudy.policy.groups import group_of
+from understudy.policy.liveness import unended
+from understudy.policy.sentences import no_candidate
+
+_ACTIONS = {Internal.STARTING: "start", Internal.STOPPING: "stop"}
+DEEPEST = 4
+"""Over how many steps a wait for another's wait is followed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One thing that is waited for: `... waits for TEXT`."""
+
+    text: str
+    passing: bool = True
+    """Somebody is at work on it, and it has an end; else it stays until an operator, or a change from outside, ends it."""
+    under_way: bool = False
+    """No more than an action that has begun and has not ended: whoever follows has been told of its beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """A View, with what the questions about it have in common."""
+
+    ground: Ground
+    lanes: Seen
+
+    def of(self, name: ResourceName) -> tuple[Cause, ...]:
+        """Everything that the resource waits for, be it to come up or to go; empty: nothing, it is as it is wanted."""
+        resource = self.ground.view.resources[name]
+        if resource.local:
+            return tuple(self._of_instances(resource))
+        assignment = self.ground.view.assignments.get(name, Assignment(resource=name, epoch=0))
+        return tuple(dict.fromkeys((*self._of_place(assignment), *self._of_proof(assignment), *self._of_lanes(assignment))))
+
+    # --- a place, by the leader's rules -----------------------------------------------------------------------------
+
+    def _of_place(self, assignment: Assignment) -> Iterator[Cause]:
+        view, name = self.ground.view, assignment.resource
+        if view.target(name) is not Target.ONLINE or not view.resources[name].enabled:
+            return
+        looks = tuple(self._looks_to_come(assignment))
+        yield from looks
+        if any(name in one.resources for one in view.requests):
+            yield Cause(text=self._the_leader("to decide about what was asked for"))
+        elif assignment.owner is None and not looks and not must_wait(view, name):
+            yield self._no_owner(assignment)
+
+    def _no_owner(self, assignment: Assignment) -> Cause:
+        view, name = self.ground.view, assignment.resource
+        wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE]
+        if any(one.admitted for one in group_standings(self.ground, wanted)):
+            return Cause(text=self._the_leader("to say where it belongs"))
+        return Cause(text=f"a server that may run it: {no_candidate(view, name)}", passing=False)
+
+    def _the_leader(self, what: str) -> str:
+        leader = self.ground.view.leader
+        return f"a leader {what}: there is none" if leader is None else f"the leader ({leader.server}) {what}"
+
+    def _looks_to_come(self, assignment: Assignment) -> Iterator[Cause]:
+        """Checks without which it may not be started anywhere (S6)."""
+        view, name = self.ground.view, assignment.resource
+        resource = view.resources[name]
+        if assignment.owner is not None:
+            return
+        for server in missing_looks(self.ground, resource, never_placed=assignment.epoch == 0):
+            if view.could_not_tell(server, self.ground.present[server].incarnation, resource):
+                text = (
+                    f"{server} to tell whether it runs there: its check does not answer. It was never started by the cluster, so it could "
+                    f"be running there by hand; mend what the check waits for there, or let PLACEMENT leave {server} out"
+                )
+                yield Cause(text=text, passing=False)
+            else:
+                yield Cause(text=f"{server} to check whether it runs there")
+
+    # --- proof that nobody else runs it -----------------------------------------------------------------------------
+
+    def _of_proof(self, assignment: Assignment) -> Iterator[Cause]:
+        view, owner, name = self.ground.view, assignment.owner, assignment.resource
+        if must_wait(view, name):
+            for record in unheard(view, name):
+                who = f"{record.server}/{short(record.incarnation)}"
+                yield Cause(
+                    text=f"{who} to tell whether it runs there, or to be proved gone: the registry went back and does not know it "
+                    f"(for {UNHEARD_S:g} s, then it is evicted)"
+                )
+        for one in assignment.holders:
+            if (failure := unended(view, name, one)) is not None:
+                yield Cause(text=_to_be_seen_gone(one, failure), passing=False)
+            elif owner is None or one.incarnation != owner.incarnation:
+                life = view.life(one.incarnation)
+                text = f"{one.server}/{short(one.incarnation)} to be proved gone: it is {life.value if life else 'unknown'}"
+                yield Cause(text=f"{text} and may still be running it", under_way=life is Life.ONLINE)
+
+    # --- the lanes --------------------------------------------------------------------------------------------------
+
+    def _of_lanes(self, assignment: Assignment) -> Iterator[Cause]:
+        view, name = self.ground.view, assignment.resource
+        for one in assignment.holders:
+            if view.life(one.incarnation) in ALIVE and unended(view, name, one) is None:
+                cause = self.lane(name, one.server)
+                if cause is not None:
+                    yield cause
+
+    def _of_instances(self, resource: Resource) -> Iterator[Cause]:
+        for server, record in self.ground.present.items():
+            if record.life is Life.ONLINE and (cause := self.lane(resource.name, server)) is not None:
+                yield cause
+
+    def lane(self, name: ResourceName, server: ServerName, *, deep: int = DEEPEST) -> Cause | None:
+        """What the resource's lane on this server waits for; None: for nothing, or for nothing that it was asked for."""
+        view = self.ground.view
+        resource, report = view.resources[name], view.report(name, server)
+        step = self.lanes.step(name, server)
+        if not isinstance(step, Wait):
+            settled = isinstance(step, Check) and not (report is not None and report.state is State.UNKNOWN)
+            what = "to write that nothing of it runs there" if isinstance(step, Release) else "to begin its next action"
+            return None if settled else Cause(text=f"{server} {what}", under_way=True)
+        match step.why:
+            case "in-flight":
+                internal = Internal.CLEANING if report is None else report.internal
+                return Cause(text=f"its {_ACTIONS.get(internal, 'clean')} on {server} to end", under_way=True)
+            case "first-look":
+                return Cause(text=f"{server} to check whether it runs there")
+            case "dependents-stop-first":
+                return self._dependents(step.of, name, server, deep)
+            case "dependencies":
+                return self._dependencies(resource, step.of, server, deep)
+            case "still-the-owner":
+                return Cause(text=self._the_leader(f"to take it back from {server}"), under_way=True)
+            case "registry-went-back":
+                return Cause(text="it to be known again what runs where: the registry went back")
+            case "disabled" if view.target(name) is Target.ONLINE and (report is None or report.state is State.OFFLINE):
+                return Cause(text=f"ENABLED=1: it is disabled, and nothing is done about it on {server}", passing=False)
+            case "stuck" | "gave-up-here" | "retry-later":
+                return self._failed(step.why, name, server)
+            case _:
+                return None
+
+    def _failed(self, why: str, name: ResourceName, server: ServerName) -> Cause:
+        report = self.ground.view.report(name, server)
+        said = report.failure.text if report is not None and report.failure is not None else ""
+        because = f" ({' / '.join(said.splitlines())})" if said else ""
+        if why == "stuck":
+            text = (
+                f"somebody to make sure that it is down on {server}, where it is UNKNOWN{because}; "
+                f"it is tried again with growing pauses; once it is down: crsctl stop resource {name}"
+            )
+            return Cause(text=text, passing=False)
+        if why == "gave-up-here":
+            return Cause(text=self._the_leader(f"to choose another server: it failed on {server}{because}"))
+        return Cause(text=f"the next try on {server}, with growing pauses: it failed on every candidate{because}", passing=False)
+
+    def _dependents(self, names: tuple[ResourceName, ...], below: ResourceName, server: ServerName, deep: int) -> Cause:
+        """Who depends on it stops first. One that is to go on running holds it up for ever."""
+        first, view = names[0], self.ground.view
+        own = self.lane(first, server, deep=deep - 1) if deep else None
+        wanted = view.target(first) is Target.ONLINE
+        also = "" if len(names) == 1 else f" (and {len(names) - 1} more)"
+        text = f"'{first}'{also} on {server} to stop first, which depends on it"
+        if own is None and wanted:
+            return Cause(text=f"{text} and is wanted there: crsctl stop resource {first}, or -f", passing=False)
+        if own is None or own.under_way:
+            return Cause(text=text, under_way=own is not None)
+        return Cause(text=f"{text}; '{first}' waits for {own.text}", passing=own.passing)
+
+    def _dependencies(self, resource: Resource, names: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
+        """The first of those that are missing: it names what has to come next."""
+        for one in (*resource.start, *resource.stop):
+            entities = meant(self.ground.view, one)
+            named = any(name in names for name in entities) or ResourceName(one.entity) in names
+            if named and one.kind in (Kind.HARD, Kind.WEAK) and "shutdown" not in one.modifiers:
+                return self._dependency(one, entities, server, deep)
+        return Cause(text=f"{', '.join(names)} on {server}")
+
+    def _dependency(self, one: Dependency, entities: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
+        view = self.ground.view
+        where = "" if "global" in one.modifiers else f" on {server}"
+        what = f"something of type {one.entity}" if one.is_type else f"'{one.entity}'"
+        text = f"{what} to be {'up' if 'intermediate' in one.modifiers or one.kind is Kind.WEAK else 'ONLINE'}{where}"
+        if len(entities) != 1 or entities[0] not in view.resources:
+            missing = "it is not registered" if not entities or not one.is_type else ""
+            return Cause(text=f"{text}{f': {missing}' if missing else ''}", passing=not missing)
+        return self._why_down(text, one, entities[0], server, deep)
+
+    def _why_down(self, text: str, one: Dependency, name: ResourceName, server: ServerName, deep: int) -> Cause:
+        view, resource = self.ground.view, self.ground.view.resources[name]
+        up = [report for report in _reports(view, name) if report.state in (State.ONLINE, State.INTERMEDIATE)]
+        here = next((report for report in up if "global" in one.modifiers or report.server == server), None)
+        if here is not None and here.state is State.INTERMEDIATE and "intermediate" not in one.modifiers:
+            details = f" ({here.details})" if here.details else ""
+            wide = print_entity(replace(one, modifiers=one.modifiers | {"intermediate"}))
+            why = f"it is INTERMEDIATE on {here.server}{details}; {one.kind.value}({wide}) would do with that"
+            return Cause(text=f"{text}: {why}", passing=False)
+        if not resource.enabled:
+            return Cause(text=f"{text}: it is disabled (crsctl modify resource {name} -attr ENABLED=1)", passing=False)
+        if view.target(name) is not Target.ONLINE:
+            return Cause(text=f"{text}: its TARGET is OFFLINE (crsctl start resource {name})", passing=False)
+        own = self._of_other(name, server, deep)
+        if own is None and up and here is None:
+            return Cause(text=f"{text}: it runs on {up[0].server}", passing=False)
+        if own is None:
+            return Cause(text=text, under_way=True)
+        return Cause(text=text if own.under_way else f"{text}, which waits for {own.text}", passing=own.passing, under_way=own.under_way)
+
+    def _of_other(self, name: ResourceName, server: ServerName, deep: int) -> Cause | None:
+        if not deep:
+            return None
+        if self.ground.view.resources[name].local:
+            return self.lane(name, server, deep=deep - 1)
+        assignment = self.ground.view.assignments.get(name, Assignment(resource=name, epoch=0))
+        first = next(iter((*self._of_place(assignment), *self._of_proof(assignment))), None)
+        if first is not None:
+            return first
+        return next((own for one in assignment.holders if (own := self.lane(name, one.server, deep=deep - 1)) is not None), None)
+
+
+def waits(view: View, ground: Ground | None = None) -> Waits:
+    """To be asked about this View."""
+    return Waits(ground=ground or survey(view), lanes=seen(view))
+
+
+def _reports(view: View, name: ResourceName) -> Iterator[Report]:
+    for server in sorted(view.reports.get(name, {})):
+        if (report := view.report(name, server)) is not None:
+            yield report
+
+
+def _to_be_seen_gone(holder: Holder, failure: Failure) -> str:
+    server = holder.server
+    return (
+        f"{server}/{short(holder.incarnation)} to be seen gone: it said that something of it could not be ended"
+        f"{f' ({failure.text})' if failure.text else ''}, and has only been silent since. It is gone when {server} joins again; "
+        f"if {server} is off, say so: understudy server confirm-off {server}"
+    )
