@@ -4,12 +4,13 @@ Called by the verbs after their commit. It never changes anything: a command tha
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from understudy.daemon.facts import RUNNING
 from understudy.daemon.text.progress import lines
+from understudy.daemon.verbs.patience import LOOK_EVERY_S, Patience
 from understudy.daemon.verbs.world import World
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName
@@ -68,9 +69,11 @@ class Told:
     open: set[tuple[str, ResourceName | None]] = field(default_factory=set)
     ended: set[tuple[str, ResourceName | None]] = field(default_factory=set)
     refused: dict[ResourceName | None, Event] = field(default_factory=dict)
+    count: int = 0
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, event: Event) -> None:
+        self.count += 1
         if (action := _BEGUN.get(event.kind)) is not None:
             self.open.add((action, event.resource))
         elif (action := _ENDED.get(event.kind)) is not None:
@@ -93,7 +96,11 @@ class Settled:
     view: View
     failed: tuple[ResourceName, ...] = ()
     pending: tuple[ResourceName, ...] = ()
-    """The time was over."""
+    """It was not waited for any longer: the time was over, or nobody is at work on it."""
+    after_s: float = 0.0
+    """How long it was waited for."""
+    why: Mapping[ResourceName, str] = field(default_factory=dict)
+    """What those that are pending wait for."""
     refused: tuple[Event, ...] = ()
 
     @property
@@ -132,17 +139,22 @@ async def _print(world: World, watch: Watch, told: Told) -> None:
 
 async def _settle(world: World, watch: Watch, told: Told) -> Settled:
     loop = asyncio.get_running_loop()
-    until = loop.time() + watch.deadline_s
+    began = loop.time()
+    until = began + watch.deadline_s
+    patience = Patience(lambda name, text: world.say(20160, name, text), began)
     view, waiting = world.mirror.view, watch.names
     while True:
         # Of many, only those that still wait are judged at every change; once none does, all are judged anew.
         waiting = _with(Verdict.PENDING, watch, told, view, waiting) or _with(Verdict.PENDING, watch, told, view, watch.names)
-        left = until - loop.time()
-        if not waiting or told.refused or left <= 0:
+        now = loop.time()
+        patience.look(view, waiting, happened=told.count, now=now)
+        if not waiting or told.refused or now >= until or patience.over(now):
             failed = _with(Verdict.FAILED, watch, told, view, watch.names)
             late = () if told.refused else waiting
-            return Settled(view=view, failed=failed, pending=late, refused=tuple(told.refused.values()))
-        view = await world.mirror.wait(view.revision, left)
+            why = {name: patience.why(name) for name in late}
+            refused = tuple(told.refused.values())
+            return Settled(view=view, failed=failed, pending=late, after_s=now - began, why=why, refused=refused)
+        view = await world.mirror.wait(view.revision, min(until - now, LOOK_EVERY_S))
 
 
 def _with(verdict: Verdict, watch: Watch, told: Told, view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:

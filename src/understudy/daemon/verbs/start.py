@@ -159,7 +159,8 @@ def report(world: World, settled: Settled, action: str) -> None:
         if assignment is not None and assignment.last_resort:
             world.say(2632, name)
     for name in settled.pending:
-        world.say(20063, "its time", f"{action} of '{name}' goes on", name)
+        why = settled.why.get(name, "")
+        world.say(20063, f"{settled.after_s:.0f}", f"{action} of '{name}' goes on{f', and waits for {why}' if why else ''}", name)
 
 
 def _unlooked(view: View, names: list[ResourceName], server: ServerName | None) -> bool:

@@ -1,0 +1,62 @@
+"""Owns what a command that waits says of it: for what, within seconds, and again when that changes; and when to wait no more.
+
+Called by `follow.py`, once a second at most. The causes are `policy/waits.py`'s, the words of `understudy explain`.
+"""
+
+from collections.abc import Callable, Iterable
+
+from understudy.model.names import ResourceName
+from understudy.model.view import View
+from understudy.policy.waits import Cause, waits
+
+LOOK_EVERY_S = 1.0
+TOLD_AFTER_S = 2.0
+"""What passes sooner is not worth a line."""
+STANDSTILL_S = 15.0
+"""So long nobody has been at work on what is waited for: it would not come about by waiting. Longer than an UNKNOWN one takes to be looked
+at again."""
+MOST_NAMED = 10
+"""Of many that wait for as many things, so many are told of."""
+
+
+class Patience:
+    """What one waiting command has seen of what it waits for. Times are seconds of its loop."""
+
+    def __init__(self, say: Callable[[ResourceName, str], None], now: float) -> None:
+        self._say = say
+        self._looked_at = float("-inf")
+        self._causes: dict[ResourceName, tuple[Cause, ...]] = {}
+        self._since: dict[ResourceName, float] = {}
+        self._said: dict[ResourceName, str] = {}
+        self._moved_at = now
+        self._happened = 0
+
+    def look(self, view: View, names: Iterable[ResourceName], *, happened: int, now: float) -> None:
+        """Take in what is waited for now, and say what has to be said. `happened`: how much the history has told so far."""
+        if happened != self._happened:
+            self._happened, self._moved_at = happened, now
+        if now - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        asked = waits(view)
+        causes = {name: asked.of(name) for name in names if name in view.resources}
+        for name, found in causes.items():
+            if self._causes.get(name) != found:
+                self._since[name] = self._moved_at = now
+        self._causes = causes
+        for name in list(causes)[:MOST_NAMED]:
+            text = self.why(name)
+            idle = not all(one.under_way for one in causes[name])
+            if text and idle and text != self._said.get(name) and now - self._since[name] >= TOLD_AFTER_S:
+                self._said[name] = text
+                self._say(name, text)
+
+    def over(self, now: float) -> bool:
+        """Whether nothing has moved for long, and nobody is at work on what is waited for."""
+        known = [found for found in self._causes.values() if found]
+        stands = bool(known) and not any(one.passing for found in known for one in found)
+        return stands and now - self._moved_at >= STANDSTILL_S
+
+    def why(self, name: ResourceName) -> str:
+        """What it waits for; empty: that is not known."""
+        return "; and for ".join(one.text for one in self._causes.get(name, ()))
