@@ -11,7 +11,7 @@ from understudy.model.messages import words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import Kind, Resource
 from understudy.model.settings import Settings
-from understudy.model.state import Life, State
+from understudy.model.state import Life, State, Target
 from understudy.model.view import View
 from understudy.policy.groups import groups
 from understudy.policy.instances import RUNNING as RUNNING

@@ -5,6 +5,7 @@ Called by `explain.py`, `waits.py`, crsctl's refusals and the history. Pure.
 
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why, parse_reason
+from understudy.model.shown import one_line
 from understudy.model.state import Target
 from understudy.model.view import View
 from understudy.policy.eligibility import group_standings
@@ -81,6 +82,23 @@ def no_candidate(view: View, name: ResourceName) -> str:
     for one in group_standings(survey(view), wanted):
         refused.setdefault(sentence_about(one.reason, name), []).append(one.server)
     return "; ".join(f"{why} ({', '.join(servers)})" for why, servers in refused.items())
+
+
+def against(view: View, name: ResourceName) -> tuple[str, ...]:
+    """What is to be said of each server on which it does not run, with its group: why not, and what would change that."""
+    wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE] or [name]
+    assignment = view.assignments.get(name)
+    told = []
+    for one in group_standings(survey(view), wanted):
+        report = view.report(name, one.server)
+        if report is not None and report.failure is not None:
+            told.append(f"{one.server}: it failed there ({one_line(report.failure.text)})")
+        elif one.admitted and assignment is not None and one.incarnation in assignment.tried:
+            told.append(f"{one.server}: it failed there before")
+        elif not one.admitted:
+            change = remedy(one.reason, one.server)
+            told.append(f"{one.server}: {sentence_about(one.reason, name)}{f' -> {change}' if change else ''}")
+    return tuple(told)
 
 
 def remedy(reason: Reason, server: ServerName) -> str:

@@ -14,9 +14,11 @@ from understudy.daemon.verbs.patience import LOOK_EVERY_S, Patience
 from understudy.daemon.verbs.world import World
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName
-from understudy.model.resource import Resource
+from understudy.model.resource import Kind, Resource
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Event, View
+from understudy.policy.eligibility import group_standings
+from understudy.policy.ground import survey
 from understudy.policy.groups import group_of
 
 GRACE_S = 0.5
@@ -195,7 +197,7 @@ def started(view: View, name: ResourceName) -> Verdict:
     if any(name in one.resources for one in view.requests) or assignment is None:
         return Verdict.PENDING
     if assignment.owner is None:
-        return Verdict.FAILED if assignment.last_resort else Verdict.PENDING
+        return Verdict.FAILED if assignment.last_resort and not _may_come(view, name) else Verdict.PENDING
     report = view.report(name, assignment.owner.server)
     if report is None or report.incarnation != assignment.owner.incarnation:
         return Verdict.FAILED if assignment.last_resort else Verdict.PENDING
@@ -204,6 +206,24 @@ def started(view: View, name: ResourceName) -> Verdict:
         return Verdict.DONE if report.epoch == assignment.epoch else Verdict.PENDING
     stuck = report.state is State.UNKNOWN and report.internal is Internal.STABLE
     return Verdict.FAILED if assignment.last_resort or stuck else Verdict.PENDING
+
+
+def _may_come(view: View, name: ResourceName) -> bool:
+    """Whether what has no server now may have one in a moment: the leader has yet to see that one may run it by now, or what it needs is on
+    its way up."""
+    wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE]
+    ground = survey(view)
+    if any(one.admitted for one in group_standings(ground, wanted)):
+        return True
+    needed = {
+        other
+        for one in wanted
+        for dependency in view.resources[one].start
+        if dependency.kind is Kind.HARD
+        for other in ground.meant(dependency)
+        if other in view.resources and other not in wanted and view.target(other) is Target.ONLINE
+    }
+    return any(started(view, other) is Verdict.PENDING for other in needed)
 
 
 def stopped(view: View, name: ResourceName) -> Verdict:

@@ -15,6 +15,7 @@ from understudy.model.state import Target
 from understudy.model.view import Request, View
 from understudy.policy.eligibility import group_standings
 from understudy.policy.ground import Ground, survey
+from understudy.policy.sentences import against
 from understudy.registry import keys
 
 
@@ -93,4 +94,5 @@ def _check(ground: Ground, group: tuple[ResourceName, ...], ask: Ask) -> None:
     else:
         home = running_on(view, asked)
         if not any(one.admitted and one.server != home for one in group_standings(ground, group)):
-            raise Refused(words(2632, asked), code=2632)
+            told = "\n".join(f"  {one}" for one in against(view, asked))
+            raise Refused(f"{words(2632, asked)}\n{told}", code=2632)

@@ -22,7 +22,7 @@ from understudy.model.state import Internal, Life, Target
 from understudy.model.view import Request, TargetRecord, View
 from understudy.policy.eligibility import group_standings, joint_standing, silent_candidates, standing
 from understudy.policy.ground import Ground, survey
-from understudy.policy.sentences import no_candidate, remedy, sentence
+from understudy.policy.sentences import against, remedy, sentence
 from understudy.registry import keys
 
 LOOK_S = 15.0
@@ -152,15 +152,25 @@ def report(world: World, settled: Settled, action: str) -> None:
     """Say what did not come about, the culprit first."""
     view = settled.view
     for event in settled.refused:
-        world.say(20067, event.resource, event.text or event.cause)
+        reason = parse_reason(event.cause)
+        world.say(20067, event.resource, event.text or (event.cause if reason is None else sentence(reason)))
     culprits = [name for name in settled.failed if _failed_itself(view, name)]
     for name in culprits or settled.failed:
         assignment = view.assignments.get(name)
         if assignment is not None and assignment.last_resort:
-            world.say(2632, name)
+            world.output.out(nobody(view, name))
     for name in settled.pending:
         why = settled.why.get(name, "")
         world.say(20063, f"{settled.after_s:.0f}", f"{action} of '{name}' goes on{f', and waits for {why}' if why else ''}", name)
+
+
+def nobody(view: View, name: ResourceName) -> str:
+    """CRS-2632 with the reason: who refuses it or has failed with it, server by server, and what would change that."""
+    return "\n".join((line(2632, name), *_against(view, name)))
+
+
+def _against(view: View, name: ResourceName) -> list[str]:
+    return [f"  {one}" for one in against(view, name)]
 
 
 def _unlooked(view: View, names: list[ResourceName], server: ServerName | None) -> bool:
@@ -213,10 +223,12 @@ def _change(world: World, view: View, ask: Ask) -> Change:
     if ask.server is not None:
         check_server(world, view, ask.server)
     ground = survey(after)
+    places = {group: _place_of(ground, group, ask) for group in groups}
+    groups = [group for group in groups if places[group] is not _WHERE_IT_IS]
     for group in groups:
         members = [name for name in group if after.target(name) is Target.ONLINE]
-        _check_group(ground, members, ask)
-        if ask.server is None and not ask.again:
+        _check_group(ground, members, replace(ask, server=places[group]))
+        if places[group] is None and not ask.again:
             _check_candidates(ground, members, set(wanted), ask)
     writes: dict[str, object] = {}
     told: list[tuple[str, str, str]] = []
@@ -225,10 +237,44 @@ def _change(world: World, view: View, ask: Ask) -> Change:
             writes[keys.target(name)] = TargetRecord(target=Target.ONLINE, by=world.by)
             told.append((events.TARGET_SET, name, Target.ONLINE.value))
     for group in groups:
-        request = Request(id=world.token(), verb="start", resources=group, server=ask.server, by=world.by)
+        request = Request(id=world.token(), verb="start", resources=group, server=places[group], by=world.by)
         writes[keys.request(request.id)] = request
     relied = {*wanted, *(name for group in groups for name in group)}
     return Change(writes, tuple(keys.resource(name) for name in sorted(relied)), tuple(told))
+
+
+_WHERE_IT_IS = ServerName("")
+
+
+def _place_of(ground: Ground, group: tuple[ResourceName, ...], ask: Ask) -> ServerName | None:
+    """Where a group is asked for. A server is named for what was asked for and what must be beside it; what is only needed somewhere, or
+    would only be welcome, goes where it may, and stays where it runs."""
+    if any(name in ask.names for name in group):
+        return ask.server
+    beside = any(
+        one.same_server and name in ground.meant(one)
+        for asked in ask.names
+        for one in ground.view.resources[asked].start
+        for name in group
+    )  # of a type: every other hard dependency on one server is of its group
+    wanted = [name for name in group if ground.view.target(name) is Target.ONLINE]
+    if beside and ask.server is not None:
+        return ask.server
+    if any(running_on(ground.view, name) is not None for name in wanted):
+        return _WHERE_IT_IS
+    found = group_standings(ground, wanted)
+    if not any(one.admitted for one in found):
+        return _WHERE_IT_IS if all(_only_welcome(ground, name, ask) for name in wanted) else None
+    welcome = any(one.admitted and one.server == ask.server for one in found)
+    return ask.server if welcome and all(_only_welcome(ground, name, ask, here=True) for name in wanted) else None
+
+
+def _only_welcome(ground: Ground, name: ResourceName, ask: Ask, *, here: bool = False) -> bool:
+    """Whether nothing that is asked for needs it: it is tried, and nothing depends on what comes of it. `here`: on the same server."""
+    if name in needed(ground.view, ask.names, weak=False):
+        return False
+    weak = [one for asked in ask.names for one in ground.view.resources[asked].start if one.kind is Kind.WEAK]
+    return not here or any("global" not in one.modifiers and name in ground.meant(one) for one in weak)
 
 
 def _check_group(ground: Ground, members: list[ResourceName], ask: Ask) -> None:
@@ -257,7 +303,7 @@ def _check_candidates(ground: Ground, members: list[ResourceName], wanted: set[R
     if any(one.admitted or _passes(ground, one.reason, wanted) for one in group_standings(ground, members)):
         return
     asked = next((name for name in ask.names if name in members), members[0])
-    raise Refused(f"{words(2632, asked)}\n{no_candidate(ground.view, asked)}", code=2632)
+    raise Refused("\n".join((words(2632, asked), *_against(ground.view, asked))), code=2632)
 
 
 def _passes(ground: Ground, reason: Reason, wanted: set[ResourceName]) -> bool:
