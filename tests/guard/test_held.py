@@ -38,6 +38,22 @@ def test_notes_survive_their_writer(puts: list[tuple[str, int]]) -> None:
     assert Notes(memory).all() == dict(puts)
 
 
+@given(st.dictionaries(st.text(min_size=1, max_size=30), st.integers(0, 2**62)), st.integers(1, 200))
+def test_notes_are_read_in_pages(puts: dict[str, int], most: int) -> None:
+    """However many they are: each page is bounded, and together they are all."""
+    notes = Notes(memoryview(bytearray(1 << 16)))
+    for name, number in puts.items():
+        assert notes.put(name, number)
+    found, after, more = {}, "", True
+    while more:
+        page, more = notes.page(after, most)
+        assert len(page) <= 1 or sum(len(one.encode()) for one in page) <= most
+        assert page or not more
+        found |= page
+        after = next(reversed(page), "")
+    assert found == puts
+
+
 def test_a_note_for_which_there_is_no_room_is_refused_and_harms_none() -> None:
     memory = memoryview(bytearray(64))
     notes = Notes(memory)

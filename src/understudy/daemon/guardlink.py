@@ -35,7 +35,11 @@ from understudy.ports import (
 
 ANSWER_S = 2.0
 AGAIN_S = 0.02
-PACKET = 1 << 18
+PACKET = 1 << 20
+FULL = (
+    "it remembers the epochs of {} resources and has room for no more: what was never started on this server cannot start here. "
+    "Let the server leave and join again (understudy server leave, then understudy server join): then it remembers none"
+)
 
 
 class GuardLink:
@@ -83,6 +87,12 @@ class GuardLink:
     async def state(self) -> GuardState:
         """See ports.Guard."""
         answer = await self._ask({"op": "hello", "role": "daemon"})
+        epochs: dict[str, int] = answer["epochs"]
+        after = answer.get("epochs_after")
+        while after is not None:  # they come in pages: a server that has seen many names has more than fit a packet
+            page = await self._ask({"op": "epochs", "after": after})
+            epochs |= page["epochs"]
+            after = page["epochs_after"]
         self.incarnation = Incarnation(answer["incarnation"])
         notes = [f"{what}: {answer[what]}" for what in ("priority", "gate") if answer.get(what) not in ("rr", "ready", None)]
         notes += [*answer.get("differing", ()), *([self._not_kept] if self._not_kept else [])]
@@ -90,7 +100,7 @@ class GuardLink:
             server=ServerName(answer["server"]),
             incarnation=self.incarnation,
             held=answer["held"],
-            epochs={ResourceName(name): epoch for name, epoch in answer["epochs"].items()},
+            epochs={ResourceName(name): epoch for name, epoch in epochs.items()},
             voters=tuple(ServerName(one) for one in answer["voters"]),
             position=Position(*answer["registry_seen"]),
             notes=tuple(notes),
@@ -99,7 +109,10 @@ class GuardLink:
 
     async def remember(self, resource: ResourceName, epoch: int) -> bool:
         """See ports.Guard."""
-        return bool((await self._ask({"op": "epoch", "resource": resource, "epoch": epoch}))["ok"])
+        answer = await self._ask({"op": "epoch", "resource": resource, "epoch": epoch})
+        if "full" in answer:
+            self._tell(FULL.format(answer["full"]))
+        return bool(answer["ok"])
 
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         """See ports.Guard."""
@@ -244,8 +257,8 @@ class GuardLink:
         try:
             while packet := await loop.sock_recv(connection, PACKET):
                 self._take(json.loads(packet))
-        except OSError:
-            pass  # the guard is gone: whoever waits is told below, and connects anew
+        except (OSError, ValueError):
+            pass  # the guard is gone, or its packet was cut: whoever waits is told below, and connects anew
         finally:
             self._hang_up()
 
@@ -256,9 +269,7 @@ class GuardLink:
         for word in message.get("farewells", ()):
             self._events.put_nowait(Farewell(ServerName(word["server"]), Incarnation(word["incarnation"])))
         for text in message.get("says", ()):
-            if text not in self._said:  # every hello repeats it
-                self._said.add(text)
-                self._events.put_nowait(GuardSays(text))
+            self._tell(text)
         for one in message.get("abilities", ()):
             self._events.put_nowait(_ability(one))
         if message.get("leave_left_s") is not None:
@@ -281,6 +292,11 @@ class GuardLink:
                 self._events.put_nowait(Farewell(ServerName(message["server"]), Incarnation(message["incarnation"])))
             case "able":
                 self._events.put_nowait(_ability(message))
+
+    def _tell(self, text: str) -> None:
+        if text not in self._said:  # every hello repeats it
+            self._said.add(text)
+            self._events.put_nowait(GuardSays(text))
 
     def _hang_up(self) -> None:
         if self._socket is not None:

@@ -15,6 +15,8 @@ from understudy.model.limits import SHORTEST_PAUSE_WITHOUT_REALTIME_S, Limits
 if TYPE_CHECKING:
     from understudy.guard.process import GuardProcess
 
+PAGE_BYTES = 32_768
+"""Of names; their packet is at most six times as long."""
 DIFFERS_FOR_S = 10
 """A server with other settings was heard within this: else it is switched off, or was mended and not heard since."""
 
@@ -30,7 +32,7 @@ def hello(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
         "server": process.settings.server,
         "held": held,
         "lease_left_s": round(max(left_ns, 0) / 1e9, 6) if held else 0.0,
-        "epochs": {} if brief else process.held_file.epochs.all(),
+        **({"epochs": {}} if brief else epochs(process.held_file.epochs)),
         "registry_seen": process.registry_seen,
         "voters": process.settings.voters,
         "limits": _limits(process.limits),
@@ -84,8 +86,15 @@ def epoch(epochs: Notes, resource: str, epoch: int) -> dict[str, Any]:
     if highest is not None and epoch < highest:
         return {"ok": False, "highest": highest}
     if not epochs.put(resource, epoch):
-        return {"ok": False, "highest": highest or 0, "why": "no room for another resource"}
+        return {"ok": False, "highest": highest or 0, "full": len(epochs.all())}
     return {"ok": True, "highest": epoch}
+
+
+def epochs(notes: Notes, after: str = "") -> dict[str, Any]:
+    """A page of the remembered epochs, and the name after which the next one begins (null: that is all): however many names a server has
+    seen, no packet is longer than its reader takes."""
+    page, more = notes.page(after, PAGE_BYTES)
+    return {"epochs": page, "epochs_after": next(reversed(page)) if more else None}
 
 
 def _limits(limits: Limits) -> dict[str, float]:

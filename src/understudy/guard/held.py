@@ -18,6 +18,8 @@ _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
 _CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _REGISTRY = 0, 1, 2, 3, 4, 8
 _SLOTS = (16, 32)
+_EPOCH_BYTES = 4 << 20
+"""Room for some 60,000 names of resources: each that was ever started here in the life of this keeper."""
 _NOTES_BYTES = 1 << 20
 _REGISTRY_BYTES = 1 << 12
 """Of what the registry says: two slots, as for the state."""
@@ -46,15 +48,15 @@ class Held:
     """The shared memory; made by the keeper before it forks."""
 
     def __init__(self) -> None:
-        self._map = mmap.mmap(-1, _FIELDS * 8 + 2 * _NOTES_BYTES + 2 * _REGISTRY_BYTES + kept.FIELDS * 8)
+        self._map = mmap.mmap(-1, _FIELDS * 8 + _EPOCH_BYTES + _NOTES_BYTES + 2 * _REGISTRY_BYTES + kept.FIELDS * 8)
         whole = memoryview(self._map)
         self._fields = whole[: _FIELDS * 8].cast("q")
         notes = whole[_FIELDS * 8 :]
-        self.epochs = Notes(notes[:_NOTES_BYTES])
+        self.epochs = Notes(notes[:_EPOCH_BYTES])
         """Highest epoch seen per resource (S2)."""
-        self.protected = Notes(notes[_NOTES_BYTES : 2 * _NOTES_BYTES])
+        self.protected = Notes(notes[_EPOCH_BYTES : _EPOCH_BYTES + _NOTES_BYTES])
         """Addresses behind the gate: 0 cluster, 1 storage."""
-        rest = notes[2 * _NOTES_BYTES :]
+        rest = notes[_EPOCH_BYTES + _NOTES_BYTES :]
         self._registry = rest[: 2 * _REGISTRY_BYTES]
         self.voting = rest[2 * _REGISTRY_BYTES :].cast("q")
         """What it was as a voter (`kept.py`)."""
@@ -171,6 +173,23 @@ class Notes:
     def all(self) -> dict[str, int]:
         """Every name with its number."""
         return {name: self._numbers[at] for name, at in self._places.items()}
+
+    def page(self, after: str, most_bytes: int) -> tuple[dict[str, int], bool]:
+        """The names noted after this one, as many as fit, but at least one; and whether there are more."""
+        found: dict[str, int] = {}
+        at, size = self._after(after), 0
+        while at < self._numbers[0]:
+            length = self._numbers[at + 1]
+            size += length
+            if found and size > most_bytes:
+                return found, True
+            found[bytes(self._memory[(at + 2) * 8 : (at + 2) * 8 + length]).decode()] = self._numbers[at]
+            at += 2 + (length + 7) // 8
+        return found, False
+
+    def _after(self, name: str) -> int:
+        at = self._places.get(name)
+        return 1 if at is None else at + 2 + (self._numbers[at + 1] + 7) // 8
 
     def get(self, name: str) -> int | None:
         """The number of a name."""

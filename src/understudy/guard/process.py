@@ -216,6 +216,8 @@ class GuardProcess:
                 return answers.state(self, read_clocks(), brief=bool(request.get("brief")))
             case "epoch":
                 return answers.epoch(self.held_file.epochs, str(request["resource"]), int(request["epoch"]))
+            case "epochs":
+                return answers.epochs(self.held_file.epochs, str(request["after"]))
             case "gate":
                 return self._let_pass(request)
             case "opened":
