@@ -15,6 +15,7 @@ from support import wait_for, wait_until
 from understudy.agents.groups import populated, processes
 from understudy.errors import Unreachable
 from understudy.model.names import ResourceName
+from understudy.model.profile import check_name
 from understudy.ports import ActionRequest
 
 pytestmark = pytest.mark.lab
@@ -111,6 +112,22 @@ async def test_a_script_may_end_as_a_shell_does_that_finds_no_script(real: RealR
     real.script = real.write_script("odd.scr", f"#!/bin/sh\necho 'sh: 1: exec: not found'\nexit {status}\n")
     outcome = await act(real, "check")
     assert (outcome.status, outcome.evidence, outcome.unanswered) == (status, "answered", None)
+
+
+@pytest.mark.parametrize("name", ["a/b", "*", "100%", "$x`id`", "x" * 240, "漢" * 80, "/" * 80])
+async def test_whatever_name_may_be_registered_can_be_started(real: RealRig, name: str) -> None:
+    """Directories, files and control groups are named after it."""
+    check_name(name)
+    real.script = real.write_script("named.scr", '#!/bin/sh\n[ "$1" = check ] && { echo "$_CRS_NAME"; exit 0; }\nsleep 1000 &\n')
+    resource = ResourceName(name)
+    started = await act(real, "start", resource)
+    assert (started.status, started.housed) == (0, True), started.output
+    assert (await act(real, "check", resource)).output == (name,)
+    real.crash()
+    real.begin()
+    assert not await real.executor.empty(resource)
+    assert await real.executor.kill(resource)
+    assert await real.executor.empty(resource)
 
 
 async def test_the_script_sees_a_clean_environment(real: RealRig) -> None:

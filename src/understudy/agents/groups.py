@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from understudy.errors import BadSettings
+from understudy.model.names import directory_of
 
 PARENT_NAME = "understudy"
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
@@ -21,8 +22,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0003, 0.01
 
 
 def group_name(resource: str) -> str:
-    """The directory name of a resource's group: `/` cannot be in one, so it is written %2F (and % itself %25)."""
-    return resource.replace("%", "%25").replace("/", "%2F")
+    """The directory name of a resource's group."""
+    return directory_of(resource)
 
 
 def resource_of(name: str) -> str:

@@ -9,6 +9,13 @@ ResourceName = NewType("ResourceName", str)
 """For a local resource the instance on one server is named by (resource, server)."""
 Incarnation = NewType("Incarnation", str)
 """One run of a server in the cluster: 128 random bits as 32 hex digits, never reused."""
+LONGEST_NAME = 240
+"""Bytes of a resource's name as a directory is named after it: the kernel takes 255, and a few are ours."""
+
+
+def directory_of(resource: str) -> str:
+    """The name of a resource's directories and files: `/` cannot be in one, so it is written %2F (and % itself %25)."""
+    return resource.replace("%", "%25").replace("/", "%2F")
 
 
 def short(incarnation: str) -> str:

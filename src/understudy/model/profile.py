@@ -23,7 +23,7 @@ from understudy.model.attributes import (
 )
 from understudy.model.dependencies import Registered, check_cycle, check_existence, parse
 from understudy.model.messages import words
-from understudy.model.names import PoolName, ServerName, TypeName
+from understudy.model.names import LONGEST_NAME, PoolName, ServerName, TypeName, directory_of
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
 from understudy.model.resource import Placement, Resource
 from understudy.model.types import agent_of, defaults, flags, is_local
@@ -91,6 +91,10 @@ def check_name(name: str) -> None:
     trouble = ""
     if not _NAME.fullmatch(name):
         trouble = "write 1 to 254 characters without blanks, commas, colons, quotes, parentheses, '=', '!', '~' or '@'"
+    elif not name.isprintable():
+        trouble = "it has a character that cannot be seen"
+    elif (size := len(directory_of(name).encode())) > LONGEST_NAME:
+        trouble = f"directories are named after it: it has {size} bytes, {LONGEST_NAME} are allowed ('/' and '%' count as three)"
     elif name.startswith((".", "ora")):
         trouble = "it begins with '.' or 'ora'"
     if trouble:
