@@ -238,7 +238,7 @@ class Cluster:
             leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         )
 
-    async def _script(self, path: str) -> str:
+    async def _script(self, path: str, user: str) -> str:
         return self.scripts.get(path, "ok")
 
     def services(self, server: str) -> Services:

@@ -38,6 +38,8 @@ BAD = [
     (f'{ADD} "PLACEMENT=restricted,SERVER_POOLS=nowhere"', "UND-0021: Could not find server pool 'nowhere'."),
     (f'{ADD} "ACTION_SCRIPT=/gone"', "UND-0041: ACTION_SCRIPT '/gone' of resource 'x' does not exist on server 'ctr1'."),
     (f'{ADD} "ACTION_SCRIPT=/plain"', "UND-0042: ACTION_SCRIPT '/plain' of resource 'x' is not executable on server 'ctr1'."),
+    (f'{ADD} "ACTION_SCRIPT=/loose"', "UND-0190: ACTION_SCRIPT '/loose' of resource 'x' cannot be used on server 'ctr1': others than root"),
+    ("crsctl modify resource db -attr ACTION_SCRIPT=/loose", "UND-0190: "),
     (f'{ADD} "ACTION_SCRIPT=gone.scr"', "UND-0002: "),
     ("crsctl add resource db -type cluster_resource", "CRS-2539: A resource with the name 'db' is already registered"),
     ("crsctl add resource ora.x -type cluster_resource", "UND-0007: "),
@@ -92,7 +94,7 @@ def intent(cluster: Cluster) -> list[object]:
 async def test_bad_input_is_refused_and_changes_nothing(command: str, message: str) -> None:
     """The message says what is wrong; the registry's records of intent are those of before, revisions included."""
     async with running("ctr1", "ctr2") as cluster:
-        cluster.scripts |= {"/gone": "missing", "/plain": "not executable"}
+        cluster.scripts |= {"/gone": "missing", "/plain": "not executable", "/loose": "others than root may change it: chmod o-w /loose"}
         cluster.answering["10.10.10.99"] = "MAC 02:00:00:00:00:99"
         for line in READY:
             assert (await cluster.run(line)).status == 0

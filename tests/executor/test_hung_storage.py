@@ -63,6 +63,16 @@ async def test_a_verb_that_looks_at_a_script_has_an_end(tmp_path: Path) -> None:
         going.cancel()
         assert rounds > 20
     assert await script_on_disk(str(tmp_path / "none.scr")) == "missing"
+    dos = tmp_path / "dos.scr"
+    dos.write_bytes(b"#!/bin/sh\r\n")
+    dos.chmod(0o755)
+    assert "DOS line ends" in await script_on_disk(str(dos))
+    dos.write_bytes(b"#!/bin/sh\n")
+    assert await script_on_disk(str(dos)) == "ok"
+    dos.chmod(0o757)
+    assert await script_on_disk(str(dos)) == (
+        f"others than root, as whom it runs, may change it: {dos} may be written by everybody: chmod o-w {dos}"
+    )
 
 
 async def test_only_so_many_calls_hang_at_a_time(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from understudy.agents.groups import populated, processes
 from understudy.errors import Unreachable
 from understudy.model.names import ResourceName
 from understudy.model.profile import check_name
-from understudy.ports import ActionRequest
+from understudy.ports import ActionName, ActionRequest
 
 pytestmark = pytest.mark.lab
 
@@ -90,8 +90,12 @@ async def test_output_lines_reach_the_daemon(real: RealRig) -> None:
         (lambda rig: rig.write_script("plain.scr", "#!/bin/sh\n"), "is not executable for {user}: chmod +x"),
         (lambda rig: str(rig.folder), "is no file"),
         (lambda rig: "none.scr", "must be an absolute path"),
-        (lambda rig: rig.write_script("dos.scr", "#!/bin/sh\r\nexit 0\r\n"), "cannot be executed"),
-        (lambda rig: rig.write_script("odd.scr", "#!/no/such/interpreter\n"), "look at its first line"),
+        (lambda rig: rig.write_script("dos.scr", "#!/bin/sh\r\nexit 0\r\n"), "its first line ends with a carriage return (DOS"),
+        (lambda rig: rig.write_script("dos.scr", "#!/bin/sh -e\r\nexit 0\r\n"), "its first line ends with a carriage return (DOS"),
+        (lambda rig: rig.write_script("dos.scr", "#!/usr/bin/env sh\r\nexit 0\r\n"), "(DOS line ends)"),
+        (lambda rig: rig.write_script("odd.scr", "#!/no/such/interpreter\n"), "its interpreter /no/such/interpreter is not there"),
+        (lambda rig: rig.write_script("odd.scr", "#!/usr/bin/env nosuchthing\n"), "its interpreter nosuchthing is not in /usr/local/sbin:"),
+        (lambda rig: rig.write_script("empty.scr", ""), "is empty, and would say 0 to every action"),
     ],
 )
 @pytest.mark.parametrize("user", ["root", "nobody"])
@@ -106,7 +110,23 @@ async def test_a_script_that_cannot_be_run_is_said_to_be_so(real: RealRig, make,
     assert says.format(user=user) in outcome.output[-1]
 
 
-@pytest.mark.parametrize("status", [125, 126, 127])
+@pytest.mark.parametrize("action", ["check", "start", "clean"])
+async def test_a_script_that_others_may_change_is_not_run(real: RealRig, action: ActionName) -> None:
+    """It is said who may, and what to do; and once that is done it runs, at once."""
+    real.open_to_all()
+    real.script = real.write_script("loose.scr", f"#!/bin/sh\necho $1 >>{real.folder}/ran\n")
+    Path(real.script).chmod(0o777)
+    outcome = await act(real, action)
+    assert (outcome.status, outcome.unanswered) == (None, "no-script")
+    assert "not run as root, for others may change it" in outcome.output[0]
+    assert f"{real.script} may be written by everybody: chmod o-w {real.script}" in outcome.output[0]
+    assert not (real.folder / "ran").exists()
+    Path(real.script).chmod(0o755)
+    assert (await act(real, action)).status == 0
+    assert (real.folder / "ran").read_text() == f"{action}\n"
+
+
+@pytest.mark.parametrize("status", [2, 125, 126, 127])
 async def test_a_script_may_end_as_a_shell_does_that_finds_no_script(real: RealRig, status: int) -> None:
     """Its own status is an answer."""
     real.script = real.write_script("odd.scr", f"#!/bin/sh\necho 'sh: 1: exec: not found'\nexit {status}\n")

@@ -11,12 +11,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 MOST = 16
-"""Calls that may hang at a time; more are not made."""
+"""Calls of one kind that may hang at a time; more are not made."""
 _hanging: set[threading.Thread] = set()
 
 
-async def aside(call: Callable[[], T], *, within_s: float) -> T:
-    """What the call answers, or its OSError, LookupError or ValueError. TimeoutError: no answer within this time, or too many hang."""
+async def aside(call: Callable[[], T], *, within_s: float, kind: str = "aside") -> T:
+    """What the call answers, or its OSError, LookupError or ValueError. TimeoutError: no answer within this time, or too many of its kind
+    hang."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
@@ -40,9 +41,9 @@ async def aside(call: Callable[[], T], *, within_s: float) -> T:
         except RuntimeError:
             pass  # the loop has ended meanwhile
 
-    if len(_hanging) >= MOST:
+    if sum(one.name == kind for one in _hanging) >= MOST:
         raise TimeoutError(f"{MOST} calls before it have not come back")
-    thread = threading.Thread(target=work, daemon=True, name="aside")
+    thread = threading.Thread(target=work, daemon=True, name=kind)
     _hanging.add(thread)
     thread.start()
     async with asyncio.timeout(within_s):

@@ -17,8 +17,10 @@ from typing import Any
 from understudy.agents.aside import aside
 from understudy.agents.contract import Ended
 from understudy.agents.groups import Groups, kill_and_see, populated, processes
+from understudy.agents.scriptfile import PATH, Owner
 from understudy.executor.capture import Capture
 from understudy.executor.children import Child, Children
+from understudy.executor.scriptlooks import ScriptLooks
 from understudy.guard.strays import MARK, NAME
 from understudy.model.actions import passable
 from understudy.ports import ActionRequest
@@ -34,7 +36,8 @@ _NOT_BEGUN = 125
 _NO_GROUP, _NO_SCRIPT = "understudy: not begun: ", "understudy: no script: "
 _SHELL = "understudy-begin"
 """The name under which the shell complains that it cannot become the script: no script's own complaint begins so."""
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_UNSURE = (2, 126, 127)
+"""Statuses of shells, env and interpreters that could not do with the script's first line; and of scripts."""
 
 # $1 the group, $2 our process id, or empty, $3 how many files a service may open unless it asks for more. The parent is looked at after the
 # group was entered: the guard kills the executor before it empties the groups, so a shell that enters an emptied group finds itself an
@@ -54,6 +57,7 @@ shift 3
 _BEGIN = f"""\
 [ -e "$1" ] || {{ echo "{_NO_SCRIPT}$1 is not there on this server, or $USER may not reach it"; exit {_NOT_BEGUN}; }}
 [ -f "$1" ] || {{ echo "{_NO_SCRIPT}$1 is no file"; exit {_NOT_BEGUN}; }}
+[ -s "$1" ] || {{ echo "{_NO_SCRIPT}$1 is empty, and would say 0 to every action"; exit {_NOT_BEGUN}; }}
 [ -x "$1" ] || {{ echo "{_NO_SCRIPT}$1 is not executable for $USER: chmod +x $1"; exit {_NOT_BEGUN}; }}
 exec "$@"
 """
@@ -65,6 +69,7 @@ async def run_command(
     *,
     groups: Groups,
     children: Children,
+    looks: ScriptLooks,
     capture: Capture,
     halted: asyncio.Future[None],
     abort: Callable[[], Awaitable[object]] | None = None,
@@ -79,6 +84,9 @@ async def run_command(
     account = await _account(request.user)
     if account is None:
         return Ended(status=None, unanswered="no-script", text=f"there is no user {request.user} on this server, as whom it would run\n")
+    if changeable := await looks.who_may_change(argv[0], Owner(account.pw_uid, account.pw_gid)):
+        text = f"the action script is not run as {request.user}, for others may change it: {changeable}\n"
+        return Ended(status=None, unanswered="no-script", text=text)
     groups.make(request.resource)
     starting = request.action == "start"
     running_before = starting and populated(groups.run(request.resource))
@@ -91,7 +99,9 @@ async def run_command(
     either: set[asyncio.Future[Any]] = {child.ended, halted}
     await asyncio.wait(either, timeout=request.timeout_s, return_when=asyncio.FIRST_COMPLETED)
     if child.ended.done():
-        return _answer(child.ended.result(), capture.text(), check=request.action == "check")
+        code = child.ended.result()
+        why = await looks.why_not_run(argv[0]) if code in _UNSURE else ""
+        return _answer(code, capture.text(), check=request.action == "check", why_not_run=why)
     overran = not halted.done()
     if overran and abort:
         await abort()
@@ -111,7 +121,7 @@ def _crowd(request: ActionRequest, groups: Groups) -> Ended | None:
     return Ended(status=None, unanswered="overran", text=text)
 
 
-def _answer(code: int, text: str, *, check: bool) -> Ended:
+def _answer(code: int, text: str, *, check: bool, why_not_run: str) -> Ended:
     """An end by a signal is an answer of what changes something: it failed, as in a shell. A check that died has told nothing."""
     *_, last = text.rstrip("\n").split("\n")
     if code < 0:
@@ -121,8 +131,10 @@ def _answer(code: int, text: str, *, check: bool) -> Ended:
         return Ended(status=None, unanswered="not-begun", text=last.removeprefix(_NO_GROUP) + "\n")
     if code == _NOT_BEGUN and last.startswith(_NO_SCRIPT):
         return Ended(status=None, unanswered="no-script", text=f"action script {last.removeprefix(_NO_SCRIPT)}\n")
+    if why_not_run:
+        return Ended(status=None, unanswered="no-script", text=f"the action script cannot be executed: {why_not_run}\n")
     if code in (126, 127) and last.startswith(f"{_SHELL}: "):
-        why = f"the action script is there, but cannot be executed ({last.rpartition(': ')[2]}): look at its first line"
+        why = f"the action script cannot be executed ({last.rpartition(': ')[2]}): look at its first line"
         return Ended(status=None, unanswered="no-script", text=f"{why}, which names what should read it, and at its line ends\n")
     return Ended(status=code, text=text)
 
@@ -148,7 +160,7 @@ def _words(user: str, account: pwd.struct_passwd, place: Sequence[str], argv: Se
 def _environment(request: ActionRequest, groups: Groups, account: pwd.struct_passwd) -> Mapping[str, str]:
     basics = {
         MARK: groups.parent,
-        "PATH": _PATH,
+        "PATH": PATH,
         "LC_ALL": "C.UTF-8",
         "HOME": account.pw_dir,
         "USER": request.user,

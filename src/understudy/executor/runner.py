@@ -27,6 +27,7 @@ from understudy.executor.lease import why_not
 from understudy.executor.limits import in_words
 from understudy.executor.outside import Outside
 from understudy.executor.pressure import Pressure
+from understudy.executor.scriptlooks import ScriptLooks
 from understudy.executor.waits import Waits
 from understudy.ports import ActionOutcome, ActionRequest
 
@@ -59,7 +60,8 @@ class InFlight:
             capture = runner.capture_for(request)
             try:
                 return await run_command(
-                    request, argv, groups=runner.groups, children=runner.children, capture=capture, halted=self.halted, abort=abort,
+                    request, argv, groups=runner.groups, children=runner.children, looks=runner.looks,
+                    capture=capture, halted=self.halted, abort=abort,
                     begun=functools.partial(runner.outside.starts, request.resource),
                 )  # fmt: skip
             finally:
@@ -108,6 +110,7 @@ class Runner:
         self.guard_socket = run_dir / "guard.sock"
         self.groups = groups
         self.children = Children()
+        self.looks = ScriptLooks()
         self.outside = Outside(groups, self.children.began)
         self._kill_list = kill_list
         self._pressure = Pressure()

@@ -107,6 +107,7 @@ WORDS: dict[int, str] = {
     20051: "Address '{}' is the address of any router of subnet '{}'.",
     20050: "Address '{}' is {} by understudy.toml; choose one that is nobody's.",
     20049: "User '{}' does not exist on server '{}'.",
+    20190: "ACTION_SCRIPT '{}' of resource '{}' cannot be used on server '{}': {}",
     # --- ours: what became of a command
     20061: "The registry does not answer; what was asked may or may not have been done: {}",
     20062: "Somebody else changed the same things at the same time, again and again; nothing was changed.",

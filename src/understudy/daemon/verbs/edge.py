@@ -20,18 +20,20 @@ from understudy.model.view import View
 
 
 async def check_script(world: World, view: View, resource: Resource) -> None:
-    """The ACTION_SCRIPT must be there and executable on this server, if the resource may ever run on it."""
+    """The ACTION_SCRIPT must be there on this server, fit to run and nobody else's to change, if the resource may ever run on it."""
     path = resource.attributes.get("ACTION_SCRIPT", "")
     here = ServerName(world.settings.server)
     if resource.agent != "script" or not path or not _candidate(view, resource, here):
         return
-    found = await world.script(path)
+    found = await world.script(path, resource.user)
     if found == "missing":
         raise Refused(words(20041, path, resource.name, here), code=20041)
     if found == "silent":
         raise Refused(words(20123, path, here), code=20123)
     if found == "not executable":
         raise Refused(words(20042, path, resource.name, here), code=20042)
+    if found != "ok":
+        raise Refused(words(20190, path, resource.name, here, found), code=20190)
 
 
 async def check_owner(world: World, resource: Resource) -> None:

@@ -52,7 +52,7 @@ async def modify(
         await check_address(world, view, resource)
     if "ACL" in effects:
         await check_owner(world, resource)
-    if "ACTION_SCRIPT" in effects and not force:
+    if ("ACTION_SCRIPT" in effects or before.user != resource.user) and not force:
         await check_script(world, view, resource)
     well = await carry_out(world, name, lambda view: _draft(view, name, attributes, gone, force=force), force=force)
     if any(effect is Effect.RELOAD for effect in effects.values()):

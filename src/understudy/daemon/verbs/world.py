@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from understudy.agents.aside import aside
+from understudy.agents.scriptfile import Owner, who_may_change, why_not_run
 from understudy.errors import BadInput, Refused
 from understudy.model.conditions import Own
 from understudy.model.excerpt import EVENT_BYTES, excerpt
@@ -77,18 +78,27 @@ LOOK_S = 2.0
 """How long a script's storage, or who knows the users, may take to answer a verb."""
 
 
-async def script_on_disk(path: str) -> str:
-    """`ok`, `missing`, `not executable`, or `silent` (its storage does not answer), on this server."""
+async def script_on_disk(path: str, user: str = "root") -> str:
+    """`ok`, `missing`, `not executable`, `silent` (its storage does not answer), or what else is wrong with it on this server, in words,
+    if it is to run as this user."""
 
     def look() -> str:
         if not os.path.isfile(path):
             return "missing"
-        return "ok" if os.access(path, os.X_OK) else "not executable"
+        if not os.access(path, os.X_OK):
+            return "not executable"
+        if unfit := why_not_run(path):
+            return unfit
+        account = pwd.getpwnam(user)
+        who = who_may_change(path, Owner(account.pw_uid, account.pw_gid))
+        return f"others than {user}, as whom it runs, may change it: {who}" if who else "ok"
 
     try:
         return await aside(look, within_s=LOOK_S)
     except TimeoutError:
         return "silent"
+    except (OSError, LookupError) as error:  # it went away meanwhile, or there is no such user: said elsewhere
+        return f"it cannot be looked at: {error}"
 
 
 async def user_on_disk(name: str) -> bool:
@@ -141,7 +151,7 @@ class World:
     probe: Probe | None = None
     own: Callable[[], Own] | None = None
     """What this server knows by itself this minute (`verbs/truth.py` makes words of it); None: nobody to ask, the registry is believed."""
-    script: Callable[[str], Awaitable[str]] = script_on_disk
+    script: Callable[[str, str], Awaitable[str]] = script_on_disk
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     """Wake this server's lane of a resource, so that it checks at once."""
     user_exists: Callable[[str], Awaitable[bool]] = user_on_disk
