@@ -39,23 +39,23 @@ def test_a_file_that_cannot_be_run_as_it_is_meant(tmp_path: Path, content: bytes
 
 @needs_root
 @pytest.mark.parametrize(
-    ("what", "mode", "uid", "gid", "says"),
+    ("what", "mode", "owner", "says"),
     [
-        ("file", 0o755, 0, 0, ""),
-        ("file", 0o775, 0, 0, ""),  # the group root
-        ("file", 0o777, 0, 0, "x.scr may be written by everybody: chmod o-w"),
-        ("file", 0o775, 0, 4712, "x.scr may be written by group 4712: chmod g-w"),
-        ("file", 0o755, 4711, 0, "x.scr belongs to 4711: chown root"),
-        ("folder", 0o777, 0, 0, "inner may be written by everybody"),
-        ("folder", 0o1777, 0, 0, ""),  # the sticky bit: nobody replaces what is not theirs
-        ("folder", 0o755, 4711, 0, "inner belongs to 4711"),
+        ("file", 0o755, (0, 0), ""),
+        ("file", 0o775, (0, 0), ""),  # the group root
+        ("file", 0o777, (0, 0), "x.scr may be written by everybody: chmod o-w"),
+        ("file", 0o775, (0, 4712), "x.scr may be written by group 4712: chmod g-w"),
+        ("file", 0o755, (4711, 0), "x.scr belongs to 4711: chown root"),
+        ("folder", 0o777, (0, 0), "inner may be written by everybody"),
+        ("folder", 0o1777, (0, 0), ""),  # the sticky bit: nobody replaces what is not theirs
+        ("folder", 0o755, (4711, 0), "inner belongs to 4711"),
     ],
 )
-def test_who_else_may_change_what_root_runs(tmp_path: Path, what: str, mode: int, uid: int, gid: int, says: str) -> None:
+def test_who_else_may_change_what_root_runs(tmp_path: Path, what: str, mode: int, owner: tuple[int, int], says: str) -> None:
     """The file itself and every directory on the way."""
     folder, script = _script(tmp_path)
     place = script if what == "file" else folder
-    os.chown(place, uid, gid)
+    os.chown(place, *owner)
     place.chmod(mode)
     found = who_may_change(str(script), ROOT)
     assert says in found

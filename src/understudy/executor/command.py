@@ -84,9 +84,8 @@ async def run_command(
     account = await _account(request.user)
     if account is None:
         return Ended(status=None, unanswered="no-script", text=f"there is no user {request.user} on this server, as whom it would run\n")
-    if changeable := await looks.who_may_change(argv[0], Owner(account.pw_uid, account.pw_gid)):
-        text = f"the action script is not run as {request.user}, for others may change it: {changeable}\n"
-        return Ended(status=None, unanswered="no-script", text=text)
+    if (unsafe := await _unsafe(argv[0], request.user, account, looks)) is not None:
+        return unsafe
     groups.make(request.resource)
     starting = request.action == "start"
     running_before = starting and populated(groups.run(request.resource))
@@ -108,6 +107,13 @@ async def run_command(
     killed = await _end(request, child, groups, spare_service=running_before and not overran)
     done, _ = await asyncio.wait({child.ended}, timeout=SURVIVOR_S)
     return Ended(status=None, text=capture.text(), unanswered="overran" if overran else "halted", killed=killed and bool(done))
+
+
+async def _unsafe(path: str, user: str, account: pwd.struct_passwd, looks: ScriptLooks) -> Ended | None:
+    """If others could choose what runs as this user."""
+    changeable = await looks.who_may_change(path, Owner(account.pw_uid, account.pw_gid))
+    text = f"the action script is not run as {user}, for others may change it: {changeable}\n"
+    return Ended(status=None, unanswered="no-script", text=text) if changeable else None
 
 
 def _crowd(request: ActionRequest, groups: Groups) -> Ended | None:
