@@ -7,6 +7,7 @@ only, and little of it: these commands must start in a few milliseconds.
 import sys
 
 HELP = ("-h", "-help", "--help", "-?")
+LONG_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 FLAG, VALUE, VALUES, FILE = "flag", "value", "values", "file"
 
 
@@ -71,6 +72,8 @@ def parse(command: Command, argv: list[str]) -> dict[str, object]:
             _take(command.options[word], word, left, body)
         elif equals and head in command.options and command.options[head].kind == VALUE:
             body[command.options[head].key] = glued
+        elif word[:1] in LONG_DASHES and word:
+            raise Usage(f"'{word}' begins with a long dash, as documents make them; write -{word[1:]}")
         elif word.startswith("-") and len(word) > 1:
             raise Usage(f"'{word}' is no option of {command.title}")
         elif not command.named:

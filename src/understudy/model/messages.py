@@ -144,6 +144,7 @@ WORDS: dict[int, str] = {
     20156: "'{}' in {} is no server of this cluster; {} (a server that is to be added later is accepted with -f).",
     20157: "TARGET is OFFLINE again, as before this command, of {}: the start failed, and nothing of it is tried again by itself.",
     20158: "TARGET is ONLINE as before of {}: what was stopped starts where a server may run it.",
+    20159: "Resource '{}' does not run on '{}' but on '{}'.",
     20154: "The change itself was made: {}",
     # --- ours: the states of this minute (model/conditions.py)
     20120: "Server '{}' takes no part: {}. {}",

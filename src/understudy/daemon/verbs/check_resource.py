@@ -1,7 +1,8 @@
 """`crsctl check resource`: only triggers a check, and prints nothing."""
 
-from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.choose import chosen
+from understudy.daemon.verbs.named import check_server_name
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
 
@@ -9,7 +10,11 @@ from understudy.errors import BadInput
 async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     try:
-        names, well = chosen(world, world.mirror.view, arguments)
+        view = world.mirror.view
+        server = check_server_name(world, view, arguments.text("server"))
+        if server not in (None, world.settings.server):
+            raise bad(f"a check is made on the server where the command runs: run it on '{server}'")
+        names, well = chosen(world, view, arguments)
     except BadInput as error:
         world.refuse(error)
         names, well = (), False

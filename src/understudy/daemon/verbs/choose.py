@@ -2,9 +2,10 @@
 
 from understudy.daemon.facts import find, instances, values
 from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.named import check_instances, check_words, resource_filter
 from understudy.daemon.verbs.world import World
 from understudy.errors import Refused
-from understudy.model.filters import Filter, matches, parse
+from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.model.view import View
@@ -19,9 +20,11 @@ def chosen(world: World, view: View, arguments: Arguments) -> tuple[tuple[Resour
     if sum((bool(given), text is not None, everything)) != 1:
         raise bad("give names of resources, or -w \"filter\", or -all")
     if text is not None:
-        return tuple(name for name in sorted(view.resources) if matched(view, view.resources[name], parse(text))), True
+        wanted = resource_filter(view, text)
+        return tuple(name for name in sorted(view.resources) if matched(view, view.resources[name], wanted)), True
     if everything:
         return tuple(name for name in sorted(view.resources) if not name.startswith("ora.")), True
+    check_words(world, view, given)
     found, all_known = [], True
     for name in given:
         try:
@@ -29,6 +32,7 @@ def chosen(world: World, view: View, arguments: Arguments) -> tuple[tuple[Resour
         except Refused as refused:
             world.refuse(refused)
             all_known = False
+    check_instances(view, arguments, found)
     return tuple(found), all_known
 
 

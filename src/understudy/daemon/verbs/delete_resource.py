@@ -17,8 +17,9 @@ from understudy.registry import keys
 async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status. Success is silent."""
     view = await world.mirror.refresh()
-    names, well = chosen(world, view, arguments)
+    well = False
     try:
+        names, well = chosen(world, view, arguments)
         if names:
             await delete(world, names, force=arguments.flag("force"))
     except BadInput as error:

@@ -3,7 +3,6 @@
 Called by the verbs that register resources, before they write anything. Never changes anything.
 """
 
-import difflib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from understudy.daemon.verbs.world import World
 from understudy.errors import Refused
 from understudy.model.attributes import base_name
 from understudy.model.messages import words
-from understudy.model.names import ServerName
+from understudy.model.names import ServerName, nearest
 from understudy.model.resource import Placement, Resource
 from understudy.model.settings import NetworkSettings
 from understudy.model.types import descent, network_number
@@ -80,8 +79,8 @@ def _no_server(name: str, key: str, known: Sequence[ServerName]) -> str:
     if len(parts) > 1:
         hint = f"names are separated by blanks: {' '.join(parts)}"
     else:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"servers are {', '.join(known)}"
+        near = nearest(name, known)
+        hint = f"did you mean '{near}'?" if near else f"servers are {', '.join(known)}"
     return words(20156, name, key, hint)
 
 

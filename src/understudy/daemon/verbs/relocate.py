@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 
 from understudy.daemon.facts import find, groups_of, may_be_running, running_on, servers
-from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Moved, Watch, deadline, follow
+from understudy.daemon.verbs.named import check_server_name, only_there
 from understudy.daemon.verbs.start import Ask, check_place, check_server, looked_at, report
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
 from understudy.model.messages import words
-from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Target
 from understudy.model.view import Request, View
 from understudy.policy.eligibility import group_standings
@@ -22,12 +23,16 @@ from understudy.registry import keys
 async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     view = await world.mirror.refresh()
-    names, well = chosen(world, view, arguments)
-    source, server = arguments.text("source"), arguments.text("server")
-    if source is not None:
-        names = tuple(name for name in names if running_on(view, name) == source)
-    ask = Ask(names=names, server=None if server is None else ServerName(server), force=arguments.flag("force"))
+    well = False
     try:
+        names, well = chosen(world, view, arguments)
+        if arguments.text("source") is not None:
+            names, all_there = _from(world, view, names, arguments)
+            well = well and all_there
+        elif arguments.flag("all"):
+            raise bad("-all moves everything that runs on one server: name it with -s server")
+        server = check_server_name(world, view, arguments.text("server"))
+        ask = Ask(names=names, server=server, force=arguments.flag("force"))
         well = (await relocate(world, ask) if names else True) and well
     except BadInput as error:
         world.refuse(error)
@@ -35,6 +40,15 @@ async def run(world: World, arguments: Arguments) -> int:
     if not well:
         world.say(4000, "Relocate")
     return 0 if well else 1
+
+
+def _from(world: World, view: View, names: tuple[ResourceName, ...], arguments: Arguments) -> tuple[tuple[ResourceName, ...], bool]:
+    """What of it runs on the server of `-s`: of those that are named each must, unless it runs nowhere."""
+    source = check_server_name(world, view, arguments.text("source"))
+    assert source is not None, "the caller has looked"
+    if arguments.names:
+        return only_there(world, view, names, source)
+    return tuple(name for name in names if not view.resources[name].local and running_on(view, name) == source), True
 
 
 async def relocate(world: World, ask: Ask) -> bool:

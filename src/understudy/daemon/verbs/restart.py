@@ -19,13 +19,14 @@ from understudy.registry import keys
 async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     view = await world.mirror.refresh()
-    names, well = chosen(world, view, arguments)
-    for name in names:
-        if not may_be_running(view, name):
-            world.say(2500, name)
-            well = False
-    names = tuple(name for name in names if may_be_running(view, name))
+    well = False
     try:
+        names, well = chosen(world, view, arguments)
+        for name in names:
+            if not may_be_running(view, name):
+                world.say(2500, name)
+                well = False
+        names = tuple(name for name in names if may_be_running(view, name))
         well = (await restart(world, names, force=arguments.flag("force")) if names else True) and well
     except BadInput as error:
         world.refuse(error)

@@ -9,11 +9,12 @@ from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import Draft, carry_out
 from understudy.daemon.verbs.edge import check_servers
+from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.truth import head
 from understudy.daemon.verbs.world import Change, World
 from understudy.errors import BadInput, Refused
 from understudy.model import events
-from understudy.model.filters import matches, parse
+from understudy.model.filters import matches
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ServerName
 from understudy.model.pools import BUILT_IN, FREE, GENERIC, attributes_of, build, membership, validate
@@ -97,7 +98,7 @@ async def stat(world: World, arguments: Arguments) -> int:
     view = world.mirror.view
     pools = {**view.pools, FREE: Pool(name=FREE), GENERIC: Pool(name=GENERIC)}
     active = membership(view.pools, _online(view))
-    wanted = parse(text) if (text := arguments.text("filter")) is not None else None
+    wanted = filter_of(arguments, (*attributes_of(Pool(name=FREE)), "NAME", "ACTIVE_SERVERS"))
     names, well = [PoolName(one) for one in arguments.names] or sorted(pools), True
     shown: list[dict[str, str]] = []
     for name in names:

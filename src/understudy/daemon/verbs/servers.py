@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from understudy.daemon.facts import instances, life, running_on, servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.truth import as_it_is, as_json, head, lease, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
 from understudy.model.conditions import Condition, Kind, Lease, Weight, status
-from understudy.model.filters import matches, parse
+from understudy.model.filters import matches
 from understudy.model.messages import line
 from understudy.model.names import ServerName, short
 from understudy.model.pools import FREE, membership
@@ -31,7 +32,7 @@ async def stat(world: World, arguments: Arguments) -> int:
     known = servers(view, world.settings)
     shown = []
     try:
-        wanted = parse(text) if (text := arguments.text("filter")) is not None else None
+        wanted = filter_of(arguments, _values(world, view, ServerName(world.settings.server)))
         for name in arguments.names or known:
             if name not in known:
                 world.say(20024, name)

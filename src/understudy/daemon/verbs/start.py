@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from understudy.daemon.facts import RUNNING, find, groups_of, instances, life, registered, running_on, servers
-from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Settled, Verdict, Watch, deadline, follow, started
+from understudy.daemon.verbs.named import check_server_name
 from understudy.daemon.verbs.put_back import Attempt, put_back
 from understudy.daemon.verbs.truth import as_it_is
 from understudy.daemon.verbs.world import Change, World, commit
@@ -45,11 +46,13 @@ class Ask:
 async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     view = await world.mirror.refresh()
-    names, well = chosen(world, view, arguments)
-    server = arguments.text("server")
-    place = None if server is None else ServerName(server)
-    ask = Ask(names=names, server=place, force=arguments.flag("force"), leave=arguments.flag("leave"))
+    well = False
     try:
+        names, well = chosen(world, view, arguments)
+        place = check_server_name(world, view, arguments.text("server"))
+        if place is not None:
+            names = _movable(view, names, arguments)
+        ask = Ask(names=names, server=place, force=arguments.flag("force"), leave=arguments.flag("leave"))
         well = await start(world, ask) and well
     except BadInput as error:
         world.refuse(error)
@@ -57,6 +60,14 @@ async def run(world: World, arguments: Arguments) -> int:
     if not well:
         world.say(4000, "Start")
     return 0 if well else 1
+
+
+def _movable(view: View, names: tuple[ResourceName, ...], arguments: Arguments) -> tuple[ResourceName, ...]:
+    """Those that can be started on one server: a local resource has one TARGET for all servers."""
+    local = [name for name in names if view.resources[name].local]
+    if arguments.names and local:
+        raise bad(f"'{local[0]}' is a local resource: it is started on every server, without -n")
+    return tuple(name for name in names if name not in local)
 
 
 async def start(world: World, ask: Ask) -> bool:

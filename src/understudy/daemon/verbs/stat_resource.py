@@ -7,11 +7,12 @@ from understudy.daemon.facts import Instance, find, instances, values
 from understudy.daemon.text import blocks
 from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.named import check_server_name, resource_filter
 from understudy.daemon.verbs.truth import age, as_it_is, as_json, head, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
 from understudy.model.dependencies import print_dependencies
-from understudy.model.filters import matches, parse
+from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName
 from understudy.model.resource import Kind, Resource
 from understudy.model.state import State
@@ -24,9 +25,11 @@ async def run(world: World, arguments: Arguments) -> int:
     view, well = as_it_is(world), True
     head(world)
     try:
+        check_server_name(world, view, arguments.text("server"))
         names = _named(world, view, arguments)
         well = not arguments.names or len(names) == len(arguments.names)
-        shown = [some for name in names if (some := _wanted(view, view.resources[name], arguments))]
+        wanted = resource_filter(view, text) if (text := arguments.text("filter")) is not None else None
+        shown = [some for name in names if (some := _wanted(view, view.resources[name], arguments, wanted))]
         text = _json(world, view, shown, arguments) if arguments.flag("json") else _text(view, shown, arguments)
         if text:
             world.output.out(text)
@@ -50,11 +53,10 @@ def _named(world: World, view: View, arguments: Arguments) -> list[ResourceName]
     return found
 
 
-def _wanted(view: View, resource: Resource, arguments: Arguments) -> list[Instance]:
+def _wanted(view: View, resource: Resource, arguments: Arguments, wanted: Filter | None) -> list[Instance]:
     """The resource's instances that -w, -n, -k and -d leave over."""
     found = list(instances(view, resource))
-    if (text := arguments.text("filter")) is not None:
-        wanted = parse(text)
+    if wanted is not None:
         found = [one for one in found if matches(wanted, values(one).get)]
     if (server := arguments.text("server")) is not None:
         found = [one for one in found if one.server == server]

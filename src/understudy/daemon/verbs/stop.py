@@ -6,6 +6,7 @@ from understudy.daemon.facts import may_be_running, running_on, stop_dependents
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Judge, Verdict, Watch, deadline, follow, stopped
+from understudy.daemon.verbs.named import check_server_name, only_there
 from understudy.daemon.verbs.start import report
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
@@ -20,14 +21,15 @@ from understudy.registry import keys
 async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     view = await world.mirror.refresh()
-    names, well = chosen(world, view, arguments)
-    server = arguments.text("server")
+    well = False
     try:
+        names, well = chosen(world, view, arguments)
         for name in names:
             if view.resources[name].agent == "network":  # it is only looked at: a stop that changes nothing would end in UNKNOWN
                 raise Refused(words(20031, name, "stopped"), code=20031)
-        if server is not None:
-            names = _on_server(view, names, server)
+        if arguments.text("server") is not None:
+            names, all_there = _on_server(world, view, names, arguments)
+            well = well and all_there
         if names:
             well = await stop(world, names, force=arguments.flag("force")) and well
     except BadInput as error:
@@ -85,11 +87,18 @@ def _change(world: World, view: View, names: tuple[ResourceName, ...]) -> Change
     return Change(writes, tuple(keys.resource(name) for name in dict.fromkeys(names)), tuple(told))
 
 
-def _on_server(view: View, names: tuple[ResourceName, ...], server: str) -> tuple[ResourceName, ...]:
+def _on_server(
+    world: World, view: View, names: tuple[ResourceName, ...], arguments: Arguments
+) -> tuple[tuple[ResourceName, ...], bool]:
+    """Of those that are named each must run there, if it runs; of those that a filter chose, these are meant."""
+    server = check_server_name(world, view, arguments.text("server"))
+    assert server is not None, "the caller has looked"
     local = [name for name in names if view.resources[name].local]
-    if local:
+    if arguments.names and local:
         raise bad(f"'{local[0]}' is a local resource: it is stopped on every server, without -n")
-    return tuple(name for name in names if running_on(view, name) in (server, None))
+    if arguments.names:
+        return only_there(world, view, names, server)
+    return tuple(name for name in names if name not in local and running_on(view, name) in (server, None)), True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import Draft, carry_out
 from understudy.daemon.verbs.edge import check_servers
+from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadAttribute, BadInput, Refused
 from understudy.model import events
 from understudy.model.attributes import READ_ONLY
-from understudy.model.filters import matches, parse
+from understudy.model.filters import matches
 from understudy.model.messages import words
 from understudy.model.names import TypeName
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
@@ -156,7 +157,7 @@ async def stat(world: World, arguments: Arguments) -> int:
     """`crsctl stat type`; its exit status."""
     view = world.mirror.view
     known = {one.name: one for one in all_types(view.types)}
-    wanted = parse(text) if (text := arguments.text("filter")) is not None else None
+    wanted = filter_of(arguments, ("TYPE_NAME", "BASE_TYPE"))
     shown, well = [], True
     for name in arguments.names or sorted(known):
         record = find(TypeName(name), view.types)

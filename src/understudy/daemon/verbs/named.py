@@ -1,0 +1,94 @@
+"""Owns the checks of what a command names besides resources: attributes in filters, servers in options, options without their dash.
+
+Called by the verbs before they do anything. A wrong name is an error that says what would be right; never a filter that matches nothing.
+"""
+
+from collections.abc import Collection, Iterator
+
+from understudy.daemon.facts import running_on, servers
+from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.world import World
+from understudy.errors import BadInput, Refused
+from understudy.model.attributes import ATTRIBUTES, READ_ONLY, SPECIAL
+from understudy.model.filters import Compare, Filter, parse
+from understudy.model.messages import words
+from understudy.model.names import ResourceName, ServerName, nearest
+from understudy.model.view import View
+
+_OPTIONS = frozenset({"n", "s", "f", "i", "l", "k", "d", "w", "t", "p", "v", "g", "all", "env", "attr", "file", "delete", "type"})
+
+
+def resource_filter(view: View, text: str) -> Filter:
+    """A `-w` filter over resources. BadInput when it cannot be read, or names an attribute that no resource and no type has."""
+    known = {*ATTRIBUTES, *SPECIAL, *READ_ONLY}
+    known |= {name for record in view.types.values() for name in record.attributes}
+    known |= {name for resource in view.resources.values() for name in resource.attributes}
+    return checked_filter(text, known)
+
+
+def filter_of(arguments: Arguments, known: Collection[str]) -> Filter | None:
+    """The `-w` filter over things with these attributes; None if there is none."""
+    text = arguments.text("filter")
+    return None if text is None else checked_filter(text, known)
+
+
+def checked_filter(text: str, known: Collection[str]) -> Filter:
+    """The filter, if it compares only attributes that are known."""
+    found = parse(text)
+    for name in _attributes(found):
+        if name not in known and name.partition("@")[0] not in known:
+            near = nearest(name, known)
+            hint = f"; did you mean {near}?" if near else ""
+            raise BadInput(words(20006, text, f"nothing has an attribute {name}{hint}"), code=20006)
+    return found
+
+
+def _attributes(one: Filter) -> Iterator[str]:
+    if isinstance(one, Compare):
+        yield one.attribute
+    else:
+        for part in one.parts:
+            yield from _attributes(part)
+
+
+def check_server_name(world: World, view: View, name: str | None) -> ServerName | None:
+    """The server that an option names, if the cluster has it (UND-0024, with those it has)."""
+    if name is None:
+        return None
+    known = servers(view, world.settings)
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"Did you mean '{near}'?" if near else f"Servers are {', '.join(known)}."
+        raise Refused(f"{words(20024, name)} {hint}", code=20024)
+    return ServerName(name)
+
+
+def check_words(world: World, view: View, names: Collection[str]) -> None:
+    """What is no resource may be a server or an option without its dash: then nothing is done at all."""
+    known = servers(view, world.settings)
+    for name in names:
+        if name in view.resources:
+            continue
+        if name in known:
+            raise bad(f"'{name}' is a server, not a resource: write -n {name}")
+        if name in _OPTIONS:
+            raise bad(f"'{name}' is not a resource: as an option write -{name}")
+
+
+def check_instances(view: View, arguments: Arguments, names: Collection[ResourceName]) -> None:
+    """`-k` and `-d` name one instance of several: what has one has number 1, and those of a local resource go together."""
+    for option, key in (("-k", "cardinality"), ("-d", "degree")):
+        given = arguments.text(key)
+        for name in names if given is not None else ():
+            if view.resources[name].local:
+                raise bad(f"'{name}' is a local resource: its instances are started and stopped together, without {option}")
+            if given != "1":
+                raise bad(f"'{name}' has one instance, number 1; there is no number {given} ({option})")
+
+
+def only_there(world: World, view: View, names: tuple[ResourceName, ...], server: ServerName) -> tuple[tuple[ResourceName, ...], bool]:
+    """Those that run on the server, or nowhere; and whether that was all: of the others it is said where they run."""
+    elsewhere = {name: at for name in names if (at := running_on(view, name)) not in (server, None)}
+    for name, at in elsewhere.items():
+        world.say(20159, name, server, at)
+    return tuple(name for name in names if name not in elsewhere), not elsewhere
