@@ -8,13 +8,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pyroute2 import NetNS
 
-from guard.hosts import ROOT, VIRTUAL, Host, Hosts, hosts, kill
+from guard.hosts import ROOT, VIRTUAL, Host, Hosts, kill
 from guard.test_process import answers_arp, flush_rule_set, gate_is_there, incarnation
 from support import wait_for
 from understudy.guard.lease import read_lease
@@ -28,24 +28,6 @@ LIMITS = derive(0.5)
 OUT_S = LIMITS.lease_s + 1.0
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
 Report = Callable[[str], None]
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Hosts]:
-    with hosts(tmp_path, 3, pause_tolerance=0.5) as made:
-        made.start()
-        yield made
-
-
-@pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Report:
-    """Print a measured figure past pytest's capture."""
-
-    def tell(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n    {text}")
-
-    return tell
 
 
 def executor(host: Host) -> int:

@@ -7,7 +7,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,24 +28,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="nee
 LIMITS = derive(0.5)
 CAP_NET_ADMIN, CAP_SYS_NICE = 12, 23
 Report = Callable[[str], None]
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Hosts]:
-    with hosts(tmp_path, 3, pause_tolerance=0.5) as made:
-        made.start()
-        yield made
-
-
-@pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Report:
-    """Print a measured figure past pytest's capture."""
-
-    def say(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n    {text}")
-
-    return say
 
 
 def incarnation(host: Host) -> str:
