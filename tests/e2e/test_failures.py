@@ -14,12 +14,16 @@ DEAF_SERVER = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" +
 HIDE = """
 import os, sys
 if "hidden" not in sys.argv:
+    if starting := os.fork():
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(starting, 0)[1]))
+    os.setsid()
     os.makedirs("/sys/fs/cgroup/elsewhere", exist_ok=True)
     with open("/sys/fs/cgroup/elsewhere/cgroup.procs", "w") as file:
         file.write("0")
     os.execve(sys.executable, [sys.executable, "-IS", sys.argv[0], "hidden"], {})
 """
-"""Another control group, and nothing in the environment that tells whose it is; the server begins a session of its own by itself."""
+"""A session of its own, another control group, and nothing in the environment that tells whose it is: all of it before it is anybody's
+child but its own script's, for what was seen once is not forgotten."""
 
 
 def test_three_kills_in_a_row_move_the_whole_trio(cluster, trio):

@@ -47,7 +47,7 @@ def test_registry_is_no_lifeline(cluster, trio, how, away_s):
     trio.asker.served(by="ctr1")
     shown = cluster.run("crsctl", "stat", "res", service.SERVICE, on="ctr1")
     assert "ONLINE on ctr1" in shown
-    assert "The registry does not answer; this is what was known when it last did." in shown
+    assert "UND-0068: The registry does not answer: for " in shown
     back()
     cluster.tells("failed", resource=service.SERVICE, on="ctr1")
     cluster.tells("registry-back", on="ctr1")
