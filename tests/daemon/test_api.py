@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon.cluster import Cluster, running
 from support import wait_until
 from understudy.daemon.api import application
-from understudy.daemon.peers import PeerProtocol, listening
+from understudy.daemon.peers import listening
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Life, State, Target
 
@@ -184,8 +184,3 @@ async def test_a_broken_verb_breaks_only_itself(tmp_path: Path) -> None:
         assert messages(text)[-1] == {"exit": 1}
 
         assert (await ask(path, "GET", "/v1/ready"))[0] == 200
-
-
-def test_peers_are_known_by_a_class_that_uvicorn_accepts() -> None:
-    """It is uvicorn's own protocol with one method more: a new uvicorn must be tried before it is pinned."""
-    assert {"connection_made"} == {name for name in vars(PeerProtocol) if not name.startswith("__")}

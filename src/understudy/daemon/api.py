@@ -11,32 +11,34 @@ and never writes: the verbs do.
 """
 
 import asyncio
+import functools
 import grp
 import itertools
 import json
 import logging
 import os
 import pwd
+import resource
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from understudy.agents.address import address_in_use
+from understudy.agents.aside import aside
+from understudy.daemon.callers import Callers, Room
 from understudy.daemon.facts import life
+from understudy.daemon.http import PART, App, Peer, Reply, Request, error_body
 from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
 from understudy.daemon.sight import Sight
+from understudy.daemon.turns import Turn, Turns
 from understudy.daemon.verbs import VERBS, Verb
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.truth import head
-from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, Mirror, Probe, World
+from understudy.daemon.verbs.world import FIRST_NUMBER, LOOK_S, Caller, Mirror, Probe, World
 from understudy.errors import BadInput, Unreachable
 from understudy.guard.leave import STAY_OUT
 from understudy.model.conditions import Own
@@ -49,8 +51,21 @@ from understudy.ports import Clock
 
 log = logging.getLogger("understudyd.api")
 
-LARGEST_BODY = 1 << 20
 TOKEN_BYTES = 16
+MOST_WAITING = 8 << 20
+"""Bytes of a command's lines that wait for its reader; then it is told no more."""
+MOST_NAMES = 256
+"""Of users, remembered."""
+VERB, EXPLAIN = "/v1/verb/", "/v1/explain/"
+READS: tuple[tuple[str, str, Mapping[str, object]], ...] = (
+    ("/v1/resources", "stat-resource", {"verbose": True}),
+    ("/v1/servers", "server-list", {}),
+    ("/v1/serverpools", "stat-serverpool", {}),
+    ("/v1/types", "stat-type", {}),
+    ("/v1/cluster", "cluster-status", {}),
+    ("/v1/intent", "cluster-export", {}),
+)
+"""Path, the verb whose `--json` text it answers, and its body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +88,12 @@ class Services:
 async def serve(node: Node, sight: Sight, settings: Settings) -> None:
     """Answer requests until cancelled."""
 
-    def tell(kind: str, resource: ResourceName | None, cause: str, text: str) -> None:
-        node.history.tell(kind, resource=resource, cause=cause, text=text)
+    def tell(kind: str, about: ResourceName | None, cause: str, text: str) -> None:
+        node.history.tell(kind, resource=about, cause=cause, text=text)
 
-    def check(resource: ResourceName) -> None:
+    def check(name: ResourceName) -> None:
         if node.lanes is not None:
-            node.lanes.alarm(resource)
+            node.lanes.alarm(name)
 
     services = Services(
         mirror=node.mirror,
@@ -91,40 +106,27 @@ async def serve(node: Node, sight: Sight, settings: Settings) -> None:
         come_back=lambda: _come_back(settings),
         own=sight.own,
     )
-    async with listening(application(services), f"{settings.run_dir}/api.sock"):
+    callers = Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+    async with listening(application(services), f"{settings.run_dir}/api.sock", callers=callers):
         await asyncio.Event().wait()
 
 
-def application(services: Services) -> Starlette:
+def application(services: Services) -> App:
     """The routes, for this socket and for tests."""
-    api = _Api(services)
-    reads: tuple[tuple[str, str, dict[str, object]], ...] = (
-        ("/v1/resources", "stat-resource", {"verbose": True}),
-        ("/v1/servers", "server-list", {}),
-        ("/v1/serverpools", "stat-serverpool", {}),
-        ("/v1/types", "stat-type", {}),
-        ("/v1/cluster", "cluster-status", {}),
-        ("/v1/intent", "cluster-export", {}),
-        ("/v1/explain/{name:path}", "explain", {}),
-    )
-    return Starlette(
-        routes=[
-            Route("/v1/verb/{verb}", api.verb, methods=["POST"]),
-            Route("/v1/ready", api.ready),
-            Route("/v1/view", api.view),
-            Route("/v1/history", api.history),
-            *(Route(path, api.reading(verb, body)) for path, verb, body in reads),
-        ]
-    )
+    return _Api(services).answer
 
 
 class _Lines:
     """A verb's output: JSON lines in a queue, None when it has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, peer: Peer) -> None:
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self.detached = False
-        """Whether the caller has gone away before the end."""
+        self.peer = peer
+        self._waiting = 0
+        """Bytes that nobody has taken yet."""
+        self._cut = False
+        self.closed = False
+        """Whether nobody reads any more: the caller has gone away, or was told the end."""
 
     def out(self, text: str) -> None:
         self._put({"out": shown(text)})
@@ -133,11 +135,36 @@ class _Lines:
         self._put({"err": shown(text)})
 
     def exit(self, status: int) -> None:
-        self._put({"exit": status})
+        self._tell({"exit": status})
         self.queue.put_nowait(None)
 
     def _put(self, message: Mapping[str, object]) -> None:
-        self.queue.put_nowait(json.dumps(message).encode() + b"\n")
+        if self._cut:
+            return
+        if self._waiting > MOST_WAITING:  # what it asked for goes on; it is only told no more
+            self._cut = True
+            message = {"err": line(20180, MOST_WAITING >> 20)}
+        self._tell(message)
+
+    def _tell(self, message: Mapping[str, object]) -> None:
+        if self.closed:
+            return
+        raw = json.dumps(message).encode() + b"\n"
+        self._waiting += len(raw)
+        self.peer.callers.hold(self.peer.uid, len(raw))
+        self.queue.put_nowait(raw)
+
+    def taken(self, size: int) -> None:
+        """So many bytes were sent."""
+        if not self.closed:
+            self._waiting -= size
+            self.peer.callers.drop(self.peer.uid, size)
+
+    def close(self) -> None:
+        """Nobody reads any more."""
+        self.closed = True
+        self.peer.callers.drop(self.peer.uid, self._waiting)
+        self._waiting = 0
 
 
 class _Api:
@@ -146,65 +173,91 @@ class _Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._running: set[asyncio.Task[None]] = set()
+        self._turns = Turns()
+        self._names = _Names()
 
-    async def verb(self, request: Request) -> Response:
-        verb = VERBS.get(request.path_params["verb"])
+    async def answer(self, request: Request) -> Reply:
+        """Whatever is asked."""
+        verb = request.path.removeprefix(VERB)
+        if verb != request.path:
+            return await self._verb(verb, request) if request.method == "POST" else _refused(405, f"use POST for {VERB}{verb[:40]}")
+        handler = self._handlers().get(request.path)
+        if handler is None and not request.path.startswith(EXPLAIN):
+            return _refused(404, "no such path")
+        if request.method != "GET":
+            return _refused(405, "use GET")
+        if why := request.peer.callers.busy(request.peer.uid):
+            return _refused(503, why)
+        if handler is None:
+            return await self._reading("explain", {"names": [request.path.removeprefix(EXPLAIN)]}, request)
+        return await handler(request)
+
+    def _handlers(self) -> Mapping[str, Callable[[Request], Awaitable[Reply]]]:
+        reads = {path: functools.partial(self._reading, verb, body) for path, verb, body in READS}
+        return {"/v1/ready": self._ready, "/v1/view": self._view, "/v1/history": self._history, **reads}
+
+    async def _verb(self, name: str, request: Request) -> Reply:
+        verb = VERBS.get(name)
         if verb is None:
-            return JSONResponse({"error": "no such verb", "verbs": list(VERBS)}, 404)
+            return Reply(json.dumps({"error": "no such verb", "verbs": list(VERBS)}).encode(), 404)
         try:
-            body = await _body(request)
+            body = _body(request.body)
         except BadInput as error:
-            return JSONResponse({"error": str(error)}, 400)
-        lines, caller = _Lines(), _caller(request)
-        task = asyncio.create_task(self._run(verb, self._world(caller, lines), Arguments(body), lines))
+            return _refused(400, str(error))
+        if not verb.changes and (why := request.peer.callers.busy(request.peer.uid)):
+            return _refused(503, why)
+        lines = _Lines(request.peer)
+        task = asyncio.create_task(self._run(verb, await self._world(request.peer, lines), Arguments(body), lines))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return StreamingResponse(_streamed(lines, task, verb), media_type="application/jsonl", headers={"connection": "close"})
 
-    async def ready(self, request: Request) -> Response:
+        def ended() -> None:
+            lines.close()
+            # A caller that goes away detaches: what changes something is carried to its end, what only reads is not.
+            if not verb.changes:
+                task.cancel()
+
+        return Reply(_streamed(lines), media_type="application/jsonl", ended=ended)
+
+    async def _ready(self, request: Request) -> Reply:
         services = self._services
         now = life(services.mirror.view, ServerName(services.settings.server))
         body = {"server": services.settings.server, "life": None if now is None else now.value}
-        return _closing(JSONResponse(body, 200 if now is Life.ONLINE else 503))
+        return Reply(msgspec.json.encode(body), 200 if now is Life.ONLINE else 503)
 
-    async def view(self, request: Request) -> Response:
-        body = msgspec.json.encode(self._services.mirror.view, enc_hook=_plain)
-        return _closing(Response(body, media_type="application/json"))
+    async def _view(self, request: Request) -> Reply:
+        return Reply(msgspec.json.encode(self._services.mirror.view, enc_hook=_plain))
 
-    async def history(self, request: Request) -> Response:
-        arguments = {"last": request.query_params.get("last", "100"), "names": request.query_params.getlist("resource"), "json": True}
-        status, lines = await self._collected("history", arguments, request)
-        return _closing(JSONResponse({"events": [json.loads(one) for one in lines]}, 200 if status == 0 else 400))
+    async def _history(self, request: Request) -> Reply:
+        arguments = {"last": request.query.get("last", ["100"])[-1], "names": list(request.query.get("resource", ())), "json": True}
+        status, text = await self._collected("history", arguments, request)
+        return Reply(b'{"events":[' + ",".join(text.splitlines()).encode() + b"]}") if status == 0 else _refused(400, text)
 
-    def reading(self, verb: str, body: Mapping[str, object]) -> Callable[[Request], Any]:
-        """A handler that answers a verb's `--json` text."""
+    async def _reading(self, verb: str, body: Mapping[str, object], request: Request) -> Reply:
+        """A verb's `--json` text."""
+        status, text = await self._collected(verb, {**body, "json": True}, request)
+        return _refused(404, text) if status and body.get("names") else Reply(text.encode())
 
-        async def handler(request: Request) -> Response:
-            names = [request.path_params["name"]] if "name" in request.path_params else []
-            status, lines = await self._collected(verb, {**body, "names": names, "json": True}, request)
-            if status and names:
-                return _closing(JSONResponse({"error": "\n".join(lines)}, 404))
-            return _closing(Response("\n".join(lines), media_type="application/json"))
-
-        return handler
-
-    async def _collected(self, verb: str, body: Mapping[str, object], request: Request) -> tuple[int, list[str]]:
-        lines = _Lines()
-        await self._run(VERBS[verb], self._world(_caller(request), lines), Arguments(body), lines)
+    async def _collected(self, verb: str, body: Mapping[str, object], request: Request) -> tuple[int, str]:
+        lines = _Lines(request.peer)
+        try:
+            await self._run(VERBS[verb], await self._world(request.peer, lines), Arguments(body), lines)
+        finally:
+            lines.close()
         found, status = [], 1
         while (one := lines.queue.get_nowait()) is not None:
             message = json.loads(one)
             status = message.get("exit", status)
             found += [message["out"]] if "out" in message else []
-        return status, found
+        return status, "\n".join(found)
 
-    def _world(self, caller: Caller, lines: _Lines) -> World:
+    async def _world(self, peer: Peer, lines: _Lines) -> World:
         one = self._services
         return World(
             mirror=one.mirror,
             settings=one.settings,
             clock=one.clock,
-            caller=caller,
+            caller=await self._names.caller(peer.uid, peer.gid),
             output=lines,
             token=one.token,
             tell=one.tell,
@@ -214,12 +267,15 @@ class _Api:
             check=one.check,
             leave_here=one.leave_here,
             come_back=one.come_back,
-            detached=lambda: lines.detached,
+            detached=lambda: lines.closed,
+            turn=Turn(self._turns, queued=peer.uid != 0),
         )
 
     async def _run(self, verb: Verb, world: World, arguments: Arguments, lines: _Lines) -> None:
-        status = 1
+        status, callers = 1, lines.peer.callers
         try:
+            if not verb.changes:
+                await world.turn.begin()
             if verb.changes and world.caller.uid != 0:
                 _refuse(world, arguments)
             elif verb.knows and not world.mirror.read_once:
@@ -231,36 +287,40 @@ class _Api:
             lines.out(with_number(error.code, str(error)))
         except Unreachable as error:
             lines.out(line(20061, error))
-        except Exception:
-            # The loop that serves others must not end because of one request; the trace goes where operators look.
-            log.exception("a verb failed")
+        except Exception as error:  # noqa: BLE001 - the loop that serves others must not end because of one request
+            callers.complaints.failed(world.caller.uid, f"a request ({', '.join(arguments.body)})", error)
             lines.err("understudyd: internal error, see its log")
         finally:
             lines.exit(status)
 
 
-async def _streamed(lines: _Lines, task: "asyncio.Task[None]", verb: Verb) -> AsyncIterator[bytes]:
-    try:
-        while (one := await lines.queue.get()) is not None:
-            yield one
-    finally:
-        lines.detached = True
-        # A caller that goes away detaches: what changes something is carried to its end, what only reads is not.
-        if not verb.changes:
-            task.cancel()
+async def _streamed(lines: _Lines) -> AsyncIterator[bytes]:
+    """Whatever there is, together: a chunk for each line would cost more than the line."""
+    one: bytes | None = b""
+    while one is not None:
+        part = bytearray()
+        one = await lines.queue.get()
+        while one is not None:
+            part += one
+            if len(part) >= PART or lines.queue.empty():
+                break
+            one = lines.queue.get_nowait()
+        yield bytes(part)
+        lines.taken(len(part))
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    raw = await request.body()
-    if len(raw) > LARGEST_BODY:
-        raise BadInput(f"the request has {len(raw)} bytes, {LARGEST_BODY} are allowed")
+def _body(raw: bytes) -> dict[str, Any]:
     try:
         found = json.loads(raw or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: brackets without end
         raise BadInput(f"the request is no JSON: {error}") from None
     if not isinstance(found, dict):
         raise BadInput("the request must be a JSON object")
     return found
+
+
+def _refused(status: int, why: str) -> Reply:
+    return Reply(error_body(why), status)
 
 
 def _refuse(world: World, arguments: Arguments) -> None:
@@ -271,8 +331,30 @@ def _refuse(world: World, arguments: Arguments) -> None:
         world.say(20064, world.caller.user)
 
 
-def _caller(request: Request) -> Caller:
-    uid, gid = request.state.uid, request.state.gid
+class _Names:
+    """Names of users and groups. Asked beside the loop, one after the other: who knows them may be a server that does not answer."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], Caller] = {}
+        self._asking = asyncio.Lock()
+
+    async def caller(self, uid: int, gid: int) -> Caller:
+        """Who it is; by number where nobody says in time."""
+        if (uid, gid) == (0, 0):
+            return Caller(0, "root", "root")
+        async with self._asking:
+            if (uid, gid) not in self._known:
+                if len(self._known) >= MOST_NAMES:
+                    self._known.clear()
+                try:
+                    found = await aside(functools.partial(_names, uid, gid), within_s=LOOK_S)
+                except TimeoutError:
+                    found = str(uid), str(gid)
+                self._known[uid, gid] = Caller(uid, *found)
+            return self._known[uid, gid]
+
+
+def _names(uid: int, gid: int) -> tuple[str, str]:
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -281,7 +363,7 @@ def _caller(request: Request) -> Caller:
         group = grp.getgrgid(gid).gr_name
     except KeyError:
         group = str(gid)
-    return Caller(uid, user, group)
+    return user, group
 
 
 async def _probe(address: str, network: NetworkSettings) -> str | None:
@@ -305,8 +387,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(type(value).__name__)
-
-
-def _closing(response: Response) -> Response:
-    response.headers["connection"] = "close"
-    return response

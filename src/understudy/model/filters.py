@@ -39,6 +39,11 @@ class Either:
 
 Filter = Compare | Both | Either
 
+LONGEST = 4096
+"""Characters of a filter."""
+DEEPEST = 50
+"""Parentheses within one another."""
+
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<open>\() | (?P<close>\))
@@ -55,7 +60,9 @@ Token = tuple[str, str]
 
 
 def parse(text: str) -> Filter:
-    """Read a filter; BadInput says what is wrong with it."""
+    """Read a filter; BadInput says what is wrong with it. Call it once for a command, not once for a resource."""
+    if len(text) > LONGEST:
+        raise BadInput(words(20006, f"{text[:40]}...", f"it has {len(text)} characters, {LONGEST} are allowed"), code=20006)
     reader = _Reader(text)
     found = reader.either()
     reader.expect_end()
@@ -130,6 +137,7 @@ class _Reader:
         self._text = text
         self._tokens = self._split(text)
         self._next = 0
+        self._depth = 0
 
     def either(self) -> Filter:
         parts = [self._both()]
@@ -151,9 +159,13 @@ class _Reader:
 
     def _one(self) -> Filter:
         if self._take("open"):
+            self._depth += 1
+            if self._depth > DEEPEST:
+                raise self._unreadable(f"more than {DEEPEST} parentheses are open at once")
             inside = self.either()
             if not self._take("close"):
                 raise self._unreadable("a parenthesis is not closed")
+            self._depth -= 1
             return inside
         attribute = self._take("word")
         if attribute is None or not _ATTRIBUTE.fullmatch(attribute):

@@ -109,6 +109,7 @@ WORDS: dict[int, str] = {
     20049: "User '{}' does not exist on server '{}'.",
     20190: "ACTION_SCRIPT '{}' of resource '{}' cannot be used on server '{}': {}",
     # --- ours: what became of a command
+    20180: "More than {} MiB of this answer wait to be read, so no more of it comes; what was asked for goes on.",
     20061: "The registry does not answer; what was asked may or may not have been done: {}",
     20062: "Somebody else changed the same things at the same time, again and again; nothing was changed.",
     20063: "Not finished after {} seconds: {}. What was asked for stays wanted; see 'understudy explain {}'.",

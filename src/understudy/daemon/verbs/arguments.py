@@ -8,6 +8,9 @@ from understudy.errors import BadInput
 from understudy.model.attrtext import file_pairs, pairs, parse_attr, parse_file
 from understudy.model.messages import words
 
+LONGEST_NAME = 1024
+"""Characters of a name that is looked for: more than any that can be registered, and little enough to be repeated in an answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
@@ -21,6 +24,8 @@ class Arguments:
         found = self.body.get("names", [])
         if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
             raise bad("names must be a list of texts")
+        if (longest := max(map(len, found), default=0)) > LONGEST_NAME:
+            raise bad(f"a name has {longest} characters; no name is longer than {LONGEST_NAME}")
         return tuple(dict.fromkeys(found))
 
     def text(self, key: str) -> str | None:
@@ -41,7 +46,7 @@ class Arguments:
             return None
         try:
             return int(found)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise bad(f"{key} must be a whole number") from None
 
     def one_name(self, what: str) -> str:

@@ -19,6 +19,8 @@ from understudy.policy.sentences import sentence
 
 SHOWN = 50
 """Lines shown unless -n asks for another number."""
+TOGETHER = 50
+"""Lines told at once."""
 
 
 async def history(world: World, arguments: Arguments) -> int:
@@ -31,12 +33,14 @@ async def history(world: World, arguments: Arguments) -> int:
     last = arguments.number("last")
     if not arguments.flag("json"):
         world.output.out(HEADING)
-    for event in found[max(0, len(found) - (SHOWN if last is None else max(0, last))) :]:
-        _show(world, event, arguments)
+    shown = found[max(0, len(found) - (SHOWN if last is None else max(0, last))) :]
+    for start in range(0, len(shown), TOGETHER):
+        world.output.out("\n".join(_line(event, arguments) for event in shown[start : start + TOGETHER]))
+        await world.turn.next()
     if arguments.flag("follow"):
         async for _, event in world.mirror.events(since):
             if not wanted or event.resource in wanted:
-                _show(world, event, arguments)
+                world.output.out(_line(event, arguments))
     return 0
 
 
@@ -88,5 +92,5 @@ def event_json(event: Event) -> dict[str, object]:
     }
 
 
-def _show(world: World, event: Event, arguments: Arguments) -> None:
-    world.output.out(json.dumps(event_json(event)) if arguments.flag("json") else event_line(event))
+def _line(event: Event, arguments: Arguments) -> str:
+    return json.dumps(event_json(event)) if arguments.flag("json") else event_line(event)

@@ -13,7 +13,7 @@ from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
 from understudy.model.dependencies import print_dependencies
 from understudy.model.filters import Filter, matches
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import Kind, Resource
 from understudy.model.state import State
 from understudy.model.view import View
@@ -26,11 +26,10 @@ async def run(world: World, arguments: Arguments) -> int:
     head(world)
     try:
         check_server_name(world, view, arguments.text("server"))
-        names = _named(world, view, arguments)
+        names = await _named(world, view, arguments)
         well = not arguments.names or len(names) == len(arguments.names)
-        wanted = resource_filter(view, text) if (text := arguments.text("filter")) is not None else None
-        shown = [some for name in names if (some := _wanted(view, view.resources[name], arguments, wanted))]
-        text = _json(world, view, shown, arguments) if arguments.flag("json") else _text(view, shown, arguments)
+        shown = await _shown(world, view, names, arguments)
+        text = await _json(world, view, shown, arguments) if arguments.flag("json") else await _text(world, view, shown, arguments)
         if text:
             world.output.out(text)
     except BadInput as error:
@@ -41,7 +40,7 @@ async def run(world: World, arguments: Arguments) -> int:
     return 0 if well else 1
 
 
-def _named(world: World, view: View, arguments: Arguments) -> list[ResourceName]:
+async def _named(world: World, view: View, arguments: Arguments) -> list[ResourceName]:
     if not arguments.names:
         return sorted(view.resources)
     found = []
@@ -50,7 +49,19 @@ def _named(world: World, view: View, arguments: Arguments) -> list[ResourceName]
             found.append(find(view, name).name)
         except Refused as refused:
             world.refuse(refused)
+        await world.turn.next()
     return found
+
+
+async def _shown(world: World, view: View, names: Sequence[ResourceName], arguments: Arguments) -> list[list[Instance]]:
+    """What is left over, by resource."""
+    wanted = resource_filter(view, text) if (text := arguments.text("filter")) is not None else None
+    shown = []
+    for name in names:
+        if some := _wanted(view, view.resources[name], arguments, wanted):
+            shown.append(some)
+        await world.turn.next()
+    return shown
 
 
 def _wanted(view: View, resource: Resource, arguments: Arguments, wanted: Filter | None) -> list[Instance]:
@@ -69,34 +80,47 @@ def _wanted(view: View, resource: Resource, arguments: Arguments, wanted: Filter
     return found
 
 
-def _text(view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
+async def _text(world: World, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
     if arguments.flag("table"):
         return table(one for group in shown for one in group)
-    if not shown:
-        return ""
+    parts = []
+    for group in shown:
+        parts.append(_block(view, group, arguments))
+        await world.turn.next()
+    return "\n\n".join(parts)
+
+
+def _block(view: View, group: Sequence[Instance], arguments: Arguments) -> str:
+    """One resource as text."""
     if arguments.flag("dependency"):
-        return "\n\n".join(_dependencies(group[0].resource, arguments) for group in shown)
+        return _dependencies(group[0].resource, arguments)
     if arguments.flag("targets"):
-        return "\n\n".join(_relocation_targets(view, group[0]) for group in shown)
+        return _relocation_targets(view, group[0])
     if arguments.flag("registered"):
-        return "\n\n".join(f"NAME={group[0].resource.name}" for group in shown)
+        return f"NAME={group[0].resource.name}"
     if arguments.flag("verbose") or arguments.flag("all_values"):
-        return blocks.blocks(blocks.verbose(one) for group in shown for one in group)
+        return blocks.blocks(blocks.verbose(one) for one in group)
     layout = blocks.profile if arguments.flag("profile") else blocks.full if arguments.flag("full") else blocks.short
-    return blocks.blocks(layout(group) for group in shown)
+    return blocks.blocks([layout(group)])
 
 
-def _json(world: World, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
+async def _json(world: World, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
     whole = arguments.flag("profile") or arguments.flag("full") or arguments.flag("verbose")
-    found = [{**blocks.as_json(one, values if whole else None), **_age(world, view, one)} for group in shown for one in group]
+    found: list[str] = []
+    ages: dict[ServerName | None, dict[str, object]] = {}
+    for group in shown:
+        for one in group:
+            server = one.server or (one.report.server if one.report else None)  # of one that is nowhere: of its last
+            if server not in ages:
+                ages[server] = _age(world, view, server)
+            found.append(json.dumps({**blocks.as_json(one, values if whole else None), **ages[server]}))
+        await world.turn.next()
     known = {"revision": view.revision, "registry_reachable": world.mirror.reachable, "conditions": as_json(now_so(world))}
-    return json.dumps({**known, "resources": found})
+    return f'{json.dumps(known)[:-1]}, "resources": [{", ".join(found)}]}}'
 
 
-def _age(world: World, view: View, one: Instance) -> dict[str, object]:
-    """How old in seconds what is said of an instance is, and what is known of the lease of its server; of one that is nowhere: of its
-    last."""
-    server = one.server or (one.report.server if one.report else None)
+def _age(world: World, view: View, server: ServerName | None) -> dict[str, object]:
+    """How old in seconds what is said of what is on a server is, and what is known of its lease."""
     age_s, held = age(world, view, server)
     return {"age_s": round(age_s, 1), "lease": held.value}
 

@@ -133,6 +133,28 @@ class Output(Protocol):
         ...
 
 
+class Turn(Protocol):
+    """How much of the daemon's one loop a command may use at a time (`daemon/turns.py`)."""
+
+    async def begin(self) -> None:
+        """Before the first slice."""
+        ...
+
+    async def next(self) -> None:
+        """Called by whatever walks over everything, for each thing: lets others have their turn when it is time."""
+        ...
+
+
+class NoHurry:
+    """Where nobody else waits."""
+
+    async def begin(self) -> None:
+        """At once."""
+
+    async def next(self) -> None:
+        """At once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything a verb may use."""
@@ -159,6 +181,7 @@ class World:
     """This server leaves without being told by the registry: by whose word, and whether at once."""
     detached: Callable[[], bool] = field(default=lambda: False)
     """Whether the caller has gone away (Ctrl-C): it was told that what it asked for goes on and stays wanted."""
+    turn: Turn = field(default_factory=NoHurry)
     come_back: Callable[[], bool] = field(default=lambda: False)
     """Let this server begin a new life; False: nobody had taken it out."""
 

@@ -1,0 +1,353 @@
+"""What a user who may only look does to a daemon: it goes on, root is answered at once, its loop stands still for no one."""
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import wait_for
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+TESTS = Path(__file__).parents[1]
+ROOT_WAITS_S = 5.0
+"""On a machine that does other things too."""
+WORKS_ON_END_MS = 250
+"""Processor time: slices are 5 ms, a collection of garbage tens. Without slices it is seconds."""
+
+
+class Target:
+    """The process, its socket, and what root is told."""
+
+    def __init__(self, folder: Path, resources: int, *open_files: int) -> None:
+        self.path = str(folder / "api.sock")
+        self.log = folder / "log"
+        command = [sys.executable, "-m", "daemon.attacked", self.path, str(resources), *map(str, open_files)]
+        environment = {**os.environ, "PYTHONPATH": f"{TESTS}:{TESTS.parent / 'src'}"}
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+        assert self.said() == "ready", self.log.read_text()
+
+    def said(self) -> str:
+        """Its next line."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def figures(self) -> tuple[int, int]:
+        """How long its loop worked on end at most since the last time (ms), and its memory (KiB)."""
+        self.process.send_signal(signal.SIGUSR1)
+        worst, memory = self.said().split()
+        return int(worst), int(memory)
+
+    def settle(self) -> None:
+        """Until its loop does next to nothing of its own accord."""
+        wait_for(lambda: self.worst_of_a_second() < WORKS_ON_END_MS // 10, 60, "it settles")
+
+    def worst_of_a_second(self) -> int:
+        """How long its loop worked on end at most (ms)."""
+        until = time.monotonic() + 1
+        wait_for(lambda: time.monotonic() > until, 5, "a second")
+        return self.figures()[0]
+
+    def connect(self, within_s: float = ROOT_WAITS_S) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@qq", int(within_s), 0))
+        connection.connect(self.path)  # waits while a queue is full, as the commands do
+        connection.settimeout(within_s)
+        return connection
+
+    def ask(self, raw: bytes, within_s: float = ROOT_WAITS_S) -> str:
+        """One request as root; the whole answer."""
+        with self.connect(within_s) as connection:
+            connection.sendall(raw)
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+    def answers_root(self) -> None:
+        """In time, and with what is true."""
+        assert '"life":"ONLINE"' in self.ask(b"GET /v1/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    def lives(self) -> bool:
+        return self.process.poll() is None
+
+    def end(self) -> int:
+        self.process.terminate()
+        return self.process.wait(20)
+
+
+@contextlib.contextmanager
+def target(resources: int = 2, *open_files: int) -> Iterator[Target]:
+    """Somewhere that others reach."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        made = Target(Path(folder), resources, *open_files)
+        try:
+            yield made
+            assert made.end() == 0, made.log.read_text()
+            assert "Traceback" not in made.log.read_text()
+        finally:
+            made.process.kill()
+            made.process.wait()
+            assert made.process.stdout is not None
+            made.process.stdout.close()
+
+
+ATTACK = """
+import json, os, resource, socket, sys, threading, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+os.setgid(65534); os.setuid(65534)
+path = sys.argv[1]
+def connected():
+    one = socket.socket(socket.AF_UNIX)
+    one.settimeout(20)
+    one.connect(path)
+    return one
+def post(verb, body, connection=None):
+    one = connection or connected()
+    head = b"POST /v1/verb/%s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n" % (verb, len(body))
+    try: one.sendall(head + body)
+    except OSError: pass
+    return one
+def whole(one):
+    found = b""
+    while True:
+        try: data = one.recv(65536)
+        except OSError: break
+        if not data: break
+        found += data
+    return found
+"""
+
+
+@contextlib.contextmanager
+def attacking(one: Target, script: str) -> Iterator["subprocess.Popen[str]"]:
+    """A process of nobody's, which says `there` when it has begun and ends when its standard input does."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", ATTACK + script, one.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "there\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def attacked(one: Target, script: str) -> str:
+    """What a process of nobody's printed, when it has ended."""
+    process = subprocess.run([sys.executable, "-c", ATTACK + script, one.path], capture_output=True, text=True, timeout=60, check=True)
+    return process.stdout
+
+
+def test_a_filter_of_a_hundred_thousand_terms_stops_nothing() -> None:
+    script = """
+text = " OR ".join(["NAME = x"] * 100_000)
+print("there", flush=True)
+while True:
+    whole(post(b"stat-resource", json.dumps({"filter": text}).encode()))
+"""
+    with target(1000) as one:
+        one.settle()
+        with attacking(one, script):
+            for _ in range(5):
+                one.answers_root()
+        assert one.figures()[0] < WORKS_ON_END_MS
+
+
+def test_the_dearest_questions_at_a_thousand_resources_leave_the_loop_to_others() -> None:
+    script = """
+text = " OR ".join(["NAME co xxx"] * 250)
+def dear(body):
+    while True:
+        whole(post(b"stat-resource", json.dumps(body).encode()))
+bodies = [{"filter": text}, {"targets": True}, {"json": True, "verbose": True}, {"table": True}] * 2
+for body in bodies:
+    threading.Thread(target=dear, args=(body,), daemon=True).start()
+print("there", flush=True)
+sys.stdin.read()
+"""
+    with target(1000) as one:
+        one.settle()
+        with attacking(one, script):
+            until = time.monotonic() + 4
+            while time.monotonic() < until:
+                one.answers_root()
+        assert one.figures()[0] < WORKS_ON_END_MS
+
+
+def test_a_thousand_connections_of_one_user_leave_room_for_root_and_for_other_users() -> None:
+    script = """
+held = []
+for _ in range(1100):
+    try: held.append(connected())
+    except OSError: break
+print("there", flush=True)
+sys.stdin.read()
+"""
+    with target(2, 1024) as one, attacking(one, script):
+        one.answers_root()
+        assert one.lives()
+
+
+def test_connections_in_a_loop_neither_end_nor_hold_up_anything() -> None:
+    script = """
+print("there", flush=True)
+while True:
+    held = []
+    try:
+        for _ in range(1100): held.append(connected())
+    except OSError: pass
+    for each in held: each.close()
+"""
+    with target(2, 1024) as one:
+        with attacking(one, script):
+            until = time.monotonic() + 3
+            while time.monotonic() < until:
+                one.answers_root()
+        assert one.log.stat().st_size < 20_000
+
+
+def test_without_a_free_descriptor_it_waits_for_one() -> None:
+    """Also when they are its own that are used up."""
+    with target(2, 64) as one:
+        held = []
+        with contextlib.suppress(OSError):
+            for _ in range(80):
+                held.append(one.connect(1.0))
+        wait_for(lambda: "LimitNOFILE" in one.log.read_text(), 5, "it says what is used up, and what to do")
+        assert one.lives()
+        for each in held:
+            each.close()
+        one.answers_root()
+
+
+def test_a_body_of_six_hundred_megabytes_is_not_read() -> None:
+    script = """
+one = connected()
+one.sendall(b"POST /v1/verb/stat-resource HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 600000000\\r\\n\\r\\n")
+sent, part = 0, b" " * 1000000
+try:
+    for _ in range(200): one.sendall(part); sent += len(part)
+except OSError: pass
+print(sent)
+other = connected()
+other.sendall(b"POST /v1/verb/stat-resource HTTP/1.1\\r\\nHost: x\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n")
+try:
+    for _ in range(200): other.sendall(b"F4240\\r\\n" + part + b"\\r\\n"); sent += len(part)
+except OSError: pass
+print(sent)
+"""
+    with target() as one:
+        before = one.figures()[1]
+        sent = attacked(one, script).split()
+        one.answers_root()
+        assert int(sent[-1]) < 8_000_000
+        assert one.figures()[1] - before < 32_000, "KiB"
+
+
+def test_sixty_connections_that_never_read_do_not_fill_the_memory() -> None:
+    script = """
+held = [post(b"stat-resource", b'{"json": true, "full": true}') for _ in range(60)]
+print("there", flush=True)
+sys.stdin.read()
+"""
+    with target(1000) as one:
+        answer = b"GET /v1/resources HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        one.ask(answer, 20)
+        before = one.figures()[1]
+        with attacking(one, script):
+            until = time.monotonic() + 3
+            while time.monotonic() < until:
+                one.answers_root()
+            assert one.figures()[1] - before < 60_000, "KiB"
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "status"),
+    [
+        ("brackets", "post(b'stat-resource', b'[' * 60_000)", "400"),
+        ("a number beyond all", "post(b'history', b'{\"last\": 1e999}')", "200"),
+        ("parentheses", "post(b'stat-resource', b'{\"filter\": \"%s\"}' % (b'(' * 3000))", "200"),
+        ("a word for a number", "connected(); one.sendall(b'GET /v1/history?last=x HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')", "400"),
+        ("no HTTP", "connected(); one.sendall(b'\\x16\\x03\\x01 hello\\r\\n\\r\\n')", "400"),
+        ("a head without end", "connected(); one.sendall(b'GET / HTTP/1.1\\r\\n' + b'X: y\\r\\n' * 6000)", "431"),
+        ("a name of a megabyte", "post(b'stat-resource', b'{\"names\": [\"%s\"]}' % (b'x' * 60_000))", "200"),
+        ("names without end", "post(b'stat-resource', b'{\"names\": [%s]}' % b','.join(b'\"%d\"' % n for n in range(9000)))", "200"),
+    ],
+)
+def test_a_bad_request_is_answered_and_costs_a_line(name: str, request_: str, status: str) -> None:
+    script = f"""
+for number in range(5):
+    one = {request_}
+    found = whole(one)
+    assert found.split()[1] == b"{status}", found[:300]
+    assert len(found) < 1_000_000
+print("done")
+"""
+    with target() as one:
+        assert attacked(one, script) == "done\n"
+        one.answers_root()
+        assert one.log.stat().st_size < 4000, one.log.read_text()
+
+
+def test_a_bad_chunk_behind_an_answer_breaks_nothing() -> None:
+    script = """
+one = connected()
+one.sendall(b"POST /v1/verb/nothing HTTP/1.1\\r\\nHost: x\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n")
+one.recv(100)
+try: one.sendall(b"no chunk\\r\\n\\r\\n"); whole(one)
+except OSError: pass
+print("done")
+"""
+    with target() as one:
+        assert attacked(one, script) == "done\n"
+        one.answers_root()
+
+
+def test_who_goes_away_in_the_middle_of_a_body_leaves_nothing_behind() -> None:
+    script = """
+for _ in range(50):
+    one = connected()
+    one.sendall(b"POST /v1/verb/stat-resource HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\nhalf")
+    one.close()
+print("done")
+"""
+    with target() as one:
+        assert attacked(one, script) == "done\n"
+        one.answers_root()
+        assert one.log.stat().st_size < 4000, one.log.read_text()
+
+
+def test_a_request_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    """Head and body each have a time; the answer says so."""
+    with target() as one, one.connect(20) as silent, one.connect(20) as half:
+        half.sendall(b"POST /v1/verb/stat-resource HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+        silent.sendall(b"GET /v1")
+        assert b" 408 " in silent.recv(4096)
+        assert b" 408 " in half.recv(4096)
+
+
+def test_a_reader_that_has_gone_is_not_written_to() -> None:
+    """`history -n 100000 | head`: not a line of the log for each line that nobody takes."""
+    script = """
+for _ in range(20):
+    one = post(b"history", b'{"last": 100000}')
+    one.recv(10)
+    one.close()
+print("done")
+"""
+    with target() as one:
+        assert attacked(one, script) == "done\n"
+        one.answers_root()
+        assert "socket.send()" not in one.log.read_text()
