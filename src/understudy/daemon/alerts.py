@@ -8,8 +8,8 @@ import datetime
 import os
 from pathlib import Path
 
-from understudy.agents.lines import Lines
 from understudy.daemon.mirror import Mirror
+from understudy.guard.lines import Lines
 from understudy.model import events
 from understudy.model.messages import number as numbered
 from understudy.model.shown import one_line

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from understudy.agents.lines import standard_error
 from understudy.daemon.alerts import Alerts
 from understudy.daemon.api import serve
 from understudy.daemon.clock import SystemClock
@@ -26,6 +25,7 @@ from understudy.errors import UnderstudyError
 from understudy.executor.client import ExecutorClient
 from understudy.executor.limits import raise_limit
 from understudy.guard.lapse import start_second_line
+from understudy.guard.lines import standard_error
 from understudy.guard.starters import start_time
 from understudy.guard.steady import advice, write_pid
 from understudy.model.limits import Limits, derive
@@ -100,7 +100,8 @@ async def _run(settings: Settings, limits: Limits) -> int:
         await executor.close()
         await guard.close()
         await registry.close()
-        os.close(lock)
+        if lock >= 0:
+            os.close(lock)
 
 
 def _break(context: dict[str, object], broken: asyncio.Event) -> None:
@@ -158,11 +159,12 @@ def _report(task: "asyncio.Task[object]") -> None:
 
 def _write_pid(run_dir: str) -> int:
     """Say who we are: the guard ends exactly this process at a lapse, never one that has its number later. It knows us by our connection as
-    well, and by the lock that is returned, so a full disk is no reason not to begin."""
-    lock = os.open(f"{run_dir}/understudyd.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with contextlib.suppress(BlockingIOError):  # a predecessor that is about to end
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    well, and by the lock that is returned (-1: there is none), so a full disk is no reason not to begin."""
+    lock = -1
     try:
+        lock = os.open(f"{run_dir}/understudyd.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with contextlib.suppress(BlockingIOError):  # a predecessor that is about to end
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         descriptor = os.open(f"{run_dir}/understudyd.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         write_pid(descriptor, os.getpid(), start_time(os.getpid()))
         os.close(descriptor)

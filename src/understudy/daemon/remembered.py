@@ -71,6 +71,7 @@ class Keeping:
         self._written = b""
         self._view = View()
         self._worth: tuple[object, ...] = ()
+        self._trouble = ""
 
     def changed(self, view: View) -> None:
         """There is a new View; a report alone is not worth a write."""
@@ -93,10 +94,20 @@ class Keeping:
                 try:
                     await self._disk.write(content)
                     self._written = content
+                    self._say("")
                 except OSError as error:
-                    log.error("what this server holds cannot be kept on disk: %s", error.strerror)
+                    self._say(error.strerror or str(error))
                     self._news.set()
             await asyncio.sleep(EVERY_S)
+
+
+    def _say(self, trouble: str) -> None:
+        """Why nothing can be kept, once, and once that it can be again: it is tried each second."""
+        if trouble and trouble != self._trouble:
+            log.error("what this server holds cannot be kept on disk: %s; its next daemon restarts nothing without the registry", trouble)
+        elif self._trouble and not trouble:
+            log.info("what this server holds is kept on disk again")
+        self._trouble = trouble
 
 
 def kept(view: View, incarnation: Incarnation, formats: Formats) -> bytes:

@@ -20,7 +20,6 @@ from typing import Any
 
 from understudy.agents.events.netlink import NetlinkEvents
 from understudy.agents.groups import Groups, find_parent
-from understudy.agents.lines import Lines, standard_error
 from understudy.errors import BadInput, UnderstudyError
 from understudy.executor.gate import stay_known
 from understudy.executor.killlist import KillList
@@ -30,6 +29,7 @@ from understudy.executor.runner import Runner
 from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
 from understudy.guard.lapse import start_second_line
 from understudy.guard.lease import read_lease
+from understudy.guard.lines import Lines, standard_error
 from understudy.guard.steady import advice, write_pid
 from understudy.model.names import ResourceName
 from understudy.model.settings import Settings, parse_settings

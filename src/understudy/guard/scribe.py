@@ -14,6 +14,8 @@ import select
 import signal
 import time
 
+from understudy.guard.logfile import LogFile
+
 LONGEST_CHUNK = 65536
 AGAIN_AFTER_S = 1.0
 """At least this long between one scribe and its successor."""
@@ -70,9 +72,14 @@ class Scribe:
         kept = sorted((2, self._reading, its_end))
         for after, before in zip(kept, (*kept[1:], os.sysconf("SC_OPEN_MAX")), strict=True):
             os.closerange(after + 1, before)
+        log, lost = LogFile(fd=2), 0
         while chunk := os.read(self._reading, LONGEST_CHUNK):
-            with contextlib.suppress(OSError):  # the log's disk is full: this is lost, the next may not be
-                os.write(2, chunk)
+            told = b"understudy-guard: %d lines were lost here: the log's disk took none\n" % lost if lost else b""
+            try:
+                log.write(told + chunk)
+                lost = 0
+            except OSError:  # its disk is full: this is lost, the next may not be
+                lost += chunk.count(b"\n")
 
 
 def _hung_up(descriptor: int, within_s: float) -> bool:

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from support import wait_for
-from understudy.agents.lines import MOST_BYTES, Lines
+from understudy.guard.lines import MOST_BYTES, Lines
+from understudy.guard.logfile import LogFile
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -30,7 +31,7 @@ def test_standard_error_follows_its_file(tmp_path: Path) -> None:
     path = tmp_path / "understudyd.log"
     code = """
 import os, sys
-from understudy.agents.lines import standard_error
+from understudy.guard.lines import standard_error
 log = standard_error()
 log.write("one\\n")
 input()
@@ -80,3 +81,43 @@ def test_a_full_disk_is_survived_and_what_is_lost_is_counted(tmp_path: Path) -> 
     wait_for(lambda: path.exists() and path.read_text().endswith("kept\n"), 5, "there is room again")
     log.close()
     assert path.read_text() == "1 lines before this one are lost: No space left on device\nkept\n"
+
+
+def test_a_log_begins_anew_before_it_is_too_long(tmp_path: Path) -> None:
+    """And keeps the one before it: a disk is not filled by a log, whatever fills the log."""
+    path = tmp_path / "alert.log"
+    log = LogFile(str(path), most_bytes=1000)
+    for number in range(100):
+        log.write(b"%03d %s\n" % (number, b"x" * 95))
+    sizes = {one.name: one.stat().st_size for one in tmp_path.iterdir()}
+    assert sizes == {"alert.log": 1000, "alert.log.1": 1000}
+    assert path.read_bytes().startswith(b"090 ")
+    assert (tmp_path / "alert.log.1").read_bytes().startswith(b"080 ")
+
+
+def test_a_line_longer_than_a_log_may_be_is_written_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = LogFile(str(path), most_bytes=10)
+    log.write(b"x" * 20 + b"\n")
+    log.write(b"next\n")
+    assert (path.read_bytes(), (tmp_path / "log.1").read_bytes()) == (b"next\n", b"x" * 20 + b"\n")
+
+
+def test_a_log_that_cannot_be_renamed_goes_on(tmp_path: Path) -> None:
+    """A folder in the place of the old one."""
+    path = tmp_path / "log"
+    (tmp_path / "log.1" / "full").mkdir(parents=True)
+    log = LogFile(str(path), most_bytes=10)
+    for _ in range(3):
+        log.write(b"123456789\n")
+    assert path.read_bytes() == b"123456789\n" * 3
+
+
+def test_a_device_is_no_log_to_begin_anew(tmp_path: Path) -> None:
+    """Nor is what a link leads to: somebody has put it there on purpose."""
+    path = tmp_path / "log"
+    path.symlink_to("/dev/null")
+    log = LogFile(str(path), most_bytes=10)
+    for _ in range(3):
+        log.write(b"123456789\n")
+    assert [one.name for one in tmp_path.iterdir()] == ["log"]

@@ -1,14 +1,15 @@
 """Lines of a log whose disk may hang or be full, and which may be renamed: written by a thread, never waited for.
 
-Used by daemon and executor for their own logs and for the alert log. What cannot be written is dropped beyond a bound and counted, and the
-count is written once something can be. A file that was renamed is opened anew before the next line. Must never block nor raise.
+Used by daemon, executor and registry for their own logs, and for the alert log. What cannot be written is dropped beyond a bound and
+counted, and the count is written once something can be. How long a log may grow, and what becomes of one that was renamed: `logfile.py`.
+Must never block nor raise.
 """
 
-import os
-import stat
 import sys
 import threading
 from collections import deque
+
+from understudy.guard.logfile import LogFile
 
 MOST_BYTES = 1 << 20
 """Waiting to be written; the oldest lines go first."""
@@ -19,10 +20,7 @@ class Lines:
     """A log file by its path, or by a descriptor that may be one (standard error)."""
 
     def __init__(self, path: str = "", *, fd: int = -1) -> None:
-        self._path = path or _file_behind(fd)
-        self._fd = fd
-        self._fixed = fd >= 0
-        """Whether others write to the descriptor too: then the file takes its place, whatever it is called meanwhile."""
+        self._file = LogFile(path, fd=fd)
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._lost = 0
@@ -83,45 +81,15 @@ class Lines:
 
     def _written(self, data: bytes) -> bool:
         try:
-            self._follow_the_name()
-            while data:
-                data = data[os.write(self._fd, data) :]
+            self._file.write(data)
         except OSError as error:
             self._why = error.strerror or str(error)
             return False
         self._why = ""
         return True
 
-    def _follow_the_name(self) -> None:
-        if not self._path:
-            return
-        if self._fd >= 0:
-            ours = os.fstat(self._fd)
-            try:
-                named = os.stat(self._path)
-            except FileNotFoundError:
-                named = None
-            if named is not None and (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino):
-                return
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        fresh = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        if self._fixed:
-            os.dup2(fresh, self._fd)
-            os.close(fresh)
-            return
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._fd = fresh
-
 
 def standard_error() -> Lines:
     """This process's own log, wherever it goes."""
     sys.stderr.flush()
     return Lines(fd=2)
-
-
-def _file_behind(fd: int) -> str:
-    try:
-        return os.readlink(f"/proc/self/fd/{fd}") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
-    except OSError:
-        return ""

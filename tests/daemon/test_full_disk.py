@@ -1,0 +1,64 @@
+"""A full disk ends no daemon: what it cannot write it says, once, and writes when there is room again."""
+
+import asyncio
+import errno
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from understudy.daemon.main import _write_pid
+from understudy.daemon.remembered import Keeping
+from understudy.model.names import Incarnation, ResourceName
+from understudy.model.state import Target
+from understudy.model.view import TargetRecord, View
+from understudy.registry.wire import PRESENT
+
+ME = Incarnation("0" * 32)
+
+
+class FullDisk:
+    """Has no room until it is given some."""
+
+    def __init__(self) -> None:
+        self.full = True
+        self.tried = 0
+        self.content: bytes | None = None
+
+    async def read(self) -> bytes | None:
+        return self.content
+
+    async def write(self, content: bytes) -> None:
+        self.tried += 1
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.content = content
+
+
+async def test_what_cannot_be_kept_on_a_full_disk_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """It was said each second, into a log that fills the disk."""
+    monkeypatch.setattr("understudy.daemon.remembered.EVERY_S", 0.0)
+    disk = FullDisk()
+    keeping = Keeping(disk, PRESENT)
+    with caplog.at_level(logging.INFO, "understudyd"):
+        running = asyncio.create_task(keeping.run(ME))
+        keeping.changed(View(targets={ResourceName("db"): TargetRecord(target=Target.ONLINE)}))
+        async with asyncio.timeout(5):
+            while disk.tried < 5:
+                await asyncio.sleep(0)
+            disk.full = False
+            while disk.content is None:
+                await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    said = [one.getMessage() for one in caplog.records]
+    assert [one[:34] for one in said] == ["what this server holds cannot be k", "what this server holds is kept on "]
+    assert "No space left on device" in said[0]
+
+
+def test_a_daemon_begins_where_it_can_write_no_file_about_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A folder that is not there refuses a file as a full disk does: the guard knows its daemon by its connection."""
+    with caplog.at_level(logging.ERROR, "understudyd"):
+        assert _write_pid(str(tmp_path / "nowhere")) == -1
+    assert "understudyd.pid cannot be written" in caplog.text
