@@ -25,6 +25,7 @@ class FullDisk:
         self.full = True
         self.tried = 0
         self.content: bytes | None = None
+        self.refused, self.written = asyncio.Event(), asyncio.Event()
 
     async def read(self) -> bytes | None:
         return self.content
@@ -32,8 +33,11 @@ class FullDisk:
     async def write(self, content: bytes) -> None:
         self.tried += 1
         if self.full:
+            if self.tried == 5:
+                self.refused.set()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.content = content
+        self.written.set()
 
 
 async def test_what_cannot_be_kept_on_a_full_disk_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -45,11 +49,10 @@ async def test_what_cannot_be_kept_on_a_full_disk_is_said_once(monkeypatch: pyte
         running = asyncio.create_task(keeping.run(ME))
         keeping.changed(View(targets={ResourceName("db"): TargetRecord(target=Target.ONLINE)}))
         async with asyncio.timeout(5):
-            while disk.tried < 5:
-                await asyncio.sleep(0)
+            await disk.refused.wait()
             disk.full = False
-            while disk.content is None:
-                await asyncio.sleep(0)
+            await disk.written.wait()
+            await asyncio.sleep(0)  # it goes on, and says so
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     said = [one.getMessage() for one in caplog.records]

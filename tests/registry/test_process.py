@@ -176,6 +176,14 @@ def test_what_it_cannot_do_is_said_in_one_line(served: Served, tmp_path: Path, c
         assert "abcd" not in said
 
 
+def test_without_a_key_it_listens_on_this_machine_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever may write may have every server run what he likes, as root."""
+    assert main.main(["--listen", "192.0.2.1:7400", "--store", str(tmp_path / "a.db")]) == 1
+    assert "may register a program that every server runs as root" in capsys.readouterr().err
+    assert main.main(["--listen", "192.0.2.1:7400", "--store", str(tmp_path / "a.db"), "--no-key"]) == 1
+    assert "cannot listen on 192.0.2.1:7400" in capsys.readouterr().err
+
+
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main.main(["--help"])

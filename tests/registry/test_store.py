@@ -277,3 +277,13 @@ def test_a_file_that_contradicts_itself_is_refused(path: Path, statement: str, w
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreRefused, match="cannot be opened: No such file"):
         Store(tmp_path / "nowhere" / "registry.db")
+
+
+def test_nobody_else_reads_what_is_registered(tmp_path: Path) -> None:
+    """Also where an older version made the file."""
+    path = tmp_path / "registry.db"
+    path.touch(0o644)
+    with Store(path) as store:
+        store.commit([], [Write("a", b"secret")])
+        modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    assert modes == {"registry.db": 0o600, "registry.db-wal": 0o600, "registry.db.lock": 0o600}

@@ -6,12 +6,14 @@ failed: what is on it can then be known only by opening it again.
 
 import argparse
 import asyncio
+import ipaddress
 import logging
 import signal
 import sys
 from collections.abc import Sequence
 
 from understudy.errors import UnderstudyError
+from understudy.guard.lines import standard_error
 from understudy.registry import access
 from understudy.registry.server import RegistryServer
 from understudy.registry.store import Store
@@ -24,6 +26,10 @@ and in the servers' understudy.toml:
   engine = "sqlite"
   endpoints = ["10.10.10.9:7400"]
 """
+_KEYLESS = (
+    "without --key whoever reaches {} may register a program that every server runs as root. "
+    "Name the cluster's key file; or --no-key, if that is what you want"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,11 +42,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--listen", metavar="ADDRESS:PORT", required=True, help="where to listen; port 0: any that is free")
     parser.add_argument("--store", metavar="FILE", required=True, help="the store; made if it is missing")
-    parser.add_argument("--key", metavar="FILE", help="64 hex digits; clients must hold the same. Without it anyone may connect")
+    parser.add_argument("--key", metavar="FILE", help="64 hex digits; clients must hold the same")
+    parser.add_argument("--no-key", action="store_true", help="serve without a key, and not on loopback only: whoever reaches it may write")
     options = parser.parse_args(arguments)
-    logging.basicConfig(stream=sys.stderr, format="understudy-registry: %(levelname)s %(message)s")
+    lines = standard_error()
+    logging.basicConfig(stream=lines, format="understudy-registry: %(asctime)s %(levelname)s %(message)s")
+    try:
+        return _run(options)
+    finally:
+        lines.close()
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         address, port = access.parse_endpoint(options.listen)
+        if options.key is None and not ipaddress.ip_address(address).is_loopback and not options.no_key:
+            print(f"understudy-registry: {_KEYLESS.format(address)}", file=sys.stderr)
+            return 1
         key = None if options.key is None else access.read_key(options.key)
         with Store(options.store) as store:
             return asyncio.run(_serve(store, address, port, key))

@@ -21,6 +21,7 @@ from understudy.errors import Compacted
 from understudy.ports import Condition, Conflict, Entry, Write
 from understudy.registry import access, frames, sockets
 from understudy.registry.commits import Commit, checked
+from understudy.registry.door import Door, Said
 from understudy.registry.frames import Why
 from understudy.registry.store import Store, StoreFailed
 
@@ -29,6 +30,7 @@ HELLO_S = 5.0
 PAGE_BYTES_MIN = 4096
 BUFFERED_BYTES_MAX = 1024 * 1024
 """Unread by a client: beyond this nothing more is sent to it, nor asked of it."""
+FULL = ": nothing is written until there is room; what runs goes on running, and nothing can be moved, started or stopped"
 COMMITS_AT_ONCE = 100
 """Looked at for a watch before it is asked again whether its client still takes them."""
 
@@ -46,6 +48,10 @@ class RegistryServer:
         self.sessions: dict[bytes, _Session] = {}
         """Those that proved themselves, by client."""
         self._connections: set[_Session] = set()
+        self._door: Door[_Session] = Door()
+        self._said = Said()
+        self._trouble = ""
+        """Why the store could not be written last; empty: it could."""
         self._gone = asyncio.Event()
         self._queue: list[tuple[_Session, int, Commit]] = []
         self._listener: asyncio.Server | None = None
@@ -95,6 +101,9 @@ class RegistryServer:
                 session.send(frames.Failed(id, Why.FAILED, str(error)))
             self.note(error)
             return
+        if self._trouble:
+            _log.warning("store-well-again: commits are taken again")
+            self._trouble = ""
         for (session, id, _), answer in zip(queue, answers, strict=True):
             session.send(frames.Conflicted(id, answer.failed) if isinstance(answer, Conflict) else frames.Committed(id, answer))
         if self.store.revision != before:
@@ -102,17 +111,27 @@ class RegistryServer:
                 session.push()
 
     def note(self, error: StoreFailed) -> None:
-        """The store failed: say so, and end unless only room is missing."""
-        _log.error("store-failed %s", error)
+        """The store failed: say so, once, and end unless only room is missing."""
+        if str(error) != self._trouble:
+            _log.error("store-failed %s%s", error, FULL if error.full else "")
+        self._trouble = str(error)
         if not error.full and not self.failed.done():
             self.failed.set_result(error)
 
     def joined(self, session: "_Session") -> None:
-        """A connection was made; it is nobody's yet."""
+        """A connection was made; it is nobody's yet. What goes for it is the oldest of a flood."""
         self._connections.add(session)
+        for other in self._door.came(session, session.address):
+            self.refused(other, "too many connections that have proved nothing")
+            other.abort()
+
+    def refused(self, session: "_Session", why: str) -> None:
+        """Say that somebody was not welcome."""
+        self._said.say(session.address, why, asyncio.get_running_loop().time())
 
     def proved(self, session: "_Session", client: bytes) -> None:
         """A connection is this client's, and no other one any more."""
+        self._door.proved(session)
         before = self.sessions.get(client)
         if before is not None:
             before.abort()
@@ -121,6 +140,7 @@ class RegistryServer:
     def left(self, session: "_Session", client: bytes | None) -> None:
         """A connection has ended."""
         self._connections.discard(session)
+        self._door.left(session)
         if client is not None and self.sessions.get(client) is session:
             del self.sessions[client]
         self._gone.set()
@@ -140,6 +160,8 @@ class _Session(asyncio.Protocol):
         self._pages: deque[frames.Entries] = deque()
         """Of answers that the client takes page by page."""
         self._full = False
+        self.address = ""
+        """Of the client; its port left out."""
         self._transport: asyncio.Transport
         self._hello_timer: asyncio.TimerHandle
 
@@ -148,6 +170,7 @@ class _Session(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=BUFFERED_BYTES_MAX)
         sockets.tune(self._transport, dead_after_s=10)
+        self.address = str((self._transport.get_extra_info("peername") or ("unknown",))[0])
         self._server.joined(self)
         self._hello_timer = asyncio.get_running_loop().call_later(HELLO_S, self.abort)
         self.send(frames.Challenge(frames.PROTOCOL, self._nonce, self._server.key is not None))
@@ -294,8 +317,7 @@ class _Session(asyncio.Protocol):
         return access.prove(key, role, self._nonce, hello.nonce, hello.client)
 
     def _refuse(self, text: str) -> None:
-        peer = self._transport.get_extra_info("peername")
-        _log.warning("client-refused peer=%s why=%r", peer, text)
+        self._server.refused(self, text)
         self.send(frames.Refused(text))
         self.close()
 

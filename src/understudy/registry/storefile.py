@@ -54,6 +54,8 @@ def connect(path: str, memory: bool) -> sqlite3.Connection:
     """An open, sound database of our schema; created if the file is empty or missing."""
     if not memory and _torn(path):
         raise damaged(path, f"it is empty, but has a log beside it, {path}-wal")
+    if not memory:
+        _close_to_others(path)
     try:
         database = sqlite3.connect(path, isolation_level=None, timeout=0.0, cached_statements=64)
     except sqlite3.Error as error:
@@ -79,6 +81,17 @@ def connect(path: str, memory: bool) -> sqlite3.Connection:
 def damaged(path: str, what: str) -> StoreRefused:
     """The error for a file whose content contradicts itself."""
     return StoreRefused(f"{path} is damaged ({what}): restore it from a copy, or remove it to begin anew")
+
+
+def _close_to_others(path: str) -> None:
+    """What operators registered is read by nobody else: passwords end up in attributes. SQLite gives its log the mode of the file."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for one in (path, f"{path}-wal"):
+            if os.path.exists(one):
+                os.chmod(one, 0o600)
+    except OSError as error:
+        raise StoreRefused(f"{path} cannot be opened: {error.strerror}") from None
 
 
 def _torn(path: str) -> bool:
