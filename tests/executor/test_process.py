@@ -273,6 +273,22 @@ async def test_a_thousand_started_resources_cost_no_descriptors(real: RealRig) -
     assert all(await asyncio.gather(*(real.executor.kill(name) for name in names)))
 
 
+@pytest.mark.parametrize("text", ["ls / >/dev/null || exit 1", "(exit 0); true"])
+async def test_a_check_without_a_process_to_be_had_has_told_nothing(real: RealRig, text: str) -> None:
+    """Its owner has used up the processes that a user may have: that is no news of the service. Once there is room it is asked again."""
+    assert real.process
+    real.open_to_all()
+    real.script = real.write_script("forking.scr", f'#!/bin/sh\n[ "$1" = start ] && {{ sleep 1000 & exit 0; }}\n{text}\n')
+    assert (await act(real, "start", user="nobody")).status == 0
+    limits = resource.prlimit(real.process.pid, resource.RLIMIT_NPROC)
+    resource.prlimit(real.process.pid, resource.RLIMIT_NPROC, (1, limits[1]))
+    outcome = await act(real, "check", user="nobody")
+    assert (outcome.status, outcome.unanswered, outcome.housed) == (None, "not-begun", True), outcome.output
+    assert "process" in outcome.output[-1]
+    resource.prlimit(real.process.pid, resource.RLIMIT_NPROC, limits)
+    assert (await act(real, "check", user="nobody")).status == 0
+
+
 async def test_without_an_executor_only_the_kernel_can_be_asked(real: RealRig) -> None:
     """It is said that nobody runs actions here, in the client's time, with what the kernel sees of the service."""
     await act(real, "start")

@@ -9,6 +9,7 @@ import asyncio
 import functools
 import os
 import pwd
+import re
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,6 +37,8 @@ _NOT_BEGUN = 125
 _NO_GROUP, _NO_SCRIPT = "understudy: not begun: ", "understudy: no script: "
 _SHELL = "understudy-begin"
 """The name under which the shell complains that it cannot become the script: no script's own complaint begins so."""
+_NO_PROCESS = re.compile(r"[Cc]annot fork|fork: .*(temporarily unavailable|Cannot allocate memory)")
+"""What shells say last when they cannot begin what a check calls: its status is theirs, and tells nothing of the service."""
 _UNSURE = (2, 126, 127)
 """Statuses of shells, env and interpreters that could not do with the script's first line; and of scripts."""
 
@@ -137,6 +140,9 @@ def _answer(code: int, text: str, *, check: bool, why_not_run: str) -> Ended:
         return Ended(status=None, unanswered="not-begun", text=last.removeprefix(_NO_GROUP) + "\n")
     if code == _NOT_BEGUN and last.startswith(_NO_SCRIPT):
         return Ended(status=None, unanswered="no-script", text=f"action script {last.removeprefix(_NO_SCRIPT)}\n")
+    if (check and code and _NO_PROCESS.search(last)) or (code in (126, 127) and last.startswith("setpriv: ")):
+        why = "no process was to be had for it, or for what it calls: look for what makes so many (ulimit -u of its user, pids.max)"
+        return Ended(status=None, unanswered="not-begun", text=f"{text}{why}\n")
     if why_not_run:
         return Ended(status=None, unanswered="no-script", text=f"the action script cannot be executed: {why_not_run}\n")
     if code in (126, 127) and last.startswith(f"{_SHELL}: "):
