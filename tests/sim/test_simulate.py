@@ -157,7 +157,7 @@ def test_a_search_tells_each_failure_and_last_how_to_see_them(capsys: pytest.Cap
 
 def test_what_fails_is_shown_in_a_smaller_world(capsys: pytest.CaptureFixture[str], unsafe_seed: int) -> None:
     """`--shrink`: the command names the mishaps that are left, and shows the same rule broken."""
-    status, lines = ended(capsys, f"--seed {unsafe_seed} --hours 0.01 --shrink")
+    status, lines = ended(capsys, f"--seed {unsafe_seed} --hours 0.01 --seconds 15 --shrink")
 
     assert status == 3
     assert "The same in a smaller world:" in lines
