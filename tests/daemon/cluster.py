@@ -198,9 +198,9 @@ class Cluster:
         network = '[network.1]\nsubnet = "10.10.10.0/24"\ninterface = "eth1"\n'
         return parse_settings(f'[cluster]\nname = "test"\n[server]\nname = "{name}"\n{sections}{network}{self.more_settings}')
 
-    async def run(self, command: str, *, on: str | None = None, caller: Caller = ROOT) -> Lines:
+    async def run(self, command: str, *, on: str | None = None, caller: Caller = ROOT, lines: Lines | None = None) -> Lines:
         """One command line, as typed on a server."""
-        lines = Lines()
+        lines = lines or Lines()
         try:
             verb, body = request(command)
         except Usage as error:

@@ -15,6 +15,7 @@ from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
 
 _DOWN = 1
+_PARTLY = 4
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class FakeService:
     """What actions print."""
     check_says: int | None = None
     """A status that check answers whatever is true."""
+    partly: bool = False
+    """While it lives the check finds it partly online."""
     signals: bool = False
     """The check ends by a signal."""
     unbegun: dict[ActionName, Unanswered] = field(default_factory=dict)
@@ -56,12 +59,12 @@ class FakeService:
     def behave(self) -> None:
         """Everything works from now on; what lives, lives on."""
         self.fails, self.hangs, self.pretends, self.botches = {}, set(), set(), {}
-        self.check_says, self.undying, self.signals, self.unbegun = None, False, False, {}
+        self.check_says, self.undying, self.signals, self.unbegun, self.partly = None, False, False, {}, False
 
     @property
     def behaves(self) -> bool:
         """Whether everything works."""
-        odd = self.fails or self.hangs or self.pretends or self.botches or self.undying or self.signals or self.unbegun
+        odd = self.fails or self.hangs or self.pretends or self.botches or self.undying or self.signals or self.unbegun or self.partly
         return not odd and self.check_says is None
 
     @property
@@ -207,6 +210,8 @@ class FakeExecutor:
             case "check":
                 if service.check_says is not None:
                     return service.check_says, "answered"
+                if service.lives and service.partly:
+                    return _PARTLY, "answered"
                 if not service.lives:
                     return _DOWN, "gone" if service.seen_living or request.agent == "address" else "answered"
         return 0, "answered"

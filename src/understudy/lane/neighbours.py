@@ -162,7 +162,7 @@ def still_leaning(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
 
 def _stops_before(here: Here, local: Local, name: ResourceName) -> bool:
     resource = here.view.resources[local.resource]
-    if any(one.entity == name and one.same_server for one in resource.stop):
+    if any(one.entity == name and one.same_server and (here.leaving or "shutdown" not in one.modifiers) for one in resource.stop):
         return True
     return local.rung is not Rung.NONE or not wanted_here(here, resource) or bool(broken_to_run(here, resource))
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from understudy.model.events import EVICTED, FENCED, REGISTRY_RECOVERED, UNENDED
+from understudy.model.names import ResourceName
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.eras import UNHEARD_S, overdue, recovered, wanted_again
-from understudy.policy.ground import survey
+from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import groups
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended_of, without_proven
 from understudy.policy.placement import settle_group
@@ -35,7 +36,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     ground = survey(view)
     steps = [Step(lives=lives, notes=tuple(note for one in lives for note in _told(view, one)))] if lives else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
-    for members in groups(view):
+    for members in _needed_first(ground, groups(view)):
         step = settle_group(ground, members)
         if step:
             steps.append(step)
@@ -57,6 +58,28 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     elif view.recovering and not steps and recovered(view):
         steps.append(_end_of_recovery(view))
     return Plan(steps=_joined_with_lives(steps), wake_at=min((at for at in (wake_at, evict_at, late_at) if at is not None), default=None))
+
+
+def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -> list[tuple[ResourceName, ...]]:
+    """Who needs something of a type beside it comes after that: only where it has gone can the other go."""
+    group_of = {name: members for members in found for name in members}
+    ordered: dict[tuple[ResourceName, ...], None] = {}
+    seen: set[tuple[ResourceName, ...]] = set()
+
+    def visit(members: tuple[ResourceName, ...]) -> None:
+        if members in seen:
+            return
+        seen.add(members)
+        needs = (one for name in members for one in ground.view.resources[name].start if one.is_type and one.same_server)
+        for one in needs:
+            for other in ground.meant(one):
+                if other in group_of:
+                    visit(group_of[other])
+        ordered[members] = None
+
+    for members in found:
+        visit(members)
+    return list(ordered)
 
 
 def _with(view: View, lives: tuple[IncarnationRecord, ...]) -> View:

@@ -10,7 +10,7 @@ from understudy.model.names import Incarnation, PoolName, ResourceName, ServerNa
 from understudy.model.pools import GENERIC
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import Kind, Placement, Resource
-from understudy.model.state import Life
+from understudy.model.state import Life, State, Target
 from understudy.model.view import View
 from understudy.policy.ground import Ground, survey
 
@@ -193,11 +193,11 @@ def _named(ground: Ground, pool: PoolName) -> tuple[ServerName, ...]:
 def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
     for one in resource.start:
         if one.same_server and one.is_type:
-            if not any(ground.online_here(name, server) for name in ground.meant(one)):
+            if not any(ground.online_here(name, server) or _coming(ground, name, server) for name in ground.meant(one)):
                 return Reason(Why.TYPE_MISSING, (one.entity,))
         elif one.same_server:
             other = ground.view.resources.get(ResourceName(one.entity))
-            if other is not None and other.local and not ground.online_here(other.name, server):
+            if other is not None and other.local and not (ground.online_here(other.name, server) or _coming(ground, other.name, server)):
                 return Reason(Why.NETWORK_DOWN, (other.name,))
     if not ground.owns(server, resource.name) and (unlooked := _rival_not_looked_at(ground, resource, server)) is not None:
         return Reason(Why.RIVAL_NOT_LOOKED, (unlooked,))
@@ -205,6 +205,18 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
     there = ground.owns if ground.owns(server, resource.name) else ground.holds
     rival = next((name for name in sorted(ground.rivals.get(resource.name, ())) if there(server, name)), None)
     return None if rival is None else Reason(Why.EXCLUDED, (rival,))
+
+
+def _coming(ground: Ground, name: ResourceName, server: ServerName) -> bool:
+    """Whether it is not up on this server, and is to come up there: wanted, its own, and it has not failed there. The lane of whoever needs
+    it waits for it. A network is only looked at: it comes up by nobody's doing."""
+    resource = ground.view.resources.get(name)
+    if resource is None or not resource.enabled or resource.agent == "network" or ground.view.target(name) is not Target.ONLINE:
+        return False
+    report = ground.view.report(name, server)
+    if report is not None and (report.failure is not None or report.state is State.UNKNOWN):
+        return False
+    return ground.life(server) is Life.ONLINE if resource.local else ground.owns(server, name)
 
 
 # --- how the rest rank ----------------------------------------------------------------------------------------------

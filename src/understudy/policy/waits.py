@@ -110,7 +110,9 @@ class Waits:
             elif owner is None or one.incarnation != owner.incarnation:
                 life = view.life(one.incarnation)
                 text = f"{one.server}/{short(one.incarnation)} to be proved gone: it is {life.value if life else 'unknown'}"
-                yield Cause(text=f"{text} and may still be running it", under_way=life is Life.ONLINE)
+                own = self.lane(name, one.server) if life in ALIVE else None
+                passing, under_way = own is None or own.passing, life in ALIVE and (own is None or own.under_way)
+                yield Cause(text=f"{text} and may still be running it", passing=passing, under_way=under_way)
 
     # --- the lanes --------------------------------------------------------------------------------------------------
 

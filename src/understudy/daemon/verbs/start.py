@@ -1,7 +1,7 @@
 """`crsctl start resource`: wants resources and all they need, ONLINE; then follows until they are. Changes TARGETs and leaves requests."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from understudy.daemon.facts import RUNNING, find, groups_of, instances, life, registered, running_on, servers
@@ -148,14 +148,15 @@ def check_server(world: World, view: View, server: ServerName) -> None:
         raise Refused(words(2546, server), code=2546)
 
 
-def check_place(ground: Ground, names: Iterable[ResourceName], server: ServerName) -> None:
-    """Each of the names must be admitted on the server (CRS-2549, with the rule that refuses it)."""
+def check_place(ground: Ground, names: Iterable[ResourceName], server: ServerName, wanted: Collection[ResourceName] = ()) -> None:
+    """Each of the names must be admitted on the server (CRS-2549, with the rule that refuses it); what is `wanted` refuses nobody: it is
+    on its way up."""
     for name in names:
         resource = ground.view.resources[name]
         if resource.local:
             continue
         found = joint_standing(ground, [name], server)
-        if not found.admitted:
+        if not found.admitted and not _passes(ground, found.reason, wanted):
             raise Refused(f"{words(2549, name, server)}\n{sentence(found.reason)}", code=2549)
 
 
@@ -238,7 +239,7 @@ def _change(world: World, view: View, ask: Ask) -> Change:
     groups = [group for group in groups if places[group] is not _WHERE_IT_IS]
     for group in groups:
         members = [name for name in group if after.target(name) is Target.ONLINE]
-        _check_group(ground, members, replace(ask, server=places[group]))
+        _check_group(ground, members, replace(ask, server=places[group]), set(wanted))
         if places[group] is None and not ask.again:
             _check_candidates(ground, members, set(wanted), ask)
     writes: dict[str, object] = {}
@@ -288,14 +289,14 @@ def _only_welcome(ground: Ground, name: ResourceName, ask: Ask, *, here: bool = 
     return not here or any("global" not in one.modifiers and name in ground.meant(one) for one in weak)
 
 
-def _check_group(ground: Ground, members: list[ResourceName], ask: Ask) -> None:
+def _check_group(ground: Ground, members: list[ResourceName], ask: Ask, wanted: Collection[ResourceName]) -> None:
     """What runs already stays where it is, unless `-f`; and a server that is named must admit every member."""
     for name in members:
         for silent in silent_candidates(ground, ground.view.resources[name]):
             raise Refused(f"{words(20105, name, silent)}\n{remedy(Reason(Why.COULD_NOT_TELL), silent)}", code=20105)
     homes = {name: server for name in members if (server := running_on(ground.view, name)) is not None}
     if ask.server is not None:
-        check_place(ground, members, ask.server)
+        check_place(ground, members, ask.server, wanted)
         moved = [name for name, server in homes.items() if server != ask.server]
     else:
         admitted = {one.server for one in group_standings(ground, members) if one.admitted}
@@ -317,7 +318,7 @@ def _check_candidates(ground: Ground, members: list[ResourceName], wanted: set[R
     raise Refused("\n".join((words(2632, asked), *_against(ground.view, asked))), code=2632)
 
 
-def _passes(ground: Ground, reason: Reason, wanted: set[ResourceName]) -> bool:
+def _passes(ground: Ground, reason: Reason, wanted: Collection[ResourceName]) -> bool:
     """Whether a refusal ends when what it is about has come up, which this command wants, or has been looked at."""
     inner = parse_reason(",".join(reason.of[1:])) if reason.why is Why.FELLOW_REFUSED else reason
     if inner is None or inner.why in (Why.NOT_LOOKED, Why.RIVAL_NOT_LOOKED):
