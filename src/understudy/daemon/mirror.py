@@ -419,7 +419,7 @@ class Mirror:
                 continue
             try:
                 resources[name] = resolve(definition, types)
-            except BadInput as error:
+            except (BadInput, ValueError) as error:  # what an older version, or a hand, has written may be neither
                 self.broken[name] = str(error)
                 continue
             self._resolved[name] = (definition, resources[name])

@@ -4,6 +4,7 @@ Called by `types.py`, `profile.py` and the verbs. It never knows a resource; it 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
@@ -11,7 +12,13 @@ from understudy.errors import BadAttribute
 from understudy.model.messages import words
 
 LONGEST_VALUE = 254
-"""Dependencies alone may be longer."""
+"""Characters; dependencies alone may be longer."""
+LONGEST_DEPENDENCIES = 32 * 1024
+"""Bytes of each of the two lists: with all else it still fits one line to the executor, and one variable of a script's environment."""
+LONGEST_DEFINITION = 64 * 1024
+"""Bytes of all attributes of a resource, those of its type included; and of a type."""
+LONGEST_SHOWN = 200
+"""Characters of a value that a message repeats."""
 
 
 class AttributeKind(Enum):
@@ -215,14 +222,30 @@ def check_value(attribute: Attribute, value: str) -> None:
     if trouble and attribute.name == "PLACEMENT":
         raise BadAttribute(words(5129), code=5129)
     if trouble:
-        raise BadAttribute(words(20002, value, attribute.name, trouble), code=20002)
+        raise BadAttribute(words(20002, cut(value), cut(attribute.name), trouble), code=20002)
+
+
+def cut(text: str) -> str:
+    """As much of what was typed as a message repeats."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def check_size(name: str, attributes: Mapping[str, str]) -> None:
+    """Refuse a definition or type that is too long in all."""
+    sizes = {one: len(one.encode()) + len(value.encode()) for one, value in attributes.items()}
+    if (size := sum(sizes.values())) > LONGEST_DEFINITION:
+        longest = max(sizes, key=lambda one: sizes[one])
+        raise BadAttribute(words(20170, name, f"{size:,}", f"{LONGEST_DEFINITION:,}", longest, f"{sizes[longest]:,}"), code=20170)
 
 
 def _trouble(attribute: Attribute, value: str) -> str:
-    if attribute.kind is not AttributeKind.DEPENDENCIES and len(value) > LONGEST_VALUE:
+    if attribute.kind is AttributeKind.DEPENDENCIES:
+        if (size := len(value.encode())) > LONGEST_DEPENDENCIES:
+            return f"it has {size:,} bytes, {LONGEST_DEPENDENCIES:,} are allowed; a resource type (type:NAME) stands for many names"
+    elif len(value) > LONGEST_VALUE:
         return f"it has {len(value)} characters, {LONGEST_VALUE} are allowed"
-    if any(ord(char) < 32 for char in value):
-        return "it contains a line break or control character"
+    if not value.isprintable():
+        return "it contains a line break, or a character that cannot be seen"
     match attribute.kind:
         case AttributeKind.INTEGER | AttributeKind.SECONDS:
             return _number_trouble(attribute, value)

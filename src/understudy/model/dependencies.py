@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from understudy.errors import BadDependency
+from understudy.model.attributes import cut
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ResourceName, TypeName
 from understudy.model.resource import Dependency, Kind, Resource
@@ -163,12 +164,14 @@ def _kind(word: str, suffix: str | None, text: str, which: Which) -> tuple[Kind,
 
 def _entities(text: str, kind: Kind, suffix: str | None, which: Which) -> list[Dependency]:
     found: list[Dependency] = []
+    named: set[tuple[str, bool]] = set()
     for part in text.split(","):
         if found and found[-1].is_type:
             raise _malformed(text, which, f"'type:{found[-1].entity}' must be the last in its list")
         one = _entity(part.strip(), kind, suffix, which)
-        if any(other.entity == one.entity and other.is_type == one.is_type for other in found):
-            raise BadDependency(words(2929, one.entity), code=2929)
+        if (one.entity, one.is_type) in named:
+            raise BadDependency(words(2929, cut(one.entity)), code=2929)
+        named.add((one.entity, one.is_type))
         found.append(one)
     return found
 
@@ -193,4 +196,4 @@ def _phrase(dependency: Dependency) -> str:
 
 
 def _malformed(text: str, which: str, trouble: str) -> BadDependency:
-    return BadDependency(words(20005, text, which, trouble), code=20005)
+    return BadDependency(words(20005, cut(text), which, cut(trouble)), code=20005)

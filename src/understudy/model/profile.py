@@ -11,6 +11,7 @@ from dataclasses import replace
 from understudy.errors import BadAttribute
 from understudy.model.attributes import (
     ATTRIBUTES,
+    LONGEST_VALUE,
     READ_ONLY,
     SPECIAL,
     Attribute,
@@ -18,7 +19,9 @@ from understudy.model.attributes import (
     Effect,
     acl_owner,
     base_name,
+    check_size,
     check_value,
+    cut,
     duration_s,
 )
 from understudy.model.dependencies import Registered, check_cycle, check_existence, parse
@@ -77,6 +80,7 @@ def validate(definition: Definition, known: Registered, *, force: bool = False) 
     for name, flag in given_flags.items():
         if "REQUIRED" in flag and not {**supported, **definition.attributes}.get(name):
             raise BadAttribute(words(20008, name, definition.type), code=20008)
+    check_size(definition.name, {**supported, **definition.attributes})
     resource = resolve(definition, known.types)
     _check_placement(resource, known)
     after = replace(known, resources={**known.resources, resource.name: resource})
@@ -84,6 +88,20 @@ def validate(definition: Definition, known: Registered, *, force: bool = False) 
         check_existence((*resource.start, *resource.stop), after)
     check_cycle(resource, after)
     return resource
+
+
+def check_type(record: TypeRecord) -> None:
+    """Every default of a type is a value that its attribute takes, and all of them together are not too long."""
+    for name, value in record.attributes.items():
+        if len(name) > LONGEST_VALUE:
+            raise BadAttribute(words(2729, cut(name)), code=2729)
+        own = SPECIAL.get(name) or ATTRIBUTES.get(name)
+        if own is not None:
+            check_value(own, value)
+        elif value:  # one of its own has a value only where its resources give it one
+            number = record.flags.get(name, "").startswith("int")
+            check_value(_own_attribute(name, number=number), value)
+    check_size(record.name, record.attributes)
 
 
 def check_name(name: str) -> None:
@@ -112,9 +130,13 @@ def attribute_of(name: str, type_name: TypeName, supported: Mapping[str, str], g
     if own is not None:
         return own
     flag = given_flags.get(base, "")
-    kind = AttributeKind.INTEGER if flag.startswith("int") else AttributeKind.TEXT
-    # Scripts see it at their next action, so the resource is looked at again at once.
-    return Attribute(name=base, kind=kind, lowest=-2_147_483_648, modifiable="READONLY" not in flag, effect=Effect.RELOAD)
+    return replace(_own_attribute(base, number=flag.startswith("int")), modifiable="READONLY" not in flag)
+
+
+def _own_attribute(name: str, *, number: bool) -> Attribute:
+    """One that a type has added. Scripts see it at their next action, so the resource is looked at again at once."""
+    kind = AttributeKind.INTEGER if number else AttributeKind.TEXT
+    return Attribute(name=name, kind=kind, lowest=-2_147_483_648, effect=Effect.RELOAD)
 
 
 def changed(before: Resource, after: Resource, types: Mapping[TypeName, TypeRecord]) -> dict[str, Effect]:

@@ -18,7 +18,7 @@ from understudy.model.filters import matches
 from understudy.model.messages import words
 from understudy.model.names import TypeName
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
-from understudy.model.profile import check_name, resolve, restarts, validate
+from understudy.model.profile import check_name, check_type, resolve, restarts, validate
 from understudy.model.resource import Resource
 from understudy.model.types import CLUSTER, LOCAL, all_types, defaults, descent, find, is_a, is_built_in
 from understudy.model.view import Definition, TypeRecord, View
@@ -214,11 +214,10 @@ def _check(record: TypeRecord, view: View) -> None:
     if chain[-1].name not in (CLUSTER, LOCAL):
         raise BadAttribute(words(20033, record.name), code=20033)
     inherited = defaults(chain[1].name, types)
+    check_type(record)
     for name, value in record.attributes.items():
         if not name or not name.replace("_", "").isalnum() or name in READ_ONLY:
             raise BadAttribute(words(2729, name), code=2729)
-        if record.flags.get(name, "").startswith("int") and value and not value.lstrip("-").isdigit():
-            raise BadAttribute(words(20002, value, name, "write a whole number"), code=20002)
         if name in ("TYPE_VERSION", "AGENT_FILENAME") and name in inherited and inherited[name] != value:
             raise BadAttribute(words(2729, name), code=2729)
 
