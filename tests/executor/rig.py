@@ -153,6 +153,8 @@ class RealRig:
             self.process.wait(10)
         kill(self.parent)
         wait_for(lambda: not populated(self.parent), 5, "the test's control group is empty")
+        for room in (self.run_dir / "output").glob("*"):
+            subprocess.run(["umount", "--lazy", str(room)], check=False, capture_output=True)
         for folder, _, _ in os.walk(self.parent, topdown=False):
             os.rmdir(folder)
 

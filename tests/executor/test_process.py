@@ -52,7 +52,7 @@ async def test_a_service_that_keeps_our_output_open_does_not_delay_the_answer(re
     assert outcome.duration_s < 1
     real.crash()
     real.begin()
-    printed = real.run_dir / "actions" / "db.out"
+    printed = real.run_dir / "output" / "of-root" / "db.out"
     size = printed.stat().st_size
     await wait_until(lambda: printed.stat().st_size > size, 5, "the service still prints")
     assert not await real.executor.empty(DB)
@@ -62,7 +62,7 @@ async def test_runaway_output_is_cut_down_and_its_end_kept(real: RealRig) -> Non
     """A script that prints without end costs no more than a bounded file."""
     real.script = real.write_script("loud.scr", '#!/bin/sh\n[ "$1" = start ] || exit 1\nyes loud & echo\n')
     assert (await act(real, "start")).status == 0
-    printed = real.run_dir / "actions" / "db.out"
+    printed = real.run_dir / "output" / "of-root" / "db.out"
     sizes: list[int] = []
 
     def was_cut() -> bool:
@@ -71,6 +71,37 @@ async def test_runaway_output_is_cut_down_and_its_end_kept(real: RealRig) -> Non
 
     await wait_until(was_cut, 10, "the file was cut")
     await real.executor.kill(DB)
+
+
+FLOODING = """\
+#!/bin/sh
+case $1 in
+start) (while :; do head -c 700m /dev/zero 2>/dev/null; sleep 0.01; done) & exit 0 ;;
+check) head -c 200m /dev/zero; echo; echo CRS_STATE_DETAILS:flooded ;;
+esac
+"""
+
+
+async def test_what_one_owner_prints_uses_up_no_room_of_others(real: RealRig) -> None:
+    """At once and again and again: it stays within a room of its own, and another owner's start has all that it needs."""
+    real.open_to_all()
+    honest, real.script = real.script, real.write_script("flooding.scr", FLOODING)
+    assert (await act(real, "start", user="nobody")).status == 0
+    room = real.run_dir / "output" / "of-nobody"
+    await wait_until(lambda: os.statvfs(room).f_bavail == 0, 10, "the room is full")
+    outcome = await act(real, "check", user="nobody", timeout_s=30)
+    assert outcome.unanswered is None
+    sizes = [os.statvfs(one) for one in (real.run_dir / "output").iterdir()]
+    assert all(one.f_blocks * one.f_frsize <= 64 << 20 for one in sizes)
+    real.script = honest
+    real.says(ResourceName("web"), "start", "begins")
+    started = await act(real, "start", ResourceName("web"))
+    assert (started.status, started.output) == (0, ("begins",))
+    real.crash()
+    real.begin()
+    assert not await real.executor.empty(DB)
+    await real.executor.kill(DB)
+    await wait_until(lambda: os.statvfs(room).f_bavail * 2 > os.statvfs(room).f_blocks, 10, "its successor has cut it back")
 
 
 async def test_output_lines_reach_the_daemon(real: RealRig) -> None:

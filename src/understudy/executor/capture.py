@@ -11,7 +11,8 @@ from pathlib import Path
 
 from understudy.agents.output import LONGEST_OUTPUT
 
-GROWN = 16 * LONGEST_OUTPUT
+GROWN = 4 * LONGEST_OUTPUT
+"""Bytes: what is longer is cut back."""
 
 
 class Capture:
@@ -36,15 +37,22 @@ class Capture:
         os.fchmod(fd, 0o666)  # a script that runs as another user may open /dev/stderr anew; the folder is closed to others
         return cls(fd)
 
+    @classmethod
+    def unnamed(cls, folder: Path) -> "Capture":
+        """For actions that leave nothing behind, in a folder whose file system has a bound."""
+        fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        os.fchmod(fd, 0o666)
+        return cls(fd)
+
     def text(self) -> str:
         """The last of what was printed."""
         size = os.fstat(self.fd).st_size
         start = max(0, size - LONGEST_OUTPUT)
         return (self._kept + os.pread(self.fd, LONGEST_OUTPUT, start))[-LONGEST_OUTPUT:].decode(errors="replace")
 
-    def trim(self) -> None:
-        """Cut the file if it has grown; what is in its last part stays readable here."""
-        if os.fstat(self.fd).st_size > GROWN:
+    def trim(self, most: int = GROWN) -> None:
+        """Cut the file if it has grown beyond so many bytes; what is in its last part stays readable here."""
+        if os.fstat(self.fd).st_size > most:
             self._kept = self.text().encode()
             os.ftruncate(self.fd, 0)
 
@@ -53,10 +61,10 @@ class Capture:
         os.close(self.fd)
 
 
-def trim(path: Path) -> None:
-    """Cut down what a started service has printed, if it has grown. By name, so that no descriptor is kept for each of a thousand."""
+def cut(path: Path, most: int = GROWN) -> None:
+    """Cut down what a started service has printed, if that is more than so many bytes."""
     try:
-        if os.stat(path).st_size > GROWN:
+        if os.stat(path).st_size > most:
             os.truncate(path, 0)
     except OSError:
         pass  # gone meanwhile

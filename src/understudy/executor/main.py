@@ -141,6 +141,7 @@ async def serve(settings: Settings) -> None:
     os.makedirs(groups.parent, exist_ok=True)
     kill_list = KillList(run_dir / "kill-list.json", cgroup=groups.parent, filesystems=settings.filesystems)
     runner = Runner(run_dir=run_dir, groups=groups, kill_list=kill_list)
+    runner.rooms.unbounded = lambda why: log("output_without_bound", folder=str(run_dir / "output"), why=why)
     await runner.adopt()
     path = run_dir / "exec.sock"
     path.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
-import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import FAILED, Agent, Ended, refusal, silence
 from understudy.agents.groups import Groups, group_name, kill_and_see, populated, resource_of
 from understudy.agents.neighbours import ANNOUNCE_AT_S
-from understudy.executor.capture import Capture, trim
+from understudy.executor.capture import GROWN, Capture, cut
 from understudy.executor.children import Children
 from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
 from understudy.executor.gate import open_gate, shut_gate, shut_out
@@ -27,6 +26,7 @@ from understudy.executor.lease import why_not
 from understudy.executor.limits import in_words
 from understudy.executor.outside import Outside
 from understudy.executor.pressure import Pressure
+from understudy.executor.rooms import Rooms
 from understudy.executor.scriptlooks import ScriptLooks
 from understudy.executor.waits import Waits
 from understudy.ports import ActionOutcome, ActionRequest
@@ -122,6 +122,7 @@ class Runner:
         self._repeated: dict[str, tuple[Sequence[float], Callable[[], None]]] = {}
         self._actions = run_dir / "actions"
         self._actions.mkdir(mode=0o700, exist_ok=True)
+        self.rooms = Rooms(run_dir / "output")
 
     async def adopt(self) -> None:
         """At the executor's own start: end what the former one left in flight (actions, and half-done starts), keep the services."""
@@ -134,7 +135,7 @@ class Runner:
         for resource in self.groups.resources():
             await kill_and_see(self.groups.act(resource), SURVIVOR_S)
         self.groups.sweep()
-        for path in self._actions.glob(f"*{_STARTED}"):
+        for path in (*self.rooms.files(), *self._actions.glob(f"*{_STARTED}")):  # those in _actions: of versions without rooms
             if populated(self.groups.run(resource_of(path.stem))):
                 self._seen_housed.add(resource_of(path.stem))
             else:
@@ -225,10 +226,12 @@ class Runner:
 
     def trim(self) -> None:
         """Cut down what has been printed; to be called every now and then."""
+        most = 0 if self.rooms.crowded() else GROWN
         for capture in self._printing:
-            capture.trim()
-        for path in self._actions.glob(f"*{_STARTED}"):
-            trim(path)
+            capture.trim(most)
+        self.rooms.trim()
+        for path in self._actions.glob(f"*{_STARTED}"):  # of versions that had no rooms
+            cut(path)
 
     def housed(self, resource: str) -> bool | None:
         """See contract.Context."""
@@ -266,18 +269,28 @@ class Runner:
             _or_not(call)
 
     def capture_for(self, request: ActionRequest) -> Capture:
-        """Where this action prints to. A start's file is named as starting until it has ended, so that a successor knows."""
-        starting = self._actions / f"{group_name(request.resource)}{_STARTING}"
-        capture = Capture.in_file(starting) if request.action == "start" else Capture.in_memory()
+        """Where this action prints to. Of a start there is a mark until it has ended, so that a successor knows."""
+        if request.action != "start":
+            capture = self.rooms.passing(request.user)
+        else:
+            mark = self._mark(request.resource)
+            mark.touch()
+            try:
+                capture = self.rooms.started(request.user, f"{group_name(request.resource)}{_STARTED}")
+            except OSError:
+                mark.unlink(missing_ok=True)
+                raise
         self._printing.append(capture)
         return capture
+
+    def _mark(self, resource: str) -> Path:
+        return self._actions / f"{group_name(resource)}{_STARTING}"
 
     def captured(self, request: ActionRequest, capture: Capture) -> None:
         """The action has ended; what a start left behind may go on printing."""
         self._printing.remove(capture)
         if request.action == "start":
-            name = group_name(request.resource)
-            os.replace(self._actions / f"{name}{_STARTING}", self._actions / f"{name}{_STARTED}")
+            self._mark(request.resource).unlink(missing_ok=True)
         capture.close()  # what was started goes on printing; it is cut down by its name
 
     async def _make_way(self, request: ActionRequest) -> str | None:
