@@ -1,6 +1,8 @@
 """What scripts and their owners print is shown, and neither acts on a terminal nor passes for a line of ours."""
 
+import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from daemon.cluster import running
 from understudy.agents.output import LAST_LINES, LONGEST_DETAILS, LONGEST_LINE, read_output
 from understudy.daemon.alerts import alert_lines
+from understudy.daemon.api import _Lines
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.text.progress import lines as progress
 from understudy.daemon.verbs.history import event_line
@@ -91,3 +94,14 @@ async def test_every_command_about_a_resource_whose_script_prints_such_things(pr
                 assert not OURS.match(line) or "'bank'" not in line, (command, line)
             if command.startswith(("crsctl start", "understudy")):
                 assert "bank" in done.text or "UND-0061" in printed  # shown, though
+
+
+def test_the_api_lets_nothing_else_through() -> None:
+    """Whatever verb printed it: what goes to a terminal is printable, and JSON stays JSON with the same meaning."""
+    peer = SimpleNamespace(uid=0, callers=SimpleNamespace(hold=lambda *_: None))
+    lines = _Lines(peer)  # type: ignore[arg-type]
+    lines.out("\x1b[2J\nplain\u202e")
+    lines.err("\x07")
+    assert [json.loads(lines.queue.get_nowait() or b"null") for _ in range(2)] == [{"out": "\\u001b[2J\nplain\\u202e"}, {"err": "\\u0007"}]
+    text = json.dumps({"text": "".join(HOSTILE)}, ensure_ascii=False)
+    assert json.loads(shown(text)) == {"text": "".join(HOSTILE)}
