@@ -8,7 +8,8 @@ UnderstudyError                 base: something an operator can be told in one s
 ├── Refused                     well formed, but may not be done now (CRS number and text)
 ├── Unreachable                 a neighbour process or server did not answer in time (retryable)
 │   └── RegistryUnreachable     the registry did not answer: a commit may or may not have happened
-│       └── Compacted           a watch cannot begin that far back: read again
+│       ├── Compacted           a watch cannot begin that far back: read again
+│       └── RegistryFailed      it answered that its disk is full or failing: nothing was written
 ├── LabError                    a lab cannot be made, or a lab host is not in the state asked for
 ├── registry.wire.Unreadable    a value of the registry cannot be understood by this version
 │   └── registry.wire.WrittenNewer    nor can it be before this server is upgraded
@@ -61,6 +62,10 @@ class RegistryUnreachable(Unreachable):
 
 class Compacted(RegistryUnreachable):
     """A watch cannot begin at so old a revision; read the prefix again and watch from there."""
+
+
+class RegistryFailed(RegistryUnreachable):
+    """The registry answered that it cannot read or write its disk; nothing was written."""
 
 
 class LabError(UnderstudyError):

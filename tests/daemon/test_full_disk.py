@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from registry.backends import client_of
 from understudy.daemon.main import _write_pid
+from understudy.daemon.mirror import Mirror
 from understudy.daemon.remembered import Keeping
+from understudy.errors import RegistryUnreachable
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord, View
+from understudy.registry import access, keys
+from understudy.registry.server import RegistryServer
+from understudy.registry.store import Store
 from understudy.registry.wire import PRESENT
 
 ME = Incarnation("0" * 32)
@@ -65,3 +71,22 @@ def test_a_daemon_begins_where_it_can_write_no_file_about_itself(tmp_path: Path,
     with caplog.at_level(logging.ERROR, "understudyd"):
         assert _write_pid(str(tmp_path / "nowhere")) == -1
     assert "understudyd.pid cannot be written" in caplog.text
+
+
+async def test_a_registry_whose_disk_is_full_is_known_for_what_it_is(tmp_path: Path) -> None:
+    """It answers, so it is not away; what it refuses is said, as long as it refuses."""
+    big = TargetRecord(target=Target.ONLINE, by="x" * 200_000)
+    with Store(tmp_path / "registry.db") as store:
+        server = RegistryServer(store)
+        async with client_of(access.show_endpoint(*await server.start("127.0.0.1", 0)), key=None) as registry:
+            mirror = Mirror(registry)
+            await mirror.refresh()
+            store._database.execute("PRAGMA max_page_count = 1")
+            with pytest.raises(RegistryUnreachable):
+                await mirror.commit({keys.target("db"): big})
+            assert "full" in mirror.unwritable
+            assert mirror.reachable
+            store._database.execute("PRAGMA max_page_count = 100000")
+            assert await mirror.commit({keys.target("db"): big}) == 1
+            assert mirror.unwritable == ""
+        await server.close()

@@ -48,6 +48,7 @@ STATES: dict[Kind, tuple[View, Own]] = {
     Kind.MAJORITY_LOST: (VIEW, replace(WELL, guard=NEW, held=False, leader_silent_s=None)),
     Kind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, heard=GUARD.heard), held=False)),
     Kind.REGISTRY_AWAY: (VIEW, replace(WELL, registry_away_s=40.0)),
+    Kind.REGISTRY_FULL: (VIEW, replace(WELL, registry_refuses="the registry has failed: disk is full", leader_silent_s=9.0)),
     Kind.REGISTRY_SET_BACK: (replace(VIEW, set_back="it was set back from revision 9 to 7"), WELL),
     Kind.RECOVERING: (replace(VIEW, cluster=ClusterRecord(name="c", voters=NAMES, era=2, recovering=True)), WELL),
     Kind.NO_LEADER: (VIEW, replace(WELL, leader_silent_s=9.0)),
@@ -134,7 +135,7 @@ def test_a_server_that_has_only_just_begun_calls_nothing_lost() -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_what_stops_every_verb_is_what_leaves_nobody_to_act(kind: Kind) -> None:
     """A short silence of the registry is waited for by whoever asks it."""
-    hopeless = {Kind.MAJORITY_LOST, Kind.REGISTRY_AWAY, Kind.REGISTRY_SET_BACK, Kind.NO_LEADER}
+    hopeless = {Kind.MAJORITY_LOST, Kind.REGISTRY_AWAY, Kind.REGISTRY_FULL, Kind.REGISTRY_SET_BACK, Kind.NO_LEADER}
     view, own = STATES[kind]
 
     assert (nothing_can_be_done(conditions(view, own)) is not None) == (kind in hopeless)

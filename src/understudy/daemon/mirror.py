@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.records import Records
-from understudy.errors import BadInput, Compacted, RegistryUnreachable
+from understudy.errors import BadInput, Compacted, RegistryFailed, RegistryUnreachable
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.position import NOWHERE, Position, went_back
 from understudy.model.profile import resolve
@@ -76,6 +76,8 @@ class Mirror:
         self.rereads = 0
         """How often everything was read anew."""
         self.reachable = False
+        self.unwritable = ""
+        """Why the last commit was refused by a registry that answers: its disk is full, say."""
         self.broken: dict[str, str] = {}
         """Resources whose definition cannot be resolved: name -> why (shown, never acted on)."""
 
@@ -204,6 +206,10 @@ class Mirror:
             answer = await self._registry.commit(conditions, changes)
         except ValueError as error:  # more than it takes at once
             raise RegistryUnreachable(f"the registry cannot take this: {error}") from None
+        except RegistryFailed as error:
+            self.unwritable = str(error)
+            raise
+        self.unwritable = ""
         if isinstance(answer, Conflict):
             return None
         if changing:

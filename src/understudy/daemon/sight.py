@@ -93,6 +93,7 @@ class Sight:
             held=node.guard.held(),
             notices=read_notice(node.settings.run_dir),
             registry_away_s=self._registry_away_s(now),
+            registry_refuses=node.mirror.unwritable,
             read_once=node.mirror.read_once,
             leader_silent_s=self._leader_silent_s(now),
             unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     NO_LEASE = "no-lease"
     """This server holds no lease, for another reason."""
     REGISTRY_AWAY = "registry-away"
+    REGISTRY_FULL = "registry-full"
+    """The registry answers, and its disk takes nothing."""
     REGISTRY_SET_BACK = "registry-set-back"
     """It is not the registry that was acted on, and no new era has begun yet."""
     RECOVERING = "recovering"
@@ -91,6 +93,7 @@ NUMBERS: dict[Kind, int] = {
     Kind.MAJORITY_LOST: 20140,
     Kind.NO_LEASE: 20141,
     Kind.REGISTRY_AWAY: 20068,
+    Kind.REGISTRY_FULL: 20171,
     Kind.REGISTRY_SET_BACK: 20144,
     Kind.RECOVERING: 20144,
     Kind.NO_LEADER: 20143,
@@ -183,6 +186,8 @@ class Own:
     notices: tuple[str, ...] = ()
     registry_away_s: float = 0.0
     """Since the registry last answered; 0: it answers."""
+    registry_refuses: str = ""
+    """Why a registry that answers writes nothing; empty: it does."""
     read_once: bool = True
     """Whether the registry was read in this daemon's life."""
     leader_silent_s: float | None = None

@@ -160,6 +160,7 @@ WORDS: dict[int, str] = {
     20148: "That cannot be done now; nothing was changed:",
     20149: "Server '{}' leaves: {}. {}",
     20170: "The attributes of '{}' have {} bytes in all, {} are allowed; the longest is {} with {}.",
+    20171: "The registry writes nothing: {}. {}",
     # --- ours: what is waited for
     20160: "'{}' waits for {}",
     20067: "The request for '{}' could not be fulfilled: {}",

@@ -166,6 +166,12 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
             "started elsewhere",
             "Look at understudy-registry, its host, its disk and the way there", own.registry_away_s,
         )  # fmt: skip
+    elif own.registry_refuses:
+        yield _down(
+            Kind.REGISTRY_FULL, None,
+            f"{own.registry_refuses}. What runs goes on and is restarted where it is; nothing can be changed, moved or started elsewhere",
+            "Make room on the disk of the host that understudy-registry runs on; it goes on by itself", None,
+        )  # fmt: skip
     if view.set_back:
         yield _down(
             Kind.REGISTRY_SET_BACK, None, f"{view.set_back}; nothing is decided until a new era has begun",
@@ -181,7 +187,7 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
 
 
 def _leader(view: View, own: Own) -> Iterator[Condition]:
-    if own.registry_away_s or not own.read_once or view.set_back or _majority_lost(view, own):
+    if own.registry_away_s or own.registry_refuses or not own.read_once or view.set_back or _majority_lost(view, own):
         return  # a consequence, or not to be known
     silent_s = own.daemon_s if own.leader_silent_s is None else own.leader_silent_s
     if silent_s >= LEADER_S:
@@ -312,5 +318,5 @@ def nothing_can_be_done(found: Iterable[Condition], *, registry_alone: bool = Fa
     return next((one for one in hopeless if one.kind is not Kind.REGISTRY_AWAY or (one.since_s or 0.0) >= HOPELESS_S), None)
 
 
-_NOBODY_WRITES = frozenset({Kind.REGISTRY_AWAY, Kind.REGISTRY_SET_BACK})
+_NOBODY_WRITES = frozenset({Kind.REGISTRY_AWAY, Kind.REGISTRY_FULL, Kind.REGISTRY_SET_BACK})
 _NOBODY_ACTS = frozenset({Kind.MAJORITY_LOST, Kind.NO_LEADER})

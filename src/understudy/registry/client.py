@@ -20,7 +20,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
 
-from understudy.errors import Compacted, RegistryUnreachable
+from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
 from understudy.registry import access, frames
 from understudy.registry.commits import checked
@@ -183,7 +183,7 @@ def _error(failed: frames.Failed) -> Exception:
         case frames.Why.COMPACTED:
             return Compacted(failed.text)
         case frames.Why.FAILED:
-            return RegistryUnreachable(f"the registry has failed: {failed.text}")
+            return RegistryFailed(f"the registry has failed: {failed.text}")
         case frames.Why.MALFORMED:
             return RegistryUnreachable(f"the registry refused what was asked: {failed.text}")
 
