@@ -212,6 +212,10 @@ class Server:
             case "overruns":
                 printed = tuple(script.words.split(" / ")) if script.words else ()
                 return replace(silence("overran", ""), output=printed, killed=True), "out of time"
+            case "says it is partly online":
+                return ActionOutcome(status=4, details=script.words), "partly online"
+            case "cannot tell":
+                return ActionOutcome(status=3, output=(script.words,) if script.words else ()), "cannot tell"
             case "fails" | "leaves processes":
                 return ActionOutcome(status=1, output=(script.words,) if script.words else ()), "failed"
         if action == "check":
@@ -402,7 +406,9 @@ UNANSWERED: dict[str, tuple[Unanswered, str]] = {
     "is refused": ("refused", "no lease"),
     "is halted": ("halted", "ended on purpose"),
 }
-HOW = "|".join(("fails", "overruns", "is silent under pressure", "hangs", "leaves processes", *UNANSWERED))
+HOW = "|".join(
+    ("fails", "says it is partly online", "cannot tell", "overruns", "is silent under pressure", "hangs", "leaves processes", *UNANSWERED)
+)
 _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAME} (?P<action>start|stop|check|clean|abort|kill) (?P<how>{HOW})(?:: (?P<words>.+))?", Server.will),
     (rf"{NAMES} (?:works|work) again", Server.well),

@@ -49,6 +49,8 @@ class Local:
     """The rung of the stop ladder that was tried last."""
     stopping: bool = False
     """The ladder was begun with a stop, not with the clean before a start."""
+    unclean: bool = False
+    """The clean of this ladder has failed: if nothing is left at its end, it was not the clean's doing."""
     overran: bool = False
     """The last stop did not end in its time."""
     phase_since: float = 0.0

@@ -23,6 +23,8 @@ from understudy.model.view import Failure
 RETRY_MAX_S = 300.0
 MOST_HELD = 5
 """Times in a row that no process was to be had for an action, before it counts as failed."""
+UNCLEAN = "its clean had failed; nothing of it is left all the same"
+"""Why a ladder ended well although its clean did not."""
 STUCK_AGAIN_S = 10.0
 """Until an UNKNOWN resource is looked at again."""
 
@@ -46,6 +48,7 @@ def begin(local: Local, step: Step, now: float) -> Turn:
             climbed = replace(
                 local, rung=rung, action=RUNG_ACTIONS.get(rung, "clean"), action_since=now, phase_since=since, starting=False,
                 stopping=local.stopping or rung is Rung.STOP,
+                unclean=local.unclean and local.rung not in (Rung.NONE, Rung.STUCK),
             )  # fmt: skip
             kind = {Rung.STOP: events.STOP_BEGUN, Rung.CLEAN: events.CLEAN_BEGUN}.get(rung)
             return Turn(local=climbed, told=(Told(kind=kind),) if kind and not local.held else ())
@@ -137,7 +140,7 @@ def _clean_ended(local: Local, resource: Resource, outcome: ActionOutcome, momen
     behind = outcome.status == 0
     why = with_output("clean left processes behind", outcome) if behind else how_it_failed(resource, "clean", outcome)
     told = Told(kind=events.CLEAN_FAILED, text=why)
-    return Turn(local=replace(local, rung=Rung.CLEAN, check_after=True, phase_since=local.action_since), told=(told,))
+    return Turn(local=replace(local, rung=Rung.CLEAN, check_after=True, unclean=True, phase_since=local.action_since), told=(told,))
 
 
 def _rung_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
@@ -155,6 +158,7 @@ def _rung_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment
         return Turn(local=tried, told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),) if told else ())
     kind = events.CLEAN_FAILED if local.rung is Rung.CLEAN else events.STOP_FAILED
     why = how_it_failed(resource, RUNG_ACTIONS[local.rung], outcome)
+    tried = replace(tried, unclean=tried.unclean or local.rung is Rung.CLEAN)
     return Turn(local=tried, told=(Told(kind=kind, ms=_ms(outcome.duration_s), text=why),))
 
 
@@ -176,7 +180,8 @@ def _ladder_checked(local: Local, resource: Resource, state: State | None, outco
         if local.failure is not None and local.failure.kind == "stop":
             off = replace(off, failure=None, retries=0, retry_at=0.0)  # the pauses of a failed start go on growing
         kind = events.STOP_DONE if local.stopping else events.CLEAN_DONE
-        return Turn(local=replace(off, stopping=False), told=(Told(kind=kind, ms=_ms(moment.now - local.phase_since)),))
+        told = (Told(kind=kind, ms=_ms(moment.now - local.phase_since), cause=UNCLEAN if local.unclean else ""),)
+        return Turn(local=replace(off, stopping=False, unclean=False), told=told)
     if local.rung is not Rung.KILL:
         return Turn(local=done)
     holds = "processes are left in its control group" if not moment.empty else with_output("the check still finds it", outcome)
@@ -263,7 +268,16 @@ def _was_up(local: Local, state: State, outcome: ActionOutcome, resource: Resour
         retries=0 if proven else local.retries,
         changed_wall=moment.wall if state is not local.state else local.changed_wall,
     )
-    return _watched(up, resource, outcome, Turn(local=up))
+    return _watched(up, resource, outcome, Turn(local=up), told=() if state is local.state else (_other_state(state, outcome),))
+
+
+def _other_state(state: State, outcome: ActionOutcome) -> Told:
+    """What is up is so in another way than before."""
+    if state is State.ONLINE:
+        return Told(kind=events.ONLINE_AGAIN)
+    meaning = "it is partly online" if outcome.status == 4 else "it cannot tell"
+    said = outcome.details or "\n".join(outcome.output)
+    return Told(kind=events.INTERMEDIATE, cause=f"the check says {outcome.status}: {meaning}", text=said)
 
 
 def _was_down(local: Local, state: State, outcome: ActionOutcome, resource: Resource, moment: Moment) -> Turn:
@@ -305,12 +319,13 @@ def _was_down(local: Local, state: State, outcome: ActionOutcome, resource: Reso
     return _watched(found, resource, outcome, Turn(local=found, told=(told,)))
 
 
-def _watched(local: Local, resource: Resource, outcome: ActionOutcome, turn: Turn) -> Turn:
-    """While it is up: whether the kernel watches its processes. Told when it does not any more."""
+def _watched(local: Local, resource: Resource, outcome: ActionOutcome, turn: Turn, told: tuple[Told, ...] = ()) -> Turn:
+    """While it is up: whether the kernel watches its processes. Told when it does not any more, after what is `told` already."""
+    before, turn = turn, replace(turn, told=(*turn.told, *told))
     if resource.agent != "script":
         return turn
     guarded = outcome.housed is True and not outcome.strays
-    was_housed, told = not turn.told, turn.told  # nothing told: it was up before, and watched
+    was_housed, told = not before.told, turn.told  # nothing told: it was up before, and watched
     if outcome.strays:
         if local.guarded:
             text = f"outside its control group: {', '.join(outcome.strays)}; only checks notice its end"

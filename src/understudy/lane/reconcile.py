@@ -69,12 +69,18 @@ def _keep_running(here: Here, resource: Resource, local: Local, assignment: Assi
     if local.rung is not Rung.NONE:
         return _climb_on(here, local)  # a stop that began is finished before anything else
     if not resource.enabled:
-        return Wait("disabled")  # left as it is: not started, not checked, not stopped either
+        return _as_it_is(local)
     if local.state is State.UNKNOWN:
         return _stuck(here, local)
     if local.state in (State.ONLINE, State.INTERMEDIATE):
         return _watch(here, resource, local)
     return _bring_up(here, resource, local, assignment)
+
+
+def _as_it_is(local: Local) -> Step:
+    """Disabled: not started, not checked, not stopped either. But where the kernel says that it may have ended it is looked at:
+    nobody is shown as ONLINE who has died."""
+    return Check() if local.alarmed and local.state in (State.ONLINE, State.INTERMEDIATE) else Wait("disabled")
 
 
 def _watch(here: Here, resource: Resource, local: Local) -> Step:
@@ -156,7 +162,7 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
     if local.rung is not Rung.NONE:
         return _climb_on(here, local)
     if wanted and not resource.enabled:
-        return Wait("disabled")
+        return _as_it_is(local)
     if local.state in (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN):
         if not wanted:
             return _stop_after_dependents(here, resource, local, Rung.STOP)

@@ -220,7 +220,7 @@ def check_value(attribute: Attribute, value: str) -> None:
     """Refuse a value that the attribute cannot take: BadAttribute, which says what it does take."""
     trouble = _trouble(attribute, value)
     if trouble and attribute.name == "PLACEMENT":
-        raise BadAttribute(words(5129), code=5129)
+        raise BadAttribute(f"{words(5129)}\n  PLACEMENT='{value}': {trouble}", code=5129)
     if trouble:
         raise BadAttribute(words(20002, cut(value), cut(attribute.name), trouble), code=20002)
 

@@ -163,6 +163,10 @@ WORDS: dict[int, str] = {
     20171: "The registry writes nothing: {}. {}",
     # --- ours: what is waited for
     20160: "'{}' waits for {}",
+    20161: "What was left of '{}' on '{}' was killed{}.",
+    20162: "'{}' is down on '{}' now: {}",
+    20163: "'{}' is not wanted any more: its TARGET was set OFFLINE meanwhile, by {}.",
+    20164: "'{}' is wanted again: its TARGET was set ONLINE meanwhile, by {}.",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 

@@ -169,12 +169,13 @@ def _effect(attribute: Attribute, before: Resource, after: Resource) -> Effect:
 def _check_placement(resource: Resource, known: Registered) -> None:
     if resource.local:
         return
-    category = resource.attributes.get("SERVER_CATEGORY", "")
     pools = tuple(one for one in resource.server_pools if one != "*")
     if resource.placement is Placement.BALANCED and resource.hosting_members:
         raise BadAttribute(words(5127), code=5127)
-    if resource.placement is not Placement.BALANCED and not (resource.server_pools or resource.hosting_members or category):
-        raise BadAttribute(words(5129), code=5129)
+    if resource.placement is not Placement.BALANCED and not (resource.server_pools or resource.hosting_members):
+        needs = "needs SERVER_POOLS or HOSTING_MEMBERS, which say where it may run"
+        also = "; SERVER_CATEGORY alone does not, for servers have no categories here" if resource.attributes.get("SERVER_CATEGORY") else ""
+        raise BadAttribute(f"{words(5129)}\n  PLACEMENT={resource.placement.value} {needs}{also}", code=5129)
     for pool in pools:
         if pool not in known.pools and pool not in BUILT_IN_POOLS:
             raise BadAttribute(words(20021, pool), code=20021)

@@ -66,6 +66,8 @@ def sentence(reason: Reason) -> str:
     if reason.why is Why.FELLOW_REFUSED:
         inner = _inner(reason)
         return f"{reason.of[0]}, which must be on the same server, may not: {sentence(inner) if inner else reason.of[1]}"
+    if reason.why is Why.NOT_A_MEMBER and not any(reason.of):
+        return "PLACEMENT=restricted, and neither SERVER_POOLS nor HOSTING_MEMBERS name a server"
     return _filled(_SENTENCES[reason.why], reason.of)
 
 

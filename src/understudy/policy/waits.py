@@ -231,10 +231,10 @@ class Waits:
         if self.ground.view.resources[name].local:
             return self.lane(name, server, deep=deep - 1)
         assignment = self.ground.view.assignments.get(name, Assignment(resource=name, epoch=0))
-        first = next(iter((*self._of_place(assignment), *self._of_proof(assignment))), None)
-        if first is not None:
-            return first
-        return next((own for one in assignment.holders if (own := self.lane(name, one.server, deep=deep - 1)) is not None), None)
+        lanes = (self.lane(name, one.server, deep=deep - 1) for one in assignment.holders)
+        found = [*self._of_place(assignment), *(one for one in lanes if one is not None), *self._of_proof(assignment)]
+        # what nobody is at work on is what has to be told
+        return min(found, key=lambda one: (one.passing, one.under_way), default=None)
 
 
 def waits(view: View, ground: Ground | None = None) -> Waits:

@@ -19,6 +19,10 @@ _FAILED = {events.START_FAILED: (2674, "start"), events.STOP_FAILED: (2675, "sto
 def lines(event: Event) -> tuple[str, ...]:
     """What an event looks like to someone who waits for it; nothing for events that are no progress."""
     name, server = event.resource, event.on or event.server
+    if event.kind == events.CLEAN_DONE and event.cause:
+        return (line(20162, name, server, event.cause),)
+    if event.kind == events.KILLED:
+        return (line(20161, name, server, ", and not all of it has ended" if event.text else ""),)
     if event.kind in _ONE_LINE:
         return (line(_ONE_LINE[event.kind], name, server),)
     if event.kind in _FAILED:

@@ -4,7 +4,7 @@ Called by the verbs after their commit. It never changes anything: a command tha
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -13,7 +13,7 @@ from understudy.daemon.text.progress import lines
 from understudy.daemon.verbs.patience import LOOK_EVERY_S, Patience
 from understudy.daemon.verbs.world import World
 from understudy.model import events
-from understudy.model.names import Incarnation, ResourceName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Kind, Resource
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Event, View
@@ -21,8 +21,9 @@ from understudy.policy.eligibility import group_standings
 from understudy.policy.ground import survey
 from understudy.policy.groups import group_of
 
-GRACE_S = 0.5
-"""How long the last lines of the history are waited for once the View says that all is settled."""
+GRACE_S = 3.0
+"""How long the last lines of the history are waited for once the View says that all is settled. Each server writes its own, when it can;
+what has happened by its reports has a line to come, so that nothing is waited for that there is not."""
 SLACK_S = 30.0
 """Beyond the actions' own timeouts: commits, moves, the loss of a server on the way."""
 LONGEST_S = 3600.0
@@ -47,6 +48,8 @@ class Verdict(Enum):
 
 
 Judge = Callable[[View, ResourceName], Verdict]
+Action = tuple[str, ResourceName | None, ServerName]
+"""An action, its resource and its server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,8 @@ class Watch:
     judge: Judge
     about: frozenset[ResourceName] = frozenset()
     """Whose events are printed, besides those of `names`."""
-    expect: str = ""
-    """`start` or `stop`: the last line of each name that is settled well."""
+    before: View | None = None
+    """As it was when it was asked for: what is otherwise at the end has a line in the history."""
     deadline_s: float = LONGEST_S
 
 
@@ -68,27 +71,32 @@ class Watch:
 class Told:
     """What the history has told so far; filled by the printing task alone."""
 
-    open: set[tuple[str, ResourceName | None]] = field(default_factory=set)
-    ended: set[tuple[str, ResourceName | None]] = field(default_factory=set)
+    open: set[Action] = field(default_factory=set)
+    ended: set[Action] = field(default_factory=set)
     refused: dict[ResourceName | None, Event] = field(default_factory=dict)
     count: int = 0
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, event: Event) -> None:
         self.count += 1
+        where = event.on or event.server
         if (action := _BEGUN.get(event.kind)) is not None:
-            self.open.add((action, event.resource))
+            self.open.add((action, event.resource, where))
         elif (action := _ENDED.get(event.kind)) is not None:
-            self.open.discard((action, event.resource))
-            self.ended.add((action, event.resource))
+            self.open.discard((action, event.resource, where))
+            self.ended.add((action, event.resource, where))
             # What failed is cleaned up next: only a clean that comes later ends it.
             if event.kind in (events.START_FAILED, events.STOP_FAILED):
-                self.ended.discard(("clean", event.resource))
+                self.ended.discard(("clean", event.resource, where))
         elif event.kind == events.REFUSED:
             self.refused[event.resource] = event
         elif event.kind == events.UNRECOVERABLE:
-            self.ended.add((events.UNRECOVERABLE, event.resource))
+            self.ended.add((events.UNRECOVERABLE, event.resource, where))
         self.more.set()
+
+    def stuck(self, name: ResourceName) -> bool:
+        """Whether its stop ladder has come to its end somewhere, and something was left."""
+        return any(action == events.UNRECOVERABLE and resource == name for action, resource, _ in self.ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,19 +169,20 @@ async def _settle(world: World, watch: Watch, told: Told) -> Settled:
 
 def _with(verdict: Verdict, watch: Watch, told: Told, view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The names on which the verdict is this one. What cannot be stopped fails, and with it whatever has to move with it."""
-    stuck_now = [name for name in watch.names if (events.UNRECOVERABLE, name) in told.ended]
+    stuck_now = [name for name in watch.names if told.stuck(name)]
     unmovable = {one for name in stuck_now for one in group_of(view, name)}
     return tuple(name for name in names if (Verdict.FAILED if name in unmovable else watch.judge(view, name)) is verdict)
 
 
 async def _last_lines(watch: Watch, told: Told, settled: Settled) -> None:
     """The state may be known before its line is: wait for the line, but not for long (what was adopted has none)."""
-    expected = {(watch.expect, name) for name in watch.names} if watch.expect and settled.well else set()
+    expected = set(_to_come(watch, settled.view)) if watch.before is not None and settled.well else set()
     for name in settled.failed:
-        if stuck(settled.view, name):
-            expected.add((events.UNRECOVERABLE, name))
-        elif ("start", name) in told.ended:
-            expected.add(("clean", name))
+        for server in settled.view.reports.get(name, {}):
+            if stuck(settled.view, name, server):
+                expected.add((events.UNRECOVERABLE, name, server))
+            elif ("start", name, server) in told.ended:
+                expected.add(("clean", name, server))
     try:
         async with asyncio.timeout(GRACE_S):
             while told.open or not expected <= told.ended:
@@ -181,6 +190,20 @@ async def _last_lines(watch: Watch, told: Told, settled: Settled) -> None:
                 await told.more.wait()
     except TimeoutError:
         pass
+
+
+def _to_come(watch: Watch, view: View) -> Iterator[Action]:
+    """Starts and stops that have happened since, by what the servers report: each has a line in the history, or will have one."""
+    before = watch.before
+    assert before is not None, "the caller has asked"
+    for name in watch.about | set(watch.names):
+        for server in sorted({*view.reports.get(name, {}), *before.reports.get(name, {})}):
+            was, now = before.report(name, server), view.report(name, server)
+            same = was is not None and now is not None and was.incarnation == now.incarnation
+            if now is not None and now.state in RUNNING and now.starts > (was.starts if was is not None and same else 0):
+                yield ("start", name, server)
+            if was is not None and same and was.state in RUNNING and now is not None and now.state is State.OFFLINE:
+                yield ("stop", name, server)
 
 
 # --- verdicts, from the View alone ----------------------------------------------------------------------------------
@@ -241,9 +264,10 @@ def stopped(view: View, name: ResourceName) -> Verdict:
     return Verdict.DONE if quiet and not held else Verdict.PENDING
 
 
-def stuck(view: View, name: ResourceName) -> bool:
-    """Whether it is UNKNOWN somewhere: nothing more is tried until somebody clears the way."""
-    return any(one.state is State.UNKNOWN for server in view.reports.get(name, {}) if (one := view.report(name, server)))
+def stuck(view: View, name: ResourceName, server: ServerName) -> bool:
+    """Whether it is UNKNOWN there: nothing more is tried until somebody clears the way, or a pause is over."""
+    report = view.report(name, server)
+    return report is not None and report.state is State.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

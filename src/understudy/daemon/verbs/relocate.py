@@ -80,7 +80,7 @@ async def relocate(world: World, ask: Ask) -> bool:
     view = world.mirror.view
     resources = [view.resources[name] for name in moving if name in view.resources]
     limit = deadline(resources, len(servers(view, world.settings)))
-    settled = await follow(world, Watch(since=since, names=moving, judge=Moved(owners), expect="start", deadline_s=limit))
+    settled = await follow(world, Watch(since=since, names=moving, judge=Moved(owners), before=before, deadline_s=limit))
     report(world, settled, "relocation")
     return settled.well
 

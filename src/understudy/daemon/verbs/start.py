@@ -24,6 +24,7 @@ from understudy.model.view import Request, TargetRecord, View
 from understudy.policy.eligibility import group_standings, joint_standing, silent_candidates, standing
 from understudy.policy.ground import Ground, survey
 from understudy.policy.sentences import against, remedy, sentence
+from understudy.policy.waits import waits
 from understudy.registry import keys
 
 LOOK_S = 15.0
@@ -95,7 +96,7 @@ async def start(world: World, ask: Ask) -> bool:
         world.output.out(remark)
     if not runnable:
         return not remarks
-    settled = await follow(world, _watch(world, since, runnable))
+    settled = await follow(world, _watch(world, since, runnable, attempt.before))
     report(world, settled, "start")
     down = (name for name in runnable if started(settled.view, name) is not Verdict.DONE) if settled.refused else ()
     failed = tuple(dict.fromkeys((*settled.failed, *down)))
@@ -167,10 +168,15 @@ def report(world: World, settled: Settled, action: str) -> None:
         reason = parse_reason(event.cause)
         world.say(20067, event.resource, event.text or (event.cause if reason is None else sentence(reason)))
     culprits = [name for name in settled.failed if _failed_itself(view, name)]
+    asked = waits(view)
     for name in culprits or settled.failed:
-        assignment = view.assignments.get(name)
-        if assignment is not None and assignment.last_resort:
+        assignment, wish = view.assignments.get(name), view.targets.get(name)
+        if name in view.resources and view.target(name) is (Target.ONLINE if action == "stop" else Target.OFFLINE):
+            world.say(20164 if action == "stop" else 20163, name, wish.by if wish is not None and wish.by else "somebody")
+        elif assignment is not None and assignment.last_resort:
             world.output.out(nobody(view, name))
+        elif name in view.resources and (why := "; and for ".join(one.text for one in asked.of(name) if not one.under_way)):
+            world.say(20160, name, why)
     for name in settled.pending:
         why = settled.why.get(name, "")
         world.say(20063, f"{settled.after_s:.0f}", f"{action} of '{name}' goes on{f', and waits for {why}' if why else ''}", name)
@@ -227,7 +233,7 @@ def _change(world: World, view: View, ask: Ask) -> Change:
     """TARGETs of the names and of what they need, and one request per group that is to be placed."""
     wanted = [name for name in needed(view, ask.names) if view.resources[name].enabled or name in ask.names]
     for name in needed(view, ask.names, weak=False):
-        if not view.resources[name].enabled:
+        if not view.resources[name].enabled and running_on(view, name) is None:
             raise Refused(words(2660, name), code=2660)
     member_of = groups_of(view)
     groups = sorted({member_of[name] for name in wanted if not view.resources[name].local})
@@ -328,7 +334,7 @@ def _passes(ground: Ground, reason: Reason, wanted: Collection[ResourceName]) ->
     return inner.why is Why.TYPE_MISSING and any(name in wanted for name in ground.by_type.get(inner.of[0], ()))
 
 
-def _watch(world: World, since: int, names: tuple[ResourceName, ...]) -> Watch:
+def _watch(world: World, since: int, names: tuple[ResourceName, ...], before: View) -> Watch:
     view = world.mirror.view
     about, member_of = set(needed(view, names)), groups_of(view)
     for name in names:
@@ -339,7 +345,7 @@ def _watch(world: World, since: int, names: tuple[ResourceName, ...]) -> Watch:
         names=names,
         judge=started,
         about=frozenset(about),
-        expect="start",
+        before=before,
         deadline_s=deadline(resources, len(servers(view, world.settings))),
     )
 

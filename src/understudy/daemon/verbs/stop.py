@@ -63,7 +63,7 @@ async def stop(world: World, names: tuple[ResourceName, ...], *, force: bool) ->
         world.check(name)
     view = world.mirror.view
     resources = [view.resources[name] for name in stopping if name in view.resources]
-    watch = Watch(since=since, names=stopping, judge=_judge(before), expect="stop", deadline_s=deadline(resources, 1))
+    watch = Watch(since=since, names=stopping, judge=_judge(before), before=before, deadline_s=deadline(resources, 1))
     settled = await follow(world, watch)
     report(world, settled, "stop")
     return settled.well and not remarks
