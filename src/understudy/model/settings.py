@@ -7,10 +7,12 @@ silently mean the default. Standard library only: the guard reads it too.
 import ipaddress
 import tomllib
 from dataclasses import dataclass
-from typing import Any
 
 from understudy.errors import BadSettings
+from understudy.model.limits import LONGEST_PAUSE_S, SHORTEST_PAUSE_S
+from understudy.model.tables import LONGEST_RUN_DIR, NAME, NAMES_ALLOWED, NUMBER, Table, parse_endpoint, seen, seen_name
 
+LONGEST_ERROR = 200
 VOTER_COUNTS = (1, 3, 5)
 LONGEST_NAME = 63
 """Bytes of a server's or cluster's name, as of a host's: every message between guards carries those of all voters."""
@@ -88,11 +90,7 @@ class Settings:
         for one in self.storage:
             found.setdefault(str(ipaddress.ip_address(one)), "of a storage server ([guard] storage)")
         for one in self.registry:
-            host = one.rpartition(":")[0].strip("[]")
-            try:
-                found.setdefault(str(ipaddress.ip_address(host)), "of the registry ([registry] endpoints)")
-            except ValueError:
-                continue  # a name, or nonsense, which the registry's client refuses
+            found.setdefault(str(ipaddress.ip_address(parse_endpoint(one)[0])), "of the registry ([registry] endpoints)")
         return found
 
     def peer(self, name: str) -> ServerSettings:
@@ -103,126 +101,104 @@ class Settings:
         raise KeyError(name)
 
 
-_KNOWN: dict[str, set[str]] = {
-    "cluster": {"name", "voters", "voter_set", "pause_tolerance"},
-    "server": {"name", "run_dir", "log_dir", "state_dir", "leave_within"},
-    "registry": {"engine", "endpoints"},
-    "guard": {"port", "key", "reboot_on_lapse", "storage", "filesystems"},
-    "executor": {"cgroup"},
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "cluster": ("name", "voters", "voter_set", "pause_tolerance"),
+    "server": ("name", "run_dir", "log_dir", "state_dir", "leave_within"),
+    "servers": (),
+    "network": (),
+    "registry": ("engine", "endpoints"),
+    "guard": ("port", "key", "reboot_on_lapse", "storage", "filesystems"),
+    "executor": ("cgroup",),
 }
+"""Each section with its settings; those without have one section more for each name or number."""
+MOST_SERVERS, MOST_NETWORKS = 64, 64
+HIGHEST_VOTER_SET = (1 << 31) - 1
+LONGEST_LEAVE_S = 86400.0
 
 
 def parse_settings(text: str, *, server: str | None = None) -> Settings:
-    """Read understudy.toml's text; `server` overrides `[server] name`. BadSettings says which setting and what to write."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"understudy.toml cannot be read: {error}") from None
-    _refuse_unknown(raw)
-    cluster, own = raw.get("cluster", {}), raw.get("server", {})
-    registry, guard = raw.get("registry", {}), raw.get("guard", {})
+    """Read understudy.toml's text; `server` overrides `[server] name`. BadSettings says in one line which setting, what it is and what to
+    write; whatever TOML can hold gives that or Settings."""
+    raw = _toml(text)
+    for section in raw:
+        if section not in SECTIONS:
+            raise BadSettings(f"[{seen_name(section)}] is no section; sections are {', '.join(SECTIONS)}")
+    cluster, own, registry, guard, executor = (
+        Table(name, raw.get(name, {}), SECTIONS[name]) for name in ("cluster", "server", "registry", "guard", "executor")
+    )
     servers = _servers(raw.get("servers", {}))
-    name = server or own.get("name")
+    name = server if server is not None else own.name("name")
     if name not in {one.name for one in servers}:
-        raise BadSettings(f"[server] name is {name!r}, but there is no [servers.{name}] with its addresses")
-    settings = Settings(
-        cluster=_text(cluster, "name", "cluster"),
+        raise BadSettings(f"[server] name is {seen(name)}, but there is no [servers.{name}] with its addresses")
+    return Settings(
+        cluster=cluster.text("name", longest=LONGEST_NAME),
         server=name,
         servers=servers,
-        voters=_voters(cluster.get("voters"), servers),
-        voter_set=cluster.get("voter_set", 1),
-        pause_tolerance=float(cluster.get("pause_tolerance", 2.0)),
-        engine=registry.get("engine", "sqlite"),
-        registry=tuple(registry.get("endpoints", ("127.0.0.1:7400",))),
+        voters=_voters(cluster.names("voters"), servers),
+        voter_set=cluster.whole("voter_set", 1, least=1, most=HIGHEST_VOTER_SET),
+        pause_tolerance=cluster.seconds("pause_tolerance", 2.0, least=SHORTEST_PAUSE_S, most=LONGEST_PAUSE_S),
+        engine=registry.choice("engine", "sqlite", ENGINES),
+        registry=registry.endpoints("endpoints", ("127.0.0.1:7400",)),
         networks=_networks(raw.get("network", {})),
-        guard_port=guard.get("port", 7401),
-        guard_key=guard.get("key", "/etc/understudy/keys/guard.key"),
-        reboot_on_lapse=guard.get("reboot_on_lapse", False),
-        run_dir=own.get("run_dir", "/run/understudy"),
-        leave_within=float(own.get("leave_within", 300.0)),
-        log_dir=own.get("log_dir", "/var/log/understudy"),
-        state_dir=own.get("state_dir", "/var/lib/understudy"),
-        cgroup=raw.get("executor", {}).get("cgroup", ""),
-        storage=_addresses(guard.get("storage", ())),
-        filesystems=tuple(guard.get("filesystems", ())),
+        guard_port=guard.whole("port", 7401, least=1, most=65535),
+        guard_key=guard.path("key", "/etc/understudy/keys/guard.key"),
+        reboot_on_lapse=guard.flag("reboot_on_lapse", False),
+        run_dir=own.path("run_dir", "/run/understudy", longest=LONGEST_RUN_DIR),
+        leave_within=own.seconds("leave_within", 300.0, least=1, most=LONGEST_LEAVE_S),
+        log_dir=own.path("log_dir", "/var/log/understudy"),
+        state_dir=own.path("state_dir", "/var/lib/understudy"),
+        cgroup=executor.path("cgroup", ""),
+        storage=guard.addresses("storage", ()),
+        filesystems=guard.paths("filesystems"),
     )
-    if settings.engine not in ENGINES:
-        raise BadSettings(f"[registry] engine is {settings.engine!r}; this version has {' and '.join(ENGINES)}")
-    return settings
 
 
-def _refuse_unknown(raw: dict[str, Any]) -> None:
-    for section, values in raw.items():
-        if section in ("servers", "network"):
-            continue
-        known = _KNOWN.get(section)
-        if known is None:
-            raise BadSettings(f"[{section}] is no section; sections are {', '.join([*_KNOWN, 'servers', 'network'])}")
-        for key in values:
-            if key not in known:
-                raise BadSettings(f"[{section}] {key} is no setting; settings are {', '.join(sorted(known))}")
+def _toml(text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise BadSettings("it cannot be read: brackets within brackets without end") from None
+    except ValueError as error:  # also a number of more digits than Python reads
+        raise BadSettings(f"it cannot be read: {str(error).splitlines()[0][:LONGEST_ERROR]}") from None
 
 
-def _text(section: dict[str, Any], key: str, where: str) -> str:
-    value = section.get(key)
-    if not isinstance(value, str) or not value:
-        raise BadSettings(f"[{where}] {key} is missing")
-    return _name(value, f"[{where}] {key}")
-
-
-def _name(name: str, where: str) -> str:
-    if len(name.encode()) > LONGEST_NAME:
-        raise BadSettings(f"{where}: {name!r} is longer than {LONGEST_NAME} bytes")
-    return name
-
-
-def _servers(raw: dict[str, Any]) -> tuple[ServerSettings, ...]:
+def _servers(raw: object) -> tuple[ServerSettings, ...]:
     found = []
-    for name in sorted(raw):
-        addresses = raw[name].get("addresses", ())
-        for address in addresses:
-            _address(address, f"[servers.{name}] addresses")
-        if not addresses:
-            raise BadSettings(f"[servers.{name}] addresses is missing: write one address per cluster network")
-        found.append(ServerSettings(name=_name(name, f"[servers.{name}]"), addresses=tuple(addresses)))
+    for name in _numbered("servers", raw, MOST_SERVERS):
+        if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+            raise BadSettings(f"[servers.{seen_name(name)}] is no name for a server; {NAMES_ALLOWED}")
+        table = Table(f"servers.{name}", raw[name], ("addresses",))  # type: ignore[index]
+        found.append(ServerSettings(name=name, addresses=table.addresses("addresses")))
     if not found:
-        raise BadSettings("there is no [servers.NAME] section: write one for each server of the cluster")
+        raise BadSettings("[servers] is missing: write a section [servers.NAME], with addresses, for each server of the cluster")
     return tuple(found)
 
 
-def _addresses(raw: list[str]) -> tuple[str, ...]:
-    for one in raw:
-        _address(one, "[guard] storage")
-    return tuple(raw)
-
-
-def _address(text: Any, where: str) -> None:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        raise BadSettings(f"{where}: {text!r} is no IP address") from None
-
-
-def _voters(named: list[str] | None, servers: tuple[ServerSettings, ...]) -> tuple[str, ...]:
+def _voters(named: tuple[str, ...] | None, servers: tuple[ServerSettings, ...]) -> tuple[str, ...]:
     names = [one.name for one in servers]
-    voters = tuple(named) if named is not None else tuple(names[:3] if len(names) >= 3 else names[:1])
+    voters = named if named is not None else tuple(names[:3] if len(names) >= 3 else names[:1])
     if len(voters) not in VOTER_COUNTS or len(set(voters)) != len(voters):
-        raise BadSettings(f"[cluster] voters are {', '.join(voters)}: there must be 1, 3 or 5 different ones")
+        raise BadSettings(f"[cluster] voters are {', '.join(voters) or 'none'}: there must be 1, 3 or 5 different ones")
     for voter in voters:
         if voter not in names:
             raise BadSettings(f"[cluster] voters names {voter}, which has no [servers.{voter}]")
     return voters
 
 
-def _networks(raw: dict[str, Any]) -> tuple[NetworkSettings, ...]:
+def _networks(raw: object) -> tuple[NetworkSettings, ...]:
     found = []
-    for number in sorted(raw, key=int):
-        subnet, interface = raw[number].get("subnet"), raw[number].get("interface")
-        try:
-            ipaddress.ip_network(subnet)
-        except (ValueError, TypeError):
-            raise BadSettings(f"[network.{number}] subnet is {subnet!r}; write it like 10.10.10.0/24") from None
-        if not isinstance(interface, str) or not interface:
-            raise BadSettings(f"[network.{number}] interface is missing")
-        found.append(NetworkSettings(number=int(number), subnet=subnet, interface=interface))
-    return tuple(found)
+    for number in _numbered("network", raw, MOST_NETWORKS):
+        if not NUMBER.fullmatch(number):
+            raise BadSettings(f"[network.{seen_name(number)}] has no number; write [network.1], or another from 1 to 999")
+        table = Table(f"network.{number}", raw[number], ("subnet", "interface"))  # type: ignore[index]
+        found.append(NetworkSettings(number=int(number), subnet=table.subnet("subnet"), interface=table.interface("interface")))
+    return tuple(sorted(found, key=lambda one: one.number))
+
+
+def _numbered(section: str, raw: object, most: int) -> list[str]:
+    """The names of the sections below a section."""
+    if not isinstance(raw, dict):
+        raise BadSettings(f"[{section}] is {seen(raw)}; write sections below it, as [{section}.{'1' if section == 'network' else 'ctr1'}]")
+    if len(raw) > most:
+        raise BadSettings(f"[{section}] has {len(raw)} sections; at most {most} are allowed")
+    return sorted(raw)

@@ -8,27 +8,12 @@ trusted not to alter traffic, as it is for the service's own data; the key keeps
 """
 
 import hmac
-import ipaddress
 from pathlib import Path
 
 from understudy.errors import BadSettings
+from understudy.model.tables import parse_endpoint as parse_endpoint
 
 NONCE_BYTES = 16
-
-
-def parse_endpoint(text: str) -> tuple[str, int]:
-    """`10.10.10.9:7400` or `[fd00::9]:7400` as address and port. BadSettings if it is neither."""
-    address, colon, port = text.rpartition(":")
-    bare = address[1:-1] if address.startswith("[") and address.endswith("]") else address
-    try:
-        ipaddress.ip_address(bare)
-        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise ValueError
-        if ":" in bare and bare == address:
-            raise ValueError
-    except ValueError:
-        raise BadSettings(f"{text!r} is no endpoint: write ADDRESS:PORT, like 10.10.10.9:7400 or [fd00::9]:7400") from None
-    return bare, int(port)
 
 
 def show_endpoint(address: str, port: int) -> str:
