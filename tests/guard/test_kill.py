@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from understudy.errors import BadSettings
+from understudy.guard.configured import read_key
 from understudy.guard.filesystems import Mount, parse_mounts, refuse, shut_down
 from understudy.guard.groups import find_cgroup
-from understudy.guard.main import read_key
 from understudy.guard.means import KillList, read_kill_list
 from understudy.model.settings import Settings
 

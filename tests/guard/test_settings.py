@@ -11,8 +11,8 @@ import pytest
 from guard.hosts import Host, Hosts, hosts, kill
 from support import wait_for
 from understudy.guard import registered
+from understudy.guard.configured import read_settings
 from understudy.guard.lease import read_lease
-from understudy.guard.main import read_settings
 from understudy.guard.notice import read_notice
 from understudy.model.limits import derive
 

@@ -28,6 +28,7 @@ class Served:
     def __init__(self, folder: Path) -> None:
         self.store = folder / "registry.db"
         self.key = folder / "guard.key"
+        self.key.touch(mode=0o600)
         self.key.write_text(bytes(range(32)).hex() + "\n")
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
@@ -161,15 +162,19 @@ def test_two_servers_never_serve_one_store(served: Served) -> None:
 def test_what_it_cannot_do_is_said_in_one_line(served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     served.start()
     free = str(tmp_path / "other.db")
+    (tmp_path / "short.key").touch(mode=0o600)
     (tmp_path / "short.key").write_text("abcd")
-    for arguments, why in (
-        (["--listen", f"127.0.0.1:{served.port}", "--store", free], "cannot listen on 127.0.0.1:"),
-        (["--listen", "here", "--store", free], "'here' is no endpoint"),
-        (["--listen", "127.0.0.1:0", "--store", free, "--key", str(tmp_path / "short.key")], "must hold 64 hex digits"),
-        (["--listen", "127.0.0.1:0", "--store", free, "--key", str(tmp_path / "no.key")], "cannot be read: No such file"),
-        (["--listen", "127.0.0.1:0", "--store", str(tmp_path)], "cannot be opened"),
+    (tmp_path / "open.key").write_text("ab" * 32)
+    (tmp_path / "open.key").chmod(0o644)
+    for arguments, status, why in (
+        (["--listen", f"127.0.0.1:{served.port}", "--store", free], 1, "cannot listen on 127.0.0.1:"),
+        (["--listen", "here", "--store", free], 2, "'here' (a text) is no endpoint"),
+        (["--listen", "127.0.0.1:0", "--store", free, "--key", str(tmp_path / "short.key")], 2, "must hold 64 hex digits"),
+        (["--listen", "127.0.0.1:0", "--store", free, "--key", str(tmp_path / "no.key")], 2, "cannot be read: No such file"),
+        (["--listen", "127.0.0.1:0", "--store", free, "--key", str(tmp_path / "open.key")], 2, "can be read by others: chmod 0600"),
+        (["--listen", "127.0.0.1:0", "--store", str(tmp_path)], 1, "cannot be opened"),
     ):
-        assert main.main(arguments) == 1
+        assert main.main(arguments) == status
         said = capsys.readouterr().err
         assert why in said
         assert said.count("\n") == 1
@@ -178,7 +183,7 @@ def test_what_it_cannot_do_is_said_in_one_line(served: Served, tmp_path: Path, c
 
 def test_without_a_key_it_listens_on_this_machine_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever may write may have every server run what he likes, as root."""
-    assert main.main(["--listen", "192.0.2.1:7400", "--store", str(tmp_path / "a.db")]) == 1
+    assert main.main(["--listen", "192.0.2.1:7400", "--store", str(tmp_path / "a.db")]) == 2
     assert "may register a program that every server runs as root" in capsys.readouterr().err
     assert main.main(["--listen", "192.0.2.1:7400", "--store", str(tmp_path / "a.db"), "--no-key"]) == 1
     assert "cannot listen on 192.0.2.1:7400" in capsys.readouterr().err

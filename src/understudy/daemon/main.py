@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import random
@@ -21,15 +22,15 @@ from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.node import Node, Superseded
 from understudy.daemon.remembered import FileDisk
 from understudy.daemon.sight import Sight
-from understudy.errors import UnderstudyError
+from understudy.errors import BadSettings
 from understudy.executor.client import ExecutorClient
-from understudy.executor.limits import raise_limit
+from understudy.guard.configured import CONFIG, make_run_dir, raise_limit, read_key, read_settings, unusable
 from understudy.guard.lapse import start_second_line
 from understudy.guard.lines import standard_error
 from understudy.guard.starters import start_time
 from understudy.guard.steady import advice, write_pid
 from understudy.model.limits import Limits, derive
-from understudy.model.settings import Settings, parse_settings
+from understudy.model.settings import Settings
 from understudy.registry.client import RegistryClient
 from understudy.registry.wire import Unreadable
 
@@ -37,11 +38,10 @@ log = logging.getLogger("understudyd")
 
 BEHIND_THE_EXECUTOR_S = 0.01
 """The executor's second line comes first; ours may find it done."""
-CONFIG = "/etc/understudy/understudy.toml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; 0 when told to end, 1 on a failure (systemd, or the lab host's init, starts it again)."""
+    """The command; 0: told to end; 1: a failure (systemd, or the lab host's init, starts it again); 2: settings or key cannot be used."""
     arguments = _parser().parse_args(argv)
     lines = standard_error()
     logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=lines)
@@ -49,20 +49,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _begin(arguments.config)
     finally:
         lines.close()
+        gc.freeze()  # nothing is collected at the end: a decoder's type information says two lines of SystemError when it is
 
 
 def _begin(config: str) -> int:
     try:
-        settings = parse_settings(Path(config).read_text())
+        settings = read_settings(config)
         limits = derive(settings.pause_tolerance)
+        key = read_key(settings.guard_key)
+        make_run_dir(settings)
+    except BadSettings as error:
+        return unusable("understudyd", error)
     except OSError as error:
-        print(f"understudyd: {config} cannot be read: {error.strerror}", file=sys.stderr)
-        return 1
-    except UnderstudyError as error:
-        print(f"understudyd: {error}", file=sys.stderr)
+        print(f"understudyd: cannot begin in {settings.run_dir}: {advice(error, settings.run_dir)}", file=sys.stderr)
         return 1
     raise_limit()
-    return asyncio.run(_run(settings, limits))
+    return asyncio.run(_run(settings, limits, key))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,9 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _run(settings: Settings, limits: Limits) -> int:
+async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     lock = _write_pid(settings.run_dir)
-    key = _key(settings.guard_key)
     registry = RegistryClient(settings.registry, dice=random.Random(), key=key, read_first=True)
     guard = GuardLink.of(settings, round_s=limits.round_s)
     executor = ExecutorClient.of(settings)
@@ -171,10 +172,3 @@ def _write_pid(run_dir: str) -> int:
     except OSError as error:
         log.error("understudyd.pid cannot be written: %s", advice(error, run_dir))
     return lock
-
-
-def _key(path: str) -> bytes | None:
-    try:
-        return bytes.fromhex(Path(path).read_text().strip())
-    except FileNotFoundError:
-        return None

@@ -12,7 +12,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 
-from understudy.executor.limits import soft_limit
+from understudy.guard.configured import soft_limit
 
 _SET_CHILD_SUBREAPER = 36
 

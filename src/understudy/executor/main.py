@@ -20,21 +20,20 @@ from typing import Any
 
 from understudy.agents.events.netlink import NetlinkEvents
 from understudy.agents.groups import Groups, find_parent
-from understudy.errors import BadInput, UnderstudyError
+from understudy.errors import BadInput, BadSettings, UnderstudyError
 from understudy.executor.gate import stay_known
 from understudy.executor.killlist import KillList
-from understudy.executor.limits import raise_limit
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.runner import Runner
 from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
+from understudy.guard.configured import CONFIG, make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.lapse import start_second_line
 from understudy.guard.lease import read_lease
 from understudy.guard.lines import Lines, standard_error
 from understudy.guard.steady import advice, write_pid
 from understudy.model.names import ResourceName
-from understudy.model.settings import Settings, parse_settings
+from understudy.model.settings import Settings
 
-DEFAULT_CONFIG = "/etc/understudy/understudy.toml"
 _TRIM_BUSY_S, _TRIM_IDLE_S = 0.2, 2.0
 
 
@@ -134,11 +133,19 @@ def _first(names: Sequence[str], most: int) -> list[str]:
     return found
 
 
-async def serve(settings: Settings) -> None:
+def _groups(settings: Settings) -> Groups:
+    """The control groups of the resources. BadSettings where their parent cannot be."""
+    groups = Groups(find_parent(settings.cgroup))
+    try:
+        os.makedirs(groups.parent, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise BadSettings(f"[executor] cgroup: {groups.parent} cannot be made: {error.strerror}") from None
+    return groups
+
+
+async def serve(settings: Settings, groups: Groups) -> None:
     """Serve until SIGTERM or SIGINT."""
     run_dir = Path(settings.run_dir)
-    groups = Groups(find_parent(settings.cgroup))
-    os.makedirs(groups.parent, exist_ok=True)
     kill_list = KillList(run_dir / "kill-list.json", cgroup=groups.parent, filesystems=settings.filesystems)
     runner = Runner(run_dir=run_dir, groups=groups, kill_list=kill_list)
     runner.rooms.unbounded = lambda why: log("output_without_bound", folder=str(run_dir / "output"), why=why)
@@ -166,24 +173,28 @@ async def serve(settings: Settings) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """understudy-exec [--config F]."""
+    """understudy-exec [--config F]; 0: told to end; 1: it cannot begin now; 2: its settings cannot be used."""
     parser = argparse.ArgumentParser(
         prog="understudy-exec",
         description="Run the actions of this server's resources, each in a control group of its own, as the daemon asks on exec.sock.",
         epilog="example: understudy-exec --config /etc/understudy/understudy.toml",
     )
-    parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="F", help=f"settings (default {DEFAULT_CONFIG})")
+    parser.add_argument("--config", default=CONFIG, metavar="F", help=f"settings (default {CONFIG})")
     arguments = parser.parse_args(argv)
     try:
-        settings = parse_settings(Path(arguments.config).read_text())
+        settings = read_settings(arguments.config)
+        make_run_dir(settings)
+        groups = _groups(settings)
         lock = _be_the_only_one(Path(settings.run_dir))
+    except BadSettings as error:
+        return unusable("understudy-exec", error)
     except (OSError, UnderstudyError) as error:
         print(f"understudy-exec: {error}", file=sys.stderr)
-        return 2
+        return 1
     _be_normal()
     raise_limit()
     _log.append(standard_error())
-    asyncio.run(serve(settings))
+    asyncio.run(serve(settings, groups))
     _log[0].close()
     os.close(lock)
     return 0
@@ -191,7 +202,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _be_the_only_one(run_dir: Path) -> int:
     """Take the lock that ends with this process, and say who we are; UnderstudyError if another executor lives."""
-    run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
     lock = os.open(run_dir / "understudy-exec.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

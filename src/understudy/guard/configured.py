@@ -3,6 +3,7 @@
 Called by the mains of guard, executor, daemon and registry. Standard library only. Must never print a key.
 """
 
+import errno
 import os
 import resource
 import stat
@@ -24,11 +25,13 @@ _given: list[int] = []
 def read_settings(path: str) -> Settings:
     """The settings of a file. BadSettings names the file, the setting, what it is and what to write."""
     try:
-        return parse_settings(_read(path).decode())
+        text = _read(path).decode()
+    except UnicodeDecodeError as error:
+        raise BadSettings(f"{path} is no UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from None
     except OSError as error:
         raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise BadSettings(f"{path}: it is no UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from None
+    try:
+        return parse_settings(text)
     except BadSettings as error:
         raise BadSettings(f"{path}: {error}") from None
 
@@ -39,7 +42,7 @@ def read_key(path: str, where: str = "[guard] key") -> bytes:
         mode = os.stat(path).st_mode
         text = _read(path)
     except OSError as error:
-        cure = f"; make one with: openssl rand -hex {KEY_BYTES}" if isinstance(error, FileNotFoundError) else ""
+        cure = f"; it is the same on every server, and made once by: openssl rand -hex {KEY_BYTES}" if error.errno == errno.ENOENT else ""
         raise BadSettings(f"{where}: {path} cannot be read: {error.strerror}{cure}") from None
     try:
         key = bytes.fromhex(text.decode("ascii").strip())
@@ -86,5 +89,5 @@ def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         found = file.read(LARGEST + 1)
     if len(found) > LARGEST:
-        raise BadSettings(f"it has more than {LARGEST >> 20} MiB")
+        raise BadSettings(f"{path} has more than {LARGEST >> 20} MiB")
     return found

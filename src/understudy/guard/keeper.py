@@ -13,15 +13,18 @@ import signal
 import time
 import traceback
 
+from understudy.errors import BadSettings
 from understudy.guard import kill, registered
+from understudy.guard.configured import UNUSABLE
 from understudy.guard.core import Start
 from understudy.guard.core.messages import Reading, most_elapsed
 from understudy.guard.held import RUNNING, STOPPING, STRUCK, Held, State
 from understudy.guard.lease import NOBODY, LeaseFile
 from understudy.guard.leave import stays_out
 from understudy.guard.means import LOOK_S, Means
+from understudy.guard.networks import cannot_listen
 from understudy.guard.notice import Notice
-from understudy.guard.process import ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
+from understudy.guard.process import CANNOT_LISTEN, ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
 from understudy.guard.protected import Protected
 from understudy.guard.scribe import Scribe
 from understudy.guard.starters import STARTERS, start_time
@@ -92,7 +95,16 @@ class Keeper:
             code = self._guard_life(start)
             self._failures = 0 if time.monotonic() - began_s > STEADY_S else self._failures + 1
             start = self._after(code)
+            if code == CANNOT_LISTEN:
+                return self._give_up()
         return 0
+
+    def _give_up(self) -> int:
+        """In order: everything is stopped. Whoever starts us tries again; until then operators see why."""
+        why = cannot_listen(self._settings) or "what it is to listen on could not be had a moment ago"
+        say(f"{why}; everything here is stopped, and understudy-guard ends")
+        self._notice.post([why])
+        return UNUSABLE
 
     def _after(self, code: int) -> Start | None:
         """What the next guard begins with; None: this server was asked to end."""
@@ -102,14 +114,14 @@ class Keeper:
         if code == ENDED_LAPSED:
             say("the lease ended, everything is stopped")
         elif code != ENDED_FAREWELL:
-            if self._held.stage == RUNNING:
+            if self._held.stage == RUNNING and code != CANNOT_LISTEN:
                 say(f"the guard ended ({_in_words(code)})")
                 successor = self._continue()
                 if successor is not None:
                     return successor
             self._end_everything()
         self._note_end(left=left)
-        if self._asked_to_end or (left and not stays_out(self._settings)):
+        if code == CANNOT_LISTEN or self._asked_to_end or (left and not stays_out(self._settings)):
             return None
         return self._begin()
 
@@ -190,8 +202,10 @@ class Keeper:
             process = GuardProcess(self._settings, self._limits, self._key, self._held, self._lease, start, notice=self._notice)
             process.priority = priority
             code = process.run()
+        except BadSettings:
+            code = CANNOT_LISTEN
         except BaseException:  # noqa: BLE001 - whatever it was, the keeper sees the exit code
-            say(traceback.format_exc())
+            say(traceback.format_exc() if self._failures < 2 else f"the same again: {traceback.format_exc().splitlines()[-1]}")
         finally:
             os._exit(code)
 

@@ -9,12 +9,11 @@ import contextlib
 import errno
 import fcntl
 import os
-import stat
-import sys
 import time
 
 from understudy.errors import BadSettings
 from understudy.guard import kill, registered
+from understudy.guard.configured import CONFIG, make_run_dir, raise_limit, read_key, read_settings, unusable
 from understudy.guard.keeper import PID_FILE, Keeper
 from understudy.guard.lease import NOBODY, LeaseFile
 from understudy.guard.means import Means
@@ -22,7 +21,7 @@ from understudy.guard.scribe import Scribe
 from understudy.guard.starters import kill_by_file
 from understudy.guard.system import say
 from understudy.model import limits
-from understudy.model.settings import Settings, parse_settings
+from understudy.model.settings import Settings
 
 KILL_ALL_WITHIN_S = 10.0
 GUARD_DIES_WITHIN_S = 0.5
@@ -36,7 +35,8 @@ EXAMPLE = """example:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the guard, or end everything."""
+    """Run the guard, or end everything. 0: told to end; 1: it cannot begin now; 2: settings, key, or what it is to listen on cannot be
+    used."""
     chosen = _parser().parse_args(arguments)
     if chosen.kill_all:
         return kill_all(_settings_or_defaults(chosen.config))
@@ -45,16 +45,23 @@ def main(arguments: list[str] | None = None) -> int:
         bounds = limits.derive(settings.pause_tolerance)
         key = read_key(settings.guard_key)
         registered.read(registered.path_of(settings))
+        make_run_dir(settings)
     except BadSettings as error:
-        print(f"understudy-guard: {error}", file=sys.stderr)
-        return 2
+        return unusable("understudy-guard", error)
+    except OSError as error:
+        return _cannot_begin(settings, error)
+    raise_limit()
     try:
         keeper = Keeper(settings, bounds, key)
     except OSError as error:
-        space = f": free some space there (df {settings.run_dir}); it is tried again" if error.errno == errno.ENOSPC else ""
-        say(f"cannot begin in {settings.run_dir}: {error.strerror}{space}")
-        return 1
+        return _cannot_begin(settings, error)
     return keeper.run()
+
+
+def _cannot_begin(settings: Settings, error: OSError) -> int:
+    space = f": free some space there (df {settings.run_dir}); it is tried again" if error.errno == errno.ENOSPC else ""
+    say(f"cannot begin in {settings.run_dir}: {error.strerror}{space}")
+    return 1
 
 
 def kill_all(settings: Settings) -> int:
@@ -96,32 +103,6 @@ def _wait_unlocked(path: str) -> bool:
         os.close(descriptor)
 
 
-def read_settings(path: str) -> Settings:
-    """The settings of a file."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return parse_settings(file.read())
-    except OSError as error:
-        raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
-
-
-def read_key(path: str) -> bytes:
-    """The guards' key: 64 hex digits that only root can read."""
-    try:
-        with open(path, encoding="ascii") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            key = bytes.fromhex(file.read().strip())
-    except OSError as error:
-        raise BadSettings(f"[guard] key: {path} cannot be read: {error.strerror}") from None
-    except ValueError:
-        key = b""
-    if len(key) != 32:
-        raise BadSettings(f"[guard] key: {path} must hold 64 hex digits")
-    if stat.S_IMODE(mode) & 0o077:
-        raise BadSettings(f"[guard] key: {path} can be read by others: chmod 0600 {path}")
-    return key
-
-
 def _settings_or_defaults(path: str) -> Settings:
     try:
         return read_settings(path)
@@ -137,6 +118,6 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", default="/etc/understudy/understudy.toml", metavar="FILE", help="settings")
+    parser.add_argument("--config", default=CONFIG, metavar="FILE", help="settings")
     parser.add_argument("--kill-all", action="store_true", help="end everything of the cluster on this server and exit")
     return parser

@@ -4,11 +4,13 @@ Called by: `guard/process.py`. Must never: wait, or stop for a network that is d
 """
 
 import contextlib
+import errno
 import ipaddress
 import select
 import socket
 from collections.abc import Iterator
 
+from understudy.errors import BadSettings
 from understudy.model.settings import Settings
 
 _AT_ONCE = 2048
@@ -16,6 +18,8 @@ _AT_ONCE = 2048
 _FREE_BIND, _FREE_BIND_6 = 15, 78
 _FORCE_RECEIVE_BUFFER = 33
 _RECEIVE_BUFFER = 1 << 20
+_SETTINGS = frozenset((errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM, errno.EINVAL, errno.EAFNOSUPPORT))
+"""What another address or port would cure."""
 
 
 class Networks:
@@ -24,7 +28,7 @@ class Networks:
     def __init__(self, settings: Settings, poll: select.poll) -> None:
         own = settings.peer(settings.server).addresses
         self._port = settings.guard_port
-        self._sockets = [_bind(address, self._port) for address in own]
+        self._sockets = [_listen(settings, address) for address in own]
         self._by_descriptor = {one.fileno(): one for one in self._sockets}
         self._routes = {peer.name: list(zip(self._sockets, peer.addresses, strict=False)) for peer in settings.servers}
         for one in self._sockets:
@@ -50,6 +54,28 @@ class Networks:
         for wire, address in self._routes.get(server, ()):
             with contextlib.suppress(OSError):  # this network is down: the lease shows whether that matters
                 wire.sendto(datagram, (address, self._port))
+
+
+def cannot_listen(settings: Settings) -> str:
+    """Why, asked when a guard could not; empty: it can now."""
+    try:
+        for address in settings.peer(settings.server).addresses:
+            _listen(settings, address).close()
+    except BadSettings as error:
+        return str(error)
+    return ""
+
+
+def _listen(settings: Settings, address: str) -> socket.socket:
+    """BadSettings: trying again with these settings would end the same way."""
+    try:
+        return _bind(address, settings.guard_port)
+    except OSError as error:
+        if error.errno not in _SETTINGS:
+            raise
+        where = f"[servers.{settings.server}] addresses, [guard] port: cannot listen on {address}, UDP port {settings.guard_port}"
+        who = f" (ss -ulpn 'sport = {settings.guard_port}' shows by whom)" if error.errno == errno.EADDRINUSE else ""
+        raise BadSettings(f"{where}: {error.strerror}{who}") from None
 
 
 def _bind(address: str, port: int) -> socket.socket:

@@ -56,6 +56,8 @@ ENDED_NOT_EMPTY = 11
 """Something is left: the keeper goes on killing, then begins a new incarnation."""
 ENDED_FAREWELL_NOT_EMPTY = 12
 """The same, but the keeper ends too."""
+CANNOT_LISTEN = 13
+"""It never began: nothing of its settings' addresses and port can be listened on."""
 
 KILL_WITHIN_S = 0.5
 """How long the guard itself tries before it leaves the rest to its keeper."""

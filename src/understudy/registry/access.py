@@ -8,9 +8,7 @@ trusted not to alter traffic, as it is for the service's own data; the key keeps
 """
 
 import hmac
-from pathlib import Path
 
-from understudy.errors import BadSettings
 from understudy.model.tables import parse_endpoint as parse_endpoint
 
 NONCE_BYTES = 16
@@ -19,21 +17,6 @@ NONCE_BYTES = 16
 def show_endpoint(address: str, port: int) -> str:
     """The text of an endpoint."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def read_key(path: str | Path) -> bytes:
-    """The cluster key from its file (64 hex digits). BadSettings says what is wrong with it, never what it is."""
-    try:
-        text = Path(path).read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"the key file {path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != 32:
-        raise BadSettings(f"the key file {path} must hold 64 hex digits")
-    return key
 
 
 def prove(key: bytes, role: bytes, server_nonce: bytes, client_nonce: bytes, client: bytes) -> bytes:

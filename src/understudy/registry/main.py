@@ -12,7 +12,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from understudy.errors import UnderstudyError
+from understudy.errors import BadSettings, UnderstudyError
+from understudy.guard.configured import UNUSABLE, raise_limit, read_key, unusable
 from understudy.guard.lines import standard_error
 from understudy.registry import access
 from understudy.registry.server import RegistryServer
@@ -33,7 +34,7 @@ _KEYLESS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM (0), or until the store or the address cannot be used (1)."""
+    """Run until SIGTERM (0), or until the store or the address cannot be used (1), or what was written cannot (2)."""
     parser = argparse.ArgumentParser(
         prog="understudy-registry",
         description="Serve the cluster's registry from one SQLite file. Exactly one such process serves a cluster.",
@@ -58,10 +59,13 @@ def _run(options: argparse.Namespace) -> int:
         address, port = access.parse_endpoint(options.listen)
         if options.key is None and not ipaddress.ip_address(address).is_loopback and not options.no_key:
             print(f"understudy-registry: {_KEYLESS.format(address)}", file=sys.stderr)
-            return 1
-        key = None if options.key is None else access.read_key(options.key)
+            return UNUSABLE
+        key = None if options.key is None else read_key(options.key, "--key")
+        raise_limit()
         with Store(options.store) as store:
             return asyncio.run(_serve(store, address, port, key))
+    except BadSettings as error:
+        return unusable("understudy-registry", error)
     except UnderstudyError as error:
         print(f"understudy-registry: {error}", file=sys.stderr)
     except OSError as error:
