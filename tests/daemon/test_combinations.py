@@ -26,6 +26,14 @@ SHORT = [
 ]  # fmt: skip
 """Those that hung, or were told an untruth, before this table was there; the others are long."""
 
+DONE = {
+    "hard(base)/hard(shutdown:base)/here/up": "stop resource base",
+    "weak(base)/none/elsewhere/new": "start resource app -n ctr1",
+    "hard(global:base)/none/elsewhere/new": "start resource app -n ctr1",
+    "hard(type:base.type)/none/down/new": "start resource app -n ctr1",
+}
+"""Of these a command that was refused, or hung, and has to be done."""
+
 
 def untruths(told: Told) -> Iterator[str]:
     """What is wrong with what a command said, or with how long it took to say it."""
@@ -71,7 +79,12 @@ def _about(told: Told, name: ResourceName, action: str, *, well: bool) -> Iterat
 
 def judged(case: Case) -> list[str]:
     """Every untruth of a story, with the command and what it printed."""
-    return [f"$ crsctl {told.command}\n{told.said.text}\n=> {one}" for told in play(case) for one in untruths(told)]
+    story = play(case)
+    wrong = [(told, one) for told in story for one in untruths(told)]
+    must = next((told for told in story if told.command == DONE.get(str(case))), None)
+    if must is not None and must.said.status:
+        wrong.append((must, "it has to be done"))
+    return [f"$ crsctl {told.command}\n{told.said.text}\n=> {one}" for told, one in wrong]
 
 
 @pytest.mark.parametrize("case", [one for one in cases() if str(one) in SHORT], ids=str)
