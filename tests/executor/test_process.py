@@ -15,7 +15,6 @@ from support import wait_for, wait_until
 from understudy.agents.groups import populated, processes
 from understudy.errors import Unreachable
 from understudy.model.names import ResourceName
-from understudy.model.profile import check_name
 from understudy.ports import ActionName, ActionRequest
 
 pytestmark = pytest.mark.lab
@@ -166,9 +165,8 @@ async def test_a_script_may_end_as_a_shell_does_that_finds_no_script(real: RealR
 
 
 @pytest.mark.parametrize("name", ["a/b", "*", "100%", "$x`id`", "x" * 240, "漢" * 80, "/" * 80])
-async def test_whatever_name_may_be_registered_can_be_started(real: RealRig, name: str) -> None:
-    """Directories, files and control groups are named after it."""
-    check_name(name)
+async def test_whatever_name_is_registered_can_be_started(real: RealRig, name: str) -> None:
+    """Directories, files and control groups are named after it; an older version may have registered it."""
     real.script = real.write_script("named.scr", '#!/bin/sh\n[ "$1" = check ] && { echo "$_CRS_NAME"; exit 0; }\nsleep 1000 &\n')
     resource = ResourceName(name)
     started = await act(real, "start", resource)

@@ -1,6 +1,7 @@
 """Names: strings that must not be mixed up."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from typing import NewType
 
@@ -18,6 +19,31 @@ LONGEST_NAME = 240
 def directory_of(resource: str) -> str:
     """The name of a resource's directories and files: `/` cannot be in one, so it is written %2F (and % itself %25)."""
     return resource.replace("%", "%25").replace("/", "%2F")
+
+
+_PUNCTUATION = "._-+%"
+_SEEN = ("L", "M", "N")
+"""Unicode's letters, marks and numbers, of any script."""
+
+
+def name_trouble(name: str) -> str:
+    """Why an operator may not choose this name for a resource, a type or a server pool, in words; empty: he may.
+
+    Nothing that a shell, a filter, a dependency or a path would read as something else, or that nobody can see on a terminal.
+    """
+    strange = next((one for one in name if one not in _PUNCTUATION and unicodedata.category(one)[0] not in _SEEN), None)
+    if strange is not None:
+        shown = "a blank" if strange == " " else f"'{strange}'" if strange.isprintable() else f"U+{ord(strange):04X}"
+        return f"it has {shown}; write letters, digits and any of {' '.join(_PUNCTUATION)}"
+    if not name:
+        return "it is empty"
+    if name.startswith("-"):
+        return "it begins with '-', as options do"
+    if name.startswith((".", "ora")):
+        return "it begins with '.' or 'ora'"
+    if (size := len(directory_of(name).encode())) > LONGEST_NAME:
+        return f"directories are named after it: it has {size} bytes, {LONGEST_NAME} are allowed ('%' counts as three)"
+    return ""
 
 
 _CLOSE = 0.6

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from understudy.errors import BadAttribute
 from understudy.model.attributes import Attribute, AttributeKind, check_value
 from understudy.model.messages import words
-from understudy.model.names import PoolName, ServerName
+from understudy.model.names import PoolName, ServerName, name_trouble
 from understudy.model.view import Pool
 
 GENERIC = PoolName("Generic")
@@ -33,7 +33,6 @@ ATTRIBUTES: dict[str, Attribute] = {
 ORDER = ("IMPORTANCE", "MIN_SIZE", "MAX_SIZE", "SERVER_NAMES", "PARENT_POOLS", "EXCLUSIVE_POOLS", "ACL", "SERVER_CATEGORY")
 """In which order `crsctl stat serverpool -f` prints them."""
 
-_NAME = re.compile(r"[^!~\s\x00-\x1f]{1,254}")
 _SERVER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
 
 
@@ -72,8 +71,8 @@ def attributes_of(pool: Pool) -> dict[str, str]:
 
 def validate(pool: Pool, pools: Mapping[PoolName, Pool]) -> None:
     """What the pool names must exist, and no pool is its own ancestor."""
-    if not _NAME.fullmatch(pool.name) or pool.name.startswith((".", "ora")):
-        raise BadAttribute(words(20007, pool.name, "it has blanks, '!' or '~', or begins with '.' or 'ora'"), code=20007)
+    if trouble := name_trouble(pool.name):
+        raise BadAttribute(words(20007, pool.name, trouble), code=20007)
     for parent in pool.parent_pools:
         if parent == FREE or parent == pool.name:
             raise BadAttribute(words(20002, parent, "PARENT_POOLS", "it cannot be the parent of this pool"), code=20002)

@@ -4,7 +4,6 @@
 Neither touches the system: whether a script exists or an address is in use is asked by the verbs.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -26,13 +25,11 @@ from understudy.model.attributes import (
 )
 from understudy.model.dependencies import Registered, check_cycle, check_existence, parse
 from understudy.model.messages import words
-from understudy.model.names import LONGEST_NAME, PoolName, ServerName, TypeName, directory_of
+from understudy.model.names import PoolName, ServerName, TypeName, name_trouble
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
 from understudy.model.resource import Placement, Resource
 from understudy.model.types import agent_of, defaults, flags, is_local
 from understudy.model.view import Definition, TypeRecord
-
-_NAME = re.compile(r"[^\s,():'\"=!~@\x00-\x1f]{1,254}")
 
 
 def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Resource:
@@ -106,16 +103,7 @@ def check_type(record: TypeRecord) -> None:
 
 def check_name(name: str) -> None:
     """A resource's or type's name as an operator may choose it."""
-    trouble = ""
-    if not _NAME.fullmatch(name):
-        trouble = "write 1 to 254 characters without blanks, commas, colons, quotes, parentheses, '=', '!', '~' or '@'"
-    elif not name.isprintable():
-        trouble = "it has a character that cannot be seen"
-    elif (size := len(directory_of(name).encode())) > LONGEST_NAME:
-        trouble = f"directories are named after it: it has {size} bytes, {LONGEST_NAME} are allowed ('/' and '%' count as three)"
-    elif name.startswith((".", "ora")):
-        trouble = "it begins with '.' or 'ora'"
-    if trouble:
+    if trouble := name_trouble(name):
         raise BadAttribute(words(20007, name, trouble), code=20007)
 
 
