@@ -144,3 +144,40 @@ async def test_a_stop_that_fails_within_a_restart_leaves_nothing_down() -> None:
         assert "UND-0155" in done.text
         assert target(cluster, "app") is Target.ONLINE
         assert target(cluster, "data") is Target.ONLINE
+
+
+async def test_what_could_not_be_ended_is_not_forgotten() -> None:
+    """delete -f of an UNKNOWN resource tries once more, says where something is left, and forgets it once the way is clear."""
+    async with running(*SERVERS) as cluster:
+        await added(cluster, "db cluster_resource -attr ACTION_SCRIPT=/db,SERVER_POOLS=*")
+        assert (await cluster.run("crsctl start resource db -n ctr1")).status == 0
+        service = cluster.executors["ctr1"].service(ResourceName("db"))
+        service.fails |= {"stop": 1, "clean": 1}
+        service.undying = True
+
+        refused = await cluster.run("crsctl delete resource db -f")
+        service.fails.clear()
+        service.undying = False
+        done = await cluster.run("crsctl delete resource db -f")
+
+        assert "UND-0029: Resource 'db' cannot be deleted as it is UNKNOWN on 'ctr1' (stop, clean and kill were tried" in refused.text
+        assert "None" not in refused.text
+        assert done.status == 0, done.text
+        assert ResourceName("db") not in cluster.nodes["ctr1"].mirror.view.resources
+
+
+async def test_a_start_on_a_server_that_fails_leaves_the_network_stopped_too() -> None:
+    """What it stands on was started for it first, and is put back with it."""
+    async with running(*SERVERS) as cluster:
+        assert (await cluster.run("crsctl stop resource ora.net1.network")).status == 0
+        hard = "START_DEPENDENCIES=hard(ora.net1.network)"
+        await added(cluster, f"app cluster_resource -attr ACTION_SCRIPT=/app,PLACEMENT=restricted,HOSTING_MEMBERS=ctr1,{hard}")
+        fails(cluster, "app", "ctr1")
+
+        refused = await cluster.run("crsctl start resource app -n ctr2")
+        failed = await cluster.run("crsctl start resource app -n ctr1")
+
+        assert "CRS-2549" in refused.text
+        assert "CRS-2674: Start of 'app' on 'ctr1' failed" in failed.text
+        assert target(cluster, "ora.net1.network") is Target.OFFLINE
+        assert target(cluster, "app") is Target.OFFLINE

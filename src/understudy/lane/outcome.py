@@ -172,7 +172,8 @@ def next_rung(local: Local) -> Rung:
 def _ladder_checked(local: Local, resource: Resource, state: State | None, outcome: ActionOutcome, moment: Moment) -> Turn:
     """The check after a rung."""
     done = replace(local, check_after=False, silent=0)
-    if state is State.OFFLINE and moment.empty:
+    only_looked_at = resource.agent == "network"  # nothing of it runs here: its stop ends the looking, whatever its interface is
+    if only_looked_at or (state is State.OFFLINE and moment.empty):
         off = replace(
             done, state=State.OFFLINE, rung=Rung.NONE, dirty=False, up_since=None, proven=False, silent=0, details="",
             changed_wall=moment.wall, check_due=moment.now + silence.offline_look_s(resource, outcome, moment.spread),

@@ -88,7 +88,7 @@ WORDS: dict[int, str] = {
     20026: "Server pool '{}' cannot be deleted because {} names it.",
     20027: "Resource type '{}' cannot be changed or deleted because it is built in.",
     20028: "Resource type '{}' may not be unregistered as type '{}' descends from it.",
-    20029: "Resource '{}' cannot be deleted as it is still running on '{}'; stop it first.",
+    20029: "Resource '{}' cannot be deleted as {}",
     20030: "Changing {} restarts {}, but the force option was not specified",
     20031: "Resource '{}' belongs to the cluster itself and cannot be {} by this command.",
     20032: "Resource '{}' is a local resource; it runs on every server and cannot be relocated.",

@@ -16,6 +16,7 @@ class Why(StrEnum):
     NOT_IN_POOL = "not-in-pool"  # the pools that would do
     NOT_A_MEMBER = "not-a-member"  # the hosting members
     NETWORK_DOWN = "network-down"  # the local resource that is not ONLINE there
+    NETWORK_STOPPED = "network-stopped"  # the local resource whose TARGET is OFFLINE
     TYPE_MISSING = "type-missing"  # the type of which nothing runs there
     EXCLUDED = "excluded"  # the resource that runs there
     FELLOW_REFUSED = "fellow-refused"  # the member of the group, and its reason

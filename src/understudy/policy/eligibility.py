@@ -198,7 +198,8 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
         elif one.same_server:
             other = ground.view.resources.get(ResourceName(one.entity))
             if other is not None and other.local and not (ground.online_here(other.name, server) or _coming(ground, other.name, server)):
-                return Reason(Why.NETWORK_DOWN, (other.name,))
+                down = ground.view.target(other.name) is Target.ONLINE
+                return Reason(Why.NETWORK_DOWN if down else Why.NETWORK_STOPPED, (other.name,))
     if not ground.owns(server, resource.name) and (unlooked := _rival_not_looked_at(ground, resource, server)) is not None:
         return Reason(Why.RIVAL_NOT_LOOKED, (unlooked,))
     # Where it is, only what belongs there too drives it out; where it would come to, also what is still being stopped there.

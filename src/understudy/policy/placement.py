@@ -169,7 +169,7 @@ def _at(one: Standing, reason: Reason, *, clears_tried: bool = False, last_resor
 
 def _may_linger(case: Case) -> bool:
     """Whether the owner's server is refused only for something that is down there now (its network), not by placement."""
-    passing = (Why.NETWORK_DOWN.value, Why.TYPE_MISSING.value, Why.NOT_LOOKED.value, Why.COULD_NOT_TELL.value)
+    passing = (Why.NETWORK_DOWN.value, Why.NETWORK_STOPPED.value, Why.TYPE_MISSING.value, Why.NOT_LOOKED.value, Why.COULD_NOT_TELL.value)
     owners = {owner.server for name in case.wanted if (owner := case.held[name].owner) is not None}
     refused = [one.reason for one in case.standings if one.server in owners]
     return bool(refused) and all(

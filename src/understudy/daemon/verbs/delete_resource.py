@@ -1,6 +1,6 @@
 """`crsctl delete resource`: forgets resources that are not running and on which nothing depends."""
 
-from understudy.daemon.facts import may_be_running, named_by, running_on
+from understudy.daemon.facts import instances, may_be_running, named_by, running_on
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.stop import stop
@@ -9,6 +9,7 @@ from understudy.errors import BadInput, Refused
 from understudy.model import events
 from understudy.model.messages import words
 from understudy.model.names import ResourceName
+from understudy.model.state import State
 from understudy.model.types import network_name
 from understudy.model.view import View
 from understudy.registry import keys
@@ -48,21 +49,39 @@ async def delete(world: World, names: tuple[ResourceName, ...], *, force: bool) 
 
     view = world.mirror.view
     for name in names:
+        _check_owned(world, name)  # before anything is stopped for it
         _check_dependents(view, name, names, force=force)
     running = tuple(name for name in names if may_be_running(view, name))
     if force and running and not await stop(world, running, force=True):
-        raise Refused(words(20029, running[0], running_on(world.mirror.view, running[0])), code=20029)
+        left = [name for name in running if may_be_running(world.mirror.view, name)] or running
+        raise Refused(words(20029, left[0], _still_there(world.mirror.view, left[0])), code=20029)
     await commit(world, decide)
 
 
 def _check(world: World, view: View, name: ResourceName, names: tuple[ResourceName, ...], *, force: bool) -> None:
+    _check_owned(world, name)
+    if may_be_running(view, name):
+        raise Refused(words(20029, name, _still_there(view, name)), code=20029)
+    _check_dependents(view, name, names, force=force)
+
+
+def _check_owned(world: World, name: ResourceName) -> None:
     if name in {network_name(one.number) for one in world.settings.networks}:
         raise Refused(words(20031, name, "deleted"), code=20031)
-    if may_be_running(view, name):
-        assignment = view.assignments.get(name)
-        held = assignment.holders[0].server if assignment and assignment.holders else None
-        raise Refused(words(20029, name, running_on(view, name) or held), code=20029)
-    _check_dependents(view, name, names, force=force)
+
+
+def _still_there(view: View, name: ResourceName) -> str:
+    """What of it may still run, where, and what to do."""
+    if (server := running_on(view, name)) is not None:
+        return f"it is still running on '{server}'; stop it first."
+    for one in instances(view, view.resources[name]):
+        if one.state is State.UNKNOWN:
+            why = f" ({one.report.failure.text})" if one.report is not None and one.report.failure is not None else ""
+            return f"it is UNKNOWN on '{one.server}'{why}: see that it is down there, then crsctl stop resource {name}"
+    assignment = view.assignments.get(name)
+    held = assignment.holders if assignment is not None else ()
+    where = ", ".join(f"'{one.server}'" for one in held) or "a server"
+    return f"it may still be running on {where}, which has not said that it is stopped; stop it first."
 
 
 def _check_dependents(view: View, name: ResourceName, names: tuple[ResourceName, ...], *, force: bool) -> None:

@@ -31,17 +31,22 @@ class Attempt:
 
 def to_put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The failed ones, and what only they need, whose TARGET this start has changed and nobody else since."""
-    found = {name for name in attempt.needs(view, failed) if _is_ours(view, attempt, name)}
+    down = set(failed)
+    left = {name for name in down if _is_up_somewhere(view, name)}
+    found = {name for name in attempt.needs(view, down) if _is_ours(view, attempt, name)} - left
     wanted = [name for name in view.resources if view.target(name) is Target.ONLINE and name not in found]
     return tuple(sorted(found - set(attempt.needs(view, wanted))))
 
 
 def _is_ours(view: View, attempt: Attempt, name: ResourceName) -> bool:
-    """Not what ran before, nor a local resource that has come up on some server."""
-    if name not in attempt.wrote or view.targets.get(name) != attempt.wrote[name] or may_be_running(attempt.before, name):
-        return False
+    """Not what ran before."""
+    return name in attempt.wrote and view.targets.get(name) == attempt.wrote[name] and not may_be_running(attempt.before, name)
+
+
+def _is_up_somewhere(view: View, name: ResourceName) -> bool:
+    """Of a local resource that has failed on some server only: that is left, and the rest goes on trying."""
     resource = view.resources[name]
-    return not (resource.local and any(one.state is not State.OFFLINE for one in instances(view, resource)))
+    return resource.local and any(one.state is not State.OFFLINE for one in instances(view, resource))
 
 
 async def put_back(world: World, attempt: Attempt, failed: tuple[ResourceName, ...]) -> None:

@@ -74,18 +74,42 @@ def _movable(view: View, names: tuple[ResourceName, ...], arguments: Arguments) 
 async def start(world: World, ask: Ask) -> bool:
     """Commit the intent and follow it; whether all of it came about. BadInput: refused, nothing was changed.
 
-    If it fails, TARGETs are as they were before.
+    If it fails, TARGETs are as they were before. On one server that is named, a stopped local resource (a network) that something stands
+    on is started first: only then is the server a candidate.
     """
+    view = await world.mirror.refresh()
+    attempt = Attempt(before=view, wrote={}, needs=needed)
+    first = () if ask.server is None else tuple(name for name in needed(view, ask.names) if _is_stopped_network(view, name))
+    if not first:
+        return await _start(world, ask, attempt)
+    await _start(world, Ask(names=first, leave=ask.leave), attempt)
+    targets = world.mirror.view.targets
+    attempt = replace(attempt, wrote={name: targets[name] for name in first if name in targets})
+    try:
+        return await _start(world, ask, attempt)
+    except BadInput:
+        await put_back(world, attempt, ask.names)
+        raise
+
+
+def _is_stopped_network(view: View, name: ResourceName) -> bool:
+    resource = view.resources[name]
+    return resource.local and resource.enabled and view.target(name) is not Target.ONLINE
+
+
+async def _start(world: World, ask: Ask, earlier: Attempt) -> bool:
     runnable: tuple[ResourceName, ...] = ()
     remarks: list[str] = []
-    attempt = Attempt(before=world.mirror.view, wrote={}, needs=needed)
+    attempt = earlier
 
     def decide(view: View) -> Change:
         nonlocal runnable, attempt
         remarks.clear()
         runnable = tuple(_runnable(as_it_is(world, view), ask, remarks))
         change = _change(world, view, replace(ask, names=runnable)) if runnable else Change({})
-        attempt = Attempt(before=view, wrote=_targets_of(change), needs=needed)
+        attempt = Attempt(
+            before=earlier.before if earlier.wrote else view, wrote={**earlier.wrote, **_targets_of(change)}, needs=needed
+        )  # fmt: skip
         return change
 
     await looked_at(world, ask.names, ask.server)
@@ -243,11 +267,12 @@ def _change(world: World, view: View, ask: Ask) -> Change:
     ground = survey(after)
     places = {group: _place_of(ground, group, ask) for group in groups}
     groups = [group for group in groups if places[group] is not _WHERE_IT_IS]
+    begins = {name for name in wanted if view.target(name) is not Target.ONLINE}
     for group in groups:
         members = [name for name in group if after.target(name) is Target.ONLINE]
-        _check_group(ground, members, replace(ask, server=places[group]), set(wanted))
+        _check_group(ground, members, replace(ask, server=places[group]), begins)
         if places[group] is None and not ask.again:
-            _check_candidates(ground, members, set(wanted), ask)
+            _check_candidates(ground, members, begins, ask)
     writes: dict[str, object] = {}
     told: list[tuple[str, str, str]] = []
     for name in wanted:
@@ -313,25 +338,26 @@ def _check_group(ground: Ground, members: list[ResourceName], ask: Ask, wanted: 
         raise Refused(words(2529, asked, moved[0]), code=2529)
 
 
-def _check_candidates(ground: Ground, members: list[ResourceName], wanted: set[ResourceName], ask: Ask) -> None:
+def _check_candidates(ground: Ground, members: list[ResourceName], begins: set[ResourceName], ask: Ask) -> None:
     """CRS-2632 with the rule that refuses each server, before anything is wanted that nobody could run; what this very command is about
     to start, or what runs, refuses nobody."""
     if not members or any(running_on(ground.view, name) is not None for name in members):
         return
-    if any(one.admitted or _passes(ground, one.reason, wanted) for one in group_standings(ground, members)):
+    if any(one.admitted or _passes(ground, one.reason, begins) for one in group_standings(ground, members)):
         return
     asked = next((name for name in ask.names if name in members), members[0])
     raise Refused("\n".join((words(2632, asked), *_against(ground.view, asked))), code=2632)
 
 
-def _passes(ground: Ground, reason: Reason, wanted: Collection[ResourceName]) -> bool:
-    """Whether a refusal ends when what it is about has come up, which this command wants, or has been looked at."""
+def _passes(ground: Ground, reason: Reason, begins: Collection[ResourceName]) -> bool:
+    """Whether a refusal ends when what it is about has come up, which this command starts, or has been looked at."""
     inner = parse_reason(",".join(reason.of[1:])) if reason.why is Why.FELLOW_REFUSED else reason
     if inner is None or inner.why in (Why.NOT_LOOKED, Why.RIVAL_NOT_LOOKED):
         return True
     if inner.why is Why.NETWORK_DOWN:
-        return ResourceName(inner.of[0]) in wanted and ground.view.target(ResourceName(inner.of[0])) is Target.ONLINE
-    return inner.why is Why.TYPE_MISSING and any(name in wanted for name in ground.by_type.get(inner.of[0], ()))
+        return ResourceName(inner.of[0]) in begins
+    started_now = ground.by_type.get(inner.of[0], ()) if inner.why is Why.TYPE_MISSING else ()
+    return any(ground.view.target(name) is Target.ONLINE for name in started_now)
 
 
 def _watch(world: World, since: int, names: tuple[ResourceName, ...], before: View) -> Watch:

@@ -24,9 +24,6 @@ async def run(world: World, arguments: Arguments) -> int:
     well = False
     try:
         names, well = chosen(world, view, arguments)
-        for name in names:
-            if view.resources[name].agent == "network":  # it is only looked at: a stop that changes nothing would end in UNKNOWN
-                raise Refused(words(20031, name, "stopped"), code=20031)
         if arguments.text("server") is not None:
             names, all_there = _on_server(world, view, names, arguments)
             well = well and all_there
