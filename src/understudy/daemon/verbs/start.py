@@ -100,10 +100,11 @@ def _is_stopped_network(view: View, name: ResourceName) -> bool:
 async def _start(world: World, ask: Ask, earlier: Attempt) -> bool:
     runnable: tuple[ResourceName, ...] = ()
     remarks: list[str] = []
-    attempt = earlier
+    attempt, before = earlier, earlier.before
 
     def decide(view: View) -> Change:
-        nonlocal runnable, attempt
+        nonlocal runnable, attempt, before
+        before = view
         remarks.clear()
         runnable = tuple(_runnable(as_it_is(world, view), ask, remarks))
         change = _change(world, view, replace(ask, names=runnable)) if runnable else Change({})
@@ -120,7 +121,7 @@ async def _start(world: World, ask: Ask, earlier: Attempt) -> bool:
         world.output.out(remark)
     if not runnable:
         return not remarks
-    settled = await follow(world, _watch(world, since, runnable, attempt.before))
+    settled = await follow(world, _watch(world, since, runnable, before))
     report(world, settled, "start")
     down = (name for name in runnable if started(settled.view, name) is not Verdict.DONE) if settled.refused else ()
     failed = tuple(dict.fromkeys((*settled.failed, *down)))
