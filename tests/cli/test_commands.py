@@ -1,10 +1,14 @@
 """The command line: help with an example everywhere, what is understood, and whole processes against a real socket."""
 
 import asyncio
+import contextlib
+import os
 import shlex
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from daemon.cluster import request, running
 from understudy.cli import appvipcfg, client, crsctl, understudy
 from understudy.cli.options import Command, Usage, parse
 from understudy.daemon.api import application
+from understudy.daemon.http import raw_refusal
 from understudy.daemon.peers import listening
 from understudy.daemon.verbs import VERBS
 from understudy.guard.notice import Notice
@@ -145,6 +150,84 @@ def test_a_daemon_that_hangs_is_said_to_hang(
 
     assert (status, out) == (1, "CRS-4639: Could not contact Oracle High Availability Services\n")
     assert err.count("has not answered for 0 s: it hangs, or is stopped") == lines
+
+
+def test_a_daemon_that_falls_silent_in_the_middle_is_said_to_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it said before is shown."""
+    monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
+    monkeypatch.setattr(client, "SILENT_S", 0.05)
+    with answering(tmp_path, b'HTTP/1.1 200 OK\r\n\r\n{"out":"one"}\n{"still":true}\n'):
+        status = client.run("stop-resource", {})
+    out, err = capsys.readouterr()
+
+    assert (status, out) == (1, "one\nCRS-4639: Could not contact Oracle High Availability Services\n")
+    assert "it is there and has not answered for 0 s: it hangs" in err
+    assert "What was asked for may still be done" in err
+
+
+def test_a_refusal_that_is_sent_before_the_request_was_read_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The connection is closed by then."""
+    monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
+    with answering(tmp_path, raw_refusal(503, "user id 7 has 32 connections open"), close=True):
+        assert client.run("stat-resource", {"names": ["x" * 500_000]}) == 1
+    assert "it answers 503: user id 7 has 32 connections open" in capsys.readouterr().err
+
+
+def test_a_queue_that_is_full_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
+    monkeypatch.setattr(client, "QUEUES_S", 1)
+    with contextlib.ExitStack() as held:
+        full = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        full.bind(f"{tmp_path}/api.sock")
+        full.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                one = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                one.setblocking(False)
+                one.connect(f"{tmp_path}/api.sock")
+        assert client.run("check-crs", {}) == 1
+    assert "understudyd takes no more connections" in capsys.readouterr().err
+
+
+def test_an_answer_is_read_while_its_reader_waits(tmp_path: Path) -> None:
+    """`| less`: the daemon is rid of it at once, and all of it is shown in the end."""
+    text = b'{"out":"%s"}\n' % (b"x" * 999) * 2000
+    imports = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from understudy.cli import client"
+    command = f"{imports}; sys.exit(client.run('history', {{}}))"
+    with answering(tmp_path, b"HTTP/1.1 200 OK\r\n\r\n" + text + b'{"exit":3}\n', close=True) as sent:
+        process = subprocess.Popen(
+            [sys.executable, "-IS", "-c", command], stdout=subprocess.PIPE, env={**os.environ, "UNDERSTUDY_RUN_DIR": str(tmp_path)}
+        )
+        assert sent.wait(10), "it is read although nobody reads what is printed"
+        out, _ = process.communicate(timeout=10)
+    assert process.returncode == 3
+    assert len(out) == 2000 * 1000
+
+
+@contextlib.contextmanager
+def answering(folder: Path, answer: bytes, *, close: bool = False) -> Iterator[threading.Event]:
+    """Somebody on api.sock who says this to whoever comes, and when all of it was taken."""
+    sent = threading.Event()
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        listener.bind(f"{folder}/api.sock")
+        listener.listen()
+
+        def serve() -> None:
+            connection = held.enter_context(listener.accept()[0])
+            connection.sendall(answer)
+            if close:
+                connection.close()
+            sent.set()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield sent
+        thread.join(10)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from daemon.cluster import Cluster, running
 from support import wait_until
+from understudy.daemon import api
 from understudy.daemon.api import application
 from understudy.daemon.peers import listening
 from understudy.model.names import Incarnation, ResourceName
@@ -158,6 +161,18 @@ async def test_a_follower_that_goes_away_is_forgotten(tmp_path: Path) -> None:
         writer.close()
 
         await wait_until(lambda: len(asyncio.all_tasks()) <= before, 5, "its tasks end")
+
+
+async def test_a_command_that_is_silent_hears_that_the_daemon_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it waits: who hears nothing at all may take it for hung."""
+    monkeypatch.setattr(api, "STILL_S", 0.01)
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        reader, writer = await asyncio.open_unix_connection(path)
+        await send(writer, "POST", "/v1/verb/history", {"follow": True})
+        async with asyncio.timeout(5):
+            await reader.readuntil(b'{"still":true}')
+            await reader.readuntil(b'{"still":true}')
+        writer.close()
 
 
 async def test_a_daemon_that_has_not_read_yet_says_so(tmp_path: Path) -> None:

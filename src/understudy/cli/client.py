@@ -3,16 +3,20 @@
 Called by the commands. Decides nothing and keeps nothing. Standard library only, and little of it: no `http.client`, no `asyncio`.
 """
 
+import errno
 import json
 import os
 import select
 import socket
+import struct
 import sys
+from _queue import SimpleQueue  # threading and queue take milliseconds to import
+from _thread import start_new_thread
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing itself takes milliseconds to import
+if TYPE_CHECKING:  # so does typing
     from collections.abc import Callable, Iterator
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
 
 RUN_DIR = "/run/understudy"
 CONFIG = "/etc/understudy/understudy.toml"
@@ -24,6 +28,10 @@ _HANGS = (
     "is there and has not answered for {:.0f} s: it hangs, or is stopped; look at its log and state. "
     "If you kill it, it is started again, and what runs goes on"
 )
+SILENT_S = 30.0
+"""In the middle of an answer: the daemon says every few seconds that it is there (`STILL_S` in daemon/api.py)."""
+QUEUES_S = 5
+_FULL = "takes no more connections: it hangs, or more ask it than it can answer; try again, and look at its log and state"
 INTERRUPTED = 130
 
 
@@ -78,21 +86,47 @@ def _notices() -> "list[str]":
 
 
 def _print_answer(connection: socket.socket, out: "Callable[[str], object] | None" = None) -> int:
-    with connection.makefile("rb") as stream:
-        status, chunked = _head(stream)
-        for line in _lines(stream, chunked):
-            message = json.loads(line)
-            if "exit" in message:
-                return int(message["exit"])
-            if "error" in message:
-                raise Away(f"the daemon answers {status}: {message['error']}")
-            if "out" not in message:
-                print(message.get("err", ""), file=sys.stderr, flush=True)
-            elif out is not None:
-                out(message["out"])
-            else:
-                print(message["out"], flush=True)
+    for message in _ahead(connection):
+        if isinstance(message, Away):
+            raise message
+        if "exit" in message:
+            return int(message["exit"])
+        if "out" in message:
+            (out or _print)(message["out"])
+        elif "err" in message:
+            print(message["err"], file=sys.stderr, flush=True)
     raise Away("it stopped in the middle of its answer; what was asked for may go on")
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)
+
+
+def _ahead(connection: socket.socket) -> "Iterator[dict[str, Any] | Away]":
+    """The messages of an answer, read while the output waits for its own reader (`| less`): the daemon does not wait for ever for those who
+    do not read, and holds nothing for them."""
+    read: SimpleQueue[dict[str, Any] | Away | None] = SimpleQueue()
+    connection.settimeout(SILENT_S)
+
+    def read_all() -> None:
+        try:
+            with connection.makefile("rb") as stream:
+                status, chunked = _head(stream)
+                for line in _lines(stream, chunked):
+                    message = json.loads(line)
+                    refused = "error" in message
+                    read.put(Away(f"it answers {status}: {message['error']}") if refused else message)
+            read.put(None)
+        except TimeoutError:
+            read.put(Away(f"it {_HANGS.format(SILENT_S)}. What was asked for may still be done"))
+        except Away as away:
+            read.put(away)
+        except (OSError, ValueError):
+            read.put(None)
+
+    start_new_thread(read_all, ())
+    while (message := read.get()) is not None:
+        yield message
 
 
 def _wait(connection: socket.socket, *, patient: bool) -> None:
@@ -109,10 +143,13 @@ def _wait(connection: socket.socket, *, patient: bool) -> None:
 def _connect() -> socket.socket:
     path = _path()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@qq", QUEUES_S, 0))
     try:
         connection.connect(path)
     except OSError as error:
         connection.close()
+        if error.errno == errno.EAGAIN:
+            raise Away(f"{path}: understudyd {_FULL}") from None
         raise Away(f"{path}: {error.strerror}; is understudyd running on this server?") from None
     return connection
 
@@ -134,7 +171,10 @@ def _path() -> str:
 
 def _send(connection: socket.socket, method: str, path: str, body: bytes) -> None:
     head = (f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", "Connection: close", "", "")
-    connection.sendall("\r\n".join(head).encode() + body)
+    try:
+        connection.sendall("\r\n".join(head).encode() + body)
+    except OSError:
+        pass  # it hears no more of this; its answer may be there, and says why
 
 
 def _head(stream: "BinaryIO") -> tuple[int, bool]:

@@ -54,6 +54,8 @@ log = logging.getLogger("understudyd.api")
 TOKEN_BYTES = 16
 MOST_WAITING = 8 << 20
 """Bytes of a command's lines that wait for its reader; then it is told no more."""
+STILL_S, STILL = 5.0, b'{"still":true}\n'
+"""How often a command that is silent is told that the daemon is there: whoever hears nothing for longer may take it for hung."""
 MOST_NAMES = 256
 """Of users, remembered."""
 VERB, EXPLAIN = "/v1/verb/", "/v1/explain/"
@@ -299,7 +301,12 @@ async def _streamed(lines: _Lines) -> AsyncIterator[bytes]:
     one: bytes | None = b""
     while one is not None:
         part = bytearray()
-        one = await lines.queue.get()
+        try:
+            async with asyncio.timeout(STILL_S):
+                one = await lines.queue.get()
+        except TimeoutError:
+            yield STILL
+            continue
         while one is not None:
             part += one
             if len(part) >= PART or lines.queue.empty():
