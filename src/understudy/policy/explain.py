@@ -3,19 +3,20 @@
 Words come from `sentences.py` and `waits.py`, the state from `instances.py`, as for crsctl; nothing is worked out anew.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from understudy.model.names import PoolName, ResourceName, ServerName, short
-from understudy.model.reasons import Reason, Why, parse_reason
+from understudy.model.names import ResourceName, ServerName, short
+from understudy.model.reasons import parse_reason
 from understudy.model.shown import one_line
 from understudy.model.state import Internal, State, Target
 from understudy.model.view import Assignment, View
-from understudy.policy.eligibility import Standing, group_standings
-from understudy.policy.ground import survey
+from understudy.policy.eligibility import Standing, group_standings, standing
+from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import dependents, group_of
 from understudy.policy.instances import RUNNING, instances
 from understudy.policy.liveness import unended
-from understudy.policy.sentences import remedy, sentence, sentence_about
+from understudy.policy.sentences import remedy_here, sentence, sentence_about
 from understudy.policy.waits import waits
 
 
@@ -46,6 +47,8 @@ class Explanation:
     servers: tuple[Line, ...]
     budget: str
     last_failure: str = ""
+    in_the_way: tuple[str, ...] = ()
+    """What runs where this resource may not, and must be beside it."""
 
 
 def explain(view: View, name: ResourceName) -> Explanation:
@@ -74,7 +77,23 @@ def explain(view: View, name: ResourceName) -> Explanation:
         servers=tuple(_line(view, one, assignment) for one in standings),
         budget=f"{max(0, resource.restart_attempts - used)} of {resource.restart_attempts} restarts left where it is",
         last_failure="; ".join(failures),
+        in_the_way=tuple(_in_the_way(ground, name, members)),
     )
+
+
+def _in_the_way(ground: Ground, name: ResourceName, members: tuple[ResourceName, ...]) -> Iterator[str]:
+    """Of a resource that does not run: members of its group that do, on a server that may not run it."""
+    view, resource = ground.view, ground.view.resources[name]
+    if resource.local or any(one.state in RUNNING for one in instances(view, resource)):
+        return
+    for other in members:
+        shown = instances(view, view.resources[other])[0]
+        if other == name or shown.state not in RUNNING or shown.server is None:
+            continue
+        here = standing(ground, resource, shown.server)
+        if not here.admitted:
+            why = sentence(here.reason)
+            yield f"{other}, which must be on the same server, runs on {shown.server}: {why}. crsctl start resource {name} -f moves it"
 
 
 def _state(view: View, name: ResourceName) -> str:
@@ -92,7 +111,9 @@ def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
     reason = parse_reason(assignment.reason)
     words = assignment.reason if reason is None else sentence(reason)
     if assignment.owner is None:
-        return words or "it was never assigned"
+        found = any(one.state in RUNNING for one in instances(view, view.resources[assignment.resource]))
+        left_alone = ": it was found running, and is left alone until somebody starts or stops it by command" if found else ""
+        return words or f"it was never assigned{left_alone}"
     where = f"assigned to {assignment.owner.server}/{short(assignment.owner.incarnation)} under epoch {assignment.epoch}"
     return f"{where}: {words}" if words else where
 
@@ -106,24 +127,13 @@ def _line(view: View, one: Standing, assignment: Assignment) -> Line:
     if tried:
         words += "; it failed there before and is tried there again only when nothing else is left, or on request"
     lost = here and assignment.owner is not None and unended(view, assignment.resource, assignment.owner) is not None
-    chosen = "unknown" if lost else "is next"
-    if not lost and one.incarnation is not None and assignment.sole_holder(one.incarnation):
-        report = view.report(assignment.resource, one.server)
-        chosen = "runs it" if report is not None and report.state in RUNNING else "has it"
-    verdict = chosen if here else "admitted" if one.admitted else "refused"
-    change = "" if one.admitted else remedy(one.reason, one.server)
-    named = _pool_names(view, one.reason)
-    if "SERVER_NAMES=" in change and one.server in named:
-        change = "it is named there already: raise the pool's MAX_SIZE, or lower the IMPORTANCE of the pool that has it"
-    change = change.replace("SERVER_NAMES=...", f"SERVER_NAMES={' '.join(named)}")
+    report = view.report(assignment.resource, one.server)
+    sole = one.incarnation is not None and assignment.sole_holder(one.incarnation)
+    verdict = "unknown" if lost else "has it" if sole else "is next" if here else "admitted" if one.admitted else "refused"
+    if not lost and report is not None and report.state in RUNNING:
+        verdict = "runs it"
+    change = "" if one.admitted else remedy_here(view, one.reason, one.server)
     return Line(server=one.server, verdict=verdict, because=words, would_change=change)
-
-
-def _pool_names(view: View, reason: Reason) -> tuple[ServerName, ...]:
-    """The servers that the first of the pools in question names already."""
-    inner = parse_reason(reason.of[1]) if reason.why is Why.FELLOW_REFUSED else reason
-    pool = view.pools.get(PoolName(inner.of[0])) if inner is not None and inner.of else None
-    return () if pool is None else pool.server_names
 
 
 def render(view: View, name: ResourceName) -> list[str]:
@@ -139,6 +149,7 @@ def render(view: View, name: ResourceName) -> list[str]:
         lines.append(f"  last failure: {one.last_failure}")
     if users := dependents(view, name):
         lines.append(f"  needed by: {', '.join(users)}")
+    lines += [f"  in the way: {text}" for text in one.in_the_way]
     for line in one.servers:
         lines.append(f"  {line.server:<{width}}  {line.verdict:<8}  {line.because}")
         if line.would_change:

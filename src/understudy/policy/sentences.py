@@ -3,11 +3,12 @@
 Called by `explain.py`, `waits.py`, crsctl's refusals and the history. Pure.
 """
 
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import PoolName, ResourceName, ServerName
 from understudy.model.reasons import Reason, Why, parse_reason
 from understudy.model.shown import one_line
 from understudy.model.state import Target
 from understudy.model.view import View
+from understudy.policy.advice import into_pool
 from understudy.policy.eligibility import group_standings
 from understudy.policy.ground import survey
 from understudy.policy.groups import group_of
@@ -100,9 +101,17 @@ def against(view: View, name: ResourceName) -> tuple[str, ...]:
         elif one.admitted and assignment is not None and one.incarnation in assignment.tried:
             told.append(f"{one.server}: it failed there before")
         elif not one.admitted:
-            change = remedy(one.reason, one.server)
+            change = remedy_here(view, one.reason, one.server)
             told.append(f"{one.server}: {sentence_about(one.reason, name)}{f' -> {change}' if change else ''}")
     return tuple(told)
+
+
+def remedy_here(view: View, reason: Reason, server: ServerName) -> str:
+    """What would change a refusal in this very cluster: of a pool, the change that has the effect."""
+    inner = _inner(reason) if reason.why is Why.FELLOW_REFUSED else reason
+    if inner is not None and inner.why is Why.NOT_IN_POOL:
+        return into_pool(view, tuple(PoolName(one) for one in inner.of), server)
+    return remedy(reason, server)
 
 
 def remedy(reason: Reason, server: ServerName) -> str:

@@ -1,0 +1,57 @@
+"""How a server would come into a pool: the change of the pool that has this effect, tried out before it is told. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from understudy.errors import BadInput
+from understudy.model.names import PoolName, ServerName
+from understudy.model.pools import BUILT_IN, GENERIC, attributes_of, build, membership, validate
+from understudy.model.state import Life
+from understudy.model.view import Pool, View
+
+HIGHEST = 1000
+"""Of IMPORTANCE."""
+
+
+def into_pool(view: View, names: tuple[PoolName, ...], server: ServerName) -> str:
+    """What brings the server into the first of these pools that it can be brought into; empty: nothing that is known."""
+    online = [one for one, record in view.present().items() if record.life is Life.ONLINE or one == server]
+    here = membership(view.pools, online)
+    for name in names:
+        pool = view.pools.get(name)
+        for changes in () if pool is None else _changes(view.pools, pool, server, here[name]):
+            if server in _after(view.pools, name, changes, online):
+                text = ",".join(f"{key}={value}" for key, value in changes.items())
+                return f'add it: crsctl modify serverpool {name} -attr "{text}"'
+    having = sorted(pool for pool, members in here.items() if server in members and pool not in BUILT_IN)
+    if all(name in BUILT_IN for name in names) and having:
+        return f"let SERVER_POOLS of the resource name the pool that has it: {', '.join(having)}"
+    return ""
+
+
+def _changes(
+    pools: Mapping[PoolName, Pool], pool: Pool, server: ServerName, members: tuple[ServerName, ...]
+) -> Iterator[dict[str, str]]:
+    """What might help, the least first."""
+    named = {"SERVER_NAMES": " ".join(dict.fromkeys((*(pool.server_names or members), server)))}
+    roomy = {"MAX_SIZE": "-1"}
+    above = {"IMPORTANCE": str(min(HIGHEST, 1 + max((one.importance for one in pools.values()), default=0)))}
+    if pool.server_names:
+        yield named
+    yield roomy
+    yield above
+    yield {**roomy, **above}
+    if pool.server_names:
+        yield {**named, **roomy}
+        yield {**named, **roomy, **above}
+    yield {"PARENT_POOLS": GENERIC, "MIN_SIZE": "0", **named}
+
+
+def _after(
+    pools: Mapping[PoolName, Pool], name: PoolName, changes: Mapping[str, str], online: list[ServerName]
+) -> tuple[ServerName, ...]:
+    try:
+        changed = build(name, {**attributes_of(pools[name]), **changes})
+        validate(changed, pools)
+    except BadInput:
+        return ()
+    return membership({**pools, name: changed}, online)[name]
