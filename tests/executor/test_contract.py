@@ -8,7 +8,7 @@ from executor.rig import DB, INCARNATION, Rig, act
 from support import wait_until
 from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
-from understudy.ports import ActionRequest
+from understudy.ports import ActionName, ActionRequest
 
 
 async def test_a_service_is_started_seen_stopped_and_seen_gone(rig: Rig) -> None:
@@ -75,6 +75,18 @@ async def test_silence_has_one_form_however_it_came(rig: Rig, why: Unanswered) -
     rig.returns()
     after = await act(rig, "check")
     assert (after.status, after.unanswered, after.housed) == (0, None, True)
+
+
+@pytest.mark.parametrize("action", ["start", "stop", "clean"])
+async def test_an_action_for_which_nothing_is_to_be_had_was_not_begun(rig: Rig, action: ActionName) -> None:
+    """It is no failure of the resource, and it can be asked for again."""
+    if not rig.real:
+        rig.fake.service(DB).unbegun[action] = "not-begun"
+    await act(rig, "check")  # the two know each other
+    with rig.silent(DB, "not-begun"):
+        outcome = await act(rig, action)
+    assert (outcome.status, outcome.unanswered) == (None, "not-begun"), outcome.output
+    assert (await act(rig, action)).status == 0
 
 
 @pytest.mark.parametrize("why", ["signal", "no-script"])

@@ -193,15 +193,17 @@ class ExecutorClient:
         while True:
             try:
                 reader, writer = await asyncio.open_unix_connection(self._path, limit=LONGEST_LINE)
-                writer.write(encode({"id": 0, "op": "hello"}))
-                if await read_line(reader) is None:
-                    raise ConnectionResetError("it hung up")
             except OSError:
                 await asyncio.sleep(_AGAIN_S)
                 continue
-            self._writer = writer
-            self._reading = asyncio.create_task(self._read(reader))
-            return writer
+            writer.write(encode({"id": 0, "op": "hello"}))
+            with contextlib.suppress(OSError):
+                if await read_line(reader) is not None:
+                    self._writer = writer
+                    self._reading = asyncio.create_task(self._read(reader))
+                    return writer
+            writer.close()  # it hung up
+            await asyncio.sleep(_AGAIN_S)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError, BadInput):

@@ -16,3 +16,8 @@ def in_words(error: OSError) -> str:
     """The error, and what cures it where we know."""
     known = _CURES.get(error.errno or 0)
     return f"{error.strerror or error}" + (f"; {known}" if known else "")
+
+
+def is_scarce(error: OSError) -> bool:
+    """Whether something is used up that may be had again in a moment."""
+    return error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)

@@ -44,11 +44,12 @@ class Rooms:
         return self._folder.glob(f"{_OWNER}*/*")
 
     def crowded(self) -> bool:
-        """Whether half of any room is used up. A plain folder never is: the file system is not ours."""
+        """Whether half of any room is used up. A plain folder never is: the file system is not ours. OSError: it cannot be looked at."""
         return not self._plain and any(map(_half_full, self._folder.glob("*of-*")))
 
     def trim(self) -> None:
-        """Cut down what has grown; in a room that is half full, everything. By name: no descriptor is kept for each of a thousand."""
+        """Cut down what has grown; in a room that is half full, everything. By name: no descriptor is kept for each of a thousand.
+        OSError: it cannot be looked at."""
         for room in self._folder.glob(f"{_OWNER}*"):
             most = 0 if not self._plain and _half_full(room) else GROWN
             for file in room.iterdir():

@@ -23,7 +23,7 @@ from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
 from understudy.executor.gate import open_gate, shut_gate, shut_out
 from understudy.executor.killlist import KillList
 from understudy.executor.lease import why_not
-from understudy.executor.limits import in_words
+from understudy.executor.limits import in_words, is_scarce
 from understudy.executor.outside import Outside
 from understudy.executor.pressure import Pressure
 from understudy.executor.rooms import Rooms
@@ -169,6 +169,7 @@ class Runner:
             return silence("refused", busy)
         flight = InFlight(self, request, agent)
         self._in_flight.setdefault(request.resource, []).append(flight)
+        begun = False
         try:
             if request.action == "start":
                 self.waits.stop(request.resource)
@@ -178,9 +179,12 @@ class Runner:
                 held_by_another = why_not(self.run_dir / "lease", request.incarnation)
                 if held_by_another:
                     return silence("refused", held_by_another)
+            begun = True
             outcome = await action(request, flight)
         except (OSError, ValueError) as error:
-            # a check that could not look has seen nothing; anything else has failed
+            # a check that could not look has seen nothing; anything else has failed, unless nothing was to be had to begin it with
+            if isinstance(error, OSError) and is_scarce(error) and not begun:
+                return silence("not-begun", f"{request.action} cannot be begun: {in_words(error)}")
             text = f"{request.action} of {request.resource}: {error}"
             return silence("not-begun", text) if request.action == "check" else refusal(text, status=FAILED)
         finally:
@@ -226,6 +230,10 @@ class Runner:
 
     def trim(self) -> None:
         """Cut down what has been printed; to be called every now and then."""
+        with contextlib.suppress(OSError):  # no descriptor to be had: the next time
+            self._trim()
+
+    def _trim(self) -> None:
         most = 0 if self.rooms.crowded() else GROWN
         for capture in self._printing:
             capture.trim(most)

@@ -1,11 +1,13 @@
 """Checks and scripts that give no answer: they cost neither what runs nor what others need."""
 
+import os
+import resource
 import time
 
 import pytest
 
 from e2e import service
-from e2e.harness import SOON_S
+from e2e.harness import SOON_S, Status
 from support import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -33,6 +35,24 @@ def test_script_that_is_not_executable_for_a_while(cluster):
     assert cluster.marked("ctr1", "aux") == ran
     assert cluster.status("aux").server == "ctr1"
     assert cluster.told("executable", on="ctr1")
+
+
+def test_executor_that_can_open_nothing(cluster):
+    """It has used up its descriptors: what runs is left alone, it is shown and alarmed that nothing is checked, and it heals by itself."""
+    cluster.watch_aux("aux")
+    cluster.aux("aux", "ctr1", "ctr2")
+    cluster.runs("aux", on="ctr1")
+    ran = cluster.marked("ctr1", "aux")
+    (executor,) = cluster.lab.service_pids("ctr1", "understudy-exec")
+    limits, used = resource.prlimit(executor, resource.RLIMIT_NOFILE), {int(one) for one in os.listdir(f"/proc/{executor}/fd")}
+    lowest_free = min(set(range(len(used) + 1)) - used)
+    resource.prlimit(executor, resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    cluster.reaches("aux", Status("ONLINE", "INTERMEDIATE", "ctr1"))
+    assert "CHECK CANNOT BE BEGUN" in cluster.run("crsctl", "stat", "res", "aux", "-v", on="ctr1")
+    wait_for(lambda: "cannot be run on server 'ctr1'" in cluster.alerts("ctr2"), 60, "it is alarmed")
+    resource.prlimit(executor, resource.RLIMIT_NOFILE, limits)
+    cluster.reaches("aux", Status("ONLINE", "ONLINE", "ctr1"), within_s=30)
+    assert cluster.marked("ctr1", "aux") == ran
 
 
 @pytest.mark.parametrize("why", ["its check hangs", "its owner is not there"])
