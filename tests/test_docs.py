@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
 from understudy.cli.understudy import demo, lab, simulate
 from understudy.model import events, settings
@@ -74,6 +75,15 @@ def test_the_page_of_commands_is_what_they_say(request: pytest.FixtureRequest, m
     if request.config.getoption("--rewrite"):
         COMMANDS.write_text(page)
     assert COMMANDS.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
+
+
+def test_the_page_of_states_is_what_a_lab_showed(request: pytest.FixtureRequest) -> None:
+    """docs/guide/states.md is made of what `tests/e2e/test_states.py` collected, so it cannot promise anything else."""
+    page = states.page()
+    if request.config.getoption("--rewrite"):
+        states.PAGE.write_text(page)
+    assert states.PAGE.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
+    assert {path.stem for path in states.FOLDER.glob("*.txt")} == set(states.ORDER)
 
 
 def test_every_setting_is_documented() -> None:

@@ -45,6 +45,7 @@ STATES: dict[Kind, tuple[View, Own]] = {
     Kind.GUARD_SILENT: (VIEW, replace(WELL, guard_age_s=4.0)),
     Kind.TAKES_NO_PART: (VIEW, replace(guard(refused=REFUSED), held=False)),
     Kind.LEAVING: (VIEW, guard(leave_left_s=12.0)),
+    Kind.LEFT: (VIEW, replace(WELL, guard=NEW, held=False, left="root@ctr1")),
     Kind.MAJORITY_LOST: (VIEW, replace(WELL, guard=NEW, held=False, leader_silent_s=None)),
     Kind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, heard=GUARD.heard), held=False)),
     Kind.REGISTRY_AWAY: (VIEW, replace(WELL, registry_away_s=40.0)),

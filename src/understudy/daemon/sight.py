@@ -5,12 +5,14 @@ node, so that it works without a lease and without the registry. It decides noth
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 from understudy.daemon.ability import REGISTRY_AWAY
 from understudy.daemon.facts import down
 from understudy.daemon.node import Node
 from understudy.errors import Unreachable
+from understudy.guard.leave import STAY_OUT
 from understudy.guard.notice import read_notice
 from understudy.lane.local import Local
 from understudy.lane.report import report_of
@@ -18,6 +20,7 @@ from understudy.model import events
 from understudy.model.conditions import NUMBERS, Condition, Kind, Own, ago
 from understudy.model.messages import WORDS, number
 from understudy.model.names import ResourceName, ServerName
+from understudy.model.settings import Settings
 from understudy.model.view import Report
 from understudy.policy.conditions import conditions
 from understudy.policy.vouched import vouched
@@ -26,6 +29,7 @@ from understudy.ports import GuardSight
 ASK_EVERY_S = 1.0
 TOLD_AFTER_S = 3.0
 """What is over sooner is no alert: a daemon that begins anew, a leader that changes."""
+RETRY_ALERTS_S = 10.0
 OUTAGE_S = 3.0
 """A lease that was away for less is told as a rejoin, not as an outage of the cluster."""
 NAMED = 20
@@ -58,6 +62,7 @@ class Sight:
         """and what was wanted and down."""
         self._tell_back_at: float | None = None
         self._gap_s = 0.0
+        self._retry_alerts_at = 0.0
         self.alert: Callable[[str], object] = lambda _: None
         """Writes to the alert log of this server."""
         self.unwritten: Callable[[], tuple[int, str]] = lambda: (0, "")
@@ -91,6 +96,7 @@ class Sight:
             guard=self._said,
             guard_age_s=now - self._said_at,
             held=node.guard.held(),
+            left=_left(node.settings),
             notices=read_notice(node.settings.run_dir),
             registry_away_s=self._registry_away_s(now),
             registry_refuses=node.mirror.unwritable,
@@ -143,6 +149,9 @@ class Sight:
             if key in self._told:
                 self._told.discard(key)
                 self._tell_over(key, now - since, own)
+        if own.alerts_lost and now >= self._retry_alerts_at:  # whether there is room again only a line that is written can tell
+            self._retry_alerts_at = now + RETRY_ALERTS_S
+            self.alert(f"{number(NUMBERS[Kind.ALERTS_LOST])}:lines before this one are lost; understudy history has them")
         self._follow_the_lease(own)
 
     def _tell_begun(self, one: Condition, own: Own) -> None:
@@ -189,3 +198,12 @@ class Sight:
         names = ", ".join(self._down[:NAMED]) + (f" and {len(self._down) - NAMED} more" if len(self._down) > NAMED else "")
         text = f"down meanwhile: {names or 'nothing that was wanted'}"
         self._node.history.tell(events.MAJORITY_BACK, on=own.server, cause=f"after {ago(self._gap_s)} without one", text=text)
+
+
+def _left(settings: Settings) -> str:
+    """By whose word this server stays out; empty: it does not."""
+    try:
+        with open(os.path.join(settings.run_dir, STAY_OUT), encoding="utf-8") as file:
+            return file.read(256).strip() or "an operator"
+    except OSError:
+        return ""

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     """The settings of this server are not the registry's: it neither asks for a lease nor grants any."""
     LEAVING = "leaving"
     """This server was asked to go."""
+    LEFT = "left"
+    """An operator took this server out: its guard begins no new life until it is asked back."""
     MAJORITY_LOST = "majority-lost"
     """Too few voters are heard, and nobody leads: nothing runs, and nothing will."""
     NO_LEASE = "no-lease"
@@ -90,6 +92,7 @@ NUMBERS: dict[Kind, int] = {
     Kind.GUARD_SILENT: 20142,
     Kind.TAKES_NO_PART: 20120,
     Kind.LEAVING: 20149,
+    Kind.LEFT: 20149,
     Kind.MAJORITY_LOST: 20140,
     Kind.NO_LEASE: 20141,
     Kind.REGISTRY_AWAY: 20068,
@@ -111,8 +114,18 @@ NUMBERS: dict[Kind, int] = {
 }
 """The number under which each is printed."""
 _ABOUT = frozenset(
-    {Kind.TAKES_NO_PART, Kind.LEAVING, Kind.NO_LEASE, Kind.CANNOT_ACT, Kind.OTHER_NO_LEASE, Kind.OTHER_UNHEARD, Kind.CHECKS_NOT_RUN}
+    {
+        Kind.TAKES_NO_PART,
+        Kind.LEAVING,
+        Kind.LEFT,
+        Kind.NO_LEASE,
+        Kind.CANNOT_ACT,
+        Kind.OTHER_NO_LEASE,
+        Kind.OTHER_UNHEARD,
+        Kind.CHECKS_NOT_RUN,
+    }
 )
+"""Those whose line names the server."""
 
 
 class Lease(StrEnum):
@@ -183,6 +196,8 @@ class Own:
     guard_age_s: float = 0.0
     """Since it said so, or since the daemon began."""
     held: bool = True
+    left: str = ""
+    """By whose word this server has left the cluster and stays out; empty: it does not."""
     notices: tuple[str, ...] = ()
     registry_away_s: float = 0.0
     """Since the registry last answered; 0: it answers."""

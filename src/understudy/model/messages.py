@@ -158,7 +158,7 @@ WORDS: dict[int, str] = {
     20146: "Actions cannot be run on server '{}': {}. {}",
     20147: "The alert log cannot be written: {}. {}",
     20148: "That cannot be done now; nothing was changed:",
-    20149: "Server '{}' leaves: {}. {}",
+    20149: "Server '{}' leaves the cluster, or has left it: {}. {}",
     20170: "The attributes of '{}' have {} bytes in all, {} are allowed; the longest is {} with {}.",
     20171: "The registry writes nothing: {}. {}",
     # --- ours: what is waited for

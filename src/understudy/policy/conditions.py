@@ -74,6 +74,12 @@ def voters_heard(own: Own) -> tuple[ServerName, ...]:
 
 def _own_guard(own: Own) -> Iterator[Condition]:
     guard = own.guard or _NOTHING_SAID
+    if own.left and not own.held:
+        yield _down(
+            Kind.LEFT, own.server, f"it was taken out by {own.left}. It runs nothing and hears of nobody; what is shown may be old",
+            "It comes back with: understudy server join; how the others are, they say themselves", None,
+        )  # fmt: skip
+        return
     if own.guard_age_s >= GUARD_S:
         yield _down(
             Kind.GUARD_SILENT, own.server,
@@ -96,7 +102,7 @@ def _own_guard(own: Own) -> Iterator[Condition]:
 def _own_lease(view: View, own: Own) -> Iterator[Condition]:
     """Why this server holds no lease; said once, by the first cause that explains it."""
     guard = own.guard
-    if own.held or guard is None or guard.refused or own.guard_age_s >= GUARD_S:
+    if own.held or own.left or guard is None or guard.refused or own.guard_age_s >= GUARD_S:
         return
     heard, since_s = voters_heard(own), own.lapsed_s
     for_so_long = f" (for {ago(since_s)})" if since_s is not None else ""
@@ -126,7 +132,7 @@ def _own_lease(view: View, own: Own) -> Iterator[Condition]:
 
 def _majority_lost(view: View, own: Own) -> bool:
     """Whether so few voters are heard that no server can hold a lease, unless this one alone is cut off: then a leader is seen at work."""
-    if own.held or own.guard is None or own.guard.refused or own.guard_age_s >= GUARD_S or _just_begun(own):
+    if own.held or own.left or own.guard is None or own.guard.refused or own.guard_age_s >= GUARD_S or _just_begun(own):
         return False
     return len(voters_heard(own)) < own.needed and not led(view, own)
 
@@ -204,8 +210,8 @@ def _leader(view: View, own: Own) -> Iterator[Condition]:
 def _others(view: View, own: Own) -> Iterator[Condition]:
     """Servers that the registry still takes for alive, and that are not."""
     for server, record in view.present().items():
-        if server == own.server or record.life not in ALIVE:
-            continue
+        if server == own.server or record.life not in ALIVE or own.left:
+            continue  # who has left hears nobody
         heard, age_s = own.life_heard(server), own.heard_s(server) or own.daemon_s
         if heard not in (None, record.incarnation):
             yield _down(
@@ -236,7 +242,7 @@ def _weak_points(own: Own) -> Iterator[Condition]:
             f"understudy-guard has no real-time priority ({guard.priority}): on a busy server its lease may end",
             "Let it run as root with LimitRTPRIO and LimitMEMLOCK of infinity (its systemd unit has them), and restart it",
         )  # fmt: skip
-    if guard.gate:
+    if guard.gate and not guard.gate.startswith("ready"):  # that it was taken away, and is there again, the guard says itself
         yield _weak(
             Kind.NO_GATE, own.server,
             f"there is no gate ({guard.gate}): if this server stands still its addresses may answer after others have taken over",
@@ -263,6 +269,8 @@ def _weak_points(own: Own) -> Iterator[Condition]:
 
 def _said(own: Own) -> Iterator[Condition]:
     guard = own.guard or _NOTHING_SAID
+    if own.left:
+        return
     known = [one for one in (guard.refused, *guard.differing, guard.not_kept) if one]
     for sentence in own.notices:
         if not any(one in sentence for one in known):

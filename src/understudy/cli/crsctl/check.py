@@ -7,7 +7,8 @@ COMMANDS = {
     "cluster": Command(
         "crsctl check cluster",
         "check-cluster",
-        about="Whether the clusterware is well on this server, on those named, or on all. Exit status 1 if one is not.",
+        about="Whether the clusterware is well on this server, on those named, or on all. Exit status 0: well; 1: something is down; "
+        "3: all runs, but the next fault may not be survived, or not be seen.",
         example="crsctl check cluster -all",
         options={
             "-all": Option("all", "every server"),
@@ -16,7 +17,10 @@ COMMANDS = {
         },
     ),
     "crs": Command(
-        "crsctl check crs", "check-crs", about="Whether this server is well.", example="crsctl check crs", options={"--json": JSON}
+        "crsctl check crs",
+        "check-crs",
+        about="Whether this server is well, and the cluster as it sees it. Exit status as of check cluster.",
+        example="crsctl check crs", options={"--json": JSON}
     ),
     "has": Command(
         "crsctl check has", "check-has", about="Whether the daemon answers.", example="crsctl check has", options={"--json": JSON}

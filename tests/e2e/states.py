@@ -1,0 +1,142 @@
+"""What commands, exit statuses and the alert log say in each state, as a lab showed it: collected by `test_states.py`, kept in
+`states/*.txt`, and made into docs/guide/states.md.
+
+A file begins with its title and what was done, as comments; then come commands as typed, with what matters of their answers (the numbered
+lines, STATE, what is down) and the exit status where it is not 0. Times, incarnations and process ids are taken out.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.harness import Cluster
+
+FOLDER = Path(__file__).parent / "states"
+PAGE = Path(__file__).parents[2] / "docs/guide/states.md"
+RESOURCE = "web"
+CHECK, STATUS = "crsctl check crs", "understudy cluster status"
+ASKED = (
+    CHECK,
+    f"crsctl stat res {RESOURCE} -v",
+    STATUS,
+    f"understudy explain {RESOURCE}",
+    "understudy server list",
+    f"crsctl start resource {RESOURCE}",
+)
+_MATTERS = {
+    ASKED[1]: re.compile(r"(STATE|TARGET|STATE_DETAILS)="),
+    ASKED[2]: re.compile(r"(leader|servers online|resources (down|unknown|intermediate)) "),
+    ASKED[3]: re.compile(rf"{RESOURCE}: "),
+    ASKED[4]: re.compile(r"(SERVER|ctr\d) "),
+}
+_NUMBERED = re.compile(r"(?:CRS|UND)-\d{4}: ?")
+_ALERT = re.compile(r"\[understudyd\(\d+\)\]((?:CRS|UND)-\d{4}:.*)")
+_TABLE = ("| state | lines | STATE of `web` | check crs | cluster status | start |", "| --- | --- | --- | --- | --- | --- |")
+ORDER = (
+    "well",
+    "majority-lost",
+    "majority-back",
+    "no-voter-to-spare",
+    "cut-off",
+    "registry-away",
+    "no-leader",
+    "daemon-hangs",
+    "daemon-hangs-there",
+    "executor-hangs",
+    "guard-hangs",
+    "takes-no-part",
+    "left",
+    "guard-says",
+    "checks-not-run",
+    "alerts-lost",
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One command's lines that matter, and its exit status."""
+
+    command: str
+    lines: tuple[str, ...]
+    status: int
+
+
+def ask(cluster: Cluster, server: str, commands: tuple[str, ...] = ASKED) -> list[Answer]:
+    """What a server's commands say now."""
+    found = []
+    for command in commands:
+        done = cluster.lab.exec(server, command.split(), check=False, timeout_s=60)
+        found.append(Answer(command, tuple(_matters(command, (done.stdout + done.stderr).splitlines())), done.returncode))
+    return found
+
+
+def alerts(cluster: Cluster, server: str, since: int) -> list[str]:
+    """The lines of a server's alert log beyond so many characters."""
+    return [plain(match[1]) for match in _ALERT.finditer(cluster.alerts(server)[since:])]
+
+
+def told(title: str, why: str, answers: list[Answer], logged: list[str]) -> str:
+    """The file of a state."""
+    blocks = [f"# {title}\n# {why}"]
+    for one in answers:
+        status = [f"[exit {one.status}]"] if one.status else []
+        blocks.append("\n".join([f"$ {one.command}", *one.lines, *status]))
+    blocks.append("\n".join(["alert.log", *logged]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def plain(text: str) -> str:
+    """Without what another run would show otherwise."""
+    text = re.sub(r"\d+ (?:d|h|min|s)(?: \d+ (?:h|min|s))?\b", "N s", text)
+    text = re.sub(r"\b[0-9a-f]{8}\b", "xxxxxxxx", text)
+    text = re.sub(r"revision \d+", "revision N", text)
+    text = re.sub(r"processe?s? \d+", "process N", text)
+    return text.rstrip()
+
+
+def _matters(command: str, lines: list[str]) -> list[str]:
+    known = _MATTERS.get(command)
+    found = [plain(one) for one in lines if _NUMBERED.match(one) or (known is not None and known.match(one))]
+    return found or [plain(one) for one in lines[:1]]
+
+
+# --- the page -------------------------------------------------------------------------------------------------------
+
+
+def page() -> str:
+    """docs/guide/states.md: what stands above the table is written by hand, the rest is made."""
+    states = [read(FOLDER / f"{name}.txt") for name in ORDER]
+    head = PAGE.read_text().partition(_TABLE[0])[0].rstrip("\n")
+    lines = [head, "", *_TABLE, *(_row(title, answers) for title, _, answers, _ in states), ""]
+    for title, why, answers, logged in states:
+        lines += [f"## {title}", "", why, "", "```console"]
+        for one in answers:
+            lines += [f"# {one.command}", *one.lines, *([f"(exit status {one.status})"] if one.status else [])]
+        lines += ["```", ""]
+        if logged:
+            lines += ["In the alert log:", "", "```text", *logged, "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def read(path: Path) -> tuple[str, str, list[Answer], list[str]]:
+    """Title, what was done, the answers and the alert log of a state's file."""
+    first, *blocks = path.read_text().rstrip("\n").split("\n\n")
+    title, why = (line.removeprefix("# ") for line in first.splitlines())
+    answers, logged = [], []
+    for block in blocks:
+        head, *lines = block.splitlines()
+        if head == "alert.log":
+            logged = lines
+            continue
+        status = int(match[1]) if lines and (match := re.fullmatch(r"\[exit (\d+)\]", lines[-1])) else 0
+        answers.append(Answer(head.removeprefix("$ "), tuple(lines[:-1] if status else lines), status))
+    return title, why, answers, logged
+
+
+def _row(title: str, answers: list[Answer]) -> str:
+    by = {one.command: one for one in answers}
+    anchor = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+    numbers = dict.fromkeys(line[:8] for one in answers for line in one.lines if line.startswith("UND-") and "UND-0148" not in line)
+    state = next((line.partition("=")[2] for line in by[ASKED[1]].lines if line.startswith("STATE=")), "") if ASKED[1] in by else ""
+    statuses = [str(by[one].status) if one in by else "" for one in (CHECK, STATUS, ASKED[5])]
+    return f"| [{title}](#{anchor}) | {', '.join(numbers)} | {state} | {' | '.join(statuses)} |"

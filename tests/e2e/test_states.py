@@ -1,0 +1,197 @@
+"""Every state in which a server or the cluster can be, driven in a lab: what each command says, with which exit status, and the alert log.
+
+The answers stand in `states/*.txt`, one file a state; `--rewrite` writes what is said today. docs/guide/states.md is made of them.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from e2e import states
+from e2e.harness import SOON_S, Cluster, Trio
+from support import wait_for
+
+pytestmark = pytest.mark.lab
+
+
+class Teller:
+    """Asks in a state, and compares with what is written."""
+
+    def __init__(self, cluster: Cluster, *, rewrite: bool) -> None:
+        self.cluster = cluster
+        self.rewrite = rewrite
+        self.wrong: list[str] = []
+        self.logged: dict[str, int] = {}
+
+    def marks(self) -> None:
+        """From here on the alert logs are read."""
+        self.logged = {server: len(self.cluster.alerts(server)) for server in self.cluster.lab.servers}
+
+    def tells(self, name: str, why: str, *, on: str, until: str, alert: str = "", commands: tuple[str, ...] = states.ASKED) -> None:
+        """Wait until `check cluster` on a server says this (and its alert log that), then ask for everything."""
+        title = name.replace("-", " ").capitalize()
+        if until:
+            wait_for(lambda: until in self.cluster.run("crsctl", "check", "cluster", on=on, check=False), SOON_S, f"{on} says {until}")
+        if alert:
+            wait_for(lambda: any(alert in line for line in self.alerts(on)), SOON_S, f"the alert log of {on} has {alert}")
+        text = states.told(title, why, states.ask(self.cluster, on, commands), self.alerts(on))
+        path = states.FOLDER / f"{name}.txt"
+        if self.rewrite:
+            path.write_text(text)
+        if not path.exists() or path.read_text() != text:
+            self.wrong.append(f"{path.name} is now:\n{text}")
+
+    def alerts(self, server: str) -> list[str]:
+        """What is new in the alert log."""
+        return states.alerts(self.cluster, server, self.logged.get(server, 0))
+
+
+@pytest.fixture
+def teller(cluster: Cluster, trio: Trio, request: pytest.FixtureRequest) -> Iterator[Teller]:
+    """The trio runs on ctr1; at the end all that was said is what is written."""
+    trio.register()
+    cluster.run("crsctl", "start", "resource", states.RESOURCE, "-n", "ctr1")
+    one = Teller(cluster, rewrite=request.config.getoption("--rewrite"))
+    one.marks()
+    yield one
+    assert not one.wrong, "\n".join(one.wrong)
+
+
+@contextlib.contextmanager
+def stopped(*pids: int) -> Iterator[None]:
+    """These processes stand still meanwhile."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def well(cluster: Cluster, on: str) -> Callable[[], bool]:
+    """Whether a server says that all is well."""
+    return lambda: cluster.lab.exec(on, ["crsctl", "check", "crs"], check=False).returncode == 0
+
+
+def test_the_majority_of_voters_is_lost_and_comes_back(cluster, teller):
+    """The survivors stop everything and say so; afterwards one line of history says how long it was and what was down."""
+    wait_for(well(cluster, "ctr1"), SOON_S, "all is well")
+    teller.tells("well", "Nothing is wrong.", on="ctr1", until="CRS-4537")
+    began = time.monotonic()
+    for server in ("ctr2", "ctr3"):
+        cluster.lab.crash(server)
+    teller.tells(
+        "majority-lost", "Two of three voters lose power; asked on ctr1, the one that is left, where web ran.",
+        on="ctr1", until="UND-0140", alert="UND-0140",
+    )  # fmt: skip
+    teller.marks()
+    cluster.lab.boot("ctr2", "ctr3")
+    cluster.lab.ready(60)
+    cluster.runs(*("web",), on="ctr1", within_s=60)
+    cluster.tells("majority-back", ask="ctr1")
+    (back,) = cluster.history("majority-back", ask="ctr1")
+    teller.tells(
+        "majority-back", "The two boot. Every server joins again by itself, and what was wanted starts.",
+        on="ctr1", until="CRS-4537", alert="A majority of voters is back", commands=(states.CHECK, states.STATUS),
+    )  # fmt: skip
+
+    assert back["text"] == "down meanwhile: web, web-data, webVIP"
+    assert float(back["cause"].split()[1]) <= time.monotonic() - began
+
+
+@pytest.mark.long
+def test_whoever_stands_still_is_said_to(cluster, teller):
+    """Registry, daemon, executor and guard, one after the other; then all executors, so that nobody leads."""
+    lab = cluster.lab
+    lab.registry_pause()
+    teller.tells("registry-away", "The registry's process stands still; asked on ctr2.", on="ctr2", until="UND-0068", alert="UND-0068")
+    lab.registry_resume()
+    wait_for(well(cluster, "ctr2"), SOON_S, "the registry is back")
+    teller.marks()
+    with stopped(*lab.service_pids("ctr4", "understudyd")):
+        teller.tells(
+            "daemon-hangs", "understudyd of ctr4, which runs nothing, stands still; asked on ctr1.", on="ctr1", until="UND-0101"
+        )
+        teller.tells("daemon-hangs-there", "The same, asked on ctr4 itself.", on="ctr4", until="", commands=(states.CHECK,))
+    wait_for(lambda: "UND-0101" not in cluster.run("crsctl", "check", "cluster", on="ctr1", check=False), SOON_S, "ctr4 can act again")
+    teller.marks()
+    with stopped(*lab.service_pids("ctr4", "understudy-exec")):
+        teller.tells("executor-hangs", "understudy-exec of ctr4 stands still; asked there.", on="ctr4", until="UND-0101")
+    wait_for(well(cluster, "ctr4"), SOON_S, "ctr4 can act again")
+    teller.marks()
+    with stopped(*(pid for server in lab.servers for pid in lab.service_pids(server, "understudy-exec"))):
+        teller.tells(
+            "no-leader", "understudy-exec of every server stands still, so nobody can lead; asked on ctr2.",
+            on="ctr2", until="UND-0143", alert="UND-0143",
+        )  # fmt: skip
+
+
+@pytest.mark.long
+def test_whoever_goes_is_said_to_be_gone(cluster, teller):
+    """One voter, a server that is cut off, one that leaves, one whose settings are others, one whose guard stands still."""
+    lab = cluster.lab
+    with stopped(*cluster.keeper_and_guard("ctr4")):
+        teller.tells(
+            "guard-hangs", "Keeper and guard of ctr4 stand still; its daemon has ended everything itself. Asked there.",
+            on="ctr4", until="UND-0142", alert="UND-0142",
+        )  # fmt: skip
+    wait_for(well(cluster, "ctr4"), SOON_S, "ctr4 is back")
+    teller.marks()
+    cluster.run("understudy", "server", "leave", "ctr4", on="ctr1")
+    teller.tells("left", "ctr4 was taken out by an operator; asked there.", on="ctr4", until="UND-0149", alert="UND-0149")
+    cluster.run("understudy", "server", "join", on="ctr4")
+    wait_for(well(cluster, "ctr4"), SOON_S, "ctr4 is back")
+    teller.marks()
+    settings = lab.host_path("ctr4", "/etc/understudy/understudy.toml")
+    settings.write_text(settings.read_text().replace("[cluster]\n", '[cluster]\nvoters = ["ctr4"]\n', 1))
+    cluster.strike("ctr4", "keeper")
+    teller.tells(
+        "takes-no-part", "voters were edited on ctr4 alone, and its guard restarted; asked there.",
+        on="ctr4", until="UND-0120", alert="UND-0120",
+    )  # fmt: skip
+    teller.marks()
+    lab.crash("ctr3")
+    teller.tells(
+        "no-voter-to-spare", "One of three voters loses power; asked on ctr1.",
+        on="ctr1", until="no voter is left to spare", alert="UND-0145",
+    )  # fmt: skip
+    lab.boot("ctr3")
+    lab.ready(60, ["ctr3"])
+    wait_for(lambda: "spare" not in cluster.run("crsctl", "check", "cluster", on="ctr1", check=False), SOON_S, "a voter is to spare")
+    teller.marks()
+    lab.cut("ctr1")
+    teller.tells(
+        "cut-off", "All networks of ctr1, where web ran, are cut, that to the registry too; asked there. The others go on without it.",
+        on="ctr1", until="UND-0140", alert="UND-0140",
+    )  # fmt: skip
+    lab.heal("ctr1")
+
+
+@pytest.mark.long
+def test_what_has_no_effect_yet_is_said(cluster, teller):
+    """A rule set that somebody takes away, checks that cannot be run, an alert log without room."""
+    lab = cluster.lab
+    cluster.run("nft", "flush", "ruleset", on="ctr4")
+    teller.tells("guard-says", "Somebody flushes the rule set of ctr4; asked there.", on="ctr4", until="UND-0069")
+    teller.marks()
+    (executor,) = lab.service_pids("ctr1", "understudy-exec")
+    limits = resource.prlimit(executor, resource.RLIMIT_NOFILE)
+    resource.prlimit(executor, resource.RLIMIT_NOFILE, (3, limits[1]))
+    cluster.run("crsctl", "check", "resource", states.RESOURCE, on="ctr1")
+    teller.tells(
+        "checks-not-run", "understudy-exec of ctr1 has no file descriptor left; asked there.", on="ctr1", until="UND-0146", alert="UND-0146"
+    )
+    resource.prlimit(executor, resource.RLIMIT_NOFILE, limits)
+    wait_for(lambda: "UND-0146" not in cluster.run("crsctl", "check", "cluster", on="ctr1", check=False), SOON_S, "checks are run again")
+    cluster.run("mount", "-t", "tmpfs", "-o", "size=4k", "full", "/var/log/understudy", on="ctr2")
+    cluster.run("sh", "-c", "cat /dev/zero > /var/log/understudy/full", on="ctr2", check=False)
+    cluster.kill(states.RESOURCE, on="ctr1")
+    teller.marks()
+    teller.tells("alerts-lost", "The file system of the alert log is full on ctr2; asked there.", on="ctr2", until="UND-0147")
