@@ -41,6 +41,7 @@ def lapse(cluster: Cluster, *servers: str, for_s: float = 31.0) -> None:
             incarnation=NEW_LIFE, voters=tuple(map(ServerName, cluster.servers)), lapsed_s=for_s, gap_s=None
         )
         cluster.sights[name] = Sight(cluster.nodes[name])
+        cluster.sights[name]._began -= 2.0
 
 
 def registry_goes_away(cluster: Cluster, server: str, *, for_s: float) -> None:
@@ -146,13 +147,11 @@ async def test_what_begins_while_a_verb_waits_is_printed() -> None:
         service = cluster.executors["ctr1"].service(ResourceName("db"))
         service.took_s["start"] = 2.0
         node = cluster.nodes["ctr1"]
-        before = node.ability.reached_at
         running_start = cluster.run("crsctl start res db", on="ctr1")
 
         async def goes_away() -> None:
             await wait_until(lambda: node.lanes is not None and node.lanes.locals[ResourceName("db")].starting, 5, "it starts")
-            node.ability.why = sight.REGISTRY_AWAY
-            node.ability.reached_at = before
+            registry_goes_away(cluster, "ctr1", for_s=3.0)
 
         done, _ = await asyncio.gather(running_start, goes_away())
 

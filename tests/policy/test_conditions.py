@@ -127,10 +127,11 @@ def test_who_is_cut_off_alone_does_not_call_the_majority_lost() -> None:
 def test_a_server_that_has_only_just_begun_calls_nothing_lost() -> None:
     """Its guard has heard nobody yet; but one that was without a lease before its daemon began says so at once."""
     view, own = STATES[Kind.MAJORITY_LOST]
-    young = replace(own, daemon_s=0.5, guard_age_s=0.1)
+    young = replace(own, daemon_s=1.5, guard_age_s=0.1)
 
     assert [each.kind for each in conditions(view, young)] == [Kind.MAJORITY_LOST]
     assert [each.kind for each in conditions(view, replace(young, guard=replace(NEW, lapsed_s=None)))] == [Kind.NO_LEASE]
+    assert [each.kind for each in conditions(view, replace(young, daemon_s=0.5))] == [Kind.NO_LEASE]
 
 
 @pytest.mark.parametrize("kind", Kind)

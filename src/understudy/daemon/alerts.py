@@ -80,7 +80,7 @@ class Alerts:
         self._server = server
 
     def write(self, text: str) -> None:
-        """An alert of this server alone, which needs no registry; one line, without its number's place taken."""
+        """An alert of this server alone, which needs no registry: `UND-0140:No majority of voters: ...`."""
         at = datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         self._lines.write(f"{at}:\n[{self._process}]{_plain(text)}\n")
 

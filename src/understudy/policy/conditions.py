@@ -16,6 +16,8 @@ LEADER_S = 5.0
 """A leader that has shown nothing for so long is no passing thing: another takes over within a second or two."""
 JOINS_S = 3.0
 """A server that has begun needs about as long until it holds a lease."""
+SEES_S = 1.0
+"""A daemon that has begun has seen within this whether a leader is at work."""
 GUARD_S = 3.0
 """A guard that has not answered for so long does not answer."""
 NAMED = 12
@@ -138,6 +140,9 @@ def _majority_lost(view: View, own: Own) -> bool:
 
 
 def _just_begun(own: Own) -> bool:
+    """Nobody was heard yet, or the leader not seen yet; but who had no lease before its daemon began is soon believed."""
+    if own.daemon_s < SEES_S:
+        return True
     return own.daemon_s < JOINS_S and (own.lapsed_s is None or own.lapsed_s < JOINS_S)
 
 
