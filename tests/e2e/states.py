@@ -20,14 +20,14 @@ ASKED = (
     f"crsctl stat res {RESOURCE} -v",
     STATUS,
     f"understudy explain {RESOURCE}",
-    "understudy server list",
+    "crsctl stat server",
     f"crsctl start resource {RESOURCE}",
 )
 _MATTERS = {
     ASKED[1]: re.compile(r"(STATE|TARGET|STATE_DETAILS)="),
     ASKED[2]: re.compile(r"(leader|servers online|resources (down|unknown|intermediate)) "),
     ASKED[3]: re.compile(rf"{RESOURCE}: "),
-    ASKED[4]: re.compile(r"(SERVER|ctr\d) "),
+    ASKED[4]: re.compile(r"(NAME|STATE|STATE_DETAILS)="),
 }
 _NUMBERED = re.compile(r"(?:CRS|UND)-\d{4}: ?")
 _ALERT = re.compile(r"\[understudyd\(\d+\)\]((?:CRS|UND)-\d{4}:.*)")
@@ -90,6 +90,8 @@ def plain(text: str) -> str:
     text = re.sub(r"\d+ (?:d|h|min|s)(?: \d+ (?:h|min|s))?\b", "N s", text)
     text = re.sub(r"\b[0-9a-f]{8}\b", "xxxxxxxx", text)
     text = re.sub(r"revision \d+", "revision N", text)
+    text = re.sub(r"^(leader +)ctr\d|(the last was |The last one was )ctr\d", r"\1\2SERVER", text)
+    text = re.sub(r" {2,}", "  ", text)
     text = re.sub(r"processe?s? \d+", "process N", text)
     return text.rstrip()
 

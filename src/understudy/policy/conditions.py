@@ -213,10 +213,12 @@ def _leader(view: View, own: Own) -> Iterator[Condition]:
 
 
 def _others(view: View, own: Own) -> Iterator[Condition]:
-    """Servers that the registry still takes for alive, and that are not."""
+    """Servers that the registry still takes for alive, and that are not. Of a lost majority it is the consequence."""
+    if own.left or _majority_lost(view, own):
+        return
     for server, record in view.present().items():
-        if server == own.server or record.life not in ALIVE or own.left:
-            continue  # who has left hears nobody
+        if server == own.server or record.life not in ALIVE:
+            continue
         heard, age_s = own.life_heard(server), own.heard_s(server) or own.daemon_s
         if heard not in (None, record.incarnation):
             yield _down(

@@ -7,10 +7,10 @@ from understudy.daemon.facts import instances, life, running_on, servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.named import filter_of
-from understudy.daemon.verbs.truth import as_it_is, as_json, head, lease, now_so
+from understudy.daemon.verbs.truth import age, as_it_is, as_json, head, lease, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
-from understudy.model.conditions import Condition, Kind, Lease, Weight, status
+from understudy.model.conditions import Condition, Kind, Lease, Weight, ago, status
 from understudy.model.filters import matches
 from understudy.model.messages import line
 from understudy.model.names import ServerName, short
@@ -225,23 +225,27 @@ def _state(world: World, view: View, server: ServerName) -> str:
     return "UNKNOWN" if known is Lease.UNHEARD else now.value
 
 
-def _details(found: Iterable[Condition], server: ServerName) -> str:
+def _details(world: World, view: View, found: Iterable[Condition], server: ServerName) -> str:
     """What is not as it should be with one server, in short."""
     titles = {
         Kind.CANNOT_ACT: "cannot act: {}",
-        Kind.NO_LEASE: "holds no lease: {}",
-        Kind.OTHER_NO_LEASE: "holds no lease: {}",
-        Kind.OTHER_UNHEARD: "not heard {}",
         Kind.TAKES_NO_PART: "takes no part: {}",
         Kind.GUARD_SILENT: "its guard does not answer: {}",
+        Kind.LEFT: "has left: {}",
     }
-    return "; ".join(titles[one.kind].format(one.cause) for one in found if one.about == server and one.kind in titles)
+    told = [titles[one.kind].format(one.cause) for one in found if one.about == server and one.kind in titles]
+    age_s, known = age(world, view, server)
+    if known is Lease.OVER:
+        told.append("holds no lease")
+    elif known is Lease.UNHEARD:
+        told.append(f"not heard for {ago(age_s)}")
+    return "; ".join(told)
 
 
 def _values(world: World, view: View, server: ServerName) -> Mapping[str, str]:
     online = [name for name, record in view.present().items() if record.life is Life.ONLINE]
     active = [pool for pool, members in membership(view.pools, online).items() if server in members]
-    why = _details(now_so(world), server)
+    why = _details(world, view, now_so(world), server)
     return {
         "NAME": server,
         "STATE": _state(world, view, server),
@@ -263,7 +267,7 @@ def _row(world: World, view: View, found: Iterable[Condition], server: ServerNam
     record = view.present().get(server)
     voters = view.cluster.voters if view.cluster else world.settings.voters
     owned = sorted(name for name, one in view.resources.items() if not one.local and running_on(view, name) == server)
-    known, why = lease(world, view, server), _details(found, server)
+    known, why = lease(world, view, server), _details(world, view, found, server)
     state = "NEVER SEEN" if record is None else _state(world, view, server) if record.life in ALIVE else record.life.value
     return {
         "server": server,
