@@ -6,7 +6,7 @@ node, so that it works without a lease and without the registry. It decides noth
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from understudy.daemon.ability import REGISTRY_AWAY
 from understudy.daemon.facts import down
@@ -19,7 +19,7 @@ from understudy.lane.report import report_of
 from understudy.model import events
 from understudy.model.conditions import NUMBERS, Condition, Kind, Own, ago
 from understudy.model.messages import WORDS, number
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.settings import Settings
 from understudy.model.view import Report
 from understudy.policy.conditions import conditions
@@ -38,6 +38,24 @@ OTHERS_FIRST_S = 2.0
 """Who does not lead waits so long before it tells that the majority is back, and a second more for each server before it by name."""
 _TOLD_BY_HISTORY = frozenset({Kind.CANNOT_ACT, Kind.GUARD_SAYS, Kind.TAKES_NO_PART, Kind.REGISTRY_SET_BACK, Kind.RECOVERING})
 """While the registry answers these come as events, and so into every alert log of the cluster."""
+
+
+class LaneReports(Mapping[ResourceName, Report]):
+    """What the lanes would write now, worked out only where somebody looks: most who ask for conditions do not."""
+
+    def __init__(self, lanes: Mapping[ResourceName, Local], server: ServerName, incarnation: Incarnation) -> None:
+        self._lanes, self._server, self._incarnation = lanes, server, incarnation
+
+    def __getitem__(self, name: ResourceName) -> Report:
+        if self._lanes[name].state is None:
+            raise KeyError(name)
+        return report_of(self._lanes[name], self._server, self._incarnation)
+
+    def __iter__(self) -> Iterator[ResourceName]:
+        return (name for name, one in self._lanes.items() if one.state is not None)
+
+    def __len__(self) -> int:
+        return sum(one.state is not None for one in self._lanes.values())
 
 
 class Sight:
@@ -130,9 +148,7 @@ class Sight:
     def _reports(self) -> Mapping[ResourceName, Report]:
         """What the lanes would write now."""
         node = self._node
-        if node.incarnation is None:
-            return {}
-        return {name: report_of(one, node.server, node.incarnation) for name, one in self._locals().items() if one.state is not None}
+        return {} if node.incarnation is None else LaneReports(self._locals(), node.server, node.incarnation)
 
     # --- the alert log ----------------------------------------------------------------------------------------------
 

@@ -20,18 +20,17 @@ def vouched(view: View, own: Own) -> View:
     """The View with every report as it can be vouched for now; the very same one when all is well."""
     leases = {server: lease_of(view, own, server) for server in view.present()}
     aged = own.registry_away_s > 0
-    if not own.reports and not aged and all(one in (Lease.HELD, Lease.NONE) for one in leases.values()):
-        return view
-    reports = {}
-    for name, servers in view.reports.items():
-        local = name in view.resources and view.resources[name].local
-        reports[name] = {server: _word(view, own, one, leases.get(server, Lease.NONE), local=local) for server, one in servers.items()}
+    reports = view.reports
+    if aged or any(one not in (Lease.HELD, Lease.NONE) for one in leases.values()):
+        reports = {}
+        for name, servers in view.reports.items():
+            local = name in view.resources and view.resources[name].local
+            reports[name] = {one: _word(view, own, report, leases.get(one, Lease.NONE), local=local) for one, report in servers.items()}
     if leases.get(own.server) is Lease.HELD:
-        for name, report in own.reports.items():
-            before = reports.get(name, {}).get(own.server)
-            if before is not None or _worth_showing(report):
-                reports[name] = {**reports.get(name, {}), own.server: report}
-    return replace(view, reports=reports)
+        newer = {name: report for name, report in own.reports.items() if _is_news(reports.get(name, {}).get(own.server), report)}
+        if newer:
+            reports = {**reports, **{name: {**reports.get(name, {}), own.server: report} for name, report in newer.items()}}
+    return view if reports is view.reports else replace(view, reports=reports)
 
 
 def age_of(view: View, own: Own, server: ServerName | None) -> tuple[float, Lease]:
@@ -62,7 +61,10 @@ def _word(view: View, own: Own, report: Report, lease: Lease, *, local: bool) ->
     return replace(report, state=State.UNKNOWN, internal=Internal.STABLE, details=was, guarded=True)
 
 
-def _worth_showing(report: Report) -> bool:
+def _is_news(before: Report | None, report: Report) -> bool:
+    """What was never here, and does not run, is told by the look alone."""
+    if before is not None:
+        return before != report
     return report.state is not State.OFFLINE or report.internal is not Internal.STABLE or report.failure is not None
 
 
