@@ -9,13 +9,14 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from daemon.cluster import Cluster, running
 from support import wait_until
 from understudy.daemon import sight
-from understudy.daemon.alerts import alert_lines
+from understudy.daemon.alerts import Alerts, alert_lines
 from understudy.daemon.sight import Sight
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -247,3 +248,17 @@ async def test_cluster_status_counts_what_is_unknown_or_cannot_be_told() -> None
         assert json.loads(done.text)["resources_intermediate"] == ["db"]
         assert json.loads(done.text)["resources_down"] == []
         assert done.status == 3
+
+
+async def test_alerts_that_cannot_be_written_are_counted_and_shown() -> None:
+    """Nothing waits for the disk of a log; how many lines it has lost, and why, is said until a line can be written again."""
+    log = Alerts(Path("/dev/full"), "ctr1")
+    log.write("UND-0140:No majority of voters")
+    async with running("ctr1") as cluster:
+        cluster.sights["ctr1"].unwritten = log.unwritten
+        await wait_until(lambda: log.unwritten()[0], 5, "it is counted")
+        done = await cluster.run("crsctl check crs")
+
+    assert log.unwritten() == (1, "No space left on device")
+    assert "UND-0147: The alert log cannot be written: 1 lines are lost (No space left on device)." in done.text
+    assert done.status == 3

@@ -1,5 +1,6 @@
 """Real guards, real kernel: three servers in network namespaces, each test with its own."""
 
+import contextlib
 import json
 import os
 import signal
@@ -227,6 +228,32 @@ def test_epochs_survive_guards_and_lapses(servers: Hosts) -> None:
     host.cut(away=False)
     wait_for(host.holds, 5, "rejoined")
     assert host.ask("hello")["epochs"] == {"db": 4}
+
+
+def test_a_guard_tells_since_when_its_server_had_no_lease_and_who_grants_it_one(servers: Hosts) -> None:
+    """For people: the next life knows of the end of the one before it, and a successor of nothing that ended."""
+    host = servers[1]
+    before = host.ask("state", brief=True)
+
+    def without_a_lease() -> bool:
+        with contextlib.suppress(OSError):  # between two guards nobody answers
+            return host.ask("state")["lapsed_s"] is not None
+        return False
+
+    host.cut()
+    wait_for(without_a_lease, 5, "a new life without a lease")
+    without = host.ask("state")
+    host.cut(away=False)
+    wait_for(host.holds, 5, "rejoined")
+    after = host.ask("state")
+
+    assert (before["gap_s"], before["lapsed_s"], before["epochs"]) == (0.0, None, {})
+    assert set(before["grants"]) <= {"ctr1", "ctr2", "ctr3"}
+    assert len(before["grants"]) >= 2
+    assert (without["gap_s"], "ctr2" in without["grants"], "ctr2" in without["peers"]) == (None, False, False)
+    assert 0 <= without["lapsed_s"] < 5
+    assert after["lapsed_s"] is None
+    assert without["lapsed_s"] <= after["gap_s"] < 10
 
 
 def test_a_flushed_rule_set_is_made_again_within_a_beat(servers: Hosts) -> None:

@@ -69,7 +69,7 @@ def state(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
     without = {
         "grants": grants,
         "gap_s": process.gap_s,
-        "lapsed_s": round((now.boot_ns - lapsed_ns) / 1e9, 3) if lapsed_ns and process.core.holder.base is None else None,
+        "lapsed_s": max(0.0, round((now.boot_ns - lapsed_ns) / 1e9, 3)) if lapsed_ns and process.core.holder.base is None else None,
     }
     return {**hello(process, now, brief=brief), **without, "peers": peers, "voting": voting}
 
