@@ -24,13 +24,16 @@ ASKED = (
     f"crsctl start resource {RESOURCE}",
 )
 _MATTERS = {
+    CHECK: re.compile("  it is there"),
     ASKED[1]: re.compile(r"(STATE|TARGET|STATE_DETAILS)="),
     ASKED[2]: re.compile(r"(leader|servers online|resources (down|unknown|intermediate)) "),
     ASKED[3]: re.compile(rf"{RESOURCE}: "),
     ASKED[4]: re.compile(r"(NAME|STATE|STATE_DETAILS)="),
 }
+LONG = 80
 _NUMBERED = re.compile(r"(?:CRS|UND)-\d{4}: ?")
-_ALERT = re.compile(r"\[understudyd\(\d+\)\]((?:CRS|UND)-\d{4}:.*)")
+_ALERT = re.compile(r"\[understudyd\(\d+\)\](UND-(?!01[23][1-9])\d{4}:.*)")
+"""Of states; not of single resources."""
 _TABLE = ("| state | lines | STATE of `web` | check crs | cluster status | start |", "| --- | --- | --- | --- | --- | --- |")
 ORDER = (
     "well",
@@ -112,12 +115,22 @@ def page() -> str:
     lines = [head, "", *_TABLE, *(_row(title, answers) for title, _, answers, _ in states), ""]
     for title, why, answers, logged in states:
         lines += [f"## {title}", "", why, "", "```console"]
+        shown: set[str] = set()
         for one in answers:
-            lines += [f"# {one.command}", *one.lines, *([f"(exit status {one.status})"] if one.status else [])]
+            status = [f"(exit status {one.status})"] if one.status else []
+            lines += [f"# {one.command}", *(_once(line, shown) for line in one.lines), *status]
         lines += ["```", ""]
         if logged:
             lines += ["In the alert log:", "", "```text", *logged, "```", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _once(line: str, shown: set[str]) -> str:
+    """A long line is shown whole once in a state."""
+    if len(line) <= LONG or line not in shown:
+        shown.add(line)
+        return line
+    return f"{line[:LONG].rsplit(' ', 1)[0]} ... (as above)"
 
 
 def read(path: Path) -> tuple[str, str, list[Answer], list[str]]:

@@ -120,13 +120,14 @@ def test_whoever_stands_still_is_said_to(cluster, teller):
     teller.marks()
     with stopped(*lab.service_pids("ctr4", "understudyd")):
         teller.tells(
-            "daemon-hangs", "understudyd of ctr4, which runs nothing, stands still; asked on ctr1.", on="ctr1", until="UND-0101"
-        )
+            "daemon-hangs", "understudyd of ctr4, which runs nothing, stands still; asked on ctr1.",
+            on="ctr1", until="UND-0101", alert="UND-0110",
+        )  # fmt: skip
         teller.tells("daemon-hangs-there", "The same, asked on ctr4 itself.", on="ctr4", until="", commands=(states.CHECK,))
     wait_for(lambda: "UND-0101" not in cluster.run("crsctl", "check", "cluster", on="ctr1", check=False), SOON_S, "ctr4 can act again")
     teller.marks()
     with stopped(*lab.service_pids("ctr4", "understudy-exec")):
-        teller.tells("executor-hangs", "understudy-exec of ctr4 stands still; asked there.", on="ctr4", until="UND-0101")
+        teller.tells("executor-hangs", "understudy-exec of ctr4 stands still; asked there.", on="ctr4", until="UND-0101", alert="UND-0110")
     wait_for(well(cluster, "ctr4"), SOON_S, "ctr4 can act again")
     teller.marks()
     with stopped(*(pid for server in lab.servers for pid in lab.service_pids(server, "understudy-exec"))):

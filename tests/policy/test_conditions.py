@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.model.conditions import NUMBERS, Condition, GuardSight, HeardGuard, Kind, Own, Weight, ago, status
+from understudy.model.conditions import NUMBERS, UNREACHED, Condition, GuardSight, HeardGuard, Kind, Own, Weight, ago, status
 from understudy.model.messages import WORDS
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
@@ -142,6 +142,16 @@ def test_what_stops_every_verb_is_what_leaves_nobody_to_act(kind: Kind) -> None:
 
     assert (nothing_can_be_done(conditions(view, own)) is not None) == (kind in hopeless)
     assert nothing_can_be_done(conditions(VIEW, replace(WELL, registry_away_s=0.5))) is None
+
+
+def test_a_registry_that_is_away_for_all_is_said_once() -> None:
+    """Not once more for each server that cannot reach it either."""
+    away = Unable(server=NAMES[2], why=UNREACHED, since=-4.0)
+    view, own = replace(VIEW, unable={LIVES[NAMES[2]]: away}), replace(WELL, registry_away_s=40.0)
+
+    assert [each.kind for each in conditions(view, own)] == [Kind.REGISTRY_AWAY]
+    (found,) = conditions(view, WELL)
+    assert found.advice.startswith("Look at the way from ctr3 to the registry")
 
 
 def test_of_other_servers_a_server_does_not_answer() -> None:

@@ -6,7 +6,7 @@ from policy.test_conditions import GUARD, LIVES, ME, NAMES, NEW, VIEW, WELL, hea
 from understudy.model.conditions import HeardGuard, Lease, Own
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Internal, State
-from understudy.model.view import Report, View
+from understudy.model.view import Report, Unable, View
 from understudy.policy.conditions import lease_of
 from understudy.policy.vouched import NO_LEASE, age_of, vouched
 
@@ -62,6 +62,13 @@ def test_another_servers_new_life_has_stopped_what_the_old_one_ran() -> None:
     own = replace(WELL, guard=replace(GUARD, heard={CTR2: HeardGuard(incarnation=NEW.incarnation, age_s=0.1)}))
 
     assert said(runs(CTR2), own, CTR2) == (State.OFFLINE, NO_LEASE)
+
+
+def test_what_a_server_that_cannot_act_said_last_is_marked() -> None:
+    """Its lease holds, so what ran may run; but nobody there looks at it."""
+    view = replace(runs(CTR2), unable={LIVES[CTR2]: Unable(server=CTR2, why="its daemon does not answer", since=0.0)})
+
+    assert said(view, WELL, CTR2) == (State.ONLINE, "SERVER CANNOT ACT")
 
 
 def test_while_the_registry_is_away_the_others_are_shown_with_their_age() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from understudy.errors import RegistryUnreachable, Unreachable
+from understudy.model.conditions import UNREACHED
 from understudy.ports import Clock, Executor, Guard, Registry
 from understudy.registry import keys
 
@@ -23,7 +24,7 @@ PROBE_ROUNDS = 2
 """So many rounds without news from the registry (the leader's beats are news) and it is asked."""
 PROBE_S = 2.0
 EXECUTOR_SILENT = "its executor does not answer"
-REGISTRY_AWAY = "it cannot reach the registry"
+REGISTRY_AWAY = UNREACHED
 
 
 class Ability:

@@ -6,7 +6,7 @@ moves nothing. The order is that of what an operator has to know first.
 
 from collections.abc import Iterable, Iterator
 
-from understudy.model.conditions import Condition, GuardSight, Kind, Lease, Own, Weight, ago
+from understudy.model.conditions import UNREACHED, Condition, GuardSight, Kind, Lease, Own, Weight, ago
 from understudy.model.names import Incarnation, ServerName, short
 from understudy.model.state import ALIVE
 from understudy.model.view import View
@@ -148,11 +148,9 @@ def _just_begun(own: Own) -> bool:
 
 def _own_ability(view: View, own: Own) -> Iterator[Condition]:
     for server, (why, for_s) in sorted(_unable(view, own).items()):
-        yield _down(
-            Kind.CANNOT_ACT, server, f"{why} (for {ago(for_s)})",
-            f"Look at understudyd and understudy-exec on {server} (their logs, systemctl status); after ten seconds it is evicted "
-            "if others can run what it holds", for_s,
-        )  # fmt: skip
+        what = f"the way from {server} to the registry" if why == UNREACHED else f"understudyd and understudy-exec on {server}, their logs"
+        advice = f"Look at {what}; after ten seconds it is evicted if others can run what it holds"
+        yield _down(Kind.CANNOT_ACT, server, f"{why} (for {ago(for_s)})", advice, for_s)
 
 
 def _unable(view: View, own: Own) -> dict[ServerName, tuple[str, float]]:
@@ -160,9 +158,9 @@ def _unable(view: View, own: Own) -> dict[ServerName, tuple[str, float]]:
     said = {one.server: (one.why, own.now - one.since) for inc, one in view.unable.items() if view.life(inc) in ALIVE}
     if own.unable and own.held:
         said[own.server] = (own.unable, said.get(own.server, ("", 0.0))[1])
-    if own.registry_away_s or not own.held:
+    if not own.held:
         said.pop(own.server, None)  # that is why, and it is said already
-    return said
+    return {server: one for server, one in said.items() if not (own.registry_away_s and one[0] == UNREACHED)}
 
 
 # --- the cluster ----------------------------------------------------------------------------------------------------

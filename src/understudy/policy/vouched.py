@@ -12,6 +12,8 @@ from understudy.model.state import Internal, State
 from understudy.model.view import Report, View
 from understudy.policy.conditions import lease_of
 
+CANNOT_ACT = "SERVER CANNOT ACT"
+"""STATE_DETAILS of what was told by a server whose daemon, executor or way to the registry does not work now: nobody looks at it there."""
 NO_LEASE = "NO LEASE"
 """STATE_DETAILS of what ran on a server whose lease is over."""
 
@@ -21,7 +23,7 @@ def vouched(view: View, own: Own) -> View:
     leases = {server: lease_of(view, own, server) for server in view.present()}
     aged = own.registry_away_s > 0
     reports = view.reports
-    if aged or any(one not in (Lease.HELD, Lease.NONE) for one in leases.values()):
+    if aged or view.unable or any(one not in (Lease.HELD, Lease.NONE) for one in leases.values()):
         reports = {}
         for name, servers in view.reports.items():
             local = name in view.resources and view.resources[name].local
@@ -52,8 +54,11 @@ def _word(view: View, own: Own, report: Report, lease: Lease, *, local: bool) ->
     if lease is Lease.NONE or quiet:
         return report
     if lease is Lease.HELD:
-        aged = own.registry_away_s > 0 and report.server != own.server
-        return replace(report, details=_joined(report.details, f"{ago(own.registry_away_s)} old")) if aged else report
+        if report.server == own.server:
+            return report
+        if own.registry_away_s > 0:
+            return replace(report, details=_joined(report.details, f"{ago(own.registry_away_s)} old"))
+        return replace(report, details=_joined(report.details, CANNOT_ACT)) if report.incarnation in view.unable else report
     if lease is Lease.OVER and not local:
         return replace(report, state=State.OFFLINE, internal=Internal.STABLE, details=NO_LEASE, guarded=True)
     age_s = own.daemon_s if report.server == own.server else age_of(view, own, report.server)[0]

@@ -119,7 +119,7 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
         "revision": view.revision,
         "registry_reachable": world.mirror.reachable,
         "registry_went_back": _went_back(view),
-        "leader": _leader(world, view),
+        "leader": _leader(world, view, known),
         "term": view.leader.term if view.leader else 0,
         "voters": list(view.cluster.voters if view.cluster else world.settings.voters),
         "pause_tolerance": view.cluster.pause_tolerance if view.cluster else world.settings.pause_tolerance,
@@ -150,11 +150,11 @@ def _wanted(view: View) -> Mapping[State, list[str]]:
     return states
 
 
-def _leader(world: World, view: View) -> str:
+def _leader(world: World, view: View, found: Iterable[Condition]) -> str:
     """Who decides, as far as can be known."""
     if view.leader is None:
         return ""
-    gone = lease(world, view, view.leader.server) is not Lease.HELD
+    gone = lease(world, view, view.leader.server) is not Lease.HELD or any(one.kind is Kind.NO_LEADER for one in found)
     return f"none (the last was {view.leader.server})" if gone else view.leader.server
 
 
