@@ -175,7 +175,8 @@ async def test_what_has_no_effect_yet_ends_with_3(said: dict[str, str], line: st
 
         assert all(line in one.text for one in found)
         assert {one.status for one in found} == {3}
-        assert line not in (await cluster.run("crsctl stat res -t")).text
+        for command in ("crsctl stat res -t", "understudy explain ora.net1.network"):
+            assert line in (await cluster.run(command)).text
 
 
 async def test_a_guard_that_does_not_answer_is_shown_with_its_age() -> None:

@@ -86,7 +86,7 @@ def _own_guard(own: Own) -> Iterator[Condition]:
         yield _down(
             Kind.GUARD_SILENT, own.server,
             f"it has said nothing for {ago(own.guard_age_s)}. Without it this server has no lease and runs nothing",
-            f"Look whether it runs and what stops it ({_KEEPERS}, its log, `crsctl check crs`), and start it", own.guard_age_s,
+            f"Look whether it runs and what stops it ({_KEEPERS}, its log); start it, or let it go on", own.guard_age_s,
         )  # fmt: skip
     if guard.refused:
         cause, _, advice = guard.refused.partition(": make ")
@@ -171,8 +171,8 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
         shown = f"what is shown is {ago(own.registry_away_s)} old" if own.read_once else "nothing is known of the cluster"
         yield _down(
             Kind.REGISTRY_AWAY, None,
-            f"for {ago(own.registry_away_s)}; {shown}. What runs goes on and is restarted where it is; nothing can be changed, moved or "
-            "started elsewhere",
+            f"for {ago(own.registry_away_s)}; {shown}. {'What runs goes on and is restarted where it is. ' if own.held else ''}"
+            "Nothing can be changed, moved or started elsewhere",
             "Look at understudy-registry, its host, its disk and the way there", own.registry_away_s,
         )  # fmt: skip
     elif own.registry_refuses:
@@ -211,9 +211,10 @@ def _leader(view: View, own: Own) -> Iterator[Condition]:
 
 
 def _others(view: View, own: Own) -> Iterator[Condition]:
-    """Servers that the registry still takes for alive, and that are not. Of a lost majority it is the consequence."""
-    if own.left or _majority_lost(view, own):
-        return
+    """Servers that the registry still takes for alive, and that are not. Of a lost majority that is the consequence."""
+    guard = own.guard or _NOTHING_SAID
+    if own.left or guard.refused or own.guard_age_s >= GUARD_S or _majority_lost(view, own):
+        return  # who hears nobody knows nothing of the others
     for server, record in view.present().items():
         if server == own.server or record.life not in ALIVE:
             continue
@@ -253,9 +254,10 @@ def _weak_points(own: Own) -> Iterator[Condition]:
             f"there is no gate ({guard.gate}): if this server stands still its addresses may answer after others have taken over",
             "Look at nft list ruleset and at the kernel's nf_tables; keep other software from flushing the rule set",
         )  # fmt: skip
-    for sentence in guard.differing:
-        cause, _, advice = sentence.partition(": make ")
-        yield _weak(Kind.SETTINGS_DIFFER, None, cause, f"Make {advice}" if advice else "Make understudy.toml the same on all servers")
+    if guard.differing and not guard.refused:
+        causes = "; ".join(one.partition(": make ")[0] for one in sorted(guard.differing))
+        advice = guard.differing[0].partition(": make ")[2] or "understudy.toml the same on all servers"
+        yield _weak(Kind.SETTINGS_DIFFER, None, causes, f"Make {advice}")
     if guard.not_kept:
         cause, _, advice = guard.not_kept.partition(". ")
         yield _weak(Kind.SETTINGS_NOT_KEPT, own.server, cause, advice or "Make room there")
@@ -312,7 +314,7 @@ def _missing(own: Own, heard: Iterable[ServerName]) -> str:
 def _bring_back(own: Own, heard: Iterable[ServerName]) -> str:
     missing = [one for one in own.voters if one not in set(heard)]
     which = " or ".join(missing[:NAMED]) or "a voter"
-    return f"Bring back {which}: power, understudy-guard, the networks between the servers"
+    return f"Bring back {which} (power, understudy-guard, networks); if they run, {own.server} is cut off from them"
 
 
 def about(found: Iterable[Condition], server: ServerName) -> tuple[Condition, ...]:

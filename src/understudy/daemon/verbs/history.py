@@ -10,7 +10,6 @@ from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.truth import as_it_is, as_json, head, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
-from understudy.model.conditions import Weight
 from understudy.model.reasons import parse_reason
 from understudy.model.shown import one_line
 from understudy.model.view import Event
@@ -51,7 +50,7 @@ async def explain(world: World, arguments: Arguments) -> int:
     except BadInput as error:
         world.refuse(error)
         return 1
-    view, known = as_it_is(world), [one for one in now_so(world) if one.weight is Weight.DOWN]
+    view, known = as_it_is(world), now_so(world)
     if arguments.flag("json"):
         told = msgspec.to_builtins(policy_explain.explain(view, name))
         world.output.out(json.dumps({**told, "conditions": as_json(known)}))

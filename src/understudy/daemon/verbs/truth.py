@@ -49,10 +49,10 @@ def age(world: World, view: View, server: ServerName | None) -> tuple[float, Lea
 
 
 def head(world: World) -> None:
-    """Before an answer that claims that something runs: what is down, on standard error, so that the answer stays what it was."""
+    """Before an answer that claims that something runs: what is not as it should be, on standard error, so that the answer stays what it
+    was."""
     for one in now_so(world):
-        if one.weight is Weight.DOWN:
-            world.output.err(one.line)
+        world.output.err(one.line)
 
 
 def as_json(found: Iterable[Condition]) -> list[dict[str, object]]:
