@@ -153,8 +153,6 @@ class GuardState:
     held: bool
     epochs: Mapping[ResourceName, int] = field(default_factory=dict)
     voters: tuple[ServerName, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What is not as it should be: no real-time priority, no gate, other settings than another server."""
     refused: str = ""
     """Why this server's guard takes no part: its settings are not the registry's. Empty: it does."""
     position: Position = NOWHERE

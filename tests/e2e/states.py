@@ -50,8 +50,6 @@ ORDER = (
     "takes-no-part",
     "left",
     "guard-says",
-    "checks-not-run",
-    "alerts-lost",
 )
 
 

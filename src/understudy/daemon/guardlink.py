@@ -94,8 +94,6 @@ class GuardLink:
             epochs |= page["epochs"]
             after = page["epochs_after"]
         self.incarnation = Incarnation(answer["incarnation"])
-        notes = [f"{what}: {answer[what]}" for what in ("priority", "gate") if answer.get(what) not in ("rr", "ready", None)]
-        notes += [*answer.get("differing", ()), *([self._not_kept] if self._not_kept else [])]
         return GuardState(
             server=ServerName(answer["server"]),
             incarnation=self.incarnation,
@@ -103,7 +101,6 @@ class GuardLink:
             epochs={ResourceName(name): epoch for name, epoch in epochs.items()},
             voters=tuple(ServerName(one) for one in answer["voters"]),
             position=Position(*answer["registry_seen"]),
-            notes=tuple(notes),
             refused=str(answer.get("refused", "")),
         )
 

@@ -280,7 +280,7 @@ def _said(own: Own) -> Iterator[Condition]:
         return
     known = [one for one in (guard.refused, *guard.differing, guard.not_kept) if one]
     for sentence in own.notices:
-        if not any(one in sentence for one in known):
+        if not any(one in sentence for one in known) and not (guard.refused and "understudy.toml" in sentence):
             yield _weak(Kind.GUARD_SAYS, own.server, sentence.rstrip("."), "Look at the log of understudy-guard")
 
 
