@@ -79,6 +79,18 @@ def stopped(*pids: int) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
+@contextlib.contextmanager
+def voters_edited(cluster: Cluster, server: str) -> Iterator[None]:
+    """A server names itself the only voter meanwhile; its guard begins anew with that."""
+    settings = cluster.lab.host_path(server, "/etc/understudy/understudy.toml")
+    text = settings.read_text()
+    settings.write_text(text.replace("[cluster]\n", f'[cluster]\nvoters = ["{server}"]\n', 1))
+    cluster.strike(server, "keeper")
+    yield
+    settings.write_text(text)
+    cluster.strike(server, "keeper")
+
+
 def well(cluster: Cluster, on: str) -> Callable[[], bool]:
     """Whether a server says that all is well with every server."""
     return lambda: cluster.lab.exec(on, ["crsctl", "check", "cluster", "-all"], check=False).returncode == 0
@@ -154,16 +166,11 @@ def test_whoever_goes_is_said_to_be_gone(cluster, teller):
     cluster.run("understudy", "server", "join", on="ctr4")
     wait_for(well(cluster, "ctr4"), SOON_S, "ctr4 is back")
     teller.marks()
-    settings = lab.host_path("ctr4", "/etc/understudy/understudy.toml")
-    text = settings.read_text()
-    settings.write_text(text.replace("[cluster]\n", '[cluster]\nvoters = ["ctr4"]\n', 1))
-    cluster.strike("ctr4", "keeper")
-    teller.tells(
-        "takes-no-part", "voters were edited on ctr4 alone, and its guard restarted; asked there.",
-        on="ctr4", until="UND-0120", alert="UND-0120",
-    )  # fmt: skip
-    settings.write_text(text)
-    cluster.strike("ctr4", "keeper")
+    with voters_edited(cluster, "ctr4"):
+        teller.tells(
+            "takes-no-part", "voters were edited on ctr4 alone, and its guard restarted; asked there.",
+            on="ctr4", until="UND-0120", alert="UND-0120",
+        )  # fmt: skip
     for server in ("ctr1", "ctr4"):
         wait_for(well(cluster, server), SOON_S, f"{server} finds that ctr4 takes part again")
     teller.marks()
