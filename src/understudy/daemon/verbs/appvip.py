@@ -103,10 +103,12 @@ async def _create(world: World, vip: Vip) -> None:
             raise Refused(words(2539, vip.name), code=2539)
         resource = validate(definition, _with_type(fresh, record))
         writes: dict[str, object] = {keys.resource(vip.name): definition}
+        told = [(events.DEFINED, str(vip.name), "")]
         if record.name not in fresh.types:
             writes[keys.type_(record.name)] = record
+            told.insert(0, (events.DEFINED, "", f"resource type '{record.name}'"))
         relied = tuple(key for key in relied_on(_view_with(fresh, record), resource) if key not in writes)
-        return Change(writes, relied, ((events.DEFINED, vip.name, ""),))
+        return Change(writes, relied, tuple(told))
 
     await commit(world, decide)
 

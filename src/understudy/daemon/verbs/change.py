@@ -44,10 +44,11 @@ async def carry_out(world: World, what: str, draft: Callable[[View], Draft], *, 
     if restarting:
         return await _restarting(world, draft, first, told)
     followed: Sequence[Impact] = ()
+    before = view
 
     def decide(view: View) -> Change:
-        nonlocal followed
-        one = draft(view)
+        nonlocal followed, before
+        one, before = draft(view), view
         followed = impact(view, one.after, one.restarting) if one.change.writes else ()
         if followed and not force:
             raise _refusal(what, one, followed)
@@ -56,7 +57,7 @@ async def carry_out(world: World, what: str, draft: Callable[[View], Draft], *, 
     since = await commit(world, decide)
     for text in lines(world.mirror.view, followed):
         world.output.out(text)
-    return await _follow(world, since, followed)
+    return await _follow(world, since, followed, before)
 
 
 def lines(view: View, told: Sequence[Impact], attributes: Mapping[ResourceName, tuple[str, ...]] | None = None) -> list[str]:
@@ -91,11 +92,12 @@ def _refusal(what: str, draft: Draft, told: Sequence[Impact]) -> Refused:
 
 async def _restarting(world: World, draft: Callable[[View], Draft], first: Draft, told: Sequence[Impact]) -> bool:
     view = world.mirror.view
-    names = tuple(first.restarting)
-    looked_at = tuple(name for name in names if view.resources[name].agent == "network")
-    for text in lines(first.after, told, first.restarting):
-        world.output.out(text)
-    names = tuple(name for name in names if name not in looked_at)  # it is never stopped, and is looked at anew with what is new
+    # a network is never stopped for it, but looked at anew with what is new
+    looked_at = tuple(name for name in first.restarting if view.resources[name].agent == "network")
+    names = tuple(name for name in first.restarting if name not in looked_at)
+    if names:
+        for text in lines(first.after, told, first.restarting):
+            world.output.out(text)
     elsewhere = {one.resource for one in told if one.fate is not Fate.RESTARTS}
     places = {name: None if name in elsewhere else place for name, place in places_of(view, names).items()}
     if names and not await stop(world, names, force=True):
@@ -107,6 +109,8 @@ async def _restarting(world: World, draft: Callable[[View], Draft], first: Draft
         well = await start_again(world, places) if names else True
     for name in looked_at:
         world.check(name)
+        on_it = ", ".join(f"'{one}'" for one in stop_dependents(view, (name,))) or "-"
+        world.say(20154, f"every server checks '{name}' with it next. Where it is not found so, what stands on it stops there: {on_it}")
     if not well:
         world.say(20154, "what was stopped for it did not come up again as it was")
     return well
@@ -145,14 +149,14 @@ class _Fulfilled:
         return Verdict.DONE if again else Verdict.PENDING
 
 
-async def _follow(world: World, since: int, told: Sequence[Impact]) -> bool:
+async def _follow(world: World, since: int, told: Sequence[Impact], before: View) -> bool:
     if not told:
         return True
     view = world.mirror.view
     names = tuple(dict.fromkeys(one.resource for one in told))
     resources = [view.resources[name] for name in names if name in view.resources]
     watch = Watch(
-        since=since, names=names, judge=_Fulfilled(told, view), about=frozenset(stop_dependents(view, names)),
+        since=since, names=names, judge=_Fulfilled(told, before), before=before, about=frozenset(stop_dependents(view, names)),
         deadline_s=deadline(resources, len(view.present())),
     )  # fmt: skip
     settled = await follow(world, watch)

@@ -71,4 +71,4 @@ async def put_back(world: World, attempt: Attempt, failed: tuple[ResourceName, .
     running = tuple(name for name in names if may_be_running(view, name))
     if running:
         limit = deadline((view.resources[name] for name in running), 1)
-        await follow(world, Watch(since=since, names=running, judge=stopped, deadline_s=limit))
+        await follow(world, Watch(since=since, names=running, judge=stopped, before=view, deadline_s=limit))
