@@ -147,6 +147,21 @@ def test_a_start_on_something_intermediate_says_so_and_ends() -> None:
     told(story)
 
 
+def test_a_restart_of_what_could_not_start_again_stops_nothing() -> None:
+    """A restart is no stop: with -f it is done all the same, and said."""
+
+    async def story(cluster: Cluster) -> None:
+        await well(cluster, ADD.format("db", "db", ",CHECK_INTERVAL=5"), ADD.format("app", "app", ",START_DEPENDENCIES=hard(db)"))
+        await well(cluster, "crsctl start resource app -n ctr1")
+        cluster.executors["ctr1"].service(ResourceName("db")).partly = True
+        await asyncio.sleep(6.0)
+        refused = await cluster.run("crsctl restart resource app")
+        assert "UND-0165: 'app' is not stopped, for it could not start again on 'ctr1': it would wait for 'db'" in refused.text
+        assert "STATE=ONLINE on ctr1" in (await cluster.run("crsctl stat resource app")).text
+
+    told(story)
+
+
 def test_a_disabled_resource_that_has_died_is_not_shown_as_online() -> None:
     """It is not restarted either; and as long as it lives it is said that nobody checks it."""
 

@@ -1,4 +1,4 @@
-"""Reasons: typed values made where a rule is applied, refusals included. `policy/explain.py` alone turns them into sentences."""
+"""Reasons: typed values made where a rule is applied, refusals included. `policy/sentences.py` alone turns them into sentences."""
 
 from dataclasses import dataclass
 from enum import StrEnum

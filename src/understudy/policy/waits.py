@@ -4,10 +4,10 @@ Called by `explain.py` and by the commands that wait (`daemon/verbs/patience.py`
 a place and for proof (`eligibility.py`, `eras.py`, `liveness.py`), the server's lane for what comes next there (`lane/seen.py`). Pure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from understudy.lane.neighbours import meant
+from understudy.lane.neighbours import meant, missing_to_start
 from understudy.lane.seen import Seen, seen
 from understudy.lane.steps import Check, Release, Wait
 from understudy.model.dependencies import print_entity
@@ -158,6 +158,12 @@ class Waits:
                 return self._failed(step.why, name, server)
             case _:
                 return None
+
+    def missing(self, name: ResourceName, server: ServerName, besides: Collection[ResourceName]) -> Cause | None:
+        """What would keep it from starting on this server if it were down; what is `besides` comes up with it."""
+        here, resource = self.lanes.here(server), self.ground.view.resources[name]
+        names = () if here is None else tuple(one for one in missing_to_start(here, resource) if one not in besides)
+        return self._dependencies(resource, names, server, DEEPEST) if names else None
 
     def _failed(self, why: str, name: ResourceName, server: ServerName) -> Cause:
         report = self.ground.view.report(name, server)

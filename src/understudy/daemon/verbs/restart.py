@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from understudy.daemon.facts import may_be_running, running_on, stop_dependents
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
-from understudy.daemon.verbs.start import Ask, start
+from understudy.daemon.verbs.start import Ask, check_place, start
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.world import Change, World, commit
-from understudy.errors import BadInput
+from understudy.errors import BadInput, Refused
 from understudy.model import events
+from understudy.model.messages import words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord, View
+from understudy.policy.waits import waits
 from understudy.registry import keys
 
 
@@ -41,10 +43,24 @@ async def restart(world: World, names: tuple[ResourceName, ...], *, force: bool)
     view = world.mirror.view
     places = places_of(view, names)
     wanted = tuple(name for name in places if view.target(name) is Target.ONLINE)
+    if not force:
+        _check_that_it_can_start(view, places)
     if not await stop(world, names, force=force):
         await wanted_again(world, wanted)
         return False
     return await start_again(world, places)
+
+
+def _check_that_it_can_start(view: View, places: Mapping[ResourceName, ServerName | None]) -> None:
+    """What would not come up again where it is is not stopped: a restart is no stop."""
+    asked = waits(view)
+    for name, place in places.items():
+        if place is None or view.resources[name].local:
+            continue
+        check_place(asked.ground, [name], place, places)
+        missing = asked.missing(name, place, places)
+        if missing is not None and not missing.passing:
+            raise Refused(words(20165, name, place, missing.text), code=20165)
 
 
 def places_of(view: View, names: tuple[ResourceName, ...]) -> dict[ResourceName, ServerName | None]:
