@@ -92,8 +92,8 @@ async def test_ready_once_this_server_has_joined(tmp_path: Path) -> None:
 async def test_everything_that_is_read_is_json(tmp_path: Path) -> None:
     """One address each, and 404 for what is not there."""
     async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
-        await cluster.run('crsctl add resource a/b -type cluster_resource -attr "ACTION_SCRIPT=/x"')
-        for target in ("resources", "servers", "serverpools", "types", "cluster", "history?last=5", "view", "intent", "explain/a/b"):
+        await cluster.run('crsctl add resource a%b -type cluster_resource -attr "ACTION_SCRIPT=/x"')
+        for target in ("resources", "servers", "serverpools", "types", "cluster", "history?last=5", "view", "intent", "explain/a%25b"):
             status, text = await ask(path, "GET", f"/v1/{target}")
             assert status == 200, target
             assert json.loads(text), target
