@@ -99,7 +99,10 @@ async def check_has(world: World, arguments: Arguments) -> int:
 async def server_list(world: World, arguments: Arguments) -> int:
     """`understudy server list`: one line per server."""
     view, found = as_it_is(world), now_so(world)
-    rows = [_row(world, view, found, name) for name in servers(view, world.settings)]
+    rows = []
+    for name in servers(view, world.settings):
+        rows.append(_row(world, view, found, name))
+        await world.turn.next()
     if arguments.flag("json"):
         world.output.out(json.dumps({"servers": rows, "conditions": as_json(found)}))
         return 0
