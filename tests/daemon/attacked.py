@@ -55,7 +55,7 @@ async def registered(cluster: Cluster, number: int) -> None:
     await mirror.commit({keys.resource(name): replace(one, name=name) for name in names})
     events = [Event(wall=float(number), server=ServerName("ctr1"), kind="started", text="some text") for number in range(EVENTS)]
     await mirror.commit({keys.history(number, ServerName("ctr1"), number): event for number, event in enumerate(events)})
-    while len(mirror.view.resources) < number or mirror.history_length() < EVENTS:
+    while len(mirror.view.resources) < number or len(mirror.history()) < EVENTS:
         await mirror.wait(mirror.view.revision, 1.0)
 
 

@@ -52,7 +52,7 @@ from understudy.ports import Clock
 log = logging.getLogger("understudyd.api")
 
 TOKEN_BYTES = 16
-MOST_WAITING = 8 << 20
+MOST_WAITING = 16 << 20
 """Bytes of a command's lines that wait for its reader; then it is told no more."""
 STILL_S, STILL = 5.0, b'{"still":true}\n'
 """How often a command that is silent is told that the daemon is there: whoever hears nothing for longer may take it for hung."""
@@ -127,7 +127,8 @@ class _Lines:
         self.peer = peer
         self._waiting = 0
         """Bytes that nobody has taken yet."""
-        self._cut = False
+        self.cut = False
+        """Whether it was told no more, because nobody took what was there."""
         self.closed = False
         """Whether nobody reads any more: the caller has gone away, or was told the end."""
 
@@ -142,10 +143,10 @@ class _Lines:
         self.queue.put_nowait(None)
 
     def _put(self, message: Mapping[str, object]) -> None:
-        if self._cut:
+        if self.cut:
             return
         if self._waiting > MOST_WAITING:  # what it asked for goes on; it is only told no more
-            self._cut = True
+            self.cut = True
             message = {"err": line(20180, MOST_WAITING >> 20)}
         self._tell(message)
 
@@ -252,7 +253,7 @@ class _Api:
             message = json.loads(one)
             status = message.get("exit", status)
             found += [message["out"]] if "out" in message else []
-        return status, "\n".join(found)
+        return (1, line(20180, MOST_WAITING >> 20)) if lines.cut else (status, "\n".join(found))
 
     async def _world(self, peer: Peer, lines: _Lines) -> World:
         one = self._services
