@@ -146,7 +146,7 @@ def _attributes(body: bytes, offset: int) -> dict[int, bytes]:
 def _link(body: bytes) -> Link:
     _, _, index, flags, _ = _LINK.unpack_from(body)
     attributes = _attributes(body, _LINK.size)
-    name = attributes.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode()
+    name = attributes.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="surrogateescape")  # the kernel takes any bytes
     return Link(index, name, attributes.get(_IFLA_ADDRESS, b""), bool(flags & _IFF_UP) and bool(flags & _IFF_LOWER_UP))
 
 
