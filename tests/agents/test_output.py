@@ -1,5 +1,8 @@
 """What an action script prints is read without fail."""
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,3 +38,13 @@ def test_the_last_details_count() -> None:
     """A script may say more than one."""
     assert read_output("CRS_STATE_DETAILS:a\nCRS_STATE_DETAILS: b:c \n").details == "b:c"
     assert read_output("say CRS_STATE_DETAILS:a\n").details is None
+
+
+@pytest.mark.parametrize("text", ["\x1b" * 70_000, ("\x1b" * 1000 + "\n") * 70, "CRS_ERROR:\n" * 7000, "\n" * 70_000, "a\n" * 35_000])
+def test_a_flood_is_read_in_no_time(text: str) -> None:
+    """Processor time of the one loop that serves all resources: some milliseconds, whatever the owner of one of them prints."""
+    began = time.process_time()
+    for _ in range(10):
+        said = read_output(text)
+    assert (time.process_time() - began) / 10 < 0.05
+    assert len(said.errors) <= LAST_LINES

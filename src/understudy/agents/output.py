@@ -3,6 +3,8 @@
 Knows the lines of the script agent (`CRS_STATE_DETAILS:` and its kin) and which lines are worth keeping. Called with captured text.
 """
 
+import re
+from collections import deque
 from dataclasses import dataclass
 
 from understudy.model.shown import shown
@@ -12,6 +14,9 @@ LONGEST_LINE = 1000
 LONGEST_OUTPUT = 64 * 1024
 LONGEST_DETAILS = 240
 """Characters of CRS_STATE_DETAILS: it stands in a column, and in every report of the resource."""
+
+_WORDS = ("CRS_STATE_DETAILS", "CRS_ERROR", "CRS_WARNING", "CRS_PROGRESS")
+_MEANT = re.compile(rf"^({'|'.join(_WORDS)}):([^\n]*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +33,31 @@ class Said:
 
 
 def read_output(text: str) -> Said:
-    """Split captured text into lines and find the ones meant for us. Never fails, whatever a script prints."""
-    lines = [shown(line.rstrip("\r")[:LONGEST_LINE])[:LONGEST_LINE] for line in text[-LONGEST_OUTPUT:].split("\n")]
-    meant: dict[str, list[str]] = {"CRS_STATE_DETAILS": [], "CRS_ERROR": [], "CRS_WARNING": [], "CRS_PROGRESS": []}
-    for line in lines:
-        word, colon, rest = line.partition(":")
-        if colon and word in meant:
-            meant[word].append(rest.strip())
+    """Split captured text into lines and find the ones meant for us. Never fails, whatever a script prints, and is quick about it."""
+    text = text[-LONGEST_OUTPUT:]
+    meant: dict[str, deque[str]] = {one: deque(maxlen=LAST_LINES) for one in _WORDS}
+    for found in _MEANT.finditer(text):
+        meant[found[1]].append(found[2])
+    details, errors, warnings, progress = (tuple(_line(one).strip() for one in found) for found in meant.values())
     return Said(
-        lines=tuple(line for line in lines if line.strip())[-LAST_LINES:],
-        details=meant["CRS_STATE_DETAILS"][-1][:LONGEST_DETAILS] if meant["CRS_STATE_DETAILS"] else None,
-        errors=tuple(meant["CRS_ERROR"]),
-        warnings=tuple(meant["CRS_WARNING"]),
-        progress=tuple(meant["CRS_PROGRESS"]),
+        lines=tuple(_last(text)),
+        details=details[-1][:LONGEST_DETAILS] if details else None,
+        errors=errors,
+        warnings=warnings,
+        progress=progress,
     )
+
+
+def _last(text: str) -> list[str]:
+    """The last lines that are not blank, in their order."""
+    found: list[str] = []
+    for line in reversed(text.split("\n")):
+        if line and line.strip():
+            found.append(_line(line))
+            if len(found) == LAST_LINES:
+                break
+    return found[::-1]
+
+
+def _line(line: str) -> str:
+    return shown(line.rstrip("\r")[:LONGEST_LINE])[:LONGEST_LINE]

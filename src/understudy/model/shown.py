@@ -4,6 +4,7 @@ Called where such texts enter (the executor's reading of output, the daemon's of
 records may be older than this rule. Pure.
 """
 
+import functools
 import json
 
 TAB = 8
@@ -15,7 +16,12 @@ def shown(text: str) -> str:
     """Everything that is not printable is written as JSON writes it (`\\u001b`), but for line breaks; tabs become blanks."""
     if text.replace("\n", "").isprintable():
         return text
-    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text.expandtabs(TAB))
+    return "".join(map(_shown, text.expandtabs(TAB)))
+
+
+@functools.lru_cache(maxsize=2048)  # what floods a log are the same few characters again and again
+def _shown(one: str) -> str:
+    return one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1]
 
 
 def one_line(text: str) -> str:
