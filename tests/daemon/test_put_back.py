@@ -181,3 +181,22 @@ async def test_a_start_on_a_server_that_fails_leaves_the_network_stopped_too() -
         assert "CRS-2674: Start of 'app' on 'ctr1' failed" in failed.text
         assert target(cluster, "ora.net1.network") is Target.OFFLINE
         assert target(cluster, "app") is Target.OFFLINE
+
+
+async def test_one_that_nobody_can_take_keeps_nobody_else_from_starting() -> None:
+    """Of many it is said which, and why."""
+    async with running(*SERVERS) as cluster:
+        await added(
+            cluster,
+            "base cluster_resource -attr ACTION_SCRIPT=/base,PLACEMENT=restricted,HOSTING_MEMBERS=ctr1",
+            "lost cluster_resource -attr ACTION_SCRIPT=/l,PLACEMENT=restricted,HOSTING_MEMBERS=ctr2,START_DEPENDENCIES=hard(base)",
+            "web cluster_resource -attr ACTION_SCRIPT=/web,SERVER_POOLS=*",
+        )
+
+        done = await cluster.run("crsctl start resource -all")
+
+        assert done.status == 1
+        assert "CRS-2632: There are no more servers to try to place resource 'lost'" in done.text
+        assert "CRS-2676: Start of 'web'" in done.text
+        assert target(cluster, "lost") is Target.OFFLINE
+        assert target(cluster, "base") is target(cluster, "web") is Target.ONLINE

@@ -15,7 +15,7 @@ from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
 from understudy.model import events
 from understudy.model.dependencies import Registered, targets
-from understudy.model.messages import line, words
+from understudy.model.messages import line, with_number, words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why, parse_reason
 from understudy.model.resource import Dependency, Kind
@@ -107,7 +107,7 @@ async def _start(world: World, ask: Ask, earlier: Attempt) -> bool:
         before = view
         remarks.clear()
         runnable = tuple(_runnable(as_it_is(world, view), ask, remarks))
-        change = _change(world, view, replace(ask, names=runnable)) if runnable else Change({})
+        runnable, change = _startable(world, view, replace(ask, names=runnable), remarks)
         attempt = Attempt(
             before=earlier.before if earlier.wrote else view, wrote={**earlier.wrote, **_targets_of(change)}, needs=needed
         )  # fmt: skip
@@ -128,6 +128,34 @@ async def _start(world: World, ask: Ask, earlier: Attempt) -> bool:
     if failed and not (ask.again or ask.leave or world.detached()):
         await put_back(world, attempt, failed)
     return settled.well and not remarks
+
+
+def _startable(world: World, view: View, ask: Ask, remarks: list[str]) -> tuple[tuple[ResourceName, ...], Change]:
+    """Those of the names that some server can take, with the change that starts them: of many, one that nobody can take is told of, and
+    keeps nobody else from starting."""
+    names = ask.names
+    while names:
+        try:
+            return names, _change(world, view, replace(ask, names=names))
+        except _Nobody as nobody_can:
+            needs = {name: set(needed(view, [name], weak=False)) for name in names}
+            stuck = [name for name in names if needs[name] & nobody_can.group]
+            # what others of them need may do without those: the ones that need most are left out first
+            last = {name for name in stuck if not any(name in needs[other] for other in stuck if other != name)}
+            without = tuple(name for name in names if name not in last)
+            if not without:
+                raise
+            remarks.append(with_number(nobody_can.code, str(nobody_can)))
+            names = without
+    return (), Change({})
+
+
+class _Nobody(Refused):
+    """No server can take a group."""
+
+    def __init__(self, text: str, group: frozenset[ResourceName]) -> None:
+        super().__init__(text, code=2632)
+        self.group = group
 
 
 def _targets_of(change: Change) -> dict[ResourceName, TargetRecord]:
@@ -346,8 +374,8 @@ def _check_candidates(ground: Ground, members: list[ResourceName], begins: set[R
         return
     if any(one.admitted or _passes(ground, one.reason, begins) for one in group_standings(ground, members)):
         return
-    asked = next((name for name in ask.names if name in members), members[0])
-    raise Refused("\n".join((words(2632, asked), *_against(ground.view, asked))), code=2632)
+    asked = next((name for name in reversed(needed(ground.view, ask.names)) if name in members and name in ask.names), members[0])
+    raise _Nobody("\n".join((words(2632, asked), *_against(ground.view, asked))), frozenset(members))
 
 
 def _passes(ground: Ground, reason: Reason, begins: Collection[ResourceName]) -> bool:
