@@ -172,9 +172,9 @@ def test_a_refusal_that_is_sent_before_the_request_was_read_is_shown(
 ) -> None:
     """The connection is closed by then."""
     monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
-    with answering(tmp_path, raw_refusal(503, "user id 7 has 32 connections open"), close=True):
+    with answering(tmp_path, raw_refusal(503, "this user has 32 connections open"), close=True):
         assert client.run("stat-resource", {"names": ["x" * 500_000]}) == 1
-    assert "it answers 503: user id 7 has 32 connections open" in capsys.readouterr().err
+    assert "it answers 503: this user has 32 connections open" in capsys.readouterr().err
 
 
 def test_a_queue_that_is_full_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

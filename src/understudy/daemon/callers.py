@@ -44,13 +44,13 @@ class Room:
 
 
 class Complaints:
-    """One line of the log for each bad request, and no more than a few a minute for one user."""
+    """One line of the log for a bad request, each once, and no more than a few a minute for one user."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """`now`: seconds, monotonic."""
         self._now = now
         self._since = now()
-        self._said: Counter[int] = Counter()
+        self._said: dict[int, set[str]] = {}
         self._kept_back = 0
 
     def say(self, uid: int, sentence: str) -> bool:
@@ -58,14 +58,16 @@ class Complaints:
         if self._now() - self._since > EVERY_S:
             self._since = self._now()
             self._said.clear()
+        sentence = sentence[:LONGEST]
         whose = uid if uid in self._said or len(self._said) < MOST_USERS else -1
-        self._said[whose] += 1
-        if self._said[whose] > SENTENCES:
+        said = self._said.setdefault(whose, set())
+        if len(said) >= SENTENCES or sentence in said:
             self._kept_back += 1
             return False
+        said.add(sentence)
         more = f" ({self._kept_back} others before were not logged)" if self._kept_back else ""
         self._kept_back = 0
-        plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in sentence[:LONGEST])
+        plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in sentence)
         log.warning("user id %d: %s%s", uid, plain, more)
         return True
 
@@ -92,7 +94,7 @@ class Callers:
         if self.connections.total() >= self.room.connections:
             return f"{self.room.connections} connections are open, more are not taken: end commands that wait or follow"
         if uid != ROOT and self.connections[uid] >= self.room.one_user:
-            return f"user id {uid} has {self.room.one_user} connections open, more are not taken: end commands that wait or follow"
+            return f"this user has {self.room.one_user} connections open, more are not taken: end commands that wait or follow"
         if uid != ROOT and others >= self.room.others:
             return f"users other than root have {others} connections open, more are not taken: run the command as root, or later"
         self.connections[uid] += 1
@@ -108,7 +110,7 @@ class Callers:
         if uid == ROOT:
             return ""
         if self.unread[uid] > self.room.unread_one_user:
-            return f"{self.unread[uid] >> 20} MiB of answers to user id {uid} wait to be read: read them, or end those commands"
+            return f"{self.unread[uid] >> 20} MiB of answers to this user wait to be read: read them, or end those commands"
         if others > self.room.unread:
             return f"{others >> 20} MiB of answers to users other than root wait to be read: run the command as root, or later"
         return ""
