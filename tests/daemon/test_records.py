@@ -195,3 +195,31 @@ async def test_an_event_that_cannot_be_read_is_passed_over() -> None:
         assert [one.text for one in mirror.history()] == ["well", "well", "well", "after"]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_verb_asks_only_how_far_the_registry_is() -> None:
+    """To read all of it for each verb took as long as it is large, and had every lane told and every voter asked again."""
+    async with running("ctr1", "ctr2") as cluster:
+        mirror = cluster.nodes["ctr1"].mirror
+        registry = mirror._registry = Weighed(LocalRegistry(cluster.store))  # type: ignore[assignment]
+        rereads = mirror.rereads
+        for number in range(3):
+            await cluster.run(f'crsctl add resource r{number} -type cluster_resource -attr "DESCRIPTION={"x" * 200}"')
+        assert "DESCRIPTION=xxx" in (await cluster.run("crsctl stat resource r2 -p")).text
+        assert mirror.rereads == rereads
+        assert registry.answers
+        assert max(registry.answers) < 200
+
+
+async def test_a_refreshed_view_knows_every_commit_before_the_question() -> None:
+    """Also while the watch brings nothing: then everything is read."""
+    with Store() as store:
+        mirror, task = await following(store)
+        for number in range(20):
+            revision = store.commit([], [Write(f"{keys.TARGET}r{number}", b'{"v":1,"target":"ONLINE","by":""}')])
+            assert (await mirror.refresh()).revision == revision
+            assert f"r{number}" in mirror.view.targets
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        store.commit([], [Write(f"{keys.TARGET}last", b'{"v":1,"target":"ONLINE","by":""}')])
+        assert "last" in (await mirror.refresh()).targets

@@ -209,7 +209,7 @@ def an_old_reading_arrives_after_a_hand_over(seed: int) -> None:
             return answer
 
         registry.read = late
-        reading = world.loop.create_task(node.mirror.refresh(), context=place.context())
+        reading = world.loop.create_task(node.mirror.read_all(), context=place.context())
         world.run(0.1)
         registry.read = usual
         world.relocate("db", to="ctr2")

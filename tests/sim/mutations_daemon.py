@@ -33,7 +33,7 @@ def register_without_seeing_the_other_life(patch: Any) -> None:
 
 def go_back_to_an_older_reading(patch: Any) -> None:
     """A reading that is older than the View replaces it."""
-    cut(patch, Mirror, "refresh", "if revision >= self.view.revision or revision < asked_at:", "if True:")
+    cut(patch, Mirror, "read_all", "if revision >= self.view.revision or revision < asked_at:", "if True:")
 
 
 def let_holders_be_gone(patch: Any) -> None:

@@ -53,14 +53,14 @@ def never_retry(patch: Any) -> None:
 
 def never_read_again(patch: Any) -> None:
     """A daemon that lost its watch reads the registry no more."""
-    original = Mirror.refresh
+    original = Mirror.read_all
 
-    async def refresh(self: Mirror) -> View:
+    async def read_all(self: Mirror) -> View:
         if self.read_once and isinstance(self._registry, RegistryLink):
             raise RegistryUnreachable("read once before")
         return await original(self)
 
-    patch.setattr(Mirror, "refresh", refresh)
+    patch.setattr(Mirror, "read_all", read_all)
 
 
 # --- the order of dependencies --------------------------------------------------------------------------------------

@@ -60,6 +60,8 @@ class Mirror:
         """The history has to be read."""
         self._watched = 0
         """Up to which revision every commit has come, one by one."""
+        self._live = False
+        """Whether they come."""
         self._news = asyncio.Event()
         self._on_change: Callable[[], None] = lambda: None
         self.view = View()
@@ -84,6 +86,21 @@ class Mirror:
     # --- following --------------------------------------------------------------------------------------------------
 
     async def refresh(self) -> View:
+        """A View that is no older than this call. RegistryUnreachable, Unreadable.
+
+        As long as every commit comes by itself the registry is asked only how far it is: to read all of it for each verb took as long as
+        it is large, and all that follows from a new reading was done again.
+        """
+        if self._live:
+            asked_at = self.view.revision
+            revision, _ = await self._registry.read(keys.BEAT)
+            if revision >= asked_at:
+                view = await self.wait(revision - 1, CATCH_UP_S)
+                if self._live and view.revision >= revision:
+                    return view
+        return await self.read_all()
+
+    async def read_all(self) -> View:
         """Read everything but the history, linearizably, and answer the View of it. RegistryUnreachable, Unreadable."""
         asked_at = self.view.revision
         revision, entries = await self._registry.read("", without=keys.HISTORY)
@@ -105,25 +122,28 @@ class Mirror:
         try:
             await self._follow(on_change, on_reach)
         finally:
+            self._live = False
             history.cancel()
             await asyncio.gather(history, return_exceptions=True)
 
     async def _follow(self, on_change: Callable[[], None], on_reach: Callable[[bool], None]) -> None:
         while True:
             try:
-                view = await self.refresh()
+                view = await self.read_all()
                 self._watched = min(self._watched or view.revision, view.revision)
                 self.read_history_anew()
                 on_reach(True)
                 on_change()
+                self._live = True
                 async for batch in self._registry.watch("", self.view.revision):
                     self._apply(batch)
                     self._watched = batch.revision
                     on_change()
             except Compacted:
+                self._live = False
                 continue  # it cannot go on from there, and says so: it is there, and is read anew
             except RegistryUnreachable:
-                self.reachable = False
+                self.reachable = self._live = False
                 on_reach(False)
                 await asyncio.sleep(RETRY_S)
 
