@@ -1,12 +1,13 @@
 """The history is a record, not a means: whatever scripts print and however long it is, no daemon and no command waits for it."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 
 import pytest
 
-from daemon.cluster import Cluster, running
-from understudy.daemon import leader
+from daemon.cluster import Cluster, StandingClock, running
+from understudy.daemon import history, leader
 from understudy.daemon.mirror import Mirror
 from understudy.model import events
 from understudy.model.names import ResourceName, ServerName
@@ -15,7 +16,7 @@ from understudy.ports import Entry, Write
 from understudy.registry import keys
 from understudy.registry.sqlite import LocalRegistry
 from understudy.registry.store import Store
-from understudy.registry.wire import encode
+from understudy.registry.wire import decode, encode
 
 ESCAPES = ("\x1b" * 1000,) * 20
 """What the executor hands on at most of a script that prints nothing but escape bytes: 20 kB, 120 kB as JSON."""
@@ -223,3 +224,25 @@ async def test_a_refreshed_view_knows_every_commit_before_the_question() -> None
         await asyncio.gather(task, return_exceptions=True)
         store.commit([], [Write(f"{keys.TARGET}last", b'{"v":1,"target":"ONLINE","by":""}')])
         assert "last" in (await mirror.refresh()).targets
+
+
+async def test_what_could_not_be_told_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More happens while the registry is away than waits to be written: the newest are, and how many are not."""
+    monkeypatch.setattr(history, "KEEP", 10)
+    with Store() as store:
+        mirror = Mirror(LocalRegistry(store))
+        await mirror.refresh()
+        pen = history.History(mirror, StandingClock(), ServerName("ctr1"))
+        pen._queue = deque(maxlen=history.KEEP)
+        for number in range(25):
+            pen.tell(events.FAILED, text=str(number))
+        writing = asyncio.create_task(pen.write())
+        async with asyncio.timeout(5):
+            while not pen.idle() or len(history_of(store)) < 11:
+                await mirror.wait(mirror.view.revision, 0.05)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        told = [decode(one.key, one.value) for one in history_of(store)]
+        texts = [one.text for one in told if isinstance(one, Event)]
+        assert texts[:10] == [str(number) for number in range(15, 25)]
+        assert texts[10].startswith("15 events of ctr1 are missing before this one")

@@ -10,6 +10,7 @@ from itertools import islice
 
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import RegistryUnreachable
+from understudy.model import events
 from understudy.model.excerpt import CAUSE_BYTES, EVENT_BYTES, excerpt
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.view import Event
@@ -29,6 +30,8 @@ class History:
         self._server = server
         self._queue: deque[tuple[str, Event]] = deque(maxlen=KEEP)
         self._count = 0
+        self._lost = 0
+        """Events for which there was no room while none could be written: the oldest of them."""
         self._more = asyncio.Event()
 
     def tell(
@@ -55,6 +58,7 @@ class History:
             id=id,
         )
         self._count += 1
+        self._lost += len(self._queue) == KEEP
         self._queue.append((keys.history(int(event.wall * 1000), self._server, self._count), event))
         self._more.set()
 
@@ -70,6 +74,10 @@ class History:
             await self._write(batch)
             while self._queue and self._queue[0][0] in batch:
                 self._queue.popleft()
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                text = f"{lost} events of {self._server} are missing before this one: none could be written, and the newest {KEEP} wait"
+                self.tell(events.EVENTS_LOST, on=self._server, text=text)
             if not self._queue:
                 self._more.clear()
 
