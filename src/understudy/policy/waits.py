@@ -111,6 +111,8 @@ class Waits:
                 life = view.life(one.incarnation)
                 text = f"{one.server}/{short(one.incarnation)} to be proved gone: it is {life.value if life else 'unknown'}"
                 own = self.lane(name, one.server) if life in ALIVE else None
+                if own is not None and not own.passing:
+                    continue  # it waits for what that lane waits for, which is said
                 passing, under_way = own is None or own.passing, life in ALIVE and (own is None or own.under_way)
                 yield Cause(text=f"{text} and may still be running it", passing=passing, under_way=under_way)
 
