@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from daemon.cluster import Cluster, running
 from support import wait_until
-from understudy.daemon import api
+from understudy.daemon import api, http
 from understudy.daemon.api import application
 from understudy.daemon.peers import listening
 from understudy.model.names import Incarnation, ResourceName
@@ -173,6 +174,22 @@ async def test_a_command_that_is_silent_hears_that_the_daemon_is_there(tmp_path:
             await reader.readuntil(b'{"still":true}')
             await reader.readuntil(b'{"still":true}')
         writer.close()
+
+
+async def test_an_answer_that_nobody_reads_is_not_kept_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is cut, and nothing of it is left."""
+    monkeypatch.setattr(http, "UNREAD_S", 0.05)
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        before = len(asyncio.all_tasks())
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            raw = json.dumps({"names": [str(number) for number in range(9000)]}).encode()
+            connection.sendall(b"POST /v1/verb/stat-resource HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(raw) + raw)
+            await wait_until(lambda: len(asyncio.all_tasks()) > before, 5, "it is asked")
+            await wait_until(lambda: len(asyncio.all_tasks()) <= before, 5, "it is cut")
+            connection.settimeout(5)
+            taken = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b'{"exit"' not in taken
 
 
 async def test_a_daemon_that_has_not_read_yet_says_so(tmp_path: Path) -> None:

@@ -165,8 +165,8 @@ def _path() -> str:
     try:
         with open(CONFIG, "rb") as file:
             return f"{tomllib.load(file).get('server', {}).get('run_dir', RUN_DIR)}/api.sock"
-    except (OSError, ValueError):
-        return usual
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return usual  # such settings are no daemon's either
 
 
 def _send(connection: socket.socket, method: str, path: str, body: bytes) -> None:
