@@ -5,7 +5,7 @@ that runs is an impact; then the lanes' rule for whoever stands on that (a hard 
 Called by the verbs before they write a change. Pure.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ from understudy.model.view import Assignment, View
 from understudy.policy.decide import decide
 from understudy.policy.eligibility import joint_standing
 from understudy.policy.ground import Ground, survey
-from understudy.policy.groups import group_of
+from understudy.policy.groups import groups
 from understudy.policy.plan import Memory
 
 _UP = (State.ONLINE, State.INTERMEDIATE)
@@ -100,13 +100,14 @@ def _replaced(before: View, after: View) -> dict[Place, Impact]:
     """Those whose owner changes because of the change: not those that are on their way elsewhere anyhow."""
     then, now = _decided(before), _decided(after)
     ground = survey(after)
+    member_of = {name: members for members in groups(after) for name in members}
     found: dict[Place, Impact] = {}
     for name in after.resources:
         server, to = runs_at(before, name), _owner(now, name)
         if server is None or to in (server, _owner(then, name)):
             continue
         fate = Fate.STOPS if to is None else Fate.MOVES
-        found[name, server] = Impact(resource=name, server=server, fate=fate, to=to, why=_why(ground, now, name, server))
+        found[name, server] = Impact(resource=name, server=server, fate=fate, to=to, why=_why(ground, now[name], member_of[name], server))
     return found
 
 
@@ -123,11 +124,11 @@ def _owner(assignments: Mapping[ResourceName, Assignment], name: ResourceName) -
     return None if assignment is None or assignment.owner is None else assignment.owner.server
 
 
-def _why(ground: Ground, now: Mapping[ResourceName, Assignment], name: ResourceName, server: ServerName) -> Reason | None:
+def _why(ground: Ground, now: Assignment, members: Sequence[ResourceName], server: ServerName) -> Reason | None:
     """What refuses it, with its group, where it runs; if nothing does, why it goes elsewhere."""
-    wanted = [one for one in group_of(ground.view, name) if ground.view.target(one) is Target.ONLINE]
-    here = joint_standing(ground, wanted or [name], server)
-    return parse_reason(now[name].reason) if here.admitted else here.reason
+    wanted = [one for one in members if ground.view.target(one) is Target.ONLINE]
+    here = joint_standing(ground, wanted or [now.resource], server)
+    return parse_reason(now.reason) if here.admitted else here.reason
 
 
 # --- what the lanes would do about it -------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ async def carry_out(world: World, what: str, draft: Callable[[View], Draft], *, 
     """Make the change; whether all that follows from it came about. `what` is its object's name. BadInput: refused, nothing was changed."""
     view = await world.mirror.refresh()
     first = draft(view)
-    told = impact(view, first.after, first.restarting)
+    told = impact(view, first.after, first.restarting) if first.restarting else ()
     if told and not force:
         raise _refusal(what, first, told)
     restarting = tuple(name for name in first.restarting if any(one.resource == name for one in told))
