@@ -10,7 +10,7 @@ from understudy.model.state import Target
 from understudy.model.view import View
 from understudy.policy.advice import into_pool
 from understudy.policy.eligibility import group_standings
-from understudy.policy.ground import survey
+from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import group_of
 
 _SENTENCES: dict[Why, str] = {
@@ -80,11 +80,11 @@ def sentence_about(reason: Reason, name: ResourceName) -> str:
     return sentence((_inner(reason) or reason) if own else reason)
 
 
-def no_candidate(view: View, name: ResourceName) -> str:
+def no_candidate(view: View, name: ResourceName, ground: Ground | None = None) -> str:
     """Why no server may run it, with its group, in one line: each rule once, with the servers that it refuses."""
     wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE] or [name]
     refused: dict[str, list[str]] = {}
-    for one in group_standings(survey(view), wanted):
+    for one in group_standings(ground or survey(view), wanted):
         refused.setdefault(sentence_about(one.reason, name), []).append(one.server)
     return "; ".join(f"{why} ({', '.join(servers)})" for why, servers in refused.items())
 

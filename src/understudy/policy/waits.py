@@ -71,7 +71,7 @@ class Waits:
         wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE]
         if any(one.admitted for one in group_standings(self.ground, wanted)):
             return Cause(text=self._the_leader("to say where it belongs"))
-        return Cause(text=f"a server that may run it: {no_candidate(view, name)}", passing=False)
+        return Cause(text=f"a server that may run it: {no_candidate(view, name, self.ground)}", passing=False)
 
     def _the_leader(self, what: str) -> str:
         leader = self.ground.view.leader

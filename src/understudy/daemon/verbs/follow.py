@@ -18,7 +18,7 @@ from understudy.model.resource import Kind, Resource
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Event, View
 from understudy.policy.eligibility import group_standings
-from understudy.policy.ground import survey
+from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import group_of
 
 GRACE_S = 3.0
@@ -235,7 +235,7 @@ def _may_come(view: View, name: ResourceName) -> bool:
     """Whether what has no server now may have one in a moment: the leader has yet to see that one may run it by now, or what it needs is on
     its way up."""
     wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE]
-    ground = survey(view)
+    ground = _surveyed(view)
     if any(one.admitted for one in group_standings(ground, wanted)):
         return True
     needed = {
@@ -247,6 +247,16 @@ def _may_come(view: View, name: ResourceName) -> bool:
         if other in view.resources and other not in wanted and view.target(other) is Target.ONLINE
     }
     return any(started(view, other) is Verdict.PENDING for other in needed)
+
+
+def _surveyed(view: View) -> Ground:
+    """Of one View many are judged, one after the other."""
+    if not _last or _last[0].view is not view:
+        _last[:] = [survey(view)]
+    return _last[0]
+
+
+_last: list[Ground] = []
 
 
 def stopped(view: View, name: ResourceName) -> Verdict:

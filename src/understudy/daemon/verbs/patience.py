@@ -15,6 +15,8 @@ TOLD_AFTER_S = 2.0
 STANDSTILL_S = 15.0
 """So long nobody has been at work on what is waited for: it would not come about by waiting. Longer than an UNKNOWN one takes to be looked
 at again."""
+MOST_ASKED = 50
+"""Of thousands that wait, so many tell whether anybody is at work."""
 MOST_NAMED = 10
 """Of many that wait for as many things, so many are told of."""
 
@@ -24,12 +26,14 @@ class Patience:
 
     def __init__(self, say: Callable[[ResourceName, str], None], now: float) -> None:
         self._say = say
-        self._looked_at = float("-inf")
+        self._looked_at = now  # most are done before anybody has to look
         self._causes: dict[ResourceName, tuple[Cause, ...]] = {}
         self._since: dict[ResourceName, float] = {}
         self._said: dict[ResourceName, str] = {}
         self._moved_at = now
         self._happened = 0
+        self._enough = False
+        """Whether so many were looked at that it is known that nobody is at work."""
 
     def look(self, view: View, names: Iterable[ResourceName], *, happened: int, now: float) -> None:
         """Take in what is waited for now, and say what has to be said. `happened`: how much the history has told so far."""
@@ -38,10 +42,14 @@ class Patience:
         if now - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = now
-        asked = waits(view)
-        causes = {name: asked.of(name) for name in names if name in view.resources}
+        asked, known = waits(view), [name for name in names if name in view.resources]
+        # of a mass start a few tell what the others wait for; who is about to give up asks more of them
+        causes = {name: asked.of(name) for name in known[: MOST_ASKED if self._stands(now) else MOST_NAMED]}
+        self._enough = len(causes) >= min(len(known), MOST_ASKED)
         for name, found in causes.items():
-            if self._causes.get(name) != found:
+            if name not in self._causes:
+                self._since[name] = now
+            elif self._causes[name] != found:
                 self._since[name] = self._moved_at = now
         self._causes = causes
         for name in list(causes)[:MOST_NAMED]:
@@ -55,7 +63,10 @@ class Patience:
         """Whether nothing has moved for long, and nobody is at work on what is waited for."""
         known = [found for found in self._causes.values() if found]
         stands = bool(known) and not any(one.passing for found in known for one in found)
-        return stands and now - self._moved_at >= STANDSTILL_S
+        return stands and self._enough and self._stands(now)
+
+    def _stands(self, now: float) -> bool:
+        return now - self._moved_at >= STANDSTILL_S
 
     def why(self, name: ResourceName) -> str:
         """What it waits for; empty: that is not known."""
