@@ -50,6 +50,8 @@ ORDER = (
     "takes-no-part",
     "left",
     "guard-says",
+    "checks-not-run",
+    "alerts-lost",
 )
 
 

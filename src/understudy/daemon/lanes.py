@@ -379,8 +379,8 @@ class Lanes:
         view, assignment = self._mirror.view, self._mirror.view.assignments.get(resource.name)
         if local is None or assignment is None or not local.off or _owned_by(assignment, self._me.incarnation):
             return False
-        if view.in_doubt(assignment):
-            return False
+        if view.in_doubt(assignment) or not view.alive(self._me.incarnation):
+            return False  # S7: a life that the registry calls over says nothing more; its end is proved otherwise
         report = report_of(local, self._me.server, self._me.incarnation)
         mine = [one for one in assignment.holders if one.incarnation == self._me.incarnation]
         after = replace(

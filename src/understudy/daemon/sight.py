@@ -16,6 +16,7 @@ from understudy.guard.leave import STAY_OUT
 from understudy.guard.notice import read_notice
 from understudy.lane.local import Local
 from understudy.lane.report import report_of
+from understudy.lane.silence import not_run
 from understudy.model import events
 from understudy.model.conditions import NUMBERS, Condition, Kind, Own, ago
 from understudy.model.messages import WORDS, number
@@ -121,7 +122,7 @@ class Sight:
             read_once=node.mirror.read_once,
             leader_silent_s=self._leader_silent_s(now),
             unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,
-            not_run={name: one.cannot for name, one in self._locals().items() if one.cannot},
+            not_run={name: why for name, one in self._locals().items() if (why := not_run(one))},
             alerts_lost=lost,
             alerts_why=why,
             reports=self._reports(),

@@ -39,9 +39,15 @@ _DETAILS: dict[Unanswered | None, str] = {
     "executor-away": "NOBODY RUNS CHECKS HERE",
     None: "CHECK CANNOT TELL",
 }
+_NOT_RUN = frozenset(_DETAILS[one] for one in COULD_NOT_ASK)
 _WORDS: dict[Unanswered | None, str] = {
     None: "it cannot tell (status 3)",
 }
+
+
+def not_run(local: Local) -> str:
+    """Why actions of a resource cannot be run on this server; empty: they can."""
+    return local.cannot or (local.details.lower() if local.silent and local.details in _NOT_RUN else "")
 
 
 def not_asked(outcome: ActionOutcome) -> bool:
