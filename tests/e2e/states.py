@@ -51,7 +51,6 @@ ORDER = (
     "left",
     "guard-says",
     "checks-not-run",
-    "alerts-lost",
 )
 
 
