@@ -51,6 +51,7 @@ ORDER = (
     "left",
     "guard-says",
     "checks-not-run",
+    "alerts-lost",
 )
 
 
