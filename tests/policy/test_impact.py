@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from policy.language import carried_out
 from policy.strategies import SERVERS, resources, views
-from understudy.model.names import ResourceName, ServerName
-from understudy.model.view import View
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.resource import Placement
+from understudy.model.state import Life, State, Target
+from understudy.model.view import IncarnationRecord, Look, Report, TargetRecord, View
 from understudy.policy.decide import decide
 from understudy.policy.impact import impact, runs_at
 from understudy.policy.plan import Memory
@@ -17,12 +19,47 @@ ROUNDS = 3
 
 
 @st.composite
+def calm(draw: st.DrawFn) -> View:
+    """A cluster at rest: every server has looked, everything is wanted and runs where the leader has put it."""
+    wild = draw(views())
+    lives = {server: Incarnation(f"{server}/i1") for server in SERVERS}
+    incarnations = {
+        one: IncarnationRecord(incarnation=one, server=server, life=Life.ONLINE, order=1) for server, one in lives.items()
+    }
+    looked = {name: one.uid for name, one in wild.resources.items()}
+    network = {server: running(ResourceName("net"), server, 0) for server in SERVERS}
+    view = View(
+        incarnations=incarnations,
+        pools=wild.pools,
+        resources=wild.resources,
+        targets={name: TargetRecord(target=Target.ONLINE) for name in wild.resources},
+        looks={server: Look(server=server, incarnation=one, looked=looked) for server, one in lives.items()},
+        reports={ResourceName("net"): network},
+    )
+    for _ in range(ROUNDS):
+        view = carried_out(view, decide(view, 0.0, Memory()))
+        owned = [(name, one.owner.server, one.epoch) for name, one in view.assignments.items() if one.owner is not None]
+        view = replace(view, reports={ResourceName("net"): network, **{one[0]: {one[1]: running(*one)} for one in owned}})
+    return view
+
+
+def running(name: ResourceName, server: ServerName, epoch: int) -> Report:
+    """What a server says of what runs well there."""
+    return Report(resource=name, server=server, incarnation=Incarnation(f"{server}/i1"), epoch=epoch, state=State.ONLINE)
+
+
+@st.composite
 def changes(draw: st.DrawFn) -> tuple[View, View]:
-    """A View, and the same with some definitions or pools changed."""
-    before = draw(views())
+    """A View, calm or in any state, and the same with some definitions or pools changed."""
+    before = draw(st.one_of(calm(), calm(), views()))
     others = draw(resources())
-    changed = draw(st.sets(st.sampled_from(sorted(before.resources))))
-    mixed = {name: others.get(name, one) if name in changed else one for name, one in before.resources.items()}
+    changed = draw(st.sets(st.sampled_from(sorted(before.resources)), min_size=1))
+    mixed = {
+        name: replace(others[name], uid=one.uid) if name in changed and name in others else one for name, one in before.resources.items()
+    }
+    for name in sorted(changed) if draw(st.booleans()) else ():
+        only = (draw(st.sampled_from((*SERVERS, ServerName("nobody")))),)
+        mixed[name] = replace(mixed[name], placement=Placement.RESTRICTED, hosting_members=only, server_pools=())
     pools = dict(before.pools)
     if draw(st.booleans()):
         name = draw(st.sampled_from(sorted(pools)))
