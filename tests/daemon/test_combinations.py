@@ -16,7 +16,7 @@ SILENT_S = 35.0
 UNTOLD_S = 4.0
 """and it says that, or that something has begun, as soon."""
 UP = (State.ONLINE, State.INTERMEDIATE)
-REASONS = ("waits for", "CRS-25", "CRS-2660", "CRS-5702", "CRS-5017", "CRS-2678", "UND-0067", "  ctr")
+REASONS = ("waits for", "UND-0165", "CRS-25", "CRS-2660", "CRS-5702", "CRS-5017", "CRS-2678", "UND-0067", "  ctr")
 """A line with one of these says why a command has failed."""
 SHORT = [
     "hard(base)/hard(shutdown:base)/here/up", "hard(base)/none/partly/new", "weak(base)/none/elsewhere/new",
