@@ -93,6 +93,7 @@ def plain(text: str) -> str:
     text = re.sub(r"\d+ (?:d|h|min|s)(?: \d+ (?:h|min|s))?\b", "N s", text)
     text = re.sub(r"\b[0-9a-f]{8}\b", "xxxxxxxx", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", text)
+    text = re.sub(r"\b\d+ lines are", "N lines are", text)
     text = re.sub(r"revision \d+", "revision N", text)
     text = re.sub(r"^(leader +)ctr\d|(the last was |The last one was )ctr\d", r"\1\2SERVER", text)
     text = re.sub(r" {2,}", "  ", text)

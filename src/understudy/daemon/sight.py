@@ -122,7 +122,7 @@ class Sight:
             read_once=node.mirror.read_once,
             leader_silent_s=self._leader_silent_s(now),
             unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,
-            not_run={name: why for name, one in self._locals().items() if (why := not_run(one))},
+            not_run={name: told for name, one in self._locals().items() if (told := not_run(one))},
             alerts_lost=lost,
             alerts_why=why,
             reports=self._reports(),
