@@ -76,7 +76,7 @@ ROWS = (
     Row(mutations.release_with_an_action_in_flight, "S3", 10, world(commands=120, service_deaths=120), costly=True),
     Row(mutations.release_a_group_that_is_not_empty, "S3", 20, world(commands=120, bad_scripts=1000), costly=True),
     Row(mutations.forget_the_third_holder, "S3", 20, world(commands=300, daemon_hangs=60, longest=8), costly=True),
-    Row(mutations.take_an_eviction_for_proof, "S3", 10, world(commands=120), costly=True),
+    Row(mutations.take_an_eviction_for_proof, "S3", 10, world(commands=300), costly=True),
     Row(mutations.add_the_owner_later, "S3", 5, world(commands=60), costly=True),
     Row(mutations.keep_the_epoch, "S3", 5, world(commands=60), costly=True),
     Row(mutations.forget_a_life_too_early, "S3", 5, world(freezes=30, power=20)),
