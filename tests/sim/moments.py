@@ -4,6 +4,7 @@ Each lives through its story with any seed, and is safe and live with every clau
 should have come about, shows that one is missing. Called by `sim/test_mutations.py`.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -233,6 +234,26 @@ def an_evicted_server_has_something_to_report(seed: int) -> None:
         world.evict("ctr1")
         world.run(0.01)
         world.dies("db", on="ctr1")
+        world.run(3)
+
+
+def an_evicted_server_has_something_to_release(seed: int) -> None:
+    """Its service was stopped, and its guard answers late that it remembers the epoch: by then its daemon knows that it is evicted."""
+    with _running_on_ctr1(seed) as world:
+        node = world.machines["ctr1"].node
+        usual, asked, life = node.guard.remember, [], world.machines["ctr1"].incarnation()
+
+        async def late(resource: ResourceName, epoch: int) -> bool:
+            answer = await usual(resource, epoch)
+            asked.append(resource)
+            while node.mirror.view.alive(life):  # noqa: ASYNC110 - virtual time
+                await asyncio.sleep(0.001)
+            return answer
+
+        node.guard.remember = late  # type: ignore[method-assign]
+        world.stop("db")
+        world.until(lambda: asked, 5, "it is to be released", look_s=0.01)
+        world.evict("ctr1")
         world.run(3)
 
 

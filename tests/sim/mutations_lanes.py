@@ -61,6 +61,11 @@ def report_when_over(patch: Any) -> None:
     cut(patch, Lanes, "_write_changed", " or not view.alive(self._me.incarnation)")
 
 
+def release_when_over(patch: Any) -> None:
+    """A life that the registry calls over goes on releasing."""
+    cut(patch, Lanes, "_write_release", " or not view.alive(self._me.incarnation)")
+
+
 def ignore_events_until_confirmed(patch: Any) -> None:
     """What the kernel says of a start that is not confirmed yet is taken for the start's own doing."""
     cut(patch, Lanes, "alarm", 'local.action != "start"', "not local.starting")

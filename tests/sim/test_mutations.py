@@ -180,6 +180,7 @@ STORIES = (
     (core.add_up_rounds, "S5", moments.two_voters_are_silent_one_after_the_other),
     # S7
     (mutations_lanes.report_when_over, "S7", moments.an_evicted_server_has_something_to_report),
+    (mutations_lanes.release_when_over, "S7", moments.an_evicted_server_has_something_to_release),
     (mutations_daemon.let_holders_be_gone, "S3", moments.an_assignment_arrives_when_its_holder_is_gone),
     # S8
     (mutations.wait_for_the_registry, "it is restarted", moments.it_dies_while_the_registry_is_away),
