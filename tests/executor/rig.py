@@ -40,7 +40,9 @@ at="{folder}/$_CRS_NAME"
 [ -e "$at.fail.$1" ] && exit "$(cat "$at.fail.$1")"
 case "$1" in
     start) sleep 1000 & echo $! >"$at.pid" ;;
-    stop|clean) [ -e "$at.pid" ] && kill -9 "$(cat "$at.pid")" 2>/dev/null; rm -f "$at.pid" ;;
+    stop|clean)
+        [ -e "$at.pid" ] && pid=$(cat "$at.pid") && kill -9 "$pid" 2>/dev/null && while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
+        rm -f "$at.pid" ;;
     check) read -r pid <"$at.pid" && kill -0 "$pid" ;;
     *) exit 2 ;;
 esac 2>/dev/null || exit 1
