@@ -1,8 +1,10 @@
 """What many tests need. No test sleeps: it waits for a condition, with a deadline and a reason."""
 
 import asyncio
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _PAUSE_S = 0.005
 
@@ -22,3 +24,11 @@ async def wait_until(condition: Callable[[], object], within_s: float, why: str)
     while not condition():
         assert loop.time() < end, f"not within {within_s:g} s: {why}"
         await asyncio.sleep(_PAUSE_S)
+
+
+def open_to_all(folder: Path) -> None:
+    """Let every user reach what is in one of pytest's folders: those on the way are closed to others, and how many there are differs."""
+    for one in (folder, *folder.parents):
+        if one == Path(tempfile.gettempdir()):
+            return
+        one.chmod(0o755)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cluster import Cluster, running
-from support import wait_until
+from support import open_to_all, wait_until
 from understudy.daemon import api, http
 from understudy.daemon.api import application
 from understudy.daemon.peers import listening
@@ -124,8 +123,7 @@ async def test_only_root_may_change(tmp_path: Path) -> None:
             "s.sendall(b'POST /v1/verb/stop-resource HTTP/1.0\\r\\nContent-Length: %d\\r\\n\\r\\n' % len(b) + b)\n"
             "print(b''.join(iter(lambda: s.recv(4096), b'')).decode())"
         )
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            os.chmod(folder, 0o755)
+        open_to_all(tmp_path)
         process = await asyncio.create_subprocess_exec("python3", "-c", script, stdout=asyncio.subprocess.PIPE)
 
         text = (await process.communicate())[0].decode()

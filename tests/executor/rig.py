@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from resource import RLIMIT_NOFILE, prlimit
 
-from support import wait_for
+from support import open_to_all, wait_for
 from understudy.agents.groups import Groups, find_parent, kill, populated
 from understudy.executor.client import ExecutorClient
 from understudy.executor.fake import FakeExecutor
@@ -222,8 +222,7 @@ class RealRig:
 
     def open_to_all(self) -> None:
         """Any user may reach its scripts."""
-        for folder in (self.folder, *list(self.folder.parents)[:2]):
-            folder.chmod(0o755)
+        open_to_all(self.folder)
 
     def in_its_neighbours_network(self, *command: str) -> None:
         assert self.process

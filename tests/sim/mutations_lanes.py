@@ -83,7 +83,7 @@ def start_beside_another_holder(patch: Any) -> None:
 
 def stopped_with_processes_left(patch: Any) -> None:
     """A rung of the ladder has done if the check says no, whatever is left in the group."""
-    cut(patch, outcome, "_ladder_checked", "if state is State.OFFLINE and moment.empty:", "if state is State.OFFLINE:")
+    cut(patch, outcome, "_ladder_checked", "(state is State.OFFLINE and moment.empty)", "state is State.OFFLINE")
 
 
 def cleaned_with_processes_left(patch: Any) -> None:
