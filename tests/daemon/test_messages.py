@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from understudy.daemon.alerts import CRS
 from understudy.model.messages import OURS, WORDS, line, number, with_number
 
 SOURCE = Path(__file__).parents[2] / "src" / "understudy"
@@ -25,6 +26,14 @@ def test_what_the_thin_client_says_itself_is_the_catalogues() -> None:
             key = int(code[4:]) + (OURS if code.startswith("UND") else 0)
             assert key in WORDS, f"{path.name}: {code}"
             assert WORDS[key].startswith(text.strip()), f"{path.name}: {code}: {text}"
+
+
+def test_an_alert_has_no_number_of_another_message() -> None:
+    """But for a state that commands tell as well: who takes no part, and a majority that is lost or back."""
+    alerts = [code for code, _ in CRS.values() if code >= OURS]
+
+    assert len(alerts) == len(set(alerts))
+    assert set(alerts) & set(WORDS) == {20120, 20140}
 
 
 def test_numbers_print_with_four_digits() -> None:

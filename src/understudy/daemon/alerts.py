@@ -31,12 +31,12 @@ CRS = {
         "It is proved gone when '{on}' joins again; if that server is off, say so: understudy server confirm-off {on}",
     ),
     events.REGISTRY_SET_BACK: (
-        20121,
+        20125,
         "The registry is not the one that was acted on before: {cause}. What runs goes on running. What was registered, started, stopped "
         "or moved since the copy was made is forgotten: look at crsctl stat res -t, and say again what is missing.",
     ),
-    events.REGISTRY_RECOVERED: (20122, "After the registry went back it is known again what runs where: {cause}"),
-    events.EPOCH_BEHIND: (20123, "Resource '{resource}' cannot start on server '{on}' yet: {cause}. The leader goes above it."),
+    events.REGISTRY_RECOVERED: (20126, "After the registry went back it is known again what runs where: {cause}"),
+    events.EPOCH_BEHIND: (20127, "Resource '{resource}' cannot start on server '{on}' yet: {cause}. The leader goes above it."),
     events.LOOK_SILENT: (
         20114,
         "Server '{on}' cannot tell whether resource '{resource}' runs there, and is no candidate for it until its check answers: {cause}",
