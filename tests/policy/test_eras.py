@@ -149,3 +149,30 @@ def test_without_any_era_too_an_epoch_goes_above_what_a_guard_remembers():
 
     assert after is not None
     assert (after.owner, after.epoch) == (holder(CTR1, 10), 10)
+
+
+def cannot_look(view: View, server: ServerName, since: float = 0.0) -> View:
+    """This server has come back in the era, its guard remembers that the database was started there, and it cannot look."""
+    look = replace(view.looks[server], looked={}, untold={DB: "u"}, epochs={DB: 7})
+    unable = {life(server): Unable(server=server, why="its executor does not answer", since=since)}
+    return replace(view, looks={**view.looks, server: look}, unable=unable)
+
+
+def test_who_has_come_back_and_cannot_look_is_waited_for_so_long_and_no_longer():
+    view = cannot_look(copied(CTR1, CTR2), CTR2, since=4.0)
+    memory = replace(MEMORY, heard_since={life(CTR2): 1.0})
+    waiting = decide(view, 5.0, memory)
+
+    assert assigned(waiting) is None
+    assert waiting.wake_at == 4.0 + UNHEARD_S
+    assert [one.server for step in decide(view, 4.0 + UNHEARD_S, memory).steps for one in step.lives if one.life is Life.EVICTED] == [CTR2]
+
+
+def test_it_is_not_over_while_somebody_could_not_look_at_what_is_registered_later():
+    """With nothing registered nobody has anything to tell; who is not back, or cannot act, runs what will be registered again."""
+    bare = replace(copied(CTR1, CTR2), assignments={}, definitions={}, resources={}, targets={})
+    back = replace(bare.incarnations[life(CTR2)], life=Life.JOINING)
+
+    assert any(step.cluster for step in decide(bare, 1.0, MEMORY).steps)
+    assert not decide(replace(bare, incarnations={**bare.incarnations, back.incarnation: back}), 1.0, MEMORY)
+    assert not decide(replace(bare, unable={life(CTR2): Unable(server=CTR2, why="its executor does not answer", since=0.0)}), 1.0, MEMORY)

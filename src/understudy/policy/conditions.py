@@ -10,7 +10,7 @@ from understudy.model.conditions import UNREACHED, Condition, GuardSight, Kind, 
 from understudy.model.names import Incarnation, ServerName, short
 from understudy.model.state import ALIVE
 from understudy.model.view import View
-from understudy.policy.eras import unheard
+from understudy.policy.eras import held_up_by
 
 LEADER_S = 5.0
 """A leader that has shown nothing for so long is no passing thing: another takes over within a second or two."""
@@ -187,7 +187,7 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
             "That happens by itself within seconds, once a server holds a lease", None,
         )  # fmt: skip
     elif view.recovering:
-        late = [f"{one.server}/{short(one.incarnation)}" for one in unheard(view)]
+        late = [f"{one.server}/{short(one.incarnation)}" for one in held_up_by(view)]
         yield _down(
             Kind.RECOVERING, None,
             f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {_names(late) or 'nobody'}",

@@ -128,13 +128,14 @@ def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> 
 
     A look has an end. One that could not tell stands in nobody's way: nothing that this cluster started runs there, for the life's groups
     were seen empty when it began and are empty now. But a resource that was never started by the cluster could be running there by hand
-    alone, and may then not be started for the first time while a server that could run it says so.
+    alone, and may then not be started for the first time while a server that could run it says so. And one of which the guard remembers a
+    higher epoch than the registry says was started there: the registry went back, and only a look can tell.
     """
     missing = []
     for server, record in ground.present.items():
         if record.life is not Life.ONLINE or ground.view.looked(server, record.incarnation, resource):
             continue
-        ended = ground.view.could_not_tell(server, record.incarnation, resource)
+        ended = ground.view.could_not_tell(server, record.incarnation, resource) and resource.name not in ground.view.looks[server].epochs
         if not ended or (never_placed and _placement_refusal(ground, resource, server) is None):
             missing.append(server)
     return tuple(missing)

@@ -25,11 +25,9 @@ def heard(view: View, record: IncarnationRecord) -> bool:
     return look is not None and look.incarnation == record.incarnation and look.era == view.era
 
 
-def unheard(view: View, name: ResourceName | None = None) -> tuple[IncarnationRecord, ...]:
-    """Incarnations that could be running a resource (any, if none is named) for all that is known in this era."""
+def unheard(view: View, name: ResourceName) -> tuple[IncarnationRecord, ...]:
+    """Incarnations that could be running a resource for all that is known in this era."""
     records = (one for one in view.incarnations.values() if one.life not in PROVEN)
-    if name is None:
-        return tuple(one for one in records if not heard(view, one))
     return tuple(one for one in records if not _told(view, one, view.resources[name]))
 
 
@@ -95,11 +93,25 @@ def wanted_again(view: View) -> dict[ResourceName, TargetRecord]:
 
 
 def recovered(view: View) -> bool:
-    """Whether it is known again what runs where."""
+    """Whether it is known again what runs where, also of what may be registered again later: every life that is not proved gone has come
+    back, and can look at it."""
+    if held_up_by(view):
+        return False
     if any(one.era != view.era for name, one in view.assignments.items() if name in view.resources):
         return False
     moving = [one for one in view.resources.values() if not one.local]
-    return not unheard(view) and not any(unheard(view, one.name) for one in moving)
+    return not any(unheard(view, one.name) for one in moving)
+
+
+def held_up_by(view: View) -> tuple[IncarnationRecord, ...]:
+    """Lives that could be running what is registered, or what will be, for all that is known: not heard in this era, not back, or unable
+    to act."""
+    records = (one for one in view.incarnations.values() if one.life not in PROVEN)
+    return tuple(one for one in records if not (heard(view, one) and _can_tell(view, one)))
+
+
+def _can_tell(view: View, record: IncarnationRecord) -> bool:
+    return record.life in (Life.ONLINE, Life.LEAVING) and record.incarnation not in view.unable
 
 
 def remembered(view: View) -> dict[ResourceName, int]:
@@ -112,13 +124,18 @@ def remembered(view: View) -> dict[ResourceName, int]:
 
 
 def overdue(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRecord, ...], float | None]:
-    """Who holds up the recovery for too long, and when somebody may: who is alive for all that is known, has not told what it runs, and so
-    holds up something that is wanted and runs nowhere; and who has told that it runs something, and has not been able to act since."""
+    """Who holds up the recovery for too long, and when somebody may: who is alive for all that is known, has not told what it runs (or has
+    come back, and cannot act), and so holds up something that is wanted and runs nowhere; and who has told that it runs something, and has
+    not been able to act since."""
     if not view.recovering or memory.recovering_since is None:
         return (), None
     since: dict[IncarnationRecord, float] = {}
-    if any(must_wait(view, name) and not running(view, name) for name in _wanted(view)):
-        since |= dict.fromkeys((one for one in unheard(view) if one.life in ALIVE), memory.recovering_since)
+    waiting = [name for name in _wanted(view) if must_wait(view, name) and not running(view, name)]
+    for record in (each for name in waiting for each in unheard(view, name) if each.life in ALIVE):
+        if not heard(view, record):
+            since[record] = memory.recovering_since
+        elif (said := view.unable.get(record.incarnation)) is not None:
+            since[record] = max(said.since, memory.heard_since.get(record.incarnation, now))
     for one in (report for name in view.resources if must_wait(view, name) for report in running(view, name)):
         record = view.incarnations[one.incarnation]
         if record.life in ALIVE and one.incarnation in view.unable:

@@ -18,7 +18,7 @@ from understudy.model.pools import FREE, membership
 from understudy.model.state import ALIVE, Life, State, Target
 from understudy.model.view import View
 from understudy.policy.conditions import about
-from understudy.policy.eras import unheard
+from understudy.policy.eras import held_up_by
 
 STARS = "*" * 62
 _PROCESSES = frozenset({Kind.GUARD_SILENT, Kind.TAKES_NO_PART, Kind.LEAVING, Kind.CANNOT_ACT})
@@ -167,7 +167,7 @@ def _went_back(view: View) -> str:
         return f"{view.set_back}; nothing is decided until a new era has begun"
     if not view.recovering:
         return "no"
-    late = sorted(f"{one.server}/{short(one.incarnation)}" for one in unheard(view))
+    late = sorted(f"{one.server}/{short(one.incarnation)}" for one in held_up_by(view))
     return f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {', '.join(late) or 'nobody'}"
 
 
