@@ -1,9 +1,12 @@
 """What many tests need. No test sleeps: it waits for a condition, with a deadline and a reason."""
 
 import asyncio
+import contextlib
+import os
+import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PAUSE_S = 0.005
@@ -32,3 +35,16 @@ def open_to_all(folder: Path) -> None:
         if one == Path(tempfile.gettempdir()):
             return
         one.chmod(0o755)
+
+
+@contextlib.contextmanager
+def stopped(*pids: int) -> Iterator[None]:
+    """These processes stand still meanwhile (SIGSTOP)."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)

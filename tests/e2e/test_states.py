@@ -4,8 +4,6 @@ The answers stand in `states/*.txt`, one file a state; `--rewrite` writes what i
 """
 
 import contextlib
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,7 +11,7 @@ import pytest
 
 from e2e import service, states
 from e2e.harness import SOON_S, Cluster, Trio
-from support import wait_for
+from support import stopped, wait_for
 from understudy.errors import LabError
 
 pytestmark = pytest.mark.lab
@@ -67,19 +65,6 @@ def teller(cluster: Cluster, trio: Trio, request: pytest.FixtureRequest) -> Iter
     one.marks()
     yield one
     assert not one.wrong, "\n".join(one.wrong)
-
-
-@contextlib.contextmanager
-def stopped(*pids: int) -> Iterator[None]:
-    """These processes stand still meanwhile."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

@@ -176,3 +176,19 @@ def test_it_is_not_over_while_somebody_could_not_look_at_what_is_registered_late
     assert any(step.cluster for step in decide(bare, 1.0, MEMORY).steps)
     assert not decide(replace(bare, incarnations={**bare.incarnations, back.incarnation: back}), 1.0, MEMORY)
     assert not decide(replace(bare, unable={life(CTR2): Unable(server=CTR2, why="its executor does not answer", since=0.0)}), 1.0, MEMORY)
+
+
+def test_who_remembers_a_start_that_the_registry_does_not_know_is_looked_at_before_it_starts_elsewhere():
+    """S6, also when the recovery is over: a look that could not tell proves nothing where the guard remembers a higher epoch."""
+    known = copied(CTR1, CTR2)
+    assert known.cluster is not None
+    nobodys = Assignment(resource=DB, epoch=4, era=2)
+    over = replace(known, cluster=replace(known.cluster, recovering=False), assignments={DB: nobodys})
+    untold = replace(over.looks[CTR2], looked={}, untold={DB: "u"})
+    silent = replace(over, looks={**over.looks, CTR2: untold})
+    remembers = replace(over, looks={**over.looks, CTR2: replace(untold, epochs={DB: 7})})
+
+    after, waiting = assigned(decide(silent, 1.0, MEMORY)), assigned(decide(remembers, 1.0, MEMORY))
+    assert after is not None
+    assert after.owner is not None
+    assert waiting is None or waiting.owner is None

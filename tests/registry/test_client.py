@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from registry.backends import KEY, PATIENT_S, Proxy, ServedBackend, client_of, gone, retried, served, speaker, written
+from registry.backends import KEY, PATIENT_S, Proxy, ServedBackend, client_of, gone, retried, speaker, written
 from support import wait_until
 from understudy.errors import BadSettings, Compacted, RegistryUnreachable
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
@@ -19,19 +18,6 @@ from understudy.registry.server import BUFFERED_BYTES_MAX, RegistryServer
 from understudy.registry.store import Store
 
 DEADLINE_S = 0.3
-
-
-@pytest.fixture
-async def backend() -> AsyncIterator[ServedBackend]:
-    async with served() as one:
-        yield one
-
-
-@pytest.fixture
-async def proxy(backend: ServedBackend) -> AsyncIterator[Proxy]:
-    one = Proxy(backend.endpoint)
-    yield one
-    await one.close()
 
 
 async def taken(registry: RegistryClient, prefix: str, after: int, into: list[Batch]) -> None:

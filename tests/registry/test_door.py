@@ -2,21 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 
-from registry.backends import ServedBackend, client_of, gone, served
+from registry.backends import ServedBackend, client_of, gone
 from registry.test_client import one_frame
 from support import wait_until
 from understudy.registry import access, door, frames
 from understudy.registry.door import ALL_MOST, EACH_MOST, Door
-
-
-@pytest.fixture
-async def backend() -> AsyncIterator[ServedBackend]:
-    async with served() as one:
-        yield one
 
 
 async def knock(endpoint: str, source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

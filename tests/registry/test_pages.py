@@ -1,28 +1,14 @@
 """Long answers: in pages, each with a deadline of its own; and what the registry refuses."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from registry.backends import Proxy, ServedBackend, client_of, gone, served
+from registry.backends import Proxy, ServedBackend, client_of, gone
 from registry.test_client import raw
 from understudy.errors import RegistryUnreachable
 from understudy.ports import Write
 from understudy.registry import frames
-
-
-@pytest.fixture
-async def backend() -> AsyncIterator[ServedBackend]:
-    async with served() as one:
-        yield one
-
-
-@pytest.fixture
-async def proxy(backend: ServedBackend) -> AsyncIterator[Proxy]:
-    one = Proxy(backend.endpoint)
-    yield one
-    await one.close()
 
 
 async def test_what_is_longer_than_a_page_comes_whole_and_of_one_revision(backend: ServedBackend) -> None:

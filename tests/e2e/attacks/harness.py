@@ -19,7 +19,7 @@ import pytest
 from e2e import audits, service
 from e2e.attacks.witness import ADDRESS, INTERVAL_S, Stretch, Twice, Witness
 from e2e.harness import Cluster
-from support import wait_for
+from support import stopped, wait_for
 from understudy.lab import Lab
 
 SETTINGS = "/etc/understudy/understudy.toml"
@@ -166,14 +166,8 @@ class AttackedCluster(Cluster):
     def stood_still(self, *pids: int) -> Iterator[None]:
         """Processes that are stopped (SIGSTOP) meanwhile."""
         self._stricken_guards += 1
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with stopped(*pids):
             yield
-        finally:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
 
     @contextlib.contextmanager
     def unkillable(self, *pids: int) -> Iterator[None]:
