@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from understudy.cli.options import Usage, parse
 from understudy.daemon.api import Services
-from understudy.daemon.facts import life
 from understudy.daemon.node import Node
 from understudy.daemon.sight import Sight
 from understudy.daemon.verbs import VERBS
@@ -21,6 +20,7 @@ from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, World
 from understudy.errors import BadInput, Unreachable
 from understudy.executor.fake import FakeExecutor
+from understudy.intent.facts import life
 from understudy.model.limits import derive
 from understudy.model.messages import with_number
 from understudy.model.names import Incarnation, ResourceName, ServerName

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from daemon.cluster import Cluster, Lines, running
-from understudy.daemon.facts import Instance, instances
+from understudy.intent.facts import Instance, instances
 from understudy.model.names import ResourceName
 from understudy.model.view import View
 from understudy.sim.loop import VirtualLoop

@@ -12,12 +12,13 @@ from daemon.cluster import Cluster, running
 from understudy.daemon.api import application
 from understudy.daemon.peers import listening
 from understudy.daemon.verbs.export import registry_on, slowest_starts
+from understudy.intent.whole import Intent
 from understudy.model.events import START_DONE, STOP_DONE
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import ServerSettings, Settings
 from understudy.model.state import Target
 from understudy.model.view import Event
-from understudy.registry.intent import Intent, decode
+from understudy.registry.intent import decode
 
 ROOT = Path(__file__).parents[2]
 POOL = 'crsctl add serverpool sp -attr "PARENT_POOLS=Generic, SERVER_NAMES=ctr1 ctr2"'

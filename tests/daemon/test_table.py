@@ -1,8 +1,8 @@
 """The table and the blocks to the character, from views written by hand."""
 
-from understudy.daemon.facts import Instance, instances
 from understudy.daemon.text import blocks
 from understudy.daemon.text.tables import HEADER, table
+from understudy.intent.facts import Instance, instances
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.state import Internal, Life, State, Target

@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from understudy.intent.whole import Intent
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.state import Target
 from understudy.model.types import application_vip_type, cluster_vip_type, network_definition
 from understudy.model.view import ClusterRecord, Definition, Pool, TargetRecord, TypeRecord
-from understudy.registry.intent import Intent, encode
+from understudy.registry.intent import encode
 
 PAUSE_S = 0.5
 

@@ -8,10 +8,11 @@ import pytest
 from sim.intents import PAUSE_S, cluster, with_pool, with_resource, with_trio, with_vip
 from understudy.cli.understudy import simulate
 from understudy.cli.understudy.simulate_drill import table
+from understudy.intent.whole import Intent
 from understudy.model.limits import derive
 from understudy.model.names import ResourceName, ServerName
 from understudy.policy.explain import Line
-from understudy.registry.intent import Intent, encode
+from understudy.registry.intent import encode
 from understudy.sim.drill import Drill, Loss, Row, Way, drill, plan
 from understudy.sim.truth import Violation
 from understudy.sim.world import Stuck

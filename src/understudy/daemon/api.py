@@ -29,7 +29,6 @@ import msgspec
 from understudy.agents.address import address_in_use
 from understudy.agents.aside import aside
 from understudy.daemon.callers import Callers, Room
-from understudy.daemon.facts import life
 from understudy.daemon.http import PART, App, Peer, Reply, Request, error_body
 from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
@@ -41,6 +40,7 @@ from understudy.daemon.verbs.truth import head
 from understudy.daemon.verbs.world import FIRST_NUMBER, LOOK_S, Caller, Mirror, Probe, World
 from understudy.errors import BadInput, Unreachable
 from understudy.guard.leave import STAY_OUT
+from understudy.intent.facts import life
 from understudy.model.conditions import Own
 from understudy.model.messages import line, with_number
 from understudy.model.names import ResourceName, ServerName

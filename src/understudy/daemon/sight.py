@@ -9,11 +9,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 
 from understudy.daemon.ability import REGISTRY_AWAY
-from understudy.daemon.facts import down
 from understudy.daemon.node import Node
 from understudy.errors import Unreachable
 from understudy.guard.leave import STAY_OUT
 from understudy.guard.notice import read_notice
+from understudy.intent.facts import down
 from understudy.lane.local import Local
 from understudy.lane.report import report_of
 from understudy.lane.silence import not_run

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from understudy.intent.whole import Intent
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
@@ -16,7 +17,7 @@ from understudy.model.view import Request, View
 from understudy.policy.groups import groups, in_start_order
 from understudy.policy.homes import is_wanted
 from understudy.registry import keys
-from understudy.registry.intent import Intent, definitions, foundations
+from understudy.registry.intent import definitions, foundations
 from understudy.sim.options import Options
 from understudy.sim.world import STEP_S, World
 

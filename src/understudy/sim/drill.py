@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from understudy.intent.whole import Intent
 from understudy.model.limits import derive
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
@@ -17,7 +18,6 @@ from understudy.model.view import View
 from understudy.policy.explain import Line, explain
 from understudy.policy.homes import Homes, homes
 from understudy.policy.sentences import sentence
-from understudy.registry.intent import Intent
 from understudy.sim.double import MARGIN_S, double, longest_start_s, start_s, wanted
 from understudy.sim.world import STEP_S, World
 

@@ -14,8 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the simulator takes long to import, and `understudy simulate -h` does without it
+    from understudy.intent.whole import Intent
     from understudy.policy.explain import Line
-    from understudy.registry.intent import Intent
     from understudy.sim.drill import Drill, Row
 
 SAFE, ASKED_IN_VAIN, BAD_INPUT, UNSAFE, NEVER, BROKEN = 0, 1, 2, 3, 4, 5

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from understudy.daemon.facts import Instance, cardinality_id, last_server, values
+from understudy.intent.facts import Instance, cardinality_id, last_server, values
 from understudy.model.shown import one_line
 
 Pairs = Iterable[tuple[str, str]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from understudy.daemon.facts import Instance
+from understudy.intent.facts import Instance
 from understudy.model.shown import one_line
 
 LINE = "-" * 80

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from understudy.daemon.facts import registered, servers
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.edge import check_address, check_owner, check_script, check_servers
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import registered, servers
 from understudy.model import events
 from understudy.model.attributes import creators_acl
 from understudy.model.dependencies import Registered, reach

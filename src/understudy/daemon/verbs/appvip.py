@@ -6,13 +6,13 @@ The type and the resource are registered in one commit: a refusal leaves nothing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from understudy.daemon.facts import find, registered
 from understudy.daemon.verbs.add_resource import relied_on
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.delete_resource import delete as delete_resources
 from understudy.daemon.verbs.edge import check_address, check_subnet, configured_network
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import find, registered
 from understudy.model import events
 from understudy.model.dependencies import Registered
 from understudy.model.messages import line, words

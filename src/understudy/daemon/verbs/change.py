@@ -7,13 +7,13 @@ with it the same lines are printed and what follows is waited for. `policy/impac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from understudy.daemon.facts import RUNNING, stop_dependents
 from understudy.daemon.verbs.follow import Verdict, Watch, deadline, follow, started
 from understudy.daemon.verbs.restart import places_of, start_again, wanted_again
 from understudy.daemon.verbs.start import report
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import Refused
+from understudy.intent.facts import RUNNING, stop_dependents
 from understudy.model.messages import line, words
 from understudy.model.names import ResourceName
 from understudy.model.state import Internal, State, Target

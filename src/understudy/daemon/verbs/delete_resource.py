@@ -1,11 +1,11 @@
 """`crsctl delete resource`: forgets resources that are not running and on which nothing depends."""
 
-from understudy.daemon.facts import instances, may_be_running, named_by, running_on
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import instances, may_be_running, named_by, running_on
 from understudy.model import events
 from understudy.model.messages import words
 from understudy.model.names import ResourceName

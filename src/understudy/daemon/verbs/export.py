@@ -3,14 +3,15 @@
 import ipaddress
 from collections.abc import Iterable
 
-from understudy.daemon.facts import running_on, servers
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import World
+from understudy.intent.facts import running_on, servers
+from understudy.intent.whole import Intent
 from understudy.model.events import START_DONE
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import Settings
 from understudy.model.view import ClusterRecord, Event
-from understudy.registry.intent import Intent, encode
+from understudy.registry.intent import encode
 
 
 async def run(world: World, arguments: Arguments) -> int:

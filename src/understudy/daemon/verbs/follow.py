@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from understudy.daemon.facts import RUNNING
 from understudy.daemon.text.progress import lines
 from understudy.daemon.verbs.patience import LOOK_EVERY_S, Patience
 from understudy.daemon.verbs.world import World
+from understudy.intent.facts import RUNNING
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Kind, Resource

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from understudy.daemon.facts import find
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.truth import as_it_is, as_json, head, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
+from understudy.intent.facts import find
 from understudy.model.reasons import parse_reason
 from understudy.model.shown import one_line
 from understudy.model.view import Event

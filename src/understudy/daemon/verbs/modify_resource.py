@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from understudy.daemon.facts import find, may_be_running, registered, servers
 from understudy.daemon.verbs.add_resource import relied_on
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import Draft, carry_out
 from understudy.daemon.verbs.edge import check_address, check_owner, check_script, check_servers
 from understudy.daemon.verbs.world import Change, World
 from understudy.errors import BadInput
+from understudy.intent.facts import find, may_be_running, registered, servers
 from understudy.model import events
 from understudy.model.attributes import Effect
 from understudy.model.names import ResourceName

@@ -5,10 +5,10 @@ Called by the verbs before they do anything. A wrong name is an error that says 
 
 from collections.abc import Collection, Iterator
 
-from understudy.daemon.facts import running_on, servers
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import running_on, servers
 from understudy.model.attributes import ATTRIBUTES, READ_ONLY, SPECIAL
 from understudy.model.filters import Compare, Filter, parse
 from understudy.model.messages import words

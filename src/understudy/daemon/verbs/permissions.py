@@ -2,12 +2,12 @@
 
 import json
 
-from understudy.daemon.facts import find
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.modify_resource import modify
 from understudy.daemon.verbs.serverpool import modify as modify_pool
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import find
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ResourceName
 from understudy.model.view import View

@@ -7,9 +7,9 @@ gone away was told that what it asked for stays wanted: then nothing is put back
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from understudy.daemon.facts import instances, may_be_running
 from understudy.daemon.verbs.follow import Watch, deadline, follow, stopped
 from understudy.daemon.verbs.world import Change, World, commit
+from understudy.intent.facts import instances, may_be_running
 from understudy.model import events
 from understudy.model.names import ResourceName
 from understudy.model.state import State, Target

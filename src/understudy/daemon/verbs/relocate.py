@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from understudy.daemon.facts import find, groups_of, may_be_running, running_on, servers
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Moved, Watch, deadline, follow
@@ -10,6 +9,7 @@ from understudy.daemon.verbs.named import check_server_name, only_there
 from understudy.daemon.verbs.start import Ask, check_place, check_server, looked_at, report
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import find, groups_of, may_be_running, running_on, servers
 from understudy.model.messages import words
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Target

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from understudy.daemon.facts import may_be_running, running_on, stop_dependents
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.start import Ask, check_place, start
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import may_be_running, running_on, stop_dependents
 from understudy.model import events
 from understudy.model.messages import words
 from understudy.model.names import ResourceName, ServerName

@@ -4,7 +4,6 @@ import json
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 
-from understudy.daemon.facts import servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import Draft, carry_out
@@ -13,6 +12,7 @@ from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.truth import head
 from understudy.daemon.verbs.world import Change, World
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import servers
 from understudy.model import events
 from understudy.model.filters import matches
 from understudy.model.messages import words

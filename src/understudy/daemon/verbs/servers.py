@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from understudy.daemon.facts import instances, life, running_on, servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.truth import age, as_it_is, as_json, head, lease, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput
+from understudy.intent.facts import instances, life, running_on, servers
 from understudy.model.conditions import Condition, Kind, Lease, Weight, ago, status
 from understudy.model.filters import matches
 from understudy.model.messages import line

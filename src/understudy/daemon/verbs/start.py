@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from understudy.daemon.facts import RUNNING, find, groups_of, instances, life, registered, running_on, servers
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Settled, Verdict, Watch, deadline, follow, started
@@ -13,6 +12,7 @@ from understudy.daemon.verbs.put_back import Attempt, put_back
 from understudy.daemon.verbs.truth import as_it_is
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import RUNNING, find, groups_of, instances, life, registered, running_on, servers
 from understudy.model import events
 from understudy.model.dependencies import Registered, targets
 from understudy.model.messages import line, with_number, words

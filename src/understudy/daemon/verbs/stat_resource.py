@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 
-from understudy.daemon.facts import Instance, find, instances, values
 from understudy.daemon.text import blocks
 from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
@@ -11,6 +10,7 @@ from understudy.daemon.verbs.named import check_server_name, resource_filter
 from understudy.daemon.verbs.truth import age, as_it_is, as_json, head, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import Instance, find, instances, values
 from understudy.model.dependencies import print_dependencies
 from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName, ServerName

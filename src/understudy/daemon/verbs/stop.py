@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from understudy.daemon.facts import may_be_running, running_on, stop_dependents
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Judge, Verdict, Watch, deadline, follow, stopped
@@ -10,6 +9,7 @@ from understudy.daemon.verbs.named import check_server_name, only_there
 from understudy.daemon.verbs.start import report
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadInput, Refused
+from understudy.intent.facts import may_be_running, running_on, stop_dependents
 from understudy.model import events
 from understudy.model.messages import line, words
 from understudy.model.names import ResourceName

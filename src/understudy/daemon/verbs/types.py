@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from understudy.daemon.facts import may_be_running, registered, servers
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import Draft, carry_out
@@ -12,6 +11,7 @@ from understudy.daemon.verbs.edge import check_servers
 from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.world import Change, World, commit
 from understudy.errors import BadAttribute, BadInput, Refused
+from understudy.intent.facts import may_be_running, registered, servers
 from understudy.model import events
 from understudy.model.attributes import READ_ONLY
 from understudy.model.filters import matches

@@ -1,6 +1,6 @@
 """Owns the reading of a View as an operator reads it: which instances a resource has, what runs where, who depends on whom.
 
-Called by the verbs and their text. Pure; never decides where anything belongs (that is policy's).
+Called by the rest of this package, by the verbs and their text. Pure; never decides where anything belongs (that is policy's).
 """
 
 from collections.abc import Iterable, Mapping
