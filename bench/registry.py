@@ -23,8 +23,8 @@ from understudy.model.names import Incarnation, ResourceName, ServerName  # noqa
 from understudy.model.state import State  # noqa: E402
 from understudy.ports import Condition, Write  # noqa: E402
 from understudy.registry import keys, wire  # noqa: E402
-from understudy.registry.client import RegistryClient  # noqa: E402
-from understudy.registry.store import Store  # noqa: E402
+from understudy.registry.sqlite.client import RegistryClient  # noqa: E402
+from understudy.registry.sqlite.store import Store  # noqa: E402
 
 REPORT = view.Report(
     resource=ResourceName("controllers-db"),
@@ -45,7 +45,7 @@ def main() -> None:
     print(f"{'':44} {'median':>9} {'p99':>9} {'max':>9}")
     with tempfile.TemporaryDirectory() as folder:
         store(folder, options.commits)
-        command = [sys.executable, "-m", "understudy.registry.main", "--listen", "127.0.0.1:0", "--store", f"{folder}/served"]
+        command = [sys.executable, "-m", "understudy.registry.sqlite.main", "--listen", "127.0.0.1:0", "--store", f"{folder}/served"]
         with subprocess.Popen(command, cwd=ROOT / "src", stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             found = re.search(r"listening on (\S+),", server.stdout.readline())

@@ -13,8 +13,8 @@ UnderstudyError                 base: something an operator can be told in one s
 ├── LabError                    a lab cannot be made, or a lab host is not in the state asked for
 ├── registry.wire.Unreadable    a value of the registry cannot be understood by this version
 │   └── registry.wire.WrittenNewer    nor can it be before this server is upgraded
-├── registry.storefile.StoreRefused   the store's file is in use, foreign, newer or damaged
-├── registry.store.StoreFailed  the disk below the store failed
+├── registry.sqlite.storefile.StoreRefused   the store's file is in use, foreign, newer or damaged
+├── registry.sqlite.store.StoreFailed  the disk below the store failed
 └── daemon.node.Superseded      this server has a new incarnation; the daemon of the old one ends
 
 A broken invariant is not in this tree: it is an `assert`, and ends the process.

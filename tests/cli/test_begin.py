@@ -108,7 +108,7 @@ def test_a_process_that_serves_takes_all_the_files_it_may_have(tmp_path: Path) -
     assert ended.stdout == "512 256 (512, 512)\n"
 
 
-@pytest.mark.parametrize("name", ["daemon", "executor", "guard", "registry"])
+@pytest.mark.parametrize("name", ["daemon", "executor", "guard", "registry/sqlite"])
 def test_each_of_them_does(name: str) -> None:
     """Said in their mains, after the settings were read."""
     assert "    raise_limit()\n" in (ROOT / "src/understudy" / name / "main.py").read_text()

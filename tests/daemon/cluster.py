@@ -29,8 +29,8 @@ from understudy.model.settings import Settings, parse_settings
 from understudy.model.state import Life
 from understudy.model.view import ClusterRecord
 from understudy.ports import Counted, Farewell, GuardEvent, GuardSight, GuardState, HeardGuard
-from understudy.registry.sqlite import LocalRegistry
-from understudy.registry.store import Store
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.store import Store
 
 ROOT = Caller(0, "root", "root")
 

@@ -13,8 +13,8 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life, Target
 from understudy.model.view import IncarnationRecord, TargetRecord
 from understudy.registry import keys
-from understudy.registry.sqlite import LocalRegistry
-from understudy.registry.store import Store
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.store import Store
 from understudy.registry.wire import PRESENT, WrittenNewer
 from understudy.sim.formats import NEXT
 from understudy.sim.loop import VirtualLoop

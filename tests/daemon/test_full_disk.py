@@ -16,9 +16,10 @@ from understudy.errors import RegistryUnreachable
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord, View
-from understudy.registry import access, keys
-from understudy.registry.server import RegistryServer
-from understudy.registry.store import Store
+from understudy.registry import keys
+from understudy.registry.sqlite import access
+from understudy.registry.sqlite.server import RegistryServer
+from understudy.registry.sqlite.store import Store
 from understudy.registry.wire import PRESENT
 
 ME = Incarnation("0" * 32)

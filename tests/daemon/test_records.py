@@ -14,8 +14,8 @@ from understudy.model.names import ResourceName, ServerName
 from understudy.model.view import Event
 from understudy.ports import Entry, Write
 from understudy.registry import keys
-from understudy.registry.sqlite import LocalRegistry
-from understudy.registry.store import Store
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.store import Store
 from understudy.registry.wire import decode, encode
 
 ESCAPES = ("\x1b" * 1000,) * 20

@@ -9,8 +9,8 @@ from understudy.model.position import Position
 from understudy.model.state import Life, Target
 from understudy.model.view import ClusterRecord, IncarnationRecord, TargetRecord
 from understudy.registry import keys
-from understudy.registry.sqlite import LocalRegistry
-from understudy.registry.store import Store
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.store import Store
 
 ME = Incarnation("a" * 32)
 WANTED = TargetRecord(target=Target.ONLINE)

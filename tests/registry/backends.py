@@ -8,11 +8,11 @@ from typing import Protocol
 
 from understudy.errors import RegistryUnreachable
 from understudy.ports import Condition, Entry, Registry, Write
-from understudy.registry.access import show_endpoint
-from understudy.registry.client import RegistryClient
-from understudy.registry.server import RegistryServer
-from understudy.registry.sqlite import LocalRegistry
-from understudy.registry.store import Store
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.access import show_endpoint
+from understudy.registry.sqlite.client import RegistryClient
+from understudy.registry.sqlite.server import RegistryServer
+from understudy.registry.sqlite.store import Store
 
 KEPT = 50
 KEY = bytes(range(32))

@@ -11,11 +11,11 @@ from registry.backends import KEY, PATIENT_S, Proxy, ServedBackend, client_of, g
 from support import wait_until
 from understudy.errors import BadSettings, Compacted, RegistryUnreachable
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
-from understudy.registry import access, frames, link
-from understudy.registry.client import RegistryClient
 from understudy.registry.commits import checked
-from understudy.registry.server import BUFFERED_BYTES_MAX, RegistryServer
-from understudy.registry.store import Store
+from understudy.registry.sqlite import access, frames, link
+from understudy.registry.sqlite.client import RegistryClient
+from understudy.registry.sqlite.server import BUFFERED_BYTES_MAX, RegistryServer
+from understudy.registry.sqlite.store import Store
 
 DEADLINE_S = 0.3
 
@@ -70,7 +70,7 @@ async def test_a_client_that_comes_back_is_not_overtaken_by_its_own_past(backend
     new = await raw(backend.endpoint, b"c" * 16)
     reader, writer = old
     with contextlib.suppress(OSError):
-        writer.write(frames.frame(frames.Commit(1, (), (("a", b"late"),))))
+        writer.write(frames.frame(frames.WireCommit(1, (), (("a", b"late"),))))
         assert await reader.read() == b""
     async with client_of(backend.endpoint) as registry:
         assert await registry.read("") == (0, ())
@@ -113,20 +113,20 @@ async def test_what_a_connection_asked_dies_with_it(backend: ServedBackend) -> N
 
 async def test_requests_of_one_connection_are_carried_out_in_their_order(backend: ServedBackend) -> None:
     reader, writer = await raw(backend.endpoint, b"c" * 16)
-    writer.write(frames.frame(frames.Commit(1, (), (("a", b"1"),))) + frames.frame(frames.Read(2, "")))
-    assert frames.told(await one_frame(reader)) == frames.Committed(1, 1)
-    assert frames.told(await one_frame(reader)) == frames.Entries(2, 1, (("a", b"1", 1),))
+    writer.write(frames.frame(frames.WireCommit(1, (), (("a", b"1"),))) + frames.frame(frames.WireRead(2, "")))
+    assert frames.from_server(await one_frame(reader)) == frames.WireCommitted(1, 1)
+    assert frames.from_server(await one_frame(reader)) == frames.WireEntries(2, 1, (("a", b"1", 1),))
     await gone(writer)
 
 
 async def raw(endpoint: str, name: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection by hand that was welcomed."""
     reader, writer = await asyncio.open_connection(*access.parse_endpoint(endpoint))
-    challenge = frames.told(await one_frame(reader))
-    assert isinstance(challenge, frames.Challenge)
+    challenge = frames.from_server(await one_frame(reader))
+    assert isinstance(challenge, frames.WireChallenge)
     proof = access.prove(KEY, b"client", challenge.nonce, b"n" * 16, name)
-    writer.write(frames.frame(frames.Hello(frames.PROTOCOL, name, b"n" * 16, proof)))
-    assert isinstance(frames.told(await one_frame(reader)), frames.Welcome)
+    writer.write(frames.frame(frames.WireHello(frames.PROTOCOL, name, b"n" * 16, proof)))
+    assert isinstance(frames.from_server(await one_frame(reader)), frames.WireWelcome)
     return reader, writer
 
 
@@ -329,7 +329,7 @@ async def test_a_reader_that_does_not_take_its_batches_must_read_again(backend: 
 async def test_a_client_that_reads_nothing_holds_no_memory_of_the_server(backend: ServedBackend) -> None:
     """Its watch waits in the store's recent commits, and goes on when it reads again; others are served meanwhile."""
     reader, writer = await raw(backend.endpoint, b"s" * 16)
-    writer.write(frames.frame(frames.Watch(1, "", 0)))
+    writer.write(frames.frame(frames.WireWatch(1, "", 0)))
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     registry = backend.client()
     value = b"x" * 1_000_000
@@ -341,8 +341,8 @@ async def test_a_client_that_reads_nothing_holds_no_memory_of_the_server(backend
     seen: list[int] = []
     async with asyncio.timeout(PATIENT_S):
         while len(seen) < 20:
-            message = frames.told(await one_frame(reader))
-            assert isinstance(message, frames.Changes)
+            message = frames.from_server(await one_frame(reader))
+            assert isinstance(message, frames.WireChanges)
             seen += [batch[0] for batch in message.batches]
     assert seen == [*range(1, 21)]
     await gone(writer)
@@ -373,11 +373,11 @@ async def test_a_server_without_the_key_is_not_believed() -> None:
     """An impostor that asks for a proof, and welcomes whoever sends one."""
 
     def welcome(told: bytes) -> bytearray:
-        hello = frames.request(told[4:])
-        assert isinstance(hello, frames.Hello)
-        return frames.frame(frames.Welcome(hello.proof))
+        hello = frames.from_client(told[4:])
+        assert isinstance(hello, frames.WireHello)
+        return frames.frame(frames.WireWelcome(hello.proof))
 
-    challenge = frames.Challenge(frames.PROTOCOL, b"i" * 16, True)
+    challenge = frames.WireChallenge(frames.PROTOCOL, b"i" * 16, True)
     async with speaker(frames.frame(challenge), welcome) as impostor, client_of(impostor.endpoint, deadline_s=DEADLINE_S) as registry:
         with pytest.raises(RegistryUnreachable, match="it does not have this cluster's key"):
             await registry.read("")
@@ -397,22 +397,22 @@ async def test_without_a_key_anyone_talks() -> None:
         b"GET / HTTP/1.1\r\n\r\n",
         b"\xff\xff\xff\xff",
         b"\0\0\0\1\xc1",
-        bytes(frames.frame(frames.Ping())),
-        bytes(frames.frame(frames.Read(1, ""))),
-        bytes(frames.frame(frames.Hello(99, b"", b"", b""))),
+        bytes(frames.frame(frames.WirePing())),
+        bytes(frames.frame(frames.WireRead(1, ""))),
+        bytes(frames.frame(frames.WireHello(99, b"", b"", b""))),
     ],
 )
 async def test_what_is_no_hello_is_refused_in_words(backend: ServedBackend, said: bytes) -> None:
     reader, writer = await asyncio.open_connection(*access.parse_endpoint(backend.endpoint))
     await one_frame(reader)
     writer.write(said)
-    assert isinstance(frames.told(await one_frame(reader)), frames.Refused)
+    assert isinstance(frames.from_server(await one_frame(reader)), frames.WireRefused)
     assert await reader.read() == b""
     await gone(writer)
 
 
 async def test_a_server_of_another_protocol_is_refused_in_words() -> None:
-    challenge = frames.Challenge(2, b"i" * 16, True)
+    challenge = frames.WireChallenge(2, b"i" * 16, True)
     async with speaker(frames.frame(challenge)) as other, client_of(other.endpoint, deadline_s=DEADLINE_S) as registry:
         with pytest.raises(RegistryUnreachable, match="it speaks protocol 2, this client 1"):
             await registry.read("")

@@ -8,8 +8,8 @@ import pytest
 from registry.backends import ServedBackend, client_of, gone
 from registry.test_client import one_frame
 from support import wait_until
-from understudy.registry import access, door, frames
-from understudy.registry.door import ALL_MOST, EACH_MOST, Door
+from understudy.registry.sqlite import access, door, frames
+from understudy.registry.sqlite.door import ALL_MOST, EACH_MOST, Door
 
 
 async def knock(endpoint: str, source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -34,9 +34,9 @@ async def test_one_address_takes_its_own_places_only(backend: ServedBackend) -> 
     first = await knock(backend.endpoint, "127.0.1.1")
     flood = [await knock(backend.endpoint, "127.0.1.2") for _ in range(3 * EACH_MOST)]
     await wait_until(lambda: len(backend.server._connections) == EACH_MOST + 1, 10, "the oldest of that address have gone")
-    assert isinstance(frames.told(await one_frame(first[0])), frames.Challenge)
-    first[1].write(frames.frame(frames.Ping()))
-    assert isinstance(frames.told(await one_frame(first[0])), frames.Refused), "it is still there to be told"
+    assert isinstance(frames.from_server(await one_frame(first[0])), frames.WireChallenge)
+    first[1].write(frames.frame(frames.WirePing()))
+    assert isinstance(frames.from_server(await one_frame(first[0])), frames.WireRefused), "it is still there to be told"
     for _, writer in (first, *flood):
         await gone(writer)
 

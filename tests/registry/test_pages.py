@@ -8,7 +8,7 @@ from registry.backends import Proxy, ServedBackend, client_of, gone
 from registry.test_client import raw
 from understudy.errors import RegistryUnreachable
 from understudy.ports import Write
-from understudy.registry import frames
+from understudy.registry.sqlite import frames
 
 
 async def test_what_is_longer_than_a_page_comes_whole_and_of_one_revision(backend: ServedBackend) -> None:
@@ -41,10 +41,10 @@ async def test_a_client_of_before_pages_is_answered_at_once(backend: ServedBacke
     for number in range(5):
         backend.server.store.commit([], [Write(f"k/{number}", b"x" * 300_000)])
     reader, writer = await raw(backend.endpoint, b"c" * 16)
-    writer.write(frames.frame(frames.Read(1, "")))
+    writer.write(frames.frame(frames.WireRead(1, "")))
     length = int.from_bytes(await reader.readexactly(4), "big")
-    answer = frames.told(await reader.readexactly(length))
-    assert isinstance(answer, frames.Entries)
+    answer = frames.from_server(await reader.readexactly(length))
+    assert isinstance(answer, frames.WireEntries)
     assert len(answer.entries) == 5
     assert not answer.more
     await gone(writer)
@@ -58,6 +58,6 @@ async def test_what_the_registry_refuses_is_no_end_of_a_daemon(backend: ServedBa
         assert link is not None
         asking = asyncio.create_task(registry.read(""))
         await asyncio.sleep(0)
-        link._answered(frames.Failed(link._ids, frames.Why.MALFORMED, "of no use"))
+        link._answered(frames.WireFailed(link._ids, frames.WireFailure.MALFORMED, "of no use"))
         with pytest.raises(RegistryUnreachable, match="of no use"):
             await asking

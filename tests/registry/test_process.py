@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
+import understudy
 from registry.backends import PATIENT_S, client_of, retried, written
 from support import wait_until
 from understudy.errors import RegistryUnreachable
 from understudy.ports import Batch, Condition, Conflict, Write
-from understudy.registry import main
-from understudy.registry.client import RegistryClient
-from understudy.registry.store import Store
+from understudy.registry.sqlite import main
+from understudy.registry.sqlite.client import RegistryClient
+from understudy.registry.sqlite.store import Store
 
-SOURCE = Path(main.__file__).parents[2]
+SOURCE = Path(understudy.__file__).resolve().parents[1]
 
 
 class Served:
@@ -36,7 +37,7 @@ class Served:
     def start(self) -> str:
         """The endpoint, once it listens."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "understudy.registry.main", *self.arguments()], cwd=SOURCE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "understudy.registry.sqlite.main", *self.arguments()], cwd=SOURCE, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -149,7 +150,7 @@ def test_two_servers_never_serve_one_store(served: Served) -> None:
     served.start()
     assert served.process is not None
     second = subprocess.run(
-        [sys.executable, "-m", "understudy.registry.main", "--listen", "127.0.0.1:0", "--store", str(served.store)],
+        [sys.executable, "-m", "understudy.registry.sqlite.main", "--listen", "127.0.0.1:0", "--store", str(served.store)],
         cwd=SOURCE,
         capture_output=True,
         text=True,

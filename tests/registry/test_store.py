@@ -9,8 +9,8 @@ import pytest
 from understudy.errors import Compacted
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
 from understudy.registry.commits import checked
-from understudy.registry.store import Store, StoreFailed
-from understudy.registry.storefile import StoreRefused
+from understudy.registry.sqlite.store import Store, StoreFailed
+from understudy.registry.sqlite.storefile import StoreRefused
 
 
 @pytest.fixture

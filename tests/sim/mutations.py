@@ -33,8 +33,8 @@ from understudy.policy import decide, liveness, placement
 from understudy.policy.ground import Ground
 from understudy.ports import Condition, Conflict, Write
 from understudy.registry import keys
-from understudy.registry.sqlite import LocalRegistry
-from understudy.registry.store import Store
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.store import Store
 from understudy.sim.executor import ExecutorPort
 from understudy.sim.guard import Keeper
 from understudy.sim.guardport import GuardPort

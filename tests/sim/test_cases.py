@@ -15,8 +15,8 @@ from understudy.model.state import Target
 from understudy.model.view import TargetRecord
 from understudy.ports import Batch
 from understudy.registry import keys
-from understudy.registry.sqlite import LocalRegistry
-from understudy.registry.store import Store
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.store import Store
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road, Written
 from understudy.sim.loop import VirtualLoop

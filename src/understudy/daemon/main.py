@@ -31,7 +31,7 @@ from understudy.guard.starters import start_time
 from understudy.guard.steady import advice, write_pid
 from understudy.model.limits import Limits, derive
 from understudy.model.settings import Settings
-from understudy.registry.client import RegistryClient
+from understudy.registry.engines import engine_named
 from understudy.registry.wire import Unreadable
 
 log = logging.getLogger("understudyd")
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     lock = _write_pid(settings.run_dir)
-    registry = RegistryClient(settings.registry, dice=random.Random(), key=key, read_first=True)
+    registry = engine_named(settings.engine).connect(settings.registry, dice=random.Random(), key=key)
     guard = GuardLink.of(settings, round_s=limits.round_s)
     executor = ExecutorClient.of(settings)
     disk = FileDisk(Path(settings.state_dir) / "held.json")

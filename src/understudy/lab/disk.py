@@ -10,7 +10,7 @@ from pathlib import Path
 
 from understudy.lab import storage
 from understudy.lab.places import Places, project_root
-from understudy.lab.plan import NETWORKS, REGISTRY, REGISTRY_PORT, Host, LabPlan
+from understudy.lab.plan import NETWORKS, Host, LabPlan
 
 COMMANDS = ("crsctl", "appvipcfg", "understudy")
 DAEMONS = ("understudyd", "understudy-exec", "understudy-guard", "understudy-registry")
@@ -44,9 +44,6 @@ def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str) -> Non
 def settings_text(plan: LabPlan, host: Host) -> str:
     """The host's understudy.toml."""
     management = next(network for network in NETWORKS if network.name == "management")
-    served = plan.host(REGISTRY)
-    at = f"[{served.address6('interconnect')}]" if plan.ipv6 else served.address("interconnect")
-    registry = f"{at}:{REGISTRY_PORT}"
     lines = [
         "[cluster]",
         f'name = "{plan.name}"',
@@ -56,8 +53,8 @@ def settings_text(plan: LabPlan, host: Host) -> str:
         f'name = "{host.name}"',
         "",
         "[registry]",
-        'engine = "sqlite"',
-        f'endpoints = ["{registry}"]',
+        f'engine = "{plan.engine}"',
+        f'endpoints = ["{plan.registry_endpoint}"]',
         "",
         "[network.1]",
         f'subnet = "{management.subnet}"',

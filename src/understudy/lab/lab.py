@@ -26,7 +26,7 @@ from understudy.lab.plan import (
     CLIENT,
     NETWORKS,
     REGISTRY,
-    REGISTRY_SERVICE,
+    REGISTRY_PROCESS,
     SERVER_SERVICES,
     SWITCH,
     LabPlan,
@@ -34,6 +34,7 @@ from understudy.lab.plan import (
     make_plan,
     plan_text,
 )
+from understudy.model.engines import DEFAULT_ENGINE
 
 T = TypeVar("T")
 Way = Literal["in", "out"]
@@ -56,6 +57,7 @@ class Lab:
         packages: Sequence[str] = (),
         *,
         ipv6: bool = False,
+        engine: str = DEFAULT_ENGINE,
     ) -> None:
         """`services`: what the servers' init starts; with none, the servers boot bare and there is no registry process.
 
@@ -64,7 +66,7 @@ class Lab:
         """
         self.name = name
         self._packages = tuple(packages)
-        self._wanted = make_plan(name, servers, pause_tolerance, services, ipv6=ipv6)
+        self._wanted = make_plan(name, servers, pause_tolerance, services, ipv6=ipv6, engine=engine)
         self._places = places_of(name)
 
     def __enter__(self) -> Self:
@@ -211,7 +213,7 @@ class Lab:
         self._switched_off().touch()
         deadline = time.monotonic() + _END_S
         number = signal.SIGTERM
-        while pids := self.service_pids(REGISTRY, REGISTRY_SERVICE.name):
+        while pids := self.service_pids(REGISTRY, REGISTRY_PROCESS):
             if time.monotonic() > deadline:
                 number = signal.SIGKILL
             for pid in pids:
@@ -225,12 +227,12 @@ class Lab:
 
     def registry_pause(self) -> None:
         """Let the registry process stand still (SIGSTOP): it answers nobody."""
-        for pid in self.service_pids(REGISTRY, REGISTRY_SERVICE.name):
+        for pid in self.service_pids(REGISTRY, REGISTRY_PROCESS):
             _send(pid, signal.SIGSTOP)
 
     def registry_resume(self) -> None:
         """Let a paused registry process run on."""
-        for pid in self.service_pids(REGISTRY, REGISTRY_SERVICE.name):
+        for pid in self.service_pids(REGISTRY, REGISTRY_PROCESS):
             _send(pid, signal.SIGCONT)
 
     # For watchers outside
@@ -328,7 +330,7 @@ class Lab:
         )
 
     def _switched_off(self) -> Path:
-        return self.host_path(REGISTRY, f"/run/lab/off/{REGISTRY_SERVICE.name}")
+        return self.host_path(REGISTRY, f"/run/lab/off/{REGISTRY_PROCESS}")
 
     def _checked(self, host: str) -> str:
         return self.plan.host(host).name

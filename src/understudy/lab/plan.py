@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from understudy.errors import LabError
+from understudy.model.engines import DEFAULT_ENGINE
+from understudy.registry.engines import engine_named
 
 CLIENT = "client"
 REGISTRY = "registry"
@@ -69,18 +71,8 @@ SERVER_SERVICES = (
     Service(name="understudy-exec", command=("understudy-exec",)),
     Service(name="understudyd", command=("understudyd",)),
 )
-REGISTRY_SERVICE = Service(
-    name="understudy-registry",
-    command=(
-        "understudy-registry",
-        "--listen",
-        f"10.10.20.{_REGISTRY_NUMBER}:{REGISTRY_PORT}",
-        "--store",
-        "/var/lib/understudy/registry.db",
-        "--key",
-        "/etc/understudy/keys/guard.key",
-    ),
-)
+REGISTRY_PROCESS = "understudy-registry"
+"""What the init of the registry's host calls the process that serves it, whatever it is built on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +122,13 @@ class LabPlan:
     hosts: tuple[Host, ...]
     ipv6: bool = False
     """Both families on all links, a second network for IPv6 addresses, and guards and registry that talk over it."""
+    engine: str = DEFAULT_ENGINE
+    """What the registry is built on."""
+
+    @property
+    def registry_endpoint(self) -> str:
+        """Where the servers reach the registry."""
+        return _registry_endpoint(self.host(REGISTRY), ipv6=self.ipv6)
 
     def host(self, name: str) -> Host:
         """The host of this name; LabError lists the names there are."""
@@ -141,7 +140,13 @@ class LabPlan:
 
 
 def make_plan(
-    name: str, servers: Sequence[str], pause_tolerance: float, services: tuple[Service, ...] = SERVER_SERVICES, *, ipv6: bool = False
+    name: str,
+    servers: Sequence[str],
+    pause_tolerance: float,
+    services: tuple[Service, ...] = SERVER_SERVICES,
+    *,
+    ipv6: bool = False,
+    engine: str = DEFAULT_ENGINE,
 ) -> LabPlan:
     """The plan of a lab with these servers; LabError if a name cannot be used."""
     if not _NAME.fullmatch(name):
@@ -156,19 +161,29 @@ def make_plan(
     interconnect = tuple(network for network in NETWORKS if network.name == "interconnect")
     hosts = [_host(server, number, NETWORKS, services) for number, server in enumerate(servers, start=1)]
     hosts.append(_host(CLIENT, _CLIENT_NUMBER, NETWORKS, ()))
-    hosts.append(_host(REGISTRY, _REGISTRY_NUMBER, interconnect, (REGISTRY_SERVICE,) if services else ()))
+    hosts.append(_host(REGISTRY, _REGISTRY_NUMBER, interconnect, ()))
     if ipv6:
         hosts = [_with_ipv6(host) for host in hosts]
-    return LabPlan(name=name, pause_tolerance=pause_tolerance, servers=tuple(servers), hosts=tuple(hosts), ipv6=ipv6)
+    if services:
+        hosts[-1] = _with_registry(hosts[-1], engine, ipv6=ipv6)
+    return LabPlan(name=name, pause_tolerance=pause_tolerance, servers=tuple(servers), hosts=tuple(hosts), ipv6=ipv6, engine=engine)
 
 
 def _with_ipv6(host: Host) -> Host:
     prefixes = {network.name: network.prefix6 for network in NETWORKS}
     links = tuple(replace(link, address6=f"{prefixes[link.network]}:{host.number}") for link in host.links)
-    here = f"[{prefixes['interconnect']}:{host.number}]:{REGISTRY_PORT}"
-    there = REGISTRY_SERVICE.command[2]
-    services = tuple(replace(one, command=tuple(here if word == there else word for word in one.command)) for one in host.services)
-    return replace(host, links=links, services=services)
+    return replace(host, links=links)
+
+
+def _with_registry(host: Host, name: str, *, ipv6: bool) -> Host:
+    endpoint = _registry_endpoint(host, ipv6=ipv6)
+    command = engine_named(name).server_command(endpoint, store="/var/lib/understudy/registry.db", key="/etc/understudy/keys/guard.key")
+    return replace(host, services=(Service(name=REGISTRY_PROCESS, command=command),))
+
+
+def _registry_endpoint(host: Host, *, ipv6: bool) -> str:
+    address = f"[{host.address6('interconnect')}]" if ipv6 else host.address("interconnect")
+    return f"{address}:{REGISTRY_PORT}"
 
 
 def _host(name: str, number: int, networks: tuple[Network, ...], services: tuple[Service, ...]) -> Host:
@@ -204,4 +219,11 @@ def parse_plan(text: str) -> LabPlan:
         )
         for one in raw["hosts"]
     )
-    return LabPlan(name=raw["name"], pause_tolerance=raw["pause_tolerance"], servers=tuple(raw["servers"]), hosts=hosts, ipv6=raw["ipv6"])
+    return LabPlan(
+        name=raw["name"],
+        pause_tolerance=raw["pause_tolerance"],
+        servers=tuple(raw["servers"]),
+        hosts=hosts,
+        ipv6=raw["ipv6"],
+        engine=raw.get("engine", DEFAULT_ENGINE),
+    )

@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass
 
 from understudy.errors import BadSettings
+from understudy.model.engines import DEFAULT_ENGINE, ENGINES
 from understudy.model.limits import LONGEST_PAUSE_S, SHORTEST_PAUSE_S
 from understudy.model.tables import LONGEST_RUN_DIR, NAME, NAMES_ALLOWED, NUMBER, Table, parse_endpoint, seen, seen_name
 
@@ -16,7 +17,6 @@ LONGEST_ERROR = 200
 VOTER_COUNTS = (1, 3, 5)
 LONGEST_NAME = 63
 """Bytes of a server's or cluster's name, as of a host's: every message between guards carries those of all voters."""
-ENGINES = ("sqlite",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Settings:
     """`[cluster] voter_set`: number of the voter set; grows with each change of it."""
     pause_tolerance: float = 2.0
     """`[cluster] pause_tolerance`, seconds: a server that stands still for up to this long keeps what it runs."""
-    engine: str = "sqlite"
+    engine: str = DEFAULT_ENGINE
     """`[registry] engine`: `sqlite`."""
     registry: tuple[str, ...] = ("127.0.0.1:7400",)
     """`[registry] endpoints`: ADDRESS:PORT of the registry."""
@@ -137,7 +137,7 @@ def parse_settings(text: str, *, server: str | None = None) -> Settings:
         voters=_voters(cluster.names("voters"), servers),
         voter_set=cluster.whole("voter_set", 1, least=1, most=HIGHEST_VOTER_SET),
         pause_tolerance=cluster.seconds("pause_tolerance", 2.0, least=SHORTEST_PAUSE_S, most=LONGEST_PAUSE_S),
-        engine=registry.choice("engine", "sqlite", ENGINES),
+        engine=registry.choice("engine", DEFAULT_ENGINE, ENGINES),
         registry=registry.endpoints("endpoints", ("127.0.0.1:7400",)),
         networks=_networks(raw.get("network", {})),
         guard_port=guard.whole("port", 7401, least=1, most=65535),

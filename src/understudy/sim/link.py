@@ -1,8 +1,9 @@
 """The registry as seen from servers: one store in memory behind a disk, and one link per daemon that is slow, loses answers or is cut.
 
-Called by `sim/machine.py`; implements ports.Registry. As in registry/server.py a commit is judged, flushed and then answered, several at a
-time. A commit whose answer was lost may have happened, and one that was sent before a cut may happen long after its sender gave up, or
-died: safety rests on conditions alone (S7). The registry may lose power: what was not flushed yet is gone, and was not answered (S9).
+Called by `sim/machine.py`; implements ports.Registry. As in registry/sqlite/server.py a commit is judged, flushed and then answered,
+several at a time. A commit whose answer was lost may have happened, and one that was sent before a cut may happen long after its
+sender gave up, or died: safety rests on conditions alone (S7). The registry may lose power: what was not flushed yet is gone, and was
+not answered (S9).
 """
 
 import asyncio
@@ -15,13 +16,13 @@ from understudy.errors import RegistryUnreachable
 from understudy.model.names import Incarnation
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
 from understudy.registry import keys
-from understudy.registry.sqlite import LocalRegistry
-from understudy.registry.store import Store
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.store import Store
 from understudy.sim.chance import Chance, dice
 from understudy.sim.loop import Place, VirtualLoop
 
 DEADLINE_S = 1.0
-"""As registry/client.py."""
+"""As registry/sqlite/client.py."""
 NOTICED_S = (0.8, 1.0)
 """How long a watcher takes to see that its link is dead."""
 COPIES_MAX = 12

@@ -12,7 +12,7 @@ from typing import cast
 
 from understudy.errors import Compacted, RegistryUnreachable
 from understudy.ports import Batch
-from understudy.registry import access, frames, sockets
+from understudy.registry.sqlite import access, frames, sockets
 
 PING_S = 0.2
 PINGS_UNHEARD_MAX = 4
@@ -62,7 +62,7 @@ class _Pages:
         self._on_page = on_page
         self._entries: list[tuple[str, bytes, int]] = []
 
-    def put(self, page: frames.Entries) -> frames.Entries | None:
+    def put(self, page: frames.WireEntries) -> frames.WireEntries | None:
         """The whole answer, once this was the last page."""
         if not page.more and not self._entries:
             return page
@@ -70,7 +70,7 @@ class _Pages:
         if page.more:
             self._on_page()
             return None
-        return frames.Entries(page.id, page.revision, tuple(self._entries))
+        return frames.WireEntries(page.id, page.revision, tuple(self._entries))
 
 
 class Link(asyncio.Protocol):
@@ -87,7 +87,7 @@ class Link(asyncio.Protocol):
         """What the server must answer."""
         self._welcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._splitter = frames.Splitter(frames.HELLO_BYTES_MAX)
-        self._asked: dict[int, asyncio.Future[frames.Answer]] = {}
+        self._asked: dict[int, asyncio.Future[frames.WireAnswer]] = {}
         self._pages: dict[int, _Pages] = {}
         """Of what was asked, what has arrived of its answer."""
         self._feeds: dict[int, Feed] = {}
@@ -108,12 +108,12 @@ class Link(asyncio.Protocol):
         self._splitter.limit = frames.ANSWER_BYTES_MAX
         self._beat()
 
-    async def ask(self, make: Callable[[int], frames.Request], on_page: Callable[[], None] = lambda: None) -> frames.Answer:
+    async def ask(self, make: Callable[[int], frames.WireRequest], on_page: Callable[[], None] = lambda: None) -> frames.WireAnswer:
         """Send a request and wait for its answer; `on_page` is called for each page of it but the last. RegistryUnreachable: the link
         was lost."""
         self._ids += 1
         id = self._ids
-        asked: asyncio.Future[frames.Answer] = asyncio.get_running_loop().create_future()
+        asked: asyncio.Future[frames.WireAnswer] = asyncio.get_running_loop().create_future()
         self._asked[id] = asked
         self._pages[id] = _Pages(on_page)
         try:
@@ -128,13 +128,13 @@ class Link(asyncio.Protocol):
         self._ids += 1
         feed = Feed(self._ids)
         self._feeds[feed.id] = feed
-        self._send(frames.Watch(feed.id, prefix, after))
+        self._send(frames.WireWatch(feed.id, prefix, after))
         return feed
 
     def unwatch(self, feed: Feed) -> None:
         """End a watch; harmless when the link is lost."""
         if self._feeds.pop(feed.id, None) is not None and not self.lost:
-            self._send(frames.Unwatch(feed.id))
+            self._send(frames.WireUnwatch(feed.id))
 
     def end(self, why: str) -> None:
         """The link is of no use any more: everyone who waits is told, now."""
@@ -174,38 +174,38 @@ class Link(asyncio.Protocol):
             for payload in self._splitter.feed(data):
                 if self.lost:
                     return
-                self._handle(frames.told(payload))
+                self._handle(frames.from_server(payload))
         except frames.BadFrame as error:
             self._fail(str(error))
 
-    def _handle(self, message: frames.Told) -> None:
+    def _handle(self, message: frames.WireMessage) -> None:
         match message:
-            case frames.Changes():
+            case frames.WireChanges():
                 feed = self._feeds.get(message.id)
                 if feed is not None:
                     feed.put(message.batches)
-            case frames.Pong():
+            case frames.WirePong():
                 pass
-            case frames.Challenge():
+            case frames.WireChallenge():
                 self._hello(message)
-            case frames.Welcome():
+            case frames.WireWelcome():
                 self._welcomed(message)
-            case frames.Refused():
+            case frames.WireRefused():
                 self._fail(f"the registry refused it: {message.text}")
             case _:
                 self._answered(message)
 
-    def _answered(self, answer: frames.Answer) -> None:
+    def _answered(self, answer: frames.WireAnswer) -> None:
         asked, feed = self._asked.get(answer.id), self._feeds.get(answer.id)
         if asked is not None and not asked.done():
-            if not isinstance(answer, frames.Entries):
+            if not isinstance(answer, frames.WireEntries):
                 asked.set_result(answer)
             elif (whole := self._pages[answer.id].put(answer)) is not None:
                 asked.set_result(whole)
-        elif feed is not None and isinstance(answer, frames.Failed):
+        elif feed is not None and isinstance(answer, frames.WireFailed):
             feed.end(Compacted(answer.text))
 
-    def _hello(self, challenge: frames.Challenge) -> None:
+    def _hello(self, challenge: frames.WireChallenge) -> None:
         proof = b""
         if challenge.protocol != frames.PROTOCOL:
             self._fail(f"it speaks protocol {challenge.protocol}, this client {frames.PROTOCOL}: upgrade the older of the two")
@@ -216,9 +216,9 @@ class Link(asyncio.Protocol):
         if self._key is not None:
             proof = access.prove(self._key, b"client", challenge.nonce, self._nonce, self._client)
             self._proof = access.prove(self._key, b"server", challenge.nonce, self._nonce, self._client)
-        self._send(frames.Hello(frames.PROTOCOL, self._client, self._nonce, proof))
+        self._send(frames.WireHello(frames.PROTOCOL, self._client, self._nonce, proof))
 
-    def _welcomed(self, welcome: frames.Welcome) -> None:
+    def _welcomed(self, welcome: frames.WireWelcome) -> None:
         if not access.same(welcome.proof, self._proof):
             self._fail("it does not have this cluster's key")
         elif not self._welcome.done():
@@ -231,9 +231,9 @@ class Link(asyncio.Protocol):
             return
         self._heard = False
         self._beat_timer = asyncio.get_running_loop().call_later(PING_S, self._beat)
-        self._send(frames.Ping())
+        self._send(frames.WirePing())
 
-    def _send(self, message: frames.Request) -> None:
+    def _send(self, message: frames.WireRequest) -> None:
         if self.lost or self._transport is None:
             raise RegistryUnreachable("the link to the registry was lost")
         self._transport.write(frames.frame(message))

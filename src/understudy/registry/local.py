@@ -1,14 +1,15 @@
 """The registry in this very process: the port directly on a store, for the simulator and for tests.
 
-Called by `sim/` and tests; several may share one store (one per simulated server). Uses no thread, socket or clock, so that it runs
-on any event loop, one with simulated time included. Must never be used by a daemon: the file has one owner, the registry's server.
+Called by `sim/` and tests; several may share one store (one per simulated server), which is that of the engine `sqlite`. Uses no
+thread, socket or clock, so that it runs on any event loop, one with simulated time included. Must never be used by a daemon: the file
+has one owner, the registry's server.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
-from understudy.registry.store import Store
+from understudy.registry.sqlite.store import Store
 
 
 class LocalRegistry:

@@ -19,11 +19,10 @@ from typing import cast
 
 from understudy.errors import Compacted
 from understudy.ports import Condition, Conflict, Entry, Write
-from understudy.registry import access, frames, sockets
 from understudy.registry.commits import Commit, checked
-from understudy.registry.door import Door, Said
-from understudy.registry.frames import Why
-from understudy.registry.store import Store, StoreFailed
+from understudy.registry.sqlite import access, frames, sockets
+from understudy.registry.sqlite.door import Door, Said
+from understudy.registry.sqlite.store import Store, StoreFailed
 
 HELLO_S = 5.0
 """A connection that has not proved itself by then is closed."""
@@ -98,14 +97,14 @@ class RegistryServer:
             answers = self.store.commit_all([commit for _, _, commit in queue])
         except StoreFailed as error:
             for session, id, _ in queue:
-                session.send(frames.Failed(id, Why.FAILED, str(error)))
+                session.send(frames.WireFailed(id, frames.WireFailure.FAILED, str(error)))
             self.note(error)
             return
         if self._trouble:
             _log.warning("store-well-again: commits are taken again")
             self._trouble = ""
         for (session, id, _), answer in zip(queue, answers, strict=True):
-            session.send(frames.Conflicted(id, answer.failed) if isinstance(answer, Conflict) else frames.Committed(id, answer))
+            session.send(frames.WireConflicted(id, answer.failed) if isinstance(answer, Conflict) else frames.WireCommitted(id, answer))
         if self.store.revision != before:
             for session in tuple(self.sessions.values()):
                 session.push()
@@ -157,7 +156,7 @@ class _Session(asyncio.Protocol):
         self._splitter = frames.Splitter(frames.HELLO_BYTES_MAX)
         self._watches: dict[int, tuple[str, int]] = {}
         """Watch -> its prefix and the revision up to which everything was sent."""
-        self._pages: deque[frames.Entries] = deque()
+        self._pages: deque[frames.WireEntries] = deque()
         """Of answers that the client takes page by page."""
         self._full = False
         self.address = ""
@@ -173,7 +172,7 @@ class _Session(asyncio.Protocol):
         self.address = str((self._transport.get_extra_info("peername") or ("unknown",))[0])
         self._server.joined(self)
         self._hello_timer = asyncio.get_running_loop().call_later(HELLO_S, self.abort)
-        self.send(frames.Challenge(frames.PROTOCOL, self._nonce, self._server.key is not None))
+        self.send(frames.WireChallenge(frames.PROTOCOL, self._nonce, self._server.key is not None))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
@@ -189,7 +188,7 @@ class _Session(asyncio.Protocol):
             for payload in self._splitter.feed(data):
                 if self.ended:
                     return
-                self._handle(frames.request(payload))
+                self._handle(frames.from_client(payload))
         except frames.BadFrame as error:
             self._refuse(str(error))
 
@@ -204,7 +203,7 @@ class _Session(asyncio.Protocol):
         self._transport.resume_reading()
         self.push()
 
-    def send(self, message: frames.Told) -> None:
+    def send(self, message: frames.WireMessage) -> None:
         """Send, if there is still somebody."""
         if not self.ended:
             self._transport.write(frames.frame(message))
@@ -234,11 +233,11 @@ class _Session(asyncio.Protocol):
                 seen, batches = store.changes(prefix, seen, COMMITS_AT_ONCE)
             except Compacted as error:
                 del self._watches[id]
-                self.send(frames.Failed(id, Why.COMPACTED, str(error)))
+                self.send(frames.WireFailed(id, frames.WireFailure.COMPACTED, str(error)))
                 return
             for batch in batches:
                 # One frame each: however long the past, no more than one commit is sent beyond what the client takes.
-                self.send(frames.Changes(id, (frames.pack_batch(batch),)))
+                self.send(frames.WireChanges(id, (frames.pack_batch(batch),)))
                 if not self._taking():
                     seen = batch.revision
                     break
@@ -247,29 +246,29 @@ class _Session(asyncio.Protocol):
     def _taking(self) -> bool:
         return not self._full and not self.ended
 
-    def _handle(self, message: frames.Request) -> None:
-        if isinstance(message, frames.Hello):
+    def _handle(self, message: frames.WireRequest) -> None:
+        if isinstance(message, frames.WireHello):
             self._hello(message)
         elif self._client is None:
             self._refuse("a hello must come first")
         else:
             self._serve(message)
 
-    def _serve(self, message: frames.Read | frames.Commit | frames.Watch | frames.Unwatch | frames.Ping) -> None:
+    def _serve(self, message: frames.WireRead | frames.WireCommit | frames.WireWatch | frames.WireUnwatch | frames.WirePing) -> None:
         match message:
-            case frames.Commit():
+            case frames.WireCommit():
                 self._commit(message)
-            case frames.Read():
+            case frames.WireRead():
                 self._read(message)
-            case frames.Watch():
+            case frames.WireWatch():
                 self._watches[message.id] = message.prefix, message.after
                 self._push(message.id)
-            case frames.Unwatch():
+            case frames.WireUnwatch():
                 self._watches.pop(message.id, None)
-            case frames.Ping():
-                self.send(frames.Pong())
+            case frames.WirePing():
+                self.send(frames.WirePong())
 
-    def _read(self, message: frames.Read) -> None:
+    def _read(self, message: frames.WireRead) -> None:
         # What this session asked to commit before must be seen.
         self._server.flush()
         try:
@@ -277,7 +276,7 @@ class _Session(asyncio.Protocol):
                 message.prefix, without=message.without, after=message.after, limit_bytes=message.limit_bytes
             )
         except StoreFailed as error:
-            self.send(frames.Failed(message.id, Why.FAILED, str(error)))
+            self.send(frames.WireFailed(message.id, frames.WireFailure.FAILED, str(error)))
             self._server.note(error)
             return
         if message.page_bytes:
@@ -286,19 +285,20 @@ class _Session(asyncio.Protocol):
             return
         size = sum(len(one.value) for one in entries)
         if size > frames.ANSWER_BYTES_MAX // 2:
-            self.send(frames.Failed(message.id, Why.MALFORMED, f"the entries asked for have {size} bytes: ask for a longer prefix"))
+            text = f"the entries asked for have {size} bytes: ask for a longer prefix"
+            self.send(frames.WireFailed(message.id, frames.WireFailure.MALFORMED, text))
         else:
-            self.send(frames.Entries(message.id, revision, tuple((one.key, one.value, one.revision) for one in entries)))
+            self.send(frames.WireEntries(message.id, revision, tuple((one.key, one.value, one.revision) for one in entries)))
 
-    def _commit(self, message: frames.Commit) -> None:
+    def _commit(self, message: frames.WireCommit) -> None:
         try:
             commit = checked([Condition(*one) for one in message.conditions], [Write(*one) for one in message.writes])
         except ValueError as error:
-            self.send(frames.Failed(message.id, Why.MALFORMED, str(error)))
+            self.send(frames.WireFailed(message.id, frames.WireFailure.MALFORMED, str(error)))
         else:
             self._server.queue(self, message.id, commit)
 
-    def _hello(self, hello: frames.Hello) -> None:
+    def _hello(self, hello: frames.WireHello) -> None:
         key = self._server.key
         if self._client is not None:
             self._refuse("a second hello")
@@ -311,25 +311,25 @@ class _Session(asyncio.Protocol):
             self._client = hello.client
             self._splitter.limit = frames.REQUEST_BYTES_MAX
             self._server.proved(self, hello.client)
-            self.send(frames.Welcome(b"" if key is None else self._proof(key, b"server", hello)))
+            self.send(frames.WireWelcome(b"" if key is None else self._proof(key, b"server", hello)))
 
-    def _proof(self, key: bytes, role: bytes, hello: frames.Hello) -> bytes:
+    def _proof(self, key: bytes, role: bytes, hello: frames.WireHello) -> bytes:
         return access.prove(key, role, self._nonce, hello.nonce, hello.client)
 
     def _refuse(self, text: str) -> None:
         self._server.refused(self, text)
-        self.send(frames.Refused(text))
+        self.send(frames.WireRefused(text))
         self.close()
 
 
-def _paged(id: int, revision: int, entries: Sequence[Entry], page_bytes: int) -> Iterator[frames.Entries]:
+def _paged(id: int, revision: int, entries: Sequence[Entry], page_bytes: int) -> Iterator[frames.WireEntries]:
     """One answer in pages of about this size, the last one marked; what does not fit a page has one of its own."""
     page: list[tuple[str, bytes, int]] = []
     size = 0
     for one in entries:
         if page and size + one.size > page_bytes:
-            yield frames.Entries(id, revision, tuple(page), more=True)
+            yield frames.WireEntries(id, revision, tuple(page), more=True)
             page, size = [], 0
         page.append((one.key, one.value, one.revision))
         size += one.size
-    yield frames.Entries(id, revision, tuple(page))
+    yield frames.WireEntries(id, revision, tuple(page))

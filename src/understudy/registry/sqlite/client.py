@@ -22,9 +22,9 @@ from typing import Self
 
 from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
-from understudy.registry import access, frames
 from understudy.registry.commits import checked
-from understudy.registry.link import Link
+from understudy.registry.sqlite import access, frames
+from understudy.registry.sqlite.link import Link
 
 DEADLINE_S = 1.0
 PAGE_BYTES = 256 * 1024
@@ -69,8 +69,8 @@ class RegistryClient:
 
     async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """As the port says; each page of it within the deadline."""
-        answer, link = await self._ask(lambda id: frames.Read(id, prefix, without, after, limit_bytes, PAGE_BYTES))
-        if not isinstance(answer, frames.Entries):
+        answer, link = await self._ask(lambda id: frames.WireRead(id, prefix, without, after, limit_bytes, PAGE_BYTES))
+        if not isinstance(answer, frames.WireEntries):
             raise _unexpected(answer)
         if not (prefix or after or limit_bytes):
             self._read_over = link
@@ -80,9 +80,9 @@ class RegistryClient:
         """As the port says; within the deadline. RegistryUnreachable: see this module's docstring."""
         wanted = checked(conditions, writes)
         answer, _ = await self._ask(lambda id: frames.pack_commit(id, wanted.conditions, wanted.writes), writes=True)
-        if isinstance(answer, frames.Conflicted):
+        if isinstance(answer, frames.WireConflicted):
             return Conflict(answer.failed)
-        if not isinstance(answer, frames.Committed):
+        if not isinstance(answer, frames.WireCommitted):
             raise _unexpected(answer)
         return answer.revision
 
@@ -116,7 +116,7 @@ class RegistryClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _ask(self, make: Callable[[int], frames.Request], *, writes: bool = False) -> tuple[frames.Answer, Link]:
+    async def _ask(self, make: Callable[[int], frames.WireRequest], *, writes: bool = False) -> tuple[frames.WireAnswer, Link]:
         """The answer, and the connection over which it came. However many pages it has, each has the time of one answer."""
         loop = asyncio.get_running_loop()
         try:
@@ -127,7 +127,7 @@ class RegistryClient:
                 answer = await link.ask(make, lambda: limit.reschedule(loop.time() + self._deadline_s))
         except TimeoutError:
             raise self._silent() from None
-        if isinstance(answer, frames.Failed):
+        if isinstance(answer, frames.WireFailed):
             raise _error(answer)
         return answer, link
 
@@ -178,17 +178,17 @@ class RegistryClient:
         return RegistryUnreachable(f"the registry at {where} did not answer within {self._deadline_s:g} s: {trouble}")
 
 
-def _error(failed: frames.Failed) -> Exception:
+def _error(failed: frames.WireFailed) -> Exception:
     match failed.why:
-        case frames.Why.COMPACTED:
+        case frames.WireFailure.COMPACTED:
             return Compacted(failed.text)
-        case frames.Why.FAILED:
+        case frames.WireFailure.FAILED:
             return RegistryFailed(f"the registry has failed: {failed.text}")
-        case frames.Why.MALFORMED:
+        case frames.WireFailure.MALFORMED:
             return RegistryUnreachable(f"the registry refused what was asked: {failed.text}")
 
 
-def _unexpected(answer: frames.Answer) -> RegistryUnreachable:
+def _unexpected(answer: frames.WireAnswer) -> RegistryUnreachable:
     return RegistryUnreachable(f"the registry answered {type(answer).__name__}, which is no answer to what was asked")
 
 

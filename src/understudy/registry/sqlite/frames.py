@@ -1,7 +1,8 @@
 """The language between the registry's client and its server: messages, and how they are cut out of a stream of bytes.
 
 Called by server and client alone. Must never interpret a value. A frame is four bytes of length (big-endian) and one msgpack array,
-whose first element names the message. Fields may be added at the end of a message with a default; anything else needs a new PROTOCOL.
+whose first element names the message (its class has `Wire` before the name). Fields may be added at the end of a message with a
+default; anything else needs a new PROTOCOL.
 
     server: Challenge                          who are you?
     client: Hello         server: Welcome | Refused
@@ -29,7 +30,7 @@ ANSWER_BYTES_MAX = 256 * 1024 * 1024
 _LENGTH_BYTES = 4
 
 
-class Why(StrEnum):
+class WireFailure(StrEnum):
     """Why a request failed."""
 
     COMPACTED = "compacted"
@@ -38,7 +39,7 @@ class Why(StrEnum):
     MALFORMED = "malformed"
 
 
-class Challenge(msgspec.Struct, array_like=True, tag="challenge", frozen=True):
+class WireChallenge(msgspec.Struct, array_like=True, tag="challenge", frozen=True):
     """The server's first word; this message never changes."""
 
     protocol: int
@@ -47,7 +48,7 @@ class Challenge(msgspec.Struct, array_like=True, tag="challenge", frozen=True):
     """Whether a proof is asked for."""
 
 
-class Hello(msgspec.Struct, array_like=True, tag="hello", frozen=True):
+class WireHello(msgspec.Struct, array_like=True, tag="hello", frozen=True):
     """`client` names one RegistryClient: a new connection of the same client ends the one before."""
 
     protocol: int
@@ -56,19 +57,19 @@ class Hello(msgspec.Struct, array_like=True, tag="hello", frozen=True):
     proof: bytes
 
 
-class Welcome(msgspec.Struct, array_like=True, tag="welcome", frozen=True):
+class WireWelcome(msgspec.Struct, array_like=True, tag="welcome", frozen=True):
     """The server's own proof."""
 
     proof: bytes
 
 
-class Refused(msgspec.Struct, array_like=True, tag="refused", frozen=True):
+class WireRefused(msgspec.Struct, array_like=True, tag="refused", frozen=True):
     """Not welcome, and why."""
 
     text: str
 
 
-class Read(msgspec.Struct, array_like=True, tag="read", frozen=True):
+class WireRead(msgspec.Struct, array_like=True, tag="read", frozen=True):
     """All entries under a prefix; the rest as the port says."""
 
     id: int
@@ -80,7 +81,7 @@ class Read(msgspec.Struct, array_like=True, tag="read", frozen=True):
     """The answer may come in several Entries, each of about this size, all of one revision; 0: in one, as older clients expect it."""
 
 
-class Commit(msgspec.Struct, array_like=True, tag="commit", frozen=True):
+class WireCommit(msgspec.Struct, array_like=True, tag="commit", frozen=True):
     """Conditions as (key, revision), writes as (key, value or nil)."""
 
     id: int
@@ -88,7 +89,7 @@ class Commit(msgspec.Struct, array_like=True, tag="commit", frozen=True):
     writes: tuple[tuple[str, bytes | None], ...]
 
 
-class Watch(msgspec.Struct, array_like=True, tag="watch", frozen=True):
+class WireWatch(msgspec.Struct, array_like=True, tag="watch", frozen=True):
     """All commits after a revision that touch the prefix."""
 
     id: int
@@ -96,17 +97,17 @@ class Watch(msgspec.Struct, array_like=True, tag="watch", frozen=True):
     after: int
 
 
-class Unwatch(msgspec.Struct, array_like=True, tag="unwatch", frozen=True):
+class WireUnwatch(msgspec.Struct, array_like=True, tag="unwatch", frozen=True):
     """End of a watch."""
 
     id: int
 
 
-class Ping(msgspec.Struct, array_like=True, tag="ping", frozen=True):
+class WirePing(msgspec.Struct, array_like=True, tag="ping", frozen=True):
     """Are you there?"""
 
 
-class Entries(msgspec.Struct, array_like=True, tag="entries", frozen=True):
+class WireEntries(msgspec.Struct, array_like=True, tag="entries", frozen=True):
     """Entries as (key, value, revision)."""
 
     id: int
@@ -116,14 +117,14 @@ class Entries(msgspec.Struct, array_like=True, tag="entries", frozen=True):
     """Of the same answer: another Entries follows."""
 
 
-class Committed(msgspec.Struct, array_like=True, tag="committed", frozen=True):
+class WireCommitted(msgspec.Struct, array_like=True, tag="committed", frozen=True):
     """It is durable."""
 
     id: int
     revision: int
 
 
-class Conflicted(msgspec.Struct, array_like=True, tag="conflicted", frozen=True):
+class WireConflicted(msgspec.Struct, array_like=True, tag="conflicted", frozen=True):
     """Nothing was written."""
 
     id: int
@@ -134,39 +135,39 @@ WireBatch = tuple[int, tuple[tuple[str, bytes], ...], tuple[str, ...]]
 """Revision, (key, value) of what changed, keys of what was deleted."""
 
 
-class Changes(msgspec.Struct, array_like=True, tag="changes", frozen=True):
+class WireChanges(msgspec.Struct, array_like=True, tag="changes", frozen=True):
     """The next commits of a watch."""
 
     id: int
     batches: tuple[WireBatch, ...]
 
 
-class Failed(msgspec.Struct, array_like=True, tag="failed", frozen=True):
+class WireFailed(msgspec.Struct, array_like=True, tag="failed", frozen=True):
     """The request (or the watch) cannot be served."""
 
     id: int
-    why: Why
+    why: WireFailure
     text: str
 
 
-class Pong(msgspec.Struct, array_like=True, tag="pong", frozen=True):
+class WirePong(msgspec.Struct, array_like=True, tag="pong", frozen=True):
     """I am."""
 
 
-Request = Hello | Read | Commit | Watch | Unwatch | Ping
-Answer = Entries | Committed | Conflicted | Failed
-Told = Challenge | Welcome | Refused | Answer | Changes | Pong
+WireRequest = WireHello | WireRead | WireCommit | WireWatch | WireUnwatch | WirePing
+WireAnswer = WireEntries | WireCommitted | WireConflicted | WireFailed
+WireMessage = WireChallenge | WireWelcome | WireRefused | WireAnswer | WireChanges | WirePong
 
 _encoder = msgspec.msgpack.Encoder()
-_requests = msgspec.msgpack.Decoder(Request)
-_told = msgspec.msgpack.Decoder(Told)
+_requests = msgspec.msgpack.Decoder(WireRequest)
+_messages = msgspec.msgpack.Decoder(WireMessage)
 
 
 class BadFrame(Exception):
     """What arrived is not this language; the connection is of no use any more."""
 
 
-def frame(message: Request | Told) -> bytearray:
+def frame(message: WireRequest | WireMessage) -> bytearray:
     """A message as it goes over the connection."""
     buffer = bytearray(_LENGTH_BYTES)
     _encoder.encode_into(message, buffer, _LENGTH_BYTES)
@@ -174,19 +175,19 @@ def frame(message: Request | Told) -> bytearray:
     return buffer
 
 
-def request(payload: bytes) -> Request:
+def from_client(payload: bytes) -> WireRequest:
     """What a client asks."""
     try:
-        message: Request = _requests.decode(payload)
+        message: WireRequest = _requests.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadFrame(f"not understood: {error}") from None
     return message
 
 
-def told(payload: bytes) -> Told:
+def from_server(payload: bytes) -> WireMessage:
     """What the server says."""
     try:
-        message: Told = _told.decode(payload)
+        message: WireMessage = _messages.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadFrame(f"not understood: {error}") from None
     return message
@@ -219,9 +220,9 @@ class Splitter:
             del rest[:start]
 
 
-def pack_commit(id: int, conditions: tuple[Condition, ...], writes: tuple[Write, ...]) -> Commit:
+def pack_commit(id: int, conditions: tuple[Condition, ...], writes: tuple[Write, ...]) -> WireCommit:
     """A commit as it is sent."""
-    return Commit(id, tuple((one.key, one.revision) for one in conditions), tuple((one.key, one.value) for one in writes))
+    return WireCommit(id, tuple((one.key, one.revision) for one in conditions), tuple((one.key, one.value) for one in writes))
 
 
 def pack_batch(batch: Batch) -> WireBatch:

@@ -17,7 +17,7 @@ KNOWN_MOST = 256
 SAY_EVERY_S = 60.0
 REASONS_MOST = 256
 
-_log = logging.getLogger("understudy.registry.server")
+_log = logging.getLogger("understudy.registry.sqlite.server")
 Visitor = TypeVar("Visitor", bound=Hashable)
 
 

@@ -22,7 +22,7 @@ from typing import Self
 from understudy.errors import Compacted, UnderstudyError
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
 from understudy.registry.commits import Commit, checked
-from understudy.registry.storefile import connect, damaged, own
+from understudy.registry.sqlite.storefile import connect, damaged, own
 
 MEMORY = ":memory:"
 KEEP_COMMITS = 10_000

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from understudy.errors import BadSettings, UnderstudyError
 from understudy.guard.configured import UNUSABLE, raise_limit, read_key, unusable
 from understudy.guard.lines import standard_error
-from understudy.registry import access
-from understudy.registry.server import RegistryServer
-from understudy.registry.store import Store
+from understudy.registry.sqlite import access
+from understudy.registry.sqlite.server import RegistryServer
+from understudy.registry.sqlite.store import Store
 
 _EXAMPLE = """\
 example, for four servers on one interconnect:

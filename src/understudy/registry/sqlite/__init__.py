@@ -1,0 +1,33 @@
+"""The engine `sqlite`: one process owns one SQLite file and serves it over TCP.
+
+    store       what a revision, a condition and a commit mean    storefile   its file: owned, created, refused
+    main        the command understudy-registry                   server      sessions of clients; door: those who proved nothing yet
+    client      the port, for daemons                             link        one connection of it
+    frames      the language between the two                      access, sockets   proofs of the key, and how connections are set up
+
+Called by `registry/engines.py` through ENGINE; `registry/local.py` has the same store within one process.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from understudy.registry.sqlite.client import RegistryClient
+
+
+class SqliteEngine:
+    """What `registry/engines.py` asks for."""
+
+    def connect(self, endpoints: Sequence[str], *, dice: random.Random, key: bytes) -> "RegistryClient":
+        """As the Protocol says."""
+        from understudy.registry.sqlite.client import RegistryClient
+
+        return RegistryClient(endpoints, dice=dice, key=key, read_first=True)
+
+    def server_command(self, listen: str, *, store: str, key: str) -> tuple[str, ...]:
+        """As the Protocol says."""
+        return ("understudy-registry", "--listen", listen, "--store", store, "--key", key)
+
+
+ENGINE = SqliteEngine()
