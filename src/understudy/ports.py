@@ -136,8 +136,8 @@ class Executor(Protocol):
         """The next resource of which an event source says that something may have changed (it only wakes), or what changed around them."""
         ...
 
-    async def ping(self) -> None:
-        """Whether the executor answers at all. Unreachable: not within a few seconds."""
+    async def ping(self) -> str:
+        """Why no action can be begun there, in a few words; empty: one can. Unreachable: no answer within a few seconds."""
         ...
 
 

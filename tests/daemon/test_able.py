@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from daemon.cluster import Cluster, running
+from support import wait_until
 from understudy.daemon.alerts import alert_lines
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -44,6 +45,37 @@ async def test_every_command_about_servers_tells_who_cannot_act() -> None:
         assert f"UND-0101: Server 'ctr2' holds its lease but cannot act: {WHY} (for " in told["crsctl check cluster"].text
         assert (told["crsctl check cluster"].status, told["crsctl check cluster -all"].status) == (0, 1)
         assert (after.status, WHY in after.text) == (0, False), after.text
+
+
+async def test_another_reason_is_told_again_and_the_same_is_not() -> None:
+    """Whoever mends the first cause must not look for what is mended already."""
+    async with running("ctr1", "ctr2") as cluster:
+        node, ctr2 = cluster.nodes["ctr1"], ServerName("ctr2")
+        life = present(cluster, "ctr2").incarnation
+        await wait_until(node.leader.leads, 10, "ctr1 leads")
+        for why in ("its executor does not answer", "its executor does not answer", "it cannot reach the registry", ""):
+            node._heard(AbilityChanged(ctr2, life, not why, why, 4.0))
+        told = (events.CANNOT_ACT, events.CAN_ACT)
+        await wait_until(lambda: any(one.kind == events.CAN_ACT for one in node.mirror.history()), 10, "all is told")
+
+        assert [one.cause for one in node.mirror.history() if one.kind in told] == [
+            "its executor does not answer", "it cannot reach the registry", "",
+        ]  # fmt: skip
+
+
+async def test_an_executor_that_can_begin_nothing_cannot_act() -> None:
+    """It answers, and yet nothing could be started there; said with what is used up, and with where to look."""
+    async with running("ctr1") as cluster:
+        cluster.executors["ctr1"].nothing_begins = "Resource temporarily unavailable"
+        node = cluster.nodes["ctr1"]
+        await wait_until(lambda: bool(node.ability.why), 20, "it finds that it cannot act")
+        told = await cluster.run("crsctl check crs")
+        cluster.executors["ctr1"].nothing_begins = ""
+        await wait_until(lambda: not node.ability.why, 20, "it can act again")
+
+        assert "UND-0101: Server 'ctr1' holds its lease but cannot act: its executor can begin nothing: Resource temporarily" in told.text
+        assert "Look at what uses it up on ctr1: processes" in told.text
+        assert told.status == 1
 
 
 async def test_nothing_is_started_where_nobody_acts() -> None:

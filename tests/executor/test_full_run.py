@@ -55,9 +55,11 @@ async def test_a_start_that_has_no_room_says_so(small: Path) -> None:
         assert (refused.status, refused.unanswered) == (None, "not-begun")
         assert "the file system of /run/understudy is full" in refused.output[0]
         assert checked.output == ("well",)
+        assert await real.client.ping() == "No space left on device"
         for number in range(10):
             (small / f"ballast{number}").unlink()
         assert (await act(real, "start")).status == 0
+        assert await real.client.ping() == ""
         await real.client.close()
 
 

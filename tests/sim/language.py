@@ -197,6 +197,10 @@ class Stage:
         """Nothing is begun there, and nobody is answered."""
         self._machine(server).hang_executor(float(seconds))
 
+    def nothing_begins(self, server: str, why: str) -> None:
+        """Its executor answers, and has no process, descriptor or room for an action."""
+        self._machine(server).services.nothing_begins = why
+
     def process_dies(self, process: str, server: str) -> None:
         """It is begun again soon."""
         machine = self._machine(server)
@@ -446,6 +450,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{SERVER} may not reboot", Stage.no_reboot),
     (rf"the disk of {SERVER} hangs", Stage.disk_hangs),
     (rf"the executor of {SERVER} hangs for (?P<seconds>[\d.]+)s", Stage.executor_hangs),
+    (rf"the executor of {SERVER} can begin nothing: (?P<why>.+)", Stage.nothing_begins),
     (rf"the (?P<process>daemon|executor|guard|keeper) of {SERVER} dies", Stage.process_dies),
     (rf"the guard of {SERVER} dies, and its successor comes too late", Stage.guard_stays_away),
     (rf"keeper and guard of {SERVER} stand still for (?P<seconds>[\d.]+)s", Stage.guards_stand_still),

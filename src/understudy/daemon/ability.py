@@ -1,4 +1,5 @@
-"""Whether this server can act: its loop goes round, its executor answers, the registry is reached; proved each second.
+"""Whether this server can act: its loop goes round, its executor answers and can begin an action, the registry is reached; proved each
+second.
 
 A lease proves that the guard lives, and no more. Run by `daemon/node.py`; a daemon that does not get round to it is called
 silent by its guard.
@@ -12,13 +13,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from understudy.errors import RegistryUnreachable, Unreachable
-from understudy.model.conditions import UNREACHED
+from understudy.model.conditions import NOTHING_BEGINS, UNREACHED
 from understudy.ports import Clock, Executor, Guard, Registry
 from understudy.registry import keys
 
 ROUND_S = 1.0
 EXECUTOR_ROUNDS = 5
-"""So many rounds without an answer and the executor counts as gone: its restart takes less."""
+"""So many rounds without an answer, or without an action that could be begun, and the executor counts as gone: its restart takes less, and
+so does most that uses up processes."""
 REGISTRY_ROUNDS = 5
 PROBE_ROUNDS = 2
 """So many rounds without news from the registry (the leader's beats are news) and it is asked."""
@@ -36,6 +38,9 @@ class Ability:
         self._executor = executor
         self._registry = registry
         self._unanswered = 0
+        """Rounds since the executor last said that it can begin something."""
+        self._cannot = ""
+        """Why it could begin nothing when it answered last; empty: it could, or has not answered since."""
         self._unreached = 0
         self._answered = self._reached = False
         """Ever, in this daemon's life."""
@@ -94,7 +99,7 @@ class Ability:
     def _judge(self) -> None:
         why = ""
         if self._unanswered > EXECUTOR_ROUNDS:
-            why = EXECUTOR_SILENT
+            why = f"{NOTHING_BEGINS}: {self._cannot}" if self._cannot else EXECUTOR_SILENT
         elif self._unreached > REGISTRY_ROUNDS:
             why = REGISTRY_AWAY
         if bool(why) != bool(self.why):
@@ -112,10 +117,14 @@ class Ability:
             self._asking[whom] = tasks.create_task(question())
 
     async def _ask_executor(self) -> None:
-        with contextlib.suppress(Unreachable):
-            await self._executor.ping()
+        try:
+            self._cannot = await self._executor.ping()
+        except Unreachable:
+            self._cannot = ""
+            return
+        self._answered = True
+        if not self._cannot:
             self._unanswered = 0
-            self._answered = True
 
     async def _ask_registry(self) -> None:
         with contextlib.suppress(RegistryUnreachable, TimeoutError):

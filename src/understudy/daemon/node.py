@@ -361,9 +361,10 @@ class Node:
     def _heard(self, word: AbilityChanged) -> None:
         since = self.clock.monotonic() - word.for_s
         unable = None if word.able else Unable(server=word.server, why=word.why, since=since)
-        known = word.incarnation in self.mirror.view.unable
+        before = self.mirror.view.unable.get(word.incarnation)
         self.mirror.heard(word.incarnation, unable, word.server)
-        if known is word.able and self.leader.leads() and self.mirror.view.alive(word.incarnation):  # every server hears it; one tells it
+        news = before is not None if unable is None else before is None or before.why != unable.why
+        if news and self.leader.leads() and self.mirror.view.alive(word.incarnation):  # every server hears it; one tells it
             self.history.tell(events.CAN_ACT if word.able else events.CANNOT_ACT, on=word.server, cause=word.why)
 
     def joined(self) -> bool:

@@ -137,11 +137,11 @@ class ExecutorClient:
         with contextlib.suppress(ConnectionError, TimeoutError):  # then it has ended, and its actions with it
             await self._ask({"op": "hello"}, within_s=_LADDER_S)
 
-    async def ping(self) -> None:
+    async def ping(self) -> str:
         """See ports.Executor."""
         try:
             async with asyncio.timeout(PING_S):
-                await self._ask({"op": "ping"}, within_s=PING_S)
+                return str((await self._ask({"op": "ping"}, within_s=PING_S)).get("cannot", ""))
         except (ConnectionError, TimeoutError):
             raise Unreachable("the executor does not answer") from None
 

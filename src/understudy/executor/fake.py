@@ -91,6 +91,8 @@ class FakeExecutor:
         self.services: dict[ResourceName, FakeService] = {}
         self.done: list[tuple[float, ResourceName, ActionName, int | None]] = []
         """Every action that ended: loop time, resource, action, status."""
+        self.nothing_begins = ""
+        """Why no action can be begun: no process, no descriptor, no room."""
         self._in_flight: dict[ResourceName, list[_InFlight]] = {}
         self._woken: dict[ResourceName, None] = {}
         self._wake = asyncio.Event()
@@ -163,8 +165,9 @@ class FakeExecutor:
         for flight in flights:
             await flight.ended
 
-    async def ping(self) -> None:
+    async def ping(self) -> str:
         """See ports.Executor."""
+        return self.nothing_begins
 
     async def next_event(self) -> ResourceName:
         """See ports.Executor."""
@@ -225,7 +228,7 @@ class FakeExecutor:
     def _unfit(self, request: ActionRequest) -> ActionOutcome | None:
         agent = AGENTS.get(request.agent)
         if agent and agent.action(request.action):
-            return None
+            return silence("not-begun", f"{request.action} cannot be begun: {self.nothing_begins}") if self.nothing_begins else None
         return silence("not-begun", f"agent {request.agent} has no action {request.action}")
 
     def _unleased(self, request: ActionRequest) -> ActionOutcome | None:

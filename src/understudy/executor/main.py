@@ -94,7 +94,7 @@ class Server:
             raise BadInput("say hello first, or another daemon has said it since")
         match op:
             case "ping":
-                return {}
+                return {"cannot": await self._runner.trial.why_not()}
             case "run":
                 return outcome_to_wire(await self._runner.run(request_from_wire(message)))
             case "kill" | "empty":

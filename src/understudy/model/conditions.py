@@ -260,6 +260,8 @@ class Own:
 FRESH_S = 3.0
 UNREACHED = "it cannot reach the registry"
 """Why a server cannot act, in these words: one cause, if it is away for all."""
+NOTHING_BEGINS = "its executor can begin nothing"
+"""Another; what is used up follows."""
 
 
 def status(found: Iterable[Condition]) -> int:

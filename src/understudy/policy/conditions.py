@@ -6,7 +6,7 @@ moves nothing. The order is that of what an operator has to know first.
 
 from collections.abc import Iterable, Iterator
 
-from understudy.model.conditions import UNREACHED, Condition, GuardSight, Kind, Lease, Own, Weight, ago
+from understudy.model.conditions import NOTHING_BEGINS, UNREACHED, Condition, GuardSight, Kind, Lease, Own, Weight, ago
 from understudy.model.names import Incarnation, ServerName, short
 from understudy.model.state import ALIVE
 from understudy.model.view import View
@@ -148,9 +148,16 @@ def _just_begun(own: Own) -> bool:
 
 def _own_ability(view: View, own: Own) -> Iterator[Condition]:
     for server, (why, for_s) in sorted(_unable(view, own).items()):
-        what = f"the way from {server} to the registry" if why == UNREACHED else f"understudyd and understudy-exec on {server}, their logs"
-        advice = f"Look at {what}; after ten seconds it is evicted if others can run what it holds"
+        advice = f"Look at {_where_to_look(server, why)}; after ten seconds it is evicted if others can run what it holds"
         yield _down(Kind.CANNOT_ACT, server, f"{why} (for {ago(for_s)})", advice, for_s)
+
+
+def _where_to_look(server: ServerName, why: str) -> str:
+    if why == UNREACHED:
+        return f"the way from {server} to the registry"
+    if why.startswith(NOTHING_BEGINS):
+        return f"what uses it up on {server}: processes (pids.max, ulimit -u), open files, memory, room in /run/understudy"
+    return f"understudyd and understudy-exec on {server}, their logs"
 
 
 def _unable(view: View, own: Own) -> dict[ServerName, tuple[str, float]]:

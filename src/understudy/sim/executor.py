@@ -161,7 +161,7 @@ class ExecutorPort:
         await self._connected()
         await self._services.abandon()
 
-    async def ping(self) -> None:
+    async def ping(self) -> str:
         """See ports.Executor: answered in the executor's own place, so not by one that stands still; one that begins meanwhile answers."""
         if self._place.dead:
             raise asyncio.CancelledError
@@ -173,6 +173,7 @@ class ExecutorPort:
                     process = self._machine.executor
         except TimeoutError:
             raise Unreachable("the executor does not answer") from None
+        return self._services.nothing_begins
 
     async def next_event(self) -> ResourceName:
         """See ports.Executor."""
