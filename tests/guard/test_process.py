@@ -18,8 +18,9 @@ from guard.beats import last_beat
 from guard.hosts import VIRTUAL, Host, Hosts, hosts, kill
 from support import wait_for
 from understudy.guard.configured import read_settings
+from understudy.guard.core.ending import Ended
 from understudy.guard.gate import Gate
-from understudy.guard.kill import Ended, end_everything
+from understudy.guard.kill import end_everything
 from understudy.guard.lease import read_lease
 from understudy.guard.means import Means
 from understudy.model.limits import derive

@@ -1,7 +1,8 @@
 """How a keeper judges its guard: when it helps, when it kills, when it goes on alone."""
 
 from understudy.guard.core import Reading
-from understudy.guard.held import EMPTY, RUNNING, STOPPING, STRUCK, Held, State
+from understudy.guard.core.ending import Stage
+from understudy.guard.held import Held, State
 from understudy.guard.watch import UNKILLABLE_S, Verdict, Watch
 from understudy.model.limits import derive
 
@@ -59,19 +60,19 @@ def test_after_a_pause_of_the_whole_machine_the_kill_is_sent_at_once_and_the_gua
 def test_a_kill_under_way_is_not_begun_again_however_slow_it_is() -> None:
     story = Story()
     story.look(LAPSE_S - 0.01, beats=True)
-    story.held.stage = STRUCK
+    story.held.stage = Stage.STRUCK
     at_s = LAPSE_S
     while at_s < LAPSE_S + 0.9:
         at_s += 0.005
         assert story.look(at_s) == NOTHING
-    story.held.stage = EMPTY
+    story.held.stage = Stage.EMPTY
     assert story.look(at_s + 0.005) == NOTHING
 
 
 def test_a_guard_that_stands_still_before_its_kill_gets_help() -> None:
     story = Story()
     story.look(0.1, beats=True)
-    story.held.stage = STOPPING  # told that it is evicted, say: the lease itself would last
+    story.held.stage = Stage.STOPPING  # told that it is evicted, say: the lease itself would last
     verdicts = [story.look(0.1 + 0.005 * step) for step in range(1, 5)]
     assert [one.strike for one in verdicts].count(True) == 1
     assert not any(one.kill for one in verdicts)
@@ -80,7 +81,7 @@ def test_a_guard_that_stands_still_before_its_kill_gets_help() -> None:
 def test_an_end_without_end_is_ended() -> None:
     story = Story()
     story.look(0.1, beats=True)
-    story.held.stage = STRUCK
+    story.held.stage = Stage.STRUCK
     kills = [story.look(0.1 + 0.005 * step).kill for step in range(1, 250)]
     assert [one for one in kills if one] == ["it does not come to an end"]
 
@@ -99,7 +100,7 @@ def test_nobody_waits_for_a_guard_that_cannot_be_killed() -> None:
     while at_s < LAPSE_S + 0.2:
         verdict = story.look(at_s)
         if verdict.strike:
-            struck_at, story.held.stage = at_s, STRUCK
+            struck_at, story.held.stage = at_s, Stage.STRUCK
         if verdict.alone:
             assert alone_at is None, "once"
             alone_at = at_s
@@ -114,4 +115,4 @@ def test_without_a_lease_there_is_nothing_to_wait_for() -> None:
     story = Story(leased=False)
     verdicts = [story.look(0.025 * step) for step in range(20)]
     assert [one.alone for one in verdicts].count(True) == 1
-    assert story.held.stage == RUNNING
+    assert story.held.stage is Stage.RUNNING

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from understudy.guard import kept
 from understudy.guard.core import CommonSettings
+from understudy.guard.core.ending import Stage
 from understudy.guard.core.messages import Reading
 from understudy.guard.wire import pack_common, unpack_common
 from understudy.model.position import NOWHERE, Position
@@ -26,10 +27,6 @@ _REGISTRY_BYTES = 1 << 12
 
 _STARTERS = 48
 """From here on four fields each: process id, start time, and twice nothing."""
-
-RUNNING, STOPPING, STRUCK, EMPTY, GONE = 0, 1, 2, 3, 4
-"""How far the end of everything has come: begun; starters and groups were sent their kill; both were seen dead and empty; addresses were
-seen gone and the gate is shut. Written by the guard, and by the keeper where it helps."""
 
 
 class State(NamedTuple):
@@ -92,13 +89,17 @@ class Held:
         return self._fields[_BEATS]
 
     @property
-    def stage(self) -> int:
-        """RUNNING, or from the lapse on how far the end has come."""
-        return self._fields[_STAGE]
+    def stage(self) -> Stage:
+        """RUNNING, or from the lapse on how far the end has come; written by the guard, and by the keeper where it helps."""
+        return Stage(self._fields[_STAGE])
 
     @stage.setter
-    def stage(self, stage: int) -> None:
+    def stage(self, stage: Stage) -> None:
         self._fields[_STAGE] = stage
+
+    def reach(self, stage: Stage) -> None:
+        """So far the end has come: guard and keeper, who may both be at it, never fall behind each other."""
+        self.stage = max(stage, self.stage)
 
     @property
     def registry(self) -> CommonSettings | None:

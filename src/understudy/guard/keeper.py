@@ -17,8 +17,9 @@ from understudy.errors import BadSettings
 from understudy.guard import kill, registered
 from understudy.guard.configured import UNUSABLE
 from understudy.guard.core import Start
+from understudy.guard.core.ending import Ended, Scope, Stage
 from understudy.guard.core.messages import Reading, most_elapsed
-from understudy.guard.held import RUNNING, STOPPING, STRUCK, Held, State
+from understudy.guard.held import Held, State
 from understudy.guard.lease import NOBODY, LeaseFile
 from understudy.guard.leave import stays_out
 from understudy.guard.means import LOOK_S, Means
@@ -114,7 +115,7 @@ class Keeper:
         if code == ENDED_LAPSED:
             say("the lease ended, everything is stopped")
         elif code != ENDED_FAREWELL:
-            if self._held.stage == RUNNING and code != CANNOT_LISTEN:
+            if self._held.stage is Stage.RUNNING and code != CANNOT_LISTEN:
                 say(f"the guard ended ({_in_words(code)})")
                 successor = self._continue()
                 if successor is not None:
@@ -148,7 +149,7 @@ class Keeper:
         kill.allow_again(self._means)
         incarnation = os.urandom(16)
         self._held.write(State(incarnation, 0, None, seen=self._held.read().seen))
-        self._held.stage = RUNNING
+        self._held.stage = Stage.RUNNING
         self._lease.begin(incarnation)
         return Start(incarnation)
 
@@ -226,7 +227,7 @@ class Keeper:
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
             if verdict.alone:
                 self._outlive(guard, poll)
-            elif self._held.stage == RUNNING:
+            elif self._held.stage is Stage.RUNNING:
                 self._look_around()
 
     def _look_around(self) -> None:
@@ -246,11 +247,11 @@ class Keeper:
 
     def _strike(self) -> None:
         """The lease is over and the guard has not sent the kill: send it beside it. Whoever is slower finds it done."""
-        self._reach(STOPPING)
+        self._held.reach(Stage.STOPPING)
         self._lease.clear()
         self._know_addresses()
         kill.strike(self._means)
-        self._reach(STRUCK)
+        self._held.reach(Stage.STRUCK)
         say("the lease ended and the guard was late: the keeper has sent the kill")
 
     def _outlive(self, guard: int, poll: "select.poll") -> None:
@@ -268,13 +269,15 @@ class Keeper:
 
     def _end_everything(self, *, after_a_lease: bool = True) -> None:
         """Until nothing is left, however long that takes; those who start things are ended once, for without a lease they begin nothing."""
-        self._reach(STOPPING)
+        self._held.reach(Stage.STOPPING)
         self._lease.clear()
         self._know_addresses()
         said: tuple[str, ...] = ()
         pause_s = FIRST_PAUSE_S
         while True:
-            ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, after_a_lease=after_a_lease, told=self._reach)
+            ended = kill.end_everything(
+                self._means, within_s=KILL_WITHIN_S, scope=Scope(after_a_lease=after_a_lease), told=self._held.reach
+            )
             if ended.left and ended.left != said:
                 self._say_what_is_left(ended)
             said = ended.left
@@ -289,7 +292,7 @@ class Keeper:
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, AGAIN_S)
 
-    def _say_what_is_left(self, ended: kill.Ended) -> None:
+    def _say_what_is_left(self, ended: Ended) -> None:
         """To the log, and where operators see it although no guard answers."""
         head = (
             "everything is stopped, but not all could be made certain"
@@ -303,9 +306,6 @@ class Keeper:
     def _know_addresses(self) -> None:
         self._protected.reload()
         self._means.cluster_addresses = self._protected.cluster()
-
-    def _reach(self, stage: int) -> None:
-        self._held.stage = max(stage, self._held.stage)
 
 
 def _claim(path: str) -> int:

@@ -1,13 +1,12 @@
 """End everything on this server, asking nobody: what a lapse means (S4; design: Lapse).
 
-Owns: the order of the steps, and the verification. What it needs is held already (`guard/means.py`).
+Owns: how each step is done, and seen to be done; their order is in `guard/core/ending.py`. What it needs is held already
+(`guard/means.py`).
 Called by: the guard at its lapse or farewell, the keeper when the guard did not, `understudy-guard --kill-all`.
 Must never: open, write or wait for anything before the end of the kill that can fail or hang; trust a pid without its start time; call
 something ended that was not seen to be.
 
-The order matters: the daemon and the executor first, for they start things; then the groups, then the addresses and the gate; then what has
-left its group, and file systems last, both by processes of their own, for they may hang. Every step may be done twice, by guard and keeper
-at once: none undoes another.
+What may hang (to look at processes outside their groups, file systems) is done by processes of its own.
 """
 
 import errno
@@ -15,13 +14,12 @@ import os
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from understudy.guard import filesystems, strays
+from understudy.guard.core.ending import STRIKE, Ended, Ending, Found, Scope, Stage, Step
 from understudy.guard.gate import NO_TABLES
 from understudy.guard.groups import Group
-from understudy.guard.held import EMPTY, GONE, STRUCK
 from understudy.guard.helper import Helper
 from understudy.guard.means import Means
 
@@ -29,85 +27,89 @@ STARTER_WITHIN_S = 0.01
 FILE_SYSTEMS_WITHIN_S = STRAYS_WITHIN_S = 0.3
 KILL_AGAIN_S = 0.005
 HANGS = "most likely the kernel waits for storage that does not answer"
+AFTER_A_LEASE = Scope()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """What `end_everything` has seen."""
-
-    stopped: bool
-    """Nothing runs that could be a resource and no cluster address is here: a new incarnation may begin."""
-    left: tuple[str, ...]
-    """What could not be ended or verified, as sentences; empty: a farewell is true."""
-
-
-def strike(means: Means, *, starters: bool = True) -> None:
+def strike(means: Means) -> None:
     """The kill itself, without waiting to see what comes of it."""
-    if starters:
-        means.starters.kill()
-        # One in an uninterruptible call dies later, but runs no line of its own any more: the groups need not wait for it.
-        means.starters.left(time.monotonic() + STARTER_WITHIN_S)
-    for group in means.groups:
-        group.kill()
-    _remove_addresses(means)
-    _close_gate(means)
-    for group in means.groups:
-        group.hurry()
+    steps = _Steps(means, deadline=time.monotonic())
+    for step in STRIKE:
+        steps.do(step)
 
 
 def end_everything(
-    means: Means,
-    *,
-    within_s: float,
-    after_a_lease: bool = True,
-    file_systems: bool = True,
-    told: Callable[[int], None] = lambda stage: None,
+    means: Means, *, within_s: float, scope: Scope = AFTER_A_LEASE, told: Callable[[Stage], None] = lambda stage: None
 ) -> Ended:
-    """Kill, remove, verify; `told` hears how far it has come.
-
-    `after_a_lease=False`, at a keeper's first start: the daemon and the executor that run were never under a lease, and a
-    file system that is mounted is nobody's of the cluster; both are left alone. `file_systems=False`, at a leave in order: what used
-    them was stopped, so they are clean, and go on.
-    """
-    deadline = time.monotonic() + within_s
-    strike(means, starters=after_a_lease)
-    told(STRUCK)
-    helper = _begin_strays(means)
-    left = _wait_empty(means.groups, deadline)
-    if after_a_lease:
-        left += [f"{name} does not die: {HANGS}" for name in means.starters.left(deadline)]
-        left += means.starters.untold.values()
-    outside, unseen = _outcome_of_strays(helper)
-    left += outside
-    if not left:
-        told(EMPTY)
-    # Once more, now that nobody is left who could have added one.
-    left += _remove_addresses(means) + _close_gate(means)
-    if not left:
-        told(GONE)
-    stopped = not left
-    left += unseen
-    if not means.list.readable and "tables" in means.untold:
-        left.append("kill-list.json cannot be read, nor the gate's tables: addresses that nobody remembers may be there")
-    if after_a_lease and file_systems:
-        left += filesystems.shut_down_all(means.list.filesystems, within_s=FILE_SYSTEMS_WITHIN_S)
-    return Ended(stopped=stopped, left=tuple(left))
+    """Kill, remove, verify; `told` hears how far it has come."""
+    steps, ending = _Steps(means, deadline=time.monotonic() + within_s), Ending(scope)
+    while ending.step is not None:
+        before = ending.stage
+        ending.found(steps.do(ending.step))
+        if ending.stage is not before:
+            told(ending.stage)
+    return ending.ended()
 
 
-def _begin_strays(means: Means) -> Helper | None:
-    """Processes that have left their control groups; by a process of its own, for to look at others may hang."""
-    try:
-        return Helper(partial(strays.end_all, means.parent, STRAYS_WITHIN_S / 2))
-    except OSError:
-        return None
+class _Steps:
+    """How each step is done, in one pass through the order."""
+
+    def __init__(self, means: Means, *, deadline: float) -> None:
+        self._means = means
+        self._deadline = deadline
+        self._seeking: Helper | None = None
+        self._how: dict[Step, Callable[[], Found | None]] = {
+            Step.KILL_STARTERS: self._kill_starters,
+            Step.KILL_GROUPS: lambda: _each(means.groups, Group.kill),
+            Step.REMOVE_ADDRESSES: lambda: Found(tuple(_remove_addresses(means))),
+            Step.SHUT_GATE: lambda: Found(tuple(_close_gate(means))),
+            Step.HURRY_GROUPS: lambda: _each(means.groups, Group.hurry),
+            Step.SEEK_STRAYS: self._seek_strays,
+            Step.SEE_GROUPS_EMPTY: lambda: Found(tuple(_wait_empty(means.groups, deadline))),
+            Step.SEE_STARTERS_DEAD: self._see_starters_dead,
+            Step.SEE_STRAYS_DEAD: self._see_strays_dead,
+            Step.SEE_ADDRESSES_KNOWN: self._see_addresses_known,
+            Step.SHUT_FILE_SYSTEMS: self._shut_file_systems,
+        }
+
+    def do(self, step: Step) -> Found:
+        """Do it; what it found."""
+        return self._how[step]() or Found()
+
+    def _kill_starters(self) -> None:
+        self._means.starters.kill()
+        # One in an uninterruptible call dies later, but runs no line of its own any more: the groups need not wait for it.
+        self._means.starters.left(time.monotonic() + STARTER_WITHIN_S)
+
+    def _see_starters_dead(self) -> Found:
+        starters = self._means.starters
+        alive = [f"{name} does not die: {HANGS}" for name in starters.left(self._deadline)]
+        return Found((*alive, *starters.untold.values()))
+
+    def _seek_strays(self) -> None:
+        """Processes that have left their control groups; by a process of its own, for to look at others may hang."""
+        try:
+            self._seeking = Helper(partial(strays.end_all, self._means.parent, STRAYS_WITHIN_S / 2))
+        except OSError:
+            self._seeking = None
+
+    def _see_strays_dead(self) -> Found:
+        told = None if self._seeking is None else self._seeking.told(time.monotonic() + STRAYS_WITHIN_S)
+        if told is None:
+            return Found(untold=("not all processes could be looked at: one that has left its control group may run on",))
+        return Found((f"processes outside their control groups do not die: {told}",) if told else ())
+
+    def _see_addresses_known(self) -> Found:
+        if self._means.list.readable or "tables" not in self._means.untold:
+            return Found()
+        return Found(untold=("kill-list.json cannot be read, nor the gate's tables: addresses that nobody remembers may be there",))
+
+    def _shut_file_systems(self) -> Found:
+        return Found(untold=tuple(filesystems.shut_down_all(self._means.list.filesystems, within_s=FILE_SYSTEMS_WITHIN_S)))
 
 
-def _outcome_of_strays(helper: Helper | None) -> tuple[list[str], list[str]]:
-    """What is left of them, and whether it cannot be told; as sentences."""
-    told = None if helper is None else helper.told(time.monotonic() + STRAYS_WITHIN_S)
-    if told is None:
-        return [], ["not all processes could be looked at: one that has left its control group may run on"]
-    return [f"processes outside their control groups do not die: {told}"] if told else [], []
+def _each(groups: list[Group], what: Callable[[Group], None]) -> None:
+    for group in groups:
+        what(group)
 
 
 def _wait_empty(groups: list[Group], deadline: float) -> list[str]:

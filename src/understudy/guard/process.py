@@ -32,9 +32,10 @@ from understudy.guard.core import (
     Word,
     common_settings,
 )
+from understudy.guard.core.ending import Scope, Stage
 from understudy.guard.core.messages import Effect, Reading
 from understudy.guard.gating import Gating
-from understudy.guard.held import RUNNING, STOPPING, Held, State
+from understudy.guard.held import Held, State
 from understudy.guard.kept import Kept
 from understudy.guard.lease import LeaseFile
 from understudy.guard.leave import Leave, stay_away
@@ -175,7 +176,7 @@ class GuardProcess:
 
     def _look_around(self, now: Reading) -> None:
         """Whether the keeper has begun to stop this server; now and then, whether what the end needs is still the right one."""
-        if self.held_file.stage != RUNNING:
+        if self.held_file.stage is not Stage.RUNNING:
             self._perform(self.core.stop("the keeper has stopped this server, because this guard did not when the lease ended"))
         elif now.boot_ns - self._looked_boot_ns >= LOOK_S * 1e9:
             self._looked_boot_ns = now.boot_ns
@@ -334,7 +335,7 @@ class GuardProcess:
                 case Send(envelope):
                     self._networks.send(envelope.receiver, encode(envelope, key=self._key))
                 case Leased(until):
-                    if self.held_file.stage == RUNNING:
+                    if self.held_file.stage is Stage.RUNNING:
                         self._note_gap(until)
                         self._lease.extend(until)
                         self.gating.refresh(self.core.holder.stop_in_ns(read_clocks()))
@@ -395,9 +396,10 @@ class GuardProcess:
     def _stop_everything(self) -> int:
         if self._ending:
             self._means.look()  # nothing is pressing
-        self._reach(STOPPING)
+        self.held_file.reach(Stage.STOPPING)
         self._lease.clear()
-        ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, file_systems=not self._in_order, told=self._reach)
+        scope = Scope(in_order=self._in_order)
+        ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, scope=scope, told=self.held_file.reach)
         if not ended.left:
             self._say_farewell()
         say(f"stopped everything: {self._lapsed}" if ended.stopped else f"stopping everything: {self._lapsed}")
@@ -408,10 +410,6 @@ class GuardProcess:
         if self._ending:
             return ENDED_FAREWELL_NOT_EMPTY if ended.left else ENDED_FAREWELL
         return ENDED_NOT_EMPTY if ended.left else ENDED_LAPSED
-
-    def _reach(self, stage: int) -> None:
-        """The keeper, which may have begun too, never falls behind what was reached."""
-        self.held_file.stage = max(stage, self.held_file.stage)
 
     def _say_farewell(self) -> None:
         """Everything was seen to be stopped: the others need not wait for silence."""

@@ -7,8 +7,9 @@ every step may be done twice.
 
 from typing import NamedTuple
 
+from understudy.guard.core.ending import Stage
 from understudy.guard.core.messages import Reading, most_elapsed
-from understudy.guard.held import RUNNING, STRUCK, Held
+from understudy.guard.held import Held
 from understudy.model.limits import Limits
 
 STOPPING_LOOK_S = 0.005
@@ -42,7 +43,7 @@ class Watch:
 
     def wait_s(self, held: Held, now: Reading) -> float:
         """Until the next look, if the guard does not end before."""
-        if held.stage != RUNNING or self._killed:
+        if held.stage is not Stage.RUNNING or self._killed:
             return STOPPING_LOOK_S
         late_s = self._late_s(held, now)
         if late_s is None or late_s > self._help_after_s:
@@ -53,7 +54,7 @@ class Watch:
         """What is to be done, each thing once."""
         since_s = 0.0 if self._looked is None else most_elapsed(self._looked, now) / 1e9
         self._looked = now
-        if held.stage != RUNNING:
+        if held.stage is not Stage.RUNNING:
             self._stopping_s += since_s
         if self._killed:
             self._killed_s += since_s
@@ -63,7 +64,7 @@ class Watch:
 
     def _must_strike(self, held: Held, now: Reading) -> bool:
         """The lease is over and the kill was not sent. After a pause of the whole machine this look may be the first thing that runs."""
-        if self._struck or held.stage >= STRUCK:
+        if self._struck or held.stage >= Stage.STRUCK:
             return False
         late_s = self._late_s(held, now)
         return (late_s is not None and late_s > self._help_after_s) or self._stopping_s > STOPPING_LOOK_S
@@ -71,7 +72,7 @@ class Watch:
     def _must_kill(self, held: Held, now: Reading, since_s: float) -> str | None:
         if self._killed:
             return None
-        if held.stage != RUNNING:
+        if held.stage is not Stage.RUNNING:
             return "it does not come to an end" if self._stopping_s > self._ends_within_s else None
         late_s = self._late_s(held, now)
         # After a pause of the whole machine the guard is given its turn first.
@@ -85,7 +86,7 @@ class Watch:
         return "it hangs" if self._still_s >= self._limits.hang_s else None
 
     def _must_go_alone(self, held: Held, now: Reading) -> bool:
-        over = self._struck or held.stage != RUNNING or held.read().base is None
+        over = self._struck or held.stage is not Stage.RUNNING or held.read().base is None
         return over and self._killed_s > UNKILLABLE_S and not self._alone
 
     def _late_s(self, held: Held, now: Reading) -> float | None:

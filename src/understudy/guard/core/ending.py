@@ -1,0 +1,133 @@
+"""The end of everything on a server, as data: which step follows which, what each may find, and how far the end has come; pure (S4).
+
+Owns: the order. Starters first (daemon and executor), for they start things; then the groups, the addresses and the gate, without waiting;
+then all of it is seen to be gone; what may hang comes last. Every step may be done twice, by guard and keeper at once: none undoes another.
+Called by: `guard/kill.py`, which does the steps, and the simulator, which does them in virtual time.
+Must never: call something ended that no step has seen.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+
+class Stage(IntEnum):
+    """How far the end has come; what guard and keeper tell each other in the memory they share."""
+
+    RUNNING = 0
+    STOPPING = 1
+    """Begun: from here on no lease is extended."""
+    STRUCK = 2
+    """Starters and groups were sent their kill."""
+    EMPTY = 3
+    """Starters were seen dead and groups empty."""
+    GONE = 4
+    """Addresses were seen gone, and the gate is shut."""
+
+
+class Step(Enum):
+    """One thing to do, or to see."""
+
+    KILL_STARTERS = "kill daemon and executor"
+    KILL_GROUPS = "kill the control groups"
+    REMOVE_ADDRESSES = "remove the addresses, and see that they are gone"
+    SHUT_GATE = "shut the gate"
+    HURRY_GROUPS = "give who is to die the processor first"
+    SEEK_STRAYS = "begin to look for processes outside their control groups"
+    SEE_GROUPS_EMPTY = "wait until the control groups are empty"
+    SEE_STARTERS_DEAD = "wait until daemon and executor are dead"
+    SEE_STRAYS_DEAD = "hear what became of processes outside their control groups"
+    SEE_ADDRESSES_KNOWN = "see whether any address may have been forgotten"
+    SHUT_FILE_SYSTEMS = "shut down the file systems"
+
+
+class Found(NamedTuple):
+    """What a step has found, as sentences."""
+
+    left: tuple[str, ...] = ()
+    """What is not gone: no new life may begin."""
+    untold: tuple[str, ...] = ()
+    """What cannot be told for certain: no farewell may be said."""
+
+
+class Part(NamedTuple):
+    """Steps that bring the end to a stage together."""
+
+    steps: tuple[Step, ...]
+    reaches: Stage | None
+
+
+STRIKE = (Step.KILL_STARTERS, Step.KILL_GROUPS, Step.REMOVE_ADDRESSES, Step.SHUT_GATE, Step.HURRY_GROUPS)
+"""The kill itself: nothing in it waits to see what comes of it, so nothing of what it finds counts."""
+ORDER = (
+    Part(STRIKE, Stage.STRUCK),
+    Part((Step.SEEK_STRAYS, Step.SEE_GROUPS_EMPTY, Step.SEE_STARTERS_DEAD, Step.SEE_STRAYS_DEAD), Stage.EMPTY),
+    # Once more, now that nobody is left who could have added one.
+    Part((Step.REMOVE_ADDRESSES, Step.SHUT_GATE), Stage.GONE),
+    Part((Step.SEE_ADDRESSES_KNOWN, Step.SHUT_FILE_SYSTEMS), None),
+)
+OF_A_LEASE = frozenset({Step.KILL_STARTERS, Step.SEE_STARTERS_DEAD, Step.SHUT_FILE_SYSTEMS})
+"""Left out at a keeper's first start: daemon and executor were never under a lease then, and a mounted file system is not the cluster's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What there is to end."""
+
+    after_a_lease: bool = True
+    """Whether there was a lease under which something may have been started."""
+    in_order: bool = False
+    """The daemon has stopped everything in order: what used the file systems is gone, so they are clean, and go on."""
+
+    def steps(self, part: Part) -> tuple[Step, ...]:
+        """Those of a part that are to be done."""
+        without = (frozenset() if self.after_a_lease else OF_A_LEASE) | ({Step.SHUT_FILE_SYSTEMS} if self.in_order else frozenset())
+        return tuple(step for step in part.steps if step not in without)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What one pass through the order has seen."""
+
+    stopped: bool
+    """Nothing runs that could be a resource and no cluster address is here: a new incarnation may begin."""
+    left: tuple[str, ...]
+    """What could not be ended or verified, as sentences; empty: a farewell is true."""
+
+
+class Ending:
+    """One pass through the order: do `step`, say what it found, until there is none."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.stage = Stage.STOPPING
+        """What is reached."""
+        self.step: Step | None = None
+        self._left: list[str] = []
+        self._untold: list[str] = []
+        self._blind = True
+        """In the strike, whose findings do not count."""
+        self._steps = self._in_order(scope)
+        self._go_on()
+
+    def found(self, found: Found) -> None:
+        """The present step is done; this is what it found."""
+        if not self._blind:
+            self._left += found.left
+            self._untold += found.untold
+        self._go_on()
+
+    def ended(self) -> Ended:
+        """What was seen, after the last step."""
+        assert self.step is None, "asked before everything was looked at"
+        return Ended(stopped=not self._left, left=(*self._left, *self._untold))
+
+    def _go_on(self) -> None:
+        self.step = next(self._steps, None)
+
+    def _in_order(self, scope: Scope) -> Iterator[Step]:
+        for part in ORDER:
+            self._blind = part.reaches is Stage.STRUCK
+            yield from scope.steps(part)
+            if part.reaches is not None and (self._blind or not self._left):
+                self.stage = part.reaches
