@@ -13,8 +13,9 @@ import pytest
 from executor.rig import have_root
 from support import wait_for, wait_until
 from understudy.agents.events.cgroup import CgroupEvents
-from understudy.agents.groups import Groups, find_parent, kill, populated
-from understudy.agents.netlink import changes
+from understudy.agents.groups import Groups
+from understudy.linux.cgroups import find_parent, kill, populated
+from understudy.linux.interfaces import changes
 
 pytestmark = pytest.mark.lab
 

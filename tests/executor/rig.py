@@ -18,9 +18,10 @@ from pathlib import Path
 from resource import RLIMIT_NOFILE, prlimit
 
 from support import open_to_all, wait_for
-from understudy.agents.groups import Groups, find_parent, kill, populated
+from understudy.agents.groups import Groups
 from understudy.executor.client import ExecutorClient
 from understudy.executor.fake import FakeExecutor
+from understudy.linux.cgroups import find_parent, kill, populated
 from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Executor

@@ -17,8 +17,8 @@ from understudy.agents.contract import Agent, Claim, Context
 from understudy.agents.groups import Groups
 from understudy.executor.killlist import KillList
 from understudy.executor.runner import Runner
-from understudy.guard.core.messages import Reading
-from understudy.guard.lease import LeaseFile
+from understudy.linux.lease import LeaseFile
+from understudy.linux.reading import Reading
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from understudy.agents.groups import Groups
 from understudy.executor.killlist import KillList
 from understudy.executor.runner import Runner
-from understudy.guard.core.messages import Reading
-from understudy.guard.lease import LeaseFile
+from understudy.linux.lease import LeaseFile
+from understudy.linux.reading import Reading
 
 FAR_FUTURE = Reading(1 << 62, 1 << 62)
 

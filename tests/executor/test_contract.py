@@ -229,7 +229,7 @@ async def _in_flight(rig: Rig) -> None:
         await asyncio.sleep(0)
         await wait_until(lambda: rig.fake._in_flight, 2, "an action is in flight")
         return
-    from understudy.agents.groups import processes
+    from understudy.linux.cgroups import processes
 
     def hangs() -> bool:
         return any(_name(pid) == "sleep" for pid in processes(rig.groups.group(DB)) if pid != _service(rig))

@@ -10,9 +10,9 @@ from executor.hung import hung_storage
 from executor.rig import RealRig, act
 from support import wait_until
 from understudy.agents.aside import MOST, _hanging, aside
-from understudy.agents.groups import processes
 from understudy.daemon.verbs.world import script_on_disk
 from understudy.executor.command import MOST_SURVIVORS
+from understudy.linux.cgroups import processes
 from understudy.model.names import ResourceName
 from understudy.ports import ActionOutcome, ActionRequest
 

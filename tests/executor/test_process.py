@@ -12,8 +12,8 @@ import pytest
 
 from executor.rig import DB, INCARNATION, RealRig, act, guard_that_says
 from support import wait_for, wait_until
-from understudy.agents.groups import populated, processes
 from understudy.errors import Unreachable
+from understudy.linux.cgroups import populated, processes
 from understudy.model.names import ResourceName
 from understudy.ports import ActionName, ActionRequest
 

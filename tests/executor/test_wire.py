@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from executor.rig import DB, RealRig, act
 from support import wait_until
-from understudy.agents.groups import processes
 from understudy.errors import BadInput
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_from_wire, outcome_to_wire, request_from_wire, request_to_wire
+from understudy.linux.cgroups import processes
 from understudy.model.names import ResourceName
 from understudy.ports import ActionOutcome, ActionRequest
 

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from pyroute2 import NetNS, netns
 
 from support import wait_for
+from understudy.linux.cgroups import version_2_mount
 
 ROOT = Path(__file__).resolve().parents[2]
 _DROP_CAPABILITY = 24
@@ -30,11 +31,9 @@ Result = TypeVar("Result")
 
 def find_cgroup_root() -> str:
     """Where control groups of version 2 are mounted."""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields = line.split(" ")
-        if fields[fields.index("-") + 1] == "cgroup2":
-            return fields[4]
-    raise AssertionError("no cgroup v2")
+    mount = version_2_mount()
+    assert mount is not None, "no cgroup v2"
+    return mount
 
 
 class Host:

@@ -5,11 +5,11 @@ Each replaces the one method in which the clause lives.
 
 from typing import Any
 
-from understudy.guard.core import Grant, Query, Reading
+from understudy.guard.core import Grant, Query
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import Holder
-from understudy.guard.core.messages import most_elapsed
 from understudy.guard.core.voter import Voter
+from understudy.linux.reading import Reading, most_elapsed
 
 
 def count_a_voter_twice(patch: Any) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from understudy.guard.core import Envelope, Grant, Guard, Heard, Reading, Silent
+from understudy.guard.core import Envelope, Grant, Guard, Heard, Silent
 from understudy.guard.core import voter as voters
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import Holder
-from understudy.guard.core.messages import PUSHED, most_elapsed
+from understudy.guard.core.messages import PUSHED
 from understudy.guard.core.voter import Memory, Voter
+from understudy.linux.reading import Reading, most_elapsed
 
 # The holder.
 

@@ -5,21 +5,11 @@
 
 from collections.abc import Iterable
 
-from understudy.guard.core import (
-    CommonSettings,
-    Envelope,
-    Guard,
-    Member,
-    Memory,
-    Reading,
-    Renew,
-    Send,
-    Start,
-    common_settings,
-)
+from understudy.guard.core import CommonSettings, Envelope, Guard, Member, Memory, Renew, Send, Start, common_settings
 from understudy.guard.core.holder import Holder
 from understudy.guard.core.messages import Effect
 from understudy.guard.core.voter import Voter
+from understudy.linux.reading import Reading
 from understudy.model.limits import derive
 
 LIMITS = derive(0.5)

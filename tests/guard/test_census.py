@@ -2,9 +2,10 @@
 
 import pytest
 
-from understudy.guard.core import Census, Known, Life, Memory, Reading, Renew
+from understudy.guard.core import Census, Known, Life, Memory, Renew
 from understudy.guard.core.asker import Count
 from understudy.guard.core.voter import Seen, Voter
+from understudy.linux.reading import Reading
 from understudy.model.limits import derive
 from understudy.model.position import NOWHERE, Position, went_back
 

@@ -16,7 +16,6 @@ from understudy.guard.core import (
     Leased,
     Lost,
     Query,
-    Reading,
     Renew,
     RoundEnded,
     Send,
@@ -26,6 +25,7 @@ from understudy.guard.core import (
 )
 from understudy.guard.core.asker import Round
 from understudy.guard.core.messages import PUSHED
+from understudy.linux.reading import Reading
 
 # The holder.
 

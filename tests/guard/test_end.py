@@ -17,11 +17,11 @@ from pyroute2 import NetNS
 from guard.hosts import ROOT, VIRTUAL, Host, Hosts, kill
 from guard.test_process import answers_arp, flush_rule_set, gate_is_there, incarnation
 from support import wait_for
-from understudy.guard.lease import read_lease
 from understudy.guard.notice import Notice, read_notice
 from understudy.guard.scribe import Scribe
 from understudy.guard.starters import Starters
 from understudy.guard.system import say
+from understudy.linux.lease import read_lease
 from understudy.model.limits import derive
 
 LIMITS = derive(0.5)

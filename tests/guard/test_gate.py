@@ -14,8 +14,8 @@ from pyroute2.nftables.main import NFTables
 
 from guard.hosts import Host, Hosts, hosts
 from support import wait_for
-from understudy.guard.addresses import Addresses
 from understudy.guard.gate import STORAGE, Gate
+from understudy.linux.interfaces import Addresses
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]
 

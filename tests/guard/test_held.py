@@ -5,9 +5,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.guard.core import Reading
 from understudy.guard.held import Held, Notes, State
-from understudy.guard.lease import NOBODY, LeaseFile, read_lease
+from understudy.linux.lease import NOBODY, LeaseFile, read_lease
+from understudy.linux.reading import Reading
 from understudy.model.position import Position
 
 HELD = Held()

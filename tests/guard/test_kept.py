@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from understudy.errors import BadSettings
 from understudy.guard import registered
-from understudy.guard.core import Keep, Memory, Reading, Seen, common_settings
+from understudy.guard.core import Keep, Memory, Seen, common_settings
 from understudy.guard.held import Held
 from understudy.guard.kept import CAPACITY, FIELDS, Kept
 from understudy.guard.main import main
+from understudy.linux.reading import Reading
 from understudy.model.limits import derive
 
 SERVERS = ("ctr1", "ctr2", "ctr3")

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from understudy.errors import BadSettings
-from understudy.guard.configured import read_key
-from understudy.guard.filesystems import Mount, parse_mounts, refuse, shut_down
-from understudy.guard.groups import find_cgroup
+from understudy.guard.filesystems import refuse, shut_down
 from understudy.guard.means import KillList, read_kill_list
+from understudy.linux.cgroups import likely_parent
+from understudy.linux.keys import read_key
+from understudy.linux.mounts import Mount, parse_mounts
 from understudy.model.settings import Settings
 
 MOUNTINFO = """\
@@ -62,8 +63,7 @@ def test_a_list_that_is_spoilt_later_takes_nothing_away_from_what_is_known(tmp_p
 def test_the_parent_group_is_below_the_cgroup_mount(tmp_path: Path) -> None:
     mountinfo = tmp_path / "mountinfo"
     mountinfo.write_text(MOUNTINFO)
-    unset = dataclasses.replace(settings(tmp_path), cgroup="")
-    assert find_cgroup(unset, mountinfo=str(mountinfo)) == "/sys/fs/cgroup/unified/understudy"
+    assert likely_parent("", table=str(mountinfo)) == "/sys/fs/cgroup/unified/understudy"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_file_system_that_is_not_mounted_needs_nothing() -> None:
 
 
 def test_mountinfo_is_read_with_its_escapes() -> None:
-    assert parse_mounts(MOUNTINFO)[4] == Mount("259:3", "/", "/twice more", "/dev/sdc1")
+    assert parse_mounts(MOUNTINFO)[4] == Mount("259:3", "/", "/twice more", "ext4", "/dev/sdc1")
 
 
 @pytest.mark.parametrize(

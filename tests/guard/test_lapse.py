@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.guard.core import Reading
 from understudy.guard.lapse import Aim
-from understudy.guard.lease import NOBODY, Lease
+from understudy.linux.lease import NOBODY, Lease
+from understudy.linux.reading import Reading
 
 LIFE, OTHER = b"i" * 16, b"o" * 16
 NONE = Reading(0, 0)

@@ -21,8 +21,8 @@ from understudy.guard.configured import read_settings
 from understudy.guard.core.ending import Ended
 from understudy.guard.gate import Gate
 from understudy.guard.kill import end_everything
-from understudy.guard.lease import read_lease
 from understudy.guard.means import Means
+from understudy.linux.lease import read_lease
 from understudy.model.limits import derive
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]

@@ -12,8 +12,8 @@ from guard.hosts import Host, Hosts, hosts, kill
 from support import wait_for
 from understudy.guard import registered
 from understudy.guard.configured import read_settings
-from understudy.guard.lease import read_lease
 from understudy.guard.notice import read_notice
+from understudy.linux.lease import read_lease
 from understudy.model.limits import derive
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]

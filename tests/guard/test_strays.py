@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from support import wait_for
-from understudy.agents.groups import find_parent
-from understudy.guard.strays import MARK, NAME, Stray, end, group_of, lives, status, stray, strays, within
+from understudy.guard.strays import MARK, NAME, Stray, end, group_of, lives, stray, strays, within
+from understudy.linux.cgroups import find_parent
+from understudy.linux.processes import status
 
 PARENT = f"/no/such/understudy-test-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -22,7 +23,7 @@ def process(**environment: str) -> Iterator[subprocess.Popen[bytes]]:
     running = subprocess.Popen(["sleep", "1000"], env={"PATH": os.environ["PATH"], **environment})
     try:
         # the kernel names a program before it gives it its environment
-        wait_for(lambda: status(running.pid)[0] == "sleep" and Path(f"/proc/{running.pid}/environ").read_bytes(), 5, "it has begun")
+        wait_for(lambda: status(running.pid).command == "sleep" and Path(f"/proc/{running.pid}/environ").read_bytes(), 5, "it has begun")
         yield running
     finally:
         running.kill()
@@ -55,7 +56,7 @@ def test_what_has_ended_and_is_not_reaped_is_no_stray() -> None:
     """Nothing of it runs any more."""
     with process(**{MARK: PARENT, NAME: "db"}) as ours:
         ours.kill()
-        wait_for(lambda: status(ours.pid)[2] == "X", 5, "it is dead and not reaped")
+        wait_for(lambda: status(ours.pid).ending, 5, "it is dead and not reaped")
         assert strays(PARENT) == []
 
 

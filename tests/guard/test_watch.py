@@ -1,9 +1,9 @@
 """How a keeper judges its guard: when it helps, when it kills, when it goes on alone."""
 
-from understudy.guard.core import Reading
 from understudy.guard.core.ending import Stage
 from understudy.guard.held import Held, State
 from understudy.guard.watch import UNKILLABLE_S, Verdict, Watch
+from understudy.linux.reading import Reading
 from understudy.model.limits import derive
 
 LIMITS = derive(0.5)

@@ -20,7 +20,6 @@ from understudy.guard.core import (
     Lost,
     Pulse,
     Query,
-    Reading,
     Renew,
     Silent,
     common_settings,
@@ -28,6 +27,7 @@ from understudy.guard.core import (
 from understudy.guard.core.guard import LIVES_A_PART
 from understudy.guard.core.messages import Body
 from understudy.guard.wire import LONGEST, MAC_LENGTH, BadMessage, decode, encode
+from understudy.linux.reading import Reading
 from understudy.model.limits import derive
 from understudy.model.position import Position
 

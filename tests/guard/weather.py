@@ -3,7 +3,7 @@
 import random
 from typing import NamedTuple
 
-from understudy.guard.core import Reading
+from understudy.linux.reading import Reading
 from understudy.model.limits import DRIFT
 
 SECOND = 1_000_000_000

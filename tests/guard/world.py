@@ -28,7 +28,8 @@ from understudy.guard.core import (
     Word,
 )
 from understudy.guard.core.common import differ
-from understudy.guard.core.messages import Effect, most_elapsed
+from understudy.guard.core.messages import Effect
+from understudy.linux.reading import most_elapsed
 from understudy.model.limits import DRIFT, RHO, Limits
 
 

@@ -7,18 +7,19 @@ duplicate probe), the rest well under 3 ms. Never adds an address that the guard
 import ipaddress
 from collections.abc import Mapping
 
-from understudy.agents import neighbours, netlink
+from understudy.agents import neighbours
 from understudy.agents.contract import FAILED, Agent, Claim, Context, refusal
-from understudy.agents.netlink import Address, Link
+from understudy.linux import interfaces
+from understudy.linux.interfaces import Address, Link, present
 from understudy.ports import ActionOutcome, ActionRequest
 
 
 async def address_in_use(address: str, *, subnet: str = "", interface: str = "") -> str | None:
     """Who already has this address on the network ("MAC aa:bb.." or "this server"), or None. OSError or ValueError: cannot ask."""
     claim = find_place({"address": address, "subnet": subnet, "interface": interface})
-    if _present(claim.address):
+    if present(claim.address):
         return "this server"
-    owner = await neighbours.owner_of(claim.address, netlink.links()[claim.interface])
+    owner = await neighbours.owner_of(claim.address, interfaces.links()[claim.interface])
     return f"MAC {owner}" if owner else None
 
 
@@ -28,7 +29,7 @@ def find_place(parameters: Mapping[str, str]) -> Claim:
     interface, subnet = parameters.get("interface", ""), parameters.get("subnet", "")
     if _own(parameters):
         raise ValueError(f"{address} is this server's own address by understudy.toml, and not the cluster's to move")
-    links = netlink.links()
+    links = interfaces.links()
     if interface and interface not in links:
         raise ValueError(f"interface {interface} is not there")
     names = {link.index: name for name, link in links.items()}
@@ -37,7 +38,7 @@ def find_place(parameters: Mapping[str, str]) -> Claim:
         raise ValueError(f"{address} is not in {network}")
     if interface:
         return Claim(str(address), network.prefixlen if network else _prefix_on(links[interface], address), interface)
-    for one in netlink.addresses():
+    for one in interfaces.addresses():
         served = ipaddress.ip_interface(f"{one.address}/{one.prefix}").network
         # a virtual address left over from before is no proof that the interface serves the network, hence the unequal
         if one.address != str(address) and address in served:
@@ -47,7 +48,7 @@ def find_place(parameters: Mapping[str, str]) -> Claim:
 
 def _prefix_on(link: Link, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
     """As the interface's own address has it, else the address alone."""
-    for one in netlink.addresses():
+    for one in interfaces.addresses():
         mine = one.index == link.index and one.address != str(address)
         if mine and address in ipaddress.ip_interface(f"{one.address}/{one.prefix}").network:
             return one.prefix
@@ -64,21 +65,21 @@ async def _start(request: ActionRequest, context: Context) -> ActionOutcome:
         claim = find_place(request.parameters)
     except ValueError as error:
         return refusal(str(error), status=FAILED)
-    link = netlink.links()[claim.interface]
+    link = interfaces.links()[claim.interface]
     if not link.up:
         return refusal(f"interface {link.name} is down", status=FAILED)
     closed = await context.gate([claim.address])
     if closed:
         return refusal(f"the guard does not let {claim.address} pass: {closed}", status=FAILED)
-    for one in _present(claim.address):
+    for one in present(claim.address):
         if one.index != link.index:  # left on another interface: it would answer for itself, and be taken for a stranger
-            netlink.remove(one.index, claim.address, one.prefix)
-    if not any(one.index == link.index for one in _present(claim.address)):
+            interfaces.remove(one)
+    if not any(one.index == link.index for one in present(claim.address)):
         owner = await neighbours.owner_of(claim.address, link)
         if owner:
             context.wait_for(request.resource, neighbours.ASK_AGAIN_S, lambda: _nobody_has(claim))
             return refusal(f"address {claim.address} is already in use by MAC {owner}", status=FAILED)
-        netlink.add(link, claim.address, claim.prefix)
+        interfaces.add(link, claim.address, claim.prefix)
     context.repeat(request.resource, neighbours.ANNOUNCE_AT_S, lambda: _announce(claim))
     return ActionOutcome(status=0, details=f"{claim.address} on {link.name}")
 
@@ -90,8 +91,8 @@ async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
         address = str(ipaddress.ip_address(address))
         if _own(request.parameters):
             return ActionOutcome(status=0, details=f"{address} is this server's own address: left alone")
-        for one in _present(address):
-            netlink.remove(one.index, address, one.prefix)
+        for one in present(address):
+            interfaces.remove(one)
     except (OSError, ValueError) as error:
         return refusal(f"{address} cannot be removed: {error}", status=FAILED)
     await context.shut([address])
@@ -103,18 +104,18 @@ async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
         text = f"{request.parameters['address']} is this server's own address by understudy.toml: not the cluster's"
         return ActionOutcome(status=FAILED, evidence="gone", output=(text,), details=text)
     address = str(ipaddress.ip_address(request.parameters.get("address", "0.0.0.0")))
-    present = _present(address)
-    if not present:
+    found = present(address)
+    if not found:
         return ActionOutcome(status=FAILED, evidence="gone", output=("the address is on no interface",))
     if await context.shut_out([address]):
         # What an older life or somebody's hand has left: it answers nobody, and whoever wants it has to start it (S1).
         text = f"{address} is there, but shut: it was not started under this lease"
         return ActionOutcome(status=FAILED, output=(text,), details=text)
-    down = [link for link in _links_of(present) if not link.up]
+    down = [link for link in _links_of(found) if not link.up]
     if down:
         text = f"the link of {down[0].name} is down"
         return ActionOutcome(status=FAILED, output=(text,), details=text)
-    return ActionOutcome(status=0, details=f"on {', '.join(link.name for link in _links_of(present))}")
+    return ActionOutcome(status=0, details=f"on {', '.join(link.name for link in _links_of(found))}")
 
 
 def _claim(request: ActionRequest) -> Claim | None:
@@ -125,34 +126,30 @@ def _claim(request: ActionRequest) -> Claim | None:
 
 
 async def _nobody_has(claim: Claim) -> bool:
-    link = netlink.links().get(claim.interface)
+    link = interfaces.links().get(claim.interface)
     return link is not None and link.up and await neighbours.owner_of(claim.address, link) is None
 
 
 def _announce(claim: Claim) -> None:
     """As the link is now: it may have gone and come back as another."""
-    link = netlink.links().get(claim.interface)
-    if link is not None and link.up and _present(claim.address):
+    link = interfaces.links().get(claim.interface)
+    if link is not None and link.up and present(claim.address):
         neighbours.announce(claim.address, link)
 
 
 def _holds(claim: Claim) -> bool:
-    return bool(_present(claim.address))
+    return bool(present(claim.address))
 
 
 def _drop(claim: Claim) -> bool:
-    for one in _present(claim.address):
-        netlink.remove(one.index, claim.address, one.prefix)
-    return not _present(claim.address)
+    for one in present(claim.address):
+        interfaces.remove(one)
+    return not present(claim.address)
 
 
-def _present(address: str) -> list[Address]:
-    return [one for one in netlink.addresses() if one.address == address]
-
-
-def _links_of(present: list[Address]) -> list[Link]:
-    indices = {one.index for one in present}
-    return [link for link in netlink.links().values() if link.index in indices]
+def _links_of(found: list[Address]) -> list[Link]:
+    indices = {address.index for address in found}
+    return [link for link in interfaces.links().values() if link.index in indices]
 
 
 AGENT = Agent(

@@ -1,4 +1,4 @@
-"""Control groups of resources: their names, what lives in them, and how to end it.
+"""Control groups of resources: their names and places, and how to see one empty without holding up the loop.
 
 Owns the layout below the one parent: `PARENT/<resource>/run` (what start actions leave behind: the service) and `PARENT/<resource>/act`
 (stop, check, clean, abort). The executor makes and kills groups, event sources watch them, the daemon asks whether they are empty.
@@ -6,18 +6,12 @@ Must never touch a group outside the parent, nor put its own process into one: t
 """
 
 import asyncio
-import errno
 import os
-import re
 import time
-from pathlib import Path
 
-from understudy.errors import BadSettings
+from understudy.linux.cgroups import kill, populated
 from understudy.model.names import directory_of
 
-PARENT_NAME = "understudy"
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
-"""ENODEV: removed between open and read."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0003, 0.01
 
 
@@ -29,23 +23,6 @@ def group_name(resource: str) -> str:
 def resource_of(name: str) -> str:
     """The resource whose group has this directory name."""
     return name.replace("%2F", "/").replace("%25", "%")
-
-
-def parent_group(configured: str, mountinfo: str) -> str:
-    """The one parent of all groups: as configured, else `understudy` below the cgroup v2 mount in this mountinfo text."""
-    if configured:
-        return configured
-    for line in mountinfo.splitlines():
-        own, _, rest = line.partition(" - ")
-        if rest.split(" ", 1)[0] == "cgroup2":
-            mount_point = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), own.split()[4])
-            return f"{mount_point}/{PARENT_NAME}"
-    raise BadSettings("no cgroup v2 is mounted here: mount one, or write [executor] cgroup in understudy.toml")
-
-
-def find_parent(configured: str = "") -> str:
-    """`parent_group` for this process's own mounts."""
-    return parent_group(configured, Path("/proc/self/mountinfo").read_text())
 
 
 class Groups:
@@ -88,37 +65,6 @@ class Groups:
                     os.rmdir(path)
                 except OSError:
                     pass  # somebody lives there, or it is gone already: both are fine
-
-
-def populated(path: str) -> bool:
-    """Whether anything lives in this group or below it; False when there is no such group."""
-    try:
-        with open(f"{path}/cgroup.events", "rb", buffering=0) as file:
-            return b"populated 1" in file.read(256)
-    except OSError as error:
-        if error.errno in _GONE:
-            return False
-        raise
-
-
-def processes(path: str) -> list[int]:
-    """Ids of the processes in this group and those below it."""
-    found: list[int] = []
-    for folder, _, _ in os.walk(path):
-        try:
-            found += [int(line) for line in Path(folder, "cgroup.procs").read_text().split()]
-        except OSError:
-            continue  # removed meanwhile
-    return found
-
-
-def kill(path: str) -> None:
-    """Tell the kernel to end everything in this group and below; no harm if there is none."""
-    try:
-        with open(f"{path}/cgroup.kill", "wb", buffering=0) as file:
-            file.write(b"1")
-    except (FileNotFoundError, NotADirectoryError):
-        pass
 
 
 async def kill_and_see(path: str, within_s: float) -> bool:

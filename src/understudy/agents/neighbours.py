@@ -12,7 +12,7 @@ import socket
 import struct
 from collections.abc import Iterator
 
-from understudy.agents.netlink import Link
+from understudy.linux.interfaces import Link
 
 PROBE_GAPS_S = (0.015, 0.015)
 """Two probes, and the wait after each: 30 ms in all."""

@@ -5,14 +5,14 @@ Called by the executor. Only looks: it never switches an interface on or off, so
 
 import ipaddress
 
-from understudy.agents import netlink
 from understudy.agents.contract import FAILED, Agent, Context, refusal
+from understudy.linux import interfaces
 from understudy.ports import ActionOutcome, ActionRequest
 
 
 async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
     subnet, interface = request.parameters.get("subnet", ""), request.parameters.get("interface", "")
-    link = netlink.links().get(interface)
+    link = interfaces.links().get(interface)
     if link is None:
         return refusal(f"interface {interface} is not there", status=FAILED)
     if not link.up:
@@ -22,7 +22,7 @@ async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
     except ValueError:
         text = f"USR_ORA_SUBNET and USR_ORA_NETMASK make {subnet!r}, which is no subnet; write them like 10.10.10.0 and 255.255.255.0"
         return refusal(f"{text}, or fd00:10:: and 64", status=FAILED)
-    if not any(one.index == link.index and ipaddress.ip_address(one.address) in network for one in netlink.addresses()):
+    if not any(one.index == link.index and ipaddress.ip_address(one.address) in network for one in interfaces.addresses()):
         return refusal(f"interface {interface} has no address in {subnet}", status=FAILED)
     return ActionOutcome(status=0)
 

@@ -13,13 +13,13 @@ import sys
 from _queue import SimpleQueue  # threading and queue take milliseconds to import
 from _thread import start_new_thread
 
+from understudy.linux.paths import CONFIG, RUN_DIR
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # so does typing
     from collections.abc import Callable, Iterator
     from typing import Any, BinaryIO
 
-RUN_DIR = "/run/understudy"
-CONFIG = "/etc/understudy/understudy.toml"
 AWAY = "CRS-4639: Could not contact Oracle High Availability Services"
 BROKEN = 1
 ANSWERS_S, PATIENCE_S = 5.0, 25.0

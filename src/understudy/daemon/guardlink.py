@@ -14,7 +14,7 @@ from typing import Any
 
 from understudy.errors import Unreachable
 from understudy.guard import registered
-from understudy.guard.lease import read_lease
+from understudy.linux.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.settings import Settings

@@ -24,11 +24,13 @@ from understudy.daemon.remembered import FileDisk
 from understudy.daemon.sight import Sight
 from understudy.errors import BadSettings
 from understudy.executor.client import ExecutorClient
-from understudy.guard.configured import CONFIG, make_run_dir, raise_limit, read_key, read_settings, unusable
+from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.lapse import start_second_line
 from understudy.guard.lines import standard_error
-from understudy.guard.starters import start_time
-from understudy.guard.steady import advice, write_pid
+from understudy.linux.files import advice
+from understudy.linux.keys import read_key
+from understudy.linux.paths import CONFIG
+from understudy.linux.processes import write_own_pid
 from understudy.model.limits import Limits, derive
 from understudy.model.settings import Settings
 from understudy.registry.engines import engine_named
@@ -166,9 +168,7 @@ def _write_pid(run_dir: str) -> int:
         lock = os.open(f"{run_dir}/understudyd.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with contextlib.suppress(BlockingIOError):  # a predecessor that is about to end
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        descriptor = os.open(f"{run_dir}/understudyd.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        write_pid(descriptor, os.getpid(), start_time(os.getpid()))
-        os.close(descriptor)
+        write_own_pid(f"{run_dir}/understudyd.pid")
     except OSError as error:
         log.error("understudyd.pid cannot be written: %s", advice(error, run_dir))
     return lock

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 
 from understudy.guard.configured import soft_limit
+from understudy.linux.libc import libc
 
 _SET_CHILD_SUBREAPER = 36
 
@@ -57,7 +58,7 @@ class Children:
     def begin(self, reaped: Callable[[int], None] = lambda _: None) -> None:
         """On the running loop, in the main thread; `reaped` is told of every process that was ours and has ended."""
         self._reaped = reaped
-        if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        if libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap)
 

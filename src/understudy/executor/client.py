@@ -17,11 +17,12 @@ from typing import Any, Literal
 from understudy.agents.events.cgroup import CgroupEvents
 from understudy.agents.events.mounts import MountEvents
 from understudy.agents.events.netlink import NetlinkEvents
-from understudy.agents.groups import Groups, find_parent, populated
+from understudy.agents.groups import Groups
 from understudy.errors import BadInput, Unreachable
 from understudy.executor.command import ABORT_S
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_from_wire, request_to_wire
+from understudy.linux.cgroups import find_parent, populated
 from understudy.model.names import ResourceName
 from understudy.model.settings import Settings
 from understudy.ports import ActionOutcome, ActionRequest, Surroundings

@@ -17,12 +17,13 @@ from typing import Any
 
 from understudy.agents.aside import aside
 from understudy.agents.contract import Ended
-from understudy.agents.groups import Groups, kill_and_see, populated, processes
+from understudy.agents.groups import Groups, kill_and_see
 from understudy.agents.scriptfile import PATH, Owner
 from understudy.executor.capture import Capture
 from understudy.executor.children import Child, Children
 from understudy.executor.scriptlooks import ScriptLooks
 from understudy.guard.strays import MARK, NAME
+from understudy.linux.cgroups import populated, processes
 from understudy.model.actions import passable
 from understudy.ports import ActionRequest
 

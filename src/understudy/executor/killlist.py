@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from understudy.agents.contract import Claim
-from understudy.guard.steady import SteadyFile, advice
+from understudy.linux.files import SteadyFile, advice
 
 FORMAT = 1
 _ROOM = 16384

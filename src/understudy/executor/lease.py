@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from understudy.guard.lease import read_lease
+from understudy.linux.lease import read_lease
 
 
 def why_not(path: Path, incarnation: str | None) -> str | None:

@@ -19,18 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from understudy.agents.events.netlink import NetlinkEvents
-from understudy.agents.groups import Groups, find_parent
+from understudy.agents.groups import Groups
 from understudy.errors import BadInput, BadSettings, UnderstudyError
 from understudy.executor.gate import stay_known
 from understudy.executor.killlist import KillList
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.runner import Runner
 from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
-from understudy.guard.configured import CONFIG, make_run_dir, raise_limit, read_settings, unusable
+from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.lapse import start_second_line
-from understudy.guard.lease import read_lease
 from understudy.guard.lines import Lines, standard_error
-from understudy.guard.steady import advice, write_pid
+from understudy.linux.cgroups import find_parent
+from understudy.linux.files import advice
+from understudy.linux.lease import read_lease
+from understudy.linux.paths import CONFIG
+from understudy.linux.processes import write_own_pid
 from understudy.model.names import ResourceName
 from understudy.model.settings import Settings
 
@@ -208,11 +211,8 @@ def _be_the_only_one(run_dir: Path) -> int:
     except BlockingIOError:
         os.close(lock)
         raise UnderstudyError(f"another understudy-exec runs in {run_dir}") from None
-    started = Path("/proc/self/stat").read_text().rsplit(") ", 1)[1].split()[19]  # field 22: so that a reused pid is never killed
     try:
-        descriptor = os.open(run_dir / "understudy-exec.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        write_pid(descriptor, os.getpid(), int(started))
-        os.close(descriptor)
+        write_own_pid(str(run_dir / "understudy-exec.pid"))
     except OSError as error:
         log("pid_not_written", why=advice(error, str(run_dir)))  # the guard knows us by our connection and our lock
     return lock

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 
 from understudy.agents.groups import Groups, resource_of
-from understudy.guard.strays import Stray, end, group_of, lives, session_of, status, stray, strays, within
+from understudy.guard.strays import Stray, end, group_of, lives, stray, strays, within
+from understudy.linux.processes import status
 
 _PAUSE_S = 0.005
 
@@ -51,9 +52,9 @@ class Outside:
         found = {one.pid: one for one in self._known.get(resource, ()) if lives(one) and not within(parent, one.pid)}
         for pid in _children():
             if pid not in found and not self._began(pid) and self._whose(pid) == resource and not within(parent, pid):
-                command, started, state = status(pid)
-                if started and state not in "ZX":
-                    found[pid] = Stray(pid, started, resource, command)
+                now = status(pid)
+                if now.lives:
+                    found[pid] = Stray(pid, now.started, resource, now.command)
         if found:
             self._known[resource] = list(found.values())
         else:
@@ -81,7 +82,7 @@ class Outside:
         return known
 
     def _by_session(self, pid: int) -> str:
-        session = session_of(pid)
+        session = status(pid).session
         return next((resource for resource, one in self._sessions.items() if one == session), "")
 
 

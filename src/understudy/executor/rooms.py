@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from understudy.executor.capture import GROWN, Capture, cut
+from understudy.linux.libc import libc
 from understudy.model.names import directory_of
 
 ROOM_MB = 64
@@ -64,7 +65,6 @@ class Rooms:
         return room
 
     def _mount(self, room: Path) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
         options = f"size={ROOM_MB}m,nr_inodes={_INODES},mode=0700"
         if libc.mount(b"understudy", os.fsencode(room), b"tmpfs", _NOSUID_NODEV_NOEXEC, options.encode()):
             self._plain = True

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import FAILED, Agent, Ended, refusal, silence
-from understudy.agents.groups import Groups, group_name, kill_and_see, populated, resource_of
+from understudy.agents.groups import Groups, group_name, kill_and_see, resource_of
 from understudy.agents.neighbours import ANNOUNCE_AT_S
 from understudy.executor.capture import GROWN, Capture, cut
 from understudy.executor.children import Children
@@ -30,6 +30,7 @@ from understudy.executor.rooms import Rooms
 from understudy.executor.scriptlooks import ScriptLooks
 from understudy.executor.trial import Trial
 from understudy.executor.waits import Waits
+from understudy.linux.cgroups import populated
 from understudy.ports import ActionOutcome, ActionRequest
 
 _STARTING, _STARTED = ".starting", ".out"

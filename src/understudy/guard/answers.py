@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from understudy.guard.core.messages import Able, Reading
+from understudy.guard.core.messages import Able
 from understudy.guard.held import Notes
+from understudy.linux.reading import Reading
 from understudy.model.limits import SHORTEST_PAUSE_WITHOUT_REALTIME_S, Limits
 
 if TYPE_CHECKING:

@@ -12,22 +12,13 @@ import struct
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 from understudy.guard.helper import Helper
+from understudy.linux.mounts import TABLE, Mount, read_mounts
 
 _SHUTDOWN = 0x8004587D
 """FS_IOC_SHUTDOWN: ext4, xfs, btrfs, f2fs."""
 _WITHOUT_FLUSHING = struct.pack("=I", 2)
-
-
-class Mount(NamedTuple):
-    """One line of mountinfo."""
-
-    device: str
-    root: str
-    point: str
-    source: str
 
 
 def shut_down_all(points: Sequence[str], *, within_s: float) -> list[str]:
@@ -56,10 +47,9 @@ def _shut_down_or_say(point: str) -> str:
         return f"{point}: cannot be shut down: {error.strerror}"
 
 
-def shut_down(point: str, *, mountinfo: str = "/proc/self/mountinfo") -> str | None:
+def shut_down(point: str, *, table: str = TABLE) -> str | None:
     """None when done, else why not."""
-    with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
-        mounts = parse_mounts(file.read())
+    mounts = read_mounts(table)
     found = [mount for mount in mounts if mount.point == point]
     if not found:
         return None  # not mounted: nothing can be written
@@ -97,20 +87,3 @@ def refuse(mount: Mount, mounts: list[Mount]) -> str | None:
     if not stat.S_ISBLK(block.st_mode) or f"{os.major(block.st_rdev)}:{os.minor(block.st_rdev)}" != mount.device:
         return f"{mount.point}: {mount.source} is not its block device"
     return None
-
-
-def parse_mounts(text: str) -> list[Mount]:
-    """The lines of a mountinfo file."""
-    mounts = []
-    for line in text.splitlines():
-        fields = line.split(" ")
-        after = fields.index("-")
-        mounts.append(Mount(fields[2], _plain(fields[3]), _plain(fields[4]), _plain(fields[after + 2])))
-    return mounts
-
-
-def _plain(field: str) -> str:
-    """Undo the octal escapes of blank, tab, newline and backslash."""
-    for octal, plain in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        field = field.replace(octal, plain)
-    return field

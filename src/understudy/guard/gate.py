@@ -19,7 +19,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 
-from understudy.guard.netlink import ACK, attribute, attributes, dump, each, message, nested, number, open_socket, talk, text
+from understudy.linux.netlink import ACK, attribute, attributes, dump, each, message, nested, number, open_socket, talk, text
 
 TABLE = "understudy"
 INET, ARP = 1, 3

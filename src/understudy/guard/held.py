@@ -11,8 +11,8 @@ from typing import NamedTuple
 from understudy.guard import kept
 from understudy.guard.core import CommonSettings
 from understudy.guard.core.ending import Stage
-from understudy.guard.core.messages import Reading
 from understudy.guard.wire import pack_common, unpack_common
+from understudy.linux.reading import Reading
 from understudy.model.position import NOWHERE, Position
 
 _FIELDS = 1024

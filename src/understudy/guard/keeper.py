@@ -18,9 +18,7 @@ from understudy.guard import kill, registered
 from understudy.guard.configured import UNUSABLE
 from understudy.guard.core import Start
 from understudy.guard.core.ending import Ended, Scope, Stage
-from understudy.guard.core.messages import Reading, most_elapsed
 from understudy.guard.held import Held, State
-from understudy.guard.lease import NOBODY, LeaseFile
 from understudy.guard.leave import stays_out
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import cannot_listen
@@ -28,18 +26,13 @@ from understudy.guard.notice import Notice
 from understudy.guard.process import CANNOT_LISTEN, ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
 from understudy.guard.protected import Protected
 from understudy.guard.scribe import Scribe
-from understudy.guard.starters import STARTERS, start_time
-from understudy.guard.steady import write_pid
-from understudy.guard.system import (
-    GUARD_PRIORITY,
-    KEEPER_PRIORITY,
-    become_real_time,
-    die_with,
-    read_clocks,
-    reboot_now,
-    say,
-)
+from understudy.guard.starters import STARTERS
+from understudy.guard.system import GUARD_PRIORITY, KEEPER_PRIORITY, become_real_time, die_with, reboot_now, say
 from understudy.guard.watch import Watch
+from understudy.linux.clocks import read_clocks
+from understudy.linux.lease import NOBODY, LeaseFile
+from understudy.linux.processes import start_time, write_pid
+from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.limits import Limits
 from understudy.model.settings import Settings
 

@@ -5,7 +5,8 @@ Must never: show less than has been said. A guard may be killed between any two 
 and of one that is written over any mixture of the old and the new time is one at which that incarnation was heard.
 """
 
-from understudy.guard.core import Keep, Memory, Reading, Seen
+from understudy.guard.core import Keep, Memory, Seen
+from understudy.linux.reading import Reading
 
 CAPACITY = 1024
 """Incarnations; far more than a voter remembers, so that it is seldom written anew."""

@@ -19,9 +19,9 @@ from functools import partial
 from understudy.guard import filesystems, strays
 from understudy.guard.core.ending import STRIKE, Ended, Ending, Found, Scope, Stage, Step
 from understudy.guard.gate import NO_TABLES
-from understudy.guard.groups import Group
 from understudy.guard.helper import Helper
 from understudy.guard.means import Means
+from understudy.linux.cgroups import Group
 
 STARTER_WITHIN_S = 0.01
 FILE_SYSTEMS_WITHIN_S = STRAYS_WITHIN_S = 0.3

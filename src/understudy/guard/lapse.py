@@ -16,14 +16,14 @@ from collections.abc import Callable
 
 from understudy.errors import UnderstudyError
 from understudy.guard import strays
-from understudy.guard.addresses import Addresses
-from understudy.guard.core.messages import Reading
 from understudy.guard.gate import Gate
-from understudy.guard.groups import Group, find_cgroup
-from understudy.guard.lease import NOBODY, Lease, LeaseReader
 from understudy.guard.means import KillList, read_kill_list
 from understudy.guard.notice import Notice
-from understudy.guard.system import Timer, read_clocks
+from understudy.linux.cgroups import Group, likely_parent
+from understudy.linux.clocks import Timer, read_clocks
+from understudy.linux.interfaces import Addresses
+from understudy.linux.lease import NOBODY, Lease, LeaseReader
+from understudy.linux.reading import Reading
 from understudy.model.settings import Settings
 
 LOOK_S = 0.25
@@ -78,7 +78,7 @@ class SecondLine:
         self._timer = Timer()
         self._poll = select.poll()
         self._poll.register(self._timer.fileno(), select.POLLIN)
-        self._group = Group(find_cgroup(settings))
+        self._group = Group(likely_parent(settings.cgroup))
         self._addresses: Addresses | None = None
         self._gate: Gate | None = None
         self._notice: Notice | None = None

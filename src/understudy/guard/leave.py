@@ -7,8 +7,8 @@ Called by: `guard/process.py`. Must never: wait without an end, or hold up a lap
 
 import os
 
-from understudy.guard.core.messages import Reading
 from understudy.guard.held import Held
+from understudy.linux.reading import Reading
 from understudy.model.settings import Settings
 
 DAEMON_BACK_S = 5.0

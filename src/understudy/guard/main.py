@@ -13,13 +13,15 @@ import time
 
 from understudy.errors import BadSettings
 from understudy.guard import kill, registered
-from understudy.guard.configured import CONFIG, make_run_dir, raise_limit, read_key, read_settings, unusable
+from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.keeper import PID_FILE, Keeper
-from understudy.guard.lease import NOBODY, LeaseFile
 from understudy.guard.means import Means
 from understudy.guard.scribe import Scribe
-from understudy.guard.starters import kill_by_file
 from understudy.guard.system import say
+from understudy.linux.keys import read_key
+from understudy.linux.lease import NOBODY, LeaseFile
+from understudy.linux.paths import CONFIG
+from understudy.linux.processes import kill_by_file
 from understudy.model import limits
 from understudy.model.settings import Settings
 
@@ -67,7 +69,7 @@ def _cannot_begin(settings: Settings, error: OSError) -> int:
 def kill_all(settings: Settings) -> int:
     """Keeper and guard first, so that no lease is renewed; then all that a lapse ends. 0: seen to be gone."""
     scribe = Scribe()
-    kill_by_file(settings.run_dir, PID_FILE)
+    kill_by_file(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
     guard_ended = _wait_unlocked(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
     path = os.path.join(settings.run_dir, "lease")
     lease = LeaseFile(path) if os.path.exists(path) else None

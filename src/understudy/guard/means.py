@@ -14,10 +14,10 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.guard.addresses import Addresses
 from understudy.guard.gate import Gate
-from understudy.guard.groups import Group, find_cgroup, unit_groups
 from understudy.guard.starters import Starters
+from understudy.linux.cgroups import Group, likely_parent, unit_groups
+from understudy.linux.interfaces import Addresses
 from understudy.model.settings import Settings
 
 LOOK_S = 0.25
@@ -52,7 +52,7 @@ class Means:
         self._groups: dict[str, Group] = {}
         self._list_path = os.path.join(settings.run_dir, "kill-list.json")
         self._list_seen: tuple[int, ...] | None = None
-        self.parent = find_cgroup(settings)
+        self.parent = likely_parent(settings.cgroup)
         self.list = KillList(cgroup=self.parent, filesystems=settings.filesystems)
         self.look()
 
@@ -125,7 +125,7 @@ class Means:
 
 def read_kill_list(settings: Settings, known: KillList | None = None) -> KillList:
     """The list as it stands in its file; what was known before where there is none, or where it cannot be read."""
-    before = known or KillList(cgroup=find_cgroup(settings), filesystems=settings.filesystems)
+    before = known or KillList(cgroup=likely_parent(settings.cgroup), filesystems=settings.filesystems)
     try:
         with open(os.path.join(settings.run_dir, "kill-list.json"), encoding="utf-8") as file:
             raw: dict[str, Any] = json.load(file)

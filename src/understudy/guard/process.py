@@ -33,19 +33,22 @@ from understudy.guard.core import (
     common_settings,
 )
 from understudy.guard.core.ending import Scope, Stage
-from understudy.guard.core.messages import Effect, Reading
+from understudy.guard.core.messages import Effect
 from understudy.guard.gating import Gating
 from understudy.guard.held import Held, State
 from understudy.guard.kept import Kept
-from understudy.guard.lease import LeaseFile
 from understudy.guard.leave import Leave, stay_away
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
 from understudy.guard.notice import SETTINGS, Notice
 from understudy.guard.protected import Protected
-from understudy.guard.starters import STARTERS, start_time
-from understudy.guard.system import Timer, read_clocks, say
+from understudy.guard.starters import STARTERS
+from understudy.guard.system import say
 from understudy.guard.wire import BadMessage, decode, encode
+from understudy.linux.clocks import Timer, read_clocks
+from understudy.linux.lease import LeaseFile
+from understudy.linux.processes import start_time
+from understudy.linux.reading import Reading
 from understudy.model.limits import Limits
 from understudy.model.position import Position
 from understudy.model.settings import Settings

@@ -12,10 +12,10 @@ import select
 import signal
 import time
 
+from understudy.linux.processes import Process, holder_of, read_pid, start_time
+
 STARTERS = ("understudyd", "understudy-exec")
 """Names of the pid files of those who start things."""
-Process = tuple[int, int]
-"""Process id and start time."""
 
 
 class Starters:
@@ -80,7 +80,7 @@ class Starters:
 
     def _find(self, name: str, path: str) -> None:
         self.untold.pop(name, None)
-        process = _read(path)
+        process = read_pid(path)
         if process is not None:
             self._know(name, process)
         elif not self._known[name]:
@@ -116,50 +116,6 @@ class Starters:
 
     def _descriptors(self) -> list[int]:
         return [descriptor for known in self._known.values() for descriptor in known.values()]
-
-
-def kill_by_file(run_dir: str, name: str) -> None:
-    """SIGKILL to the process of a pid file, if it still is the one that wrote it."""
-    process = _read(os.path.join(run_dir, f"{name}.pid"))
-    with contextlib.suppress(OSError):
-        if process is not None:
-            descriptor = os.pidfd_open(process[0])
-            if start_time(process[0]) == process[1]:
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            os.close(descriptor)
-
-
-def start_time(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat; the name in field 2 may hold blanks and brackets."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
-    except (OSError, IndexError):
-        return None
-
-
-def holder_of(path: str) -> int | None:
-    """Which process holds the lock on this file; None: nobody, or there is no such file."""
-    try:
-        file_stat = os.stat(path)
-        name = f"{os.major(file_stat.st_dev):02x}:{os.minor(file_stat.st_dev):02x}:{file_stat.st_ino}"
-        with open("/proc/locks", encoding="ascii") as file:
-            for line in file:
-                fields = line.split()
-                if fields[1] == "FLOCK" and fields[5] == name and int(fields[4]) > 0:
-                    return int(fields[4])
-    except (OSError, ValueError, IndexError):
-        return None
-    return None
-
-
-def _read(path: str) -> Process | None:
-    try:
-        with open(path, encoding="ascii") as file:
-            pid, started = (int(word) for word in file.read().split())
-    except (OSError, ValueError):
-        return None
-    return pid, started
 
 
 def _dead(descriptor: int) -> bool:

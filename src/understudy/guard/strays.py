@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from understudy.linux.processes import status
+
 MARK = "_CRS_CGROUP"
 """Variable of every action: the parent control group of the server that runs it."""
 NAME = "_CRS_NAME"
-_ENDING = 0x4
-"""PF_EXITING among the kernel's flags of a process."""
 _MOST_BYTES = 1 << 17
 """Of an environment: ours stand first, unless somebody sorted them; no environment of a process is worth more."""
 
@@ -50,8 +50,8 @@ def stray(parent: str, pid: int, namespace: str = "") -> Stray | None:
     if namespace and _link(f"/proc/{pid}/ns/pid") != namespace:
         return None  # of a lab host on this machine, whose groups have the same names
     name = next((one for one in environment if one.startswith(f"{NAME}=".encode())), b"=").split(b"=", 1)[1]
-    command, started, state = status(pid)
-    return Stray(pid, started, os.fsdecode(name), command) if started and state not in "ZX" else None
+    now = status(pid)
+    return Stray(pid, now.started, os.fsdecode(name), now.command) if now.lives else None
 
 
 def within(parent: str, pid: int) -> bool:
@@ -65,27 +65,10 @@ def group_of(parent: str, pid: int) -> str:
     return below.partition("/")[0] if before != below else ""
 
 
-def status(pid: int) -> tuple[str, str, str]:
-    """Command, start time and state letter (X also while it is ending: it has left its control group then); all empty if it is gone."""
-    before, _, after = _bytes(f"/proc/{pid}/stat").rpartition(b") ")
-    fields = after.split()
-    if len(fields) < 20:
-        return "", "", ""
-    state = "X" if int(fields[6]) & _ENDING else fields[0].decode()
-    return before.partition(b"(")[2].decode(errors="replace"), fields[19].decode(), state
-
-
-def session_of(pid: int) -> str:
-    """The number of the session that the process belongs to; empty if it is gone."""
-    _, _, after = _bytes(f"/proc/{pid}/stat").rpartition(b") ")
-    fields = after.split()
-    return fields[3].decode() if len(fields) > 3 else ""
-
-
 def lives(one: Stray) -> bool:
     """Whether this very process still runs."""
-    _, started, state = status(one.pid)
-    return started == one.started and state not in "ZX"
+    now = status(one.pid)
+    return now.started == one.started and now.lives
 
 
 def end(found: list[Stray]) -> list[Stray]:

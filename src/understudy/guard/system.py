@@ -1,4 +1,4 @@
-"""What the guard needs of Linux and Python 3.11 does not offer: priority, locked memory, timers, death signals.
+"""What the guard needs of Linux and Python 3.11 does not offer: priority, locked memory, death signals.
 
 Called by: keeper, guard process, kill. Must never: fail the guard because the machine refuses real-time priority; the refusal
 is returned as a sentence, for `status`.
@@ -8,19 +8,12 @@ import ctypes
 import gc
 import os
 import signal
-import struct
-import time
 
-from understudy.guard.core.messages import Reading
-
-_libc = ctypes.CDLL(None, use_errno=True)
+from understudy.linux.libc import libc
 
 _LOCK_CURRENT_AND_FUTURE = 3
 _DEATH_SIGNAL = 1
-_ABSOLUTE = 1
 _REBOOT_NOW = 0x01234567
-_TIMER = struct.Struct("@qqqq")
-_SECOND_NS = 1_000_000_000
 
 _dropped = [0]
 """Lines that the pipe did not take."""
@@ -31,11 +24,6 @@ KEEPER_PRIORITY = 99
 The keeper is above the guard: it must be able to end one that spins. Not SCHED_DEADLINE, which alone would be above both: who has it
 cannot fork, it is throttled when it needs longer than planned, as at a lapse, and it is refused where processors are set apart. What is
 left above: a loop at 99 that has every processor, and what the kernel does for itself."""
-
-
-def read_clocks() -> Reading:
-    """Both clocks, now."""
-    return Reading(time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW))
 
 
 def become_real_time(priority: int, *, children_too: bool = False) -> str:
@@ -50,7 +38,7 @@ def become_real_time(priority: int, *, children_too: bool = False) -> str:
         os.sched_setscheduler(0, policy, os.sched_param(priority))
     except OSError as error:
         refused.append(f"normal priority, real time refused: {error.strerror}")
-    if _libc.mlockall(_LOCK_CURRENT_AND_FUTURE) != 0:
+    if libc.mlockall(_LOCK_CURRENT_AND_FUTURE) != 0:
         refused.append(f"memory not locked: {os.strerror(ctypes.get_errno())}")
     # A garbage collection walks all objects; there is nothing cyclic to collect in these loops.
     gc.collect()
@@ -61,13 +49,13 @@ def become_real_time(priority: int, *, children_too: bool = False) -> str:
 
 def die_with(parent: int) -> None:
     """Be killed when `parent` ends; nothing else would stop a guard whose keeper was killed."""
-    if _libc.prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent:
+    if libc.prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent:
         os._exit(1)
 
 
 def reboot_now() -> None:
     """End this machine (or this lab host's process namespace) without another word: no sync, no shutdown."""
-    _libc.reboot(_REBOOT_NOW)
+    libc.reboot(_REBOOT_NOW)
 
 
 def say(sentence: str) -> None:
@@ -82,23 +70,3 @@ def say(sentence: str) -> None:
         _dropped[0] += 1
     else:
         _dropped[0] = 0
-
-
-class Timer:
-    """An absolute timer on CLOCK_BOOTTIME, which goes on during suspend (3.11 has no os.timerfd)."""
-
-    def __init__(self) -> None:
-        self._descriptor: int = _libc.timerfd_create(time.CLOCK_BOOTTIME, os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._descriptor < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create")
-
-    def fileno(self) -> int:
-        """For poll."""
-        return self._descriptor
-
-    def set(self, boot_ns: int) -> None:
-        """Be readable from then on; setting it again clears it."""
-        at = max(boot_ns, 1)
-        when = _TIMER.pack(0, 0, at // _SECOND_NS, at % _SECOND_NS)
-        if _libc.timerfd_settime(self._descriptor, _ABSOLUTE, when, None) != 0:
-            raise OSError(ctypes.get_errno(), "timerfd_settime")

@@ -8,8 +8,8 @@ every step may be done twice.
 from typing import NamedTuple
 
 from understudy.guard.core.ending import Stage
-from understudy.guard.core.messages import Reading, most_elapsed
 from understudy.guard.held import Held
+from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.limits import Limits
 
 STOPPING_LOOK_S = 0.005

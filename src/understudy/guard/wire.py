@@ -24,10 +24,10 @@ from understudy.guard.core.messages import (
     Lost,
     Pulse,
     Query,
-    Reading,
     Renew,
     Silent,
 )
+from understudy.linux.reading import Reading
 from understudy.model.position import Position
 
 MAGIC = b"US2"

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from understudy.errors import LabError
+from understudy.linux import cgroups
 
 _TREE = "understudy-lab"
 _SETTLE_S = 5.0
@@ -17,10 +18,9 @@ _SETTLE_S = 5.0
 
 def version_2_mount() -> Path:
     """Where this machine mounts cgroup v2: /sys/fs/cgroup, or a directory below it where v1 is in use as well."""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        before, _, after = line.partition(" - ")
-        if after.startswith("cgroup2 "):
-            return Path(before.split()[4])
+    mount = cgroups.version_2_mount()
+    if mount is not None:
+        return Path(mount)
     raise LabError("a lab needs cgroup v2, and /proc/self/mountinfo shows no cgroup2 mount: mount one at /sys/fs/cgroup/unified")
 
 

@@ -9,6 +9,8 @@ import os
 import platform
 import struct
 
+from understudy.linux.libc import libc
+
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
@@ -33,8 +35,6 @@ _BPF_PROG_TYPE_SCHED_CLS = 3
 _BPF_CALL = {"x86_64": 321, "aarch64": 280}
 _TC_ACT_SHOT = 2
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 def _checked(result: int, call: str) -> int:
     if result < 0:
@@ -45,18 +45,18 @@ def _checked(result: int, call: str) -> int:
 
 def unshare(flags: int) -> None:
     """Give this process namespaces of its own (its next child, for the PID namespace)."""
-    _checked(_libc.unshare(flags), "unshare")
+    _checked(libc.unshare(flags), "unshare")
 
 
 def setns(descriptor: int, kind: int) -> None:
     """Enter the namespace of this descriptor (its next child does, for the PID namespace)."""
-    _checked(_libc.setns(descriptor, kind), "setns")
+    _checked(libc.setns(descriptor, kind), "setns")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     """mount(2)."""
     arguments = (source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
-    _checked(_libc.mount(*arguments), f"mount {source} on {target}")
+    _checked(libc.mount(*arguments), f"mount {source} on {target}")
 
 
 def bind(source: str, target: str, *, read_only: bool = False) -> None:
@@ -68,17 +68,17 @@ def bind(source: str, target: str, *, read_only: bool = False) -> None:
 
 def unmount(target: str) -> None:
     """Take a mount out of the tree at once, even when it is busy."""
-    _checked(_libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
+    _checked(libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
 
 
 def pivot_root(new: str, old: str) -> None:
     """Make `new` the root of this mount namespace; the former root is then at `old`."""
-    _checked(_libc.pivot_root(new.encode(), old.encode()), f"pivot_root {new}")
+    _checked(libc.pivot_root(new.encode(), old.encode()), f"pivot_root {new}")
 
 
 def die_with_parent(signal_number: int) -> None:
     """Have the kernel send this signal to this process when its parent ends."""
-    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl")
+    _checked(libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl")
 
 
 def load_drop_program() -> int:
@@ -91,4 +91,4 @@ def load_drop_program() -> int:
     license_text = ctypes.create_string_buffer(b"GPL")
     head = struct.pack("<IIQQ", _BPF_PROG_TYPE_SCHED_CLS, 2, ctypes.addressof(instructions), ctypes.addressof(license_text))
     attributes = ctypes.create_string_buffer(head, 120)
-    return _checked(_libc.syscall(call, _BPF_PROG_LOAD, attributes, len(attributes)), "bpf")
+    return _checked(libc.syscall(call, _BPF_PROG_LOAD, attributes, len(attributes)), "bpf")

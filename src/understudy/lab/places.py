@@ -11,6 +11,8 @@ from pathlib import Path
 
 from understudy.errors import LabError
 from understudy.lab.plan import LabPlan, parse_plan
+from understudy.linux.mounts import mount_over, read_mounts
+from understudy.linux.processes import status
 
 _DISKS = Path("/var/lib/understudy-lab")
 _DISKS_ELSEWHERE = Path("/dev/shm/understudy-lab")
@@ -47,13 +49,8 @@ def make_directory(path: Path) -> None:
 
 def _file_system_of(path: Path) -> str:
     """Type of the file system that a path is on."""
-    best, kind = "", ""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        before, _, after = line.partition(" - ")
-        at = before.split()[4]
-        if len(at) >= len(best) and (at == "/" or path == Path(at) or Path(at) in path.parents):
-            best, kind = at, after.split()[0]
-    return kind
+    mount = mount_over(str(path), read_mounts())
+    return mount.kind if mount else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +118,7 @@ def read_plan(places: Places) -> LabPlan:
 def write_process(path: Path, pid: int) -> None:
     """Note a process so that `read_process` finds it."""
     beside = path.with_suffix(".new")
-    beside.write_text(f"{pid} {_state_and_start(pid)[1]}")
+    beside.write_text(f"{pid} {status(pid).started}")
     os.replace(beside, path)
 
 
@@ -131,13 +128,5 @@ def read_process(path: Path, *, ended: bool = False) -> int | None:
         pid, started = path.read_text().split()
     except (FileNotFoundError, ValueError):
         return None
-    state, start = _state_and_start(int(pid))
-    return int(pid) if start == started and (ended or state not in _ENDED) else None
-
-
-def _state_and_start(pid: int) -> tuple[str, str]:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return "", ""
-    return fields[0], fields[19]
+    now = status(pid)
+    return int(pid) if now.started == started and (ended or now.state not in _ENDED) else None

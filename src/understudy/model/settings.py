@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass
 
 from understudy.errors import BadSettings
+from understudy.linux import paths
 from understudy.model.engines import DEFAULT_ENGINE, ENGINES
 from understudy.model.limits import LONGEST_PAUSE_S, SHORTEST_PAUSE_S
 from understudy.model.tables import LONGEST_RUN_DIR, NAME, NAMES_ALLOWED, NUMBER, Table, parse_endpoint, seen, seen_name
@@ -64,16 +65,16 @@ class Settings:
     networks: tuple[NetworkSettings, ...] = ()
     guard_port: int = 7401
     """`[guard] port`, UDP: leases."""
-    guard_key: str = "/etc/understudy/keys/guard.key"
+    guard_key: str = paths.GUARD_KEY
     """`[guard] key`: file with 64 hex digits."""
     reboot_on_lapse: bool = False
     """`[guard] reboot_on_lapse`: reboot at once when the lease ends and something could not be stopped."""
-    run_dir: str = "/run/understudy"
+    run_dir: str = paths.RUN_DIR
     """`[server] run_dir`: sockets, lease, kill list."""
     leave_within: float = 300.0
     """`[server] leave_within`, seconds: how long a planned leave may stop things in order; then the rest is stopped at once."""
-    log_dir: str = "/var/log/understudy"
-    state_dir: str = "/var/lib/understudy"
+    log_dir: str = paths.LOG_DIR
+    state_dir: str = paths.STATE_DIR
     """`[server] state_dir`: what outlives the daemon, on a disk of this server's own."""
     cgroup: str = ""
     """`[executor] cgroup`: the one parent control group of all resources; empty: `understudy` below this process's cgroup v2 mount."""
@@ -141,12 +142,12 @@ def parse_settings(text: str, *, server: str | None = None) -> Settings:
         registry=registry.endpoints("endpoints", ("127.0.0.1:7400",)),
         networks=_networks(raw.get("network", {})),
         guard_port=guard.whole("port", 7401, least=1, most=65535),
-        guard_key=guard.path("key", "/etc/understudy/keys/guard.key"),
+        guard_key=guard.path("key", paths.GUARD_KEY),
         reboot_on_lapse=guard.flag("reboot_on_lapse", False),
-        run_dir=own.path("run_dir", "/run/understudy", longest=LONGEST_RUN_DIR),
+        run_dir=own.path("run_dir", paths.RUN_DIR, longest=LONGEST_RUN_DIR),
         leave_within=own.seconds("leave_within", 300.0, least=1, most=LONGEST_LEAVE_S),
-        log_dir=own.path("log_dir", "/var/log/understudy"),
-        state_dir=own.path("state_dir", "/var/lib/understudy"),
+        log_dir=own.path("log_dir", paths.LOG_DIR),
+        state_dir=own.path("state_dir", paths.STATE_DIR),
         cgroup=executor.path("cgroup", ""),
         storage=guard.addresses("storage", ()),
         filesystems=guard.paths("filesystems"),

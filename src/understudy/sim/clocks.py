@@ -4,7 +4,7 @@ Called by `sim/machine.py`. One of the two may stand still while the machine is 
 that is the case in which S1 is not claimed without a power fence.
 """
 
-from understudy.guard.core import Reading
+from understudy.linux.reading import Reading
 from understudy.model.limits import DRIFT
 from understudy.sim.chance import Chance, Clock
 

@@ -22,15 +22,15 @@ from understudy.guard.core import (
     Member,
     Memory,
     Query,
-    Reading,
     RoundEnded,
     Send,
     Start,
     Word,
 )
-from understudy.guard.core.messages import Effect, most_elapsed
+from understudy.guard.core.messages import Effect
 from understudy.guard.lapse import LOOK_S, Aim
-from understudy.guard.lease import Lease
+from understudy.linux.lease import Lease
+from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
 from understudy.model.view import ClusterRecord

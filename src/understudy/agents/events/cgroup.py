@@ -11,13 +11,14 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from understudy.agents.groups import populated, resource_of
+from understudy.agents.groups import resource_of
+from understudy.linux.cgroups import populated
+from understudy.linux.libc import libc
 
 _MODIFY, _CREATE, _DELETE, _IGNORED, _OVERFLOW = 0x2, 0x100, 0x200, 0x8000, 0x4000
 _NONBLOCK, _CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 _EVENT = struct.Struct("iIII")
 _BUFFER = 65536
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class CgroupEvents:
@@ -35,7 +36,7 @@ class CgroupEvents:
     def start(self) -> None:
         """Begin, on the running loop."""
         os.makedirs(self._parent, exist_ok=True)
-        self._fd = _libc.inotify_init1(_NONBLOCK | _CLOEXEC)
+        self._fd = libc.inotify_init1(_NONBLOCK | _CLOEXEC)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")
         asyncio.get_running_loop().add_reader(self._fd, self._read)
@@ -92,7 +93,7 @@ class CgroupEvents:
 
     def _watch(self, path: str, mask: int) -> bool:
         """Watch this too; True if it is new."""
-        watch = _libc.inotify_add_watch(self._fd, os.fsencode(path), mask)
+        watch = libc.inotify_add_watch(self._fd, os.fsencode(path), mask)
         if watch < 0 or watch in self._places:
             return False  # gone again, or known
         stale = self._watches.pop(path, None)

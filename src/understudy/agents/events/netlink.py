@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Literal
 
-from understudy.agents import netlink
+from understudy.linux import interfaces
 
 Around = Literal["network", "link"]
 _GROUP_LINK, _GROUP_IPV4, _GROUP_IPV6 = 0x1, 0x10, 0x100
@@ -35,7 +35,7 @@ class NetlinkEvents:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._socket.bind((0, _GROUP_LINK | _GROUP_IPV4 | _GROUP_IPV6))
-        self._up = {link.index: link.up for link in netlink.links().values()}
+        self._up = {link.index: link.up for link in interfaces.links().values()}
         asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     def close(self) -> None:
@@ -47,7 +47,7 @@ class NetlinkEvents:
 
     def watch(self, address: str) -> None:
         """Call back for this address from now on."""
-        self._watched[address] = {one.index for one in netlink.addresses() if one.address == address}
+        self._watched[address] = {found.index for found in interfaces.present(address)}
 
     def watch_link(self, interface: str) -> None:
         """Call back for this interface too."""
@@ -71,7 +71,7 @@ class NetlinkEvents:
             self._around("link")
             return
         touched = set()
-        for change in netlink.changes(packet):
+        for change in interfaces.changes(packet):
             self._tell_around(change)
             if change.link is not None:
                 touched |= {address for address, indices in self._watched.items() if change.index in indices}
@@ -82,7 +82,7 @@ class NetlinkEvents:
                 touched.add(change.address)
         self._wake(touched)
 
-    def _tell_around(self, change: netlink.Change) -> None:
+    def _tell_around(self, change: interfaces.Change) -> None:
         """An address that is watched comes and goes by our own doing: that is nothing that anybody waits for."""
         if change.link is None:
             if change.address not in self._watched:

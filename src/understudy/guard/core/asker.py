@@ -4,7 +4,8 @@ Called by: `core/guard.py`, for the leader or whoever wants to become it.
 Must never: add up answers of different rounds. A voter that restarted in between may have granted again (S5).
 """
 
-from understudy.guard.core.messages import Census, CensusEnded, Heard, Known, Query, Reading, RoundEnded, Silent, most_elapsed
+from understudy.guard.core.messages import Census, CensusEnded, Heard, Known, Query, RoundEnded, Silent
+from understudy.linux.reading import Reading, most_elapsed
 
 
 class Round:

@@ -30,7 +30,6 @@ from understudy.guard.core.messages import (
     Lost,
     Pulse,
     Query,
-    Reading,
     Refused,
     Renew,
     RoundEnded,
@@ -39,6 +38,7 @@ from understudy.guard.core.messages import (
     Word,
 )
 from understudy.guard.core.voter import Memory, Voter
+from understudy.linux.reading import Reading
 from understudy.model.limits import Limits
 from understudy.model.position import NOWHERE, Position
 

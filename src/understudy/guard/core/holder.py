@@ -3,7 +3,8 @@
 Called by: `core/guard.py`. Must never: extend a lease by anything but the send time of a renew that a majority granted.
 """
 
-from understudy.guard.core.messages import BootNumber, Grant, Reading, Renew, most_elapsed
+from understudy.guard.core.messages import BootNumber, Grant, Renew
+from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.position import NOWHERE
 
 

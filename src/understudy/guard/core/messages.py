@@ -7,35 +7,13 @@ Must never: carry a time that was not read from a clock by the one who stamps it
 from typing import NamedTuple
 
 from understudy.guard.core.common import CommonSettings
+from understudy.linux.reading import Reading
 from understudy.model.position import NOWHERE, Position
 
 PUSHED = 0
 """The nonce of a word nobody asked for: it wakes a leader, and proves nothing."""
 NO_BOOT = 0
 """No voter has this boot number."""
-
-
-class Reading(NamedTuple):
-    """Both clocks of one machine, read together; nanoseconds.
-
-    Two clocks, because either may stand still while the machine is paused or be slewed by NTP (design: Clocks).
-    """
-
-    boot_ns: int
-    raw_ns: int
-
-
-def most_elapsed(since: Reading, now: Reading) -> int:
-    """How much time may have passed: what a holder must assume."""
-    boot, raw = now[0] - since[0], now[1] - since[1]
-    return boot if boot > raw else raw
-
-
-def least_elapsed(since: Reading, now: Reading) -> int:
-    """How much time has passed for certain: what a voter may claim."""
-    boot, raw = now[0] - since[0], now[1] - since[1]
-    return boot if boot < raw else raw
-
 
 # Messages between guards.
 

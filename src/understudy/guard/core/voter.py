@@ -10,7 +10,8 @@ long enough to see.
 
 from typing import Any, NamedTuple
 
-from understudy.guard.core.messages import NO_BOOT, PUSHED, BootNumber, Grant, Keep, Life, Lost, Reading, Renew, Silent, least_elapsed
+from understudy.guard.core.messages import NO_BOOT, PUSHED, BootNumber, Grant, Keep, Life, Lost, Renew, Silent
+from understudy.linux.reading import Reading, least_elapsed
 from understudy.model.position import Position
 
 NEVER = 1 << 62

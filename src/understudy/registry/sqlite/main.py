@@ -13,8 +13,9 @@ import sys
 from collections.abc import Sequence
 
 from understudy.errors import BadSettings, UnderstudyError
-from understudy.guard.configured import UNUSABLE, raise_limit, read_key, unusable
+from understudy.guard.configured import UNUSABLE, raise_limit, unusable
 from understudy.guard.lines import standard_error
+from understudy.linux.keys import read_key
 from understudy.registry.sqlite import access
 from understudy.registry.sqlite.server import RegistryServer
 from understudy.registry.sqlite.store import Store

@@ -1,6 +1,6 @@
-"""Just enough netlink for the guard: pack attributes, send, see the kernel's answer; standard library only.
+"""Just enough netlink: pack attributes, send, see the kernel's answer.
 
-Called by: `guard/gate.py`, `guard/addresses.py`. Must never: wait. The kernel answers a netlink request before `send`
+Called by: `linux/interfaces.py`, the guard's gate. Must never: wait. The kernel answers a netlink request before `send`
 returns, so every answer is already there.
 """
 
@@ -104,15 +104,23 @@ def each(body: bytes) -> Iterator[bytes]:
         at += (length + 3) & ~3
 
 
+def messages(packet: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Kind, flags and body of each message of a packet."""
+    at = 0
+    while at + _HEADER.size <= len(packet):
+        length, kind, flags, _, _ = _HEADER.unpack_from(packet, at)
+        if length < _HEADER.size:
+            return
+        yield kind, flags, packet[at + _HEADER.size : at + length]
+        at += (length + 3) & ~3
+
+
 def _listed(wire: socket.socket) -> list[tuple[int, bytes]] | None:
     """One whole dump; None if it is inconsistent. Each part is made ready by the kernel before the one before it was read."""
     found: list[tuple[int, bytes]] = []
     whole = True
     while True:
-        packet, at = wire.recv(1 << 16), 0
-        while at + _HEADER.size <= len(packet):
-            length, kind, flags, _, _ = _HEADER.unpack_from(packet, at)
-            body = packet[at + _HEADER.size : at + length]
+        for kind, flags, body in messages(wire.recv(1 << 18)):
             whole = whole and not flags & _INTERRUPTED
             if kind == _MESSAGE_DONE:
                 return found if whole else None
@@ -120,7 +128,6 @@ def _listed(wire: socket.socket) -> list[tuple[int, bytes]] | None:
                 code = -_ERROR.unpack_from(body)[0]
                 raise OSError(code, os.strerror(code))
             found.append((kind, body))
-            at += (max(length, _HEADER.size) + 3) & ~3
 
 
 def _drain(wire: socket.socket) -> None:

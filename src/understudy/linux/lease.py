@@ -11,8 +11,8 @@ import mmap
 import os
 from typing import NamedTuple
 
-from understudy.guard.core.messages import Reading
-from understudy.guard.system import read_clocks
+from understudy.linux.clocks import read_clocks
+from understudy.linux.reading import Reading
 
 SIZE = 64
 _BOOT, _RAW, _WRITES = 2, 3, 4

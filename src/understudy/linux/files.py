@@ -1,15 +1,19 @@
-"""Small files in the run directory that can be written while it is full: their blocks are taken once, when they are made.
+"""Small files, read whole and with a bound, and files in the run directory that can be written while it is full: their blocks are taken
+once, when they are made.
 
-Called by: executor (kill list, pid file), daemon (pid file), keeper (pid file). Must never: leave a reader with half of a file.
+Called by: whoever reads settings or a key; executor, daemon and keeper (kill list, pid files).
+Must never: leave a reader with half of a file.
 """
 
-import ctypes
 import errno
 import os
 
+from understudy.errors import BadSettings
+from understudy.linux.libc import libc
+
+LARGEST = 1 << 20
+"""Bytes of a file that people write."""
 _AT_FDCWD, _EXCHANGE = -100, 2
-_libc = ctypes.CDLL(None, use_errno=True)
-_PID_ROOM = 64
 
 
 class SteadyFile:
@@ -28,7 +32,7 @@ class SteadyFile:
         if not os.path.exists(self._path):
             os.replace(self._spare, self._path)
             self._fill(content)  # the next write finds its blocks taken already
-        elif _libc.renameat2(_AT_FDCWD, self._spare.encode(), _AT_FDCWD, self._path.encode(), _EXCHANGE) != 0:
+        elif libc.renameat2(_AT_FDCWD, self._spare.encode(), _AT_FDCWD, self._path.encode(), _EXCHANGE) != 0:
             os.replace(self._spare, self._path)  # a file system that cannot exchange: then a full one is in the way
 
     def _fill(self, content: bytes) -> None:
@@ -40,10 +44,13 @@ class SteadyFile:
             os.close(descriptor)
 
 
-def write_pid(descriptor: int, pid: int, started: int | None) -> None:
-    """`PID STARTTIME` into an open file, over what was there: no new block where it is not the first."""
-    os.posix_fallocate(descriptor, 0, _PID_ROOM)
-    os.pwrite(descriptor, f"{pid} {started}".encode().ljust(_PID_ROOM - 1) + b"\n", 0)
+def read_whole(path: str) -> bytes:
+    """A file that people write. OSError; BadSettings where it is too large to be one."""
+    with open(path, "rb") as file:
+        found = file.read(LARGEST + 1)
+    if len(found) > LARGEST:
+        raise BadSettings(f"{path} has more than {LARGEST >> 20} MiB")
+    return found
 
 
 def advice(error: OSError, run_dir: str) -> str:

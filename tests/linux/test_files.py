@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from understudy.guard.lease import LeaseFile
 from understudy.guard.notice import Notice
-from understudy.guard.starters import Starters, start_time
-from understudy.guard.steady import SteadyFile, advice, write_pid
+from understudy.guard.starters import Starters
+from understudy.linux.files import SteadyFile, advice
+from understudy.linux.lease import LeaseFile
+from understudy.linux.processes import start_time, write_pid
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")]
 

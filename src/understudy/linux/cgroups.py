@@ -1,18 +1,22 @@
-"""Control groups whose files are held open: to freeze and kill all that lives in one, and to see that nothing does.
+"""Control groups of version 2: where they are, what lives in one, and its end.
 
-Called by: `guard/means.py` (opens), `guard/kill.py` (kills, sees), the second line (`guard/lapse.py`).
+`Group` holds a group's files open: to freeze and kill all that lives in one, and to see that nothing does, when nothing can be opened any
+more. Called by: guard, keeper and second line (which hold groups), executor, agents and event sources (which ask by path), the lab.
 Must never: take "it cannot be looked at" for "it is empty"; only a group that is gone is empty unseen.
 """
 
 import contextlib
 import errno
 import os
-import re
 
-from understudy.model.settings import Settings
+from understudy.errors import BadSettings
+from understudy.linux.mounts import TABLE, read_mounts
+
+PARENT_NAME = "understudy"
+_USUAL_MOUNT = "/sys/fs/cgroup"
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
-"""ENODEV: removed while it was open."""
+"""ENODEV: removed while it was open, or between open and read."""
 _FILES = {"cgroup.kill": os.O_WRONLY, "cgroup.freeze": os.O_WRONLY, "cgroup.events": os.O_RDONLY}
 _HURRIED = 1
 """Lowest real-time priority: above all that is not real time, below keeper and guard."""
@@ -110,24 +114,62 @@ class Group:
             self.look()
 
 
-def find_cgroup(settings: Settings, *, mountinfo: str = "/proc/self/mountinfo") -> str:
-    """The one parent control group of all resources."""
-    return settings.cgroup or os.path.join(find_cgroup_mount(mountinfo), "understudy")
+def populated(path: str) -> bool:
+    """Whether anything lives in this group or below it; False when there is no such group. OSError: it cannot be told."""
+    try:
+        with open(f"{path}/cgroup.events", "rb", buffering=0) as file:
+            return b"populated 1" in file.read(256)
+    except OSError as error:
+        if error.errno in _GONE:
+            return False
+        raise
 
 
-def find_cgroup_mount(mountinfo: str = "/proc/self/mountinfo") -> str:
-    """Where control groups of version 2 are mounted."""
-    with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            fields = line.split(" ")
-            if fields[fields.index("-") + 1] == "cgroup2":
-                return re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), fields[4])
-    return "/sys/fs/cgroup"
+def processes(path: str) -> list[int]:
+    """Ids of the processes in this group and those below it."""
+    found: list[int] = []
+    for folder, _, _ in os.walk(path):
+        with contextlib.suppress(OSError), open(f"{folder}/cgroup.procs", "rb", buffering=0) as file:  # removed meanwhile
+            while part := file.read(1 << 16):
+                found += [int(line) for line in part.split()]
+    return found
+
+
+def kill(path: str) -> None:
+    """Tell the kernel to end everything in this group and below; no harm if there is none."""
+    try:
+        with open(f"{path}/cgroup.kill", "wb", buffering=0) as file:
+            file.write(b"1")
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+
+
+def version_2_mount(table: str = TABLE) -> str | None:
+    """Where this process sees control groups of version 2; None: nowhere."""
+    return next((mount.point for mount in read_mounts(table) if mount.kind == "cgroup2"), None)
+
+
+def find_parent(configured: str = "", *, table: str = TABLE) -> str:
+    """The one parent control group of all resources: as configured, else `understudy` below the mount. BadSettings: nothing is mounted."""
+    if configured:
+        return configured
+    mount = version_2_mount(table)
+    if mount is None:
+        raise BadSettings("no cgroup v2 is mounted here: mount one, or write [executor] cgroup in understudy.toml")
+    return os.path.join(mount, PARENT_NAME)
+
+
+def likely_parent(configured: str = "", *, table: str = TABLE) -> str:
+    """For who must end what is there, and cannot refuse: `find_parent`, or where it would be on any Linux of today."""
+    try:
+        return find_parent(configured, table=table)
+    except (OSError, BadSettings):
+        return os.path.join(_USUAL_MOUNT, PARENT_NAME)
 
 
 def unit_groups(unit: str) -> list[str]:
     """systemd's groups of a unit. It removes the group of a unit that has ended, so none means that nothing runs."""
-    mount = find_cgroup_mount()
+    mount = version_2_mount() or _USUAL_MOUNT
     usual = os.path.join(mount, "system.slice", unit)
     if os.path.isdir(usual):
         return [usual]
