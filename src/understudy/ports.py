@@ -128,6 +128,10 @@ class Executor(Protocol):
         """Whether nothing lives in the resource's group (True also when there is no group)."""
         ...
 
+    async def running(self) -> tuple[ResourceName, ...]:
+        """Resources of which something lives here, registered or not: a process, an address. Unreachable: no answer."""
+        ...
+
     async def abandon(self) -> None:
         """Kill every action in flight (a new daemon's first word); what start actions left running goes on."""
         ...

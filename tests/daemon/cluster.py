@@ -160,7 +160,8 @@ class Cluster:
         incarnation = self.life_of(name)
         executor = FakeExecutor(lease=lambda: incarnation)
         for network in ("ora.net1.network", "ora.net2.network"):
-            executor.service(ResourceName(network)).lives = True
+            service = executor.service(ResourceName(network))
+            service.lives = service.outside = True  # nobody's process
         settings = self.settings(name)
         others = {ServerName(one): self.life_of(one) for one in self.servers if one != name}
         guard = self.guards[name] = HeldGuard(ServerName(name), incarnation, others)

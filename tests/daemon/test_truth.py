@@ -214,6 +214,55 @@ async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch:
         assert [line for line in told if "Over after" in line] == ["UND-0140:Over after 0 s: No majority of voters (majority-lost)"]
 
 
+async def test_another_cause_of_the_same_state_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has mended the first must not take its line for the last word; that it lasts longer is no news."""
+    monkeypatch.setattr(sight, "TOLD_AFTER_S", 0.0)
+    async with running("ctr1") as cluster:
+        told: list[str] = []
+        one = cluster.sights["ctr1"]
+        one.alert = told.append
+        for gate in ("unavailable: Operation not permitted", "unavailable: Operation not permitted", "unavailable: No buffer space"):
+            cluster.guards["ctr1"].said = replace(cluster.guards["ctr1"].said, gate=gate)
+            await one.look()
+            one._tell()
+        cluster.guards["ctr1"].answers = False
+        for age_s in (9.0, 10.0):
+            one._said_at -= age_s
+            one._tell()
+
+        assert [line.partition(": if")[0] for line in told if "gate" in line] == [
+            "UND-0145:Not as it should be: there is no gate (unavailable: Operation not permitted)",
+            "UND-0145:Not as it should be: there is no gate (unavailable: No buffer space)",
+        ]
+        assert len([line for line in told if line.startswith("UND-0142")]) == 1
+
+
+async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None:
+    """Its registry was made anew: nobody would notice its end. It is said until it is registered again, and then adopted."""
+    async with running("ctr1", "ctr2") as cluster:
+        for name in ("webVIP", "web"):
+            cluster.executors["ctr1"].service(ResourceName(name)).lives = True
+        mirror = cluster.nodes["ctr2"].mirror
+        await cluster.run("crsctl check crs", on="ctr2")  # from here on it sees the leader at work
+        await wait_until(lambda: mirror.view.looks[ServerName("ctr1")].unregistered, 30, "its look tells it")
+        told = {command: await cluster.run(command, on="ctr2") for command in ("crsctl check cluster -all", "understudy cluster status")}
+        elsewhere = await cluster.run("crsctl check crs", on="ctr2")
+        await wait_until(lambda: any(one.kind == events.UNREGISTERED for one in mirror.history()), 10, "in history")
+        (event,) = [one for one in mirror.history() if one.kind == events.UNREGISTERED]
+        for name in ("webVIP", "web"):
+            await cluster.run(f'crsctl add resource {name} -type cluster_resource -attr "ACTION_SCRIPT=/web.scr"')
+        after = await cluster.run("understudy cluster status", on="ctr2")
+        started = await cluster.run("crsctl start resource web")
+
+        assert all("UND-0230: Server 'ctr1' runs what is not registered: web, webVIP. Nothing watches" in one.text for one in told.values())
+        assert {one.status for one in told.values()} == {3}
+        assert elsewhere.status == 0
+        assert (event.on, event.cause) == ("ctr1", "web, webVIP")
+        assert "UND-0230" not in after.text
+        assert started.status == 0
+        assert cluster.nodes["ctr1"].mirror.view.reports[ResourceName("web")][ServerName("ctr1")].state == "ONLINE"
+
+
 async def test_after_the_majority_is_back_the_history_says_how_long_it_was_away_and_what_was_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line, by whoever leads; and one of each server that had no lease."""
     async with with_db("ctr1", "ctr2", "ctr3") as cluster:

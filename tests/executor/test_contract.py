@@ -11,6 +11,16 @@ from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionRequest
 
 
+async def test_what_lives_is_named_registered_or_not(rig: Rig) -> None:
+    """The executor knows no registry: whatever it finds living it names."""
+    before = await rig.executor.running()
+    await act(rig, "start")
+    living = await rig.executor.running()
+    await act(rig, "stop")
+
+    assert (before, living, await rig.executor.running()) == ((), (DB,), ())
+
+
 async def test_a_service_is_started_seen_stopped_and_seen_gone(rig: Rig) -> None:
     """The plain life of a service."""
     assert (await act(rig, "check")).status == 1

@@ -72,6 +72,7 @@ class Lanes:
         self._leaners: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
         self._leaners_of: Mapping[ResourceName, Resource] | None = None
         self._leaving = False
+        self._unregistered: tuple[ResourceName, ...] = ()
         self.locals: dict[ResourceName, Local] = {}
         self.steps: dict[ResourceName, Step] = {}
         """What each lane answered last; `understudy explain` shows it."""
@@ -93,6 +94,11 @@ class Lanes:
         """This server leaves: from now on everything here is stopped in order, and nothing is started."""
         self._leaving, self._leaners_of = True, None
         self.changed()
+
+    def also_runs(self, names: tuple[ResourceName, ...]) -> None:
+        """What lives here and is not registered: the look tells it."""
+        self._unregistered = names
+        self._unwritten.set()
 
     def idle(self) -> bool:
         """Whether no lane acts, and the registry knows everything that there is to tell."""
@@ -443,7 +449,7 @@ class Lanes:
         if before is not None and (before.incarnation, before.era) != (self._me.incarnation, view.era):
             before = None  # of another life, or of a registry that went back: what is told now is told whole
         begun = before or Look(server=self._me.server, incarnation=self._me.incarnation, era=view.era)
-        look = replace(look_at(view.resources, self.locals, begun), epochs=self._epochs.ahead(view))
+        look = replace(look_at(view.resources, self.locals, begun), epochs=self._epochs.ahead(view), unregistered=self._unregistered)
         if look == before:
             return None
         wait_s = self._look_written_at + LOOK_EVERY_S - self._clock.monotonic()

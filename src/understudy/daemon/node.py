@@ -19,6 +19,7 @@ from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.networks import missing_networks
 from understudy.daemon.remembered import Keeping, recalled
 from understudy.daemon.requests import Me, cluster_addresses
+from understudy.daemon.unregistered import Unregistered
 from understudy.errors import UnderstudyError, Unreachable
 from understudy.model import events
 from understudy.model.limits import Limits
@@ -126,6 +127,7 @@ class Node:
                 tasks.create_task(self._keeping.run(self.incarnation))
             tasks.create_task(self.leader.run())
             tasks.create_task(self.lanes.run())
+            tasks.create_task(Unregistered(self.mirror, self.executor, self.history, self.server).run(self.lanes.also_runs))
             tasks.create_task(self._add_networks())
             tasks.create_task(self.leave.run(me, self.lanes))
             tasks.create_task(self._note_position())

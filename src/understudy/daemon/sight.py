@@ -6,7 +6,9 @@ node, so that it works without a lease and without the registry. It decides noth
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from understudy.daemon.ability import REGISTRY_AWAY
 from understudy.daemon.node import Node
@@ -37,8 +39,30 @@ NAMED = 20
 """So many resources that were down are named in the history."""
 OTHERS_FIRST_S = 2.0
 """Who does not lead waits so long before it tells that the majority is back, and a second more for each server before it by name."""
+_COUNTS = re.compile(r"\b\d[\d:.-]*\b")
 _TOLD_BY_HISTORY = frozenset({Kind.CANNOT_ACT, Kind.GUARD_SAYS, Kind.TAKES_NO_PART, Kind.REGISTRY_SET_BACK, Kind.RECOVERING})
 """While the registry answers these come as events, and so into every alert log of the cluster."""
+
+
+@dataclass
+class _Seen:
+    """A condition that is so now."""
+
+    since: float
+    gist: str = ""
+    """Its cause without durations, and since when it is this one."""
+    gist_since: float = 0.0
+    told: str | None = None
+    """The gist that was told; None: nothing yet."""
+
+    def to_tell(self, gist: str, now: float) -> bool:
+        """Whether this is news that has lasted: a condition that has begun, or another cause of it."""
+        if gist != self.gist:
+            self.gist, self.gist_since = gist, now
+        if self.told == gist or now - self.gist_since < TOLD_AFTER_S:
+            return False
+        self.told = gist
+        return True
 
 
 class LaneReports(Mapping[ResourceName, Report]):
@@ -70,9 +94,7 @@ class Sight:
         self._first: tuple[int, int] | None = None
         """The leader's term and beat as they were found: only what moves on from there is a sign of life."""
         self._led_at: float | None = None
-        self._present: dict[tuple[Kind, ServerName | None], float] = {}
-        """Conditions, and since when they are seen."""
-        self._told: set[tuple[Kind, ServerName | None]] = set()
+        self._present: dict[tuple[Kind, ServerName | None], _Seen] = {}
         self._without = False
         """Whether this daemon has seen this server without a lease,"""
         self._others_led = False
@@ -157,15 +179,12 @@ class Sight:
         own, view, now = self.own(), self._node.mirror.view, self._node.clock.monotonic()
         found = {(one.kind, one.about): one for one in conditions(view, own)}
         for key, one in found.items():
-            since = self._present.setdefault(key, now)
-            if key not in self._told and now - since >= TOLD_AFTER_S:
-                self._told.add(key)
+            if self._present.setdefault(key, _Seen(since=now)).to_tell(_gist(one), now):
                 self._tell_begun(one, own)
         for key in [one for one in self._present if one not in found]:
-            since = self._present.pop(key)
-            if key in self._told:
-                self._told.discard(key)
-                self._tell_over(key, now - since, own)
+            seen = self._present.pop(key)
+            if seen.told is not None:
+                self._tell_over(key, now - seen.since, own)
         if own.alerts_lost and now >= self._retry_alerts_at:  # whether there is room again only a line that is written can tell
             self._retry_alerts_at = now + RETRY_ALERTS_S
             self.alert(f"{number(NUMBERS[Kind.ALERTS_LOST])}:lines before this one are lost; understudy history has them")
@@ -215,6 +234,11 @@ class Sight:
         names = ", ".join(self._down[:NAMED]) + (f" and {len(self._down) - NAMED} more" if len(self._down) > NAMED else "")
         text = f"down meanwhile: {names or 'nothing that was wanted'}"
         self._node.history.tell(events.MAJORITY_BACK, on=own.server, cause=f"after {ago(self._gap_s)} without one", text=text)
+
+
+def _gist(one: Condition) -> str:
+    """What it says besides how long, how often and how much: these change all the time, and are no news."""
+    return _COUNTS.sub("", one.cause)
 
 
 def _left(settings: Settings) -> str:

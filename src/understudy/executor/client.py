@@ -133,6 +133,14 @@ class ExecutorClient:
         """See ports.Executor."""
         return await self._is_empty("empty", resource)
 
+    async def running(self) -> tuple[ResourceName, ...]:
+        """See ports.Executor."""
+        try:
+            answer = await self._ask({"op": "running"}, within_s=PING_S)
+        except (ConnectionError, TimeoutError):
+            raise Unreachable("the executor does not answer") from None
+        return tuple(ResourceName(str(name)) for name in answer.get("running", ()))
+
     async def abandon(self) -> None:
         """See ports.Executor."""
         with contextlib.suppress(ConnectionError, TimeoutError):  # then it has ended, and its actions with it

@@ -157,6 +157,10 @@ class FakeExecutor:
         """See ports.Executor."""
         return resource not in self._in_flight and not self.service(resource).populates
 
+    async def running(self) -> tuple[ResourceName, ...]:
+        """See ports.Executor."""
+        return tuple(sorted(name for name, service in self.services.items() if service.populates))
+
     async def abandon(self) -> None:
         """See ports.Executor."""
         flights = [flight for several in self._in_flight.values() for flight in several]

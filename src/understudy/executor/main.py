@@ -98,11 +98,13 @@ class Server:
         match op:
             case "ping":
                 return {"cannot": await self._runner.trial.why_not()}
+            case "running":
+                return {"running": _first(self._runner.running(), LONGEST_LINE // 8)}
             case "run":
                 return outcome_to_wire(await self._runner.run(request_from_wire(message)))
             case "kill" | "empty":
                 return {"empty": await self._emptied(op, resource_from_wire(message))}
-        raise BadInput(f"op is {op!r}; it is one of hello, ping, run, kill, empty")
+        raise BadInput(f"op is {op!r}; it is one of hello, ping, running, run, kill, empty")
 
     async def _emptied(self, op: str, resource: ResourceName) -> bool:
         try:

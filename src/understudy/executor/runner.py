@@ -229,7 +229,8 @@ class Runner:
     def running(self) -> list[str]:
         """Resources of which something lives here."""
         housed = [one for one in self.groups.resources() if populated(self.groups.group(one))]
-        return sorted({*housed, *self.outside.resources()})
+        claimed = [resource for resource in self._kill_list.claims() if self._holds_claim(resource)]
+        return sorted({*housed, *claimed, *self.outside.resources()})
 
     def trim(self) -> None:
         """Cut down what has been printed; to be called every now and then."""

@@ -50,6 +50,8 @@ class Kind(StrEnum):
     """Another server's settings are not this one's."""
     SETTINGS_NOT_KEPT = "settings-not-kept"
     CHECKS_NOT_RUN = "checks-not-run"
+    UNREGISTERED = "unregistered"
+    """Something runs of which the registry knows nothing: nobody looks after it."""
     ALERTS_LOST = "alerts-lost"
     GUARD_SAYS = "guard-says"
 
@@ -109,6 +111,7 @@ NUMBERS: dict[Kind, int] = {
     Kind.SETTINGS_DIFFER: 20145,
     Kind.SETTINGS_NOT_KEPT: 20145,
     Kind.CHECKS_NOT_RUN: 20146,
+    Kind.UNREGISTERED: 20230,
     Kind.ALERTS_LOST: 20147,
     Kind.GUARD_SAYS: 20069,
 }
@@ -123,6 +126,7 @@ _ABOUT = frozenset(
         Kind.OTHER_NO_LEASE,
         Kind.OTHER_UNHEARD,
         Kind.CHECKS_NOT_RUN,
+        Kind.UNREGISTERED,
     }
 )
 """Those whose line names the server."""

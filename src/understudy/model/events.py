@@ -77,6 +77,8 @@ REGISTRY_SET_BACK = "registry-set-back"
 """It is not the registry that was acted on before: it was set back to an older copy, or made anew. A new era begins."""
 REGISTRY_RECOVERED = "registry-recovered"
 """It is known again what runs where."""
+UNREGISTERED = "unregistered"
+"""Something runs on a server that is not registered: the registry that knew it was lost."""
 EPOCH_BEHIND = "epoch-behind"
 """The guard of a server remembers a higher epoch than the registry says: nothing starts there until the leader has gone above it."""
 

@@ -156,6 +156,7 @@ WORDS: dict[int, str] = {
     20144: "The registry went back: {}. {}",
     20145: "Not as it should be: {}. {}",
     20146: "Actions cannot be run on server '{}': {}. {}",
+    20230: "Server '{}' runs what is not registered: {}. {}",
     20147: "The alert log cannot be written: {}. {}",
     20148: "That cannot be done now; nothing was changed:",
     20149: "Server '{}' leaves the cluster, or has left it: {}. {}",

@@ -209,6 +209,8 @@ class Look:
     """Where the guard of this server remembers a higher epoch than the registry says: nothing starts there below it."""
     untold: Mapping[ResourceName, str] = field(default_factory=dict)
     """The same of what its look could not tell: the check did not answer, and nothing of the resource's control group lives."""
+    unregistered: tuple[ResourceName, ...] = ()
+    """What runs there and is not registered, for people; the first of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ def _all(view: View, own: Own) -> Iterator[Condition]:
     yield from _leader(view, own)
     yield from _own_ability(view, own)
     yield from _others(view, own)
+    yield from _unregistered(view, own)
     yield from _weak_points(own)
     yield from _said(own)
 
@@ -236,6 +237,19 @@ def _others(view: View, own: Own) -> Iterator[Condition]:
             yield _down(
                 Kind.OTHER_UNHEARD, server, f"for {ago(age_s)}; what is said of it is as old, and {what}",
                 f"Look at the power of {server}, its networks, and understudy-guard there", age_s,
+            )  # fmt: skip
+
+
+def _unregistered(view: View, own: Own) -> Iterator[Condition]:
+    """What servers have found running on themselves that the registry, made anew or set back, knows nothing of."""
+    for server, look in sorted(view.looks.items()):
+        names = [name for name in look.unregistered if name not in view.resources]
+        if names and look.incarnation == view.present()[server].incarnation and lease_of(view, own, server) is Lease.HELD:
+            yield _weak(
+                Kind.UNREGISTERED, server,
+                f"{_names(names)}. Nothing watches, restarts, moves or stops it; it ends with the lease of {server}, and starts nowhere",
+                "Register it again under its old name (crsctl add resource, or a file of understudy cluster export), and crsctl start "
+                "resource: it is adopted where it runs. What is not wanted any more is stopped and deleted after that",
             )  # fmt: skip
 
 

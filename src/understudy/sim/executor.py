@@ -156,6 +156,11 @@ class ExecutorPort:
         await self._machine.hesitates()
         return empty
 
+    async def running(self) -> tuple[ResourceName, ...]:
+        """See ports.Executor."""
+        await self._connected()
+        return await self._services.running()
+
     async def abandon(self) -> None:
         """See ports.Executor."""
         await self._connected()
