@@ -156,6 +156,8 @@ class GuardState:
     incarnation: Incarnation
     held: bool
     epochs: Mapping[ResourceName, int] = field(default_factory=dict)
+    epoch_floor: int = 0
+    """What it has forgotten starts here only above this epoch."""
     voters: tuple[ServerName, ...] = ()
     refused: str = ""
     """Why this server's guard takes no part: its settings are not the registry's. Empty: it does."""
@@ -239,8 +241,14 @@ class Guard(Protocol):
         """Whether this server's lease is valid at this instant on its own clocks (reads the mapped lease, no round trip)."""
         ...
 
-    async def remember(self, resource: ResourceName, epoch: int) -> bool:
-        """S2: keep the highest epoch; False if a higher one was seen already (then nothing may start under this one)."""
+    async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
+        """S2: keep the highest epoch; False if a higher one was seen already (then nothing may start under this one). `released`: nothing
+        of it is here, and from now on nothing starts below this epoch."""
+        ...
+
+    async def forget(self, floor: int, names: Sequence[ResourceName]) -> frozenset[ResourceName]:
+        """Forget names that are registered no more, as far as they were released here under no epoch above the floor; from now on what is
+        not remembered starts only above the floor. Which are kept."""
         ...
 
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:

@@ -59,9 +59,14 @@ class HeldGuard:
     def held(self) -> bool:
         return self.holds
 
-    async def remember(self, resource: ResourceName, epoch: int) -> bool:
+    async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
         self._epochs[resource] = max(epoch, self._epochs.get(resource, 0))
         return epoch >= self._epochs[resource]
+
+    async def forget(self, floor: int, names: Sequence[ResourceName]) -> frozenset[ResourceName]:
+        for name in names:
+            self._epochs.pop(name, None)
+        return frozenset()
 
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         return False

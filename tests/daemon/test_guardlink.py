@@ -13,7 +13,9 @@ import pytest
 from understudy.daemon.guardlink import PACKET, GuardLink
 from understudy.errors import Unreachable
 from understudy.guard import answers
-from understudy.guard.held import Notes
+from understudy.guard.core.epochs import Remembered
+from understudy.guard.held import Epochs
+from understudy.guard.notes import Notes
 from understudy.model.names import ResourceName
 from understudy.ports import GuardSays
 
@@ -21,20 +23,18 @@ HELLO = {"incarnation": "0" * 32, "server": "ctr1", "held": True, "voters": [], 
 
 
 class Guard:
-    """A guard by hand: its notes, and what it answers."""
+    """A guard by hand: what it remembers of epochs, and what it answers."""
 
     def __init__(self, room: int = 4 << 20) -> None:
-        self.notes = Notes(memoryview(bytearray(room)))
+        self.epochs = Epochs(Notes(memoryview(bytearray(room))), memoryview(bytearray(8)).cast("q"))
         self.longest = 0
 
     def answer(self, request: dict[str, Any]) -> bytes:
         match request["op"]:
             case "hello":
-                fields: dict[str, Any] = {**HELLO, **answers.epochs(self.notes)}
-            case "epochs":
-                fields = answers.epochs(self.notes, request["after"])
-            case "epoch":
-                fields = answers.epoch(self.notes, request["resource"], request["epoch"])
+                fields: dict[str, Any] = {**HELLO, **answers.epochs(self.epochs)}
+            case _:
+                fields = answers.of_epochs(self.epochs, request)
         packet = json.dumps({"op": request["op"], "id": request["id"], **fields}).encode()
         self.longest = max(self.longest, len(packet))
         return packet
@@ -74,7 +74,7 @@ async def test_a_daemon_begins_however_many_names_its_guard_remembers(tmp_path: 
     names = [ResourceName(f"{number:08x}-instance-of-a-virtual-machine-{number:08}") for number in range(5200)]
     async with linked(tmp_path, guard.answer) as link:
         for number, name in enumerate(names):
-            guard.notes.put(name, number + 1)
+            guard.epochs.put(name, Remembered(number + 1))
         state = await link.state()
         assert guard.longest < PACKET
     assert state.epochs == {name: number + 1 for number, name in enumerate(names)}
@@ -84,12 +84,45 @@ async def test_a_guard_without_room_for_another_name_is_told_of(tmp_path: Path) 
     guard = Guard(room=256)
     async with linked(tmp_path, guard.answer) as link:
         await link.state()
-        while await link.remember(ResourceName(f"db{len(guard.notes.all())}"), 1):
+        while await link.remember(ResourceName(f"db{len(guard.epochs)}"), 1):
             pass
         assert await link.remember(ResourceName("db0"), 2)
         event = await link.next_event()
         assert isinstance(event, GuardSays)
         assert "has room for no more" in event.text
+
+
+async def test_names_are_forgotten_that_were_released_and_are_no_higher_than_the_floor(tmp_path: Path) -> None:
+    """And what was forgotten starts only above it, while what is remembered goes on from its own epoch."""
+    guard = Guard()
+    started, released, higher = map(ResourceName, ("started", "released", "higher"))
+    async with linked(tmp_path, guard.answer) as link:
+        assert await link.remember(started, 4)
+        assert await link.remember(released, 4)
+        assert await link.remember(released, 5, released=True)
+        assert await link.remember(higher, 9, released=True)
+        assert await link.forget(5, (started, released, higher)) == {started, higher}
+        state = await link.state()
+        assert not await link.remember(released, 5)
+        assert await link.remember(released, 5, released=True)
+        assert await link.remember(released, 6)
+        assert await link.remember(started, 4)
+    assert state.epochs == {started: 4, higher: 9}
+    guard.epochs.begin(fresh=True)  # of a new incarnation, for which everything was seen gone
+    assert answers.forget(guard.epochs, 9, [started, higher]) == {"ok": True, "kept": []}
+
+
+async def test_the_guard_has_room_for_as_many_names_as_are_registered_at_once(tmp_path: Path) -> None:
+    """70,000 names, longer and longer, a few hundred at a time."""
+    guard = Guard(room=64 << 10)
+    async with linked(tmp_path, guard.answer) as link:
+        for number in range(140):
+            names = [ResourceName(f"{'n' * (number % 40)}{number}-{one}") for one in range(500)]
+            for name in names:
+                assert guard.answer({"op": "epoch", "id": 0, "resource": name, "epoch": 2, "released": True}).endswith(b'"highest": 2}')
+            assert not await link.forget(2, names)
+            await link.remember(ResourceName("db"), number + 3)
+    assert guard.epochs.page("", 1 << 20) == ({"db": 142}, False)
 
 
 async def test_a_packet_that_is_cut_is_a_guard_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def start_without_reading(patch: Any) -> None:
 def forget_the_epoch(patch: Any) -> None:
     """The guard remembers no epoch, and refuses none."""
 
-    async def remember(self: GuardPort, resource: ResourceName, epoch: int) -> bool:
+    async def remember(self: GuardPort, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
         return True
 
     patch.setattr(GuardPort, "remember", remember)

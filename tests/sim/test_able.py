@@ -47,7 +47,7 @@ def believe_any_life(patch: Any) -> None:
 def believe_what_was_released(patch: Any) -> None:
     """What is kept on disk counts also after a release, and the guard does not object."""
 
-    async def remember(self: GuardPort, resource: ResourceName, epoch: int) -> bool:
+    async def remember(self: GuardPort, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
         self._keeper.epochs[resource] = epoch
         return True
 

@@ -35,10 +35,13 @@ from understudy.ports import (
 
 ANSWER_S = 2.0
 AGAIN_S = 0.02
+FORGET_AT_ONCE = 200
+"""Names, of which a guard takes no more than `guard/answers.py` says."""
 PACKET = 1 << 20
 FULL = (
     "it remembers the epochs of {} resources and has room for no more: what was never started on this server cannot start here. "
-    "Let the server leave and join again (understudy server leave, then understudy server join): then it remembers none"
+    "Delete resources that are needed no more: it forgets those. Or let the server leave and join again (understudy server leave, then "
+    "understudy server join): then it remembers none"
 )
 
 
@@ -99,17 +102,27 @@ class GuardLink:
             incarnation=self.incarnation,
             held=answer["held"],
             epochs={ResourceName(name): epoch for name, epoch in epochs.items()},
+            epoch_floor=int(answer.get("epoch_floor", 0)),
             voters=tuple(ServerName(one) for one in answer["voters"]),
             position=Position(*answer["registry_seen"]),
             refused=str(answer.get("refused", "")),
         )
 
-    async def remember(self, resource: ResourceName, epoch: int) -> bool:
+    async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
         """See ports.Guard."""
-        answer = await self._ask({"op": "epoch", "resource": resource, "epoch": epoch})
+        answer = await self._ask({"op": "epoch", "resource": resource, "epoch": epoch, "released": released})
         if "full" in answer:
             self._tell(FULL.format(answer["full"]))
         return bool(answer["ok"])
+
+    async def forget(self, floor: int, names: Sequence[ResourceName]) -> frozenset[ResourceName]:
+        """See ports.Guard. A guard of an older version forgets nothing."""
+        kept: list[ResourceName] = []
+        for first in range(0, len(names), FORGET_AT_ONCE):
+            page = names[first : first + FORGET_AT_ONCE]
+            answer = await self._ask({"op": "forget", "floor": floor, "names": list(page)})
+            kept += [ResourceName(name) for name in answer["kept"]] if answer.get("ok") else page
+        return frozenset(kept)
 
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         """See ports.Guard."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from understudy.guard.core.epochs import admitted, forgettable, noted
 from understudy.guard.core.messages import Able
-from understudy.guard.held import Notes
+from understudy.guard.held import Epochs
 from understudy.linux.reading import Reading
 from understudy.model.limits import SHORTEST_PAUSE_WITHOUT_REALTIME_S, Limits
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 PAGE_BYTES = 32_768
 """Of names; their packet is at most six times as long."""
+FORGET_AT_ONCE = 500
+"""Names; a guard does nothing else meanwhile."""
 DIFFERS_FOR_S = 10
 """A server with other settings was heard within this: else it is switched off, or was mended and not heard since."""
 
@@ -34,6 +37,7 @@ def hello(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
         "held": held,
         "lease_left_s": round(max(left_ns, 0) / 1e9, 6) if held else 0.0,
         **({"epochs": {}} if brief else epochs(process.held_file.epochs)),
+        "epoch_floor": process.held_file.epochs.floor,
         "registry_seen": process.registry_seen,
         "voters": process.settings.voters,
         "limits": _limits(process.limits),
@@ -81,20 +85,48 @@ def differing(process: GuardProcess, now: Reading) -> list[str]:
     return [why for why, heard_ns in heard if now.boot_ns - heard_ns < DIFFERS_FOR_S * 1_000_000_000]
 
 
-def epoch(epochs: Notes, resource: str, epoch: int) -> dict[str, Any]:
-    """Remember the highest epoch of a resource; a lower one is refused (S2)."""
-    highest = epochs.get(resource)
-    if highest is not None and epoch < highest:
+def of_epochs(remembered: Epochs, request: dict[str, Any]) -> dict[str, Any]:
+    """What the memory of epochs answers. KeyError, ValueError: malformed."""
+    match request["op"]:
+        case "epoch":
+            return epoch(remembered, str(request["resource"]), int(request["epoch"]), released=bool(request.get("released")))
+        case "forget":
+            return forget(remembered, int(request["floor"]), list(request["names"]))
+        case _:
+            return epochs(remembered, str(request["after"]))
+
+
+def epoch(epochs: Epochs, resource: str, epoch: int, *, released: bool = False) -> dict[str, Any]:
+    """Remember the highest epoch of a resource, which is to be started or was released under it; a lower one is refused (S2)."""
+    before, floor = epochs.get(resource), epochs.floor
+    highest = floor if before is None else before.epoch
+    if not admitted(before, floor, epoch, released=released):
         return {"ok": False, "highest": highest}
-    if not epochs.put(resource, epoch):
-        return {"ok": False, "highest": highest or 0, "full": len(epochs.all())}
-    return {"ok": True, "highest": epoch}
+    note = noted(before, floor, epoch, released=released)
+    if note is not None and not epochs.put(resource, note):
+        return {"ok": False, "highest": highest, "full": len(epochs)}
+    return {"ok": True, "highest": max(epoch, highest)}
 
 
-def epochs(notes: Notes, after: str = "") -> dict[str, Any]:
+def forget(epochs: Epochs, floor: int, names: list[str]) -> dict[str, Any]:
+    """Forget names that are registered no more, as far as the floor says all that has to be remembered; which are kept."""
+    if len(names) > FORGET_AT_ONCE:
+        raise ValueError(f"{len(names)} names, and {FORGET_AT_ONCE} at once is the most")
+    epochs.rise(floor)
+    kept = []
+    for name in names:
+        one = epochs.get(name)
+        if one is not None and not forgettable(one, epochs.floor):
+            kept.append(name)
+        else:
+            epochs.drop(name)
+    return {"ok": True, "kept": kept}
+
+
+def epochs(remembered: Epochs, after: str = "") -> dict[str, Any]:
     """A page of the remembered epochs, and the name after which the next one begins (null: that is all): however many names a server has
     seen, no packet is longer than its reader takes."""
-    page, more = notes.page(after, PAGE_BYTES)
+    page, more = remembered.page(after, PAGE_BYTES)
     return {"epochs": page, "epochs_after": next(reversed(page)) if more else None}
 
 

@@ -11,16 +11,18 @@ from typing import NamedTuple
 from understudy.guard import kept
 from understudy.guard.core import CommonSettings
 from understudy.guard.core.ending import Stage
+from understudy.guard.core.epochs import Remembered
+from understudy.guard.notes import Notes
 from understudy.guard.wire import pack_common, unpack_common
 from understudy.linux.reading import Reading
 from understudy.model.position import NOWHERE, Position
 
 _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
-_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _REGISTRY = 0, 1, 2, 3, 4, 8
+_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _FLOOR, _REGISTRY = 0, 1, 2, 3, 4, 5, 8
 _SLOTS = (16, 32)
 _EPOCH_BYTES = 4 << 20
-"""Room for some 60,000 names of resources: each that was ever started here in the life of this keeper."""
+"""Room for some 60,000 names of resources: each that was ever started here in the life of this keeper, and not forgotten."""
 _NOTES_BYTES = 1 << 20
 _REGISTRY_BYTES = 1 << 12
 """Of what the registry says: two slots, as for the state."""
@@ -49,7 +51,7 @@ class Held:
         whole = memoryview(self._map)
         self._fields = whole[: _FIELDS * 8].cast("q")
         notes = whole[_FIELDS * 8 :]
-        self.epochs = Notes(notes[:_EPOCH_BYTES])
+        self.epochs = Epochs(Notes(notes[:_EPOCH_BYTES]), self._fields[_FLOOR : _FLOOR + 1])
         """Highest epoch seen per resource (S2)."""
         self.protected = Notes(notes[_EPOCH_BYTES : _EPOCH_BYTES + _NOTES_BYTES])
         """Addresses behind the gate: 0 cluster, 1 storage."""
@@ -152,64 +154,46 @@ class Held:
         return process if process[0] else None
 
 
-class Notes:
-    """Names with a number each, only ever added to or raised; survives the death of the process that writes it."""
+class Epochs:
+    """The highest epoch of every name that is remembered, and the floor of those that were forgotten (`core/epochs.py`)."""
 
-    def __init__(self, memory: memoryview) -> None:
-        self._memory = memory
-        self._numbers = memory.cast("q")
-        self._places: dict[str, int] = {}
-        self.reload()
+    def __init__(self, notes: Notes, floor: memoryview) -> None:
+        self._notes = notes
+        self._floor = floor
 
-    def reload(self) -> None:
-        """Read what a predecessor left: number, length of the name, name, padded to 8 bytes; field 0 is the end."""
-        self._places.clear()
-        at = 1
-        while at < self._numbers[0]:
-            length = self._numbers[at + 1]
-            name = bytes(self._memory[(at + 2) * 8 : (at + 2) * 8 + length]).decode()
-            self._places[name] = at
-            at += 2 + (length + 7) // 8
+    def begin(self, *, fresh: bool) -> None:
+        """Read what a predecessor left. `fresh`: a new incarnation begins, so everything of those before it was seen gone."""
+        self._notes.reload()
+        for name, number in self._notes.all().items() if fresh else ():
+            self._notes.put(name, number | 1)
 
-    def all(self) -> dict[str, int]:
-        """Every name with its number."""
-        return {name: self._numbers[at] for name, at in self._places.items()}
+    def __len__(self) -> int:
+        """How many names are remembered."""
+        return len(self._notes)
+
+    @property
+    def floor(self) -> int:
+        """What is not remembered starts only above it."""
+        return int(self._floor[0])
+
+    def rise(self, floor: int) -> None:
+        """The floor is at least this from now on."""
+        self._floor[0] = max(floor, self.floor)
+
+    def get(self, name: str) -> Remembered | None:
+        """What is remembered of a name."""
+        number = self._notes.get(name)
+        return None if number is None else Remembered(number >> 1, bool(number & 1))
+
+    def put(self, name: str, one: Remembered) -> bool:
+        """Remember this of a name; False when there is no room."""
+        return self._notes.put(name, one.epoch << 1 | one.released)
+
+    def drop(self, name: str) -> None:
+        """Forget a name."""
+        self._notes.drop(name)
 
     def page(self, after: str, most_bytes: int) -> tuple[dict[str, int], bool]:
-        """The names noted after this one, as many as fit, but at least one; and whether there are more."""
-        found: dict[str, int] = {}
-        at, size = self._after(after), 0
-        while at < self._numbers[0]:
-            length = self._numbers[at + 1]
-            size += length
-            if found and size > most_bytes:
-                return found, True
-            found[bytes(self._memory[(at + 2) * 8 : (at + 2) * 8 + length]).decode()] = self._numbers[at]
-            at += 2 + (length + 7) // 8
-        return found, False
-
-    def _after(self, name: str) -> int:
-        at = self._places.get(name)
-        return 1 if at is None else at + 2 + (self._numbers[at + 1] + 7) // 8
-
-    def get(self, name: str) -> int | None:
-        """The number of a name."""
-        at = self._places.get(name)
-        return None if at is None else self._numbers[at]
-
-    def put(self, name: str, value: int) -> bool:
-        """Note a number; False when there is no room."""
-        at = self._places.get(name)
-        if at is not None:
-            self._numbers[at] = value
-            return True
-        raw = name.encode()
-        at = max(self._numbers[0], 1)
-        end = at + 2 + (len(raw) + 7) // 8
-        if end > len(self._numbers):
-            return False
-        self._numbers[at], self._numbers[at + 1] = value, len(raw)
-        self._memory[(at + 2) * 8 : (at + 2) * 8 + len(raw)] = raw
-        self._numbers[0] = end  # last: now it is there
-        self._places[name] = at
-        return True
+        """The epochs of the names after this one, as many as fit; and whether there are more."""
+        found, more = self._notes.page(after, most_bytes)
+        return {name: number >> 1 for name, number in found.items()}, more

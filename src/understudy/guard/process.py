@@ -95,7 +95,7 @@ class GuardProcess:
         self._terminated = self._heeded = 0
         """How many SIGTERMs came, and how many of them were answered."""
         self.leave = Leave(held)
-        held.epochs.reload()
+        held.epochs.begin(fresh=start.begun_here)
         # All that the end will need is opened now.
         self._means = Means(settings)
         self._looked_boot_ns = 0
@@ -220,10 +220,8 @@ class GuardProcess:
                 return answers.hello(self, read_clocks())
             case "state":
                 return answers.state(self, read_clocks(), brief=bool(request.get("brief")))
-            case "epoch":
-                return answers.epoch(self.held_file.epochs, str(request["resource"]), int(request["epoch"]))
-            case "epochs":
-                return answers.epochs(self.held_file.epochs, str(request["after"]))
+            case "epoch" | "epochs" | "forget":
+                return answers.of_epochs(self.held_file.epochs, request)
             case "gate":
                 return self._let_pass(request)
             case "opened":

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from understudy.guard.gate import CLUSTER, STORAGE
-from understudy.guard.held import Notes
+from understudy.guard.notes import Notes
 
 _SHUT, _STORAGE, _OPEN, _FORGOTTEN = 0, 1, 2, 3
 

@@ -56,6 +56,8 @@ class Keeper:
         self.lease_until: Reading | None = None  # what the lease file says
         self.gate_until = 0.0  # true time until which the gate lets addresses pass
         self.epochs: dict[ResourceName, int] = {}
+        self.released: set[ResourceName] = set()  # of those, what was released since
+        self.epoch_floor = 0  # what is not among them starts only above it
         self.seen = NOWHERE  # where its daemons have seen the registry to be
         self.protected: frozenset[str] = frozenset()  # the cluster's addresses, as the daemon last told them
         self.stopping = False
@@ -88,6 +90,7 @@ class Keeper:
         self.incarnation = Incarnation(raw.hex())
         self.lease_until = None
         self.stopping = False
+        self.released.update(self.epochs)  # everything of the incarnation before was seen gone
         self.machine.says(f"begins as {self.incarnation[:8]}")
         self._guard(Start(raw))
 

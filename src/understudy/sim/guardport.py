@@ -9,6 +9,7 @@ from typing import Any
 
 from understudy.errors import Unreachable
 from understudy.guard.core import Census, Guard, Query
+from understudy.guard.core import epochs as core_epochs
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.view import ClusterRecord
@@ -76,20 +77,43 @@ class GuardPort:
             incarnation=keeper.incarnation,
             held=keeper.lease() is not None,
             epochs=dict(keeper.epochs),
+            epoch_floor=keeper.epoch_floor,
             position=keeper.seen,
             voters=tuple(ServerName(one) for one in member.common.voters),
             refused=keeper.core.refused if keeper.core is not None else "",
         )
 
-    async def remember(self, resource: ResourceName, epoch: int) -> bool:
+    async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
         """See ports.Guard."""
         await self._connected()
-        epochs = self._keeper.epochs
-        remembered = epoch >= epochs.get(resource, 0)
-        if remembered:
-            epochs[resource] = epoch
-        await self._keeper.machine.hesitates()
-        return remembered
+        keeper = self._keeper
+        before, floor = self._remembered(resource), keeper.epoch_floor
+        if ok := core_epochs.admitted(before, floor, epoch, released=released):
+            note = core_epochs.noted(before, floor, epoch, released=released)
+            if note is not None:
+                keeper.epochs[resource] = note.epoch
+                (keeper.released.add if note.released else keeper.released.discard)(resource)
+        await keeper.machine.hesitates()
+        return ok
+
+    async def forget(self, floor: int, names: Sequence[ResourceName]) -> frozenset[ResourceName]:
+        """See ports.Guard."""
+        await self._connected()
+        keeper = self._keeper
+        keeper.epoch_floor = max(floor, keeper.epoch_floor)
+        kept = set()
+        for name in names:
+            one = self._remembered(name)
+            if one is not None and not core_epochs.forgettable(one, keeper.epoch_floor):
+                kept.add(name)
+            else:
+                keeper.epochs.pop(name, None)
+                keeper.released.discard(name)
+        return frozenset(kept)
+
+    def _remembered(self, name: ResourceName) -> core_epochs.Remembered | None:
+        epoch = self._keeper.epochs.get(name)
+        return None if epoch is None else core_epochs.Remembered(epoch, name in self._keeper.released)
 
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         """See ports.Guard."""
