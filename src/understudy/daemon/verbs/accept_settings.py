@@ -5,16 +5,12 @@ others stops the cluster on every server, edits understudy.toml on all, starts i
 that still runs under the old settings could be called lost by voters that never granted it anything; and refused while anybody leads.
 """
 
-from dataclasses import replace
-
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import Change, World, commit
+from understudy.daemon.verbs.world import World, write
 from understudy.errors import BadInput, Refused
+from understudy.intent.servers import accept_settings, accepted, the_cluster
 from understudy.model.messages import words
-from understudy.model.names import ServerName
-from understudy.model.settings import Settings
 from understudy.model.view import ClusterRecord, View
-from understudy.registry import keys
 
 WATCH_S = 5.0
 """A cluster in which anybody leads writes a beat within this."""
@@ -24,16 +20,16 @@ async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     try:
         view = await world.mirror.refresh()
-        if view.cluster is None:
-            raise Refused(words(20122), code=20122)
-        if (wanted := _of(world.settings, view.cluster)) == view.cluster:
+        present, wanted = the_cluster(view), accepted(view, world.settings)
+        if wanted == present:
             world.output.out("understudy.toml of this server says what the registry says: there is nothing to accept")
             return 0
         await _nobody_leads(world, view)
         if not arguments.flag("force"):
-            world.output.out(_question(view.cluster, wanted))
+            world.output.out(_question(present, wanted))
             return 1
-        await commit(world, lambda view: _change(view, world.settings))
+        operator = world.operator()
+        await write(world, lambda view: accept_settings(view, operator))
     except BadInput as error:
         world.refuse(error)
         return 1
@@ -62,21 +58,3 @@ def _question(present: ClusterRecord, wanted: ClusterRecord) -> str:
 def _in_words(one: ClusterRecord) -> str:
     voters = ", ".join(sorted(one.voters))
     return f"cluster {one.name}, voters {voters}, voter_set {one.voter_set}, pause_tolerance {one.pause_tolerance:g} s"
-
-
-def _of(settings: Settings, present: ClusterRecord) -> ClusterRecord:
-    """The record with this server's settings; the same one if they differ in nothing but the order of voters."""
-    same = sorted(settings.voters) == sorted(present.voters)
-    return replace(
-        present,
-        name=settings.cluster,
-        voters=present.voters if same else tuple(ServerName(one) for one in settings.voters),
-        voter_set=settings.voter_set,
-        pause_tolerance=settings.pause_tolerance,
-    )
-
-
-def _change(view: View, settings: Settings) -> Change:
-    if view.cluster is None:
-        raise Refused(words(20122), code=20122)
-    return Change(writes={keys.CLUSTER: _of(settings, view.cluster)})

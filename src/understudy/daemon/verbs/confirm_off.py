@@ -5,29 +5,25 @@ For what a server said that it could not end before it fell silent: nothing but 
 refused: whoever is alive is not off.
 """
 
-from dataclasses import replace
-
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import Change, World, commit
-from understudy.errors import BadInput, Refused
+from understudy.daemon.verbs.world import World, write
+from understudy.errors import BadInput
+from understudy.intent.servers import confirm_off, silent
 from understudy.model import events
-from understudy.model.messages import words
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.state import Life
-from understudy.model.view import IncarnationRecord, View
 from understudy.policy.liveness import CONFIRMED_OFF, unended_of
-from understudy.registry import keys
 
 
 async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     try:
         server = ServerName(arguments.one_name("server"))
-        record = _silent(await world.mirror.refresh(), server)
+        record = silent(await world.mirror.refresh(), server)
         if not arguments.flag("force"):
             world.output.out(_question(server, [name for name, _ in unended_of(world.mirror.view, record)]))
             return 1
-        await commit(world, lambda view: _change(view, server, world.by))
+        operator = world.operator()
+        await write(world, lambda view: confirm_off(view, server, operator))
     except BadInput as error:
         world.refuse(error)
         return 1
@@ -42,20 +38,3 @@ def _question(server: ServerName, waiting: list[ResourceName]) -> str:
         f"Has {server} no power? Not: does it not answer, is its network cut, does it hang. Somebody must have seen that it is off.\n"
         f"({held})\nIf it still runs, what waits for it will run twice. If it is off: understudy server confirm-off {server} -f"
     )
-
-
-def _silent(view: View, server: ServerName) -> IncarnationRecord:
-    record = view.present().get(server)
-    if record is None:
-        raise Refused(words(20024, server), code=20024)
-    if record.life is Life.LEFT:
-        raise Refused(words(20104, server), code=20104)
-    if record.life not in (Life.LOST, Life.FENCED):
-        raise Refused(words(20103, server, record.life.value), code=20103)
-    return record
-
-
-def _change(view: View, server: ServerName, by: str) -> Change:
-    record = _silent(view, server)
-    off = replace(record, life=Life.FENCED, proof=f"{record.proof}; {CONFIRMED_OFF} by {by}")
-    return Change(writes={keys.incarnation(record.incarnation): off})

@@ -5,18 +5,14 @@ when its lease ends, and rejoins by itself as a new incarnation. Safe at any tim
 proved fenced.
 """
 
-from dataclasses import replace
-
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import Change, World, commit
-from understudy.errors import BadInput, Refused
+from understudy.daemon.verbs.world import World, write
+from understudy.errors import BadInput
+from understudy.intent.servers import evict, present
 from understudy.model import events
-from understudy.model.messages import words
 from understudy.model.names import ServerName
-from understudy.model.state import ALIVE, PROVEN, Life
-from understudy.model.view import IncarnationRecord, View
-from understudy.policy.case import EVICTED
-from understudy.registry import keys
+from understudy.model.state import PROVEN
+from understudy.model.view import IncarnationRecord
 
 WAIT_S = 60.0
 
@@ -25,8 +21,8 @@ async def run(world: World, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     try:
         server = ServerName(arguments.one_name("server"))
-        evicted = _present(world.mirror.view, server)
-        revision = await commit(world, lambda view: _change(view, server, world.by))
+        evicted, operator = present(world.mirror.view, server), world.operator()
+        await write(world, lambda view: evict(view, server, operator))
     except BadInput as error:
         world.refuse(error)
         return 1
@@ -35,23 +31,10 @@ async def run(world: World, arguments: Arguments) -> int:
     if server == world.settings.server:
         world.output.out("this is that server: everything on it stops now, this answer with it; ask another server how it went")
         return 0
-    return await _until_proven(world, evicted, revision)
+    return await _until_proven(world, evicted)
 
 
-def _present(view: View, server: ServerName) -> IncarnationRecord:
-    record = view.present().get(server)
-    if record is None or record.life not in ALIVE:
-        raise Refused(words(2546, server), code=2546)
-    return record
-
-
-def _change(view: View, server: ServerName, by: str) -> Change:
-    record = _present(view, server)
-    evicted = replace(record, life=Life.EVICTED, proof=f"{EVICTED} by {by}")
-    return Change(writes={keys.incarnation(record.incarnation): evicted})
-
-
-async def _until_proven(world: World, evicted: IncarnationRecord, revision: int) -> int:
+async def _until_proven(world: World, evicted: IncarnationRecord) -> int:
     until = world.clock.monotonic() + WAIT_S
     view = world.mirror.view
     while (left := until - world.clock.monotonic()) > 0:

@@ -4,21 +4,19 @@ Called by the verbs after their commit. It never changes anything: a command tha
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
 from understudy.daemon.text.progress import lines
 from understudy.daemon.verbs.patience import LOOK_EVERY_S, Patience
 from understudy.daemon.verbs.world import World
 from understudy.intent.facts import RUNNING
+from understudy.intent.verdicts import Judge, Verdict, stuck
 from understudy.model import events
-from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.resource import Kind, Resource
-from understudy.model.state import ALIVE, Internal, Life, State, Target
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.resource import Resource
+from understudy.model.state import State
 from understudy.model.view import Event, View
-from understudy.policy.eligibility import group_standings
-from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import group_of
 
 GRACE_S = 3.0
@@ -39,15 +37,6 @@ _ENDED = {
 }
 
 
-class Verdict(Enum):
-    """Where a resource stands in what was asked of it."""
-
-    PENDING = "pending"
-    DONE = "done"
-    FAILED = "failed"
-
-
-Judge = Callable[[View, ResourceName], Verdict]
 Action = tuple[str, ResourceName | None, ServerName]
 """An action, its resource and its server."""
 
@@ -204,109 +193,3 @@ def _to_come(watch: Watch, view: View) -> Iterator[Action]:
                 yield ("start", name, server)
             if was is not None and same and was.state in RUNNING and now is not None and now.state is State.OFFLINE:
                 yield ("stop", name, server)
-
-
-# --- verdicts, from the View alone ----------------------------------------------------------------------------------
-
-
-def started(view: View, name: ResourceName) -> Verdict:
-    """ONLINE under its present assignment; failed when no candidate is left, or a stop went wrong on the way."""
-    resource = view.resources.get(name)
-    if resource is None or view.target(name) is not Target.ONLINE:
-        return Verdict.FAILED
-    if resource.local:
-        return _local_started(view, name)
-    assignment = view.assignments.get(name)
-    if any(name in one.resources for one in view.requests) or assignment is None:
-        return Verdict.PENDING
-    if assignment.owner is None:
-        return Verdict.FAILED if assignment.last_resort and not _may_come(view, name) else Verdict.PENDING
-    report = view.report(name, assignment.owner.server)
-    if report is None or report.incarnation != assignment.owner.incarnation:
-        return Verdict.FAILED if assignment.last_resort else Verdict.PENDING
-    if report.state in RUNNING and report.internal is Internal.STABLE:
-        # Under an older epoch it may still be about to be stopped.
-        return Verdict.DONE if report.epoch == assignment.epoch else Verdict.PENDING
-    stuck = report.state is State.UNKNOWN and report.internal is Internal.STABLE
-    return Verdict.FAILED if assignment.last_resort or stuck else Verdict.PENDING
-
-
-def _may_come(view: View, name: ResourceName) -> bool:
-    """Whether what has no server now may have one in a moment: the leader has yet to see that one may run it by now, or what it needs is on
-    its way up."""
-    wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE]
-    ground = _surveyed(view)
-    if any(one.admitted for one in group_standings(ground, wanted)):
-        return True
-    needed = {
-        other
-        for one in wanted
-        for dependency in view.resources[one].start
-        if dependency.kind is Kind.HARD
-        for other in ground.meant(dependency)
-        if other in view.resources and other not in wanted and view.target(other) is Target.ONLINE
-    }
-    return any(started(view, other) is Verdict.PENDING for other in needed)
-
-
-def _surveyed(view: View) -> Ground:
-    """Of one View many are judged, one after the other."""
-    if not _last or _last[0].view is not view:
-        _last[:] = [survey(view)]
-    return _last[0]
-
-
-_last: list[Ground] = []
-
-
-def stopped(view: View, name: ResourceName) -> Verdict:
-    """Nobody holds it and nobody reports it; failed when it is UNKNOWN somewhere or wanted again."""
-    if name not in view.resources:
-        return Verdict.DONE
-    if view.target(name) is Target.ONLINE:
-        return Verdict.FAILED
-    reports = [report for server in view.reports.get(name, {}) if (report := view.report(name, server))]
-    if any(one.state is State.UNKNOWN and one.internal is Internal.STABLE for one in reports):
-        return Verdict.FAILED
-    assignment = view.assignments.get(name)
-    held = assignment is not None and bool(assignment.holders)
-    quiet = all(one.state is State.OFFLINE and one.internal is Internal.STABLE for one in reports)
-    return Verdict.DONE if quiet and not held else Verdict.PENDING
-
-
-def stuck(view: View, name: ResourceName, server: ServerName) -> bool:
-    """Whether it is UNKNOWN there: nothing more is tried until somebody clears the way, or a pause is over."""
-    report = view.report(name, server)
-    return report is not None and report.state is State.UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A judge: ONLINE on another incarnation than before."""
-
-    before: dict[ResourceName, Incarnation]
-
-    def __call__(self, view: View, name: ResourceName) -> Verdict:
-        verdict = started(view, name)
-        assignment = view.assignments.get(name)
-        if verdict is not Verdict.DONE or assignment is None or assignment.owner is None:
-            return verdict
-        return Verdict.FAILED if assignment.owner.incarnation == self.before.get(name) else Verdict.DONE
-
-
-def _local_started(view: View, name: ResourceName) -> Verdict:
-    verdicts = []
-    for server, record in view.present().items():
-        if record.life not in ALIVE or record.life is not Life.ONLINE:
-            continue
-        report = view.report(name, server)
-        if report is not None and report.state in RUNNING and report.internal is Internal.STABLE:
-            verdicts.append(Verdict.DONE)
-        elif report is not None and report.failure is not None:
-            verdicts.append(Verdict.FAILED)
-        else:
-            verdicts.append(Verdict.PENDING)
-    for worst in (Verdict.PENDING, Verdict.FAILED):
-        if worst in verdicts:
-            return worst
-    return Verdict.DONE

@@ -5,19 +5,17 @@ when this command is interrupted.
 """
 
 import asyncio
-from dataclasses import replace
 
 from understudy.daemon.leave import holds, over
 from understudy.daemon.text.progress import lines
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import Change, World, commit
-from understudy.errors import BadInput, Refused, RegistryUnreachable
+from understudy.daemon.verbs.world import World, write
+from understudy.errors import BadInput, RegistryUnreachable
+from understudy.intent import servers as intent
 from understudy.model import events
-from understudy.model.messages import words
 from understudy.model.names import ServerName
 from understudy.model.state import ALIVE, Life
 from understudy.model.view import IncarnationRecord, View
-from understudy.registry import keys
 
 SLACK_S = 30.0
 JOIN_S = 60.0
@@ -32,10 +30,11 @@ async def leave(world: World, arguments: Arguments) -> int:
         view = await world.mirror.refresh()
         if arguments.flag("all"):
             names = tuple(name for name, record in view.present().items() if record.life in ALIVE)
-        leaving = [_present(view, name) for name in names]
+        leaving = [intent.present(view, name) for name in names]
         if not at_once:
-            _keep_a_majority(view, names)
-        since = await commit(world, lambda fresh: _change(fresh, names, world.by, at_once=at_once))
+            intent.keep_a_majority(view, names)
+        operator = world.operator()
+        since = await write(world, lambda fresh: intent.leave(fresh, names, operator, at_once=at_once))
     except RegistryUnreachable:
         if names != (own,):
             raise
@@ -71,32 +70,6 @@ async def join(world: World, arguments: Arguments) -> int:
         view = await world.mirror.wait(view.revision, min(left, 1.0))
     world.say(20075, own, f"{JOIN_S:g}")
     return 1
-
-
-def _present(view: View, server: ServerName) -> IncarnationRecord:
-    record = view.present().get(server)
-    if record is None or record.life not in ALIVE:
-        raise Refused(words(2546, server), code=2546)
-    return record
-
-
-def _change(view: View, names: tuple[ServerName, ...], by: str, *, at_once: bool) -> Change:
-    writes: dict[str, object] = {}
-    for name in names:
-        record = _present(view, name)
-        if record.life is not Life.LEAVING or (at_once and not record.at_once):
-            writes[keys.incarnation(record.incarnation)] = replace(record, life=Life.LEAVING, by=by, at_once=at_once)
-    return Change(writes=writes)
-
-
-def _keep_a_majority(view: View, names: tuple[ServerName, ...]) -> None:
-    """Who stays needs a majority of voters: without it every lease ends, and what runs is not stopped in order."""
-    present = view.present()
-    staying = [one for one, record in present.items() if one not in names and record.life in (Life.JOINING, Life.ONLINE)]
-    voters = view.cluster.voters if view.cluster is not None else ()
-    votes, needed = len([one for one in voters if one in staying]), len(voters) // 2 + 1
-    if staying and votes < needed and any(one in voters for one in names):
-        raise Refused(words(20076, ", ".join(names), votes, len(voters), needed), code=20076)
 
 
 async def _follow(world: World, leaving: list[IncarnationRecord], since: int) -> int:

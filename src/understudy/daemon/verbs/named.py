@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
-from understudy.intent.facts import running_on, servers
+from understudy.intent.facts import servers
 from understudy.model.attributes import ATTRIBUTES, READ_ONLY, SPECIAL
 from understudy.model.filters import Compare, Filter, parse
 from understudy.model.messages import words
@@ -84,11 +84,3 @@ def check_instances(view: View, arguments: Arguments, names: Collection[Resource
                 raise bad(f"'{name}' is a local resource: its instances are started and stopped together, without {option}")
             if given != "1":
                 raise bad(f"'{name}' has one instance, number 1; there is no number {given} ({option})")
-
-
-def only_there(world: World, view: View, names: tuple[ResourceName, ...], server: ServerName) -> tuple[tuple[ResourceName, ...], bool]:
-    """Those that run on the server, or nowhere; and whether that was all: of the others it is said where they run."""
-    elsewhere = {name: at for name in names if (at := running_on(view, name)) not in (server, None)}
-    for name, at in elsewhere.items():
-        world.say(20159, name, server, at)
-    return tuple(name for name in names if name not in elsewhere), not elsewhere

@@ -9,11 +9,15 @@ import os
 import pwd
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from understudy.agents.aside import aside
 from understudy.agents.scriptfile import Owner, who_may_change, why_not_run
+from understudy.daemon.written import conditions, records
 from understudy.errors import BadInput, Refused
+from understudy.intent.edit import Edit
+from understudy.intent.operator import Operator
+from understudy.intent.refusal import Refusal
 from understudy.model.conditions import Own
 from understudy.model.excerpt import EVENT_BYTES, excerpt
 from understudy.model.messages import line, with_number, words
@@ -193,51 +197,84 @@ class World:
         """Print why something was refused."""
         self.output.out(with_number(error.code, str(error)))
 
+    def remark(self, refusal: Refusal) -> None:
+        """Print why something is not done."""
+        self.output.out(with_number(refusal.code, str(refusal)))
+
+    def operator(self) -> Operator:
+        """Who asks, with a new identity for what the command makes."""
+        return Operator(by=self.by, token=self.token(), settings=self.settings)
+
     @property
     def by(self) -> str:
         """Who asks and where, for records."""
         return f"{self.caller.user}@{self.settings.server}"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What one attempt wants written; `unchanged` are the keys it relied on."""
+class Decision(Protocol):
+    """What a decision writes, with whatever else it says."""
 
-    writes: Mapping[str, Any]
-    unchanged: tuple[str, ...] = ()
-    events: tuple[tuple[str, str, str], ...] = ()
-    """What the history is told in the same commit (so that no lane's answer comes before it): kind, resource (empty: of none), text."""
+    @property
+    def edit(self) -> Edit:
+        """What is to be written."""
+        ...
 
 
-async def commit(world: World, decide: Callable[[View], Change]) -> int:
-    """Decide from a fresh View and write, again if somebody else was faster; the revision, which this server's View has reached.
+D = TypeVar("D", bound=Decision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed(Generic[D]):
+    """A decision that is in the registry."""
+
+    decided: D
+    before: View
+    """The View that it was decided from."""
+    revision: int
+    """This server's View has reached it."""
+
+
+async def commit(world: World, decide: Callable[[View], D]) -> Committed[D]:
+    """Decide from a fresh View and write, again if somebody else was faster.
 
     `decide` raises BadInput to refuse. Refused when the others never stop.
     """
     for _ in range(ATTEMPTS):
         view = await world.mirror.refresh()
-        change = decide(view)
-        if not change.writes:
-            return view.revision
-        revision = await world.mirror.commit({**change.writes, **_told(world, change)}, unchanged=change.unchanged)
+        decided = decide(view)
+        edit = decided.edit
+        if edit.empty:
+            return Committed(decided=decided, before=view, revision=view.revision)
+        revision = await world.mirror.commit({**records(edit), **_history(world, edit)}, unchanged=conditions(edit))
         if revision is not None:
             if world.mirror.view.revision < revision:
                 await world.mirror.wait(revision - 1, APPLY_S)
-            return revision
+            return Committed(decided=decided, before=view, revision=revision)
     raise Refused(words(20062), code=20062)
 
 
-def _told(world: World, change: Change) -> dict[str, Event]:
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    edit: Edit
+
+
+async def write(world: World, decide: Callable[[View], Edit]) -> int:
+    """`commit` of what is no more than an edit; the revision."""
+    return (await commit(world, lambda view: _Alone(decide(view)))).revision
+
+
+def _history(world: World, edit: Edit) -> dict[str, Event]:
+    """The lines for the history go with the commit, so that no lane's answer comes before them."""
     wall, server = world.clock.wall(), ServerName(world.settings.server)
-    told = [
+    found = [
         Event(
             wall=wall,
             server=server,
-            kind=kind,
-            resource=ResourceName(name) if name else None,
+            kind=entry.kind,
+            resource=entry.resource,
             cause=f"by {world.by}",
-            text=excerpt(text, EVENT_BYTES),
+            text=excerpt(entry.text, EVENT_BYTES),
         )
-        for kind, name, text in change.events
+        for entry in edit.history
     ]
-    return {keys.history(int(wall * 1000), server, world.number()): one for one in told}
+    return {keys.history(int(wall * 1000), server, world.number()): event for event in found}

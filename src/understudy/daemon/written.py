@@ -1,0 +1,35 @@
+"""Owns how an edit of intent is written: its records by key, and the keys of what it rests on.
+
+Called by `verbs/world.py` and by the simulator's operators. Decides nothing.
+"""
+
+from typing import Any
+
+from understudy.intent.edit import Edit
+from understudy.registry import keys
+
+
+def records(edit: Edit) -> dict[str, Any]:
+    """What is written, by key; None deletes."""
+    found: dict[str, Any] = {
+        **{keys.resource(name): one for name, one in edit.resources.items()},
+        **{keys.type_(name): one for name, one in edit.types.items()},
+        **{keys.pool(name): one for name, one in edit.pools.items()},
+        **{keys.target(name): one for name, one in edit.targets.items()},
+        **{keys.report(name, server): None for name, server in edit.forgotten},
+        **{keys.request(one.id): one for one in edit.requests},
+        **{keys.incarnation(one.incarnation): one for one in edit.incarnations},
+    }
+    return found if edit.cluster is None else {**found, keys.CLUSTER: edit.cluster}
+
+
+def conditions(edit: Edit) -> tuple[str, ...]:
+    """Keys that must be as they were, besides those that are written."""
+    rests = edit.rests
+    return (
+        *map(keys.resource, rests.resources),
+        *map(keys.target, rests.targets),
+        *map(keys.assignment, rests.assignments),
+        *map(keys.type_, rests.types),
+        *map(keys.pool, rests.pools),
+    )

@@ -1,0 +1,58 @@
+"""What a resource needs to start, over any number of steps. Pure."""
+
+from collections.abc import Iterable
+
+from understudy.intent.facts import registered, running_on
+from understudy.model.dependencies import Registered, targets
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.reasons import Why
+from understudy.model.resource import Dependency, Kind
+from understudy.model.state import Life
+from understudy.model.view import View
+from understudy.policy.eligibility import standing
+from understudy.policy.ground import survey
+
+
+def needed(view: View, names: Iterable[ResourceName], *, weak: bool = True) -> tuple[ResourceName, ...]:
+    """The names with everything they need by hard (and, if asked for, weak) start dependencies, needed ones first."""
+    known = registered(view)
+    ordered: list[ResourceName] = []
+    seen: set[ResourceName] = set()
+
+    def visit(name: ResourceName) -> None:
+        if name in seen or name not in view.resources:
+            return
+        seen.add(name)
+        for dependency in view.resources[name].start:
+            if dependency.kind is Kind.HARD or (weak and dependency.kind is Kind.WEAK):
+                for other in _meant(view, dependency, known):
+                    visit(other)
+        ordered.append(name)
+
+    for name in names:
+        visit(name)
+    return tuple(ordered)
+
+
+def unlooked(view: View, names: Iterable[ResourceName], server: ServerName | None = None) -> bool:
+    """Whether a candidate (this server, or any) is refused only because it has not looked yet at one of the names (S6)."""
+    places = [record for place, record in view.present().items() if record.life is Life.ONLINE and server in (place, None)]
+    missing = [
+        (view.resources[name], place.server)
+        for name in names
+        if name in view.resources
+        for place in places
+        if not view.looked(place.server, place.incarnation, view.resources[name])
+    ]
+    ground = survey(view)
+    return any(standing(ground, resource, place).reason.why is Why.NOT_LOOKED for resource, place in missing)
+
+
+def _meant(view: View, dependency: Dependency, known: Registered) -> tuple[ResourceName, ...]:
+    """Of a type one that runs is enough; if none does, the first is meant. `uniform:` means all."""
+    found = targets(dependency, known)
+    if not dependency.is_type or "uniform" in dependency.modifiers:
+        return found
+    if any(running_on(view, name) for name in found):
+        return ()
+    return found[:1]

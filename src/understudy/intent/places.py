@@ -1,0 +1,46 @@
+"""Whether a server may be asked for: it exists, is ONLINE, and placement admits what is to run there.
+
+Called by start, relocate and restart. The rules are `policy/eligibility.py`'s. Pure.
+"""
+
+from collections.abc import Collection, Iterable
+
+from understudy.intent.facts import life, servers
+from understudy.intent.refusal import Declined
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.reasons import Reason, Why, parse_reason
+from understudy.model.settings import Settings
+from understudy.model.state import Life, Target
+from understudy.model.view import View
+from understudy.policy.eligibility import joint_standing
+from understudy.policy.ground import Ground
+
+
+def check_server(view: View, settings: Settings, server: ServerName) -> None:
+    """The server a command names must exist and be ONLINE (CRS-2546)."""
+    if server not in servers(view, settings):
+        raise Declined(20024, server)
+    if life(view, server) is not Life.ONLINE:
+        raise Declined(2546, server)
+
+
+def check_place(ground: Ground, names: Iterable[ResourceName], server: ServerName, wanted: Collection[ResourceName] = ()) -> None:
+    """Each of the names must be admitted on the server (CRS-2549, with the rule that refuses it); what is `wanted` refuses nobody: it is
+    on its way up."""
+    for name in names:
+        if ground.view.resources[name].local:
+            continue
+        found = joint_standing(ground, [name], server)
+        if not found.admitted and not passes(ground, found.reason, wanted):
+            raise Declined(2549, name, server, reason=found.reason)
+
+
+def passes(ground: Ground, reason: Reason, begins: Collection[ResourceName]) -> bool:
+    """Whether a refusal ends when what it is about has come up, which this command starts, or has been looked at."""
+    inner = parse_reason(",".join(reason.of[1:])) if reason.why is Why.FELLOW_REFUSED else reason
+    if inner is None or inner.why in (Why.NOT_LOOKED, Why.RIVAL_NOT_LOOKED):
+        return True
+    if inner.why is Why.NETWORK_DOWN:
+        return ResourceName(inner.of[0]) in begins
+    started_now = ground.by_type.get(inner.of[0], ()) if inner.why is Why.TYPE_MISSING else ()
+    return any(ground.view.target(name) is Target.ONLINE for name in started_now)

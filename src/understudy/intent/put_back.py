@@ -1,0 +1,61 @@
+"""What becomes of TARGETs when a start has failed: they are as they were before the command, unless somebody relies on them since. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from understudy.intent.edit import Edit, HistoryEntry, Rests
+from understudy.intent.facts import instances, may_be_running
+from understudy.intent.needs import needed
+from understudy.intent.operator import Operator
+from understudy.model import events
+from understudy.model.names import ResourceName
+from understudy.model.state import State, Target
+from understudy.model.view import TargetRecord, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What a start has changed, and on what View."""
+
+    before: View
+    wrote: Mapping[ResourceName, TargetRecord]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PuttingBack:
+    """What is written to put back what a failed start has changed."""
+
+    edit: Edit
+    names: tuple[ResourceName, ...]
+
+
+def to_put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
+    """The failed ones, and what only they need, whose TARGET this start has changed and nobody else since."""
+    down = set(failed)
+    left = {name for name in down if _is_up_somewhere(view, name)}
+    found = {name for name in needed(view, down) if _is_ours(view, attempt, name)} - left
+    wanted = [name for name in view.resources if view.target(name) is Target.ONLINE and name not in found]
+    return tuple(sorted(found - set(needed(view, wanted))))
+
+
+def put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName], operator: Operator) -> PuttingBack:
+    """The TARGETs that are put back, as they were before."""
+    names, earlier = to_put_back(view, attempt, failed), attempt.before.targets
+    text = f"{Target.OFFLINE.value}, as before the start that failed"
+    edit = Edit(
+        targets={name: earlier.get(name) or TargetRecord(target=Target.OFFLINE, by=operator.by) for name in names},
+        rests=Rests(resources=names),
+        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=text) for name in names),
+    )
+    return PuttingBack(edit=edit, names=names)
+
+
+def _is_ours(view: View, attempt: Attempt, name: ResourceName) -> bool:
+    """Not what ran before."""
+    return name in attempt.wrote and view.targets.get(name) == attempt.wrote[name] and not may_be_running(attempt.before, name)
+
+
+def _is_up_somewhere(view: View, name: ResourceName) -> bool:
+    """Of a local resource that has failed on some server only: that is left, and the rest goes on trying."""
+    resource = view.resources[name]
+    return resource.local and any(one.state is not State.OFFLINE for one in instances(view, resource))

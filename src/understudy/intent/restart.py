@@ -1,0 +1,56 @@
+"""`crsctl restart resource`: what a restart must bring back, whether it could, and what stays wanted if it goes wrong. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from understudy.intent.edit import Edit, HistoryEntry
+from understudy.intent.facts import running_on, stop_dependents
+from understudy.intent.operator import Operator
+from understudy.intent.places import check_place
+from understudy.intent.refusal import Declined
+from understudy.model import events
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.state import Target
+from understudy.model.view import TargetRecord, View
+from understudy.policy.waits import waits
+
+Places = Mapping[ResourceName, ServerName | None]
+"""What is to be started again, each with the server it is to be on; None: on any."""
+
+
+def places_of(view: View, names: tuple[ResourceName, ...]) -> dict[ResourceName, ServerName | None]:
+    """The names and their wanted dependents, each with the server it runs on: what a restart must bring back."""
+    affected = (*names, *stop_dependents(view, names))
+    return {name: running_on(view, name) for name in affected if view.target(name) is Target.ONLINE or name in names}
+
+
+def check_that_it_can_start(view: View, places: Places) -> None:
+    """What would not come up again where it is is not stopped: a restart is no stop. Declined, with what it would wait for."""
+    asked = waits(view)
+    for name, place in places.items():
+        if place is None or view.resources[name].local:
+            continue
+        check_place(asked.ground, [name], place, places)
+        missing = asked.missing(name, place, places)
+        if missing is not None and not missing.passing:
+            raise Declined(20165, name, place, missing.text)
+
+
+def by_server(view: View, places: Places) -> tuple[tuple[tuple[ResourceName, ...], ServerName | None], ...]:
+    """What is started together, in order: server by server, local resources before those that stand on them; what had no place comes
+    last, and may be up by then with the others."""
+    found: list[tuple[tuple[ResourceName, ...], ServerName | None]] = []
+    for server in sorted({place or "" for place in places.values()}, key=lambda place: (not place, place)):
+        names = tuple(sorted(name for name, place in places.items() if (place or "") == server))
+        local = tuple(name for name in names if view.resources[name].local)
+        moving = tuple(name for name in names if name not in local)
+        found += [(group, place) for group, place in ((local, None), (moving, ServerName(server) if server else None)) if group]
+    return tuple(found)
+
+
+def wanted_again(view: View, names: Iterable[ResourceName], operator: Operator) -> Edit:
+    """A restart went wrong half way: what it has stopped is wanted as before."""
+    down = [name for name in names if name in view.resources and view.target(name) is not Target.ONLINE]
+    return Edit(
+        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by) for name in down},
+        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.ONLINE.value) for name in down),
+    )

@@ -1,0 +1,219 @@
+"""`crsctl start resource`: TARGETs of what is named and of what it needs, and one request for each group that is to be placed. Pure."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+from understudy.intent.edit import Edit, HistoryEntry, Rests
+from understudy.intent.facts import RUNNING, find, groups_of, instances, running_on
+from understudy.intent.needs import needed
+from understudy.intent.operator import Operator
+from understudy.intent.places import check_place, check_server, passes
+from understudy.intent.put_back import Attempt
+from understudy.intent.refusal import Declined, Refusal
+from understudy.model import events
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.reasons import Reason, Why
+from understudy.model.resource import Kind
+from understudy.model.state import Internal, Target
+from understudy.model.view import Request, TargetRecord, View
+from understudy.policy.eligibility import group_standings, silent_candidates
+from understudy.policy.ground import Ground, survey
+from understudy.policy.sentences import against, remedy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartCommand:
+    """What shall be started, and where."""
+
+    names: tuple[ResourceName, ...]
+    server: ServerName | None = None
+    force: bool = False
+    again: bool = False
+    """They ran a moment ago: what is up already is well, and what fails stays wanted."""
+    leave: bool = False
+    """If it fails, what has come up and what is wanted is left as it is then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starting:
+    """What a start writes, and whom it is about."""
+
+    edit: Edit
+    names: tuple[ResourceName, ...]
+    """What is started."""
+    remarks: tuple[Refusal, ...]
+    """Why the others are not: they run already, are disabled, or no server can take them."""
+
+
+class _Nobody(Declined):
+    """No server can take a group (CRS-2632)."""
+
+    def __init__(self, asked: ResourceName, below: tuple[str, ...], group: frozenset[ResourceName]) -> None:
+        super().__init__(2632, asked, below=below)
+        self.group = group
+
+
+_WHERE_IT_IS = ServerName("")
+
+
+def networks_first(view: View, command: StartCommand) -> tuple[ResourceName, ...]:
+    """Stopped local resources (networks) that something stands on, on a server that is named: only with them is it a candidate."""
+    if command.server is None:
+        return ()
+    found = ((name, view.resources[name]) for name in needed(view, command.names))
+    return tuple(name for name, one in found if one.local and one.enabled and view.target(name) is not Target.ONLINE)
+
+
+def start(view: View, command: StartCommand, operator: Operator, *, shown: View | None = None) -> Starting:
+    """What is to be written. `shown` is what may be said of the View: of others no more than is known.
+
+    Of many, one that nobody can take is remarked on, and keeps nobody else from starting. Declined when that is so of all.
+    """
+    remarks: list[Refusal] = []
+    names = tuple(_runnable(shown or view, command, remarks))
+    while names:
+        try:
+            edit = _edit(view, replace(command, names=names), operator)
+        except _Nobody as nobody_can:
+            names = _without(view, names, nobody_can)
+            remarks.append(nobody_can.refusal)
+        else:
+            return Starting(edit=edit, names=names, remarks=tuple(remarks))
+    return Starting(edit=Edit(), names=(), remarks=tuple(remarks))
+
+
+def attempt_of(before: View, starting: Starting, earlier: Attempt | None) -> Attempt:
+    """What a command has changed so far: `earlier`, for something that had to be up first, and now."""
+    wrote = {name: record for name, record in starting.edit.targets.items() if record is not None}
+    return Attempt(before=before, wrote=wrote) if earlier is None else replace(earlier, wrote={**earlier.wrote, **wrote})
+
+
+def _without(view: View, names: tuple[ResourceName, ...], nobody_can: _Nobody) -> tuple[ResourceName, ...]:
+    """The names without those that cannot be taken; raises it again if nothing would be left."""
+    needs = {name: set(needed(view, [name], weak=False)) for name in names}
+    stuck = [name for name in names if needs[name] & nobody_can.group]
+    # what others of them need may do without those: the ones that need most are left out first
+    last = {name for name in stuck if not any(name in needs[other] for other in stuck if other != name)}
+    left = tuple(name for name in names if name not in last)
+    if not left:
+        raise nobody_can
+    return left
+
+
+def _runnable(view: View, command: StartCommand, remarks: list[Refusal]) -> Iterator[ResourceName]:
+    """Those that are not running already and not disabled; the others are remarked on."""
+    for name in command.names:
+        resource = find(view, name)
+        shown = instances(view, resource)
+        up = [one for one in shown if one.state in RUNNING and one.internal is Internal.STABLE]
+        if not resource.enabled:
+            remarks.append(Refusal(code=2501, names=(name,)))
+        elif view.target(name) is Target.ONLINE and shown and len(up) == len(shown):
+            remarks += [Refusal(code=5702, names=(name, str(one.server))) for one in up]
+        else:
+            yield name
+
+
+def _edit(view: View, command: StartCommand, operator: Operator) -> Edit:
+    """TARGETs of the names and of what they need, and one request per group that is to be placed."""
+    wanted = [name for name in needed(view, command.names) if view.resources[name].enabled or name in command.names]
+    for name in needed(view, command.names, weak=False):
+        if not view.resources[name].enabled and running_on(view, name) is None:
+            raise Declined(2660, name)
+    if command.server is not None:
+        check_server(view, operator.settings, command.server)
+    places = _checked_places(view, command, wanted)
+    begins = [name for name in wanted if view.target(name) is not Target.ONLINE]
+    requests = tuple(
+        Request(id=f"{operator.token}-{number:04d}", verb="start", resources=group, server=place, by=operator.by)
+        for number, (group, place) in enumerate(places.items(), 1)
+    )
+    return Edit(
+        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by) for name in begins},
+        requests=requests,
+        rests=Rests(resources=tuple(sorted({*wanted, *(name for group in places for name in group)}))),
+        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.ONLINE.value) for name in begins),
+    )
+
+
+def _checked_places(
+    view: View, command: StartCommand, wanted: Collection[ResourceName]
+) -> dict[tuple[ResourceName, ...], ServerName | None]:
+    """The groups that are to be placed, each with the server it is asked for on (None: on any), if that may be."""
+    member_of = groups_of(view)
+    groups = sorted({member_of[name] for name in wanted if not view.resources[name].local})
+    after = replace(view, targets={**view.targets, **{name: TargetRecord(target=Target.ONLINE) for name in wanted}})
+    ground = survey(after)
+    places = {group: place for group in groups if (place := _place_of(ground, group, command)) != _WHERE_IT_IS}
+    begins = {name for name in wanted if view.target(name) is not Target.ONLINE}
+    for group, place in places.items():
+        members = [name for name in group if after.target(name) is Target.ONLINE]
+        _check_group(ground, members, replace(command, server=place), begins)
+        if place is None and not command.again:
+            _check_candidates(ground, members, begins, command)
+    return places
+
+
+def _place_of(ground: Ground, group: tuple[ResourceName, ...], command: StartCommand) -> ServerName | None:
+    """Where a group is asked for. A server is named for what was asked for and what must be beside it; what is only needed somewhere, or
+    would only be welcome, goes where it may, and stays where it runs."""
+    if any(name in command.names for name in group):
+        return command.server
+    beside = any(
+        one.same_server and name in ground.meant(one)
+        for asked in command.names
+        for one in ground.view.resources[asked].start
+        for name in group
+    )  # of a type: every other hard dependency on one server is of its group
+    wanted = [name for name in group if ground.view.target(name) is Target.ONLINE]
+    if beside and command.server is not None:
+        return command.server
+    if any(running_on(ground.view, name) is not None for name in wanted):
+        return _WHERE_IT_IS
+    found = group_standings(ground, wanted)
+    if not any(one.admitted for one in found):
+        return _WHERE_IT_IS if all(_only_welcome(ground, name, command) for name in wanted) else None
+    welcome = any(one.admitted and one.server == command.server for one in found)
+    return command.server if welcome and all(_only_welcome(ground, name, command, here=True) for name in wanted) else None
+
+
+def _only_welcome(ground: Ground, name: ResourceName, command: StartCommand, *, here: bool = False) -> bool:
+    """Whether nothing that is asked for needs it: it is tried, and nothing depends on what comes of it. `here`: on the same server."""
+    if name in needed(ground.view, command.names, weak=False):
+        return False
+    weak = [one for asked in command.names for one in ground.view.resources[asked].start if one.kind is Kind.WEAK]
+    return not here or any("global" not in one.modifiers and name in ground.meant(one) for one in weak)
+
+
+def _check_group(ground: Ground, members: list[ResourceName], command: StartCommand, wanted: Collection[ResourceName]) -> None:
+    """What runs already stays where it is, unless `-f`; and a server that is named must admit every member."""
+    for name in members:
+        for silent in silent_candidates(ground, ground.view.resources[name]):
+            raise Declined(20105, name, silent, below=(remedy(Reason(Why.COULD_NOT_TELL), silent),))
+    homes = {name: server for name in members if (server := running_on(ground.view, name)) is not None}
+    if command.server is not None:
+        check_place(ground, members, command.server, wanted)
+        moved = [name for name, server in homes.items() if server != command.server]
+    else:
+        admitted = {one.server for one in group_standings(ground, members) if one.admitted}
+        # With no candidate at all nothing is moved: what runs stays, and the rest waits for a server.
+        moved = [name for name, server in homes.items() if admitted and server not in admitted]
+    if moved and not command.force:
+        asked = next((name for name in command.names if name in members), members[0])
+        raise Declined(2529, asked, moved[0])
+
+
+def _check_candidates(ground: Ground, members: list[ResourceName], begins: set[ResourceName], command: StartCommand) -> None:
+    """CRS-2632 with the rule that refuses each server, before anything is wanted that nobody could run; what this very command is about
+    to start, or what runs, refuses nobody."""
+    if not members or any(running_on(ground.view, name) is not None for name in members):
+        return
+    if any(one.admitted or passes(ground, one.reason, begins) for one in group_standings(ground, members)):
+        return
+    asked = next((name for name in reversed(needed(ground.view, command.names)) if name in members and name in command.names), members[0])
+    raise _Nobody(asked, refused_by(ground.view, asked), frozenset(members))
+
+
+def refused_by(view: View, name: ResourceName) -> tuple[str, ...]:
+    """Lines below CRS-2632: who refuses it or has failed with it, server by server, and what would change that."""
+    return tuple(f"  {one}" for one in against(view, name))

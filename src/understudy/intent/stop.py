@@ -1,0 +1,81 @@
+"""`crsctl stop resource`: TARGETs of what is named, and with `-f` of what depends on it. Changes TARGETs only. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from understudy.intent.edit import Edit, HistoryEntry, Rests
+from understudy.intent.facts import may_be_running, running_on, stop_dependents
+from understudy.intent.operator import Operator
+from understudy.intent.refusal import Declined, Refusal
+from understudy.model import events
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.state import Target
+from understudy.model.view import TargetRecord, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """What a stop writes, and whom it is about."""
+
+    edit: Edit
+    names: tuple[ResourceName, ...]
+    """What is stopped: it may be running."""
+    remarks: tuple[Refusal, ...]
+    """Why the others are not: they do not run."""
+
+
+def stop(view: View, names: tuple[ResourceName, ...], operator: Operator, *, force: bool = False) -> Stopping:
+    """What is to be written. Declined (CRS-2529) while dependents run that are not named, unless forced."""
+    asked = tuple(name for name in names if may_be_running(view, name))
+    names_stopping = tuple(sorted({*asked, *_dependents(view, asked, force=force)}))
+    return Stopping(
+        edit=_edit(view, dict.fromkeys((*names_stopping, *names)), operator),
+        names=names_stopping,
+        remarks=tuple(Refusal(code=2500, names=(name,)) for name in names if name not in asked),
+    )
+
+
+def _dependents(view: View, names: tuple[ResourceName, ...], *, force: bool) -> tuple[ResourceName, ...]:
+    running = tuple(name for name in stop_dependents(view, names) if may_be_running(view, name) or view.target(name) is Target.ONLINE)
+    if running and not force:
+        raise Declined(2529, names[0], running[0])
+    return running
+
+
+def _edit(view: View, names: Iterable[ResourceName], operator: Operator) -> Edit:
+    # Written even where nobody ever wanted it: a resource found running is left alone until a TARGET says otherwise.
+    ends = [name for name in names if view.target(name) is Target.ONLINE or name not in view.targets]
+    return Edit(
+        targets={name: TargetRecord(target=Target.OFFLINE, by=operator.by) for name in ends},
+        rests=Rests(resources=tuple(names)),
+        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.OFFLINE.value) for name in ends),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnServer:
+    """Of what a command means, that which it means on one server (`stop -n`, `relocate -s`)."""
+
+    names: tuple[ResourceName, ...]
+    """It runs there, or (of what was named) nowhere."""
+    elsewhere: tuple[Refusal, ...] = ()
+    """Of what was named and runs elsewhere: where."""
+
+
+def running_there(view: View, names: tuple[ResourceName, ...], server: ServerName) -> OnServer:
+    """Of what was named one by one: each must run there, if it runs."""
+    elsewhere = {name: place for name in names if (place := running_on(view, name)) not in (server, None)}
+    return OnServer(
+        names=tuple(name for name in names if name not in elsewhere),
+        elsewhere=tuple(Refusal(code=20159, names=(name, server, str(place))) for name, place in elsewhere.items()),
+    )
+
+
+def stop_on(view: View, names: tuple[ResourceName, ...], server: ServerName, *, named: bool) -> OnServer:
+    """What `stop -n` means: of what is `named` each must run there, if it runs; of what a filter chose, that which does."""
+    local = [name for name in names if view.resources[name].local]
+    if named and local:
+        raise Declined(20010, f"'{local[0]}' is a local resource: it is stopped on every server, without -n")
+    if named:
+        return running_there(view, names, server)
+    return OnServer(names=tuple(name for name in names if name not in local and running_on(view, name) in (server, None)))

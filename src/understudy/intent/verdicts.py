@@ -1,0 +1,179 @@
+"""Whether what an operator asked for has come about, resource by resource, by the View alone. Pure.
+
+Called by whoever follows a command (`daemon/verbs/follow.py`), at every change.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from understudy.intent.facts import RUNNING
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.resource import Kind
+from understudy.model.state import Internal, Life, State, Target
+from understudy.model.view import View
+from understudy.policy.eligibility import group_standings
+from understudy.policy.ground import Ground, survey
+from understudy.policy.groups import group_of
+from understudy.policy.impact import Fate, Impact
+
+
+class Verdict(Enum):
+    """Where a resource stands in what was asked of it."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+Judge = Callable[[View, ResourceName], Verdict]
+
+
+def started(view: View, name: ResourceName) -> Verdict:
+    """ONLINE under its present assignment; failed when no candidate is left, or a stop went wrong on the way."""
+    resource = view.resources.get(name)
+    if resource is None or view.target(name) is not Target.ONLINE:
+        return Verdict.FAILED
+    if resource.local:
+        return _local_started(view, name)
+    assignment = view.assignments.get(name)
+    if any(name in one.resources for one in view.requests) or assignment is None:
+        return Verdict.PENDING
+    if assignment.owner is None:
+        return Verdict.FAILED if assignment.last_resort and not _may_come(view, name) else Verdict.PENDING
+    report = view.report(name, assignment.owner.server)
+    if report is None or report.incarnation != assignment.owner.incarnation:
+        return Verdict.FAILED if assignment.last_resort else Verdict.PENDING
+    if report.state in RUNNING and report.internal is Internal.STABLE:
+        # Under an older epoch it may still be about to be stopped.
+        return Verdict.DONE if report.epoch == assignment.epoch else Verdict.PENDING
+    stuck = report.state is State.UNKNOWN and report.internal is Internal.STABLE
+    return Verdict.FAILED if assignment.last_resort or stuck else Verdict.PENDING
+
+
+def _may_come(view: View, name: ResourceName) -> bool:
+    """Whether what has no server now may have one in a moment: the leader has yet to see that one may run it by now, or what it needs is on
+    its way up."""
+    wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE]
+    ground = _surveyed(view)
+    if any(one.admitted for one in group_standings(ground, wanted)):
+        return True
+    needed = {
+        other
+        for one in wanted
+        for dependency in view.resources[one].start
+        if dependency.kind is Kind.HARD
+        for other in ground.meant(dependency)
+        if other in view.resources and other not in wanted and view.target(other) is Target.ONLINE
+    }
+    return any(started(view, other) is Verdict.PENDING for other in needed)
+
+
+def _surveyed(view: View) -> Ground:
+    """Of one View many are judged, one after the other."""
+    if not _last or _last[0].view is not view:
+        _last[:] = [survey(view)]
+    return _last[0]
+
+
+_last: list[Ground] = []
+
+
+def stopped(view: View, name: ResourceName) -> Verdict:
+    """Nobody holds it and nobody reports it; failed when it is UNKNOWN somewhere or wanted again."""
+    if name not in view.resources:
+        return Verdict.DONE
+    if view.target(name) is Target.ONLINE:
+        return Verdict.FAILED
+    reports = [report for server in view.reports.get(name, {}) if (report := view.report(name, server))]
+    if any(one.state is State.UNKNOWN and one.internal is Internal.STABLE for one in reports):
+        return Verdict.FAILED
+    assignment = view.assignments.get(name)
+    held = assignment is not None and bool(assignment.holders)
+    quiet = all(one.state is State.OFFLINE and one.internal is Internal.STABLE for one in reports)
+    return Verdict.DONE if quiet and not held else Verdict.PENDING
+
+
+def stuck(view: View, name: ResourceName, server: ServerName) -> bool:
+    """Whether it is UNKNOWN there: nothing more is tried until somebody clears the way, or a pause is over."""
+    report = view.report(name, server)
+    return report is not None and report.state is State.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A judge: `stopped`, but an instance that was UNKNOWN before has time to be found down."""
+
+    unknown: frozenset[ResourceName]
+
+    @classmethod
+    def since(cls, before: View) -> "Stopped":
+        """To judge what was stopped from this View on."""
+        unknown = {name for name, reports in before.reports.items() if any(one.state is State.UNKNOWN for one in reports.values())}
+        return cls(frozenset(unknown))
+
+    def __call__(self, view: View, name: ResourceName) -> Verdict:
+        verdict = stopped(view, name)
+        return Verdict.PENDING if verdict is Verdict.FAILED and name in self.unknown else verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A judge: ONLINE on another incarnation than before."""
+
+    before: Mapping[ResourceName, Incarnation]
+
+    def __call__(self, view: View, name: ResourceName) -> Verdict:
+        verdict = started(view, name)
+        assignment = view.assignments.get(name)
+        if verdict is not Verdict.DONE or assignment is None or assignment.owner is None:
+            return verdict
+        return Verdict.FAILED if assignment.owner.incarnation == self.before.get(name) else Verdict.DONE
+
+
+def _local_started(view: View, name: ResourceName) -> Verdict:
+    verdicts = []
+    for server, record in view.present().items():
+        if record.life is not Life.ONLINE:
+            continue
+        report = view.report(name, server)
+        if report is not None and report.state in RUNNING and report.internal is Internal.STABLE:
+            verdicts.append(Verdict.DONE)
+        elif report is not None and report.failure is not None:
+            verdicts.append(Verdict.FAILED)
+        else:
+            verdicts.append(Verdict.PENDING)
+    for worst in (Verdict.PENDING, Verdict.FAILED):
+        if worst in verdicts:
+            return worst
+    return Verdict.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfilled:
+    """A judge: everything that was told of a resource has come about."""
+
+    told: Sequence[Impact]
+    before: View
+
+    def __call__(self, view: View, name: ResourceName) -> Verdict:
+        verdicts = {self._one(view, one) for one in self.told if one.resource == name}
+        return next(one for one in (Verdict.PENDING, Verdict.FAILED, Verdict.DONE) if one in verdicts)
+
+    def _one(self, view: View, one: Impact) -> Verdict:
+        said = view.report(one.resource, one.server)
+        idle = said is None or (said.state is State.OFFLINE and said.internal is Internal.STABLE)
+        if one.fate is Fate.STOPS:
+            assignment = view.assignments.get(one.resource)
+            held = assignment is not None and any(holder.server == one.server for holder in assignment.holders)
+            stuck = said is not None and said.state is State.UNKNOWN and said.internal is Internal.STABLE
+            # what only waits for what it stands on keeps its place
+            return Verdict.FAILED if stuck else Verdict.DONE if idle and (one.by is not None or not held) else Verdict.PENDING
+        verdict = started(view, one.resource)
+        if verdict is not Verdict.DONE or one.fate is Fate.MOVES:
+            assignment = view.assignments.get(one.resource)
+            away = assignment is not None and assignment.owner is not None and assignment.owner.server != one.server
+            return verdict if verdict is not Verdict.DONE or away else Verdict.PENDING
+        earlier = self.before.report(one.resource, one.server)
+        again = said is not None and (earlier is None or said.starts > earlier.starts) and said.state in RUNNING
+        return Verdict.DONE if again else Verdict.PENDING
