@@ -16,7 +16,8 @@ from understudy.guard import answers
 from understudy.guard.core.epochs import Remembered
 from understudy.guard.held import Epochs
 from understudy.guard.notes import Notes
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.view import ClusterRecord
 from understudy.ports import GuardSays
 
 HELLO = {"incarnation": "0" * 32, "server": "ctr1", "held": True, "voters": [], "registry_seen": [0, 0, 0]}
@@ -31,8 +32,12 @@ class Guard:
 
     def answer(self, request: dict[str, Any]) -> bytes:
         match request["op"]:
+            case "cluster":
+                fields: dict[str, Any] = {}
+            case "state":
+                fields = HELLO
             case "hello":
-                fields: dict[str, Any] = {**HELLO, **answers.epochs(self.epochs)}
+                fields = {**HELLO, **answers.epochs(self.epochs)}
             case _:
                 fields = answers.of_epochs(self.epochs, request)
         packet = json.dumps({"op": request["op"], "id": request["id"], **fields}).encode()
@@ -133,3 +138,19 @@ async def test_a_packet_that_is_cut_is_a_guard_that_does_not_answer(tmp_path: Pa
         assert link._reading is not None
         await asyncio.wait([link._reading])
         assert link._reading.exception() is None
+
+
+async def test_settings_that_could_not_be_kept_are_kept_when_there_is_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was tried once: the state was shown for as long as the daemon ran, whatever an administrator did about the disk."""
+    monkeypatch.setattr("understudy.daemon.guardlink.KEEP_AGAIN_S", 0.0)
+    folder = tmp_path / "state"
+    folder.touch()  # in whose place no folder can be made
+    async with linked(tmp_path, Guard().answer) as link:
+        link._cluster_file = str(folder / "cluster.json")
+        await link.cluster(ClusterRecord(name="c", voters=(ServerName("ctr1"),)))
+        before = (await link.sight()).not_kept
+        folder.unlink()
+        after = (await link.sight()).not_kept
+
+    assert before.startswith(f"{folder}/cluster.json cannot be written: ")
+    assert (after, (folder / "cluster.json").exists()) == ("", True)

@@ -10,7 +10,7 @@ from understudy.model.conditions import NUMBERS, UNREACHED, Condition, GuardSigh
 from understudy.model.messages import WORDS
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
-from understudy.model.view import ClusterRecord, IncarnationRecord, LeaderRecord, Unable, View
+from understudy.model.view import ClusterRecord, IncarnationRecord, LeaderRecord, Look, Unable, View
 from understudy.policy.conditions import about, conditions, nothing_can_be_done
 
 NAMES = tuple(map(ServerName, ("ctr1", "ctr2", "ctr3")))
@@ -41,6 +41,7 @@ def guard(**changes: object) -> Own:
     return replace(WELL, guard=replace(GUARD, **changes))
 
 
+LOST_SIGHT_OF = Look(server=NAMES[2], incarnation=LIVES[NAMES[2]], unregistered=(ResourceName("db"),))
 STATES: dict[Kind, tuple[View, Own]] = {
     Kind.GUARD_SILENT: (VIEW, replace(WELL, guard_age_s=4.0)),
     Kind.TAKES_NO_PART: (VIEW, replace(guard(refused=REFUSED), held=False)),
@@ -62,6 +63,7 @@ STATES: dict[Kind, tuple[View, Own]] = {
     Kind.SETTINGS_DIFFER: (VIEW, guard(differing=("ctr3 has pause_tolerance 2 s, this server 0.5 s: make them the same",))),
     Kind.SETTINGS_NOT_KEPT: (VIEW, guard(not_kept="/var/x cannot be written: full. Until it can, do not edit voters")),
     Kind.CHECKS_NOT_RUN: (VIEW, replace(WELL, not_run={ResourceName("db"): "Too many open files"})),
+    Kind.UNREGISTERED: (replace(VIEW, looks={NAMES[2]: LOST_SIGHT_OF}), WELL),
     Kind.ALERTS_LOST: (VIEW, replace(WELL, alerts_lost=3, alerts_why="No space left on device")),
     Kind.GUARD_SAYS: (VIEW, replace(WELL, notices=("12:00 not stopped: process 7",))),
 }

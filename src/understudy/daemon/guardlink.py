@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ ANSWER_S = 2.0
 AGAIN_S = 0.02
 FORGET_AT_ONCE = 200
 """Names, of which a guard takes no more than `guard/answers.py` says."""
+KEEP_AGAIN_S = 10.0
+"""How often what could not be written to the disk is tried again."""
 PACKET = 1 << 20
 FULL = (
     "it remembers the epochs of {} resources and has room for no more: what was never started on this server cannot start here. "
@@ -55,7 +58,9 @@ class GuardLink:
         self._cluster_file = cluster_file
         self._cluster: ClusterRecord | None = None
         self._not_kept = ""
-        """Why what the registry says of the settings is not on this server's disk."""
+        """Why what the registry says of the settings is not on this server's disk,"""
+        self._keep_again_at = 0.0
+        """and when that is tried again."""
         self._socket: socket.socket | None = None
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
@@ -150,6 +155,8 @@ class GuardLink:
     async def sight(self) -> GuardSight:
         """See ports.Guard. A guard of an older version says less."""
         said = await self._ask({"op": "state", "brief": True})
+        if self._not_kept and self._cluster is not None and time.monotonic() >= self._keep_again_at:
+            self._not_kept = await self._keep(self._cluster)
         return GuardSight(
             incarnation=Incarnation(said["incarnation"]),
             voters=tuple(ServerName(one) for one in said["voters"]),
@@ -182,6 +189,7 @@ class GuardLink:
 
     async def _keep(self, record: ClusterRecord) -> str:
         """Why it could not be written; the guard is told all the same: it knows until its keeper ends."""
+        self._keep_again_at = time.monotonic() + KEEP_AGAIN_S
         path, voters = self._cluster_file, tuple(record.voters)
         try:
             async with asyncio.timeout(ANSWER_S):
