@@ -8,8 +8,9 @@ __all__ = ["ActionName", "ActionOutcome", "ActionRequest", "Evidence", "GuardSig
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
+from understudy.kinds.kind import Around
 from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, Evidence
 from understudy.model.conditions import GuardSight, HeardGuard
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -107,7 +108,7 @@ class Registry(Protocol):
 class Surroundings:
     """Something that a resource may wait for has changed: what failed over it is worth another try before its pause is over."""
 
-    kind: Literal["network", "link", "mounts", "neighbour"]
+    kind: Around
     """An address or a link came, changed or went; a link came up; the mount table changed; a stranger gave up an address."""
     resource: ResourceName | None = None
     """The one that waited for exactly this; None: any that might have."""

@@ -10,9 +10,10 @@ import pytest
 from executor.rig import RealRig, guard_that_says, have_root, real_rig
 from support import wait_for, wait_until
 from understudy.daemon.requests import Site, action_request
+from understudy.kinds.address import cluster_vip_type
 from understudy.model.names import ResourceName
 from understudy.model.profile import resolve
-from understudy.model.types import cluster_vip_type, network_definition
+from understudy.model.types import network_definition
 from understudy.model.view import Definition
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Surroundings
 

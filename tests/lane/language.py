@@ -220,7 +220,7 @@ class Server:
                 return ActionOutcome(status=1, output=(script.words,) if script.words else ()), "failed"
         if action == "check":
             return (ActionOutcome(status=0), "it is up") if script.runs else (ActionOutcome(status=1), "it is down")
-        if self.cluster.view.resources[name].agent != "network" or action == "start":  # which is only looked at
+        if not self.cluster.view.resources[name].kind.only_looked_at or action == "start":  # which is only looked at
             script.runs = action == "start" or (action == "abort" and script.runs)
         script.place = "inside" if action == "start" else script.place
         return ActionOutcome(status=0), "done"

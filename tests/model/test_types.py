@@ -3,17 +3,17 @@
 import pytest
 
 from understudy.errors import BadAttribute
+from understudy.kinds.address import network_number
+from understudy.kinds.catalogue import kind_of
+from understudy.kinds.network import subnet_of
 from understudy.model.names import TypeName
 from understudy.model.types import (
     BUILT_IN,
-    agent_of,
     all_types,
     defaults,
     descent,
     is_local,
     network_definition,
-    network_number,
-    subnet_of,
 )
 from understudy.model.view import TypeRecord
 
@@ -31,7 +31,7 @@ def test_the_nearest_type_that_sets_a_default_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "agent"),
+    ("name", "kind"),
     [
         ("shop.type", "script"),
         ("app.appvip_net3.type", "address"),
@@ -39,9 +39,9 @@ def test_the_nearest_type_that_sets_a_default_wins() -> None:
         ("ora.network.type", "network"),
     ],
 )
-def test_the_agent_follows_from_the_descent(name: str, agent: str) -> None:
+def test_the_kind_follows_from_the_descent(name: str, kind: str) -> None:
     """Every network number has its VIP type."""
-    assert agent_of(TypeName(name), TYPES) == agent
+    assert kind_of(record.name for record in descent(TypeName(name), TYPES)).name == kind
 
 
 def test_what_is_local_is_told_by_the_root() -> None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from understudy.intent.whole import Intent
+from understudy.kinds.address import application_vip_type, cluster_vip_type
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.state import Target
-from understudy.model.types import application_vip_type, cluster_vip_type, network_definition
+from understudy.model.types import network_definition
 from understudy.model.view import ClusterRecord, Definition, Pool, TargetRecord, TypeRecord
 from understudy.registry.intent import encode
 

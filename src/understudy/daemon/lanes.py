@@ -13,8 +13,9 @@ from typing import Any
 from understudy.daemon.epochs import Epochs
 from understudy.daemon.history import History
 from understudy.daemon.mirror import RETRY_S, Mirror
-from understudy.daemon.requests import Me, Site, action_request
+from understudy.daemon.requests import Me, action_request, site_of
 from understudy.errors import RegistryUnreachable, Unreachable
+from understudy.kinds.kind import Site
 from understudy.lane.local import Local, Rung
 from understudy.lane.look import look_at
 from understudy.lane.neighbours import Here, concerned, leaners
@@ -295,8 +296,7 @@ class Lanes:
         return await self._executor.run(request)
 
     def _site(self) -> Site:
-        view = self._mirror.view
-        return Site(types=view.types, resources=view.resources, own=self._me.addresses)
+        return site_of(self._mirror.view.resources, self._me.addresses)
 
     async def _allowed(self, resource: Resource, epoch: int) -> bool:
         """S2 and S4: a start is asked of the guard, which remembers the highest epoch; the lease is read here to spare the request, for
@@ -326,7 +326,7 @@ class Lanes:
 
     async def _kill(self, resource: Resource) -> ActionOutcome:
         empty = await self._executor.kill(resource.name)
-        if resource.agent == "address":  # nothing runs: the rung is to drop the address
+        if not resource.kind.housed:  # nothing runs: the rung is to take away what it holds
             epoch = self._known_epoch(resource)
             request = action_request(resource, "clean", epoch=epoch, incarnation=None, site=self._site())
             return await self._executor.run(request)

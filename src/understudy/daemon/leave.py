@@ -139,7 +139,7 @@ class Leave:
 
     def _up(self, me: Me, lanes: Lanes) -> tuple[Resource, ...]:
         """What is, or may be, up here and is for this server to stop, by name."""
-        known = [(one, lanes.locals.get(name)) for name, one in sorted(self._mirror.view.resources.items()) if one.agent != "network"]
+        known = [(one, lanes.locals.get(name)) for name, one in sorted(self._mirror.view.resources.items()) if not one.kind.only_looked_at]
         return tuple(one for one, local in known if local is not None and self._to_be_stopped(me, one, local))
 
     def _to_be_stopped(self, me: Me, resource: Resource, local: Local) -> bool:

@@ -1,14 +1,23 @@
 """From a step of a lane to the request for the executor: which agent, which parameters, which environment, which deadline."""
 
-import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from understudy.kinds.address import plain
+from understudy.kinds.kind import Site
 from understudy.model.actions import ActionName, ActionRequest
-from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Resource
-from understudy.model.types import descent, network_name, network_number, subnet_of
-from understudy.model.view import TypeRecord
+
+
+def site_of(resources: Mapping[ResourceName, Resource], own: tuple[str, ...]) -> Site:
+    """What parameters go by, of a View's resources and this server's own addresses."""
+
+    def attributes_of(name: str) -> Mapping[str, str] | None:
+        resource = resources.get(ResourceName(name))
+        return None if resource is None else resource.attributes
+
+    return Site(attributes_of=attributes_of, own=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +30,6 @@ class Me:
     """Its own, by its settings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """What requests go by besides the resource itself."""
-
-    types: Mapping[TypeName, TypeRecord]
-    resources: Mapping[ResourceName, Resource]
-    """An address belongs to the network that its network resource describes."""
-    own: Sequence[str] = ()
-    """This server's own addresses by its settings: no agent adds or removes them."""
-
-
 def action_request(
     resource: Resource, action: ActionName, *, epoch: int, incarnation: Incarnation | None, site: Site
 ) -> ActionRequest:
@@ -40,7 +38,7 @@ def action_request(
         resource=resource.name,
         action=action,
         agent=resource.agent,
-        parameters=_parameters(resource, site),
+        parameters=resource.kind.parameters(resource, site),
         environment=_environment(resource, epoch),
         timeout_s=_timeout_s(resource, action),
         epoch=epoch,
@@ -51,14 +49,8 @@ def action_request(
 
 def cluster_addresses(resources: Iterable[Resource]) -> tuple[str, ...]:
     """Every address that any of these would put on a server, as the kernel writes it, in order."""
-    found = set()
-    for one in resources:
-        try:
-            if one.agent == "address":
-                found.add(str(ipaddress.ip_address(one.attributes.get("USR_ORA_VIP", ""))))
-        except ValueError:
-            continue  # such an address can be on no server
-    return tuple(sorted(found))
+    written = (plain(resource.kind.address(resource)) for resource in resources)
+    return tuple(sorted({address for address in written if address is not None}))  # what is none can be on no server
 
 
 def _timeout_s(resource: Resource, action: ActionName) -> float:
@@ -71,24 +63,6 @@ def _timeout_s(resource: Resource, action: ActionName) -> float:
             return resource.check_timeout_s
         case "clean" | "abort":
             return resource.clean_timeout_s
-
-
-def _parameters(resource: Resource, site: Site) -> dict[str, str]:
-    attributes = resource.attributes
-    match resource.agent:
-        case "address":
-            number = next((n for one in descent(resource.type, site.types) if (n := network_number(one.name))), 1)
-            network = site.resources.get(network_name(number))
-            place = {} if network is None else _network(network.attributes)
-            return {"address": attributes.get("USR_ORA_VIP", ""), "network": str(number), "own": " ".join(site.own), **place}
-        case "network":
-            return _network(attributes)
-        case _:
-            return {"script": attributes.get("ACTION_SCRIPT", "")}
-
-
-def _network(attributes: Mapping[str, str]) -> dict[str, str]:
-    return {"subnet": subnet_of(attributes), "interface": attributes.get("USR_ORA_IF", "")}
 
 
 def _environment(resource: Resource, epoch: int) -> dict[str, str]:

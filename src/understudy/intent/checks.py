@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from understudy.intent.refusal import Declined
+from understudy.kinds.address import network_number_of
 from understudy.model.attributes import base_name
 from understudy.model.names import ServerName, nearest
 from understudy.model.resource import Placement, Resource
 from understudy.model.settings import NetworkSettings, Settings
-from understudy.model.types import descent, network_number
 from understudy.model.view import View
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -42,22 +42,15 @@ def _hint(name: str, known: Sequence[ServerName]) -> str:
 def check_free_address(view: View, settings: Settings, resource: Resource) -> tuple[Address, NetworkSettings]:
     """The address of a VIP and its network: it must lie in that, be no server's own and belong to no other resource. Whether it answers
     already somewhere is for the network to say."""
-    text = resource.attributes.get("USR_ORA_VIP", "")
-    network = network_of(view, settings, resource)
+    text = resource.kind.address(resource)
+    network = configured_network(settings, network_number_of(resource.lineage))
     address = check_subnet(text, network)
     if (whose := settings.named().get(str(address))) is not None:
         raise Declined(20050, text, whose)
     for other in view.resources.values():
-        same = other.agent == "address" and other.name != resource.name
-        if same and _parsed(other.attributes.get("USR_ORA_VIP", "")) == address:
+        if other.name != resource.name and _parsed(other.kind.address(other)) == address:
             raise Declined(20045, text, other.name)
     return address, network
-
-
-def network_of(view: View, settings: Settings, resource: Resource) -> NetworkSettings:
-    """The network an address type belongs to, as configured."""
-    numbers = [number for record in descent(resource.type, view.types) if (number := network_number(record.name))]
-    return configured_network(settings, numbers[-1] if numbers else 1)
 
 
 def configured_network(settings: Settings, number: int) -> NetworkSettings:

@@ -9,6 +9,7 @@ from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import find, instances, may_be_running, named_by, registered, running_on, servers
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
+from understudy.kinds.network import network_name
 from understudy.model import events
 from understudy.model.attributes import Effect
 from understudy.model.dependencies import reach
@@ -17,7 +18,7 @@ from understudy.model.profile import changed, check_name, restarts, validate
 from understudy.model.resource import Resource
 from understudy.model.settings import Settings
 from understudy.model.state import State
-from understudy.model.types import descent, is_built_in, network_name
+from understudy.model.types import descent, is_built_in
 from understudy.model.view import Definition, View
 
 # --- add ------------------------------------------------------------------------------------------------------------

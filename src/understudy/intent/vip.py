@@ -7,11 +7,12 @@ from understudy.intent.facts import registered
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.intent.resources import rests_of
+from understudy.kinds.address import application_vip_type, cluster_vip_type
+from understudy.kinds.network import network_name
 from understudy.model import events
 from understudy.model.names import ResourceName, TypeName
 from understudy.model.profile import validate
 from understudy.model.resource import Resource
-from understudy.model.types import application_vip_type, cluster_vip_type, network_name
 from understudy.model.view import Definition, TypeRecord, View
 
 
@@ -29,7 +30,7 @@ class NewVip:
     @property
     def type(self) -> TypeName:
         """Application VIPs have a type per network."""
-        return application_vip_type(self.network)
+        return TypeName(application_vip_type(self.network))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ def define(view: View, vip: NewVip, operator: Operator) -> DefiningVip:
 def _type_of(vip: NewVip) -> TypeRecord:
     return TypeRecord(
         name=vip.type,
-        base=cluster_vip_type(vip.network),
+        base=TypeName(cluster_vip_type(vip.network)),
         # Application VIPs follow their group and prefer the server on which they were made.
         attributes={"APPSVIP_FAILBACK": "", "PLACEMENT": "favored"},
         flags={"APPSVIP_FAILBACK": "string"},

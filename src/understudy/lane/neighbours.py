@@ -176,7 +176,7 @@ def is_mine(here: Here, name: ResourceName) -> bool:
 def wanted_here(here: Here, resource: Resource) -> bool:
     """Whether it is to run on this server: wanted, and this incarnation's (a local resource is everybody's). On a server that leaves,
     nothing is but its networks, which are only looked at."""
-    if here.leaving and resource.agent != "network":
+    if here.leaving and not resource.kind.only_looked_at:
         return False
     if here.view.target(resource.name) is not Target.ONLINE:
         return False

@@ -172,7 +172,7 @@ def next_rung(local: Local) -> Rung:
 def _ladder_checked(local: Local, resource: Resource, state: State | None, outcome: ActionOutcome, moment: Moment) -> Turn:
     """The check after a rung."""
     done = replace(local, check_after=False, silent=0)
-    only_looked_at = resource.agent == "network"  # nothing of it runs here: its stop ends the looking, whatever its interface is
+    only_looked_at = resource.kind.only_looked_at  # its stop ends the looking, whatever its interface is
     if only_looked_at or (state is State.OFFLINE and moment.empty):
         off = replace(
             done, state=State.OFFLINE, rung=Rung.NONE, dirty=False, up_since=None, proven=False, silent=0, details="",
@@ -323,7 +323,7 @@ def _was_down(local: Local, state: State, outcome: ActionOutcome, resource: Reso
 def _watched(local: Local, resource: Resource, outcome: ActionOutcome, turn: Turn, told: tuple[Told, ...] = ()) -> Turn:
     """While it is up: whether the kernel watches its processes. Told when it does not any more, after what is `told` already."""
     before, turn = turn, replace(turn, told=(*turn.told, *told))
-    if resource.agent != "script":
+    if not resource.kind.housed:
         return turn
     guarded = outcome.housed is True and not outcome.strays
     was_housed, told = not before.told, turn.told  # nothing told: it was up before, and watched

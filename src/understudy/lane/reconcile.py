@@ -163,7 +163,7 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
         return _climb_on(here, local)
     if wanted and not resource.enabled:
         return _as_it_is(local)
-    if resource.agent == "network" and not wanted and local.state is State.OFFLINE:
+    if resource.kind.only_looked_at and not wanted and local.state is State.OFFLINE:
         return Wait("not-wanted")  # it is only looked at, and nobody wants to know
     if local.state in (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN):
         if not wanted:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from understudy.kinds.kind import Around
 from understudy.lane.local import Local
 from understudy.model.resource import Resource
 
@@ -11,18 +12,10 @@ MOST = 32
 QUIET_S = 120.0
 """After so long without an event the next one counts as the first."""
 
-_CONCERNED = {
-    "network": ("address", "network"),
-    "link": ("address", "network", "script"),
-    "mounts": ("script",),
-    "neighbour": ("address",),
-}
-"""Kind of change -> agents of which a resource may have waited for it."""
 
-
-def concerns(kind: str, resource: Resource) -> bool:
-    """Whether a resource of this kind may have failed over what has changed now."""
-    return resource.agent in _CONCERNED.get(kind, ())
+def concerns(change: Around, resource: Resource) -> bool:
+    """Whether the resource may have failed over what has changed now."""
+    return change in resource.kind.waits_for
 
 
 def sooner(local: Local, now: float) -> Local:

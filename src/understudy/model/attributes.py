@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 from understudy.errors import BadAttribute
+from understudy.kinds.catalogue import own_attributes
 from understudy.model.messages import words
 
 LONGEST_VALUE = 254
@@ -144,17 +145,15 @@ _ALL = (
 ATTRIBUTES: dict[str, Attribute] = {one.name: one for one in sorted(_ALL, key=lambda one: one.name)}
 
 SPECIAL: dict[str, Attribute] = {
-    one.name: one
-    for one in (
-        Attribute(name="APPSVIP_FAILBACK", kind=AttributeKind.CHOICE, choices=("", "0", "1")),
-        Attribute(name="USR_ORA_VIP", effect=Effect.RESTART),
-        Attribute(name="USR_ORA_SUBNET", effect=Effect.RESTART),
-        Attribute(name="USR_ORA_IF", effect=Effect.RESTART),
-        Attribute(name="USR_ORA_NETMASK", effect=Effect.RESTART),
-        Attribute(name="START_PROGRAM", effect=Effect.RESTART),
+    own.name: Attribute(
+        name=own.name,
+        kind=AttributeKind.CHOICE if own.choices else AttributeKind.TEXT,
+        choices=own.choices,
+        effect=Effect(own.effect),
     )
+    for own in own_attributes().values()
 }
-"""Attributes that only some built-in types have, where more than the type's record must be known."""
+"""Attributes that only some types have, where more than the type's record must be known: the kinds say which."""
 
 READ_ONLY: frozenset[str] = frozenset(
     {

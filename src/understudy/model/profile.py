@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from understudy.errors import BadAttribute
+from understudy.kinds.catalogue import kind_of
 from understudy.model.attributes import (
     ATTRIBUTES,
     LONGEST_VALUE,
@@ -28,21 +29,22 @@ from understudy.model.messages import words
 from understudy.model.names import PoolName, ServerName, TypeName, name_trouble
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
 from understudy.model.resource import Placement, Resource
-from understudy.model.types import agent_of, defaults, flags, is_local
+from understudy.model.types import LOCAL, defaults, descent, flags
 from understudy.model.view import Definition, TypeRecord
 
 
 def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Resource:
     """The resource with its type's defaults filled in and its dependencies parsed. BadInput when the definition cannot be read."""
-    local = is_local(definition.type, types)
+    lineage = tuple(record.name for record in descent(definition.type, types))
     values = {**defaults(definition.type, types), **definition.attributes}
     script_timeout = values["SCRIPT_TIMEOUT"]
     return Resource(
         name=definition.name,
         type=definition.type,
         uid=definition.uid,
-        local=local,
-        agent=agent_of(definition.type, types),
+        local=lineage[-1] == LOCAL,
+        agent=kind_of(lineage).name,
+        lineage=lineage,
         attributes=dict(sorted(values.items())),
         placement=Placement(values.get("PLACEMENT", "balanced")),
         hosting_members=tuple(ServerName(one) for one in values.get("HOSTING_MEMBERS", "").split()),

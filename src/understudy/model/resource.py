@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from understudy.kinds import script
+from understudy.kinds.catalogue import KINDS
+from understudy.kinds.kind import ResourceKind
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 
 
@@ -53,8 +56,10 @@ class Resource:
     """Made when it was registered: a resource deleted and added again under its old name is another one."""
     local: bool = False
     """A local resource: one instance on every server, never moved, exempt from leases (S4)."""
-    agent: str = "script"
-    """`script`, `address` or `network`."""
+    agent: str = script.KIND.name
+    """Name of its kind, and of the agent that serves it."""
+    lineage: tuple[TypeName, ...] = ()
+    """Its type and the types above it, up to the root."""
     attributes: Mapping[str, str]
     """Every attribute by name, defaults filled in; what `crsctl stat res -p` prints."""
     placement: Placement = Placement.BALANCED
@@ -80,3 +85,8 @@ class Resource:
     uptime_threshold_s: float = 3600.0
     user: str = "root"
     """Owner of the ACL: actions run as this user."""
+
+    @property
+    def kind(self) -> ResourceKind:
+        """What kind of thing it is: asked for all that differs from kind to kind."""
+        return KINDS[self.agent]

@@ -5,53 +5,20 @@ Called by `profile.py`, the verbs and the leader at the creation of a cluster. I
 """
 
 import ipaddress
-import re
 from collections.abc import Mapping
 
 from understudy.errors import BadAttribute
+from understudy.kinds import script
+from understudy.kinds.catalogue import KINDS, built_in
+from understudy.kinds.kind import BuiltInType
+from understudy.kinds.network import NETWORK, network_name
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.messages import words
 from understudy.model.names import ResourceName, TypeName
 from understudy.model.view import Definition, TypeRecord
 
-CLUSTER = TypeName("cluster_resource")
-LOCAL = TypeName("local_resource")
-NETWORK = TypeName("ora.network.type")
-
-_VIP = re.compile(r"ora\.cluster_vip_net[1-9][0-9]*\.type")
-_VIP_ATTRIBUTES = {"CHECK_INTERVAL": "10", "USR_ORA_VIP": ""}
-_VIP_FLAGS = {"USR_ORA_VIP": "string,REQUIRED"}
-_APPLICATION = (
-    "START_PROGRAM",
-    "STOP_PROGRAM",
-    "CLEAN_PROGRAM",
-    "CHECK_PROGRAMS",
-    "PID_FILES",
-    "EXECUTABLE_NAMES",
-    "ENVIRONMENT_FILE",
-    "ENVIRONMENT_VARS",
-)
-
-
-def cluster_vip_type(number: int) -> TypeName:
-    """Name of the type of cluster addresses on a network."""
-    return TypeName(f"ora.cluster_vip_net{number}.type")
-
-
-def application_vip_type(number: int) -> TypeName:
-    """Name of the type of application addresses, made by `appvipcfg`."""
-    return TypeName(f"app.appvip_net{number}.type")
-
-
-def network_name(number: int) -> ResourceName:
-    """Name of the local resource that stands for a network."""
-    return ResourceName(f"ora.net{number}.network")
-
-
-def network_number(type_name: TypeName) -> int:
-    """The network of a cluster VIP type or application VIP type; 0 for other types."""
-    match = re.fullmatch(r"(?:ora\.cluster_vip|app\.appvip)_net([0-9]+)\.type", type_name)
-    return int(match[1]) if match else 0
+CLUSTER = TypeName(script.CLUSTER)
+LOCAL = TypeName(script.LOCAL)
 
 
 def network_definition(number: int, subnet: str, interface: str, uid: str) -> Definition:
@@ -59,8 +26,8 @@ def network_definition(number: int, subnet: str, interface: str, uid: str) -> De
     network = ipaddress.ip_network(subnet)
     mask = network.netmask if network.version == 4 else network.prefixlen
     return Definition(
-        name=network_name(number),
-        type=NETWORK,
+        name=ResourceName(network_name(number)),
+        type=TypeName(NETWORK),
         uid=uid,
         attributes={
             "ACL": "owner:root:rwx,pgrp:root:r-x,other::r--",
@@ -73,57 +40,43 @@ def network_definition(number: int, subnet: str, interface: str, uid: str) -> De
     )
 
 
-def subnet_of(attributes: Mapping[str, str]) -> str:
-    """Address/length of a network resource's subnet, from USR_ORA_SUBNET and USR_ORA_NETMASK (a mask, or the length of the prefix); as it
-    is written where that makes none."""
-    subnet, mask = attributes.get("USR_ORA_SUBNET", ""), attributes.get("USR_ORA_NETMASK", "")
-    try:
-        if ":" in mask:  # which Python does not read
-            bits = f"{int(ipaddress.IPv6Address(mask)):0128b}"
-            mask = str(bits.count("1")) if "01" not in bits else mask
-        return str(ipaddress.ip_network(f"{subnet}/{mask}", strict=False))
-    except ValueError:
-        return f"{subnet}/{mask}" if subnet else ""
-
-
 def _table_defaults(local: bool) -> dict[str, str]:
     chosen = {one.name: one.local if local else one.cluster for one in ATTRIBUTES.values()}
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _record(name: str, base: str | None, attributes: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None) -> TypeRecord:
-    return TypeRecord(name=TypeName(name), base=None if base is None else TypeName(base), attributes=attributes or {}, flags=flags or {})
-
-
-BUILT_IN: dict[TypeName, TypeRecord] = {
-    one.name: one
-    for one in (
-        _record(CLUSTER, None, _table_defaults(local=False)),
-        _record("generic_application", CLUSTER, dict.fromkeys(_APPLICATION, ""), {"START_PROGRAM": "string,REQUIRED"}),
-        _record(LOCAL, None, _table_defaults(local=True)),
-        _record("ora.cluster_resource.type", CLUSTER, {"SERVER_POOLS": "*"}),
-        _record("ora.cluster_vip_net1.type", "ora.cluster_resource.type", _VIP_ATTRIBUTES, _VIP_FLAGS),
-        _record("ora.local_resource.type", LOCAL),
-        _record(NETWORK, "ora.local_resource.type", dict.fromkeys(("USR_ORA_IF", "USR_ORA_NETMASK", "USR_ORA_SUBNET"), "")),
+def _record(built_in: BuiltInType) -> TypeRecord:
+    """A root has every attribute of the table."""
+    own = {attribute.name: attribute.default for attribute in built_in.own}
+    root = {} if built_in.base is not None else _table_defaults(local=built_in.name == LOCAL)
+    return TypeRecord(
+        name=TypeName(built_in.name),
+        base=None if built_in.base is None else TypeName(built_in.base),
+        attributes={**root, **built_in.defaults, **own},
+        flags={attribute.name: "string,REQUIRED" for attribute in built_in.own if attribute.required},
     )
-}
+
+
+BUILT_IN: dict[TypeName, TypeRecord] = {TypeName(one.name): _record(one) for kind in KINDS.values() for one in kind.types}
 
 
 def find(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> TypeRecord | None:
     """The record of a type, built in or registered; every network number has its VIP type."""
-    if _VIP.fullmatch(name):
-        return _record(name, "ora.cluster_resource.type", _VIP_ATTRIBUTES, _VIP_FLAGS)
-    return BUILT_IN.get(name) or types.get(name)
+    known = BUILT_IN.get(name) or types.get(name)
+    if known is not None:
+        return known
+    family = built_in(name)
+    return None if family is None else _record(family)
 
 
 def is_built_in(name: TypeName) -> bool:
     """Whether a type exists in every cluster and cannot be changed."""
-    return name in BUILT_IN or _VIP.fullmatch(name) is not None
+    return built_in(name) is not None
 
 
 def all_types(types: Mapping[TypeName, TypeRecord]) -> tuple[TypeRecord, ...]:
     """Every type in order of names: built in, registered, and the VIP types that registered ones descend from."""
-    names = {*BUILT_IN, *types} | {one.base for one in types.values() if one.base is not None and _VIP.fullmatch(one.base)}
+    names = {*BUILT_IN, *types} | {one.base for one in types.values() if one.base is not None and is_built_in(one.base)}
     found = (find(name, types) for name in sorted(names))
     return tuple(one for one in found if one is not None)
 
@@ -151,16 +104,6 @@ def is_a(name: TypeName, ancestor: TypeName, types: Mapping[TypeName, TypeRecord
 def is_local(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> bool:
     """Whether resources of the type have an instance on every server."""
     return descent(name, types)[-1].name == LOCAL
-
-
-def agent_of(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> str:
-    """Which agent serves resources of the type."""
-    for record in descent(name, types):
-        if _VIP.fullmatch(record.name):
-            return "address"
-        if record.name == NETWORK:
-            return "network"
-    return "script"
 
 
 def defaults(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> dict[str, str]:

@@ -213,7 +213,7 @@ def _coming(ground: Ground, name: ResourceName, server: ServerName) -> bool:
     """Whether it is not up on this server, and is to come up there: wanted, its own, and it has not failed there. The lane of whoever needs
     it waits for it. A network is only looked at: it comes up by nobody's doing."""
     resource = ground.view.resources.get(name)
-    if resource is None or not resource.enabled or resource.agent == "network" or ground.view.target(name) is not Target.ONLINE:
+    if resource is None or not resource.enabled or resource.kind.only_looked_at or ground.view.target(name) is not Target.ONLINE:
         return False
     report = ground.view.report(name, server)
     if report is not None and (report.failure is not None or report.state is State.UNKNOWN):

@@ -8,8 +8,8 @@ from random import Random
 from typing import TypeVar
 
 from understudy.executor.fake import FakeService
+from understudy.kinds.network import network_name
 from understudy.model.names import ResourceName
-from understudy.model.types import network_name
 from understudy.ports import ActionName
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
@@ -20,7 +20,7 @@ from understudy.sim.script import STORM, Mishap
 from understudy.sim.world import World
 
 Item = TypeVar("Item")
-NETWORK = network_name(1)
+NETWORK = ResourceName(network_name(1))
 TOLERANCES = (0.25, 0.5, 2.0, 4.0)
 REPLAY_EVERY_S = 0.004
 LEAVE_WITHIN_S = 30.0

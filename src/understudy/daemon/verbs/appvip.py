@@ -14,10 +14,10 @@ from understudy.intent.checks import check_subnet, configured_network
 from understudy.intent.facts import find
 from understudy.intent.refusal import Declined
 from understudy.intent.vip import NewVip, define, definition_of
+from understudy.kinds.address import cluster_vip_type
 from understudy.model.messages import line
 from understudy.model.names import ResourceName
 from understudy.model.profile import check_name
-from understudy.model.types import cluster_vip_type
 from understudy.model.view import Definition
 
 GRID = "/u01/app/12.1.0/grid"
@@ -58,7 +58,7 @@ async def _delete(world: World, arguments: Arguments) -> bool:
         raise bad("-vipname is missing")
     view = await world.mirror.refresh()
     resource = find(view, name)
-    if resource.agent != "address":
+    if not resource.kind.address(resource):
         raise bad(f"'{name}' is no VIP; it is of type {resource.type}")
     _executing(world, f"delete resource {name}")
     await delete_resources(world, (resource.name,), force=arguments.flag("force"))

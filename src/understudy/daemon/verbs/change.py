@@ -52,7 +52,7 @@ class _Checked:
 async def _restarting(world: World, decide: Callable[[View], Draft], first: Draft, found: Sequence[Impact]) -> bool:
     view = world.mirror.view
     # a network is never stopped for it, but looked at anew with what is new
-    looked_at = tuple(name for name in first.restarting if view.resources[name].agent == "network")
+    looked_at = tuple(name for name in first.restarting if view.resources[name].kind.only_looked_at)
     names = tuple(name for name in first.restarting if name not in looked_at)
     if names:
         for text in impact_lines(first.after, found, first.restarting):

@@ -13,9 +13,9 @@ from understudy.model.view import View
 
 async def check_script(world: World, view: View, resource: Resource) -> None:
     """The ACTION_SCRIPT must be there on this server, fit to run and nobody else's to change, if the resource may ever run on it."""
-    path = resource.attributes.get("ACTION_SCRIPT", "")
+    path = resource.kind.script(resource)
     here = ServerName(world.settings.server)
-    if resource.agent != "script" or not path or not may_ever_run(view, resource, here):
+    if not path or not may_ever_run(view, resource, here):
         return
     found = await world.script(path, resource.user)
     if found == "missing":
@@ -36,10 +36,10 @@ async def check_owner(world: World, resource: Resource) -> None:
 
 async def check_address(world: World, view: View, resource: Resource) -> None:
     """A cluster address must lie in its network, belong to no other resource, and answer nowhere yet (its start asks the network, too)."""
-    if resource.agent != "address":
+    if not (text := resource.kind.address(resource)):
         return
     address, network = check_free_address(view, world.settings, resource)
     if view.era > 1:
         return  # the registry went back once: what answers may be the very resource that is registered again, and is found running
     if world.probe is not None and (owner := await world.probe(str(address), network)) is not None:
-        raise Declined(20043, resource.attributes.get("USR_ORA_VIP", ""), owner)
+        raise Declined(20043, text, owner)

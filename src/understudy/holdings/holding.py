@@ -1,0 +1,46 @@
+"""The sorts of holding, and the order in which they are ended; pure.
+
+A holding is what a start may leave on a server: it is on the kill list before the start begins, and it is gone before the resource may be
+started elsewhere. Called by: kinds, executor, guard. Must never: look whether one is there; executor and guard do, each by its own means.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class GroupHolding:
+    """A control group and all that lives in it."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitHolding:
+    """A unit of systemd, which has a control group outside ours."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressHolding:
+    """An address that may be on any interface of this server, as the kernel writes it."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class MountHolding:
+    """Something mounted at this point: an absolute path."""
+
+    point: str
+
+
+Holding = GroupHolding | UnitHolding | AddressHolding | MountHolding
+
+ORDER: tuple[type[Holding], ...] = (GroupHolding, UnitHolding, AddressHolding, MountHolding)
+"""Who runs first, for it could bring back the rest; then what answers, which is quick; mounts last, for their storage may hang."""
+
+
+def in_order(holdings: tuple[Holding, ...]) -> tuple[Holding, ...]:
+    """As they are to be ended."""
+    return tuple(sorted(holdings, key=lambda holding: ORDER.index(type(holding))))

@@ -1,0 +1,59 @@
+"""The kind of most resources: whatever an action script starts, stops and checks. Pure.
+
+Its types are the two roots, so that any type without a nearer kind is of this one.
+"""
+
+from understudy.holdings.holding import Holding, MountHolding
+from understudy.kinds.kind import BuiltInType, Described, OwnAttribute, Parameters, ResourceKind, Site, Wake
+from understudy.kinds.observed import Observed, plainly
+
+CLUSTER = "cluster_resource"
+LOCAL = "local_resource"
+UNCLEAR, PARTIAL = 3, 4
+"""Exit statuses of a check that are neither yes (0) nor no (all others)."""
+_CHECKS = {0: Observed.ONLINE, PARTIAL: Observed.PARTIAL, UNCLEAR: Observed.UNCLEAR}
+_APPLICATION = ("STOP_PROGRAM", "CLEAN_PROGRAM", "CHECK_PROGRAMS", "PID_FILES", "EXECUTABLE_NAMES", "ENVIRONMENT_FILE", "ENVIRONMENT_VARS")
+
+
+def read_status(action: str, status: int) -> Observed:
+    """What the exit status of an action script means (clusterware reference 7.2)."""
+    return _CHECKS.get(status, Observed.OFFLINE) if action == "check" else plainly(action, status == 0)
+
+
+def _parameters(resource: Described, site: Site) -> dict[str, str]:
+    attributes = resource.attributes
+    given = {"script": attributes.get("ACTION_SCRIPT", "")}
+    point = attributes.get("MOUNT_POINT", "").rstrip("/")
+    return {**given, "mount_point": point} if point else given
+
+
+def _holdings(parameters: Parameters) -> tuple[Holding, ...]:
+    point = parameters.get("mount_point", "")
+    return (MountHolding(point),) if point else ()
+
+
+def _wakes(parameters: Parameters) -> tuple[Wake, ...]:
+    point = parameters.get("mount_point", "")
+    return (Wake("mount", point),) if point else ()
+
+
+KIND = ResourceKind(
+    name="script",
+    types=(
+        BuiltInType(name=CLUSTER, base=None),
+        BuiltInType(
+            name="generic_application",
+            base=CLUSTER,
+            own=(OwnAttribute(name="START_PROGRAM", required=True), *(OwnAttribute(name=name, effect="reload") for name in _APPLICATION)),
+        ),
+        BuiltInType(name=LOCAL, base=None),
+        BuiltInType(name="ora.cluster_resource.type", base=CLUSTER, defaults={"SERVER_POOLS": "*"}),
+        BuiltInType(name="ora.local_resource.type", base=LOCAL),
+    ),
+    parameters=_parameters,
+    holdings=_holdings,
+    wakes=_wakes,
+    waits_for=frozenset({"link", "mounts"}),
+    housed=True,
+    script=lambda resource: resource.attributes.get("ACTION_SCRIPT", ""),
+)
