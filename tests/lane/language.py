@@ -7,20 +7,21 @@ at this instant, what they tell the history, and where each lane stands that has
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from policy.language import NAME, NAMES, SERVER, Cluster
 from understudy.agents.contract import silence
+from understudy.kinds.kind import Around
+from understudy.lane.driver import Driver, Taken
 from understudy.lane.local import Local, Rung
-from understudy.lane.neighbours import Here, is_mine, leaners
-from understudy.lane.outcome import RUNG_ACTIONS, begin, charge, ended, renewed
-from understudy.lane.reconcile import reconcile
-from understudy.lane.sooner import concerns, sooner
+from understudy.lane.neighbours import Here
+from understudy.lane.outcome import RUNG_ACTIONS
+from understudy.lane.report import report_of
 from understudy.lane.steps import Charge, Clean, Climb, Release, Start, Step, Wait
-from understudy.lane.turn import Moment, Turn
+from understudy.lane.turn import Told
 from understudy.model.actions import ActionOutcome, Unanswered
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import State
 from understudy.model.view import Assignment, Holder
 
@@ -81,18 +82,29 @@ class Server:
 
     def __init__(self) -> None:
         self.cluster = Cluster()
-        self.locals: dict[ResourceName, Local] = {}
+        self.driver = self._new_driver()
         self.scripts: dict[ResourceName, Script] = defaultdict(Script)
-        self.steps: dict[ResourceName, Step] = {}
         self.lines: list[str] = []
-        self.leaving = False
         self._told: list[str] = []
         self._shown: dict[ResourceName, str] = {}
         self._fresh = True
 
+    def _new_driver(self) -> Driver:
+        return Driver(ME, Incarnation(""), spread=lambda name, server: 0.5)
+
+    @property
+    def locals(self) -> dict[ResourceName, Local]:
+        """What the lanes remember."""
+        return self.driver.locals
+
+    @property
+    def steps(self) -> dict[ResourceName, Step]:
+        """What each lane answered last."""
+        return self.driver.steps
+
     def go_away(self) -> None:
         """This server leaves in order."""
-        self.leaving = True
+        self.driver.leave()
 
     @property
     def now(self) -> float:
@@ -124,62 +136,44 @@ class Server:
     # --- as daemon/lanes.py does it ---------------------------------------------------------------------------------
 
     def run(self) -> int:
-        """Take every step that is to be taken at this instant; how many."""
+        """Take every step that is to be taken at this instant; how many times something was."""
         taken = 0
-        self._meet_definitions()
-        while self._round():
+        self.see()
+        while steps := self.driver.round(self.now, self.now):
+            for step in steps:
+                self._take(step)
             taken += 1
             assert taken < MOST_STEPS, f"endless, the last of it: {self.lines[-12:]}"
-            self._meet_definitions()
+            self.see()
         return taken
+
+    def see(self) -> None:
+        """The driver is shown the View. What the story begins with has been looked at, and is OFFLINE."""
+        view = self.cluster.view
+        if self._fresh:
+            for name, resource in view.resources.items():
+                known = self.locals.get(name)
+                if known is None or known.uid != resource.uid:
+                    self.locals[name] = Local(resource=name, uid=resource.uid, state=State.OFFLINE, check_due=NEVER)
+        self.driver.incarnation = self.cluster.incarnation(ME)
+        self.driver.see(view)
 
     def here(self) -> Here:
         """What reconcile is given."""
-        incarnation = self.cluster.incarnation(ME)
-        view = self.cluster.view
-        leaning = leaners(view.resources, leaving=self.leaving)
-        return Here(
-            view=view, server=ME, incarnation=incarnation, locals=self.locals, now=self.now, leaners=leaning, leaving=self.leaving
-        )
+        return self.driver.here(self.now)
 
-    def _meet_definitions(self) -> None:
-        view = self.cluster.view
-        for name, resource in view.resources.items():
-            local = self.locals.get(name)
-            if local is None or local.uid != resource.uid:
-                looked = State.OFFLINE if self._fresh else None
-                local = Local(resource=name, uid=resource.uid, state=looked, check_due=NEVER if self._fresh else 0.0)
-                self.locals[name] = local
-            assignment = view.assignments.get(name)
-            if assignment is None or assignment.epoch <= local.assigned or assignment.owner is None:
-                continue
-            if assignment.owner.incarnation == self.cluster.incarnation(ME):
-                self.locals[name] = renewed(local, assignment.epoch)
-
-    def _round(self) -> bool:
-        """One pass over all lanes; whether any of them did something."""
-        moved = False
-        for name in sorted(self.cluster.view.resources):
-            step = reconcile(self.here(), self.cluster.view.resources[name], self.locals[name])
-            self.steps[name] = step
-            moved = self._take(name, step) or moved
-        return moved
-
-    def _take(self, name: ResourceName, step: Step) -> bool:
-        resource, local = self.cluster.view.resources[name], self.locals[name]
-        match step:
-            case Wait():
-                return False
+    def _take(self, taken: Taken) -> None:
+        self._tell(taken.lines)
+        name = taken.resource.name
+        match taken.step:
             case Charge(down):
-                self._keep(name, charge(local, resource, down, self._moment(name)))
                 self._say(f"{name}: it failed" + (f"; that costs nothing, as {', '.join(down)} is down" if down else ""))
             case Release(epoch):
                 self._say(f"{name}: release, epoch {epoch}")
                 self.cluster.release(ME, name)
+                self.driver.released(name)
             case _:
-                self._keep(name, begin(local, step, self.now))
-                self._act(name, step)
-        return True
+                self._act(name, taken.step)
 
     def _act(self, name: ResourceName, step: Step) -> None:
         action = _action(step)
@@ -199,7 +193,9 @@ class Server:
         return replace(outcome, housed=script.housed() or (None if away else script.housed()), strays=() if away else strays), words
 
     def _end(self, name: ResourceName, outcome: ActionOutcome) -> None:
-        self._keep(name, ended(self.locals[name], self.cluster.view.resources[name], outcome, self._moment(name)))
+        resource = self.cluster.view.resources[name]
+        moment = self.driver.moment(resource, self.now, self.now, empty=self.scripts[name].empty)
+        self._tell(self.driver.ended(resource, outcome, moment))
 
     def _answer(self, name: ResourceName, action: str) -> tuple[ActionOutcome, str]:
         script = self.scripts[name]
@@ -225,26 +221,10 @@ class Server:
         script.place = "inside" if action == "start" else script.place
         return ActionOutcome(status=0), "done"
 
-    def _moment(self, name: ResourceName) -> Moment:
-        assignment = self.cluster.view.assignments.get(name)
-        return Moment(
-            now=self.now,
-            wall=self.now,
-            epoch=0 if assignment is None else assignment.epoch,
-            last_resort=assignment is not None and assignment.last_resort,
-            empty=self.scripts[name].empty,
-            mine=is_mine(self.here(), name),
-            owner="" if assignment is None or assignment.owner is None else assignment.owner.server,
-            spread=0.5,
-        )
-
-    def _keep(self, name: ResourceName, turn: Turn) -> None:
-        self.locals[name] = turn.local
-        for told in turn.told:
+    def _tell(self, lines: Iterable[Told]) -> None:
+        for told in lines:
             more = ", ".join(word for word in (f"{told.ms:g} ms" if told.ms else "", told.cause, told.text.replace("\n", " / ")) if word)
             self._told.append(f"{told.kind}{f' ({more})' if more else ''}")
-        for other in turn.alarm:
-            self.alarm(other)
 
     def _say(self, line: str) -> None:
         """A line, with what was told to the history because of it."""
@@ -264,9 +244,7 @@ class Server:
 
     def alarm(self, name: str) -> None:
         """An event source says that something may have changed."""
-        local = self.locals.get(ResourceName(name))
-        if local is not None and local.state is not None and not local.starting:
-            self.locals[local.resource] = replace(local, alarmed=True)
+        self.driver.alarm(ResourceName(name))
 
     def will(self, name: str, action: str, how: str, words: str | None) -> None:
         """An action ends in this way from now on; that a start fails leaves nothing running."""
@@ -308,11 +286,9 @@ class Server:
         self.scripts[ResourceName(name)].place = "hidden" if hiding else "outside"
         self.alarm(name)
 
-    def around(self, kind: str) -> None:
+    def around(self, kind: Around) -> None:
         """Something around the resources has changed."""
-        for name, local in self.locals.items():
-            if concerns(kind, self.cluster.view.resources[name]):
-                self.locals[name] = sooner(local, self.now)
+        self.driver.surroundings(kind, None, self.now)
 
     def end(self, name: str, how: str) -> None:
         """The action that hangs ends."""
@@ -325,6 +301,14 @@ class Server:
         outcome, words = self._outcome(resource, action)
         self._end(resource, outcome)
         self._say(f"{name}: {action}, {words}")
+
+    def end_seen_up(self, name: str) -> None:
+        """The check that hangs ends, and answers what it saw before."""
+        resource = ResourceName(name)
+        assert self.locals[resource].action == "check", f"no check of {name} is under way"
+        self.scripts[resource].ends.pop("check", None)
+        self._end(resource, ActionOutcome(status=0, housed=self.scripts[resource].housed()))
+        self._say(f"{name}: check, it was up")
 
     def go_on(self, until: str) -> None:
         """Time passes; the lanes wake when they asked to."""
@@ -341,9 +325,14 @@ class Server:
         self.cluster.now, self.lines = float(until), before
 
     def restart_daemon(self) -> None:
-        """A new daemon has forgotten everything that is not in the registry."""
+        """A new daemon has forgotten everything that is not in the registry: what this one has reported."""
         self._fresh = False
-        self.locals.clear()
+        view, reports = self.cluster.view, dict(self.cluster.view.reports)
+        for name, local in self.locals.items():
+            if local.state is not None:
+                reports[name] = {**reports.get(name, {}), ME: report_of(local, ME, self.driver.incarnation)}
+        self.cluster.view = replace(view, reports=reports)
+        self.driver = self._new_driver()
 
     def stop(self, names: str) -> None:
         """crsctl stop resource, and the leader takes the assignments back."""
@@ -422,6 +411,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAME} leaves its control group(?P<hiding> and hides)?", Server.leave),
     (r"an event of the (?P<kind>network|link|mounts|neighbour)s?", Server.around),
     (rf"{NAME} (?P<how>ends|fails) now", Server.end),
+    (rf"the check of {NAME} has seen it up", Server.end_seen_up),
     (rf"an event about {NAME}", Server.alarm),
     (r"until (?P<until>[\d.]+)s?", Server.go_on),
     (r"the daemon restarts", Server.restart_daemon),

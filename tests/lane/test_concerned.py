@@ -1,6 +1,6 @@
 """What changes about one resource on a server is no reason to ask all others: whom `concerned` leaves out would have answered the same.
 
-`daemon/lanes.py` rests on it. Dependencies lead only to names before them, so that there is no cycle (the product refuses those).
+`lane/driver.py` rests on it. Dependencies lead only to names before them, so that there is no cycle (the product refuses those).
 """
 
 from dataclasses import replace

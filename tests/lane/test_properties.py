@@ -6,10 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lane.language import HOW, ME, Server
+from understudy.lane.driver import Driver, Taken
 from understudy.lane.local import Local, Rung
+from understudy.lane.neighbours import Here
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Release, Start, Step, Wait
-from understudy.model.names import ResourceName
+from understudy.model.names import Incarnation, ResourceName
+from understudy.model.resource import Resource
 from understudy.model.state import State, Target
 
 TRIO = (
@@ -30,9 +33,8 @@ MOVED = NAMES[1:]
 class Watched(Server):
     """ctr1, with an eye on every step its lanes take."""
 
-    def _take(self, name: ResourceName, step: Step) -> bool:
-        self.judge(name, step, self.locals[name])
-        return super()._take(name, step)
+    def _new_driver(self) -> Driver:
+        return WatchedDriver(self)
 
     def judge(self, name: ResourceName, step: Step, local: Local) -> None:
         """S2 and S3, step by step."""
@@ -54,6 +56,18 @@ class Watched(Server):
             assert local.state is State.OFFLINE
             assert not local.dirty
             assert not self.scripts[name].runs, "released while something of it lives"
+
+
+class WatchedDriver(Driver):
+    """Has every step judged before it is taken."""
+
+    def __init__(self, server: Watched) -> None:
+        super().__init__(ME, Incarnation(""), spread=lambda name, server: 0.5)
+        self._of = server
+
+    def _take(self, here: Here, resource: Resource, step: Step, wall: float) -> Taken:
+        self._of.judge(resource.name, step, here.locals[resource.name])
+        return super()._take(here, resource, step, wall)
 
 
 def stimuli() -> st.SearchStrategy[str]:

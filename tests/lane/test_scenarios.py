@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lane.language import Server
+from sim import mutations_lanes
 from stories import play
 from understudy.lane import outcome, silence
 
@@ -22,3 +23,11 @@ def test_what_a_missing_script_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome, "_known_without_asking", lambda local, asked, moment: silence.gone(asked, moment))
     with pytest.raises(AssertionError):
         play(Path(__file__).with_name("scenarios") / "first_look_without_script.txt", Server(), rewrite=False)
+
+
+def test_an_event_during_a_confirming_check_is_looked_after() -> None:
+    """Were it taken for the start's own doing, a service that has just died would be up until its next check."""
+    with pytest.MonkeyPatch.context() as patch:
+        mutations_lanes.ignore_events_until_confirmed(patch)
+        with pytest.raises(AssertionError):
+            play(Path(__file__).with_name("scenarios") / "dies_during_its_confirming_check.txt", Server(), rewrite=False)

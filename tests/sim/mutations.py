@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from guard import mutations as core
-from understudy.daemon import lanes
+from understudy.daemon.acting import Acting
 from understudy.daemon.lanes import Lanes
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
@@ -21,7 +21,8 @@ from understudy.executor.fake import FakeExecutor
 from understudy.guard.core import Grant, Guard, Start
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import Holder as LeaseHolder
-from understudy.lane import reconcile
+from understudy.lane import driver, reconcile
+from understudy.lane.driver import Driver, Taken
 from understudy.lane.local import Local, Rung
 from understudy.lane.neighbours import Here
 from understudy.lane.steps import Release, Step, Wait
@@ -74,21 +75,21 @@ def assign_to_servers(patch: Any) -> None:
         }
         return replace(view, assignments=mine)
 
-    here, may_start = Lanes._here, Lanes._may_start
+    here, may_start = Driver.here, Acting._may_start
 
-    def of_servers(self: Lanes) -> Here:
-        now = here(self)
-        return replace(now, view=ours(now.view, now.server, now.incarnation))
+    def of_servers(self: Driver, now: float) -> Here:
+        found = here(self, now)
+        return replace(found, view=ours(found.view, found.server, found.incarnation))
 
-    def may_start_for_servers(self: Lanes, resource: Resource, epoch: int) -> bool:
-        seen, self._mirror.view = self._mirror.view, ours(self._mirror.view, self._me.server, self._me.incarnation)
+    def may_start_for_servers(self: Acting, resource: Resource, epoch: int) -> bool:
+        seen, self.mirror.view = self.mirror.view, ours(self.mirror.view, self.me.server, self.me.incarnation)
         try:
             return may_start(self, resource, epoch)
         finally:
-            self._mirror.view = seen
+            self.mirror.view = seen
 
-    patch.setattr(Lanes, "_here", of_servers)
-    patch.setattr(Lanes, "_may_start", may_start_for_servers)
+    patch.setattr(Driver, "here", of_servers)
+    patch.setattr(Acting, "_may_start", may_start_for_servers)
 
 
 def start_without_reading(patch: Any) -> None:
@@ -138,7 +139,7 @@ def take_offline_for_a_release(patch: Any) -> None:
 
 def release_with_an_action_in_flight(patch: Any) -> None:
     """What was seen OFFLINE is released as soon as it belongs to another, also while it is being started."""
-    original = lanes.reconcile
+    original = driver.reconcile
 
     def at_once(here: Here, resource: Resource, local: Local) -> Step:
         assignment = here.view.assignments.get(resource.name)
@@ -147,7 +148,7 @@ def release_with_an_action_in_flight(patch: Any) -> None:
             return Release(assignment.epoch)
         return original(here, resource, local)
 
-    patch.setattr(lanes, "reconcile", at_once)
+    patch.setattr(driver, "reconcile", at_once)
     patch.setattr(Local, "off", property(lambda self: self.state is State.OFFLINE))
     _take_groups_for_empty(patch)
 
@@ -387,18 +388,22 @@ def release_whoever_one_is(patch: Any) -> None:
 
 def stop_without_the_registry(patch: Any) -> None:
     """What runs is stopped while the registry cannot be reached."""
-    original = Lanes._ask
+    go_round, ask = Lanes._round, Driver._ask
+    away: WeakSet[Driver] = WeakSet()
 
-    def ask(self: Lanes, here: Here, resource: Resource) -> None:
+    def go_round_away(self: Lanes) -> float | None:
+        (away.discard if self._mirror.reachable else away.add)(self._driver)
+        return go_round(self)
+
+    def ask_away(self: Driver, here: Here, resource: Resource, wall: float) -> tuple[Taken, ...]:
         local = self.locals[resource.name]
-        if not self._mirror.reachable and local.up and local.action is None:
-            self.steps[resource.name] = step = reconcile._stop_after_dependents(here, resource, local, Rung.STOP)
-            if not isinstance(step, Wait):
-                self._take(step, resource)
-        else:
-            original(self, here, resource)
+        if self not in away or not local.up or local.action is not None:
+            return ask(self, here, resource, wall)
+        self.steps[resource.name] = step = reconcile._stop_after_dependents(here, resource, local, Rung.STOP)
+        return () if isinstance(step, Wait) else (self._take(here, resource, step, wall),)
 
-    patch.setattr(Lanes, "_ask", ask)
+    patch.setattr(Lanes, "_round", go_round_away)
+    patch.setattr(Driver, "_ask", ask_away)
 
 
 def wait_for_the_registry(patch: Any) -> None:

@@ -6,34 +6,36 @@ As `sim/mutations.py`; each cuts the clause out of the source (`sim/cutting.py`)
 from typing import Any
 
 from sim.cutting import cut
-from understudy.daemon.lanes import Lanes
+from understudy.daemon.acting import Acting
+from understudy.daemon.reporting import Reporting
 from understudy.lane import outcome, reconcile
+from understudy.lane.driver import Driver
 from understudy.lane.local import Local
 
 
 def begin_without_asking_for_the_lease(patch: Any) -> None:
     """The lane does not read the lease before it asks for a start; the executor does, last."""
-    cut(patch, Lanes, "_allowed", "if not self._guard.held():", "if False:")
+    cut(patch, Acting, "_allowed", "if not self.guard.held():", "if False:")
 
 
 def start_what_was_overtaken(patch: Any) -> None:
     """After the guard was asked nobody asks again whether the newest assignment that was seen still allows the start."""
-    cut(patch, Lanes, "_allowed", " and self._may_start(resource, epoch)")
+    cut(patch, Acting, "_allowed", " and self._may_start(resource, epoch)")
 
 
 def release_without_looking_at_the_group(patch: Any) -> None:
     """A release goes by what the group was when the last action ended."""
-    cut(patch, Lanes, "_write_release", "if not await self._executor.empty(resource.name):", "if False:")
+    cut(patch, Reporting, "_write_release", "if not await self.executor.empty(resource.name):", "if False:")
 
 
 def release_without_remembering(patch: Any) -> None:
     """Who releases does not bind itself to start nothing under an older epoch."""
-    cut(patch, Lanes, "_write_release", "if not await self._remembered(resource, assignment.epoch):", "if False:")
+    cut(patch, Reporting, "_write_release", "if not await self.epochs.remember(resource.name, assignment.epoch):", "if False:")
 
 
 def release_what_is_not_off(patch: Any) -> None:
     """What was off when the release was decided may be written off, whatever has begun since."""
-    cut(patch, Lanes, "_write_release", " or not local.off")
+    cut(patch, Reporting, "_write_release", " or not local.off")
 
 
 def off_before_the_confirming_check(patch: Any) -> None:
@@ -58,17 +60,17 @@ def off_while_populated(patch: Any) -> None:
 
 def report_when_over(patch: Any) -> None:
     """A life that the registry calls over goes on reporting."""
-    cut(patch, Lanes, "_write_changed", " or not view.alive(self._me.incarnation)")
+    cut(patch, Reporting, "_write_changed", " or not view.alive(self.me.incarnation)")
 
 
 def release_when_over(patch: Any) -> None:
     """A life that the registry calls over goes on releasing."""
-    cut(patch, Lanes, "_write_release", " or not view.alive(self._me.incarnation)")
+    cut(patch, Reporting, "_write_release", " or not view.alive(self.me.incarnation)")
 
 
 def ignore_events_until_confirmed(patch: Any) -> None:
     """What the kernel says of a start that is not confirmed yet is taken for the start's own doing."""
-    cut(patch, Lanes, "alarm", 'local.action != "start"', "not local.starting")
+    cut(patch, Driver, "alarm", 'local.action == "start"', "local.starting")
 
 
 def bring_up_beside_another_holder(patch: Any) -> None:
@@ -78,7 +80,7 @@ def bring_up_beside_another_holder(patch: Any) -> None:
 
 def start_beside_another_holder(patch: Any) -> None:
     """After the guard was asked, only the epoch is looked at."""
-    cut(patch, Lanes, "_may_start", " and assignment.sole_holder(self._me.incarnation)")
+    cut(patch, Acting, "_may_start", " and assignment.sole_holder(self.me.incarnation)")
 
 
 def stopped_with_processes_left(patch: Any) -> None:

@@ -1,7 +1,7 @@
 """What this server's guard remembers of epochs, and what is told of it: nothing starts here below a remembered one (S2).
 
-Called by `daemon/lanes.py`. After the registry went back it may say less than the guard remembers; the look tells the leader, which goes
-above it. Must never start or refuse anything by itself.
+Called by `acting.py` and `reporting.py`. After the registry went back it may say less than the guard remembers; the look tells the leader,
+which goes above it. Must never start or refuse anything by itself.
 """
 
 from collections.abc import Mapping

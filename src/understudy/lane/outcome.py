@@ -1,6 +1,6 @@
 """From an action's outcome to the lane's next memory, with what to tell: pure.
 
-Called by daemon/lanes.py when a step begins (`begin`) and when it has ended (`ended`). Three kinds of evidence are kept apart: the check
+Called by `driver.py` when a step begins (`begin`) and when it has ended (`ended`). Three kinds of evidence are kept apart: the check
 says no, the check did not answer, the kernel says it is gone (design section 6).
 """
 

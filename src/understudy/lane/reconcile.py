@@ -1,6 +1,6 @@
 """What this server does next for one resource: a pure function of the View, its own memory and the instant.
 
-Called by daemon/lanes.py whenever anything changed; it re-reads everything each time (level-triggered), so that no event can be missed
+Called by `driver.py` whenever anything changed; it re-reads everything each time (level-triggered), so that no event can be missed
 for good. The order of the questions is the lane's whole policy.
 """
 

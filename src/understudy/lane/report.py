@@ -1,4 +1,4 @@
-"""What a lane's memory says to the registry: the report of one resource on this server. Pure; called by `daemon/lanes.py`."""
+"""What a lane's memory says to the registry: the report of one resource on this server. Pure; called by `daemon/reporting.py`."""
 
 from dataclasses import replace
 

@@ -32,7 +32,6 @@ class Moment:
     now: float
     wall: float
     epoch: int = 0
-    last_resort: bool = False
     empty: bool = True
     """Whether nothing of the resource was seen to live after the action: in its control group, or outside it."""
     mine: bool = True

@@ -10,8 +10,9 @@ Called by `sim/life.py`. Must never pass over anything that anybody decides.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from understudy.daemon.lanes import Lanes, spread_of
+from understudy.daemon.lanes import Lanes
 from understudy.guard.core import Grant, Renew
+from understudy.lane.driver import spread_of
 from understudy.lane.local import Local, Rung
 from understudy.lane.silence import offline_look_s
 from understudy.lane.steps import Step, Wait

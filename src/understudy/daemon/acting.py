@@ -1,0 +1,117 @@
+"""Has the steps of the lanes done, by the executor and under the lease: what comes of each.
+
+Called by `daemon/lanes.py`. S2 and S4 stand here: a start is asked of the guard first, and of the newest View after that.
+Must never decide what is to be done, or keep anything of it.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from understudy.daemon.epochs import Epochs
+from understudy.daemon.mirror import Mirror
+from understudy.daemon.requests import Me, action_request, site_of
+from understudy.errors import Unreachable
+from understudy.kinds.kind import Site
+from understudy.lane.driver import Driver
+from understudy.lane.local import Rung
+from understudy.lane.outcome import RUNG_ACTIONS
+from understudy.lane.steps import Check, Clean, Climb, Start
+from understudy.model.actions import ActionName, ActionOutcome, as_shown
+from understudy.model.names import ResourceName
+from understudy.model.resource import Resource
+from understudy.ports import Executor, Guard
+
+REFUSED = ActionOutcome(status=None, evidence="silent", unanswered="refused", output=("the lease of this server does not allow it now",))
+
+
+@dataclass(slots=True, kw_only=True)
+class Acting:
+    """How this server's lanes act."""
+
+    mirror: Mirror
+    executor: Executor
+    guard: Guard
+    epochs: Epochs
+    driver: Driver
+    me: Me
+    unwritten: asyncio.Event
+    """Set: there is something to write."""
+
+    async def act(self, step: Check | Start | Clean | Climb, resource: Resource) -> tuple[ActionOutcome, bool]:
+        """Run a step's action: what came of it, and whether nothing of the resource was seen to live after it."""
+        try:
+            outcome = await self._perform(step, resource)
+        except Unreachable as error:  # nobody to kill for us, or no guard
+            outcome = ActionOutcome(status=None, evidence="silent", unanswered="executor-away", output=(str(error),))
+        return as_shown(outcome), outcome.unanswered != "executor-away" and await self._is_empty(resource.name)
+
+    async def _is_empty(self, name: ResourceName) -> bool:
+        try:
+            return await self.executor.empty(name)
+        except Unreachable:
+            return False  # not seen
+
+    async def _perform(self, step: Check | Start | Clean | Climb, resource: Resource) -> ActionOutcome:
+        if isinstance(step, Climb) and step.rung == Rung.KILL:
+            return await self._kill(resource)
+        epoch = step.epoch if isinstance(step, Start) else self._known_epoch(resource)
+        leased = isinstance(step, Start) and not resource.local
+        if leased and not await self._allowed(resource, epoch):
+            return REFUSED
+        request = action_request(
+            resource,
+            _action(step),
+            epoch=epoch,
+            incarnation=self.me.incarnation if leased else None,
+            site=self._site(),
+        )
+        return await self.executor.run(request)
+
+    def _site(self) -> Site:
+        return site_of(self.mirror.view.resources, self.me.addresses)
+
+    async def _allowed(self, resource: Resource, epoch: int) -> bool:
+        """S2 and S4: a start is asked of the guard, which remembers the highest epoch; the lease is read here to spare the request, for
+        the executor reads it last. `_may_start` asks again what reconcile has asked: much may have come while the guard was asked."""
+        if not self.guard.held():
+            return False
+        await self.epochs.note()
+        return await self._remembered(resource, epoch) and self._may_start(resource, epoch)
+
+    async def _remembered(self, resource: Resource, epoch: int) -> bool:
+        if await self.epochs.remember(resource.name, epoch):
+            return True
+        self.unwritten.set()  # the look tells the leader what the guard remembers
+        return False
+
+    def _may_start(self, resource: Resource, epoch: int) -> bool:
+        """S2: whether the step still stands on the newest assignment that this server has seen, after the guard was asked."""
+        view, assignment = self.mirror.view, self.mirror.view.assignments.get(resource.name)
+        if assignment is None or view.in_doubt(assignment):
+            return False
+        return assignment.epoch == epoch and assignment.sole_holder(self.me.incarnation)
+
+    def _known_epoch(self, resource: Resource) -> int:
+        """The epoch of what is acted on: of the last start, also of one that is not confirmed yet."""
+        local = self.driver.locals[resource.name]
+        return max(local.epoch, local.start_epoch)
+
+    async def _kill(self, resource: Resource) -> ActionOutcome:
+        empty = await self.executor.kill(resource.name)
+        if not resource.kind.housed:  # nothing runs: the rung is to take away what it holds
+            epoch = self._known_epoch(resource)
+            request = action_request(resource, "clean", epoch=epoch, incarnation=None, site=self._site())
+            return await self.executor.run(request)
+        return ActionOutcome(status=0 if empty else 1, evidence="gone")
+
+
+def _action(step: Check | Start | Clean | Climb) -> ActionName:
+    match step:
+        case Start():
+            return "start"
+        case Clean():
+            return "clean"
+        case Climb(rung):
+            return RUNG_ACTIONS[Rung(rung)]
+        case Check():
+            return "check"

@@ -1,0 +1,254 @@
+"""Owns the memories of all lanes of one server, and which of them have to be asked: what happens between executor, lane and report.
+
+Called by `daemon/lanes.py`, and by the language of the lanes' stories: a story goes by the very rules that a server goes by. A View, an
+event, an outcome and an instant come in; what is to be done, and what is to be written, comes out. Must never wait, read a clock or touch
+the system.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from understudy.kinds.kind import Around
+from understudy.lane.local import Local
+from understudy.lane.neighbours import Here, concerned, leaners
+from understudy.lane.outcome import begin, charge, ended, renewed
+from understudy.lane.reconcile import reconcile
+from understudy.lane.sooner import concerns, sooner
+from understudy.lane.steps import Charge, Release, Step, Wait
+from understudy.lane.turn import Moment, Told, Turn
+from understudy.model.actions import ActionOutcome
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.resource import Resource
+from understudy.model.state import Internal
+from understudy.model.view import Assignment, View
+
+
+def spread_of(resource: ResourceName, server: ServerName) -> float:
+    """0 to 1, always the same for the two."""
+    return zlib.crc32(f"{resource} {server}".encode()) / 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A step that a lane has taken. An action is still to be run, a release to be written; a charge is done."""
+
+    resource: Resource
+    """As it was defined when the step was taken."""
+    step: Step
+    lines: tuple[Told, ...] = ()
+    """For the history."""
+
+
+class Driver:
+    """The lanes of one server."""
+
+    def __init__(
+        self, server: ServerName, incarnation: Incarnation, spread: Callable[[ResourceName, ServerName], float] = spread_of
+    ) -> None:
+        """`spread` says for each resource where in a span its looks come, so that not all servers look at the same time."""
+        self.server, self.incarnation = server, incarnation
+        self.view = View()
+        self.locals: dict[ResourceName, Local] = {}
+        self.steps: dict[ResourceName, Step] = {}
+        """What each lane answered last."""
+        self._spread = spread
+        self._stale: dict[ResourceName, None] = {}
+        """Lanes to be asked: something they go by has changed."""
+        self._until: dict[ResourceName, float] = {}
+        """When a lane has to be asked again even if nothing changes."""
+        self._changed: dict[ResourceName, None] = {}
+        self.releasing: set[ResourceName] = set()
+        """Whose release is being written."""
+        self._leaving = False
+        self._leaners: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
+        self._concerned: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
+
+    # --- what comes in ----------------------------------------------------------------------------------------------
+
+    def see(self, view: View) -> None:
+        """Another View: a lane for every resource; a new assignment begins its budget afresh; what is registered no more is forgotten."""
+        before, self.view = self.view, view
+        if view is before:
+            return
+        if view.resources is not before.resources:
+            self._order()
+        for name, resource in view.resources.items():
+            local = self.locals.get(name)
+            if local is None or local.uid != resource.uid:
+                local = self._first(resource)
+                self._remember(local)
+            assignment = view.assignments.get(name)
+            if assignment is not None and assignment.epoch > local.assigned and owned_by(assignment, self.incarnation):
+                self._remember(renewed(local, assignment.epoch))
+        for name in [known for known in self.locals if known not in view.resources]:
+            del self.locals[name]
+            self.steps.pop(name, None)
+            self._until.pop(name, None)
+        self.ask_all()
+
+    def ask_all(self) -> None:
+        """Every lane is asked in the next round."""
+        self._stale = dict.fromkeys(self.view.resources)
+
+    def released(self, name: ResourceName) -> None:
+        """A release was written, or could not be: the lane is asked again."""
+        self.releasing.discard(name)
+        self._stale[name] = self._changed[name] = None
+
+    def leave(self) -> None:
+        """This server leaves: from now on everything here is stopped in order, and nothing is started."""
+        self._leaving = True
+        self._order()
+        self.ask_all()
+
+    def alarm(self, name: ResourceName) -> bool:
+        """An event says that something may have changed; whether that is a reason to look at it now."""
+        local = self.locals.get(name)
+        # a start makes and ends processes of its own; what happens after it, also before it is confirmed, is looked at
+        if local is None or local.state is None or local.action == "start":
+            return False
+        self._remember(replace(local, alarmed=True))
+        return True
+
+    def surroundings(self, change: Around, name: ResourceName | None, now: float) -> bool:
+        """Something around the resources (or around this one) has changed, that may be waited for; whether a pause is shorter for it."""
+        shorter = False
+        for other, local in list(self.locals.items()):
+            resource = self.view.resources.get(other)
+            meant = name == other if name is not None else resource is not None and concerns(change, resource)
+            after = sooner(local, now) if meant else local
+            if after is not local:
+                self._remember(after)
+                shorter = True
+        return shorter
+
+    def ended(self, resource: Resource, outcome: ActionOutcome, moment: Moment) -> tuple[Told, ...]:
+        """The action in flight of a resource, as it was defined then, has ended: lines for the history."""
+        local = self.locals.get(resource.name)
+        if local is None or local.uid != resource.uid:
+            return ()  # it is registered no more, or anew
+        return self._keep(ended(local, resource, outcome, moment))
+
+    def moment(self, resource: Resource, now: float, wall: float, *, empty: bool) -> Moment:
+        """An instant on this server's clocks, as an outcome is taken in: `empty` says whether nothing of the resource was seen to live."""
+        assignment = self.view.assignments.get(resource.name)
+        holders = () if assignment is None else assignment.holders
+        return Moment(
+            now=now,
+            wall=wall,
+            epoch=0 if assignment is None else assignment.epoch,
+            empty=empty,
+            mine=resource.local or any(holder.incarnation == self.incarnation for holder in holders),
+            owner="" if assignment is None or assignment.owner is None else assignment.owner.server,
+            spread=self._spread(resource.name, self.server),
+        )
+
+    # --- what comes out ---------------------------------------------------------------------------------------------
+
+    def round(self, now: float, wall: float, *, kept_only: bool = False) -> tuple[Taken, ...]:
+        """Ask every lane that may have something to do, until none has. `kept_only`: this daemon goes by what its predecessor kept on
+        disk, and restarts what is kept there and nothing else."""
+        taken: list[Taken] = []
+        self._stale |= {name: None for name, until in self._until.items() if until <= now}
+        while self._stale:
+            here, stale, self._stale = self.here(now), self._stale, {}
+            for name in stale:
+                resource = here.view.resources.get(name)
+                if resource is None or (kept_only and not resource.local and name not in here.view.assignments):
+                    continue
+                # what it goes by is another since this snapshot was taken: it is asked with the next one
+                if name not in self._stale:
+                    taken += self._ask(here, resource, wall)
+        return tuple(taken)
+
+    def here(self, now: float) -> Here:
+        """One snapshot of what the lanes go by."""
+        return Here(
+            view=self.view,
+            server=self.server,
+            incarnation=self.incarnation,
+            locals=dict(self.locals),
+            now=now,
+            leaners=self._leaners,
+            leaving=self._leaving,
+        )
+
+    def until(self) -> float | None:
+        """When a lane has to be asked again even if nothing changes."""
+        return min(self._until.values(), default=None)
+
+    def rests(self) -> bool:
+        """Whether every lane waits, and none has to be asked."""
+        return not (self._stale or self.releasing) and all(isinstance(step, Wait) for step in self.steps.values())
+
+    def take_changed(self) -> dict[ResourceName, None]:
+        """Whose memory has changed since this was asked last: the registry may not know it."""
+        changed, self._changed = self._changed, {}
+        return changed
+
+    # --- within -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, here: Here, resource: Resource, wall: float) -> tuple[Taken, ...]:
+        step = reconcile(here, resource, here.locals[resource.name])
+        self.steps[resource.name] = step
+        self._until.pop(resource.name, None)
+        if isinstance(step, Wait):
+            if step.until is not None:
+                self._until[resource.name] = step.until
+            return ()
+        if isinstance(step, Release) and resource.name in self.releasing:
+            return ()
+        return (self._take(here, resource, step, wall),)
+
+    def _take(self, here: Here, resource: Resource, step: Step, wall: float) -> Taken:
+        local = here.locals[resource.name]
+        match step:
+            case Charge(down):
+                lines = self._keep(charge(local, resource, down, self.moment(resource, here.now, wall, empty=local.empty)))
+            case Release():
+                self.releasing.add(resource.name)
+                lines = ()
+            case _:
+                lines = self._keep(begin(local, step, here.now))
+        return Taken(resource=resource, step=step, lines=lines)
+
+    def _keep(self, turn: Turn) -> tuple[Told, ...]:
+        self._remember(turn.local)
+        for name in turn.alarm:
+            self.alarm(name)
+        return turn.told
+
+    def _remember(self, local: Local) -> None:
+        """A lane's memory is another: it is asked anew, with all whom that concerns, and the registry is to know."""
+        self.locals[local.resource] = local
+        self._stale |= dict.fromkeys(self._concerned.get(local.resource, (local.resource,)))
+        self._changed[local.resource] = None
+
+    def _order(self) -> None:
+        self._leaners = leaners(self.view.resources, leaving=self._leaving)
+        self._concerned = concerned(self.view.resources, self.view.types)
+
+    def _first(self, resource: Resource) -> Local:
+        """Before the first look. What this incarnation reported earlier (a daemon that died) is carried on."""
+        local = Local(resource=resource.name, uid=resource.uid)
+        report = self.view.reports.get(resource.name, {}).get(self.server)
+        if report is None or report.incarnation != self.incarnation:
+            return local
+        return replace(
+            local,
+            believed=report.state,
+            restarts=report.restarts,
+            starts=report.starts,
+            failure=report.failure,
+            epoch=report.epoch,
+            assigned=max(report.epoch, report.failure.epoch if report.failure is not None else 0),
+            dirty=report.internal is not Internal.STABLE,
+            changed_wall=report.changed_wall,
+            started_wall=report.started_wall,
+        )
+
+
+def owned_by(assignment: Assignment, incarnation: Incarnation) -> bool:
+    """Whether it belongs to this incarnation."""
+    return assignment.owner is not None and assignment.owner.incarnation == incarnation
