@@ -5,7 +5,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.guard.held import Held, State
+from understudy.guard.core.watch import State
+from understudy.guard.held import Held
 from understudy.guard.notes import Notes
 from understudy.linux.lease import NOBODY, LeaseFile, read_lease
 from understudy.linux.reading import Reading

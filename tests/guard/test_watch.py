@@ -1,8 +1,8 @@
 """How a keeper judges its guard: when it helps, when it kills, when it goes on alone."""
 
 from understudy.guard.core.ending import Stage
-from understudy.guard.held import Held, State
-from understudy.guard.watch import UNKILLABLE_S, Verdict, Watch
+from understudy.guard.core.watch import UNKILLABLE_S, Sight, State, Verdict, Watch
+from understudy.guard.held import Held
 from understudy.linux.reading import Reading
 from understudy.model.limits import derive
 
@@ -22,10 +22,13 @@ class Story:
     def look(self, at_s: float, *, beats: bool = False) -> Verdict:
         if beats:
             self.held.beat()
-        return self.watch.look(self.held, reading(at_s))
+        return self.watch.look(self.sight(at_s))
 
     def wait_s(self, at_s: float) -> float:
-        return self.watch.wait_s(self.held, reading(at_s))
+        return self.watch.wait_s(self.sight(at_s))
+
+    def sight(self, at_s: float) -> Sight:
+        return Sight(reading(at_s), self.held.read(), self.held.stage, self.held.beats)
 
 
 def reading(at_s: float) -> Reading:

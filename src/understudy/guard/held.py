@@ -6,16 +6,16 @@ and then made current with a single store.
 """
 
 import mmap
-from typing import NamedTuple
 
 from understudy.guard import kept
 from understudy.guard.core import CommonSettings
 from understudy.guard.core.ending import Stage
 from understudy.guard.core.epochs import Remembered
+from understudy.guard.core.watch import State
 from understudy.guard.notes import Notes
 from understudy.guard.wire import pack_common, unpack_common
 from understudy.linux.reading import Reading
-from understudy.model.position import NOWHERE, Position
+from understudy.model.position import Position
 
 _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
@@ -29,18 +29,6 @@ _REGISTRY_BYTES = 1 << 12
 
 _STARTERS = 48
 """From here on four fields each: process id, start time, and twice nothing."""
-
-
-class State(NamedTuple):
-    """A guard's state as a successor needs it."""
-
-    incarnation: bytes
-    sequence: int
-    base: Reading | None
-    position: Position = NOWHERE
-    """What the daemon of this incarnation acts on."""
-    seen: Position = NOWHERE
-    """Where the registry was seen to be, by daemons of any incarnation."""
 
 
 class Held:

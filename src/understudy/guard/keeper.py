@@ -1,9 +1,9 @@
 """The keeper: the guard's parent, at a priority just above it.
 
-Owns: what a successor needs (`held.py`), the guard's life, and the last word: if no guard stops this server in time, it does.
+Owns: the process. It carries out what `core/keeper.py` decides: forks guards, watches the present one, holds what a successor needs
+(`held.py`), and sends the kill itself where no guard stops this server in time.
 Called by: `guard/main.py`; it runs until the guard said farewell or SIGTERM.
-Must never: let a second guard bind before the first is dead and reaped, continue an incarnation whose lease has run out, or
-begin a new one before everything of the old one was seen to be gone.
+Must never: decide, or wait for anything but its guard and the end of a pause.
 """
 
 import fcntl
@@ -12,43 +12,35 @@ import select
 import signal
 import time
 import traceback
+from collections import deque
+from typing import assert_never
 
 from understudy.errors import BadSettings
 from understudy.guard import kill, registered
 from understudy.guard.configured import UNUSABLE
 from understudy.guard.core import Start
-from understudy.guard.core.ending import Ended, Scope, Stage
-from understudy.guard.held import Held, State
+from understudy.guard.core import keeper as core
+from understudy.guard.core.ending import Scope, Stage
+from understudy.guard.core.watch import Sight, State
+from understudy.guard.held import Held
 from understudy.guard.leave import stays_out
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import cannot_listen
 from understudy.guard.notice import Notice
-from understudy.guard.process import CANNOT_LISTEN, ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY, ENDED_LAPSED, KILL_WITHIN_S, GuardProcess
+from understudy.guard.process import KILL_WITHIN_S, GuardProcess
 from understudy.guard.protected import Protected
 from understudy.guard.scribe import Scribe
 from understudy.guard.starters import STARTERS
 from understudy.guard.system import GUARD_PRIORITY, KEEPER_PRIORITY, become_real_time, die_with, reboot_now, say
-from understudy.guard.watch import Watch
 from understudy.linux.clocks import read_clocks
 from understudy.linux.lease import NOBODY, LeaseFile
 from understudy.linux.processes import start_time, write_pid
-from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.limits import Limits
 from understudy.model.settings import Settings
 
 PID_FILE = "understudy-guard"
-STEADY_S = 5.0
-"""A guard that lived this long does not count as one that keeps ending."""
-LONGEST_PAUSE_S = 2.0
-ENDS_WITHIN_S = 2.0
-"""A guard that needs longer hangs: the kill itself, processes outside their groups, and file systems have their own bounds within this."""
-FIRST_PAUSE_S, AGAIN_S = 0.05, 1.0
-"""Between attempts to stop what could not be stopped: from the first to the second, doubling."""
-REBOOT_AFTER_S = 5.0
-"""How long a guard that cannot be killed is waited for before the reboot, where that is allowed."""
-ADVICE = "mend what is named there, or reboot this server ([guard] reboot_on_lapse does that by itself)"
-STAY_OUT_S = 0.2
-"""How often a keeper whose server has left looks whether it is asked back."""
+MOST_TRACEBACKS = 2
+"""Of guards that die one after the other: then a line each."""
 
 
 class Keeper:
@@ -69,29 +61,31 @@ class Keeper:
         self._lease = LeaseFile(os.path.join(settings.run_dir, "lease"))
         self._notice = Notice(settings.run_dir)
         self._means = Means(settings)
-        self._asked_to_end = 0
-        """How many SIGTERMs came: the first asks for a leave in order, the second to end at once."""
-        self._passed_on = 0
-        self._failures = 0
+        self._core = core.Keeper(limits, reboots=settings.reboot_on_lapse)
+        self._guard = 0
+        """Process id; 0: there is none."""
+        self._pidfd = -1
+        self._poll = select.poll()
+        """The guard's pidfd, if there is a guard."""
+        self._forked_s = 0.0
+        self._pause_over_s: float | None = None
         self._looked_s = 0.0
 
     def run(self) -> int:
         """Keep a guard running; the exit code once this server was asked to end."""
         say(f"keeper: priority {become_real_time(KEEPER_PRIORITY, children_too=True)}")
-        signal.signal(signal.SIGTERM, lambda *_: self._end_soon())
+        signal.signal(signal.SIGTERM, lambda *_: self._core.asked())
         for address in self._means.remember_addresses():
             self._protected.protect(address)
-        # What is older than this keeper is from a lease only if an earlier one made a lease.
-        self._end_everything(after_a_lease=self._lease.read().incarnation != NOBODY)
-        start = self._begin()
-        while start is not None:
-            began_s = time.monotonic()
-            code = self._guard_life(start)
-            self._failures = 0 if time.monotonic() - began_s > STEADY_S else self._failures + 1
-            start = self._after(code)
-            if code == CANNOT_LISTEN:
-                return self._give_up()
-        return 0
+        effects = deque(self._core.started(after_a_lease=self._lease.read().incarnation != NOBODY))
+        while True:
+            if not effects:
+                effects += self._wait()
+                continue
+            effect = effects.popleft()
+            if isinstance(effect, core.Finish):
+                return self._give_up() if effect.cannot_listen else 0
+            effects += self._perform(effect)
 
     def _give_up(self) -> int:
         """In order: everything is stopped. Whoever starts us tries again; until then operators see why."""
@@ -100,95 +94,85 @@ class Keeper:
         self._notice.post([why])
         return UNUSABLE
 
-    def _after(self, code: int) -> Start | None:
-        """What the next guard begins with; None: this server was asked to end."""
-        if code in (ENDED_LAPSED, ENDED_FAREWELL):
-            self._notice.clear()
-        left = code in (ENDED_FAREWELL, ENDED_FAREWELL_NOT_EMPTY)
-        if code == ENDED_LAPSED:
-            say("the lease ended, everything is stopped")
-        elif code != ENDED_FAREWELL:
-            if self._held.stage is Stage.RUNNING and code != CANNOT_LISTEN:
-                say(f"the guard ended ({_in_words(code)})")
-                successor = self._continue()
-                if successor is not None:
-                    return successor
-            self._end_everything()
-        self._note_end(left=left)
-        if code == CANNOT_LISTEN or self._asked_to_end or (left and not stays_out(self._settings)):
-            return None
-        return self._begin()
+    def _wait(self) -> list[core.Effect]:
+        """For what comes first: the guard's end, the end of a pause, or the next look."""
+        pause_over_s = self._pause_over_s
+        wait_s = self._core.wait_s(self._sight()) if pause_over_s is None else max(pause_over_s - time.monotonic(), 0)
+        assert self._guard or wait_s is not None, "waits for nothing"
+        if self._poll.poll(None if wait_s is None else wait_s * 1000):
+            return self._reap()
+        if pause_over_s is not None:
+            self._pause_over_s = None
+            return self._core.go_on(self._sight())
+        sight = self._sight()
+        effects = self._core.look(sight)
+        if self._core.phase is core.Phase.GUARDED and sight.stage is Stage.RUNNING:
+            self._look_around()
+        return effects
 
-    def _note_end(self, *, left: bool) -> None:
-        """Since when this server holds no lease, for whoever asks its next life. One that left was not robbed of it."""
-        base = self._held.read().base
-        if left:
-            self._held.lapsed_boot_ns = 0
-        elif base is not None:
-            self._held.lapsed_boot_ns = base.boot_ns + round(self._limits.lease_s * 1e9)
+    def _sight(self) -> Sight:
+        held, stage = self._held, self._held.stage
+        out = stage is Stage.GONE and stays_out(self._settings)  # no file is asked about before the end of the kill
+        leaving = held.leave_by_boot_ns != 0
+        return Sight(read_clocks(), held.read(), stage, held.beats, stays_out=out, leaving=leaving, guard=self._guard)
 
-    def _begin(self) -> Start | None:
-        """A new incarnation, holding nothing; None: asked to end before there was one."""
-        if stays_out(self._settings):
-            told = "this server has left the cluster; it comes back with: understudy server join"
-            say(told)
-            self._notice.post([told])
-            while stays_out(self._settings) and not self._asked_to_end:
-                time.sleep(STAY_OUT_S)
-            if self._asked_to_end:
-                return None
-            self._notice.clear()
+    def _perform(self, effect: core.Effect) -> list[core.Effect]:
+        """Carry it out; what follows from that at once."""
+        match effect:
+            case core.BeginAnew():
+                self._begin_anew()
+            case core.Succeed(start):
+                self._fork(start)
+            case core.PassOn():
+                signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
+            case core.KillGuard():
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            case core.Strike():
+                self._strike()
+            case core.EndEverything(scope):
+                return self._end_everything(scope)
+            case core.Pause(seconds):
+                self._pause_over_s = time.monotonic() + seconds
+            case core.Reboot(why):
+                say(f"rebooting: {why}")
+                reboot_now()
+            case core.NoteLapse(boot_ns):
+                self._held.lapsed_boot_ns = boot_ns
+            case core.Say(text):
+                say(text)
+            case core.Post(sentences):
+                self._notice.post(sentences)
+            case core.TakeBack():
+                self._notice.clear()
+            case core.Finish():
+                pass  # `run` ends
+            case _:
+                assert_never(effect)
+        return []
+
+    # Guards.
+
+    def _begin_anew(self) -> None:
+        """A new incarnation, holding nothing."""
         self._held.leave_by_boot_ns = 0
         kill.allow_again(self._means)
         incarnation = os.urandom(16)
         self._held.write(State(incarnation, 0, None, seen=self._held.read().seen))
         self._held.stage = Stage.RUNNING
         self._lease.begin(incarnation)
-        return Start(incarnation)
+        self._fork(Start(incarnation))
 
-    def _continue(self) -> Start | None:
-        """The unexpired incarnation with a successor; None if it has run out or never held a lease."""
-        self._pause()
-        state = self._held.read()
-        if state.base is None or self._left_ns(state.base) <= 0:
-            return None
-        return Start(state.incarnation, state.sequence, state.base, begun_here=False, position=state.position)
-
-    def _pause(self) -> None:
-        """Between guards that keep ending; never beyond the lapse."""
-        if self._failures < 2:
-            return
-        base = self._held.read().base
-        left_s = LONGEST_PAUSE_S if base is None else max(self._left_ns(base) / 1e9, 0.0)
-        time.sleep(min(0.005 * 2**self._failures, LONGEST_PAUSE_S, left_s))
-
-    def _left_ns(self, base: Reading) -> int:
-        """Until the lapse of a lease that rests on `base`."""
-        return round((self._limits.lease_s - self._limits.stop_now_s) * 1e9) - most_elapsed(base, read_clocks())
-
-    def _end_soon(self) -> None:
-        self._asked_to_end += 1
-
-    # One guard's life.
-
-    def _guard_life(self, start: Start) -> int:
-        """Fork, watch, reap: the guard's exit code, negative if a signal ended it."""
-        if not self._held.leave_by_boot_ns:
-            self._passed_on = 0  # a predecessor that ended before it could heed the signal
+    def _fork(self, start: Start) -> None:
         keeper = os.getpid()
-        guard = os.fork()
-        if guard == 0:
+        self._forked_s = time.monotonic()
+        self._guard = os.fork()
+        if self._guard == 0:
             self._be_the_guard(keeper, start)
-        descriptor = os.pidfd_open(guard)
-        try:
-            self._watch(descriptor, guard)
-        finally:
-            os.close(descriptor)
-        _, status = os.waitpid(guard, 0)
-        return os.waitstatus_to_exitcode(status)
+        self._pidfd = os.pidfd_open(self._guard)
+        self._poll.register(self._pidfd, select.POLLIN)
 
     def _be_the_guard(self, keeper: int, start: Start) -> None:
-        code = 1
+        code = int(core.Exit.DIED)
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             die_with(keeper)
@@ -197,31 +181,20 @@ class Keeper:
             process.priority = priority
             code = process.run()
         except BadSettings:
-            code = CANNOT_LISTEN
+            code = core.Exit.CANNOT_LISTEN
         except BaseException:  # noqa: BLE001 - whatever it was, the keeper sees the exit code
-            say(traceback.format_exc() if self._failures < 2 else f"the same again: {traceback.format_exc().splitlines()[-1]}")
+            again = self._core.failures >= MOST_TRACEBACKS
+            say(f"the same again: {traceback.format_exc().splitlines()[-1]}" if again else traceback.format_exc())
         finally:
             os._exit(code)
 
-    def _watch(self, descriptor: int, guard: int) -> None:
-        """Until the guard has ended: by itself, or because it had to be killed. Not held up by one that cannot be."""
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        watch = Watch(self._limits, ends_within_s=ENDS_WITHIN_S)
-        while not poll.poll(watch.wait_s(self._held, read_clocks()) * 1000):
-            if self._asked_to_end > self._passed_on:
-                self._passed_on += 1
-                signal.pidfd_send_signal(descriptor, signal.SIGTERM)
-            verdict = watch.look(self._held, read_clocks())
-            if verdict.strike:
-                self._strike()
-            if verdict.kill is not None:
-                say(f"killing the guard: {verdict.kill}")
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            if verdict.alone:
-                self._outlive(guard, poll)
-            elif self._held.stage is Stage.RUNNING:
-                self._look_around()
+    def _reap(self) -> list[core.Effect]:
+        """The guard has ended."""
+        self._poll.unregister(self._pidfd)
+        os.close(self._pidfd)
+        _, status = os.waitpid(self._guard, 0)
+        self._guard, self._pidfd, self._pause_over_s = 0, -1, None
+        return self._core.guard_ended(os.waitstatus_to_exitcode(status), time.monotonic() - self._forked_s, self._sight())
 
     def _look_around(self) -> None:
         """While nothing is pressing, now and then: have all at hand that the end needs."""
@@ -239,64 +212,19 @@ class Keeper:
     # The last word.
 
     def _strike(self) -> None:
-        """The lease is over and the guard has not sent the kill: send it beside it. Whoever is slower finds it done."""
-        self._held.reach(Stage.STOPPING)
-        self._lease.clear()
-        self._know_addresses()
+        """Whoever is slower, guard or keeper, finds it done."""
+        self._begin_to_stop()
         kill.strike(self._means)
         self._held.reach(Stage.STRUCK)
-        say("the lease ended and the guard was late: the keeper has sent the kill")
 
-    def _outlive(self, guard: int, poll: "select.poll") -> None:
-        """The guard does not die of SIGKILL: it hangs in the kernel. All the rest ends without it; no successor binds beside it."""
-        self._end_everything()
-        left = f"understudy-guard (process {guard}) does not die of SIGKILL, and this server stays out of the cluster until it does"
-        advice = "it hangs in the kernel (a frozen control group, or storage that does not answer): mend that, or reboot this server"
-        say(f"{left}: {advice}")
-        self._notice.post([f"{left}: {advice}"])
-        if not poll.poll(REBOOT_AFTER_S * 1000) and self._settings.reboot_on_lapse:
-            say("rebooting: the guard cannot be ended")
-            reboot_now()
-        poll.poll()
-        self._notice.clear()
+    def _end_everything(self, scope: Scope) -> list[core.Effect]:
+        self._begin_to_stop()
+        ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, scope=scope, told=self._held.reach)
+        return self._core.ended(ended, self._sight())
 
-    def _end_everything(self, *, after_a_lease: bool = True) -> None:
-        """Until nothing is left, however long that takes; those who start things are ended once, for without a lease they begin nothing."""
+    def _begin_to_stop(self) -> None:
         self._held.reach(Stage.STOPPING)
         self._lease.clear()
-        self._know_addresses()
-        said: tuple[str, ...] = ()
-        pause_s = FIRST_PAUSE_S
-        while True:
-            ended = kill.end_everything(
-                self._means, within_s=KILL_WITHIN_S, scope=Scope(after_a_lease=after_a_lease), told=self._held.reach
-            )
-            if ended.left and ended.left != said:
-                self._say_what_is_left(ended)
-            said = ended.left
-            if not ended.left:
-                self._notice.clear()
-                return
-            if self._settings.reboot_on_lapse and (after_a_lease or not ended.stopped):
-                say("rebooting: something could not be stopped")
-                reboot_now()
-            if ended.stopped:
-                return
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, AGAIN_S)
-
-    def _say_what_is_left(self, ended: Ended) -> None:
-        """To the log, and where operators see it although no guard answers."""
-        head = (
-            "everything is stopped, but not all could be made certain"
-            if ended.stopped
-            else "this server is out of the cluster: not everything of its last lease could be stopped; it is tried again for ever"
-        )
-        for one in ended.left:
-            say(f"not stopped: {one}")
-        self._notice.post([head, *ended.left, ADVICE])
-
-    def _know_addresses(self) -> None:
         self._protected.reload()
         self._means.cluster_addresses = self._protected.cluster()
 
@@ -315,7 +243,3 @@ def _claim(path: str) -> int:
             time.sleep(0.02)
     write_pid(descriptor, os.getpid(), start_time(os.getpid()))
     return descriptor
-
-
-def _in_words(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

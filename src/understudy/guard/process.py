@@ -33,9 +33,11 @@ from understudy.guard.core import (
     common_settings,
 )
 from understudy.guard.core.ending import Scope, Stage
+from understudy.guard.core.keeper import last_words
 from understudy.guard.core.messages import Effect
+from understudy.guard.core.watch import State
 from understudy.guard.gating import Gating
-from understudy.guard.held import Held, State
+from understudy.guard.held import Held
 from understudy.guard.kept import Kept
 from understudy.guard.leave import Leave, stay_away
 from understudy.guard.means import LOOK_S, Means
@@ -52,16 +54,6 @@ from understudy.linux.reading import Reading
 from understudy.model.limits import Limits
 from understudy.model.position import Position
 from understudy.model.settings import Settings
-
-ENDED_FAREWELL = 0
-ENDED_LAPSED = 10
-"""Everything was stopped and seen to be stopped: the keeper begins a new incarnation."""
-ENDED_NOT_EMPTY = 11
-"""Something is left: the keeper goes on killing, then begins a new incarnation."""
-ENDED_FAREWELL_NOT_EMPTY = 12
-"""The same, but the keeper ends too."""
-CANNOT_LISTEN = 13
-"""It never began: nothing of its settings' addresses and port can be listened on."""
 
 KILL_WITHIN_S = 0.5
 """How long the guard itself tries before it leaves the rest to its keeper."""
@@ -401,16 +393,15 @@ class GuardProcess:
         self._lease.clear()
         scope = Scope(in_order=self._in_order)
         ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, scope=scope, told=self.held_file.reach)
-        if not ended.left:
+        words = last_words(ended, asked=self._ending is not None)
+        if words.farewell:
             self._say_farewell()
         say(f"stopped everything: {self._lapsed}" if ended.stopped else f"stopping everything: {self._lapsed}")
         for one in ended.left:
             say(f"not stopped: {one}")
         for client, request in self._asked_to_end:
             self._clients.answer(client, request, {"ok": not ended.left, "left": ended.left})
-        if self._ending:
-            return ENDED_FAREWELL_NOT_EMPTY if ended.left else ENDED_FAREWELL
-        return ENDED_NOT_EMPTY if ended.left else ENDED_LAPSED
+        return words.exit
 
     def _say_farewell(self) -> None:
         """Everything was seen to be stopped: the others need not wait for silence."""

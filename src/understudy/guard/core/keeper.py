@@ -1,0 +1,343 @@
+"""What the keeper does next: begin a new incarnation, let a successor continue, kill, end everything, wait, reboot, give up; pure.
+
+Owns: every decision of the guard's parent. It is told what happened, with a sight taken after it, and answers effects in the order in
+which they must be carried out.
+Called by: `guard/keeper.py` (the real one) and `sim/guard.py`, which carry out the same effects.
+Must never: have a second guard while the first may live, continue an incarnation whose lease has run out, or begin a new one before
+everything of the old one was seen to be gone.
+"""
+
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+from understudy.guard.core.ending import Ended, Scope, Stage
+from understudy.guard.core.guard import Start
+from understudy.guard.core.watch import Sight, Watch
+from understudy.linux.reading import most_elapsed
+from understudy.model.limits import Limits
+
+STEADY_S = 5.0
+"""A guard that lived this long does not count as one that keeps ending."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 2.0
+"""Before the successor of a guard that keeps ending: from the first to the second, doubling."""
+DOUBLINGS = 10
+"""Beyond so many the pause has reached its longest."""
+SOON_S, AGAIN_S = 0.05, 1.0
+"""Between attempts to stop what could not be stopped: from the first to the second, doubling."""
+REBOOT_AFTER_S = 5.0
+"""How long a guard that cannot be killed is waited for before the reboot, where that is allowed."""
+STAY_OUT_S = 0.2
+"""How often a keeper whose server has left looks whether it is asked back."""
+ADVICE = "mend what is named there, or reboot this server ([guard] reboot_on_lapse does that by itself)"
+OUT = "this server has left the cluster; it comes back with: understudy server join"
+HANGS = "it hangs in the kernel (a frozen control group, or storage that does not answer): mend that, or reboot this server"
+
+
+class Exit(IntEnum):
+    """How a guard ended; its exit code."""
+
+    FAREWELL = 0
+    """Asked to end: everything was seen to be stopped."""
+    DIED = 1
+    """Of anything else: a signal, a fault of its own."""
+    LAPSED = 10
+    """Everything was seen to be stopped: a new incarnation may begin."""
+    NOT_EMPTY = 11
+    """Something is left: the keeper goes on killing, then begins a new incarnation."""
+    FAREWELL_NOT_EMPTY = 12
+    """The same, but the keeper ends too."""
+    CANNOT_LISTEN = 13
+    """It never began: nothing of its settings' addresses and port can be listened on."""
+
+    @classmethod
+    def of(cls, code: int) -> "Exit":
+        """Of an exit code, negative if a signal ended it."""
+        return cls(code) if code in _CODES else cls.DIED
+
+
+_CODES = frozenset(Exit)
+
+
+class LastWords(NamedTuple):
+    """What a guard does when it has ended everything."""
+
+    farewell: bool
+    """Tell the others: everything was seen to be stopped."""
+    exit: Exit
+
+
+def last_words(ended: Ended, *, asked: bool) -> LastWords:
+    """Of a guard that has lapsed, or was asked to end."""
+    if ended.left:
+        return LastWords(False, Exit.FAREWELL_NOT_EMPTY if asked else Exit.NOT_EMPTY)
+    return LastWords(True, Exit.FAREWELL if asked else Exit.LAPSED)
+
+
+class BeginAnew(NamedTuple):
+    """Make a new incarnation that holds nothing, and a guard for it."""
+
+
+class Succeed(NamedTuple):
+    """Make a guard that continues."""
+
+    start: Start
+
+
+class PassOn(NamedTuple):
+    """Ask the guard to end, as the keeper was asked."""
+
+
+class KillGuard(NamedTuple):
+    """The guard alone; all else goes on."""
+
+    why: str
+
+
+class Strike(NamedTuple):
+    """Send the kill beside the guard, without waiting to see what comes of it."""
+
+
+class EndEverything(NamedTuple):
+    """Go through the order once; then say `ended`."""
+
+    scope: Scope
+
+
+class Pause(NamedTuple):
+    """Wait so long, or until the guard has ended; then say `go_on`."""
+
+    seconds: float
+
+
+class Reboot(NamedTuple):
+    """Restart this machine at once. If that fails, the effects after it hold."""
+
+    why: str
+
+
+class NoteLapse(NamedTuple):
+    """Since when this server holds no lease, on the boot clock, for whoever asks its next life; 0: it was not robbed of one."""
+
+    boot_ns: int
+
+
+class Say(NamedTuple):
+    """To the log."""
+
+    text: str
+
+
+class Post(NamedTuple):
+    """Where operators see it although no guard answers."""
+
+    sentences: tuple[str, ...]
+
+
+class TakeBack(NamedTuple):
+    """What was posted is over."""
+
+
+class Finish(NamedTuple):
+    """The keeper ends."""
+
+    cannot_listen: bool
+
+
+Effect = BeginAnew | Succeed | PassOn | KillGuard | Strike | EndEverything | Pause | Reboot | NoteLapse | Say | Post | TakeBack | Finish
+
+
+class Phase(Enum):
+    """What the keeper is about."""
+
+    GUARDED = "a guard lives, and is watched"
+    SUCCEEDING = "a pause, then a successor"
+    ENDING = "everything is being ended"
+    AGAIN = "a pause, then everything is ended again"
+    OUTLIVED = "everything has ended but a guard that cannot be killed"
+    OUT = "taken out of the cluster by an operator"
+    OVER = "finished"
+
+
+class Keeper:
+    """One keeper, from its start to its end."""
+
+    def __init__(self, limits: Limits, *, reboots: bool) -> None:
+        """`reboots`: what cannot be ended may be ended by a reboot."""
+        self.phase = Phase.ENDING
+        self.guard_lives = False
+        self._limits = limits
+        self._reboots = reboots
+        self._watch = Watch(limits)
+        self._asked = self._passed_on = 0
+        """Requests to end (the first asks for a leave in order, the second to end at once): how many came, and how many the guard knows."""
+        self.failures = 0
+        """Guards that ended soon, one after the other."""
+        self._exit: Exit | None = None
+        """How the last guard ended; None: there was none."""
+        self._scope = Scope()
+        self._said: tuple[str, ...] = ()
+        self._pause_s = SOON_S
+
+    # What happens.
+
+    def started(self, *, after_a_lease: bool) -> list[Effect]:
+        """The keeper begins. What is older than it is from a lease only if an earlier keeper made one."""
+        return self._end(Scope(after_a_lease=after_a_lease))
+
+    def asked(self) -> None:
+        """This server was asked to end (SIGTERM)."""
+        self._asked += 1
+
+    def wait_s(self, sight: Sight) -> float | None:
+        """Until the next look, if the guard does not end before; None: there is nothing to look at."""
+        return self._watch.wait_s(sight) if self.phase is Phase.GUARDED else None
+
+    def look(self, sight: Sight) -> list[Effect]:
+        """Is the guard what it should be?"""
+        if self.phase is not Phase.GUARDED:
+            return []
+        effects: list[Effect] = []
+        if self._asked > self._passed_on:
+            self._passed_on += 1
+            effects.append(PassOn())
+        verdict = self._watch.look(sight)
+        if verdict.strike:
+            effects += [Strike(), Say("the lease ended and the guard was late: the keeper has sent the kill")]
+        if verdict.kill is not None:
+            effects += [Say(f"killing the guard: {verdict.kill}"), KillGuard(verdict.kill)]
+        if verdict.alone:
+            effects += self._end(Scope())
+        return effects
+
+    def guard_ended(self, code: int, lived_s: float, sight: Sight) -> list[Effect]:
+        """It is dead and reaped: its exit code, negative if a signal ended it."""
+        self.guard_lives = False
+        self.failures = 0 if lived_s > STEADY_S else self.failures + 1
+        self._exit = Exit.of(code)
+        if self.phase not in (Phase.GUARDED, Phase.OUTLIVED):
+            return []  # one that could not be killed, and everything is being ended already
+        if self._exit in (Exit.LAPSED, Exit.FAREWELL) and sight.stage is Stage.GONE:
+            said = [Say("the lease ended, everything is stopped")] if self._exit is Exit.LAPSED else []
+            return [TakeBack(), *said, *self._all_gone(sight)]
+        if self._exit is Exit.DIED and sight.stage is Stage.RUNNING:
+            return [Say(f"the guard ended ({_in_words(code)})"), *self._pause_or_continue(sight)]
+        return self._end(Scope())
+
+    def ended(self, ended: Ended, sight: Sight) -> list[Effect]:
+        """Everything was ended, as far as it could be."""
+        effects: list[Effect] = []
+        if ended.left and ended.left != self._said:
+            effects += _told_of_what_is_left(ended)
+        self._said = ended.left
+        if not ended.left:
+            return [TakeBack(), *self._all_gone(sight)]
+        if self._reboots and (self._scope.after_a_lease or not ended.stopped):
+            effects.append(Reboot("something could not be stopped"))
+        if ended.stopped:
+            return [*effects, *self._all_gone(sight)]
+        self.phase = Phase.AGAIN
+        effects.append(Pause(self._pause_s))
+        self._pause_s = min(2 * self._pause_s, AGAIN_S)
+        return effects
+
+    def go_on(self, sight: Sight) -> list[Effect]:
+        """A pause is over."""
+        match self.phase:
+            case Phase.SUCCEEDING:
+                return self._continue(sight)
+            case Phase.AGAIN:
+                self.phase = Phase.ENDING
+                return [EndEverything(self._scope)]
+            case Phase.OUTLIVED if self._reboots:
+                return [Reboot("the guard cannot be ended")]
+            case Phase.OUT if self._asked:
+                return self._finish()
+            case Phase.OUT:
+                return [Pause(STAY_OUT_S)] if sight.stays_out else [TakeBack(), *self._guarded(BeginAnew(), sight)]
+            case _:
+                return []
+
+    # What follows.
+
+    def _pause_or_continue(self, sight: Sight) -> list[Effect]:
+        """Between guards that keep ending; never beyond the lapse."""
+        if self.failures < 2:
+            return self._continue(sight)
+        left_s = LONGEST_PAUSE_S if sight.held.base is None else max(self._left_ns(sight) / 1e9, 0.0)
+        self.phase = Phase.SUCCEEDING
+        doubled = min(self.failures - 2, DOUBLINGS)
+        return [Pause(min(FIRST_PAUSE_S * 2**doubled, LONGEST_PAUSE_S, left_s))]
+
+    def _continue(self, sight: Sight) -> list[Effect]:
+        """The unexpired incarnation with a successor; none if it has run out or never held a lease."""
+        held = sight.held
+        if held.base is None or self._left_ns(sight) <= 0:
+            return self._end(Scope())
+        # It has not seen what its predecessor has started: a farewell is not its to say.
+        start = Start(held.incarnation, held.sequence, held.base, begun_here=False, position=held.position)
+        return self._guarded(Succeed(start), sight)
+
+    def _end(self, scope: Scope) -> list[Effect]:
+        """Until nothing is left, however long that takes."""
+        self.phase = Phase.ENDING
+        self._scope, self._said, self._pause_s = scope, (), SOON_S
+        return [EndEverything(scope)]
+
+    def _all_gone(self, sight: Sight) -> list[Effect]:
+        """Everything but perhaps the guard was seen to be gone."""
+        if self.guard_lives:
+            self.phase = Phase.OUTLIVED
+            whose = f"understudy-guard (process {sight.guard}) does not die of SIGKILL"
+            left = f"{whose}, and this server stays out of the cluster until it does: {HANGS}"
+            return [Say(left), Post((left,)), Pause(REBOOT_AFTER_S)]
+        return [*self._lease_over(sight), *self._next(sight)]
+
+    def _lease_over(self, sight: Sight) -> list[Effect]:
+        """One that left was not robbed of its lease."""
+        if self._left():
+            return [NoteLapse(0)]
+        if self._exit is None or sight.held.base is None:
+            return []
+        return [NoteLapse(sight.held.base.boot_ns + round(self._limits.lease_s * 1e9))]
+
+    def _next(self, sight: Sight) -> list[Effect]:
+        """Nothing is left of the life before: a new one, unless this server was asked to end."""
+        if self._exit is Exit.CANNOT_LISTEN or self._asked or (self._left() and not sight.stays_out):
+            return self._finish()
+        if sight.stays_out:
+            self.phase = Phase.OUT
+            return [Say(OUT), Post((OUT,)), Pause(STAY_OUT_S)]
+        return self._guarded(BeginAnew(), sight)
+
+    def _finish(self) -> list[Effect]:
+        self.phase = Phase.OVER
+        return [Finish(self._exit is Exit.CANNOT_LISTEN)]
+
+    def _left(self) -> bool:
+        return self._exit in (Exit.FAREWELL, Exit.FAREWELL_NOT_EMPTY)
+
+    def _guarded(self, by: BeginAnew | Succeed, sight: Sight) -> list[Effect]:
+        assert not self.guard_lives, "two guards at once"
+        self.phase, self.guard_lives, self._exit = Phase.GUARDED, True, None
+        self._watch = Watch(self._limits)
+        if not sight.leaving:
+            self._passed_on = 0  # a predecessor that ended before it could heed the request
+        return [by]
+
+    def _left_ns(self, sight: Sight) -> int:
+        """Until the lapse of the lease."""
+        assert sight.held.base is not None, "asked of a server with a lease"
+        return round((self._limits.lease_s - self._limits.stop_now_s) * 1e9) - most_elapsed(sight.held.base, sight.now)
+
+
+def _told_of_what_is_left(ended: Ended) -> list[Effect]:
+    head = (
+        "everything is stopped, but not all could be made certain"
+        if ended.stopped
+        else "this server is out of the cluster: not everything of its last lease could be stopped; it is tried again for ever"
+    )
+    return [*(Say(f"not stopped: {sentence}") for sentence in ended.left), Post((head, *ended.left, ADVICE))]
+
+
+def _in_words(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
