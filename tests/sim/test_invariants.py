@@ -7,6 +7,7 @@ import pytest
 
 from sim.trio import TRIO, running_trio
 from understudy.daemon.leave import Leave
+from understudy.guard.core.ending import Stage
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
 from understudy.model.view import Assignment, Holder
@@ -159,7 +160,7 @@ def test_an_owner_that_is_no_holder(world: World):
 
 def test_an_action_without_a_lease(world: World):
     """S4."""
-    world.machines["ctr1"].keeper.stopping = True
+    world.machines["ctr1"].keeper.stage = Stage.STOPPING
     begin(world, "ctr1", action="stop")
 
     breaks(world, "S4: ctr1 begins stop of service without a lease")

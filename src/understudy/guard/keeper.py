@@ -21,7 +21,7 @@ from understudy.guard.configured import UNUSABLE
 from understudy.guard.core import Start
 from understudy.guard.core import keeper as core
 from understudy.guard.core.ending import Scope, Stage
-from understudy.guard.core.watch import Sight, State
+from understudy.guard.core.watch import Sight
 from understudy.guard.held import Held
 from understudy.guard.leave import stays_out
 from understudy.guard.means import LOOK_S, Means
@@ -156,11 +156,11 @@ class Keeper:
         """A new incarnation, holding nothing."""
         self._held.leave_by_boot_ns = 0
         kill.allow_again(self._means)
-        incarnation = os.urandom(16)
-        self._held.write(State(incarnation, 0, None, seen=self._held.read().seen))
+        state = core.new_life(self._held.read(), os.urandom(16))
+        self._held.write(state)
         self._held.stage = Stage.RUNNING
-        self._lease.begin(incarnation)
-        self._fork(Start(incarnation))
+        self._lease.begin(state.incarnation)
+        self._fork(Start(state.incarnation, state.sequence))
 
     def _fork(self, start: Start) -> None:
         keeper = os.getpid()

@@ -176,7 +176,7 @@ class GuardProcess:
         elif now.boot_ns - self._looked_boot_ns >= LOOK_S * 1e9:
             self._looked_boot_ns = now.boot_ns
             self._means.look()
-            self.gating.look(self.core.holder.stop_in_ns(now))
+            self.gating.look(self.core.pass_ns(now))
 
     # What comes in.
 
@@ -257,7 +257,7 @@ class GuardProcess:
     def _let_pass(self, request: dict[str, Any]) -> dict[str, Any]:
         """A start or stop of addresses by the executor, under the incarnation that it names."""
         holder = self.core.holder
-        left_ns = holder.stop_in_ns(read_clocks())
+        left_ns = self.core.pass_ns(read_clocks())
         if request.get("storage"):
             return self.gating.guard_storage(list(request["storage"]))
         if request.get("shut"):
@@ -331,7 +331,7 @@ class GuardProcess:
                     if self.held_file.stage is Stage.RUNNING:
                         self._note_gap(until)
                         self._lease.extend(until)
-                        self.gating.refresh(self.core.holder.stop_in_ns(read_clocks()))
+                        self.gating.refresh(self.core.pass_ns(read_clocks()))
                         self._tell_held(True)
                 case Lapsed(why):
                     self._lapsed = why

@@ -1,13 +1,13 @@
-"""A machine's keeper and guard around the real core; the daemon's end of guard.sock is in `sim/guardport.py`.
+"""A machine's keeper and guard around their real cores; the daemon's end of guard.sock is in `sim/guardport.py`.
 
-`Keeper` plays guard/keeper.py and guard/process.py: it drives `guard.core` through the machine's clocks and the network, keeps what a
-successor needs, and stops the machine when the lease lapses. Must never: decide what the core decides, or give the core
-a reading that was not taken then and there.
+`Keeper` plays the processes guard/keeper.py and guard/process.py: it drives `guard/core` through the machine's clocks and the network, and
+carries out what comes of it in virtual time. Must never: decide what the cores decide, or give them a reading that was not taken then and
+there. A guard that is well is not watched: it beats.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from understudy.guard import registered
 from understudy.guard.core import (
@@ -27,21 +27,24 @@ from understudy.guard.core import (
     Start,
     Word,
 )
+from understudy.guard.core import keeper as deciding
+from understudy.guard.core.ending import Ended, Scope, Stage
 from understudy.guard.core.messages import Effect
+from understudy.guard.core.watch import Sight, State
 from understudy.guard.lapse import LOOK_S, Aim
 from understudy.linux.lease import Lease
 from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.position import NOWHERE, Position
+from understudy.model.position import Position
 from understudy.model.view import ClusterRecord
 from understudy.ports import AbilityChanged, Farewell, GuardEvent, LeaseChanged, SilentWord
 from understudy.sim.chance import Chance
 from understudy.sim.clocks import SECOND
+from understudy.sim.ending import end_everything, strike
 
 if TYPE_CHECKING:
     from understudy.sim.guardport import GuardPort
     from understudy.sim.machine import Machine
-
 
 
 class Keeper:
@@ -50,61 +53,145 @@ class Keeper:
     def __init__(self, machine: "Machine", member: Member) -> None:
         self.machine = machine
         self.member = member
-        self.core: Guard | None = None  # none: no guard runs
+        self.core: Guard | None = None  # none: no guard runs, or one that hangs
         self.there = asyncio.Event()  # set while one does
         self.incarnation = Incarnation("")
+        self.held = State(b"", 0, None)
+        """What a successor needs."""
+        self.stage = Stage.RUNNING
         self.lease_until: Reading | None = None  # what the lease file says
         self.gate_until = 0.0  # true time until which the gate lets addresses pass
         self.epochs: dict[ResourceName, int] = {}
         self.released: set[ResourceName] = set()  # of those, what was released since
         self.epoch_floor = 0  # what is not among them starts only above it
-        self.seen = NOWHERE  # where its daemons have seen the registry to be
         self.protected: frozenset[str] = frozenset()  # the cluster's addresses, as the daemon last told them
-        self.stopping = False
         self.stopping_since = 0.0
         self._aim = Aim(0.0)
         self.still = False
         """Keeper and guard are stopped: they live, and do nothing."""
         self.left = False
-        """Said farewell on request: no new incarnation."""
+        """It has finished: no new incarnation."""
         self.leaving_until: float | None = None
         """True time until which the daemon may stop things in order; None: not asked to leave."""
         self.dead = False
         self.port: GuardPort | None = None
         self.generation = 0
-        self._start = Start(b"")
+        self._keeper = deciding.Keeper(machine.limits, reboots=machine.reboots)
+        self._forked_at = 0.0
+        self._pauses = 0
         self._voting: Memory | None = None  # what its guards were as voters
         self._wakes = 0
         self._wake_luck = Chance(machine.loop, machine.scene.seed, f"wakes of {machine.name}")
         self._wake_at = 0.0
         self._told_held = False
         self._farewell_asked = False
-        self._then: Callable[[], None] = self._begin_again
-        """What follows when everything was stopped."""
 
-    # --- the life of guards -----------------------------------------------------------------------------------------
+    # --- the keeper -------------------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """A new incarnation, holding nothing."""
-        raw = self.machine.chance.randbytes(16)
-        self.incarnation = Incarnation(raw.hex())
-        self.lease_until = None
-        self.stopping = False
-        self.released.update(self.epochs)  # everything of the incarnation before was seen gone
-        self.machine.says(f"begins as {self.incarnation[:8]}")
-        self._guard(Start(raw))
+    def begin(self, *, after_a_lease: bool) -> None:
+        """It begins; an earlier one may have left something behind."""
+        self.stopping_since = self.machine.loop.now
+        self._carry_out(self._keeper.started(after_a_lease=after_a_lease))
 
-    def kill_guard(self, successor_s: float = 0.005, *, forgets: bool = False) -> None:
-        """The guard dies; its successor comes soon, or too late (the keeper may have to find out that it hangs)."""
+    def kill_guard(self, reaped_s: float = 0.005, *, forgets: bool = False) -> None:
+        """The guard hangs, and not even SIGKILL ends it before that much time has passed: soon for one that simply dies."""
         if self.core is None:
             return
-        machine = self.machine
+        machine, generation = self.machine, self.generation
         machine.says("guard killed" + (", what it was as a voter is lost" if forgets else ""))
         self._no_guard()
         if forgets:  # as when the keeper dies too, but quicker
             self._voting = None
-        machine.later(successor_s, self._succeed)
-        self._watch_lapse()
+        machine.later(reaped_s, lambda: self._reap(generation))
+        self._watch(generation)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether everything is being ended."""
+        return self.stage is not Stage.RUNNING
+
+    def reach(self, stage: Stage) -> None:
+        """So far the end has come."""
+        self.stage = max(stage, self.stage)
+
+    def _carry_out(self, effects: Sequence[deciding.Effect]) -> None:
+        machine = self.machine
+        for effect in effects:
+            match effect:
+                case deciding.BeginAnew():
+                    self._begin_anew()
+                case deciding.Succeed(start):
+                    machine.says("guard's successor")
+                    self._guard(start)
+                    if self._farewell_asked:
+                        self.farewell()
+                case deciding.Strike():
+                    self._begin_to_stop("no guard was there in time")
+                    strike(self)
+                case deciding.EndEverything(scope):
+                    self._begin_to_stop("no guard was there in time")
+                    end_everything(self, scope, lambda ended: self._hear(lambda: self._keeper.ended(ended, self._sight())))
+                case deciding.Pause(seconds):
+                    self._pause(seconds)
+                case deciding.Reboot(why):
+                    machine.says(f"{why}: reboots")
+                    machine.reboot()
+                    return
+                case deciding.Finish():
+                    self.left = True
+                    machine.says("has left")
+                case deciding.PassOn() | deciding.KillGuard():
+                    pass  # a guard that is watched here hangs: nothing reaches it
+                case deciding.NoteLapse() | deciding.Say() | deciding.Post() | deciding.TakeBack():
+                    pass  # for people
+                case _:
+                    assert_never(effect)
+
+    def _hear(self, happened: Callable[[], Sequence[deciding.Effect]]) -> None:
+        """Something has happened that a living keeper hears of."""
+        if not self.dead and self.machine.keeper is self:
+            self._keeper.reboots = self.machine.reboots
+            self._carry_out(happened())
+
+    def _sight(self) -> Sight:
+        leaving = self.leaving_until is not None
+        return Sight(self.machine.clocks.read(), self.held, self.stage, self.generation, leaving=leaving)
+
+    def _begin_anew(self) -> None:
+        """A new incarnation, holding nothing; init begins daemon and executor again."""
+        machine = self.machine
+        self.held = deciding.new_life(self.held, machine.chance.randbytes(16))
+        self.incarnation = Incarnation(self.held.incarnation.hex())
+        self.lease_until = None
+        self.stage = Stage.RUNNING
+        self.released.update(self.epochs)  # everything of the incarnation before was seen gone
+        machine.says(f"begins as {self.incarnation[:8]}")
+        self._guard(Start(self.held.incarnation, self.held.sequence))
+        machine.restart_starters()
+
+    def _reap(self, generation: int) -> None:
+        """The guard that hung is dead."""
+        if self.generation == generation and self.core is None and self._keeper.guard_lives:
+            self._hear(lambda: self._keeper.guard_ended(-9, self.machine.loop.now - self._forked_at, self._sight()))
+
+    def _watch(self, generation: int) -> None:
+        """Look at a guard that hangs, as often as the keeper would."""
+        if self.generation != generation or not self._keeper.guard_lives:
+            return
+        self._hear(lambda: self._keeper.look(self._sight()))
+        wait_s = self._keeper.wait_s(self._sight())
+        if wait_s is not None:
+            self.machine.later(wait_s, lambda: self._watch(generation))
+
+    def _pause(self, seconds: float) -> None:
+        self._pauses += 1
+        number = self._pauses
+
+        def over() -> None:
+            if self._pauses == number:
+                self._hear(lambda: self._keeper.go_on(self._sight()))
+
+        self.machine.later(seconds, over)
 
     def stand_still(self, seconds: float) -> None:
         """Keeper and guard are stopped for a while (SIGSTOP): they neither renew nor look at the lease. What comes in meanwhile is lost."""
@@ -144,10 +231,10 @@ class Keeper:
         self._no_guard()
         self.dead = True
 
-    def kill_all(self, then: Callable[[], None]) -> None:
-        """What systemd, or the lab host's init, runs after a keeper that died."""
-        self._then = then
-        self._stop("keeper and guard are dead", None)
+    def kill_all(self, then: Callable[[bool], None]) -> None:
+        """What systemd, or the lab host's init, runs after a keeper that died; another begins then, and hears whether anything is left."""
+        self._begin_to_stop("keeper and guard are dead")
+        end_everything(self, Scope(), lambda ended: then(not ended.stopped))
 
     def lease(self) -> Incarnation | None:
         """Whose lease is valid at this instant, as anybody on this machine reads it."""
@@ -159,11 +246,11 @@ class Keeper:
     @property
     def ever_leased(self) -> bool:
         """Whether this incarnation has won a lease."""
-        return self._start.base is not None
+        return self.held.base is not None
 
     def overdue_s(self) -> float:
         """Seconds since everything had to be stopping, on this machine's own clocks; negative: not yet."""
-        base = self._start.base
+        base = self.held.base
         if base is None:
             return 0.0
         limits = self.machine.limits
@@ -177,14 +264,19 @@ class Keeper:
         self._keep(self.core)
         self._leased(self.core, until)
 
+    def asked(self) -> None:
+        """The keeper is asked to end: no new life follows this one."""
+        self._keeper.asked()
+
     def farewell(self) -> None:
         """Stop everything, prove it, and say farewell."""
         self._farewell_asked = True
+        self.asked()
         if self.core is not None:
             self._perform(self.core, self.core.stop("asked to end"))
 
     def _guard(self, start: Start) -> None:
-        self._start = start
+        self._forked_at = self.machine.loop.now
         self._told_held = False
         self.generation += 1
         self.there.set()
@@ -201,24 +293,6 @@ class Keeper:
             self._voting = self.core.voter.memory()  # nothing it said has left before it was kept
         self.core = None
         self.there.clear()
-
-    def _succeed(self) -> None:
-        if self.core is not None or self.stopping or self.dead:
-            return
-        if self._start.base is None or self.overdue_s() >= 0:
-            return  # the keeper ends it
-        self.machine.says("guard's successor")
-        self._guard(self._start._replace(begun_here=False))
-
-    def _watch_lapse(self) -> None:
-        """The keeper's last word: it stops the machine when the lease lapses and no guard is there."""
-        if self.core is not None or self.stopping or self.dead:
-            return
-        overdue_s = self.overdue_s()
-        if overdue_s < 0:
-            self.machine.later(min(-overdue_s + 1e-6, 0.02), self._watch_lapse)
-        else:
-            self._stop("no guard was there in time", None)
 
     # --- the guard's loop -------------------------------------------------------------------------------------------
 
@@ -247,7 +321,7 @@ class Keeper:
 
     def noted(self, position: Position, seen: Position) -> None:
         """What the daemon acts on, and has seen."""
-        self.seen = seen
+        self.held = self.held._replace(seen=seen)
         if self.core is not None:
             self.core.noted(position)
             self._keep(self.core)
@@ -273,7 +347,7 @@ class Keeper:
     def _keep(self, guard: Guard) -> None:
         """What a successor needs."""
         holder = guard.holder
-        self._start = Start(self._start.incarnation, holder.sequence, holder.base, self._start.begun_here, holder.position)
+        self.held = State(holder.incarnation, holder.sequence, holder.base, holder.position, self.held.seen)
 
     def _wake_later(self, guard: Guard) -> None:
         machine = self.machine
@@ -296,7 +370,7 @@ class Keeper:
             if type(effect) is Send:  # nearly all are: asked first, and the quick way
                 send(effect.envelope)
             elif type(effect) is Lapsed:
-                self._stop(effect.why, guard)
+                self._lapse(effect.why, guard)
                 return
             else:
                 self._told(guard, effect)
@@ -321,7 +395,7 @@ class Keeper:
 
     def _leased(self, guard: Guard, until: Reading) -> None:
         self.lease_until = until
-        left_ns = guard.holder.stop_in_ns(self.machine.clocks.read())
+        left_ns = guard.pass_ns(self.machine.clocks.read())
         if left_ns is not None and left_ns > 0:
             self.gate_until = self.machine.loop.now + self.machine.clocks.true_s(left_ns)
             self.machine.truth.gate_opened(self.machine)
@@ -336,44 +410,28 @@ class Keeper:
 
     # --- the lapse --------------------------------------------------------------------------------------------------
 
-    def _stop(self, why: str, guard: Guard | None) -> None:
-        """In the order of design section 4: daemon and executor, groups, addresses; `guard` None: the keeper does it."""
-        machine = self.machine
-        machine.says(f"LAPSES: {why}")
+    def _lapse(self, why: str, guard: Guard) -> None:
+        """The guard ends everything itself."""
         self._no_guard()
-        self.stopping = True
-        self.stopping_since = machine.loop.now
-        self.lease_until = None
-        kill_s = machine.limits.pace.kill_s
-        machine.loop.post(machine.loop.now + kill_s + 2e-6, machine.truth.look)
-        first_s, last_s = sorted(machine.chance.uniform(0.0, 0.9 * kill_s) for _ in range(2))
-        machine.later(first_s, machine.kill_starters)
-        machine.later(last_s, machine.kill_services)
-        machine.later(kill_s, lambda: self._stopped(guard))
+        self._begin_to_stop(why)
+        end_everything(self, Scope(), lambda ended: self._last_words(guard, ended))
 
-    def _stopped(self, guard: Guard | None) -> None:
+    def _begin_to_stop(self, why: str) -> None:
         machine = self.machine
-        if not machine.emptied() and not machine.reboots:
-            machine.later(machine.limits.pace.kill_s, lambda: self._stopped(None))  # the keeper goes on trying; nobody may say farewell
+        self.lease_until = None
+        if self.stopping or not self.incarnation:
             return
-        if not machine.emptied():
-            # `reboot_on_lapse`: what even SIGKILL does not end, a reboot does
-            machine.says("something could not be stopped: reboots")
-            machine.reboot()
-            return
-        self.gate_until = 0.0
-        for effect in guard.farewell() if guard is not None else ():
-            if isinstance(effect, Send):
-                machine.network.send(effect.envelope)
-        if self._farewell_asked or self.leaving_until is not None:
-            self.left = True
-            machine.says("has left")
-            return
-        self._then()
+        machine.says(f"LAPSES: {why}")
+        self.stage = Stage.STOPPING
+        self.stopping_since = machine.loop.now
+        machine.loop.post(machine.loop.now + machine.limits.pace.kill_s + 2e-6, machine.truth.look)
 
-    def _begin_again(self) -> None:
-        self.begin()
-        self.machine.restart_starters()
+    def _last_words(self, guard: Guard, ended: Ended) -> None:
+        words = deciding.last_words(ended, asked=self._farewell_asked)
+        for effect in guard.farewell() if words.farewell else ():
+            if isinstance(effect, Send):
+                self.machine.network.send(effect.envelope)
+        self._hear(lambda: self._keeper.guard_ended(words.exit, self.machine.loop.now - self._forked_at, self._sight()))
 
 
 def ability(told: Able) -> AbilityChanged:

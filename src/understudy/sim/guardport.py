@@ -78,7 +78,7 @@ class GuardPort:
             held=keeper.lease() is not None,
             epochs=dict(keeper.epochs),
             epoch_floor=keeper.epoch_floor,
-            position=keeper.seen,
+            position=keeper.held.seen,
             voters=tuple(ServerName(one) for one in member.common.voters),
             refused=keeper.core.refused if keeper.core is not None else "",
         )

@@ -17,6 +17,7 @@ def ask_to_leave(keeper: "Keeper", within_s: float) -> None:
     if keeper.core is None or keeper.core.holder.base is None or keeper.port is None:
         keeper.farewell()
         return
+    keeper.asked()
     keeper.leaving_until = min(keeper.leaving_until or math.inf, keeper.machine.loop.now + within_s)
     keeper.machine.later(within_s, lambda: _time_is_over(keeper))
     keeper.push(LeaveAsked(within_s))

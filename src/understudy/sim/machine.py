@@ -102,7 +102,7 @@ class Machine:
         self.services = self._services()
         self.disk = Disk()
         self.reboots = True
-        """`reboot_on_lapse`: what cannot be ended at a lapse, a reboot ends. Else the keeper goes on trying, and no new life begins."""
+        """`reboot_on_lapse`: what cannot be ended, a reboot ends. Else the keeper goes on trying, and no new life begins."""
         self.edited: Edited | None = None
         self.registered: CommonSettings | None = None
         """On its disk: what the registry last said of voters and pause_tolerance."""
@@ -324,9 +324,9 @@ class Machine:
         for service in self.services.services.values():
             service.behave()
 
-    def emptied(self) -> bool:
-        """Whether nothing is left that a lapse must end."""
-        return not any(one.lives for name, one in self.services.services.items() if not self.truth.is_local(name))
+    def not_ended(self) -> tuple[str, ...]:
+        """What is left of all that a lapse must end."""
+        return tuple(name for name, service in self.services.services.items() if service.lives and not self.truth.is_local(name))
 
     async def hesitates(self) -> None:
         """To be awaited by a daemon on its way to guard or executor, or back."""
@@ -372,13 +372,12 @@ class Machine:
         if self.keeper is not None:
             self.keeper.port = None
 
-    def _begin_keeper(self) -> None:
+    def _begin_keeper(self, after_a_lease: bool = False) -> None:
         scene = self.scene
         settings = settings_of(scene, self.name, self.edited)
         self.limits = derive(settings.pause_tolerance) if self.edited else scene.limits
         self.keeper = Keeper(self, Member(self.name, scene.servers, common_settings("sim", settings.voters, 1, self.limits)))
-        self.keeper.begin()
-        self.restart_starters()
+        self.keeper.begin(after_a_lease=after_a_lease)
 
     def _begin_executor(self, stops: int) -> None:
         if stops == self._stops and self.executor is None:

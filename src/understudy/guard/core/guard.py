@@ -222,6 +222,10 @@ class Guard:
             return []
         return [Send(self._envelope(server, Farewell())) for server in self.member.servers if server != self.member.server]
 
+    def pass_ns(self, now: Reading) -> int | None:
+        """For how long from now on the gate may let addresses pass: until everything has to be stopping; None: no lease was won yet."""
+        return self.holder.stop_in_ns(now)
+
     def wake_boot_ns(self, now: Reading) -> int:
         """When `tick` must be called at the latest, on the boot clock."""
         wake = self._next_beat_boot_ns

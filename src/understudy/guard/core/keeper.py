@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from understudy.guard.core.ending import Ended, Scope, Stage
 from understudy.guard.core.guard import Start
-from understudy.guard.core.watch import Sight, Watch
+from understudy.guard.core.watch import Sight, State, Watch
 from understudy.linux.reading import most_elapsed
 from understudy.model.limits import Limits
 
@@ -71,6 +71,11 @@ def last_words(ended: Ended, *, asked: bool) -> LastWords:
     if ended.left:
         return LastWords(False, Exit.FAREWELL_NOT_EMPTY if asked else Exit.NOT_EMPTY)
     return LastWords(True, Exit.FAREWELL if asked else Exit.LAPSED)
+
+
+def new_life(held: State, dice: bytes) -> State:
+    """A new incarnation, holding nothing, made of 16 random bytes; where the registry was seen to be outlives all of them."""
+    return State(dice, 0, None, seen=held.seen)
 
 
 class BeginAnew(NamedTuple):
@@ -166,7 +171,7 @@ class Keeper:
         self.phase = Phase.ENDING
         self.guard_lives = False
         self._limits = limits
-        self._reboots = reboots
+        self.reboots = reboots
         self._watch = Watch(limits)
         self._asked = self._passed_on = 0
         """Requests to end (the first asks for a leave in order, the second to end at once): how many came, and how many the guard knows."""
@@ -231,7 +236,7 @@ class Keeper:
         self._said = ended.left
         if not ended.left:
             return [TakeBack(), *self._all_gone(sight)]
-        if self._reboots and (self._scope.after_a_lease or not ended.stopped):
+        if self.reboots and (self._scope.after_a_lease or not ended.stopped):
             effects.append(Reboot("something could not be stopped"))
         if ended.stopped:
             return [*effects, *self._all_gone(sight)]
@@ -248,7 +253,7 @@ class Keeper:
             case Phase.AGAIN:
                 self.phase = Phase.ENDING
                 return [EndEverything(self._scope)]
-            case Phase.OUTLIVED if self._reboots:
+            case Phase.OUTLIVED if self.reboots:
                 return [Reboot("the guard cannot be ended")]
             case Phase.OUT if self._asked:
                 return self._finish()
