@@ -178,7 +178,7 @@ def test_an_action_of_a_life_that_has_lapsed(world: World):
 def test_what_outlives_the_lease(world: World):
     """S4."""
     world.machines["ctr1"].kill_services = lambda: None
-    world.machines["ctr1"].emptied = lambda: True
+    world.machines["ctr1"].not_ended = lambda: ()
     world.cut("ctr1")
 
     with pytest.raises(Violation, match=r"S4: .* outlives the lease of ctr1"):
