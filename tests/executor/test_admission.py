@@ -109,20 +109,24 @@ async def the_kill_list_names_it_before_it_begins(stage: Stage) -> bool:
     return named
 
 
+READ = 'why_not(holder(self.run_dir / "lease")'
+
+
 def act_without_asking_for_the_lease(patch: Any) -> None:
     """The lease file is not read."""
-    cut(patch, Runner, "_run", "if held_by_another:", "if False:")
+    cut(patch, Runner, "_run", "if unleased:", "if False:")
 
 
 def act_for_any_incarnation(patch: Any) -> None:
     """Whoever holds the lease, it is held."""
-    cut(patch, Runner, "_run", 'why_not(self.run_dir / "lease", request.incarnation)', 'why_not(self.run_dir / "lease", None)')
+    cut(patch, Runner, "_run", f"{READ}, request.incarnation)", f"{READ}, None)")
 
 
 def ask_for_the_lease_first(patch: Any) -> None:
     """It is read before way is made."""
-    cut(patch, Runner, "_run", "busy = await self", 'asked = why_not(self.run_dir / "lease", request.incarnation)\n    busy = await self')
-    cut(patch, Runner, "_run", 'held_by_another = why_not(self.run_dir / "lease", request.incarnation)', "held_by_another = asked")
+    asked = f"{READ}, request.incarnation)"
+    cut(patch, Runner, "_run", "busy = await self", f"asked = {asked}\n    busy = await self")
+    cut(patch, Runner, "_run", f"unleased = {asked}", "unleased = asked")
 
 
 def let_two_act_at_once(patch: Any) -> None:

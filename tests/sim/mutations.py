@@ -12,21 +12,26 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from guard import mutations as core
+from sim.cutting import cut
+from understudy.daemon.ability import REGISTRY_AWAY
 from understudy.daemon.acting import Acting
 from understudy.daemon.lanes import Lanes
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node
-from understudy.executor.fake import FakeExecutor
-from understudy.guard.core import Grant, Guard, Start
+from understudy.executor import fake, runner
+from understudy.guard.core import Grant, Guard, ending, epochs, keeper
 from understudy.guard.core.asker import Round
+from understudy.guard.core.ending import Part, Stage, Step
 from understudy.guard.core.holder import Holder as LeaseHolder
+from understudy.guard.core.watch import State, Watch
 from understudy.lane import driver, reconcile
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.local import Local, Rung
 from understudy.lane.neighbours import Here
 from understudy.lane.steps import Release, Step, Wait
-from understudy.model.names import Incarnation, ResourceName
+from understudy.linux.reading import Reading
+from understudy.model.names import Incarnation
 from understudy.model.resource import Resource
 from understudy.model.state import PROVEN, Life, State
 from understudy.model.view import Assignment, Holder, View
@@ -36,18 +41,17 @@ from understudy.ports import Condition, Conflict, Write
 from understudy.registry import keys
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
-from understudy.sim.executor import ExecutorPort
-from understudy.sim.guard import Keeper
-from understudy.sim.guardport import GuardPort
 from understudy.sim.link import Hub
 from understudy.sim.machine import Machine
+
+FOR_EVER_NS = 1 << 62
 
 # --- S1 -------------------------------------------------------------------------------------------------------------
 
 
 def leave_the_gate_out(patch: Any) -> None:
     """Nothing in the kernel ends with the lease: what runs answers, also while its server stands still."""
-    patch.setattr(Keeper, "gate_until", property(lambda self: math.inf, lambda self, value: None), raising=False)
+    patch.setattr(Guard, "pass_ns", lambda self, now: FOR_EVER_NS)
 
 
 def start_before_the_predecessor_is_off(patch: Any) -> None:
@@ -112,10 +116,8 @@ def start_without_reading(patch: Any) -> None:
 def forget_the_epoch(patch: Any) -> None:
     """The guard remembers no epoch, and refuses none."""
 
-    async def remember(self: GuardPort, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
-        return True
-
-    patch.setattr(GuardPort, "remember", remember)
+    patch.setattr(epochs, "admitted", lambda before, floor, epoch, *, released: True)
+    patch.setattr(epochs, "noted", lambda before, floor, epoch, *, released: None)
 
 
 # --- S3 -------------------------------------------------------------------------------------------------------------
@@ -159,11 +161,8 @@ def release_a_group_that_is_not_empty(patch: Any) -> None:
 
 
 def _take_groups_for_empty(patch: Any) -> None:
-    async def empty(self: ExecutorPort, resource: ResourceName) -> bool:
-        await self._connected()
-        return True
-
-    patch.setattr(ExecutorPort, "empty", empty)
+    cut(patch, Lanes, "_is_empty", "return await self._executor.empty(name)", "return True")
+    cut(patch, Lanes, "_write_release", "if not await self._executor.empty(resource.name):", "if False:")
 
 
 def forget_the_third_holder(patch: Any) -> None:
@@ -221,45 +220,36 @@ def forget_a_life_too_early(patch: Any) -> None:
 
 def kill_the_groups_before_the_daemon(patch: Any) -> None:
     """A lapse ends what runs and sees that it is gone; and only then what could start something."""
-    groups, starters, emptied = Machine.kill_services, Machine.kill_starters, Machine.emptied
-    found: WeakKeyDictionary[Machine, bool] = WeakKeyDictionary()
-
-    def first(self: Machine) -> None:
-        groups(self)
-        found[self] = emptied(self)
-
-    patch.setattr(Machine, "kill_starters", first)
-    patch.setattr(Machine, "kill_services", starters)
-    patch.setattr(Machine, "emptied", lambda self: found.get(self, True))
+    of_starters = (Step.KILL_STARTERS, Step.SEE_STARTERS_DEAD)
+    rest = tuple(step for part in ending.ORDER for step in part.steps if step not in of_starters)
+    patch.setattr(ending, "ORDER", (Part((*rest, *of_starters), Stage.GONE),))
 
 
 def revive_a_lapsed_incarnation(patch: Any) -> None:
     """After a lapse the keeper goes on with the same incarnation. (The core's own is noticed: no farewell before a lapse.)"""
-    original = Keeper.begin
+    original = keeper.new_life
 
-    def begin(self: Keeper) -> None:
-        if not self.incarnation:
-            original(self)
-            return
-        self.lease_until, self.stopping = None, False
-        self._guard(Start(bytes.fromhex(self.incarnation), self._start.sequence))
+    def new_life(held: State, dice: bytes) -> State:
+        return held._replace(base=None) if held.incarnation else original(held, dice)
 
-    patch.setattr(Keeper, "begin", begin)
+    patch.setattr(keeper, "new_life", new_life)
 
 
 def act_without_asking_for_the_lease(patch: Any) -> None:
     """The executor does not read the lease last."""
-    patch.setattr(FakeExecutor, "_unleased", lambda self, request: None)
+    for module in (runner, fake):
+        patch.setattr(module, "needs_lease", lambda request, *, leased: False)
 
 
 def leave_a_dead_guard_alone(patch: Any) -> None:
     """The keeper waits for a successor of a guard that died, and ends nothing if none comes in time."""
-    patch.setattr(Keeper, "_watch_lapse", lambda self: None)
+    patch.setattr(Watch, "_must_strike", lambda self, sight: False)
+    patch.setattr(Watch, "_must_go_alone", lambda self, sight: False)
 
 
 def believe_the_kill(patch: Any) -> None:
     """After a lapse nobody looks whether everything is gone."""
-    patch.setattr(Machine, "emptied", lambda self: True)
+    patch.setattr(ending, "ORDER", (ending.ORDER[0]._replace(reaches=Stage.GONE),))
 
 
 def check_and_stamp_apart(patch: Any) -> None:
@@ -413,15 +403,15 @@ def wait_for_the_registry(patch: Any) -> None:
 
 
 def lease_from_the_registry(patch: Any) -> None:
-    """A grant counts only while the registry can be reached."""
-    original = Keeper.door
+    """A grant counts only while the daemon says that it reaches the registry."""
+    original = Guard._granted
 
-    def door(self: Keeper, envelope: Any) -> None:
-        machine = self.machine
-        if not isinstance(envelope.body, Grant) or machine.scene.hub.reachable(machine.name):
-            original(self, envelope)
+    def granted(self: Guard, voter: str, grant: Grant, now: Reading, effects: list[Any]) -> None:
+        own = self.abilities._own
+        if own is None or own.why != REGISTRY_AWAY:
+            original(self, voter, grant, now, effects)
 
-    patch.setattr(Keeper, "door", door)
+    patch.setattr(Guard, "_granted", granted)
 
 
 # --- S9 -------------------------------------------------------------------------------------------------------------

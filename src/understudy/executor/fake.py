@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import silence
+from understudy.executor.lease import needs_lease, why_not
 from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
@@ -236,14 +237,10 @@ class FakeExecutor:
         return silence("not-begun", f"agent {request.agent} has no action {request.action}")
 
     def _unleased(self, request: ActionRequest) -> ActionOutcome | None:
-        if self._lease is None or ((request.action == "check" or not AGENTS[request.agent].leased) and request.incarnation is None):
+        if self._lease is None or not needs_lease(request, leased=AGENTS[request.agent].leased):
             return None
-        held = self._lease()
-        if held is None:
-            return silence("refused", "no lease: nothing may begin on this server")
-        if request.incarnation not in (None, held):
-            return silence("refused", f"the lease is of incarnation {held}, the action is for {request.incarnation}")
-        return None
+        unleased = why_not(self._lease(), request.incarnation)
+        return silence("refused", unleased) if unleased else None
 
     async def _make_way(self, request: ActionRequest) -> ActionOutcome | None:
         while request.action != "abort" and (others := self._in_flight.get(request.resource)):

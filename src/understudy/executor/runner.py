@@ -22,7 +22,7 @@ from understudy.executor.children import Children
 from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
 from understudy.executor.gate import open_gate, shut_gate, shut_out
 from understudy.executor.killlist import KillList
-from understudy.executor.lease import why_not
+from understudy.executor.lease import holder, needs_lease, why_not
 from understudy.executor.limits import in_words, is_scarce
 from understudy.executor.outside import Outside
 from understudy.executor.pressure import Pressure
@@ -177,11 +177,10 @@ class Runner:
             if request.action == "start":
                 self.waits.stop(request.resource)
                 self._kill_list.add(request.resource, agent.claim(request) if agent.claim else None)
-            # a check changes nothing: it may run without a lease, unless it was asked for under an incarnation
-            if (agent.leased and request.action != "check") or request.incarnation is not None:
-                held_by_another = why_not(self.run_dir / "lease", request.incarnation)
-                if held_by_another:
-                    return silence("refused", held_by_another)
+            if needs_lease(request, leased=agent.leased):
+                unleased = why_not(holder(self.run_dir / "lease"), request.incarnation)
+                if unleased:
+                    return silence("refused", unleased)
             begun = True
             outcome = await action(request, flight)
         except (OSError, ValueError) as error:
@@ -277,7 +276,7 @@ class Runner:
 
     def _say_again(self, call: Callable[[], None]) -> None:
         """S4: a server that wakes up late must not announce an address that others have by now; the gate does not see raw frames."""
-        if why_not(self.run_dir / "lease", None) is None:
+        if holder(self.run_dir / "lease") is not None:
             _or_not(call)
 
     def capture_for(self, request: ActionRequest) -> Capture:
