@@ -4,65 +4,65 @@ import itertools
 
 import pytest
 
-from understudy.guard.core.ending import ORDER, Ended, Ending, Found, Scope, Stage, Step
+from understudy.guard.core.ending import ORDER, EndFound, Ending, EndScope, EndSeen, EndStage, EndStep
 
 SEES = {
-    Step.KILL_STARTERS: Step.SEE_STARTERS_DEAD,
-    Step.KILL_GROUPS: Step.SEE_GROUPS_EMPTY,
-    Step.SEEK_STRAYS: Step.SEE_STRAYS_DEAD,
+    EndStep.KILL_STARTERS: EndStep.SEE_STARTERS_DEAD,
+    EndStep.KILL_GROUPS: EndStep.SEE_GROUPS_EMPTY,
+    EndStep.SEEK_STRAYS: EndStep.SEE_STRAYS_DEAD,
 }
 """What is done without waiting, and the step that sees what came of it."""
-BLIND = {Step.KILL_STARTERS, Step.KILL_GROUPS, Step.HURRY_GROUPS, Step.SEEK_STRAYS}
-AFTER_THE_END = {Step.SEE_ADDRESSES_KNOWN, Step.SHUT_FILE_SYSTEMS}
-LEFT = Found(left=("it is not gone",))
-UNTOLD = Found(untold=("it cannot be told",))
+BLIND = {EndStep.KILL_STARTERS, EndStep.KILL_GROUPS, EndStep.HURRY_GROUPS, EndStep.SEEK_STRAYS}
+AFTER_THE_END = {EndStep.SEE_ADDRESSES_KNOWN, EndStep.SHUT_FILE_SYSTEMS}
+LEFT = EndFound(left=("it is not gone",))
+UNTOLD = EndFound(untold=("it cannot be told",))
 
 
-def passed(scope: Scope = Scope(), **found: Found) -> tuple[list[Step], list[Stage], Ended]:  # noqa: B008 - a frozen value
+def passed(scope: EndScope = EndScope(), **found: EndFound) -> tuple[list[EndStep], list[EndStage], EndSeen]:  # noqa: B008 - a frozen value
     """One pass in which some steps find something: the steps, the stage beside each, and what is said at the end."""
     ending, steps, stages = Ending(scope), [], []
     while (step := ending.step) is not None:
         steps.append(step)
         stages.append(ending.stage)
         seen_before = step in steps[:-1]
-        ending.found(found.get(step.name, Found()) if seen_before or step not in ORDER[0].steps else LEFT)
+        ending.found(found.get(step.name, EndFound()) if seen_before or step not in ORDER[0].steps else LEFT)
     return steps, [*stages, ending.stage], ending.ended()
 
 
 def test_who_starts_things_is_killed_before_what_was_started_and_both_are_seen_gone() -> None:
     steps, stages, ended = passed()
-    assert steps[0] is Step.KILL_STARTERS
+    assert steps[0] is EndStep.KILL_STARTERS
     for done, seen in SEES.items():
         assert steps.index(done) < steps.index(seen)
-    assert steps.index(Step.REMOVE_ADDRESSES) < steps.index(Step.SEE_GROUPS_EMPTY), "addresses wait for nobody that does not die"
-    last = len(steps) - 1 - steps[::-1].index(Step.REMOVE_ADDRESSES)
-    assert last > steps.index(Step.SEE_STRAYS_DEAD), "and once more when nobody is left who could add one"
+    assert steps.index(EndStep.REMOVE_ADDRESSES) < steps.index(EndStep.SEE_GROUPS_EMPTY), "addresses wait for nobody that does not die"
+    last = len(steps) - 1 - steps[::-1].index(EndStep.REMOVE_ADDRESSES)
+    assert last > steps.index(EndStep.SEE_STRAYS_DEAD), "and once more when nobody is left who could add one"
     assert sorted(stages) == stages
-    assert stages[-1] is Stage.GONE
-    assert ended == Ended(stopped=True, left=())
+    assert stages[-1] is EndStage.GONE
+    assert ended == EndSeen(stopped=True, left=())
 
 
-@pytest.mark.parametrize("step", [step for step in Step if step not in BLIND], ids=lambda step: step.name)
-def test_what_is_not_gone_bars_the_next_life_and_what_cannot_be_told_bars_the_farewell(step: Step) -> None:
+@pytest.mark.parametrize("step", [step for step in EndStep if step not in BLIND], ids=lambda step: step.name)
+def test_what_is_not_gone_bars_the_next_life_and_what_cannot_be_told_bars_the_farewell(step: EndStep) -> None:
     _, stages, ended = passed(**{step.name: LEFT})
     assert not ended.stopped
     assert ended.left == LEFT.left
-    assert (stages[-1] is Stage.GONE) == (step in AFTER_THE_END), "GONE is never said of what is left"
+    assert (stages[-1] is EndStage.GONE) == (step in AFTER_THE_END), "GONE is never said of what is left"
 
     _, stages, ended = passed(**{step.name: UNTOLD})
-    assert ended == Ended(stopped=True, left=UNTOLD.untold)
-    assert stages[-1] is Stage.GONE
+    assert ended == EndSeen(stopped=True, left=UNTOLD.untold)
+    assert stages[-1] is EndStage.GONE
 
 
 def test_what_was_never_under_a_lease_is_left_alone() -> None:
     every = [step for part in ORDER for step in part.steps]
     for after_a_lease, in_order in itertools.product((True, False), repeat=2):
-        steps, *_ = passed(Scope(after_a_lease=after_a_lease, in_order=in_order))
+        steps, *_ = passed(EndScope(after_a_lease=after_a_lease, in_order=in_order))
         left_out = [step for step in every if step not in steps]
-        ours = [Step.KILL_STARTERS, Step.SEE_STARTERS_DEAD] if not after_a_lease else []
-        assert left_out == [*ours, *([Step.SHUT_FILE_SYSTEMS] if in_order or not after_a_lease else [])]
+        ours = [EndStep.KILL_STARTERS, EndStep.SEE_STARTERS_DEAD] if not after_a_lease else []
+        assert left_out == [*ours, *([EndStep.SHUT_FILE_SYSTEMS] if in_order or not after_a_lease else [])]
 
 
 def test_nothing_is_said_before_everything_was_looked_at() -> None:
     with pytest.raises(AssertionError, match="before everything was looked at"):
-        Ending(Scope()).ended()
+        Ending(EndScope()).ended()

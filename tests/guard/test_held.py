@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.guard.core.watch import State
+from understudy.guard.core.watch import HeldState
 from understudy.guard.held import Held
 from understudy.guard.notes import Notes
 from understudy.linux.lease import NOBODY, LeaseFile, read_lease
@@ -15,7 +15,7 @@ from understudy.model.position import Position
 HELD = Held()
 positions = st.builds(Position, st.integers(0, 2**32 - 1), st.integers(0, 2**63 - 1), st.integers(0, 2**62))
 states = st.builds(
-    State,
+    HeldState,
     st.binary(min_size=16, max_size=16),
     st.integers(0, 2**62),
     st.none() | st.builds(Reading, st.integers(0, 2**62), st.integers(0, 2**62)),
@@ -25,7 +25,7 @@ states = st.builds(
 
 
 @given(states, states)
-def test_a_successor_reads_the_last_whole_state(first: State, second: State) -> None:
+def test_a_successor_reads_the_last_whole_state(first: HeldState, second: HeldState) -> None:
     for state in (first, second):
         HELD.write(state)
         assert HELD.read() == state

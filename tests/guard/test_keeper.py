@@ -10,18 +10,18 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from understudy.guard.core import Start
 from understudy.guard.core import keeper as core
-from understudy.guard.core.ending import Ended, Scope, Stage
+from understudy.guard.core.ending import EndScope, EndSeen, EndStage
 from understudy.guard.core.keeper import BeginAnew, EndEverything, Exit, Finish, Keeper, NoteLapse, Pause, Phase, Post, Reboot, Succeed
-from understudy.guard.core.watch import UNKILLABLE_S, Sight, State
+from understudy.guard.core.watch import UNKILLABLE_S, HeldState, KeeperSight
 from understudy.linux.reading import Reading
 from understudy.model.limits import derive
 
 LIMITS = derive(0.5)
 USABLE_S = LIMITS.lease_s - LIMITS.stop_now_s
 STEADY_S = 60.0
-ALL_GONE = Ended(stopped=True, left=())
-UNSURE = Ended(stopped=True, left=("not all could be looked at",))
-NOT_GONE = Ended(stopped=False, left=("db does not die",))
+ALL_GONE = EndSeen(stopped=True, left=())
+UNSURE = EndSeen(stopped=True, left=("not all could be looked at",))
+NOT_GONE = EndSeen(stopped=False, left=("db does not die",))
 INCARNATION = b"i" * 16
 
 
@@ -29,17 +29,17 @@ def at(seconds: float) -> Reading:
     return Reading(round(seconds * 1e9), round(seconds * 1e9))
 
 
-def sight(now_s: float = 0.0, *, leased_s: float | None = 0.0, stage: Stage = Stage.RUNNING, **more: Any) -> Sight:
+def sight(now_s: float = 0.0, *, leased_s: float | None = 0.0, stage: EndStage = EndStage.RUNNING, **more: Any) -> KeeperSight:
     """What a keeper sees, of a guard whose lease rests on an instant."""
     base = None if leased_s is None else at(leased_s)
-    return Sight(at(now_s), State(INCARNATION, 7, base), stage, **more)
+    return KeeperSight(at(now_s), HeldState(INCARNATION, 7, base), stage, **more)
 
 
 def guarded(*, reboots: bool = False) -> Keeper:
     """A keeper with its first guard."""
     keeper = Keeper(LIMITS, reboots=reboots)
-    assert keeper.started(after_a_lease=False) == [EndEverything(Scope(after_a_lease=False))]
-    assert BeginAnew() in keeper.ended(ALL_GONE, sight(leased_s=None, stage=Stage.GONE))
+    assert keeper.started(after_a_lease=False) == [EndEverything(EndScope(after_a_lease=False))]
+    assert BeginAnew() in keeper.ended(ALL_GONE, sight(leased_s=None, stage=EndStage.GONE))
     return keeper
 
 
@@ -50,9 +50,9 @@ def ending(after_a_lease: bool = True, *, reboots: bool = False) -> Keeper:
     return keeper
 
 
-def kinds(effects: list[core.Effect]) -> list[type]:
+def kinds(effects: list[core.KeeperEffect]) -> list[type]:
     """What is done, without what is said."""
-    return [type(effect) for effect in effects if not isinstance(effect, core.Say | core.Post | core.TakeBack | NoteLapse)]
+    return [type(effect) for effect in effects if not isinstance(effect, core.Log | core.Post | core.TakeBack | NoteLapse)]
 
 
 # Every way in which a guard ends.
@@ -60,11 +60,11 @@ def kinds(effects: list[core.Effect]) -> list[type]:
 
 CODES = {Exit.FAREWELL: 0, Exit.DIED: -9, Exit.LAPSED: 10, Exit.NOT_EMPTY: 11, Exit.FAREWELL_NOT_EMPTY: 12, Exit.CANNOT_LISTEN: 13}
 LEASES = {"never": None, "valid": 0.0, "out": -USABLE_S}
-CASES = list(itertools.product(Exit, Stage, LEASES, (False, True), (False, True)))
+CASES = list(itertools.product(Exit, EndStage, LEASES, (False, True), (False, True)))
 
 
 @pytest.mark.parametrize(("ended", "stage", "lease", "asked", "out"), CASES)
-def test_every_end_of_a_guard_is_ruled_on(ended: Exit, stage: Stage, lease: str, asked: bool, out: bool) -> None:
+def test_every_end_of_a_guard_is_ruled_on(ended: Exit, stage: EndStage, lease: str, asked: bool, out: bool) -> None:
     """Written down a second time, as plainly as can be: what follows at once, and what when everything was seen to be gone."""
     keeper = guarded()
     if asked:
@@ -72,13 +72,13 @@ def test_every_end_of_a_guard_is_ruled_on(ended: Exit, stage: Stage, lease: str,
     seen = sight(leased_s=LEASES[lease], stage=stage, stays_out=out)
     effects = keeper.guard_ended(CODES[ended], STEADY_S, seen)
 
-    if ended is Exit.DIED and stage is Stage.RUNNING and lease == "valid":
+    if ended is Exit.DIED and stage is EndStage.RUNNING and lease == "valid":
         assert kinds(effects) == [Succeed], "nothing else lets a life go on, and nothing but its own death stands in its way"
         return
-    if ended not in (Exit.LAPSED, Exit.FAREWELL) or stage is not Stage.GONE:
+    if ended not in (Exit.LAPSED, Exit.FAREWELL) or stage is not EndStage.GONE:
         assert kinds(effects) == [EndEverything], "nobody has seen it gone"
-        assert effects[-1] == EndEverything(Scope()), "and it was under a lease"
-        effects = keeper.ended(ALL_GONE, seen._replace(stage=Stage.GONE))
+        assert effects[-1] == EndEverything(EndScope()), "and it was under a lease"
+        effects = keeper.ended(ALL_GONE, seen._replace(stage=EndStage.GONE))
     left = ended in (Exit.FAREWELL, Exit.FAREWELL_NOT_EMPTY)
     if ended is Exit.CANNOT_LISTEN or asked or (left and not out):
         assert kinds(effects) == [Finish]
@@ -127,13 +127,13 @@ def test_between_guards_that_keep_ending_are_growing_pauses_but_never_beyond_the
         effects = keeper.guard_ended(1, 0.1, sight(leased_s=None))
         pauses += [effect.seconds for effect in effects if isinstance(effect, Pause)]
         while not any(isinstance(effect, BeginAnew) for effect in effects):
-            at_rest = sight(leased_s=None, stage=Stage.GONE)
+            at_rest = sight(leased_s=None, stage=EndStage.GONE)
             effects = keeper.ended(ALL_GONE, at_rest) if keeper.phase is Phase.ENDING else keeper.go_on(at_rest)
     assert pauses == [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.0, 2.0, 2.0, 2.0]
 
     keeper.guard_ended(1, 0.1, sight(leased_s=None))
     keeper.go_on(sight(leased_s=None))
-    keeper.ended(ALL_GONE, sight(leased_s=None, stage=Stage.GONE))
+    keeper.ended(ALL_GONE, sight(leased_s=None, stage=EndStage.GONE))
     effects = keeper.guard_ended(1, 0.1, sight(USABLE_S - 0.3))
     assert [effect.seconds for effect in effects if isinstance(effect, Pause)] == [pytest.approx(0.3)]
     assert kinds(keeper.go_on(sight(USABLE_S))) == [EndEverything], "asked again when the pause is over"
@@ -155,13 +155,13 @@ def test_what_could_not_be_ended_is_said_once_and_tried_for_ever_with_growing_pa
     keeper = ending()
     pauses, posted = [], 0
     for _ in range(8):
-        effects = keeper.ended(NOT_GONE, sight(stage=Stage.STRUCK))
+        effects = keeper.ended(NOT_GONE, sight(stage=EndStage.STRUCK))
         pauses += [effect.seconds for effect in effects if isinstance(effect, Pause)]
         posted += sum(isinstance(effect, Post) for effect in effects)
-        assert keeper.go_on(sight(stage=Stage.STRUCK)) == [EndEverything(Scope())]
+        assert keeper.go_on(sight(stage=EndStage.STRUCK)) == [EndEverything(EndScope())]
     assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
     assert posted == 1
-    assert kinds(keeper.ended(ALL_GONE, sight(stage=Stage.GONE))) == [BeginAnew]
+    assert kinds(keeper.ended(ALL_GONE, sight(stage=EndStage.GONE))) == [BeginAnew]
 
 
 REBOOTS = [
@@ -177,10 +177,10 @@ REBOOTS = [
 
 
 @pytest.mark.parametrize(("after_a_lease", "ended", "reboots", "then"), REBOOTS)
-def test_a_reboot_ends_what_nothing_else_does(after_a_lease: bool, ended: Ended, reboots: bool, then: list[type]) -> None:
+def test_a_reboot_ends_what_nothing_else_does(after_a_lease: bool, ended: EndSeen, reboots: bool, then: list[type]) -> None:
     """If it fails, the keeper goes on as if there were none."""
     keeper = ending(after_a_lease, reboots=reboots)
-    assert kinds(keeper.ended(ended, sight(stage=Stage.GONE if ended.stopped else Stage.STRUCK))) == then
+    assert kinds(keeper.ended(ended, sight(stage=EndStage.GONE if ended.stopped else EndStage.STRUCK))) == then
 
 
 @pytest.mark.parametrize("reboots", [False, True])
@@ -188,17 +188,17 @@ def test_nobody_succeeds_a_guard_that_cannot_be_killed(reboots: bool) -> None:
     """All the rest is ended without it; the next guard begins when it is dead, and everything was seen to be gone once more."""
     keeper, now_s, effects = guarded(reboots=reboots), 0.0, []
     while EndEverything not in kinds(effects):
-        stage = Stage.STRUCK if now_s > USABLE_S else Stage.RUNNING
+        stage = EndStage.STRUCK if now_s > USABLE_S else EndStage.RUNNING
         effects = keeper.look(sight(now_s, stage=stage, guard=4711))
         now_s += 0.005
     assert USABLE_S < now_s < USABLE_S + UNKILLABLE_S
-    effects = keeper.ended(ALL_GONE, sight(now_s, stage=Stage.GONE, guard=4711))
-    assert any("process 4711" in effect.text for effect in effects if isinstance(effect, core.Say))
+    effects = keeper.ended(ALL_GONE, sight(now_s, stage=EndStage.GONE, guard=4711))
+    assert any("process 4711" in effect.text for effect in effects if isinstance(effect, core.Log))
     assert effects[-1] == Pause(core.REBOOT_AFTER_S)
-    assert kinds(keeper.go_on(sight(now_s + 5, stage=Stage.GONE))) == ([Reboot] if reboots else [])
-    assert keeper.wait_s(sight(now_s + 5, stage=Stage.GONE)) is None
-    assert kinds(keeper.guard_ended(-9, 60, sight(now_s + 60, stage=Stage.GONE))) == [EndEverything]
-    assert kinds(keeper.ended(ALL_GONE, sight(now_s + 60, stage=Stage.GONE))) == [BeginAnew]
+    assert kinds(keeper.go_on(sight(now_s + 5, stage=EndStage.GONE))) == ([Reboot] if reboots else [])
+    assert keeper.wait_s(sight(now_s + 5, stage=EndStage.GONE)) is None
+    assert kinds(keeper.guard_ended(-9, 60, sight(now_s + 60, stage=EndStage.GONE))) == [EndEverything]
+    assert kinds(keeper.ended(ALL_GONE, sight(now_s + 60, stage=EndStage.GONE))) == [BeginAnew]
 
 
 # Asked to end, taken out, asked back.
@@ -222,7 +222,7 @@ def test_each_request_to_end_is_passed_on_once_and_again_to_a_guard_that_has_not
 
 def test_a_server_that_was_taken_out_waits_until_it_is_asked_back_or_told_to_end() -> None:
     for asked in (False, True):
-        keeper, gone = guarded(), sight(stage=Stage.GONE, stays_out=True)
+        keeper, gone = guarded(), sight(stage=EndStage.GONE, stays_out=True)
         effects = keeper.guard_ended(Exit.FAREWELL, STEADY_S, gone)
         assert any(core.OUT in effect.sentences for effect in effects if isinstance(effect, Post))
         for _ in range(3):
@@ -245,8 +245,8 @@ class Anything(RuleBasedStateMachine):
         self.now_s = 0.0
         self.guard: bytes | None = None
         """The incarnation under which one runs."""
-        self.state = State(b"", 0, None)
-        self.stage = Stage.RUNNING
+        self.state = HeldState(b"", 0, None)
+        self.stage = EndStage.RUNNING
         self.seen_gone = False
         """Everything of the last life was seen to be gone since it ended."""
         self.owed: type | None = None
@@ -255,30 +255,30 @@ class Anything(RuleBasedStateMachine):
         self.keeper = Keeper(LIMITS, reboots=False)
         self.perform(self.keeper.started(after_a_lease=True))
 
-    def sight(self, out: bool = False) -> Sight:
-        return Sight(at(self.now_s), self.state, self.stage, stays_out=out)
+    def sight(self, out: bool = False) -> KeeperSight:
+        return KeeperSight(at(self.now_s), self.state, self.stage, stays_out=out)
 
-    def perform(self, effects: list[core.Effect]) -> None:
+    def perform(self, effects: list[core.KeeperEffect]) -> None:
         for effect in effects:
             match effect:
                 case BeginAnew():
                     assert self.guard is None, "two guards at once"
                     assert self.seen_gone, "begun before everything was seen to be gone"
                     self.lives += 1
-                    self.guard, self.stage, self.seen_gone = self.lives.to_bytes(16), Stage.RUNNING, False
-                    self.state = State(self.guard, 0, None)
+                    self.guard, self.stage, self.seen_gone = self.lives.to_bytes(16), EndStage.RUNNING, False
+                    self.state = HeldState(self.guard, 0, None)
                 case Succeed(start):
                     assert self.guard is None, "two guards at once"
                     assert start.base is not None
                     assert self.now_s - start.base.boot_ns / 1e9 < USABLE_S, "continued after the lease"
-                    assert self.stage is Stage.RUNNING, "continued although everything is being stopped"
+                    assert self.stage is EndStage.RUNNING, "continued although everything is being stopped"
                     assert not start.begun_here, "a farewell for its predecessor"
                     assert start.incarnation == self.state.incarnation
                     self.guard = start.incarnation
                 case core.Strike():
-                    self.stage = max(self.stage, Stage.STRUCK)
+                    self.stage = max(self.stage, EndStage.STRUCK)
                 case EndEverything():
-                    self.stage, self.owed = max(self.stage, Stage.STOPPING), EndEverything
+                    self.stage, self.owed = max(self.stage, EndStage.STOPPING), EndEverything
                 case Pause():
                     self.owed = Pause
                 case Finish():
@@ -289,16 +289,16 @@ class Anything(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now_s += seconds
 
-    @precondition(lambda self: self.guard is not None and self.stage is Stage.RUNNING)
+    @precondition(lambda self: self.guard is not None and self.stage is EndStage.RUNNING)
     @rule()
     def the_lease_is_extended(self) -> None:
         self.state = self.state._replace(base=at(self.now_s), sequence=self.state.sequence + 1)
 
     @precondition(lambda self: self.guard is not None)
-    @rule(stage=st.sampled_from(Stage))
-    def the_guard_stops_everything(self, stage: Stage) -> None:
+    @rule(stage=st.sampled_from(EndStage))
+    def the_guard_stops_everything(self, stage: EndStage) -> None:
         self.stage = max(self.stage, stage)
-        self.seen_gone = self.seen_gone or self.stage is Stage.GONE
+        self.seen_gone = self.seen_gone or self.stage is EndStage.GONE
 
     @rule()
     def the_keeper_looks(self) -> None:
@@ -312,10 +312,10 @@ class Anything(RuleBasedStateMachine):
 
     @precondition(lambda self: self.owed is EndEverything)
     @rule(ended=st.sampled_from([ALL_GONE, UNSURE, NOT_GONE]), out=st.booleans())
-    def everything_was_ended(self, ended: Ended, out: bool) -> None:
+    def everything_was_ended(self, ended: EndSeen, out: bool) -> None:
         self.owed = None
         if ended.stopped:
-            self.stage, self.seen_gone = Stage.GONE, True
+            self.stage, self.seen_gone = EndStage.GONE, True
         self.perform(self.keeper.ended(ended, self.sight(out)))
 
     @precondition(lambda self: self.owed is Pause)
@@ -332,9 +332,9 @@ class Anything(RuleBasedStateMachine):
 TestAnything = Anything.TestCase
 
 
-@given(st.sampled_from(Stage), st.sampled_from(list(LEASES)), st.booleans())
-def test_a_death_while_everything_is_ended_begins_nothing(stage: Stage, lease: str, out: bool) -> None:
+@given(st.sampled_from(EndStage), st.sampled_from(list(LEASES)), st.booleans())
+def test_a_death_while_everything_is_ended_begins_nothing(stage: EndStage, lease: str, out: bool) -> None:
     keeper = guarded()
-    keeper.guard_ended(Exit.NOT_EMPTY, STEADY_S, sight(stage=Stage.STRUCK))
+    keeper.guard_ended(Exit.NOT_EMPTY, STEADY_S, sight(stage=EndStage.STRUCK))
     assert keeper.phase is Phase.ENDING
     assert keeper.guard_ended(-9, 1.0, sight(stage=stage, leased_s=LEASES[lease], stays_out=out)) == []

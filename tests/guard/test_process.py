@@ -18,7 +18,7 @@ from guard.beats import last_beat
 from guard.hosts import VIRTUAL, Host, Hosts, hosts, kill
 from support import wait_for
 from understudy.guard.configured import read_settings
-from understudy.guard.core.ending import Ended
+from understudy.guard.core.ending import EndSeen
 from understudy.guard.gate import Gate
 from understudy.guard.kill import end_everything
 from understudy.guard.means import Means
@@ -272,7 +272,7 @@ def test_what_cannot_be_verified_is_named(servers: Hosts) -> None:
     host = servers[1]
     (host.run_dir / "kill-list.json").write_text("{")
 
-    def end() -> Ended:
+    def end() -> EndSeen:
         means = Means(read_settings(str(host.config)))
         means.untold["tables"] = "the gate's tables cannot be read either"
         try:

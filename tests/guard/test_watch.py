@@ -1,14 +1,14 @@
 """How a keeper judges its guard: when it helps, when it kills, when it goes on alone."""
 
-from understudy.guard.core.ending import Stage
-from understudy.guard.core.watch import UNKILLABLE_S, Sight, State, Verdict, Watch
+from understudy.guard.core.ending import EndStage
+from understudy.guard.core.watch import UNKILLABLE_S, GuardWatch, HeldState, KeeperSight, WatchVerdict
 from understudy.guard.held import Held
 from understudy.linux.reading import Reading
 from understudy.model.limits import derive
 
 LIMITS = derive(0.5)
 LAPSE_S = LIMITS.lease_s - LIMITS.stop_now_s
-NOTHING = Verdict()
+NOTHING = WatchVerdict()
 
 
 class Story:
@@ -16,10 +16,10 @@ class Story:
 
     def __init__(self, *, leased: bool = True) -> None:
         self.held = Held()
-        self.held.write(State(b"i" * 16, 1, Reading(0, 0) if leased else None))
-        self.watch = Watch(LIMITS, ends_within_s=1.0)
+        self.held.write(HeldState(b"i" * 16, 1, Reading(0, 0) if leased else None))
+        self.watch = GuardWatch(LIMITS, ends_within_s=1.0)
 
-    def look(self, at_s: float, *, beats: bool = False) -> Verdict:
+    def look(self, at_s: float, *, beats: bool = False) -> WatchVerdict:
         if beats:
             self.held.beat()
         return self.watch.look(self.sight(at_s))
@@ -27,8 +27,8 @@ class Story:
     def wait_s(self, at_s: float) -> float:
         return self.watch.wait_s(self.sight(at_s))
 
-    def sight(self, at_s: float) -> Sight:
-        return Sight(reading(at_s), self.held.read(), self.held.stage, self.held.beats)
+    def sight(self, at_s: float) -> KeeperSight:
+        return KeeperSight(reading(at_s), self.held.read(), self.held.stage, self.held.beats)
 
 
 def reading(at_s: float) -> Reading:
@@ -49,33 +49,33 @@ def test_it_looks_again_just_when_it_would_have_to_help() -> None:
 def test_a_guard_that_is_late_gets_help_first_and_is_killed_later() -> None:
     story = Story()
     story.look(LAPSE_S - 0.01, beats=True)
-    assert story.look(LAPSE_S + 0.016, beats=True) == Verdict(strike=True)
+    assert story.look(LAPSE_S + 0.016, beats=True) == WatchVerdict(strike=True)
     assert story.look(LAPSE_S + 0.021) == NOTHING, "helped once"
-    assert story.look(LAPSE_S + 0.035) == Verdict(kill="it did not stop this server when the lease ended")
+    assert story.look(LAPSE_S + 0.035) == WatchVerdict(kill="it did not stop this server when the lease ended")
 
 
 def test_after_a_pause_of_the_whole_machine_the_kill_is_sent_at_once_and_the_guard_lives() -> None:
     story = Story()
     story.look(0.1, beats=True)
-    assert story.look(30.0) == Verdict(strike=True)
+    assert story.look(30.0) == WatchVerdict(strike=True)
 
 
 def test_a_kill_under_way_is_not_begun_again_however_slow_it_is() -> None:
     story = Story()
     story.look(LAPSE_S - 0.01, beats=True)
-    story.held.stage = Stage.STRUCK
+    story.held.stage = EndStage.STRUCK
     at_s = LAPSE_S
     while at_s < LAPSE_S + 0.9:
         at_s += 0.005
         assert story.look(at_s) == NOTHING
-    story.held.stage = Stage.EMPTY
+    story.held.stage = EndStage.EMPTY
     assert story.look(at_s + 0.005) == NOTHING
 
 
 def test_a_guard_that_stands_still_before_its_kill_gets_help() -> None:
     story = Story()
     story.look(0.1, beats=True)
-    story.held.stage = Stage.STOPPING  # told that it is evicted, say: the lease itself would last
+    story.held.stage = EndStage.STOPPING  # told that it is evicted, say: the lease itself would last
     verdicts = [story.look(0.1 + 0.005 * step) for step in range(1, 5)]
     assert [one.strike for one in verdicts].count(True) == 1
     assert not any(one.kill for one in verdicts)
@@ -84,7 +84,7 @@ def test_a_guard_that_stands_still_before_its_kill_gets_help() -> None:
 def test_an_end_without_end_is_ended() -> None:
     story = Story()
     story.look(0.1, beats=True)
-    story.held.stage = Stage.STRUCK
+    story.held.stage = EndStage.STRUCK
     kills = [story.look(0.1 + 0.005 * step).kill for step in range(1, 250)]
     assert [one for one in kills if one] == ["it does not come to an end"]
 
@@ -103,7 +103,7 @@ def test_nobody_waits_for_a_guard_that_cannot_be_killed() -> None:
     while at_s < LAPSE_S + 0.2:
         verdict = story.look(at_s)
         if verdict.strike:
-            struck_at, story.held.stage = at_s, Stage.STRUCK
+            struck_at, story.held.stage = at_s, EndStage.STRUCK
         if verdict.alone:
             assert alone_at is None, "once"
             alone_at = at_s
@@ -118,4 +118,4 @@ def test_without_a_lease_there_is_nothing_to_wait_for() -> None:
     story = Story(leased=False)
     verdicts = [story.look(0.025 * step) for step in range(20)]
     assert [one.alone for one in verdicts].count(True) == 1
-    assert story.held.stage is Stage.RUNNING
+    assert story.held.stage is EndStage.RUNNING

@@ -19,12 +19,13 @@ from understudy.daemon.lanes import Lanes
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node
+from understudy.daemon.reporting import Reporting
 from understudy.executor import fake, runner
 from understudy.guard.core import Grant, Guard, ending, epochs, keeper
 from understudy.guard.core.asker import Round
-from understudy.guard.core.ending import Part, Stage, Step
+from understudy.guard.core.ending import EndPart, EndStage, EndStep
 from understudy.guard.core.holder import Holder as LeaseHolder
-from understudy.guard.core.watch import State, Watch
+from understudy.guard.core.watch import GuardWatch, HeldState
 from understudy.lane import driver, reconcile
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.local import Local, Rung
@@ -161,8 +162,8 @@ def release_a_group_that_is_not_empty(patch: Any) -> None:
 
 
 def _take_groups_for_empty(patch: Any) -> None:
-    cut(patch, Lanes, "_is_empty", "return await self._executor.empty(name)", "return True")
-    cut(patch, Lanes, "_write_release", "if not await self._executor.empty(resource.name):", "if False:")
+    cut(patch, Acting, "_is_empty", "return await self.executor.empty(name)", "return True")
+    cut(patch, Reporting, "_write_release", "if not await self.executor.empty(resource.name):", "if False:")
 
 
 def forget_the_third_holder(patch: Any) -> None:
@@ -220,16 +221,16 @@ def forget_a_life_too_early(patch: Any) -> None:
 
 def kill_the_groups_before_the_daemon(patch: Any) -> None:
     """A lapse ends what runs and sees that it is gone; and only then what could start something."""
-    of_starters = (Step.KILL_STARTERS, Step.SEE_STARTERS_DEAD)
+    of_starters = (EndStep.KILL_STARTERS, EndStep.SEE_STARTERS_DEAD)
     rest = tuple(step for part in ending.ORDER for step in part.steps if step not in of_starters)
-    patch.setattr(ending, "ORDER", (Part((*rest, *of_starters), Stage.GONE),))
+    patch.setattr(ending, "ORDER", (EndPart((*rest, *of_starters), EndStage.GONE),))
 
 
 def revive_a_lapsed_incarnation(patch: Any) -> None:
     """After a lapse the keeper goes on with the same incarnation. (The core's own is noticed: no farewell before a lapse.)"""
     original = keeper.new_life
 
-    def new_life(held: State, dice: bytes) -> State:
+    def new_life(held: HeldState, dice: bytes) -> HeldState:
         return held._replace(base=None) if held.incarnation else original(held, dice)
 
     patch.setattr(keeper, "new_life", new_life)
@@ -243,13 +244,13 @@ def act_without_asking_for_the_lease(patch: Any) -> None:
 
 def leave_a_dead_guard_alone(patch: Any) -> None:
     """The keeper waits for a successor of a guard that died, and ends nothing if none comes in time."""
-    patch.setattr(Watch, "_must_strike", lambda self, sight: False)
-    patch.setattr(Watch, "_must_go_alone", lambda self, sight: False)
+    patch.setattr(GuardWatch, "_must_strike", lambda self, sight: False)
+    patch.setattr(GuardWatch, "_must_go_alone", lambda self, sight: False)
 
 
 def believe_the_kill(patch: Any) -> None:
     """After a lapse nobody looks whether everything is gone."""
-    patch.setattr(ending, "ORDER", (ending.ORDER[0]._replace(reaches=Stage.GONE),))
+    patch.setattr(ending, "ORDER", (ending.ORDER[0]._replace(reaches=EndStage.GONE),))
 
 
 def check_and_stamp_apart(patch: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sim.trio import TRIO, running_trio
 from understudy.daemon.leave import Leave
-from understudy.guard.core.ending import Stage
+from understudy.guard.core.ending import EndStage
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
 from understudy.model.view import Assignment, Holder
@@ -160,7 +160,7 @@ def test_an_owner_that_is_no_holder(world: World):
 
 def test_an_action_without_a_lease(world: World):
     """S4."""
-    world.machines["ctr1"].keeper.stage = Stage.STOPPING
+    world.machines["ctr1"].keeper.stage = EndStage.STOPPING
     begin(world, "ctr1", action="stop")
 
     breaks(world, "S4: ctr1 begins stop of service without a lease")

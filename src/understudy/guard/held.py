@@ -9,9 +9,9 @@ import mmap
 
 from understudy.guard import kept
 from understudy.guard.core import CommonSettings
-from understudy.guard.core.ending import Stage
+from understudy.guard.core.ending import EndStage
 from understudy.guard.core.epochs import Remembered
-from understudy.guard.core.watch import State
+from understudy.guard.core.watch import HeldState
 from understudy.guard.notes import Notes
 from understudy.guard.wire import pack_common, unpack_common
 from understudy.linux.reading import Reading
@@ -48,7 +48,7 @@ class Held:
         self.voting = rest[2 * _REGISTRY_BYTES :].cast("q")
         """What it was as a voter (`kept.py`)."""
 
-    def write(self, state: State) -> None:
+    def write(self, state: HeldState) -> None:
         """Before a renew with this sequence leaves, and before anybody is told of a lease with this base."""
         slot = 1 - self._fields[_CURRENT]
         at = _SLOTS[slot]
@@ -61,13 +61,13 @@ class Held:
             self._fields[at + 6 + number] = value
         self._fields[_CURRENT] = slot
 
-    def read(self) -> State:
+    def read(self) -> HeldState:
         """The last whole state."""
         at = _SLOTS[self._fields[_CURRENT]]
         halves = [self._fields[at + half].to_bytes(8, "little", signed=True) for half in (0, 1)]
         base = Reading(self._fields[at + 3], self._fields[at + 4]) if self._fields[at + 5] else None
         position, seen = (Position(*(self._fields[at + first + number] for number in range(3))) for first in (6, 9))
-        return State(b"".join(halves), self._fields[at + 2], base, position, seen)
+        return HeldState(b"".join(halves), self._fields[at + 2], base, position, seen)
 
     def beat(self) -> None:
         """The guard's loop went round."""
@@ -79,15 +79,15 @@ class Held:
         return self._fields[_BEATS]
 
     @property
-    def stage(self) -> Stage:
+    def stage(self) -> EndStage:
         """RUNNING, or from the lapse on how far the end has come; written by the guard, and by the keeper where it helps."""
-        return Stage(self._fields[_STAGE])
+        return EndStage(self._fields[_STAGE])
 
     @stage.setter
-    def stage(self, stage: Stage) -> None:
+    def stage(self, stage: EndStage) -> None:
         self._fields[_STAGE] = stage
 
-    def reach(self, stage: Stage) -> None:
+    def reach(self, stage: EndStage) -> None:
         """So far the end has come: guard and keeper, who may both be at it, never fall behind each other."""
         self.stage = max(stage, self.stage)
 

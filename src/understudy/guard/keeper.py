@@ -20,8 +20,8 @@ from understudy.guard import kill, registered
 from understudy.guard.configured import UNUSABLE
 from understudy.guard.core import Start
 from understudy.guard.core import keeper as core
-from understudy.guard.core.ending import Scope, Stage
-from understudy.guard.core.watch import Sight
+from understudy.guard.core.ending import EndScope, EndStage
+from understudy.guard.core.watch import KeeperSight
 from understudy.guard.held import Held
 from understudy.guard.leave import stays_out
 from understudy.guard.means import LOOK_S, Means
@@ -43,7 +43,7 @@ MOST_TRACEBACKS = 2
 """Of guards that die one after the other: then a line each."""
 
 
-class Keeper:
+class KeeperProcess:
     """Forks guards one after the other and watches the present one."""
 
     def __init__(self, settings: Settings, limits: Limits, key: bytes) -> None:
@@ -94,7 +94,7 @@ class Keeper:
         self._notice.post([why])
         return UNUSABLE
 
-    def _wait(self) -> list[core.Effect]:
+    def _wait(self) -> list[core.KeeperEffect]:
         """For what comes first: the guard's end, the end of a pause, or the next look."""
         pause_over_s = self._pause_over_s
         wait_s = self._core.wait_s(self._sight()) if pause_over_s is None else max(pause_over_s - time.monotonic(), 0)
@@ -106,17 +106,17 @@ class Keeper:
             return self._core.go_on(self._sight())
         sight = self._sight()
         effects = self._core.look(sight)
-        if self._core.phase is core.Phase.GUARDED and sight.stage is Stage.RUNNING:
+        if self._core.phase is core.Phase.GUARDED and sight.stage is EndStage.RUNNING:
             self._look_around()
         return effects
 
-    def _sight(self) -> Sight:
+    def _sight(self) -> KeeperSight:
         held, stage = self._held, self._held.stage
-        out = stage is Stage.GONE and stays_out(self._settings)  # no file is asked about before the end of the kill
+        out = stage is EndStage.GONE and stays_out(self._settings)  # no file is asked about before the end of the kill
         leaving = held.leave_by_boot_ns != 0
-        return Sight(read_clocks(), held.read(), stage, held.beats, stays_out=out, leaving=leaving, guard=self._guard)
+        return KeeperSight(read_clocks(), held.read(), stage, held.beats, stays_out=out, leaving=leaving, guard=self._guard)
 
-    def _perform(self, effect: core.Effect) -> list[core.Effect]:
+    def _perform(self, effect: core.KeeperEffect) -> list[core.KeeperEffect]:
         """Carry it out; what follows from that at once."""
         match effect:
             case core.BeginAnew():
@@ -138,7 +138,7 @@ class Keeper:
                 reboot_now()
             case core.NoteLapse(boot_ns):
                 self._held.lapsed_boot_ns = boot_ns
-            case core.Say(text):
+            case core.Log(text):
                 say(text)
             case core.Post(sentences):
                 self._notice.post(sentences)
@@ -158,7 +158,7 @@ class Keeper:
         kill.allow_again(self._means)
         state = core.new_life(self._held.read(), os.urandom(16))
         self._held.write(state)
-        self._held.stage = Stage.RUNNING
+        self._held.stage = EndStage.RUNNING
         self._lease.begin(state.incarnation)
         self._fork(Start(state.incarnation, state.sequence))
 
@@ -188,7 +188,7 @@ class Keeper:
         finally:
             os._exit(code)
 
-    def _reap(self) -> list[core.Effect]:
+    def _reap(self) -> list[core.KeeperEffect]:
         """The guard has ended."""
         self._poll.unregister(self._pidfd)
         os.close(self._pidfd)
@@ -215,15 +215,15 @@ class Keeper:
         """Whoever is slower, guard or keeper, finds it done."""
         self._begin_to_stop()
         kill.strike(self._means)
-        self._held.reach(Stage.STRUCK)
+        self._held.reach(EndStage.STRUCK)
 
-    def _end_everything(self, scope: Scope) -> list[core.Effect]:
+    def _end_everything(self, scope: EndScope) -> list[core.KeeperEffect]:
         self._begin_to_stop()
         ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, scope=scope, told=self._held.reach)
         return self._core.ended(ended, self._sight())
 
     def _begin_to_stop(self) -> None:
-        self._held.reach(Stage.STOPPING)
+        self._held.reach(EndStage.STOPPING)
         self._lease.clear()
         self._protected.reload()
         self._means.cluster_addresses = self._protected.cluster()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 
 from understudy.guard import filesystems, strays
-from understudy.guard.core.ending import STRIKE, Ended, Ending, Found, Scope, Stage, Step
+from understudy.guard.core.ending import STRIKE, EndFound, Ending, EndScope, EndSeen, EndStage, EndStep
 from understudy.guard.gate import NO_TABLES
 from understudy.guard.helper import Helper
 from understudy.guard.means import Means
@@ -27,7 +27,7 @@ STARTER_WITHIN_S = 0.01
 FILE_SYSTEMS_WITHIN_S = STRAYS_WITHIN_S = 0.3
 KILL_AGAIN_S = 0.005
 HANGS = "most likely the kernel waits for storage that does not answer"
-AFTER_A_LEASE = Scope()
+AFTER_A_LEASE = EndScope()
 
 
 def strike(means: Means) -> None:
@@ -38,8 +38,8 @@ def strike(means: Means) -> None:
 
 
 def end_everything(
-    means: Means, *, within_s: float, scope: Scope = AFTER_A_LEASE, told: Callable[[Stage], None] = lambda stage: None
-) -> Ended:
+    means: Means, *, within_s: float, scope: EndScope = AFTER_A_LEASE, told: Callable[[EndStage], None] = lambda stage: None
+) -> EndSeen:
     """Kill, remove, verify; `told` hears how far it has come."""
     steps, ending = _Steps(means, deadline=time.monotonic() + within_s), Ending(scope)
     while ending.step is not None:
@@ -57,33 +57,33 @@ class _Steps:
         self._means = means
         self._deadline = deadline
         self._seeking: Helper | None = None
-        self._how: dict[Step, Callable[[], Found | None]] = {
-            Step.KILL_STARTERS: self._kill_starters,
-            Step.KILL_GROUPS: lambda: _each(means.groups, Group.kill),
-            Step.REMOVE_ADDRESSES: lambda: Found(tuple(_remove_addresses(means))),
-            Step.SHUT_GATE: lambda: Found(tuple(_close_gate(means))),
-            Step.HURRY_GROUPS: lambda: _each(means.groups, Group.hurry),
-            Step.SEEK_STRAYS: self._seek_strays,
-            Step.SEE_GROUPS_EMPTY: lambda: Found(tuple(_wait_empty(means.groups, deadline))),
-            Step.SEE_STARTERS_DEAD: self._see_starters_dead,
-            Step.SEE_STRAYS_DEAD: self._see_strays_dead,
-            Step.SEE_ADDRESSES_KNOWN: self._see_addresses_known,
-            Step.SHUT_FILE_SYSTEMS: self._shut_file_systems,
+        self._how: dict[EndStep, Callable[[], EndFound | None]] = {
+            EndStep.KILL_STARTERS: self._kill_starters,
+            EndStep.KILL_GROUPS: lambda: _each(means.groups, Group.kill),
+            EndStep.REMOVE_ADDRESSES: lambda: EndFound(tuple(_remove_addresses(means))),
+            EndStep.SHUT_GATE: lambda: EndFound(tuple(_close_gate(means))),
+            EndStep.HURRY_GROUPS: lambda: _each(means.groups, Group.hurry),
+            EndStep.SEEK_STRAYS: self._seek_strays,
+            EndStep.SEE_GROUPS_EMPTY: lambda: EndFound(tuple(_wait_empty(means.groups, deadline))),
+            EndStep.SEE_STARTERS_DEAD: self._see_starters_dead,
+            EndStep.SEE_STRAYS_DEAD: self._see_strays_dead,
+            EndStep.SEE_ADDRESSES_KNOWN: self._see_addresses_known,
+            EndStep.SHUT_FILE_SYSTEMS: self._shut_file_systems,
         }
 
-    def do(self, step: Step) -> Found:
+    def do(self, step: EndStep) -> EndFound:
         """Do it; what it found."""
-        return self._how[step]() or Found()
+        return self._how[step]() or EndFound()
 
     def _kill_starters(self) -> None:
         self._means.starters.kill()
         # One in an uninterruptible call dies later, but runs no line of its own any more: the groups need not wait for it.
         self._means.starters.left(time.monotonic() + STARTER_WITHIN_S)
 
-    def _see_starters_dead(self) -> Found:
+    def _see_starters_dead(self) -> EndFound:
         starters = self._means.starters
         alive = [f"{name} does not die: {HANGS}" for name in starters.left(self._deadline)]
-        return Found((*alive, *starters.untold.values()))
+        return EndFound((*alive, *starters.untold.values()))
 
     def _seek_strays(self) -> None:
         """Processes that have left their control groups; by a process of its own, for to look at others may hang."""
@@ -92,19 +92,19 @@ class _Steps:
         except OSError:
             self._seeking = None
 
-    def _see_strays_dead(self) -> Found:
+    def _see_strays_dead(self) -> EndFound:
         told = None if self._seeking is None else self._seeking.told(time.monotonic() + STRAYS_WITHIN_S)
         if told is None:
-            return Found(untold=("not all processes could be looked at: one that has left its control group may run on",))
-        return Found((f"processes outside their control groups do not die: {told}",) if told else ())
+            return EndFound(untold=("not all processes could be looked at: one that has left its control group may run on",))
+        return EndFound((f"processes outside their control groups do not die: {told}",) if told else ())
 
-    def _see_addresses_known(self) -> Found:
+    def _see_addresses_known(self) -> EndFound:
         if self._means.list.readable or "tables" not in self._means.untold:
-            return Found()
-        return Found(untold=("kill-list.json cannot be read, nor the gate's tables: addresses that nobody remembers may be there",))
+            return EndFound()
+        return EndFound(untold=("kill-list.json cannot be read, nor the gate's tables: addresses that nobody remembers may be there",))
 
-    def _shut_file_systems(self) -> Found:
-        return Found(untold=tuple(filesystems.shut_down_all(self._means.list.filesystems, within_s=FILE_SYSTEMS_WITHIN_S)))
+    def _shut_file_systems(self) -> EndFound:
+        return EndFound(untold=tuple(filesystems.shut_down_all(self._means.list.filesystems, within_s=FILE_SYSTEMS_WITHIN_S)))
 
 
 def _each(groups: list[Group], what: Callable[[Group], None]) -> None:

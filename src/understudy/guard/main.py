@@ -14,7 +14,7 @@ import time
 from understudy.errors import BadSettings
 from understudy.guard import kill, registered
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
-from understudy.guard.keeper import PID_FILE, Keeper
+from understudy.guard.keeper import PID_FILE, KeeperProcess
 from understudy.guard.means import Means
 from understudy.guard.scribe import Scribe
 from understudy.guard.system import say
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _cannot_begin(settings, error)
     raise_limit()
     try:
-        keeper = Keeper(settings, bounds, key)
+        keeper = KeeperProcess(settings, bounds, key)
     except OSError as error:
         return _cannot_begin(settings, error)
     return keeper.run()

@@ -32,10 +32,10 @@ from understudy.guard.core import (
     Word,
     common_settings,
 )
-from understudy.guard.core.ending import Scope, Stage
+from understudy.guard.core.ending import EndScope, EndStage
 from understudy.guard.core.keeper import last_words
 from understudy.guard.core.messages import Effect
-from understudy.guard.core.watch import State
+from understudy.guard.core.watch import HeldState
 from understudy.guard.gating import Gating
 from understudy.guard.held import Held
 from understudy.guard.kept import Kept
@@ -171,7 +171,7 @@ class GuardProcess:
 
     def _look_around(self, now: Reading) -> None:
         """Whether the keeper has begun to stop this server; now and then, whether what the end needs is still the right one."""
-        if self.held_file.stage is not Stage.RUNNING:
+        if self.held_file.stage is not EndStage.RUNNING:
             self._perform(self.core.stop("the keeper has stopped this server, because this guard did not when the lease ended"))
         elif now.boot_ns - self._looked_boot_ns >= LOOK_S * 1e9:
             self._looked_boot_ns = now.boot_ns
@@ -328,7 +328,7 @@ class GuardProcess:
                 case Send(envelope):
                     self._networks.send(envelope.receiver, encode(envelope, key=self._key))
                 case Leased(until):
-                    if self.held_file.stage is Stage.RUNNING:
+                    if self.held_file.stage is EndStage.RUNNING:
                         self._note_gap(until)
                         self._lease.extend(until)
                         self.gating.refresh(self.core.pass_ns(read_clocks()))
@@ -382,16 +382,16 @@ class GuardProcess:
 
     def _save(self) -> None:
         holder = self.core.holder
-        self.held_file.write(State(holder.incarnation, holder.sequence, holder.base, holder.position, self.registry_seen))
+        self.held_file.write(HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.registry_seen))
 
     # The end.
 
     def _stop_everything(self) -> int:
         if self._ending:
             self._means.look()  # nothing is pressing
-        self.held_file.reach(Stage.STOPPING)
+        self.held_file.reach(EndStage.STOPPING)
         self._lease.clear()
-        scope = Scope(in_order=self._in_order)
+        scope = EndScope(in_order=self._in_order)
         ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, scope=scope, told=self.held_file.reach)
         words = last_words(ended, asked=self._ending is not None)
         if words.farewell:

@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.guard.core import ending
-from understudy.guard.core.ending import Ended, Ending, Found, Scope, Stage, Step
+from understudy.guard.core.ending import EndFound, Ending, EndScope, EndSeen, EndStage, EndStep
 
 if TYPE_CHECKING:
-    from understudy.sim.guard import Keeper
+    from understudy.sim.guard import SimKeeper
     from understudy.sim.machine import Machine
 
-KILLS = (Step.KILL_STARTERS, Step.KILL_GROUPS)
+KILLS = (EndStep.KILL_STARTERS, EndStep.KILL_GROUPS)
 """What takes its time: before, between and after the two, daemon, executor and services may do a lot."""
 
 
-def end_everything(keeper: "Keeper", scope: Scope, ended: Callable[[Ended], None]) -> None:
+def end_everything(keeper: "SimKeeper", scope: EndScope, ended: Callable[[EndSeen], None]) -> None:
     """Go through the order once; `ended` hears what was seen."""
     passing = Ending(scope)
 
@@ -32,21 +32,21 @@ def end_everything(keeper: "Keeper", scope: Scope, ended: Callable[[Ended], None
     _one_after_the_other(keeper.machine, [*timed, (times[-1], lambda: ended(passing.ended()))])
 
 
-def strike(keeper: "Keeper") -> None:
+def strike(keeper: "SimKeeper") -> None:
     """The kill alone, sent by a keeper whose guard is late."""
     steps = ending.ORDER[0].steps
-    times = _times(keeper, Scope())
+    times = _times(keeper, EndScope())
     timed = [(due, lambda step=step: _do(step, keeper)) for step, due in zip(steps, times, strict=False)]
-    _one_after_the_other(keeper.machine, [*timed, (timed[-1][0], lambda: keeper.reach(Stage.STRUCK))])
+    _one_after_the_other(keeper.machine, [*timed, (timed[-1][0], lambda: keeper.reach(EndStage.STRUCK))])
 
 
-def _times(keeper: "Keeper", scope: Scope) -> list[float]:
+def _times(keeper: "SimKeeper", scope: EndScope) -> list[float]:
     """When each step is done. The kill is sent within the time that a kill takes; then it is seen what came of it."""
     machine = keeper.machine
     now, kill_s = machine.loop.now, machine.limits.pace.kill_s
     draws = iter(sorted(machine.chance.uniform(0.0, 0.9 * kill_s) for _ in KILLS))
     # What was struck already is only looked at again; and before a keeper has begun a life there is nothing that could be slow.
-    at_once = keeper.stage >= Stage.STRUCK or not keeper.incarnation
+    at_once = keeper.stage >= EndStage.STRUCK or not keeper.incarnation
     times, due = [], now
     for number, part in enumerate(ending.ORDER):
         if number > 0 and not at_once:
@@ -58,20 +58,20 @@ def _times(keeper: "Keeper", scope: Scope) -> list[float]:
     return times
 
 
-def _do(step: Step, keeper: "Keeper") -> Found:
+def _do(step: EndStep, keeper: "SimKeeper") -> EndFound:
     machine = keeper.machine
     match step:
-        case Step.KILL_STARTERS:
+        case EndStep.KILL_STARTERS:
             machine.kill_starters()
-        case Step.KILL_GROUPS:
+        case EndStep.KILL_GROUPS:
             machine.kill_services()
-        case Step.SHUT_GATE:
+        case EndStep.SHUT_GATE:
             keeper.gate_until = 0.0
-        case Step.SEE_GROUPS_EMPTY:
-            return Found(left=machine.not_ended())
+        case EndStep.SEE_GROUPS_EMPTY:
+            return EndFound(left=machine.not_ended())
         case _:
             pass
-    return Found()
+    return EndFound()
 
 
 def _one_after_the_other(machine: "Machine", timed: Sequence[tuple[float, Callable[[], object]]]) -> None:

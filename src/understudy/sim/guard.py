@@ -1,6 +1,6 @@
 """A machine's keeper and guard around their real cores; the daemon's end of guard.sock is in `sim/guardport.py`.
 
-`Keeper` plays the processes guard/keeper.py and guard/process.py: it drives `guard/core` through the machine's clocks and the network, and
+`SimKeeper` plays the processes guard/keeper.py and guard/process.py: it drives `guard/core` through its machine's clocks and network, and
 carries out what comes of it in virtual time. Must never: decide what the cores decide, or give them a reading that was not taken then and
 there. A guard that is well is not watched: it beats.
 """
@@ -28,9 +28,9 @@ from understudy.guard.core import (
     Word,
 )
 from understudy.guard.core import keeper as deciding
-from understudy.guard.core.ending import Ended, Scope, Stage
+from understudy.guard.core.ending import EndScope, EndSeen, EndStage
 from understudy.guard.core.messages import Effect
-from understudy.guard.core.watch import Sight, State
+from understudy.guard.core.watch import HeldState, KeeperSight
 from understudy.guard.lapse import LOOK_S, Aim
 from understudy.linux.lease import Lease
 from understudy.linux.reading import Reading, most_elapsed
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from understudy.sim.machine import Machine
 
 
-class Keeper:
+class SimKeeper:
     """Keeper and guard of one machine, from its boot to its power loss."""
 
     def __init__(self, machine: "Machine", member: Member) -> None:
@@ -56,9 +56,9 @@ class Keeper:
         self.core: Guard | None = None  # none: no guard runs, or one that hangs
         self.there = asyncio.Event()  # set while one does
         self.incarnation = Incarnation("")
-        self.held = State(b"", 0, None)
+        self.held = HeldState(b"", 0, None)
         """What a successor needs."""
-        self.stage = Stage.RUNNING
+        self.stage = EndStage.RUNNING
         self.lease_until: Reading | None = None  # what the lease file says
         self.gate_until = 0.0  # true time until which the gate lets addresses pass
         self.epochs: dict[ResourceName, int] = {}
@@ -108,13 +108,13 @@ class Keeper:
     @property
     def stopping(self) -> bool:
         """Whether everything is being ended."""
-        return self.stage is not Stage.RUNNING
+        return self.stage is not EndStage.RUNNING
 
-    def reach(self, stage: Stage) -> None:
+    def reach(self, stage: EndStage) -> None:
         """So far the end has come."""
         self.stage = max(stage, self.stage)
 
-    def _carry_out(self, effects: Sequence[deciding.Effect]) -> None:
+    def _carry_out(self, effects: Sequence[deciding.KeeperEffect]) -> None:
         machine = self.machine
         for effect in effects:
             match effect:
@@ -142,20 +142,20 @@ class Keeper:
                     machine.says("has left")
                 case deciding.PassOn() | deciding.KillGuard():
                     pass  # a guard that is watched here hangs: nothing reaches it
-                case deciding.NoteLapse() | deciding.Say() | deciding.Post() | deciding.TakeBack():
+                case deciding.NoteLapse() | deciding.Log() | deciding.Post() | deciding.TakeBack():
                     pass  # for people
                 case _:
                     assert_never(effect)
 
-    def _hear(self, happened: Callable[[], Sequence[deciding.Effect]]) -> None:
+    def _hear(self, happened: Callable[[], Sequence[deciding.KeeperEffect]]) -> None:
         """Something has happened that a living keeper hears of."""
         if not self.dead and self.machine.keeper is self:
             self._keeper.reboots = self.machine.reboots
             self._carry_out(happened())
 
-    def _sight(self) -> Sight:
+    def _sight(self) -> KeeperSight:
         leaving = self.leaving_until is not None
-        return Sight(self.machine.clocks.read(), self.held, self.stage, self.generation, leaving=leaving)
+        return KeeperSight(self.machine.clocks.read(), self.held, self.stage, self.generation, leaving=leaving)
 
     def _begin_anew(self) -> None:
         """A new incarnation, holding nothing; init begins daemon and executor again."""
@@ -163,7 +163,7 @@ class Keeper:
         self.held = deciding.new_life(self.held, machine.chance.randbytes(16))
         self.incarnation = Incarnation(self.held.incarnation.hex())
         self.lease_until = None
-        self.stage = Stage.RUNNING
+        self.stage = EndStage.RUNNING
         self.released.update(self.epochs)  # everything of the incarnation before was seen gone
         machine.says(f"begins as {self.incarnation[:8]}")
         self._guard(Start(self.held.incarnation, self.held.sequence))
@@ -234,7 +234,7 @@ class Keeper:
     def kill_all(self, then: Callable[[bool], None]) -> None:
         """What systemd, or the lab host's init, runs after a keeper that died; another begins then, and hears whether anything is left."""
         self._begin_to_stop("keeper and guard are dead")
-        end_everything(self, Scope(), lambda ended: then(not ended.stopped))
+        end_everything(self, EndScope(), lambda ended: then(not ended.stopped))
 
     def lease(self) -> Incarnation | None:
         """Whose lease is valid at this instant, as anybody on this machine reads it."""
@@ -347,7 +347,7 @@ class Keeper:
     def _keep(self, guard: Guard) -> None:
         """What a successor needs."""
         holder = guard.holder
-        self.held = State(holder.incarnation, holder.sequence, holder.base, holder.position, self.held.seen)
+        self.held = HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.held.seen)
 
     def _wake_later(self, guard: Guard) -> None:
         machine = self.machine
@@ -414,7 +414,7 @@ class Keeper:
         """The guard ends everything itself."""
         self._no_guard()
         self._begin_to_stop(why)
-        end_everything(self, Scope(), lambda ended: self._last_words(guard, ended))
+        end_everything(self, EndScope(), lambda ended: self._last_words(guard, ended))
 
     def _begin_to_stop(self, why: str) -> None:
         machine = self.machine
@@ -422,11 +422,11 @@ class Keeper:
         if self.stopping or not self.incarnation:
             return
         machine.says(f"LAPSES: {why}")
-        self.stage = Stage.STOPPING
+        self.stage = EndStage.STOPPING
         self.stopping_since = machine.loop.now
         machine.loop.post(machine.loop.now + machine.limits.pace.kill_s + 2e-6, machine.truth.look)
 
-    def _last_words(self, guard: Guard, ended: Ended) -> None:
+    def _last_words(self, guard: Guard, ended: EndSeen) -> None:
         words = deciding.last_words(ended, asked=self._farewell_asked)
         for effect in guard.farewell() if words.farewell else ():
             if isinstance(effect, Send):

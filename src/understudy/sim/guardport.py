@@ -14,7 +14,7 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.view import ClusterRecord
 from understudy.ports import Counted, Farewell, GuardEvent, GuardSight, GuardState, LeaveAsked, SilentWord
-from understudy.sim.guard import Keeper, ability
+from understudy.sim.guard import SimKeeper, ability
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.loop import Place
 
@@ -25,7 +25,7 @@ ANSWER_S = 2.0
 class GuardPort:
     """The Guard port of one daemon."""
 
-    def __init__(self, keeper: Keeper, place: Place) -> None:
+    def __init__(self, keeper: SimKeeper, place: Place) -> None:
         self._keeper = keeper
         self._place = place
         self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()

@@ -18,7 +18,7 @@ from understudy.sim.chance import Chance
 from understudy.sim.clocks import Clocks
 from understudy.sim.executor import ExecutorPort, ExecutorProcess, Services
 from understudy.sim.formats import NEXT
-from understudy.sim.guard import Keeper
+from understudy.sim.guard import SimKeeper
 from understudy.sim.guardport import GuardPort
 from understudy.sim.link import Hub, RegistryLink
 from understudy.sim.loop import Place, VirtualLoop
@@ -106,7 +106,7 @@ class Machine:
         self.edited: Edited | None = None
         self.registered: CommonSettings | None = None
         """On its disk: what the registry last said of voters and pause_tolerance."""
-        self.keeper: Keeper | None = None
+        self.keeper: SimKeeper | None = None
         self.executor: ExecutorProcess | None = None
         self.formats = PRESENT
         """Of the version that is installed; its next daemon runs it."""
@@ -376,7 +376,7 @@ class Machine:
         scene = self.scene
         settings = settings_of(scene, self.name, self.edited)
         self.limits = derive(settings.pause_tolerance) if self.edited else scene.limits
-        self.keeper = Keeper(self, Member(self.name, scene.servers, common_settings("sim", settings.voters, 1, self.limits)))
+        self.keeper = SimKeeper(self, Member(self.name, scene.servers, common_settings("sim", settings.voters, 1, self.limits)))
         self.keeper.begin(after_a_lease=after_a_lease)
 
     def _begin_executor(self, stops: int) -> None:

@@ -12,7 +12,7 @@ from enum import Enum, IntEnum
 from typing import NamedTuple
 
 
-class Stage(IntEnum):
+class EndStage(IntEnum):
     """How far the end has come; what guard and keeper tell each other in the memory they share."""
 
     RUNNING = 0
@@ -26,7 +26,7 @@ class Stage(IntEnum):
     """Addresses were seen gone, and the gate is shut."""
 
 
-class Step(Enum):
+class EndStep(Enum):
     """One thing to do, or to see."""
 
     KILL_STARTERS = "kill daemon and executor"
@@ -42,7 +42,7 @@ class Step(Enum):
     SHUT_FILE_SYSTEMS = "shut down the file systems"
 
 
-class Found(NamedTuple):
+class EndFound(NamedTuple):
     """What a step has found, as sentences."""
 
     left: tuple[str, ...] = ()
@@ -51,28 +51,28 @@ class Found(NamedTuple):
     """What cannot be told for certain: no farewell may be said."""
 
 
-class Part(NamedTuple):
+class EndPart(NamedTuple):
     """Steps that bring the end to a stage together."""
 
-    steps: tuple[Step, ...]
-    reaches: Stage | None
+    steps: tuple[EndStep, ...]
+    reaches: EndStage | None
 
 
-STRIKE = (Step.KILL_STARTERS, Step.KILL_GROUPS, Step.REMOVE_ADDRESSES, Step.SHUT_GATE, Step.HURRY_GROUPS)
+STRIKE = (EndStep.KILL_STARTERS, EndStep.KILL_GROUPS, EndStep.REMOVE_ADDRESSES, EndStep.SHUT_GATE, EndStep.HURRY_GROUPS)
 """The kill itself: nothing in it waits to see what comes of it, so nothing of what it finds counts."""
 ORDER = (
-    Part(STRIKE, Stage.STRUCK),
-    Part((Step.SEEK_STRAYS, Step.SEE_GROUPS_EMPTY, Step.SEE_STARTERS_DEAD, Step.SEE_STRAYS_DEAD), Stage.EMPTY),
+    EndPart(STRIKE, EndStage.STRUCK),
+    EndPart((EndStep.SEEK_STRAYS, EndStep.SEE_GROUPS_EMPTY, EndStep.SEE_STARTERS_DEAD, EndStep.SEE_STRAYS_DEAD), EndStage.EMPTY),
     # Once more, now that nobody is left who could have added one.
-    Part((Step.REMOVE_ADDRESSES, Step.SHUT_GATE), Stage.GONE),
-    Part((Step.SEE_ADDRESSES_KNOWN, Step.SHUT_FILE_SYSTEMS), None),
+    EndPart((EndStep.REMOVE_ADDRESSES, EndStep.SHUT_GATE), EndStage.GONE),
+    EndPart((EndStep.SEE_ADDRESSES_KNOWN, EndStep.SHUT_FILE_SYSTEMS), None),
 )
-OF_A_LEASE = frozenset({Step.KILL_STARTERS, Step.SEE_STARTERS_DEAD, Step.SHUT_FILE_SYSTEMS})
+OF_A_LEASE = frozenset({EndStep.KILL_STARTERS, EndStep.SEE_STARTERS_DEAD, EndStep.SHUT_FILE_SYSTEMS})
 """Left out at a keeper's first start: daemon and executor were never under a lease then, and a mounted file system is not the cluster's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class EndScope:
     """What there is to end."""
 
     after_a_lease: bool = True
@@ -80,14 +80,14 @@ class Scope:
     in_order: bool = False
     """The daemon has stopped everything in order: what used the file systems is gone, so they are clean, and go on."""
 
-    def steps(self, part: Part) -> tuple[Step, ...]:
+    def steps(self, part: EndPart) -> tuple[EndStep, ...]:
         """Those of a part that are to be done."""
-        without = (frozenset() if self.after_a_lease else OF_A_LEASE) | ({Step.SHUT_FILE_SYSTEMS} if self.in_order else frozenset())
+        without = (frozenset() if self.after_a_lease else OF_A_LEASE) | ({EndStep.SHUT_FILE_SYSTEMS} if self.in_order else frozenset())
         return tuple(step for step in part.steps if step not in without)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class EndSeen:
     """What one pass through the order has seen."""
 
     stopped: bool
@@ -99,10 +99,10 @@ class Ended:
 class Ending:
     """One pass through the order: do `step`, say what it found, until there is none."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.stage = Stage.STOPPING
+    def __init__(self, scope: EndScope) -> None:
+        self.stage = EndStage.STOPPING
         """What is reached."""
-        self.step: Step | None = None
+        self.step: EndStep | None = None
         self._left: list[str] = []
         self._untold: list[str] = []
         self._blind = True
@@ -110,24 +110,24 @@ class Ending:
         self._steps = self._in_order(scope)
         self._go_on()
 
-    def found(self, found: Found) -> None:
+    def found(self, found: EndFound) -> None:
         """The present step is done; this is what it found."""
         if not self._blind:
             self._left += found.left
             self._untold += found.untold
         self._go_on()
 
-    def ended(self) -> Ended:
+    def ended(self) -> EndSeen:
         """What was seen, after the last step."""
         assert self.step is None, "asked before everything was looked at"
-        return Ended(stopped=not self._left, left=(*self._left, *self._untold))
+        return EndSeen(stopped=not self._left, left=(*self._left, *self._untold))
 
     def _go_on(self) -> None:
         self.step = next(self._steps, None)
 
-    def _in_order(self, scope: Scope) -> Iterator[Step]:
+    def _in_order(self, scope: EndScope) -> Iterator[EndStep]:
         for part in ORDER:
-            self._blind = part.reaches is Stage.STRUCK
+            self._blind = part.reaches is EndStage.STRUCK
             yield from scope.steps(part)
             if part.reaches is not None and (self._blind or not self._left):
                 self.stage = part.reaches

@@ -10,9 +10,9 @@ everything of the old one was seen to be gone.
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
-from understudy.guard.core.ending import Ended, Scope, Stage
+from understudy.guard.core.ending import EndScope, EndSeen, EndStage
 from understudy.guard.core.guard import Start
-from understudy.guard.core.watch import Sight, State, Watch
+from understudy.guard.core.watch import GuardWatch, HeldState, KeeperSight
 from understudy.linux.reading import most_elapsed
 from understudy.model.limits import Limits
 
@@ -66,16 +66,16 @@ class LastWords(NamedTuple):
     exit: Exit
 
 
-def last_words(ended: Ended, *, asked: bool) -> LastWords:
+def last_words(ended: EndSeen, *, asked: bool) -> LastWords:
     """Of a guard that has lapsed, or was asked to end."""
     if ended.left:
         return LastWords(False, Exit.FAREWELL_NOT_EMPTY if asked else Exit.NOT_EMPTY)
     return LastWords(True, Exit.FAREWELL if asked else Exit.LAPSED)
 
 
-def new_life(held: State, dice: bytes) -> State:
+def new_life(held: HeldState, dice: bytes) -> HeldState:
     """A new incarnation, holding nothing, made of 16 random bytes; where the registry was seen to be outlives all of them."""
-    return State(dice, 0, None, seen=held.seen)
+    return HeldState(dice, 0, None, seen=held.seen)
 
 
 class BeginAnew(NamedTuple):
@@ -105,7 +105,7 @@ class Strike(NamedTuple):
 class EndEverything(NamedTuple):
     """Go through the order once; then say `ended`."""
 
-    scope: Scope
+    scope: EndScope
 
 
 class Pause(NamedTuple):
@@ -126,7 +126,7 @@ class NoteLapse(NamedTuple):
     boot_ns: int
 
 
-class Say(NamedTuple):
+class Log(NamedTuple):
     """To the log."""
 
     text: str
@@ -148,7 +148,9 @@ class Finish(NamedTuple):
     cannot_listen: bool
 
 
-Effect = BeginAnew | Succeed | PassOn | KillGuard | Strike | EndEverything | Pause | Reboot | NoteLapse | Say | Post | TakeBack | Finish
+KeeperEffect = (
+    BeginAnew | Succeed | PassOn | KillGuard | Strike | EndEverything | Pause | Reboot | NoteLapse | Log | Post | TakeBack | Finish
+)
 
 
 class Phase(Enum):
@@ -172,65 +174,65 @@ class Keeper:
         self.guard_lives = False
         self._limits = limits
         self.reboots = reboots
-        self._watch = Watch(limits)
+        self._watch = GuardWatch(limits)
         self._asked = self._passed_on = 0
         """Requests to end (the first asks for a leave in order, the second to end at once): how many came, and how many the guard knows."""
         self.failures = 0
         """Guards that ended soon, one after the other."""
         self._exit: Exit | None = None
         """How the last guard ended; None: there was none."""
-        self._scope = Scope()
+        self._scope = EndScope()
         self._said: tuple[str, ...] = ()
         self._pause_s = SOON_S
 
     # What happens.
 
-    def started(self, *, after_a_lease: bool) -> list[Effect]:
+    def started(self, *, after_a_lease: bool) -> list[KeeperEffect]:
         """The keeper begins. What is older than it is from a lease only if an earlier keeper made one."""
-        return self._end(Scope(after_a_lease=after_a_lease))
+        return self._end(EndScope(after_a_lease=after_a_lease))
 
     def asked(self) -> None:
         """This server was asked to end (SIGTERM)."""
         self._asked += 1
 
-    def wait_s(self, sight: Sight) -> float | None:
+    def wait_s(self, sight: KeeperSight) -> float | None:
         """Until the next look, if the guard does not end before; None: there is nothing to look at."""
         return self._watch.wait_s(sight) if self.phase is Phase.GUARDED else None
 
-    def look(self, sight: Sight) -> list[Effect]:
+    def look(self, sight: KeeperSight) -> list[KeeperEffect]:
         """Is the guard what it should be?"""
         if self.phase is not Phase.GUARDED:
             return []
-        effects: list[Effect] = []
+        effects: list[KeeperEffect] = []
         if self._asked > self._passed_on:
             self._passed_on += 1
             effects.append(PassOn())
         verdict = self._watch.look(sight)
         if verdict.strike:
-            effects += [Strike(), Say("the lease ended and the guard was late: the keeper has sent the kill")]
+            effects += [Strike(), Log("the lease ended and the guard was late: the keeper has sent the kill")]
         if verdict.kill is not None:
-            effects += [Say(f"killing the guard: {verdict.kill}"), KillGuard(verdict.kill)]
+            effects += [Log(f"killing the guard: {verdict.kill}"), KillGuard(verdict.kill)]
         if verdict.alone:
-            effects += self._end(Scope())
+            effects += self._end(EndScope())
         return effects
 
-    def guard_ended(self, code: int, lived_s: float, sight: Sight) -> list[Effect]:
+    def guard_ended(self, code: int, lived_s: float, sight: KeeperSight) -> list[KeeperEffect]:
         """It is dead and reaped: its exit code, negative if a signal ended it."""
         self.guard_lives = False
         self.failures = 0 if lived_s > STEADY_S else self.failures + 1
         self._exit = Exit.of(code)
         if self.phase not in (Phase.GUARDED, Phase.OUTLIVED):
             return []  # one that could not be killed, and everything is being ended already
-        if self._exit in (Exit.LAPSED, Exit.FAREWELL) and sight.stage is Stage.GONE:
-            said = [Say("the lease ended, everything is stopped")] if self._exit is Exit.LAPSED else []
+        if self._exit in (Exit.LAPSED, Exit.FAREWELL) and sight.stage is EndStage.GONE:
+            said = [Log("the lease ended, everything is stopped")] if self._exit is Exit.LAPSED else []
             return [TakeBack(), *said, *self._all_gone(sight)]
-        if self._exit is Exit.DIED and sight.stage is Stage.RUNNING:
-            return [Say(f"the guard ended ({_in_words(code)})"), *self._pause_or_continue(sight)]
-        return self._end(Scope())
+        if self._exit is Exit.DIED and sight.stage is EndStage.RUNNING:
+            return [Log(f"the guard ended ({_in_words(code)})"), *self._pause_or_continue(sight)]
+        return self._end(EndScope())
 
-    def ended(self, ended: Ended, sight: Sight) -> list[Effect]:
+    def ended(self, ended: EndSeen, sight: KeeperSight) -> list[KeeperEffect]:
         """Everything was ended, as far as it could be."""
-        effects: list[Effect] = []
+        effects: list[KeeperEffect] = []
         if ended.left and ended.left != self._said:
             effects += _told_of_what_is_left(ended)
         self._said = ended.left
@@ -245,7 +247,7 @@ class Keeper:
         self._pause_s = min(2 * self._pause_s, AGAIN_S)
         return effects
 
-    def go_on(self, sight: Sight) -> list[Effect]:
+    def go_on(self, sight: KeeperSight) -> list[KeeperEffect]:
         """A pause is over."""
         match self.phase:
             case Phase.SUCCEEDING:
@@ -264,7 +266,7 @@ class Keeper:
 
     # What follows.
 
-    def _pause_or_continue(self, sight: Sight) -> list[Effect]:
+    def _pause_or_continue(self, sight: KeeperSight) -> list[KeeperEffect]:
         """Between guards that keep ending; never beyond the lapse."""
         if self.failures < 2:
             return self._continue(sight)
@@ -273,31 +275,31 @@ class Keeper:
         doubled = min(self.failures - 2, DOUBLINGS)
         return [Pause(min(FIRST_PAUSE_S * 2**doubled, LONGEST_PAUSE_S, left_s))]
 
-    def _continue(self, sight: Sight) -> list[Effect]:
+    def _continue(self, sight: KeeperSight) -> list[KeeperEffect]:
         """The unexpired incarnation with a successor; none if it has run out or never held a lease."""
         held = sight.held
         if held.base is None or self._left_ns(sight) <= 0:
-            return self._end(Scope())
+            return self._end(EndScope())
         # It has not seen what its predecessor has started: a farewell is not its to say.
         start = Start(held.incarnation, held.sequence, held.base, begun_here=False, position=held.position)
         return self._guarded(Succeed(start), sight)
 
-    def _end(self, scope: Scope) -> list[Effect]:
+    def _end(self, scope: EndScope) -> list[KeeperEffect]:
         """Until nothing is left, however long that takes."""
         self.phase = Phase.ENDING
         self._scope, self._said, self._pause_s = scope, (), SOON_S
         return [EndEverything(scope)]
 
-    def _all_gone(self, sight: Sight) -> list[Effect]:
+    def _all_gone(self, sight: KeeperSight) -> list[KeeperEffect]:
         """Everything but perhaps the guard was seen to be gone."""
         if self.guard_lives:
             self.phase = Phase.OUTLIVED
             whose = f"understudy-guard (process {sight.guard}) does not die of SIGKILL"
             left = f"{whose}, and this server stays out of the cluster until it does: {HANGS}"
-            return [Say(left), Post((left,)), Pause(REBOOT_AFTER_S)]
+            return [Log(left), Post((left,)), Pause(REBOOT_AFTER_S)]
         return [*self._lease_over(sight), *self._next(sight)]
 
-    def _lease_over(self, sight: Sight) -> list[Effect]:
+    def _lease_over(self, sight: KeeperSight) -> list[KeeperEffect]:
         """One that left was not robbed of its lease."""
         if self._left():
             return [NoteLapse(0)]
@@ -305,43 +307,43 @@ class Keeper:
             return []
         return [NoteLapse(sight.held.base.boot_ns + round(self._limits.lease_s * 1e9))]
 
-    def _next(self, sight: Sight) -> list[Effect]:
+    def _next(self, sight: KeeperSight) -> list[KeeperEffect]:
         """Nothing is left of the life before: a new one, unless this server was asked to end."""
         if self._exit is Exit.CANNOT_LISTEN or self._asked or (self._left() and not sight.stays_out):
             return self._finish()
         if sight.stays_out:
             self.phase = Phase.OUT
-            return [Say(OUT), Post((OUT,)), Pause(STAY_OUT_S)]
+            return [Log(OUT), Post((OUT,)), Pause(STAY_OUT_S)]
         return self._guarded(BeginAnew(), sight)
 
-    def _finish(self) -> list[Effect]:
+    def _finish(self) -> list[KeeperEffect]:
         self.phase = Phase.OVER
         return [Finish(self._exit is Exit.CANNOT_LISTEN)]
 
     def _left(self) -> bool:
         return self._exit in (Exit.FAREWELL, Exit.FAREWELL_NOT_EMPTY)
 
-    def _guarded(self, by: BeginAnew | Succeed, sight: Sight) -> list[Effect]:
+    def _guarded(self, by: BeginAnew | Succeed, sight: KeeperSight) -> list[KeeperEffect]:
         assert not self.guard_lives, "two guards at once"
         self.phase, self.guard_lives, self._exit = Phase.GUARDED, True, None
-        self._watch = Watch(self._limits)
+        self._watch = GuardWatch(self._limits)
         if not sight.leaving:
             self._passed_on = 0  # a predecessor that ended before it could heed the request
         return [by]
 
-    def _left_ns(self, sight: Sight) -> int:
+    def _left_ns(self, sight: KeeperSight) -> int:
         """Until the lapse of the lease."""
         assert sight.held.base is not None, "asked of a server with a lease"
         return round((self._limits.lease_s - self._limits.stop_now_s) * 1e9) - most_elapsed(sight.held.base, sight.now)
 
 
-def _told_of_what_is_left(ended: Ended) -> list[Effect]:
+def _told_of_what_is_left(ended: EndSeen) -> list[KeeperEffect]:
     head = (
         "everything is stopped, but not all could be made certain"
         if ended.stopped
         else "this server is out of the cluster: not everything of its last lease could be stopped; it is tried again for ever"
     )
-    return [*(Say(f"not stopped: {sentence}") for sentence in ended.left), Post((head, *ended.left, ADVICE))]
+    return [*(Log(f"not stopped: {sentence}") for sentence in ended.left), Post((head, *ended.left, ADVICE))]
 
 
 def _in_words(code: int) -> str:

@@ -1,6 +1,6 @@
 """How the keeper judges its guard: is it what it should be, is it late, how far has it come; pure.
 
-Owns: what a keeper sees (`Sight`), and what follows from a look at it while its guard lives.
+Owns: what a keeper sees (`KeeperSight`), and what follows from a look at it while its guard lives.
 Called by: `core/keeper.py`, often while nothing happens and more often while everything is being stopped.
 Must never: have the kill begun again from the start because it is slow (then under load it would never end): the keeper helps instead, for
 every step may be done twice.
@@ -8,7 +8,7 @@ every step may be done twice.
 
 from typing import NamedTuple
 
-from understudy.guard.core.ending import Stage
+from understudy.guard.core.ending import EndStage
 from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.limits import Limits
 from understudy.model.position import NOWHERE, Position
@@ -20,7 +20,7 @@ ENDS_WITHIN_S = 2.0
 """A guard that needs longer hangs: the kill itself, processes outside their groups, and file systems have their own bounds within this."""
 
 
-class State(NamedTuple):
+class HeldState(NamedTuple):
     """A guard's state as a successor needs it."""
 
     incarnation: bytes
@@ -32,13 +32,13 @@ class State(NamedTuple):
     """Where the registry was seen to be, by daemons of any incarnation."""
 
 
-class Sight(NamedTuple):
+class KeeperSight(NamedTuple):
     """What the keeper sees, all of it at one instant."""
 
     now: Reading
-    held: State
+    held: HeldState
     """What its guard has left in the memory that both share."""
-    stage: Stage
+    stage: EndStage
     beats: int = 0
     """Grows while the guard's loop goes round."""
     stays_out: bool = False
@@ -49,7 +49,7 @@ class Sight(NamedTuple):
     """Process id of the guard, for people; 0: there is none."""
 
 
-class Verdict(NamedTuple):
+class WatchVerdict(NamedTuple):
     """What the keeper does now."""
 
     strike: bool = False
@@ -60,7 +60,7 @@ class Verdict(NamedTuple):
     """The guard cannot be killed and the lease is over: end everything without it."""
 
 
-class Watch:
+class GuardWatch:
     """One guard's life as its keeper sees it."""
 
     def __init__(self, limits: Limits, *, ends_within_s: float = ENDS_WITHIN_S) -> None:
@@ -73,38 +73,38 @@ class Watch:
         self._struck = self._killed = self._alone = False
         self._looked: Reading | None = None
 
-    def wait_s(self, sight: Sight) -> float:
+    def wait_s(self, sight: KeeperSight) -> float:
         """Until the next look, if the guard does not end before."""
-        if sight.stage is not Stage.RUNNING or self._killed:
+        if sight.stage is not EndStage.RUNNING or self._killed:
             return STOPPING_LOOK_S
         late_s = self._late_s(sight)
         if late_s is None or late_s > self._help_after_s:
             return self._interval_s
         return min(self._interval_s, self._help_after_s - late_s + 0.001)
 
-    def look(self, sight: Sight) -> Verdict:
+    def look(self, sight: KeeperSight) -> WatchVerdict:
         """What is to be done, each thing once."""
         since_s = 0.0 if self._looked is None else most_elapsed(self._looked, sight.now) / 1e9
         self._looked = sight.now
-        if sight.stage is not Stage.RUNNING:
+        if sight.stage is not EndStage.RUNNING:
             self._stopping_s += since_s
         if self._killed:
             self._killed_s += since_s
         strike, kill, alone = self._must_strike(sight), self._must_kill(sight, since_s), self._must_go_alone(sight)
         self._struck, self._killed, self._alone = self._struck or strike, self._killed or kill is not None, self._alone or alone
-        return Verdict(strike, kill, alone)
+        return WatchVerdict(strike, kill, alone)
 
-    def _must_strike(self, sight: Sight) -> bool:
+    def _must_strike(self, sight: KeeperSight) -> bool:
         """The lease is over and the kill was not sent. After a pause of the whole machine this look may be the first thing that runs."""
-        if self._struck or sight.stage >= Stage.STRUCK:
+        if self._struck or sight.stage >= EndStage.STRUCK:
             return False
         late_s = self._late_s(sight)
         return (late_s is not None and late_s > self._help_after_s) or self._stopping_s > STOPPING_LOOK_S
 
-    def _must_kill(self, sight: Sight, since_s: float) -> str | None:
+    def _must_kill(self, sight: KeeperSight, since_s: float) -> str | None:
         if self._killed:
             return None
-        if sight.stage is not Stage.RUNNING:
+        if sight.stage is not EndStage.RUNNING:
             return "it does not come to an end" if self._stopping_s > self._ends_within_s else None
         late_s = self._late_s(sight)
         # After a pause of the whole machine the guard is given its turn first.
@@ -117,11 +117,11 @@ class Watch:
         self._still_s = 0.0 if moved else self._still_s + since_s
         return "it hangs" if self._still_s >= self._limits.hang_s else None
 
-    def _must_go_alone(self, sight: Sight) -> bool:
-        over = self._struck or sight.stage is not Stage.RUNNING or sight.held.base is None
+    def _must_go_alone(self, sight: KeeperSight) -> bool:
+        over = self._struck or sight.stage is not EndStage.RUNNING or sight.held.base is None
         return over and self._killed_s > UNKILLABLE_S and not self._alone
 
-    def _late_s(self, sight: Sight) -> float | None:
+    def _late_s(self, sight: KeeperSight) -> float | None:
         """Seconds since the server had to be stopping; None without a lease."""
         base = sight.held.base
         if base is None:
