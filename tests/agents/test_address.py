@@ -9,8 +9,9 @@ import pytest
 
 from executor.rig import RealRig, guard_that_says, have_root, real_rig
 from support import wait_for, wait_until
-from understudy.daemon.requests import Site, action_request
+from understudy.daemon.requests import action_request, site_of
 from understudy.kinds.address import cluster_vip_type
+from understudy.kinds.observed import Observed
 from understudy.model.names import ResourceName
 from understudy.model.profile import resolve
 from understudy.model.types import network_definition
@@ -20,6 +21,8 @@ from understudy.ports import ActionName, ActionOutcome, ActionRequest, Surroundi
 pytestmark = pytest.mark.lab
 
 VIP = ResourceName("mysqlVIP")
+
+WELL = (Observed.DONE, Observed.ONLINE)
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ async def do(
     subnet = subnet or ("fd99::/64" if ":" in address else "10.99.0.0/24")
     network = resolve(network_definition(1, subnet, interface, "net1"), {})
     vip = resolve(Definition(name=VIP, type=cluster_vip_type(1), uid="vip", attributes={"USR_ORA_VIP": address}), {})
-    site = Site(types={}, resources={network.name: network, VIP: vip}, own=own.split())
+    site = site_of({network.name: network, VIP: vip}, tuple(own.split()))
     return await rig.executor.run(action_request(vip, action, epoch=1, incarnation=None, site=site))
 
 
@@ -58,14 +61,14 @@ async def test_an_address_comes_and_goes(gated: RealRig, address: str, subnet: s
     assert (await do(gated, "check", address)).evidence == "gone"
     for _ in range(2):
         outcome = await do(gated, "start", address, subnet=subnet)
-        assert (outcome.status, outcome.output) == (0, ())
+        assert (outcome.observed, outcome.output) == (Observed.DONE, ())
     assert f"{address}/{subnet.split('/')[1]}" in gated.in_its_network("ip", "addr", "show", "eth1")
-    assert (await do(gated, "check", address)).status == 0
+    assert (await do(gated, "check", address)).observed in WELL
     assert not await gated.executor.empty(VIP)
     listed = json.loads((gated.run_dir / "kill-list.json").read_text())["addresses"]
     assert listed == [{"address": address, "prefix": int(subnet.split("/")[1]), "interface": "eth1", "resource": "mysqlVIP"}]
     for _ in range(2):
-        assert (await do(gated, "stop", address)).status == 0
+        assert (await do(gated, "stop", address)).observed in WELL
     assert json.loads((gated.run_dir / "kill-list.json").read_text())["addresses"] == []
     assert await gated.executor.empty(VIP)
 
@@ -74,7 +77,7 @@ async def test_an_address_of_somebody_else_is_refused(gated: RealRig) -> None:
     """With who has it."""
     for address, subnet in (("10.99.0.3", "10.99.0.0/24"), ("fd99::3", "fd99::/64")):
         outcome = await do(gated, "start", address, subnet=subnet)
-        assert outcome.status == 1
+        assert outcome.observed is Observed.FAILED
         assert outcome.output[0].startswith(f"address {address} is already in use by MAC ")
         assert address not in gated.in_its_network("ip", "addr", "show", "eth1")
 
@@ -84,7 +87,7 @@ async def test_an_address_that_vanishes_is_noticed_and_gone(gated: RealRig) -> N
     await do(gated, "start")
     gated.in_its_network("ip", "addr", "del", "10.99.0.9/24", "dev", "eth1")
     outcome = await do(gated, "check")
-    assert (outcome.status, outcome.evidence) == (1, "gone")
+    assert (outcome.observed, outcome.evidence) == (Observed.OFFLINE, "gone")
     assert await gated.executor.empty(VIP)
 
 
@@ -93,7 +96,7 @@ async def test_a_link_that_is_down_is_no_place_for_an_address(gated: RealRig) ->
     await do(gated, "start")
     gated.in_its_network("ip", "link", "set", "eth1", "down")
     outcome = await do(gated, "check")
-    assert (outcome.status, outcome.evidence, outcome.details) == (1, "answered", "the link of eth1 is down")
+    assert (outcome.observed, outcome.evidence, outcome.details) == (Observed.OFFLINE, "answered", "the link of eth1 is down")
     await do(gated, "stop")
     assert (await do(gated, "start")).output == ("interface eth1 is down",)
 
@@ -130,12 +133,12 @@ async def test_the_networks_interface_needs_no_address_of_its_own(gated: RealRig
 async def test_a_servers_own_address_is_neither_added_nor_taken_away(gated: RealRig, address: str) -> None:
     """Whatever the registry says: understudy.toml names it."""
     started = await do(gated, "start", address, own="10.99.0.2 fd99::2")
-    assert started.status == 1
+    assert started.observed is Observed.FAILED
     assert "is this server's own address" in started.output[0]
     checked = await do(gated, "check", address, own="10.99.0.2 fd99::2")
-    assert (checked.status, checked.evidence) == (1, "gone")
+    assert (checked.observed, checked.evidence) == (Observed.OFFLINE, "gone")
     for action in ("stop", "clean"):
-        assert (await do(gated, action, address, own="10.99.0.2 fd99::2")).status == 0  # type: ignore[arg-type]
+        assert (await do(gated, action, address, own="10.99.0.2 fd99::2")).observed in WELL  # type: ignore[arg-type]
     assert await gated.executor.kill(VIP)
     assert address in gated.in_its_network("ip", "addr", "show", "eth1")
 
@@ -161,10 +164,10 @@ async def test_an_address_that_was_not_started_here_does_not_run(network: RealRi
     """An older life, or anybody, left it: the guard keeps it shut, and the check says so. Without a guard the kernel alone is asked."""
     await network.client.start()
     network.in_its_network("ip", "addr", "add", "10.99.0.9/24", "dev", "eth1")
-    assert (await do(network, "check")).status == 0
+    assert (await do(network, "check")).observed in WELL
     with guard_that_says(network.run_dir, {"ok": True, "open": []}):
         outcome = await do(network, "check")
-    assert (outcome.status, outcome.details) == (1, "10.99.0.9 is there, but shut: it was not started under this lease")
+    assert (outcome.observed, outcome.details) == (Observed.OFFLINE, "10.99.0.9 is there, but shut: it was not started under this lease")
     await network.client.close()
 
 
@@ -244,7 +247,7 @@ async def test_a_stranger_that_gives_up_the_address_is_noticed(gated: RealRig) -
             pass  # of the machine's own network
 
     await asyncio.wait_for(told(), 10)
-    assert (await do(gated, "start", "10.99.0.3")).status == 0
+    assert (await do(gated, "start", "10.99.0.3")).observed in WELL
 
 
 async def test_the_network_agent_only_looks(network: RealRig) -> None:
@@ -259,7 +262,7 @@ async def test_the_network_agent_only_looks(network: RealRig) -> None:
         )
 
     for action in ("start", "check", "stop", "check"):
-        assert (await look(action)).status == 0  # type: ignore[arg-type]
+        assert (await look(action)).observed in WELL  # type: ignore[arg-type]
     assert (await look("check", subnet="10.98.0.0/24")).output == ("interface eth1 has no address in 10.98.0.0/24",)
     assert (await look("check", interface="eth7")).output == ("interface eth7 is not there",)
     network.in_its_network("ip", "link", "set", "eth1", "down")

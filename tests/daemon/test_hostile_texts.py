@@ -15,6 +15,7 @@ from understudy.daemon.api import _Lines
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.text.progress import lines as progress
 from understudy.daemon.verbs.history import event_line
+from understudy.kinds.observed import Observed
 from understudy.model import events
 from understudy.model.actions import ActionOutcome, as_shown
 from understudy.model.names import ResourceName, ServerName
@@ -54,7 +55,7 @@ def test_whatever_bytes_a_script_prints(printed: bytes, more: list[str]) -> None
 def test_whatever_a_record_says(texts: list[str], details: str) -> None:
     """Also what came another way: from an older version, or an executor that is none of ours."""
     assert_ours(texts, details)
-    outcome = as_shown(ActionOutcome(status=1, output=tuple(texts), details=details, strays=tuple(texts)))
+    outcome = as_shown(ActionOutcome(observed=Observed.FAILED, output=tuple(texts), details=details, strays=tuple(texts)))
     assert all(one.isprintable() for one in (*outcome.output, *outcome.strays, outcome.details or ""))
 
 

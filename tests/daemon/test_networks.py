@@ -3,7 +3,7 @@
 import asyncio
 
 from daemon.cluster import Cluster, running
-from understudy.daemon.requests import Site, action_request
+from understudy.daemon.requests import action_request, site_of
 from understudy.model.names import ResourceName
 
 SECOND = '[network.2]\nsubnet = "fd00:10::/64"\ninterface = "eth0"\n'
@@ -45,7 +45,7 @@ async def test_an_ipv6_address_lives_on_the_second_network() -> None:
         assert (await cluster.run("crsctl relocate resource vip6 -n ctr1")).status == 0
 
         view = cluster.nodes["ctr1"].mirror.view
-        site = Site(types=view.types, resources=view.resources, own=("10.10.10.1",))
+        site = site_of(view.resources, ("10.10.10.1",))
         request = action_request(view.resources[VIP], "start", epoch=1, incarnation=None, site=site)
 
         wanted = {"address": "fd00:10::11", "network": "2", "subnet": "fd00:10::/64", "interface": "eth0", "own": "10.10.10.1"}

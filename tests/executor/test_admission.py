@@ -17,6 +17,7 @@ from understudy.agents.contract import Agent, Claim, Context
 from understudy.agents.groups import Groups
 from understudy.executor.killlist import KillList
 from understudy.executor.runner import Runner
+from understudy.kinds.observed import Observed
 from understudy.linux.lease import LeaseFile
 from understudy.linux.reading import Reading
 from understudy.model.names import Incarnation, ResourceName
@@ -44,7 +45,7 @@ class Stage:
         """An action of the agent."""
         self.begun.append(request.action)
         await self.may_end.wait()
-        return ActionOutcome(status=0)
+        return ActionOutcome(observed=Observed.DONE)
 
     def ask(self, action: ActionName, incarnation: Incarnation | None = None) -> "asyncio.Task[ActionOutcome]":
         """Ask for an action; it goes as far as it can."""

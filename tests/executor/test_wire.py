@@ -12,6 +12,7 @@ from support import wait_until
 from understudy.errors import BadInput
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.wire import LONGEST_LINE, decode, encode, outcome_from_wire, outcome_to_wire, request_from_wire, request_to_wire
+from understudy.kinds.observed import Observed
 from understudy.linux.cgroups import processes
 from understudy.model.names import ResourceName
 from understudy.ports import ActionOutcome, ActionRequest
@@ -21,20 +22,30 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = tuple(outcome_to_wire(ActionOutcome(status=0)))
+FIELDS = tuple(outcome_to_wire(ActionOutcome(observed=Observed.DONE, status=0)))
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), ANYTHING), st.sampled_from(FIELDS))
 def test_an_answer_of_wrong_types_is_an_outcome_that_says_so(changes: dict[str, object], left_out: str) -> None:
     """Whatever an executor answers: an action that could not be begun at worst, and never an exception in the daemon's loop."""
-    message = {**outcome_to_wire(ActionOutcome(status=0)), **changes}
+    message = {**outcome_to_wire(ActionOutcome(observed=Observed.DONE, status=0)), **changes}
     message.pop(left_out)
-    outcome = outcome_from_wire(json.loads(json.dumps(message)))
-    assert (outcome.status is None) == (outcome.unanswered is not None)
+    outcome = outcome_from_wire(json.loads(json.dumps(message)), "check")
+    assert (outcome.observed is None) == (outcome.unanswered is not None)
     assert outcome.status is None or isinstance(outcome.status, int)
     assert all(isinstance(one, str) for one in (*outcome.output, *outcome.strays))
     assert outcome.duration_s >= 0.0
     assert all(isinstance(one, float) for one in outcome.pressure.values())
+
+
+def test_an_executor_of_the_version_before_tells_a_status_alone() -> None:
+    """And a daemon of that version hears one from every agent."""
+    told = outcome_to_wire(ActionOutcome(observed=Observed.PARTIAL))
+    assert told["status"] == 4
+    del told["observed"]
+    assert outcome_from_wire(told, "check").observed is Observed.PARTIAL
+    assert outcome_from_wire({**told, "status": 0}, "start").observed is Observed.DONE
+    assert outcome_from_wire({**told, "status": 7}, "check").observed is Observed.OFFLINE
 
 
 @given(ANYTHING)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from policy.language import NAME, NAMES, SERVER, Cluster
 from understudy.agents.contract import silence
 from understudy.kinds.kind import Around
+from understudy.kinds.observed import Observed
+from understudy.kinds.script import read_status
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.local import Local, Rung
 from understudy.lane.neighbours import Here
@@ -209,17 +211,18 @@ class Server:
                 printed = tuple(script.words.split(" / ")) if script.words else ()
                 return replace(silence("overran", ""), output=printed, killed=True), "out of time"
             case "says it is partly online":
-                return ActionOutcome(status=4, details=script.words), "partly online"
+                return ActionOutcome(observed=Observed.PARTIAL, status=4, details=script.words), "partly online"
             case "cannot tell":
-                return ActionOutcome(status=3, output=(script.words,) if script.words else ()), "cannot tell"
+                return ActionOutcome(observed=Observed.UNCLEAR, status=3, output=(script.words,) if script.words else ()), "cannot tell"
             case "fails" | "leaves processes":
-                return ActionOutcome(status=1, output=(script.words,) if script.words else ()), "failed"
+                return ActionOutcome(observed=read_status(action, 1), status=1, output=(script.words,) if script.words else ()), "failed"
         if action == "check":
-            return (ActionOutcome(status=0), "it is up") if script.runs else (ActionOutcome(status=1), "it is down")
+            found, words = (Observed.ONLINE, "it is up") if script.runs else (Observed.OFFLINE, "it is down")
+            return ActionOutcome(observed=found), words
         if not self.cluster.view.resources[name].kind.only_looked_at or action == "start":  # which is only looked at
             script.runs = action == "start" or (action == "abort" and script.runs)
         script.place = "inside" if action == "start" else script.place
-        return ActionOutcome(status=0), "done"
+        return ActionOutcome(observed=Observed.DONE), "done"
 
     def _tell(self, lines: Iterable[Told]) -> None:
         for told in lines:
@@ -307,7 +310,7 @@ class Server:
         resource = ResourceName(name)
         assert self.locals[resource].action == "check", f"no check of {name} is under way"
         self.scripts[resource].ends.pop("check", None)
-        self._end(resource, ActionOutcome(status=0, housed=self.scripts[resource].housed()))
+        self._end(resource, ActionOutcome(observed=Observed.ONLINE, housed=self.scripts[resource].housed()))
         self._say(f"{name}: check, it was up")
 
     def go_on(self, until: str) -> None:

@@ -8,7 +8,8 @@ import ipaddress
 from collections.abc import Mapping
 
 from understudy.agents import neighbours
-from understudy.agents.contract import FAILED, Agent, Claim, Context, refusal
+from understudy.agents.contract import Agent, Claim, Context, done, refusal
+from understudy.kinds.observed import Observed
 from understudy.linux import interfaces
 from understudy.linux.interfaces import Address, Link, present
 from understudy.ports import ActionOutcome, ActionRequest
@@ -64,13 +65,13 @@ async def _start(request: ActionRequest, context: Context) -> ActionOutcome:
     try:
         claim = find_place(request.parameters)
     except ValueError as error:
-        return refusal(str(error), status=FAILED)
+        return refusal(request, str(error))
     link = interfaces.links()[claim.interface]
     if not link.up:
-        return refusal(f"interface {link.name} is down", status=FAILED)
+        return refusal(request, f"interface {link.name} is down")
     closed = await context.gate([claim.address])
     if closed:
-        return refusal(f"the guard does not let {claim.address} pass: {closed}", status=FAILED)
+        return refusal(request, f"the guard does not let {claim.address} pass: {closed}")
     for one in present(claim.address):
         if one.index != link.index:  # left on another interface: it would answer for itself, and be taken for a stranger
             interfaces.remove(one)
@@ -78,10 +79,10 @@ async def _start(request: ActionRequest, context: Context) -> ActionOutcome:
         owner = await neighbours.owner_of(claim.address, link)
         if owner:
             context.wait_for(request.resource, neighbours.ASK_AGAIN_S, lambda: _nobody_has(claim))
-            return refusal(f"address {claim.address} is already in use by MAC {owner}", status=FAILED)
+            return refusal(request, f"address {claim.address} is already in use by MAC {owner}")
         interfaces.add(link, claim.address, claim.prefix)
     context.repeat(request.resource, neighbours.ANNOUNCE_AT_S, lambda: _announce(claim))
-    return ActionOutcome(status=0, details=f"{claim.address} on {link.name}")
+    return done(request, f"{claim.address} on {link.name}")
 
 
 async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
@@ -90,32 +91,32 @@ async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
     try:
         address = str(ipaddress.ip_address(address))
         if _own(request.parameters):
-            return ActionOutcome(status=0, details=f"{address} is this server's own address: left alone")
+            return done(request, f"{address} is this server's own address: left alone")
         for one in present(address):
             interfaces.remove(one)
     except (OSError, ValueError) as error:
-        return refusal(f"{address} cannot be removed: {error}", status=FAILED)
+        return refusal(request, f"{address} cannot be removed: {error}")
     await context.shut([address])
-    return ActionOutcome(status=0)
+    return done(request)
 
 
 async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
     if _own(request.parameters):
         text = f"{request.parameters['address']} is this server's own address by understudy.toml: not the cluster's"
-        return ActionOutcome(status=FAILED, evidence="gone", output=(text,), details=text)
+        return ActionOutcome(observed=Observed.OFFLINE, evidence="gone", output=(text,), details=text)
     address = str(ipaddress.ip_address(request.parameters.get("address", "0.0.0.0")))
     found = present(address)
     if not found:
-        return ActionOutcome(status=FAILED, evidence="gone", output=("the address is on no interface",))
+        return ActionOutcome(observed=Observed.OFFLINE, evidence="gone", output=("the address is on no interface",))
     if await context.shut_out([address]):
         # What an older life or somebody's hand has left: it answers nobody, and whoever wants it has to start it (S1).
         text = f"{address} is there, but shut: it was not started under this lease"
-        return ActionOutcome(status=FAILED, output=(text,), details=text)
+        return ActionOutcome(observed=Observed.OFFLINE, output=(text,), details=text)
     down = [link for link in _links_of(found) if not link.up]
     if down:
         text = f"the link of {down[0].name} is down"
-        return ActionOutcome(status=FAILED, output=(text,), details=text)
-    return ActionOutcome(status=0, details=f"on {', '.join(link.name for link in _links_of(found))}")
+        return ActionOutcome(observed=Observed.OFFLINE, output=(text,), details=text)
+    return done(request, f"on {', '.join(link.name for link in _links_of(found))}")
 
 
 def _claim(request: ActionRequest) -> Claim | None:

@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from understudy.kinds.observed import plainly
 from understudy.model.actions import Unanswered
 from understudy.ports import ActionOutcome, ActionRequest
-
-FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +107,16 @@ class Agent:
         return table.get(name)
 
 
-def refusal(text: str, *, status: int) -> ActionOutcome:
-    """The outcome of an action that did nothing: an answer, with what is in its way."""
-    return ActionOutcome(status=status, output=(text,))
+def done(request: ActionRequest, details: str | None = None) -> ActionOutcome:
+    """It did what it is for; of a check: it is there."""
+    return ActionOutcome(observed=plainly(request.action, True), details=details)
+
+
+def refusal(request: ActionRequest, text: str) -> ActionOutcome:
+    """The outcome of an action that did nothing: an answer, with what is in its way. Of a check: it is not there."""
+    return ActionOutcome(observed=plainly(request.action, False), output=(text,))
 
 
 def silence(why: Unanswered, text: str) -> ActionOutcome:
     """The outcome of an action that gave no answer, or was never asked."""
-    return ActionOutcome(status=None, evidence="silent", unanswered=why, output=(text,))
+    return ActionOutcome(observed=None, evidence="silent", unanswered=why, output=(text,))

@@ -1,6 +1,6 @@
 """The agent for action scripts: `SCRIPT start|stop|check|clean|abort`, run as the resource's owner in its control group.
 
-Called by the executor. Passes the script's exit status on as it is; what a status means is for the lane to say. Never looks at the script
+Called by the executor. What an exit status means is the kind's to say (`kinds/script.py`). Never looks at the script
 itself: its storage may hang, and only the action's own process may wait for it.
 """
 
@@ -8,10 +8,12 @@ import asyncio
 
 from understudy.agents.contract import Agent, Context, Ended, silence
 from understudy.agents.output import read_output
+from understudy.kinds.observed import Observed
+from understudy.kinds.script import read_status
 from understudy.ports import ActionOutcome, ActionRequest, Evidence
 
 _REAPED_S = (0.01, 0.04, 0.1)
-_ONLINE, _UNKNOWN, _PARTIAL = 0, 3, 4
+_ONLINE = 0
 
 
 async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
@@ -23,10 +25,12 @@ async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
     if request.action == "check" and ended.status == _ONLINE and housed is False:
         ended = await _ask_again(request, context, path)
     said = read_output(ended.text)
-    evidence: Evidence = "silent" if ended.status is None else "answered"
-    if request.action == "check" and ended.status not in (None, _ONLINE, _UNKNOWN, _PARTIAL) and context.housed(request.resource) is False:
+    observed = None if ended.status is None else read_status(request.action, ended.status)
+    evidence: Evidence = "silent" if observed is None else "answered"
+    if observed is Observed.OFFLINE and context.housed(request.resource) is False:
         evidence = "gone"  # the script says no, and the kernel says that nothing of it lives
     return ActionOutcome(
+        observed=observed,
         status=ended.status,
         evidence=evidence,
         output=said.lines,

@@ -12,6 +12,7 @@ from understudy.daemon.mirror import Mirror
 from understudy.daemon.requests import Me, action_request, site_of
 from understudy.errors import Unreachable
 from understudy.kinds.kind import Site
+from understudy.kinds.observed import Observed
 from understudy.lane.driver import Driver
 from understudy.lane.local import Rung
 from understudy.lane.outcome import RUNG_ACTIONS
@@ -21,7 +22,7 @@ from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.ports import Executor, Guard
 
-REFUSED = ActionOutcome(status=None, evidence="silent", unanswered="refused", output=("the lease of this server does not allow it now",))
+REFUSED = ActionOutcome(observed=None, evidence="silent", unanswered="refused", output=("the lease of this server does not allow it now",))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Acting:
         try:
             outcome = await self._perform(step, resource)
         except Unreachable as error:  # nobody to kill for us, or no guard
-            outcome = ActionOutcome(status=None, evidence="silent", unanswered="executor-away", output=(str(error),))
+            outcome = ActionOutcome(observed=None, evidence="silent", unanswered="executor-away", output=(str(error),))
         return as_shown(outcome), outcome.unanswered != "executor-away" and await self._is_empty(resource.name)
 
     async def _is_empty(self, name: ResourceName) -> bool:
@@ -102,7 +103,7 @@ class Acting:
             epoch = self._known_epoch(resource)
             request = action_request(resource, "clean", epoch=epoch, incarnation=None, site=self._site())
             return await self.executor.run(request)
-        return ActionOutcome(status=0 if empty else 1, evidence="gone")
+        return ActionOutcome(observed=Observed.DONE if empty else Observed.FAILED, evidence="gone")
 
 
 def _action(step: Check | Start | Clean | Climb) -> ActionName:

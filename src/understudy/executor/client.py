@@ -88,7 +88,7 @@ class ExecutorClient:
         self._follow(request)
         began = asyncio.get_running_loop().time()
         try:
-            outcome = outcome_from_wire(await self._ask_for(request))
+            outcome = outcome_from_wire(await self._ask_for(request), request.action)
             if outcome.unanswered != "not-begun" or outcome.housed is not None:
                 return outcome
             # an executor without a descriptor cannot ask the kernel either; we can
@@ -100,7 +100,7 @@ class ExecutorClient:
         except TimeoutError:
             why = "understudy-exec does not answer: it hangs"
         return ActionOutcome(
-            status=None,
+            observed=None,
             evidence="silent",
             unanswered="executor-away",
             output=(why,),

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import silence
 from understudy.executor.lease import needs_lease, why_not
+from understudy.kinds.catalogue import KINDS
+from understudy.kinds.script import PARTIAL, read_status
 from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
 
 _DOWN = 1
-_PARTLY = 4
 
 
 @dataclass(slots=True, kw_only=True)
@@ -192,11 +193,13 @@ class FakeExecutor:
             overran = not flight.halted.done()
             if request.action == "start" and (overran or not lived_before):
                 self._end(request.resource)
-            return ActionOutcome(status=None, evidence="silent", unanswered="overran" if overran else "halted", killed=not service.undying)
+            why: Unanswered = "overran" if overran else "halted"
+            return ActionOutcome(observed=None, evidence="silent", unanswered=why, killed=not service.undying)
         if silent := _silence(request, service):
             return silent
         status, evidence = self._answer(request, service)
-        return ActionOutcome(status=status, evidence=evidence, output=service.says.get(request.action, ()))
+        observed, output = read_status(request.action, status), service.says.get(request.action, ())
+        return ActionOutcome(observed=observed, status=status, evidence=evidence, output=output)
 
     def _answer(self, request: ActionRequest, service: FakeService) -> tuple[int, Evidence]:
         if request.action in service.fails:
@@ -207,7 +210,7 @@ class FakeExecutor:
         return service.botches.get(request.action, status), evidence
 
     def _do(self, request: ActionRequest, service: FakeService) -> tuple[int, Evidence]:
-        if request.agent == "network" and request.action in ("stop", "clean"):
+        if KINDS[request.agent].only_looked_at and request.action in ("stop", "clean"):
             return 0, "answered"  # it is only looked at
         match request.action:
             case "start":
@@ -221,9 +224,9 @@ class FakeExecutor:
                 if service.check_says is not None:
                     return service.check_says, "answered"
                 if service.lives and service.partly:
-                    return _PARTLY, "answered"
+                    return PARTIAL, "answered"
                 if not service.lives:
-                    return _DOWN, "gone" if service.seen_living or request.agent == "address" else "answered"
+                    return _DOWN, "gone" if service.seen_living or not KINDS[request.agent].housed else "answered"
         return 0, "answered"
 
     def _end(self, resource: ResourceName) -> None:

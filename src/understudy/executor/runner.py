@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from understudy.agents.catalogue import AGENTS
-from understudy.agents.contract import FAILED, Agent, Ended, refusal, silence
+from understudy.agents.contract import Agent, Ended, refusal, silence
 from understudy.agents.groups import Groups, group_name, kill_and_see, resource_of
 from understudy.agents.neighbours import ANNOUNCE_AT_S
 from understudy.executor.capture import GROWN, Capture, cut
@@ -30,6 +30,7 @@ from understudy.executor.rooms import Rooms
 from understudy.executor.scriptlooks import ScriptLooks
 from understudy.executor.trial import Trial
 from understudy.executor.waits import Waits
+from understudy.kinds.observed import Observed
 from understudy.linux.cgroups import populated
 from understudy.ports import ActionOutcome, ActionRequest
 
@@ -188,7 +189,7 @@ class Runner:
             if isinstance(error, OSError) and is_scarce(error) and not begun:
                 return silence("not-begun", f"{request.action} cannot be begun: {in_words(error)}")
             text = f"{request.action} of {request.resource}: {error}"
-            return silence("not-begun", text) if request.action == "check" else refusal(text, status=FAILED)
+            return silence("not-begun", text) if request.action == "check" else refusal(request, text)
         finally:
             await self._leave(flight)
         self._remember(request, agent, outcome)
@@ -329,7 +330,7 @@ class Runner:
     def _remember(self, request: ActionRequest, agent: Agent, outcome: ActionOutcome) -> None:
         if request.action == "start":
             self.housed(request.resource)
-        elif request.action in ("stop", "clean") and outcome.status == 0:
+        elif request.action in ("stop", "clean") and outcome.observed is Observed.DONE:
             self._seen_housed.discard(request.resource)
             self._kill_list.remove(request.resource)
 

@@ -9,12 +9,15 @@ from typing import Any, cast, get_args
 
 from understudy.agents.output import read_output
 from understudy.errors import BadInput
+from understudy.kinds.observed import Observed
+from understudy.kinds.script import PARTIAL, UNCLEAR, read_status
 from understudy.model.actions import Unanswered, passable
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
 
 LONGEST_LINE = 1 << 20
 TOO_LONG = f"too long to be told on exec.sock: a line has {LONGEST_LINE >> 20} MiB at most; look at the resource's longest attributes"
+_AS_STATUS = {Observed.DONE: 0, Observed.ONLINE: 0, Observed.PARTIAL: PARTIAL, Observed.UNCLEAR: UNCLEAR}
 _ACTIONS, _EVIDENCE, _UNANSWERED = get_args(ActionName), get_args(Evidence), get_args(Unanswered)
 
 
@@ -85,7 +88,8 @@ def outcome_to_wire(outcome: ActionOutcome) -> dict[str, Any]:
     """The fields of the answer to `op: run`."""
     said = read_output("\n".join(outcome.output))
     return {
-        "status": outcome.status,
+        "observed": outcome.observed,
+        "status": _status(outcome),
         "evidence": outcome.evidence,
         "output": list(outcome.output),
         "details": outcome.details,
@@ -100,27 +104,28 @@ def outcome_to_wire(outcome: ActionOutcome) -> dict[str, Any]:
     }
 
 
-def outcome_from_wire(message: Mapping[str, Any]) -> ActionOutcome:
+def outcome_from_wire(message: Mapping[str, Any], action: ActionName) -> ActionOutcome:
     """The outcome in an answer; where there is none, or nothing that can be one: it could not be begun, and why."""
     try:
-        return _outcome(message)
+        return _outcome(message, action)
     except BadInput as error:
-        return ActionOutcome(status=None, evidence="silent", unanswered="not-begun", output=(str(error),))
+        return ActionOutcome(observed=None, evidence="silent", unanswered="not-begun", output=(str(error),))
 
 
-def _outcome(message: Mapping[str, Any]) -> ActionOutcome:
+def _outcome(message: Mapping[str, Any], action: ActionName) -> ActionOutcome:
     if "error" in message:
         raise BadInput(str(message["error"]))
-    status, evidence, unanswered = message.get("status"), message.get("evidence"), message.get("unanswered")
+    observed, evidence, unanswered = _observed(message, action), message.get("evidence"), message.get("unanswered")
     if evidence not in _EVIDENCE or not (unanswered is None or unanswered in _UNANSWERED):
         raise _no_outcome(f"evidence is {evidence!r} and unanswered {unanswered!r}")
-    if not (status is None or _is_int(status)) or (status is None) != (unanswered is not None):
-        raise _no_outcome(f"status is {status!r} and unanswered {unanswered!r}")
+    if (observed is None) != (unanswered is not None):
+        raise _no_outcome(f"observed is {observed!r} and unanswered {unanswered!r}")
     details, housed, duration_ms = message.get("details"), message.get("housed"), message.get("duration_ms")
     if not (details is None or isinstance(details, str)) or housed not in (None, True, False):
         raise _no_outcome(f"details are {details!r} and housed {housed!r}")
     return ActionOutcome(
-        status=status,
+        observed=observed,
+        status=message.get("status"),
         evidence=cast(Evidence, evidence),
         output=_lines(message, "output"),
         details=details,
@@ -131,6 +136,26 @@ def _outcome(message: Mapping[str, Any]) -> ActionOutcome:
         killed=message.get("killed") is True,
         pressure=_numbers(message.get("pressure")),
     )
+
+
+def _status(outcome: ActionOutcome) -> int | None:
+    """For a daemon of a version that knew of exit statuses alone, whatever the agent."""
+    if outcome.observed is None or outcome.status is not None:
+        return outcome.status
+    return _AS_STATUS.get(outcome.observed, 1)
+
+
+def _observed(message: Mapping[str, Any], action: ActionName) -> Observed | None:
+    """An executor of a version before tells a status alone."""
+    status = message.get("status")
+    if not (status is None or _is_int(status)):
+        raise _no_outcome(f"status is {status!r}")
+    if "observed" not in message:
+        return None if status is None else read_status(action, status)
+    try:
+        return None if message["observed"] is None else Observed(message["observed"])
+    except ValueError:
+        raise _no_outcome(f"observed is {message['observed']!r}") from None
 
 
 def _no_outcome(what: str) -> BadInput:

@@ -22,7 +22,8 @@ def how_it_failed(resource: Resource, action: ActionName, outcome: ActionOutcome
     """Of an action that was out of time, or ended with another status than 0."""
     if outcome.timed_out:
         return with_output(f"{action} did not end within {limit_of(resource, action)}", outcome)
-    return "\n".join(outcome.output) or f"exit status {outcome.status}"
+    said = "it failed, and said nothing" if outcome.status is None else f"exit status {outcome.status}"
+    return "\n".join(outcome.output) or said
 
 
 def with_output(cause: str, outcome: ActionOutcome) -> str:

@@ -7,6 +7,7 @@ says no, the check did not answer, the kernel says it is gone (design section 6)
 from collections.abc import Iterable
 from dataclasses import replace
 
+from understudy.kinds.observed import Observed
 from understudy.lane import silence
 from understudy.lane.causes import how_it_failed, with_output
 from understudy.lane.local import Local, Rung
@@ -76,7 +77,7 @@ def ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Mome
 
 
 def _start_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
-    if outcome.status == 0:
+    if outcome.observed is Observed.DONE:
         return Turn(local=replace(local, check_after=True, details=outcome.details or ""))
     if _wait_for_it(local, outcome):
         # if it was begun, how far it came nobody can say: it is cleaned first
@@ -132,12 +133,12 @@ def _came_up(local: Local, state: State, outcome: ActionOutcome, resource: Resou
 
 def _clean_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
     """The clean before a start. If it fails or leaves processes, the ladder goes on from there."""
-    if outcome.status == 0 and moment.empty:
+    if outcome.observed is Observed.DONE and moment.empty:
         return Turn(local=replace(local, dirty=False), told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),))
     if _wait_for_it(local, outcome):
         return silence.held_up(local, outcome, moment.now)
     local = replace(local, held=0, cannot="")
-    behind = outcome.status == 0
+    behind = outcome.observed is Observed.DONE
     why = with_output("clean left processes behind", outcome) if behind else how_it_failed(resource, "clean", outcome)
     told = Told(kind=events.CLEAN_FAILED, text=why)
     return Turn(local=replace(local, rung=Rung.CLEAN, check_after=True, unclean=True, phase_since=local.action_since), told=(told,))
@@ -153,7 +154,7 @@ def _rung_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment
     tried = replace(tried, held=0, cannot="")
     if local.rung is Rung.KILL:
         return Turn(local=tried, told=(Told(kind=events.KILLED, text="" if moment.empty else "processes are left"),))
-    if outcome.status == 0:
+    if outcome.observed is Observed.DONE:
         told = local.rung is Rung.CLEAN and local.stopping  # else the check after it tells that the clean is done
         return Turn(local=tried, told=(Told(kind=events.CLEAN_DONE, ms=_ms(outcome.duration_s)),) if told else ())
     kind = events.CLEAN_FAILED if local.rung is Rung.CLEAN else events.STOP_FAILED
@@ -203,25 +204,25 @@ def _ladder_checked(local: Local, resource: Resource, state: State | None, outco
 # --- check ----------------------------------------------------------------------------------------------------------
 
 
-def observed(outcome: ActionOutcome, before: State | None) -> State | None:
-    """What a check's answer means (clusterware reference 7.2); None: it did not tell."""
-    match outcome.status:
-        case None:
-            return None
-        case 0:
+def state_of(outcome: ActionOutcome, before: State | None) -> State | None:
+    """What a check's answer means for the state; None: it did not tell."""
+    match outcome.observed:
+        case Observed.ONLINE:
             return State.ONLINE
-        case 4:
+        case Observed.PARTIAL:
             return State.INTERMEDIATE
-        case 3:
+        case Observed.UNCLEAR:
             return State.INTERMEDIATE if before in (State.ONLINE, State.INTERMEDIATE) else None
-        case _:
+        case Observed.OFFLINE:
             return State.OFFLINE
+        case _:
+            return None
 
 
 def _check_ended(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> Turn:
     if silence.not_asked(outcome):
         return silence.held_up(replace(local, alarmed=True), outcome, moment.now)
-    state = observed(outcome, local.state)
+    state = state_of(outcome, local.state)
     if state is None and _known_without_asking(local, outcome, moment):
         state = State.OFFLINE
         ended = "its processes have ended" if outcome.housed is False else "nothing of it is seen to live"
@@ -276,9 +277,10 @@ def _other_state(state: State, outcome: ActionOutcome) -> Told:
     """What is up is so in another way than before."""
     if state is State.ONLINE:
         return Told(kind=events.ONLINE_AGAIN)
-    meaning = "it is partly online" if outcome.status == 4 else "it cannot tell"
+    meaning = "it is partly online" if outcome.observed is Observed.PARTIAL else "it cannot tell"
     said = outcome.details or "\n".join(outcome.output)
-    return Told(kind=events.INTERMEDIATE, cause=f"the check says {outcome.status}: {meaning}", text=said)
+    number = "" if outcome.status is None else f" {outcome.status}"
+    return Told(kind=events.INTERMEDIATE, cause=f"the check says{number}: {meaning}", text=said)
 
 
 def _was_down(local: Local, state: State, outcome: ActionOutcome, resource: Resource, moment: Moment) -> Turn:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from understudy.kinds.observed import Observed
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.shown import one_line, shown
 
 Evidence = Literal["answered", "silent", "gone"]
 """The script said so; it did not answer; the kernel says it is gone."""
 Unanswered = Literal["overran", "signal", "not-begun", "no-script", "executor-away", "refused", "halted"]
-"""Why an action has no status. Executor and lanes know no other word for silence:
+"""Why an action has no answer. Executor and lanes know no other word for silence:
 
 * `overran`: it was begun, and did not end in its time;
 * `signal`: a check that was ended by a signal (any other action that ends so has failed, with a status);
@@ -38,10 +39,9 @@ class ActionRequest:
     resource: ResourceName
     action: ActionName
     agent: str
-    """`script`, `address`, `network`: which agent runs it."""
+    """Name of the kind: which agent runs it."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """For the agent: script: `script`; address: `address`, `subnet`, `interface`, `own` (this server's own addresses); network: `subnet`,
-    `interface`."""
+    """For the agent, as the resource's kind makes them (`kinds/NAME.py`)."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """`_CRS_*` and `_USR_*` variables."""
     timeout_s: float = 60.0
@@ -55,8 +55,10 @@ class ActionRequest:
 class ActionOutcome:
     """What came of an action."""
 
-    status: int | None
-    """Exit status; None when there was none: then `unanswered` says why."""
+    observed: Observed | None
+    """What it found; None when it gave no answer: then `unanswered` says why."""
+    status: int | None = None
+    """Exit status of the script, for people; None where no script has ended by itself."""
     evidence: Evidence = "answered"
     output: tuple[str, ...] = ()
     """The last lines it printed, or why it could not run."""
@@ -64,7 +66,7 @@ class ActionOutcome:
     """CRS_STATE_DETAILS, if it printed one."""
     duration_s: float = 0.0
     unanswered: Unanswered | None = None
-    """Why there is no status; None exactly if there is one."""
+    """Why nothing was observed; None exactly if something was."""
     housed: bool | None = None
     """What the kernel knows, after the action, of the service's processes: True: some live in its control group; False: none does, though
     they did before; None: none was ever seen there (a mount, or what a service manager started), or it was not looked."""

@@ -24,7 +24,7 @@ RETURN_S = 10.0
 """As executor/client.py: how long an executor may be away."""
 TOOK_S: dict[ActionName, float] = {"start": 0.02, "stop": 0.01, "check": 0.002, "clean": 0.005, "abort": 0.002}
 """How long actions take if nothing else is said."""
-GONE = ActionOutcome(status=None, evidence="silent", unanswered="executor-away", output=("understudy-exec ended during the action",))
+GONE = ActionOutcome(observed=None, evidence="silent", unanswered="executor-away", output=("understudy-exec ended during the action",))
 
 
 class Service(FakeService):

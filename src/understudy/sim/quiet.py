@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from understudy.daemon.lanes import Lanes
 from understudy.guard.core import Grant, Renew
+from understudy.kinds.observed import Observed
 from understudy.lane.driver import spread_of
 from understudy.lane.local import Local, Rung
 from understudy.lane.silence import offline_look_s
@@ -164,7 +165,7 @@ def _check_from(machine: Machine, local: Local, at: float) -> float:
     """When the first check of what runs is due that is not before an instant, on the machine's clock. Added up, as the lanes do it."""
     due = local.check_due
     resource = _lanes(machine).resource(local.resource)
-    rare_s = offline_look_s(resource, ActionOutcome(status=1), spread_of(local.resource, ServerName(machine.name)))
+    rare_s = offline_look_s(resource, ActionOutcome(observed=Observed.OFFLINE), spread_of(local.resource, ServerName(machine.name)))
     every_s = (resource.check_interval_s if local.state is State.ONLINE else rare_s) + TOOK_S["check"] * machine.clocks.rate
     while due < at:
         due += every_s

@@ -118,10 +118,10 @@ class Truth:
             self._touch(machine, request.resource)
         if outcome is None:
             return
-        if outcome.status != 0 and (request.action != "check" or outcome.status is None):
+        if outcome.status != 0 and (request.action != "check" or outcome.observed is None):
             self.trace.say(machine.name, f"  {request.action} {request.resource}: {outcome.status}, {outcome.evidence}")
         ended = machine.services.service(request.resource).housed is False
-        known = outcome.status is not None or ended or outcome.unanswered == "no-script"
+        known = outcome.observed is not None or ended or outcome.unanswered == "no-script"
         if request.action == "check" and known:  # the script's word, or the kernel's; a script that is not there runs nothing
             incarnation = machine.incarnation()
             if incarnation is not None:
