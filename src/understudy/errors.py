@@ -9,7 +9,8 @@ UnderstudyError                 base: something an operator can be told in one s
 ├── Unreachable                 a neighbour process or server did not answer in time (retryable)
 │   └── RegistryUnreachable     the registry did not answer: a commit may or may not have happened
 │       ├── Compacted           a watch cannot begin that far back: read again
-│       └── RegistryFailed      it answered that its disk is full or failing: nothing was written
+│       ├── RegistryFailed      it answered that its disk is full or failing: nothing was written
+│       └── CommitTooLarge      more than one commit may hold: nothing was written
 ├── LabError                    a lab cannot be made, or a lab host is not in the state asked for
 ├── registry.wire.Unreadable    a value of the registry cannot be understood by this version
 │   └── registry.wire.WrittenNewer    nor can it be before this server is upgraded
@@ -66,6 +67,10 @@ class Compacted(RegistryUnreachable):
 
 class RegistryFailed(RegistryUnreachable):
     """The registry answered that it cannot read or write its disk; nothing was written."""
+
+
+class CommitTooLarge(RegistryUnreachable):
+    """It is more than one commit may hold; nothing was written, and nothing will be before it is made smaller."""
 
 
 class LabError(UnderstudyError):

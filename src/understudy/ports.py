@@ -64,6 +64,16 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """How much one commit may hold."""
+
+    operations: int
+    """Of conditions, and of writes."""
+    bytes: int
+    """Of all their keys and values."""
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict:
     """A commit whose conditions did not hold: nothing was written."""
 
@@ -83,6 +93,11 @@ class Batch:
 class Registry(Protocol):
     """The replicated store; every call may raise RegistryUnreachable."""
 
+    @property
+    def bound(self) -> Bound:
+        """How much one commit may hold."""
+        ...
+
     async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """Linearizable: the store's revision and all entries whose key starts with `prefix`, by key.
 
@@ -92,7 +107,7 @@ class Registry(Protocol):
         ...
 
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
-        """All or nothing; the new revision. RegistryUnreachable: it may or may not have happened."""
+        """All or nothing; the new revision. RegistryUnreachable: it may or may not have happened; CommitTooLarge: it has not."""
         ...
 
     def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:

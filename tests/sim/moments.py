@@ -266,7 +266,7 @@ def an_assignment_arrives_when_its_holder_is_gone(seed: int) -> None:
         usual, held = world.hub.arrive, []
 
         def hold(written: Written) -> None:
-            if not held and any(one.key == keys.assignment(DB) for one in written.writes):
+            if not held and any(one.key == keys.assignment(DB) for one in written.commit.writes):
                 held.append(written)
             else:
                 usual(written)

@@ -216,8 +216,8 @@ class Teller:
     def _arrives(self, written: Written) -> None:
         """A commit is about to be carried out, if what it rests on still holds."""
         self._judge(written)
-        leader, writes = self._world.truth.leader, {one.key for one in written.writes} - {keys.BEAT}
-        decides = any(one.key == keys.LEADER for one in written.conditions) and writes and keys.LEADER not in writes
+        leader, writes = self._world.truth.leader, {one.key for one in written.commit.writes} - {keys.BEAT}
+        decides = any(one.key == keys.LEADER for one in written.commit.conditions) and writes and keys.LEADER not in writes
         late = "comes too late and is refused"
         if decides and leader is not None and leader.incarnation != written.writer and all(one.does != late for one in self._told):
             self.say(f"what {written.server} wrote as the leader", late)

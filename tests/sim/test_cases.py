@@ -52,6 +52,13 @@ def test_a_commit_that_changes_nothing_does_not_hide_what_others_committed():
         VirtualLoop().run_until_complete(story(store))  # type: ignore[abstract]
 
 
+def test_what_a_registry_that_went_back_does_not_know_may_be_deleted():
+    """In the simulator: the operator's deletion changed nothing, and to wait for what was there already needed a task."""
+    with cluster() as world:
+        world.undefine("nothing")
+        assert not world.view().definitions.keys() - {"ora.net1.network"}
+
+
 def test_a_leader_whose_commit_conflicts_waits_for_what_it_has_not_seen():
     """While its watch was broken and the reading late it decided the same again and again, some hundred times a second."""
     with cluster() as world:
@@ -68,7 +75,7 @@ def test_a_leader_whose_commit_conflicts_waits_for_what_it_has_not_seen():
             return answer
 
         def counted(written: Written) -> None:
-            if any(one.key == keys.assignment(ResourceName("db")) for one in written.writes):
+            if any(one.key == keys.assignment(ResourceName("db")) for one in written.commit.writes):
                 sent.append(written)
             arrive(written)
 

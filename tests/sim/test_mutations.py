@@ -14,7 +14,7 @@ import pytest
 
 from guard import mutations as core
 from guard import mutations_own as own
-from sim import moments, mutations, mutations_daemon, mutations_lanes, mutations_live
+from sim import moments, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
 from understudy.sim import life
 from understudy.sim.life import HOUR_S, Case
 from understudy.sim.options import Options
@@ -101,6 +101,7 @@ ROWS = (
     Row(core.lease_from_receiving, "S5", 30, world(late=0.5, cuts=120)),
     # S6
     Row(mutations.skip_the_first_look, "S6", 6, world(commands=100, power=30), seconds=10),
+    Row(mutations_commits.tell_the_look_first, "S1", 3, world(commands=200, set_backs=60), seconds=10),
     # S7
     Row(mutations.decide_whoever_leads, "S7", 1, BRISK),
     Row(mutations.write_whatever_stands_there, "S7", 1, BRISK),
@@ -119,6 +120,7 @@ ROWS = (
     Row(mutations_live.move_back_and_forth, STUCK, 5, world(groups=3), costly=True),
     # the order of dependencies
     Row(mutations_live.start_without_what_it_needs, "starts # without #", 10, world(groups=3)),
+    Row(mutations_commits.divide_groups, "divides a group", 2, world(commands=60)),
     Row(mutations_live.stop_under_what_needs_it, "stops # under #", 10, world(commands=60)),
     Row(mutations_lanes.off_while_acting, "stops # under #", 5, world(commands=300, groups=3), seconds=10, costly=True),
 )
@@ -254,7 +256,7 @@ OF_LIVENESS = (mutations_lanes.ignore_events_until_confirmed,)
 
 def test_every_mutation_is_tried_and_stands_under_its_rule() -> None:
     """In docs/safety.md; but for those of liveness and of the order of dependencies, which are no rules of safety."""
-    modules = (mutations, mutations_daemon, mutations_lanes, mutations_live, core)
+    modules = (mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live, core)
     made = {name for module in modules for name in _made_in(vars(module))}
     rules = {row.mutation.__name__: row.rule for row in ROWS}
     rules |= {mutation.__name__: "S" for mutation, *_ in (*STORIES, *COVERED) if mutation not in OF_LIVENESS}

@@ -45,6 +45,11 @@ CRS = {
     events.FOUND: (20132, "Resource '{resource}' on server '{on}': {cause}: {text}"),
     events.NOT_BEGUN: (20133, "Actions of resource '{resource}' cannot be run on server '{on}' ({cause}): {text}"),
     events.MAJORITY_BACK: (20140, "A majority of voters is back {cause}; {text}"),
+    events.TOO_LARGE: (
+        20220,
+        "What was decided about resource '{resource}' cannot be written: {cause}. It stays as it is, and cannot be started, moved or given "
+        "back. Take dependencies away that keep so many resources together.",
+    ),
     events.TAKES_NO_PART: (20120, "Server '{on}' takes no part: {cause}"),
     events.JOINED: (1601, "Server '{on}' has joined the cluster"),
 }

@@ -70,7 +70,7 @@ class History:
         """Write what is queued, for ever."""
         while True:
             await self._more.wait()
-            batch = dict(islice(self._queue, BATCH))
+            batch = dict(islice(self._queue, min(BATCH, self._mirror.most_writes)))
             await self._write(batch)
             while self._queue and self._queue[0][0] in batch:
                 self._queue.popleft()

@@ -12,13 +12,14 @@ from typing import Any
 
 from understudy.daemon.history import History
 from understudy.daemon.mirror import RETRY_S, Mirror
-from understudy.errors import RegistryUnreachable, Unreachable
+from understudy.errors import CommitTooLarge, RegistryUnreachable, Unreachable
 from understudy.model import events
 from understudy.model.limits import Limits, derive
-from understudy.model.names import Incarnation, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, went_back
 from understudy.model.state import ALIVE, GONE, Life
 from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
+from understudy.policy.bounded import bounded
 from understudy.policy.decide import decide
 from understudy.policy.eras import heard
 from understudy.policy.plan import Memory, Step
@@ -79,6 +80,8 @@ class Leader:
         self._quiet_since_count = 0.0
         self._recovering_since: float | None = None
         self._heard_since: dict[str, float] = {}
+        self._too_large: set[ResourceName] = set()
+        """Groups of which it was said that no commit holds them, by their first changed member."""
         self._settled: View | None = None
         """The last View in which there was nothing to decide."""
         self._decide_at: float | None = None
@@ -191,7 +194,8 @@ class Leader:
             self._heard_since = {one: self._heard_since.get(one, now) for one in told}
         plan = decide(view, now, self._memory())
         # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
-        commits = [asyncio.ensure_future(self._commit(view, step)) for step in plan.steps]
+        room = self._mirror.most_writes - 1  # beside the term
+        commits = [asyncio.ensure_future(self._commit(view, part)) for step in plan.steps for part in bounded(step, room)]
         done = await asyncio.gather(*commits, return_exceptions=True)
         for one in done:
             if isinstance(one, BaseException):
@@ -226,8 +230,12 @@ class Leader:
         # S7: conditional on the term, on each record's revision (which commit() adds for what is written) and on the lives of whoever is a
         # holder from now on: a commit that was long underway must not make one of somebody proved gone and forgotten meanwhile
         holders = {keys.incarnation(holder.incarnation): None for one in step.assignments for holder in one.holders}
-        if await self._write(writes, *holders) is None:
-            return False
+        try:
+            if await self._write(writes, *holders) is None:
+                return False
+        except CommitTooLarge as error:
+            self._say_too_large(step, str(error))
+            return True  # the same again would be refused again: when something changes it is decided anew
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
         if any(one.life is Life.EVICTED for one in step.lives):
             self._evicted_at = begun
@@ -238,6 +246,14 @@ class Leader:
             if one.last_resort and not (before is not None and before.last_resort):
                 self._history.tell(events.NO_CANDIDATE, resource=one.resource, on=one.owner.server if one.owner else None, cause=one.reason)
         return True
+
+    def _say_too_large(self, step: Step, why: str) -> None:
+        """Once for each group, until this daemon leads anew."""
+        for one in step.assignments[:1]:
+            if one.resource not in self._too_large:
+                self._too_large.add(one.resource)
+                others = f" (it moves together with {len(step.assignments) - 1} others)" if len(step.assignments) > 1 else ""
+                self._history.tell(events.TOO_LARGE, resource=one.resource, cause=f"{why}{others}")
 
     async def _write(self, writes: Mapping[str, Any], *unchanged: str) -> int | None:
         """Commit what only a leader may write (S7). Whether this daemon still is one is asked in the same breath in which the conditions
@@ -251,7 +267,7 @@ class Leader:
         if not records.complete:
             return
         if len(records) > HISTORY_KEEP + HISTORY_TRIM or records.bytes > HISTORY_BYTES + HISTORY_TRIM_BYTES:
-            if await self._write(dict.fromkeys(records.oldest(TRIM_AT_ONCE))) is None and self.leads():
+            if await self._write(dict.fromkeys(records.oldest(min(TRIM_AT_ONCE, self._mirror.most_writes - 1)))) is None and self.leads():
                 self._mirror.read_history_anew()  # perhaps one of them is gone already
             self._wake.set()
 
@@ -469,10 +485,3 @@ def _why_taken(leader: LeaderRecord | None, *, idle: bool) -> str:
     if leader is None:
         return "there was no leader"
     return f"{leader.server} is gone or leaves" if idle else f"no progress by {leader.server}"
-
-
-def newest_order(view: View, server: ServerName) -> int:
-    """The order number of the newest incarnation of a server; 0 if it has none."""
-    return max((one.order for one in view.incarnations.values() if one.server == server), default=0)
-
-

@@ -6,11 +6,13 @@ read (docs/design/0002-rolling-upgrades.md). It never decides.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from understudy.daemon.parts import Part, Written
 from understudy.daemon.records import Records
+from understudy.daemon.standing import how_it_went_back, standing_of
 from understudy.errors import BadInput, Compacted, RegistryFailed, RegistryUnreachable
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.position import NOWHERE, Position, went_back
@@ -20,6 +22,7 @@ from understudy.model.state import PROVEN
 from understudy.model.view import Assignment, Definition, Event, IncarnationRecord, Report, Request, TypeRecord, Unable, View
 from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
 from understudy.registry import keys
+from understudy.registry.commits import Commit, divided, joined
 from understudy.registry.wire import PRESENT, Formats, Unreadable
 
 RETRY_S = 0.1
@@ -177,6 +180,8 @@ class Mirror:
     async def wait(self, after: int, timeout_s: float) -> View:
         """The first View with a revision greater than `after`, or that was read anew, or the present one when the time is over."""
         rereads = self.rereads
+        if self.view.revision > after:
+            return self.view
         try:
             async with asyncio.timeout(timeout_s):
                 while self.view.revision <= after and self.rereads == rereads:
@@ -209,31 +214,61 @@ class Mirror:
         """Write records (None deletes) if none of these keys, nor those in `unchanged`, has changed since the mirror saw them, nor the
         registry's era.
 
-        The conditions are taken at the call, before anything is awaited. None: conflict, decide anew. RegistryUnreachable: unknown.
+        The conditions are taken at the call, before anything is awaited. None: conflict, decide anew. RegistryUnreachable: unknown;
+        CommitTooLarge: nothing was written.
         """
         if not writes:
             return self.view.revision
+        return await self._send(self._conditional(writes, (*unchanged, keys.CLUSTER)))
+
+    async def commit_parts(self, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> Written:
+        """The same for parts that hold each for itself: in as many commits as it takes, in their order, until one conflicts.
+
+        All conditions, those of later commits too, are taken at the call. What is in `unchanged` every part rests on.
+        """
+        made = [self._conditional(one.writes, one.unchanged) for one in parts]
+        shared = self._conditional({}, (*unchanged, keys.CLUSTER)).conditions
+        done, revisions = 0, [self.view.revision]
+        for several in divided(shared, made, self._registry.bound):
+            if self.view.set_back:
+                break  # noticed since: the conditions are those of another registry
+            revision = await self._send(joined(shared, several))
+            if revision is None:
+                break
+            done += len(several)
+            revisions.append(revision)
+        return Written(done=done, first=revisions[min(1, len(revisions) - 1)], last=revisions[-1])
+
+    @property
+    def most_writes(self) -> int:
+        """How many records one commit of this daemon may write, less one for each key that it rests on besides."""
+        return self._registry.bound.operations - 1
+
+    def _conditional(self, writes: Mapping[str, Any], unchanged: Iterable[str]) -> Commit:
+        """A commit as it is sent, resting on what the mirror has seen until now."""
         if not self.read_once:
             raise RegistryUnreachable("the registry was not read yet, so who reads what is written now is not known")
-        if self.view.set_back and keys.CLUSTER not in writes:
+        if self.view.set_back and writes and keys.CLUSTER not in writes:
             raise RegistryUnreachable(f"nothing is written until a new era has begun: {self.view.set_back}")
         number = self.formats.common(self._readers())
-        named = dict.fromkeys((*writes, *unchanged, keys.CLUSTER))
-        conditions = [Condition(key, self._revision_of(key)) for key in named]
-        changes = [Write(key, None if record is None else self.formats.encode(record, number)) for key, record in writes.items()]
-        changing = any(one.value is not None or self.known(one.key) for one in changes)
+        conditions = (Condition(key, self._revision_of(key)) for key in dict.fromkeys((*writes, *unchanged)))
+        changes = (Write(key, None if record is None else self.formats.encode(record, number)) for key, record in writes.items())
+        return Commit(tuple(conditions), tuple(changes))
+
+    async def _send(self, commit: Commit) -> int | None:
+        changing = any(one.value is not None or self.known(one.key) for one in commit.writes)
         try:
-            answer = await self._registry.commit(conditions, changes)
-        except ValueError as error:  # more than it takes at once
-            raise RegistryUnreachable(f"the registry cannot take this: {error}") from None
+            answer = await self._registry.commit(commit.conditions, commit.writes)
         except RegistryFailed as error:
             self.unwritable = str(error)
             raise
+        except ValueError as error:  # a name that is no key
+            raise RegistryUnreachable(f"the registry cannot take this: {error}") from None
         self.unwritable = ""
         if isinstance(answer, Conflict):
             return None
         if changing:
-            await self._catch_up(answer, changes)
+            await self._catch_up(answer, commit.writes)
         else:  # nothing was there to delete: the revision is that of somebody else's commit, which the watch has yet to bring
             await self.wait(answer - 1, CATCH_UP_S)
         return answer
@@ -288,14 +323,14 @@ class Mirror:
         """What this incarnation acts on (`model/position.py`)."""
         if self.view.set_back or not self._acted:
             return NOWHERE
-        return _standing(self.view)._replace(revision=self._acted)
+        return standing_of(self.view)._replace(revision=self._acted)
 
     def standing(self, *named: str) -> Position:
         """Where the registry is; with names of keys: as of the newest of these and of all assignments."""
         if not named:
-            return _standing(self.view)
+            return standing_of(self.view)
         acted = [revision for key, revision in self._revisions.items() if key.startswith(keys.ASSIGNMENT) or key in named]
-        return _standing(self.view)._replace(revision=max(acted, default=0))
+        return standing_of(self.view)._replace(revision=max(acted, default=0))
 
     @property
     def known_era(self) -> int:
@@ -307,7 +342,7 @@ class Mirror:
         if not self.read_once:
             self._known = known
         elif went_back(known, self.standing()):
-            self.notice(_how(known, self.standing()), known)
+            self.notice(how_it_went_back(known, self.standing()), known)
 
     def notice(self, why: str, known: Position) -> None:
         """It is another registry than one in which somebody has acted: nobody acts on it until a new era has begun."""
@@ -318,11 +353,11 @@ class Mirror:
 
     def _judged(self, before: Mapping[str, int], view: View) -> View:
         """After everything was read anew: whether it went back. `before`: the revisions of all keys that were known."""
-        now, back = _standing(view), view.set_back
+        now, back = standing_of(view), view.set_back
         if back and now.era > self._known.era:
             back = ""
         elif not back and went_back(self._known, now):
-            back = _how(self._known, now)
+            back = how_it_went_back(self._known, now)
         elif not back and now.era == self._known.era:
             back = self._rewritten(before)
         if not back:
@@ -364,10 +399,10 @@ class Mirror:
             self._tell()  # a reading has overtaken it, but for its events
             return
         view = self._taken(self.view, batch.revision, batch.changed, batch.deleted)
-        if view.set_back and _standing(view).era > self._known.era:
+        if view.set_back and standing_of(view).era > self._known.era:
             view = replace(view, set_back="")  # somebody has begun a new era
         if not view.set_back:
-            self._known = _standing(view)
+            self._known = standing_of(view)
         self._show(view)
 
     def _taken(self, view: View, revision: int, changed: Iterable[Entry], deleted: Iterable[str]) -> View:
@@ -450,20 +485,6 @@ class Mirror:
                 continue
             self._resolved[name] = (definition, resources[name])
         return resources
-
-
-def _standing(view: View) -> Position:
-    cluster = view.cluster
-    return Position(cluster.era if cluster else 0, cluster.branch if cluster else 0, view.revision)
-
-
-def _how(known: Position, now: Position) -> str:
-    """What was noticed, for an operator."""
-    if now.era == 0:
-        return f"it was made anew: it was at revision {known.revision}, and now knows nothing of this cluster"
-    if known.revision > now.revision:
-        return f"it was set back from revision {known.revision} to {now.revision}"
-    return f"it is another one, or was set back and written to since: revision {known.revision} of it was another"
 
 
 def _set(mapping: dict[Any, Any], key: Any, record: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from understudy.daemon.epochs import Epochs
 from understudy.daemon.history import History
 from understudy.daemon.mirror import RETRY_S, Mirror
+from understudy.daemon.parts import Part
 from understudy.daemon.requests import Me
 from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.driver import Driver, owned_by
@@ -145,7 +146,7 @@ class Reporting:
             return
         before = view.looks.get(self.me.server)
         if before is None or (before.incarnation, before.era) != (self.me.incarnation, view.era):
-            # what is told in this era for the first time is told whole, in one commit
+            # what is told in this era for the first time is told whole, before the look that says so
             self._unreported = dict.fromkeys(self.driver.locals)
         unreported, self._unreported = self._unreported, {}
         writes: dict[str, Any] = dict(self._reports(unreported, view))
@@ -155,8 +156,11 @@ class Reporting:
         if not writes:
             return
         try:
-            # S7: conditional on this incarnation being what the registry thinks it is
-            if await self.mirror.commit(writes, unchanged=(keys.incarnation(self.me.incarnation),)) is not None:
+            # S7: conditional on this incarnation being what the registry thinks it is. S6: the look comes last, so that whoever reads it
+            # knows what was found
+            parts = [Part(writes={key: record}) for key, record in writes.items()]
+            written = await self.mirror.commit_parts(parts, unchanged=(keys.incarnation(self.me.incarnation),))
+            if written.done == len(parts):
                 self._say_what_cannot_be_told(view.looks.get(self.me.server), look)
                 return
         except RegistryUnreachable:

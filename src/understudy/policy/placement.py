@@ -63,7 +63,7 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
         for one in changed
         if one.owner is not None and one.owner != held[one.resource].owner
     )
-    return Step(assignments=changed, fulfilled=tuple(one.id for one in requests), notes=(*notes, *told))
+    return Step(group=True, assignments=changed, fulfilled=tuple(one.id for one in requests), notes=(*notes, *told))
 
 
 def _held_now(ground: Ground, name: ResourceName) -> Assignment:

@@ -21,6 +21,8 @@ class Note:
 class Step:
     """Records that change together, in one commit: all assignments of a group (design: moving together)."""
 
+    group: bool = False
+    """All of it or nothing: these are the assignments of a group. Of any other step each record holds for itself (`bounded.py`)."""
     lives: tuple[IncarnationRecord, ...] = ()
     assignments: tuple[Assignment, ...] = ()
     forgotten: tuple[Incarnation, ...] = ()

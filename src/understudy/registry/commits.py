@@ -1,16 +1,20 @@
-"""What a well-formed commit is, the same for every engine.
+"""What a well-formed commit is, and how much one may hold: the same for every engine.
 
-Called by the store, the server and the client, each at its own border. Must never know an engine or a connection.
+Called by the store, the server and the clients, each at its own border, and by the mirror, which divides what is too much for one commit.
+Must never know an engine or a connection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from understudy.ports import Condition, Write
+from understudy.errors import CommitTooLarge
+from understudy.ports import Bound, Condition, Write
 
 KEY_BYTES_MAX = 4096
-COMMIT_BYTES_MAX = 16 * 1024 * 1024
-"""Of all values of one commit: it is held in memory whole, and sent in one frame."""
+BOUND = Bound(operations=128, bytes=1_280 * 1024)
+"""Of every commit that a daemon makes. etcd, as it is delivered, takes 128 operations and requests of 1.5 MiB."""
+SERVED = Bound(operations=1_000_000, bytes=16 * 1024 * 1024)
+"""What the server of the engine `sqlite` takes: daemons of before had no other bound, and have to be served until they are upgraded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +25,51 @@ class Commit:
     writes: tuple[Write, ...]
 
 
-def checked(conditions: Sequence[Condition], writes: Sequence[Write]) -> Commit:
-    """The commit, if it is well formed; ValueError otherwise (a mistake in the program, not of an operator)."""
+def checked(conditions: Sequence[Condition], writes: Sequence[Write], bound: Bound = SERVED) -> Commit:
+    """The commit, if it is well formed; ValueError otherwise (a mistake in the program, not of an operator). CommitTooLarge: it is more
+    than the bound.
+    """
     written = set()
-    size = 0
     for write in writes:
         if write.key in written:
             raise ValueError(f"a commit writes {write.key!r} twice")
         written.add(write.key)
-        size += len(write.value or b"")
-    if size > COMMIT_BYTES_MAX:
-        raise ValueError(f"a commit of {size} bytes; at most {COMMIT_BYTES_MAX}")
     for key in (*written, *(one.key for one in conditions)):
         if not key or "\0" in key or len(key.encode()) > KEY_BYTES_MAX:
             raise ValueError(f"{key!r} is no key: 1 to {KEY_BYTES_MAX} bytes of UTF-8 without NUL")
+    if (operations := max(len(conditions), len(writes))) > bound.operations:
+        raise CommitTooLarge(f"a commit of {operations} operations; one holds at most {bound.operations}")
+    if (size := bytes_of(conditions, writes)) > bound.bytes:
+        raise CommitTooLarge(f"a commit of {size} bytes; one holds at most {bound.bytes}")
     return Commit(tuple(conditions), tuple(writes))
+
+
+def bytes_of(conditions: Iterable[Condition], writes: Iterable[Write]) -> int:
+    """How much of a bound they take: keys and values."""
+    return sum(len(one.key.encode()) for one in conditions) + sum(len(one.key.encode()) + len(one.value or b"") for one in writes)
+
+
+def divided(shared: Sequence[Condition], parts: Iterable[Commit], bound: Bound) -> list[list[Commit]]:
+    """The parts, in their order, in as few commits as hold them, each with the shared conditions as well; no part is divided.
+
+    A part that is too large by itself is alone, and the registry will refuse it.
+    """
+    found: list[list[Commit]] = []
+    for part in parts:
+        if found and _fits(joined(shared, (*found[-1], part)), bound):
+            found[-1].append(part)
+        else:
+            found.append([part])
+    return found
+
+
+def joined(shared: Sequence[Condition], parts: Iterable[Commit]) -> Commit:
+    """Several in one: whatever one of them rests on, all rest on."""
+    parts = tuple(parts)
+    conditions = dict.fromkeys((*shared, *(one for part in parts for one in part.conditions)))
+    return Commit(tuple(conditions), tuple(one for part in parts for one in part.writes))
+
+
+def _fits(commit: Commit, bound: Bound) -> bool:
+    operations = max(len(commit.conditions), len(commit.writes))
+    return operations <= bound.operations and bytes_of(commit.conditions, commit.writes) <= bound.bytes

@@ -8,14 +8,16 @@ has one owner, the registry's server.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from understudy.ports import Batch, Condition, Conflict, Entry, Write
+from understudy.ports import Batch, Bound, Condition, Conflict, Entry, Write
+from understudy.registry.commits import BOUND, checked
 from understudy.registry.sqlite.store import Store
 
 
 class LocalRegistry:
     """The Registry port on a store in this process; it never is unreachable."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, bound: Bound = BOUND) -> None:
+        self.bound = bound
         self._store = store
 
     async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
@@ -24,7 +26,8 @@ class LocalRegistry:
 
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """As the port says."""
-        return self._store.commit(conditions, writes)
+        commit = checked(conditions, writes, self.bound)
+        return self._store.commit(commit.conditions, commit.writes)
 
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
         """As the port says; a batch holds what of its commit lies under the prefix."""

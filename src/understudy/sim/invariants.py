@@ -11,7 +11,8 @@ from understudy.model.dependencies import parse
 from understudy.model.limits import DRIFT
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import ALIVE, PROVEN, Life, Target
-from understudy.model.view import Assignment, IncarnationRecord
+from understudy.model.view import Assignment, Holder, IncarnationRecord, View
+from understudy.policy.groups import groups
 from understudy.ports import ActionRequest, Write
 from understudy.registry import keys
 from understudy.sim.formats import NEXT
@@ -221,18 +222,18 @@ def only_the_proven_are_forgotten(truth: "Truth", record: IncarnationRecord) -> 
 def writes_are_conditional(truth: "Truth", written: "Written") -> str | None:
     """S7: every write rests on what its writer had seen of that key; what only the leader may write, on its term, and everything else on
     the writer's own incarnation. Asked of commits whose conditions hold: what does not hold changes nothing."""
-    conditions = {one.key for one in written.conditions}
-    bare = [one.key for one in written.writes if one.key not in conditions]
+    conditions = {one.key for one in written.commit.conditions}
+    bare = [one.key for one in written.commit.writes if one.key not in conditions]
     if bare:
         return f"S7: {written.server} writes {' '.join(bare)}, whatever stands there"
-    wrong = [one.key for one in written.writes if not _rests_on_enough(truth, written, one, conditions)]
+    wrong = [one.key for one in written.commit.writes if not _rests_on_enough(truth, written, one, conditions)]
     return f"S7: {written.server} writes {' '.join(wrong)} without being entitled to" if wrong else None
 
 
 def _rests_on_enough(truth: "Truth", written: "Written", write: Write, conditions: set[str]) -> bool:
     own = keys.incarnation(written.writer or "")
     leads = truth.leader is not None and truth.leader.incarnation == written.writer
-    takes = any(one.key == keys.LEADER for one in written.writes)
+    takes = any(one.key == keys.LEADER for one in written.commit.writes)
     decides = keys.LEADER in conditions and (leads or takes)
     head, slash, _ = write.key.partition("/")
     match head + slash:
@@ -250,11 +251,38 @@ def _rests_on_enough(truth: "Truth", written: "Written", write: Write, condition
             return True  # the cluster's creation: on condition that nothing is there
 
 
+def a_group_moves_in_one_commit(written: "Written") -> str | None:
+    """Moving together: who gives a member of a group to another incarnation gives it all that is wanted of the group, as it knew the group,
+    in that very commit. What waits (it belongs to nobody, or to an older era) is not given yet."""
+    view = written.view
+    written_to = (one for one in written.commit.writes if one.key.startswith(keys.ASSIGNMENT))
+    decoded = (NEXT.decode(one.key, one.value) for one in written_to if one.value is not None)
+    after = {one.resource: one for one in decoded if isinstance(one, Assignment)}
+    given = {name for name, one in after.items() if one.owner is not None and one.owner != _owner(view.assignments.get(name))}
+    for members in groups(view) if given else ():
+        if given.isdisjoint(members):
+            continue
+        known = [one for name in members if _wanted(view, name) and (one := after.get(name) or view.assignments.get(name)) is not None]
+        owners = {one.owner.incarnation: one for one in known if one.owner is not None and one.era == view.era}
+        if len(owners) > 1:
+            places = ", ".join(f"{one.resource} to {one.owner.server}" for one in owners.values() if one.owner is not None)
+            return f"{written.server} divides a group: it gives {places}"
+    return None
+
+
+def _owner(assignment: Assignment | None) -> Holder | None:
+    return None if assignment is None else assignment.owner
+
+
+def _wanted(view: View, name: ResourceName) -> bool:
+    return view.target(name) is Target.ONLINE and view.resources[name].enabled
+
+
 def _alive(truth: "Truth", written: "Written") -> bool:
     """Whether the writer is a life that the registry takes for running, or is being registered in this very commit."""
     record = truth.lives.get(written.writer or Incarnation(""))
     if record is None:
-        return any(one.key == keys.incarnation(written.writer or "") for one in written.writes)
+        return any(one.key == keys.incarnation(written.writer or "") for one in written.commit.writes)
     return record.life in ALIVE
 
 

@@ -8,14 +8,16 @@ not answered (S9).
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from understudy.errors import RegistryUnreachable
 from understudy.model.names import Incarnation
-from understudy.ports import Batch, Condition, Conflict, Entry, Write
+from understudy.model.view import View
+from understudy.ports import Batch, Bound, Condition, Conflict, Entry, Write
 from understudy.registry import keys
+from understudy.registry.commits import BOUND, Commit, checked
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
 from understudy.sim.chance import Chance, dice
@@ -54,22 +56,35 @@ class Road:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """A daemon at the instant when it sends a commit."""
+
+    incarnation: Incarnation | None = None
+    """The one that it takes itself for."""
+    view: View = field(default_factory=View)
+    """What it had seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """A commit on its way: whose it is, what it rests on, and whom to answer."""
 
     server: str
     writer: Incarnation | None
     """The incarnation that its daemon took itself for when it was sent."""
-    conditions: tuple[Condition, ...]
-    writes: tuple[Write, ...]
+    view: View
+    """What it had seen then."""
+    commit: Commit
     answer: Callable[[int | Conflict], None]
 
 
 class Hub:
     """The store, its disk, and who can reach it."""
 
-    def __init__(self, loop: VirtualLoop, seed: int) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, bound: Bound = BOUND) -> None:
+        """`bound`: of the servers' commits; operators' own, in this world, have the usual one."""
         self.loop = loop
+        self.bound = bound
         self.seed = seed
         self.road = Road()
         self._keep_commits = dice(seed, "registry").choice(KEPT)
@@ -253,19 +268,20 @@ class Hub:
 
     def _carry_out(self, written: Written) -> None:
         self.judge(written)
-        written.answer(self.store.commit(written.conditions, written.writes))
+        written.answer(self.store.commit(written.commit.conditions, written.commit.writes))
 
 
 class RegistryLink:
     """One daemon's link: the Registry port."""
 
-    def __init__(self, hub: Hub, server: str, place: Place, who: Callable[[], Incarnation | None]) -> None:
+    def __init__(self, hub: Hub, server: str, place: Place, who: Callable[[], Writer]) -> None:
         self._hub = hub
         self._server = server
         self._place = place
         self._who = who
         self._generation = 0
         """Of the registry that was last read over this link."""
+        self.bound = hub.bound
         self.woken = asyncio.Event()
 
     async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
@@ -283,14 +299,13 @@ class RegistryLink:
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """See ports.Registry."""
         hub, writer = self._hub, self._who()
+        commit = checked(conditions, writes, self.bound)
         if self._generation != hub.generation:
             raise RegistryUnreachable("the link is a new one, and the registry was not read over it yet")
 
         def at_the_registry(answer: "asyncio.Future[Any]") -> None:
             back = partial(self._answer, answer)
-            hub.arrive(
-                Written(server=self._server, writer=writer, conditions=tuple(conditions), writes=tuple(writes), answer=back)
-            )
+            hub.arrive(Written(server=self._server, writer=writer.incarnation, view=writer.view, commit=commit, answer=back))
 
         result: int | Conflict = await self._ask(at_the_registry, lambda: hub.sent(self._server, conditions, writes))
         return result

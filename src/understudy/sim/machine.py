@@ -20,7 +20,7 @@ from understudy.sim.executor import ExecutorPort, ExecutorProcess, Services
 from understudy.sim.formats import NEXT
 from understudy.sim.guard import SimKeeper
 from understudy.sim.guardport import GuardPort
-from understudy.sim.link import Hub, RegistryLink
+from understudy.sim.link import Hub, RegistryLink, Writer
 from understudy.sim.loop import Place, VirtualLoop
 from understudy.sim.network import Network
 from understudy.sim.trace import Trace
@@ -397,7 +397,7 @@ class Machine:
             settings_of(self.scene, self.name, self.edited),
             self.limits,
             clock=self.clocks,
-            registry=RegistryLink(self.scene.hub, self.name, place, lambda: None if self.node is None else self.node.incarnation),
+            registry=RegistryLink(self.scene.hub, self.name, place, self._writer),
             guard=GuardPort(self.keeper, place),
             executor=ExecutorPort(self, place),
             formats=self.formats,
@@ -420,6 +420,10 @@ class Machine:
         self._end_daemon()
         stops = self._stops
         self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
+
+    def _writer(self) -> Writer:
+        """Its daemon, as it sends something to the registry."""
+        return Writer() if self.node is None else Writer(incarnation=self.node.incarnation, view=self.node.mirror.view)
 
     def incarnation(self) -> Incarnation | None:
         """Who this machine is now."""

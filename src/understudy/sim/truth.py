@@ -245,8 +245,9 @@ class Truth:
                 self.allowed[was] = self.loop.now
 
     def _written(self, written: Written) -> None:
-        if all(self.revisions.get(one.key, 0) == one.revision for one in written.conditions):
+        if all(self.revisions.get(one.key, 0) == one.revision for one in written.commit.conditions):
             self._judge(invariants.writes_are_conditional(self, written))
+            self._judge(invariants.a_group_moves_in_one_commit(written))
 
     def _committed(self) -> None:
         self._seen, batches = self.hub.store.changes("", self._seen)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.mirror import Mirror
+from understudy.daemon.parts import Part
 from understudy.executor.fake import FakeService
 from understudy.model.limits import derive
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
@@ -17,6 +18,7 @@ from understudy.model.state import ALIVE, Life, Target
 from understudy.model.view import Definition, Pool, Request, TargetRecord, View
 from understudy.policy.groups import dependents, group_of
 from understudy.registry import keys
+from understudy.registry.commits import BOUND
 from understudy.sim.formats import NEXT
 from understudy.sim.link import Hub, Road
 from understudy.sim.loop import VirtualLoop
@@ -50,7 +52,7 @@ class World:
         self.limits = derive(self.options.pause_tolerance)
         self.network = Network(self.loop, seed)
         self.network.records = bool(self.options.replays)
-        self.hub = Hub(self.loop, seed)
+        self.hub = Hub(self.loop, seed, replace(BOUND, operations=self.options.operations))
         self.truth = Truth(self.loop, self.hub, self.trace, self.options)
         names = servers or tuple(f"ctr{number}" for number in range(1, self.options.servers + 1))
         scene = Scene(
@@ -211,7 +213,8 @@ class World:
     def change(self, writes: Mapping[str, Any]) -> None:
         """Commit records as a command would: conditional on what was just read."""
         self.view()
-        assert self._drive(self._mirror.commit(writes)) is not None, "nobody came in between"
+        parts = [Part(writes={key: record}) for key, record in writes.items()]  # one commit, but for the intent of a large cluster
+        assert self._drive(self._mirror.commit_parts(parts)).done == len(parts), "nobody came in between"
         kept = {key: None if record is None else self.hub.store.read(key)[1][0].value for key, record in writes.items()}
         intent = {key: value for key, value in kept.items() if key.startswith(INTENT)}
         self._said |= intent

@@ -22,7 +22,7 @@ from typing import Self
 
 from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
 from understudy.ports import Batch, Condition, Conflict, Entry, Write
-from understudy.registry.commits import checked
+from understudy.registry.commits import BOUND, checked
 from understudy.registry.sqlite import access, frames
 from understudy.registry.sqlite.link import Link
 
@@ -53,6 +53,7 @@ class RegistryClient:
         `read_first`: no commit goes over another connection than the one over which everything was last read. While the link was lost
         the registry may have been replaced by a copy, which must not be written to by who does not know it.
         """
+        self.bound = BOUND
         self._endpoints = [access.parse_endpoint(one) for one in endpoints]
         self._key = key
         self._dice = dice
@@ -78,7 +79,7 @@ class RegistryClient:
 
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """As the port says; within the deadline. RegistryUnreachable: see this module's docstring."""
-        wanted = checked(conditions, writes)
+        wanted = checked(conditions, writes, self.bound)
         answer, _ = await self._ask(lambda id: frames.pack_commit(id, wanted.conditions, wanted.writes), writes=True)
         if isinstance(answer, frames.WireConflicted):
             return Conflict(answer.failed)

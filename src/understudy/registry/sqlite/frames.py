@@ -20,12 +20,12 @@ from enum import StrEnum
 import msgspec
 
 from understudy.ports import Batch, Condition, Entry, Write
-from understudy.registry.commits import COMMIT_BYTES_MAX
+from understudy.registry.commits import SERVED
 
 PROTOCOL = 1
 HELLO_BYTES_MAX = 4096
 """A stranger may not make the server hold more than this."""
-REQUEST_BYTES_MAX = COMMIT_BYTES_MAX + 4 * 1024 * 1024
+REQUEST_BYTES_MAX = SERVED.bytes + 4 * 1024 * 1024
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
 _LENGTH_BYTES = 4
 

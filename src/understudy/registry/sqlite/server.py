@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from understudy.errors import Compacted
+from understudy.errors import CommitTooLarge, Compacted
 from understudy.ports import Condition, Conflict, Entry, Write
 from understudy.registry.commits import Commit, checked
 from understudy.registry.sqlite import access, frames, sockets
@@ -293,7 +293,7 @@ class _Session(asyncio.Protocol):
     def _commit(self, message: frames.WireCommit) -> None:
         try:
             commit = checked([Condition(*one) for one in message.conditions], [Write(*one) for one in message.writes])
-        except ValueError as error:
+        except (ValueError, CommitTooLarge) as error:
             self.send(frames.WireFailed(message.id, frames.WireFailure.MALFORMED, str(error)))
         else:
             self._server.queue(self, message.id, commit)

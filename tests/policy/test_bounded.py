@@ -1,0 +1,83 @@
+"""A plan in steps that the registry takes: whatever part of it was carried out, what is left is decided from there."""
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from policy.language import carried_out
+from policy.strategies import views
+from policy.test_properties import LATER, memory_of
+from understudy.model.events import ASSIGNED, FENCED
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.state import PROVEN, Life
+from understudy.model.view import Assignment, Holder, IncarnationRecord, View
+from understudy.policy.bounded import bounded, weight
+from understudy.policy.decide import decide
+from understudy.policy.plan import Note, Plan, Step
+
+HERE = Holder(server=ServerName("ctr1"), incarnation=Incarnation("i1"), epoch=1)
+LOST = IncarnationRecord(incarnation=Incarnation("i2"), server=ServerName("ctr2"), life=Life.FENCED, order=2)
+
+
+def group_of(count: int, *, requests: int = 0, lives: tuple[IncarnationRecord, ...] = ()) -> Step:
+    """A step of a group with so many members."""
+    names = [ResourceName(f"r{number}") for number in range(count)]
+    notes = tuple(Note(kind=FENCED, on=one.server) for one in lives) + tuple(Note(kind=ASSIGNED, resource=name) for name in names)
+    return Step(
+        group=True,
+        lives=lives,
+        assignments=tuple(Assignment(resource=name, epoch=1, owner=HERE, holders=(HERE,)) for name in names),
+        fulfilled=tuple(f"q{number}" for number in range(requests)),
+        notes=notes,
+    )
+
+
+def test_a_group_is_never_divided() -> None:
+    """The lives that changed with it go first, and requests for which there is no room wait; too large it stays whole."""
+    first, second = bounded(group_of(5, requests=9, lives=(LOST,)), 8)
+    assert (first.lives, first.assignments, [one.kind for one in first.notes]) == ((LOST,), (), [FENCED])
+    assert (len(second.assignments), second.fulfilled, {one.kind for one in second.notes}) == (5, ("q0", "q1"), {ASSIGNED})
+    (whole,) = bounded(group_of(9), 8)
+    assert whole == group_of(9)
+
+
+def test_what_holds_each_for_itself_is_divided() -> None:
+    """Deleted requests, forgotten lives, resources that are no longer registered."""
+    forgotten = tuple(Incarnation(f"i{number}") for number in range(20))
+    several = list(bounded(Step(forgotten=forgotten, notes=(Note(kind=FENCED),)), 8))
+    assert [len(one.forgotten) for one in several] == [8, 8, 4]
+    assert [one for part in several for one in part.forgotten] == list(forgotten)
+    assert [len(one.notes) for one in several] == [1, 0, 0]
+
+
+@given(views(), st.integers(3, 12))
+def test_each_part_is_within_the_bound_or_one_whole_group(view: View, most: int) -> None:
+    """And nothing is lost but requests, which are answered next."""
+    for step in decide(view, LATER, memory_of(view)).steps:
+        several = list(bounded(step, most))
+        assert all(weight(one) <= most or (one.group and len(several) <= 2) for one in several)
+        for records in ("lives", "assignments", "targets", "forgotten"):
+            assert [one for part in several for one in getattr(part, records)] == list(getattr(step, records))
+        assert sum(bool(one.assignments) for one in several) <= 1 or not step.group
+        assert {one for part in several for one in part.notes} == set(step.notes)
+
+
+@given(views(), st.integers(3, 12), st.data())
+def test_whatever_part_was_written_the_rest_follows(view: View, most: int, data: st.DataObject) -> None:
+    """Level-triggered: from the View after any part of a plan the next decisions lead to rest, and no holder goes without a proof."""
+    several = [part for step in decide(view, LATER, memory_of(view)).steps for part in bounded(step, most)]
+    chosen = [part for part in several if data.draw(st.booleans())]
+    event("some are missing" if 0 < len(chosen) < len(several) else "all or none")
+    after = carried_out(view, Plan(steps=tuple(chosen)))
+    for name, assignment in after.assignments.items():
+        before = view.assignments.get(name)
+        kept = {one.incarnation for one in assignment.holders}
+        for one in before.holders if before is not None else ():
+            life = view.life(one.incarnation)
+            assert one.incarnation in kept or life in (None, *PROVEN) or one.incarnation in memory_of(view).quiet_until
+    for _ in range(5):
+        plan = decide(after, LATER, memory_of(view))
+        if not plan:
+            return
+        for part in (part for step in plan.steps for part in bounded(step, most)):
+            after = carried_out(after, Plan(steps=(part,)))
+    raise AssertionError(f"it is never at rest: {plan}")
