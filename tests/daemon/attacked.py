@@ -17,6 +17,7 @@ from pathlib import Path
 from daemon.cluster import Cluster, running
 from understudy.daemon.api import application
 from understudy.daemon.main import _break
+from understudy.daemon.parts import Part
 from understudy.daemon.peers import listening
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.view import Event
@@ -52,9 +53,9 @@ async def registered(cluster: Cluster, number: int) -> None:
     mirror = cluster.nodes["ctr1"].mirror
     one = mirror.view.definitions[ResourceName("db")]
     names = [ResourceName(f"service.number.{number:04d}") for number in range(number)]
-    await mirror.commit({keys.resource(name): replace(one, name=name) for name in names})
+    await mirror.commit_parts([Part(writes={keys.resource(name): replace(one, name=name)}) for name in names])
     events = [Event(wall=float(number), server=ServerName("ctr1"), kind="started", text="some text") for number in range(EVENTS)]
-    await mirror.commit({keys.history(number, ServerName("ctr1"), number): event for number, event in enumerate(events)})
+    await mirror.commit_parts([Part(writes={keys.history(n, ServerName("ctr1"), n): event}) for n, event in enumerate(events)])
     while len(mirror.view.resources) < number or len(mirror.history()) < EVENTS:
         await mirror.wait(mirror.view.revision, 1.0)
 

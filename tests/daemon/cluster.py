@@ -28,7 +28,8 @@ from understudy.model.position import Position
 from understudy.model.settings import Settings, parse_settings
 from understudy.model.state import Life
 from understudy.model.view import ClusterRecord
-from understudy.ports import Counted, Farewell, GuardEvent, GuardSight, GuardState, HeardGuard
+from understudy.ports import Bound, Counted, Farewell, GuardEvent, GuardSight, GuardState, HeardGuard
+from understudy.registry.commits import BOUND
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
 
@@ -137,8 +138,9 @@ class Lines:
 class Cluster:
     """The servers, and commands on them."""
 
-    def __init__(self, servers: Sequence[str]) -> None:
-        self.store = Store()
+    def __init__(self, servers: Sequence[str], bound: Bound = BOUND) -> None:
+        """`bound`: of each commit."""
+        self.store, self.bound = Store(), bound
         self.servers = tuple(servers)
         self.nodes: dict[str, Node] = {}
         self.executors: dict[str, FakeExecutor] = {}
@@ -175,7 +177,7 @@ class Cluster:
             settings,
             derive(settings.pause_tolerance),
             clock=StandingClock(),
-            registry=LocalRegistry(self.store),
+            registry=LocalRegistry(self.store, self.bound),
             guard=guard,
             executor=executor,
         )
@@ -271,9 +273,9 @@ def request(command: str) -> tuple[str, dict[str, object]]:
 
 
 @contextlib.asynccontextmanager
-async def running(*servers: str) -> AsyncIterator[Cluster]:
+async def running(*servers: str, bound: Bound = BOUND) -> AsyncIterator[Cluster]:
     """A cluster whose servers have all joined, and know it of each other."""
-    cluster = Cluster(servers)
+    cluster = Cluster(servers, bound)
     cluster.tasks = {name: asyncio.create_task(cluster.start(name).run()) for name in servers}
     try:
         async with asyncio.timeout(30):

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from dataclasses import replace
 from typing import Any
 
-from understudy.daemon.parts import Part, Written
+from understudy.daemon.parts import Part, Written, check, together
 from understudy.daemon.records import Records
 from understudy.daemon.standing import how_it_went_back, standing_of
 from understudy.errors import BadInput, Compacted, RegistryFailed, RegistryUnreachable
@@ -22,7 +22,7 @@ from understudy.model.state import PROVEN
 from understudy.model.view import Assignment, Definition, Event, IncarnationRecord, Report, Request, TypeRecord, Unable, View
 from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
 from understudy.registry import keys
-from understudy.registry.commits import Commit, divided, joined
+from understudy.registry.commits import Commit
 from understudy.registry.wire import PRESENT, Formats, Unreadable
 
 RETRY_S = 0.1
@@ -229,13 +229,13 @@ class Mirror:
         made = [self._conditional(one.writes, one.unchanged) for one in parts]
         shared = self._conditional({}, (*unchanged, keys.CLUSTER)).conditions
         done, revisions = 0, [self.view.revision]
-        for several in divided(shared, made, self._registry.bound):
+        for count, commit in together(shared, made, self._registry.bound):
             if self.view.set_back:
                 break  # noticed since: the conditions are those of another registry
-            revision = await self._send(joined(shared, several))
+            revision = await self._send(commit)
             if revision is None:
                 break
-            done += len(several)
+            done += count
             revisions.append(revision)
         return Written(done=done, first=revisions[min(1, len(revisions) - 1)], last=revisions[-1])
 
@@ -257,13 +257,12 @@ class Mirror:
 
     async def _send(self, commit: Commit) -> int | None:
         changing = any(one.value is not None or self.known(one.key) for one in commit.writes)
+        check(commit, self._registry.bound)
         try:
             answer = await self._registry.commit(commit.conditions, commit.writes)
         except RegistryFailed as error:
             self.unwritable = str(error)
             raise
-        except ValueError as error:  # a name that is no key
-            raise RegistryUnreachable(f"the registry cannot take this: {error}") from None
         self.unwritable = ""
         if isinstance(answer, Conflict):
             return None

@@ -1,11 +1,15 @@
 """What is to be written in more than one commit, if it must be, and what came of it.
 
-Made by whoever writes through `daemon/mirror.py`. Values only.
+Made by whoever writes through `daemon/mirror.py`, which sends it. Values only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from understudy.errors import RegistryUnreachable
+from understudy.ports import Bound, Condition
+from understudy.registry.commits import Commit, checked, divided, joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +30,19 @@ class Written:
     first: int
     last: int
     """The revisions of the first and of the last commit; where nothing was written, the present one."""
+
+
+def together(shared: Sequence[Condition], parts: Sequence[Commit], bound: Bound) -> list[tuple[int, Commit]]:
+    """The commits to send, and how many of the parts are in each. CommitTooLarge, before any is sent: one part is too large by itself."""
+    commits = [(len(several), joined(shared, several)) for several in divided(shared, parts, bound)]
+    for _, commit in commits:
+        check(commit, bound)
+    return commits
+
+
+def check(commit: Commit, bound: Bound) -> None:
+    """Whether the registry takes it at all. CommitTooLarge; RegistryUnreachable: what it names is no key."""
+    try:
+        checked(commit.conditions, commit.writes, bound)
+    except ValueError as error:
+        raise RegistryUnreachable(f"the registry cannot take this: {error}") from None

@@ -14,6 +14,7 @@ from understudy.model.names import ServerName, nearest
 from understudy.model.resource import Placement, Resource
 from understudy.model.settings import NetworkSettings, Settings
 from understudy.model.view import View
+from understudy.policy.groups import GROUP_MOST, too_large
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -37,6 +38,12 @@ def _hint(name: str, known: Sequence[ServerName]) -> str:
         return f"names are separated by blanks: {' '.join(parts)}"
     near = nearest(name, known)
     return f"did you mean '{near}'?" if near else f"servers are {', '.join(known)}"
+
+
+def check_groups(before: View, after: View) -> None:
+    """No group may grow so large that it cannot move in one commit."""
+    if members := too_large(before, after):
+        raise Declined(20222, members[0], len(members) - 1, GROUP_MOST, members[0])
 
 
 def check_free_address(view: View, settings: Settings, resource: Resource) -> tuple[Address, NetworkSettings]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from understudy.intent.change import Draft
-from understudy.intent.checks import check_servers
+from understudy.intent.checks import check_groups, check_servers
 from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import find, instances, may_be_running, named_by, registered, running_on, servers
 from understudy.intent.operator import Operator
@@ -52,6 +52,7 @@ def define(view: View, new: NewResource, operator: Operator) -> Defining:
     resource = validate(definition, registered(view), force=new.force)
     if not new.force:
         check_servers(servers(view, operator.settings), {}, new.attributes)
+    check_groups(view, replace(view, resources={**view.resources, new.name: resource}))
     entry = HistoryEntry(kind=events.DEFINED, resource=new.name)
     return Defining(edit=Edit(resources={new.name: definition}, rests=rests_of(view, resource), history=(entry,)), resource=resource)
 
@@ -111,6 +112,7 @@ def modify(view: View, change: ResourceChange, operator: Operator) -> Modifying:
     after = replace(
         view, definitions={**view.definitions, change.name: definition}, resources={**view.resources, change.name: resource}
     )  # fmt: skip
+    check_groups(view, after)
     again = restarts(before, resource, view.types) if may_be_running(view, change.name) else ()
     draft = Draft(edit=edit, after=after, restarting={change.name: again} if again else {})
     return Modifying(draft=draft, before=before, resource=resource, effects=effects)

@@ -82,9 +82,9 @@ def start(view: View, command: StartCommand, operator: Operator, *, shown: View 
     return Starting(edit=Edit(), names=(), remarks=tuple(remarks))
 
 
-def attempt_of(before: View, starting: Starting, earlier: Attempt | None) -> Attempt:
+def attempt_of(before: View, written: Edit, earlier: Attempt | None) -> Attempt:
     """What a command has changed so far: `earlier`, for something that had to be up first, and now."""
-    wrote = {name: record for name, record in starting.edit.targets.items() if record is not None}
+    wrote = {name: record for name, record in written.targets.items() if record is not None}
     return Attempt(before=before, wrote=wrote) if earlier is None else replace(earlier, wrote={**earlier.wrote, **wrote})
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from understudy.errors import BadAttribute, BadInput
 from understudy.intent.change import Draft
-from understudy.intent.checks import check_servers
+from understudy.intent.checks import check_groups, check_servers
 from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import may_be_running, registered, servers
 from understudy.intent.operator import Operator
@@ -94,6 +94,7 @@ def modify(view: View, changes: TypeRecord, operator: Operator, *, force: bool =
         again = restarts(view.resources[definition.name], resource, after.types) if definition.name in view.resources else ()
         if again and may_be_running(view, definition.name):
             restarting[definition.name] = again
+    check_groups(view, replace(after, resources=resources))
     edit = Edit(types={record.name: record}, history=(_entry(events.CHANGED, record.name, ", ".join(changes.attributes)),))
     return Draft(edit=edit, after=replace(after, resources=resources), restarting=restarting)
 

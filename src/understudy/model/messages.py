@@ -157,6 +157,9 @@ WORDS: dict[int, str] = {
     20145: "Not as it should be: {}. {}",
     20146: "Actions cannot be run on server '{}': {}. {}",
     20230: "Server '{}' runs what is not registered: {}. {}",
+    20221: "The registry cannot take that, and nothing of it was changed: {}. Do it in several commands.",
+    20222: "'{}' would move together with {} others, and a group has at most {} members, for it moves in one commit. Let dependencies "
+    "that need no common server be global: hard(global:{}).",
     20147: "The alert log cannot be written: {}. {}",
     20148: "That cannot be done now; nothing was changed:",
     20149: "Server '{}' leaves the cluster, or has left it: {}. {}",

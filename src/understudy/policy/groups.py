@@ -6,6 +6,9 @@ from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.model.view import View
 
+GROUP_MOST = 64
+"""Members of a group: all its assignments change in one commit, which holds twice as many operations (`registry/commits.py`), with the
+incarnations that may be holders and the requests that are answered."""
 Groups = Mapping[ResourceName, tuple[ResourceName, ...]]
 
 
@@ -19,6 +22,14 @@ def group_of(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
     if name not in view.resources or view.resources[name].local:
         return (name,)
     return _components([name], _links(view.resources.values()))[0]
+
+
+def too_large(before: View, after: View) -> tuple[ResourceName, ...]:
+    """A group of the View after a change that is larger than groups may be, and larger than it was; empty if there is none."""
+    for members in groups(after):
+        if len(members) > GROUP_MOST and all(len(members) > len(group_of(before, name)) for name in members):
+            return members
+    return ()
 
 
 def in_start_order(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:

@@ -83,7 +83,7 @@ async def _start(world: World, command: StartCommand, earlier: Attempt | None) -
     down = (name for name in starting.names if started(settled.view, name) is not Verdict.DONE) if settled.refused else ()
     failed = tuple(dict.fromkeys((*settled.failed, *down)))
     if failed and not (command.again or command.leave or world.detached()):
-        await put_back(world, intent.attempt_of(done.before, starting, earlier), failed)
+        await put_back(world, intent.attempt_of(done.before, done.written, earlier), failed)
     return settled.well and not remarks
 
 

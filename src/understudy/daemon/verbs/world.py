@@ -7,16 +7,18 @@ import functools
 import itertools
 import os
 import pwd
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from understudy.agents.aside import aside
 from understudy.agents.scriptfile import Owner, who_may_change, why_not_run
+from understudy.daemon.parts import Part, Written
 from understudy.daemon.written import conditions, records
-from understudy.errors import BadInput, Refused
+from understudy.errors import BadInput, CommitTooLarge, Refused
 from understudy.intent.edit import Edit
 from understudy.intent.operator import Operator
+from understudy.intent.parts import EditPart, in_parts, together
 from understudy.intent.refusal import Refusal
 from understudy.model.conditions import Own
 from understudy.model.excerpt import EVENT_BYTES, excerpt
@@ -63,6 +65,10 @@ class Mirror(Protocol):
 
     async def commit(self, writes: Mapping[str, Any], *, unchanged: Iterable[str] = ()) -> int | None:
         """Write records (None deletes) if neither their keys nor `unchanged` were changed since the View; None: a conflict."""
+        ...
+
+    async def commit_parts(self, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> Written:
+        """The same in as many commits as it takes, in their order, until one conflicts."""
         ...
 
     def events(self, from_revision: int) -> AsyncIterator[tuple[int, Event]]:
@@ -228,10 +234,12 @@ class Committed(Generic[D]):
     """A decision that is in the registry."""
 
     decided: D
+    written: Edit
+    """All that it wrote; where others came in between two of its commits, what stood there before that, too."""
     before: View
-    """The View that it was decided from."""
+    """The View that it was first decided from."""
     revision: int
-    """This server's View has reached it."""
+    """Of its first commit. This server's View has reached the last."""
 
 
 async def commit(world: World, decide: Callable[[View], D]) -> Committed[D]:
@@ -239,18 +247,45 @@ async def commit(world: World, decide: Callable[[View], D]) -> Committed[D]:
 
     `decide` raises BadInput to refuse. Refused when the others never stop.
     """
+    begun: _Begun | None = None
     for _ in range(ATTEMPTS):
         view = await world.mirror.refresh()
         decided = decide(view)
-        edit = decided.edit
-        if edit.empty:
-            return Committed(decided=decided, before=view, revision=view.revision)
-        revision = await world.mirror.commit({**records(edit), **_history(world, edit)}, unchanged=conditions(edit))
-        if revision is not None:
-            if world.mirror.view.revision < revision:
-                await world.mirror.wait(revision - 1, APPLY_S)
-            return Committed(decided=decided, before=view, revision=revision)
+        # what was too much for one commit is gone on with where somebody came in between: nothing is written twice
+        parts = [part for part in in_parts(decided.edit) if begun is None or part.names not in begun.names]
+        written = await _write_parts(world, [] if decided.edit.empty else parts)
+        if written.done or decided.edit.empty or not parts:
+            begun = _more(begun or _Begun(before=view, revision=written.first), parts[: written.done])
+        if begun is not None and (decided.edit.empty or written.done == len(parts)):
+            if world.mirror.view.revision < written.last:
+                await world.mirror.wait(written.last - 1, APPLY_S)
+            return Committed(decided=decided, written=begun.edit, before=begun.before, revision=begun.revision)
     raise Refused(words(20062), code=20062)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """What a command has written so far."""
+
+    before: View
+    revision: int
+    edit: Edit = field(default_factory=Edit)
+    names: frozenset[frozenset[ResourceName]] = frozenset()
+    """Of the parts that are written."""
+
+
+def _more(begun: _Begun, parts: Sequence[EditPart]) -> _Begun:
+    edit = functools.reduce(together, (part.edit for part in parts), begun.edit)
+    return replace(begun, edit=edit, names=begun.names | {part.names for part in parts})
+
+
+async def _write_parts(world: World, parts: Sequence[EditPart]) -> Written:
+    """Usually one commit."""
+    made = [Part(writes={**records(part.edit), **_history(world, part.edit)}, unchanged=conditions(part.edit)) for part in parts]
+    try:
+        return await world.mirror.commit_parts(made)
+    except CommitTooLarge as error:
+        raise Refused(words(20221, error), code=20221) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,109 @@
+"""A registry that takes only so much in one commit: what is more is divided where it may be, and else refused with what to do."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from daemon.cluster import Cluster, running
+from understudy.daemon.mirror import Mirror
+from understudy.daemon.parts import Part, Written
+from understudy.model.names import ResourceName
+from understudy.model.state import Target
+from understudy.model.view import TargetRecord
+from understudy.ports import Bound, Condition, Conflict, Write
+from understudy.registry import keys
+from understudy.registry.commits import BOUND
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.store import Store
+
+FEW = Bound(operations=12, bytes=BOUND.bytes)
+NAMES = [f"r{number}" for number in range(10)]
+
+
+async def registered(cluster: Cluster) -> None:
+    """Ten resources; each second one stands on the one before it."""
+    for number, name in enumerate(NAMES):
+        needs = f',START_DEPENDENCIES="hard({NAMES[number - 1]})"' if number % 2 else ""
+        assert (await cluster.run(f"""crsctl add resource {name} -type cluster_resource -attr 'ACTION_SCRIPT="/x"{needs}'""")).status == 0
+
+
+def largest_commit(cluster: Cluster) -> int:
+    """Of all that the registry keeps."""
+    return max(len(one.changed) + len(one.deleted) for one in cluster.store.changes("", 0)[1])
+
+
+def targets(cluster: Cluster) -> set[Target]:
+    """Of the ten."""
+    return {cluster.nodes["ctr1"].mirror.view.target(ResourceName(name)) for name in NAMES}
+
+
+async def test_more_is_started_and_stopped_than_one_commit_holds() -> None:
+    """Ten TARGETs, five requests and ten lines of the history, each group in one commit."""
+    async with running("ctr1", "ctr2", bound=FEW) as cluster:
+        await registered(cluster)
+        started = await cluster.run("crsctl start resource -all")
+        assert started.status == 0, started.text
+        assert targets(cluster) == {Target.ONLINE}
+        assert largest_commit(cluster) <= FEW.operations
+        stopped = await cluster.run("crsctl stop resource -all -f")
+        assert stopped.status == 0, stopped.text
+        assert targets(cluster) == {Target.OFFLINE}
+
+
+async def test_a_start_that_others_come_in_between_of_is_gone_on_with(monkeypatch: Any) -> None:
+    """What is written already is not written again: each group is asked for once."""
+    original, sent = Mirror.commit_parts, []
+
+    async def commit_parts(self: Mirror, parts: Sequence[Part], *, unchanged: Sequence[str] = ()) -> Written:
+        asked = [key for part in parts for key in part.writes if key.startswith(keys.REQUEST)]
+        if asked:
+            sent.append(asked)
+        if not asked or len(sent) > 1:
+            return await original(self, parts, unchanged=unchanged)
+        first = await original(self, parts[:2], unchanged=unchanged)
+        return replace(first, done=2)  # the third conflicts
+
+    async with running("ctr1", "ctr2", bound=FEW) as cluster:
+        await registered(cluster)
+        monkeypatch.setattr(Mirror, "commit_parts", commit_parts)
+        started = await cluster.run("crsctl start resource -all")
+        assert started.status == 0, started.text
+        assert (len(sent[0]), len(sent[1])) == (5, 3)
+        assert not set(sent[0][:2]) & set(sent[1])
+
+
+async def test_what_cannot_be_divided_is_refused_with_what_to_do() -> None:
+    """A definition rests on everything that it leads to: nothing is written, and the registry goes on."""
+    async with running("ctr1", bound=FEW) as cluster:
+        await registered(cluster)
+        revision = cluster.revision
+        needs = ",".join(f"global:{name}" for name in NAMES)
+        attributes = f'ACTION_SCRIPT="/x",START_DEPENDENCIES="weak({needs})"'
+        lines = await cluster.run(f"crsctl add resource last -type cluster_resource -attr '{attributes}'")
+        assert lines.status == 1
+        assert lines.text.startswith("UND-0221: The registry cannot take that, and nothing of it was changed: a commit of 1")
+        assert cluster.revision == revision
+
+
+class _Slow(LocalRegistry):
+    """Others have their turn before each commit."""
+
+    async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+        await asyncio.sleep(0)
+        return await super().commit(conditions, writes)
+
+
+async def test_parts_rest_on_what_was_seen_when_they_were_decided() -> None:
+    """Also those of a later commit: somebody who comes in between the two is not written over."""
+    with Store() as store:
+        mirror, other = Mirror(_Slow(store, Bound(operations=2, bytes=10_000))), Mirror(LocalRegistry(store))
+        await mirror.refresh()
+        await other.refresh()
+        wanted, theirs = TargetRecord(target=Target.ONLINE), TargetRecord(target=Target.ONLINE, by="somebody")
+        committing = asyncio.ensure_future(mirror.commit_parts([Part(writes={keys.target(name): wanted}) for name in "abc"]))
+        await asyncio.sleep(0)
+        assert await other.commit({keys.target("c"): theirs}) is not None
+        written = await committing
+        assert written.done == 2
+        assert (await other.refresh()).targets == {"a": wanted, "b": wanted, "c": theirs}
