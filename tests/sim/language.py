@@ -292,6 +292,14 @@ class Stage:
         self.teller.follow_anew()
         world.registry_away(False)
 
+    def removed_and_restored(self) -> None:
+        """While its process is stopped the file is removed by mistake, and the copy put in its place: nobody has read it meanwhile."""
+        world = self.world
+        world.registry_away()
+        world.set_back(0)
+        world.set_back(1)
+        world.registry_away(False)
+
     # --- services ---------------------------------------------------------------------------------------------------
 
     def _services(self, name: str, servers: str) -> list[FakeService]:
@@ -469,6 +477,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"the registry is copied", lambda stage: stage.world.copy_registry()),
     (r"the registry is set back to (?P<which>the copy|the copy before)", Stage.set_back),
     (r"the registry is made anew", Stage.set_back),
+    (r"the registry's file is removed, and the copy put back, while it is stopped", Stage.removed_and_restored),
     (r"everything is registered again", lambda stage: stage.world.register_again()),
     (r"the registry boots", lambda stage: stage.world.registry_boots()),
     (rf"{NAME} dies on {SERVER}", lambda stage, name, server: stage.world.dies(name, on=server)),

@@ -61,6 +61,8 @@ class Truth:
     """Of the last change of every key, by the truth's own count."""
     allowed: dict[Entitled, float] = field(init=False, default_factory=dict)
     """Who may start what, because the registry says that it is the sole holder -> until when it said so; infinity: it still does."""
+    lost: set[Entitled] = field(init=False, default_factory=set)
+    """What ended only because the registry that said so was replaced, and is not decided otherwise since."""
     released: dict[tuple[ResourceName, Incarnation], int] = field(init=False, default_factory=dict)
     """At which epoch an incarnation last released a resource."""
     looked: set[tuple[Incarnation, ResourceName]] = field(init=False, default_factory=set)
@@ -222,7 +224,8 @@ class Truth:
 
     def registry_went_back(self) -> None:
         """An operator has replaced the registry by an older copy, or by nothing: what was written since is lost by his own deed (S9), and
-        what only the copy says entitles nobody to anything."""
+        what only the copy says entitles nobody to anything. What a registry said that was itself replaced, and nobody has decided
+        otherwise since, is said again by a copy of it: a mistake was mended."""
         self._seen = self.hub.store.revision
         self.hub.store.on_commit(self._committed)
         entries = {one.key: one for one in self.hub.store.read("")[1]}
@@ -243,6 +246,10 @@ class Truth:
             was, after = invariants.entitled(one), self.assignments.get(name)
             if was is not None and (after is None or invariants.entitled(after) != was):
                 self.allowed[was] = self.loop.now
+                self.lost.add(was)
+        for again in self.lost & {entitled for one in self.assignments.values() if (entitled := invariants.entitled(one)) is not None}:
+            self.allowed[again] = math.inf
+            self.lost.discard(again)
 
     def _written(self, written: Written) -> None:
         if all(self.revisions.get(one.key, 0) == one.revision for one in written.commit.conditions):
@@ -304,6 +311,8 @@ class Truth:
             self.allowed[was] = self.loop.now
         if now is not None:
             self.allowed[now] = math.inf
+        decided = {assignment.resource for assignment in (before, after) if assignment is not None}
+        self.lost = {entitled for entitled in self.lost if entitled[0] not in decided}
 
     def _incarnation(self, _: str, record: IncarnationRecord) -> None:
         self.lives[record.incarnation] = record
