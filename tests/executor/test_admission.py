@@ -13,10 +13,13 @@ import pytest
 
 from sim.cutting import cut
 from understudy.agents.catalogue import AGENTS
-from understudy.agents.contract import Agent, Claim, Context
+from understudy.agents.contract import Agent, Context
 from understudy.agents.groups import Groups
-from understudy.executor.killlist import KillList
 from understudy.executor.runner import Runner
+from understudy.holdings.holding import AddressHolding
+from understudy.holdings.listing import KillListFile
+from understudy.kinds.catalogue import KINDS
+from understudy.kinds.kind import ResourceKind
 from understudy.kinds.observed import Observed
 from understudy.linux.lease import LeaseFile
 from understudy.linux.reading import Reading
@@ -39,7 +42,7 @@ class Stage:
         self.lease.begin(RAW)
         self.lease.extend(Reading(1 << 62, 1 << 62))
         groups = str(folder / "groups")
-        self.runner = Runner(run_dir=folder, groups=Groups(groups), kill_list=KillList(self.kill_list, cgroup=groups, filesystems=()))
+        self.runner = Runner(run_dir=folder, groups=Groups(groups), kill_list=KillListFile(folder, cgroup=groups, filesystems=()))
 
     async def act(self, request: ActionRequest, context: Context) -> ActionOutcome:
         """An action of the agent."""
@@ -161,11 +164,16 @@ async def test_the_executor_keeps_its_promise_and_a_cut_is_seen(
         stage = Stage(folder)
         with monkeypatch.context() as patch:
             patch.setitem(AGENTS, "quiet", _agent(stage))
+            patch.setitem(KINDS, "quiet", QUIET)
             for one in cuts:
                 one(patch)
             assert await promise(stage) is (not cuts), f"{name}: {stage.begun}"
 
 
 def _agent(stage: Stage) -> Agent:
-    claim = Claim(address="10.0.0.9", prefix=24, interface="eth9")
-    return Agent(start=stage.act, stop=stage.act, check=stage.act, clean=stage.act, claim=lambda request: claim)
+    return Agent(start=stage.act, stop=stage.act, check=stage.act, clean=stage.act)
+
+
+QUIET = ResourceKind(
+    name="quiet", types=(), parameters=lambda resource, site: {}, holdings=lambda parameters: (AddressHolding("10.0.0.9"),)
+)

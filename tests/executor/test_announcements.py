@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from understudy.agents.groups import Groups
-from understudy.executor.killlist import KillList
 from understudy.executor.runner import Runner
+from understudy.holdings.listing import KillListFile
 from understudy.linux.lease import LeaseFile
 from understudy.linux.reading import Reading
 
@@ -36,5 +36,5 @@ async def _timers_that_are_due() -> None:
     await passed
 
 
-def _kill_list(folder: Path) -> KillList:
-    return KillList(folder / "kill-list.json", cgroup=str(folder / "groups"), filesystems=())
+def _kill_list(folder: Path) -> KillListFile:
+    return KillListFile(folder, cgroup=str(folder / "groups"), filesystems=())

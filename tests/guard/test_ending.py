@@ -13,7 +13,7 @@ SEES = {
 }
 """What is done without waiting, and the step that sees what came of it."""
 BLIND = {EndStep.KILL_STARTERS, EndStep.KILL_GROUPS, EndStep.HURRY_GROUPS, EndStep.SEEK_STRAYS}
-AFTER_THE_END = {EndStep.SEE_ADDRESSES_KNOWN, EndStep.SHUT_FILE_SYSTEMS}
+AFTER_THE_END = {EndStep.SEE_ADDRESSES_KNOWN, EndStep.SHUT_FILE_SYSTEMS, EndStep.CUT_OFF_MOUNTS}
 LEFT = EndFound(left=("it is not gone",))
 UNTOLD = EndFound(untold=("it cannot be told",))
 
@@ -60,7 +60,8 @@ def test_what_was_never_under_a_lease_is_left_alone() -> None:
         steps, *_ = passed(EndScope(after_a_lease=after_a_lease, in_order=in_order))
         left_out = [step for step in every if step not in steps]
         ours = [EndStep.KILL_STARTERS, EndStep.SEE_STARTERS_DEAD] if not after_a_lease else []
-        assert left_out == [*ours, *([EndStep.SHUT_FILE_SYSTEMS] if in_order or not after_a_lease else [])]
+        file_systems = [EndStep.SHUT_FILE_SYSTEMS] if in_order or not after_a_lease else []
+        assert left_out == [*ours, *file_systems, *([EndStep.CUT_OFF_MOUNTS] if not after_a_lease else [])]
 
 
 def test_nothing_is_said_before_everything_was_looked_at() -> None:

@@ -4,27 +4,38 @@ Called by the executor; also gives the daemon `address_in_use`. Forks nothing: s
 duplicate probe), the rest well under 3 ms. Never adds an address that the guard has not gated, nor one that another machine answers for.
 """
 
+import functools
 import ipaddress
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from understudy.agents import neighbours
-from understudy.agents.contract import Agent, Claim, Context, done, refusal
+from understudy.agents.contract import Agent, Context, done, refusal
+from understudy.holdings.holding import AddressHolding
 from understudy.kinds.observed import Observed
 from understudy.linux import interfaces
 from understudy.linux.interfaces import Address, Link, present
 from understudy.ports import ActionOutcome, ActionRequest
 
 
+class Place(NamedTuple):
+    """Where an address belongs."""
+
+    address: str
+    prefix: int
+    interface: str
+
+
 async def address_in_use(address: str, *, subnet: str = "", interface: str = "") -> str | None:
     """Who already has this address on the network ("MAC aa:bb.." or "this server"), or None. OSError or ValueError: cannot ask."""
-    claim = find_place({"address": address, "subnet": subnet, "interface": interface})
-    if present(claim.address):
+    place = find_place({"address": address, "subnet": subnet, "interface": interface})
+    if present(place.address):
         return "this server"
-    owner = await neighbours.owner_of(claim.address, interfaces.links()[claim.interface])
+    owner = await neighbours.owner_of(place.address, interfaces.links()[place.interface])
     return f"MAC {owner}" if owner else None
 
 
-def find_place(parameters: Mapping[str, str]) -> Claim:
+def find_place(parameters: Mapping[str, str]) -> Place:
     """Which interface and prefix length an address belongs on; ValueError says why there is none. A named interface is where it belongs."""
     address = ipaddress.ip_address(parameters.get("address", ""))
     interface, subnet = parameters.get("interface", ""), parameters.get("subnet", "")
@@ -38,12 +49,12 @@ def find_place(parameters: Mapping[str, str]) -> Claim:
     if network is not None and address not in network:
         raise ValueError(f"{address} is not in {network}")
     if interface:
-        return Claim(str(address), network.prefixlen if network else _prefix_on(links[interface], address), interface)
+        return Place(str(address), network.prefixlen if network else _prefix_on(links[interface], address), interface)
     for one in interfaces.addresses():
         served = ipaddress.ip_interface(f"{one.address}/{one.prefix}").network
         # a virtual address left over from before is no proof that the interface serves the network, hence the unequal
         if one.address != str(address) and address in served:
-            return Claim(str(address), network.prefixlen if network else one.prefix, names[one.index])
+            return Place(str(address), network.prefixlen if network else one.prefix, names[one.index])
     raise ValueError(f"no interface of this server serves {subnet or address}")
 
 
@@ -63,26 +74,26 @@ def _own(parameters: Mapping[str, str]) -> bool:
 
 async def _start(request: ActionRequest, context: Context) -> ActionOutcome:
     try:
-        claim = find_place(request.parameters)
+        place = find_place(request.parameters)
     except ValueError as error:
         return refusal(request, str(error))
-    link = interfaces.links()[claim.interface]
+    link = interfaces.links()[place.interface]
     if not link.up:
         return refusal(request, f"interface {link.name} is down")
-    closed = await context.gate([claim.address])
+    closed = await context.gate([place.address])
     if closed:
-        return refusal(request, f"the guard does not let {claim.address} pass: {closed}")
-    for one in present(claim.address):
+        return refusal(request, f"the guard does not let {place.address} pass: {closed}")
+    for one in present(place.address):
         if one.index != link.index:  # left on another interface: it would answer for itself, and be taken for a stranger
             interfaces.remove(one)
-    if not any(one.index == link.index for one in present(claim.address)):
-        owner = await neighbours.owner_of(claim.address, link)
+    if not any(one.index == link.index for one in present(place.address)):
+        owner = await neighbours.owner_of(place.address, link)
         if owner:
-            context.wait_for(request.resource, neighbours.ASK_AGAIN_S, lambda: _nobody_has(claim))
-            return refusal(request, f"address {claim.address} is already in use by MAC {owner}")
-        interfaces.add(link, claim.address, claim.prefix)
-    context.repeat(request.resource, neighbours.ANNOUNCE_AT_S, lambda: _announce(claim))
-    return done(request, f"{claim.address} on {link.name}")
+            context.wait_for(request.resource, neighbours.ASK_AGAIN_S, lambda: _nobody_has(place))
+            return refusal(request, f"address {place.address} is already in use by MAC {owner}")
+        interfaces.add(link, place.address, place.prefix)
+    context.repeat(request.resource, neighbours.ANNOUNCE_AT_S, functools.partial(announce, AddressHolding(place.address)))
+    return done(request, f"{place.address} on {link.name}")
 
 
 async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
@@ -119,33 +130,16 @@ async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
     return done(request, f"on {', '.join(link.name for link in _links_of(found))}")
 
 
-def _claim(request: ActionRequest) -> Claim | None:
-    try:
-        return find_place(request.parameters)
-    except ValueError:
-        return None  # the start itself will say so
+async def _nobody_has(place: Place) -> bool:
+    link = interfaces.links().get(place.interface)
+    return link is not None and link.up and await neighbours.owner_of(place.address, link) is None
 
 
-async def _nobody_has(claim: Claim) -> bool:
-    link = interfaces.links().get(claim.interface)
-    return link is not None and link.up and await neighbours.owner_of(claim.address, link) is None
-
-
-def _announce(claim: Claim) -> None:
-    """As the link is now: it may have gone and come back as another."""
-    link = interfaces.links().get(claim.interface)
-    if link is not None and link.up and present(claim.address):
-        neighbours.announce(claim.address, link)
-
-
-def _holds(claim: Claim) -> bool:
-    return bool(present(claim.address))
-
-
-def _drop(claim: Claim) -> bool:
-    for one in present(claim.address):
-        interfaces.remove(one)
-    return not present(claim.address)
+def announce(holding: AddressHolding) -> None:
+    """Tell the neighbours of an address that is here, on whatever link it is now: that may have gone and come back as another."""
+    for link in _links_of(present(holding.address)):
+        if link.up:
+            neighbours.announce(holding.address, link)
 
 
 def _links_of(found: list[Address]) -> list[Link]:
@@ -153,6 +147,4 @@ def _links_of(found: list[Address]) -> list[Link]:
     return [link for link in interfaces.links().values() if link.index in indices]
 
 
-AGENT = Agent(
-    start=_start, stop=_stop, check=_check, clean=_stop, claim=_claim, holds=_holds, drop=_drop, announce=_announce
-)  # fmt: skip
+AGENT = Agent(start=_start, stop=_stop, check=_check, clean=_stop)

@@ -1,8 +1,13 @@
 """The agents there are, by the name that a request gives. The executor looks here, and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from understudy.agents import address, network, script
 from understudy.agents.contract import Agent
+from understudy.holdings.holding import AddressHolding, Holding
 
 AGENTS: Mapping[str, Agent] = {"script": script.AGENT, "address": address.AGENT, "network": network.AGENT}
+
+ANNOUNCES: Mapping[type[Holding], Callable[[Any], None]] = {AddressHolding: address.announce}
+"""What others have to be told of a holding that is here, after whoever told them has ended."""

@@ -13,15 +13,6 @@ from understudy.model.actions import Unanswered
 from understudy.ports import ActionOutcome, ActionRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An address that is up, or about to be: the guard removes it at a lapse."""
-
-    address: str
-    prefix: int
-    interface: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """How one command ended."""
@@ -84,16 +75,6 @@ class Agent:
     clean: Action
     abort: Action | None = None
     """Called beside an action that overran; None: nothing to say to it."""
-    claim: Callable[[ActionRequest], Claim | None] | None = None
-    """What a start would put on this server outside its control group; asked before the start, for the kill list."""
-    holds: Callable[[Claim], bool] | None = None
-    """Whether what was claimed is on this server now."""
-    drop: Callable[[Claim], bool] | None = None
-    """Take a claim back by force; True when it is gone."""
-    announce: Callable[[Claim], None] | None = None
-    """Tell the neighbours of a claim that is there."""
-    leased: bool = True
-    """False: starts and stops nothing, so it may run without a lease."""
 
     def action(self, name: str) -> Action | None:
         """The function for this action."""

@@ -31,4 +31,4 @@ async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
     return done(request)
 
 
-AGENT = Agent(start=_check, stop=_stop, check=_check, clean=_stop, leased=False)
+AGENT = Agent(start=_check, stop=_stop, check=_check, clean=_stop)

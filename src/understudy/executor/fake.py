@@ -240,7 +240,7 @@ class FakeExecutor:
         return silence("not-begun", f"agent {request.agent} has no action {request.action}")
 
     def _unleased(self, request: ActionRequest) -> ActionOutcome | None:
-        if self._lease is None or not needs_lease(request, leased=AGENTS[request.agent].leased):
+        if self._lease is None or not needs_lease(request, leased=not KINDS[request.agent].only_looked_at):
             return None
         unleased = why_not(self._lease(), request.incarnation)
         return silence("refused", unleased) if unleased else None

@@ -13,7 +13,7 @@ def holder(path: Path) -> str | None:
 
 
 def needs_lease(request: ActionRequest, *, leased: bool) -> bool:
-    """Whether the lease is read before this action, by an agent whose resources need one (`leased`). A check changes nothing: it may run
+    """Whether the lease is read before this action, by a kind whose resources need one (`leased`). A check changes nothing: it may run
     without, unless it was asked for under an incarnation."""
     return (leased and request.action != "check") or request.incarnation is not None
 

@@ -22,13 +22,13 @@ from understudy.agents.events.netlink import NetlinkEvents
 from understudy.agents.groups import Groups
 from understudy.errors import BadInput, BadSettings, UnderstudyError
 from understudy.executor.gate import stay_known
-from understudy.executor.killlist import KillList
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.runner import Runner
 from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.lapse import start_second_line
 from understudy.guard.lines import Lines, standard_error
+from understudy.holdings.listing import KillListFile
 from understudy.linux.cgroups import find_parent
 from understudy.linux.files import advice
 from understudy.linux.lease import read_lease
@@ -151,8 +151,8 @@ def _groups(settings: Settings) -> Groups:
 async def serve(settings: Settings, groups: Groups) -> None:
     """Serve until SIGTERM or SIGINT."""
     run_dir = Path(settings.run_dir)
-    kill_list = KillList(run_dir / "kill-list.json", cgroup=groups.parent, filesystems=settings.filesystems)
-    runner = Runner(run_dir=run_dir, groups=groups, kill_list=kill_list)
+    kill_list = KillListFile(run_dir, cgroup=groups.parent, filesystems=settings.filesystems)
+    runner = Runner(run_dir=run_dir, groups=groups, kill_list=kill_list, keep=(*settings.places(), groups.parent))
     runner.rooms.unbounded = lambda why: log("output_without_bound", folder=str(run_dir / "output"), why=why)
     await runner.adopt()
     path = run_dir / "exec.sock"

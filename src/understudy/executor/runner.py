@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from understudy.agents.catalogue import AGENTS
+from understudy.agents.catalogue import AGENTS, ANNOUNCES
 from understudy.agents.contract import Agent, Ended, refusal, silence
 from understudy.agents.groups import Groups, group_name, kill_and_see, resource_of
 from understudy.agents.neighbours import ANNOUNCE_AT_S
@@ -21,7 +21,8 @@ from understudy.executor.capture import GROWN, Capture, cut
 from understudy.executor.children import Children
 from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
 from understudy.executor.gate import open_gate, shut_gate, shut_out
-from understudy.executor.killlist import KillList
+from understudy.executor.held import as_the_kernel_names, end_all, is_here
+from understudy.executor.held import why_not as why_not_held
 from understudy.executor.lease import holder, needs_lease, why_not
 from understudy.executor.limits import in_words, is_scarce
 from understudy.executor.outside import Outside
@@ -30,6 +31,9 @@ from understudy.executor.rooms import Rooms
 from understudy.executor.scriptlooks import ScriptLooks
 from understudy.executor.trial import Trial
 from understudy.executor.waits import Waits
+from understudy.holdings.listing import KillListFile
+from understudy.kinds.catalogue import KINDS
+from understudy.kinds.kind import ResourceKind
 from understudy.kinds.observed import Observed
 from understudy.linux.cgroups import populated
 from understudy.ports import ActionOutcome, ActionRequest
@@ -108,7 +112,7 @@ class InFlight:
 class Runner:
     """All actions of this server."""
 
-    def __init__(self, *, run_dir: Path, groups: Groups, kill_list: KillList) -> None:
+    def __init__(self, *, run_dir: Path, groups: Groups, kill_list: KillListFile, keep: tuple[str, ...] = ()) -> None:
         self.run_dir = run_dir
         self.guard_socket = run_dir / "guard.sock"
         self.groups = groups
@@ -116,6 +120,8 @@ class Runner:
         self.looks = ScriptLooks()
         self.outside = Outside(groups, self.children.began)
         self._kill_list = kill_list
+        self._keep = keep
+        """Places that are never unmounted."""
         self._pressure = Pressure()
         self._in_flight: dict[str, list[InFlight]] = {}
         self._seen_housed: set[str] = set()
@@ -144,10 +150,11 @@ class Runner:
                 self._seen_housed.add(resource_of(path.stem))
             else:
                 path.unlink()
-        for resource, claim in self._kill_list.claims().items():  # the former executor may have ended in the middle of its announcements
-            if self._holds_claim(resource):
-                for announce in (agent.announce for agent in AGENTS.values() if agent.announce):
-                    self.repeat(resource, ANNOUNCE_AT_S, functools.partial(announce, claim))
+        for resource, holdings in self._kill_list.held().items():  # the former executor may have ended in the middle of its announcements
+            for holding in holdings:
+                announce = ANNOUNCES.get(type(holding))
+                if announce is not None and is_here(holding):
+                    self.repeat(resource, ANNOUNCE_AT_S, functools.partial(announce, holding))
 
     async def run(self, request: ActionRequest) -> ActionOutcome:
         """Run one action to its end or deadline."""
@@ -164,9 +171,9 @@ class Runner:
         )
 
     async def _run(self, request: ActionRequest) -> ActionOutcome:
-        agent = AGENTS.get(request.agent)
+        agent, kind = AGENTS.get(request.agent), KINDS.get(request.agent)
         action = agent.action(request.action) if agent else None
-        if agent is None or action is None:
+        if agent is None or kind is None or action is None:
             return silence("not-begun", f"agent {request.agent} has no action {request.action}")
         busy = await self._make_way(request)
         if busy:
@@ -177,8 +184,11 @@ class Runner:
         try:
             if request.action == "start":
                 self.waits.stop(request.resource)
-                self._kill_list.add(request.resource, agent.claim(request) if agent.claim else None)
-            if needs_lease(request, leased=agent.leased):
+                holdings = await as_the_kernel_names(kind.holdings(request.parameters))
+                if never := why_not_held(holdings, self._keep):
+                    return refusal(request, never)
+                self._kill_list.add(request.resource, holdings)
+            if needs_lease(request, leased=not kind.only_looked_at):
                 unleased = why_not(holder(self.run_dir / "lease"), request.incarnation)
                 if unleased:
                     return silence("refused", unleased)
@@ -192,11 +202,11 @@ class Runner:
             return silence("not-begun", text) if request.action == "check" else refusal(request, text)
         finally:
             await self._leave(flight)
-        self._remember(request, agent, outcome)
+        await self._remember(request, kind, outcome)
         return outcome
 
     async def kill(self, resource: str) -> bool:
-        """End everything of this resource: actions, service, address; True when all of it is gone."""
+        """End everything of this resource: actions, service, what it holds; True when all of it is gone."""
         flights = list(self._in_flight.get(resource, ()))
         for flight in flights:
             flight.halt()
@@ -206,7 +216,10 @@ class Runner:
         emptied = await self.outside.end(resource, _KILL_S) and emptied
         self.repeat(resource, (), lambda: None)
         self.waits.stop(resource)
-        return emptied and await self._drop(resource) and self.empty(resource)
+        holdings = self._kill_list.of(resource)
+        left = await end_all(holdings, guard_socket=self.guard_socket, keep=self._keep)
+        self._kill_list.keep(resource, left)
+        return emptied and not left and self.empty(resource)
 
     async def abandon(self) -> None:
         """End every action in flight; services go on."""
@@ -217,10 +230,10 @@ class Runner:
             await asyncio.wait({flight.ended for flight in flights}, timeout=2 * SURVIVOR_S + ABORT_S)
 
     def empty(self, resource: str) -> bool:
-        """Nothing lives in its group or has left it, no action is in flight, no address of it is up."""
+        """Nothing lives in its group or has left it, no action is in flight, nothing that it held is here."""
         if resource in self._in_flight or populated(self.groups.group(resource)):
             return False
-        return not self.outside.look(resource) and not self._holds_claim(resource)
+        return not self.outside.look(resource) and not any(map(is_here, self._kill_list.of(resource)))
 
     def busy(self) -> bool:
         """Whether any action is in flight."""
@@ -229,8 +242,8 @@ class Runner:
     def running(self) -> list[str]:
         """Resources of which something lives here."""
         housed = [one for one in self.groups.resources() if populated(self.groups.group(one))]
-        claimed = [resource for resource in self._kill_list.claims() if self._holds_claim(resource)]
-        return sorted({*housed, *claimed, *self.outside.resources()})
+        holding = [resource for resource, held in self._kill_list.held().items() if any(map(is_here, held))]
+        return sorted({*housed, *holding, *self.outside.resources()})
 
     def trim(self) -> None:
         """Cut down what has been printed; to be called every now and then."""
@@ -327,27 +340,19 @@ class Runner:
             del self._in_flight[resource]
         flight.ended.set_result(None)
 
-    def _remember(self, request: ActionRequest, agent: Agent, outcome: ActionOutcome) -> None:
+    async def _remember(self, request: ActionRequest, kind: ResourceKind, outcome: ActionOutcome) -> None:
+        resource = request.resource
         if request.action == "start":
-            self.housed(request.resource)
+            self.housed(resource)
         elif request.action in ("stop", "clean") and outcome.observed is Observed.DONE:
-            self._seen_housed.discard(request.resource)
-            self._kill_list.remove(request.resource)
-
-    def _holds_claim(self, resource: str) -> bool:
-        claim = self._kill_list.claim(resource)
-        return claim is not None and any(agent.holds(claim) for agent in AGENTS.values() if agent.holds)
-
-    async def _drop(self, resource: str) -> bool:
-        claim = self._kill_list.claim(resource)
-        if claim is None:
-            return True
-        for agent in AGENTS.values():
-            if agent.drop and not agent.drop(claim):
-                return False
-        self._kill_list.remove(resource)
-        await shut_gate(self.guard_socket, [claim.address])  # whoever adds it again by hand is not let out
-        return True
+            self._seen_housed.discard(resource)
+            # what it left all the same stays on the list: neither is the resource gone, nor would a lapse find it
+            self._kill_list.keep(resource, tuple(holding for holding in self._kill_list.of(resource) if is_here(holding)))
+        elif outcome.observed in (Observed.ONLINE, Observed.PARTIAL):  # it may have been started by a version that listed less
+            found = [holding for holding in kind.holdings(request.parameters) if holding not in self._kill_list.of(resource)]
+            if found:
+                here = [holding for holding in await as_the_kernel_names(found) if is_here(holding)]
+                self._kill_list.found(resource, tuple(here))
 
 
 def _or_not(call: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from understudy.guard.helper import Helper
-from understudy.linux.mounts import TABLE, Mount, read_mounts
+from understudy.linux.mounts import TABLE, MountLine, read_mounts
 
 _SHUTDOWN = 0x8004587D
 """FS_IOC_SHUTDOWN: ext4, xfs, btrfs, f2fs."""
@@ -71,7 +71,7 @@ def shut_down(point: str, *, table: str = TABLE) -> str | None:
     return None
 
 
-def refuse(mount: Mount, mounts: list[Mount]) -> str | None:
+def refuse(mount: MountLine, mounts: list[MountLine]) -> str | None:
     """Why this mount may not be shut down, or None."""
     if mount.root != "/":
         return f"{mount.point}: a bind mount of {mount.root}"

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from understudy.guard import filesystems, strays
+from understudy.guard import filesystems, mounts, strays
 from understudy.guard.core.ending import STRIKE, EndFound, Ending, EndScope, EndSeen, EndStage, EndStep
 from understudy.guard.gate import NO_TABLES
 from understudy.guard.helper import Helper
@@ -24,7 +24,7 @@ from understudy.guard.means import Means
 from understudy.linux.cgroups import Group
 
 STARTER_WITHIN_S = 0.01
-FILE_SYSTEMS_WITHIN_S = STRAYS_WITHIN_S = 0.3
+FILE_SYSTEMS_WITHIN_S = STRAYS_WITHIN_S = MOUNTS_WITHIN_S = 0.3
 KILL_AGAIN_S = 0.005
 HANGS = "most likely the kernel waits for storage that does not answer"
 AFTER_A_LEASE = EndScope()
@@ -69,6 +69,7 @@ class _Steps:
             EndStep.SEE_STRAYS_DEAD: self._see_strays_dead,
             EndStep.SEE_ADDRESSES_KNOWN: self._see_addresses_known,
             EndStep.SHUT_FILE_SYSTEMS: self._shut_file_systems,
+            EndStep.CUT_OFF_MOUNTS: self._cut_off_mounts,
         }
 
     def do(self, step: EndStep) -> EndFound:
@@ -105,6 +106,10 @@ class _Steps:
 
     def _shut_file_systems(self) -> EndFound:
         return EndFound(untold=tuple(filesystems.shut_down_all(self._means.list.filesystems, within_s=FILE_SYSTEMS_WITHIN_S)))
+
+    def _cut_off_mounts(self) -> EndFound:
+        means = self._means
+        return EndFound(untold=tuple(mounts.cut_off_all(means.list.mounts, keep=means.settings.places(), within_s=MOUNTS_WITHIN_S)))
 
 
 def _each(groups: list[Group], what: Callable[[Group], None]) -> None:

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from understudy.errors import UnderstudyError
 from understudy.guard import strays
 from understudy.guard.gate import Gate
-from understudy.guard.means import KillList, read_kill_list
+from understudy.guard.mounts import cut_off_all
 from understudy.guard.notice import Notice
+from understudy.holdings.listing import KillList, read_kill_list
 from understudy.linux.cgroups import Group, likely_parent
 from understudy.linux.clocks import Timer, read_clocks
 from understudy.linux.interfaces import Addresses
@@ -82,7 +83,7 @@ class SecondLine:
         self._addresses: Addresses | None = None
         self._gate: Gate | None = None
         self._notice: Notice | None = None
-        self._list: KillList | None = None
+        self._list = KillList(cgroup=self._group.path, filesystems=settings.filesystems)
         self._thread = threading.Thread(target=self._run, name="second line", daemon=True)
 
     def start(self) -> None:
@@ -131,10 +132,11 @@ class SecondLine:
             self._group.kill()
         outside = strays.end_all(self._group.path, AGAIN_S)
         left += [f"processes outside their control groups do not die: {outside}"] if outside else []
+        left += cut_off_all(self._list.mounts, keep=self._settings.places(), within_s=AGAIN_S)
         return [*left, *([] if self._group.empty() else [f"control group {self._group.path} is not empty"])]
 
     def _cluster_addresses(self) -> frozenset[str]:
-        self._list = read_kill_list(self._settings, self._list)
+        self._list = read_kill_list(self._settings.run_dir, self._list, filesystems=self._settings.filesystems)
         known = set(self._list.addresses)
         try:
             known |= self._gate.remembered() if self._gate is not None else set()
@@ -146,7 +148,7 @@ class SecondLine:
         """Open what is missing; whatever fails is tried again at the next look."""
         self._group.look()
         self._lease.look()
-        self._list = read_kill_list(self._settings, self._list)
+        self._list = read_kill_list(self._settings.run_dir, self._list, filesystems=self._settings.filesystems)
         try:
             self._notice = self._notice or Notice(self._settings.run_dir)
             self._addresses = self._addresses or Addresses()

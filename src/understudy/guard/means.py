@@ -9,30 +9,17 @@ cannot be held is said when it is needed.
 
 import contextlib
 import errno
-import json
 import os
-from dataclasses import dataclass
-from typing import Any
 
 from understudy.guard.gate import Gate
 from understudy.guard.starters import Starters
+from understudy.holdings.listing import NAME, KillList, read_kill_list
 from understudy.linux.cgroups import Group, likely_parent, unit_groups
 from understudy.linux.interfaces import Addresses
 from understudy.model.settings import Settings
 
 LOOK_S = 0.25
 """How often is often enough: a look costs 65 microseconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KillList:
-    """What to end."""
-
-    cgroup: str
-    addresses: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
-    filesystems: tuple[str, ...] = ()
-    readable: bool = True
 
 
 class Means:
@@ -50,7 +37,7 @@ class Means:
         self.own = frozenset(address for server in settings.servers for address in server.addresses)
         """Addresses of servers: never taken away, never shut."""
         self._groups: dict[str, Group] = {}
-        self._list_path = os.path.join(settings.run_dir, "kill-list.json")
+        self._list_path = os.path.join(settings.run_dir, NAME)
         self._list_seen: tuple[int, ...] | None = None
         self.parent = likely_parent(settings.cgroup)
         self.list = KillList(cgroup=self.parent, filesystems=settings.filesystems)
@@ -62,7 +49,7 @@ class Means:
         self._read_list()
         with contextlib.suppress(OSError):
             os.makedirs(self.parent, exist_ok=True)
-        wanted = {self.list.cgroup, self.parent, *(path for unit in self.list.units for path in unit_groups(unit))}
+        wanted = {self.list.cgroup, self.parent, *self.list.groups, *(path for unit in self.list.units for path in unit_groups(unit))}
         for path in wanted:
             self._groups.setdefault(path, Group(path)).look()
         for path in self._groups.keys() - wanted:
@@ -120,24 +107,4 @@ class Means:
             seen = ()
         if seen != self._list_seen:
             self._list_seen = seen
-            self.list = read_kill_list(self.settings, self.list)
-
-
-def read_kill_list(settings: Settings, known: KillList | None = None) -> KillList:
-    """The list as it stands in its file; what was known before where there is none, or where it cannot be read."""
-    before = known or KillList(cgroup=likely_parent(settings.cgroup), filesystems=settings.filesystems)
-    try:
-        with open(os.path.join(settings.run_dir, "kill-list.json"), encoding="utf-8") as file:
-            raw: dict[str, Any] = json.load(file)
-        return KillList(
-            cgroup=raw.get("cgroup") or before.cgroup,
-            addresses=tuple(str(one["address"]) for one in raw["addresses"]),
-            units=tuple(raw.get("units", ())),
-            filesystems=tuple(dict.fromkeys((*raw.get("filesystems", ()), *settings.filesystems))),
-        )
-    except FileNotFoundError:
-        return before
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
-        return KillList(
-            cgroup=before.cgroup, addresses=before.addresses, units=before.units, filesystems=before.filesystems, readable=False
-        )
+            self.list = read_kill_list(self.settings.run_dir, self.list, filesystems=self.settings.filesystems)

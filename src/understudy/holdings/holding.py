@@ -44,3 +44,21 @@ ORDER: tuple[type[Holding], ...] = (GroupHolding, UnitHolding, AddressHolding, M
 def in_order(holdings: tuple[Holding, ...]) -> tuple[Holding, ...]:
     """As they are to be ended."""
     return tuple(sorted(holdings, key=lambda holding: ORDER.index(type(holding))))
+
+
+_SYSTEM = frozenset({
+    "/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var", "/var/lib",
+    "/var/log",
+})  # fmt: skip
+
+
+def why_no_mount_point(point: str, keep: tuple[str, ...] = ()) -> str:
+    """Why a resource's mount cannot be at this point, which is taken away by force; empty: it can. `keep`: places that our own processes
+    need."""
+    parts = point.split("/")
+    if parts[0] or any(part in ("", ".", "..") for part in parts[1:]):
+        return f"{point} is no mount point: write an absolute path without . and .."
+    if point in _SYSTEM:
+        return f"{point} is a place of the system itself, which is never unmounted"
+    needed = next((place for place in keep if place == point or place.startswith(f"{point}/")), None)
+    return f"{point} has {needed} in it, which this server's own processes need" if needed else ""

@@ -115,6 +115,8 @@ _ALL = (
     _number("LOAD", 1, 1, 1_000_000),
     _number("LOGGING_LEVEL", 1, 0, 5),
     _seconds("MODIFY_TIMEOUT", 60),
+    # What a lapse unmounts by force: so not of a local resource, which needs no lease.
+    _cluster_only(Attribute(name="MOUNT_POINT", kind=AttributeKind.PATH, effect=Effect.RESTART)),
     _text("NLS_LANG"),
     _seconds("OFFLINE_CHECK_INTERVAL", 0),
     _cluster_only(_choice("PLACEMENT", "balanced", "balanced", "favored", "restricted")),

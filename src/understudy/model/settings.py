@@ -94,6 +94,10 @@ class Settings:
             found.setdefault(str(ipaddress.ip_address(parse_endpoint(one)[0])), "of the registry ([registry] endpoints)")
         return found
 
+    def places(self) -> tuple[str, ...]:
+        """Directories that our own processes need: nothing is unmounted over them."""
+        return (self.run_dir, self.log_dir, self.state_dir, *([self.cgroup] if self.cgroup else []), paths.CONFIG)
+
     def peer(self, name: str) -> ServerSettings:
         """The server called `name`; KeyError if there is none."""
         for one in self.servers:

@@ -40,6 +40,7 @@ class EndStep(Enum):
     SEE_STRAYS_DEAD = "hear what became of processes outside their control groups"
     SEE_ADDRESSES_KNOWN = "see whether any address may have been forgotten"
     SHUT_FILE_SYSTEMS = "shut down the file systems"
+    CUT_OFF_MOUNTS = "unmount by force what resources have mounted"
 
 
 class EndFound(NamedTuple):
@@ -65,9 +66,9 @@ ORDER = (
     EndPart((EndStep.SEEK_STRAYS, EndStep.SEE_GROUPS_EMPTY, EndStep.SEE_STARTERS_DEAD, EndStep.SEE_STRAYS_DEAD), EndStage.EMPTY),
     # Once more, now that nobody is left who could have added one.
     EndPart((EndStep.REMOVE_ADDRESSES, EndStep.SHUT_GATE), EndStage.GONE),
-    EndPart((EndStep.SEE_ADDRESSES_KNOWN, EndStep.SHUT_FILE_SYSTEMS), None),
+    EndPart((EndStep.SEE_ADDRESSES_KNOWN, EndStep.SHUT_FILE_SYSTEMS, EndStep.CUT_OFF_MOUNTS), None),
 )
-OF_A_LEASE = frozenset({EndStep.KILL_STARTERS, EndStep.SEE_STARTERS_DEAD, EndStep.SHUT_FILE_SYSTEMS})
+OF_A_LEASE = frozenset({EndStep.KILL_STARTERS, EndStep.SEE_STARTERS_DEAD, EndStep.SHUT_FILE_SYSTEMS, EndStep.CUT_OFF_MOUNTS})
 """Left out at a keeper's first start: daemon and executor were never under a lease then, and a mounted file system is not the cluster's."""
 
 

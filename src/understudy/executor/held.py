@@ -1,0 +1,77 @@
+"""What is held on this server, as the executor sees and ends it: one way for each sort of holding.
+
+Called by the runner, before a start and when a resource is to be gone. Must never: block the loop (what storage may hold up is done aside,
+with a bound), or call something gone that was not seen to be.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from understudy.agents.aside import aside
+from understudy.agents.groups import kill_and_see
+from understudy.executor.gate import shut_gate
+from understudy.holdings.holding import AddressHolding, GroupHolding, Holding, MountHolding, UnitHolding, in_order, why_no_mount_point
+from understudy.linux import interfaces, mounts
+from understudy.linux.cgroups import populated, unit_groups
+
+_WITHIN_S = 1.0
+
+
+def is_here(holding: Holding) -> bool:
+    """Whether it is on this server now. OSError: it cannot be told."""
+    match holding:
+        case GroupHolding(path):
+            return populated(path)
+        case UnitHolding(name):
+            return any(populated(group) for group in unit_groups(name))
+        case AddressHolding(address):
+            return bool(interfaces.present(address))
+        case MountHolding(point):
+            return mounts.is_mounted(point)
+
+
+async def end(holding: Holding, *, guard_socket: Path, keep: tuple[str, ...]) -> bool:
+    """By force; True when it was seen gone. OSError."""
+    match holding:
+        case GroupHolding(path):
+            return await kill_and_see(path, _WITHIN_S)
+        case UnitHolding(name):
+            return all([await kill_and_see(group, _WITHIN_S) for group in unit_groups(name)])
+        case AddressHolding(address):
+            for found in interfaces.present(address):
+                interfaces.remove(found)
+            if not interfaces.present(address):
+                await shut_gate(guard_socket, [address])  # whoever adds it again by hand is not let out
+        case MountHolding(point):
+            if not why_no_mount_point(point, keep):
+                await _aside(functools.partial(mounts.cut_off, point))
+    return not is_here(holding)
+
+
+async def end_all(holdings: Sequence[Holding], *, guard_socket: Path, keep: tuple[str, ...]) -> tuple[Holding, ...]:
+    """All of them, in the order in which they are ended; what is left."""
+    return tuple([one for one in in_order(tuple(holdings)) if not await end(one, guard_socket=guard_socket, keep=keep)])
+
+
+async def as_the_kernel_names(holdings: Sequence[Holding]) -> tuple[Holding, ...]:
+    """Mount points without symbolic links, as the table of mounts has them; as written where that cannot be told."""
+    return tuple([MountHolding(await _real(one.point)) if isinstance(one, MountHolding) else one for one in holdings])
+
+
+def why_not(holdings: Sequence[Holding], keep: tuple[str, ...]) -> str:
+    """Why this may not be put on the kill list, and so not be started; empty: it may."""
+    return next((why for one in holdings if isinstance(one, MountHolding) and (why := why_no_mount_point(one.point, keep))), "")
+
+
+async def _real(point: str) -> str:
+    return await _aside(functools.partial(os.path.realpath, point)) or point
+
+
+async def _aside(call: Callable[[], str]) -> str:
+    """What it answers; empty if its storage does not in time."""
+    try:
+        return await aside(call, within_s=_WITHIN_S, kind="mounts")
+    except (OSError, ValueError):  # TimeoutError, too
+        return ""
