@@ -351,8 +351,7 @@ class Cluster:
 
     def _assignment(self, one: Assignment) -> str:
         before = self.view.assignments.get(one.resource)
-        reason = parse_reason(one.reason)
-        why = one.reason if reason is None else sentence(reason)
+        why = "" if one.reason is None else sentence(one.reason)
         if one.owner is None:
             head = f"{one.resource} belongs to nobody"
         elif before is not None and before.owner == one.owner:

@@ -8,14 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reasons import REASONS
 from understudy.model import view
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
+from understudy.model.reasons import Reason, Why
 from understudy.model.state import State, Target
 from understudy.registry import keys, wire
 from understudy.sim.formats import NEXT
 
 # Numbers as the registry has them: finite, and of 64 bits.
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
+st.register_type_strategy(Reason, REASONS)
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
 KINDS = sorted(wire.RECORD_OF.items())
 
@@ -53,6 +56,28 @@ def test_every_record_survives_the_next_format(prefix: str, kind: type[wire.Reco
         wire.decode(at(prefix), value)
     with pytest.raises(wire.Unreadable, match=f"this is no {kind.__name__}"):
         wire.decode(at(prefix), value.replace(b'{"v":2,', b'{"v":1,', 1))
+
+
+def test_a_reason_is_written_as_every_version_hands_it_on() -> None:
+    """One line of text: an older version shows it, and a release that it writes loses nothing; a newer one's is kept as well."""
+    reason = Reason(Why.FELLOW_REFUSED, ("db",), Reason(Why.NOT_IN_POOL, ("a,b", "c")))
+    value = wire.encode(view.Assignment(resource=ResourceName("db"), epoch=4, reason=reason))
+    assert b'"reason":"fellow-refused:db,not-in-pool:a%2Cb,c"' in value
+    later = value.replace(b"fellow-refused:db,", b"some-other-rule:db,")
+    record = wire.decode_as(view.Assignment, later)
+    assert record.reason is not None
+    assert record.reason.why is Why.OTHER
+    assert wire.encode(record) == later
+
+
+@pytest.mark.parametrize(
+    ("proof", "evicted"),
+    [("evicted by root@ctr1", True), ("evicted by the leader: its daemon hangs; farewell", True), ("farewell", False), ("", False)],
+)
+def test_what_an_older_version_has_evicted_is_known_to_be(proof: str, evicted: bool) -> None:
+    """It said so in the proof alone, and so it does when it writes on what a newer one has evicted."""
+    value = b'{"v":1,"incarnation":"i1","server":"ctr1","life":"LOST","proof":"%s"}' % proof.encode()
+    assert wire.decode_as(view.IncarnationRecord, value).evicted is evicted
 
 
 def test_every_record_of_the_view_has_a_key() -> None:

@@ -13,7 +13,6 @@ from typing import Any
 from understudy.lane.local import Rung
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName
-from understudy.model.reasons import parse_reason
 from understudy.model.state import Life, State
 from understudy.model.view import Assignment, ClusterRecord, Event, Holder, IncarnationRecord, LeaderRecord, Report
 from understudy.policy.sentences import sentence
@@ -252,8 +251,7 @@ class Teller:
         was, now = _incarnation(before.owner), _incarnation(after.owner)
         if before.epoch == after.epoch and was == now:
             return
-        reason = parse_reason(after.reason)
-        why = after.reason if reason is None else sentence(reason)
+        why = "" if after.reason is None else sentence(after.reason)
         others = sorted(self.name(one.server, one.incarnation) for one in after.holders if one.incarnation != now)
         hold = f"; {', '.join(others)} may still be running it|them" if others else ""
         to = "nobody" if after.owner is None else after.owner.server

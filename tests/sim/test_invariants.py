@@ -10,9 +10,11 @@ from understudy.daemon.leave import Leave
 from understudy.guard.core.ending import EndStage
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
-from understudy.model.view import Assignment, Holder
+from understudy.model.view import Assignment, Holder, View
 from understudy.ports import ActionRequest, Condition, Write
 from understudy.registry import keys
+from understudy.registry.commits import Commit
+from understudy.sim.formats import NEXT
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Written
 from understudy.sim.truth import Violation
@@ -132,13 +134,27 @@ def test_a_report_by_a_life_that_is_over(world: World):
         Written(
             server="ctr1",
             writer=machine.incarnation(),
-            conditions=(Condition(own, revisions[own]), Condition(key, revisions[key])),
-            writes=(Write(key, b"{}"),),
+            view=View(),
+            commit=Commit((Condition(own, revisions[own]), Condition(key, revisions[key])), (Write(key, b"{}"),)),
             answer=lambda answer: None,
         )
     )
 
     breaks(world, "S7: ctr1 writes report/service/ctr1 without being entitled to")
+
+
+def test_a_group_that_is_divided(world: World):
+    """Moving together: one of three is given to another server, in a commit of its own. Its conditions hold."""
+    machine, view = world.machines["ctr2"], world.view()
+    before, leader = view.assignments[SERVICE], view.leader
+    owner = Holder(server=ServerName("ctr2"), incarnation=machine.incarnation(), epoch=before.epoch + 1)
+    after = replace(before, owner=owner, holders=(*before.holders, owner), epoch=owner.epoch)
+    named = (keys.LEADER, keys.assignment(SERVICE))
+    conditions = tuple(Condition(key, world.truth.revisions[key]) for key in named)
+    commit = Commit(conditions, (Write(keys.assignment(SERVICE), NEXT.encode(after, 1)),))
+    world.hub.judge(Written(server=leader.server, writer=leader.incarnation, view=view, commit=commit, answer=lambda answer: None))
+
+    breaks(world, "divides a group: it gives (address|data) to ctr1, service to ctr2")
 
 
 def test_a_holder_that_disappears_without_proof(world: World):

@@ -17,6 +17,7 @@ from understudy.model import events
 from understudy.model.limits import Limits, derive
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, went_back
+from understudy.model.reasons import code_of
 from understudy.model.state import ALIVE, GONE, Life
 from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
 from understudy.policy.bounded import bounded
@@ -244,7 +245,8 @@ class Leader:
         for one in step.assignments:
             before = view.assignments.get(one.resource)
             if one.last_resort and not (before is not None and before.last_resort):
-                self._history.tell(events.NO_CANDIDATE, resource=one.resource, on=one.owner.server if one.owner else None, cause=one.reason)
+                on = one.owner.server if one.owner else None
+                self._history.tell(events.NO_CANDIDATE, resource=one.resource, on=on, cause=code_of(one.reason))
         return True
 
     def _say_too_large(self, step: Step, why: str) -> None:

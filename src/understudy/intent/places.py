@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from understudy.intent.facts import life, servers
 from understudy.intent.refusal import Declined
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.reasons import Reason, Why, parse_reason
+from understudy.model.reasons import Reason, Why
 from understudy.model.settings import Settings
 from understudy.model.state import Life, Target
 from understudy.model.view import View
@@ -37,8 +37,8 @@ def check_place(ground: Ground, names: Iterable[ResourceName], server: ServerNam
 
 def passes(ground: Ground, reason: Reason, begins: Collection[ResourceName]) -> bool:
     """Whether a refusal ends when what it is about has come up, which this command starts, or has been looked at."""
-    inner = parse_reason(",".join(reason.of[1:])) if reason.why is Why.FELLOW_REFUSED else reason
-    if inner is None or inner.why in (Why.NOT_LOOKED, Why.RIVAL_NOT_LOOKED):
+    inner = reason.root
+    if inner.why in (Why.NOT_LOOKED, Why.RIVAL_NOT_LOOKED):
         return True
     if inner.why is Why.NETWORK_DOWN:
         return ResourceName(inner.of[0]) in begins

@@ -10,7 +10,6 @@ from understudy.model.names import ServerName
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life
 from understudy.model.view import ClusterRecord, IncarnationRecord, View
-from understudy.policy.case import EVICTED
 from understudy.policy.liveness import CONFIRMED_OFF
 
 
@@ -24,7 +23,7 @@ def present(view: View, server: ServerName) -> IncarnationRecord:
 
 def evict(view: View, server: ServerName, operator: Operator) -> Edit:
     """No voter grants it a lease any more."""
-    evicted = replace(present(view, server), life=Life.EVICTED, proof=f"{EVICTED} by {operator.by}")
+    evicted = replace(present(view, server), life=Life.EVICTED, evicted=True, proof=f"evicted by {operator.by}")
     return Edit(incarnations=(evicted,))
 
 

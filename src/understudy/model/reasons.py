@@ -1,4 +1,8 @@
-"""Reasons: typed values made where a rule is applied, refusals included. `policy/sentences.py` alone turns them into sentences."""
+"""Reasons: typed values made where a rule is applied, refusals included. `policy/sentences.py` alone turns them into sentences.
+
+A reason has a code, one line of text, in which the registry and the history keep it: whatever names it is about, `parse_reason` gives back
+the same value. Nobody else reads a code.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +23,7 @@ class Why(StrEnum):
     NETWORK_STOPPED = "network-stopped"  # the local resource whose TARGET is OFFLINE
     TYPE_MISSING = "type-missing"  # the type of which nothing runs there
     EXCLUDED = "excluded"  # the resource that runs there
-    FELLOW_REFUSED = "fellow-refused"  # the member of the group, and its reason
+    FELLOW_REFUSED = "fellow-refused"  # the member of the group; `inner` is what refuses it
     RIVAL_NOT_LOOKED = "rival-not-looked"  # what excludes it and was not looked at yet
     DISABLED = "disabled"
     # why it may, and how it ranks
@@ -42,6 +46,8 @@ class Why(StrEnum):
     RECOVERED = "recovered"
     FOUND_RUNNING = "found-running"  # the server
     UNPROVEN = "unproven"  # the holder that is not proved gone
+    NO_LONGER_REGISTERED = "no-longer-registered"
+    OTHER = "other"  # the code of a reason that this version does not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +56,54 @@ class Reason:
 
     why: Why
     of: tuple[str, ...] = ()
+    inner: "Reason | None" = None
+    """Of FELLOW_REFUSED alone: the reason of the member that `of` names."""
+
+    @property
+    def root(self) -> "Reason":
+        """What it comes down to: a fellow's own reason, or this one."""
+        return self if self.inner is None else self.inner.root
 
     def code(self) -> str:
-        """As stored with an assignment: `why` or `why:a,b`."""
-        return f"{self.why}:{','.join(self.of)}" if self.of else str(self.why)
+        """One line: `why`, `why:a,b`, or with an inner one `why:a,INNER`. What is no code of a known reason is handed on as it is."""
+        if self.why is Why.OTHER:
+            return self.of[0]
+        parts = [_escaped(name) for name in self.of]
+        if self.inner is not None:
+            assert self.why is Why.FELLOW_REFUSED, "no other reason has an inner one"
+            assert len(self.of) == 1, "and that is about one member"
+            parts.append(self.inner.code())
+        return f"{self.why}:{','.join(parts)}" if parts else str(self.why)
 
 
 def parse_reason(code: str) -> Reason | None:
     """The reason that `Reason.code` wrote; None for an empty or unknown one."""
     word, _, names = code.partition(":")
+    if word == Why.OTHER:
+        return None
     try:
-        return Reason(Why(word), tuple(names.split(",")) if names else ())
+        why = Why(word)
     except ValueError:
         return None
+    if why is Why.FELLOW_REFUSED and names:
+        member, _, inner = names.partition(",")
+        return Reason(why, (_plain(member),), read_reason(inner))
+    return Reason(why, tuple(map(_plain, names.split(","))) if names else ())
+
+
+def code_of(reason: Reason | None) -> str:
+    """Its code; empty: there is none."""
+    return "" if reason is None else reason.code()
+
+
+def read_reason(code: str) -> Reason | None:
+    """The same for what is stored: a newer version's is kept as it is. None: there is none."""
+    return parse_reason(code) or (Reason(Why.OTHER, (code,)) if code else None)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("%", "%25").replace(",", "%2C") or "%"
+
+
+def _plain(text: str) -> str:
+    return "" if text == "%" else text.replace("%2C", ",").replace("%25", "%")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter, is_
 
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
 
@@ -65,6 +66,8 @@ class IncarnationRecord:
     """LEAVING at an operator's word: whose. It stays out until it is asked back."""
     at_once: bool = False
     """LEAVING without stopping anything in order first."""
+    evicted: bool = False
+    """An operator or the leader has ended it; true whatever became of it since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +147,8 @@ class Assignment:
     """Incarnations on which it failed since it last proved itself; not chosen again while another is left."""
     last_resort: bool = False
     """No candidate is left: it is retried where it is, with growing pauses."""
-    reason: str = ""
-    """Code of the reason (`model/reasons.py`) and its words."""
+    reason: Reason | None = None
+    """Why it is as it is; None: it was never assigned."""
     era: int = 1
     """Of the registry in which it was decided. Of an older one: what a copy says, not confirmed yet; nobody acts on it."""
 

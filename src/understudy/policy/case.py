@@ -8,9 +8,6 @@ from understudy.model.view import Assignment
 from understudy.policy.eligibility import Standing, group_standings
 from understudy.policy.ground import Ground
 
-EVICTED = "evicted"
-"""How the proof of an incarnation begins that an operator, or the leader, has evicted."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -43,7 +40,7 @@ def evicted_from(
     """Servers off which an operator or the leader has moved the group by evicting their life, as long as it has no new owner."""
     lives = ground.view.incarnations
     owners = [owner for name in wanted if (owner := held[name].owner) is not None]
-    return {one.server for one in owners if one.incarnation in lives and lives[one.incarnation].proof.startswith(EVICTED)}
+    return {one.server for one in owners if one.incarnation in lives and lives[one.incarnation].evicted}
 
 
 def _home(

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from understudy.model.events import EVICTED, FENCED, REGISTRY_RECOVERED, UNENDED
 from understudy.model.names import ResourceName
+from understudy.model.reasons import Reason, Why
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.eras import UNHEARD_S, overdue, recovered, wanted_again
@@ -19,7 +20,7 @@ from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
 from understudy.policy.unable import evict_who_cannot_act
 
-NO_LONGER_REGISTERED = "no longer registered"
+NO_LONGER_REGISTERED = Reason(Why.NO_LONGER_REGISTERED)
 
 
 def decide(view: View, now: float, memory: Memory) -> Plan:
@@ -96,7 +97,7 @@ def _late(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
     """The eviction of who holds up the recovery, or when it will be."""
     late, at = overdue(view, now, memory)
     why = f"evicted by the leader: it has not told what it runs, or could not act, for {UNHEARD_S:g} s after the registry had been set back"
-    gone = tuple(replace(one, life=Life.EVICTED, proof=why) for one in late)
+    gone = tuple(replace(one, life=Life.EVICTED, evicted=True, proof=why) for one in late)
     return Step(lives=gone, notes=tuple(Note(kind=EVICTED, on=one.server, cause=one.proof) for one in gone)), at
 
 

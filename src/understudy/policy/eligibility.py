@@ -85,7 +85,7 @@ def joint_standing(ground: Ground, members: Sequence[ResourceName], server: Serv
         one = standing(ground, ground.view.resources[name], server)
         if not one.admitted:
             alone = len(members) == 1 or one.reason.why in (Why.NEVER_SEEN, Why.NOT_ONLINE)  # true of the server, whatever the resource
-            about = one.reason if alone else Reason(Why.FELLOW_REFUSED, (name, one.reason.code()))
+            about = one.reason if alone else Reason(Why.FELLOW_REFUSED, (name,), one.reason)
             return Standing(server=server, incarnation=one.incarnation, admitted=False, reason=about)
         each.append(one)
     rank = tuple(map(sum, zip(*(one.rank for one in each), strict=True)))

@@ -73,7 +73,7 @@ def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
     if found and (fresh.owner is None or all(one.incarnation != fresh.owner.incarnation for one in found)):
         here = Holder(server=found[0].server, incarnation=found[0].incarnation, epoch=fresh.epoch)
         others = tuple(one for one in fresh.holders if one.incarnation != here.incarnation)
-        reason = Reason(Why.FOUND_RUNNING, (here.server,)).code()
+        reason = Reason(Why.FOUND_RUNNING, (here.server,))
         fresh = replace(fresh, owner=here, holders=(*others, here), last_resort=False, tried=(), reason=reason)
     return _under(fresh, max(fresh.epoch, floor) + 1)
 

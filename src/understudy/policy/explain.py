@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from understudy.model.names import ResourceName, ServerName, short
-from understudy.model.reasons import parse_reason
 from understudy.model.shown import one_line
 from understudy.model.state import Internal, State, Target
 from understudy.model.view import Assignment, View
@@ -108,8 +107,7 @@ def _state(view: View, name: ResourceName) -> str:
 def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
     if local:
         return "it is a local resource: one instance on every server"
-    reason = parse_reason(assignment.reason)
-    words = assignment.reason if reason is None else sentence(reason)
+    words = "" if assignment.reason is None else sentence(assignment.reason)
     if assignment.owner is None:
         found = any(one.state in RUNNING for one in instances(view, view.resources[assignment.resource]))
         left_alone = ": it was found running, and is left alone until somebody starts or stops it by command" if found else ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.reasons import Reason, parse_reason
+from understudy.model.reasons import Reason
 from understudy.model.resource import Dependency, Kind, Resource
 from understudy.model.state import Internal, State, Target
 from understudy.model.view import Assignment, View
@@ -128,7 +128,7 @@ def _why(ground: Ground, now: Assignment, members: Sequence[ResourceName], serve
     """What refuses it, with its group, where it runs; if nothing does, why it goes elsewhere."""
     wanted = [one for one in members if ground.view.target(one) is Target.ONLINE]
     here = joint_standing(ground, wanted or [now.resource], server)
-    return parse_reason(now.reason) if here.admitted else here.reason
+    return now.reason if here.admitted else here.reason
 
 
 # --- what the lanes would do about it -------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from understudy.model.events import ASSIGNED, REFUSED
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.reasons import Reason, Why, parse_reason
+from understudy.model.reasons import Reason, Why, code_of
 from understudy.model.state import Life, State, Target
 from understudy.model.view import Assignment, Holder, Report, Request
 from understudy.policy.case import Case, case_of
@@ -59,7 +59,7 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
             after[name] = _not_wanted(ground, held[name])
     changed = tuple(after[name] for name in members if after[name] != _registered(ground, name))
     told = tuple(
-        Note(kind=ASSIGNED, resource=one.resource, on=one.owner.server, cause=one.reason)
+        Note(kind=ASSIGNED, resource=one.resource, on=one.owner.server, cause=code_of(one.reason))
         for one in changed
         if one.owner is not None and one.owner != held[one.resource].owner
     )
@@ -169,12 +169,10 @@ def _at(one: Standing, reason: Reason, *, clears_tried: bool = False, last_resor
 
 def _may_linger(case: Case) -> bool:
     """Whether the owner's server is refused only for something that is down there now (its network), not by placement."""
-    passing = (Why.NETWORK_DOWN.value, Why.NETWORK_STOPPED.value, Why.TYPE_MISSING.value, Why.NOT_LOOKED.value, Why.COULD_NOT_TELL.value)
+    passing = (Why.NETWORK_DOWN, Why.NETWORK_STOPPED, Why.TYPE_MISSING, Why.NOT_LOOKED, Why.COULD_NOT_TELL)
     owners = {owner.server for name in case.wanted if (owner := case.held[name].owner) is not None}
     refused = [one.reason for one in case.standings if one.server in owners]
-    return bool(refused) and all(
-        one.why.value in passing or (one.why is Why.FELLOW_REFUSED and one.of[1].startswith(passing)) for one in refused
-    )
+    return bool(refused) and all(reason.root.why in passing for reason in refused)
 
 
 def _unproven(case: Case) -> Reason:
@@ -208,8 +206,7 @@ def _stay_or_return(case: Case, home: ServerName) -> Choice:
 
 def _on_request(assignment: Assignment) -> bool:
     """Whether an operator's word put it where it is: that stands until it is placed anew."""
-    reason = parse_reason(assignment.reason)
-    return reason is not None and reason.why is Why.REQUESTED
+    return assignment.reason is not None and assignment.reason.why is Why.REQUESTED
 
 
 # --- the assignments that follow ------------------------------------------------------------------------------------
@@ -228,14 +225,14 @@ def _assigned(ground: Ground, before: Assignment, choice: Choice) -> Assignment:
     owner = Holder(server=choice.server, incarnation=choice.incarnation, epoch=epoch)
     holders = (*(one for one in before.holders if one.incarnation != choice.incarnation), owner)
     reason = _reason_here(ground, before, choice)
-    return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=reason.code())
+    return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=reason)
 
 
 def _owned_by_nobody(before: Assignment, choice: Choice, tried: tuple[Incarnation, ...]) -> Assignment:
     if before.owner is None:
-        return replace(before, tried=tried, last_resort=choice.last_resort, reason=choice.reason.code())
+        return replace(before, tried=tried, last_resort=choice.last_resort, reason=choice.reason)
     return replace(
-        before, owner=None, epoch=before.epoch + 1, tried=tried, last_resort=choice.last_resort, reason=choice.reason.code()
+        before, owner=None, epoch=before.epoch + 1, tried=tried, last_resort=choice.last_resort, reason=choice.reason
     )
 
 
@@ -254,11 +251,11 @@ def _kept(before: Assignment, choice: Choice, tried: tuple[Incarnation, ...], re
         assert before.owner is not None
         owner = replace(before.owner, epoch=before.epoch + 1)
         holders = tuple(owner if one.incarnation == owner.incarnation else one for one in before.holders)
-        return replace(before, owner=owner, holders=holders, epoch=owner.epoch, tried=(), last_resort=False, reason=choice.reason.code())
+        return replace(before, owner=owner, holders=holders, epoch=owner.epoch, tried=(), last_resort=False, reason=choice.reason)
     if choice.last_resort:
-        return replace(before, tried=tried, last_resort=True, reason=choice.reason.code())
+        return replace(before, tried=tried, last_resort=True, reason=choice.reason)
     if before.last_resort and report is not None and report.state is State.ONLINE and report.failure is None:
-        return replace(before, tried=tried, last_resort=False, reason=Reason(Why.RECOVERED).code())
+        return replace(before, tried=tried, last_resort=False, reason=Reason(Why.RECOVERED))
     return replace(before, tried=tried)
 
 
@@ -271,7 +268,7 @@ def _not_wanted(ground: Ground, before: Assignment) -> Assignment:
         return before
     epoch = before.epoch + (1 if before.owner is not None else 0)
     reason = Reason(Why.DISABLED if disabled else Why.TARGET_OFFLINE)
-    return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason.code())
+    return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason)
 
 
 def _own_report(ground: Ground, before: Assignment) -> Report | None:

@@ -62,7 +62,7 @@ def found_running(ground: Ground, name: ResourceName, assignment: Assignment) ->
         found.append(Holder(server=server, incarnation=report.incarnation, epoch=assignment.epoch))
     if not found:
         return assignment
-    reason = assignment.reason or Reason(Why.FOUND_RUNNING, (found[0].server,)).code()
+    reason = assignment.reason or Reason(Why.FOUND_RUNNING, (found[0].server,))
     return replace(assignment, holders=(*assignment.holders, *found), reason=reason)
 
 

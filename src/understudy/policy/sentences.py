@@ -4,7 +4,7 @@ Called by `explain.py`, `waits.py`, crsctl's refusals and the history. Pure.
 """
 
 from understudy.model.names import PoolName, ResourceName, ServerName
-from understudy.model.reasons import Reason, Why, parse_reason
+from understudy.model.reasons import Reason, Why
 from understudy.model.shown import one_line
 from understudy.model.state import Target
 from understudy.model.view import View
@@ -45,6 +45,8 @@ _SENTENCES: dict[Why, str] = {
     Why.RECOVERED: "it came up again after it had failed on every candidate",
     Why.FOUND_RUNNING: "it was found running on {0}",
     Why.UNPROVEN: "{0} may still be running it",
+    Why.NO_LONGER_REGISTERED: "it is no longer registered",
+    Why.OTHER: "{0}",
 }
 
 _REMEDIES: dict[Why, str] = {
@@ -67,8 +69,8 @@ _REMEDIES: dict[Why, str] = {
 def sentence(reason: Reason) -> str:
     """One reason in words."""
     if reason.why is Why.FELLOW_REFUSED:
-        inner = _inner(reason)
-        return f"{reason.of[0]}, which must be on the same server, may not: {sentence(inner) if inner else reason.of[1]}"
+        why = "for a reason that was not kept" if reason.inner is None else sentence(reason.inner)
+        return f"{reason.of[0]}, which must be on the same server, may not: {why}"
     if reason.why is Why.NOT_A_MEMBER and not any(reason.of):
         return "PLACEMENT=restricted, and neither SERVER_POOLS nor HOSTING_MEMBERS name a server"
     return _filled(_SENTENCES[reason.why], reason.of)
@@ -77,7 +79,7 @@ def sentence(reason: Reason) -> str:
 def sentence_about(reason: Reason, name: ResourceName) -> str:
     """One reason in words, to somebody who asks about this resource: what refuses it itself is not said of a fellow."""
     own = reason.why is Why.FELLOW_REFUSED and reason.of[0] == name
-    return sentence((_inner(reason) or reason) if own else reason)
+    return sentence((reason.inner or reason) if own else reason)
 
 
 def no_candidate(view: View, name: ResourceName, ground: Ground | None = None) -> str:
@@ -108,23 +110,14 @@ def against(view: View, name: ResourceName) -> tuple[str, ...]:
 
 def remedy_here(view: View, reason: Reason, server: ServerName) -> str:
     """What would change a refusal in this very cluster: of a pool, the change that has the effect."""
-    inner = _inner(reason) if reason.why is Why.FELLOW_REFUSED else reason
-    if inner is not None and inner.why is Why.NOT_IN_POOL:
-        return into_pool(view, tuple(PoolName(one) for one in inner.of), server)
+    if reason.root.why is Why.NOT_IN_POOL:
+        return into_pool(view, tuple(PoolName(name) for name in reason.root.of), server)
     return remedy(reason, server)
 
 
 def remedy(reason: Reason, server: ServerName) -> str:
     """What would change a refusal; empty where nothing is known to."""
-    if reason.why is Why.FELLOW_REFUSED:
-        inner = _inner(reason)
-        return "" if inner is None else remedy(inner, server)
-    return _filled(_REMEDIES.get(reason.why, "").replace("{server}", server), reason.of)
-
-
-def _inner(reason: Reason) -> Reason | None:
-    """A fellow's own reason; its names may have been divided at their commas on the way through the registry."""
-    return parse_reason(",".join(reason.of[1:]))
+    return _filled(_REMEDIES.get(reason.root.why, "").replace("{server}", server), reason.root.of)
 
 
 def _filled(text: str, of: tuple[str, ...]) -> str:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from understudy.model.names import ResourceName
 from understudy.model.state import ALIVE, Life, Target
 from understudy.model.view import IncarnationRecord, Unable, View
-from understudy.policy.case import EVICTED
 from understudy.policy.eligibility import group_standings
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import groups
@@ -34,8 +33,8 @@ def evict_who_cannot_act(view: View, now: float, memory: Memory) -> tuple[tuple[
     ground = survey(view)
     for at, record, said in due:
         if at <= now and _may_go(ground, record):
-            proof = f"{EVICTED} by the leader: {said.why} (for {now - said.since:.0f} s)"
-            return (replace(record, life=Life.EVICTED, proof=proof),), None
+            proof = f"evicted by the leader: {said.why} (for {now - said.since:.0f} s)"
+            return (replace(record, life=Life.EVICTED, evicted=True, proof=proof),), None
     return (), min((at for at, _, _ in due if at > now), default=None)
 
 

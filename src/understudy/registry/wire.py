@@ -14,23 +14,27 @@ Which format is written while versions are mixed, and why that is safe: docs/des
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
 
 from understudy.errors import UnderstudyError
+from understudy.model.names import Incarnation, ResourceName
+from understudy.model.reasons import code_of, read_reason
 from understudy.model.view import (
     Assignment,
     Beat,
     ClusterRecord,
     Definition,
     Event,
+    Holder,
     IncarnationRecord,
     LeaderRecord,
     Look,
     Pool,
+    Proof,
     Report,
     Request,
     TargetRecord,
@@ -138,7 +142,7 @@ class Formats:
             # The usual case costs one comparison; the header is parsed only when something else stands there.
             if not value.startswith(_START):
                 value = self._in_present_format(kind, value)
-            record: AnyRecord = decoder.decode(value)
+            record: AnyRecord = _as_known(decoder.decode(value))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Unreadable(f"this is no {kind.__name__}: {error}") from error
         return record
@@ -182,7 +186,46 @@ def _plain(value: Any) -> Any:
 # Deterministic: equal records have equal bytes, so that a writer can tell that nothing would change.
 _encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_plain)
 _header = msgspec.json.Decoder(_Header)
-_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in RECORD_OF.values()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredAssignment:
+    """An Assignment as it is written: its reason as one line of text, which every version hands on, whether it knows that reason or not."""
+
+    resource: ResourceName
+    epoch: int
+    owner: Holder | None = None
+    holders: tuple[Holder, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    tried: tuple[Incarnation, ...] = ()
+    last_resort: bool = False
+    reason: str = ""
+    era: int = 1
+
+
+def _as_stored(record: Record) -> Any:
+    if not isinstance(record, Assignment):
+        return record
+    as_it_is = {name: getattr(record, name) for name in _SAME}
+    return _StoredAssignment(reason=code_of(record.reason), **as_it_is)
+
+
+def _as_known(stored: Any) -> Any:
+    """The record that was stored; what older versions do not say of it is filled in from what they do say."""
+    if isinstance(stored, _StoredAssignment):
+        return Assignment(reason=read_reason(stored.reason), **{name: getattr(stored, name) for name in _SAME})
+    if isinstance(stored, IncarnationRecord) and not stored.evicted and stored.proof.startswith(_EVICTED):
+        return replace(stored, evicted=True)
+    return stored
+
+
+_SAME = tuple(field.name for field in fields(Assignment) if field.name != "reason")
+_EVICTED = "evicted by "
+"""How the proof of an incarnation begins that a version without `evicted` has evicted, or has rewritten since."""
+_STORED: Mapping[type[Any], type[Any]] = {Assignment: _StoredAssignment}
+_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(_STORED.get(kind, kind)) for kind in RECORD_OF.values()
+}
 
 
 def _start(number: int) -> bytes:
@@ -198,11 +241,12 @@ _START = _start(FORMAT)
 
 def encode(record: Record) -> bytes:
     """The bytes to store for a record, in FORMAT."""
+    stored = _as_stored(record)
     try:
-        body = _encoder.encode(record)
+        body = _encoder.encode(stored)
     except UnicodeEncodeError:
         # A script may print bytes that are no UTF-8, and they arrive as lone surrogates. A report must not be lost over that.
-        body = _encoder.encode(_printable(msgspec.to_builtins(record, enc_hook=_plain)))
+        body = _encoder.encode(_printable(msgspec.to_builtins(stored, enc_hook=_plain)))
     return _START + body[1:]
 
 

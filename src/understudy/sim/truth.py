@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from understudy.model.names import Incarnation, ResourceName, TypeName
+from understudy.model.reasons import code_of
 from understudy.model.state import PROVEN, Life, Target
 from understudy.model.types import is_local
 from understudy.model.view import Assignment, Definition, IncarnationRecord, LeaderRecord, Report, Request, TargetRecord, TypeRecord
@@ -295,7 +296,7 @@ class Truth:
         holders = " ".join(one.server for one in after.holders)
         owner = after.owner.server if after.owner else "nobody"
         flags = "".join((" LAST RESORT" if after.last_resort else "", f" tried {len(after.tried)}" if after.tried else ""))
-        self.trace.say("registry", f"{after.resource} -> {owner} e{after.epoch} [{holders}]{flags} {after.reason}")
+        self.trace.say("registry", f"{after.resource} -> {owner} e{after.epoch} [{holders}]{flags} {code_of(after.reason)}")
         self._entitles(before, after)
         self._judge(invariants.hand_over_needs_proof(self, before, after))
         self._judge(invariants.first_look_then_act(self, before, after))

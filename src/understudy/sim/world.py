@@ -279,7 +279,8 @@ class World:
         record = self.view().present().get(ServerName(name))
         if record is not None and record.life in ALIVE:
             self.trace.say("operator", f"evicts {name}")
-            self.change({keys.incarnation(record.incarnation): replace(record, life=Life.EVICTED, proof="evicted by an operator")})
+            gone = replace(record, life=Life.EVICTED, evicted=True, proof="evicted by an operator")
+            self.change({keys.incarnation(record.incarnation): gone})
 
     def leave(self, name: str) -> None:
         """`understudy server leave`: its present incarnation is to stop everything in order and go."""
