@@ -1,14 +1,17 @@
 """Draws the pictures of the documentation: `PYTHONPATH=src python docs/pictures/draw.py [--check]`.
 
-Writes cluster.svg, data-flow.svg and power-loss.svg beside itself; the times in power-loss.svg come from `understudy.model.limits`, so a
-changed bound changes the picture. With --check it writes nothing and exits 1 if a picture is not what would be drawn. Standard library
-only. Every picture has a light panel of its own behind it, so that it reads on light and on dark pages.
+Writes cluster.svg, data-flow.svg, power-loss.svg and lane.svg beside itself; the times in power-loss.svg come from
+`understudy.model.limits`, the arrows in lane.svg from `understudy.lane.table`, so what changes there changes the picture. With --check it
+writes nothing and exits 1 if a picture is not what would be drawn. Standard library only. Every picture has a light panel of its own behind
+it, so that it reads on light and on dark pages.
 """
 
 import sys
 from html import escape
 from pathlib import Path
 
+from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Starting, Stuck, Unseen, Up
+from understudy.lane.table import TABLE, Rule
 from understudy.model.limits import DRIFT, derive
 
 HERE = Path(__file__).parent
@@ -251,7 +254,65 @@ def _bar(canvas: Canvas, y: float, begin_s: float, end_s: float, words: str, fil
         canvas.text(_at(begin_s) + 10, y + 20, words, size=12, ink=ink)
 
 
-PICTURES = {"cluster.svg": cluster, "data-flow.svg": data_flow, "power-loss.svg": power_loss}
+# --- the phases of a lane ---------------------------------------------------------------------------------------------
+
+WIDE, HIGH = 150, 56
+PLACES = {
+    Unseen: (30, 40, "not looked at yet", WHITE, QUIET),
+    Up: (780, 200, "ONLINE, INTERMEDIATE", GREEN, GREEN_INK),
+    Down: (330, 200, "OFFLINE", BLUE, BLUE_INK),
+    Starting: (560, 40, "until a check confirms it", AMBER, AMBER_INK),
+    Cleaning: (30, 200, "before a start", AMBER, AMBER_INK),
+    Climbing: (330, 400, "stop, abort, clean, kill", AMBER, AMBER_INK),
+    Stuck: (780, 400, "UNKNOWN", RED, RED_INK),
+}
+"""Phase -> where its box stands, what is said below its name, and its colours."""
+ARROWS: dict[tuple[type[Phase], type[Phase]], tuple[tuple[float, float], tuple[float, float], str, tuple[float, float]]] = {
+    (Unseen, Down): ((180, 90), (336, 200), "does not run", (180, 178)),
+    (Unseen, Up): ((180, 56), (800, 200), "", (0, 0)),
+    (Down, Starting): ((450, 200), (560, 86), "start", (462, 140)),
+    (Starting, Down): ((585, 96), (478, 200), "failed", (500, 194)),
+    (Starting, Up): ((710, 86), (815, 200), "confirmed", (790, 150)),
+    (Down, Cleaning): ((330, 214), (180, 214), "clean", (240, 208)),
+    (Cleaning, Down): ((180, 242), (330, 242), "done", (240, 258)),
+    (Cleaning, Climbing): ((120, 256), (330, 410), "failed", (180, 350)),
+    (Down, Up): ((480, 214), (780, 214), "found running", (580, 208)),
+    (Up, Down): ((780, 242), (480, 242), "died, or silent for long", (560, 258)),
+    (Down, Climbing): ((385, 256), (385, 400), "clean", (346, 330)),
+    (Climbing, Down): ((425, 400), (425, 256), "nothing is left", (431, 330)),
+    (Up, Climbing): ((790, 256), (480, 404), "stop", (590, 330)),
+    (Climbing, Up): ((480, 418), (830, 256), "refused", (690, 345)),
+    (Climbing, Stuck): ((480, 432), (780, 432), "left after the kill", (580, 426)),
+    (Stuck, Climbing): ((780, 448), (480, 448), "once more, after a pause", (555, 464)),
+    (Stuck, Down): ((800, 400), (480, 252), "ended by somebody", (610, 388)),
+}
+"""From, to -> where the arrow begins and ends, its words, and where they stand."""
+
+
+def lane() -> str:
+    """The phases, and what leads from one to another; of the table's ways none is left out, and none is added."""
+    ways = {(phase, to) for phase, row in TABLE.items() for rule in row.values() if isinstance(rule, Rule) for to in rule.to}
+    drawn = {way for way in ways if way[0] is not way[1]}
+    assert drawn == set(ARROWS), f"the table has other ways: {drawn ^ set(ARROWS)}"
+    canvas = Canvas(
+        960,
+        490,
+        "The phases of a lane",
+        "A resource that was not looked at is found up or down. What is down is cleaned and started, and is up once a check confirms it. "
+        "What is to stop climbs the stop ladder until nothing is left of it, or it is stuck.",
+    )
+    for (start, end, words, place), ink in ((arrow, QUIET) for arrow in ARROWS.values()):
+        canvas.line(start, end, ink=ink, arrow=True)
+        canvas.text(*place, words, size=12, ink=INK)
+    canvas.text(300, 58, "found running", size=12, ink=INK)
+    for phase, (x, y, words, fill, ink) in PLACES.items():
+        canvas.box(x, y, WIDE, HIGH, fill=fill, edge=ink)
+        canvas.text(x + WIDE / 2, y + 24, phase.__name__, bold=True, ink=ink, anchor="middle")
+        canvas.text(x + WIDE / 2, y + 43, words, size=12, anchor="middle")
+    return canvas.svg()
+
+
+PICTURES = {"cluster.svg": cluster, "data-flow.svg": data_flow, "power-loss.svg": power_loss, "lane.svg": lane}
 
 
 def main(argv: list[str]) -> int:

@@ -18,6 +18,7 @@ from support import wait_until
 from understudy.daemon import sight
 from understudy.daemon.alerts import Alerts, alert_lines
 from understudy.daemon.sight import Sight
+from understudy.lane.phases import Starting
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.ports import GuardSight, HeardGuard
@@ -151,7 +152,9 @@ async def test_what_begins_while_a_verb_waits_is_printed() -> None:
         running_start = cluster.run("crsctl start res db", on="ctr1")
 
         async def goes_away() -> None:
-            await wait_until(lambda: node.lanes is not None and node.lanes.locals[ResourceName("db")].starting, 5, "it starts")
+            lanes = node.lanes
+            assert lanes is not None
+            await wait_until(lambda: isinstance(lanes.locals[ResourceName("db")].phase, Starting), 5, "it starts")
             registry_goes_away(cluster, "ctr1", for_s=3.0)
 
         done, _ = await asyncio.gather(running_start, goes_away())

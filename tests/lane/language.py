@@ -16,15 +16,15 @@ from understudy.kinds.kind import Around
 from understudy.kinds.observed import Observed
 from understudy.kinds.script import read_status
 from understudy.lane.driver import Driver, Taken
-from understudy.lane.local import Local, Rung
+from understudy.lane.happenings import HistoryLine
+from understudy.lane.ladder import RUNG_ACTIONS
+from understudy.lane.local import Local
 from understudy.lane.neighbours import Here
-from understudy.lane.outcome import RUNG_ACTIONS
+from understudy.lane.phases import Down, Rung
 from understudy.lane.report import report_of
 from understudy.lane.steps import Charge, Clean, Climb, Release, Start, Step, Wait
-from understudy.lane.turn import Told
 from understudy.model.actions import ActionOutcome, Unanswered
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.state import State
 from understudy.model.view import Assignment, Holder
 
 ME = ServerName("ctr1")
@@ -156,7 +156,7 @@ class Server:
             for name, resource in view.resources.items():
                 known = self.locals.get(name)
                 if known is None or known.uid != resource.uid:
-                    self.locals[name] = Local(resource=name, uid=resource.uid, state=State.OFFLINE, check_due=NEVER)
+                    self.locals[name] = Local(resource=name, uid=resource.uid, phase=Down(), check_due=NEVER)
         self.driver.incarnation = self.cluster.incarnation(ME)
         self.driver.see(view)
 
@@ -196,8 +196,8 @@ class Server:
 
     def _end(self, name: ResourceName, outcome: ActionOutcome) -> None:
         resource = self.cluster.view.resources[name]
-        moment = self.driver.moment(resource, self.now, self.now, empty=self.scripts[name].empty)
-        self._tell(self.driver.ended(resource, outcome, moment))
+        at = self.driver.instant(resource, self.now, self.now, empty=self.scripts[name].empty)
+        self._tell(self.driver.ended(resource, outcome, at))
 
     def _answer(self, name: ResourceName, action: str) -> tuple[ActionOutcome, str]:
         script = self.scripts[name]
@@ -214,6 +214,8 @@ class Server:
                 return ActionOutcome(observed=Observed.PARTIAL, status=4, details=script.words), "partly online"
             case "cannot tell":
                 return ActionOutcome(observed=Observed.UNCLEAR, status=3, output=(script.words,) if script.words else ()), "cannot tell"
+            case "does nothing":
+                return ActionOutcome(observed=Observed.DONE), "done, it says"
             case "fails" | "leaves processes":
                 return ActionOutcome(observed=read_status(action, 1), status=1, output=(script.words,) if script.words else ()), "failed"
         if action == "check":
@@ -224,10 +226,10 @@ class Server:
         script.place = "inside" if action == "start" else script.place
         return ActionOutcome(observed=Observed.DONE), "done"
 
-    def _tell(self, lines: Iterable[Told]) -> None:
-        for told in lines:
-            more = ", ".join(word for word in (f"{told.ms:g} ms" if told.ms else "", told.cause, told.text.replace("\n", " / ")) if word)
-            self._told.append(f"{told.kind}{f' ({more})' if more else ''}")
+    def _tell(self, lines: Iterable[HistoryLine]) -> None:
+        for line in lines:
+            more = ", ".join(word for word in (f"{line.ms:g} ms" if line.ms else "", line.cause, line.text.replace("\n", " / ")) if word)
+            self._told.append(f"{line.kind}{f' ({more})' if more else ''}")
 
     def _say(self, line: str) -> None:
         """A line, with what was told to the history because of it."""
@@ -237,8 +239,9 @@ class Server:
     def _standing(self, name: ResourceName) -> str:
         local, step, resource = self.locals[name], self.steps[name], self.cluster.view.resources[name]
         assert isinstance(step, Wait)
-        budget = f", {local.restarts} of {resource.restart_attempts} restarts used" if local.restarts else ""
-        failed = f", FAILED: {local.failure.text}".replace("\n", " / ") if local.failure else ""
+        restarts, failure = local.budget.restarts, local.budget.failure
+        budget = f", {restarts} of {resource.restart_attempts} restarts used" if restarts else ""
+        failed = f", FAILED: {failure.text}".replace("\n", " / ") if failure else ""
         who = f" ({', '.join(step.of)})" if step.of else ""
         until = f" until {step.until:g}s" if step.until is not None and step.until < NEVER else ""
         return f"= {name} {local.state or 'not looked at'}{budget}{failed}: {WAITS[step.why]}{who}{until}"
@@ -385,7 +388,7 @@ def _action(step: Step) -> str:
         case Clean():
             return "clean"
         case Climb(rung):
-            return {**RUNG_ACTIONS, Rung.KILL: "kill"}[Rung(rung)]
+            return {**RUNG_ACTIONS, Rung.KILL: "kill"}[rung]
         case _:
             return "check"
 
@@ -400,8 +403,11 @@ UNANSWERED: dict[str, tuple[Unanswered, str]] = {
     "is halted": ("halted", "ended on purpose"),
 }
 HOW = "|".join(
-    ("fails", "says it is partly online", "cannot tell", "overruns", "is silent under pressure", "hangs", "leaves processes", *UNANSWERED)
-)
+    (
+        "fails", "says it is partly online", "cannot tell", "overruns", "is silent under pressure", "hangs", "leaves processes",
+        "does nothing", *UNANSWERED,
+    )
+)  # fmt: skip
 _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAME} (?P<action>start|stop|check|clean|abort|kill) (?P<how>{HOW})(?:: (?P<words>.+))?", Server.will),
     (rf"{NAMES} (?:works|work) again", Server.well),

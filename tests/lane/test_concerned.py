@@ -8,8 +8,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.lane.local import Local, Rung
+from understudy.lane.local import Budget, Local
 from understudy.lane.neighbours import Here, concerned, leaners
+from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Step
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
@@ -75,24 +76,28 @@ TYPES = {EARLY: TypeRecord(name=EARLY, base=TypeName("cluster_resource"))}
 @st.composite
 def memories(draw: st.DrawFn, name: ResourceName) -> Local:
     """What a lane may remember, however unlikely."""
-    state = draw(st.sampled_from((None, State.ONLINE, State.ONLINE, State.OFFLINE, State.OFFLINE, State.INTERMEDIATE, State.UNKNOWN)))
-    action = draw(st.sampled_from((None, None, None, None, "check", "start", "stop", "clean")))
     seldom = st.sampled_from((False, False, False, True))
+    downs = st.builds(Down, dirty=seldom, uncharged=seldom)
+    ups = st.builds(Up, state=st.sampled_from((State.ONLINE, State.ONLINE, State.INTERMEDIATE)))
+    before = st.one_of(ups, downs, st.builds(Stuck))
+    climbs = st.builds(Climbing, rung=st.sampled_from(Rung), before=before, since=st.just(0.0), confirming=seldom)
+    starts = st.builds(Starting, since=st.just(0.0), confirming=seldom)
+    cleans = st.builds(Cleaning, down=downs, since=st.just(0.0))
+    phase: Phase = draw(st.one_of(st.builds(Unseen), ups, ups, downs, downs, starts, cleans, climbs, st.builds(Stuck)))
+    action = draw(st.sampled_from((None, None, None, None, "check", "start", "stop", "clean")))
+    budget = Budget(
+        failure=draw(st.sampled_from((None, None, Failure(kind="start", epoch=1)))),
+        retry_at=draw(st.sampled_from((0.0, 0.0, NOW + 5))),
+    )
     return Local(
         resource=name,
         uid=f"uid-{name}",
-        state=state,
+        phase=phase,
+        budget=budget,
         action=action,
-        starting=draw(seldom),
-        check_after=draw(seldom),
-        rung=draw(st.sampled_from((Rung.NONE, Rung.NONE, Rung.NONE, *Rung))),
-        dirty=draw(seldom),
-        uncharged=draw(seldom),
         alarmed=draw(seldom),
         empty=not draw(seldom),
         silent=draw(st.integers(0, 3)),
-        failure=draw(st.sampled_from((None, None, Failure(kind="start", epoch=1)))),
-        retry_at=draw(st.sampled_from((0.0, 0.0, NOW + 5))),
         check_due=draw(st.sampled_from((0.0, NOW + 5, NOW + 5))),
     )
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from lane.language import HOW, ME, Server
 from understudy.lane.driver import Driver, Taken
-from understudy.lane.local import Local, Rung
+from understudy.lane.local import Local
 from understudy.lane.neighbours import Here
+from understudy.lane.phases import Down
 from understudy.lane.reconcile import reconcile
-from understudy.lane.steps import Release, Start, Step, Wait
+from understudy.lane.steps import Action, Charge, Release, Start, Step, Wait
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import Resource
 from understudy.model.state import State, Target
@@ -46,15 +47,12 @@ class Watched(Server):
             assert assignment.sole_holder(me)
             assert step.epoch == assignment.epoch
         if isinstance(step, Start):
-            assert local.state is State.OFFLINE
+            assert isinstance(local.phase, Down)
             assert not local.dirty
-            assert local.rung is Rung.NONE
         if isinstance(step, Release):
             assert assignment is not None
             assert assignment.owner is None or assignment.owner.incarnation != me
-            assert local.action is None
-            assert local.state is State.OFFLINE
-            assert not local.dirty
+            assert local.off
             assert not self.scripts[name].runs, "released while something of it lives"
 
 
@@ -65,7 +63,7 @@ class WatchedDriver(Driver):
         super().__init__(ME, Incarnation(""), spread=lambda name, server: 0.5)
         self._of = server
 
-    def _take(self, here: Here, resource: Resource, step: Step, wall: float) -> Taken:
+    def _take(self, here: Here, resource: Resource, step: Action | Charge | Release, wall: float) -> Taken:
         self._of.judge(resource.name, step, here.locals[resource.name])
         return super()._take(here, resource, step, wall)
 

@@ -20,7 +20,7 @@ def test_story(path: Path, request: pytest.FixtureRequest) -> None:
 
 def test_what_a_missing_script_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that is not there, and nothing was ever seen to live: it does not run. Without that clause the first look never ends."""
-    monkeypatch.setattr(outcome, "_known_without_asking", lambda local, asked, moment: silence.gone(asked, moment))
+    monkeypatch.setattr(outcome, "_known_without_asking", lambda local, asked, at: silence.gone(asked, at))
     with pytest.raises(AssertionError):
         play(Path(__file__).with_name("scenarios") / "first_look_without_script.txt", Server(), rewrite=False)
 

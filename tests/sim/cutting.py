@@ -9,6 +9,8 @@ import linecache
 import textwrap
 from typing import Any
 
+from understudy.lane.table import TABLE, Rule
+
 _numbers = itertools.count(1)
 
 
@@ -23,3 +25,13 @@ def cut(patch: Any, owner: Any, name: str, clause: str, instead: str = "") -> No
     made: dict[str, Any] = {}
     exec(compile(source, file, "exec"), function.__globals__, made)
     patch.setattr(owner, name, made[name])
+
+
+def cut_rule(patch: Any, module: Any, name: str, clause: str, instead: str = "") -> None:
+    """`cut`, of a function of the lane's table: wherever it stands there."""
+    whole = getattr(module, name)
+    cut(patch, module, name, clause, instead)
+    for row in TABLE.values():
+        for event, rule in row.items():
+            if isinstance(rule, Rule) and rule.act is whole:
+                patch.setitem(row, event, Rule(getattr(module, name), rule.to))

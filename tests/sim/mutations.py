@@ -28,8 +28,9 @@ from understudy.guard.core.holder import Holder as LeaseHolder
 from understudy.guard.core.watch import GuardWatch, HeldState
 from understudy.lane import driver, reconcile
 from understudy.lane.driver import Driver, Taken
-from understudy.lane.local import Local, Rung
+from understudy.lane.local import Local
 from understudy.lane.neighbours import Here
+from understudy.lane.phases import Rung
 from understudy.lane.steps import Release, Step, Wait
 from understudy.linux.reading import Reading
 from understudy.model.names import Incarnation

@@ -5,11 +5,10 @@ As `sim/mutations.py`; each cuts the clause out of the source (`sim/cutting.py`)
 
 from typing import Any
 
-from sim.cutting import cut
+from sim.cutting import cut, cut_rule
 from understudy.daemon.acting import Acting
 from understudy.daemon.reporting import Reporting
-from understudy.lane import outcome, reconcile
-from understudy.lane.driver import Driver
+from understudy.lane import ladder, reconcile, starting, watching
 from understudy.lane.local import Local
 
 
@@ -40,7 +39,7 @@ def release_what_is_not_off(patch: Any) -> None:
 
 def off_before_the_confirming_check(patch: Any) -> None:
     """What was started counts as off until the check after the start."""
-    cut(patch, Local, "off", " and not self.check_after")
+    cut(patch, Local, "off", "isinstance(self.phase, Down)", "self.state is State.OFFLINE")
 
 
 def off_while_dirty(patch: Any) -> None:
@@ -50,7 +49,7 @@ def off_while_dirty(patch: Any) -> None:
 
 def off_while_acting(patch: Any) -> None:
     """What is being started, stopped or looked at counts as off."""
-    cut(patch, Local, "off", "self.action is None and ")
+    cut(patch, Local, "off", " and self.action is None")
 
 
 def off_while_populated(patch: Any) -> None:
@@ -70,7 +69,7 @@ def release_when_over(patch: Any) -> None:
 
 def ignore_events_until_confirmed(patch: Any) -> None:
     """What the kernel says of a start that is not confirmed yet is taken for the start's own doing."""
-    cut(patch, Driver, "alarm", 'local.action == "start"', "local.starting")
+    cut_rule(patch, watching, "alarmed_while_starting", 'local.action != "start"', "False")
 
 
 def bring_up_beside_another_holder(patch: Any) -> None:
@@ -85,12 +84,12 @@ def start_beside_another_holder(patch: Any) -> None:
 
 def stopped_with_processes_left(patch: Any) -> None:
     """A rung of the ladder has done if the check says no, whatever is left in the group."""
-    cut(patch, outcome, "_ladder_checked", "(state is State.OFFLINE and moment.empty)", "state is State.OFFLINE")
+    cut_rule(patch, ladder, "rung_left_nothing", "event.resource.kind.only_looked_at or event.at.empty", "True")
 
 
 def cleaned_with_processes_left(patch: Any) -> None:
     """A clean that says 0 has cleaned."""
-    cut(patch, outcome, "_clean_ended", "if outcome.status == 0 and moment.empty:", "if outcome.status == 0:")
+    cut_rule(patch, starting, "clean_done", "if not event.at.empty:", "if False:")
 
 
 def release_despite_an_alarm(patch: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.errors import RegistryUnreachable
-from understudy.lane import outcome, reconcile
+from understudy.lane import budget, reconcile
 from understudy.model.names import ServerName
 from understudy.model.reasons import Reason, Why
 from understudy.model.view import View
@@ -48,7 +48,7 @@ def move_back_and_forth(patch: Any) -> None:
 
 def never_retry(patch: Any) -> None:
     """What failed everywhere is not tried again."""
-    patch.setattr(outcome, "pause_s", lambda retries: 1e9)
+    patch.setattr(budget, "pause_s", lambda retries: 1e9)
 
 
 def never_read_again(patch: Any) -> None:

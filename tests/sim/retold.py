@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.lane.local import Rung
+from understudy.lane.phases import Climbing, Rung
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Life, State
@@ -168,7 +168,8 @@ class Teller:
         if "clean" in actions:
             return "is|are cleaned up"
         lanes = None if machine.node is None else machine.node.lanes
-        climbs = lanes is not None and name in lanes.locals and lanes.locals[name].rung is Rung.KILL
+        phase = lanes.locals[name].phase if lanes is not None and name in lanes.locals else None
+        climbs = isinstance(phase, Climbing) and phase.rung is Rung.KILL
         ends_it = climbs or (machine.keeper is not None and machine.keeper.stopping)
         return "is|are killed" if ends_it else "ends|end"
 

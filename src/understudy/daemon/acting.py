@@ -14,9 +14,9 @@ from understudy.errors import Unreachable
 from understudy.kinds.kind import Site
 from understudy.kinds.observed import Observed
 from understudy.lane.driver import Driver
-from understudy.lane.local import Rung
-from understudy.lane.outcome import RUNG_ACTIONS
-from understudy.lane.steps import Check, Clean, Climb, Start
+from understudy.lane.ladder import RUNG_ACTIONS
+from understudy.lane.phases import Rung
+from understudy.lane.steps import Action, Check, Clean, Climb, Start
 from understudy.model.actions import ActionName, ActionOutcome, as_shown
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
@@ -38,7 +38,7 @@ class Acting:
     unwritten: asyncio.Event
     """Set: there is something to write."""
 
-    async def act(self, step: Check | Start | Clean | Climb, resource: Resource) -> tuple[ActionOutcome, bool]:
+    async def act(self, step: Action, resource: Resource) -> tuple[ActionOutcome, bool]:
         """Run a step's action: what came of it, and whether nothing of the resource was seen to live after it."""
         try:
             outcome = await self._perform(step, resource)
@@ -52,8 +52,8 @@ class Acting:
         except Unreachable:
             return False  # not seen
 
-    async def _perform(self, step: Check | Start | Clean | Climb, resource: Resource) -> ActionOutcome:
-        if isinstance(step, Climb) and step.rung == Rung.KILL:
+    async def _perform(self, step: Action, resource: Resource) -> ActionOutcome:
+        if isinstance(step, Climb) and step.rung is Rung.KILL:
             return await self._kill(resource)
         epoch = step.epoch if isinstance(step, Start) else self._known_epoch(resource)
         leased = isinstance(step, Start) and not resource.local
@@ -106,13 +106,13 @@ class Acting:
         return ActionOutcome(observed=Observed.DONE if empty else Observed.FAILED, evidence="gone")
 
 
-def _action(step: Check | Start | Clean | Climb) -> ActionName:
+def _action(step: Action) -> ActionName:
     match step:
         case Start():
             return "start"
         case Clean():
             return "clean"
         case Climb(rung):
-            return RUNG_ACTIONS[Rung(rung)]
+            return RUNG_ACTIONS[rung]
         case Check():
             return "check"

@@ -15,9 +15,9 @@ from understudy.daemon.mirror import Mirror
 from understudy.daemon.reporting import Reporting
 from understudy.daemon.requests import Me
 from understudy.lane.driver import Driver, Taken
+from understudy.lane.happenings import HistoryLine
 from understudy.lane.local import Local
-from understudy.lane.steps import Check, Clean, Climb, Release, Start, Step
-from understudy.lane.turn import Told
+from understudy.lane.steps import Action, Check, Clean, Climb, Release, Start, Step
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.ports import Clock, Executor, Guard, Surroundings
@@ -140,15 +140,15 @@ class Lanes:
         assert self._tasks is not None
         self._tasks.create_task(work)
 
-    async def _act(self, step: Check | Start | Clean | Climb, resource: Resource) -> None:
+    async def _act(self, step: Action, resource: Resource) -> None:
         outcome, empty = await self._acting.act(step, resource)
         self._driver.see(self._mirror.view)
-        moment = self._driver.moment(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
-        lines = self._driver.ended(resource, outcome, moment)
+        at = self._driver.instant(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
+        lines = self._driver.ended(resource, outcome, at)
         self._reporting.note()
         self._tell(resource.name, lines)
         self._wake.set()
 
-    def _tell(self, name: ResourceName, lines: Iterable[Told]) -> None:
+    def _tell(self, name: ResourceName, lines: Iterable[HistoryLine]) -> None:
         for line in lines:
             self._history.tell(line.kind, resource=name, on=self._me.server, ms=line.ms, cause=line.cause, text=line.text)

@@ -15,7 +15,8 @@ from understudy.daemon.lanes import Lanes
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.requests import Me
 from understudy.errors import RegistryUnreachable, Unreachable
-from understudy.lane.local import Local, Rung
+from understudy.lane.local import Local
+from understudy.lane.phases import Stuck
 from understudy.model import events
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, Life, State
@@ -195,7 +196,7 @@ class Leave:
 
 def _stuck(lanes: Lanes, resource: Resource) -> bool:
     """Whether everything was tried to stop it."""
-    return lanes.locals[resource.name].rung is Rung.STUCK
+    return isinstance(lanes.locals[resource.name].phase, Stuck)
 
 
 def holds(view: View, incarnation: str) -> bool:

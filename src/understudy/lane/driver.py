@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from understudy.kinds.kind import Around
-from understudy.lane.local import Local
+from understudy.lane.happenings import Alarm, AroundChanged, Charged, HistoryLine, Instant, LaneUpdate, Renewed
+from understudy.lane.local import Budget, Local
 from understudy.lane.neighbours import Here, concerned, leaners
-from understudy.lane.outcome import begin, charge, ended, renewed
+from understudy.lane.outcome import begin, ended
+from understudy.lane.phases import Unseen
 from understudy.lane.reconcile import reconcile
-from understudy.lane.sooner import concerns, sooner
-from understudy.lane.steps import Charge, Release, Step, Wait
-from understudy.lane.turn import Moment, Told, Turn
+from understudy.lane.sooner import concerns
+from understudy.lane.steps import Action, Charge, Check, Clean, Climb, Release, Start, Step, Wait
+from understudy.lane.table import happened
 from understudy.model.actions import ActionOutcome
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Resource
@@ -35,8 +37,8 @@ class Taken:
 
     resource: Resource
     """As it was defined when the step was taken."""
-    step: Step
-    lines: tuple[Told, ...] = ()
+    step: Action | Charge | Release
+    lines: tuple[HistoryLine, ...] = ()
     """For the history."""
 
 
@@ -79,8 +81,8 @@ class Driver:
                 local = self._first(resource)
                 self._remember(local)
             assignment = view.assignments.get(name)
-            if assignment is not None and assignment.epoch > local.assigned and owned_by(assignment, self.incarnation):
-                self._remember(renewed(local, assignment.epoch))
+            if assignment is not None and assignment.epoch > local.budget.assigned and owned_by(assignment, self.incarnation):
+                self._keep(happened(local, Renewed(epoch=assignment.epoch)))
         for name in [known for known in self.locals if known not in view.resources]:
             del self.locals[name]
             self.steps.pop(name, None)
@@ -105,11 +107,12 @@ class Driver:
     def alarm(self, name: ResourceName) -> bool:
         """An event says that something may have changed; whether that is a reason to look at it now."""
         local = self.locals.get(name)
-        # a start makes and ends processes of its own; what happens after it, also before it is confirmed, is looked at
-        if local is None or local.state is None or local.action == "start":
+        if local is None:
             return False
-        self._remember(replace(local, alarmed=True))
-        return True
+        after = happened(local, Alarm()).local
+        if after is not local:
+            self._remember(after)
+        return after is not local
 
     def surroundings(self, change: Around, name: ResourceName | None, now: float) -> bool:
         """Something around the resources (or around this one) has changed, that may be waited for; whether a pause is shorter for it."""
@@ -117,24 +120,24 @@ class Driver:
         for other, local in list(self.locals.items()):
             resource = self.view.resources.get(other)
             meant = name == other if name is not None else resource is not None and concerns(change, resource)
-            after = sooner(local, now) if meant else local
+            after = happened(local, AroundChanged(now=now)).local if meant else local
             if after is not local:
                 self._remember(after)
                 shorter = True
         return shorter
 
-    def ended(self, resource: Resource, outcome: ActionOutcome, moment: Moment) -> tuple[Told, ...]:
+    def ended(self, resource: Resource, outcome: ActionOutcome, at: Instant) -> tuple[HistoryLine, ...]:
         """The action in flight of a resource, as it was defined then, has ended: lines for the history."""
         local = self.locals.get(resource.name)
         if local is None or local.uid != resource.uid:
             return ()  # it is registered no more, or anew
-        return self._keep(ended(local, resource, outcome, moment))
+        return self._keep(ended(local, resource, outcome, at))
 
-    def moment(self, resource: Resource, now: float, wall: float, *, empty: bool) -> Moment:
+    def instant(self, resource: Resource, now: float, wall: float, *, empty: bool) -> Instant:
         """An instant on this server's clocks, as an outcome is taken in: `empty` says whether nothing of the resource was seen to live."""
         assignment = self.view.assignments.get(resource.name)
         holders = () if assignment is None else assignment.holders
-        return Moment(
+        return Instant(
             now=now,
             wall=wall,
             epoch=0 if assignment is None else assignment.epoch,
@@ -201,23 +204,24 @@ class Driver:
             return ()
         return (self._take(here, resource, step, wall),)
 
-    def _take(self, here: Here, resource: Resource, step: Step, wall: float) -> Taken:
+    def _take(self, here: Here, resource: Resource, step: Action | Charge | Release, wall: float) -> Taken:
         local = here.locals[resource.name]
         match step:
             case Charge(down):
-                lines = self._keep(charge(local, resource, down, self.moment(resource, here.now, wall, empty=local.empty)))
+                at = self.instant(resource, here.now, wall, empty=local.empty)
+                lines = self._keep(happened(local, Charged(resource=resource, down=down, at=at)))
             case Release():
                 self.releasing.add(resource.name)
                 lines = ()
-            case _:
+            case Check() | Start() | Clean() | Climb():
                 lines = self._keep(begin(local, step, here.now))
         return Taken(resource=resource, step=step, lines=lines)
 
-    def _keep(self, turn: Turn) -> tuple[Told, ...]:
-        self._remember(turn.local)
-        for name in turn.alarm:
+    def _keep(self, update: LaneUpdate) -> tuple[HistoryLine, ...]:
+        self._remember(update.local)
+        for name in update.alarm:
             self.alarm(name)
-        return turn.told
+        return update.lines
 
     def _remember(self, local: Local) -> None:
         """A lane's memory is another: it is asked anew, with all whom that concerns, and the registry is to know."""
@@ -237,13 +241,14 @@ class Driver:
             return local
         return replace(
             local,
-            believed=report.state,
-            restarts=report.restarts,
+            phase=Unseen(believed=report.state, dirty=report.internal is not Internal.STABLE),
+            budget=Budget(
+                assigned=max(report.epoch, report.failure.epoch if report.failure is not None else 0),
+                restarts=report.restarts,
+                failure=report.failure,
+            ),
             starts=report.starts,
-            failure=report.failure,
             epoch=report.epoch,
-            assigned=max(report.epoch, report.failure.epoch if report.failure is not None else 0),
-            dirty=report.internal is not Internal.STABLE,
             changed_wall=report.changed_wall,
             started_wall=report.started_wall,
         )

@@ -1,9 +1,10 @@
 """What a resource's neighbours mean for it on this server: whether it may start, must stop, or has to wait before it stops."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from understudy.lane.local import Local, Rung
+from understudy.lane.local import Local
+from understudy.lane.phases import Climbing, Starting, Stuck
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.resource import Dependency, Kind, Resource
 from understudy.model.state import State, Target
@@ -26,8 +27,6 @@ class Here:
     """What `leaners` says of the View's resources; kept by the caller, as they seldom change and there may be thousands."""
     leaving: bool = False
     """This server leaves in order: nothing is to run here any more."""
-    broken: dict[ResourceName, tuple[ResourceName, ...]] = field(default_factory=dict)
-    """What `broken_to_run` has answered: each resource is worked out once, for many stand on the same few."""
 
 
 def leaners(resources: Mapping[ResourceName, Resource], *, leaving: bool = False) -> dict[ResourceName, tuple[ResourceName, ...]]:
@@ -93,46 +92,54 @@ def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]
     What it would have to be stopped for at once is missing as well: else it would be started and stopped in turn, for ever.
     """
     missing: list[ResourceName] = []
+    known: Broken = {}
     for one in resource.start:
         if one.kind is Kind.HARD:
             names = meant(here.view, one)
-            ready = [name for name in names if _is_up(here, name, one) and not _has_to_stop(here, name, one)]
+            ready = [name for name in names if _is_up(here, name, one) and not (one.same_server and _has_to_stop(here, name, known))]
             if not ready:
                 missing.extend(names or (ResourceName(one.entity),))
         elif one.kind is Kind.WEAK and "concurrent" not in one.modifiers:
             missing.extend(name for name in meant(here.view, one) if _coming_up(here, name))
-    return tuple(dict.fromkeys((*missing, *broken_to_run(here, resource))))
+    return tuple(dict.fromkeys((*missing, *_broken(here, resource, known))))
+
+
+Broken = dict[ResourceName, tuple[ResourceName, ...]]
+"""What has been worked out of resources below the one that is asked about: many stand on the same few."""
 
 
 def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Hard stop dependencies that have left ONLINE, or that have to stop themselves: it must be stopped, and before them.
 
-    INTERMEDIATE breaks nothing: it is not known to be down. An answer holds for as long as `here` does: a lane that begins to stop while
-    others are asked had its reason for it before, and what has come of an action is taken in only between two rounds.
+    INTERMEDIATE breaks nothing: it is not known to be down.
     """
-    known = here.broken.get(resource.name)
-    if known is None:
-        known = here.broken[resource.name] = tuple(
-            ResourceName(one.entity)
-            for one in resource.stop
-            if one.kind is Kind.HARD
-            and "shutdown" not in one.modifiers
-            and not any(_is_still_up(here, name, one) and not _has_to_stop(here, name, one) for name in meant(here.view, one))
+    return _broken(here, resource, {})
+
+
+def _broken(here: Here, resource: Resource, known: Broken) -> tuple[ResourceName, ...]:
+    """Goes down from one to what it stands on. Ends, as dependencies in a circle are refused when they are registered."""
+    if resource.name not in known:
+        known[resource.name] = tuple(
+            ResourceName(dependency.entity)
+            for dependency in resource.stop
+            if dependency.kind is Kind.HARD
+            and "shutdown" not in dependency.modifiers
+            and not any(
+                _is_still_up(here, name, dependency) and not (dependency.same_server and _has_to_stop(here, name, known))
+                for name in meant(here.view, dependency)
+            )
         )
-    return known
+    return known[resource.name]
 
 
-def _has_to_stop(here: Here, name: ResourceName, one: Dependency) -> bool:
-    """Whether what runs here will be stopped: else who stands on it only through another would wait for that, and be waited for.
-
-    Ends, as dependencies in a circle are refused when they are registered.
-    """
+def _has_to_stop(here: Here, name: ResourceName, known: Broken) -> bool:
+    """Whether what runs here will be stopped: else who stands on it only through another would wait for that, and be waited for."""
     resource, local = here.view.resources.get(name), here.locals.get(name)
-    if not one.same_server or resource is None or local is None or local.state is None:
+    if resource is None or local is None or local.state is None:
         return False
     if not wanted_here(here, resource):
         return resource.local or is_mine(here, name)  # what is nobody's here is never stopped
-    return resource.enabled and bool(broken_to_run(here, resource))
+    return resource.enabled and bool(_broken(here, resource, known))
 
 
 def down_that_matter(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
@@ -164,7 +171,8 @@ def _stops_before(here: Here, local: Local, name: ResourceName) -> bool:
     resource = here.view.resources[local.resource]
     if any(one.entity == name and one.same_server and (here.leaving or "shutdown" not in one.modifiers) for one in resource.stop):
         return True
-    return local.rung is not Rung.NONE or not wanted_here(here, resource) or bool(broken_to_run(here, resource))
+    stopping = isinstance(local.phase, Climbing | Stuck)
+    return stopping or not wanted_here(here, resource) or bool(broken_to_run(here, resource))
 
 
 def is_mine(here: Here, name: ResourceName) -> bool:
@@ -238,10 +246,10 @@ def _coming_up(here: Here, name: ResourceName) -> bool:
     resource, local = here.view.resources.get(name), here.locals.get(name)
     if resource is None or local is None or not resource.enabled:
         return False
-    if local.starting or local.action in ("start", "clean"):
+    if isinstance(local.phase, Starting) or local.action == "clean":
         return True
     assignment = here.view.assignments.get(name)
     mine = resource.local or (assignment is not None and assignment.sole_holder(here.incarnation))
     wanted = here.view.target(name) is Target.ONLINE
-    idle = local.state is State.OFFLINE and local.failure is None and local.retry_at <= here.now
+    idle = local.state is State.OFFLINE and local.budget.failure is None and local.budget.retry_at <= here.now
     return mine and wanted and idle and not missing_to_start(here, resource)

@@ -4,7 +4,7 @@ Called by `driver.py` whenever anything changed; it re-reads everything each tim
 for good. The order of the questions is the lane's whole policy.
 """
 
-from understudy.lane.local import Local, Rung
+from understudy.lane.local import Local
 from understudy.lane.neighbours import (
     Here,
     being_looked_at,
@@ -15,14 +15,10 @@ from understudy.lane.neighbours import (
     still_leaning,
     wanted_here,
 )
-from understudy.lane.outcome import next_rung
+from understudy.lane.phases import Climbing, Down, Rung, Stuck, Unseen
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
 from understudy.model.resource import Resource
-from understudy.model.state import State
 from understudy.model.view import Assignment
-
-STUCK_RECHECK_S = 10.0
-"""How often an UNKNOWN resource is looked at again: somebody may have cleared the way."""
 
 
 def reconcile(here: Here, resource: Resource, local: Local) -> Step:
@@ -31,9 +27,9 @@ def reconcile(here: Here, resource: Resource, local: Local) -> Step:
         return Wait("in-flight")
     if local.hold_until > here.now:
         return Wait("cannot-act", until=local.hold_until)
-    if local.state is None:
+    if isinstance(local.phase, Unseen):
         return Check() if local.check_due <= here.now else Wait("first-look", until=local.check_due)
-    if local.check_after:
+    if local.confirming:
         return Check()
     if resource.local:
         return _local_resource(here, resource, local)
@@ -66,21 +62,23 @@ def _not_mine(here: Here, resource: Resource, local: Local, why: str) -> Step:
 
 
 def _keep_running(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
-    if local.rung is not Rung.NONE:
-        return _climb_on(here, local)  # a stop that began is finished before anything else
-    if not resource.enabled:
-        return _as_it_is(local)
-    if local.state is State.UNKNOWN:
-        return _stuck(here, local)
-    if local.state in (State.ONLINE, State.INTERMEDIATE):
-        return _watch(here, resource, local)
-    return _bring_up(here, resource, local, assignment)
+    match local.phase:
+        case Climbing(rung=rung):
+            return Climb(rung)  # a stop that began is finished before anything else
+        case Stuck():
+            return _stuck(here, local)
+        case _ if not resource.enabled:
+            return _as_it_is(local)
+        case Down() as phase:
+            return _bring_up(here, resource, local, phase, assignment)
+        case _:
+            return _watch(here, resource, local)
 
 
 def _as_it_is(local: Local) -> Step:
     """Disabled: not started, not checked, not stopped either. But where the kernel says that it may have ended it is looked at:
     nobody is shown as ONLINE who has died."""
-    return Check() if local.alarmed and local.state in (State.ONLINE, State.INTERMEDIATE) else Wait("disabled")
+    return Check() if local.alarmed and local.up else Wait("disabled")
 
 
 def _watch(here: Here, resource: Resource, local: Local) -> Step:
@@ -99,23 +97,24 @@ def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: R
     return Check() if local.alarmed else Wait("dependents-stop-first", leaning)
 
 
-def _bring_up(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
+def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignment: Assignment) -> Step:
+    budget = local.budget
     if local.alarmed:
         return Check()
-    if local.uncharged:
+    if phase.uncharged:
         looked_at = being_looked_at(here, resource)
         return Wait("dependencies-looked-at", looked_at) if looked_at else Charge(down_that_matter(here, resource))
     if leaning := still_leaning(here, resource):
         return Wait("dependents-stop-first", leaning)
-    if local.dirty:
+    if phase.dirty:
         return Clean()  # at once, also where it will not be started again: what it left must not hold up its neighbours
     if not assignment.sole_holder(here.incarnation):
         return Wait("unproven-holders")  # S3: somebody else may still be running it
-    failed = local.failure is not None and local.failure.epoch >= assignment.epoch
+    failed = budget.failure is not None and budget.failure.epoch >= assignment.epoch
     if failed and not assignment.last_resort:
         return Wait("gave-up-here")
-    if local.retry_at > here.now and (failed or down_that_matter(here, resource)):
-        return Wait("retry-later", until=local.retry_at)
+    if budget.retry_at > here.now and (failed or down_that_matter(here, resource)):
+        return Wait("retry-later", until=budget.retry_at)
     if missing := missing_to_start(here, resource):
         return Wait("dependencies", missing)
     return Start(assignment.epoch)
@@ -125,32 +124,26 @@ def _bring_up(here: Here, resource: Resource, local: Local, assignment: Assignme
 
 
 def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
-    if local.rung is not Rung.NONE:
-        return _climb_on(here, local)  # before the next: an UNKNOWN that is climbing again must get to the end of the ladder
-    if local.state is State.UNKNOWN:
-        return _stuck(here, local)
+    match local.phase:
+        case Climbing(rung=rung):
+            return Climb(rung)
+        case Stuck():
+            return _stuck(here, local)
     if local.off and local.alarmed:
         return Check()  # something may have changed since it was seen OFFLINE
     if local.off:
         # stopped because of its TARGET: released once the leader has taken it back
         return Wait("still-the-owner") if _owned(here, assignment) else Release(assignment.epoch)
     # even if it does not run, something may be left of it
-    return _stop_after_dependents(here, resource, local, Rung.CLEAN if local.state is State.OFFLINE else Rung.STOP)
-
-
-def _climb_on(here: Here, local: Local) -> Step:
-    """The last rung was tried and checked, and something is left: the next one."""
-    if local.rung is Rung.STUCK:
-        return _stuck(here, local)
-    return Climb(next_rung(local))
+    return _stop_after_dependents(here, resource, local, Rung.CLEAN if isinstance(local.phase, Down) else Rung.STOP)
 
 
 def _stuck(here: Here, local: Local) -> Step:
-    if local.retry_at <= here.now:
+    if local.budget.retry_at <= here.now:
         return Climb(Rung.STOP)
     if local.alarmed or local.check_due <= here.now:
         return Check()
-    return Wait("stuck", until=min(local.retry_at, local.check_due))
+    return Wait("stuck", until=min(local.budget.retry_at, local.check_due))
 
 
 # --- local resources ------------------------------------------------------------------------------------------------
@@ -159,26 +152,35 @@ def _stuck(here: Here, local: Local) -> Step:
 def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
     """One instance on every server, exempt from leases (S4)."""
     wanted = wanted_here(here, resource)
-    if local.rung is not Rung.NONE:
-        return _climb_on(here, local)
-    if wanted and not resource.enabled:
-        return _as_it_is(local)
-    if resource.kind.only_looked_at and not wanted and local.state is State.OFFLINE:
-        return Wait("not-wanted")  # it is only looked at, and nobody wants to know
-    if local.state in (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN):
-        if not wanted:
+    match local.phase:
+        case Climbing(rung=rung):
+            return Climb(rung)
+        case Stuck():
+            return _stuck(here, local)
+        case _ if wanted and not resource.enabled:
+            return _as_it_is(local)
+        case Down() as phase:
+            return _bring_up_instance(here, resource, local, phase) if wanted else _leave_down(resource, local)
+        case _ if not wanted:
             return _stop_after_dependents(here, resource, local, Rung.STOP)
-        return Check() if local.alarmed or local.check_due <= here.now else Wait("running", until=local.check_due)
+        case _:
+            return Check() if local.alarmed or local.check_due <= here.now else Wait("running", until=local.check_due)
+
+
+def _leave_down(resource: Resource, local: Local) -> Step:
+    """What is only looked at nobody wants to know of then."""
+    return Check() if local.alarmed and not resource.kind.only_looked_at else Wait("not-wanted")
+
+
+def _bring_up_instance(here: Here, resource: Resource, local: Local, phase: Down) -> Step:
     if local.alarmed:
         return Check()
-    if not wanted:
-        return Wait("not-wanted")
-    if local.uncharged:
+    if phase.uncharged:
         return Charge(down_that_matter(here, resource))
-    if local.dirty:
+    if phase.dirty:
         return Clean()
-    if local.retry_at > here.now:
-        return Wait("retry-later", until=local.retry_at)
+    if local.budget.retry_at > here.now:
+        return Wait("retry-later", until=local.budget.retry_at)
     if missing := missing_to_start(here, resource):
         return Wait("dependencies", missing)
     return Start(0)

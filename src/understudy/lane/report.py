@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from understudy.lane.local import Local, Rung
-from understudy.lane.silence import UP
+from understudy.lane.local import Local
+from understudy.lane.phases import Cleaning, Climbing, Phase, Rung, Starting, Up
 from understudy.model.excerpt import CAUSE_BYTES, EVENT_BYTES, excerpt
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.state import Internal, State
@@ -12,27 +12,33 @@ from understudy.model.view import Report
 
 def report_of(local: Local, server: ServerName, incarnation: Incarnation) -> Report:
     """The report, as this incarnation would write it now."""
+    phase, failure = local.phase, local.budget.failure
+    told_as = phase.before if isinstance(phase, Climbing) else phase
     return Report(
         resource=local.resource,
         server=server,
         incarnation=incarnation,
         epoch=local.epoch,
         state=local.state or State.UNKNOWN,
-        internal=_internal(local),
+        internal=_internal(local.phase),
         details=excerpt(local.cannot or local.details, CAUSE_BYTES),
-        restarts=local.restarts,
+        restarts=local.budget.restarts,
         starts=local.starts,
-        failure=None if local.failure is None else replace(local.failure, text=excerpt(local.failure.text, EVENT_BYTES)),
-        proven=local.proven,
+        failure=None if failure is None else replace(failure, text=excerpt(failure.text, EVENT_BYTES)),
+        proven=isinstance(told_as, Up) and told_as.proven,
         changed_wall=local.changed_wall,
         started_wall=local.started_wall,
-        guarded=local.guarded or local.state not in UP or _internal(local) is not Internal.STABLE,
+        guarded=phase.guarded if isinstance(phase, Up) else True,
     )
 
 
-def _internal(local: Local) -> Internal:
-    if local.rung in (Rung.STOP, Rung.ABORT):
-        return Internal.STOPPING
-    if local.rung in (Rung.CLEAN, Rung.KILL) or local.action == "clean":
-        return Internal.CLEANING
-    return Internal.STARTING if local.starting else Internal.STABLE
+def _internal(phase: Phase) -> Internal:
+    match phase:
+        case Climbing(rung=Rung.STOP | Rung.ABORT):
+            return Internal.STOPPING
+        case Climbing() | Cleaning():
+            return Internal.CLEANING
+        case Starting():
+            return Internal.STARTING
+        case _:
+            return Internal.STABLE

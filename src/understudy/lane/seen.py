@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from understudy.lane.local import Local, Rung
+from understudy.lane.local import Budget, Local
 from understudy.lane.neighbours import Here, leaners
+from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Step, Wait
 from understudy.model.actions import ActionName
@@ -84,20 +85,31 @@ def _here(of: Seen, server: ServerName, incarnation: Incarnation, life: Life) ->
 def _local(view: View, server: ServerName, incarnation: Incarnation, resource: Resource) -> Local:
     report = view.report(resource.name, server)
     if report is None or report.incarnation != incarnation:
-        state = State.OFFLINE if view.looked(server, incarnation, resource) else None
-        return Local(resource=resource.name, uid=resource.uid, state=state, check_due=math.inf)
-    stuck = report.state is State.UNKNOWN and report.internal is Internal.STABLE
-    rung = Rung.STOP if report.internal is Internal.STOPPING else Rung.STUCK if stuck else Rung.NONE
+        phase = Down() if view.looked(server, incarnation, resource) else Unseen()
+        return Local(resource=resource.name, uid=resource.uid, phase=phase, check_due=math.inf)
+    budget = Budget(failure=report.failure, retry_at=math.inf if report.failure is not None else 0.0)
     return Local(
         resource=resource.name,
         uid=resource.uid,
-        state=report.state,
+        phase=_phase(report.state, report.internal),
+        budget=budget,
         details=report.details,
         action=_UNDER_WAY.get(report.internal),
-        starting=report.internal is Internal.STARTING,
-        rung=rung,
-        failure=report.failure,
-        retry_at=math.inf if report.failure is not None else 0.0,
         check_due=math.inf,
         epoch=report.epoch,
     )
+
+
+def _phase(state: State, internal: Internal) -> Phase:
+    rests = Stuck() if state is State.UNKNOWN else Down() if state is State.OFFLINE else Up(state=state)
+    match internal:
+        case Internal.STOPPING:
+            return Climbing(rung=Rung.STOP, before=rests, since=0.0, stopping=True)
+        case Internal.STARTING:
+            return Starting(since=0.0)
+        case Internal.CLEANING if isinstance(rests, Down):
+            return Cleaning(down=rests, since=0.0)
+        case Internal.CLEANING:
+            return Climbing(rung=Rung.CLEAN, before=rests, since=0.0, stopping=True)
+        case _:
+            return rests

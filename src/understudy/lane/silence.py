@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Literal
 
 from understudy.lane.causes import limit_of
+from understudy.lane.happenings import HistoryLine, Instant, LaneUpdate, milliseconds
 from understudy.lane.local import Local
-from understudy.lane.turn import Moment, Told, Turn
 from understudy.model import events
 from understudy.model.actions import COULD_NOT_ASK, NOT_ASKED, ActionOutcome, Unanswered
 from understudy.model.resource import Resource
@@ -39,7 +39,7 @@ _DETAILS: dict[Unanswered | None, str] = {
     "executor-away": "NOBODY RUNS CHECKS HERE",
     None: "CHECK CANNOT TELL",
 }
-_NOT_RUN = frozenset(_DETAILS[one] for one in COULD_NOT_ASK)
+_NOT_RUN = frozenset(_DETAILS[why] for why in COULD_NOT_ASK)
 _WORDS: dict[Unanswered | None, str] = {
     None: "it cannot tell (status 3)",
 }
@@ -65,9 +65,9 @@ def fault_of_script(outcome: ActionOutcome) -> bool:
     return outcome.unanswered == "no-script"
 
 
-def gone(outcome: ActionOutcome, moment: Moment) -> bool:
+def gone(outcome: ActionOutcome, at: Instant) -> bool:
     """The kernel's word: its processes were in its group, and nothing of it lives any more."""
-    return outcome.housed is False and moment.empty
+    return outcome.housed is False and at.empty
 
 
 def seen_living(outcome: ActionOutcome) -> bool:
@@ -77,18 +77,18 @@ def seen_living(outcome: ActionOutcome) -> bool:
 
 def pressed(outcome: ActionOutcome) -> bool:
     """Whether the machine was under pressure: a check that was slow there proves little."""
-    return any(one > PRESSURE for one in outcome.pressure.values())
+    return any(share > PRESSURE for share in outcome.pressure.values())
 
 
-def held_up(local: Local, outcome: ActionOutcome, now: float) -> Turn:
+def held_up(local: Local, outcome: ActionOutcome, now: float) -> LaneUpdate:
     """An action could not be run now: again after a pause that grows. Told when it is no passing thing."""
     held = local.held + 1
     first = 3 if not_asked(outcome) else 1  # a refusal is often over at once: the lease comes back, an action ends
     told = held == first or (held > first and _now_and_then(held))
     why = reason(outcome, None)
-    news = (Told(kind=events.NOT_BEGUN, cause=f"{held} times in a row" if held > 1 else "", text=why),) if told else ()
+    news = (HistoryLine(kind=events.NOT_BEGUN, cause=f"{held} times in a row" if held > 1 else "", text=why),) if told else ()
     hold_until = now + pause_s(held)
-    return Turn(local=replace(local, held=held, hold_until=hold_until, cannot=why if held >= first else ""), told=news)
+    return LaneUpdate(local=replace(local, held=held, hold_until=hold_until, cannot=why if held >= first else ""), lines=news)
 
 
 def pause_s(times: int) -> float:
@@ -96,7 +96,7 @@ def pause_s(times: int) -> float:
     return min(LATEST_S, SOON_S * float(2 ** min(times - 1, 5)))
 
 
-def silent_check(local: Local, resource: Resource, outcome: ActionOutcome, moment: Moment) -> tuple[Turn, Verdict]:
+def silent_check(local: Local, resource: Resource, outcome: ActionOutcome, at: Instant) -> tuple[LaneUpdate, Verdict]:
     """One more silent check: the memory, what to tell, and what so many of them say."""
     silent = local.silent + 1
     allowed = resource.check_failures + (1 if pressed(outcome) else 0)
@@ -104,20 +104,20 @@ def silent_check(local: Local, resource: Resource, outcome: ActionOutcome, momen
     if could_not_ask(outcome) or silent > allowed:
         again_s = min(ASK_AGAIN_S * silent, resource.check_interval_s)
     # a start or a rung waits for this very check, and nothing else sets the pace: one that comes back at once is not asked in a storm
-    hold = local.hold_until if outcome.unanswered == "overran" else moment.now + pause_s(silent)
+    hold = local.hold_until if outcome.unanswered == "overran" else at.now + pause_s(silent)
     after = replace(
         local,
         silent=silent,
-        check_due=moment.now + again_s,
-        hold_until=hold if local.check_after else local.hold_until,
+        check_due=at.now + again_s,
+        hold_until=hold if local.confirming else local.hold_until,
         details=_DETAILS[outcome.unanswered],
     )
     kept_up = could_not_ask(outcome) and seen_living(outcome)
     told = silent <= allowed or _now_and_then(silent)
     of = f"{silent} of {allowed}" if silent <= allowed else f"{silent} times in a row"
-    news = Told(kind=events.CHECK_SILENT, ms=round(outcome.duration_s * 1000.0, 1), cause=of, text=reason(outcome, resource))
+    news = HistoryLine(kind=events.CHECK_SILENT, ms=milliseconds(outcome.duration_s), cause=of, text=reason(outcome, resource))
     verdict: Verdict = "none yet" if silent < allowed else "lives" if kept_up else "failed"
-    return Turn(local=after, told=(news,) if told else ()), verdict
+    return LaneUpdate(local=after, lines=(news,) if told else ()), verdict
 
 
 def reason(outcome: ActionOutcome, resource: Resource | None) -> str:
@@ -126,7 +126,7 @@ def reason(outcome: ActionOutcome, resource: Resource | None) -> str:
     known = _WORDS.get(outcome.unanswered, "")
     if outcome.timed_out and resource is not None:
         known = f"it did not answer within {limit_of(resource, 'check')}"
-    return ": ".join(one for one in (known, said) if one)
+    return ": ".join(part for part in (known, said) if part)
 
 
 def offline_look_s(resource: Resource, outcome: ActionOutcome, spread: float) -> float:

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from understudy.kinds.kind import Around
+from understudy.lane.happenings import AroundChanged, LaneUpdate
 from understudy.lane.local import Local
+from understudy.lane.phases import Phase
 from understudy.model.resource import Resource
 
 ONCE_S = 1.0
@@ -18,13 +20,16 @@ def concerns(change: Around, resource: Resource) -> bool:
     return change in resource.kind.waits_for
 
 
-def sooner(local: Local, now: float) -> Local:
+def sooner(local: Local, phase: Phase, event: AroundChanged) -> LaneUpdate:
     """It waits to be tried again: now, or as soon as its last try for such a reason is long enough ago.
 
     What changes while it acts itself is its own doing, and no reason.
     """
-    if local.retry_at <= now or local.action is not None or now - local.acted_at < ONCE_S / 2:
-        return local
-    hastes = local.hastes if now - local.hastened < QUIET_S else 0
-    at = max(now, local.hastened + ONCE_S * min(2**hastes, MOST)) if hastes else now
-    return local if at >= local.retry_at else replace(local, retry_at=at, hastened=at, hastes=min(hastes + 1, 16))
+    now, budget = event.now, local.budget
+    if budget.retry_at <= now or local.action is not None or now - local.acted_at < ONCE_S / 2:
+        return LaneUpdate(local=local)
+    hastes = budget.hastes if now - budget.hastened < QUIET_S else 0
+    at = max(now, budget.hastened + ONCE_S * min(2**hastes, MOST)) if hastes else now
+    if at >= budget.retry_at:
+        return LaneUpdate(local=local)
+    return LaneUpdate(local=replace(local, budget=replace(budget, retry_at=at, hastened=at, hastes=min(hastes + 1, 16))))

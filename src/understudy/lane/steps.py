@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from understudy.lane.phases import Rung
 from understudy.model.names import ResourceName
 
 
@@ -26,8 +27,7 @@ class Clean:
 class Climb:
     """Take the next rung of the stop ladder."""
 
-    rung: int
-    """`lane.local.Rung`."""
+    rung: Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +53,6 @@ class Wait:
     until: float | None = None
 
 
-Step = Check | Start | Clean | Climb | Charge | Release | Wait
+Action = Check | Start | Clean | Climb
+"""What the executor does."""
+Step = Action | Charge | Release | Wait

@@ -6,7 +6,7 @@ product broke).
 
 from dataclasses import dataclass
 
-from understudy.lane.outcome import RETRY_MAX_S
+from understudy.lane.budget import RETRY_MAX_S
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
 from understudy.sim.faults import Faults

@@ -14,7 +14,8 @@ from understudy.daemon.lanes import Lanes
 from understudy.guard.core import Grant, Renew
 from understudy.kinds.observed import Observed
 from understudy.lane.driver import spread_of
-from understudy.lane.local import Local, Rung
+from understudy.lane.local import Local
+from understudy.lane.phases import Down, Up
 from understudy.lane.silence import offline_look_s
 from understudy.lane.steps import Step, Wait
 from understudy.model.actions import ActionOutcome
@@ -98,8 +99,9 @@ class Quiet:
                     continue
                 if not _only_watched(local, step):
                     yield self._world.loop.now + machine.clocks.lasts_s(step.until - now)
-                elif not local.proven and local.up_since is not None:  # the first check after its threshold says that it has proved itself
-                    proven_at = _check_from(machine, local, local.up_since + lanes.resource(name).uptime_threshold_s)
+                elif isinstance(local.phase, Up) and not local.phase.proven:
+                    # the first check after its threshold says that it has proved itself
+                    proven_at = _check_from(machine, local, local.phase.since + lanes.resource(name).uptime_threshold_s)
                     yield self._world.loop.now + machine.clocks.lasts_s(proven_at - now)
 
 
@@ -123,9 +125,15 @@ def _rests(machine: Machine, fresh_s: float) -> bool:
 
 def _only_watched(local: Local, step: Step | None) -> bool:
     """It runs, or is nobody's here and off, and is looked at now and then."""
-    rests = local.rung is Rung.NONE and not (local.silent or local.starting or local.dirty or local.alarmed)
-    off = local.state is State.OFFLINE and isinstance(step, Wait) and step.why == "not-assigned-here"
-    return rests and (local.state is State.ONLINE or off) and local.action is None
+    if local.silent or local.alarmed or local.action is not None:
+        return False
+    match local.phase:
+        case Up(state=State.ONLINE):
+            return True
+        case Down(dirty=False):
+            return isinstance(step, Wait) and step.why == "not-assigned-here"
+        case _:
+            return False
 
 
 # --- as if it had been lived through --------------------------------------------------------------------------------

@@ -1,0 +1,219 @@
+"""What is up, and what is looked at: checks of what runs, of what was not looked at yet, and of what is down. Pure; rows of `table.py`.
+
+Three kinds of evidence are kept apart: the check says no, the check did not answer, the kernel says it is gone (design section 6).
+"""
+
+from dataclasses import replace
+
+from understudy.kinds.observed import Observed
+from understudy.lane import silence
+from understudy.lane.happenings import (
+    ActionEnd,
+    Alarm,
+    CheckBegun,
+    CheckDown,
+    CheckHeld,
+    CheckSilent,
+    CheckUp,
+    HistoryLine,
+    LaneUpdate,
+)
+from understudy.lane.local import Local
+from understudy.lane.phases import Down, Phase, Starting, Unseen, Up
+from understudy.model import events
+from understudy.model.names import ResourceName
+from understudy.model.resource import Kind, Resource
+from understudy.model.state import State
+
+# --- in any phase ---------------------------------------------------------------------------------------------------
+
+
+def begin_check(local: Local, phase: Phase, event: CheckBegun) -> LaneUpdate:
+    """Whatever the kernel told before is answered by it."""
+    return LaneUpdate(local=replace(local, action="check", alarmed=False))
+
+
+def check_held(local: Local, phase: Phase, event: CheckHeld) -> LaneUpdate:
+    """It was not asked: it is to be asked soon."""
+    return silence.held_up(replace(local, alarmed=True), event.outcome, event.at.now)
+
+
+def alarmed(local: Local, phase: Phase, event: Alarm) -> LaneUpdate:
+    """It is looked at as soon as it may be."""
+    return LaneUpdate(local=replace(local, alarmed=True))
+
+
+def looked_at_anyhow(local: Local, phase: Unseen, event: Alarm) -> LaneUpdate:
+    """Its first look is to come, or under way."""
+    return LaneUpdate(local=local)
+
+
+def alarmed_while_starting(local: Local, phase: Starting, event: Alarm) -> LaneUpdate:
+    """A start makes and ends processes of its own; what happens after it, also before it is confirmed, is looked at."""
+    return LaneUpdate(local=replace(local, alarmed=True) if local.action != "start" else local)
+
+
+# --- up -------------------------------------------------------------------------------------------------------------
+
+
+def still_up(local: Local, phase: Up, event: CheckUp) -> LaneUpdate:
+    """As before, or in another way."""
+    resource, at = event.resource, event.at
+    proven = at.now - phase.since >= resource.uptime_threshold_s
+    budget, other = local.budget, event.state is not phase.state
+    up = replace(
+        local,
+        phase=replace(phase, state=event.state, proven=proven),
+        budget=replace(budget, restarts=0, retries=0) if proven else budget,
+        silent=0,
+        details=event.outcome.details or "",
+        check_due=at.now + resource.check_interval_s,
+        changed_wall=at.wall if other else local.changed_wall,
+    )
+    return watched(up, event, (_other_state(event),) if other else ())
+
+
+def _other_state(event: CheckUp) -> HistoryLine:
+    """What is up is so in another way than before."""
+    if event.state is State.ONLINE:
+        return HistoryLine(kind=events.ONLINE_AGAIN)
+    outcome = event.outcome
+    meaning = "it is partly online" if outcome.observed is Observed.PARTIAL else "it cannot tell"
+    said = outcome.details or "\n".join(outcome.output)
+    number = "" if outcome.status is None else f" {outcome.status}"
+    return HistoryLine(kind=events.INTERMEDIATE, cause=f"the check says{number}: {meaning}", text=said)
+
+
+def died(local: Local, phase: Up, event: CheckDown) -> LaneUpdate:
+    """It ran and does not run any more, by itself."""
+    return _failed(local, event, "\n".join(event.outcome.output) or "the check says that it does not run")
+
+
+def not_told(local: Local, phase: Up, event: CheckSilent) -> LaneUpdate:
+    """INTERMEDIATE at once, a failure only after CHECK_FAILURES in a row, one more under pressure."""
+    silent, verdict = silence.silent_check(local, event.resource, event.outcome, event.at)
+    after = silent.local
+    if verdict == "failed":
+        return _silent_for_long(silent, event)
+    for_long = verdict == "lives" and after.silent == event.resource.check_failures
+    cause = f"{after.silent} checks in a row"
+    cannot = HistoryLine(kind=events.NOT_BEGUN, cause=cause, text=silence.reason(event.outcome, event.resource))
+    between = replace(after, phase=replace(phase, state=State.INTERMEDIATE))
+    return LaneUpdate(local=between, lines=(*silent.lines, *((cannot,) if for_long else ())))
+
+
+def _silent_for_long(silent: LaneUpdate, event: CheckSilent) -> LaneUpdate:
+    why = f"{silent.local.silent} checks in a row did not answer: {silence.reason(event.outcome, event.resource)}"
+    down = _failed(silent.local, event, why)
+    return replace(down, lines=(*silent.lines, *down.lines))
+
+
+def _failed(local: Local, event: ActionEnd, text: str) -> LaneUpdate:
+    down = replace(
+        local,
+        phase=Down(dirty=True, uncharged=True, trouble=text),
+        details="",
+        silent=0,
+        changed_wall=event.at.wall,
+    )
+    line = HistoryLine(kind=events.FAILED, text=text)
+    return LaneUpdate(local=down, lines=(line,), alarm=look_at_its_dependencies(event.resource))
+
+
+def look_at_its_dependencies(resource: Resource) -> tuple[ResourceName, ...]:
+    """Its hard dependencies: they are looked at before its failure is charged."""
+    dependencies = (*resource.start, *resource.stop)
+    return tuple(dict.fromkeys(ResourceName(each.entity) for each in dependencies if each.kind is Kind.HARD and not each.is_type))
+
+
+def watched(up: Local, event: ActionEnd, lines: tuple[HistoryLine, ...] = (), *, anew: bool = False) -> LaneUpdate:
+    """While it is up: whether the kernel watches its processes. Told when it does not any more, after the other `lines`.
+
+    `anew`: it has just come up, or was found; else it was up before, and watched.
+    """
+    assert isinstance(up.phase, Up)
+    outcome, phase = event.outcome, up.phase
+    if not event.resource.kind.housed:
+        return LaneUpdate(local=up, lines=lines)
+    guarded = outcome.housed is True and not outcome.strays
+    if phase.guarded and outcome.strays:
+        text = f"outside its control group: {', '.join(outcome.strays)}; only checks notice its end"
+        lines = (*lines, HistoryLine(kind=events.UNGUARDED, cause="it has left its control group", text=text))
+    elif phase.guarded and not guarded:
+        text = "nothing of it lives in its control group: only checks notice its end"
+        left = "" if anew else "it has left its control group"  # else it is a mount, or another manager has started it
+        lines = (*lines, HistoryLine(kind=events.UNGUARDED, cause=left, text=text))
+    return LaneUpdate(local=replace(up, phase=replace(phase, guarded=guarded)), lines=lines)
+
+
+# --- not looked at yet, and down ------------------------------------------------------------------------------------
+
+
+def found(local: Local, phase: Unseen | Down, event: CheckUp) -> LaneUpdate:
+    """It runs, though nothing here has started it in this daemon's life."""
+    return _found(local, event, event.state)
+
+
+def _found(local: Local, event: ActionEnd, state: State) -> LaneUpdate:
+    at = event.at
+    up = replace(
+        local,
+        phase=Up(state=state, since=at.now),
+        silent=0,
+        details=event.outcome.details or "",
+        epoch=at.epoch,
+        check_due=at.now + event.resource.check_interval_s,
+        changed_wall=at.wall,
+        started_wall=local.started_wall or at.wall,
+    )
+    stranger = bool(at.owner) and not at.mine
+    text = f"it runs here too, where nobody assigned it: it belongs to {at.owner}" if stranger else ""
+    return watched(up, event, (HistoryLine(kind=events.FOUND, cause="a second copy" if stranger else "", text=text),), anew=True)
+
+
+def seen_down(local: Local, phase: Unseen, event: CheckDown) -> LaneUpdate:
+    """The first look has ended."""
+    return LaneUpdate(local=looked_at_and_down(local, Down(dirty=phase.dirty), event))
+
+
+def still_down(local: Local, phase: Down, event: CheckDown) -> LaneUpdate:
+    """Nothing new, but for what may have come to life in its group."""
+    return LaneUpdate(local=looked_at_and_down(local, phase, event))
+
+
+def looked_at_and_down(local: Local, phase: Down, event: CheckDown) -> Local:
+    """A check says that it does not run, and nobody had expected that it did."""
+    failure, at = local.budget.failure, event.at
+    stopped_at_last = failure is not None and failure.kind == "stop"
+    return replace(
+        local,
+        phase=replace(phase, dirty=phase.dirty or not at.empty),
+        budget=replace(local.budget, failure=None) if stopped_at_last else local.budget,
+        silent=0,
+        details="",
+        check_due=at.now + silence.offline_look_s(event.resource, event.outcome, at.spread),
+        changed_wall=at.wall if local.state is not State.OFFLINE else local.changed_wall,
+    )
+
+
+def not_seen(local: Local, phase: Unseen, event: CheckSilent) -> LaneUpdate:
+    """The first look goes on. What cannot be asked and is seen to live is up; what a new daemon finds in its group was started here, by
+    this very life, and fails like what was known to run."""
+    silent, verdict = silence.silent_check(local, event.resource, event.outcome, event.at)
+    after = silent.local
+    if silence.seen_living(event.outcome) and silence.could_not_ask(event.outcome):
+        up = _found(after, event, State.INTERMEDIATE)
+        seen = replace(up.local, details=after.details, check_due=after.check_due, silent=after.silent)
+        return replace(up, local=seen, lines=(*silent.lines, *up.lines))
+    if verdict == "failed" and not event.at.empty:
+        return _silent_for_long(silent, event)
+    return silent
+
+
+def not_told_while_down(local: Local, phase: Down, event: CheckSilent) -> LaneUpdate:
+    """It stays down; after some silent checks it is asked as rarely as what answers."""
+    silent, _ = silence.silent_check(local, event.resource, event.outcome, event.at)
+    if silent.local.silent < event.resource.check_failures:
+        return silent
+    rarely = event.at.now + silence.offline_look_s(event.resource, event.outcome, event.at.spread)
+    return replace(silent, local=replace(silent.local, check_due=rarely))
