@@ -1,6 +1,7 @@
 """What a command says while it waits, and when others act meanwhile: in virtual time, so that a pen that is late is late every time."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -172,5 +173,21 @@ def test_a_disabled_resource_that_has_died_is_not_shown_as_online() -> None:
         await asyncio.sleep(1.0)
         assert "STATE=OFFLINE" in (await cluster.run("crsctl stat resource db")).text
         assert (await cluster.run("understudy explain db")).text.startswith("db: TARGET ONLINE, OFFLINE")
+
+    told(story)
+
+
+def test_explain_says_when_the_lane_tries_again() -> None:
+    """What failed everywhere is tried again where it is: the server that was asked knows in how many seconds."""
+
+    async def story(cluster: Cluster) -> None:
+        await well(cluster, ADD.format("db", "db", "").replace("ctr1 ctr2", "ctr1"))
+        await well(cluster, "crsctl start resource db")
+        cluster.executors["ctr1"].service(ResourceName("db")).fails["start"] = 1
+        cluster.executors["ctr1"].die(ResourceName("db"))
+        await asyncio.sleep(20.0)  # of virtual time
+        here, there = await cluster.run("understudy explain db"), await cluster.run("understudy explain db", on="ctr2")
+        assert re.search(r"^  next step on ctr1: tried again later, in \d+ s$", here.text, re.MULTILINE), here.text
+        assert "next step on" not in there.text, "ctr2 has nothing to do about it"
 
     told(story)

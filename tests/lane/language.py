@@ -32,24 +32,6 @@ MOST_STEPS = 120
 """More without any time passing would never end."""
 NEVER = 1e9
 
-WAITS = {
-    "in-flight": "an action is under way",
-    "cannot-act": "an action could not be run",
-    "first-look": "the first look",
-    "not-assigned-here": "not assigned here",
-    "running": "it runs",
-    "dependents-stop-first": "its dependents stop first",
-    "dependencies-looked-at": "its dependencies are looked at first",
-    "unproven-holders": "another server may still be running it",
-    "gave-up-here": "it has given up here",
-    "retry-later": "tried again later",
-    "dependencies": "its dependencies are not up",
-    "stuck": "it cannot be stopped",
-    "not-wanted": "not wanted",
-    "still-the-owner": "the leader has not taken it back yet",
-    "disabled": "it is disabled",
-}
-
 
 @dataclass
 class Script:
@@ -244,7 +226,7 @@ class Server:
         failed = f", FAILED: {failure.text}".replace("\n", " / ") if failure else ""
         who = f" ({', '.join(step.of)})" if step.of else ""
         until = f" until {step.until:g}s" if step.until is not None and step.until < NEVER else ""
-        return f"= {name} {local.state or 'not looked at'}{budget}{failed}: {WAITS[step.why]}{who}{until}"
+        return f"= {name} {local.state or 'not looked at'}{budget}{failed}: {step.why.value}{who}{until}"
 
     # --- stimuli ----------------------------------------------------------------------------------------------------
 

@@ -19,8 +19,9 @@ from understudy.intent.facts import down
 from understudy.lane.local import Local
 from understudy.lane.report import report_of
 from understudy.lane.silence import not_run
+from understudy.lane.steps import Step, Wait
 from understudy.model import events
-from understudy.model.conditions import NUMBERS, Condition, Kind, Own, ago
+from understudy.model.conditions import NUMBERS, Condition, Kind, LaneWait, Own, ago
 from understudy.model.messages import WORDS, number
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.settings import Settings
@@ -81,6 +82,25 @@ class LaneReports(Mapping[ResourceName, Report]):
 
     def __len__(self) -> int:
         return sum(one.state is not None for one in self._lanes.values())
+
+
+class LaneWaits(Mapping[ResourceName, LaneWait]):
+    """What the lanes wait for, of those that wait for anything; worked out only where somebody looks."""
+
+    def __init__(self, steps: Mapping[ResourceName, Step]) -> None:
+        self._steps = steps
+
+    def __getitem__(self, name: ResourceName) -> LaneWait:
+        step = self._steps[name]
+        if not isinstance(step, Wait) or step.why.at_rest:
+            raise KeyError(name)
+        return LaneWait(what=step.why.value, of=step.of, until=step.until)
+
+    def __iter__(self) -> Iterator[ResourceName]:
+        return (name for name, step in self._steps.items() if isinstance(step, Wait) and not step.why.at_rest)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Sight:
@@ -145,6 +165,7 @@ class Sight:
             leader_silent_s=self._leader_silent_s(now),
             unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,
             not_run={name: told for name, one in self._locals().items() if (told := not_run(one))},
+            waits=LaneWaits({} if node.lanes is None else node.lanes.steps),
             alerts_lost=lost,
             alerts_why=why,
             reports=self._reports(),

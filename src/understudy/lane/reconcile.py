@@ -16,7 +16,7 @@ from understudy.lane.neighbours import (
     wanted_here,
 )
 from understudy.lane.phases import Climbing, Down, Rung, Stuck, Unseen
-from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait
+from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait, WaitsFor
 from understudy.model.resource import Resource
 from understudy.model.view import Assignment
 
@@ -24,20 +24,20 @@ from understudy.model.view import Assignment
 def reconcile(here: Here, resource: Resource, local: Local) -> Step:
     """The next step for this resource on this server."""
     if local.action is not None:
-        return Wait("in-flight")
+        return Wait(WaitsFor.IN_FLIGHT)
     if local.hold_until > here.now:
-        return Wait("cannot-act", until=local.hold_until)
+        return Wait(WaitsFor.CANNOT_ACT, until=local.hold_until)
     if isinstance(local.phase, Unseen):
-        return Check() if local.check_due <= here.now else Wait("first-look", until=local.check_due)
+        return Check() if local.check_due <= here.now else Wait(WaitsFor.FIRST_LOOK, until=local.check_due)
     if local.confirming:
         return Check()
     if resource.local:
         return _local_resource(here, resource, local)
     assignment = here.view.assignments.get(resource.name)
     if assignment is not None and here.view.in_doubt(assignment):
-        return _not_mine(here, resource, local, "registry-went-back")  # what a copy of the registry says is not acted on
+        return _not_mine(here, resource, local, WaitsFor.REGISTRY_WENT_BACK)  # what a copy of the registry says is not acted on
     if assignment is None or not is_mine(here, resource.name):
-        return _not_mine(here, resource, local, "not-assigned-here")
+        return _not_mine(here, resource, local, WaitsFor.NOT_ASSIGNED_HERE)
     if wanted_here(here, resource):
         return _keep_running(here, resource, local, assignment)
     return _let_go(here, resource, local, assignment)
@@ -50,7 +50,7 @@ def _owned(here: Here, assignment: Assignment) -> bool:
 # --- nothing to do with this server ---------------------------------------------------------------------------------
 
 
-def _not_mine(here: Here, resource: Resource, local: Local, why: str) -> Step:
+def _not_mine(here: Here, resource: Resource, local: Local, why: WaitsFor) -> Step:
     """Not a holder: never started or stopped here. It is looked at now and then, for somebody may start it by hand; what is found running
     is told, and the leader makes us a holder (S6)."""
     if local.alarmed or (local.check_due <= here.now and resource.enabled):
@@ -78,7 +78,7 @@ def _keep_running(here: Here, resource: Resource, local: Local, assignment: Assi
 def _as_it_is(local: Local) -> Step:
     """Disabled: not started, not checked, not stopped either. But where the kernel says that it may have ended it is looked at:
     nobody is shown as ONLINE who has died."""
-    return Check() if local.alarmed and local.up else Wait("disabled")
+    return Check() if local.alarmed and local.up else Wait(WaitsFor.DISABLED)
 
 
 def _watch(here: Here, resource: Resource, local: Local) -> Step:
@@ -86,7 +86,7 @@ def _watch(here: Here, resource: Resource, local: Local) -> Step:
         return _stop_after_dependents(here, resource, local, Rung.STOP)
     if local.alarmed or local.check_due <= here.now:
         return Check()
-    return Wait("running", until=local.check_due)
+    return Wait(WaitsFor.RUNNING, until=local.check_due)
 
 
 def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: Rung) -> Step:
@@ -94,7 +94,7 @@ def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: R
     leaning = still_leaning(here, resource)
     if not leaning:
         return Climb(rung)
-    return Check() if local.alarmed else Wait("dependents-stop-first", leaning)
+    return Check() if local.alarmed else Wait(WaitsFor.DEPENDENTS_STOP_FIRST, leaning)
 
 
 def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignment: Assignment) -> Step:
@@ -103,20 +103,20 @@ def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignm
         return Check()
     if phase.uncharged:
         looked_at = being_looked_at(here, resource)
-        return Wait("dependencies-looked-at", looked_at) if looked_at else Charge(down_that_matter(here, resource))
+        return Wait(WaitsFor.DEPENDENCIES_LOOKED_AT, looked_at) if looked_at else Charge(down_that_matter(here, resource))
     if leaning := still_leaning(here, resource):
-        return Wait("dependents-stop-first", leaning)
+        return Wait(WaitsFor.DEPENDENTS_STOP_FIRST, leaning)
     if phase.dirty:
         return Clean()  # at once, also where it will not be started again: what it left must not hold up its neighbours
     if not assignment.sole_holder(here.incarnation):
-        return Wait("unproven-holders")  # S3: somebody else may still be running it
+        return Wait(WaitsFor.UNPROVEN_HOLDERS)  # S3: somebody else may still be running it
     failed = budget.failure is not None and budget.failure.epoch >= assignment.epoch
     if failed and not assignment.last_resort:
-        return Wait("gave-up-here")
+        return Wait(WaitsFor.GAVE_UP_HERE)
     if budget.retry_at > here.now and (failed or down_that_matter(here, resource)):
-        return Wait("retry-later", until=budget.retry_at)
+        return Wait(WaitsFor.RETRY_LATER, until=budget.retry_at)
     if missing := missing_to_start(here, resource):
-        return Wait("dependencies", missing)
+        return Wait(WaitsFor.DEPENDENCIES, missing)
     return Start(assignment.epoch)
 
 
@@ -133,7 +133,7 @@ def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment
         return Check()  # something may have changed since it was seen OFFLINE
     if local.off:
         # stopped because of its TARGET: released once the leader has taken it back
-        return Wait("still-the-owner") if _owned(here, assignment) else Release(assignment.epoch)
+        return Wait(WaitsFor.STILL_THE_OWNER) if _owned(here, assignment) else Release(assignment.epoch)
     # even if it does not run, something may be left of it
     return _stop_after_dependents(here, resource, local, Rung.CLEAN if isinstance(local.phase, Down) else Rung.STOP)
 
@@ -143,7 +143,7 @@ def _stuck(here: Here, local: Local) -> Step:
         return Climb(Rung.STOP)
     if local.alarmed or local.check_due <= here.now:
         return Check()
-    return Wait("stuck", until=min(local.budget.retry_at, local.check_due))
+    return Wait(WaitsFor.STUCK, until=min(local.budget.retry_at, local.check_due))
 
 
 # --- local resources ------------------------------------------------------------------------------------------------
@@ -164,12 +164,12 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
         case _ if not wanted:
             return _stop_after_dependents(here, resource, local, Rung.STOP)
         case _:
-            return Check() if local.alarmed or local.check_due <= here.now else Wait("running", until=local.check_due)
+            return Check() if local.alarmed or local.check_due <= here.now else Wait(WaitsFor.RUNNING, until=local.check_due)
 
 
 def _leave_down(resource: Resource, local: Local) -> Step:
     """What is only looked at nobody wants to know of then."""
-    return Check() if local.alarmed and not resource.kind.only_looked_at else Wait("not-wanted")
+    return Check() if local.alarmed and not resource.kind.only_looked_at else Wait(WaitsFor.NOT_WANTED)
 
 
 def _bring_up_instance(here: Here, resource: Resource, local: Local, phase: Down) -> Step:
@@ -180,7 +180,7 @@ def _bring_up_instance(here: Here, resource: Resource, local: Local, phase: Down
     if phase.dirty:
         return Clean()
     if local.budget.retry_at > here.now:
-        return Wait("retry-later", until=local.budget.retry_at)
+        return Wait(WaitsFor.RETRY_LATER, until=local.budget.retry_at)
     if missing := missing_to_start(here, resource):
-        return Wait("dependencies", missing)
+        return Wait(WaitsFor.DEPENDENCIES, missing)
     return Start(0)

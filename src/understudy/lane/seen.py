@@ -12,7 +12,7 @@ from understudy.lane.local import Budget, Local
 from understudy.lane.neighbours import Here, leaners
 from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
 from understudy.lane.reconcile import reconcile
-from understudy.lane.steps import Step, Wait
+from understudy.lane.steps import Step, Wait, WaitsFor
 from understudy.model.actions import ActionName
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Resource
@@ -42,7 +42,7 @@ class Seen:
         """What the lane of the resource on this server answers, as far as it has told what it knows."""
         here = self.here(server)
         if here is None:
-            return Wait("not-living")
+            return Wait(WaitsFor.NOT_LIVING)
         return reconcile(here, self.view.resources[name], here.locals[name])
 
 

@@ -1,6 +1,7 @@
 """What reconcile answers: the next step for one resource. Values only."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from understudy.lane.phases import Rung
 from understudy.model.names import ResourceName
@@ -44,11 +45,38 @@ class Release:
     epoch: int
 
 
+class WaitsFor(Enum):
+    """Why there is nothing to do now: each with its sentence, which stories and `understudy explain` tell."""
+
+    IN_FLIGHT = "an action is under way"
+    CANNOT_ACT = "an action could not be run"
+    FIRST_LOOK = "the first look"
+    NOT_ASSIGNED_HERE = "not assigned here"
+    REGISTRY_WENT_BACK = "the registry went back, and what it says is not confirmed yet"
+    RUNNING = "it runs"
+    DEPENDENTS_STOP_FIRST = "its dependents stop first"
+    DEPENDENCIES_LOOKED_AT = "its dependencies are looked at first"
+    UNPROVEN_HOLDERS = "another server may still be running it"
+    GAVE_UP_HERE = "it has given up here"
+    RETRY_LATER = "tried again later"
+    DEPENDENCIES = "its dependencies are not up"
+    STUCK = "it cannot be stopped"
+    NOT_WANTED = "not wanted"
+    STILL_THE_OWNER = "the leader has not taken it back yet"
+    DISABLED = "it is disabled"
+    NOT_LIVING = "its server has no living incarnation"
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it is as it should be: nothing is awaited."""
+        return self in (WaitsFor.RUNNING, WaitsFor.NOT_WANTED, WaitsFor.NOT_ASSIGNED_HERE, WaitsFor.DISABLED)
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do now. `until` (None: until something changes) and why, in the vocabulary of explain."""
+    """Nothing to do now, and why; `until` (None: until something changes)."""
 
-    why: str
+    why: WaitsFor
     of: tuple[ResourceName, ...] = ()
     until: float | None = None
 

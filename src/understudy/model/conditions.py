@@ -184,6 +184,17 @@ class GuardSight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaneWait:
+    """What the lane of a resource on this server waits for, as it says itself."""
+
+    what: str
+    of: tuple[ResourceName, ...] = ()
+    """Whom it waits for."""
+    until: float | None = None
+    """On this daemon's monotonic clock; None: until something changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
     """What one server knows by itself, without the registry. Ages in seconds, at the moment of asking."""
 
@@ -215,6 +226,8 @@ class Own:
     """Why this server cannot act, as its own daemon finds."""
     not_run: Mapping[ResourceName, str] = field(default_factory=dict)
     """Resources whose actions cannot be run here, and why."""
+    waits: Mapping[ResourceName, LaneWait] = field(default_factory=dict)
+    """What its own lanes wait for, of those that wait for anything."""
     alerts_lost: int = 0
     """Lines that could not be written to the alert log."""
     alerts_why: str = ""

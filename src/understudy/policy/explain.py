@@ -6,6 +6,7 @@ Words come from `sentences.py` and `waits.py`, the state from `instances.py`, as
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from understudy.model.conditions import Own
 from understudy.model.names import ResourceName, ServerName, short
 from understudy.model.shown import one_line
 from understudy.model.state import Internal, State, Target
@@ -46,12 +47,14 @@ class Explanation:
     servers: tuple[Line, ...]
     budget: str
     last_failure: str = ""
+    lane_here: str = ""
+    """What the lane on the server that was asked waits for, by its own word, and for how long still."""
     in_the_way: tuple[str, ...] = ()
     """What runs where this resource may not, and must be beside it."""
 
 
-def explain(view: View, name: ResourceName) -> Explanation:
-    """Everything about one resource's place; KeyError if it is not registered."""
+def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanation:
+    """Everything about one resource's place, and what the server that was asked knows by itself; KeyError if it is not registered."""
     resource = view.resources[name]
     members = group_of(view, name)
     wanted = [one for one in members if view.target(one) is Target.ONLINE] or [name]
@@ -76,8 +79,18 @@ def explain(view: View, name: ResourceName) -> Explanation:
         servers=tuple(_line(view, one, assignment) for one in standings),
         budget=f"{max(0, resource.restart_attempts - used)} of {resource.restart_attempts} restarts left where it is",
         last_failure="; ".join(failures),
+        lane_here="" if own is None else _lane_here(own, name),
         in_the_way=tuple(_in_the_way(ground, name, members)),
     )
+
+
+def _lane_here(own: Own, name: ResourceName) -> str:
+    wait = own.waits.get(name)
+    if wait is None:
+        return ""
+    whom = f" ({', '.join(wait.of)})" if wait.of else ""
+    left = f", in {max(0.0, wait.until - own.now):.0f} s" if wait.until is not None else ""
+    return f"{own.server}: {wait.what}{whom}{left}"
 
 
 def _in_the_way(ground: Ground, name: ResourceName, members: tuple[ResourceName, ...]) -> Iterator[str]:
@@ -134,14 +147,16 @@ def _line(view: View, one: Standing, assignment: Assignment) -> Line:
     return Line(server=one.server, verdict=verdict, because=words, would_change=change)
 
 
-def render(view: View, name: ResourceName) -> list[str]:
+def render(view: View, name: ResourceName, own: Own | None = None) -> list[str]:
     """The explanation as lines for a terminal."""
-    one = explain(view, name)
+    one = explain(view, name, own)
     width = max((len(line.server) for line in one.servers), default=6)
     lines = [f"{name}: TARGET {one.target}, {one.state}", f"  why: {one.here_because}"]
     if len(one.group) > 1:
         lines.append(f"  moves with: {', '.join(other for other in one.group if other != name)}")
     lines += [f"  waits for {wait}" for wait in one.waits_for]
+    if one.lane_here:
+        lines.append(f"  next step on {one.lane_here}")
     lines.append(f"  {one.budget}")
     if one.last_failure:
         lines.append(f"  last failure: {one.last_failure}")

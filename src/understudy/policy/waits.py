@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from understudy.lane.neighbours import meant, missing_to_start
 from understudy.lane.seen import Seen, seen
-from understudy.lane.steps import Check, Release, Wait
+from understudy.lane.steps import Check, Release, Wait, WaitsFor
 from understudy.model.dependencies import print_entity
 from understudy.model.names import ResourceName, ServerName, short
 from understudy.model.resource import Dependency, Kind, Resource
@@ -141,22 +141,22 @@ class Waits:
             what = "to write that nothing of it runs there" if isinstance(step, Release) else "to begin its next action"
             return None if settled else Cause(text=f"{server} {what}", under_way=True)
         match step.why:
-            case "in-flight":
+            case WaitsFor.IN_FLIGHT:
                 internal = Internal.CLEANING if report is None else report.internal
                 return Cause(text=f"its {_ACTIONS.get(internal, 'clean')} on {server} to end", under_way=True)
-            case "first-look":
+            case WaitsFor.FIRST_LOOK:
                 return Cause(text=f"{server} to check whether it runs there")
-            case "dependents-stop-first":
+            case WaitsFor.DEPENDENTS_STOP_FIRST:
                 return self._dependents(step.of, name, server, deep)
-            case "dependencies":
+            case WaitsFor.DEPENDENCIES:
                 return self._dependencies(resource, step.of, server, deep)
-            case "still-the-owner":
+            case WaitsFor.STILL_THE_OWNER:
                 return Cause(text=self._the_leader(f"to take it back from {server}"), under_way=True)
-            case "registry-went-back":
+            case WaitsFor.REGISTRY_WENT_BACK:
                 return Cause(text="it to be known again what runs where: the registry went back")
-            case "disabled" if view.target(name) is Target.ONLINE and (report is None or report.state is State.OFFLINE):
+            case WaitsFor.DISABLED if view.target(name) is Target.ONLINE and (report is None or report.state is State.OFFLINE):
                 return Cause(text=f"ENABLED=1: it is disabled, and nothing is done about it on {server}", passing=False)
-            case "stuck" | "gave-up-here" | "retry-later":
+            case WaitsFor.STUCK | WaitsFor.GAVE_UP_HERE | WaitsFor.RETRY_LATER:
                 return self._failed(step.why, name, server)
             case _:
                 return None
@@ -167,17 +167,17 @@ class Waits:
         names = () if here is None else tuple(one for one in missing_to_start(here, resource) if one not in besides)
         return self._dependencies(resource, names, server, DEEPEST) if names else None
 
-    def _failed(self, why: str, name: ResourceName, server: ServerName) -> Cause:
+    def _failed(self, why: WaitsFor, name: ResourceName, server: ServerName) -> Cause:
         report = self.ground.view.report(name, server)
         said = report.failure.text if report is not None and report.failure is not None else ""
         because = f" ({' / '.join(said.splitlines())})" if said else ""
-        if why == "stuck":
+        if why is WaitsFor.STUCK:
             text = (
                 f"somebody to make sure that it is down on {server}, where it is UNKNOWN{because}; "
                 f"it is tried again with growing pauses; once it is down: crsctl stop resource {name}"
             )
             return Cause(text=text, passing=False)
-        if why == "gave-up-here":
+        if why is WaitsFor.GAVE_UP_HERE:
             return Cause(text=self._the_leader(f"to choose another server: it failed on {server}{because}"))
         return Cause(text=f"the next try on {server}, with growing pauses: it failed on every candidate{because}", passing=False)
 

@@ -17,7 +17,7 @@ from understudy.lane.driver import spread_of
 from understudy.lane.local import Local
 from understudy.lane.phases import Down, Up
 from understudy.lane.silence import offline_look_s
-from understudy.lane.steps import Step, Wait
+from understudy.lane.steps import Step, Wait, WaitsFor
 from understudy.model.actions import ActionOutcome
 from understudy.model.names import ServerName
 from understudy.model.state import State
@@ -131,7 +131,7 @@ def _only_watched(local: Local, step: Step | None) -> bool:
         case Up(state=State.ONLINE):
             return True
         case Down(dirty=False):
-            return isinstance(step, Wait) and step.why == "not-assigned-here"
+            return isinstance(step, Wait) and step.why is WaitsFor.NOT_ASSIGNED_HERE
         case _:
             return False
 

@@ -51,11 +51,12 @@ async def explain(world: World, arguments: Arguments) -> int:
         world.refuse(error)
         return 1
     view, known = as_it_is(world), now_so(world)
+    own = None if world.own is None else world.own()
     if arguments.flag("json"):
-        told = msgspec.to_builtins(policy_explain.explain(view, name))
+        told = msgspec.to_builtins(policy_explain.explain(view, name, own))
         world.output.out(json.dumps({**told, "conditions": as_json(known)}))
     else:
-        world.output.out("\n".join([*(one.line for one in known), *policy_explain.render(view, name)]))
+        world.output.out("\n".join([*(one.line for one in known), *policy_explain.render(view, name, own)]))
     return 0
 
 
