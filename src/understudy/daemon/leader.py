@@ -7,7 +7,7 @@ a server: lanes do. Pure decisions are `policy.decide`; this file feeds it and w
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from understudy.daemon.history import History
@@ -15,6 +15,7 @@ from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import CommitTooLarge, RegistryUnreachable, Unreachable
 from understudy.model import events
 from understudy.model.limits import Limits, derive
+from understudy.model.lives import go_on
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, went_back
 from understudy.model.reasons import code_of
@@ -407,8 +408,7 @@ class Leader:
             record = view.incarnations.get(incarnation)
             if record is None or record.life in (Life.LOST, Life.FENCED, Life.LEFT) or self._me is None:
                 return
-            proof = "a majority of voters silent in one round"
-            lost = replace(record, life=Life.LOST, proof=f"{record.proof}; {proof}" if record.proof else proof)
+            lost = go_on(record, Life.LOST, "a majority of voters silent in one round")
             writes: dict[str, Any] = {keys.incarnation(incarnation): lost}
             if not self.leads():
                 if view.leader is None or view.leader.incarnation != incarnation:
@@ -426,7 +426,7 @@ class Leader:
             record = view.incarnations.get(incarnation)
             # EVICTED too: a guard that was told so stops everything at once, and proves it sooner than silence can
             if record is not None and record.life in (*ALIVE, Life.EVICTED):
-                left = replace(record, life=Life.LEFT, proof=f"{record.proof}; farewell" if record.proof else "farewell")
+                left = go_on(record, Life.LEFT, "farewell")
                 if await self._write({keys.incarnation(incarnation): left}) is None:
                     return
                 self._history.tell(events.LEFT, on=record.server, cause="farewell")

@@ -18,6 +18,7 @@ from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.local import Local
 from understudy.lane.phases import Stuck
 from understudy.model import events
+from understudy.model.lives import go_on
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, Life, State
 from understudy.model.view import IncarnationRecord, View
@@ -115,7 +116,7 @@ class Leave:
                 return
             try:
                 if record is not None:
-                    leaving = replace(record, life=Life.LEAVING, by=self._by, at_once=self._at_once)
+                    leaving = replace(go_on(record, Life.LEAVING), by=self._by, at_once=self._at_once)
                     await self._mirror.commit({keys.incarnation(me.incarnation): leaving})
             except RegistryUnreachable:
                 pass

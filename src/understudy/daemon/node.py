@@ -23,6 +23,7 @@ from understudy.daemon.unregistered import Unregistered
 from understudy.errors import UnderstudyError, Unreachable
 from understudy.model import events
 from understudy.model.limits import Limits
+from understudy.model.lives import go_on
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
@@ -267,7 +268,7 @@ class Node:
             self._joining_since = now
         if not self._looked(view, incarnation) and now < self._joining_since + FIRST_LOOK_S:
             return False
-        if await self._committed({keys.incarnation(incarnation): replace(record, life=Life.ONLINE)}, view):
+        if await self._committed({keys.incarnation(incarnation): go_on(record, Life.ONLINE)}, view):
             self.history.tell(events.JOINED, on=self.server)
         return True
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from understudy.intent.edit import Edit
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
+from understudy.model.lives import go_on
 from understudy.model.names import ServerName
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life
@@ -23,7 +24,7 @@ def present(view: View, server: ServerName) -> IncarnationRecord:
 
 def evict(view: View, server: ServerName, operator: Operator) -> Edit:
     """No voter grants it a lease any more."""
-    evicted = replace(present(view, server), life=Life.EVICTED, evicted=True, proof=f"evicted by {operator.by}")
+    evicted = go_on(present(view, server), Life.EVICTED, f"evicted by {operator.by}")
     return Edit(incarnations=(evicted,))
 
 
@@ -42,7 +43,7 @@ def silent(view: View, server: ServerName) -> IncarnationRecord:
 def confirm_off(view: View, server: ServerName, operator: Operator) -> Edit:
     """An operator's word that a silent server has no power."""
     record = silent(view, server)
-    off = replace(record, life=Life.FENCED, proof=f"{record.proof}; {CONFIRMED_OFF} by {operator.by}")
+    off = go_on(record, Life.FENCED, f"{CONFIRMED_OFF} by {operator.by}")
     return Edit(incarnations=(off,))
 
 
@@ -50,7 +51,7 @@ def leave(view: View, servers: Sequence[ServerName], operator: Operator, *, at_o
     """They stop everything in order (`at_once`: their guards end it) and leave."""
     records = [present(view, server) for server in servers]
     asked = [one for one in records if one.life is not Life.LEAVING or (at_once and not one.at_once)]
-    return Edit(incarnations=tuple(replace(one, life=Life.LEAVING, by=operator.by, at_once=at_once) for one in asked))
+    return Edit(incarnations=tuple(replace(go_on(record, Life.LEAVING), by=operator.by, at_once=at_once) for record in asked))
 
 
 def keep_a_majority(view: View, leaving: Sequence[ServerName]) -> None:

@@ -1,4 +1,4 @@
-"""States and their legal transitions: what may follow what, as tables.
+"""States: what is wanted, what is, what is under way. How a life goes on: `lives.py`.
 
 `TARGET` is what is wanted, `State` what is, `Internal` the action in progress, `Life` where one incarnation of a server stands.
 """
@@ -51,24 +51,9 @@ class Life(StrEnum):
     """Said farewell after it had stopped everything: proof like a release."""
 
 
-LIFE_TRANSITIONS: dict[Life, frozenset[Life]] = {
-    Life.JOINING: frozenset({Life.ONLINE, Life.LEAVING, Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT}),
-    Life.ONLINE: frozenset({Life.LEAVING, Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT}),
-    Life.LEAVING: frozenset({Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT}),
-    Life.EVICTED: frozenset({Life.LOST, Life.FENCED, Life.LEFT}),
-    Life.LOST: frozenset({Life.FENCED}),
-    Life.FENCED: frozenset(),
-    Life.LEFT: frozenset(),
-}
-
 PROVEN = frozenset({Life.FENCED, Life.LEFT})
 """An incarnation in one of these can hold nothing (S3)."""
 ALIVE = frozenset({Life.JOINING, Life.ONLINE, Life.LEAVING})
 """An incarnation in one of these may still renew its lease."""
 GONE = frozenset({Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT})
 """Voters answer `lost` to an incarnation in one of these."""
-
-
-def may_follow(before: Life, after: Life) -> bool:
-    """Whether an incarnation may go from `before` to `after`."""
-    return after in LIFE_TRANSITIONS[before]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from understudy.model.events import EVICTED, FENCED, REGISTRY_RECOVERED, UNENDED
+from understudy.model.lives import go_on
 from understudy.model.names import ResourceName
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import Life
@@ -97,7 +98,7 @@ def _late(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
     """The eviction of who holds up the recovery, or when it will be."""
     late, at = overdue(view, now, memory)
     why = f"evicted by the leader: it has not told what it runs, or could not act, for {UNHEARD_S:g} s after the registry had been set back"
-    gone = tuple(replace(one, life=Life.EVICTED, evicted=True, proof=why) for one in late)
+    gone = tuple(go_on(record, Life.EVICTED, why) for record in late)
     return Step(lives=gone, notes=tuple(Note(kind=EVICTED, on=one.server, cause=one.proof) for one in gone)), at
 
 

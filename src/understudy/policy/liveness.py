@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from understudy.model.lives import go_on
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Life
 from understudy.model.view import Assignment, Failure, Holder, IncarnationRecord, Proof, View
@@ -24,7 +25,7 @@ def fence_what_is_quiet(view: View, now: float, memory: Memory) -> tuple[tuple[I
         if until is None:
             continue  # the leader has not witnessed it yet: its memory is filled before the next decision
         if until <= now:
-            fenced.append(replace(record, life=Life.FENCED, proof=f"{record.proof}; {QUIET_OVER}"))
+            fenced.append(go_on(record, Life.FENCED, QUIET_OVER))
         else:
             waiting.append(until)
     return tuple(fenced), min(waiting, default=None)

@@ -4,8 +4,8 @@ An eviction only ends a lease: what was held starts elsewhere when the life is p
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from understudy.model.lives import go_on
 from understudy.model.names import ResourceName
 from understudy.model.state import ALIVE, Life, Target
 from understudy.model.view import IncarnationRecord, Unable, View
@@ -34,7 +34,7 @@ def evict_who_cannot_act(view: View, now: float, memory: Memory) -> tuple[tuple[
     for at, record, said in due:
         if at <= now and _may_go(ground, record):
             proof = f"evicted by the leader: {said.why} (for {now - said.since:.0f} s)"
-            return (replace(record, life=Life.EVICTED, evicted=True, proof=proof),), None
+            return (go_on(record, Life.EVICTED, proof),), None
     return (), min((at for at, _, _ in due if at > now), default=None)
 
 

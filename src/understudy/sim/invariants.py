@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from understudy.model.dependencies import parse
 from understudy.model.limits import DRIFT
+from understudy.model.lives import may_follow
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import ALIVE, PROVEN, Life, Target
 from understudy.model.view import Assignment, Holder, IncarnationRecord, View
@@ -163,6 +164,13 @@ def nothing_outlives_its_lease(truth: "Truth", machine: "Machine") -> str | None
         return None
     left = _left(truth, machine)
     return f"S4: {' '.join(left)} outlives the lease of {machine.name}" if left else None
+
+
+def a_life_only_goes_on(before: IncarnationRecord | None, after: IncarnationRecord) -> str | None:
+    """S4, S5: nothing brings a life back that was proved over, or that voters were told to refuse."""
+    if before is None or before.life is after.life or may_follow(before.life, after.life):
+        return None
+    return f"S5: {after.server} was {before.life} and is called {after.life}"
 
 
 def lost_has_no_lease(truth: "Truth", record: IncarnationRecord) -> str | None:

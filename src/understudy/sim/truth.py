@@ -316,8 +316,10 @@ class Truth:
         self.lost = {entitled for entitled in self.lost if entitled[0] not in decided}
 
     def _incarnation(self, _: str, record: IncarnationRecord) -> None:
+        before = self.lives.get(record.incarnation)
         self.lives[record.incarnation] = record
         self.trace.say("registry", f"{record.server}/{record.incarnation[:8]} {record.life} {record.proof}")
+        self._judge(invariants.a_life_only_goes_on(before, record))
         if record.life in PROVEN:
             self.over.add(record.incarnation)
             self._judge(invariants.fenced_runs_nothing(self, record))

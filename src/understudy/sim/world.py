@@ -12,6 +12,7 @@ from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part
 from understudy.executor.fake import FakeService
 from understudy.model.limits import derive
+from understudy.model.lives import go_on
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.resource import Kind
 from understudy.model.state import ALIVE, Life, Target
@@ -279,7 +280,7 @@ class World:
         record = self.view().present().get(ServerName(name))
         if record is not None and record.life in ALIVE:
             self.trace.say("operator", f"evicts {name}")
-            gone = replace(record, life=Life.EVICTED, evicted=True, proof="evicted by an operator")
+            gone = go_on(record, Life.EVICTED, "evicted by an operator")
             self.change({keys.incarnation(record.incarnation): gone})
 
     def leave(self, name: str) -> None:
@@ -287,7 +288,7 @@ class World:
         record = self.view().present().get(ServerName(name))
         if record is not None and record.life in (Life.JOINING, Life.ONLINE):
             self.trace.say("operator", f"lets {name} leave")
-            self.change({keys.incarnation(record.incarnation): replace(record, life=Life.LEAVING, by="operator")})
+            self.change({keys.incarnation(record.incarnation): replace(go_on(record, Life.LEAVING), by="operator")})
 
     def _request(self, verb: str, group: Iterable[ResourceName], server: str | None) -> dict[str, Any]:
         self._requests += 1
