@@ -174,7 +174,6 @@ class GuardState:
     epochs: Mapping[ResourceName, int] = field(default_factory=dict)
     epoch_floor: int = 0
     """What it has forgotten starts here only above this epoch."""
-    voters: tuple[ServerName, ...] = ()
     refused: str = ""
     """Why this server's guard takes no part: its settings are not the registry's. Empty: it does."""
     position: Position = NOWHERE
@@ -325,12 +324,4 @@ class Disk(Protocol):
 
     async def write(self, content: bytes) -> None:
         """Replace it at once. OSError: it could not be, and what was there stands."""
-        ...
-
-
-class Fencer(Protocol):
-    """Power fencing; confirmed means the device said so."""
-
-    async def off(self, server: ServerName) -> bool:
-        """True when the server is confirmed off."""
         ...

@@ -108,7 +108,6 @@ class GuardLink:
             held=answer["held"],
             epochs={ResourceName(name): epoch for name, epoch in epochs.items()},
             epoch_floor=int(answer.get("epoch_floor", 0)),
-            voters=tuple(ServerName(one) for one in answer["voters"]),
             position=Position(*answer["registry_seen"]),
             refused=str(answer.get("refused", "")),
         )

@@ -43,7 +43,6 @@ class History:
         ms: float | None = None,
         cause: str = "",
         text: str = "",
-        id: str = "",
     ) -> None:
         """Note that something happened, now."""
         event = Event(
@@ -55,7 +54,6 @@ class History:
             ms=ms,
             cause=excerpt(cause, CAUSE_BYTES),
             text=excerpt(text, EVENT_BYTES),
-            id=id,
         )
         self._count += 1
         self._lost += len(self._queue) == KEEP

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from understudy.errors import LabError
 from understudy.lab import bytecode, cgroups, disk, image, kernel, machine, orders, remains, storage
-from understudy.lab.places import child_environment, labs_root, make_directory, places_of, project_root, read_plan, read_process
+from understudy.lab.places import child_environment, make_directory, places_of, project_root, read_plan, read_process
 from understudy.lab.plan import (
     CLIENT,
     NETWORKS,
@@ -342,12 +342,6 @@ class Lab:
             if network not in known:
                 raise LabError(f"there is no network {network!r}; the networks are {', '.join(known)}")
         return wanted
-
-
-def lab_names() -> list[str]:
-    """The labs that are up, or of which something is left."""
-    root = labs_root()
-    return sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(".")) if root.is_dir() else []
 
 
 def _kill_command(run: subprocess.Popen[Any]) -> None:

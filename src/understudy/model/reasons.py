@@ -29,7 +29,6 @@ class Why(StrEnum):
     # why it may, and how it ranks
     PREFERRED = "preferred"  # place in the list
     POSSIBLE = "possible"
-    TRIED = "tried"  # it failed there
     # why an assignment is as it is
     FIRST_CHOICE = "first-choice"
     STAYS = "stays"

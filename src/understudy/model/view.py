@@ -245,8 +245,6 @@ class Event:
     """How long the step took."""
     cause: str = ""
     text: str = ""
-    id: str = ""
-    """Of the decision or activity it belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

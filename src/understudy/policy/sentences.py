@@ -29,7 +29,6 @@ _SENTENCES: dict[Why, str] = {
     Why.DISABLED: "the resource is disabled (ENABLED=0)",
     Why.PREFERRED: "it is number {0} among the favoured servers",
     Why.POSSIBLE: "its placement allows it",
-    Why.TRIED: "it failed there",
     Why.FIRST_CHOICE: "it was the best candidate",
     Why.STAYS: "it stays where it is as long as that server may run it",
     Why.REQUESTED: "an operator asked for it ({0})",

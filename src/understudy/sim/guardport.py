@@ -79,7 +79,6 @@ class GuardPort:
             epochs=dict(keeper.epochs),
             epoch_floor=keeper.epoch_floor,
             position=keeper.held.seen,
-            voters=tuple(ServerName(one) for one in member.common.voters),
             refused=keeper.core.refused if keeper.core is not None else "",
         )
 

@@ -88,7 +88,6 @@ def event_json(event: Event) -> dict[str, object]:
         "ms": event.ms,
         "cause": event.cause,
         "text": event.text,
-        "id": event.id,
     }
 
 
