@@ -6,9 +6,11 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
+Answer = TypeVar("Answer")
 _PAUSE_S = 0.005
 
 
@@ -27,6 +29,16 @@ async def wait_until(condition: Callable[[], object], within_s: float, why: str)
     while not condition():
         assert loop.time() < end, f"not within {within_s:g} s: {why}"
         await asyncio.sleep(_PAUSE_S)
+
+
+async def wait_for_answer(question: Callable[[], Awaitable[Answer]], within_s: float, why: str) -> Answer:
+    """Ask again and again until the answer is a yes (or anything that counts as one), and give it back."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within_s
+    while not (answer := await question()):
+        assert loop.time() < end, f"not within {within_s:g} s: {why}"
+        await asyncio.sleep(_PAUSE_S)
+    return answer
 
 
 def open_to_all(folder: Path) -> None:

@@ -8,9 +8,10 @@ import contextlib
 import itertools
 import pwd
 import shlex
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
+from daemon.heldguard import HeldGuard
 from understudy.cli.options import Usage, parse
 from understudy.daemon.api import Services
 from understudy.daemon.node import Node
@@ -18,93 +19,20 @@ from understudy.daemon.sight import Sight
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, World
-from understudy.errors import BadInput, Unreachable
+from understudy.errors import BadInput
 from understudy.executor.fake import FakeExecutor
 from understudy.intent.facts import life
 from understudy.model.limits import derive
 from understudy.model.messages import with_number
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.position import Position
 from understudy.model.settings import Settings, parse_settings
 from understudy.model.state import Life
-from understudy.model.view import ClusterRecord
-from understudy.ports import Bound, Counted, Farewell, GuardEvent, GuardSight, GuardState, HeardGuard
+from understudy.ports import Bound, Farewell
 from understudy.registry.commits import BOUND
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
 
 ROOT = Caller(0, "root", "root")
-
-
-class HeldGuard:
-    """A guard whose lease never ends; it proves nobody lost."""
-
-    def __init__(self, server: ServerName, incarnation: Incarnation, others: Mapping[ServerName, Incarnation]) -> None:
-        self.said = GuardSight(
-            incarnation=incarnation, heard={name: HeardGuard(incarnation=one, age_s=0.0) for name, one in others.items()}
-        )
-        """What it tells people; a story changes it."""
-        self.answers = True
-        self.holds = True
-        self._state = GuardState(server=server, incarnation=incarnation, held=True)
-        self._epochs: dict[ResourceName, int] = {}
-        self.left: bool | None = None
-        """Whether it has said farewell, and if so, whether everything was stopped in order."""
-        self.stay_out = ""
-        self.on_farewell: Callable[[], None] = lambda: None
-        self.news: asyncio.Queue[GuardEvent] = asyncio.Queue()
-
-    async def state(self) -> GuardState:
-        return self._state
-
-    def held(self) -> bool:
-        return self.holds
-
-    async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
-        self._epochs[resource] = max(epoch, self._epochs.get(resource, 0))
-        return epoch >= self._epochs[resource]
-
-    async def forget(self, floor: int, names: Sequence[ResourceName]) -> frozenset[ResourceName]:
-        for name in names:
-            self._epochs.pop(name, None)
-        return frozenset()
-
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
-        return False
-
-    async def note(self, position: Position, seen: Position) -> None:
-        pass
-
-    async def census(self) -> tuple[Counted, ...] | None:
-        return ()
-
-    async def able(self, able: bool, why: str) -> None:
-        pass
-
-    async def sight(self) -> GuardSight:
-        if not self.answers:
-            raise Unreachable("the guard of this server does not answer")
-        return self.said
-
-    async def dead(self, incarnations: Sequence[Incarnation]) -> None:
-        pass
-
-    async def protect(self, addresses: Sequence[str]) -> None:
-        pass
-
-    async def cluster(self, record: ClusterRecord) -> None:
-        pass
-
-    async def leave(self, within_s: float, stay_out: str = "") -> None:
-        self.stay_out = stay_out
-
-    async def farewell(self, *, in_order: bool = False) -> None:
-        self.left = in_order
-        self.on_farewell()
-        await asyncio.Future()
-
-    async def next_event(self) -> GuardEvent:
-        return await self.news.get()
 
 
 class StandingClock:
@@ -171,7 +99,7 @@ class Cluster:
             service.lives = service.outside = True  # nobody's process
         settings = self.settings(name)
         others = {ServerName(one): self.life_of(one) for one in self.servers if one != name}
-        guard = self.guards[name] = HeldGuard(ServerName(name), incarnation, others)
+        guard = self.guards.setdefault(name, HeldGuard(ServerName(name), incarnation, others))
         guard.on_farewell = lambda: self._left(name, incarnation)
         node = Node(
             settings,

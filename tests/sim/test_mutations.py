@@ -109,7 +109,7 @@ ROWS = (
     Row(mutations.go_on_deciding_when_deposed, "S7", 40, world(commands=300, slow_registry=0.3), seconds=10, costly=True),
     # S8
     Row(mutations.stop_without_the_registry, "S8", 10, world(groups=3, registry_away=60)),
-    Row(mutations.lease_from_the_registry, "S8", 3, world(registry_away=10)),
+    Row(mutations.lease_from_the_registry, "S8", 3, world(registry_away=30, longest=16)),
     # S9
     Row(mutations.answer_before_it_is_flushed, "S9", 10, world(commands=300, registry_power=120, longest=0.5), costly=True),
     # liveness
