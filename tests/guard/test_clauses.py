@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from guard import mutations_keeper as keeper
 from guard import mutations_own as own
-from guard import test_common, test_core, test_memory
+from guard import test_common, test_core, test_keeper, test_memory
 from guard.room import Room, at
 from guard.weather import EDITED, FLAPPING, LEAPING, REPLAYED, Options
 from guard.world import Violation, World
@@ -52,6 +53,14 @@ STORIES: tuple[tuple[Mutation, Callable[[], None]], ...] = (
     (own.act_on_what_came_in_meanwhile, test_core.test_who_wakes_late_acts_on_nothing_that_came_in_meanwhile),
     (own.go_on_when_called_lost, test_core.test_who_is_told_that_it_is_evicted_stops_at_once),
     (own.say_farewell_for_a_predecessor, test_core.test_a_successor_does_not_say_farewell_for_its_predecessor),
+    (keeper.let_a_successor_say_farewell, test_keeper.test_a_successor_goes_on_where_its_predecessor_was_and_may_not_say_farewell_for_it),
+    (
+        keeper.continue_a_lease_that_has_run_out,
+        partial(test_keeper.test_no_successor_continues_a_lease_that_has_run_out, test_keeper.USABLE_S, goes_on=False),
+    ),
+    (keeper.continue_while_everything_is_ended, test_keeper.every_end_of_a_guard),
+    (keeper.begin_before_all_is_gone, test_keeper.every_end_of_a_guard),
+    (keeper.begin_beside_a_guard_that_cannot_be_killed, partial(test_keeper.test_nobody_succeeds_a_guard_that_cannot_be_killed, False)),
 )
 
 
@@ -79,7 +88,13 @@ def test_a_story_fails_without_the_clause(monkeypatch: pytest.MonkeyPatch, mutat
 
 
 def test_every_clause_is_tried_and_named() -> None:
-    made = {name for name, one in vars(own).items() if getattr(one, "__module__", "") == own.__name__ and name[0] != "_"}
+    modules = (own, keeper)
+    made = {
+        name
+        for where in modules
+        for name, one in vars(where).items()
+        if getattr(one, "__module__", "") == where.__name__ and name[0] != "_"
+    }
     assert made == {row[0].__name__ for row in (*WORLDS, *STORIES)}
     named = re.findall(r"`(\w+)`", (Path(__file__).resolve().parents[2] / "docs/safety.md").read_text())
     assert not made - set(named)

@@ -90,6 +90,12 @@ def test_every_end_of_a_guard_is_ruled_on(ended: Exit, stage: EndStage, lease: s
     assert lapsed == ([0] if left else known)
 
 
+def every_end_of_a_guard() -> None:
+    """The whole table."""
+    for case in CASES:
+        test_every_end_of_a_guard_is_ruled_on(*case)
+
+
 @pytest.mark.parametrize("code", [1, 2, -6, -9, -11, 99, 255])
 def test_whatever_else_ends_a_guard_is_its_death(code: int) -> None:
     assert Exit.of(code) is Exit.DIED

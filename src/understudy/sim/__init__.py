@@ -7,7 +7,8 @@ The world                                                      What happens in i
   network.py   packets between guards, on two networks           faults.py      carries the mishaps out
   link.py      one server's way to the registry, and its disk    life.py        one world from its boot to its end
   machine.py   power, boot, freeze, daemon                       quiet.py       passes over time in which nothing happens
-  guard.py     keeper and guard, and the daemon's end of it
+  guard.py     keeper and guard; the daemon's end: guardport.py
+  ending.py    the end of everything, in the real order
   executor.py  the executor, and what truly runs                 What is made of it
   formats.py   the next version of the registry's values         search.py      many seeds on all cores
   world.py     the verbs, and the run                            shrink.py      a failing seed made small

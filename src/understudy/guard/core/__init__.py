@@ -4,8 +4,10 @@ Owns: every rule of design section 4 that decides; one clause, one place:
   holder.py  when this server must stop        voter.py  whom this server grants, and when it says silent
   asker.py   when silence is proof             ability.py  who can act, beyond its guard
   guard.py   all of these together, as one server's guard
+  keeper.py  what the guard's parent does next           watch.py    how it judges its guard
+  ending.py  the order in which everything is ended     epochs.py   which starts are too old, and what may be forgotten
   common.py  what all guards must have the same
-Called by: `guard/process.py` (the real one) and the simulator, which drive the same code.
+Called by: `guard/process.py` and `guard/keeper.py` (the real ones) and the simulator, which drive the same code.
 Must never: wait, read a clock, roll dice, log. A freeze may happen between any two lines; the rules hold all the same.
 
 Values are NamedTuples rather than frozen dataclasses: the simulator makes millions of them, and they cost a third.
