@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from guard.weather import SECOND, Clocks
-from understudy.guard.core import CommonSettings, Guard, Keep, Memory, Seen, Start, common_settings
+from understudy.guard.core import CommonSettings, Guard, Keep, Memory, Seen, common_settings
+from understudy.guard.core.ending import EndStage
+from understudy.guard.core.keeper import Keeper
+from understudy.guard.core.watch import HeldState
 from understudy.model.limits import Limits, derive
 
 
@@ -92,7 +95,12 @@ class Server:
         self.frozen = False
         self.waiting: list[Callable[[], None]] = []
         self.guard: Guard | None = None
-        self.kept: Start = Start(b"")
+        self.keeper: Keeper | None = None
+        self.held = HeldState(b"", 0, None)
+        """What its keeper holds for a successor of its guard."""
+        self.stage = EndStage.RUNNING
+        self.guards = 0
+        """How many have begun."""
         self.voting: Voting | None = None
         """What its keeper holds of what its guards were as voters."""
         self.edited: Variant | None = None

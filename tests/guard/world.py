@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from guard.keeping import Keepers
 from guard.machine import Server, Timeline, Variant, Violation, Voting
 from guard.weather import SECOND, Clocks, Options
 from understudy.guard.core import (
@@ -28,8 +29,8 @@ from understudy.guard.core import (
     Word,
 )
 from understudy.guard.core.common import differ
+from understudy.guard.core.ending import EndStage
 from understudy.guard.core.messages import Effect
-from understudy.linux.reading import most_elapsed
 from understudy.model.limits import DRIFT, RHO, Limits
 
 
@@ -54,12 +55,13 @@ class World(Timeline):
         self._recorded: deque[Envelope] = deque(maxlen=4000)
         self.servers = {name: Server(name, Clocks(self.dice, 0)) for name in names}
         self.owner: tuple[str, bytes] | None = None
+        self._keepers = Keepers(self)
         for server in self.servers.values():
-            self._begin(server)
+            self._keepers.begin(server)
         self._plan_faults()
         self.after(0.03, self._supervise)
 
-    def _on(self, server: Server, seconds: float, action: Callable[[], None]) -> None:
+    def on(self, server: Server, seconds: float, action: Callable[[], None]) -> None:
         """Plan something a process of a server does: not while it is frozen, not after a reboot."""
         life = server.life
 
@@ -156,17 +158,15 @@ class World(Timeline):
 
     def _kill_guard(self) -> None:
         for server in self._victims():
-            # The keeper cannot always be quick: it may have to find out that the guard hangs.
+            # It dies at once, when the keeper finds out that it hangs, or not even then: it hangs in the kernel.
             self._kill_one_guard(server, self.dice.choice((0.005, self.limits.hang_s, 2 * self.limits.lease_s)))
 
-    def _kill_one_guard(self, server: Server, successor_after_s: float) -> None:
+    def _kill_one_guard(self, server: Server, reaped_s: float) -> None:
         if server.guard is not None and server.up:
             self.say(f"{server.name} guard killed")
-            server.guard = None
             if self.dice.random() < self.options.forgets:
                 server.voting = None
-            self._on(server, successor_after_s, lambda: self._succeed(server))
-            self._watch_lapse(server)
+            self._keepers.guard_hangs(server, reaped_s)
 
     def _victims(self) -> list[Server]:
         """Mostly one; sometimes many at once, as when they share a machine; often the one it matters for."""
@@ -194,7 +194,7 @@ class World(Timeline):
             if server.life == life:
                 server.up = True
                 server.clocks = Clocks(self.dice, self.now)
-                self._begin(server)
+                self._keepers.begin(server)
 
         self.after(self._duration(), boot)
 
@@ -211,7 +211,8 @@ class World(Timeline):
 
     def _edit(self) -> None:
         """One or two servers are given other voters, or another tolerance, and begin again with it; later they are put right."""
-        edited = self.dice.sample([one for one in self.servers.values() if one.up], self.dice.choice((1, 2)))
+        there = [server for server in self.servers.values() if server.up]
+        edited = self.dice.sample(there, min(self.dice.choice((1, 2)), len(there)))
         variant = self._settings.edited(self.dice, self._names)
         forgotten = self.dice.random() < self.options.disk_lost
         for server in edited:
@@ -227,21 +228,17 @@ class World(Timeline):
         server.edited, server.voting, server.guard = variant, None, None
         server.active, server.gate_until = False, 0
         server.registered = server.registered and not forgotten
-        self._begin(server)
+        self._keepers.begin(server)
 
     def settings(self, server: Server) -> Variant:
         """What its understudy.toml says."""
         return server.edited or self._settings
 
-    # Guard and keeper.
+    # Guards.
 
-    def _begin(self, server: Server) -> None:
-        """A new incarnation."""
-        server.owner_of = None
-        self._guard(server, Start(self.dice.randbytes(16)))
-
-    def _guard(self, server: Server, start: Start) -> None:
-        server.kept = start
+    def guard_begins(self, server: Server, start: Start) -> None:
+        """A guard of this server, as its keeper wants it."""
+        server.guards += 1
         limits, common = self.settings(server)
         now = server.clocks.read(self.now)
         if server.voting is None:
@@ -250,47 +247,21 @@ class World(Timeline):
         start = start._replace(memory=server.voting.memory(), registry=registry)
         guard = server.guard = Guard(Member(server.name, self._names, common), limits, start, now)
         if not server.registered:
-            self._on(server, self.dice.uniform(0.01, 2 * self.limits.lease_s), lambda: self._tell(server, guard))
+            self.on(server, self.dice.uniform(0.01, 2 * self.limits.lease_s), lambda: self._tell(server, guard))
         server.wake_at = 0
         self._tick(server)
+
+    def ends(self, server: Server) -> None:
+        """Nothing runs there any more."""
+        if server.active:
+            self.say(f"{server.name} stopped")
+        server.active = False
 
     def _tell(self, server: Server, guard: Guard) -> None:
         """Its daemon has read the registry; before that nothing is done under this guard's lease."""
         server.registered = True
         if server.guard is guard:
             self._perform(server, guard, guard.told_registry(self._settings.common, server.clocks.read(self.now)))
-
-    def _succeed(self, server: Server) -> None:
-        if server.guard is not None or not server.up:
-            return
-        start = server.kept
-        if start.base is None or self._lapse_overdue(server) >= 0:
-            return  # the keeper ends it
-        self.say(f"{server.name} successor")
-        self._guard(server, start._replace(begun_here=False))
-
-    def _watch_lapse(self, server: Server) -> None:
-        """The keeper kills everything when the lease lapses and no guard is there."""
-
-        def look() -> None:
-            if server.guard is not None:
-                return
-            overdue_ns = self._lapse_overdue(server)
-            if overdue_ns < 0:
-                self._on(server, min(-overdue_ns / SECOND + 1e-6, 0.02), look)
-                return
-            pace = self.limits.pace
-            self._on(server, self.dice.uniform(0, pace.kill_s), lambda: self._stopped(server, None))
-
-        self._on(server, 0.001, look)
-
-    def _lapse_overdue(self, server: Server) -> int:
-        """Nanoseconds since the lapse on the server's own clocks; negative: not yet."""
-        if server.kept.base is None:
-            return 0
-        limits = self.settings(server).limits
-        usable_ns = int((limits.lease_s - limits.stop_now_s) * SECOND)
-        return most_elapsed(server.kept.base, server.clocks.read(self.now)) - usable_ns
 
     def _tick(self, server: Server) -> None:
         guard = server.guard
@@ -313,13 +284,13 @@ class World(Timeline):
             if server.wakes == wake and server.guard is guard:
                 self._tick(server)
 
-        self._on(server, wait_ns / SECOND + late_s, tick)
+        self.on(server, wait_ns / SECOND + late_s, tick)
 
     # What guards want.
 
     def _perform(self, server: Server, guard: Guard, effects: Sequence[Effect]) -> None:
         holder = guard.holder
-        server.kept = server.kept._replace(sequence=holder.sequence, base=holder.base)
+        server.held = server.held._replace(sequence=holder.sequence, base=holder.base)
         for effect in effects:
             match effect:
                 case Send(envelope):
@@ -355,23 +326,22 @@ class World(Timeline):
         self.say(f"{server.name} lapses: {why}")
         revived = not guard.holder.lapsed
         if not revived:
-            server.guard = None
+            server.guard, server.stage = None, EndStage.STOPPING
         pace = self.limits.pace
-        self._on(server, self.dice.uniform(0, pace.kill_s), lambda: self._stopped(server, guard))
+        self.on(server, self.dice.uniform(0, pace.kill_s), lambda: self._stopped(server, guard))
         if revived:
             self._wake_later(server, guard)
 
-    def _stopped(self, server: Server, guard: Guard | None) -> None:
-        """Everything is dead and was seen to be; `guard` None: the keeper did it, and may not say farewell."""
-        if server.active:
-            self.say(f"{server.name} stopped")
-        server.active = False
-        if guard is not None and guard.holder.lapsed:
-            for effect in guard.farewell():
-                if isinstance(effect, Send):
-                    self._send(effect.envelope)
-        if server.guard is None:
-            self._begin(server)
+    def _stopped(self, server: Server, guard: Guard) -> None:
+        """Everything is dead and was seen to be."""
+        self.ends(server)
+        if not guard.holder.lapsed:
+            return  # one of those that a mutation lets live on
+        words = self._keepers.guard_stopped_everything(server)
+        for effect in guard.farewell() if words.farewell else ():
+            if isinstance(effect, Send):
+                self._send(effect.envelope)
+        self._keepers.guard_ended(server, words)
 
     # Network.
 
@@ -416,7 +386,7 @@ class World(Timeline):
         if guard is None or self.owner is None or self.owner[1] in self.lost or not server.registered:
             return
         query = Query(self.dice.getrandbits(63) + 1, *self.owner)
-        self._on(server, 0, lambda: self._ask_now(server, guard, query))
+        self.on(server, 0, lambda: self._ask_now(server, guard, query))
 
     def _ask_now(self, server: Server, guard: Guard, query: Query) -> None:
         if server.guard is guard:
