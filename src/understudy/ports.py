@@ -172,6 +172,8 @@ class GuardState:
     incarnation: Incarnation
     held: bool
     epochs: Mapping[ResourceName, int] = field(default_factory=dict)
+    released: frozenset[ResourceName] = frozenset()
+    """Of these: nothing of it is here under that epoch."""
     epoch_floor: int = 0
     """What it has forgotten starts here only above this epoch."""
     refused: str = ""

@@ -127,7 +127,7 @@ async def test_the_guard_has_room_for_as_many_names_as_are_registered_at_once(tm
                 assert guard.answer({"op": "epoch", "id": 0, "resource": name, "epoch": 2, "released": True}).endswith(b'"highest": 2}')
             assert not await link.forget(2, names)
             await link.remember(ResourceName("db"), number + 3)
-    assert guard.epochs.page("", 1 << 20) == ({"db": 142}, False)
+    assert guard.epochs.page("", 1 << 20) == ({"db": Remembered(142)}, False)
 
 
 async def test_a_packet_that_is_cut_is_a_guard_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -334,6 +334,11 @@ class Stage:
             service.astray = True
         self._machine(server).services.wake(ResourceName(name))
 
+    def outside(self, name: str, server: str) -> None:
+        """As an address does, or what a unit of its own runs: it lives, and its control group is empty."""
+        for service in self._services(name, server):
+            service.outside = service.astray = True
+
     def undying(self, name: str, servers: str) -> None:
         """Not even by SIGKILL."""
         for service in self._services(name, servers):
@@ -354,6 +359,23 @@ class Stage:
         """crsctl delete resource, dependents first."""
         for name in reversed(TRIO):
             self.world.undefine(name)
+
+    def register(self, name: str, server: str) -> None:
+        """crsctl add resource, for this server alone or in the pool of the trio, and start it there."""
+        place = {"pool": "pool"} if server == "ctr1" else {"placement": "restricted", "hosting_members": server}
+        self.world.define(name, **place)
+        self.world.start(name, on=server)
+
+    def delete_one(self, name: str) -> None:
+        """crsctl stop resource, and when it is down, crsctl delete resource."""
+        self.world.stop(name)
+        self.world.until(lambda: self._run_nowhere(name), START_S, "it stops")
+        self.world.run(0.5)
+        self.world.undefine(name)
+
+    def show_remembered(self) -> None:
+        """What the registry and the guards know of epochs."""
+        self._asked.append(self.teller.remembered)
 
     def show(self, names: str) -> None:
         """What stands when the answer is given."""
@@ -483,12 +505,15 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAME} dies on {SERVER}", lambda stage, name, server: stage.world.dies(name, on=server)),
     (rf"{ACTION} of {NAME} {HOW} on {SERVERS}", Stage.spoil),
     (rf"{NAME} leaves its control group on {SERVER}", Stage.stray),
+    (rf"{NAME} lives outside its control group on {SERVER}", Stage.outside),
     (rf"{NAME} cannot be killed on {SERVERS}", Stage.undying),
     (rf"{NAME} works again on {SERVERS}", Stage.well),
     (rf"start {NAME}(?: -n {SERVER})?", Stage.start),
     (rf"stop {NAME}", lambda stage, name: stage.world.stop(name)),
     (rf"relocate {NAME}(?: -n {SERVER})?", lambda stage, name, server: stage.world.relocate(name, to=server)),
     (r"delete the trio", Stage.delete),
+    (rf"register {NAME} for {SERVER}", Stage.register),
+    (rf"delete {NAME}", Stage.delete_one),
     (rf"evict {SERVER}", lambda stage, server: stage.world.evict(server)),
     (rf"{SERVER} is asked to leave", Stage.leave),
     (rf"an operator lets {SERVER} leave", lambda stage, server: stage.world.leave(server)),
@@ -496,5 +521,6 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{SERVER} is asked to come back", lambda stage, server: stage._machine(server).come_again()),
     (rf"upgrade {SERVER}", lambda stage, server: stage._machine(server).upgrade()),
     (r"show servers", Stage.show_servers),
+    (r"show what is remembered", Stage.show_remembered),
     (rf"show {NAMES}", Stage.show),
 ]

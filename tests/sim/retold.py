@@ -289,6 +289,17 @@ class Teller:
         told = sorted((self.name(one.server, one.incarnation), one.life) for one in records)
         return f"= {', '.join(f'{name} {life}' for name, life in told)}"
 
+    def remembered(self) -> list[str]:
+        """What the registry and the guards know of epochs."""
+        view = self._world.view()
+        names = ", ".join(f"{name} {one.epoch}" for name, one in sorted(view.assignments.items())) or "no name"
+        told = [f"= the registry: {names}; floor {view.epoch_floor}"]
+        for server, machine in self._world.machines.items():
+            if machine.keeper is not None:
+                names = ", ".join(f"{name} {epoch}" for name, epoch in sorted(machine.keeper.epochs.items())) or "no name"
+                told.append(f"= the guard of {server}: {names}; floor {machine.keeper.epoch_floor}")
+        return told
+
     def standing(self, names: Iterable[str]) -> list[str]:
         """What is known of some resources, and what is true."""
         told: dict[str, list[str]] = {}

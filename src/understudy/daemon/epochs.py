@@ -4,32 +4,39 @@ Called by `acting.py` and `reporting.py`. After the registry went back it may sa
 which goes above it. Must never start or refuse anything by itself.
 """
 
-from collections.abc import Mapping
+import asyncio
 
 from understudy.daemon.history import History
 from understudy.daemon.mirror import Mirror
+from understudy.daemon.requests import Me
 from understudy.errors import Unreachable
 from understudy.model import events
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import ResourceName
 from understudy.model.position import NOWHERE
-from understudy.model.view import View
+from understudy.model.view import Assignment, View
 from understudy.ports import Guard
 
 
 class Epochs:
     """The guard's memory, as one daemon asks it."""
 
-    def __init__(self, mirror: Mirror, guard: Guard, history: History, server: ServerName) -> None:
+    def __init__(self, mirror: Mirror, guard: Guard, history: History, me: Me) -> None:
         self._mirror = mirror
         self._guard = guard
         self._history = history
-        self._server = server
+        self._me = me
         self._noted = NOWHERE
         """What the guard was last told that this server acts on."""
-        self._highest: Mapping[ResourceName, int] = {}
+        self._highest: dict[ResourceName, int] = {}
+        self._released: set[ResourceName] = set()
+        """Of these: nothing of it is here under that epoch."""
+        self._floor = 0
+        """What the guard has forgotten starts only above it."""
         self._of_era = 0
         """For which era of the registry the highest ones were asked for; 0: to be asked for."""
         self._told: dict[ResourceName, int] = {}
+        self._seen: tuple[object, ...] = ()
+        self._news = asyncio.Event()
 
     async def note(self) -> None:
         """Before it is acted on: voters must know what this server acts on from whoever decides about it. Unreachable."""
@@ -38,9 +45,12 @@ class Epochs:
             await self._guard.note(position, self._mirror.standing())
             self._noted = position
 
-    async def remember(self, resource: ResourceName, epoch: int) -> bool:
-        """Have the guard remember an epoch. It refuses one below what it knows: then the registry went back, and is told. Unreachable."""
-        if await self._guard.remember(resource, epoch):
+    async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
+        """Have the guard remember an epoch under which a resource is to be started, or was released. It refuses one below what it knows:
+        then the registry went back, and is told. Unreachable."""
+        if await self._guard.remember(resource, epoch, released=released):
+            self._highest[resource] = max(epoch, self._highest.get(resource, 0))
+            (self._released.add if released else self._released.discard)(resource)
             return True
         self._of_era = 0
         return False
@@ -50,24 +60,99 @@ class Epochs:
         era = self._mirror.view.era
         if self._of_era == era:
             return
+        before, self._highest = self._highest, {}
         try:
-            self._highest = (await self._guard.state()).epochs
+            state = await self._guard.state()
         except Unreachable:
+            self._highest = {**before, **self._highest}
             return  # asked again with the next report
-        self._of_era = era
+        meanwhile = self._highest  # may be missing in the answer, which comes in pages
+        self._highest = {**state.epochs, **meanwhile}
+        self._released = set(state.released - meanwhile.keys()) | (self._released & meanwhile.keys())
+        self._floor, self._of_era = state.epoch_floor, era
+        self._news.set()
 
     def ahead(self, view: View) -> dict[ResourceName, int]:
-        """Of which the guard remembers a higher epoch than the registry says, each told once; while that is a copy's, also an equal one."""
+        """Of which the guard remembers a higher epoch than the registry says, each told once; while that is a copy's, also an equal one.
+        What this server is given and the guard does not remember it refuses up to its floor: that is told in the same way."""
         found: dict[ResourceName, int] = {}
         for name, epoch in self._highest.items():
             assignment = view.assignments.get(name)
             known = 0 if assignment is None else assignment.epoch
             copied = assignment is not None and view.in_doubt(assignment)
-            if name not in view.resources or epoch < known or (epoch == known and not copied):
-                continue
-            found[name] = epoch
-            if not view.recovering and self._told.get(name) != epoch:
-                self._told[name] = epoch
-                cause = f"the guard of {self._server} remembers epoch {epoch}, the registry says {known}: the registry went back"
-                self._history.tell(events.EPOCH_BEHIND, resource=name, on=self._server, cause=cause)
+            behind = epoch > known or (epoch == known and copied)
+            if behind and name in view.resources and not self._is_over(view, name, epoch):
+                found[name] = epoch
+        for name, one in view.assignments.items() if self._floor else ():
+            if name in view.resources and name not in self._highest and 0 < one.epoch <= self._floor and self._holds(one):
+                found[name] = self._floor
+        for name, epoch in found.items() if not view.recovering else ():
+            self._tell(view, name, epoch)
         return found
+
+    def _is_over(self, view: View, name: ResourceName, epoch: int) -> bool:
+        """Whether it is of a resource that was deleted, and whose name is registered again: what is given next is above it anyway."""
+        held = (one := view.assignments.get(name)) is not None and self._holds(one)
+        return name in self._released and epoch <= view.epoch_floor and not held
+
+    def _tell(self, view: View, name: ResourceName, epoch: int) -> None:
+        if self._told.get(name) == epoch:
+            return
+        self._told[name] = epoch
+        assignment = view.assignments.get(name)
+        known = 0 if assignment is None else assignment.epoch
+        server = self._me.server
+        cause = f"the guard of {server} remembers epoch {epoch}, the registry says {known}: the registry went back"
+        self._history.tell(events.EPOCH_BEHIND, resource=name, on=server, cause=cause)
+
+    def above_the_floor(self, view: View) -> int:
+        """The highest epoch above the registry's floor that the guard has forgotten, or remembers of a name that nobody knows; 0: none."""
+        unknown = (epoch for name, epoch in self._highest.items() if _is_unknown(view, name))
+        highest = max((self._floor, *unknown))
+        return highest if highest > view.epoch_floor else 0
+
+    # --- forgetting (docs/design/0008-forgotten-names.md) -----------------------------------------------------------
+
+    def changed(self) -> None:
+        """There is a new View: perhaps a name in it is registered no more."""
+        view = self._mirror.view
+        seen = (view.definitions, view.assignments, view.cluster)
+        if len(seen) != len(self._seen) or any(one is not other for one, other in zip(seen, self._seen, strict=True)):
+            self._seen = seen
+            self._news.set()
+
+    async def forget_the_deleted(self) -> None:
+        """Have the guard forget what is registered no more, for ever."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._forget()
+            except Unreachable:
+                continue  # asked again with the next View
+
+    async def _forget(self) -> None:
+        view, floor = self._mirror.view, self._mirror.view.epoch_floor
+        if not self._mirror.read_once or view.set_back or view.recovering or self._of_era != view.era:
+            return
+        useless = [one for one in self._released if self._highest[one] <= floor and _is_unknown(view, one)]
+        if not useless or not view.alive(self._me.incarnation):
+            return
+        # what the guard does not remember starts only above the floor from then on: but for this, which was given before
+        for name, one in view.assignments.items():
+            if self._highest.get(name, 0) < one.epoch <= floor and self._holds(one) and not await self.remember(name, one.epoch):
+                return
+        kept = await self._guard.forget(floor, useless)
+        self._floor = max(floor, self._floor)
+        for name in useless:
+            self._released.discard(name)  # of what was kept the guard knows better
+            if name not in kept and self._highest[name] <= floor:
+                del self._highest[name]
+                self._told.pop(name, None)
+
+    def _holds(self, one: Assignment) -> bool:
+        return any(holder.incarnation == self._me.incarnation for holder in one.holders)
+
+
+def _is_unknown(view: View, name: ResourceName) -> bool:
+    return name not in view.definitions and name not in view.assignments

@@ -96,10 +96,12 @@ class GuardLink:
         """See ports.Guard."""
         answer = await self._ask({"op": "hello", "role": "daemon"})
         epochs: dict[str, int] = answer["epochs"]
+        released: list[str] = answer.get("released", [])
         after = answer.get("epochs_after")
         while after is not None:  # they come in pages: a server that has seen many names has more than fit a packet
             page = await self._ask({"op": "epochs", "after": after})
             epochs |= page["epochs"]
+            released += page.get("released", [])
             after = page["epochs_after"]
         self.incarnation = Incarnation(answer["incarnation"])
         return GuardState(
@@ -107,6 +109,7 @@ class GuardLink:
             incarnation=self.incarnation,
             held=answer["held"],
             epochs={ResourceName(name): epoch for name, epoch in epochs.items()},
+            released=frozenset(map(ResourceName, released)),
             epoch_floor=int(answer.get("epoch_floor", 0)),
             position=Position(*answer["registry_seen"]),
             refused=str(answer.get("refused", "")),

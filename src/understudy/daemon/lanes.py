@@ -40,7 +40,7 @@ class Lanes:
         """Every lane has to be asked: the View is another, or it was long ago."""
         self._asked_all_at = 0.0
         self._driver = Driver(me.server, me.incarnation)
-        epochs = Epochs(mirror, guard, history, me.server)
+        self._epochs = epochs = Epochs(mirror, guard, history, me)
         self._reporting = Reporting(
             mirror=mirror, executor=executor, clock=clock, history=history, epochs=epochs, driver=self._driver, me=me, wake=self._wake
         )
@@ -63,6 +63,7 @@ class Lanes:
         """There is a new View, or the lease changed."""
         self._all = True
         self._wake.set()
+        self._epochs.changed()
 
     def alarm(self, resource: ResourceName) -> None:
         """An event source says that something may have changed: look at it now."""
@@ -92,6 +93,7 @@ class Lanes:
             self._tasks = tasks
             tasks.create_task(self._listen())
             tasks.create_task(self._reporting.run())
+            tasks.create_task(self._epochs.forget_the_deleted())
             while True:
                 self._wake.clear()
                 until = self._round()

@@ -24,6 +24,7 @@ from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
 from understudy.policy.bounded import bounded
 from understudy.policy.decide import decide
 from understudy.policy.eras import heard
+from understudy.policy.forgetting import EVERY_S
 from understudy.policy.plan import Memory, Step
 from understudy.ports import Clock, Counted, Farewell, Guard, SilentWord
 from understudy.registry import keys
@@ -84,6 +85,7 @@ class Leader:
         self._heard_since: dict[str, float] = {}
         self._too_large: set[ResourceName] = set()
         """Groups of which it was said that no commit holds them, by their first changed member."""
+        self._forget_at = 0.0
         self._settled: View | None = None
         """The last View in which there was nothing to decide."""
         self._decide_at: float | None = None
@@ -216,6 +218,7 @@ class Leader:
             evicted_at=self._evicted_at,
             recovering_since=self._recovering_since,
             heard_since=self._heard_since,
+            forget_at=self._forget_at,
         )
 
     async def _commit(self, view: View, step: Step) -> bool:
@@ -226,6 +229,8 @@ class Leader:
         if step.cluster is not None:
             writes[keys.CLUSTER] = step.cluster
         writes |= {keys.incarnation(one): None for one in step.forgotten}
+        writes |= {keys.assignment(one): None for one in step.names if one in view.assignments}
+        writes |= {keys.report(name, server): None for name, server in step.reports}
         if self._mirror.view is not view:
             return False  # overtaken since it was decided: its conditions would be those of a View that it has not seen (S7)
         begun = self._clock.monotonic()
@@ -233,11 +238,13 @@ class Leader:
         # holder from now on: a commit that was long underway must not make one of somebody proved gone and forgotten meanwhile
         holders = {keys.incarnation(holder.incarnation): None for one in step.assignments for holder in one.holders}
         try:
-            if await self._write(writes, *holders) is None:
+            if await self._write(writes, *holders, *map(keys.resource, step.names)) is None:
                 return False
         except CommitTooLarge as error:
             self._say_too_large(step, str(error))
             return True  # the same again would be refused again: when something changes it is decided anew
+        if step.names:
+            self._forget_at = begun + EVERY_S
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
         if any(one.life is Life.EVICTED for one in step.lives):
             self._evicted_at = begun

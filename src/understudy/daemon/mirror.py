@@ -325,9 +325,11 @@ class Mirror:
         return standing_of(self.view)._replace(revision=self._acted)
 
     def standing(self, *named: str) -> Position:
-        """Where the registry is; with names of keys: as of the newest of these and of all assignments."""
+        """Where the registry is; with names of keys: as of the newest of these and of all assignments, and of the cluster's record, which
+        is written when assignments are deleted."""
         if not named:
             return standing_of(self.view)
+        named = (*named, keys.CLUSTER)
         acted = [revision for key, revision in self._revisions.items() if key.startswith(keys.ASSIGNMENT) or key in named]
         return standing_of(self.view)._replace(revision=max(acted, default=0))
 
@@ -465,7 +467,7 @@ class Mirror:
     def _put_report(self, name: ResourceName, server: ServerName, record: Report | None) -> None:
         servers = dict(self._reports.get(name, {}))
         _set(servers, server, record)
-        self._reports[name] = servers
+        _set(self._reports, name, servers or None)
 
     def _resolve(
         self, definitions: Mapping[ResourceName, Definition], types: Mapping[TypeName, TypeRecord]
@@ -483,6 +485,7 @@ class Mirror:
                 self.broken[name] = str(error)
                 continue
             self._resolved[name] = (definition, resources[name])
+        self._resolved = {name: one for name, one in self._resolved.items() if name in definitions}
         return resources
 
 

@@ -215,7 +215,7 @@ class Node:
     def _known(self, view: View, incarnation: Incarnation) -> bool:
         """A daemon that died was here before: same incarnation, same life."""
         known = view.incarnations.get(incarnation)
-        return known is not None and known.format == self.mirror.formats.newest and self._newest(view, known)
+        return known is not None and known.format == self.mirror.formats.newest and known.forgets and self._newest(view, known)
 
     async def _register(self, view: View, incarnation: Incarnation) -> bool:
         """Be known as JOINING; the first daemon of all also creates the cluster."""
@@ -225,8 +225,11 @@ class Node:
             return False  # a life that is over is not begun again
         if known is not None:  # by a daemon of another version; or the leader has heard of it before it registered again
             order = known.order if self._newest(view, known) else order
-            return await self._committed({keys.incarnation(incarnation): replace(known, format=newest, order=order)}, view)
-        record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest)
+            again = replace(known, format=newest, order=order, forgets=True)
+            return await self._committed({keys.incarnation(incarnation): again}, view)
+        record = IncarnationRecord(
+            incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True
+        )
         # two lives of one server register one after the other, each on condition that it has seen the other's look: a registration
         # that arrives late must not take the same order, for the newest life is the one that counts
         writes: dict[str, object] = {keys.incarnation(incarnation): record}

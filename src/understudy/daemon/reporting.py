@@ -101,13 +101,16 @@ class Reporting:
         if not await self.executor.empty(resource.name):
             self.driver.alarm(resource.name)  # something came to life since it was seen to be off: it is looked at, and stopped, before
             return False
-        # from the attempt on this server never starts it under an older epoch, acknowledged or not
-        if not await self.epochs.remember(resource.name, assignment.epoch):
+        # from the attempt on this server never starts it under an older epoch, acknowledged or not; 0: it was never given to anybody
+        epoch = assignment.epoch
+        if epoch and not await self.epochs.remember(resource.name, epoch, released=True):
             return False
         local = self.driver.locals.get(resource.name)
         view, assignment = self.mirror.view, self.mirror.view.assignments.get(resource.name)
         if local is None or assignment is None or not local.off or owned_by(assignment, self.me.incarnation):
             return False
+        if assignment.epoch != epoch:
+            return False  # not the one that was remembered
         if view.in_doubt(assignment) or not view.alive(self.me.incarnation):
             return False  # S7: a life that the registry calls over says nothing more; its end is proved otherwise
         report = report_of(local, self.me.server, self.me.incarnation)
@@ -195,7 +198,8 @@ class Reporting:
             before = None  # of another life, or of a registry that went back: what is told now is told whole
         begun = before or Look(server=self.me.server, incarnation=self.me.incarnation, era=view.era)
         look = look_at(view.resources, self.driver.locals, begun)
-        look = replace(look, epochs=self.epochs.ahead(view), unregistered=self._unregistered)
+        floor = self.epochs.above_the_floor(view)
+        look = replace(look, epochs=self.epochs.ahead(view), floor=floor, unregistered=self._unregistered)
         if look == before:
             return None
         wait_s = self._look_written_at + LOOK_EVERY_S - self.clock.monotonic()

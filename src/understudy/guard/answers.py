@@ -127,7 +127,11 @@ def epochs(remembered: Epochs, after: str = "") -> dict[str, Any]:
     """A page of the remembered epochs, and the name after which the next one begins (null: that is all): however many names a server has
     seen, no packet is longer than its reader takes."""
     page, more = remembered.page(after, PAGE_BYTES)
-    return {"epochs": page, "epochs_after": next(reversed(page)) if more else None}
+    return {
+        "epochs": {name: one.epoch for name, one in page.items()},
+        "released": [name for name, one in page.items() if one.released],
+        "epochs_after": next(reversed(page)) if more else None,
+    }
 
 
 def _limits(limits: Limits) -> dict[str, float]:

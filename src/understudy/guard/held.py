@@ -181,7 +181,7 @@ class Epochs:
         """Forget a name."""
         self._notes.drop(name)
 
-    def page(self, after: str, most_bytes: int) -> tuple[dict[str, int], bool]:
-        """The epochs of the names after this one, as many as fit; and whether there are more."""
+    def page(self, after: str, most_bytes: int) -> tuple[dict[str, Remembered], bool]:
+        """What is remembered of the names after this one, as many as fit; and whether there are more."""
         found, more = self._notes.page(after, most_bytes)
-        return {name: number >> 1 for name, number in found.items()}, more
+        return {name: Remembered(number >> 1, bool(number & 1)) for name, number in found.items()}, more

@@ -30,6 +30,8 @@ class ClusterRecord:
     """63 random bits of this era: two eras of one number are told apart by them."""
     recovering: bool = False
     """The era has begun and it is not known yet what runs where: nothing is given to anybody that may run elsewhere."""
+    epoch_floor: int = 0
+    """Every epoch that is given is above it; a name without an assignment stands at it: no epoch of a forgotten name was higher."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class IncarnationRecord:
     """LEAVING without stopping anything in order first."""
     evicted: bool = False
     """An operator or the leader has ended it; true whatever became of it since."""
+    forgets: bool = False
+    """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +214,8 @@ class Look:
     """Of the registry, as that daemon knew it: who has written its look in this era goes by it alone, and has told what it runs."""
     epochs: Mapping[ResourceName, int] = field(default_factory=dict)
     """Where the guard of this server remembers a higher epoch than the registry says: nothing starts there below it."""
+    floor: int = 0
+    """Above the registry's epoch floor: what the guard of this server has forgotten, or remembers of names that nobody knows."""
     untold: Mapping[ResourceName, str] = field(default_factory=dict)
     """The same of what its look could not tell: the check did not answer, and nothing of the resource's control group lives."""
     unregistered: tuple[ResourceName, ...] = ()
@@ -284,6 +290,15 @@ class View:
     def era(self) -> int:
         """Of the registry: what was decided in an older one is not confirmed yet."""
         return 1 if self.cluster is None else self.cluster.era
+
+    @property
+    def epoch_floor(self) -> int:
+        """Of the registry: where a name stands that has no assignment."""
+        return 0 if self.cluster is None else self.cluster.epoch_floor
+
+    def next_epoch(self, epoch: int) -> int:
+        """The epoch that is given next to what stands at this one: above the floor, whatever it is given to."""
+        return max(epoch, self.epoch_floor) + 1
 
     @property
     def recovering(self) -> bool:

@@ -14,6 +14,7 @@ from understudy.model.reasons import Reason, Why
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.eras import UNHEARD_S, overdue, recovered, wanted_again
+from understudy.policy.forgetting import floor_raised, forget
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import groups
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended_of, without_proven
@@ -35,6 +36,8 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     view, lives = _with(view, evicted), (*lives, *evicted)
     if again := wanted_again(view):  # before all else: what is not wanted would be stopped
         return Plan(steps=(Step(targets=tuple(again.items())),), wake_at=wake_at)
+    if raised := floor_raised(view):  # and no epoch is given that a guard has to refuse
+        return Plan(steps=(raised,), wake_at=wake_at)
     ground = survey(view)
     steps = [Step(lives=lives, notes=tuple(note for one in lives for note in _told(view, one)))] if lives else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
@@ -43,7 +46,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
         if step:
             steps.append(step)
             ground.settle(step.assignments)  # loads count for the groups that follow
-    # 3. what is no longer registered is taken back; its epoch stays, so that a resource registered later under this name goes on from it
+    # 3. what is no longer registered is taken back
     if orphans := _orphans(view):
         steps.append(orphans)
     # 4. requests about resources that are gone
@@ -59,7 +62,12 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
         steps.append(late)
     elif view.recovering and not steps and recovered(view):
         steps.append(_end_of_recovery(view))
-    return Plan(steps=_joined_with_lives(steps), wake_at=min((at for at in (wake_at, evict_at, late_at) if at is not None), default=None))
+    # 7. what is no longer registered is forgotten, when nothing else is to be decided
+    deleted, forget_at = (Step(), None) if steps else forget(view, now, memory)
+    if deleted:
+        steps.append(deleted)
+    times = (wake_at, evict_at, late_at, forget_at)
+    return Plan(steps=_joined_with_lives(steps), wake_at=min((at for at in times if at is not None), default=None))
 
 
 def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -> list[tuple[ResourceName, ...]]:
@@ -115,11 +123,9 @@ def _orphans(view: View) -> Step:
             continue
         left = without_proven(view, assignment)
         if left.owner is not None:
-            left = replace(left, owner=None, epoch=left.epoch + 1, reason=NO_LONGER_REGISTERED)
-        if not left.holders:
-            left = Assignment(resource=name, epoch=left.epoch, reason=NO_LONGER_REGISTERED)
+            left = replace(left, owner=None, epoch=view.next_epoch(left.epoch), reason=NO_LONGER_REGISTERED)
         if left != assignment:
-            changed.append(left)
+            changed.append(left if left.holders else Assignment(resource=name, epoch=left.epoch, reason=NO_LONGER_REGISTERED))
     return Step(assignments=tuple(changed))
 
 

@@ -67,7 +67,7 @@ def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
     that a guard remembers."""
     name = assignment.resource
     if assignment.era == view.era:
-        return assignment if floor <= assignment.epoch else _under(assignment, floor + 1)
+        return assignment if floor <= assignment.epoch else _under(assignment, view.next_epoch(floor))
     fresh = replace(assignment, era=view.era)
     found = running(view, name)
     if found and (fresh.owner is None or all(one.incarnation != fresh.owner.incarnation for one in found)):
@@ -75,7 +75,7 @@ def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
         others = tuple(one for one in fresh.holders if one.incarnation != here.incarnation)
         reason = Reason(Why.FOUND_RUNNING, (here.server,))
         fresh = replace(fresh, owner=here, holders=(*others, here), last_resort=False, tried=(), reason=reason)
-    return _under(fresh, max(fresh.epoch, floor) + 1)
+    return _under(fresh, view.next_epoch(max(fresh.epoch, floor)))
 
 
 def wanted_again(view: View) -> dict[ResourceName, TargetRecord]:

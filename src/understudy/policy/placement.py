@@ -218,22 +218,21 @@ def _assigned(ground: Ground, before: Assignment, choice: Choice) -> Assignment:
     report = _own_report(ground, before)
     tried = () if choice.clears_tried else _with_failed(before, report)
     if choice.server is None or choice.incarnation is None:
-        return _owned_by_nobody(before, choice, tried)
+        return _owned_by_nobody(ground, before, choice, tried)
     if before.owner is not None and before.owner.incarnation == choice.incarnation:
-        return _kept(before, choice, tried, report)
-    epoch = before.epoch + 1
+        return _kept(ground, before, choice, tried)
+    epoch = ground.view.next_epoch(before.epoch)
     owner = Holder(server=choice.server, incarnation=choice.incarnation, epoch=epoch)
     holders = (*(one for one in before.holders if one.incarnation != choice.incarnation), owner)
     reason = _reason_here(ground, before, choice)
     return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=reason)
 
 
-def _owned_by_nobody(before: Assignment, choice: Choice, tried: tuple[Incarnation, ...]) -> Assignment:
+def _owned_by_nobody(ground: Ground, before: Assignment, choice: Choice, tried: tuple[Incarnation, ...]) -> Assignment:
     if before.owner is None:
         return replace(before, tried=tried, last_resort=choice.last_resort, reason=choice.reason)
-    return replace(
-        before, owner=None, epoch=before.epoch + 1, tried=tried, last_resort=choice.last_resort, reason=choice.reason
-    )
+    epoch = ground.view.next_epoch(before.epoch)
+    return replace(before, owner=None, epoch=epoch, tried=tried, last_resort=choice.last_resort, reason=choice.reason)
 
 
 def _reason_here(ground: Ground, before: Assignment, choice: Choice) -> Reason:
@@ -245,11 +244,12 @@ def _reason_here(ground: Ground, before: Assignment, choice: Choice) -> Reason:
     return Reason(Why.GATHERED)
 
 
-def _kept(before: Assignment, choice: Choice, tried: tuple[Incarnation, ...], report: Report | None) -> Assignment:
+def _kept(ground: Ground, before: Assignment, choice: Choice, tried: tuple[Incarnation, ...]) -> Assignment:
     """The owner stays. A request forgives and gives a failed start a new epoch, so that its lane begins afresh."""
+    report = _own_report(ground, before)
     if choice.clears_tried and (before.last_resort or (report is not None and report.failure is not None)):
         assert before.owner is not None
-        owner = replace(before.owner, epoch=before.epoch + 1)
+        owner = replace(before.owner, epoch=ground.view.next_epoch(before.epoch))
         holders = tuple(owner if one.incarnation == owner.incarnation else one for one in before.holders)
         return replace(before, owner=owner, holders=holders, epoch=owner.epoch, tried=(), last_resort=False, reason=choice.reason)
     if choice.last_resort:
@@ -266,7 +266,7 @@ def _not_wanted(ground: Ground, before: Assignment) -> Assignment:
     disabled = ground.view.target(before.resource) is Target.ONLINE
     if disabled and before.owner in before.holders:
         return before
-    epoch = before.epoch + (1 if before.owner is not None else 0)
+    epoch = before.epoch if before.owner is None else ground.view.next_epoch(before.epoch)
     reason = Reason(Why.DISABLED if disabled else Why.TARGET_OFFLINE)
     return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason)
 

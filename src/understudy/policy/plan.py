@@ -30,13 +30,17 @@ class Step:
     targets: tuple[tuple[ResourceName, TargetRecord], ...] = ()
     """TARGETs that the registry lost with its last hours: what is found running was wanted."""
     cluster: ClusterRecord | None = None
-    """The end of a recovery."""
+    """The end of a recovery, or the epoch floor rises."""
+    names: tuple[ResourceName, ...] = ()
+    """Of resources that are registered no more: their assignments are deleted."""
+    reports: tuple[tuple[ResourceName, ServerName], ...] = ()
+    """What is left of reports of these names: deleted."""
     fulfilled: tuple[str, ...] = ()
     """Ids of requests that end with this commit."""
     notes: tuple[Note, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.lives or self.assignments or self.targets or self.cluster or self.forgotten or self.fulfilled)
+        return any((self.lives, self.assignments, self.targets, self.cluster, self.names, self.forgotten, self.fulfilled))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,3 +69,5 @@ class Memory:
     """When the leader first saw that the registry went back, or took its term since;"""
     heard_since: Mapping[str, float] = field(default_factory=dict)
     """and since when it knows of an incarnation that it has told what it runs."""
+    forget_at: float = 0.0
+    """No names of deleted resources are forgotten before this instant: not at each deletion."""

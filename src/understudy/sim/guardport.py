@@ -77,6 +77,7 @@ class GuardPort:
             incarnation=keeper.incarnation,
             held=keeper.lease() is not None,
             epochs=dict(keeper.epochs),
+            released=frozenset(keeper.released),
             epoch_floor=keeper.epoch_floor,
             position=keeper.held.seen,
             refused=keeper.core.refused if keeper.core is not None else "",

@@ -217,6 +217,14 @@ def first_look_then_act(truth: "Truth", before: Assignment | None, after: Assign
     return None
 
 
+def no_epoch_is_given_twice(truth: "Truth", before: Assignment | None, after: Assignment) -> str | None:
+    """S2: a name that was deleted and is registered again goes on above every epoch that it ever had: its data may know them."""
+    if after.owner is None or (before is not None and before.owner == after.owner):
+        return None
+    given = truth.given.get(after.resource, 0)
+    return f"S2: {after.resource} is given epoch {after.epoch}, and had {given}" if after.epoch <= given else None
+
+
 def only_the_proven_are_forgotten(truth: "Truth", record: IncarnationRecord) -> str | None:
     """S3: an incarnation that is a holder, or that is not proved to be gone, is never forgotten."""
     if record.life not in PROVEN:
@@ -243,7 +251,7 @@ def _rests_on_enough(truth: "Truth", written: "Written", write: Write, condition
     leads = truth.leader is not None and truth.leader.incarnation == written.writer
     takes = any(one.key == keys.LEADER for one in written.commit.writes)
     decides = keys.LEADER in conditions and (leads or takes)
-    head, slash, _ = write.key.partition("/")
+    head, slash, rest = write.key.partition("/")
     match head + slash:
         case keys.ASSIGNMENT:
             return decides or (own in conditions and _releases(truth, written, write))
@@ -253,6 +261,8 @@ def _rests_on_enough(truth: "Truth", written: "Written", write: Write, condition
             return decides
         case keys.HISTORY:
             return decides or write.value is not None
+        case keys.REPORT if write.value is None and decides:
+            return ResourceName(rest.rpartition("/")[0]) not in truth.definitions  # forgotten with its name
         case keys.REPORT | keys.LOOK:
             return own in conditions and _alive(truth, written)
         case _:

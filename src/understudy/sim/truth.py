@@ -64,6 +64,8 @@ class Truth:
     """Who may start what, because the registry says that it is the sole holder -> until when it said so; infinity: it still does."""
     lost: set[Entitled] = field(init=False, default_factory=set)
     """What ended only because the registry that said so was replaced, and is not decided otherwise since."""
+    given: dict[ResourceName, int] = field(init=False, default_factory=dict)
+    """The highest epoch that was ever given of a name, deleted or not, in this registry or in the copy that it was set back to."""
     released: dict[tuple[ResourceName, Incarnation], int] = field(init=False, default_factory=dict)
     """At which epoch an incarnation last released a resource."""
     looked: set[tuple[Incarnation, ResourceName]] = field(init=False, default_factory=set)
@@ -234,6 +236,7 @@ class Truth:
         self.acknowledged = {key: one.value for key, one in entries.items() if key in self.acknowledged}
         records = [(key.partition("/")[2], NEXT.decode(key, one.value)) for key, one in entries.items()]
         before = self.assignments
+        self.given = {one.resource: one.epoch for _, one in records if isinstance(one, Assignment)}
         self.assignments = {one.resource: one for _, one in records if isinstance(one, Assignment)}
         self.lives = {one.incarnation: one for _, one in records if isinstance(one, IncarnationRecord)}
         self.types = {one.name: one for _, one in records if isinstance(one, TypeRecord)}
@@ -300,6 +303,8 @@ class Truth:
         self._entitles(before, after)
         self._judge(invariants.hand_over_needs_proof(self, before, after))
         self._judge(invariants.first_look_then_act(self, before, after))
+        self._judge(invariants.no_epoch_is_given_twice(self, before, after))
+        self.given[after.resource] = max(after.epoch, self.given.get(after.resource, 0))
         if before is None or before.epoch != after.epoch or before.owner != after.owner:
             self.decisions.append((self.loop.now, after.resource, after.epoch, owner))
         left = {one.incarnation for one in before.holders} - {one.incarnation for one in after.holders} if before else set()

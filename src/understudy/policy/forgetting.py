@@ -1,0 +1,59 @@
+"""Names that were deleted are forgotten: their assignments go, and the epoch floor says that no epoch of theirs was higher. Pure.
+
+Why nothing starts twice by it: docs/design/0008-forgotten-names.md. Called by `decide`, which asks last: what is registered comes first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+
+from understudy.model.names import ResourceName
+from understudy.model.state import PROVEN
+from understudy.model.view import View
+from understudy.policy.plan import Memory, Step
+
+AT_ONCE = 100
+"""Records that one commit rests on, at most: of each name its assignment, its definition, and what is left of its reports."""
+EVERY_S = 1.0
+"""How often: every commit of everybody rests on the cluster's record, which is written with it."""
+
+
+def floor_raised(view: View) -> Step:
+    """After the registry went back guards may have forgotten, or remember of names that nobody knows, what is above its floor: then that
+    rises before an epoch is given."""
+    told = max((look.floor for look in view.looks.values()), default=0)
+    if view.cluster is None or told <= view.epoch_floor or not _all_know(view):
+        return Step()
+    return Step(cluster=replace(view.cluster, epoch_floor=told))
+
+
+def forget(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
+    """What is registered no more and may run nowhere, or when it will be forgotten."""
+    if view.cluster is None or view.recovering or not _all_know(view):
+        return Step(), None
+    names = _some_of(view, _deleted(view))
+    reports = tuple((name, server) for name in names for server in view.reports.get(name, ()))
+    if not names or now < memory.forget_at:
+        return Step(), memory.forget_at if names else None
+    epochs = (view.assignments[name].epoch for name in names if name in view.assignments)
+    cluster = replace(view.cluster, epoch_floor=max(view.epoch_floor, *epochs, 0))
+    return Step(names=names, reports=reports, cluster=cluster), None
+
+
+def _deleted(view: View) -> tuple[ResourceName, ...]:
+    asked = {name for one in view.requests for name in one.resources}
+    found = {name for name, one in view.assignments.items() if one.owner is None and not one.holders}
+    found |= {name for name in view.reports if name not in view.assignments}
+    return tuple(sorted(name for name in found if name not in view.definitions and name not in asked))
+
+
+def _some_of(view: View, names: Sequence[ResourceName]) -> tuple[ResourceName, ...]:
+    """As many as one commit takes."""
+    records = accumulate(2 + len(view.reports.get(name, ())) for name in names)
+    return tuple(name for name, sum_of_records in zip(names, records, strict=True) if sum_of_records <= AT_ONCE)
+
+
+def _all_know(view: View) -> bool:
+    """Whether every daemon knows of the floor that may write, or come back: an older version of it begins a forgotten name at epoch 1."""
+    newest = {one.incarnation for one in view.present().values()}
+    return all(one.forgets for one in view.incarnations.values() if one.life not in PROVEN or one.incarnation in newest)
