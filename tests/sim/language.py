@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
+from sim.conditions import Conditions, expanded
 from sim.retold import Saying, Teller
 from sim.trio import TRIO, define_trio, make_leader, trio_runs
 from understudy.executor.fake import FakeService
-from understudy.model.names import ResourceName, ServerName
-from understudy.model.state import State
+from understudy.model.names import ResourceName
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
-from understudy.sim.machine import Machine
 from understudy.sim.network import ways_of
 from understudy.sim.options import Options
 from understudy.sim.world import World
@@ -36,7 +35,7 @@ GLANCE_S = 0.00005
 """How often a message underway is looked for."""
 
 
-class Stage:
+class Stage(Conditions):
     """A false world, and who tells of it."""
 
     def __init__(self) -> None:
@@ -172,9 +171,6 @@ class Stage:
         self._timed = True
 
     # --- machines and processes -------------------------------------------------------------------------------------
-
-    def _machine(self, server: str) -> Machine:
-        return self.world.machines[server]
 
     def freeze(self, server: str, clock: str | None) -> None:
         """As a whole; one of its clocks may stand still with it."""
@@ -379,61 +375,11 @@ class Stage:
 
     def show(self, names: str) -> None:
         """What stands when the answer is given."""
-        self._asked.append(lambda: self.teller.standing(_expanded(names)))
+        self._asked.append(lambda: self.teller.standing(expanded(names)))
 
     def show_servers(self) -> None:
         """All lives that the registry knows."""
         self._asked.append(lambda: [self.teller.lives()])
-
-    # --- what may be waited for -------------------------------------------------------------------------------------
-
-    def _all_online(self) -> bool:
-        return len(self.world.online()) == len(self.world.machines)
-
-    def _run_on(self, names: str, server: str) -> bool:
-        return all(self.world.runs_on(name) == server for name in _expanded(names))
-
-    def _run_somewhere(self, names: str) -> bool:
-        return any(self._run_on(names, server) for server in self.world.machines)
-
-    def _run_nowhere(self, names: str) -> bool:
-        return not any(self.world.runs_on(name) for name in _expanded(names))
-
-    def _being_started(self, name: str, server: str) -> bool:
-        return ResourceName(name) in self._machine(server).services.starting()
-
-    def _lives(self, server: str, life: str) -> bool:
-        present = self.world.view().present().get(ServerName(server))
-        return present is not None and present.life == life
-
-    def _daemon_goes_on(self, server: str) -> bool:
-        return not any(one.frozen for one in self._machine(server)._places())
-
-    def _leads(self, server: str) -> bool:
-        return self.world.leader() == server
-
-    def _recovered(self) -> bool:
-        view = self.world.view()
-        return view.cluster is not None and view.era > 1 and not view.recovering
-
-    def _another_leads(self, server: str) -> bool:
-        return self.world.leader() != server
-
-    def _unknown(self, name: str, server: str) -> bool:
-        report = self.world.view().report(ResourceName(name), ServerName(server))
-        return report is not None and report.state is State.UNKNOWN
-
-    def _last_resort(self, name: str) -> bool:
-        assignment = self.world.truth.assignments.get(ResourceName(name))
-        return assignment is not None and assignment.last_resort
-
-    def _belongs(self, name: str, server: str) -> bool:
-        assignment = self.world.truth.assignments.get(ResourceName(name))
-        return assignment is not None and assignment.owner is not None and assignment.owner.server == server
-
-
-def _expanded(names: str) -> tuple[str, ...]:
-    return TRIO if names == "the trio" else tuple(names.split())
 
 
 NAME, NAMES, SERVER = r"(?P<name>\w+)", r"(?P<names>the trio|\w+)", r"(?P<server>ctr\d)"
