@@ -9,7 +9,7 @@ from understudy.guard.notes import Notes
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.state import Life, State
 from understudy.model.view import Assignment, ClusterRecord, Definition, IncarnationRecord, Report
-from understudy.policy.forgetting import AT_ONCE, forget
+from understudy.policy.forgetting import forget
 from understudy.policy.plan import Memory
 from understudy.registry import keys
 from understudy.registry.local import LocalRegistry
@@ -17,17 +17,18 @@ from understudy.registry.sqlite.store import Store
 
 CTR1 = ServerName("ctr1")
 LIFE = Incarnation("1" * 32)
+BATCH = 50
 
 
 async def come_and_go(names: int, room: int) -> tuple[Store, Mirror, Epochs]:
-    """Registered, run once on one server, stopped, deleted and forgotten, a few hundred at a time."""
+    """Registered, run once on one server, stopped, deleted and forgotten, some at a time."""
     store, epochs = Store(), Epochs(Notes(memoryview(bytearray(room))), memoryview(bytearray(8)).cast("q"))
     mirror = Mirror(LocalRegistry(store))
     await mirror.refresh()
     life = IncarnationRecord(incarnation=LIFE, server=CTR1, life=Life.ONLINE, order=1, forgets=True)
     assert await mirror.commit({keys.CLUSTER: ClusterRecord(name="c", voters=(CTR1,)), keys.incarnation(LIFE): life})
-    for first in range(0, names, AT_ONCE):
-        batch = [ResourceName(f"instance-of-a-virtual-machine-{number}") for number in range(first, min(first + AT_ONCE, names))]
+    for first in range(0, names, BATCH):
+        batch = [ResourceName(f"instance-of-a-virtual-machine-{number}") for number in range(first, first + BATCH)]
         await mirror.commit({keys.resource(one): Definition(name=one, type=TypeName("cluster_resource"), uid=one) for one in batch})
         reports = [Report(resource=one, server=CTR1, incarnation=LIFE, epoch=2, state=State.OFFLINE) for one in batch]
         await mirror.commit({keys.report(one.resource, CTR1): one for one in reports})
@@ -36,9 +37,9 @@ async def come_and_go(names: int, room: int) -> tuple[Store, Mirror, Epochs]:
             assert answers.epoch(epochs, one, epoch, released=True)["ok"]
         await mirror.commit({keys.assignment(one): Assignment(resource=one, epoch=epoch) for one in batch})
         await mirror.commit({keys.resource(one): None for one in batch})
-        step, _ = forget(mirror.view, 1.0, Memory())
-        writes: dict[str, object] = {keys.CLUSTER: step.cluster, **{keys.assignment(one): None for one in step.names}}
-        await mirror.commit({**writes, **{keys.report(*one): None for one in step.reports}})
+        while step := forget(mirror.view, 1.0, Memory())[0]:
+            writes: dict[str, object] = {keys.CLUSTER: step.cluster, **{keys.assignment(one): None for one in step.names}}
+            await mirror.commit({**writes, **{keys.report(*one): None for one in step.reports}})
         assert answers.forget(epochs, mirror.view.epoch_floor, list(batch)) == {"ok": True, "kept": []}
     return store, mirror, epochs
 
@@ -48,7 +49,7 @@ async def test_what_was_deleted_leaves_one_number(names: int) -> None:
     store, mirror, epochs = await come_and_go(names, room=64 << 10)
 
     assert [one.key for one in store.read("")[1]] == [keys.CLUSTER, keys.incarnation(LIFE)]
-    assert mirror.view.epoch_floor == 1 + names // AT_ONCE
+    assert mirror.view.epoch_floor == 1 + names // BATCH
     assert (len(epochs), epochs.floor) == (0, mirror.view.epoch_floor)
     for kept in (mirror.view.assignments, mirror.view.reports, mirror.view.resources, mirror._resolved, mirror._reports):
         assert not kept
