@@ -41,7 +41,7 @@ def view_of(**more: object) -> View:
         cluster=ClusterRecord(name="c", voters=(CTR1,), epoch_floor=3),
         incarnations={one.incarnation: one for one in lives},
         looks={one.server: Look(server=one.server, incarnation=one.incarnation, looked={DB: "u"}) for one in lives},
-        assignments={GONE: Assignment(resource=GONE, epoch=7, reason="no longer registered")},
+        assignments={GONE: Assignment(resource=GONE, epoch=7)},
     )
     return replace(bare, **more)  # type: ignore[arg-type]
 

@@ -29,7 +29,7 @@ def release_without_looking_at_the_group(patch: Any) -> None:
 
 def release_without_remembering(patch: Any) -> None:
     """Who releases does not bind itself to start nothing under an older epoch."""
-    cut(patch, Reporting, "_write_release", "if epoch and not await self.epochs.remember(resource.name, epoch, released=True):", "if False:")
+    cut(patch, Reporting, "_write_release", "not await self.epochs.remember(resource.name, epoch, released=True)", "False")
 
 
 def release_what_is_not_off(patch: Any) -> None:

@@ -2,7 +2,7 @@
 
 | key | value | written by | read by |
 |---|---|---|---|
-| `cluster` | ClusterRecord | the first daemon, at creation; who notices that the registry went back; the leader, when that is over, and with every name that it forgets | all |
+| `cluster` | ClusterRecord | the first daemon; who notices that it went back; the leader, when that is over or it forgets names | all |
 | `leader` | LeaderRecord | a candidate (compare-and-set), then the leader | all |
 | `beat` | Beat | the leader, several times per progress_s | candidates |
 | `incarnation/INC` | IncarnationRecord | the server's own daemon until LEAVING, then the leader | all |
@@ -11,8 +11,8 @@
 | `resource/NAME` | Definition | operators' verbs | all |
 | `target/RESOURCE` | TargetRecord | operators' verbs; the leader, for what runs after the registry went back | leader, lanes |
 | `request/ID` | Request | operators' verbs; deleted by the leader | leader |
-| `assignment/RESOURCE` | Assignment | leader, which deletes it when the name is registered no more; a holder removes itself (its release) | leader, lanes |
-| `report/RESOURCE/SERVER` | Report | the server's lanes; the leader deletes what is left of a name that is registered no more | leader, all |
+| `assignment/RESOURCE` | Assignment | leader, which deletes it with its resource; a holder removes itself (its release) | leader, lanes |
+| `report/RESOURCE/SERVER` | Report | the server's lanes; the leader deletes what is left of a deleted resource | leader, all |
 | `look/SERVER` | Look | the server's own daemon: empty as it registers, then its lanes; anew in every era | leader |
 | `history/TIME-SERVER-N` | Event, bounded in bytes | any daemon; trimmed by the leader | `understudy history`, verbs that follow |
 """
