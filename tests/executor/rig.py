@@ -19,7 +19,7 @@ from resource import RLIMIT_NOFILE, prlimit
 
 from support import open_to_all, wait_for
 from understudy.agents.groups import Groups
-from understudy.executor.client import ExecutorClient
+from understudy.daemon.execlink import ExecutorLink
 from understudy.executor.fake import FakeExecutor
 from understudy.linux.cgroups import find_parent, kill, populated
 from understudy.model.actions import Unanswered
@@ -118,7 +118,7 @@ class RealRig:
         self.script = self.write_script("service.scr", SCRIPT.format(folder=folder))
         self.process: subprocess.Popen[bytes] | None = None
         self.lease(INCARNATION)
-        self.client = ExecutorClient(self.run_dir / "exec.sock", parent=self.parent, return_s=5.0)
+        self.client = ExecutorLink(self.run_dir / "exec.sock", parent=self.parent, return_s=5.0)
         self.executor: Executor = self.client
 
     def write_script(self, name: str, text: str) -> str:

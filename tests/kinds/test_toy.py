@@ -14,8 +14,8 @@ from guard.hosts import ROOT, Host, Hosts, hosts
 from kinds import toy_agent, toy_kind
 from support import wait_for, wait_until
 from understudy.agents.catalogue import AGENTS
+from understudy.daemon.execlink import ExecutorLink
 from understudy.daemon.requests import action_request, site_of
-from understudy.executor.client import ExecutorClient
 from understudy.holdings.holding import MountHolding
 from understudy.holdings.listing import KillList, read_kill_list
 from understudy.kinds.catalogue import KINDS
@@ -80,7 +80,7 @@ def test_the_executor_and_a_lapse_end_it(servers: Hosts, tmp_path: Path) -> None
 
 async def _through_the_executor(host: Host, point: Path) -> None:
     """Started, ended by force although it is in use, and started again."""
-    client = ExecutorClient(host.run_dir / "exec.sock", parent=host.resources)
+    client = ExecutorLink(host.run_dir / "exec.sock", parent=host.resources)
     assert (await _act(client, "start", point)).observed is Observed.DONE
     assert read_kill_list(str(host.run_dir), KillList(cgroup="")).held == {"scratch": (MountHolding(str(point)),)}
     assert (await _act(client, "check", point)).observed is Observed.ONLINE
@@ -101,7 +101,7 @@ def servers(tmp_path: Path) -> Iterator[Hosts]:
             cut_off(mount.point)
 
 
-async def _act(client: ExecutorClient, action: ActionName, point: Path) -> ActionOutcome:
+async def _act(client: ExecutorLink, action: ActionName, point: Path) -> ActionOutcome:
     given = {"USR_POINT": str(point)}
     resource = resolve(Definition(name=SCRATCH, type=TypeName("toy.scratch.type"), uid="toy", attributes=given), {})
     return await client.run(action_request(resource, action, epoch=1, incarnation=None, site=site_of({}, ())))

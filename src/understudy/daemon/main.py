@@ -18,12 +18,12 @@ from pathlib import Path
 from understudy.daemon.alerts import Alerts
 from understudy.daemon.api import serve
 from understudy.daemon.clock import SystemClock
+from understudy.daemon.execlink import ExecutorLink
 from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.node import Node, Superseded
 from understudy.daemon.remembered import FileDisk
 from understudy.daemon.sight import Sight
 from understudy.errors import BadSettings
-from understudy.executor.client import ExecutorClient
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.lapse import start_second_line
 from understudy.guard.lines import standard_error
@@ -84,7 +84,7 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     lock = _write_pid(settings.run_dir)
     registry = engine_named(settings.engine).connect(settings.registry, dice=random.Random(), key=key)
     guard = GuardLink.of(settings, round_s=limits.round_s)
-    executor = ExecutorClient.of(settings)
+    executor = ExecutorLink.of(settings)
     disk = FileDisk(Path(settings.state_dir) / "held.json")
     node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk)
     await executor.start()

@@ -18,9 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from understudy.agents.events.netlink import NetlinkEvents
 from understudy.agents.groups import Groups
 from understudy.errors import BadInput, BadSettings, UnderstudyError
+from understudy.events.netlink import NetlinkEvents
 from understudy.executor.gate import stay_known
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.runner import Runner

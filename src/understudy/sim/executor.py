@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from understudy.sim.machine import Machine
 
 PING_S = 3.0
-"""As executor/client.py."""
+"""As daemon/execlink.py."""
 RETURN_S = 10.0
-"""As executor/client.py: how long an executor may be away."""
+"""As daemon/execlink.py: how long an executor may be away."""
 TOOK_S: dict[ActionName, float] = {"start": 0.02, "stop": 0.01, "check": 0.002, "clean": 0.005, "abort": 0.002}
 """How long actions take if nothing else is said."""
 GONE = ActionOutcome(observed=None, evidence="silent", unanswered="executor-away", output=("understudy-exec ended during the action",))
@@ -137,7 +137,7 @@ class ExecutorPort:
         try:
             outcome = await (await self._connected()).run(request)
             if outcome is GONE and request.action == "check":
-                outcome = await (await self._connected()).run(request)  # as executor/client.py: it changes nothing
+                outcome = await (await self._connected()).run(request)  # as daemon/execlink.py: it changes nothing
         except Unreachable as error:
             outcome = replace(GONE, output=(str(error),))
         if outcome.unanswered != "executor-away":

@@ -1,27 +1,27 @@
 """The daemon's end of exec.sock: the Executor port over a connection that may break at any time.
 
-Used by the daemon (wired in its main.py), on its loop. An executor that dies takes its actions with it: they come back as silent, and its
+Wired in `daemon/main.py`, on the daemon's loop. An executor that dies takes its actions with it: they come back as silent, and its
 successor ends what they left before it listens. Also gathers the event sources that run in the daemon. Must never raise for what an action
 does, nor wait without a bound.
 """
 
 import asyncio
 import contextlib
-import ipaddress
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from understudy.agents.events.cgroup import CgroupEvents
-from understudy.agents.events.mounts import MountEvents
-from understudy.agents.events.netlink import NetlinkEvents
 from understudy.agents.groups import Groups
 from understudy.errors import BadInput, Unreachable
+from understudy.events.cgroup import CgroupEvents
+from understudy.events.mounts import MountEvents
+from understudy.events.netlink import NetlinkEvents
 from understudy.executor.command import ABORT_S
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_from_wire, request_to_wire
+from understudy.kinds.catalogue import KINDS
 from understudy.linux.cgroups import find_parent, populated
 from understudy.model.names import ResourceName
 from understudy.model.settings import Settings
@@ -37,7 +37,7 @@ _LADDER_S = ABORT_S + 5.0
 """What an overrunning action may take beyond its deadline: abort, kill, look. Longer than that, and it is the executor that hangs."""
 
 
-class ExecutorClient:
+class ExecutorLink:
     """Runs actions through understudy-exec. `start` first, `close` last."""
 
     def __init__(self, socket_path: Path, *, parent: str, return_s: float = RETURN_S) -> None:
@@ -55,13 +55,13 @@ class ExecutorClient:
         self._kernel = Groups(parent)
         self._groups = CgroupEvents(parent, lambda resource, lives: None if lives else self._note(ResourceName(resource)))
         self._links = NetlinkEvents(lambda place: self._note(self._places[place]), self._around)
-        self._mounts = MountEvents(lambda: self._around("mounts"))
+        self._mounts = MountEvents(lambda: self._around("mounts"), lambda point: self._note(self._places[point]))
         self._changed: dict[Surroundings, None] = {}
         """What around the resources has changed, each once."""
         self._gathering: set[str] = set()
 
     @classmethod
-    def of(cls, settings: Settings) -> "ExecutorClient":
+    def of(cls, settings: Settings) -> "ExecutorLink":
         """For this server."""
         return cls(Path(settings.run_dir) / "exec.sock", parent=find_parent(settings.cgroup))
 
@@ -251,21 +251,16 @@ class ExecutorClient:
         self._wake.set()
 
     def _follow(self, request: ActionRequest) -> None:
-        """Watch the address or interface of a resource from its first action on (a check counts: what is adopted is watched too)."""
-        try:
-            match request.agent:
+        """Watch what wakes a resource, as its kind says, from its first action on (a check counts: what is adopted is watched too)."""
+        kind = KINDS.get(request.agent)
+        for wake in () if kind is None else kind.wakes(request.parameters):
+            if self._places.get(wake.place) == request.resource:
+                continue
+            self._places[wake.place] = request.resource
+            match wake.sort:
                 case "address":
-                    place = str(ipaddress.ip_address(request.parameters.get("address", "")))
-                case "network":
-                    place = request.parameters.get("interface", "")
-                case _:
-                    return
-        except ValueError:
-            return  # no address: its start will say so
-        if self._places.get(place) == request.resource:
-            return
-        self._places[place] = request.resource
-        if request.agent == "address":
-            self._links.watch(place)
-        else:
-            self._links.watch_link(place)
+                    self._links.watch(wake.place)
+                case "link":
+                    self._links.watch_link(wake.place)
+                case "mount":
+                    self._mounts.watch(wake.place)

@@ -12,8 +12,8 @@ import pytest
 
 from executor.rig import have_root
 from support import wait_for, wait_until
-from understudy.agents.events.cgroup import CgroupEvents
 from understudy.agents.groups import Groups
+from understudy.events.cgroup import CgroupEvents
 from understudy.linux.cgroups import find_parent, kill, populated
 from understudy.linux.interfaces import changes
 
@@ -93,7 +93,7 @@ async def test_what_ends_in_act_is_no_event(groups: Groups) -> None:
 
 LISTENER = """
 import asyncio, sys
-from understudy.agents.events.netlink import NetlinkEvents
+from understudy.events.netlink import NetlinkEvents
 
 async def main():
     events = NetlinkEvents(lambda address: print(address, flush=True))
@@ -141,12 +141,14 @@ def test_addresses_and_their_links_are_told() -> None:
 
 AROUND = """
 import asyncio, sys
-from understudy.agents.events.mounts import MountEvents
-from understudy.agents.events.netlink import NetlinkEvents
+from understudy.events.mounts import MountEvents
+from understudy.events.netlink import NetlinkEvents
 
 async def main():
     links = NetlinkEvents(lambda _: None, lambda kind: print(kind, flush=True))
-    mounts = MountEvents(lambda: print("mounts", flush=True))
+    mounts = MountEvents(lambda: print("mounts", flush=True), lambda point: print(point, flush=True))
+    mounts.watch("/mnt")
+    mounts.watch("/srv")
     links.start()
     mounts.start()
     links.watch("10.99.0.9")
@@ -186,8 +188,10 @@ def test_what_changes_around_the_resources_is_told() -> None:
         there("ip", "addr", "add", "10.99.0.9/24", "dev", "eth1")
         there("mount", "-t", "tmpfs", "none", "/mnt")
         told("mounts")
+        told("/mnt")
         there("umount", "/mnt")
         told("mounts")
+        told("/mnt")
         there("ip", "addr", "del", "10.99.0.2/24", "dev", "eth1")
         told("network")
         there("ip", "link", "set", "eth1", "down")
