@@ -145,7 +145,8 @@ class Executor(Protocol):
         ...
 
     async def running(self) -> tuple[ResourceName, ...]:
-        """Resources of which something lives here, registered or not: a process, an address. Unreachable: no answer."""
+        """Resources of which something lives here, registered or not: a process, an address. Unreachable: no answer, or
+        it could not look."""
         ...
 
     async def abandon(self) -> None:

@@ -1,5 +1,6 @@
-"""A file system of /run that has no block left: actions go on, and what cannot be is said."""
+"""A file system of /run that has no block left, a process that has no descriptor left: actions go on, and what cannot be is said."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from executor.rig import DB, act, have_root, real_rig
+from executor.rig import DB, RealRig, act, have_root, real_rig
+from understudy.errors import Unreachable
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(not have_root(), reason="needs root")]
 SCRIPT = """\
@@ -61,6 +63,27 @@ async def test_a_start_that_has_no_room_says_so(small: Path) -> None:
         assert (await act(real, "start")).status == 0
         assert await real.client.ping() == ""
         await real.client.close()
+
+
+async def test_an_executor_for_which_nothing_is_to_be_had_answers_all_the_same(real: RealRig) -> None:
+    """It says that it can begin nothing; what it could not look at it does not claim; and it does not end over it."""
+    assert real.process
+    before = await real.client.ping()
+    with real.silent(DB, "not-begun"):
+        why = await asyncio.wait_for(until_another_is_said(real, before), 20)
+        with pytest.raises(Unreachable):
+            await real.client.running()
+        await real.client.abandon()
+    after = await asyncio.wait_for(until_another_is_said(real, why), 20)
+
+    assert (before, why, after, real.process.poll()) == ("", "Too many open files", "", None)
+
+
+async def until_another_is_said(real: RealRig, before: str) -> str:
+    """Whether an action can be begun is tried now and then."""
+    while (said := await real.client.ping()) == before:
+        pass
+    return said
 
 
 def fill(folder: Path) -> None:

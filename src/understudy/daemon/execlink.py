@@ -135,11 +135,11 @@ class ExecutorLink:
 
     async def running(self) -> tuple[ResourceName, ...]:
         """See ports.Executor."""
-        try:
+        with contextlib.suppress(ConnectionError, TimeoutError):
             answer = await self._ask({"op": "running"}, within_s=PING_S)
-        except (ConnectionError, TimeoutError):
-            raise Unreachable("the executor does not answer") from None
-        return tuple(ResourceName(str(name)) for name in answer.get("running", ()))
+            if "running" in answer:  # else it could not look
+                return tuple(ResourceName(str(name)) for name in answer["running"])
+        raise Unreachable("the executor does not answer")
 
     async def abandon(self) -> None:
         """See ports.Executor."""

@@ -99,7 +99,7 @@ class Server:
             case "ping":
                 return {"cannot": await self._runner.trial.why_not()}
             case "running":
-                return {"running": _first(self._runner.running(), LONGEST_LINE // 8)}
+                return self._running()
             case "run":
                 return outcome_to_wire(await self._runner.run(request_from_wire(message)))
             case "kill" | "empty":
@@ -118,13 +118,22 @@ class Server:
         if former is not None and former is not writer:
             former.close()
         await self._runner.abandon()
-        lease = read_lease(str(self._runner.run_dir / "lease"))
-        return {
-            "op": "hello",
-            "pid": os.getpid(),
-            "incarnation": lease.incarnation.hex() if lease.left_s() > 0 else None,
-            "running": _first(self._runner.running(), LONGEST_LINE // 8),
-        }
+        return {"op": "hello", "pid": os.getpid(), "incarnation": self._held(), **self._running()}
+
+    def _held(self) -> str | None:
+        try:
+            lease = read_lease(str(self._runner.run_dir / "lease"))
+        except OSError as error:
+            log("lease_not_read", why=str(error))
+            return None
+        return lease.incarnation.hex() if lease.left_s() > 0 else None
+
+    def _running(self) -> dict[str, Any]:
+        try:
+            return {"running": _first(self._runner.running(), LONGEST_LINE // 8)}
+        except OSError as error:  # no descriptor to be had, say: nothing is claimed of what was not seen
+            log("not_seen_running", why=str(error))
+            return {}
 
 
 def _first(names: Sequence[str], most: int) -> list[str]:
