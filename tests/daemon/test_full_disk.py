@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from registry.backends import client_of
+from support import wait_until
 from understudy.daemon.main import _write_pid
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.remembered import Keeping
@@ -91,3 +92,28 @@ async def test_a_registry_whose_disk_is_full_is_known_for_what_it_is(tmp_path: P
             assert await mirror.commit({keys.target("db"): big}) == 1
             assert mirror.unwritable == ""
         await server.close()
+
+
+async def test_room_again_is_seen_by_who_has_nothing_to_write(tmp_path: Path) -> None:
+    """It had tried once, and went on saying that nothing can be written while the others wrote."""
+    big = TargetRecord(target=Target.ONLINE, by="x" * 200_000)
+    with Store(tmp_path / "registry.db") as store:
+        server = RegistryServer(store)
+        async with client_of(access.show_endpoint(*await server.start("127.0.0.1", 0)), key=None) as registry:
+            idle, busy = Mirror(registry), Mirror(registry)
+            following = asyncio.create_task(idle.follow(lambda: None))
+            await busy.refresh()
+            await wait_until(lambda: idle.read_once, 5, "it follows")
+            store._database.execute("PRAGMA max_page_count = 1")
+            with pytest.raises(RegistryUnreachable):
+                await idle.commit({keys.target("db"): big})
+            refused = idle.unwritable
+            store._database.execute("PRAGMA max_page_count = 100000")
+            await busy.commit({keys.target("other"): big})
+            await idle.wait(0, 5)
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        await server.close()
+
+    assert "full" in refused
+    assert idle.unwritable == ""

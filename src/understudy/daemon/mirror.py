@@ -140,6 +140,7 @@ class Mirror:
                 self._live = True
                 async for batch in self._registry.watch("", self.view.revision):
                     self._apply(batch)
+                    self.unwritable = ""  # somebody's commit was taken: whoever has nothing to write must not go on saying that none is
                     self._watched = batch.revision
                     on_change()
             except Compacted:
