@@ -5,6 +5,7 @@ Commands are given as an operator types them; what the commands print is what `r
 
 import asyncio
 import contextlib
+import grp
 import itertools
 import pwd
 import shlex
@@ -170,6 +171,7 @@ class Cluster:
             own=self.sights[server].own,
             script=self._script,
             user_exists=_user_exists,
+            group_exists=_group_exists,
             check=lambda name: node.lanes.alarm(name) if node.lanes else None,
             leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         )
@@ -221,5 +223,10 @@ async def running(*servers: str, bound: Bound = BOUND) -> AsyncIterator[Cluster]
 
 
 async def _user_exists(name: str) -> bool:
-    """At once: no thread answers in virtual time."""
-    return name in {one.pw_name for one in pwd.getpwall()}
+    """At once: no thread answers in virtual time. Besides the machine's own a database's is there."""
+    return name in {"oracle", *(one.pw_name for one in pwd.getpwall())}
+
+
+async def _group_exists(name: str) -> bool:
+    """The same of groups."""
+    return name in {one.gr_name for one in grp.getgrall()}

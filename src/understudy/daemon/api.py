@@ -372,7 +372,7 @@ class _Names:
                 try:
                     found = await aside(functools.partial(_names, uid, gid), within_s=LOOK_S)
                 except TimeoutError:
-                    found = str(uid), str(gid)
+                    return Caller(uid, str(uid), str(gid))  # asked again the next time
                 self._known[uid, gid] = Caller(uid, *found)
             return self._known[uid, gid]
 

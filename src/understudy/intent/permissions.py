@@ -55,8 +55,25 @@ def changed_acl(acl: str, change: AclChange) -> str:
     return ",".join(f"{key}:{rights}" for key, rights in entries.items())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Whom access lists name, each once, in their order."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+def named_anew(acl: str, before: str = "") -> Named:
+    """Users and groups that an access list names and the one before it did not."""
+    known = _entries(before)
+    new = [name.partition(":") for name in _entries(acl) if name not in known]
+    users = dict.fromkeys(name for kind, _, name in new if kind in ("owner", "user") and name)
+    groups = dict.fromkeys(name for kind, _, name in new if kind in ("pgrp", "group") and name)
+    return Named(users=tuple(users), groups=tuple(groups))
+
+
 def _entries(acl: str) -> dict[str, str]:
-    return dict(entry.rsplit(":", 1) for entry in acl.split(",") if ":" in entry)
+    return dict(entry.strip().rsplit(":", 1) for entry in acl.split(",") if ":" in entry)
 
 
 def _renamed(entries: dict[str, str], kind: str, name: str) -> dict[str, str]:

@@ -100,6 +100,7 @@ WORDS: dict[int, str] = {
     20051: "Address '{}' is the address of any router of subnet '{}'.",
     20050: "Address '{}' is {} by understudy.toml; choose one that is nobody's.",
     20049: "User '{}' does not exist on server '{}'.",
+    20231: "Group '{}' does not exist on server '{}'.",
     20190: "ACTION_SCRIPT '{}' of resource '{}' cannot be used on server '{}': {}",
     # --- ours: what became of a command
     20180: "More than {} MiB of this answer wait to be read, so no more of it comes; what was asked for goes on.",
@@ -117,6 +118,7 @@ WORDS: dict[int, str] = {
     20121: "'{}' leads: the cluster is alive. Stop it on every server first; settings of a living cluster do not change.",
     20122: "There is no cluster in this registry yet: the first server that joins makes it, with its settings.",
     20123: "The storage of ACTION_SCRIPT '{}' does not answer on server '{}'. When it does again try once more, or use -f.",
+    20232: "Nobody says in time whether group '{}' exists on this server; look at what /etc/nsswitch.conf asks for groups.",
     20124: "Nobody says in time whether user '{}' exists on this server; look at what /etc/nsswitch.conf asks for users.",
     20068: "The registry does not answer: {}. {}",
     20069: "The guard of this server says: {}. {}",

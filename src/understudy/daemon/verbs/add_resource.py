@@ -1,7 +1,7 @@
 """`crsctl add resource`: registers a resource; it starts nothing. Every fault is found before anything is written."""
 
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.edge import check_address, check_owner, check_script
+from understudy.daemon.verbs.edge import check_acl, check_address, check_script
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import World, commit
 from understudy.intent.resources import NewResource, define
@@ -30,7 +30,7 @@ async def add(world: World, new: NewResource) -> None:
     # What takes time and depends on no revision is asked once, before the loop that decides: users, the script's storage, the network.
     view, operator = await world.mirror.refresh(), world.operator()
     resource = define(view, new, operator).resource
-    await check_owner(world, resource)
+    await check_acl(world, new.attributes.get("ACL", ""), f"pgrp:{world.caller.group}:r-x")  # the kernel vouches for the caller's own
     if not new.force:
         await check_script(world, view, resource)
     await check_address(world, view, resource)

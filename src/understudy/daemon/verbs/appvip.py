@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.delete_resource import delete as delete_resources
-from understudy.daemon.verbs.edge import check_address
+from understudy.daemon.verbs.edge import check_address, check_names
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import World, commit
 from understudy.intent.checks import check_subnet, configured_network
 from understudy.intent.facts import find
-from understudy.intent.refusal import Declined
+from understudy.intent.permissions import Named
 from understudy.intent.vip import NewVip, define, definition_of
 from understudy.kinds.address import cluster_vip_type
 from understudy.model.messages import line
@@ -33,8 +33,7 @@ async def _create(world: World, arguments: Arguments) -> bool:
     network = configured_network(world.settings, vip.network)
     check_subnet(vip.address, network)
     check_name(vip.name)
-    if not await world.user_exists(vip.user):
-        raise Declined(20049, vip.user, world.settings.server)
+    await check_names(world, Named(users=(vip.user,), groups=(vip.group,) if vip.group else ()))
     view = await world.mirror.refresh()
     _say_type(world, vip, existed=vip.type in view.types)
     _stamp(world, "Create the Resource")

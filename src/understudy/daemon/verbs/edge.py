@@ -5,6 +5,7 @@ Called by the verbs that register resources, before they write anything. Never c
 
 from understudy.daemon.verbs.world import World
 from understudy.intent.checks import check_free_address, may_ever_run
+from understudy.intent.permissions import Named, named_anew
 from understudy.intent.refusal import Declined
 from understudy.model.names import ServerName
 from understudy.model.resource import Resource
@@ -28,10 +29,20 @@ async def check_script(world: World, view: View, resource: Resource) -> None:
         raise Declined(20190, path, resource.name, here, found)
 
 
-async def check_owner(world: World, resource: Resource) -> None:
-    """Actions run as the ACL's owner, so this server must know the user."""
-    if not await world.user_exists(resource.user):
-        raise Declined(20049, resource.user, world.settings.server)
+async def check_acl(world: World, acl: str, before: str = "") -> None:
+    """Users and groups are looked up on this server: actions run as the owner, and a name that nobody has gives nobody a right. Who was
+    named before is not asked about again, so that a user who is gone does not keep others from being changed."""
+    await check_names(world, named_anew(acl, before))
+
+
+async def check_names(world: World, named: Named) -> None:
+    """The same of names alone."""
+    for user in named.users:
+        if not await world.user_exists(user):
+            raise Declined(20049, user, world.settings.server)
+    for group in named.groups:
+        if not await world.group_exists(group):
+            raise Declined(20231, group, world.settings.server)
 
 
 async def check_address(world: World, view: View, resource: Resource) -> None:

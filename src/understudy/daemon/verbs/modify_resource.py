@@ -2,7 +2,7 @@
 
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import carry_out
-from understudy.daemon.verbs.edge import check_address, check_owner, check_script
+from understudy.daemon.verbs.edge import check_acl, check_address, check_script
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import World
 from understudy.intent import resources as intent
@@ -35,7 +35,7 @@ async def modify(world: World, change: ResourceChange) -> bool:
     if any(name in first.effects for name in _ADDRESSES):
         await check_address(world, view, first.resource)
     if "ACL" in first.effects:
-        await check_owner(world, first.resource)
+        await check_acl(world, first.resource.attributes.get("ACL", ""), first.before.attributes.get("ACL", ""))
     if ("ACTION_SCRIPT" in first.effects or first.before.user != first.resource.user) and not change.force:
         await check_script(world, view, first.resource)
     well = await carry_out(world, change.name, lambda view: intent.modify(view, change, operator).draft, force=change.force)

@@ -3,11 +3,12 @@
 import json
 
 from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.edge import check_names
 from understudy.daemon.verbs.modify_resource import modify
 from understudy.daemon.verbs.serverpool import change as change_pool
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import World
-from understudy.intent.permissions import AclChange, acl_of, changed_acl, rights_of
+from understudy.intent.permissions import AclChange, Named, acl_of, changed_acl, rights_of
 from understudy.intent.resources import ResourceChange
 from understudy.model.names import PoolName, ResourceName
 
@@ -22,6 +23,7 @@ async def _getperm(world: World, arguments: Arguments) -> bool:
     acl = acl_of(world.mirror.view, arguments.text("object") or "resource", name)
     user, group = arguments.text("user"), arguments.text("group")
     if user is not None or group is not None:
+        await check_names(world, Named(users=(user,) if user else (), groups=(group,) if group else ()))
         acl = rights_of(acl, user=user, group=group)
     world.output.out(json.dumps({"name": name, "acl": acl}) if arguments.flag("json") else f"Name: {name}\n{acl}")
     return True

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import carry_out
+from understudy.daemon.verbs.edge import check_acl
 from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head
@@ -29,6 +30,7 @@ async def add(world: World, arguments: Arguments) -> int:
 async def _add(world: World, arguments: Arguments) -> bool:
     name, force, given = PoolName(arguments.one_name("server pool")), arguments.flag("force"), arguments.attributes()
     operator = world.operator()
+    await check_acl(world, given.get("ACL", ""))
     return await carry_out(world, name, lambda view: intent.define(view, name, given, operator, force=force), force=force)
 
 
@@ -46,7 +48,9 @@ async def _modify(world: World, arguments: Arguments) -> bool:
 
 async def change(world: World, name: PoolName, given: Mapping[str, str], *, force: bool) -> bool:
     """Change attributes; whether all that follows from it came about. BadInput: refused, nothing was changed."""
-    operator = world.operator()
+    view, operator = await world.mirror.refresh(), world.operator()
+    if "ACL" in given:
+        await check_acl(world, given["ACL"], view.pools[name].attributes.get("ACL", "") if name in view.pools else "")
     return await carry_out(world, name, lambda view: intent.modify(view, name, given, operator, force=force), force=force)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import carry_out
+from understudy.daemon.verbs.edge import check_acl
 from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import World, write
@@ -27,6 +28,7 @@ async def _add(world: World, arguments: Arguments) -> bool:
         raise bad("the base type is missing: add -basetype cluster_resource")
     record = intent.read(TypeName(arguments.one_name("type")), TypeName(base), arguments.pairs())
     operator, force = world.operator(), arguments.flag("force")
+    await check_acl(world, record.attributes.get("ACL", ""))
     await write(world, lambda view: intent.define(view, record, operator, force=force))
     return True
 
@@ -39,6 +41,9 @@ async def modify(world: World, arguments: Arguments) -> int:
 async def _modify(world: World, arguments: Arguments) -> bool:
     name, force, operator = TypeName(arguments.one_name("type")), arguments.flag("force"), world.operator()
     changes = intent.read(name, CLUSTER, arguments.pairs())
+    if "ACL" in changes.attributes:
+        before = find(name, world.mirror.view.types)
+        await check_acl(world, changes.attributes["ACL"], before.attributes.get("ACL", "") if before else "")
     return await carry_out(world, name, lambda view: intent.modify(view, changes, operator, force=force), force=force)
 
 

@@ -4,6 +4,7 @@ Called by `api.py`, which makes one World per request, and by every verb. It nev
 """
 
 import functools
+import grp
 import itertools
 import os
 import pwd
@@ -122,6 +123,17 @@ async def user_on_disk(name: str) -> bool:
     return True
 
 
+async def group_on_disk(name: str) -> bool:
+    """Whether this server knows the group. Refused when nobody says in time."""
+    try:
+        await aside(functools.partial(grp.getgrnam, name), within_s=LOOK_S)
+    except KeyError:
+        return False
+    except TimeoutError:
+        raise Refused(words(20232, name), code=20232) from None
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, as the kernel says."""
@@ -187,6 +199,7 @@ class World:
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     """Wake this server's lane of a resource, so that it checks at once."""
     user_exists: Callable[[str], Awaitable[bool]] = user_on_disk
+    group_exists: Callable[[str], Awaitable[bool]] = group_on_disk
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
     """This server leaves without being told by the registry: by whose word, and whether at once."""
     detached: Callable[[], bool] = field(default=lambda: False)
