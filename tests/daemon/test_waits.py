@@ -191,3 +191,24 @@ def test_explain_says_when_the_lane_tries_again() -> None:
         assert "next step on" not in there.text, "ctr2 has nothing to do about it"
 
     told(story)
+
+
+def test_a_disabled_resource_whose_end_no_event_would_tell_is_not_shown_as_online() -> None:
+    """A mount, or a service that has left its control group: only checks would notice, and nobody checks."""
+
+    async def story(cluster: Cluster) -> None:
+        await well(cluster, ADD.format("db", "db", ",CHECK_INTERVAL=1"), "crsctl start resource db -n ctr1")
+        service = cluster.executors["ctr1"].service(ResourceName("db"))
+        service.astray = True
+        await asyncio.sleep(2.0)
+        before = (await cluster.run("crsctl stat resource db")).text
+        await well(cluster, "crsctl modify resource db -attr ENABLED=0")
+        service.lives = False
+        await asyncio.sleep(5.0)
+        after = (await cluster.run("crsctl stat resource db -v")).text
+        assert "STATE=ONLINE on ctr1" in before
+        assert "STATE=UNKNOWN on ctr1" in after
+        assert "STATE_DETAILS=WAS ONLINE,NOT CHECKED (ENABLED=0)" in after
+        assert (await cluster.run("understudy explain db")).text.startswith("db: TARGET ONLINE, UNKNOWN on ctr1")
+
+    told(story)

@@ -11,6 +11,8 @@ from understudy.policy.liveness import unended
 
 _MOST_RUNNING = (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN, State.OFFLINE)
 RUNNING = (State.ONLINE, State.INTERMEDIATE)
+NOT_CHECKED = "NOT CHECKED (ENABLED=0)"
+"""STATE_DETAILS of what is disabled: its last known state, and nobody looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class Instance:
     def remark(self) -> str:
         """What else has to be known to believe the state; empty: nothing."""
         twice = f"ALSO RUNS ON {', '.join(self.also)}" if self.also else ""
-        blind = "NOT CHECKED (ENABLED=0)" if not self.resource.enabled and self.state in RUNNING else ""
+        blind = NOT_CHECKED if not self.resource.enabled and self.state in RUNNING else ""
         return ",".join(one for one in (twice, blind) if one)
 
 

@@ -4,6 +4,7 @@ Reports in the registry are not taken back when nobody leads: a server that lost
 saying ONLINE. Called by the commands, and by the verbs where they ask what runs. Pure; no decision of policy or lane goes by this.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from understudy.model.conditions import Lease, Own, ago
@@ -11,6 +12,7 @@ from understudy.model.names import ServerName
 from understudy.model.state import Internal, State
 from understudy.model.view import Report, View
 from understudy.policy.conditions import lease_of
+from understudy.policy.instances import NOT_CHECKED, RUNNING
 
 CANNOT_ACT = "SERVER CANNOT ACT"
 """STATE_DETAILS of what was told by a server whose daemon, executor or way to the registry does not work now: nobody looks at it there."""
@@ -32,6 +34,8 @@ def vouched(view: View, own: Own) -> View:
         newer = {name: report for name, report in own.reports.items() if _is_news(reports.get(name, {}).get(own.server), report)}
         if newer:
             reports = {**reports, **{name: {**reports.get(name, {}), own.server: report} for name, report in newer.items()}}
+    if blind := {name: _unseen(reports[name]) for name, one in view.resources.items() if not one.enabled and name in reports}:
+        reports = {**reports, **blind}
     return view if reports is view.reports else replace(view, reports=reports)
 
 
@@ -64,6 +68,16 @@ def _word(view: View, own: Own, report: Report, lease: Lease, *, local: bool) ->
     age_s = own.daemon_s if report.server == own.server else age_of(view, own, report.server)[0]
     was = f"WAS {report.state.value} {ago(age_s)} AGO"
     return replace(report, state=State.UNKNOWN, internal=Internal.STABLE, details=was, guarded=True)
+
+
+def _unseen(servers: Mapping[ServerName, Report]) -> Mapping[ServerName, Report]:
+    """Of a disabled resource, which is not checked: where no event would tell that it has ended, nobody knows that it runs."""
+    return {
+        server: replace(one, state=State.UNKNOWN, details=_joined(f"WAS {one.state.value}", NOT_CHECKED))
+        if one.state in RUNNING and not one.guarded
+        else one
+        for server, one in servers.items()
+    }
 
 
 def _is_news(before: Report | None, report: Report) -> bool:
