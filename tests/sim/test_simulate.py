@@ -70,8 +70,11 @@ def test_a_world_that_is_safe_is_told_in_a_line(capsys: pytest.CaptureFixture[st
     assert re.fullmatch(r"seed 1: safe and live, \d+ mishaps, settled \d+\.\d s after healing", lines[0])
 
 
-def test_a_search_says_what_it_will_do_and_what_came_of_it(capsys: pytest.CaptureFixture[str], in_one_process: None) -> None:
-    """Three lines if all is well."""
+def test_a_search_says_what_it_will_do_and_what_came_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_one_process: None
+) -> None:
+    """Three lines if all is well; of progress none, however slow the machine is."""
+    monkeypatch.setattr(simulate, "_FIRST_S", float("inf"))
     status, lines = ended(capsys, "--first-seed 5 --seeds 3 --hours 0.002")
 
     assert status == 0

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from understudy.sim.search import Outcome
 
 _OFTEN_S, _SELDOM_S = 0.5, 15.0
+_FIRST_S = 5.0
+"""Until the first line of progress in a file."""
 """How often progress is shown: on a terminal, and in a file."""
 
 
@@ -184,7 +186,7 @@ class _Line:
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()
-        self._shown_at = time.monotonic() - _SELDOM_S + 5.0
+        self._shown_at = time.monotonic() - _SELDOM_S + _FIRST_S
         self._width = 0
 
     def __call__(self, text: Callable[[], str]) -> None:
