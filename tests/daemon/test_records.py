@@ -50,7 +50,7 @@ class Weighed:
     def __init__(self, registry: LocalRegistry) -> None:
         self._registry = registry
         self.answers: list[int] = []
-        self.commit, self.watch = registry.commit, registry.watch
+        self.commit, self.watch, self.bound = registry.commit, registry.watch, registry.bound
 
     async def read(self, prefix: str, **how: object) -> tuple[int, tuple[Entry, ...]]:
         revision, entries = await self._registry.read(prefix, **how)  # type: ignore[arg-type]

@@ -1,16 +1,22 @@
 """A daemon notices that the registry is not the one it was, and writes nothing to it until a new era has begun."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 
+from support import wait_until
 from understudy.daemon.mirror import Mirror
 from understudy.errors import RegistryUnreachable
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.position import Position
 from understudy.model.state import Life, Target
-from understudy.model.view import ClusterRecord, IncarnationRecord, TargetRecord
+from understudy.model.view import ClusterRecord, Event, IncarnationRecord, TargetRecord
+from understudy.ports import Batch, Write
 from understudy.registry import keys
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
+from understudy.registry.wire import encode
 
 ME = Incarnation("a" * 32)
 WANTED = TargetRecord(target=Target.ONLINE)
@@ -105,3 +111,60 @@ async def test_a_registry_that_only_went_on_is_the_same() -> None:
     await other.commit({keys.target("db"): None})
 
     assert not (await mirror.refresh()).set_back
+
+
+class Watched(Replaced):
+    """One whose watches end when it is replaced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = asyncio.Event()
+
+    async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
+        batches = LocalRegistry(self.store).watch(prefix, from_revision)
+        while True:
+            ways = asyncio.ensure_future(anext(batches)), asyncio.ensure_future(self.gone.wait())
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            if self.gone.is_set():
+                ways[0].cancel()
+                raise RegistryUnreachable("it was replaced")
+            ways[1].cancel()
+            yield ways[0].result()
+
+    def happens(self, *causes: str) -> None:
+        for cause in causes:
+            event = Event(wall=1.0, server=ServerName("ctr2"), kind="registry-set-back", cause=cause)
+            self.store.commit([], [Write(keys.history(int(cause), "ctr2", int(cause)), encode(event))])
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["a copy", "made anew"])
+async def test_what_happened_before_the_new_registry_was_read_is_news_and_the_rest_is_not(anew: bool) -> None:
+    """That it was set back is written by whoever notices first: the alert logs of those who read it later did not have it."""
+    registry, told = Watched(), list[str]()
+    registry.happens("1", "2", "3")
+    copy = registry.store.image()
+    mirror = Mirror(registry)  # type: ignore[arg-type]
+    following = asyncio.create_task(mirror.follow(lambda: None))
+    await wait_until(lambda: mirror.records.complete, 5, "it has read everything")
+
+    async def collect() -> None:
+        async for _, event in mirror.events(mirror.view.revision):
+            told.append(event.cause)
+
+    collecting = asyncio.create_task(collect())
+    await asyncio.sleep(0)
+    registry.happens("4", "5")
+    await wait_until(lambda: told == ["4", "5"], 5, "they come")
+    registry.store = Store() if anew else Store(image=copy)
+    registry.happens("6", "7")
+    registry.gone.set()
+    await wait_until(lambda: mirror.rereads > 1, 5, "it is read anew")
+    registry.gone.clear()
+    await wait_until(lambda: "7" in told, 5, "what has happened meanwhile comes")
+    registry.happens("8")
+    await wait_until(lambda: "8" in told, 5, "and what happens then")
+    for task in (following, collecting):
+        task.cancel()
+    await asyncio.gather(following, collecting, return_exceptions=True)
+
+    assert told == ["4", "5", "6", "7", "8"]

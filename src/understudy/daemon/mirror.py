@@ -73,7 +73,6 @@ class Mirror:
         """The newest revision of what names this incarnation."""
         self._known = NOWHERE
         """Where the registry was seen to be, by this daemon or, as its guard remembers, by one before it: it never goes back."""
-        self._replaced_at = 0
         self.read_once = False
         """S2: whether the registry was read, linearizably, in this daemon's life."""
         self.remembered = False
@@ -196,8 +195,8 @@ class Mirror:
         since, rereads, seen = from_revision, self.rereads, 0
         while True:
             news = self._news
-            if self.rereads != rereads:  # it may have gone back
-                since, rereads = min(since, self._replaced_at), self.rereads
+            if self.rereads != rereads:  # it may have gone back: its revisions are others, and what arrives from now on is news
+                since, rereads = 0, self.rereads
             for one in self.records.arrivals(seen):
                 seen = one.number
                 if one.revision > since:
@@ -387,7 +386,6 @@ class Mirror:
 
     def _replace(self, revision: int, entries: Iterable[Entry]) -> None:
         self.rereads += 1
-        self._replaced_at = revision
         before, self._revisions = self._revisions, {}
         self._acted = 0
         self._reports.clear()

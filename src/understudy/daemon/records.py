@@ -42,12 +42,16 @@ class Records:
         self._arrived: dict[str, Arrival] = {}
         self._count = 0
         self._followed = 0
-        """Up to which revision nothing is news."""
+        """Up to which revision nothing is news,"""
+        self._known: frozenset[str] | None = None
+        """but where all was known before it is read anew that tells: in a registry that went back revisions say nothing."""
 
     def begin(self, followed: int) -> None:
         """Everything is read anew; up to revision `followed` everything has come already."""
         if self.complete or not self._followed or followed < self._followed:
             self._followed = followed  # else what was to be read is still to be read
+        if self.complete:
+            self._known = frozenset(self._kept)
         self.complete = False
         self.bytes = self._memory_bytes = 0
         self._kept.clear()
@@ -69,7 +73,8 @@ class Records:
         if self._memory_bytes > MEMORY_BYTES:
             self._forget_the_oldest()
         arrived = self._arrived.get(key)
-        if revision > self._followed and (arrived is None or arrived.revision < revision):
+        news = revision > self._followed if self._known is None else key not in self._known
+        if news and (arrived is None or arrived.revision < revision):
             self._arrived.pop(key, None)
             self._count += 1
             self._arrived[key] = Arrival(self._count, revision, event)
