@@ -11,6 +11,7 @@ from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
 from understudy.cli.understudy import demo, lab, simulate
 from understudy.model import events, settings
+from understudy.model.conditions import Kind
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import State, Target
 from understudy.policy.sentences import remedy, sentence
@@ -79,12 +80,19 @@ def test_the_page_of_commands_is_what_they_say(request: pytest.FixtureRequest, m
 
 
 def test_the_page_of_states_is_what_a_lab_showed(request: pytest.FixtureRequest) -> None:
-    """docs/guide/states.md is made of what `tests/e2e/test_states.py` collected, so it cannot promise anything else."""
+    """docs/guide/states.md is made of what `tests/e2e/test_states*.py` collected, so it cannot promise anything else."""
     page = states.page()
     if request.config.getoption("--rewrite"):
         states.PAGE.write_text(page)
     assert states.PAGE.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
     assert {path.stem for path in states.FOLDER.glob("*.txt")} == set(states.ORDER)
+
+
+def test_every_condition_is_on_the_page_of_states() -> None:
+    """What a server or the cluster can be besides well, an operator has seen before it happens."""
+    assert {*states.SHOWS, *states.NOT_SHOWN} == set(Kind)
+    missing = [kind for kind, (name, words) in states.SHOWS.items() if words not in (states.FOLDER / f"{name}.txt").read_text()]
+    assert not missing
 
 
 def test_every_setting_is_documented() -> None:

@@ -21,7 +21,7 @@ from understudy.daemon.sight import Sight
 from understudy.lane.phases import Starting
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.ports import GuardSight, HeardGuard
+from understudy.ports import AbilityChanged, GuardSight, HeardGuard
 
 NEW_LIFE = Incarnation("f" * 32)
 
@@ -240,6 +240,28 @@ async def test_another_cause_of_the_same_state_is_told_again(monkeypatch: pytest
         assert len([line for line in told if line.startswith("UND-0142")]) == 1
 
 
+async def test_what_no_leader_tells_each_server_tells_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The history says who cannot act as long as somebody leads who writes it; with every executor hanging the alert logs said nothing."""
+    monkeypatch.setattr(sight, "TOLD_AFTER_S", 0.0)
+    async with running("ctr1", "ctr2") as cluster:
+        node, ctr2, told = cluster.nodes["ctr1"], ServerName("ctr2"), list[str]()
+        cluster.sights["ctr1"].alert = told.append
+        word = AbilityChanged(ctr2, cluster.life_of("ctr2"), False, "its executor does not answer", 4.0)
+        monkeypatch.setattr(node.leader, "leads", lambda: False)
+        node._heard(word)
+        cluster.sights["ctr1"]._tell()
+        alone = [line for line in told if "UND-0101" in line]
+        node._heard(replace(word, able=True, why=""))
+        cluster.sights["ctr1"]._tell()
+        monkeypatch.setattr(node.leader, "leads", lambda: True)
+        node._heard(word)
+        await wait_until(lambda: any(one.kind == events.CANNOT_ACT for one in node.mirror.history()), 10, "the leader tells it")
+        cluster.sights["ctr1"]._tell()
+
+        assert [line[:68] for line in alone] == ["UND-0101:Server 'ctr2' holds its lease but cannot act: its executor "]
+        assert [line for line in told if "UND-0101" in line] == alone
+
+
 async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None:
     """Its registry was made anew: nobody would notice its end. It is said until it is registered again, and then adopted."""
     async with running("ctr1", "ctr2") as cluster:
@@ -255,7 +277,7 @@ async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None
         for name in ("webVIP", "web"):
             await cluster.run(f'crsctl add resource {name} -type cluster_resource -attr "ACTION_SCRIPT=/web.scr"')
         after = await cluster.run("understudy cluster status", on="ctr2")
-        started = await cluster.run("crsctl start resource web")
+        started = await cluster.run("crsctl start resource web", on="ctr2")
 
         assert all("UND-0230: Server 'ctr1' runs what is not registered: web, webVIP. Nothing watches" in one.text for one in told.values())
         assert {one.status for one in told.values()} == {3}

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e import audits
+from e2e import audits, states
 from e2e.harness import Cluster, Trio
+from e2e.teller import Teller
 from understudy.lab import Lab
 
 _NUMBERS = itertools.count(1)
@@ -40,7 +41,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: flo
         with contextlib.ExitStack() as watching:
             cluster = Cluster(lab, watching)
             yield cluster
-        found = [*audits.doubled(cluster), *audits.odd_lines(name)]
+        found = [*audits.doubled(cluster), *audits.odd_lines(name, cluster.expected)]
         if found or request.node.stash.get(_FAILED, False):
             audits.keep(cluster, tmp_path / "kept")
             print(f"kept: {tmp_path / 'kept'}", file=sys.stderr)
@@ -52,3 +53,14 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: flo
 def trio(cluster: Cluster) -> Trio:
     """The guide's trio with a light service, not yet registered."""
     return Trio(cluster)
+
+
+@pytest.fixture
+def teller(cluster: Cluster, trio: Trio, request: pytest.FixtureRequest) -> Iterator[Teller]:
+    """The trio runs on ctr1; at the end all that was said is what is written."""
+    trio.register()
+    cluster.run("crsctl", "start", "resource", states.RESOURCE, "-n", "ctr1")
+    one = Teller(cluster, rewrite=request.config.getoption("--rewrite"))
+    one.marks()
+    yield one
+    assert not one.wrong, "\n".join(one.wrong)

@@ -54,6 +54,8 @@ class Cluster:
         self.witnesses: list[Witness] = []
         self.thaws: list[Thaw] = []
         self.onlooker = ONLOOKER
+        self.expected: list[str] = []
+        """Words of log lines that would be odd in any other story."""
         self.watching = watching
 
     @property
@@ -98,6 +100,10 @@ class Cluster:
     def acts(self, server: str, within_s: float = SOON_S) -> None:
         """Wait until no server says any more that this one cannot act."""
         wait_for(lambda: "cannot act" not in self.run("crsctl", "stat", "server", server, "-f"), within_s, f"{server} can act")
+
+    def says(self, text: str, on: str, within_s: float = SOON_S) -> None:
+        """Wait until `check cluster` on a server says this."""
+        wait_for(lambda: text in self.run("crsctl", "check", "cluster", on=on, check=False), within_s, f"{on} says {text}")
 
     def explain(self, resource: str, ask: str | None = None) -> str:
         """What `understudy explain` says."""
@@ -229,6 +235,34 @@ class Cluster:
             last = time.monotonic()
             assert last < at + SOON_S, f"the resources of {server} still exist long after the thaw"
         return last - at
+
+    # Harm to the registry
+
+    def copy_registry(self) -> bytes:
+        """A copy of the registry's store, taken while its process is down."""
+        self.lab.registry_stop()
+        copy = self.store.read_bytes()
+        self.lab.registry_start()
+        self.registry_answers()
+        return copy
+
+    def set_registry_back(self, copy: bytes | None) -> None:
+        """Put a copy in the place of the registry's store; None: begin with an empty one."""
+        self.lab.registry_stop()
+        for beside in self.store.parent.glob(f"{self.store.name}*"):
+            beside.unlink()
+        if copy is not None:
+            self.store.write_bytes(copy)
+        self.lab.registry_start()
+
+    def registry_answers(self) -> None:
+        """Wait until a daemon has reached the registry."""
+        wait_for(lambda: "does not answer" not in self.run("crsctl", "stat", "server", check=False), 30, "the registry answers")
+
+    @property
+    def store(self) -> Path:
+        """The registry's file."""
+        return self.lab.host_path("registry", "/var/lib/understudy/registry.db")
 
     # What watches
 

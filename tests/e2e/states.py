@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.harness import Cluster
+from understudy.model.conditions import Kind
 
 FOLDER = Path(__file__).parent / "states"
 PAGE = Path(__file__).parents[2] / "docs/guide/states.md"
@@ -41,18 +42,60 @@ ORDER = (
     "majority-back",
     "no-voter-to-spare",
     "cut-off",
+    "no-lease",
     "registry-away",
+    "registry-full",
+    "registry-set-back",
     "no-leader",
+    "other-not-heard",
+    "other-without-a-lease",
     "daemon-hangs",
     "daemon-hangs-there",
     "executor-hangs",
+    "nothing-can-be-begun",
     "guard-hangs",
     "takes-no-part",
+    "settings-differ",
+    "leaving",
     "left",
     "guard-says",
+    "not-real-time",
+    "no-gate",
+    "settings-not-kept",
     "checks-not-run",
     "alerts-lost",
 )
+
+SHOWS = {
+    Kind.GUARD_SILENT: ("guard-hangs", "does not answer: it has said nothing"),
+    Kind.TAKES_NO_PART: ("takes-no-part", "takes no part: "),
+    Kind.LEAVING: ("leaving", "it stops everything in order"),
+    Kind.LEFT: ("left", "it was taken out by "),
+    Kind.MAJORITY_LOST: ("majority-lost", "of 3 voters 2 are needed"),
+    Kind.NO_LEASE: ("no-lease", "holds no lease: it is cut off"),
+    Kind.REGISTRY_AWAY: ("registry-away", "what is shown is N s old"),
+    Kind.REGISTRY_FULL: ("registry-full", "database or disk is full"),
+    Kind.REGISTRY_SET_BACK: ("registry-set-back", "it was set back from revision N to M"),
+    Kind.NO_LEADER: ("no-leader", "no server has shown for N s that it decides"),
+    Kind.CANNOT_ACT: ("executor-hangs", "cannot act: its executor does not answer"),
+    Kind.OTHER_NO_LEASE: ("other-without-a-lease", "it has begun a new life"),
+    Kind.OTHER_UNHEARD: ("other-not-heard", "is not heard: for N s"),
+    Kind.LAST_MAJORITY: ("no-voter-to-spare", "no voter is left to spare"),
+    Kind.NOT_REAL_TIME: ("not-real-time", "has no real-time priority"),
+    Kind.NO_GATE: ("no-gate", "there is no gate"),
+    Kind.SETTINGS_DIFFER: ("settings-differ", "ctr4 has voters ctr4, this server"),
+    Kind.SETTINGS_NOT_KEPT: ("settings-not-kept", "cluster.json cannot be written"),
+    Kind.HELD_NOT_KEPT: ("settings-not-kept", "cannot be kept on its disk"),
+    Kind.CHECKS_NOT_RUN: ("checks-not-run", "Actions cannot be run on server"),
+    Kind.ALERTS_LOST: ("alerts-lost", "The alert log cannot be written"),
+    Kind.GUARD_SAYS: ("guard-says", "The guard of this server says"),
+}
+"""The state that shows a condition, and words of its line."""
+NOT_SHOWN: dict[Kind, str] = {
+    Kind.RECOVERING: "tests/policy/test_conditions.py",
+    Kind.UNREGISTERED: "tests/daemon/test_truth.py",
+}
+"""Conditions of which the page has no state yet, and where they are driven in process."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +137,7 @@ def plain(text: str) -> str:
     text = re.sub(r"\b[0-9a-f]{8}\b", "xxxxxxxx", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", text)
     text = re.sub(r"\b\d+ lines are", "N lines are", text)
-    text = re.sub(r"revision \d+", "revision N", text)
+    text = re.sub(r"(revision) \d+( to) \d+|(revision) \d+", lambda found: f"{found[1]} N{found[2]} M" if found[1] else "revision N", text)
     text = re.sub(r"^(leader +)ctr\d|(the last was |The last one was )ctr\d", r"\1\2SERVER", text)
     text = re.sub(r" {2,}", "  ", text)
     text = re.sub(r"processe?s? \d+", "process N", text)

@@ -1,70 +1,21 @@
 """Every state in which a server or the cluster can be, driven in a lab: what each command says, with which exit status, and the alert log.
 
 The answers stand in `states/*.txt`, one file a state; `--rewrite` writes what is said today. docs/guide/states.md is made of them.
+More of them: `test_states_of_a_server.py`, `test_states_of_the_registry.py`.
 """
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from e2e import service, states
-from e2e.harness import SOON_S, Cluster, Trio
+from e2e.harness import SOON_S, Cluster
+from e2e.teller import well
 from support import stopped, wait_for
-from understudy.errors import LabError
 
 pytestmark = pytest.mark.lab
-
-
-class Teller:
-    """Asks in a state, and compares with what is written."""
-
-    def __init__(self, cluster: Cluster, *, rewrite: bool) -> None:
-        self.cluster = cluster
-        self.rewrite = rewrite
-        self.wrong: list[str] = []
-        self.logged: dict[str, int] = {}
-
-    def marks(self) -> None:
-        """From here on the alert logs are read."""
-        for server in self.cluster.lab.servers:
-            with contextlib.suppress(LabError, OSError):  # one that is off, or has no such file
-                self.logged[server] = len(self.cluster.alerts(server))
-
-    def tells(self, name: str, why: str, *, on: str, until: str, alert: str = "", commands: tuple[str, ...] = states.ASKED) -> None:
-        """Wait until `check cluster` on a server says this (and its alert log that), then ask for everything."""
-        title = name.replace("-", " ").capitalize()
-        if until:
-            wait_for(lambda: until in self.cluster.run("crsctl", "check", "cluster", on=on, check=False), SOON_S, f"{on} says {until}")
-        if alert:
-            wait_for(lambda: any(alert in line for line in self.alerts(on)), SOON_S, f"the alert log of {on} has {alert}")
-        answers = states.ask(self.cluster, on, commands)
-        meant = {alert[:8], *(line[:8] for one in answers for line in one.lines)}  # what comes late of another state is not
-        text = states.told(title, why, answers, [line for line in self.alerts(on) if line[:8] in meant])
-        path = states.FOLDER / f"{name}.txt"
-        if self.rewrite:
-            path.write_text(text)
-        if not path.exists() or path.read_text() != text:
-            self.wrong.append(f"{path.name} is now:\n{text}")
-
-    def alerts(self, server: str) -> list[str]:
-        """What is new in the alert log."""
-        try:
-            return states.alerts(self.cluster, server, self.logged.get(server, 0))
-        except OSError:
-            return []
-
-
-@pytest.fixture
-def teller(cluster: Cluster, trio: Trio, request: pytest.FixtureRequest) -> Iterator[Teller]:
-    """The trio runs on ctr1; at the end all that was said is what is written."""
-    trio.register()
-    cluster.run("crsctl", "start", "resource", states.RESOURCE, "-n", "ctr1")
-    one = Teller(cluster, rewrite=request.config.getoption("--rewrite"))
-    one.marks()
-    yield one
-    assert not one.wrong, "\n".join(one.wrong)
 
 
 @contextlib.contextmanager
@@ -77,11 +28,6 @@ def voters_edited(cluster: Cluster, server: str) -> Iterator[None]:
     yield
     settings.write_text(text)
     cluster.strike(server, "keeper")
-
-
-def well(cluster: Cluster, on: str) -> Callable[[], bool]:
-    """Whether a server says that all is well with every server."""
-    return lambda: cluster.lab.exec(on, ["crsctl", "check", "cluster", "-all"], check=False).returncode == 0
 
 
 def test_the_majority_of_voters_is_lost_and_comes_back(cluster, teller):
@@ -159,6 +105,7 @@ def test_whoever_goes_is_said_to_be_gone(cluster, teller):
             "takes-no-part", "voters were edited on ctr4 alone, and its guard restarted; asked there.",
             on="ctr4", until="UND-0120", alert="UND-0120",
         )  # fmt: skip
+        teller.tells("settings-differ", "The same, asked on ctr1.", on="ctr1", until="UND-0145", alert="UND-0145")
     for server in ("ctr1", "ctr4"):
         wait_for(well(cluster, server), SOON_S, f"{server} finds that ctr4 takes part again")
     teller.marks()

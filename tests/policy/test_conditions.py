@@ -62,6 +62,7 @@ STATES: dict[Kind, tuple[View, Own]] = {
     Kind.NO_GATE: (VIEW, guard(gate="unavailable: this kernel has no nf_tables")),
     Kind.SETTINGS_DIFFER: (VIEW, guard(differing=("ctr3 has pause_tolerance 2 s, this server 0.5 s: make them the same",))),
     Kind.SETTINGS_NOT_KEPT: (VIEW, guard(not_kept="/var/x cannot be written: full. Until it can, do not edit voters")),
+    Kind.HELD_NOT_KEPT: (VIEW, replace(WELL, not_kept="No space left on device")),
     Kind.CHECKS_NOT_RUN: (VIEW, replace(WELL, not_run={ResourceName("db"): "Too many open files"})),
     Kind.UNREGISTERED: (replace(VIEW, looks={NAMES[2]: LOST_SIGHT_OF}), WELL),
     Kind.ALERTS_LOST: (VIEW, replace(WELL, alerts_lost=3, alerts_why="No space left on device")),

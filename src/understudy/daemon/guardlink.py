@@ -198,7 +198,8 @@ class GuardLink:
                 await asyncio.to_thread(registered.write, path, record.name, voters, record.voter_set, record.pause_tolerance)
         except (OSError, TimeoutError) as error:
             why = "the disk does not answer" if isinstance(error, TimeoutError) else error.strerror
-            return f"{path} cannot be written: {why}. Until it can, do not edit voters and pause_tolerance on this server"
+            advice = "Make room there, it is tried again; until it succeeds, do not edit voters and pause_tolerance on this server"
+            return f"{path} cannot be written: {why}. {advice}"
         return ""
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:

@@ -373,6 +373,11 @@ class Node:
         if news and self.leader.leads() and self.mirror.view.alive(word.incarnation):  # every server hears it; one tells it
             self.history.tell(events.CAN_ACT if word.able else events.CANNOT_ACT, on=word.server, cause=word.why)
 
+    @property
+    def not_kept(self) -> str:
+        """Why what this server holds is not on its disk; empty: it is."""
+        return "" if self._keeping is None else self._keeping.trouble
+
     def joined(self) -> bool:
         """Whether this server's present incarnation counts as ONLINE in the registry."""
         return self.incarnation is not None and self.mirror.view.life(self.incarnation) is Life.ONLINE

@@ -71,7 +71,8 @@ class Keeping:
         self._written = b""
         self._view = View()
         self._worth: tuple[object, ...] = ()
-        self._trouble = ""
+        self.trouble = ""
+        """Why what this server holds is not on its disk; empty: it is."""
 
     def changed(self, view: View) -> None:
         """There is a new View; a report alone is not worth a write."""
@@ -87,27 +88,25 @@ class Keeping:
             await self._news.wait()
             self._news.clear()
             content = kept(self._view, incarnation, self._formats)
-            if content != self._written and len(content) > LONGEST:
-                log.error("what this server holds takes %d bytes, too many to keep on disk: no restart without the registry", len(content))
-                content = b""
+            trouble = f"it takes {len(content) >> 20} MiB, {LONGEST >> 20} are kept" if len(content) > LONGEST else ""
+            content = b"" if trouble else content
             if content != self._written:
                 try:
                     await self._disk.write(content)
                     self._written = content
-                    self._say("")
+                    self._say(trouble)
                 except OSError as error:
                     self._say(error.strerror or str(error))
                     self._news.set()
             await asyncio.sleep(EVERY_S)
 
-
     def _say(self, trouble: str) -> None:
         """Why nothing can be kept, once, and once that it can be again: it is tried each second."""
-        if trouble and trouble != self._trouble:
-            log.error("what this server holds cannot be kept on disk: %s; its next daemon restarts nothing without the registry", trouble)
-        elif self._trouble and not trouble:
+        if trouble and trouble != self.trouble:
+            log.warning("what this server holds cannot be kept on disk: %s; its next daemon restarts nothing without the registry", trouble)
+        elif self.trouble and not trouble:
             log.info("what this server holds is kept on disk again")
-        self._trouble = trouble
+        self.trouble = trouble
 
 
 def kept(view: View, incarnation: Incarnation, formats: Formats) -> bytes:

@@ -41,8 +41,16 @@ NAMED = 20
 OTHERS_FIRST_S = 2.0
 """Who does not lead waits so long before it tells that the majority is back, and a second more for each server before it by name."""
 _COUNTS = re.compile(r"\b\d[\d:.-]*\b")
-_TOLD_BY_HISTORY = frozenset({Kind.CANNOT_ACT, Kind.GUARD_SAYS, Kind.TAKES_NO_PART, Kind.REGISTRY_SET_BACK, Kind.RECOVERING})
-"""While the registry answers these come as events, and so into every alert log of the cluster."""
+_TOLD_BY_HISTORY = {
+    Kind.CANNOT_ACT: events.CANNOT_ACT,
+    Kind.GUARD_SAYS: events.GUARD_SAYS,
+    Kind.TAKES_NO_PART: events.TAKES_NO_PART,
+    Kind.REGISTRY_SET_BACK: events.REGISTRY_SET_BACK,
+    Kind.RECOVERING: events.REGISTRY_SET_BACK,
+}
+"""These come as events, and so into every alert log of the cluster; unless nobody is there to tell them, or the registry takes none."""
+CLOCKS_S = 60.0
+"""So far apart the clocks of two servers may be, for an event of the one to count as of the other's present."""
 
 
 @dataclass
@@ -166,6 +174,7 @@ class Sight:
             unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,
             not_run={name: told for name, one in self._locals().items() if (told := not_run(one))},
             waits=LaneWaits({} if node.lanes is None else node.lanes.steps),
+            not_kept=node.not_kept,
             alerts_lost=lost,
             alerts_why=why,
             reports=self._reports(),
@@ -212,7 +221,7 @@ class Sight:
         self._follow_the_lease(own)
 
     def _tell_begun(self, one: Condition, own: Own) -> None:
-        if one.kind not in _TOLD_BY_HISTORY or own.registry_away_s:
+        if not self._in_history(one):
             self.alert(one.line.replace(": ", ":", 1))
         if one.kind in (Kind.MAJORITY_LOST, Kind.NO_LEASE):
             self._node.history.tell(events.NO_LEASE, on=own.server, cause=one.line.partition(": ")[2])
@@ -222,6 +231,13 @@ class Sight:
         if kind not in _TOLD_BY_HISTORY or own.registry_away_s:
             what = WORDS[NUMBERS[kind]].partition(":")[0].format(about or "")
             self.alert(f"{number(NUMBERS[kind])}:Over after {ago(for_s)}: {what} ({kind.value})")
+
+    def _in_history(self, one: Condition) -> bool:
+        """Whether an event has told it, and so the alert log has it."""
+        since = self._node.clock.wall() - self._node.clock.monotonic() + self._present[one.kind, one.about].since - CLOCKS_S
+        kind = _TOLD_BY_HISTORY.get(one.kind)
+        known = (event for event in self._node.mirror.history() if event.kind == kind and event.wall >= since)
+        return any(one.about in (None, event.on) for event in known)
 
     # --- after an outage --------------------------------------------------------------------------------------------
 

@@ -49,6 +49,8 @@ class Kind(StrEnum):
     SETTINGS_DIFFER = "settings-differ"
     """Another server's settings are not this one's."""
     SETTINGS_NOT_KEPT = "settings-not-kept"
+    HELD_NOT_KEPT = "held-not-kept"
+    """What a next daemon would need to restart something without the registry is not on this server's disk."""
     CHECKS_NOT_RUN = "checks-not-run"
     UNREGISTERED = "unregistered"
     """Something runs of which the registry knows nothing: nobody looks after it."""
@@ -110,6 +112,7 @@ NUMBERS: dict[Kind, int] = {
     Kind.NO_GATE: 20145,
     Kind.SETTINGS_DIFFER: 20145,
     Kind.SETTINGS_NOT_KEPT: 20145,
+    Kind.HELD_NOT_KEPT: 20145,
     Kind.CHECKS_NOT_RUN: 20146,
     Kind.UNREGISTERED: 20230,
     Kind.ALERTS_LOST: 20147,
@@ -228,6 +231,8 @@ class Own:
     """Resources whose actions cannot be run here, and why."""
     waits: Mapping[ResourceName, LaneWait] = field(default_factory=dict)
     """What its own lanes wait for, of those that wait for anything."""
+    not_kept: str = ""
+    """Why what this server holds is not on its disk; empty: it is."""
     alerts_lost: int = 0
     """Lines that could not be written to the alert log."""
     alerts_why: str = ""

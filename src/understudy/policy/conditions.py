@@ -40,6 +40,7 @@ def _all(view: View, own: Own) -> Iterator[Condition]:
     yield from _others(view, own)
     yield from _unregistered(view, own)
     yield from _weak_points(own)
+    yield from _kept(own)
     yield from _said(own)
 
 
@@ -121,7 +122,7 @@ def _own_lease(view: View, own: Own) -> Iterator[Condition]:
     if _just_begun(own):
         cause, advice = "it has only just begun", "It joins by itself within seconds"
     elif len(heard) < own.needed:
-        cause = f"it is cut off: only {_names(heard) or 'none'} of {own.needed} voters that it needs can be heard; {_missing(own, heard)}"
+        cause = f"it is cut off: of the {own.needed} voters that it needs it hears {_names(heard) or 'none'}; {_missing(own, heard)}"
         advice = f"Look at the networks of {own.server}; what it ran the others start"
     else:
         granting = [one for one in own.voters if own.granted(one)]
@@ -221,8 +222,8 @@ def _leader(view: View, own: Own) -> Iterator[Condition]:
 def _others(view: View, own: Own) -> Iterator[Condition]:
     """Servers that the registry still takes for alive, and that are not. Of a lost majority that is the consequence."""
     guard = own.guard or _NOTHING_SAID
-    if own.left or guard.refused or own.guard_age_s >= GUARD_S or _majority_lost(view, own):
-        return  # who hears nobody knows nothing of the others
+    if own.left or guard.refused or own.guard_age_s >= GUARD_S or _majority_lost(view, own) or (not own.held and led(view, own)):
+        return  # who hears nobody, or is cut off while others go on, knows nothing of the others
     for server, record in view.present().items():
         if server == own.server or record.life not in ALIVE:
             continue
@@ -230,7 +231,7 @@ def _others(view: View, own: Own) -> Iterator[Condition]:
         if heard not in (None, record.incarnation):
             yield _down(
                 Kind.OTHER_NO_LEASE, server, "it has begun a new life; what it ran was stopped",
-                "It joins by itself when a majority of voters grants it a lease", None,
+                "It joins by itself when a majority of voters grants it a lease and it reaches the registry", None,
             )  # fmt: skip
         elif heard is None and age_s > own.fresh_s:
             what = "another server decides what becomes of it" if led(view, own) else "nobody decides what becomes of it"
@@ -273,15 +274,12 @@ def _weak_points(own: Own) -> Iterator[Condition]:
         yield _weak(
             Kind.NO_GATE, own.server,
             f"there is no gate ({guard.gate}): if this server stands still its addresses may answer after others have taken over",
-            "Look at nft list ruleset and at the kernel's nf_tables; keep other software from flushing the rule set",
+            "Let understudy-guard run as root with CAP_NET_ADMIN, on a kernel with nf_tables; keep others from flushing the rule set",
         )  # fmt: skip
     if guard.differing and not guard.refused:
         causes = "; ".join(one.partition(": make ")[0] for one in sorted(guard.differing))
         advice = guard.differing[0].partition(": make ")[2] or "understudy.toml the same on all servers"
         yield _weak(Kind.SETTINGS_DIFFER, None, causes, f"Make {advice}")
-    if guard.not_kept:
-        cause, _, advice = guard.not_kept.partition(". ")
-        yield _weak(Kind.SETTINGS_NOT_KEPT, own.server, cause, advice or "Make room there")
     if own.not_run:
         names, whys = sorted(own.not_run), sorted(set(own.not_run.values()))
         yield _weak(
@@ -292,6 +290,21 @@ def _weak_points(own: Own) -> Iterator[Condition]:
         yield _weak(
             Kind.ALERTS_LOST, own.server, f"{own.alerts_lost} lines are lost ({own.alerts_why or 'too many at once'})",
             "Make room where the log is; understudy history has what was lost",
+        )  # fmt: skip
+
+
+def _kept(own: Own) -> Iterator[Condition]:
+    """What should be on this server's disk, and is not."""
+    guard = own.guard or _NOTHING_SAID
+    if guard.not_kept:
+        cause, _, advice = guard.not_kept.partition(". ")
+        yield _weak(Kind.SETTINGS_NOT_KEPT, own.server, cause, advice or "Make room there")
+    if own.not_kept:
+        yield _weak(
+            Kind.HELD_NOT_KEPT, own.server,
+            f"what {own.server} holds cannot be kept on its disk ({own.not_kept}): a daemon that begins while the registry is away "
+            "restarts nothing until that is back",
+            "Make room in /var/lib/understudy (state_dir); it is tried again each second",
         )  # fmt: skip
 
 

@@ -211,34 +211,6 @@ class AttackedCluster(Cluster):
         self.lab.boot(server)
         self.lab.ready(30, [server])
 
-    # Harm to the registry
-
-    def copy_registry(self) -> bytes:
-        """A copy of the registry's store, taken while its process is down."""
-        self.lab.registry_stop()
-        copy = self.store.read_bytes()
-        self.lab.registry_start()
-        self.registry_answers()
-        return copy
-
-    def set_registry_back(self, copy: bytes | None) -> None:
-        """Put a copy in the place of the registry's store; None: begin with an empty one."""
-        self.lab.registry_stop()
-        for beside in self.store.parent.glob(f"{self.store.name}*"):
-            beside.unlink()
-        if copy is not None:
-            self.store.write_bytes(copy)
-        self.lab.registry_start()
-
-    def registry_answers(self) -> None:
-        """Wait until a daemon has reached the registry."""
-        wait_for(lambda: "does not answer" not in self.run("crsctl", "stat", "server", check=False), 30, "the registry answers")
-
-    @property
-    def store(self) -> Path:
-        """The registry's file."""
-        return self.lab.host_path("registry", "/var/lib/understudy/registry.db")
-
     # Harm to the network
 
     def flush_rules(self, server: str) -> None:

@@ -1,0 +1,56 @@
+"""Who asks for everything in a state of a lab, and compares it with what is written in `states/*.txt`."""
+
+import contextlib
+from collections.abc import Callable
+
+from e2e import states
+from e2e.harness import SOON_S, Cluster
+from support import wait_for
+from understudy.errors import LabError
+
+
+class Teller:
+    """Asks in a state, and compares with what is written."""
+
+    def __init__(self, cluster: Cluster, *, rewrite: bool) -> None:
+        self.cluster = cluster
+        self.rewrite = rewrite
+        self.wrong: list[str] = []
+        self.logged: dict[str, int] = {}
+
+    def marks(self) -> None:
+        """From here on the alert logs are read."""
+        for server in self.cluster.lab.servers:
+            with contextlib.suppress(LabError, OSError):  # one that is off, or has no such file
+                self.logged[server] = len(self.cluster.alerts(server))
+
+    def tells(
+        self, name: str, why: str, *, on: str, until: str, alert: str | tuple[str, ...] = "", commands: tuple[str, ...] = states.ASKED
+    ) -> None:
+        """Wait until `check cluster` on a server says this (and its alert log that), then ask for everything."""
+        title = name.replace("-", " ").capitalize()
+        if until:
+            self.cluster.says(until, on)
+        alerts = (alert,) if isinstance(alert, str) else alert
+        for wanted in filter(None, alerts):
+            wait_for(lambda wanted=wanted: any(wanted in line for line in self.alerts(on)), SOON_S, f"the alert log of {on} has {wanted}")
+        answers = states.ask(self.cluster, on, commands)
+        meant = {*(one[:8] for one in alerts), *(line[:8] for one in answers for line in one.lines)}  # not what comes late of another state
+        text = states.told(title, why, answers, [line for line in self.alerts(on) if line[:8] in meant])
+        path = states.FOLDER / f"{name}.txt"
+        if self.rewrite:
+            path.write_text(text)
+        if not path.exists() or path.read_text() != text:
+            self.wrong.append(f"{path.name} is now:\n{text}")
+
+    def alerts(self, server: str) -> list[str]:
+        """What is new in the alert log."""
+        try:
+            return states.alerts(self.cluster, server, self.logged.get(server, 0))
+        except OSError:
+            return []
+
+
+def well(cluster: Cluster, on: str) -> Callable[[], bool]:
+    """Whether a server says that all is well with every server."""
+    return lambda: cluster.lab.exec(on, ["crsctl", "check", "cluster", "-all"], check=False).returncode == 0
