@@ -33,7 +33,7 @@ _MATTERS = {
 }
 LONG = 80
 _NUMBERED = re.compile(r"(?:CRS|UND)-\d{4}: ?")
-_ALERT = re.compile(r"\[understudyd\(\d+\)\](UND-(?!01[23][1-9])\d{4}:.*)")
+_ALERT = re.compile(r"\[understudyd\(\d+\)\](UND-(?!013[1-9]|0127)\d{4}:.*)")
 """Of states; not of single resources."""
 _TABLE = ("| state | lines | STATE of `web` | check crs | cluster status | start |", "| --- | --- | --- | --- | --- | --- |")
 ORDER = (
