@@ -44,7 +44,7 @@ sys.exit(main(["--config", sys.argv[1]]))
 def row(monkeypatch: pytest.MonkeyPatch) -> None:
     """The row in each catalogue."""
     monkeypatch.setitem(KINDS, "scratch", toy_kind.KIND)
-    monkeypatch.setitem(AGENTS, "scratch", toy_agent.AGENT)  # type: ignore[index]
+    monkeypatch.setitem(AGENTS, "scratch", toy_agent.AGENT)
 
 
 async def test_commands_and_lanes_drive_it() -> None:

@@ -126,16 +126,16 @@ def views(draw: st.DrawFn) -> View:
     held = {name: one for name in profiles if name != "net" and (one := draw(assignments(name, known))) is not None}
     said: dict[ResourceName, dict[ServerName, Report]] = {}
     for name in profiles:
-        for server, one in newest.items():
-            if (report := draw(reports(name, one, held.get(name)))) is not None:
+        for server, life in newest.items():
+            if (report := draw(reports(name, life, held.get(name)))) is not None:
                 said.setdefault(name, {})[server] = report
     # a server that is ONLINE has looked at everything but what is new
     new = draw(st.sets(st.sampled_from(sorted(profiles)), max_size=1))
     looks = {}
-    for server, one in newest.items():
-        blind = draw(st.booleans()) and one.life in ALIVE
+    for server, life in newest.items():
+        blind = draw(st.booleans()) and life.life in ALIVE
         looked = {name: profile.uid for name, profile in profiles.items() if not (blind and name in new)}
-        looks[server] = Look(server=server, incarnation=one.incarnation, looked=looked)
+        looks[server] = Look(server=server, incarnation=life.incarnation, looked=looked)
     return View(
         incarnations=known,
         pools={name: Pool(name=name, server_names=draw(_some_servers()), parent_pools=(PoolName("Generic"),)) for name in POOLS},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from understudy.model.names import Incarnation, PoolName, ServerName
 from understudy.model.pools import attributes_of, build, membership
 from understudy.model.state import Life
-from understudy.model.view import IncarnationRecord, View
+from understudy.model.view import IncarnationRecord, Pool, View
 from understudy.policy.advice import into_pool
 
 SERVERS = ("ctr1", "ctr2", "ctr3")
@@ -17,14 +17,14 @@ NAMES = ("alpha", "beta", "gamma")
 
 
 @st.composite
-def pools(draw: st.DrawFn) -> dict[PoolName, object]:
+def pools(draw: st.DrawFn) -> dict[PoolName, Pool]:
     """Some pools: with names or without, within Generic or at the top, of limited size or not, more or less important."""
     found = {}
     for name in draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True)):
         named = draw(st.lists(st.sampled_from(SERVERS), unique=True))
         attributes = {"SERVER_NAMES": " ".join(named), "IMPORTANCE": str(draw(st.integers(0, 3)))}
         attributes["MAX_SIZE"] = str(draw(st.integers(-1, 2)))
-        if named and draw(st.booleans()):
+        if draw(st.booleans()) and named:
             attributes["PARENT_POOLS"] = "Generic"
         found[PoolName(name)] = build(PoolName(name), attributes)
     return found

@@ -1,6 +1,7 @@
 """What is said of the cluster this minute: each state by its own facts, with a cause and what to do; and nothing when all is well."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +37,7 @@ NEW = replace(GUARD, incarnation=Incarnation("f" * 32), heard={}, grants={}, lap
 """The guard after a lapse: a new life that hears nobody."""
 
 
-def guard(**changes: object) -> Own:
+def guard(**changes: Any) -> Own:
     """All is well but for what the guard says."""
     return replace(WELL, guard=replace(GUARD, **changes))
 

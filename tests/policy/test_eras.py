@@ -64,11 +64,11 @@ def assigned(plan: Plan) -> Assignment | None:
     return found[0] if found else None
 
 
-def test_nothing_is_given_away_while_somebody_has_not_told():
+def test_nothing_is_given_away_while_somebody_has_not_told() -> None:
     assert assigned(decide(copied(CTR1), 1.0, MEMORY)) is None
 
 
-def test_it_belongs_to_where_it_runs_under_an_epoch_above_all_that_is_remembered():
+def test_it_belongs_to_where_it_runs_under_an_epoch_above_all_that_is_remembered() -> None:
     """Whoever else has not told yet: it runs on one server alone. The copy's holder stays one until it has released it."""
     after = assigned(decide(running(copied(CTR2), CTR2), 1.0, MEMORY))
 
@@ -77,7 +77,7 @@ def test_it_belongs_to_where_it_runs_under_an_epoch_above_all_that_is_remembered
     assert {one.server for one in after.holders} == {CTR1, CTR2}
 
 
-def test_what_is_about_to_run_counts_as_running():
+def test_what_is_about_to_run_counts_as_running() -> None:
     view = running(copied(CTR1, CTR2), CTR2, state=State.OFFLINE, internal=Internal.STARTING)
 
     after = assigned(decide(view, 1.0, MEMORY))
@@ -86,28 +86,28 @@ def test_what_is_about_to_run_counts_as_running():
     assert after.owner == holder(CTR2, 8)
 
 
-def test_when_all_have_told_that_it_does_not_run_it_stays_where_the_copy_says():
+def test_when_all_have_told_that_it_does_not_run_it_stays_where_the_copy_says() -> None:
     after = assigned(decide(copied(CTR1, CTR2), 1.0, MEMORY))
 
     assert after is not None
     assert (after.owner, after.era) == (holder(CTR1, 5), 2)
 
 
-def test_what_runs_and_was_started_by_the_cluster_is_wanted():
+def test_what_runs_and_was_started_by_the_cluster_is_wanted() -> None:
     plan = decide(running(copied(CTR1, CTR2, target=None), CTR2), 1.0, MEMORY)
 
     assert [(name, one.target) for step in plan.steps for name, one in step.targets] == [(DB, Target.ONLINE)]
     assert assigned(plan) is None
 
 
-def test_what_was_started_by_hand_is_left_alone():
+def test_what_was_started_by_hand_is_left_alone() -> None:
     view = running(copied(CTR1, CTR2, target=None), CTR2)
     view = replace(view, looks={**view.looks, CTR2: replace(view.looks[CTR2], epochs={})})
 
     assert not [one for step in decide(view, 1.0, MEMORY).steps for one in step.targets]
 
 
-def test_a_server_that_cannot_act_yet_is_waited_for_and_not_moved_off():
+def test_a_server_that_cannot_act_yet_is_waited_for_and_not_moved_off() -> None:
     view = running(copied(CTR1, CTR2), CTR2)
     view = replace(view, unable={life(CTR2): Unable(server=CTR2, why="it cannot reach the registry", since=-60.0)})
 
@@ -116,7 +116,7 @@ def test_a_server_that_cannot_act_yet_is_waited_for_and_not_moved_off():
     assert not [one for step in plan.steps for one in (*step.assignments, *step.lives)]
 
 
-def test_who_does_not_tell_holds_up_what_is_wanted_for_so_long_and_no_longer():
+def test_who_does_not_tell_holds_up_what_is_wanted_for_so_long_and_no_longer() -> None:
     view = copied(CTR1)
     assert decide(view, UNHEARD_S - 1.0, MEMORY).wake_at == UNHEARD_S
 
@@ -125,13 +125,13 @@ def test_who_does_not_tell_holds_up_what_is_wanted_for_so_long_and_no_longer():
     assert [(one.server, one.life) for step in plan.steps for one in step.lives] == [(CTR2, Life.EVICTED)]
 
 
-def test_who_does_not_tell_keeps_its_lease_where_nothing_waits_for_it():
+def test_who_does_not_tell_keeps_its_lease_where_nothing_waits_for_it() -> None:
     view = running(copied(CTR1), CTR1, epoch=4)
 
     assert not [one for step in decide(view, 10 * UNHEARD_S, MEMORY).steps for one in step.lives]
 
 
-def test_it_is_over_when_all_have_told_and_everything_is_confirmed():
+def test_it_is_over_when_all_have_told_and_everything_is_confirmed() -> None:
     view = copied(CTR1, CTR2)
     after = assigned(decide(view, 1.0, MEMORY))
     assert after is not None
@@ -141,7 +141,7 @@ def test_it_is_over_when_all_have_told_and_everything_is_confirmed():
     assert [step.cluster.recovering for step in plan.steps if step.cluster is not None] == [False]
 
 
-def test_without_any_era_too_an_epoch_goes_above_what_a_guard_remembers():
+def test_without_any_era_too_an_epoch_goes_above_what_a_guard_remembers() -> None:
     view = replace(copied(CTR1, CTR2), cluster=ClusterRecord(name="c", voters=(CTR1,)))
     looks = {one: replace(look, era=1, epochs={DB: 9} if one == CTR1 else {}) for one, look in view.looks.items()}
 
@@ -158,7 +158,7 @@ def cannot_look(view: View, server: ServerName, since: float = 0.0) -> View:
     return replace(view, looks={**view.looks, server: look}, unable=unable)
 
 
-def test_who_has_come_back_and_cannot_look_is_waited_for_so_long_and_no_longer():
+def test_who_has_come_back_and_cannot_look_is_waited_for_so_long_and_no_longer() -> None:
     view = cannot_look(copied(CTR1, CTR2), CTR2, since=4.0)
     memory = replace(MEMORY, heard_since={life(CTR2): 1.0})
     waiting = decide(view, 5.0, memory)
@@ -168,7 +168,7 @@ def test_who_has_come_back_and_cannot_look_is_waited_for_so_long_and_no_longer()
     assert [one.server for step in decide(view, 4.0 + UNHEARD_S, memory).steps for one in step.lives if one.life is Life.EVICTED] == [CTR2]
 
 
-def test_it_is_not_over_while_somebody_could_not_look_at_what_is_registered_later():
+def test_it_is_not_over_while_somebody_could_not_look_at_what_is_registered_later() -> None:
     """With nothing registered nobody has anything to tell; who is not back, or cannot act, runs what will be registered again."""
     bare = replace(copied(CTR1, CTR2), assignments={}, definitions={}, resources={}, targets={})
     back = replace(bare.incarnations[life(CTR2)], life=Life.JOINING)
@@ -178,7 +178,7 @@ def test_it_is_not_over_while_somebody_could_not_look_at_what_is_registered_late
     assert not decide(replace(bare, unable={life(CTR2): Unable(server=CTR2, why="its executor does not answer", since=0.0)}), 1.0, MEMORY)
 
 
-def test_who_remembers_a_start_that_the_registry_does_not_know_is_looked_at_before_it_starts_elsewhere():
+def test_who_remembers_a_start_that_the_registry_does_not_know_is_looked_at_before_it_starts_elsewhere() -> None:
     """S6, also when the recovery is over: a look that could not tell proves nothing where the guard remembers a higher epoch."""
     known = copied(CTR1, CTR2)
     assert known.cluster is not None

@@ -51,7 +51,7 @@ def forgotten(view: View, now: float = 1.0, memory: Memory = MEMORY) -> Step:
     return next((step for step in decide(view, now, memory).steps if step.names), Step())
 
 
-def test_a_deleted_name_goes_and_the_floor_rises_in_the_same_commit():
+def test_a_deleted_name_goes_and_the_floor_rises_in_the_same_commit() -> None:
     step = forgotten(view_of())
 
     assert step.names == (GONE,)
@@ -59,14 +59,14 @@ def test_a_deleted_name_goes_and_the_floor_rises_in_the_same_commit():
     assert step.cluster.epoch_floor == 7
 
 
-def test_the_cluster_is_written_also_where_the_floor_is_high_enough():
+def test_the_cluster_is_written_also_where_the_floor_is_high_enough() -> None:
     """That an assignment goes must not look like a registry that went back: its revision is found there."""
     cluster = ClusterRecord(name="c", voters=(CTR1,), epoch_floor=9)
 
     assert forgotten(view_of(cluster=cluster)).cluster == cluster
 
 
-def test_what_is_left_of_its_reports_goes_with_it():
+def test_what_is_left_of_its_reports_goes_with_it() -> None:
     report = Report(resource=GONE, server=CTR2, incarnation=Incarnation("2" * 32), epoch=0, state=State.OFFLINE)
 
     assert forgotten(view_of(reports={GONE: {CTR2: report}})).reports == ((GONE, CTR2),)
@@ -84,11 +84,11 @@ def test_what_is_left_of_its_reports_goes_with_it():
     ],
     ids=("held", "registered", "asked for", "recovering", "an older version comes back"),
 )
-def test_it_is_not_forgotten_while(more: dict[str, object]):
+def test_it_is_not_forgotten_while(more: dict[str, object]) -> None:
     assert not forgotten(view_of(**more))
 
 
-def test_so_many_at_once_and_so_often():
+def test_so_many_at_once_and_so_often() -> None:
     names = [ResourceName(f"gone{number:04}") for number in range(AT_ONCE)]
     view = view_of(assignments={one: Assignment(resource=one, epoch=2) for one in names})
     later = replace(MEMORY, forget_at=5.0)
@@ -113,7 +113,7 @@ def with_the_database(view: View, assignment: Assignment | None) -> View:
 
 
 @pytest.mark.parametrize("before", [None, Assignment(resource=DB, epoch=1), Assignment(resource=DB, epoch=8)])
-def test_every_epoch_that_is_given_is_above_the_floor(before: Assignment | None):
+def test_every_epoch_that_is_given_is_above_the_floor(before: Assignment | None) -> None:
     """Also that of a name that is older than the floor: a guard lets what it does not remember start only above its own."""
     (step,) = decide(with_the_database(view_of(), before), 1.0, MEMORY).steps
     (given,) = step.assignments
@@ -121,7 +121,7 @@ def test_every_epoch_that_is_given_is_above_the_floor(before: Assignment | None)
     assert given.epoch == (9 if before is not None and before.epoch == 8 else 4)
 
 
-def test_what_a_guard_has_forgotten_above_the_floor_raises_it_before_an_epoch_is_given():
+def test_what_a_guard_has_forgotten_above_the_floor_raises_it_before_an_epoch_is_given() -> None:
     view = with_the_database(view_of(), None)
     told = replace(view, looks={**view.looks, CTR2: replace(view.looks[CTR2], floor=6)})
     (step,) = decide(told, 1.0, MEMORY).steps

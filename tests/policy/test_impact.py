@@ -62,8 +62,8 @@ def changes(draw: st.DrawFn) -> tuple[View, View]:
         mixed[name] = replace(mixed[name], placement=Placement.RESTRICTED, hosting_members=only, server_pools=())
     pools = dict(before.pools)
     if draw(st.booleans()):
-        name = draw(st.sampled_from(sorted(pools)))
-        pools[name] = replace(pools[name], server_names=tuple(draw(st.lists(st.sampled_from(SERVERS), unique=True, max_size=3))))
+        pool = draw(st.sampled_from(sorted(pools)))
+        pools[pool] = replace(pools[pool], server_names=tuple(draw(st.lists(st.sampled_from(SERVERS), unique=True, max_size=3))))
     return before, replace(before, resources=mixed, pools=pools)
 
 

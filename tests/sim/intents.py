@@ -57,7 +57,7 @@ def with_trio(intent: Intent) -> Intent:
 
 def with_vip(intent: Intent, name: str) -> Intent:
     """An application VIP as `appvipcfg` makes it: its type is registered, not built in."""
-    type_name = application_vip_type(1)
+    type_name = TypeName(application_vip_type(1))
     vip = Definition(
         name=ResourceName(name),
         type=type_name,
@@ -66,7 +66,7 @@ def with_vip(intent: Intent, name: str) -> Intent:
     )
     return replace(
         intent,
-        types={**intent.types, type_name: TypeRecord(name=type_name, base=cluster_vip_type(1))},
+        types={**intent.types, type_name: TypeRecord(name=type_name, base=TypeName(cluster_vip_type(1)))},
         definitions={**intent.definitions, vip.name: vip},
         targets={**intent.targets, vip.name: TargetRecord(target=Target.ONLINE)},
     )
