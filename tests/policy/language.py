@@ -53,10 +53,12 @@ def carried_out(view: View, plan: Plan) -> View:
     """The View after every commit of the plan."""
     for step in plan.steps:
         assignments = {**view.assignments, **{one.resource: one for one in step.assignments}}
+        assignments = {name: one for name, one in assignments.items() if name not in step.names}
         incarnations = {**view.incarnations, **{one.incarnation: one for one in step.lives}}
         view = replace(
             view,
             revision=view.revision + 1,
+            cluster=step.cluster or view.cluster,
             incarnations={name: one for name, one in incarnations.items() if name not in step.forgotten},
             assignments=assignments,
             requests=tuple(one for one in view.requests if one.id not in step.fulfilled),

@@ -9,7 +9,7 @@ from policy.test_properties import LATER, memory_of
 from understudy.model.events import ASSIGNED, FENCED
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import PROVEN, Life
-from understudy.model.view import Assignment, Holder, IncarnationRecord, View
+from understudy.model.view import Assignment, ClusterRecord, Holder, IncarnationRecord, View
 from understudy.policy.bounded import bounded, weight
 from understudy.policy.decide import decide
 from understudy.policy.plan import Note, Plan, Step
@@ -81,3 +81,14 @@ def test_whatever_part_was_written_the_rest_follows(view: View, most: int, data:
         for part in (part for step in plan.steps for part in bounded(step, most)):
             after = carried_out(after, Plan(steps=(part,)))
     raise AssertionError(f"it is never at rest: {plan}")
+
+
+def test_names_that_are_forgotten_are_divided_each_part_with_the_floor() -> None:
+    """What is left of their reports goes with them."""
+    names = tuple(ResourceName(f"r{number}") for number in range(6))
+    floor = ClusterRecord(name="c", voters=(HERE.server,), epoch_floor=9)
+    step = Step(names=names, reports=tuple((name, HERE.server) for name in names), cluster=floor)
+    several = list(bounded(step, 8))
+    assert [len(one.names) for one in several] == [2, 2, 2]
+    assert all(one.cluster == floor and {name for name, _ in one.reports} == set(one.names) for one in several)
+    assert [one for part in several for one in part.names] == list(names)

@@ -25,7 +25,9 @@ from understudy.ports import Clock, Executor
 from understudy.registry import keys
 
 LOOK_EVERY_S = 1.0
-"""How often a look is written that has not ended yet."""
+"""How often a look is written that has not ended yet, and at least how often one that has."""
+LOOK_NAMES_PER_S = 5_000
+"""At most so many names a second are written in looks that have ended: about 300 kB."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class Reporting:
     """The reading of the registry, its era, and whether this life was known in it, when everything was reported last."""
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _look_written_at: float = 0.0
+    _look_ended_at: float = float("-inf")
+    """When a look was written that had ended."""
     _unregistered: tuple[ResourceName, ...] = ()
 
     def __post_init__(self) -> None:
@@ -192,7 +196,7 @@ class Reporting:
         return before != report
 
     def _look_to_write(self, view: View) -> Look | None:
-        """S6: what this incarnation has looked at and the registry does not know: at once when every look has ended, else now and then."""
+        """S6: what this incarnation has looked at and the registry does not know: soon when every look has ended, else now and then."""
         before = view.looks.get(self.me.server)
         if before is not None and (before.incarnation, before.era) != (self.me.incarnation, view.era):
             before = None  # of another life, or of a registry that went back: what is told now is told whole
@@ -202,12 +206,24 @@ class Reporting:
         look = replace(look, epochs=self.epochs.ahead(view), floor=floor, unregistered=self._unregistered)
         if look == before:
             return None
-        wait_s = self._look_written_at + LOOK_EVERY_S - self.clock.monotonic()
-        if wait_s > 0 and len(look.looked) + len(look.untold) < len(view.resources):
+        now, ended = self.clock.monotonic(), len(look.looked) + len(look.untold) >= len(view.resources)
+        wait_s = self._not_before(before, look, ended=ended) - now
+        if wait_s > 0:
             asyncio.get_running_loop().call_later(wait_s, self.unwritten.set)
             return None
-        self._look_written_at = self.clock.monotonic()
+        self._look_written_at = now
+        if ended:
+            self._look_ended_at = now
         return look
+
+    def _not_before(self, before: Look | None, look: Look, *, ended: bool) -> float:
+        """When this look may be written. One that has ended is written at once, but for one more resource in it not as often as resources
+        may be added: it is as long as there are resources."""
+        if not ended:
+            return self._look_written_at + LOOK_EVERY_S
+        if before is None or replace(before, looked=look.looked, untold=look.untold) != look:
+            return 0.0  # something else is told in it that others wait for
+        return self._look_ended_at + min(LOOK_EVERY_S, len(look.looked) / LOOK_NAMES_PER_S)
 
     def _say_what_cannot_be_told(self, before: Look | None, look: Look | None) -> None:
         known = before.untold if before is not None and before.incarnation == self.me.incarnation else {}

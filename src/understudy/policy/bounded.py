@@ -31,7 +31,8 @@ def weight(step: Step) -> int:
     """Of how many records' revisions its commit depends, without those on which every commit does."""
     lives = {one.incarnation for one in step.lives} | set(step.forgotten)
     lives |= {holder.incarnation for one in step.assignments for holder in one.holders}
-    return len(lives) + len(step.assignments) + len(step.targets) + len(step.fulfilled) + (step.cluster is not None)
+    records = (step.assignments, step.targets, step.fulfilled, step.names, step.names, step.reports)  # of a name: assignment, definition
+    return len(lives) + sum(map(len, records)) + (step.cluster is not None)
 
 
 def _of_a_group(step: Step, most: int) -> Iterator[Step]:
@@ -65,7 +66,9 @@ def _singles(step: Step) -> Iterator[Step]:
     yield from (Step(targets=(one,)) for one in step.targets)
     yield from (Step(fulfilled=(one,)) for one in step.fulfilled)
     yield from (Step(forgotten=(one,)) for one in step.forgotten)
-    if step.cluster is not None:
+    for name in step.names:  # each with the floor that says what its epoch was
+        yield Step(names=(name,), reports=tuple(one for one in step.reports if one[0] == name), cluster=step.cluster)
+    if step.cluster is not None and not step.names:
         yield Step(cluster=step.cluster)
 
 
@@ -76,5 +79,7 @@ def _added(part: Step, one: Step) -> Step:
         targets=part.targets + one.targets,
         fulfilled=part.fulfilled + one.fulfilled,
         forgotten=part.forgotten + one.forgotten,
+        names=part.names + one.names,
+        reports=part.reports + one.reports,
         cluster=one.cluster or part.cluster,
     )

@@ -61,6 +61,8 @@ class Options:
     """Checks that end by a signal, actions that cannot be begun or have no script, services that leave their control group."""
     slow_answers: float = 0.0
     """Chance that a guard or an executor answers its daemon late."""
+    again: float = 0.0
+    """Chance that a group that was deleted is registered again soon, under the same names."""
     operations: int = BOUND.operations
     """How many a commit of a daemon holds; with few of them what is decided and reported takes more commits."""
     longest: float = 2.0
@@ -134,7 +136,7 @@ FEW = 16
 """Operations of a commit that hold a group of a random world, with whoever may be a holder of it."""
 _MOST = 10_000.0
 """Of anything a minute, or seconds: more is no world any more."""
-_CHANCES = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches", "slow_answers")
+_CHANCES = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches", "slow_answers", "again")
 _BOUNDS: dict[str, tuple[float, float]] = {
     "servers": (2, 16), "voters": (1, 5), "groups": (0, 20), "guide": (0, 1), "storm_s": (1.0, _MOST), "longest": (0.05, 100.0),
     "operations": (FEW, 1_000), "pause_tolerance": (SHORTEST_PAUSE_S, LONGEST_PAUSE_S), **dict.fromkeys(_CHANCES, (0.0, 1.0)),
@@ -173,4 +175,5 @@ def _with_faults(cluster: Options, luck: random.Random) -> Options:
         silences=luck.choice((0.0, 0.0, 0.0, 2.0)),
         set_backs=luck.choice((0.0, 0.0, 0.0, 0.5)),
         operations=luck.choice((BOUND.operations, BOUND.operations, FEW)),
+        again=luck.choice((0.0, 0.5)),
     )

@@ -78,6 +78,8 @@ class Drawn:
         self.groups: list[tuple[ResourceName, ...]] = []
         self.names: list[ResourceName] = []
         self._count = 0
+        self._given: dict[ResourceName, dict[str, str]] = {}
+        """What each was registered with."""
         if world.options.guide:
             self._define_guide()
             return
@@ -100,7 +102,9 @@ class Drawn:
                 needs = re.sub(rf"(?<=[(,:]){other}(?=[),])", f"{other}{self._count}", needs)
             name = f"{short}{self._count}"
             stop = "" if shape in WITHOUT_STOP else needs.partition(" ")[0]
-            world.define(name, **place, **_habits(luck), start_dependencies=needs, stop_dependencies=stop)
+            given = {**place, **_habits(luck), "start_dependencies": needs, "stop_dependencies": stop}
+            world.define(name, **given)
+            self._given[ResourceName(name)] = given
             members.append(ResourceName(name))
             for machine in world.machines:
                 world.machines[machine].took_s[ResourceName(name)] = luck.choice((0.02, 0.2, 2.0))
@@ -145,6 +149,17 @@ class Drawn:
     def _undefine(self, members: tuple[ResourceName, ...]) -> None:
         for one in reversed(members):
             self.world.undefine(one)
+        luck = dice(self.world.seed, f"return of {members[0]}")
+        if luck.random() < self.world.options.again and all(one in self._given for one in members):
+            self.world.loop.post(self.world.loop.now + luck.uniform(0.0, 8.0), lambda: self._register_again(members))
+
+    def _register_again(self, members: tuple[ResourceName, ...]) -> None:
+        """Others of the same names."""
+        for one in members:
+            self.world.define(one, **self._given[one])
+        self.groups.append(members)
+        self.names += members
+        self.world.start(members[-1])
 
     def _define_pool(self, number: int, luck: Random) -> None:
         machines = sorted(self.world.machines)
