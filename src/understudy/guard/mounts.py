@@ -40,6 +40,6 @@ def _cut_off_or_say(point: str) -> str:
 def _left(point: str) -> list[str]:
     """The helper hangs, as it does over the last write to a dead device: the mount has left the tree by then, or has not."""
     try:
-        return [f"{point} is still mounted: its storage does not answer"] if is_mounted(point) else []
+        return [f"{point} is still mounted: its storage does not answer; try umount -fl {point}"] if is_mounted(point) else []
     except OSError as error:
         return [f"{point}: it cannot be told whether it is still mounted: {error.strerror}"]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from understudy.errors import LabError
+from understudy.linux import paths
 from understudy.model.engines import DEFAULT_ENGINE
 from understudy.registry.engines import engine_named
 
@@ -177,7 +178,7 @@ def _with_ipv6(host: Host) -> Host:
 
 def _with_registry(host: Host, name: str, *, ipv6: bool) -> Host:
     endpoint = _registry_endpoint(host, ipv6=ipv6)
-    command = engine_named(name).server_command(endpoint, store="/var/lib/understudy/registry.db", key="/etc/understudy/keys/guard.key")
+    command = engine_named(name).server_command(endpoint, store=f"{paths.STATE_DIR}/registry.db", key=paths.GUARD_KEY)
     return replace(host, services=(Service(name=REGISTRY_PROCESS, command=command),))
 
 

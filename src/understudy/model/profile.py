@@ -80,7 +80,8 @@ def validate(definition: Definition, known: Registered, *, force: bool = False) 
     for name, flag in given_flags.items():
         if "REQUIRED" in flag and not {**supported, **definition.attributes}.get(name):
             raise BadAttribute(words(20008, name, definition.type), code=20008)
-    if (point := definition.attributes.get("MOUNT_POINT", "")) and (trouble := why_no_mount_point(point.rstrip("/") or "/")):
+    point = {**supported, **definition.attributes}.get("MOUNT_POINT", "")
+    if point and (trouble := why_no_mount_point(point.rstrip("/") or "/")):
         raise BadAttribute(words(20002, cut(point), "MOUNT_POINT", trouble), code=20002)
     check_size(definition.name, {**supported, **definition.attributes})
     resource = resolve(definition, known.types)
