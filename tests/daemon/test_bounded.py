@@ -6,8 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from daemon.cluster import Cluster, running
+from support import wait_until
+from understudy.daemon.alerts import alert_lines
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part, Written
+from understudy.model import events
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord
@@ -92,6 +95,28 @@ class _Slow(LocalRegistry):
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         await asyncio.sleep(0)
         return await super().commit(conditions, writes)
+
+
+async def test_a_group_that_no_commit_holds_is_told_and_alarmed_once() -> None:
+    """It was registered by an older version, say. It is not tried for ever, nothing of it is written, and others go on."""
+    async with running("ctr1", bound=FEW) as cluster:
+        mirror = cluster.nodes["ctr1"].mirror
+        attributes = """-type cluster_resource -attr 'ACTION_SCRIPT="/x"'"""
+        assert (await cluster.run(f"crsctl add resource base {attributes}")).status == 0
+        for number in range(FEW.operations):
+            needs = attributes.replace('"/x"', '"/x",START_DEPENDENCIES="hard(base)"')
+            assert (await cluster.run(f"crsctl add resource on{number} {needs}")).status == 0
+        assert (await cluster.run(f"crsctl add resource alone {attributes}")).status == 0
+        wanted = TargetRecord(target=Target.ONLINE)
+        await mirror.commit_parts([Part(writes={keys.target(name): wanted}) for name in mirror.view.definitions if name != "alone"])
+
+        await wait_until(lambda: any(event.kind == events.TOO_LARGE for event in mirror.history()), 20, "it is told")
+        assert (await cluster.run("crsctl start resource alone")).status == 0
+        (told,) = [event for event in mirror.history() if event.kind == events.TOO_LARGE]
+        assert f"one holds at most {FEW.operations} (it moves together with {FEW.operations} others)" in told.cause
+        _, line = alert_lines(told, "understudyd")
+        assert line.startswith("[understudyd]UND-0220:What was decided about resource 'base' cannot be written: a commit of")
+        assert not any(name.startswith("on") and one.owner for name, one in mirror.view.assignments.items())
 
 
 async def test_parts_rest_on_what_was_seen_when_they_were_decided() -> None:

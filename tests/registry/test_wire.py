@@ -1,6 +1,6 @@
 """Records survive the registry's values in every format, and what is no record of ours is refused in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 import msgspec
@@ -68,6 +68,12 @@ def test_a_reason_is_written_as_every_version_hands_it_on() -> None:
     assert record.reason is not None
     assert record.reason.why is Why.OTHER
     assert wire.encode(record) == later
+
+
+def test_an_assignment_is_stored_with_all_its_fields() -> None:
+    """It is the one record that is written as another one."""
+    stored = [field.name for field in msgspec.structs.fields(wire._StoredAssignment)]
+    assert stored == [field.name for field in fields(view.Assignment)]
 
 
 @pytest.mark.parametrize(

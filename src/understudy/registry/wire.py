@@ -14,7 +14,8 @@ Which format is written while versions are mixed, and why that is safe: docs/des
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -188,8 +189,7 @@ _encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_plain)
 _header = msgspec.json.Decoder(_Header)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _StoredAssignment:
+class _StoredAssignment(msgspec.Struct, kw_only=True):
     """An Assignment as it is written: its reason as one line of text, which every version hands on, whether it knows that reason or not."""
 
     resource: ResourceName
@@ -206,20 +206,26 @@ class _StoredAssignment:
 def _as_stored(record: Record) -> Any:
     if not isinstance(record, Assignment):
         return record
-    as_it_is = {name: getattr(record, name) for name in _SAME}
-    return _StoredAssignment(reason=code_of(record.reason), **as_it_is)
+    return _StoredAssignment(
+        resource=record.resource, epoch=record.epoch, owner=record.owner, holders=record.holders, proofs=record.proofs,
+        tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), era=record.era,
+    )  # fmt: skip
 
 
 def _as_known(stored: Any) -> Any:
     """The record that was stored; what older versions do not say of it is filled in from what they do say."""
     if isinstance(stored, _StoredAssignment):
-        return Assignment(reason=read_reason(stored.reason), **{name: getattr(stored, name) for name in _SAME})
+        return Assignment(
+            resource=stored.resource, epoch=stored.epoch, owner=stored.owner, holders=stored.holders, proofs=stored.proofs,
+            tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), era=stored.era,
+        )  # fmt: skip
     if isinstance(stored, IncarnationRecord) and not stored.evicted and stored.proof.startswith(_EVICTED):
         return replace(stored, evicted=True)
     return stored
 
 
-_SAME = tuple(field.name for field in fields(Assignment) if field.name != "reason")
+_read_reason = lru_cache(maxsize=1024)(read_reason)
+"""Few are different, and each assignment has one."""
 _EVICTED = "evicted by "
 """How the proof of an incarnation begins that a version without `evicted` has evicted, or has rewritten since."""
 _STORED: Mapping[type[Any], type[Any]] = {Assignment: _StoredAssignment}
