@@ -274,6 +274,8 @@ async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None
         elsewhere = await cluster.run("crsctl check crs", on="ctr2")
         await wait_until(lambda: any(one.kind == events.UNREGISTERED for one in mirror.history()), 10, "in history")
         (event,) = [one for one in mirror.history() if one.kind == events.UNREGISTERED]
+        asked = ("crsctl start resource web", "understudy explain web", "crsctl stat res web")
+        unknown = [await cluster.run(command, on="ctr2") for command in asked]
         for name in ("webVIP", "web"):
             await cluster.run(f'crsctl add resource {name} -type cluster_resource -attr "ACTION_SCRIPT=/web.scr"')
         after = await cluster.run("understudy cluster status", on="ctr2")
@@ -283,6 +285,7 @@ async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None
         assert {one.status for one in told.values()} == {3}
         assert elsewhere.status == 0
         assert (event.on, event.cause) == ("ctr1", "web, webVIP")
+        assert all("UND-0233: Something of the name 'web' runs on server 'ctr1'" in one.text for one in unknown)
         assert "UND-0230" not in after.text
         assert started.status == 0
         assert cluster.nodes["ctr1"].mirror.view.reports[ResourceName("web")][ServerName("ctr1")].state == "ONLINE"

@@ -46,6 +46,8 @@ ORDER = (
     "registry-away",
     "registry-full",
     "registry-set-back",
+    "recovering",
+    "not-registered",
     "no-leader",
     "other-not-heard",
     "other-without-a-lease",
@@ -76,6 +78,8 @@ SHOWS = {
     Kind.REGISTRY_AWAY: ("registry-away", "what is shown is N s old"),
     Kind.REGISTRY_FULL: ("registry-full", "database or disk is full"),
     Kind.REGISTRY_SET_BACK: ("registry-set-back", "it was set back from revision N to M"),
+    Kind.RECOVERING: ("recovering", "nothing is given away until it is known what runs where"),
+    Kind.UNREGISTERED: ("not-registered", "runs what is not registered"),
     Kind.NO_LEADER: ("no-leader", "no server has shown for N s that it decides"),
     Kind.CANNOT_ACT: ("executor-hangs", "cannot act: its executor does not answer"),
     Kind.OTHER_NO_LEASE: ("other-without-a-lease", "it has begun a new life"),
@@ -91,11 +95,6 @@ SHOWS = {
     Kind.GUARD_SAYS: ("guard-says", "The guard of this server says"),
 }
 """The state that shows a condition, and words of its line."""
-NOT_SHOWN: dict[Kind, str] = {
-    Kind.RECOVERING: "tests/policy/test_conditions.py",
-    Kind.UNREGISTERED: "tests/daemon/test_truth.py",
-}
-"""Conditions of which the page has no state yet, and where they are driven in process."""
 
 
 @dataclass(frozen=True)

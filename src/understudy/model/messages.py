@@ -151,6 +151,7 @@ WORDS: dict[int, str] = {
     20144: "The registry went back: {}. {}",
     20145: "Not as it should be: {}. {}",
     20146: "Actions cannot be run on server '{}': {}. {}",
+    20233: "Something of the name '{}' runs on server '{}' and is not registered any more; 'understudy cluster status' says what to do.",
     20230: "Server '{}' runs what is not registered: {}. {}",
     20221: "The registry cannot take that, and nothing of it was changed: {}. Do it in several commands.",
     20222: "'{}' would move together with {} others, and a group has at most {} members, for it moves in one commit. Let dependencies "

@@ -215,6 +215,11 @@ class World:
     def refuse(self, error: BadInput) -> None:
         """Print why something was refused."""
         self.output.out(with_number(error.code, str(error)))
+        if error.code == 2613:
+            for look in self.mirror.view.looks.values():
+                for name in look.unregistered:
+                    if str(error) == words(2613, name):
+                        self.say(20233, name, look.server)
 
     def remark(self, refusal: Refusal) -> None:
         """Print why something is not done."""
