@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,6 +94,13 @@ def test_every_condition_is_on_the_page_of_states() -> None:
     assert set(states.SHOWS) == set(Kind)
     missing = [kind for kind, (name, words) in states.SHOWS.items() if words not in (states.FOLDER / f"{name}.txt").read_text()]
     assert not missing
+
+
+def test_the_pictures_are_what_would_be_drawn() -> None:
+    """Their times and arrows come from the source: a changed bound, or another way in the lane's table, changes them."""
+    drawn = runpy.run_path(str(DOCS / "pictures/draw.py"))["PICTURES"]
+    stale = [name for name, draw in drawn.items() if (DOCS / "pictures" / name).read_text() != draw()]
+    assert not stale, "run docs/pictures/draw.py"
 
 
 def test_every_setting_is_documented() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.lane.local import Budget, Local
-from understudy.lane.neighbours import Here, concerned, leaners
+from understudy.lane.neighbours import Here, concerned, dependents_of_each
 from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Step
@@ -142,7 +142,7 @@ def test_only_who_is_concerned_answers_otherwise(data: st.DataObject) -> None:
     view = data.draw(views())
     memory = {name: data.draw(memories(name)) for name in view.resources}
     here = Here(
-        view=view, server=ME.server, incarnation=ME.incarnation, locals=memory, now=NOW, leaners=leaners(view.resources)
+        view=view, server=ME.server, incarnation=ME.incarnation, locals=memory, now=NOW, dependents=dependents_of_each(view.resources)
     )
     whom, before = concerned(view.resources, view.types), answers(here)
     for name in view.resources:

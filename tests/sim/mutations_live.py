@@ -72,5 +72,5 @@ def start_without_what_it_needs(patch: Any) -> None:
 
 
 def stop_under_what_needs_it(patch: Any) -> None:
-    """What is stopped does not wait for what leans on it."""
-    patch.setattr(reconcile, "still_leaning", lambda here, resource: ())
+    """What is stopped does not wait for its dependents."""
+    patch.setattr(reconcile, "dependents_not_off", lambda here, resource: ())

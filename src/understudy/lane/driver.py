@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from understudy.kinds.kind import Around
 from understudy.lane.happenings import Alarm, AroundChanged, Charged, HistoryLine, Instant, LaneUpdate, Renewed
 from understudy.lane.local import Budget, Local
-from understudy.lane.neighbours import Here, concerned, leaners
+from understudy.lane.neighbours import Here, concerned, dependents_of_each
 from understudy.lane.outcome import begin, ended
 from understudy.lane.phases import Unseen
 from understudy.lane.reconcile import reconcile
@@ -63,7 +63,7 @@ class Driver:
         self.releasing: set[ResourceName] = set()
         """Whose release is being written."""
         self._leaving = False
-        self._leaners: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
+        self._dependents: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
         self._concerned: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
 
     # --- what comes in ----------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class Driver:
             incarnation=self.incarnation,
             locals=dict(self.locals),
             now=now,
-            leaners=self._leaners,
+            dependents=self._dependents,
             leaving=self._leaving,
         )
 
@@ -230,7 +230,7 @@ class Driver:
         self._changed[local.resource] = None
 
     def _order(self) -> None:
-        self._leaners = leaners(self.view.resources, leaving=self._leaving)
+        self._dependents = dependents_of_each(self.view.resources, leaving=self._leaving)
         self._concerned = concerned(self.view.resources, self.view.types)
 
     def _first(self, resource: Resource) -> Local:

@@ -83,12 +83,12 @@ class Local:
     @property
     def dirty(self) -> bool:
         """Whether it has to be cleaned before it is started."""
-        return isinstance(self.phase, Down | Stuck | Unseen) and self.phase.dirty
+        return isinstance(self.phase, (Down, Stuck, Unseen)) and self.phase.dirty
 
     @property
     def confirming(self) -> bool:
         """Whether a start or a rung is done, and a check has to confirm it."""
-        return isinstance(self.phase, Starting | Climbing) and self.phase.confirming
+        return isinstance(self.phase, (Starting, Climbing)) and self.phase.confirming
 
     @property
     def off(self) -> bool:

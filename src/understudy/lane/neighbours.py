@@ -12,6 +12,8 @@ from understudy.model.types import is_a
 from understudy.model.view import TypeRecord, View
 
 Locals = Mapping[ResourceName, Local]
+Broken = dict[ResourceName, tuple[ResourceName, ...]]
+"""What has been worked out of resources below the one that is asked about: many stand on the same few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,20 +25,23 @@ class Here:
     incarnation: Incarnation
     locals: Locals
     now: float
-    leaners: Mapping[ResourceName, tuple[ResourceName, ...]]
-    """What `leaners` says of the View's resources; kept by the caller, as they seldom change and there may be thousands."""
+    dependents: Mapping[ResourceName, tuple[ResourceName, ...]]
+    """What `dependents_of_each` says of the View's resources; kept by the caller, as they seldom change and there may be thousands."""
     leaving: bool = False
     """This server leaves in order: nothing is to run here any more."""
 
 
-def leaners(resources: Mapping[ResourceName, Resource], *, leaving: bool = False) -> dict[ResourceName, tuple[ResourceName, ...]]:
+def dependents_of_each(
+    resources: Mapping[ResourceName, Resource], *, leaving: bool = False
+) -> dict[ResourceName, tuple[ResourceName, ...]]:
     """For every resource, those that depend on it (hard, same server) and so stop before it, by name. A `shutdown` dependency orders stops
     only where the server leaves."""
     found: dict[ResourceName, set[ResourceName]] = {}
     for name, resource in resources.items():
-        for one in (*resource.start, *resource.stop):
-            if one.same_server and (leaving or "shutdown" not in one.modifiers) and not one.is_type and one.entity != name:
-                found.setdefault(ResourceName(one.entity), set()).add(name)
+        for dependency in (*resource.start, *resource.stop):
+            orders = dependency.same_server and (leaving or "shutdown" not in dependency.modifiers)
+            if orders and not dependency.is_type and dependency.entity != name:
+                found.setdefault(ResourceName(dependency.entity), set()).add(name)
     return {name: tuple(sorted(others)) for name, others in found.items()}
 
 
@@ -53,15 +58,15 @@ def concerned(
     below = {name: _reachable(name, named) for name in resources}
     found: dict[ResourceName, dict[ResourceName, None]] = {name: {name: None} for name in resources}
     for name in resources:
-        waits_for = [other for one in (name, *_reachable(name, weak)) for other in named.get(one, ())]
+        waits_for = [other for awaited in (name, *_reachable(name, weak)) for other in named.get(awaited, ())]
         for other in (*below[name], *waits_for):
             if other in found:
                 found[other][name] = None
         for other in named[name]:
-            if other in found:  # who is leant on waits for who leans, if that will stop
-                for one in (name, *below[name]):
-                    if one in found:
-                        found[one][other] = None
+            if other in found:  # what others depend on waits for those that will stop
+                for stopping in (name, *below[name]):
+                    if stopping in found:
+                        found[stopping][other] = None
     return {name: tuple(sorted(others)) for name, others in found.items()}
 
 
@@ -80,9 +85,9 @@ def _named(
     resource: Resource, resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord], kind: Kind | None = None
 ) -> tuple[ResourceName, ...]:
     meant: dict[ResourceName, None] = {}
-    for one in (*resource.start, *resource.stop):
-        if kind is None or one.kind is kind:
-            meant |= dict.fromkeys(_of_type(resources, types, one) if one.is_type else (ResourceName(one.entity),))
+    for dependency in (*resource.start, *resource.stop):
+        if kind is None or dependency.kind is kind:
+            meant |= dict.fromkeys(_of_type(resources, types, dependency) if dependency.is_type else (ResourceName(dependency.entity),))
     return tuple(meant)
 
 
@@ -93,19 +98,15 @@ def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]
     """
     missing: list[ResourceName] = []
     known: Broken = {}
-    for one in resource.start:
-        if one.kind is Kind.HARD:
-            names = meant(here.view, one)
-            ready = [name for name in names if _is_up(here, name, one) and not (one.same_server and _has_to_stop(here, name, known))]
-            if not ready:
-                missing.extend(names or (ResourceName(one.entity),))
-        elif one.kind is Kind.WEAK and "concurrent" not in one.modifiers:
-            missing.extend(name for name in meant(here.view, one) if _coming_up(here, name))
+    for dependency in resource.start:
+        if dependency.kind is Kind.HARD:
+            names = meant(here.view, dependency)
+            stops = dependency.same_server
+            if not any(_is_up(here, name, dependency) and not (stops and _has_to_stop(here, name, known)) for name in names):
+                missing.extend(names or (ResourceName(dependency.entity),))
+        elif dependency.kind is Kind.WEAK and "concurrent" not in dependency.modifiers:
+            missing.extend(name for name in meant(here.view, dependency) if _coming_up(here, name))
     return tuple(dict.fromkeys((*missing, *_broken(here, resource, known))))
-
-
-Broken = dict[ResourceName, tuple[ResourceName, ...]]
-"""What has been worked out of resources below the one that is asked about: many stand on the same few."""
 
 
 def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
@@ -113,23 +114,27 @@ def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
 
     INTERMEDIATE breaks nothing: it is not known to be down.
     """
-    return _broken(here, resource, {})
+    return _broken(here, resource, {}) if resource.stop else ()
 
 
 def _broken(here: Here, resource: Resource, known: Broken) -> tuple[ResourceName, ...]:
     """Goes down from one to what it stands on. Ends, as dependencies in a circle are refused when they are registered."""
-    if resource.name not in known:
-        known[resource.name] = tuple(
+    found = known.get(resource.name)
+    if found is None:
+        found = known[resource.name] = tuple(
             ResourceName(dependency.entity)
             for dependency in resource.stop
-            if dependency.kind is Kind.HARD
-            and "shutdown" not in dependency.modifiers
-            and not any(
-                _is_still_up(here, name, dependency) and not (dependency.same_server and _has_to_stop(here, name, known))
-                for name in meant(here.view, dependency)
-            )
+            if dependency.kind is Kind.HARD and "shutdown" not in dependency.modifiers and not _stands(here, dependency, known)
         )
-    return known[resource.name]
+    return found
+
+
+def _stands(here: Here, dependency: Dependency, known: Broken) -> bool:
+    """Whether one of those that a dependency means is still up, and will not be stopped."""
+    for name in meant(here.view, dependency):
+        if _is_still_up(here, name, dependency) and not (dependency.same_server and _has_to_stop(here, name, known)):
+            return True
+    return False
 
 
 def _has_to_stop(here: Here, name: ResourceName, known: Broken) -> bool:
@@ -139,46 +144,48 @@ def _has_to_stop(here: Here, name: ResourceName, known: Broken) -> bool:
         return False
     if not wanted_here(here, resource):
         return resource.local or is_mine(here, name)  # what is nobody's here is never stopped
-    return resource.enabled and bool(_broken(here, resource, known))
+    return resource.enabled and bool(resource.stop and _broken(here, resource, known))
 
 
 def down_that_matter(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Dependencies that are down, weak global ones included: a failure meanwhile is somebody else's outage and spends no budget."""
-    down = [name for one in (*resource.start, *resource.stop) if one.kind is Kind.HARD for name in _down(here, one)]
-    weak = [one for one in resource.start if one.kind is Kind.WEAK and "global" in one.modifiers]
-    down.extend(name for one in weak for name in _down(here, one) if here.view.target(name) is Target.ONLINE)
+    down = [name for dependency in (*resource.start, *resource.stop) if dependency.kind is Kind.HARD for name in _down(here, dependency)]
+    weak = [dependency for dependency in resource.start if dependency.kind is Kind.WEAK and "global" in dependency.modifiers]
+    down.extend(name for dependency in weak for name in _down(here, dependency) if here.view.target(name) is Target.ONLINE)
     return tuple(dict.fromkeys(down))
 
 
 def being_looked_at(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Hard dependencies on this server whose check was asked for or is under way (a disabled one is not checked)."""
-    names = {ResourceName(one.entity) for one in (*resource.start, *resource.stop) if one.kind is Kind.HARD and not one.is_type}
+    hard = [dependency for dependency in (*resource.start, *resource.stop) if dependency.kind is Kind.HARD and not dependency.is_type]
+    names = {ResourceName(dependency.entity) for dependency in hard}
     checked = {name for name in names if (other := here.view.resources.get(name)) is not None and other.enabled}
     return tuple(sorted(name for name in checked if (local := here.locals.get(name)) and (local.alarmed or local.action == "check")))
 
 
-def still_leaning(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
+def dependents_not_off(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Resources on this server that depend on this one (hard, same server) and are not off yet: they stop first. Who needs it for its start
     only goes on without it, unless it is stopped as well."""
     return tuple(
         name
-        for name in here.leaners.get(resource.name, ())
-        if (one := here.locals.get(name)) is not None and _may_run(here, one) and _stops_before(here, one, resource.name)
+        for name in here.dependents.get(resource.name, ())
+        if (local := here.locals.get(name)) is not None and _may_run(here, local) and _stops_before(here, local, resource.name)
     )
 
 
 def _stops_before(here: Here, local: Local, name: ResourceName) -> bool:
     resource = here.view.resources[local.resource]
-    if any(one.entity == name and one.same_server and (here.leaving or "shutdown" not in one.modifiers) for one in resource.stop):
+    on_it = [dependency for dependency in resource.stop if dependency.entity == name and dependency.same_server]
+    if any(here.leaving or "shutdown" not in dependency.modifiers for dependency in on_it):
         return True
-    stopping = isinstance(local.phase, Climbing | Stuck)
+    stopping = isinstance(local.phase, (Climbing, Stuck))
     return stopping or not wanted_here(here, resource) or bool(broken_to_run(here, resource))
 
 
 def is_mine(here: Here, name: ResourceName) -> bool:
     """Whether this incarnation is a holder of it: then it is for this server to run it, or to let it go."""
     assignment = here.view.assignments.get(name)
-    return assignment is not None and any(one.incarnation == here.incarnation for one in assignment.holders)
+    return assignment is not None and any(holder.incarnation == here.incarnation for holder in assignment.holders)
 
 
 def wanted_here(here: Here, resource: Resource) -> bool:
@@ -205,28 +212,30 @@ def _may_run(here: Here, local: Local) -> bool:
     return not local.off
 
 
-def meant(view: View, one: Dependency) -> tuple[ResourceName, ...]:
+def meant(view: View, dependency: Dependency) -> tuple[ResourceName, ...]:
     """The resources that a dependency means, one by one or by type, by name."""
-    return _of_type(view.resources, view.types, one) if one.is_type else (ResourceName(one.entity),)
+    return _of_type(view.resources, view.types, dependency) if dependency.is_type else (ResourceName(dependency.entity),)
 
 
-def _of_type(resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord], one: Dependency) -> tuple[ResourceName, ...]:
-    return tuple(sorted(name for name, resource in resources.items() if is_a(resource.type, TypeName(one.entity), types)))
+def _of_type(
+    resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord], dependency: Dependency
+) -> tuple[ResourceName, ...]:
+    return tuple(sorted(name for name, resource in resources.items() if is_a(resource.type, TypeName(dependency.entity), types)))
 
 
-def _is_up(here: Here, name: ResourceName, one: Dependency) -> bool:
-    good = (State.ONLINE, State.INTERMEDIATE) if "intermediate" in one.modifiers else (State.ONLINE,)
+def _is_up(here: Here, name: ResourceName, dependency: Dependency) -> bool:
+    good = (State.ONLINE, State.INTERMEDIATE) if "intermediate" in dependency.modifiers else (State.ONLINE,)
     local = here.locals.get(name)
     if local is not None and local.up and local.state in good:
         return True
-    return "global" in one.modifiers and any(state in good for state in _reported(here.view, name))
+    return "global" in dependency.modifiers and any(state in good for state in _reported(here.view, name))
 
 
-def _is_still_up(here: Here, name: ResourceName, one: Dependency) -> bool:
+def _is_still_up(here: Here, name: ResourceName, dependency: Dependency) -> bool:
     local = here.locals.get(name)
-    if local is not None and (local.state is None or local.up):
+    if local is not None and (local.up or local.state is None):
         return True  # not looked at yet proves nothing
-    return "global" in one.modifiers and any(state is not State.OFFLINE for state in _reported(here.view, name))
+    return "global" in dependency.modifiers and any(state is not State.OFFLINE for state in _reported(here.view, name))
 
 
 def _reported(view: View, name: ResourceName) -> Iterable[State]:
@@ -236,9 +245,9 @@ def _reported(view: View, name: ResourceName) -> Iterable[State]:
             yield report.state
 
 
-def _down(here: Here, one: Dependency) -> list[ResourceName]:
-    names = meant(here.view, one)
-    return [] if any(_is_up(here, name, one) for name in names) else list(names)
+def _down(here: Here, dependency: Dependency) -> list[ResourceName]:
+    names = meant(here.view, dependency)
+    return [] if any(_is_up(here, name, dependency) for name in names) else list(names)
 
 
 def _coming_up(here: Here, name: ResourceName) -> bool:

@@ -9,13 +9,13 @@ from understudy.lane.neighbours import (
     Here,
     being_looked_at,
     broken_to_run,
+    dependents_not_off,
     down_that_matter,
     is_mine,
     missing_to_start,
-    still_leaning,
     wanted_here,
 )
-from understudy.lane.phases import Climbing, Down, Rung, Stuck, Unseen
+from understudy.lane.phases import Climbing, Down, Rung, Starting, Stuck, Unseen
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait, WaitsFor
 from understudy.model.resource import Resource
 from understudy.model.view import Assignment
@@ -27,10 +27,11 @@ def reconcile(here: Here, resource: Resource, local: Local) -> Step:
         return Wait(WaitsFor.IN_FLIGHT)
     if local.hold_until > here.now:
         return Wait(WaitsFor.CANNOT_ACT, until=local.hold_until)
-    if isinstance(local.phase, Unseen):
-        return Check() if local.check_due <= here.now else Wait(WaitsFor.FIRST_LOOK, until=local.check_due)
-    if local.confirming:
-        return Check()
+    match local.phase:
+        case Unseen():
+            return Check() if local.check_due <= here.now else Wait(WaitsFor.FIRST_LOOK, until=local.check_due)
+        case Starting() | Climbing(confirming=True):
+            return Check()
     if resource.local:
         return _local_resource(here, resource, local)
     assignment = here.view.assignments.get(resource.name)
@@ -91,10 +92,10 @@ def _watch(here: Here, resource: Resource, local: Local) -> Step:
 
 def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: Rung) -> Step:
     """While it waits for them it is still looked at when asked for: they may be waiting to hear whether it is to blame."""
-    leaning = still_leaning(here, resource)
-    if not leaning:
+    dependents = dependents_not_off(here, resource)
+    if not dependents:
         return Climb(rung)
-    return Check() if local.alarmed else Wait(WaitsFor.DEPENDENTS_STOP_FIRST, leaning)
+    return Check() if local.alarmed else Wait(WaitsFor.DEPENDENTS_STOP_FIRST, dependents)
 
 
 def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignment: Assignment) -> Step:
@@ -104,8 +105,8 @@ def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignm
     if phase.uncharged:
         looked_at = being_looked_at(here, resource)
         return Wait(WaitsFor.DEPENDENCIES_LOOKED_AT, looked_at) if looked_at else Charge(down_that_matter(here, resource))
-    if leaning := still_leaning(here, resource):
-        return Wait(WaitsFor.DEPENDENTS_STOP_FIRST, leaning)
+    if dependents := dependents_not_off(here, resource):
+        return Wait(WaitsFor.DEPENDENTS_STOP_FIRST, dependents)
     if phase.dirty:
         return Clean()  # at once, also where it will not be started again: what it left must not hold up its neighbours
     if not assignment.sole_holder(here.incarnation):

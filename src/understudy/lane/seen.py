@@ -6,10 +6,9 @@ Called by `policy/waits.py`, so that what a command or `explain` says of a wait 
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from understudy.lane.local import Budget, Local
-from understudy.lane.neighbours import Here, leaners
+from understudy.lane.neighbours import Here, dependents_of_each
 from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Step, Wait, WaitsFor
@@ -22,13 +21,13 @@ from understudy.model.view import View
 _UNDER_WAY: Mapping[Internal, ActionName] = {Internal.STARTING: "start", Internal.STOPPING: "stop", Internal.CLEANING: "clean"}
 
 
-@dataclass(frozen=True, slots=True)
 class Seen:
-    """All lanes of a View, looked at when they are asked for."""
+    """All lanes of a View. What a server's lanes go by is made when it is first asked for, and kept: the View does not change."""
 
-    view: View
-    leaners: Mapping[ResourceName, tuple[ResourceName, ...]]
-    _here: dict[ServerName, Here | None] = field(default_factory=dict)
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.dependents = dependents_of_each(view.resources)
+        self._here: dict[ServerName, Here | None] = {}
 
     def here(self, server: ServerName) -> Here | None:
         """What the server's lanes go by; None: it has no living incarnation."""
@@ -47,8 +46,8 @@ class Seen:
 
 
 def seen(view: View) -> Seen:
-    """Nothing is worked out before it is asked for."""
-    return Seen(view, leaners(view.resources))
+    """Nothing is worked out before it is asked for, but for who depends on whom."""
+    return Seen(view)
 
 
 class _Locals(Mapping[ResourceName, Local]):
@@ -77,7 +76,7 @@ def _here(of: Seen, server: ServerName, incarnation: Incarnation, life: Life) ->
         incarnation=incarnation,
         locals=_Locals(of.view, server, incarnation),
         now=0.0,
-        leaners=of.leaners,
+        dependents=of.dependents,
         leaving=life is Life.LEAVING,
     )
 
