@@ -129,8 +129,8 @@ class Driver:
     def ended(self, resource: Resource, outcome: ActionOutcome, at: Instant) -> tuple[HistoryLine, ...]:
         """The action in flight of a resource, as it was defined then, has ended: lines for the history."""
         local = self.locals.get(resource.name)
-        if local is None or local.uid != resource.uid:
-            return ()  # it is registered no more, or anew
+        if local is None or local.uid != resource.uid or local.action is None:
+            return ()  # it is registered no more, or anew, perhaps under the same id: the registry was set back, and its intent restored
         return self._keep(ended(local, resource, outcome, at))
 
     def instant(self, resource: Resource, now: float, wall: float, *, empty: bool) -> Instant:

@@ -1,0 +1,28 @@
+"""The driver between two Views: what was in flight of a resource that is registered no more concerns nobody."""
+
+from understudy.kinds.observed import Observed
+from understudy.lane.driver import Driver
+from understudy.lane.steps import Check
+from understudy.model.actions import ActionOutcome
+from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
+from understudy.model.profile import resolve
+from understudy.model.view import Definition, View
+
+DB = ResourceName("db")
+RESOURCE = resolve(Definition(name=DB, type=TypeName("cluster_resource"), uid="u", attributes={}), {})
+
+
+def test_a_check_of_what_was_deleted_and_restored_meanwhile_is_not_taken_for_its_first_look():
+    """The registry was set back to a copy without it, and the very same definition was registered again: it has the same id."""
+    driver = Driver(ServerName("ctr1"), Incarnation("1" * 32))
+    registered = View(resources={DB: RESOURCE})
+    driver.see(registered)
+    (taken,) = driver.round(1.0, 1.0)
+    assert isinstance(taken.step, Check)
+
+    driver.see(View())
+    driver.see(View(resources={DB: RESOURCE}))
+    said = driver.ended(RESOURCE, ActionOutcome(observed=Observed.ONLINE), driver.instant(RESOURCE, 2.0, 2.0, empty=True))
+
+    assert said == ()
+    assert isinstance(driver.round(3.0, 3.0)[0].step, Check), "it is looked at"
