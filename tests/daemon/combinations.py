@@ -111,9 +111,10 @@ def play(case: Case) -> list[Told]:
     """The whole story."""
     loop = VirtualLoop()  # type: ignore[abstract]
     try:
-        return loop.run_until_complete(_story(case))
+        told: list[Told] = loop.run_until_complete(_story(case))
     finally:
         loop.close()
+    return told
 
 
 async def _story(case: Case) -> list[Told]:
@@ -162,24 +163,24 @@ async def _into(cluster: Cluster, case: Case) -> None:
             await cluster.run("crsctl stop resource base -f")
             await _quietly(cluster, "crsctl modify resource base -attr ENABLED=0")
         case "fails":
-            for one in services.values():
-                one.fails["start"] = 1
+            for service in services.values():
+                service.fails["start"] = 1
         case "dead":
-            for one in services.values():
-                one.fails["start"] = 1
+            for service in services.values():
+                service.fails["start"] = 1
             for name in cluster.servers:
                 cluster.executors[name].die(B)
         case _:
             await cluster.run(f"crsctl start resource base -n {where} -f")
             await cluster.run(f"crsctl relocate resource base -n {where} -f")
             if "partly" in case.condition:
-                for name, one in services.items():
-                    one.partly = one.lives
+                for name, service in services.items():
+                    service.partly = service.lives
                     cluster.executors[name].wake(B)
             if "unknown" in case.condition:
-                for one in services.values():
-                    one.fails |= {"stop": 1, "clean": 1}
-                    one.undying = True
+                for service in services.values():
+                    service.fails |= {"stop": 1, "clean": 1}
+                    service.undying = True
                 await cluster.run("crsctl stop resource base -f")
             if case.condition == "disabled here":
                 await _quietly(cluster, "crsctl modify resource base -attr ENABLED=0")

@@ -48,7 +48,7 @@ class HeldGuard:
             server=self._server,
             incarnation=self._incarnation,
             held=self.holds,
-            epochs={ResourceName(name): epoch for name, epoch in epochs.items()},
+            epochs={ResourceName(name): known.epoch for name, known in epochs.items()},
             epoch_floor=self._epochs.floor,
             position=self._seen,
         )

@@ -102,7 +102,7 @@ async def test_a_daemon_joins_whatever_the_history_holds() -> None:
     cluster = Cluster(("ctr1",))
     filled(cluster.store, 1500, "x" * 20_000)
     node = cluster.start("ctr1")
-    registry = node.mirror._registry = Weighed(LocalRegistry(cluster.store))  # type: ignore[assignment]
+    registry = node.mirror._registry = Weighed(LocalRegistry(cluster.store))
     task = asyncio.create_task(node.run())
     try:
         async with asyncio.timeout(30):
@@ -202,7 +202,7 @@ async def test_a_verb_asks_only_how_far_the_registry_is() -> None:
     """To read all of it for each verb took as long as it is large, and had every lane told and every voter asked again."""
     async with running("ctr1", "ctr2") as cluster:
         mirror = cluster.nodes["ctr1"].mirror
-        registry = mirror._registry = Weighed(LocalRegistry(cluster.store))  # type: ignore[assignment]
+        registry = mirror._registry = Weighed(LocalRegistry(cluster.store))
         rereads = mirror.rereads
         for number in range(3):
             await cluster.run(f'crsctl add resource r{number} -type cluster_resource -attr "DESCRIPTION={"x" * 200}"')

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,7 +171,7 @@ async def test_what_begins_while_a_verb_waits_is_printed() -> None:
         ({"not_kept": "/var/lib/x cannot be written: full. Until it can, wait"}, "UND-0145: Not as it should be: /var/lib/x cannot be"),
     ],
 )
-async def test_what_has_no_effect_yet_ends_with_3(said: dict[str, str], line: str) -> None:
+async def test_what_has_no_effect_yet_ends_with_3(said: dict[str, Any], line: str) -> None:
     """All that is wanted runs; a script can tell it from well, and from down."""
     async with running("ctr1") as cluster:
         cluster.guards["ctr1"].said = replace(cluster.guards["ctr1"].said, **said)

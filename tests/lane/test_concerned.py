@@ -13,6 +13,7 @@ from understudy.lane.neighbours import Here, concerned, dependents_of_each
 from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import Step
+from understudy.model.actions import ActionName
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
@@ -84,7 +85,7 @@ def memories(draw: st.DrawFn, name: ResourceName) -> Local:
     starts = st.builds(Starting, since=st.just(0.0), confirming=seldom)
     cleans = st.builds(Cleaning, down=downs, since=st.just(0.0))
     phase: Phase = draw(st.one_of(st.builds(Unseen), ups, ups, downs, downs, starts, cleans, climbs, st.builds(Stuck)))
-    action = draw(st.sampled_from((None, None, None, None, "check", "start", "stop", "clean")))
+    action: ActionName | None = draw(st.sampled_from((None, None, None, None, "check", "start", "stop", "clean")))
     budget = Budget(
         failure=draw(st.sampled_from((None, None, Failure(kind="start", epoch=1)))),
         retry_at=draw(st.sampled_from((0.0, 0.0, NOW + 5))),

@@ -90,9 +90,9 @@ def happen(server: Server, line: str) -> None:
     """One stimulus; those that mean all resources are spelled out here."""
     match line:
         case "all that hangs ends":
-            for name in sorted(server.locals):
-                if server.locals[name].action is not None:
-                    server.do(f"{name} ends now")
+            for acting in sorted(server.locals):
+                if server.locals[acting].action is not None:
+                    server.do(f"{acting} ends now")
                     server.run()
         case "ctr2 lets go":
             for name in MOVED:

@@ -15,6 +15,7 @@ def test_a_link_may_have_any_name(name: bytes) -> None:
     attribute = struct.pack("=HH", 4 + len(name) + 1, 3) + name + b"\0"
     body = struct.pack("=BxHiII", 0, 0, 7, 0, 0) + attribute.ljust((len(attribute) + 3) & ~3, b"\0")
     (change,) = changes(struct.pack("=IHHII", 16 + len(body), NEWLINK, 0, 0, 0) + body)
+    assert change.link is not None
     assert (change.index, change.link.encode(errors="surrogateescape")) == (7, name)
 
 
