@@ -179,7 +179,7 @@ class Server:
     def _end(self, name: ResourceName, outcome: ActionOutcome) -> None:
         resource = self.cluster.view.resources[name]
         at = self.driver.instant(resource, self.now, self.now, empty=self.scripts[name].empty)
-        self._tell(self.driver.ended(resource, outcome, at))
+        self._tell(self.driver.ended(self.driver.in_flight[name], outcome, at))
 
     def _answer(self, name: ResourceName, action: str) -> tuple[ActionOutcome, str]:
         script = self.scripts[name]

@@ -6,6 +6,7 @@ from understudy.lane.steps import Check
 from understudy.model.actions import ActionOutcome
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
+from understudy.model.state import State
 from understudy.model.view import Definition, View
 
 DB = ResourceName("db")
@@ -22,7 +23,23 @@ def test_a_check_of_what_was_deleted_and_restored_meanwhile_is_not_taken_for_its
 
     driver.see(View())
     driver.see(View(resources={DB: RESOURCE}))
-    said = driver.ended(RESOURCE, ActionOutcome(observed=Observed.ONLINE), driver.instant(RESOURCE, 2.0, 2.0, empty=True))
+    said = driver.ended(taken, ActionOutcome(observed=Observed.ONLINE), driver.instant(RESOURCE, 2.0, 2.0, empty=True))
 
     assert said == ()
     assert isinstance(driver.round(3.0, 3.0)[0].step, Check), "it is looked at"
+
+
+def test_nor_is_what_was_in_flight_taken_for_what_is_in_flight_now():
+    """The first look has begun when the old action ends: its own answer counts, and no other."""
+    driver = Driver(ServerName("ctr1"), Incarnation("1" * 32))
+    driver.see(View(resources={DB: RESOURCE}))
+    (before,) = driver.round(1.0, 1.0)
+    driver.see(View())
+    driver.see(View(resources={DB: RESOURCE}))
+    (look,) = driver.round(2.0, 2.0)
+    at = driver.instant(RESOURCE, 3.0, 3.0, empty=True)
+
+    assert driver.ended(before, ActionOutcome(observed=Observed.ONLINE), at) == ()
+    assert driver.locals[DB].state is None
+    driver.ended(look, ActionOutcome(observed=Observed.OFFLINE), at)
+    assert driver.locals[DB].state is State.OFFLINE

@@ -243,8 +243,8 @@ def an_evicted_server_has_something_to_release(seed: int) -> None:
         node = world.machines["ctr1"].node
         usual, asked, life = node.guard.remember, [], world.machines["ctr1"].incarnation()
 
-        async def late(resource: ResourceName, epoch: int) -> bool:
-            answer = await usual(resource, epoch)
+        async def late(resource: ResourceName, epoch: int, **how: Any) -> bool:
+            answer = await usual(resource, epoch, **how)
             asked.append(resource)
             while node.mirror.view.alive(life):  # noqa: ASYNC110 - virtual time
                 await asyncio.sleep(0.001)

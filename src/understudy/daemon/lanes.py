@@ -136,17 +136,18 @@ class Lanes:
             case Release():
                 self._spawn(self._reporting.release(taken.resource))
             case Check() | Start() | Clean() | Climb():
-                self._spawn(self._act(taken.step, taken.resource))
+                self._spawn(self._act(taken, taken.step))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._tasks is not None
         self._tasks.create_task(work)
 
-    async def _act(self, step: Action, resource: Resource) -> None:
+    async def _act(self, taken: Taken, step: Action) -> None:
+        resource = taken.resource
         outcome, empty = await self._acting.act(step, resource)
         self._driver.see(self._mirror.view)
         at = self._driver.instant(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
-        lines = self._driver.ended(resource, outcome, at)
+        lines = self._driver.ended(taken, outcome, at)
         self._reporting.note()
         self._tell(resource.name, lines)
         self._wake.set()

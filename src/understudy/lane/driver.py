@@ -60,6 +60,8 @@ class Driver:
         self._until: dict[ResourceName, float] = {}
         """When a lane has to be asked again even if nothing changes."""
         self._changed: dict[ResourceName, None] = {}
+        self.in_flight: dict[ResourceName, Taken] = {}
+        """Actions that have begun and not ended, of lanes that were not forgotten since."""
         self.releasing: set[ResourceName] = set()
         """Whose release is being written."""
         self._leaving = False
@@ -78,6 +80,7 @@ class Driver:
         for name, resource in view.resources.items():
             local = self.locals.get(name)
             if local is None or local.uid != resource.uid:
+                self.in_flight.pop(name, None)
                 local = self._first(resource)
                 self._remember(local)
             assignment = view.assignments.get(name)
@@ -85,6 +88,7 @@ class Driver:
                 self._keep(happened(local, Renewed(epoch=assignment.epoch)))
         for name in [known for known in self.locals if known not in view.resources]:
             del self.locals[name]
+            self.in_flight.pop(name, None)
             self.steps.pop(name, None)
             self._until.pop(name, None)
         self.ask_all()
@@ -126,12 +130,13 @@ class Driver:
                 shorter = True
         return shorter
 
-    def ended(self, resource: Resource, outcome: ActionOutcome, at: Instant) -> tuple[HistoryLine, ...]:
-        """The action in flight of a resource, as it was defined then, has ended: lines for the history."""
-        local = self.locals.get(resource.name)
-        if local is None or local.uid != resource.uid or local.action is None:
+    def ended(self, taken: Taken, outcome: ActionOutcome, at: Instant) -> tuple[HistoryLine, ...]:
+        """An action that was taken has ended: lines for the history."""
+        name = taken.resource.name
+        if self.in_flight.get(name) is not taken:
             return ()  # it is registered no more, or anew, perhaps under the same id: the registry was set back, and its intent restored
-        return self._keep(ended(local, resource, outcome, at))
+        del self.in_flight[name]
+        return self._keep(ended(self.locals[name], taken.resource, outcome, at))
 
     def instant(self, resource: Resource, now: float, wall: float, *, empty: bool) -> Instant:
         """An instant on this server's clocks, as an outcome is taken in: `empty` says whether nothing of the resource was seen to live."""
@@ -215,7 +220,10 @@ class Driver:
                 lines = ()
             case Check() | Start() | Clean() | Climb():
                 lines = self._keep(begin(local, step, here.now))
-        return Taken(resource=resource, step=step, lines=lines)
+        taken = Taken(resource=resource, step=step, lines=lines)
+        if self.locals[resource.name].action is not None:
+            self.in_flight[resource.name] = taken
+        return taken
 
     def _keep(self, update: LaneUpdate) -> tuple[HistoryLine, ...]:
         self._remember(update.local)
