@@ -25,7 +25,7 @@ from understudy.policy.plan import Memory, Step
 
 GONE, DB = ResourceName("gone"), ResourceName("db")
 CTR1, CTR2 = ServerName("ctr1"), ServerName("ctr2")
-MEMORY = Memory(acting_since=0.0)
+MEMORY = Memory(acting_since=0.0, servers=frozenset({CTR1, CTR2, ServerName("ctr3")}))
 HOLDER = Holder(server=CTR1, incarnation=Incarnation("1" * 32), epoch=7)
 OLD = IncarnationRecord(incarnation=Incarnation("3" * 32), server=ServerName("ctr3"), life=Life.FENCED, order=3)
 """Of a server that is off, and whose daemon was of a version before this one."""
@@ -86,6 +86,13 @@ def test_what_is_left_of_its_reports_goes_with_it() -> None:
 )
 def test_it_is_not_forgotten_while(more: dict[str, object]) -> None:
     assert not forgotten(view_of(**more))
+
+
+def test_an_older_version_that_is_gone_for_good_holds_up_nothing():
+    """Its server is no longer among the settings."""
+    left = replace(MEMORY, servers=frozenset({CTR1, CTR2}))
+
+    assert forgotten(view_of(incarnations={**view_of().incarnations, OLD.incarnation: OLD}), memory=left).names == (GONE,)
 
 
 def test_so_many_at_once_and_so_often() -> None:

@@ -10,6 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,9 @@ class GuardLink:
         )
 
     async def cluster(self, record: ClusterRecord) -> None:
-        """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there."""
+        """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there. The epoch floor rises with deletions:
+        it is not told with the rest."""
+        record = replace(record, epoch_floor=0)
         if record == self._cluster:
             return
         voters = list(record.voters)

@@ -219,6 +219,7 @@ class Leader:
             recovering_since=self._recovering_since,
             heard_since=self._heard_since,
             forget_at=self._forget_at,
+            servers=frozenset(self._mirror.servers),
         )
 
     async def _commit(self, view: View, step: Step) -> bool:

@@ -52,7 +52,7 @@ class Mirror:
     def __init__(self, registry: Registry, *, formats: Formats = PRESENT, servers: Collection[ServerName] = ()) -> None:
         """`servers`: those that are expected back when they are off."""
         self._registry = registry
-        self._servers = servers
+        self.servers = servers
         self.formats = formats
         self._revisions: dict[str, int] = {}
         self._reports: dict[ResourceName, dict[ServerName, Report]] = {}
@@ -286,8 +286,8 @@ class Mirror:
         expected, in the version they had. One that was never seen may be of the oldest: the registry may have been made anew under it."""
         records = self.view.incarnations.values()
         seen = {one.server for one in records}
-        known = [one.format for one in records if one.life not in PROVEN or one.server in self._servers]
-        return [*known, *(OLDEST for server in self._servers if server not in seen)]
+        known = [one.format for one in records if one.life not in PROVEN or one.server in self.servers]
+        return [*known, *(OLDEST for server in self.servers if server not in seen)]
 
     def known(self, key: str) -> bool:
         """Whether the registry has this key, as far as the mirror knows."""

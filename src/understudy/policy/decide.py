@@ -36,7 +36,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     view, lives = _with(view, evicted), (*lives, *evicted)
     if again := wanted_again(view):  # before all else: what is not wanted would be stopped
         return Plan(steps=(Step(targets=tuple(again.items())),), wake_at=wake_at)
-    if raised := floor_raised(view):  # and no epoch is given that a guard has to refuse
+    if raised := floor_raised(view, memory):  # and no epoch is given that a guard has to refuse
         return Plan(steps=(raised,), wake_at=wake_at)
     ground = survey(view)
     steps = [Step(lives=lives, notes=tuple(note for one in lives for note in _told(view, one)))] if lives else []

@@ -18,18 +18,18 @@ EVERY_S = 1.0
 """How often: every commit of everybody rests on the cluster's record, which is written with it."""
 
 
-def floor_raised(view: View) -> Step:
+def floor_raised(view: View, memory: Memory) -> Step:
     """After the registry went back guards may have forgotten, or remember of names that nobody knows, what is above its floor: then that
     rises before an epoch is given."""
     told = max((look.floor for look in view.looks.values()), default=0)
-    if view.cluster is None or told <= view.epoch_floor or not _all_know(view):
+    if view.cluster is None or told <= view.epoch_floor or not _all_know(view, memory):
         return Step()
     return Step(cluster=replace(view.cluster, epoch_floor=told))
 
 
 def forget(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
     """What is registered no more and may run nowhere, or when it will be forgotten."""
-    if view.cluster is None or view.recovering or not _all_know(view):
+    if view.cluster is None or view.recovering or not _all_know(view, memory):
         return Step(), None
     names = _some_of(view, _deleted(view))
     reports = tuple((name, server) for name in names for server in view.reports.get(name, ()))
@@ -53,7 +53,7 @@ def _some_of(view: View, names: Sequence[ResourceName]) -> tuple[ResourceName, .
     return tuple(name for name, sum_of_records in zip(names, records, strict=True) if sum_of_records <= AT_ONCE)
 
 
-def _all_know(view: View) -> bool:
+def _all_know(view: View, memory: Memory) -> bool:
     """Whether every daemon knows of the floor that may write, or come back: an older version of it begins a forgotten name at epoch 1."""
-    newest = {one.incarnation for one in view.present().values()}
+    newest = {one.incarnation for one in view.present().values() if one.server in memory.servers}
     return all(one.forgets for one in view.incarnations.values() if one.life not in PROVEN or one.incarnation in newest)

@@ -71,3 +71,5 @@ class Memory:
     """and since when it knows of an incarnation that it has told what it runs."""
     forget_at: float = 0.0
     """No names of deleted resources are forgotten before this instant: not at each deletion."""
+    servers: frozenset[ServerName] = frozenset()
+    """Those of the settings: they are expected back, in the version that they had, also where the registry calls them gone."""
