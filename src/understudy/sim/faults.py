@@ -392,10 +392,18 @@ class Faults:
         if known.cluster is None or any(one not in known.resources for one in self.drawn.names):
             return  # the registry was set back: first it has to be registered again
         if not self.drawn.names or verb < 2:
-            self.drawn.add_group()
+            world.tries(self.drawn.add_group)
             return
         name = picks.one(self.drawn.names)
-        server = picks.one(list(world.machines))
+        server = world.machines[picks.one(list(world.machines))]
+        if verb == 18:
+            self._leave(server, mishap.lasts, pick)
+        else:
+            world.tries(lambda: self._commanded(verb, name, server.name, pick))
+
+    def _commanded(self, verb: int, name: ResourceName, server: str, pick: float) -> None:
+        """What an operator asks for without knowing whether it may be done."""
+        world = self.world
         match verb:
             case 2 | 3 | 4 | 5 | 6:
                 world.start(name)
@@ -411,8 +419,6 @@ class Faults:
                 self.drawn.modify(pick)
             case 17:
                 world.evict(server)
-            case 18:
-                self._leave(world.machines[server], mishap.lasts, pick)
             case _ if len(self.drawn.groups) > 1 and pick < 0.5:
                 self.drawn.delete_group(name)
             case _:
@@ -424,7 +430,7 @@ class Faults:
         if keeper is None:
             return
         if pick < 0.4:
-            self.world.leave(machine.name)
+            self.world.tries(lambda: self.world.leave(machine.name))
         elif pick < 0.8:
             machine.says("is asked to leave")
             ask_to_leave(keeper, LEAVE_WITHIN_S)

@@ -3,6 +3,7 @@
 Called by `sim/life.py` and `sim/faults.py`. Every resource can run on at least one server, so that liveness may be asked for.
 """
 
+import functools
 import re
 from random import Random
 
@@ -66,6 +67,8 @@ GUIDE: tuple[tuple[str, int, str], ...] = (
     ("neutron_lbaas_agent", 1, "network_vip neutron_openvswitch_agent"),
 )
 """A cluster as the guide builds it: name, pool, and what it needs on the same server."""
+TRIES, AGAIN_S = 10, 2.0
+"""How often an operator tries to delete what may still be running, and how long after the last try."""
 WITHOUT_STOP = ("weak", "global", "apart", "near")
 """Shapes whose members stop without each other."""
 
@@ -138,17 +141,28 @@ class Drawn:
             world.modify(name, **place)
 
     def delete_group(self, name: ResourceName) -> None:
-        """Stop a group and delete it, as an operator does with `-f`: what still runs is stopped after its definition is gone."""
+        """Stop a group and delete it, as an operator does with `-f`."""
         members = next(one for one in self.groups if name in one)
         self.groups.remove(members)
         self.names = [one for one in self.names if one not in members]
         self.world.stop(*members)
         after_s = dice(self.world.seed, f"deletion of {name}").uniform(0.0, 5.0)
-        self.world.loop.post(self.world.loop.now + after_s, lambda: self._undefine(members))
+        self._undefine_later(members, after_s)
 
-    def _undefine(self, members: tuple[ResourceName, ...]) -> None:
-        for one in reversed(members):
-            self.world.undefine(one)
+    def _undefine_later(self, members: tuple[ResourceName, ...], after_s: float, tries: int = TRIES) -> None:
+        """Dependents first; what may still be running is stopped and tried again, for a while."""
+
+        def undefine() -> None:
+            refused = [name for name in reversed(members) if not self.world.tries(functools.partial(self.world.undefine, name))]
+            if not refused:
+                self._maybe_return(members)
+            elif tries > 1:
+                self.world.tries(functools.partial(self.world.stop, *refused))
+                self._undefine_later(members, AGAIN_S, tries - 1)
+
+        self.world.loop.post(self.world.loop.now + after_s, undefine)
+
+    def _maybe_return(self, members: tuple[ResourceName, ...]) -> None:
         luck = dice(self.world.seed, f"return of {members[0]}")
         if luck.random() < self.world.options.again and all(one in self._given for one in members):
             self.world.loop.post(self.world.loop.now + luck.uniform(0.0, 8.0), lambda: self._register_again(members))
@@ -156,10 +170,11 @@ class Drawn:
     def _register_again(self, members: tuple[ResourceName, ...]) -> None:
         """Others of the same names."""
         for one in members:
-            self.world.define(one, **self._given[one])
+            if not self.world.tries(functools.partial(self.world.define, one, **self._given[one])):
+                return
         self.groups.append(members)
         self.names += members
-        self.world.start(members[-1])
+        self.world.tries(functools.partial(self.world.start, members[-1]))
 
     def _define_pool(self, number: int, luck: Random) -> None:
         machines = sorted(self.world.machines)

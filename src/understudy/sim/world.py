@@ -4,26 +4,34 @@ One seed decides everything. Called by tests, `sim/faults.py` and `understudy si
 Violation ends the run and shows seed, options and the end of the timeline.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part
+from understudy.daemon.written import conditions, records
+from understudy.errors import BadInput
 from understudy.executor.fake import FakeService
+from understudy.intent import pools, resources
+from understudy.intent.edit import Edit
+from understudy.intent.operator import Operator
+from understudy.intent.parts import in_parts
+from understudy.intent.relocate import RelocateCommand, relocate
+from understudy.intent.resources import NewResource, ResourceChange
+from understudy.intent.servers import evict, leave
+from understudy.intent.start import StartCommand, start
+from understudy.intent.stop import stop
 from understudy.model.limits import derive
-from understudy.model.lives import go_on
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
-from understudy.model.resource import Kind
-from understudy.model.state import ALIVE, Life, Target
-from understudy.model.view import Definition, Pool, Request, TargetRecord, View
-from understudy.policy.groups import dependents, group_of
+from understudy.model.state import Life
+from understudy.model.view import View
 from understudy.registry import keys
 from understudy.registry.commits import BOUND
 from understudy.sim.formats import NEXT
 from understudy.sim.link import Hub, Road
 from understudy.sim.loop import VirtualLoop
-from understudy.sim.machine import Machine, Scene
+from understudy.sim.machine import Machine, Scene, settings_of
 from understudy.sim.network import NETWORKS, Network, Weather, ways_of
 from understudy.sim.options import Options
 from understudy.sim.trace import Trace
@@ -60,10 +68,11 @@ class World:
             loop=self.loop, seed=seed, limits=self.limits, network=self.network, hub=self.hub, truth=self.truth, trace=self.trace,
             servers=names, voters=voters or names[: self.options.voters], pause_tolerance=self.options.pause_tolerance,
         )  # fmt: skip
+        self._settings = settings_of(scene, names[0])
         self.machines = {name: Machine(scene, name) for name in names}
         self.truth.machines = dict(self.machines)
         self._mirror = self._mirror_of(self.hub)
-        self._requests = 0
+        self._commands = 0
         self._said: dict[str, bytes | None] = {}
         """The whole intent of operators, by key; None: deleted."""
 
@@ -213,9 +222,13 @@ class World:
 
     def change(self, writes: Mapping[str, Any]) -> None:
         """Commit records as a command would: conditional on what was just read."""
+        self._write([Part(writes={key: record}) for key, record in writes.items()])
+
+    def _write(self, parts: Sequence[Part]) -> None:
+        """One commit, but for the intent of a large cluster."""
         self.view()
-        parts = [Part(writes={key: record}) for key, record in writes.items()]  # one commit, but for the intent of a large cluster
         assert self._drive(self._mirror.commit_parts(parts)).done == len(parts), "nobody came in between"
+        writes = {key: record for part in parts for key, record in part.writes.items()}
         kept = {key: None if record is None else self.hub.store.read(key)[1][0].value for key, record in writes.items()}
         intent = {key: value for key, value in kept.items() if key.startswith(INTENT)}
         self._said |= intent
@@ -224,77 +237,81 @@ class World:
     def _mirror_of(self, hub: Hub) -> Mirror:
         return Mirror(hub.registry, formats=NEXT, servers=frozenset(ServerName(one) for one in self.machines))
 
+    def command(self, what: str, decide: Callable[[View, Operator], Edit]) -> None:
+        """What the product's own intent makes of a command is written. BadInput: it is refused."""
+        self._commands += 1
+        operator = Operator(by="root", token=f"{self._commands:06d}", settings=self._settings)
+        edit = decide(self.view(), operator)
+        self.trace.say("operator", what)
+        parts = () if edit.empty else in_parts(edit)
+        self._write([Part(writes=records(part.edit), unchanged=conditions(part.edit)) for part in parts])
+
+    def tries(self, command: Callable[[], None]) -> bool:
+        """For operators who do not know what may be done: whether it was; a refusal stands in the trace."""
+        try:
+            command()
+        except BadInput as refusal:
+            self.trace.say("operator", f"is refused: {str(refusal).splitlines()[0]}")
+            return False
+        return True
+
     def define(self, name: str, *, type: str = "cluster_resource", pool: str = "", **attributes: str) -> None:
-        """Register a resource; `pool` restricts it to the servers of that pool."""
+        """`crsctl add resource -f`; `pool` restricts it to the servers of that pool."""
         if pool:
             attributes |= {"PLACEMENT": "restricted", "SERVER_POOLS": pool}
         given = {key.upper(): value for key, value in attributes.items()}
-        record = Definition(name=ResourceName(name), type=TypeName(type), uid=f"{name}-{self.hub.store.revision}", attributes=given)
-        self.trace.say("operator", f"defines {name} {given}")
-        self.change({keys.resource(name): record})
+        new = NewResource(name=ResourceName(name), type=TypeName(type), attributes=given, force=True)
+        self.command(f"defines {name} {given}", lambda view, operator: resources.define(view, new, operator).edit)
 
     def modify(self, name: str, **attributes: str) -> None:
-        """`crsctl modify resource`: the same resource with other attributes."""
+        """`crsctl modify resource -f`: the same resource with other attributes."""
         given = {key.upper(): value for key, value in attributes.items()}
-        self.trace.say("operator", f"modifies {name} {given}")
-        before = self.view().definitions[ResourceName(name)]
-        self.change({keys.resource(name): replace(before, attributes={**before.attributes, **given})})
+        change = ResourceChange(name=ResourceName(name), attributes=given, force=True)
+        self.command(f"modifies {name} {given}", lambda view, operator: resources.modify(view, change, operator).draft.edit)
 
     def undefine(self, name: str) -> None:
-        """Delete a resource, as `crsctl delete resource` does."""
-        self.trace.say("operator", f"deletes {name}")
-        self.change({keys.resource(name): None, keys.target(name): None})
+        """`crsctl delete resource -f`, of what is stopped: refused while it may still be running."""
+        names = (ResourceName(name),)
+        self.command(f"deletes {name}", lambda view, operator: resources.delete(view, names, operator, force=True))
+        # it stays deleted also where the registry had lost it, and has it again later
+        self._said |= {keys.resource(name): None, keys.target(name): None}
 
     def pool(self, name: str, *servers: str) -> None:
-        """Register a server pool."""
-        names = tuple(ServerName(one) for one in servers)
-        self.change({keys.pool(name): Pool(name=PoolName(name), server_names=names, parent_pools=(PoolName("Generic"),))})
+        """`crsctl add serverpool`, or `modify -f` of one that there is."""
+        pool, given = PoolName(name), {"SERVER_NAMES": " ".join(servers), "PARENT_POOLS": "Generic"}
+
+        def decide(view: View, operator: Operator) -> Edit:
+            make = pools.modify if pool in view.pools else pools.define
+            return make(view, pool, given, operator, force=True).edit
+
+        self.command(f"says that pool {name} is {' '.join(servers)}", decide)
 
     def start(self, *names: str, on: str | None = None) -> None:
-        """`crsctl start resource`: TARGETs of the names and all they need, and one request per group."""
-        view = self.view()
-        wanted = _needed(view, [ResourceName(one) for one in names])
-        writes: dict[str, Any] = {keys.target(one): TargetRecord(target=Target.ONLINE) for one in wanted}
-        for group in sorted({group_of(view, one) for one in wanted if not view.resources[one].local}):
-            writes |= self._request("start", group, on)
-        self.change(writes)
+        """`crsctl start resource -f`; wanted even if nobody can run it now."""
+        server = None if on is None else ServerName(on)
+        command = StartCommand(names=tuple(map(ResourceName, names)), server=server, force=True, again=True)
+        what = f"starts {' '.join(names)}{f' on {on}' if on else ''}"
+        self.command(what, lambda view, operator: start(view, command, operator).edit)
 
     def stop(self, *names: str) -> None:
-        """`crsctl stop resource -f`: TARGETs of the names and of what depends on them."""
-        view = self.view()
-        leaving: dict[ResourceName, None] = {}
-        border = [ResourceName(one) for one in names]
-        while border:
-            name = border.pop()
-            if name not in leaving:
-                leaving[name] = None
-                border += dependents(view, name)
-        self.change({keys.target(one): TargetRecord(target=Target.OFFLINE) for one in leaving})
+        """`crsctl stop resource -f`: also what depends on it."""
+        known = tuple(map(ResourceName, names))
+        self.command(f"stops {' '.join(names)}", lambda view, operator: stop(view, known, operator, force=True).edit)
 
     def relocate(self, name: str, to: str | None = None) -> None:
         """`crsctl relocate resource -f`."""
-        self.change(self._request("relocate", group_of(self.view(), ResourceName(name)), to))
+        server = None if to is None else ServerName(to)
+        command = RelocateCommand(names=(ResourceName(name),), server=server, force=True)
+        what = f"relocates {name}{f' to {to}' if to else ''}"
+        self.command(what, lambda view, operator: relocate(view, command, operator).edit)
 
     def evict(self, name: str) -> None:
         """`understudy server evict`: nobody grants its present incarnation a lease any more."""
-        record = self.view().present().get(ServerName(name))
-        if record is not None and record.life in ALIVE:
-            self.trace.say("operator", f"evicts {name}")
-            gone = go_on(record, Life.EVICTED, "evicted by an operator")
-            self.change({keys.incarnation(record.incarnation): gone})
+        self.command(f"evicts {name}", lambda view, operator: evict(view, ServerName(name), operator))
 
     def leave(self, name: str) -> None:
         """`understudy server leave`: its present incarnation is to stop everything in order and go."""
-        record = self.view().present().get(ServerName(name))
-        if record is not None and record.life in (Life.JOINING, Life.ONLINE):
-            self.trace.say("operator", f"lets {name} leave")
-            self.change({keys.incarnation(record.incarnation): replace(go_on(record, Life.LEAVING), by="operator")})
-
-    def _request(self, verb: str, group: Iterable[ResourceName], server: str | None) -> dict[str, Any]:
-        self._requests += 1
-        id = f"{self._requests:06d}"
-        place = None if server is None else ServerName(server)
-        return {keys.request(id): Request(id=id, verb=verb, resources=tuple(group), server=place)}
+        self.command(f"lets {name} leave", lambda view, operator: leave(view, (ServerName(name),), operator))
 
     def _drive(self, work: Any) -> Any:
         """Run what never waits: the operator sits beside the store."""
@@ -334,15 +351,3 @@ class World:
         """Who leads, as the registry says."""
         record = self.view().leader
         return None if record is None else record.server
-
-
-def _needed(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
-    """The names and everything they need by hard or weak start dependencies."""
-    found: dict[ResourceName, None] = {}
-    border = list(names)
-    while border:
-        name = border.pop()
-        if name in view.resources and name not in found:
-            found[name] = None
-            border += [ResourceName(one.entity) for one in view.resources[name].start if one.kind in (Kind.HARD, Kind.WEAK)]
-    return tuple(found)
