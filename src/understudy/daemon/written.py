@@ -6,6 +6,7 @@ Called by `verbs/world.py` and by the simulator's operators. Decides nothing.
 from typing import Any
 
 from understudy.intent.edit import Edit
+from understudy.model.view import Event
 from understudy.registry import keys
 
 
@@ -33,3 +34,8 @@ def conditions(edit: Edit) -> tuple[str, ...]:
         *map(keys.type_, rests.types),
         *map(keys.pool, rests.pools),
     )
+
+
+def history_key(event: Event, number: int) -> str:
+    """Where a line for the history is written with the commit. `number` is one of its own."""
+    return keys.history(int(event.wall * 1000), event.server, number)

@@ -5,14 +5,14 @@ Called by the rest of this package, by the verbs and their text. Pure; never dec
 
 from collections.abc import Iterable, Mapping
 
-from understudy.errors import Refused
+from understudy.intent.refusal import Declined
 from understudy.model.dependencies import Registered, targets
-from understudy.model.messages import words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import Kind, Resource
 from understudy.model.settings import Settings
 from understudy.model.state import Life, State, Target
 from understudy.model.view import View
+from understudy.policy.eligibility import standings
 from understudy.policy.groups import groups
 from understudy.policy.instances import RUNNING as RUNNING
 from understudy.policy.instances import Instance as Instance
@@ -92,11 +92,17 @@ def groups_of(view: View) -> Mapping[ResourceName, tuple[ResourceName, ...]]:
     return {name: members for members in groups(view) for name in members}
 
 
+def relocation_targets(view: View, instance: Instance) -> tuple[ServerName, ...]:
+    """Servers to which it might be moved."""
+    here = instance.server if instance.state is not State.OFFLINE else None
+    return tuple(one.server for one in standings(view, instance.resource.name) if one.admitted and one.server != here)
+
+
 def find(view: View, name: str) -> Resource:
     """The resource of that name. CRS-2613 when there is none."""
     resource = view.resources.get(ResourceName(name))
     if resource is None:
-        raise Refused(words(2613, name), code=2613)
+        raise Declined(2613, name)
     return resource
 
 

@@ -31,7 +31,7 @@ class PuttingBack:
 
 def to_put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The failed ones, and what only they need, whose TARGET this start has changed and nobody else since."""
-    down = set(failed)
+    down = {name for name in failed if name in view.resources}  # what was deleted meanwhile has no TARGET to put back
     left = {name for name in down if _is_up_somewhere(view, name)}
     found = {name for name in needed(view, down) if _is_ours(view, attempt, name)} - left
     wanted = [name for name in view.resources if view.target(name) is Target.ONLINE and name not in found]

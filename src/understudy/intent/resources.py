@@ -170,7 +170,7 @@ def _check_owned(settings: Settings, name: ResourceName) -> None:
 def _still_there(view: View, name: ResourceName) -> str:
     if (server := running_on(view, name)) is not None:
         return f"it is still running on '{server}'; stop it first."
-    for one in instances(view, view.resources[name]):
+    for one in instances(view, view.resources[name]) if name in view.resources else ():
         if one.state is State.UNKNOWN:
             why = f" ({one.report.failure.text})" if one.report is not None and one.report.failure is not None else ""
             return f"it is UNKNOWN on '{one.server}'{why}: see that it is down there, then crsctl stop resource {name}"

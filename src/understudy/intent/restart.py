@@ -37,7 +37,8 @@ def check_that_it_can_start(view: View, places: Places) -> None:
 
 def by_server(view: View, places: Places) -> tuple[tuple[tuple[ResourceName, ...], ServerName | None], ...]:
     """What is started together, in order: server by server, local resources before those that stand on them; what had no place comes
-    last, and may be up by then with the others."""
+    last, and may be up by then with the others. What was deleted meanwhile is left out."""
+    places = {name: place for name, place in places.items() if name in view.resources}
     found: list[tuple[tuple[ResourceName, ...], ServerName | None]] = []
     for server in sorted({place or "" for place in places.values()}, key=lambda place: (not place, place)):
         names = tuple(sorted(name for name, place in places.items() if (place or "") == server))

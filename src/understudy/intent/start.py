@@ -75,8 +75,11 @@ def start(view: View, command: StartCommand, operator: Operator, *, shown: View 
         try:
             edit = _edit(view, replace(command, names=names), operator)
         except _Nobody as nobody_can:
-            names = _without(view, names, nobody_can)
+            left = _without(view, names, nobody_can)
             remarks.append(nobody_can.refusal)
+            told, asked = {*left, *nobody_can.refusal.names}, nobody_can.refusal.names[0]
+            remarks += [Refusal(code=2502, names=(name, asked)) for name in names if name not in told]
+            names = left
         else:
             return Starting(edit=edit, names=names, remarks=tuple(remarks))
     return Starting(edit=Edit(), names=(), remarks=tuple(remarks))

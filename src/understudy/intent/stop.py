@@ -21,17 +21,18 @@ class Stopping:
     names: tuple[ResourceName, ...]
     """What is stopped: it may be running."""
     remarks: tuple[Refusal, ...]
-    """Why the others are not: they do not run."""
+    """Why the others are not: they do not run, or are registered no more."""
 
 
 def stop(view: View, names: tuple[ResourceName, ...], operator: Operator, *, force: bool = False) -> Stopping:
     """What is to be written. Declined (CRS-2529) while dependents run that are not named, unless forced."""
-    asked = tuple(name for name in names if may_be_running(view, name))
-    names_stopping = tuple(sorted({*asked, *_dependents(view, asked, force=force)}))
+    known = tuple(name for name in names if name in view.resources)  # another command may have deleted one meanwhile
+    asked = tuple(name for name in known if may_be_running(view, name))
+    stopping = tuple(sorted({*asked, *_dependents(view, asked, force=force)}))
     return Stopping(
-        edit=_edit(view, dict.fromkeys((*names_stopping, *names)), operator),
-        names=names_stopping,
-        remarks=tuple(Refusal(code=2500, names=(name,)) for name in names if name not in asked),
+        edit=_edit(view, dict.fromkeys((*stopping, *known)), operator),
+        names=stopping,
+        remarks=tuple(Refusal(code=2500 if name in known else 2613, names=(name,)) for name in names if name not in asked),
     )
 
 

@@ -46,8 +46,12 @@ async def restart(world: World, names: tuple[ResourceName, ...], *, force: bool)
 
 async def start_again(world: World, places: Places) -> bool:
     """Start everything where it was, server by server; what had no place comes last."""
-    well = True
-    for names, place in intent.by_server(world.mirror.view, places):
+    view = world.mirror.view
+    gone = [name for name in places if name not in view.resources]
+    for name in gone:
+        world.say(2613, name)
+    well = not gone
+    for names, place in intent.by_server(view, places):
         try:
             well = await start(world, StartCommand(names=names, server=place, again=True)) and well
         except BadInput as error:  # it may not run there any more: what was stopped must not stay down for that

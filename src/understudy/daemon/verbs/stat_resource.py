@@ -10,14 +10,12 @@ from understudy.daemon.verbs.named import check_server_name, resource_filter
 from understudy.daemon.verbs.truth import age, as_it_is, as_json, head, now_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
-from understudy.intent.facts import Instance, find, instances, values
+from understudy.intent.facts import Instance, find, instances, relocation_targets, values
 from understudy.model.dependencies import print_dependencies
 from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import Kind, Resource
-from understudy.model.state import State
 from understudy.model.view import View
-from understudy.policy.eligibility import standings
 
 
 async def run(world: World, arguments: Arguments) -> int:
@@ -135,6 +133,4 @@ def _dependencies(resource: Resource, arguments: Arguments) -> str:
 
 def _relocation_targets(view: View, one: Instance) -> str:
     """`-s`: where it might be moved."""
-    here = one.server if one.state is not State.OFFLINE else None
-    names = [each.server for each in standings(view, one.resource.name) if each.admitted and each.server != here]
-    return f"NAME={one.resource.name}\nRELOCATION_TARGETS={' '.join(names)}"
+    return f"NAME={one.resource.name}\nRELOCATION_TARGETS={' '.join(relocation_targets(view, one))}"

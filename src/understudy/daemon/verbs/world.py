@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from understudy.agents.aside import aside
 from understudy.agents.scriptfile import Owner, who_may_change, why_not_run
 from understudy.daemon.parts import Part, Written
-from understudy.daemon.written import conditions, records
+from understudy.daemon.written import conditions, history_key, records
 from understudy.errors import BadInput, CommitTooLarge, Refused
 from understudy.intent.edit import Edit
 from understudy.intent.operator import Operator
@@ -28,7 +28,6 @@ from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, Settings
 from understudy.model.view import Event, View
 from understudy.ports import Clock
-from understudy.registry import keys
 
 ATTEMPTS = 8
 """How often a change is decided anew when somebody else changed the same keys meanwhile."""
@@ -318,16 +317,15 @@ async def write(world: World, decide: Callable[[View], Edit]) -> int:
 
 def _history(world: World, edit: Edit) -> dict[str, Event]:
     """The lines for the history go with the commit, so that no lane's answer comes before them."""
-    wall, server = world.clock.wall(), ServerName(world.settings.server)
-    found = [
-        Event(
-            wall=wall,
-            server=server,
+    found: dict[str, Event] = {}
+    for entry in edit.history:
+        event = Event(
+            wall=world.clock.wall(),
+            server=ServerName(world.settings.server),
             kind=entry.kind,
             resource=entry.resource,
             cause=f"by {world.by}",
             text=excerpt(entry.text, EVENT_BYTES),
         )
-        for entry in edit.history
-    ]
-    return {keys.history(int(wall * 1000), server, world.number()): event for event in found}
+        found[history_key(event, world.number())] = event
+    return found
