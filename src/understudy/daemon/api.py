@@ -34,9 +34,9 @@ from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
 from understudy.daemon.sight import Sight
 from understudy.daemon.turns import Turn, Turns
-from understudy.daemon.verbs import VERBS, Verb
+from understudy.daemon.verbs import VERBS, Verb, export, history, serverpool, servers, stat_resource, types
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.truth import head
+from understudy.daemon.verbs.truth import Read, head
 from understudy.daemon.verbs.world import FIRST_NUMBER, LOOK_S, Caller, Mirror, Probe, World
 from understudy.errors import BadInput, Unreachable
 from understudy.guard.leave import STAY_OUT
@@ -60,15 +60,15 @@ MOMENT_S = 0.02
 MOST_NAMES = 256
 """Of users, remembered."""
 VERB, EXPLAIN = "/v1/verb/", "/v1/explain/"
-READS: tuple[tuple[str, str, Mapping[str, object]], ...] = (
-    ("/v1/resources", "stat-resource", {"verbose": True}),
-    ("/v1/servers", "server-list", {}),
-    ("/v1/serverpools", "stat-serverpool", {}),
-    ("/v1/types", "stat-type", {}),
-    ("/v1/cluster", "cluster-status", {}),
-    ("/v1/intent", "cluster-export", {}),
-)
-"""Path, the verb whose `--json` text it answers, and its body."""
+READS: Mapping[str, Read] = {
+    "/v1/resources": stat_resource.as_json,
+    "/v1/servers": servers.server_list_json,
+    "/v1/serverpools": serverpool.as_json,
+    "/v1/types": types.as_json,
+    "/v1/cluster": servers.cluster_status_json,
+    "/v1/intent": export.as_json,
+}
+"""Path, and what is answered: the same as by a verb's `--json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,11 +193,12 @@ class _Api:
         if why := request.peer.callers.busy(request.peer.uid):
             return _refused(503, why)
         if handler is None:
-            return await self._reading("explain", {"names": [request.path.removeprefix(EXPLAIN)]}, request)
+            names = {"names": [request.path.removeprefix(EXPLAIN)]}
+            return await self._reading(history.explain_json, names, request, otherwise=404)
         return await handler(request)
 
     def _handlers(self) -> Mapping[str, Callable[[Request], Awaitable[Reply]]]:
-        reads = {path: functools.partial(self._reading, verb, body) for path, verb, body in READS}
+        reads = {path: functools.partial(self._reading, read, {}) for path, read in READS.items()}
         return {"/v1/ready": self._ready, "/v1/view": self._view, "/v1/history": self._history, **reads}
 
     async def _verb(self, name: str, request: Request) -> Reply:
@@ -233,27 +234,21 @@ class _Api:
         return Reply(msgspec.json.encode(self._services.mirror.view, enc_hook=_plain))
 
     async def _history(self, request: Request) -> Reply:
-        arguments = {"last": request.query.get("last", ["100"])[-1], "names": list(request.query.get("resource", ())), "json": True}
-        status, text = await self._collected("history", arguments, request)
-        return Reply(b'{"events":[' + ",".join(text.splitlines()).encode() + b"]}") if status == 0 else _refused(400, text)
+        arguments = {"last": request.query.get("last", ["100"])[-1], "names": list(request.query.get("resource", ()))}
+        return await self._reading(history.history_json, arguments, request)
 
-    async def _reading(self, verb: str, body: Mapping[str, object], request: Request) -> Reply:
-        """A verb's `--json` text."""
-        status, text = await self._collected(verb, {**body, "json": True}, request)
-        return _refused(404, text) if status and body.get("names") else Reply(text.encode())
-
-    async def _collected(self, verb: str, body: Mapping[str, object], request: Request) -> tuple[int, str]:
+    async def _reading(self, read: Read, body: Mapping[str, object], request: Request, *, otherwise: int = 400) -> Reply:
+        """What a verb that only shows would answer as JSON; `otherwise`: the status when that cannot be shown."""
         lines = _Lines(request.peer)
+        world = await self._world(request.peer, lines)
+        await world.turn.begin()
+        if not world.mirror.read_once:
+            return _refused(503, line(4535))
         try:
-            await self._run(VERBS[verb], await self._world(request.peer, lines), Arguments(body), lines)
-        finally:
-            lines.close()
-        found, status = [], 1
-        while (one := lines.queue.get_nowait()) is not None:
-            message = json.loads(one)
-            status = message.get("exit", status)
-            found += [message["out"]] if "out" in message else []
-        return (1, line(20180, MOST_WAITING >> 20)) if lines.cut else (status, "\n".join(found))
+            text = (await read(world, Arguments(body))).encode()
+        except BadInput as error:
+            return _refused(otherwise, with_number(error.code, str(error)))
+        return Reply(text) if len(text) <= MOST_WAITING else _refused(503, line(20180, MOST_WAITING >> 20))
 
     async def _world(self, peer: Peer, lines: _Lines) -> World:
         one = self._services

@@ -1,6 +1,6 @@
 """`NAME=value` blocks of the stat verbs. Called by the verbs; decides nothing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from understudy.intent.facts import Instance, cardinality_id, last_server, values
@@ -64,28 +64,3 @@ def verbose(one: Instance) -> Pairs:
 def wall_text(seconds: float) -> str:
     """`MM/DD/YYYY HH:MM:SS` in this server's time zone; empty for never."""
     return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%m/%d/%Y %H:%M:%S") if seconds else ""
-
-
-def as_json(one: Instance, wanted: Callable[[Instance], Mapping[str, str]] | None = None) -> dict[str, object]:
-    """One instance for `--json`."""
-    report = one.report
-    found: dict[str, object] = {
-        "name": one.resource.name,
-        "type": one.resource.type,
-        "local": one.resource.local,
-        "target": one.target.value,
-        "state": one.state.value,
-        "server": one.server,
-        "target_server": one.target_server,
-        "internal_state": one.internal.value,
-        "state_details": one.details,
-        "restart_count": report.restarts if report else 0,
-        "restart_attempts": one.resource.restart_attempts,
-        "starts": report.starts if report else 0,
-        "guarded": report.guarded if report else True,
-        "last_state_change": report.changed_wall if report else None,
-        "last_restart": report.started_wall if report else None,
-    }
-    if wanted is not None:
-        found["attributes"] = dict(wanted(one))
-    return found

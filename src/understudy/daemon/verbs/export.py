@@ -16,11 +16,22 @@ from understudy.registry.intent import encode
 
 async def run(world: World, arguments: Arguments) -> int:
     """Print it; its exit status."""
+    world.output.out(encode(intent_of(world), indent=0 if arguments.flag("json") else 2))
+    return 0
+
+
+async def as_json(world: World, arguments: Arguments) -> str:
+    """The same for `GET /v1/intent`, on one line."""
+    return encode(intent_of(world), indent=0)
+
+
+def intent_of(world: World) -> Intent:
+    """What is registered and wanted, and what the history tells of starts."""
     view, settings = world.mirror.view, world.settings
     voters = tuple(ServerName(one) for one in settings.voters)
     cluster = view.cluster or ClusterRecord(name=settings.cluster, voters=voters, pause_tolerance=settings.pause_tolerance)
     places = {name: running_on(view, name) for name, one in view.resources.items() if not one.local}
-    intent = Intent(
+    return Intent(
         servers=servers(view, settings),
         cluster=cluster,
         pools=view.pools,
@@ -31,8 +42,6 @@ async def run(world: World, arguments: Arguments) -> int:
         start_s=slowest_starts(one for one in world.mirror.history() if one.resource in view.definitions),
         registry_on=registry_on(settings),
     )
-    world.output.out(encode(intent, indent=0 if arguments.flag("json") else 2))
-    return 0
 
 
 def slowest_starts(events: Iterable[Event]) -> dict[ResourceName, float]:

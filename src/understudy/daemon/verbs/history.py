@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from understudy.daemon.shown.known import conditions_json
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.truth import as_it_is, as_json, head, now_so
+from understudy.daemon.verbs.tried import tried
+from understudy.daemon.verbs.truth import head, known_so
 from understudy.daemon.verbs.world import World
-from understudy.errors import BadInput
 from understudy.intent.facts import find
+from understudy.model.names import ResourceName
 from understudy.model.reasons import parse_reason
 from understudy.model.shown import one_line
 from understudy.model.view import Event
@@ -26,13 +28,9 @@ async def history(world: World, arguments: Arguments) -> int:
     """`understudy history`; with --follow until the caller goes away."""
     head(world)
     since = world.mirror.view.revision
-    wanted = set(arguments.names)
-    # servers write on their own, some milliseconds apart: in order of when it happened, not of when it was written
-    found = sorted((one for one in world.mirror.history() if not wanted or one.resource in wanted), key=lambda one: one.wall)
-    last = arguments.number("last")
+    wanted, shown = set(arguments.names), _last(world, arguments)
     if not arguments.flag("json"):
         world.output.out(HEADING)
-    shown = found[max(0, len(found) - (SHOWN if last is None else max(0, last))) :]
     for start in range(0, len(shown), TOGETHER):
         world.output.out("\n".join(_line(event, arguments) for event in shown[start : start + TOGETHER]))
         await world.turn.next()
@@ -43,21 +41,45 @@ async def history(world: World, arguments: Arguments) -> int:
     return 0
 
 
+async def history_json(world: World, arguments: Arguments) -> str:
+    """The last events as JSON, for `GET /v1/history`."""
+    found: list[str] = []
+    for event in _last(world, arguments):
+        found.append(json.dumps(event_json(event)))
+        await world.turn.next()
+    return f'{{"events":[{",".join(found)}]}}'
+
+
+def _last(world: World, arguments: Arguments) -> list[Event]:
+    """The events that are meant, in order of when they happened (servers write on their own, some milliseconds apart)."""
+    wanted, last = set(arguments.names), arguments.number("last")
+    found = sorted((event for event in world.mirror.history() if not wanted or event.resource in wanted), key=lambda event: event.wall)
+    return found[max(0, len(found) - (SHOWN if last is None else max(0, last))) :]
+
+
 async def explain(world: World, arguments: Arguments) -> int:
     """`understudy explain NAME`; its exit status."""
-    try:
-        name = find(world.mirror.view, arguments.one_name("resource")).name
-    except BadInput as error:
-        world.refuse(error)
-        return 1
-    view, known = as_it_is(world), now_so(world)
-    own = None if world.own is None else world.own()
+    return await tried(world, "", _explain(world, arguments))
+
+
+async def _explain(world: World, arguments: Arguments) -> bool:
     if arguments.flag("json"):
-        told = msgspec.to_builtins(policy_explain.explain(view, name, own))
-        world.output.out(json.dumps({**told, "conditions": as_json(known)}))
-    else:
-        world.output.out("\n".join([*(one.line for one in known), *policy_explain.render(view, name, own)]))
-    return 0
+        world.output.out(await explain_json(world, arguments))
+        return True
+    name, known = _named(world, arguments), known_so(world)
+    world.output.out("\n".join([*(one.line for one in known.conditions), *policy_explain.render(known.view, name, known.own)]))
+    return True
+
+
+async def explain_json(world: World, arguments: Arguments) -> str:
+    """The same as JSON, and for `GET /v1/explain/NAME`."""
+    name, known = _named(world, arguments), known_so(world)
+    found = msgspec.to_builtins(policy_explain.explain(known.view, name, known.own))
+    return json.dumps({**found, "conditions": conditions_json(known.conditions)})
+
+
+def _named(world: World, arguments: Arguments) -> ResourceName:
+    return find(world.mirror.view, arguments.one_name("resource")).name
 
 
 HEADING = f"{'WHEN':<23}  {'SERVER':<12}  {'WHAT':<14}  {'RESOURCE':<24}  {'TOOK':>9}  WHY"

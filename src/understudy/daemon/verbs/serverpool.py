@@ -6,6 +6,7 @@
 import json
 from collections.abc import Iterable, Mapping
 
+from understudy.daemon.shown.pools import PoolStatus, pool_attributes, pool_statuses
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import carry_out
@@ -16,10 +17,7 @@ from understudy.daemon.verbs.truth import head
 from understudy.daemon.verbs.world import World
 from understudy.intent import pools as intent
 from understudy.model.filters import matches
-from understudy.model.names import PoolName, ServerName
-from understudy.model.pools import FREE, GENERIC, attributes_of, membership
-from understudy.model.state import Life
-from understudy.model.view import Pool, View
+from understudy.model.names import PoolName
 
 
 async def add(world: World, arguments: Arguments) -> int:
@@ -69,45 +67,36 @@ async def _delete(world: World, arguments: Arguments) -> bool:
 async def stat(world: World, arguments: Arguments) -> int:
     """`crsctl stat serverpool`; its exit status."""
     head(world)
-    view = world.mirror.view
-    pools = {**view.pools, FREE: Pool(name=FREE), GENERIC: Pool(name=GENERIC)}
-    active = membership(view.pools, _online(view))
-    wanted = filter_of(arguments, (*attributes_of(Pool(name=FREE)), "NAME", "ACTIVE_SERVERS"))
-    names, well = [PoolName(one) for one in arguments.names] or sorted(pools), True
-    shown: list[dict[str, str]] = []
-    for name in names:
-        if name not in pools:
+    every, well = pool_statuses(world.mirror.view), True
+    wanted = filter_of(arguments, (*pool_attributes(), "NAME", "ACTIVE_SERVERS"))
+    shown: list[PoolStatus] = []
+    for name in [PoolName(name) for name in arguments.names] or list(every):
+        if name not in every:
             world.say(20021, name)
             well = False
-            continue
-        values = {**attributes_of(pools[name]), "NAME": name, "ACTIVE_SERVERS": " ".join(active[name])}
-        if wanted is None or matches(wanted, values.get):
-            shown.append(values)
+        elif wanted is None or matches(wanted, every[name].values.get):
+            shown.append(every[name])
     if arguments.flag("json"):
-        world.output.out(json.dumps({"serverpools": [_as_json(one) for one in shown]}))
+        world.output.out(_json(shown))
     elif shown:
-        world.output.out(blocks(_lines(one, arguments) for one in shown))
+        world.output.out(blocks(_lines(one.values, arguments) for one in shown))
     if not well:
         world.say(4000, "Status")
     return 0 if well else 1
 
 
+async def as_json(world: World, arguments: Arguments) -> str:
+    """Every pool as JSON, for `GET /v1/serverpools`."""
+    return _json(pool_statuses(world.mirror.view).values())
+
+
+def _json(shown: Iterable[PoolStatus]) -> str:
+    return json.dumps({"serverpools": [one.as_json() for one in shown]})
+
+
 def _lines(values: Mapping[str, str], arguments: Arguments) -> Iterable[tuple[str, str]]:
     if arguments.flag("registered"):
         return [("NAME", values["NAME"])]
-    order = attributes_of(Pool(name=PoolName("")))
     full, profile = arguments.flag("full") or arguments.flag("verbose"), arguments.flag("profile")
-    middle = [(key, values[key]) for key in order] if full or profile else []
+    middle = [(key, values[key]) for key in pool_attributes()] if full or profile else []
     return [("NAME", values["NAME"]), *middle, *([] if profile else [("ACTIVE_SERVERS", values["ACTIVE_SERVERS"])])]
-
-
-def _as_json(values: Mapping[str, str]) -> dict[str, object]:
-    return {
-        "name": values["NAME"],
-        "active_servers": values["ACTIVE_SERVERS"].split(),
-        "attributes": {key: value for key, value in values.items() if key not in ("NAME", "ACTIVE_SERVERS")},
-    }
-
-
-def _online(view: View) -> list[ServerName]:
-    return [server for server, record in view.present().items() if record.life is Life.ONLINE]

@@ -3,17 +3,18 @@
 import json
 from collections.abc import Sequence
 
+from understudy.daemon.shown.resources import head_json, shown_instance
 from understudy.daemon.text import blocks
 from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.named import check_server_name, resource_filter
-from understudy.daemon.verbs.truth import age, as_it_is, as_json, head, now_so
+from understudy.daemon.verbs.truth import as_it_is, head, known_so
 from understudy.daemon.verbs.world import World
 from understudy.errors import BadInput, Refused
 from understudy.intent.facts import Instance, find, instances, relocation_targets, values
 from understudy.model.dependencies import print_dependencies
 from understudy.model.filters import Filter, matches
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import ResourceName
 from understudy.model.resource import Kind, Resource
 from understudy.model.view import View
 
@@ -27,7 +28,9 @@ async def run(world: World, arguments: Arguments) -> int:
         names = await _named(world, view, arguments)
         well = not arguments.names or len(names) == len(arguments.names)
         shown = await _shown(world, view, names, arguments)
-        text = await _json(world, view, shown, arguments) if arguments.flag("json") else await _text(world, view, shown, arguments)
+        whole = arguments.flag("profile") or arguments.flag("full") or arguments.flag("verbose")
+        as_text = not arguments.flag("json")
+        text = await _text(world, view, shown, arguments) if as_text else await _json(world, view, shown, whole=whole)
         if text:
             world.output.out(text)
     except BadInput as error:
@@ -102,25 +105,19 @@ def _block(view: View, group: Sequence[Instance], arguments: Arguments) -> str:
     return blocks.blocks([layout(group)])
 
 
-async def _json(world: World, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
-    whole = arguments.flag("profile") or arguments.flag("full") or arguments.flag("verbose")
+async def as_json(world: World, arguments: Arguments) -> str:
+    """Every resource as JSON, for `GET /v1/resources`."""
+    view = as_it_is(world)
+    return await _json(world, view, await _shown(world, view, sorted(view.resources), arguments), whole=True)
+
+
+async def _json(world: World, view: View, shown: Sequence[Sequence[Instance]], *, whole: bool) -> str:
+    known = known_so(world, view)
     found: list[str] = []
-    ages: dict[ServerName | None, dict[str, object]] = {}
     for group in shown:
-        for one in group:
-            server = one.server or (one.report.server if one.report else None)  # of one that is nowhere: of its last
-            if server not in ages:
-                ages[server] = _age(world, view, server)
-            found.append(json.dumps({**blocks.as_json(one, values if whole else None), **ages[server]}))
+        found += [json.dumps(shown_instance(known, one).as_json(whole=whole)) for one in group]
         await world.turn.next()
-    known = {"revision": view.revision, "registry_reachable": world.mirror.reachable, "conditions": as_json(now_so(world))}
-    return f'{json.dumps(known)[:-1]}, "resources": [{", ".join(found)}]}}'
-
-
-def _age(world: World, view: View, server: ServerName | None) -> dict[str, object]:
-    """How old in seconds what is said of what is on a server is, and what is known of its lease."""
-    age_s, held = age(world, view, server)
-    return {"age_s": round(age_s, 1), "lease": held.value}
+    return f'{json.dumps(head_json(known))[:-1]}, "resources": [{", ".join(found)}]}}'
 
 
 def _dependencies(resource: Resource, arguments: Arguments) -> str:

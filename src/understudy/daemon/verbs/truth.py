@@ -6,18 +6,19 @@ Called by every verb that claims that something runs, and by those that change s
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
+from understudy.daemon.shown.known import Known
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import World
-from understudy.model.conditions import Condition, Lease, Weight
-from understudy.model.names import ServerName
-from understudy.model.state import ALIVE
+from understudy.model.conditions import Condition, Weight
 from understudy.model.view import View
-from understudy.policy.conditions import conditions, lease_of, nothing_can_be_done
-from understudy.policy.vouched import age_of, vouched
+from understudy.policy.conditions import conditions, nothing_can_be_done
+from understudy.policy.vouched import vouched
 
 Run = Callable[[World, Arguments], Awaitable[int]]
+Read = Callable[[World, Arguments], Awaitable[str]]
+"""What a verb that only shows answers as JSON, for `--json` and over HTTP alike. BadInput: what is named cannot be shown."""
 LOOK_EVERY_S = 0.5
 """How often a verb that waits looks whether something has come between."""
 
@@ -33,19 +34,15 @@ def as_it_is(world: World, view: View | None = None) -> View:
     return before if world.own is None else vouched(before, world.own())
 
 
-def lease(world: World, view: View, server: ServerName) -> Lease:
-    """What is known of a server's lease."""
-    if world.own is not None:
-        return lease_of(view, world.own(), server)
-    record = view.present().get(server)
-    return Lease.HELD if record is not None and record.life in ALIVE else Lease.NONE
-
-
-def age(world: World, view: View, server: ServerName | None) -> tuple[float, Lease]:
-    """How old what is shown of a server is, in seconds, and what is known of its lease."""
-    if world.own is not None:
-        return age_of(view, world.own(), server)
-    return 0.0, Lease.NONE if server is None else lease(world, view, server)
+def known_so(world: World, view: View | None = None) -> Known:
+    """What may be said this minute. `view` is what is shown of; without one it is that which can be vouched for."""
+    return Known(
+        view=as_it_is(world) if view is None else view,
+        settings=world.settings,
+        conditions=now_so(world),
+        own=None if world.own is None else world.own(),
+        reachable=world.mirror.reachable,
+    )
 
 
 def head(world: World) -> None:
@@ -53,21 +50,6 @@ def head(world: World) -> None:
     was."""
     for one in now_so(world):
         world.output.err(one.line)
-
-
-def as_json(found: Iterable[Condition]) -> list[dict[str, object]]:
-    """For `--json`."""
-    return [
-        {
-            "kind": one.kind.value,
-            "weight": one.weight.value,
-            "about": one.about,
-            "for_s": None if one.since_s is None else round(one.since_s, 1),
-            "cause": one.cause,
-            "advice": one.advice,
-        }
-        for one in found
-    ]
 
 
 def only_if_possible(run: Run, title: str, *, registry_alone: bool = False) -> Run:

@@ -1,8 +1,9 @@
 """`crsctl add|modify|delete|stat type`. Changes user types; the built-in ones stay as they are. `intent/types.py` decides."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 
+from understudy.daemon.shown.types import TypeStatus, type_names, type_status
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import carry_out
@@ -13,8 +14,7 @@ from understudy.daemon.verbs.world import World, write
 from understudy.intent import types as intent
 from understudy.model.filters import matches
 from understudy.model.names import TypeName
-from understudy.model.types import CLUSTER, all_types, defaults, find
-from understudy.model.view import TypeRecord, View
+from understudy.model.types import CLUSTER
 
 
 async def add(world: World, arguments: Arguments) -> int:
@@ -63,28 +63,31 @@ async def _delete(world: World, arguments: Arguments) -> bool:
 async def stat(world: World, arguments: Arguments) -> int:
     """`crsctl stat type`; its exit status."""
     view = world.mirror.view
-    known = {one.name: one for one in all_types(view.types)}
     wanted = filter_of(arguments, ("TYPE_NAME", "BASE_TYPE"))
-    shown, well = [], True
-    for name in arguments.names or sorted(known):
-        record = find(TypeName(name), view.types)
-        if record is None:
+    shown: list[TypeStatus] = []
+    well = True
+    for name in arguments.names or type_names(view):
+        one = type_status(view, TypeName(name))
+        if one is None:
             world.say(20023, name)
             well = False
-        elif wanted is None or matches(wanted, _values(record, view).get):
-            shown.append(record)
+        elif wanted is None or matches(wanted, one.values.get):
+            shown.append(one)
     if arguments.flag("json"):
-        found = [{"name": one.name, "base": one.base, "attributes": defaults(one.name, view.types)} for one in shown]
-        world.output.out(json.dumps({"types": found}))
+        world.output.out(_json(shown))
     elif shown:
-        world.output.out(blocks(_values(one, view, arguments).items() for one in shown))
+        whole = arguments.flag("profile") or arguments.flag("full")
+        world.output.out(blocks({**one.values, **(dict(sorted(one.attributes.items())) if whole else {})}.items() for one in shown))
     if not well:
         world.say(4000, "Status")
     return 0 if well else 1
 
 
-def _values(record: TypeRecord, view: View, arguments: Arguments | None = None) -> Mapping[str, str]:
-    found = {"TYPE_NAME": record.name, "BASE_TYPE": record.base or "resource"}
-    if arguments is not None and (arguments.flag("profile") or arguments.flag("full")):
-        found |= dict(sorted(defaults(record.name, view.types).items()))
-    return found
+async def as_json(world: World, arguments: Arguments) -> str:
+    """Every type as JSON, for `GET /v1/types`."""
+    view = world.mirror.view
+    return _json(one for name in type_names(view) if (one := type_status(view, name)) is not None)
+
+
+def _json(shown: Iterable[TypeStatus]) -> str:
+    return json.dumps({"types": [one.as_json() for one in shown]})

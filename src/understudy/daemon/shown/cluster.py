@@ -1,0 +1,118 @@
+"""The cluster as `understudy cluster status` shows it: who decides, who votes, whether everything wanted runs."""
+
+from dataclasses import dataclass
+
+from understudy.daemon.shown.known import Known, conditions_json
+from understudy.daemon.shown.servers import state_of
+from understudy.intent.facts import instances, servers
+from understudy.model.conditions import Condition, Kind, Lease, status
+from understudy.model.names import ServerName, short
+from understudy.model.state import State, Target
+from understudy.model.view import View
+from understudy.policy.eras import held_up_by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStatus:
+    """See the module. Names of local resources stand with their server (`net@ctr1`)."""
+
+    cluster: str
+    revision: int
+    registry_reachable: bool
+    registry_went_back: str
+    """What the registry lacks, if it was set back to a copy or made anew; `no`."""
+    leader: str
+    term: int
+    voters: tuple[ServerName, ...]
+    pause_tolerance: float
+    """In seconds."""
+    servers_online: tuple[ServerName, ...]
+    servers: tuple[ServerName, ...]
+    wanted: int
+    down: tuple[str, ...]
+    unknown: tuple[str, ...]
+    intermediate: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """Everything but the conditions, by title, in the order in which it is shown."""
+        return {
+            "cluster": self.cluster,
+            "revision": self.revision,
+            "registry_reachable": self.registry_reachable,
+            "registry_went_back": self.registry_went_back,
+            "leader": self.leader,
+            "term": self.term,
+            "voters": list(self.voters),
+            "pause_tolerance": self.pause_tolerance,
+            "servers_online": list(self.servers_online),
+            "servers": list(self.servers),
+            "resources_wanted": self.wanted,
+            "resources_down": list(self.down),
+            "resources_unknown": list(self.unknown),
+            "resources_intermediate": list(self.intermediate),
+        }
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json` and `GET /v1/cluster`."""
+        return {**self.fields, "conditions": conditions_json(self.conditions)}
+
+    @property
+    def exit_status(self) -> int:
+        """1: something wanted does not run; 3: only weak."""
+        if self.down or self.unknown or not self.servers_online:
+            return 1
+        return status(self.conditions) or (3 if self.intermediate else 0)
+
+
+def cluster_status(known: Known) -> ClusterStatus:
+    """How the cluster is."""
+    view, settings = known.view, known.settings
+    states, everyone = _wanted(view), servers(view, settings)
+    return ClusterStatus(
+        cluster=view.cluster.name if view.cluster else settings.cluster,
+        revision=view.revision,
+        registry_reachable=known.reachable,
+        registry_went_back=_went_back(view),
+        leader=_leader(known),
+        term=view.leader.term if view.leader else 0,
+        voters=known.voters,
+        pause_tolerance=view.cluster.pause_tolerance if view.cluster else settings.pause_tolerance,
+        servers_online=tuple(name for name in everyone if state_of(known, name) == "ONLINE"),
+        servers=everyone,
+        wanted=sum(map(len, states.values())),
+        down=tuple(states[State.OFFLINE]),
+        unknown=tuple(states[State.UNKNOWN]),
+        intermediate=tuple(states[State.INTERMEDIATE]),
+        conditions=known.conditions,
+    )
+
+
+def _wanted(view: View) -> dict[State, list[str]]:
+    """What is wanted, by its state: each resource once, each instance of a local one by its server."""
+    states: dict[State, list[str]] = {state: [] for state in State}
+    for name, resource in sorted(view.resources.items()):
+        if view.target(name) is Target.ONLINE and resource.enabled:
+            for one in instances(view, resource):
+                states[one.state].append(f"{name}@{one.server}" if resource.local else name)
+    return states
+
+
+def _leader(known: Known) -> str:
+    """Who decides, as far as can be known."""
+    leader = known.view.leader
+    if leader is None:
+        return ""
+    gone = known.lease(leader.server) is not Lease.HELD or any(one.kind is Kind.NO_LEADER for one in known.conditions)
+    return f"none (the last was {leader.server})" if gone else leader.server
+
+
+def _went_back(view: View) -> str:
+    """What the registry lacks, if it was set back to a copy or made anew."""
+    if view.set_back:
+        return f"{view.set_back}; nothing is decided until a new era has begun"
+    if not view.recovering:
+        return "no"
+    late = sorted(f"{one.server}/{short(one.incarnation)}" for one in held_up_by(view))
+    return f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {', '.join(late) or 'nobody'}"

@@ -1,0 +1,57 @@
+"""Instances of resources as `crsctl stat resource` shows them, each with the age of what is said of it."""
+
+from dataclasses import dataclass
+
+from understudy.daemon.shown.known import Known, conditions_json
+from understudy.intent.facts import Instance, values
+from understudy.model.conditions import Lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownInstance:
+    """One instance, and how far what is said of it can be relied on."""
+
+    instance: Instance
+    age_s: float
+    """How old, in seconds, what is said of its server is."""
+    lease: Lease
+    """What is known of that server's lease."""
+
+    def as_json(self, *, whole: bool = False) -> dict[str, object]:
+        """For `--json`; `whole`: with every attribute."""
+        one, report = self.instance, self.instance.report
+        found: dict[str, object] = {
+            "name": one.resource.name,
+            "type": one.resource.type,
+            "local": one.resource.local,
+            "target": one.target.value,
+            "state": one.state.value,
+            "server": one.server,
+            "target_server": one.target_server,
+            "internal_state": one.internal.value,
+            "state_details": one.details,
+            "restart_count": report.restarts if report else 0,
+            "restart_attempts": one.resource.restart_attempts,
+            "starts": report.starts if report else 0,
+            "guarded": report.guarded if report else True,
+            "last_state_change": report.changed_wall if report else None,
+            "last_restart": report.started_wall if report else None,
+        }
+        if whole:
+            found["attributes"] = dict(values(one))
+        return {**found, "age_s": round(self.age_s, 1), "lease": self.lease.value}
+
+
+def shown_instance(known: Known, instance: Instance) -> ShownInstance:
+    """An instance with its age; of one that is nowhere that of its last server."""
+    age_s, lease = known.age(instance.server or (instance.report.server if instance.report else None))
+    return ShownInstance(instance=instance, age_s=age_s, lease=lease)
+
+
+def head_json(known: Known) -> dict[str, object]:
+    """What stands before the instances."""
+    return {
+        "revision": known.view.revision,
+        "registry_reachable": known.reachable,
+        "conditions": conditions_json(known.conditions),
+    }

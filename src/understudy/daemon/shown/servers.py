@@ -1,0 +1,170 @@
+"""Servers: as `crsctl stat server` and `understudy server list` show them, and whether they take part (`crsctl check`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from understudy.daemon.shown.known import Known
+from understudy.intent.facts import life, running_on
+from understudy.model.conditions import Kind, Lease, Weight, ago
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, short
+from understudy.model.pools import FREE, membership
+from understudy.model.state import ALIVE, Life
+
+_TITLES = {
+    Kind.CANNOT_ACT: "cannot act: {}",
+    Kind.TAKES_NO_PART: "takes no part: {}",
+    Kind.GUARD_SILENT: "its guard does not answer: {}",
+    Kind.LEFT: "has left: {}",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStatus:
+    """A server as crsctl shows it."""
+
+    server: ServerName
+    state: str
+    """ONLINE and the other lives; OFFLINE without a lease, UNKNOWN while nothing is known of it."""
+    details: str
+    """What is not as it should be with it, in short."""
+    pools: tuple[PoolName, ...]
+    """The pools that it is in now."""
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """By attribute, as filters and blocks name them."""
+        return {
+            "NAME": self.server,
+            "STATE": self.state,
+            "RESOURCE_USE_ENABLED": "1",
+            "ACTIVE_POOLS": " ".join(self.pools),
+            "STATE_DETAILS": self.details,
+        }
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return {key.lower(): value for key, value in self.values.items()}
+
+
+def server_status(known: Known, server: ServerName) -> ServerStatus:
+    """How one server is."""
+    online = [name for name, record in known.view.present().items() if record.life is Life.ONLINE]
+    active = [pool for pool, members in membership(known.view.pools, online).items() if server in members]
+    return ServerStatus(
+        server=server,
+        state=state_of(known, server),
+        details=details_of(known, server),
+        pools=tuple(sorted(active, key=lambda pool: (pool == FREE, pool))),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerRow:
+    """A server as `understudy server list` shows it."""
+
+    server: ServerName
+    state: str
+    """With what is not as it should be."""
+    lease: Lease
+    leads: bool
+    votes: bool
+    incarnation: Incarnation | None
+    """None: it was never seen."""
+    resources: tuple[ResourceName, ...]
+    """What runs there, local ones aside."""
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`; the cells of the table are the same."""
+        return {
+            "server": self.server,
+            "state": self.state,
+            "lease": self.lease.value,
+            "leader": "yes" if self.leads else "",
+            "voter": "yes" if self.votes else "",
+            "incarnation": short(self.incarnation) if self.incarnation else "",
+            "resources": " ".join(self.resources),
+        }
+
+
+def server_row(known: Known, server: ServerName) -> ServerRow:
+    """One line of the list."""
+    view, held = known.view, known.lease(server)
+    record, why = view.present().get(server), details_of(known, server)
+    state = "NEVER SEEN" if record is None else state_of(known, server) if record.life in ALIVE else record.life.value
+    leads = view.leader is not None and record is not None and view.leader.incarnation == record.incarnation
+    return ServerRow(
+        server=server,
+        state=state + (f", {why}" if why else ""),
+        lease=held,
+        leads=leads and held is Lease.HELD,
+        votes=server in known.voters,
+        incarnation=None if record is None else record.incarnation,
+        resources=tuple(sorted(name for name, one in view.resources.items() if not one.local and running_on(view, name) == server)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether a server takes part in everything, as `crsctl check` asks."""
+
+    server: ServerName
+    acts: bool
+    """It can act."""
+    leased: bool
+    hears: bool
+    """It hears of the cluster."""
+    lease: Lease
+    cannot_act: str
+    """Why it cannot; empty: it can."""
+    heard_s: float | None
+    """How long ago its guard was heard; None: that is not known."""
+
+    @property
+    def well(self) -> bool:
+        """Whether it takes part in everything."""
+        return self.acts and self.hears
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return {
+            "name": self.server,
+            "healthy": self.well,
+            "lease": self.lease,
+            "cannot_act": self.cannot_act,
+            "heard_s": self.heard_s,
+        }
+
+
+def health(known: Known, server: ServerName) -> Health:
+    """How one server takes part."""
+    own, lease = known.own, known.lease(server)
+    held, about = lease is Lease.HELD, [one for one in known.conditions if one.about == server]
+    here = server == known.server
+    return Health(
+        server=server,
+        acts=life(known.view, server) is Life.ONLINE and held and not any(one.weight is Weight.DOWN for one in about),
+        leased=held,
+        hears=held and not (here and any(one.kind is Kind.REGISTRY_AWAY for one in known.conditions)),
+        lease=lease,
+        cannot_act=next((one.cause for one in about if one.kind is Kind.CANNOT_ACT), ""),
+        heard_s=None if own is None else own.heard_s(server),
+    )
+
+
+def state_of(known: Known, server: ServerName) -> str:
+    """As crsctl shows it: a server without a lease is OFFLINE, one of which nothing is known UNKNOWN."""
+    now, lease = life(known.view, server), known.lease(server)
+    if now not in ALIVE or lease is Lease.OVER:
+        return "OFFLINE"
+    return "UNKNOWN" if lease is Lease.UNHEARD else now.value
+
+
+def details_of(known: Known, server: ServerName) -> str:
+    """What is not as it should be with one server, in short."""
+    found = [_TITLES[one.kind].format(one.cause) for one in known.conditions if one.about == server and one.kind in _TITLES]
+    age_s, lease = known.age(server)
+    if lease is Lease.OVER:
+        found.append("holds no lease")
+    elif lease is Lease.UNHEARD:
+        found.append(f"not heard for {ago(age_s)}")
+    return "; ".join(found)
