@@ -11,6 +11,7 @@ WORDS: dict[int, str] = {
     267: "Human intervention required to resume its availability.",
     2500: "Cannot stop resource '{}' as it is not running",
     2501: "Resource '{}' is disabled",
+    2502: "Resource '{}' has dependency error because of resource '{}'",
     2509: "Resource type '{}' used in dependency '{}' does not exist or is not registered.",
     2510: "Resource '{}' used in dependency '{}' does not exist or is not registered.",
     2515: "Circular dependency found for resource '{}'",
