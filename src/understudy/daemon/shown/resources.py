@@ -1,10 +1,15 @@
 """Instances of resources as `crsctl stat resource` shows them, each with the age of what is said of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from understudy.daemon.shown.known import Known, conditions_json
 from understudy.intent.facts import Instance, values
 from understudy.model.conditions import Lease
+from understudy.model.names import ServerName
+
+Age = Callable[[ServerName | None], tuple[float, Lease]]
+"""`Known.age`, looked up once for each server: of thousands of instances most are on the same few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +47,9 @@ class ShownInstance:
         return {**found, "age_s": round(self.age_s, 1), "lease": self.lease.value}
 
 
-def shown_instance(known: Known, instance: Instance) -> ShownInstance:
+def shown_instance(instance: Instance, age: Age) -> ShownInstance:
     """An instance with its age; of one that is nowhere that of its last server."""
-    age_s, lease = known.age(instance.server or (instance.report.server if instance.report else None))
+    age_s, lease = age(instance.server or (instance.report.server if instance.report else None))
     return ShownInstance(instance=instance, age_s=age_s, lease=lease)
 
 

@@ -1,5 +1,6 @@
 """`crsctl stat resource`: everything that is known of resources, from memory. Changes nothing and waits for nothing."""
 
+import functools
 import json
 from collections.abc import Sequence
 
@@ -113,9 +114,10 @@ async def as_json(world: World, arguments: Arguments) -> str:
 
 async def _json(world: World, view: View, shown: Sequence[Sequence[Instance]], *, whole: bool) -> str:
     known = known_so(world, view)
+    age = functools.cache(known.age)
     found: list[str] = []
     for group in shown:
-        found += [json.dumps(shown_instance(known, one).as_json(whole=whole)) for one in group]
+        found += [json.dumps(shown_instance(one, age).as_json(whole=whole)) for one in group]
         await world.turn.next()
     return f'{json.dumps(head_json(known))[:-1]}, "resources": [{", ".join(found)}]}}'
 

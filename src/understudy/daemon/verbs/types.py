@@ -14,7 +14,7 @@ from understudy.daemon.verbs.world import World, write
 from understudy.intent import types as intent
 from understudy.model.filters import matches
 from understudy.model.names import TypeName
-from understudy.model.types import CLUSTER
+from understudy.model.types import CLUSTER, find
 
 
 async def add(world: World, arguments: Arguments) -> int:
