@@ -39,30 +39,30 @@ def allowed(view: View, what: str, draft: Draft, *, force: bool) -> tuple[Impact
 
 def restarted(draft: Draft, found: Sequence[Impact]) -> tuple[ResourceName, ...]:
     """Of what a change affects, that which has to be stopped under the definition with which it was started."""
-    return tuple(name for name in draft.restarting if any(one.resource == name for one in found))
+    return tuple(name for name in draft.restarting if any(effect.resource == name for effect in found))
 
 
 def impact_lines(view: View, found: Sequence[Impact], attributes: Attributes | None = None) -> tuple[str, ...]:
     """One line for each thing that stops, moves or restarts. `view` is the one after the change."""
-    return tuple(_line(view, one, attributes or {}) for one in found)
+    return tuple(_line(view, effect, attributes or {}) for effect in found)
 
 
-def _line(view: View, one: Impact, attributes: Attributes) -> str:
-    why = "" if one.why is None else sentence_about(one.why, one.resource)
-    if one.fate is Fate.MOVES:
-        return line(20151, one.resource, one.server, one.to, one.server, why)
-    if one.by is None and one.fate is Fate.STOPS:
-        return line(20150, one.resource, one.server, no_candidate(view, one.resource))
-    if one.by is None:
-        return line(20152, one.resource, one.server, f"it was started with the old {', '.join(attributes.get(one.resource, ()))}")
-    if one.fate is Fate.RESTARTS:
-        return line(20152, one.resource, one.server, f"it stands on '{one.by}'")
-    return line(20153, one.resource, one.server, f"it stands on '{one.by}', which will not be up there. Its TARGET stays ONLINE")
+def _line(view: View, effect: Impact, attributes: Attributes) -> str:
+    why = "" if effect.why is None else sentence_about(effect.why, effect.resource)
+    if effect.fate is Fate.MOVES:
+        return line(20151, effect.resource, effect.server, effect.to, effect.server, why)
+    if effect.by is None and effect.fate is Fate.STOPS:
+        return line(20150, effect.resource, effect.server, no_candidate(view, effect.resource))
+    if effect.by is None:
+        return line(20152, effect.resource, effect.server, f"it was started with the old {', '.join(attributes.get(effect.resource, ()))}")
+    if effect.fate is Fate.RESTARTS:
+        return line(20152, effect.resource, effect.server, f"it stands on '{effect.by}'")
+    return line(20153, effect.resource, effect.server, f"it stands on '{effect.by}', which will not be up there. Its TARGET stays ONLINE")
 
 
 def _refusal(what: str, draft: Draft, found: Sequence[Impact]) -> Declined:
     attributes = dict.fromkeys(name for names in draft.restarting.values() for name in names)
-    if attributes and all(one.fate is Fate.RESTARTS for one in found):
-        affected = ", ".join(f"'{name}'" for name in dict.fromkeys(one.resource for one in found))
+    if attributes and all(effect.fate is Fate.RESTARTS for effect in found):
+        affected = ", ".join(f"'{name}'" for name in dict.fromkeys(effect.resource for effect in found))
         return Declined(20030, ", ".join(attributes), affected)
     return Declined(2529, what, found[0].resource, below=impact_lines(draft.after, found, draft.restarting))

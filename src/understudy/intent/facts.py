@@ -26,7 +26,7 @@ def registered(view: View) -> Registered:
 
 def servers(view: View, settings: Settings) -> tuple[ServerName, ...]:
     """Every server of the cluster by name: configured, or seen."""
-    return tuple(sorted({*(ServerName(one.name) for one in settings.servers), *view.present()}))
+    return tuple(sorted({*(ServerName(server.name) for server in settings.servers), *view.present()}))
 
 
 def life(view: View, server: ServerName) -> Life | None:
@@ -39,12 +39,13 @@ def running_on(view: View, name: ResourceName) -> ServerName | None:
     """Where a cluster resource runs (ONLINE or INTERMEDIATE), or a local one's first server."""
     if name not in view.resources:
         return None
-    return next((one.server for one in instances(view, view.resources[name]) if one.state in RUNNING), None)
+    return next((instance.server for instance in instances(view, view.resources[name]) if instance.state in RUNNING), None)
 
 
 def down(view: View) -> tuple[ResourceName, ...]:
     """What is wanted and does not run, by name; a disabled one is not wanted. Local resources have no one place to be down."""
-    wanted = (name for name, one in view.resources.items() if view.target(name) is Target.ONLINE and not one.local and one.enabled)
+    moving = (name for name, resource in view.resources.items() if resource.enabled and not resource.local)
+    wanted = (name for name in moving if view.target(name) is Target.ONLINE)
     return tuple(sorted(name for name in wanted if running_on(view, name) is None))
 
 
@@ -54,19 +55,19 @@ def may_be_running(view: View, name: ResourceName) -> bool:
         return False
     assignment = view.assignments.get(name)
     held = assignment is not None and bool(assignment.holders) and not view.resources[name].local
-    return held or any(one.state is not State.OFFLINE for one in instances(view, view.resources[name]))
+    return held or any(instance.state is not State.OFFLINE for instance in instances(view, view.resources[name]))
 
 
 def stop_dependents(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """Who must stop when these stop: hard stop dependents, over any number of steps, by name; the names themselves left out."""
     known, asked = registered(view), set(names)
     depends: dict[ResourceName, set[ResourceName]] = {}
-    for one in view.resources.values():
-        for dependency in one.stop:
+    for resource in view.resources.values():
+        for dependency in resource.stop:
             # A `shutdown:` one only orders the stop of a whole server.
             if dependency.kind is Kind.HARD and "shutdown" not in dependency.modifiers:
                 for target in targets(dependency, known):
-                    depends.setdefault(target, set()).add(one.name)
+                    depends.setdefault(target, set()).add(resource.name)
     found: set[ResourceName] = set()
     waiting = list(asked)
     while waiting:
@@ -80,9 +81,9 @@ def named_by(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
     """Resources whose dependencies name this one."""
     return tuple(
         sorted(
-            one.name
-            for one in view.resources.values()
-            if one.name != name and any(not each.is_type and each.entity == name for each in (*one.start, *one.stop))
+            resource.name
+            for resource in view.resources.values()
+            if resource.name != name and any(not each.is_type and each.entity == name for each in (*resource.start, *resource.stop))
         )
     )
 
@@ -95,7 +96,7 @@ def groups_of(view: View) -> Mapping[ResourceName, tuple[ResourceName, ...]]:
 def relocation_targets(view: View, instance: Instance) -> tuple[ServerName, ...]:
     """Servers to which it might be moved."""
     here = instance.server if instance.state is not State.OFFLINE else None
-    return tuple(one.server for one in standings(view, instance.resource.name) if one.admitted and one.server != here)
+    return tuple(standing.server for standing in standings(view, instance.resource.name) if standing.admitted and standing.server != here)
 
 
 def find(view: View, name: str) -> Resource:

@@ -40,7 +40,7 @@ def rights_of(acl: str, *, user: str | None = None, group: str | None = None) ->
 def changed_acl(acl: str, change: AclChange) -> str:
     """The access list with the change. Declined if it is not exactly one, or removes what is not there."""
     entries = _entries(acl)
-    if sum(one is not None for one in (change.update, change.remove, change.owner, change.group)) != 1:
+    if sum(given is not None for given in (change.update, change.remove, change.owner, change.group)) != 1:
         raise Declined(20010, "give one of -u acl, -x acl, -o user, -g group")
     if change.update is not None:
         key, _, rights = change.update.rpartition(":")

@@ -47,12 +47,12 @@ def delete(view: View, names: tuple[PoolName, ...]) -> Draft:
     """What forgets pools. Declined while a resource or a pool that stays names one of them."""
     for name in names:
         _find(view, name, "deleted")
-        users = [f"resource '{one.name}'" for one in view.resources.values() if name in one.server_pools]
-        users += [f"server pool '{one.name}'" for one in view.pools.values() if name in one.parent_pools and one.name not in names]
+        users = [f"resource '{resource.name}'" for resource in view.resources.values() if name in resource.server_pools]
+        users += [f"server pool '{pool.name}'" for pool in view.pools.values() if name in pool.parent_pools and pool.name not in names]
         if users:
             raise Declined(20026, name, users[0])
     edit = Edit(pools=dict.fromkeys(names), history=tuple(_entry(events.DELETED, name) for name in names))
-    return Draft(edit=edit, after=replace(view, pools={key: one for key, one in view.pools.items() if key not in names}))
+    return Draft(edit=edit, after=replace(view, pools={key: pool for key, pool in view.pools.items() if key not in names}))
 
 
 def _find(view: View, name: PoolName, what: str) -> Pool:

@@ -58,4 +58,4 @@ def _is_ours(view: View, attempt: Attempt, name: ResourceName) -> bool:
 def _is_up_somewhere(view: View, name: ResourceName) -> bool:
     """Of a local resource that has failed on some server only: that is left, and the rest goes on trying."""
     resource = view.resources[name]
-    return resource.local and any(one.state is not State.OFFLINE for one in instances(view, resource))
+    return resource.local and any(instance.state is not State.OFFLINE for instance in instances(view, resource))

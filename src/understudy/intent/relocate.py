@@ -52,7 +52,8 @@ def relocate(view: View, command: RelocateCommand, operator: Operator) -> Reloca
         Request(id=f"{operator.token}-{number:04d}", verb="relocate", resources=group, server=command.server, by=operator.by)
         for number, group in enumerate(groups, 1)
     )
-    owners = {name: one.owner.incarnation for name in moving if (one := view.assignments.get(name)) is not None and one.owner is not None}
+    held = ((name, view.assignments[name].owner) for name in moving if name in view.assignments)
+    owners = {name: owner.incarnation for name, owner in held if owner is not None}
     return Relocating(edit=Edit(requests=requests, rests=Rests(resources=moving, targets=moving)), names=moving, owners=owners)
 
 
@@ -70,7 +71,7 @@ def _movable(view: View, name: ResourceName, member_of: Mapping[ResourceName, tu
         raise Declined(2904, name)
     if not may_be_running(view, name) or view.target(name) is not Target.ONLINE:
         raise Declined(2562, name)
-    return tuple(one for one in member_of[name] if view.target(one) is Target.ONLINE)
+    return tuple(member for member in member_of[name] if view.target(member) is Target.ONLINE)
 
 
 def _check(ground: Ground, group: tuple[ResourceName, ...], command: RelocateCommand) -> None:
@@ -85,5 +86,5 @@ def _check(ground: Ground, group: tuple[ResourceName, ...], command: RelocateCom
         check_place(ground, group, command.server)
     else:
         home = running_on(view, asked)
-        if not any(one.admitted and one.server != home for one in group_standings(ground, group)):
+        if not any(standing.admitted and standing.server != home for standing in group_standings(ground, group)):
             raise Declined(2632, asked, below=refused_by(view, asked))

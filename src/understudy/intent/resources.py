@@ -163,24 +163,24 @@ def still_running(view: View, name: ResourceName) -> Declined:
 
 
 def _check_owned(settings: Settings, name: ResourceName) -> None:
-    if name in {network_name(one.number) for one in settings.networks}:
+    if name in {network_name(network.number) for network in settings.networks}:
         raise Declined(20031, name, "deleted")
 
 
 def _still_there(view: View, name: ResourceName) -> str:
     if (server := running_on(view, name)) is not None:
         return f"it is still running on '{server}'; stop it first."
-    for one in instances(view, view.resources[name]) if name in view.resources else ():
-        if one.state is State.UNKNOWN:
-            why = f" ({one.report.failure.text})" if one.report is not None and one.report.failure is not None else ""
-            return f"it is UNKNOWN on '{one.server}'{why}: see that it is down there, then crsctl stop resource {name}"
+    for instance in instances(view, view.resources[name]) if name in view.resources else ():
+        if instance.state is State.UNKNOWN:
+            why = f" ({instance.report.failure.text})" if instance.report is not None and instance.report.failure is not None else ""
+            return f"it is UNKNOWN on '{instance.server}'{why}: see that it is down there, then crsctl stop resource {name}"
     assignment = view.assignments.get(name)
     held = assignment.holders if assignment is not None else ()
-    where = ", ".join(f"'{one.server}'" for one in held) or "a server"
+    where = ", ".join(f"'{holder.server}'" for holder in held) or "a server"
     return f"it may still be running on {where}, which has not said that it is stopped; stop it first."
 
 
 def _check_dependents(view: View, name: ResourceName, names: tuple[ResourceName, ...], *, force: bool) -> None:
-    left = [one for one in named_by(view, name) if one not in names]
+    left = [other for other in named_by(view, name) if other not in names]
     if left and not force:
         raise Declined(2730, left[0], name)

@@ -50,7 +50,7 @@ def confirm_off(view: View, server: ServerName, operator: Operator) -> Edit:
 def leave(view: View, servers: Sequence[ServerName], operator: Operator, *, at_once: bool = False) -> Edit:
     """They stop everything in order (`at_once`: their guards end it) and leave."""
     records = [present(view, server) for server in servers]
-    asked = [one for one in records if one.life is not Life.LEAVING or (at_once and not one.at_once)]
+    asked = [record for record in records if record.life is not Life.LEAVING or (at_once and not record.at_once)]
     return Edit(incarnations=tuple(replace(go_on(record, Life.LEAVING), by=operator.by, at_once=at_once) for record in asked))
 
 

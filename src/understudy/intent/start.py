@@ -61,7 +61,7 @@ def networks_first(view: View, command: StartCommand) -> tuple[ResourceName, ...
     if command.server is None:
         return ()
     found = ((name, view.resources[name]) for name in needed(view, command.names))
-    return tuple(name for name, one in found if one.local and one.enabled and view.target(name) is not Target.ONLINE)
+    return tuple(name for name, resource in found if resource.local and resource.enabled and view.target(name) is not Target.ONLINE)
 
 
 def start(view: View, command: StartCommand, operator: Operator, *, shown: View | None = None) -> Starting:
@@ -108,11 +108,11 @@ def _runnable(view: View, command: StartCommand, remarks: list[Refusal]) -> Iter
     for name in command.names:
         resource = find(view, name)
         shown = instances(view, resource)
-        up = [one for one in shown if one.state in RUNNING and one.internal is Internal.STABLE]
+        up = [instance for instance in shown if instance.state in RUNNING and instance.internal is Internal.STABLE]
         if not resource.enabled:
             remarks.append(Refusal(code=2501, names=(name,)))
         elif view.target(name) is Target.ONLINE and shown and len(up) == len(shown):
-            remarks += [Refusal(code=5702, names=(name, str(one.server))) for one in up]
+            remarks += [Refusal(code=5702, names=(name, str(instance.server))) for instance in up]
         else:
             yield name
 
@@ -163,9 +163,9 @@ def _place_of(ground: Ground, group: tuple[ResourceName, ...], command: StartCom
     if any(name in command.names for name in group):
         return command.server
     beside = any(
-        one.same_server and name in ground.meant(one)
+        dependency.same_server and name in ground.meant(dependency)
         for asked in command.names
-        for one in ground.view.resources[asked].start
+        for dependency in ground.view.resources[asked].start
         for name in group
     )  # of a type: every other hard dependency on one server is of its group
     wanted = [name for name in group if ground.view.target(name) is Target.ONLINE]
@@ -174,9 +174,9 @@ def _place_of(ground: Ground, group: tuple[ResourceName, ...], command: StartCom
     if any(running_on(ground.view, name) is not None for name in wanted):
         return _WHERE_IT_IS
     found = group_standings(ground, wanted)
-    if not any(one.admitted for one in found):
+    if not any(standing.admitted for standing in found):
         return _WHERE_IT_IS if all(_only_welcome(ground, name, command) for name in wanted) else None
-    welcome = any(one.admitted and one.server == command.server for one in found)
+    welcome = any(standing.admitted and standing.server == command.server for standing in found)
     return command.server if welcome and all(_only_welcome(ground, name, command, here=True) for name in wanted) else None
 
 
@@ -184,8 +184,8 @@ def _only_welcome(ground: Ground, name: ResourceName, command: StartCommand, *, 
     """Whether nothing that is asked for needs it: it is tried, and nothing depends on what comes of it. `here`: on the same server."""
     if name in needed(ground.view, command.names, weak=False):
         return False
-    weak = [one for asked in command.names for one in ground.view.resources[asked].start if one.kind is Kind.WEAK]
-    return not here or any("global" not in one.modifiers and name in ground.meant(one) for one in weak)
+    weak = [dependency for asked in command.names for dependency in ground.view.resources[asked].start if dependency.kind is Kind.WEAK]
+    return not here or any("global" not in dependency.modifiers and name in ground.meant(dependency) for dependency in weak)
 
 
 def _check_group(ground: Ground, members: list[ResourceName], command: StartCommand, wanted: Collection[ResourceName]) -> None:
@@ -198,7 +198,7 @@ def _check_group(ground: Ground, members: list[ResourceName], command: StartComm
         check_place(ground, members, command.server, wanted)
         moved = [name for name, server in homes.items() if server != command.server]
     else:
-        admitted = {one.server for one in group_standings(ground, members) if one.admitted}
+        admitted = {standing.server for standing in group_standings(ground, members) if standing.admitted}
         # With no candidate at all nothing is moved: what runs stays, and the rest waits for a server.
         moved = [name for name, server in homes.items() if admitted and server not in admitted]
     if moved and not command.force:
@@ -211,7 +211,7 @@ def _check_candidates(ground: Ground, members: list[ResourceName], begins: set[R
     to start, or what runs, refuses nobody."""
     if not members or any(running_on(ground.view, name) is not None for name in members):
         return
-    if any(one.admitted or passes(ground, one.reason, begins) for one in group_standings(ground, members)):
+    if any(standing.admitted or passes(ground, standing.reason, begins) for standing in group_standings(ground, members)):
         return
     asked = next((name for name in reversed(needed(ground.view, command.names)) if name in members and name in command.names), members[0])
     raise _Nobody(asked, refused_by(ground.view, asked), frozenset(members))
@@ -219,4 +219,4 @@ def _check_candidates(ground: Ground, members: list[ResourceName], begins: set[R
 
 def refused_by(view: View, name: ResourceName) -> tuple[str, ...]:
     """Lines below CRS-2632: who refuses it or has failed with it, server by server, and what would change that."""
-    return tuple(f"  {one}" for one in against(view, name))
+    return tuple(f"  {text}" for text in against(view, name))

@@ -58,7 +58,7 @@ def _more(draft: _Draft, here: str, keyword: str, value: str) -> None:
             raise BadAttribute(words(20002, value, "TYPE", "it is one of string, int"), code=20002)
         draft.flags[here] = ",".join([value, *draft.flags[here].split(",")[1:]])
     else:
-        flags = [one.strip() for one in value.split("|")]
+        flags = [flag.strip() for flag in value.split("|")]
         if not _FLAGS.issuperset(flags):
             raise BadAttribute(words(20002, value, "FLAGS", f"write {', '.join(sorted(_FLAGS))}, with | between them"), code=20002)
         draft.flags[here] = ",".join([draft.flags[here].split(",")[0], *flags])
@@ -103,10 +103,10 @@ def delete(view: View, names: tuple[TypeName, ...]) -> Edit:
     """What forgets types. Declined while there are resources of one of them, or types below it."""
     for name in names:
         _own(view, name)
-        used = sorted(one.name for one in view.definitions.values() if one.type == name)
+        used = sorted(definition.name for definition in view.definitions.values() if definition.type == name)
         if used:
             raise Declined(2559, name, " ".join(used))
-        heirs = sorted(one.name for one in view.types.values() if one.base == name and one.name not in names)
+        heirs = sorted(record.name for record in view.types.values() if record.base == name and record.name not in names)
         if heirs:
             raise Declined(20028, name, heirs[0])
     return Edit(types=dict.fromkeys(names), history=tuple(_entry(events.DELETED, name) for name in names))

@@ -37,7 +37,7 @@ def started(view: View, name: ResourceName) -> Verdict:
     if resource.local:
         return _local_started(view, name)
     assignment = view.assignments.get(name)
-    if any(name in one.resources for one in view.requests) or assignment is None:
+    if any(name in request.resources for request in view.requests) or assignment is None:
         return Verdict.PENDING
     if assignment.owner is None:
         return Verdict.FAILED if assignment.last_resort and not _may_come(view, name) else Verdict.PENDING
@@ -54,14 +54,14 @@ def started(view: View, name: ResourceName) -> Verdict:
 def _may_come(view: View, name: ResourceName) -> bool:
     """Whether what has no server now may have one in a moment: the leader has yet to see that one may run it by now, or what it needs is on
     its way up."""
-    wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE]
+    wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE]
     ground = _surveyed(view)
-    if any(one.admitted for one in group_standings(ground, wanted)):
+    if any(standing.admitted for standing in group_standings(ground, wanted)):
         return True
     needed = {
         other
-        for one in wanted
-        for dependency in view.resources[one].start
+        for member in wanted
+        for dependency in view.resources[member].start
         if dependency.kind is Kind.HARD
         for other in ground.meant(dependency)
         if other in view.resources and other not in wanted and view.target(other) is Target.ONLINE
@@ -86,11 +86,11 @@ def stopped(view: View, name: ResourceName) -> Verdict:
     if view.target(name) is Target.ONLINE:
         return Verdict.FAILED
     reports = [report for server in view.reports.get(name, {}) if (report := view.report(name, server))]
-    if any(one.state is State.UNKNOWN and one.internal is Internal.STABLE for one in reports):
+    if any(report.state is State.UNKNOWN and report.internal is Internal.STABLE for report in reports):
         return Verdict.FAILED
     assignment = view.assignments.get(name)
     held = assignment is not None and bool(assignment.holders)
-    quiet = all(one.state is State.OFFLINE and one.internal is Internal.STABLE for one in reports)
+    quiet = all(report.state is State.OFFLINE and report.internal is Internal.STABLE for report in reports)
     return Verdict.DONE if quiet and not held else Verdict.PENDING
 
 
@@ -109,7 +109,7 @@ class Stopped:
     @classmethod
     def since(cls, before: View) -> "Stopped":
         """To judge what was stopped from this View on."""
-        unknown = {name for name, reports in before.reports.items() if any(one.state is State.UNKNOWN for one in reports.values())}
+        unknown = {name for name, reports in before.reports.items() if any(report.state is State.UNKNOWN for report in reports.values())}
         return cls(frozenset(unknown))
 
     def __call__(self, view: View, name: ResourceName) -> Verdict:
@@ -157,23 +157,23 @@ class Fulfilled:
     before: View
 
     def __call__(self, view: View, name: ResourceName) -> Verdict:
-        verdicts = {self._one(view, one) for one in self.told if one.resource == name}
-        return next(one for one in (Verdict.PENDING, Verdict.FAILED, Verdict.DONE) if one in verdicts)
+        verdicts = {self._of(view, effect) for effect in self.told if effect.resource == name}
+        return next(verdict for verdict in (Verdict.PENDING, Verdict.FAILED, Verdict.DONE) if verdict in verdicts)
 
-    def _one(self, view: View, one: Impact) -> Verdict:
-        said = view.report(one.resource, one.server)
+    def _of(self, view: View, effect: Impact) -> Verdict:
+        said = view.report(effect.resource, effect.server)
         idle = said is None or (said.state is State.OFFLINE and said.internal is Internal.STABLE)
-        if one.fate is Fate.STOPS:
-            assignment = view.assignments.get(one.resource)
-            held = assignment is not None and any(holder.server == one.server for holder in assignment.holders)
+        if effect.fate is Fate.STOPS:
+            assignment = view.assignments.get(effect.resource)
+            held = assignment is not None and any(holder.server == effect.server for holder in assignment.holders)
             stuck = said is not None and said.state is State.UNKNOWN and said.internal is Internal.STABLE
             # what only waits for what it stands on keeps its place
-            return Verdict.FAILED if stuck else Verdict.DONE if idle and (one.by is not None or not held) else Verdict.PENDING
-        verdict = started(view, one.resource)
-        if verdict is not Verdict.DONE or one.fate is Fate.MOVES:
-            assignment = view.assignments.get(one.resource)
-            away = assignment is not None and assignment.owner is not None and assignment.owner.server != one.server
+            return Verdict.FAILED if stuck else Verdict.DONE if idle and (effect.by is not None or not held) else Verdict.PENDING
+        verdict = started(view, effect.resource)
+        if verdict is not Verdict.DONE or effect.fate is Fate.MOVES:
+            assignment = view.assignments.get(effect.resource)
+            away = assignment is not None and assignment.owner is not None and assignment.owner.server != effect.server
             return verdict if verdict is not Verdict.DONE or away else Verdict.PENDING
-        earlier = self.before.report(one.resource, one.server)
+        earlier = self.before.report(effect.resource, effect.server)
         again = said is not None and (earlier is None or said.starts > earlier.starts) and said.state in RUNNING
         return Verdict.DONE if again else Verdict.PENDING

@@ -94,8 +94,8 @@ def _wanted(view: View) -> dict[State, list[str]]:
     states: dict[State, list[str]] = {state: [] for state in State}
     for name, resource in sorted(view.resources.items()):
         if view.target(name) is Target.ONLINE and resource.enabled:
-            for one in instances(view, resource):
-                states[one.state].append(f"{name}@{one.server}" if resource.local else name)
+            for instance in instances(view, resource):
+                states[instance.state].append(f"{name}@{instance.server}" if resource.local else name)
     return states
 
 
@@ -104,7 +104,7 @@ def _leader(known: Known) -> str:
     leader = known.view.leader
     if leader is None:
         return ""
-    gone = known.lease(leader.server) is not Lease.HELD or any(one.kind is Kind.NO_LEADER for one in known.conditions)
+    gone = known.lease(leader.server) is not Lease.HELD or any(condition.kind is Kind.NO_LEADER for condition in known.conditions)
     return f"none (the last was {leader.server})" if gone else leader.server
 
 
@@ -114,5 +114,5 @@ def _went_back(view: View) -> str:
         return f"{view.set_back}; nothing is decided until a new era has begun"
     if not view.recovering:
         return "no"
-    late = sorted(f"{one.server}/{short(one.incarnation)}" for one in held_up_by(view))
+    late = sorted(f"{record.server}/{short(record.incarnation)}" for record in held_up_by(view))
     return f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {', '.join(late) or 'nobody'}"

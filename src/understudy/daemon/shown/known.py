@@ -56,12 +56,12 @@ def conditions_json(found: Iterable[Condition]) -> list[dict[str, object]]:
     """What is not as it should be, for `--json`."""
     return [
         {
-            "kind": one.kind.value,
-            "weight": one.weight.value,
-            "about": one.about,
-            "for_s": None if one.since_s is None else round(one.since_s, 1),
-            "cause": one.cause,
-            "advice": one.advice,
+            "kind": condition.kind.value,
+            "weight": condition.weight.value,
+            "about": condition.about,
+            "for_s": None if condition.since_s is None else round(condition.since_s, 1),
+            "cause": condition.cause,
+            "advice": condition.advice,
         }
-        for one in found
+        for condition in found
     ]

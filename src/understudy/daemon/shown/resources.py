@@ -24,26 +24,26 @@ class ShownInstance:
 
     def as_json(self, *, whole: bool = False) -> dict[str, object]:
         """For `--json`; `whole`: with every attribute."""
-        one, report = self.instance, self.instance.report
+        instance, report = self.instance, self.instance.report
         found: dict[str, object] = {
-            "name": one.resource.name,
-            "type": one.resource.type,
-            "local": one.resource.local,
-            "target": one.target.value,
-            "state": one.state.value,
-            "server": one.server,
-            "target_server": one.target_server,
-            "internal_state": one.internal.value,
-            "state_details": one.details,
+            "name": instance.resource.name,
+            "type": instance.resource.type,
+            "local": instance.resource.local,
+            "target": instance.target.value,
+            "state": instance.state.value,
+            "server": instance.server,
+            "target_server": instance.target_server,
+            "internal_state": instance.internal.value,
+            "state_details": instance.details,
             "restart_count": report.restarts if report else 0,
-            "restart_attempts": one.resource.restart_attempts,
+            "restart_attempts": instance.resource.restart_attempts,
             "starts": report.starts if report else 0,
             "guarded": report.guarded if report else True,
             "last_state_change": report.changed_wall if report else None,
             "last_restart": report.started_wall if report else None,
         }
         if whole:
-            found["attributes"] = dict(values(one))
+            found["attributes"] = dict(values(instance))
         return {**found, "age_s": round(self.age_s, 1), "lease": self.lease.value}
 
 

@@ -91,6 +91,7 @@ def server_row(known: Known, server: ServerName) -> ServerRow:
     view, held = known.view, known.lease(server)
     record, why = view.present().get(server), details_of(known, server)
     state = "NEVER SEEN" if record is None else state_of(known, server) if record.life in ALIVE else record.life.value
+    moving = (name for name, resource in view.resources.items() if not resource.local)
     leads = view.leader is not None and record is not None and view.leader.incarnation == record.incarnation
     return ServerRow(
         server=server,
@@ -99,7 +100,7 @@ def server_row(known: Known, server: ServerName) -> ServerRow:
         leads=leads and held is Lease.HELD,
         votes=server in known.voters,
         incarnation=None if record is None else record.incarnation,
-        resources=tuple(sorted(name for name, one in view.resources.items() if not one.local and running_on(view, name) == server)),
+        resources=tuple(sorted(name for name in moving if running_on(view, name) == server)),
     )
 
 
@@ -138,15 +139,15 @@ class Health:
 def health(known: Known, server: ServerName) -> Health:
     """How one server takes part."""
     own, lease = known.own, known.lease(server)
-    held, about = lease is Lease.HELD, [one for one in known.conditions if one.about == server]
+    held, about = lease is Lease.HELD, [condition for condition in known.conditions if condition.about == server]
     here = server == known.server
     return Health(
         server=server,
-        acts=life(known.view, server) is Life.ONLINE and held and not any(one.weight is Weight.DOWN for one in about),
+        acts=life(known.view, server) is Life.ONLINE and held and not any(condition.weight is Weight.DOWN for condition in about),
         leased=held,
-        hears=held and not (here and any(one.kind is Kind.REGISTRY_AWAY for one in known.conditions)),
+        hears=held and not (here and any(condition.kind is Kind.REGISTRY_AWAY for condition in known.conditions)),
         lease=lease,
-        cannot_act=next((one.cause for one in about if one.kind is Kind.CANNOT_ACT), ""),
+        cannot_act=next((condition.cause for condition in about if condition.kind is Kind.CANNOT_ACT), ""),
         heard_s=None if own is None else own.heard_s(server),
     )
 
@@ -161,7 +162,8 @@ def state_of(known: Known, server: ServerName) -> str:
 
 def details_of(known: Known, server: ServerName) -> str:
     """What is not as it should be with one server, in short."""
-    found = [_TITLES[one.kind].format(one.cause) for one in known.conditions if one.about == server and one.kind in _TITLES]
+    about = [condition for condition in known.conditions if condition.about == server]
+    found = [_TITLES[condition.kind].format(condition.cause) for condition in about if condition.kind in _TITLES]
     age_s, lease = known.age(server)
     if lease is Lease.OVER:
         found.append("holds no lease")
