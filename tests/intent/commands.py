@@ -123,7 +123,7 @@ def about_resources(draw: st.DrawFn, view: View) -> Command:
         case "restart":
             return Command(f"restart {known}", lambda view: _restart(view, known))
         case "start again":
-            again = dict.fromkeys(meant, server)
+            again: dict[ResourceName, ServerName | None] = dict.fromkeys(meant, server)
             return Command(f"start again {again}", lambda view: _start_again(view, again))
         case _:
             attempt = Attempt(before=view, wrote=wrote)

@@ -13,7 +13,7 @@ MAKES = {"Definition", "Request", "TargetRecord", "TypeRecord", "Pool", "replace
 ALLOWED = {
     "follow.py: understudy.policy.groups": "what cannot be stopped fails, and with it whatever has to move with it",
     "change.py: understudy.policy.impact": "prints what intent has found",
-    "serverpool.py: Pool": "the built-in pools, which are shown and written nowhere",
+    "world.py: replace": "how far a command that takes several commits has come",
 }
 
 
@@ -37,4 +37,4 @@ def test_a_verb_neither_decides_nor_makes_a_record(path: Path) -> None:
 
 def test_the_simulators_operators_make_no_records() -> None:
     """They ask the product's intent."""
-    assert not MAKES & taken(SOURCE / "sim/world.py")
+    assert not (MAKES - {"replace"}) & taken(SOURCE / "sim/world.py")
