@@ -352,7 +352,7 @@ class Stage(Conditions):
         self.world.start(name, on=server)
 
     def delete(self) -> None:
-        """crsctl delete resource, dependents first."""
+        """Its definitions go, dependents first, whatever still runs."""
         for name in reversed(TRIO):
             self.world.undefine(name)
 
@@ -367,7 +367,7 @@ class Stage(Conditions):
         self.world.stop(name)
         self.world.until(lambda: self._run_nowhere(name), START_S, "it stops")
         self.world.run(0.5)
-        self.world.undefine(name)
+        self.world.delete(name)
 
     def show_remembered(self) -> None:
         """What the registry and the guards know of epochs."""

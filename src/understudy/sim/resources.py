@@ -3,7 +3,6 @@
 Called by `sim/life.py` and `sim/faults.py`. Every resource can run on at least one server, so that liveness may be asked for.
 """
 
-import functools
 import re
 from random import Random
 
@@ -146,21 +145,30 @@ class Drawn:
         self.groups.remove(members)
         self.names = [one for one in self.names if one not in members]
         self.world.stop(*members)
-        after_s = dice(self.world.seed, f"deletion of {name}").uniform(0.0, 5.0)
-        self._undefine_later(members, after_s)
+        luck = dice(self.world.seed, f"deletion of {name}")
+        after_s = luck.uniform(0.0, 5.0)
+        if luck.random() < 0.5:
+            self._delete_later(members, after_s)
+        else:
+            self.world.loop.post(self.world.loop.now + after_s, lambda: self._undefine(members))
 
-    def _undefine_later(self, members: tuple[ResourceName, ...], after_s: float, tries: int = TRIES) -> None:
-        """Dependents first; what may still be running is stopped and tried again, for a while."""
+    def _delete_later(self, members: tuple[ResourceName, ...], after_s: float, tries: int = TRIES) -> None:
+        """By a command, which is tried again while it is refused: something may still be running."""
 
-        def undefine() -> None:
-            refused = [name for name in reversed(members) if not self.world.tries(functools.partial(self.world.undefine, name))]
-            if not refused:
+        def delete() -> None:
+            if self.world.tries(lambda: self.world.delete(*members)):
                 self._maybe_return(members)
             elif tries > 1:
-                self.world.tries(functools.partial(self.world.stop, *refused))
-                self._undefine_later(members, AGAIN_S, tries - 1)
+                self.world.tries(lambda: self.world.stop(*members))
+                self._delete_later(members, AGAIN_S, tries - 1)
 
-        self.world.loop.post(self.world.loop.now + after_s, undefine)
+        self.world.loop.post(self.world.loop.now + after_s, delete)
+
+    def _undefine(self, members: tuple[ResourceName, ...]) -> None:
+        """Whatever still runs, one after the other, dependents first."""
+        for one in reversed(members):
+            self.world.undefine(one)
+        self._maybe_return(members)
 
     def _maybe_return(self, members: tuple[ResourceName, ...]) -> None:
         luck = dice(self.world.seed, f"return of {members[0]}")
@@ -168,13 +176,14 @@ class Drawn:
             self.world.loop.post(self.world.loop.now + luck.uniform(0.0, 8.0), lambda: self._register_again(members))
 
     def _register_again(self, members: tuple[ResourceName, ...]) -> None:
-        """Others of the same names."""
+        """Others of the same names, unless one is there again: the registry was set back."""
+        if any(one in self.world.view().definitions for one in members):
+            return
         for one in members:
-            if not self.world.tries(functools.partial(self.world.define, one, **self._given[one])):
-                return
+            self.world.define(one, **self._given[one])
         self.groups.append(members)
         self.names += members
-        self.world.tries(functools.partial(self.world.start, members[-1]))
+        self.world.start(members[-1])
 
     def _define_pool(self, number: int, luck: Random) -> None:
         machines = sorted(self.world.machines)

@@ -269,12 +269,17 @@ class World:
         change = ResourceChange(name=ResourceName(name), attributes=given, force=True)
         self.command(f"modifies {name} {given}", lambda view, operator: resources.modify(view, change, operator).draft.edit)
 
-    def undefine(self, name: str) -> None:
+    def delete(self, *names: str) -> None:
         """`crsctl delete resource -f`, of what is stopped: refused while it may still be running."""
-        names = (ResourceName(name),)
-        self.command(f"deletes {name}", lambda view, operator: resources.delete(view, names, operator, force=True))
-        # it stays deleted also where the registry had lost it, and has it again later
-        self._said |= {keys.resource(name): None, keys.target(name): None}
+        known = tuple(map(ResourceName, names))
+        self.command(f"deletes {' '.join(names)}", lambda view, operator: resources.delete(view, known, operator, force=True))
+        # they stay deleted also where the registry had lost them, and has them again later
+        self._said |= {key(name): None for name in names for key in (keys.resource, keys.target)}
+
+    def undefine(self, name: str) -> None:
+        """A definition goes, whatever still runs: no command of today does that."""
+        self.trace.say("operator", f"undefines {name}")
+        self.change({keys.resource(name): None, keys.target(name): None})
 
     def pool(self, name: str, *servers: str) -> None:
         """`crsctl add serverpool`, or `modify -f` of one that there is."""
