@@ -1,7 +1,6 @@
 """The address agent in the real executor, in a network of its own with one neighbour (10.99.0.3)."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import pytest
 from executor.rig import RealRig, guard_that_says, have_root, real_rig
 from support import wait_for, wait_until
 from understudy.daemon.requests import action_request, site_of
+from understudy.holdings.holding import AddressHolding
+from understudy.holdings.listing import KillList, read_kill_list
 from understudy.kinds.address import cluster_vip_type
 from understudy.kinds.observed import Observed
 from understudy.model.names import ResourceName
@@ -65,11 +66,10 @@ async def test_an_address_comes_and_goes(gated: RealRig, address: str, subnet: s
     assert f"{address}/{subnet.split('/')[1]}" in gated.in_its_network("ip", "addr", "show", "eth1")
     assert (await do(gated, "check", address)).observed in WELL
     assert not await gated.executor.empty(VIP)
-    listed = json.loads((gated.run_dir / "kill-list.json").read_text())["addresses"]
-    assert listed == [{"address": address, "prefix": int(subnet.split("/")[1]), "interface": "eth1", "resource": "mysqlVIP"}]
+    assert read_kill_list(str(gated.run_dir), KillList(cgroup="")).held == {VIP: (AddressHolding(address),)}
     for _ in range(2):
         assert (await do(gated, "stop", address)).observed in WELL
-    assert json.loads((gated.run_dir / "kill-list.json").read_text())["addresses"] == []
+    assert read_kill_list(str(gated.run_dir), KillList(cgroup="")).held == {}
     assert await gated.executor.empty(VIP)
 
 

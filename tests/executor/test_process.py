@@ -239,7 +239,8 @@ async def test_the_kill_list_is_written_before_the_action_begins(real: RealRig) 
     real.script = real.write_script("copy.scr", f'#!/bin/sh\n[ "$1" = start ] && cp {real.run_dir}/kill-list.json {seen}\nexit 0\n')
     (real.run_dir / "kill-list.json").unlink()
     await act(real, "start")
-    assert json.loads(seen.read_text()) == {"format": 1, "cgroup": real.parent, "addresses": [], "units": [], "filesystems": []}
+    nothing: dict[str, list[str]] = {"holdings": [], "addresses": [], "units": [], "filesystems": []}
+    assert json.loads(seen.read_text()) == {"format": 2, "cgroup": real.parent, **nothing}
 
 
 async def test_actions_of_an_executor_that_died_are_silent_and_ended(real: RealRig) -> None:
