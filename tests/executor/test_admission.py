@@ -42,7 +42,7 @@ class Stage:
         self.lease.begin(RAW)
         self.lease.extend(Reading(1 << 62, 1 << 62))
         groups = str(folder / "groups")
-        self.runner = Runner(run_dir=folder, groups=Groups(groups), kill_list=KillListFile(folder, cgroup=groups, filesystems=()))
+        self.runner = Runner(run_dir=folder, groups=Groups(groups), kill_list=KillListFile(str(folder), cgroup=groups, filesystems=()))
 
     async def act(self, request: ActionRequest, context: Context) -> ActionOutcome:
         """An action of the agent."""

@@ -37,4 +37,4 @@ async def _timers_that_are_due() -> None:
 
 
 def _kill_list(folder: Path) -> KillListFile:
-    return KillListFile(folder, cgroup=str(folder / "groups"), filesystems=())
+    return KillListFile(str(folder), cgroup=str(folder / "groups"), filesystems=())

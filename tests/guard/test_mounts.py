@@ -33,7 +33,7 @@ def test_a_lapse_cuts_off_what_is_mounted_and_dead_storage_holds_up_nothing(serv
     subprocess.run(["mount", "-t", "tmpfs", "fs", str(busy)], check=True)
     try:
         with hung_storage(tmp_path / "dead") as dead, (busy / "open").open("w"):
-            listing = KillListFile(host.run_dir, cgroup=host.resources, filesystems=())
+            listing = KillListFile(str(host.run_dir), cgroup=host.resources, filesystems=())
             listing.add("db", (MountHolding(str(dead)),))
             listing.add("fs", (MountHolding(str(busy)),))
             host.cut()

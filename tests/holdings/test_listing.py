@@ -39,12 +39,12 @@ def test_a_list_of_the_version_before_is_read(tmp_path: Path) -> None:
     found = read_kill_list(str(tmp_path), BEFORE, filesystems=("/data",))
     assert (found.cgroup, found.addresses, found.units) == ("/other", ("10.10.10.11",), ("mariadb.service",))
     assert (found.filesystems, found.held["vip"], found.mounts) == (("/more", "/data"), (ADDRESS,), ())
-    assert KillListFile(tmp_path, cgroup="/other", filesystems=()).of("vip") == (ADDRESS,), "an executor goes on with it"
+    assert KillListFile(str(tmp_path), cgroup="/other", filesystems=()).of("vip") == (ADDRESS,), "an executor goes on with it"
 
 
 def test_a_guard_of_the_version_before_finds_what_it_ends(tmp_path: Path) -> None:
     """It reads these keys of the list, and needs each of them."""
-    listing = KillListFile(tmp_path, cgroup="/groups", filesystems=("/data",))
+    listing = KillListFile(str(tmp_path), cgroup="/groups", filesystems=("/data",))
     listing.add("db", (UNIT, MOUNT))
     listing.add("vip", (ADDRESS,))
     raw = json.loads((tmp_path / "kill-list.json").read_text())
@@ -56,12 +56,12 @@ def test_a_guard_of_the_version_before_finds_what_it_ends(tmp_path: Path) -> Non
 def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, held: dict[str, tuple[Holding, ...]]) -> None:
     """By the guard, and by the executor's successor."""
     folder = tmp_path_factory.mktemp("run")
-    listing = KillListFile(folder, cgroup="/groups", filesystems=("/data",))
+    listing = KillListFile(str(folder), cgroup="/groups", filesystems=("/data",))
     for resource, holdings in held.items():
         listing.add(resource, holdings)
     found = read_kill_list(str(folder), KillList(cgroup="/other"))
     assert (found.held, found.cgroup, found.filesystems, found.readable) == (held, "/groups", ("/data",), True)
-    assert KillListFile(folder, cgroup="/groups", filesystems=()).held() == held
+    assert KillListFile(str(folder), cgroup="/groups", filesystems=()).held() == held
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"addresses": [{}]}', "{}", '{"holdings": [{"sort": "mount"}]}', '{"holdings": 3}'])
@@ -80,7 +80,7 @@ def test_a_sort_that_only_a_newer_version_knows_is_passed_over(tmp_path: Path) -
 
 def test_what_a_start_finds_left_of_a_former_one_stays_on_the_list(tmp_path: Path) -> None:
     """Its definition may have changed meanwhile: what it names no more may be here still."""
-    listing = KillListFile(tmp_path, cgroup="/groups", filesystems=())
+    listing = KillListFile(str(tmp_path), cgroup="/groups", filesystems=())
     listing.add("db", (MOUNT,))
     listing.add("db", (MountHolding("/srv/new"),))
     assert read_kill_list(str(tmp_path), BEFORE).mounts == ("/var/lib/mysql", "/srv/new")

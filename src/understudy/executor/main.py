@@ -160,7 +160,7 @@ def _groups(settings: Settings) -> Groups:
 async def serve(settings: Settings, groups: Groups) -> None:
     """Serve until SIGTERM or SIGINT."""
     run_dir = Path(settings.run_dir)
-    kill_list = KillListFile(run_dir, cgroup=groups.parent, filesystems=settings.filesystems)
+    kill_list = KillListFile(settings.run_dir, cgroup=groups.parent, filesystems=settings.filesystems)
     runner = Runner(run_dir=run_dir, groups=groups, kill_list=kill_list, keep=(*settings.places(), groups.parent))
     runner.rooms.unbounded = lambda why: log("output_without_bound", folder=str(run_dir / "output"), why=why)
     await runner.adopt()

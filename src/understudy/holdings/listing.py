@@ -6,9 +6,9 @@ half of one and a full /run is not in the way. Must never lose an entry because 
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from understudy.holdings.holding import AddressHolding, GroupHolding, Holding, MountHolding, UnitHolding
@@ -68,7 +68,7 @@ def read_kill_list(run_dir: str, known: KillList, *, filesystems: Sequence[str] 
     """The list as it stands in its file; what was known before where there is none, or where it cannot be read. `filesystems` are on it
     whatever it says."""
     try:
-        raw: dict[str, Any] = json.loads(Path(run_dir, NAME).read_bytes())
+        raw: dict[str, Any] = json.loads(_content(run_dir))
         return KillList(
             cgroup=raw.get("cgroup") or known.cgroup,
             held=_held(raw),
@@ -83,10 +83,10 @@ def read_kill_list(run_dir: str, known: KillList, *, filesystems: Sequence[str] 
 class KillListFile:
     """The file, as its one writer keeps it."""
 
-    def __init__(self, run_dir: Path, *, cgroup: str, filesystems: Sequence[str]) -> None:
+    def __init__(self, run_dir: str, *, cgroup: str, filesystems: Sequence[str]) -> None:
         self._run_dir = run_dir
-        self._file = SteadyFile(str(run_dir / NAME), room=_ROOM)
-        before = read_kill_list(str(run_dir), KillList(cgroup=cgroup))
+        self._file = SteadyFile(os.path.join(run_dir, NAME), room=_ROOM)
+        before = read_kill_list(run_dir, KillList(cgroup=cgroup))
         self._held: dict[str, tuple[Holding, ...]] = dict(before.held)
         self._cgroup = cgroup
         self._filesystems = tuple(filesystems)
@@ -122,12 +122,17 @@ class KillListFile:
         try:
             self._file.write(json.dumps(_written(listed)).encode())
         except OSError as error:
-            raise OSError(error.errno, f"the kill list cannot be written: {advice(error, str(self._run_dir))}") from None
+            raise OSError(error.errno, f"the kill list cannot be written: {advice(error, self._run_dir)}") from None
 
     def _set(self, resource: str, holdings: tuple[Holding, ...]) -> None:
         self._held.pop(resource, None)
         if holdings:
             self._held[resource] = holdings
+
+
+def _content(run_dir: str) -> bytes:
+    with open(os.path.join(run_dir, NAME), "rb") as file:
+        return file.read()
 
 
 def _written(listed: KillList) -> dict[str, Any]:

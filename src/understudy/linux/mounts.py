@@ -7,7 +7,6 @@ import ctypes
 import errno
 import os
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from understudy.linux.libc import libc
@@ -52,7 +51,7 @@ def mount_over(path: str, mounts: list[MountLine]) -> MountLine | None:
     """The mount that a path is on, without following links; None: none that this process sees."""
     best = None
     for mount in mounts:
-        reaches = mount.point == "/" or path == mount.point or Path(mount.point) in Path(path).parents
+        reaches = f"{path}/".startswith(mount.point.rstrip("/") + "/")
         if reaches and (best is None or len(mount.point) >= len(best.point)):
             best = mount
     return best
