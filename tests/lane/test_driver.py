@@ -1,5 +1,6 @@
 """The driver between two Views: what was in flight of a resource that is registered no more concerns nobody."""
 
+from lane.language import Server
 from understudy.kinds.observed import Observed
 from understudy.lane.driver import Driver
 from understudy.lane.steps import Check
@@ -43,3 +44,17 @@ def test_nor_is_what_was_in_flight_taken_for_what_is_in_flight_now():
     assert driver.locals[DB].state is None
     driver.ended(look, ActionOutcome(observed=Observed.OFFLINE), at)
     assert driver.locals[DB].state is State.OFFLINE
+
+
+def test_an_action_knows_the_epoch_of_what_it_acts_on():
+    """Whatever becomes of the lane meanwhile: a kill goes on with what was started under an epoch, though the resource is deleted."""
+    server = Server()
+    for line in ("servers ctr1 ctr2", "resource db", "want db", "give db to ctr1"):
+        server.do(line)
+    server.run()
+    server.do("db stop hangs")
+    server.do("stop db")
+    server.run()
+
+    assert server.cluster.view.assignments[DB].epoch == 2
+    assert server.driver.in_flight[DB].epoch == 1, "it stops what was started under the first"

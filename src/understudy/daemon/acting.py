@@ -13,7 +13,6 @@ from understudy.daemon.requests import Me, action_request, site_of
 from understudy.errors import Unreachable
 from understudy.kinds.kind import Site
 from understudy.kinds.observed import Observed
-from understudy.lane.driver import Driver
 from understudy.lane.ladder import RUNG_ACTIONS
 from understudy.lane.phases import Rung
 from understudy.lane.steps import Action, Check, Clean, Climb, Start
@@ -33,15 +32,15 @@ class Acting:
     executor: Executor
     guard: Guard
     epochs: Epochs
-    driver: Driver
     me: Me
     unwritten: asyncio.Event
     """Set: there is something to write."""
 
-    async def act(self, step: Action, resource: Resource) -> tuple[ActionOutcome, bool]:
-        """Run a step's action: what came of it, and whether nothing of the resource was seen to live after it."""
+    async def act(self, step: Action, resource: Resource, epoch: int) -> tuple[ActionOutcome, bool]:
+        """Run a step's action: what came of it, and whether nothing of the resource was seen to live after it. `epoch`: what it was
+        started under, should this be no start."""
         try:
-            outcome = await self._perform(step, resource)
+            outcome = await self._perform(step, resource, epoch)
         except Unreachable as error:  # nobody to kill for us, or no guard
             outcome = ActionOutcome(observed=None, evidence="silent", unanswered="executor-away", output=(str(error),))
         return as_shown(outcome), outcome.unanswered != "executor-away" and await self._is_empty(resource.name)
@@ -52,10 +51,10 @@ class Acting:
         except Unreachable:
             return False  # not seen
 
-    async def _perform(self, step: Action, resource: Resource) -> ActionOutcome:
+    async def _perform(self, step: Action, resource: Resource, epoch: int) -> ActionOutcome:
         if isinstance(step, Climb) and step.rung is Rung.KILL:
-            return await self._kill(resource)
-        epoch = step.epoch if isinstance(step, Start) else self._known_epoch(resource)
+            return await self._kill(resource, epoch)
+        epoch = step.epoch if isinstance(step, Start) else epoch
         leased = isinstance(step, Start) and not resource.local
         if leased and not await self._allowed(resource, epoch):
             return REFUSED
@@ -92,15 +91,9 @@ class Acting:
             return False
         return assignment.epoch == epoch and assignment.sole_holder(self.me.incarnation)
 
-    def _known_epoch(self, resource: Resource) -> int:
-        """The epoch of what is acted on: of the last start, also of one that is not confirmed yet."""
-        local = self.driver.locals[resource.name]
-        return max(local.epoch, local.start_epoch)
-
-    async def _kill(self, resource: Resource) -> ActionOutcome:
+    async def _kill(self, resource: Resource, epoch: int) -> ActionOutcome:
         empty = await self.executor.kill(resource.name)
         if not resource.kind.housed:  # nothing runs: the rung is to take away what it holds
-            epoch = self._known_epoch(resource)
             request = action_request(resource, "clean", epoch=epoch, incarnation=None, site=self._site())
             return await self.executor.run(request)
         return ActionOutcome(observed=Observed.DONE if empty else Observed.FAILED, evidence="gone")

@@ -45,7 +45,7 @@ class Lanes:
             mirror=mirror, executor=executor, clock=clock, history=history, epochs=epochs, driver=self._driver, me=me, wake=self._wake
         )
         self._acting = Acting(
-            mirror=mirror, executor=executor, guard=guard, epochs=epochs, driver=self._driver, me=me, unwritten=self._reporting.unwritten
+            mirror=mirror, executor=executor, guard=guard, epochs=epochs, me=me, unwritten=self._reporting.unwritten
         )
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -144,7 +144,7 @@ class Lanes:
 
     async def _act(self, taken: Taken, step: Action) -> None:
         resource = taken.resource
-        outcome, empty = await self._acting.act(step, resource)
+        outcome, empty = await self._acting.act(step, resource, taken.epoch)
         self._driver.see(self._mirror.view)
         at = self._driver.instant(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
         lines = self._driver.ended(taken, outcome, at)

@@ -38,6 +38,8 @@ class Taken:
     resource: Resource
     """As it was defined when the step was taken."""
     step: Action | Charge | Release
+    epoch: int = 0
+    """Of what is acted on: of the last start, also of one that is not confirmed yet."""
     lines: tuple[HistoryLine, ...] = ()
     """For the history."""
 
@@ -220,8 +222,9 @@ class Driver:
                 lines = ()
             case Check() | Start() | Clean() | Climb():
                 lines = self._keep(begin(local, step, here.now))
-        taken = Taken(resource=resource, step=step, lines=lines)
-        if self.locals[resource.name].action is not None:
+        after = self.locals[resource.name]
+        taken = Taken(resource=resource, step=step, epoch=max(after.epoch, after.start_epoch), lines=lines)
+        if after.action is not None:
             self.in_flight[resource.name] = taken
         return taken
 
