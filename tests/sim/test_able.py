@@ -12,11 +12,11 @@ from sim.trio import TRIO, running_trio
 from stories import play
 from understudy.daemon import node, remembered
 from understudy.daemon.node import Node
+from understudy.guard.core import epochs
 from understudy.model.names import ResourceName
 from understudy.model.view import View
 from understudy.policy import decide, liveness, recovery
 from understudy.policy.unable import EVICT_PAUSE_S
-from understudy.sim.guardport import GuardPort
 from understudy.sim.life import Case, live
 from understudy.sim.machine import Machine
 from understudy.sim.options import Options
@@ -46,13 +46,8 @@ def believe_any_life(patch: Any) -> None:
 
 def believe_what_was_released(patch: Any) -> None:
     """What is kept on disk counts also after a release, and the guard does not object."""
-
-    async def remember(self: GuardPort, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
-        self._keeper.epochs[resource] = epoch
-        return True
-
     patch.setattr(remembered, "_stands", lambda entry, epochs, formats: True)
-    patch.setattr(GuardPort, "remember", remember)
+    patch.setattr(epochs, "admitted", lambda before, floor, epoch, *, released: True)
 
 
 def evict_nobody(patch: Any) -> None:
