@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from guard.machine import Server
+from guard.weather import SECOND
 from understudy.guard.core import Start
 from understudy.guard.core.ending import EndScope, EndSeen, EndStage
 from understudy.guard.core.keeper import (
@@ -48,7 +49,11 @@ class Keepers:
         """It does nothing more, and is dead after so long."""
         server.guard = None
         number = server.guards
-        self._hear(server, reaped_s, lambda keeper, sight: keeper.guard_ended(-9, 0.0, sight) if server.guards == number else [])
+
+        def reaped(keeper: Keeper, sight: KeeperSight) -> list[KeeperEffect]:
+            return keeper.guard_ended(-9, self._lived_s(server), sight) if server.guards == number else []
+
+        self._hear(server, reaped_s, reaped)
         self._watch(server, number)
 
     def guard_stopped_everything(self, server: Server) -> LastWords:
@@ -58,7 +63,7 @@ class Keepers:
 
     def guard_ended(self, server: Server, words: LastWords) -> None:
         """When it has said them."""
-        self._hear(server, None, lambda keeper, sight: keeper.guard_ended(words.exit, 0.0, sight))
+        self._hear(server, None, lambda keeper, sight: keeper.guard_ended(words.exit, self._lived_s(server), sight))
 
     def _watch(self, server: Server, number: int) -> None:
         keeper = server.keeper
@@ -115,6 +120,9 @@ class Keepers:
             hear()
         else:
             self._world.on(server, after_s, hear)
+
+    def _lived_s(self, server: Server) -> float:
+        return (self._world.now - server.guard_began) / SECOND
 
     def _kill_s(self) -> float:
         """From the decision until everything is dead."""

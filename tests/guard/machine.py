@@ -101,6 +101,8 @@ class Server:
         self.stage = EndStage.RUNNING
         self.guards = 0
         """How many have begun."""
+        self.guard_began = 0
+        """When the last of them did."""
         self.voting: Voting | None = None
         """What its keeper holds of what its guards were as voters."""
         self.edited: Variant | None = None

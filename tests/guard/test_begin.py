@@ -22,8 +22,9 @@ def test_a_port_that_somebody_has_is_said_once_and_everything_is_stopped(tmp_pat
             host.start()
             assert host.keeper is not None
             assert host.keeper.wait(10) == 2
-        log = host.log.read_text()
         why = f"[servers.ctr1] addresses, [guard] port: cannot listen on {host.address}, UDP port 7401: Address already in use"
+        wait_for(lambda: why in host.log.read_text(), 5, "the scribe writes it")
+        log = host.log.read_text()
         assert log.count(why) == 1
         assert log.count("\n") <= 4, log
         assert "Traceback" not in log

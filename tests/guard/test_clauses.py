@@ -27,7 +27,7 @@ Mutation = Callable[[Any], None]
 BRISK = derive(0.25)
 
 WORLDS: tuple[tuple[Mutation, Options | None, int], ...] = (
-    (own.take_any_grant, None, 8),
+    (own.take_any_grant, None, 12),
     (own.speak_of_the_never_heard_at_once, FLAPPING, 4),
     (own.voter_trusts_the_faster_clock, LEAPING, 4),
     (own.vote_under_edited_settings, EDITED, 4),

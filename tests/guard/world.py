@@ -239,6 +239,7 @@ class World(Timeline):
     def guard_begins(self, server: Server, start: Start) -> None:
         """A guard of this server, as its keeper wants it."""
         server.guards += 1
+        server.guard_began = self.now
         limits, common = self.settings(server)
         now = server.clocks.read(self.now)
         if server.voting is None:
