@@ -163,6 +163,19 @@ async def test_what_begins_while_a_verb_waits_is_printed() -> None:
         assert "UND-0068: The registry does not answer" in done.text
 
 
+async def test_what_was_so_before_a_verb_waits_is_printed_when_it_has_waited_for_a_while() -> None:
+    """A stop on a server whose executor hangs said nothing for ten seconds, until that server was evicted."""
+    async with with_db("ctr1", "ctr2") as cluster:
+        node = cluster.nodes["ctr1"]
+        cluster.executors["ctr1"].service(ResourceName("db")).took_s["stop"] = 4.0
+        node._heard(AbilityChanged(ServerName("ctr2"), cluster.life_of("ctr2"), False, "its daemon does not answer", 4.0))
+        done = await cluster.run("crsctl stop res db", on="ctr1")
+        told = [line for line in done.text.splitlines() if line.startswith("UND-0101")]
+
+        assert done.status == 0
+        assert [line[:50] for line in told] == ["UND-0101: Server 'ctr2' holds its lease but cannot"]
+
+
 @pytest.mark.parametrize(
     ("said", "line"),
     [

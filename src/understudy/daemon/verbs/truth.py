@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from understudy.daemon.shown.known import Known
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import World
-from understudy.model.conditions import Condition, Weight
+from understudy.model.conditions import Condition, Kind, Weight
+from understudy.model.names import ServerName
 from understudy.model.view import View
 from understudy.policy.conditions import conditions, nothing_can_be_done
 from understudy.policy.vouched import vouched
@@ -21,6 +22,8 @@ Read = Callable[[World, Arguments], Awaitable[str]]
 """What a verb that only shows answers as JSON, for `--json` and over HTTP alike. BadInput: what is named cannot be shown."""
 LOOK_EVERY_S = 0.5
 """How often a verb that waits looks whether something has come between."""
+WAITED_S = 2.0
+"""Whoever has waited for so long is told what was not as it should be before he asked: it may be what he waits for."""
 
 
 def now_so(world: World, view: View | None = None) -> tuple[Condition, ...]:
@@ -73,7 +76,7 @@ def only_if_possible(run: Run, title: str, *, registry_alone: bool = False) -> R
 
 @contextlib.asynccontextmanager
 async def telling(world: World) -> AsyncIterator[None]:
-    """While a verb waits: each state that begins is printed when it does, and when it is over."""
+    """While a verb waits: each state that begins is printed when it does, and after a while those that were there before."""
     task = asyncio.ensure_future(_tell(world))
     try:
         yield
@@ -83,11 +86,14 @@ async def telling(world: World) -> AsyncIterator[None]:
 
 
 async def _tell(world: World) -> None:
-    known = {(one.kind, one.about) for one in now_so(world)}
+    known, told = {(one.kind, one.about) for one in now_so(world)}, set[tuple[Kind, ServerName | None]]()
+    waited_s = 0.0
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
+        waited_s += LOOK_EVERY_S
         found = {(one.kind, one.about): one for one in now_so(world) if one.weight is Weight.DOWN}
         for key, one in found.items():
-            if key not in known:
+            if key not in told and (key not in known or waited_s >= WAITED_S):
                 world.output.err(one.line)
-        known = set(found)
+                told.add(key)
+        told, known = told & found.keys(), known & found.keys()
