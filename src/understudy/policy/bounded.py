@@ -29,8 +29,8 @@ def bounded(step: Step, most: int) -> Iterator[Step]:
 
 def weight(step: Step) -> int:
     """Of how many records' revisions its commit depends, without those on which every commit does."""
-    lives = {one.incarnation for one in step.lives} | set(step.forgotten)
-    lives |= {holder.incarnation for one in step.assignments for holder in one.holders}
+    lives = {life.incarnation for life in step.lives} | set(step.forgotten)
+    lives |= {holder.incarnation for assignment in step.assignments for holder in assignment.holders}
     records = (step.assignments, step.targets, step.fulfilled, step.names, step.names, step.reports)  # of a name: assignment, definition
     return len(lives) + sum(map(len, records)) + (step.cluster is not None)
 
@@ -39,8 +39,8 @@ def _of_a_group(step: Step, most: int) -> Iterator[Step]:
     """The lives first, if there are some: what the group's place rests on stays true without it. Then the group with as many of its
     requests as there is room for; those that are left are answered when this is done."""
     if step.lives:
-        yield Step(lives=step.lives, notes=tuple(one for one in step.notes if one.kind not in OF_A_GROUP))
-        step = replace(step, lives=(), notes=tuple(one for one in step.notes if one.kind in OF_A_GROUP))
+        yield Step(lives=step.lives, notes=tuple(note for note in step.notes if note.kind not in OF_A_GROUP))
+        step = replace(step, lives=(), notes=tuple(note for note in step.notes if note.kind in OF_A_GROUP))
     surplus = max(0, weight(step) - most)
     if step.assignments:
         yield replace(step, fulfilled=step.fulfilled[: max(0, len(step.fulfilled) - surplus)])
@@ -51,35 +51,35 @@ def _of_a_group(step: Step, most: int) -> Iterator[Step]:
 def _apart(step: Step, most: int) -> Iterator[Step]:
     """One record after the other, as many as there is room for; the notes go with the first part."""
     notes, part = step.notes, Step(group=step.group)
-    for one in _singles(step):
-        more = _added(part, one)
+    for single in _singles(step):
+        more = _added(part, single)
         if part and weight(more) > most:
             yield replace(part, notes=notes)
-            notes, more = (), one
+            notes, more = (), single
         part = more
     yield replace(part, notes=notes)
 
 
 def _singles(step: Step) -> Iterator[Step]:
-    yield from (Step(lives=(one,)) for one in step.lives)
-    yield from (Step(assignments=(one,)) for one in step.assignments)
-    yield from (Step(targets=(one,)) for one in step.targets)
-    yield from (Step(fulfilled=(one,)) for one in step.fulfilled)
-    yield from (Step(forgotten=(one,)) for one in step.forgotten)
+    yield from (Step(lives=(life,)) for life in step.lives)
+    yield from (Step(assignments=(assignment,)) for assignment in step.assignments)
+    yield from (Step(targets=(target,)) for target in step.targets)
+    yield from (Step(fulfilled=(request,)) for request in step.fulfilled)
+    yield from (Step(forgotten=(incarnation,)) for incarnation in step.forgotten)
     for name in step.names:  # each with the floor that says what its epoch was
-        yield Step(names=(name,), reports=tuple(one for one in step.reports if one[0] == name), cluster=step.cluster)
+        yield Step(names=(name,), reports=tuple(report for report in step.reports if report[0] == name), cluster=step.cluster)
     if step.cluster is not None and not step.names:
         yield Step(cluster=step.cluster)
 
 
-def _added(part: Step, one: Step) -> Step:
+def _added(part: Step, single: Step) -> Step:
     return Step(
-        lives=part.lives + one.lives,
-        assignments=part.assignments + one.assignments,
-        targets=part.targets + one.targets,
-        fulfilled=part.fulfilled + one.fulfilled,
-        forgotten=part.forgotten + one.forgotten,
-        names=part.names + one.names,
-        reports=part.reports + one.reports,
-        cluster=one.cluster or part.cluster,
+        lives=part.lives + single.lives,
+        assignments=part.assignments + single.assignments,
+        targets=part.targets + single.targets,
+        fulfilled=part.fulfilled + single.fulfilled,
+        forgotten=part.forgotten + single.forgotten,
+        names=part.names + single.names,
+        reports=part.reports + single.reports,
+        cluster=single.cluster or part.cluster,
     )

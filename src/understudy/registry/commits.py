@@ -34,7 +34,7 @@ def checked(conditions: Sequence[Condition], writes: Sequence[Write], bound: Bou
         if write.key in written:
             raise ValueError(f"a commit writes {write.key!r} twice")
         written.add(write.key)
-    for key in (*written, *(one.key for one in conditions)):
+    for key in (*written, *(condition.key for condition in conditions)):
         if not key or "\0" in key or len(key.encode()) > KEY_BYTES_MAX:
             raise ValueError(f"{key!r} is no key: 1 to {KEY_BYTES_MAX} bytes of UTF-8 without NUL")
     if (operations := max(len(conditions), len(writes))) > bound.operations:
@@ -46,7 +46,8 @@ def checked(conditions: Sequence[Condition], writes: Sequence[Write], bound: Bou
 
 def bytes_of(conditions: Iterable[Condition], writes: Iterable[Write]) -> int:
     """How much of a bound they take: keys and values."""
-    return sum(len(one.key.encode()) for one in conditions) + sum(len(one.key.encode()) + len(one.value or b"") for one in writes)
+    rested_on = sum(len(condition.key.encode()) for condition in conditions)
+    return rested_on + sum(len(write.key.encode()) + len(write.value or b"") for write in writes)
 
 
 def divided(shared: Sequence[Condition], parts: Iterable[Commit], bound: Bound) -> list[list[Commit]]:
@@ -66,8 +67,8 @@ def divided(shared: Sequence[Condition], parts: Iterable[Commit], bound: Bound) 
 def joined(shared: Sequence[Condition], parts: Iterable[Commit]) -> Commit:
     """Several in one: whatever one of them rests on, all rest on."""
     parts = tuple(parts)
-    conditions = dict.fromkeys((*shared, *(one for part in parts for one in part.conditions)))
-    return Commit(tuple(conditions), tuple(one for part in parts for one in part.writes))
+    conditions = dict.fromkeys((*shared, *(condition for part in parts for condition in part.conditions)))
+    return Commit(tuple(conditions), tuple(write for part in parts for write in part.writes))
 
 
 def _fits(commit: Commit, bound: Bound) -> bool:
