@@ -52,7 +52,7 @@ class Groups:
     def resources(self) -> list[str]:
         """Resources that have a group."""
         try:
-            names = [one.name for one in os.scandir(self.parent) if one.is_dir()]
+            names = [entry.name for entry in os.scandir(self.parent) if entry.is_dir()]
         except FileNotFoundError:
             return []
         return sorted(resource_of(name) for name in names)

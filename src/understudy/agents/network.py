@@ -22,7 +22,7 @@ async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
     except ValueError:
         text = f"USR_ORA_SUBNET and USR_ORA_NETMASK make {subnet!r}, which is no subnet; write them like 10.10.10.0 and 255.255.255.0"
         return refusal(request, f"{text}, or fd00:10:: and 64")
-    if not any(one.index == link.index and ipaddress.ip_address(one.address) in network for one in interfaces.addresses()):
+    if not any(address.index == link.index and ipaddress.ip_address(address.address) in network for address in interfaces.addresses()):
         return refusal(request, f"interface {interface} has no address in {subnet}")
     return done(request)
 

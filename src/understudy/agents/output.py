@@ -35,7 +35,7 @@ class Said:
 def read_output(text: str) -> Said:
     """Split captured text into lines and find the ones meant for us. Never fails, whatever a script prints, and is quick about it."""
     text = text[-LONGEST_OUTPUT:]
-    meant: dict[str, deque[str]] = {one: deque(maxlen=LAST_LINES) for one in _WORDS}
+    meant: dict[str, deque[str]] = {word: deque(maxlen=LAST_LINES) for word in _WORDS}
     for found in _MEANT.finditer(text):
         meant[found[1]].append(found[2])
     details, errors, warnings, progress = (tuple(_line(one).strip() for one in found) for found in meant.values())

@@ -147,8 +147,8 @@ class GuardLink:
         if lives is None:
             return None
         return tuple(
-            Counted(server=ServerName(one["server"]), incarnation=Incarnation(one["incarnation"]), position=Position(*one["position"]))
-            for one in lives
+            Counted(server=ServerName(life["server"]), incarnation=Incarnation(life["incarnation"]), position=Position(*life["position"]))
+            for life in lives
         )
 
     async def able(self, able: bool, why: str) -> None:

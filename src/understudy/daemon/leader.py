@@ -127,9 +127,9 @@ class Leader:
 
     def idle(self) -> bool:
         """Whether no round is under way, or about to be, and nothing that was heard waits to be written."""
-        told = any(self._mirror.view.life(one) in (*ALIVE, Life.EVICTED) for one in self._left)
-        new = any(self._ours_to_ask(one) and one not in self._asking for one in self._suspects)
-        return not (self._rounds or told or new or self._wake.is_set() or any(one.is_set() for one in self._asking.values()))
+        told = any(self._mirror.view.life(incarnation) in (*ALIVE, Life.EVICTED) for incarnation in self._left)
+        new = any(self._ours_to_ask(suspect) and suspect not in self._asking for suspect in self._suspects)
+        return not (self._rounds or told or new or self._wake.is_set() or any(event.is_set() for event in self._asking.values()))
 
     def leads(self) -> bool:
         """Whether this daemon holds the term, as far as its mirror knows."""
@@ -167,7 +167,7 @@ class Leader:
         if self.leads():
             self._suspect_the_unheard(view, tasks)
         # every daemon tells its own guard, so that every voter answers `lost` to those whom the registry calls gone or evicted
-        await self._guard.dead([one.incarnation for one in view.incarnations.values() if one.life in GONE])
+        await self._guard.dead([incarnation.incarnation for incarnation in view.incarnations.values() if incarnation.life in GONE])
         self._ask_about_suspects(view, tasks)
         if self.acting_since() is None:
             return None  # another takes the term, or nobody: what cannot act is no better off for being decided about here
@@ -223,13 +223,13 @@ class Leader:
         )
 
     async def _commit(self, view: View, step: Step) -> bool:
-        writes: dict[str, Any] = {keys.incarnation(one.incarnation): one for one in step.lives}
-        writes |= {keys.assignment(one.resource): one for one in step.assignments}
+        writes: dict[str, Any] = {keys.incarnation(life.incarnation): life for life in step.lives}
+        writes |= {keys.assignment(assignment.resource): assignment for assignment in step.assignments}
         writes |= {keys.target(name): one for name, one in step.targets}
         writes |= {keys.request(id): None for id in step.fulfilled}
         if step.cluster is not None:
             writes[keys.CLUSTER] = step.cluster
-        writes |= {keys.incarnation(one): None for one in step.forgotten}
+        writes |= {keys.incarnation(incarnation): None for incarnation in step.forgotten}
         writes |= {keys.assignment(one): None for one in step.names if one in view.assignments}
         writes |= {keys.report(name, server): None for name, server in step.reports}
         if self._mirror.view is not view:
@@ -237,7 +237,7 @@ class Leader:
         begun = self._clock.monotonic()
         # S7: conditional on the term, on each record's revision (which commit() adds for what is written) and on the lives of whoever is a
         # holder from now on: a commit that was long underway must not make one of somebody proved gone and forgotten meanwhile
-        holders = {keys.incarnation(holder.incarnation): None for one in step.assignments for holder in one.holders}
+        holders = {keys.incarnation(holder.incarnation): None for assignment in step.assignments for holder in assignment.holders}
         try:
             if await self._write(writes, *holders, *map(keys.resource, step.names)) is None:
                 return False
@@ -247,24 +247,24 @@ class Leader:
         if step.names:
             self._forget_at = begun + EVERY_S
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
-        if any(one.life is Life.EVICTED for one in step.lives):
+        if any(life.life is Life.EVICTED for life in step.lives):
             self._evicted_at = begun
         for note in step.notes:
             self._history.tell(note.kind, resource=note.resource, on=note.on, cause=note.cause, ms=ms)
-        for one in step.assignments:
-            before = view.assignments.get(one.resource)
-            if one.last_resort and not (before is not None and before.last_resort):
-                on = one.owner.server if one.owner else None
-                self._history.tell(events.NO_CANDIDATE, resource=one.resource, on=on, cause=code_of(one.reason))
+        for assignment in step.assignments:
+            before = view.assignments.get(assignment.resource)
+            if assignment.last_resort and not (before is not None and before.last_resort):
+                on = assignment.owner.server if assignment.owner else None
+                self._history.tell(events.NO_CANDIDATE, resource=assignment.resource, on=on, cause=code_of(assignment.reason))
         return True
 
     def _say_too_large(self, step: Step, why: str) -> None:
         """Once for each group, until this daemon leads anew."""
-        for one in step.assignments[:1]:
-            if one.resource not in self._too_large:
-                self._too_large.add(one.resource)
+        for assignment in step.assignments[:1]:
+            if assignment.resource not in self._too_large:
+                self._too_large.add(assignment.resource)
                 others = f" (it moves together with {len(step.assignments) - 1} others)" if len(step.assignments) > 1 else ""
-                self._history.tell(events.TOO_LARGE, resource=one.resource, cause=f"{why}{others}")
+                self._history.tell(events.TOO_LARGE, resource=assignment.resource, cause=f"{why}{others}")
 
     async def _write(self, writes: Mapping[str, Any], *unchanged: str) -> int | None:
         """Commit what only a leader may write (S7). Whether this daemon still is one is asked in the same breath in which the conditions
@@ -323,7 +323,7 @@ class Leader:
                 return False
             if not known:
                 unknown[one.incarnation] = one
-        order = max((one.order for one in view.incarnations.values()), default=0)
+        order = max((incarnation.order for incarnation in view.incarnations.values()), default=0)
         writes = {
             keys.incarnation(one.incarnation): IncarnationRecord(
                 incarnation=one.incarnation, server=one.server, life=Life.JOINING, order=order + number

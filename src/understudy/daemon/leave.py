@@ -96,7 +96,7 @@ class Leave:
 
     def _time_for(self, me: Me, lanes: Lanes) -> float:
         """As long as all that runs here may take to stop one after the other, within the bound of the settings."""
-        return min(self._longest_s, SLACK_S + sum(one.stop_timeout_s + one.clean_timeout_s for one in self._up(me, lanes)))
+        return min(self._longest_s, SLACK_S + sum(resource.stop_timeout_s + resource.clean_timeout_s for resource in self._up(me, lanes)))
 
     async def _tell_guard(self) -> None:
         """It holds the deadline, should this daemon hang; and keeps the server out afterwards, if an operator wants that."""
@@ -129,10 +129,10 @@ class Leave:
         await self._while(lambda: self._mirror.reachable and self._unrecorded(me), TOLD_S)
         await self._while(lambda: self._owns(me), TAKEN_OVER_S)
         lanes.leave()
-        await self._while(lambda: any(not _stuck(lanes, one) for one in self._up(me, lanes)), self._left_s())
+        await self._while(lambda: any(not _stuck(lanes, resource) for resource in self._up(me, lanes)), self._left_s())
         if left := self._up(me, lanes):
-            why = "cannot be stopped" if all(_stuck(lanes, one) for one in left) else "not stopped within the time for it"
-            self._history.tell(events.LEFT_BEHIND, on=me.server, cause=why, text=", ".join(one.name for one in left))
+            why = "cannot be stopped" if all(_stuck(lanes, resource) for resource in left) else "not stopped within the time for it"
+            self._history.tell(events.LEFT_BEHIND, on=me.server, cause=why, text=", ".join(resource.name for resource in left))
             return False
         await self._while(lambda: self._mirror.reachable and self._holds(me), TOLD_S)
         await self._while(lambda: self._mirror.reachable and self._vote_needed(me, (Life.ONLINE, Life.LEAVING)), ASKED_TOO_S)
@@ -148,7 +148,7 @@ class Leave:
         if resource.local:  # what is left of one that does not run is cleaned up before its next start, not now
             return local.state is not State.OFFLINE or local.action is not None
         assignment = self._mirror.view.assignments.get(resource.name)
-        mine = assignment is not None and any(one.incarnation == me.incarnation for one in assignment.holders)
+        mine = assignment is not None and any(holder.incarnation == me.incarnation for holder in assignment.holders)
         return mine and not local.off
 
     def _unrecorded(self, me: Me) -> bool:
@@ -167,8 +167,8 @@ class Leave:
 
     def _owns(self, me: Me) -> bool:
         """Whether the leader, if there is one to be heard of, has yet to give away something that belongs here."""
-        owners = (one.owner for one in self._mirror.view.assignments.values())
-        return self._mirror.reachable and any(one is not None and one.incarnation == me.incarnation for one in owners)
+        owners = (assignment.owner for assignment in self._mirror.view.assignments.values())
+        return self._mirror.reachable and any(owner is not None and owner.incarnation == me.incarnation for owner in owners)
 
     def _holds(self, me: Me) -> bool:
         return holds(self._mirror.view, me.incarnation)
@@ -180,10 +180,10 @@ class Leave:
         if view.cluster is None or me.server not in view.cluster.voters:
             return False
         present = view.present()
-        voters = [present[one] for one in view.cluster.voters if one in present and one != me.server]
-        staying = [one for one in voters if one.life in (Life.JOINING, Life.ONLINE)]
-        others = [one for one in present.values() if one.life in lives and one.server != me.server]
-        return len(staying) <= len(view.cluster.voters) // 2 and any(holds(view, one.incarnation) for one in others)
+        voters = [present[voter] for voter in view.cluster.voters if voter in present and voter != me.server]
+        staying = [voter for voter in voters if voter.life in (Life.JOINING, Life.ONLINE)]
+        others = [incarnation for incarnation in present.values() if incarnation.life in lives and incarnation.server != me.server]
+        return len(staying) <= len(view.cluster.voters) // 2 and any(holds(view, other.incarnation) for other in others)
 
     async def _say_farewell(self, in_order: bool) -> None:
         await asyncio.sleep(LAST_LINES_S)  # the last lines of the history, and who follows it on this server
@@ -202,7 +202,7 @@ def _stuck(lanes: Lanes, resource: Resource) -> bool:
 
 def holds(view: View, incarnation: str) -> bool:
     """Whether a life may still be running something that moves."""
-    return any(holder.incarnation == incarnation for one in view.assignments.values() for holder in one.holders)
+    return any(holder.incarnation == incarnation for assignment in view.assignments.values() for holder in assignment.holders)
 
 
 def over(view: View, record: IncarnationRecord) -> bool:

@@ -118,7 +118,7 @@ def _tell_tasks() -> None:
     """SIGUSR1: where every task of the daemon stands, into the log."""
     for task in asyncio.all_tasks():
         frames = task.get_stack(limit=4)
-        log.info("%s: %s", task.get_name(), " < ".join(f"{one.f_code.co_name}:{one.f_lineno}" for one in reversed(frames)))
+        log.info("%s: %s", task.get_name(), " < ".join(f"{frame.f_code.co_name}:{frame.f_lineno}" for frame in reversed(frames)))
 
 
 async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, broken: asyncio.Event) -> int:

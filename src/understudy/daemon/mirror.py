@@ -164,7 +164,7 @@ class Mirror:
                     continue
                 if self._unread.is_set():
                     break
-                fresh = [one for one in page if one.key > after]  # a registry that knows no pages answers all of it each time
+                fresh = [entry for entry in page if entry.key > after]  # a registry that knows no pages answers all of it each time
                 self._take_history(fresh, ())
                 self._tell()
                 if not fresh or len(fresh) < len(page):
@@ -197,10 +197,10 @@ class Mirror:
             news = self._news
             if self.rereads != rereads:  # it may have gone back: its revisions are others, and what arrives from now on is news
                 since, rereads = 0, self.rereads
-            for one in self.records.arrivals(seen):
-                seen = one.number
-                if one.revision > since:
-                    yield one.revision, one.event
+            for arrival in self.records.arrivals(seen):
+                seen = arrival.number
+                if arrival.revision > since:
+                    yield arrival.revision, arrival.event
             if self.records.newest == seen and self.rereads == rereads:
                 await news.wait()
 
@@ -226,7 +226,7 @@ class Mirror:
 
         All conditions, those of later commits too, are taken at the call. What is in `unchanged` every part rests on.
         """
-        made = [self._conditional(one.writes, one.unchanged) for one in parts]
+        made = [self._conditional(part.writes, part.unchanged) for part in parts]
         shared = self._conditional({}, (*unchanged, keys.CLUSTER)).conditions
         done, revisions = 0, [self.view.revision]
         for count, commit in together(shared, made, self._registry.bound):
@@ -256,7 +256,7 @@ class Mirror:
         return Commit(tuple(conditions), tuple(changes))
 
     async def _send(self, commit: Commit) -> int | None:
-        changing = any(one.value is not None or self.known(one.key) for one in commit.writes)
+        changing = any(write.value is not None or self.known(write.key) for write in commit.writes)
         check(commit, self._registry.bound)
         try:
             answer = await self._registry.commit(commit.conditions, commit.writes)
@@ -275,8 +275,8 @@ class Mirror:
     async def _catch_up(self, revision: int, changes: Iterable[Write]) -> None:
         """Who commits sees its own writes: a next commit decided on an older View would only conflict."""
         if revision == self.view.revision + 1:
-            changed = tuple(Entry(one.key, one.value, revision) for one in changes if one.value is not None)
-            self._apply(Batch(revision, changed, tuple(one.key for one in changes if one.value is None)))
+            changed = tuple(Entry(change.key, change.value, revision) for change in changes if change.value is not None)
+            self._apply(Batch(revision, changed, tuple(change.key for change in changes if change.value is None)))
             self._on_change()
         elif revision > self.view.revision:
             await self.wait(revision - 1, CATCH_UP_S)
@@ -285,8 +285,8 @@ class Mirror:
         """The newest format that each may read who comes to see what is written now: who is not proved gone, and the servers that are
         expected, in the version they had. One that was never seen may be of the oldest: the registry may have been made anew under it."""
         records = self.view.incarnations.values()
-        seen = {one.server for one in records}
-        known = [one.format for one in records if one.life not in PROVEN or one.server in self.servers]
+        seen = {record.server for record in records}
+        known = [record.format for record in records if record.life not in PROVEN or record.server in self.servers]
         return [*known, *(OLDEST for server in self.servers if server not in seen)]
 
     def known(self, key: str) -> bool:
@@ -309,6 +309,7 @@ class Mirror:
         if others != self.view.unable:
             self.view = replace(self.view, unable=others)
             self._on_change()
+
     # --- whether it is the same registry ----------------------------------------------------------------------------
 
     def act_as(self, incarnation: Incarnation) -> None:
@@ -493,5 +494,3 @@ def _set(mapping: dict[Any, Any], key: Any, record: Any) -> None:
         mapping.pop(key, None)
     else:
         mapping[key] = record
-
-

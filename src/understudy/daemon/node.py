@@ -87,7 +87,7 @@ class Node:
         self.clock = clock
         self.guard = guard
         self.executor = executor
-        self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(one.name) for one in settings.servers))
+        self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(server.name) for server in settings.servers))
         self._disk = disk
         self._sought: Incarnation | None = None  # whose file was looked for on disk
         self._keeping = None if disk is None else Keeping(disk, formats)
@@ -165,7 +165,7 @@ class Node:
             return
         self._sought = state.incarnation
         entries = recalled(await self._disk.read(), state.incarnation, state.epochs, self.mirror.formats)
-        if any(one.key == keys.incarnation(state.incarnation) for one in entries):
+        if any(entry.key == keys.incarnation(state.incarnation) for entry in entries):
             self.mirror.remember(entries)
 
     async def _executor_is_ours(self) -> None:
@@ -210,7 +210,7 @@ class Node:
 
     @staticmethod
     def _newest(view: View, record: IncarnationRecord) -> bool:
-        return record.order == max(one.order for one in view.incarnations.values() if one.server == record.server)
+        return record.order == max(incarnation.order for incarnation in view.incarnations.values() if incarnation.server == record.server)
 
     def _known(self, view: View, incarnation: Incarnation) -> bool:
         """A daemon that died was here before: same incarnation, same life."""
@@ -227,9 +227,7 @@ class Node:
             order = known.order if self._newest(view, known) else order
             again = replace(known, format=newest, order=order, forgets=True)
             return await self._committed({keys.incarnation(incarnation): again}, view)
-        record = IncarnationRecord(
-            incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True
-        )
+        record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True)
         # two lives of one server register one after the other, each on condition that it has seen the other's look: a registration
         # that arrives late must not take the same order, for the newest life is the one that counts
         writes: dict[str, object] = {keys.incarnation(incarnation): record}
@@ -244,7 +242,7 @@ class Node:
     def _creation(self) -> dict[str, object]:
         """The cluster's own record, and `ora.netN.network` for each network of the settings."""
         settings = self.settings
-        voters = tuple(ServerName(one) for one in settings.voters)
+        voters = tuple(ServerName(voter) for voter in settings.voters)
         uid = hashlib.sha256(f"{settings.cluster} {self.incarnation} {self.clock.wall()}".encode()).hexdigest()[:32]
         cluster = ClusterRecord(
             name=settings.cluster, voters=voters, voter_set=settings.voter_set, pause_tolerance=settings.pause_tolerance,
@@ -309,7 +307,7 @@ class Node:
         if self._keeping is not None and self.mirror.read_once:
             self._keeping.changed(self.mirror.view)
         ours = cluster_addresses(self.mirror.view.resources.values())
-        addresses = tuple(one for one in ours if one not in self._named)  # a server's own address is never shut
+        addresses = tuple(address for address in ours if address not in self._named)  # a server's own address is never shut
         if addresses != self._addresses:
             self._addresses = addresses
             self._new_addresses.set()

@@ -147,8 +147,8 @@ async def _first_of(answering: "asyncio.Task[None]", gone: "asyncio.Task[None]")
     try:
         await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for one in (answering, gone):
-            one.cancel()
+        for task in (answering, gone):
+            task.cancel()
         await asyncio.gather(answering, gone, return_exceptions=True)
     if not answering.cancelled() and (error := answering.exception()) is not None:
         raise error

@@ -135,7 +135,7 @@ def recalled(content: bytes | None, incarnation: Incarnation, epochs: Mapping[Re
         if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("incarnation") != incarnation:
             return ()
         entries = tuple(Entry(key, value.encode(), 0) for key, value in found["entries"].items())
-        return tuple(one for one in entries if _stands(one, epochs, formats))
+        return tuple(entry for entry in entries if _stands(entry, epochs, formats))
     except (ValueError, KeyError, AttributeError, TypeError, UnderstudyError) as error:
         log.warning("what was kept on disk cannot be read: %r", error)
         return ()
@@ -161,5 +161,7 @@ def _with_what_they_need(view: View, names: Iterable[ResourceName]) -> list[Reso
             continue
         found[name] = None
         resource = view.resources[name]
-        border += [other for one in (*resource.start, *resource.stop) if (other := ResourceName(one.entity)) in view.resources]
+        border += [
+            other for dependency in (*resource.start, *resource.stop) if (other := ResourceName(dependency.entity)) in view.resources
+        ]
     return sorted(found)

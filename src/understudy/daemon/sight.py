@@ -89,7 +89,7 @@ class LaneReports(Mapping[ResourceName, Report]):
         return (name for name, one in self._lanes.items() if one.state is not None)
 
     def __len__(self) -> int:
-        return sum(one.state is not None for one in self._lanes.values())
+        return sum(lane.state is not None for lane in self._lanes.values())
 
 
 class LaneWaits(Mapping[ResourceName, LaneWait]):
@@ -207,7 +207,7 @@ class Sight:
 
     def _tell(self) -> None:
         own, view, now = self.own(), self._node.mirror.view, self._node.clock.monotonic()
-        found = {(one.kind, one.about): one for one in conditions(view, own)}
+        found = {(condition.kind, condition.about): condition for condition in conditions(view, own)}
         for key, one in found.items():
             if self._present.setdefault(key, _Seen(since=now)).to_tell(_gist(one), now):
                 self._tell_begun(one, own)
@@ -261,12 +261,12 @@ class Sight:
 
     def _turn(self, server: ServerName) -> float:
         """Who tells first: the leader; else one after the other, until one has told."""
-        names = sorted(one.name for one in self._node.settings.servers)
+        names = sorted(settings.name for settings in self._node.settings.servers)
         return 0.0 if self._node.leader.leads() else OTHERS_FIRST_S + names.index(server)
 
     def _tell_back(self, own: Own) -> None:
         since = self._node.clock.wall() - self._gap_s
-        if any(one.kind == events.MAJORITY_BACK and one.wall > since for one in self._node.mirror.history()):
+        if any(event.kind == events.MAJORITY_BACK and event.wall > since for event in self._node.mirror.history()):
             return
         names = ", ".join(self._down[:NAMED]) + (f" and {len(self._down) - NAMED} more" if len(self._down) > NAMED else "")
         text = f"down meanwhile: {names or 'nothing that was wanted'}"

@@ -18,8 +18,8 @@ def records(edit: Edit) -> dict[str, Any]:
         **{keys.pool(name): one for name, one in edit.pools.items()},
         **{keys.target(name): one for name, one in edit.targets.items()},
         **{keys.report(name, server): None for name, server in edit.forgotten},
-        **{keys.request(one.id): one for one in edit.requests},
-        **{keys.incarnation(one.incarnation): one for one in edit.incarnations},
+        **{keys.request(request.id): request for request in edit.requests},
+        **{keys.incarnation(incarnation.incarnation): incarnation for incarnation in edit.incarnations},
     }
     return found if edit.cluster is None else {**found, keys.CLUSTER: edit.cluster}
 

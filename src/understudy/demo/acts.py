@@ -80,7 +80,7 @@ def perform(lab: Lab, say: Say) -> list[Row]:
             stretches = [_play(lab, traffic, act, say) for act in ACTS]
         say("reading every row back")
         lost = traffic.finish()
-        return [_row(one, traffic, lost, witness) for one in stretches]
+        return [_row(stretch, traffic, lost, witness) for stretch in stretches]
     finally:
         traffic.close()
 
@@ -109,7 +109,7 @@ def active_server(lab: Lab) -> str:
 
 def _kill(lab: Lab, server: str) -> Callable[[], None]:
     group = lab.host_cgroup(server) / "understudy" / "mysqld"
-    pids = [int(pid) for one in group.rglob("cgroup.procs") for pid in one.read_text().split()]
+    pids = [int(pid) for path in group.rglob("cgroup.procs") for pid in path.read_text().split()]
     if not pids:
         raise LabError(f"no process of mysqld on {server}")
     for pid in pids:

@@ -52,7 +52,7 @@ class Traffic:
     def flows(self, since: float, for_s: float) -> bool:
         """Whether rows were acknowledged without a gap of 0.3 s from some instant after `since` for `for_s` until now."""
         now = time.monotonic()
-        recent = [one.at for one in self._rows[-2000:] if one.at > max(since, now - for_s)]
+        recent = [row.at for row in self._rows[-2000:] if row.at > max(since, now - for_s)]
         if not recent or now - for_s < since or len(recent) < for_s / 0.3:
             return False
         edges = [now - for_s, *recent, now]
@@ -71,14 +71,14 @@ class Traffic:
 
     def outage_ms(self, since: float, until: float) -> float:
         """The longest time between two acknowledged rows in a stretch that begins with the last one before `since`."""
-        rows = [one.at for one in self._rows if one.at <= until]
+        rows = [row.at for row in self._rows if row.at <= until]
         before = [at for at in rows if at <= since][-1:]
         times = before + [at for at in rows if at > since]
         return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0) * 1000
 
     def acknowledged(self, since: float, until: float) -> list[int]:
         """Numbers of the rows acknowledged in a stretch of time."""
-        return [one.number for one in self._rows if since < one.at <= until]
+        return [row.number for row in self._rows if since < row.at <= until]
 
     def finish(self) -> set[int]:
         """End the writing, read the table back: the numbers of acknowledged rows that are not there."""

@@ -114,6 +114,6 @@ class CgroupEvents:
     @staticmethod
     def _folders(path: str) -> list[str]:
         try:
-            return [one.path for one in os.scandir(path) if one.is_dir(follow_symlinks=False)]
+            return [entry.path for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
             return []

@@ -52,17 +52,17 @@ async def end(holding: Holding, *, guard_socket: Path, keep: tuple[str, ...]) ->
 
 async def end_all(holdings: Sequence[Holding], *, guard_socket: Path, keep: tuple[str, ...]) -> tuple[Holding, ...]:
     """All of them, in the order in which they are ended; what is left."""
-    return tuple([one for one in in_order(tuple(holdings)) if not await end(one, guard_socket=guard_socket, keep=keep)])
+    return tuple([holding for holding in in_order(tuple(holdings)) if not await end(holding, guard_socket=guard_socket, keep=keep)])
 
 
 async def as_the_kernel_names(holdings: Sequence[Holding]) -> tuple[Holding, ...]:
     """Mount points without symbolic links, as the table of mounts has them; as written where that cannot be told."""
-    return tuple([MountHolding(await _real(one.point)) if isinstance(one, MountHolding) else one for one in holdings])
+    return tuple([MountHolding(await _real(holding.point)) if isinstance(holding, MountHolding) else holding for holding in holdings])
 
 
 def why_not(holdings: Sequence[Holding], keep: tuple[str, ...]) -> str:
     """Why this may not be put on the kill list, and so not be started; empty: it may."""
-    return next((why for one in holdings if isinstance(one, MountHolding) and (why := why_no_mount_point(one.point, keep))), "")
+    return next((why for holding in holdings if isinstance(holding, MountHolding) and (why := why_no_mount_point(holding.point, keep))), "")
 
 
 async def _real(point: str) -> str:

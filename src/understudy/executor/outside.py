@@ -97,7 +97,7 @@ def _children() -> list[int]:
         try:
             with open(f"/proc/self/task/{thread}/children", "rb", buffering=0) as file:
                 while part := file.read(1 << 16):
-                    found += [int(one) for one in part.split()]
+                    found += [int(word) for word in part.split()]
         except OSError:
             continue  # the thread has ended, or the kernel does not tell: then only the mark is left, at our own start
     return found

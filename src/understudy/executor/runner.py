@@ -167,7 +167,7 @@ class Runner:
             duration_s=time.monotonic() - began,
             pressure=pressure,
             housed=self.housed(request.resource),
-            strays=tuple(one.told() for one in outside),
+            strays=tuple(stray.told() for stray in outside),
         )
 
     async def _run(self, request: ActionRequest) -> ActionOutcome:

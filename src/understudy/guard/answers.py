@@ -135,7 +135,7 @@ def epochs(remembered: Epochs, after: str = "") -> dict[str, Any]:
 
 
 def _limits(limits: Limits) -> dict[str, float]:
-    own = {one.name: getattr(limits, one.name) for one in fields(limits) if one.name != "pace"}
+    own = {field.name: getattr(limits, field.name) for field in fields(limits) if field.name != "pace"}
     return {**own, "beat_s": limits.beat_s, "outage_s": limits.outage_s}
 
 

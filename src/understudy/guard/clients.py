@@ -91,7 +91,7 @@ class Clients:
 
     def daemon_there(self) -> bool:
         """Whether a daemon is connected."""
-        return any(one.role == "daemon" for one in self._connected.values())
+        return any(client.role == "daemon" for client in self._connected.values())
 
     def drop(self, client: Client) -> None:
         """Let a client go."""

@@ -71,7 +71,7 @@ class Gating:
 
     def protect(self, addresses: Sequence[str], *, before_a_lease: bool) -> dict[str, Any]:
         """All addresses that the cluster has. Those that it has no longer, and that are not here, pass like any other from now on."""
-        wanted = {canonical(one) for one in addresses} - self._means.own
+        wanted = {canonical(address) for address in addresses} - self._means.own
         known = self._protected.cluster()
         unwanted = [one for one in known - wanted if self._may_be_forgotten(one)]
         answer = self._behind_the_gate(sorted(wanted - known), CLUSTER)
@@ -89,11 +89,11 @@ class Gating:
 
     def guard_storage(self, addresses: Sequence[str]) -> dict[str, Any]:
         """Storage that is to be out of reach once the lease is over."""
-        return self._behind_the_gate([canonical(one) for one in addresses], STORAGE)
+        return self._behind_the_gate([canonical(address) for address in addresses], STORAGE)
 
     def open(self, addresses: Sequence[str], left_ns: int | None) -> dict[str, Any]:
         """A start of these has begun here."""
-        named = [canonical(one) for one in addresses]
+        named = [canonical(address) for address in addresses]
         refused = [one for one in named if one in self._means.own]
         if refused:
             return {"ok": False, "why": f"{refused[0]} is a server's own address (understudy.toml names it)"}
@@ -106,7 +106,7 @@ class Gating:
 
     def shut(self, addresses: Sequence[str], left_ns: int | None) -> dict[str, Any]:
         """These were stopped here."""
-        self._protected.shut([canonical(one) for one in addresses])
+        self._protected.shut([canonical(address) for address in addresses])
         self.refresh(left_ns)
         return {"ok": True}
 
@@ -120,7 +120,7 @@ class Gating:
         if self._gate is None:
             return {"ok": False, "why": f"gate {self.state}"}
         try:
-            if not all(self._protected.protect(one, use) for one in addresses):
+            if not all(self._protected.protect(address, use) for address in addresses):
                 return {"ok": False, "why": "no room for another address"}
             if addresses:
                 self._gate.protect(addresses, use)

@@ -29,10 +29,10 @@ class Networks:
         own = settings.peer(settings.server).addresses
         self._port = settings.guard_port
         self._sockets = [_listen(settings, address) for address in own]
-        self._by_descriptor = {one.fileno(): one for one in self._sockets}
+        self._by_descriptor = {connection.fileno(): connection for connection in self._sockets}
         self._routes = {peer.name: list(zip(self._sockets, peer.addresses, strict=False)) for peer in settings.servers}
-        for one in self._sockets:
-            poll.register(one, select.POLLIN)
+        for connection in self._sockets:
+            poll.register(connection, select.POLLIN)
 
     def owns(self, descriptor: int) -> bool:
         """Whether an event on this descriptor is ours."""

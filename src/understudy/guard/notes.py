@@ -124,7 +124,7 @@ class Notes:
 
     def _take(self, size: int) -> int | None:
         """A free block of this size, cut from a longer one if need be; None: there is none."""
-        fits = min((one for one in self._free_by_size if one == size or one >= size + _HEAD), default=None)
+        fits = min((number for number in self._free_by_size if number == size or number >= size + _HEAD), default=None)
         if fits is None:
             return None
         at = next(iter(self._free_by_size[fits]))

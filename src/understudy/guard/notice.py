@@ -30,7 +30,7 @@ class Notice:
     def post(self, sentences: Sequence[str]) -> None:
         """Instead of what stood there; with the time of day."""
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime())
-        text = "\n".join(f"{at} {one}" for one in sentences).encode()
+        text = "\n".join(f"{at} {sentence}" for sentence in sentences).encode()
         self._map[:] = text[: _SIZE - 1].ljust(_SIZE, b"\0")
 
     def read(self) -> list[str]:

@@ -111,7 +111,7 @@ class GuardProcess:
         settings, now = self.settings, read_clocks()
         self.gap_s: float | None = None if start.base is None else 0.0
         """For how long this server had no lease before it won the present one; None: it has not won one yet."""
-        servers = tuple(one.name for one in settings.servers)
+        servers = tuple(server.name for server in settings.servers)
         self._kept = Kept(self.held_file.voting, servers)
         memory = self._kept.read() or Memory(int.from_bytes(os.urandom(8)) | 1, now)
         self._kept.write(memory)
@@ -287,7 +287,7 @@ class GuardProcess:
         client, request = self._rounds.pop(ended.nonce)
         lives = None
         if ended.lives is not None:
-            lives = [{"server": one.server, "incarnation": one.incarnation.hex(), "position": one.position} for one in ended.lives]
+            lives = [{"server": life.server, "incarnation": life.incarnation.hex(), "position": life.position} for life in ended.lives]
         self._clients.answer(client, request, {"lives": lives})
 
     def _count_signal(self) -> None:

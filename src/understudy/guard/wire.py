@@ -128,7 +128,7 @@ def _pack(body: Body) -> bytes:
         case Census(nonce):
             return _NONCE.pack(nonce)
         case Known(nonce, answer, part, parts, lives):
-            each = (_LIFE.pack(one.incarnation, *one.position) + _name(one.server) for one in lives)
+            each = (_LIFE.pack(life.incarnation, *life.position) + _name(life.server) for life in lives)
             return _KNOWN.pack(nonce, answer, part, parts, len(lives)) + b"".join(each)
         case Farewell() | Differs():
             return b""

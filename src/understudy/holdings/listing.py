@@ -43,22 +43,22 @@ class KillList:
     @property
     def groups(self) -> tuple[str, ...]:
         """Control groups outside the parent."""
-        return tuple(one.path for one in self._all() if isinstance(one, GroupHolding))
+        return tuple(holding.path for holding in self._all() if isinstance(holding, GroupHolding))
 
     @property
     def units(self) -> tuple[str, ...]:
         """Units of systemd."""
-        return tuple(one.name for one in self._all() if isinstance(one, UnitHolding))
+        return tuple(holding.name for holding in self._all() if isinstance(holding, UnitHolding))
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """Addresses, on whatever interface."""
-        return tuple(one.address for one in self._all() if isinstance(one, AddressHolding))
+        return tuple(holding.address for holding in self._all() if isinstance(holding, AddressHolding))
 
     @property
     def mounts(self) -> tuple[str, ...]:
         """Mount points."""
-        return tuple(one.point for one in self._all() if isinstance(one, MountHolding))
+        return tuple(holding.point for holding in self._all() if isinstance(holding, MountHolding))
 
     def _all(self) -> list[Holding]:
         return [holding for _, holdings in sorted(self.held.items()) for holding in holdings]

@@ -86,11 +86,11 @@ def main(order: str) -> None:
 def _supervise(services: list[Supervised]) -> None:
     while True:
         now_s = time.monotonic()
-        waiting = [one for one in services if one.pid == 0 and not os.path.exists(f"{SWITCHED_OFF}/{one.name}")]
+        waiting = [process for process in services if process.pid == 0 and not os.path.exists(f"{SWITCHED_OFF}/{process.name}")]
         for service in waiting:
             if service.due_s <= now_s:
                 service.start(now_s)
-        next_s = min((one.due_s - now_s for one in waiting if one.pid == 0), default=_IDLE_S)
+        next_s = min((process.due_s - now_s for process in waiting if process.pid == 0), default=_IDLE_S)
         signal.sigtimedwait(_HANDLED, max(0.0, next_s))
         for pid in _reap():
             for service in services:

@@ -140,7 +140,7 @@ class Lab:
         state: dict[str, Any] = self.order("status")["hosts"]
         for host in self.plan.hosts:
             state[host.name]["addresses"] = {link.network: link.address for link in host.links}
-            state[host.name]["services"] = {one.name: list(self.service_pids(host.name, one.name)) for one in host.services}
+            state[host.name]["services"] = {service.name: list(self.service_pids(host.name, service.name)) for service in host.services}
         return state
 
     # Commands inside
@@ -325,7 +325,7 @@ class Lab:
 
     def _has_daemon(self) -> bool:
         return (
-            any(one.name == "understudyd" for host in self.plan.hosts for one in host.services)
+            any(service.name == "understudyd" for host in self.plan.hosts for service in host.services)
             and (project_root() / "src/understudy/daemon/main.py").exists()
         )
 

@@ -86,8 +86,8 @@ class Power:
                 self._lose_power(self._plan.host(name))
             raise
         finally:
-            for one in booting.values():
-                one.close()
+            for host in booting.values():
+                host.close()
         return {"at": time.monotonic()}
 
     def crash(self, name: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Witness:
             "interface": "eth1",
             "address": address,
             "macs": {macs["management"]: host for host, macs in _management_macs(lab).items()},
-            "groups": {server: [str(_group(lab, server, one)) for one in resources] for server in lab.servers},
+            "groups": {server: [str(_group(lab, server, resource)) for resource in resources] for server in lab.servers},
             "freezers": {server: str(lab.host_cgroup(server) / "cgroup.events") for server in lab.servers},
         }
         self._process: subprocess.Popen[str] | None = None
@@ -87,12 +87,12 @@ class Witness:
 
     def most_active(self, since: float = 0.0, until: float = float("inf")) -> int:
         """The largest number of servers that were active at one instant between two."""
-        return max((len(one.active) for one in self.sights(since, until)), default=0)
+        return max((len(sight.active) for sight in self.sights(since, until)), default=0)
 
     def sights(self, since: float = 0.0, until: float = float("inf")) -> list[Sight]:
         """What was seen between two instants, with what held at the first."""
-        before = [one for one in self._sights if one.at <= since]
-        return before[-1:] + [one for one in self._sights if since < one.at <= until]
+        before = [sight for sight in self._sights if sight.at <= since]
+        return before[-1:] + [sight for sight in self._sights if since < sight.at <= until]
 
 
 def _management_macs(lab: Lab) -> Mapping[str, Mapping[str, str]]:

@@ -100,4 +100,4 @@ def as_shown(outcome: ActionOutcome) -> ActionOutcome:
     """The same with texts that are safe to show, whoever ran the action: one line is one line."""
     lines = tuple(line for one in outcome.output for line in shown(one).split("\n"))
     details = None if outcome.details is None else one_line(outcome.details)
-    return replace(outcome, output=lines, details=details, strays=tuple(one_line(one) for one in outcome.strays))
+    return replace(outcome, output=lines, details=details, strays=tuple(one_line(stray) for stray in outcome.strays))

@@ -253,7 +253,7 @@ def _trouble(attribute: Attribute, value: str) -> str:
         case AttributeKind.DURATION:
             return "" if _DURATION.fullmatch(value) else f"write {attribute.kind.value}"
         case AttributeKind.CHOICE:
-            offered = ", ".join(one or "nothing" for one in attribute.choices)
+            offered = ", ".join(choice or "nothing" for choice in attribute.choices)
             return "" if value in attribute.choices else f"it is one of {offered}"
         case AttributeKind.PATH:
             return "" if not value or value.startswith("/") else f"write {attribute.kind.value}, the same on every server"

@@ -288,7 +288,7 @@ NOTHING_BEGINS = "its executor can begin nothing"
 
 def status(found: Iterable[Condition]) -> int:
     """The exit status of a command that shows these: 0 for none."""
-    weights = {one.weight for one in found}
+    weights = {condition.weight for condition in found}
     return next((STATUS[one] for one in (Weight.DOWN, Weight.WEAK) if one in weights), 0)
 
 

@@ -69,15 +69,15 @@ def parse(text: str, which: Which, owner: str) -> tuple[Dependency, ...]:
 def print_dependencies(dependencies: Iterable[Dependency]) -> str:
     """The text of an attribute; neighbours of one kind share their parentheses."""
     clauses: list[tuple[str, list[str], bool]] = []
-    for one in dependencies:
-        suffix = SUFFIXES.get(one.kind, "")
-        head = f"{one.kind.value}:{suffix}" if suffix and suffix in one.modifiers else one.kind.value
+    for dependency in dependencies:
+        suffix = SUFFIXES.get(dependency.kind, "")
+        head = f"{dependency.kind.value}:{suffix}" if suffix and suffix in dependency.modifiers else dependency.kind.value
         # Nothing may follow a type within one list, so a pullup after it begins a new one.
         if clauses and clauses[-1][0] == head and not clauses[-1][2]:
-            clauses[-1][1].append(print_entity(one))
-            clauses[-1] = (head, clauses[-1][1], one.is_type)
+            clauses[-1][1].append(print_entity(dependency))
+            clauses[-1] = (head, clauses[-1][1], dependency.is_type)
         else:
-            clauses.append((head, [print_entity(one)], one.is_type))
+            clauses.append((head, [print_entity(dependency)], dependency.is_type))
     return " ".join(f"{head}({','.join(entities)})" for head, entities, _ in clauses)
 
 
@@ -91,11 +91,11 @@ def print_entity(dependency: Dependency) -> str:
 
 def check_existence(dependencies: Iterable[Dependency], known: Registered) -> None:
     """Every entity must be registered: CRS-2510 for a resource, CRS-2509 for a type."""
-    for one in dependencies:
-        if one.is_type and find(TypeName(one.entity), known.types) is None:
-            raise BadDependency(words(2509, one.entity, _phrase(one)), code=2509)
-        if not one.is_type and one.entity not in known.resources:
-            raise BadDependency(words(2510, one.entity, _phrase(one)), code=2510)
+    for dependency in dependencies:
+        if dependency.is_type and find(TypeName(dependency.entity), known.types) is None:
+            raise BadDependency(words(2509, dependency.entity, _phrase(dependency)), code=2509)
+        if not dependency.is_type and dependency.entity not in known.resources:
+            raise BadDependency(words(2510, dependency.entity, _phrase(dependency)), code=2510)
 
 
 def targets(dependency: Dependency, known: Registered) -> tuple[ResourceName, ...]:
@@ -147,9 +147,13 @@ def _walk(resource: Resource, known: Registered, which: str) -> None:
 
 def _ordering(resource: Resource, which: str) -> list[Dependency]:
     if which == "STOP_DEPENDENCIES":
-        return [one for one in resource.stop if one.kind is Kind.HARD]
+        return [dependency for dependency in resource.stop if dependency.kind is Kind.HARD]
     # A `concurrent:` one is not waited for, so it orders nothing.
-    return [one for one in resource.start if one.kind in (Kind.HARD, Kind.WEAK) and "concurrent" not in one.modifiers]
+    return [
+        dependency
+        for dependency in resource.start
+        if dependency.kind in (Kind.HARD, Kind.WEAK) and "concurrent" not in dependency.modifiers
+    ]
 
 
 def _kind(word: str, suffix: str | None, text: str, which: Which) -> tuple[Kind, str | None]:

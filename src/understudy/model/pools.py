@@ -17,8 +17,8 @@ FREE = PoolName("Free")
 BUILT_IN: frozenset[PoolName] = frozenset({GENERIC, FREE})
 
 ATTRIBUTES: dict[str, Attribute] = {
-    one.name: one
-    for one in (
+    attribute.name: attribute
+    for attribute in (
         Attribute(name="ACL", kind=AttributeKind.ACL),
         Attribute(name="EXCLUSIVE_POOLS"),
         Attribute(name="IMPORTANCE", kind=AttributeKind.INTEGER, cluster="0", highest=1000),
@@ -44,8 +44,8 @@ def build(name: PoolName, attributes: Mapping[str, str]) -> Pool:
         check_value(ATTRIBUTES[key], value)
     pool = Pool(
         name=name,
-        server_names=tuple(ServerName(one) for one in attributes.get("SERVER_NAMES", "").split()),
-        parent_pools=tuple(PoolName(one) for one in attributes.get("PARENT_POOLS", "").split()),
+        server_names=tuple(ServerName(word) for word in attributes.get("SERVER_NAMES", "").split()),
+        parent_pools=tuple(PoolName(word) for word in attributes.get("PARENT_POOLS", "").split()),
         importance=int(attributes.get("IMPORTANCE", "0")),
         min_size=int(attributes.get("MIN_SIZE", "0")),
         max_size=int(attributes.get("MAX_SIZE", "-1")),
@@ -115,7 +115,7 @@ def _top_level(pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...]) 
             room = max(0, wanted[pool.name] - len(members[pool.name]))
             chosen = _allowed(pool, free)[:room]
             members[pool.name] = _allowed(pool, [*members[pool.name], *chosen])
-            free = [one for one in free if one not in chosen]
+            free = [server for server in free if server not in chosen]
     return members
 
 
@@ -135,7 +135,7 @@ def _allowed(pool: Pool, servers: Iterable[ServerName]) -> tuple[ServerName, ...
     if not pool.server_names:
         return tuple(servers)
     there = set(servers)
-    return tuple(one for one in dict.fromkeys(pool.server_names) if one in there)
+    return tuple(fromkey for fromkey in dict.fromkeys(pool.server_names) if fromkey in there)
 
 
 def _ancestors(pool: Pool, pools: Mapping[PoolName, Pool]) -> set[PoolName]:

@@ -48,8 +48,8 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
         lineage=lineage,
         attributes=dict(sorted(values.items())),
         placement=Placement(values.get("PLACEMENT", "balanced")),
-        hosting_members=tuple(ServerName(one) for one in values.get("HOSTING_MEMBERS", "").split()),
-        server_pools=tuple(PoolName(one) for one in values.get("SERVER_POOLS", "").split()),
+        hosting_members=tuple(ServerName(word) for word in values.get("HOSTING_MEMBERS", "").split()),
+        server_pools=tuple(PoolName(word) for word in values.get("SERVER_POOLS", "").split()),
         start=parse(values["START_DEPENDENCIES"], "START_DEPENDENCIES", definition.name),
         stop=parse(values["STOP_DEPENDENCIES"], "STOP_DEPENDENCIES", definition.name),
         enabled=values["ENABLED"] != "0",
@@ -163,7 +163,7 @@ def _effect(attribute: Attribute, before: Resource, after: Resource) -> Effect:
 def _check_placement(resource: Resource, known: Registered) -> None:
     if resource.local:
         return
-    pools = tuple(one for one in resource.server_pools if one != "*")
+    pools = tuple(server_pool for server_pool in resource.server_pools if server_pool != "*")
     if resource.placement is Placement.BALANCED and resource.hosting_members:
         raise BadAttribute(words(5127), code=5127)
     if resource.placement is not Placement.BALANCED and not (resource.server_pools or resource.hosting_members):

@@ -87,7 +87,7 @@ class Settings:
         """Addresses that are somebody's own, as Python writes them, and whose: no virtual address may be one of them."""
         found: dict[str, str] = {}
         for each in self.servers:
-            found |= {str(ipaddress.ip_address(one)): f"of server {each.name} ([servers.{each.name}])" for one in each.addresses}
+            found |= {str(ipaddress.ip_address(address)): f"of server {each.name} ([servers.{each.name}])" for address in each.addresses}
         for one in self.storage:
             found.setdefault(str(ipaddress.ip_address(one)), "of a storage server ([guard] storage)")
         for one in self.registry:
@@ -100,9 +100,9 @@ class Settings:
 
     def peer(self, name: str) -> ServerSettings:
         """The server called `name`; KeyError if there is none."""
-        for one in self.servers:
-            if one.name == name:
-                return one
+        for settings in self.servers:
+            if settings.name == name:
+                return settings
         raise KeyError(name)
 
 
@@ -133,7 +133,7 @@ def parse_settings(text: str, *, server: str | None = None) -> Settings:
     )
     servers = _servers(raw.get("servers", {}))
     name = server if server is not None else own.name("name")
-    if name not in {one.name for one in servers}:
+    if name not in {settings.name for settings in servers}:
         raise BadSettings(f"[server] name is {seen(name)}, but there is no [servers.{name}] with its addresses")
     return Settings(
         cluster=cluster.text("name", longest=LONGEST_NAME),
@@ -180,7 +180,7 @@ def _servers(raw: object) -> tuple[ServerSettings, ...]:
 
 
 def _voters(named: tuple[str, ...] | None, servers: tuple[ServerSettings, ...]) -> tuple[str, ...]:
-    names = [one.name for one in servers]
+    names = [settings.name for settings in servers]
     voters = named if named is not None else tuple(names[:3] if len(names) >= 3 else names[:1])
     if len(voters) not in VOTER_COUNTS or len(set(voters)) != len(voters):
         raise BadSettings(f"[cluster] voters are {', '.join(voters) or 'none'}: there must be 1, 3 or 5 different ones")

@@ -41,7 +41,7 @@ def network_definition(number: int, subnet: str, interface: str, uid: str) -> De
 
 
 def _table_defaults(local: bool) -> dict[str, str]:
-    chosen = {one.name: one.local if local else one.cluster for one in ATTRIBUTES.values()}
+    chosen = {attribute.name: attribute.local if local else attribute.cluster for attribute in ATTRIBUTES.values()}
     return {name: value for name, value in chosen.items() if value is not None}
 
 
@@ -57,7 +57,9 @@ def _record(built_in: BuiltInType) -> TypeRecord:
     )
 
 
-BUILT_IN: dict[TypeName, TypeRecord] = {TypeName(one.name): _record(one) for kind in KINDS.values() for one in kind.types}
+BUILT_IN: dict[TypeName, TypeRecord] = {
+    TypeName(built_in_type.name): _record(built_in_type) for kind in KINDS.values() for built_in_type in kind.types
+}
 
 
 def find(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> TypeRecord | None:
@@ -76,7 +78,7 @@ def is_built_in(name: TypeName) -> bool:
 
 def all_types(types: Mapping[TypeName, TypeRecord]) -> tuple[TypeRecord, ...]:
     """Every type in order of names: built in, registered, and the VIP types that registered ones descend from."""
-    names = {*BUILT_IN, *types} | {one.base for one in types.values() if one.base is not None and is_built_in(one.base)}
+    names = {*BUILT_IN, *types} | {record.base for record in types.values() if record.base is not None and is_built_in(record.base)}
     found = (find(name, types) for name in sorted(names))
     return tuple(one for one in found if one is not None)
 
@@ -98,7 +100,7 @@ def descent(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> tuple[TypeR
 
 def is_a(name: TypeName, ancestor: TypeName, types: Mapping[TypeName, TypeRecord]) -> bool:
     """Whether a type is another or descends from it."""
-    return any(one.name == ancestor for one in descent(name, types))
+    return any(record.name == ancestor for record in descent(name, types))
 
 
 def is_local(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> bool:

@@ -28,19 +28,15 @@ class Case:
 def case_of(ground: Ground, wanted: Sequence[ResourceName], held: Mapping[ResourceName, Assignment]) -> Case:
     """Look a group over."""
     standings = group_standings(ground, wanted)
-    admitted = {one.server: one for one in standings if one.admitted}
-    return Case(
-        ground=ground, wanted=wanted, held=held, standings=standings, admitted=admitted, home=_home(ground, wanted, held, admitted)
-    )
+    admitted = {standing.server: standing for standing in standings if standing.admitted}
+    return Case(ground=ground, wanted=wanted, held=held, standings=standings, admitted=admitted, home=_home(ground, wanted, held, admitted))
 
 
-def evicted_from(
-    ground: Ground, wanted: Sequence[ResourceName], held: Mapping[ResourceName, Assignment]
-) -> set[ServerName]:
+def evicted_from(ground: Ground, wanted: Sequence[ResourceName], held: Mapping[ResourceName, Assignment]) -> set[ServerName]:
     """Servers off which an operator or the leader has moved the group by evicting their life, as long as it has no new owner."""
     lives = ground.view.incarnations
     owners = [owner for name in wanted if (owner := held[name].owner) is not None]
-    return {one.server for one in owners if one.incarnation in lives and lives[one.incarnation].evicted}
+    return {holder.server for holder in owners if holder.incarnation in lives and lives[holder.incarnation].evicted}
 
 
 def _home(
@@ -53,8 +49,8 @@ def _home(
         if owner is not None and owner.server in admitted and admitted[owner.server].incarnation == owner.incarnation:
             counts[owner.server] = counts.get(owner.server, 0) + 1
     if counts:
-        return max(sorted(counts), key=lambda server: (counts[server], [-one for one in admitted[server].rank]))
+        return max(sorted(counts), key=lambda server: (counts[server], [-number for number in admitted[server].rank]))
     # owned by nobody, but found running on one admitted server: adopted there rather than stopped (S6); what an evicted life left is not
-    found = {one.server for name in wanted for one in held[name].holders if ground.online_here(name, one.server)}
+    found = {holder.server for name in wanted for holder in held[name].holders if ground.online_here(name, holder.server)}
     found -= evicted_from(ground, wanted, held)
     return next(iter(found)) if len(found) == 1 and found <= set(admitted) else None

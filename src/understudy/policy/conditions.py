@@ -70,7 +70,7 @@ def lease_of(view: View, own: Own, server: ServerName) -> Lease:
 
 def voters_heard(own: Own) -> tuple[ServerName, ...]:
     """Voters that are there: this server's own, and those that were heard a moment ago."""
-    return tuple(one for one in own.voters if (own.incarnation if one == own.server else own.life_heard(one)) is not None)
+    return tuple(voter for voter in own.voters if (own.incarnation if voter == own.server else own.life_heard(voter)) is not None)
 
 
 # --- this server ----------------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def _own_lease(view: View, own: Own) -> Iterator[Condition]:
         cause = f"it is cut off: of the {own.needed} voters that it needs it hears {_names(heard) or 'none'}; {_missing(own, heard)}"
         advice = f"Look at the networks of {own.server}; what it ran the others start"
     else:
-        granting = [one for one in own.voters if own.granted(one)]
+        granting = [voter for voter in own.voters if own.granted(voter)]
         cause = (
             f"a majority of voters is there ({_names(heard)}) and does not grant it one: {_names(granting) or 'none'} of {own.needed} do. "
             "A voter that has begun anew grants nobody for some seconds; one that was told that this life is over never does"
@@ -196,7 +196,7 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
             "That happens by itself within seconds, once a server holds a lease", None,
         )  # fmt: skip
     elif view.recovering:
-        late = [f"{one.server}/{short(one.incarnation)}" for one in held_up_by(view)]
+        late = [f"{incarnation.server}/{short(incarnation.incarnation)}" for incarnation in held_up_by(view)]
         yield _down(
             Kind.RECOVERING, None,
             f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {_names(late) or 'nobody'}",
@@ -338,22 +338,22 @@ def _names(names: Iterable[str]) -> str:
 def _missing(own: Own, heard: Iterable[ServerName]) -> str:
     there = set(heard)
     told = []
-    for one in own.voters:
-        if one not in there:
-            age_s = own.heard_s(one)
-            told.append(f"{one} (for {ago(age_s)})" if age_s is not None else f"{one} (not since this server's guard began)")
+    for voter in own.voters:
+        if voter not in there:
+            age_s = own.heard_s(voter)
+            told.append(f"{voter} (for {ago(age_s)})" if age_s is not None else f"{voter} (not since this server's guard began)")
     return f"not heard: {_names(told) or 'nobody'}"
 
 
 def _bring_back(own: Own, heard: Iterable[ServerName]) -> str:
-    missing = [one for one in own.voters if one not in set(heard)]
+    missing = [voter for voter in own.voters if voter not in set(heard)]
     which = " or ".join(missing[:NAMED]) or "a voter"
     return f"Bring back {which} (power, understudy-guard, networks); if they run, {own.server} is cut off from them"
 
 
 def about(found: Iterable[Condition], server: ServerName) -> tuple[Condition, ...]:
     """Those that are the cluster's or this server's, not another's."""
-    return tuple(one for one in found if one.about in (None, server))
+    return tuple(condition for condition in found if condition.about in (None, server))
 
 
 HOPELESS_S = 2.0
@@ -363,8 +363,10 @@ HOPELESS_S = 2.0
 def nothing_can_be_done(found: Iterable[Condition], *, registry_alone: bool = False) -> Condition | None:
     """Why nothing can be started, stopped or moved anywhere now; None: it can. `registry_alone`: why nothing can be written down."""
     kinds = _NOBODY_WRITES if registry_alone else _NOBODY_WRITES | _NOBODY_ACTS
-    hopeless = (one for one in found if one.kind in kinds)
-    return next((one for one in hopeless if one.kind is not Kind.REGISTRY_AWAY or (one.since_s or 0.0) >= HOPELESS_S), None)
+    hopeless = (condition for condition in found if condition.kind in kinds)
+    return next(
+        (condition for condition in hopeless if condition.kind is not Kind.REGISTRY_AWAY or (condition.since_s or 0.0) >= HOPELESS_S), None
+    )
 
 
 _NOBODY_WRITES = frozenset({Kind.REGISTRY_AWAY, Kind.REGISTRY_FULL, Kind.REGISTRY_SET_BACK})

@@ -39,7 +39,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     if raised := floor_raised(view, memory):  # and no epoch is given that a guard has to refuse
         return Plan(steps=(raised,), wake_at=wake_at)
     ground = survey(view)
-    steps = [Step(lives=lives, notes=tuple(note for one in lives for note in _told(view, one)))] if lives else []
+    steps = [Step(lives=lives, notes=tuple(note for life in lives for note in _told(view, life)))] if lives else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
     for members in _needed_first(ground, groups(view)):
         step = settle_group(ground, members)
@@ -50,7 +50,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     if orphans := _orphans(view):
         steps.append(orphans)
     # 4. requests about resources that are gone
-    stale = tuple(one.id for one in view.requests if not any(name in view.resources for name in one.resources))
+    stale = tuple(request.id for request in view.requests if not any(name in view.resources for name in request.resources))
     if stale:
         steps.append(Step(fulfilled=stale))
     # 5. lives that are over, once no assignment rests on the proof of it
@@ -80,9 +80,14 @@ def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -
         if members in seen:
             return
         seen.add(members)
-        needs = (one for name in members for one in ground.view.resources[name].start if one.is_type and one.same_server)
-        for one in needs:
-            for other in ground.meant(one):
+        needs = (
+            dependency
+            for name in members
+            for dependency in ground.view.resources[name].start
+            if dependency.is_type and dependency.same_server
+        )
+        for need in needs:
+            for other in ground.meant(need):
                 if other in group_of:
                     visit(group_of[other])
         ordered[members] = None
@@ -93,7 +98,7 @@ def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -
 
 
 def _with(view: View, lives: tuple[IncarnationRecord, ...]) -> View:
-    return replace(view, incarnations={**view.incarnations, **{one.incarnation: one for one in lives}}) if lives else view
+    return replace(view, incarnations={**view.incarnations, **{life.incarnation: life for life in lives}}) if lives else view
 
 
 def _told(view: View, life: IncarnationRecord) -> Iterator[Note]:
@@ -107,7 +112,7 @@ def _late(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
     late, at = overdue(view, now, memory)
     why = f"evicted by the leader: it has not told what it runs, or could not act, for {UNHEARD_S:g} s after the registry had been set back"
     gone = tuple(go_on(record, Life.EVICTED, why) for record in late)
-    return Step(lives=gone, notes=tuple(Note(kind=EVICTED, on=one.server, cause=one.proof) for one in gone)), at
+    return Step(lives=gone, notes=tuple(Note(kind=EVICTED, on=incarnation.server, cause=incarnation.proof) for incarnation in gone)), at
 
 
 def _end_of_recovery(view: View) -> Step:

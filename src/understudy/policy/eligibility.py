@@ -192,12 +192,12 @@ def _named(ground: Ground, pool: PoolName) -> tuple[ServerName, ...]:
 
 
 def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
-    for one in resource.start:
-        if one.same_server and one.is_type:
-            if not any(ground.online_here(name, server) or _coming(ground, name, server) for name in ground.meant(one)):
-                return Reason(Why.TYPE_MISSING, (one.entity,))
-        elif one.same_server:
-            other = ground.view.resources.get(ResourceName(one.entity))
+    for dependency in resource.start:
+        if dependency.same_server and dependency.is_type:
+            if not any(ground.online_here(name, server) or _coming(ground, name, server) for name in ground.meant(dependency)):
+                return Reason(Why.TYPE_MISSING, (dependency.entity,))
+        elif dependency.same_server:
+            other = ground.view.resources.get(ResourceName(dependency.entity))
             if other is not None and other.local and not (ground.online_here(other.name, server) or _coming(ground, other.name, server)):
                 down = ground.view.target(other.name) is Target.ONLINE
                 return Reason(Why.NETWORK_DOWN if down else Why.NETWORK_STOPPED, (other.name,))
@@ -267,5 +267,5 @@ def _dispersion(ground: Ground, resource: Resource, server: ServerName) -> int:
 
 
 def _neighbours(ground: Ground, resource: Resource, server: ServerName, kind: Kind) -> int:
-    wished = [name for one in resource.start if one.kind is kind for name in ground.meant(one)]
+    wished = [name for dependency in resource.start if dependency.kind is kind for name in ground.meant(dependency)]
     return sum(1 for name in wished if ground.owns(server, name) and name != resource.name)

@@ -27,8 +27,8 @@ def heard(view: View, record: IncarnationRecord) -> bool:
 
 def unheard(view: View, name: ResourceName) -> tuple[IncarnationRecord, ...]:
     """Incarnations that could be running a resource for all that is known in this era."""
-    records = (one for one in view.incarnations.values() if one.life not in PROVEN)
-    return tuple(one for one in records if not _told(view, one, view.resources[name]))
+    records = (incarnation for incarnation in view.incarnations.values() if incarnation.life not in PROVEN)
+    return tuple(record for record in records if not _told(view, record, view.resources[name]))
 
 
 def _told(view: View, record: IncarnationRecord, resource: Resource) -> bool:
@@ -58,7 +58,7 @@ def must_wait(view: View, name: ResourceName) -> bool:
         return False
     found = running(view, name)
     if found:
-        return any(view.life(one.incarnation) is not Life.ONLINE or one.incarnation in view.unable for one in found)
+        return any(view.life(report.incarnation) is not Life.ONLINE or report.incarnation in view.unable for report in found)
     return bool(unheard(view, name))
 
 
@@ -70,9 +70,9 @@ def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
         return assignment if floor <= assignment.epoch else _under(assignment, view.next_epoch(floor))
     fresh = replace(assignment, era=view.era)
     found = running(view, name)
-    if found and (fresh.owner is None or all(one.incarnation != fresh.owner.incarnation for one in found)):
+    if found and (fresh.owner is None or all(report.incarnation != fresh.owner.incarnation for report in found)):
         here = Holder(server=found[0].server, incarnation=found[0].incarnation, epoch=fresh.epoch)
-        others = tuple(one for one in fresh.holders if one.incarnation != here.incarnation)
+        others = tuple(holder for holder in fresh.holders if holder.incarnation != here.incarnation)
         reason = Reason(Why.FOUND_RUNNING, (here.server,))
         fresh = replace(fresh, owner=here, holders=(*others, here), last_resort=False, tried=(), reason=reason)
     return _under(fresh, view.next_epoch(max(fresh.epoch, floor)))
@@ -87,7 +87,7 @@ def wanted_again(view: View) -> dict[ResourceName, TargetRecord]:
         assignment = view.assignments.get(name)
         if view.target(name) is Target.ONLINE or view.resources[name].local or (assignment is not None and assignment.era == view.era):
             continue
-        if any(name in view.looks[one.server].epochs for one in running(view, name)):
+        if any(name in view.looks[report.server].epochs for report in running(view, name)):
             found[name] = TargetRecord(target=Target.ONLINE, by=FOUND_RUNNING)
     return found
 
@@ -99,15 +99,15 @@ def recovered(view: View) -> bool:
         return False
     if any(one.era != view.era for name, one in view.assignments.items() if name in view.resources):
         return False
-    moving = [one for one in view.resources.values() if not one.local]
-    return not any(unheard(view, one.name) for one in moving)
+    moving = [resource for resource in view.resources.values() if not resource.local]
+    return not any(unheard(view, resource.name) for resource in moving)
 
 
 def held_up_by(view: View) -> tuple[IncarnationRecord, ...]:
     """Lives that could be running what is registered, or what will be, for all that is known: not heard in this era, not back, or unable
     to act."""
-    records = (one for one in view.incarnations.values() if one.life not in PROVEN)
-    return tuple(one for one in records if not (heard(view, one) and _can_tell(view, one)))
+    records = (incarnation for incarnation in view.incarnations.values() if incarnation.life not in PROVEN)
+    return tuple(record for record in records if not (heard(view, record) and _can_tell(view, record)))
 
 
 def _can_tell(view: View, record: IncarnationRecord) -> bool:
@@ -136,10 +136,10 @@ def overdue(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRe
             since[record] = memory.recovering_since
         elif (said := view.unable.get(record.incarnation)) is not None:
             since[record] = max(said.since, memory.heard_since.get(record.incarnation, now))
-    for one in (report for name in view.resources if must_wait(view, name) for report in running(view, name)):
-        record = view.incarnations[one.incarnation]
-        if record.life in ALIVE and one.incarnation in view.unable:
-            since[record] = memory.heard_since.get(one.incarnation, now)
+    for resource in (report for name in view.resources if must_wait(view, name) for report in running(view, name)):
+        record = view.incarnations[resource.incarnation]
+        if record.life in ALIVE and resource.incarnation in view.unable:
+            since[record] = memory.heard_since.get(resource.incarnation, now)
     late = tuple(record for record, at in since.items() if now >= at + UNHEARD_S)
     return late, min((at + UNHEARD_S for at in since.values() if now < at + UNHEARD_S), default=None)
 
@@ -153,5 +153,5 @@ def _under(assignment: Assignment, epoch: int) -> Assignment:
     if assignment.owner is None:
         return replace(assignment, epoch=epoch)
     owner = replace(assignment.owner, epoch=epoch)
-    holders = tuple(owner if one.incarnation == owner.incarnation else one for one in assignment.holders)
+    holders = tuple(owner if holder.incarnation == owner.incarnation else holder for holder in assignment.holders)
     return replace(assignment, epoch=epoch, owner=owner, holders=holders)

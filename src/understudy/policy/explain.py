@@ -57,7 +57,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
     """Everything about one resource's place, and what the server that was asked knows by itself; KeyError if it is not registered."""
     resource = view.resources[name]
     members = group_of(view, name)
-    wanted = [one for one in members if view.target(one) is Target.ONLINE] or [name]
+    wanted = [member for member in members if view.target(member) is Target.ONLINE] or [name]
     ground = survey(view)
     assignment = view.assignments.get(name, Assignment(resource=name, epoch=0))
     standings = () if resource.local else group_standings(ground, wanted if name in wanted else [name])
@@ -75,7 +75,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         state=_state(view, name),
         group=members,
         here_because=_here_because(view, assignment, local=resource.local),
-        waits_for=tuple(one.text for one in waits(view, ground).of(name)),
+        waits_for=tuple(cause.text for cause in waits(view, ground).of(name)),
         servers=tuple(_line(view, one, assignment) for one in standings),
         budget=f"{max(0, resource.restart_attempts - used)} of {resource.restart_attempts} restarts left where it is",
         last_failure="; ".join(failures),
@@ -96,7 +96,7 @@ def _lane_here(own: Own, name: ResourceName) -> str:
 def _in_the_way(ground: Ground, name: ResourceName, members: tuple[ResourceName, ...]) -> Iterator[str]:
     """Of a resource that does not run: members of its group that do, on a server that may not run it."""
     view, resource = ground.view, ground.view.resources[name]
-    if resource.local or any(one.state in RUNNING for one in instances(view, resource)):
+    if resource.local or any(instance.state in RUNNING for instance in instances(view, resource)):
         return
     for other in members:
         shown = instances(view, view.resources[other])[0]
@@ -111,9 +111,9 @@ def _in_the_way(ground: Ground, name: ResourceName, members: tuple[ResourceName,
 def _state(view: View, name: ResourceName) -> str:
     """As `crsctl stat res` says it, with what is under way and what else has to be known."""
     texts = []
-    for one in instances(view, view.resources[name]):
-        more = [one.internal.value] if one.internal is not Internal.STABLE else []
-        texts.append(", ".join([one.state_text, *more, *([one.remark] if one.remark else [])]))
+    for instance in instances(view, view.resources[name]):
+        more = [instance.internal.value] if instance.internal is not Internal.STABLE else []
+        texts.append(", ".join([instance.state_text, *more, *([instance.remark] if instance.remark else [])]))
     return "; ".join(texts) or State.OFFLINE.value
 
 
@@ -122,7 +122,7 @@ def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
         return "it is a local resource: one instance on every server"
     words = "" if assignment.reason is None else sentence(assignment.reason)
     if assignment.owner is None:
-        found = any(one.state in RUNNING for one in instances(view, view.resources[assignment.resource]))
+        found = any(instance.state in RUNNING for instance in instances(view, view.resources[assignment.resource]))
         left_alone = ": it was found running, and is left alone until somebody starts or stops it by command" if found else ""
         return words or f"it was never assigned{left_alone}"
     where = f"assigned to {assignment.owner.server}/{short(assignment.owner.incarnation)} under epoch {assignment.epoch}"

@@ -41,7 +41,7 @@ def forget(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
 
 
 def _deleted(view: View) -> tuple[ResourceName, ...]:
-    asked = {name for one in view.requests for name in one.resources}
+    asked = {name for request in view.requests for name in request.resources}
     found = {name for name, one in view.assignments.items() if one.owner is None and not one.holders}
     found |= {name for name in view.reports if name not in view.assignments}
     return tuple(sorted(name for name in found if name not in view.definitions and name not in asked))
@@ -55,5 +55,9 @@ def _some_of(view: View, names: Sequence[ResourceName]) -> tuple[ResourceName, .
 
 def _all_know(view: View, memory: Memory) -> bool:
     """Whether every daemon knows of the floor that may write, or come back: an older version of it begins a forgotten name at epoch 1."""
-    newest = {one.incarnation for one in view.present().values() if one.server in memory.servers}
-    return all(one.forgets for one in view.incarnations.values() if one.life not in PROVEN or one.incarnation in newest)
+    newest = {incarnation.incarnation for incarnation in view.present().values() if incarnation.server in memory.servers}
+    return all(
+        incarnation.forgets
+        for incarnation in view.incarnations.values()
+        if incarnation.life not in PROVEN or incarnation.incarnation in newest
+    )

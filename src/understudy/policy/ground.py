@@ -64,7 +64,9 @@ class Ground:
         """Whether the server's present incarnation may be running the resource, owner or not."""
         assignment = self.view.assignments.get(resource)
         present = self.incarnation(server)
-        return self.owns(server, resource) or (assignment is not None and any(one.incarnation == present for one in assignment.holders))
+        return self.owns(server, resource) or (
+            assignment is not None and any(holder.incarnation == present for holder in assignment.holders)
+        )
 
     def meant(self, dependency: Dependency) -> tuple[ResourceName, ...]:
         """The resources that a dependency names, one by one or by type."""
@@ -73,24 +75,20 @@ class Ground:
     def online_here(self, resource: ResourceName, server: ServerName) -> bool:
         """Whether the server's present incarnation reports the resource ONLINE (or INTERMEDIATE)."""
         report = self.view.report(resource, server)
-        return (
-            report is not None
-            and report.incarnation == self.incarnation(server)
-            and report.state in (State.ONLINE, State.INTERMEDIATE)
-        )
+        return report is not None and report.incarnation == self.incarnation(server) and report.state in (State.ONLINE, State.INTERMEDIATE)
 
     def settle(self, assignments: Iterable[Assignment]) -> None:
         """Count these assignments from now on instead of the View's."""
-        for one in assignments:
-            resource = self.view.resources.get(one.resource)
+        for assignment in assignments:
+            resource = self.view.resources.get(assignment.resource)
             load = 0 if resource is None else resource.load
-            before = self.owners.pop(one.resource, None)
+            before = self.owners.pop(assignment.resource, None)
             if before is not None:
                 self.loads[before] -= load
-            record = None if one.owner is None else self.present.get(one.owner.server)
-            if one.owner is not None and record is not None and record.incarnation == one.owner.incarnation:
-                self.owners[one.resource] = one.owner.server
-                self.loads[one.owner.server] = self.loads.get(one.owner.server, 0) + load
+            record = None if assignment.owner is None else self.present.get(assignment.owner.server)
+            if assignment.owner is not None and record is not None and record.incarnation == assignment.owner.incarnation:
+                self.owners[assignment.resource] = assignment.owner.server
+                self.loads[assignment.owner.server] = self.loads.get(assignment.owner.server, 0) + load
 
 
 def survey(view: View) -> Ground:
@@ -118,7 +116,7 @@ def _by_type(view: View) -> dict[str, tuple[ResourceName, ...]]:
     members: dict[str, list[ResourceName]] = {}
     for name, resource in sorted(view.resources.items()):
         if resource.type not in ancestors:
-            ancestors[resource.type] = tuple(one.name for one in descent(resource.type, view.types))
+            ancestors[resource.type] = tuple(record.name for record in descent(resource.type, view.types))
         for type_name in ancestors[resource.type]:
             members.setdefault(type_name, []).append(name)
     return {type_name: tuple(names) for type_name, names in members.items()}
@@ -127,10 +125,10 @@ def _by_type(view: View) -> dict[str, tuple[ResourceName, ...]]:
 def _rivals(resources: Iterable[Resource], by_type: Mapping[str, tuple[ResourceName, ...]]) -> dict[ResourceName, frozenset[ResourceName]]:
     pairs: dict[ResourceName, set[ResourceName]] = {}
     for resource in resources:
-        for one in resource.start:
-            if one.kind is not Kind.EXCLUSION:
+        for dependency in resource.start:
+            if dependency.kind is not Kind.EXCLUSION:
                 continue
-            for name in by_type.get(one.entity, ()) if one.is_type else (ResourceName(one.entity),):
+            for name in by_type.get(dependency.entity, ()) if dependency.is_type else (ResourceName(dependency.entity),):
                 if name != resource.name:
                     pairs.setdefault(resource.name, set()).add(name)
                     pairs.setdefault(name, set()).add(resource.name)
@@ -140,7 +138,7 @@ def _rivals(resources: Iterable[Resource], by_type: Mapping[str, tuple[ResourceN
 def _requests(view: View) -> dict[ResourceName, tuple[Request, ...]]:
     found: dict[ResourceName, tuple[Request, ...]] = {}
     for request in view.requests:
-        name = next((one for one in request.resources if one in view.resources), None)
+        name = next((resource for resource in request.resources if resource in view.resources), None)
         if name is not None:
             found[name] = (*found.get(name, ()), request)
     return found

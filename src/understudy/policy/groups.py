@@ -43,9 +43,9 @@ def in_start_order(view: View, names: Iterable[ResourceName]) -> tuple[ResourceN
             return
         seen.add(name)
         if name in view.resources:
-            for one in view.resources[name].start:
-                other = ResourceName(one.entity)
-                if not one.is_type and other in view.resources:
+            for dependency in view.resources[name].start:
+                other = ResourceName(dependency.entity)
+                if not dependency.is_type and other in view.resources:
                     visit(other)
         if name in left:
             ordered.append(name)
@@ -61,27 +61,28 @@ def dependents(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
         sorted(
             other.name
             for other in view.resources.values()
-            if any(not one.is_type and one.entity == name and one.kind == "hard" for one in (*other.start, *other.stop))
+            if any(
+                not dependency.is_type and dependency.entity == name and dependency.kind == "hard"
+                for dependency in (*other.start, *other.stop)
+            )
         )
     )
 
 
 def _links(resources: Iterable[Resource]) -> dict[ResourceName, set[ResourceName]]:
-    known = {one.name: one for one in resources}
+    known = {resource.name: resource for resource in resources}
     links: dict[ResourceName, set[ResourceName]] = {name: set() for name in known}
-    for one in known.values():
-        for dependency in (*one.start, *one.stop):
+    for resource in known.values():
+        for dependency in (*resource.start, *resource.stop):
             other = known.get(ResourceName(dependency.entity))
-            if dependency.is_type or not dependency.same_server or other is None or other.local or one.local:
+            if dependency.is_type or not dependency.same_server or other is None or other.local or resource.local:
                 continue
-            links[one.name].add(other.name)
-            links[other.name].add(one.name)
+            links[resource.name].add(other.name)
+            links[other.name].add(resource.name)
     return links
 
 
-def _components(
-    names: Iterable[ResourceName], links: Mapping[ResourceName, set[ResourceName]]
-) -> tuple[tuple[ResourceName, ...], ...]:
+def _components(names: Iterable[ResourceName], links: Mapping[ResourceName, set[ResourceName]]) -> tuple[tuple[ResourceName, ...], ...]:
     found: list[tuple[ResourceName, ...]] = []
     seen: set[ResourceName] = set()
     for name in names:

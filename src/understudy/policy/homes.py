@@ -48,10 +48,10 @@ def is_wanted(view: View, name: ResourceName) -> bool:
 
 
 def _of_group(ground: Ground, wanted: Sequence[ResourceName], here: Sequence[ResourceName], home: ServerName | None) -> list[Homes]:
-    others = tuple(one.server for one in group_standings(ground, wanted) if one.admitted)
+    others = tuple(group_standing.server for group_standing in group_standings(ground, wanted) if group_standing.admitted)
     if others:
         return [Homes(resource=name, home=home, others=others) for name in here]
-    refused = {name: tuple(one for one in explain(ground.view, name).servers if one.server != home) for name in here}
+    refused = {name: tuple(server for server in explain(ground.view, name).servers if server.server != home) for name in here}
     return [Homes(resource=name, home=home, others=(), refused=refused[name]) for name in here]
 
 

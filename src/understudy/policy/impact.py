@@ -115,7 +115,7 @@ def _decided(view: View) -> Mapping[ResourceName, Assignment]:
     """Every assignment once the leader has decided from this View."""
     assignments = dict(view.assignments)
     for step in decide(view, _ANY_TIME, Memory()).steps:
-        assignments |= {one.resource: one for one in step.assignments}
+        assignments |= {assignment.resource: assignment for assignment in step.assignments}
     return assignments
 
 
@@ -126,7 +126,7 @@ def _owner(assignments: Mapping[ResourceName, Assignment], name: ResourceName) -
 
 def _why(ground: Ground, now: Assignment, members: Sequence[ResourceName], server: ServerName) -> Reason | None:
     """What refuses it, with its group, where it runs; if nothing does, why it goes elsewhere."""
-    wanted = [one for one in members if ground.view.target(one) is Target.ONLINE]
+    wanted = [member for member in members if ground.view.target(member) is Target.ONLINE]
     here = joint_standing(ground, wanted or [now.resource], server)
     return now.reason if here.admitted else here.reason
 
@@ -153,14 +153,14 @@ def _spread(before: View, after: View, found: dict[Place, Impact]) -> None:
 def _broken(was: Ground, now: Ground, place: Place, found: Found) -> Impact | None:
     """What becomes of what runs there when something that it stops with will not be up; what was broken before is not told."""
     name, server = place
-    for one in _stop_dependencies(now.view, name):
-        if _is_up(now, one, server, found):
+    for stop_dependency in _stop_dependencies(now.view, name):
+        if _is_up(now, stop_dependency, server, found):
             continue
-        if one in _stop_dependencies(was.view, name) and not _is_up(was, one, server, {}):
+        if stop_dependency in _stop_dependencies(was.view, name) and not _is_up(was, stop_dependency, server, {}):
             continue
-        meant = now.meant(one)
-        by = next((other for other in meant if any(key[0] == other for key in found)), ResourceName(one.entity))
-        fate = Fate.RESTARTS if any(_comes_back(found, other, server, one) for other in meant) else Fate.STOPS
+        meant = now.meant(stop_dependency)
+        by = next((other for other in meant if any(key[0] == other for key in found)), ResourceName(stop_dependency.entity))
+        fate = Fate.RESTARTS if any(_comes_back(found, other, server, stop_dependency) for other in meant) else Fate.STOPS
         return Impact(resource=name, server=server, fate=fate, by=by)
     return None
 
@@ -168,7 +168,7 @@ def _broken(was: Ground, now: Ground, place: Place, found: Found) -> Impact | No
 def _stop_dependencies(view: View, name: ResourceName) -> tuple[Dependency, ...]:
     resource = view.resources.get(name)
     found = () if resource is None else resource.stop
-    return tuple(one for one in found if one.kind is Kind.HARD and "shutdown" not in one.modifiers)
+    return tuple(dependency for dependency in found if dependency.kind is Kind.HARD and "shutdown" not in dependency.modifiers)
 
 
 def _is_up(ground: Ground, one: Dependency, server: ServerName, found: Found) -> bool:

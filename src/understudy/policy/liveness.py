@@ -33,15 +33,15 @@ def fence_what_is_quiet(view: View, now: float, memory: Memory) -> tuple[tuple[I
 
 def without_proven(view: View, assignment: Assignment) -> Assignment:
     """The assignment less every holder whose incarnation is proved to run nothing, the proof stored with it (S3)."""
-    gone = tuple(one for one in assignment.holders if is_gone(view, assignment.resource, one))
+    gone = tuple(holder for holder in assignment.holders if is_gone(view, assignment.resource, holder))
     if not gone:
         return assignment
     proofs = tuple(
-        Proof(holder=one, kind=(view.incarnations[one.incarnation].life.value.lower()), epoch=assignment.epoch) for one in gone
+        Proof(holder=holder, kind=(view.incarnations[holder.incarnation].life.value.lower()), epoch=assignment.epoch) for holder in gone
     )
     return replace(
         assignment,
-        holders=tuple(one for one in assignment.holders if one not in gone),
+        holders=tuple(holder for holder in assignment.holders if holder not in gone),
         proofs=_recent(assignment.proofs + proofs),
     )
 
@@ -68,17 +68,23 @@ def unended(view: View, resource: ResourceName, holder: Holder) -> Failure | Non
 def unended_of(view: View, life: IncarnationRecord) -> Iterator[tuple[ResourceName, Failure]]:
     """Each resource of which a life has said that something could not be ended, and nobody has seen it end."""
     for name, assignment in sorted(view.assignments.items()):
-        for one in assignment.holders:
-            if one.incarnation == life.incarnation and (failure := unended(view, name, one)) is not None:
+        for holder in assignment.holders:
+            if holder.incarnation == life.incarnation and (failure := unended(view, name, holder)) is not None:
                 yield name, failure
 
 
 def forgettable(view: View) -> tuple[Incarnation, ...]:
     """Incarnations that are proved gone and that nobody needs: not a holder anywhere, and not the last of its server (which tells how
     that server stands, and whose order its next incarnation goes on from)."""
-    last = {one.incarnation for one in view.present().values()}
-    needed = {one.incarnation for assignment in view.assignments.values() for one in assignment.holders}
-    return tuple(sorted(one for one in view.incarnations if view.proven(one) and one not in last and one not in needed))
+    last = {incarnation.incarnation for incarnation in view.present().values()}
+    needed = {holder.incarnation for assignment in view.assignments.values() for holder in assignment.holders}
+    return tuple(
+        sorted(
+            incarnation
+            for incarnation in view.incarnations
+            if view.proven(incarnation) and incarnation not in last and incarnation not in needed
+        )
+    )
 
 
 def _recent(proofs: tuple[Proof, ...]) -> tuple[Proof, ...]:

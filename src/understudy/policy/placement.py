@@ -40,8 +40,8 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
     waiting = {name for name in members if _wanted(ground, name) and _waits_for_looks(ground, held[name])}
     waiting |= {name for name in members if must_wait(ground.view, name)}
     wanted = [name for name in members if _wanted(ground, name) and name not in waiting]
-    asked = [one for name in members for one in ground.requests.get(name, ())]
-    requests = [one for one in asked if not waiting & set(one.resources)]
+    asked = [request for name in members for request in ground.requests.get(name, ())]
+    requests = [request for request in asked if not waiting & set(request.resources)]
     after = dict(held)
     notes: list[Note]
     if wanted:
@@ -51,7 +51,7 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
         for name in wanted:
             after[name] = _assigned(ground, held[name], choice)
     else:
-        notes = [_refusal(one, one.server, Reason(Why.TARGET_OFFLINE)) for one in requests]
+        notes = [_refusal(request, request.server, Reason(Why.TARGET_OFFLINE)) for request in requests]
     for name in members:
         if name in waiting:
             after[name] = _registered(ground, name)
@@ -59,11 +59,11 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
             after[name] = _not_wanted(ground, held[name])
     changed = tuple(after[name] for name in members if after[name] != _registered(ground, name))
     told = tuple(
-        Note(kind=ASSIGNED, resource=one.resource, on=one.owner.server, cause=code_of(one.reason))
-        for one in changed
-        if one.owner is not None and one.owner != held[one.resource].owner
+        Note(kind=ASSIGNED, resource=assignment.resource, on=assignment.owner.server, cause=code_of(assignment.reason))
+        for assignment in changed
+        if assignment.owner is not None and assignment.owner != held[assignment.resource].owner
     )
-    return Step(group=True, assignments=changed, fulfilled=tuple(one.id for one in requests), notes=(*notes, *told))
+    return Step(group=True, assignments=changed, fulfilled=tuple(request.id for request in requests), notes=(*notes, *told))
 
 
 def _held_now(ground: Ground, name: ResourceName) -> Assignment:
@@ -129,10 +129,10 @@ def _as_requested(case: Case, request: Request) -> tuple[Choice | None, Note | N
     if request.server is not None:
         if request.server in case.admitted:
             return _at(case.admitted[request.server], reason, clears_tried=True), None
-        refused = next((one for one in case.standings if one.server == request.server), None)
+        refused = next((standing for standing in case.standings if standing.server == request.server), None)
         return None, _refusal(request, request.server, Reason(Why.NEVER_SEEN) if refused is None else refused.reason)
     if request.verb == "relocate":
-        others = [one for one in case.admitted.values() if one.server != case.home]
+        others = [standing for standing in case.admitted.values() if standing.server != case.home]
         if not others:
             return None, _refusal(request, None, Reason(Why.NO_CANDIDATE))
         return _at(others[0], reason, clears_tried=True), None
@@ -171,14 +171,14 @@ def _may_linger(case: Case) -> bool:
     """Whether the owner's server is refused only for something that is down there now (its network), not by placement."""
     passing = (Why.NETWORK_DOWN, Why.NETWORK_STOPPED, Why.TYPE_MISSING, Why.NOT_LOOKED, Why.COULD_NOT_TELL)
     owners = {owner.server for name in case.wanted if (owner := case.held[name].owner) is not None}
-    refused = [one.reason for one in case.standings if one.server in owners]
+    refused = [standing.reason for standing in case.standings if standing.server in owners]
     return bool(refused) and all(reason.root.why in passing for reason in refused)
 
 
 def _unproven(case: Case) -> Reason:
     view = case.ground.view
     owners = [owner for name in case.wanted if (owner := case.held[name].owner) is not None]
-    return Reason(Why.UNPROVEN, tuple(sorted({one.server for one in owners if not view.alive(one.incarnation)})))
+    return Reason(Why.UNPROVEN, tuple(sorted({holder.server for holder in owners if not view.alive(holder.incarnation)})))
 
 
 def _why_anew(case: Case) -> Reason:
@@ -223,7 +223,7 @@ def _assigned(ground: Ground, before: Assignment, choice: Choice) -> Assignment:
         return _kept(ground, before, choice, tried)
     epoch = ground.view.next_epoch(before.epoch)
     owner = Holder(server=choice.server, incarnation=choice.incarnation, epoch=epoch)
-    holders = (*(one for one in before.holders if one.incarnation != choice.incarnation), owner)
+    holders = (*(holder for holder in before.holders if holder.incarnation != choice.incarnation), owner)
     reason = _reason_here(ground, before, choice)
     return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=reason)
 
@@ -239,7 +239,7 @@ def _reason_here(ground: Ground, before: Assignment, choice: Choice) -> Reason:
     """What stays as a group may still be new for one member of it."""
     if choice.reason.why is not Why.STAYS or choice.server is None:
         return choice.reason
-    if any(one.server == choice.server for one in before.holders) and ground.online_here(before.resource, choice.server):
+    if any(holder.server == choice.server for holder in before.holders) and ground.online_here(before.resource, choice.server):
         return Reason(Why.FOUND_RUNNING, (choice.server,))
     return Reason(Why.GATHERED)
 
@@ -250,7 +250,7 @@ def _kept(ground: Ground, before: Assignment, choice: Choice, tried: tuple[Incar
     if choice.clears_tried and (before.last_resort or (report is not None and report.failure is not None)):
         assert before.owner is not None
         owner = replace(before.owner, epoch=ground.view.next_epoch(before.epoch))
-        holders = tuple(owner if one.incarnation == owner.incarnation else one for one in before.holders)
+        holders = tuple(owner if holder.incarnation == owner.incarnation else holder for holder in before.holders)
         return replace(before, owner=owner, holders=holders, epoch=owner.epoch, tried=(), last_resort=False, reason=choice.reason)
     if choice.last_resort:
         return replace(before, tried=tried, last_resort=True, reason=choice.reason)

@@ -30,10 +30,10 @@ def candidates_left(case: Case, *, besides: ServerName | None) -> list[Standing]
 
     A server from which the group was evicted is no candidate while another is left: it may have joined anew in the meantime.
     """
-    tried: set[Incarnation] = {one for name in case.wanted for one in case.held[name].tried}
-    left = [one for one in case.admitted.values() if one.incarnation not in tried and one.server != besides]
+    tried: set[Incarnation] = {incarnation for name in case.wanted for incarnation in case.held[name].tried}
+    left = [standing for standing in case.admitted.values() if standing.incarnation not in tried and standing.server != besides]
     evicted = evicted_from(case.ground, case.wanted, case.held)
-    return [one for one in left if one.server not in evicted] or left
+    return [standing for standing in left if standing.server not in evicted] or left
 
 
 def must_wait_for_proof(case: Case) -> bool:
@@ -51,7 +51,7 @@ def found_running(ground: Ground, name: ResourceName, assignment: Assignment) ->
     """
     if name not in ground.view.targets:
         return assignment
-    holders = {one.incarnation for one in assignment.holders}
+    holders = {holder.incarnation for holder in assignment.holders}
     found = []
     for server in sorted(ground.view.reports.get(name, {})):
         report = ground.view.reports[name][server]

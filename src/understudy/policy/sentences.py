@@ -85,8 +85,8 @@ def no_candidate(view: View, name: ResourceName, ground: Ground | None = None) -
     """Why no server may run it, with its group, in one line: each rule once, with the servers that it refuses."""
     wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE] or [name]
     refused: dict[str, list[str]] = {}
-    for one in group_standings(ground or survey(view), wanted):
-        refused.setdefault(sentence_about(one.reason, name), []).append(one.server)
+    for group_standing in group_standings(ground or survey(view), wanted):
+        refused.setdefault(sentence_about(group_standing.reason, name), []).append(group_standing.server)
     return "; ".join(f"{why} ({', '.join(servers)})" for why, servers in refused.items())
 
 
@@ -95,15 +95,15 @@ def against(view: View, name: ResourceName) -> tuple[str, ...]:
     wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE] or [name]
     assignment = view.assignments.get(name)
     told = []
-    for one in group_standings(survey(view), wanted):
-        report = view.report(name, one.server)
+    for group_standing in group_standings(survey(view), wanted):
+        report = view.report(name, group_standing.server)
         if report is not None and report.failure is not None:
-            told.append(f"{one.server}: it failed there ({one_line(report.failure.text)})")
-        elif one.admitted and assignment is not None and one.incarnation in assignment.tried:
-            told.append(f"{one.server}: it failed there before")
-        elif not one.admitted:
-            change = remedy_here(view, one.reason, one.server)
-            told.append(f"{one.server}: {sentence_about(one.reason, name)}{f' -> {change}' if change else ''}")
+            told.append(f"{group_standing.server}: it failed there ({one_line(report.failure.text)})")
+        elif group_standing.admitted and assignment is not None and group_standing.incarnation in assignment.tried:
+            told.append(f"{group_standing.server}: it failed there before")
+        elif not group_standing.admitted:
+            change = remedy_here(view, group_standing.reason, group_standing.server)
+            told.append(f"{group_standing.server}: {sentence_about(group_standing.reason, name)}{f' -> {change}' if change else ''}")
     return tuple(told)
 
 

@@ -26,7 +26,7 @@ def evict_who_cannot_act(view: View, now: float, memory: Memory) -> tuple[tuple[
     unable = sorted(_who(view), key=lambda one: (one[1].since, one[0].server))
     if not unable or memory.acting_since is None or view.recovering:
         return (), None  # after the registry went back they may have been held up by that; `eras.py` says for how long
-    if any(one.life in (Life.EVICTED, Life.LOST) for one in view.incarnations.values()):
+    if any(incarnation.life in (Life.EVICTED, Life.LOST) for incarnation in view.incarnations.values()):
         return (), None  # its proof will be news
     earliest = max(memory.acting_since + EVICT_AFTER_S, memory.evicted_at + EVICT_PAUSE_S)
     due = [(max(said.since + EVICT_AFTER_S, earliest), record, said) for record, said in unable]
@@ -55,7 +55,7 @@ def _may_go(ground: Ground, record: IncarnationRecord) -> bool:
 def _voters_left(ground: Ground, record: IncarnationRecord) -> bool:
     """A voter that begins anew may be mute for a while: a majority must be there without it."""
     voters = () if ground.view.cluster is None else ground.view.cluster.voters
-    there = [one for one in voters if one != record.server and ground.life(one) in ALIVE]
+    there = [voter for voter in voters if voter != record.server and ground.life(voter) in ALIVE]
     return record.server not in voters or len(there) > len(voters) // 2
 
 
@@ -66,4 +66,4 @@ def _has_another_home(ground: Ground, record: IncarnationRecord, members: tuple[
     held = [name for name in wanted if ground.holds(record.server, name)]
     if not held:
         return False
-    return any(one.admitted and one.server != record.server for one in group_standings(ground, wanted))
+    return any(group_standing.admitted and group_standing.server != record.server for group_standing in group_standings(ground, wanted))

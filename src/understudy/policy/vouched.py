@@ -25,7 +25,7 @@ def vouched(view: View, own: Own) -> View:
     leases = {server: lease_of(view, own, server) for server in view.present()}
     aged = own.registry_away_s > 0
     reports = view.reports
-    if aged or view.unable or any(one not in (Lease.HELD, Lease.NONE) for one in leases.values()):
+    if aged or view.unable or any(lease not in (Lease.HELD, Lease.NONE) for lease in leases.values()):
         reports = {}
         for name, servers in view.reports.items():
             local = name in view.resources and view.resources[name].local
@@ -89,4 +89,3 @@ def _is_news(before: Report | None, report: Report) -> bool:
 
 def _joined(details: str, more: str) -> str:
     return f"{details},{more}" if details else more
-

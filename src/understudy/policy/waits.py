@@ -61,7 +61,7 @@ class Waits:
             return
         looks = tuple(self._looks_to_come(assignment))
         yield from looks
-        if any(name in one.resources for one in view.requests):
+        if any(name in request.resources for request in view.requests):
             yield Cause(text=self._the_leader("to decide about what was asked for"))
         elif assignment.owner is None and not looks and not must_wait(view, name):
             yield self._no_owner(assignment)
@@ -69,7 +69,7 @@ class Waits:
     def _no_owner(self, assignment: Assignment) -> Cause:
         view, name = self.ground.view, assignment.resource
         wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE]
-        if any(one.admitted for one in group_standings(self.ground, wanted)):
+        if any(group_standing.admitted for group_standing in group_standings(self.ground, wanted)):
             return Cause(text=self._the_leader("to say where it belongs"))
         return Cause(text=f"a server that may run it: {no_candidate(view, name, self.ground)}", passing=False)
 
@@ -104,13 +104,13 @@ class Waits:
                     text=f"{who} to tell whether it runs there, or to be proved gone: the registry went back and does not know it "
                     f"(for {UNHEARD_S:g} s, then it is evicted)"
                 )
-        for one in assignment.holders:
-            if (failure := unended(view, name, one)) is not None:
-                yield Cause(text=_to_be_seen_gone(one, failure), passing=False)
-            elif owner is None or one.incarnation != owner.incarnation:
-                life = view.life(one.incarnation)
-                text = f"{one.server}/{short(one.incarnation)} to be proved gone: it is {life.value if life else 'unknown'}"
-                own = self.lane(name, one.server) if life in ALIVE else None
+        for holder in assignment.holders:
+            if (failure := unended(view, name, holder)) is not None:
+                yield Cause(text=_to_be_seen_gone(holder, failure), passing=False)
+            elif owner is None or holder.incarnation != owner.incarnation:
+                life = view.life(holder.incarnation)
+                text = f"{holder.server}/{short(holder.incarnation)} to be proved gone: it is {life.value if life else 'unknown'}"
+                own = self.lane(name, holder.server) if life in ALIVE else None
                 if own is not None and not own.passing:
                     continue  # it waits for what that lane waits for, which is said
                 passing, under_way = own is None or own.passing, life in ALIVE and (own is None or own.under_way)
@@ -120,9 +120,9 @@ class Waits:
 
     def _of_lanes(self, assignment: Assignment) -> Iterator[Cause]:
         view, name = self.ground.view, assignment.resource
-        for one in assignment.holders:
-            if view.life(one.incarnation) in ALIVE and unended(view, name, one) is None:
-                cause = self.lane(name, one.server)
+        for holder in assignment.holders:
+            if view.life(holder.incarnation) in ALIVE and unended(view, name, holder) is None:
+                cause = self.lane(name, holder.server)
                 if cause is not None:
                     yield cause
 
@@ -196,11 +196,11 @@ class Waits:
 
     def _dependencies(self, resource: Resource, names: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
         """The first of those that are missing: it names what has to come next."""
-        for one in (*resource.start, *resource.stop):
-            entities = meant(self.ground.view, one)
-            named = any(name in names for name in entities) or ResourceName(one.entity) in names
-            if named and one.kind in (Kind.HARD, Kind.WEAK) and "shutdown" not in one.modifiers:
-                return self._dependency(one, entities, server, deep)
+        for dependency in (*resource.start, *resource.stop):
+            entities = meant(self.ground.view, dependency)
+            named = any(name in names for name in entities) or ResourceName(dependency.entity) in names
+            if named and dependency.kind in (Kind.HARD, Kind.WEAK) and "shutdown" not in dependency.modifiers:
+                return self._dependency(dependency, entities, server, deep)
         return Cause(text=f"{', '.join(names)} on {server}")
 
     def _dependency(self, one: Dependency, entities: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
@@ -239,8 +239,8 @@ class Waits:
         if self.ground.view.resources[name].local:
             return self.lane(name, server, deep=deep - 1)
         assignment = self.ground.view.assignments.get(name, Assignment(resource=name, epoch=0))
-        lanes = (self.lane(name, one.server, deep=deep - 1) for one in assignment.holders)
-        found = [*self._of_place(assignment), *(one for one in lanes if one is not None), *self._of_proof(assignment)]
+        lanes = (self.lane(name, holder.server, deep=deep - 1) for holder in assignment.holders)
+        found = [*self._of_place(assignment), *(lane for lane in lanes if lane is not None), *self._of_proof(assignment)]
         # what nobody is at work on is what has to be told
         return min(found, key=lambda one: (one.passing, one.under_way), default=None)
 

@@ -79,7 +79,7 @@ def longest_start_s(intent: Intent, assumed_s: float) -> float:
     view = view_of(intent)
     up_s: dict[str, float] = {}
     for name in in_start_order(view, view.resources):
-        needed = [up_s.get(one.entity, 0.0) for one in view.resources[name].start if not one.is_type]
+        needed = [up_s.get(dependency.entity, 0.0) for dependency in view.resources[name].start if not dependency.is_type]
         up_s[name] = start_s(intent, view.resources[name], assumed_s) + max(needed, default=0.0)
     return max(up_s.values(), default=0.0)
 
@@ -139,9 +139,9 @@ def _ready(view: View) -> bool:
     local = [name for name, one in view.resources.items() if one.local and is_wanted(view, name)]
     for server, record in view.present().items():
         reports = [view.report(name, server) for name in local]
-        if not all(view.looked(server, record.incarnation, one) for one in view.resources.values()):
+        if not all(view.looked(server, record.incarnation, resource) for resource in view.resources.values()):
             return False
-        if not all(one is not None and one.state is State.ONLINE for one in reports):
+        if not all(report is not None and report.state is State.ONLINE for report in reports):
             return False
     return True
 

@@ -210,7 +210,7 @@ def _down(world: World, view: View) -> frozenset[ResourceName]:
 def _why(view: View, name: ResourceName, down: Collection[ResourceName]) -> str:
     """Why it does not run: what it waits for, or policy's words."""
     assignment, resource = view.assignments.get(name), view.resources[name]
-    needed = [one.entity for one in resource.start if one.kind is Kind.HARD and one.entity in down]
+    needed = [dependency.entity for dependency in resource.start if dependency.kind is Kind.HARD and dependency.entity in down]
     owner = None if assignment is None else assignment.owner
     if owner is not None and needed:
         return f"it needs {', '.join(needed)}, which does not run"
@@ -223,7 +223,7 @@ def _why(view: View, name: ResourceName, down: Collection[ResourceName]) -> str:
 def _broken_by(intent: Intent, server: ServerName) -> str:
     """What no policy can mend."""
     voters = intent.cluster.voters
-    if len([one for one in voters if one != server]) <= len(voters) // 2:
+    if len([voter for voter in voters if voter != server]) <= len(voters) // 2:
         return f"without {server} there is no majority of voters ({' '.join(voters)}): no other server has a lease, all stop what they run"
     if server == intent.registry_on:
         return f"the registry is on {server}: while it is away nothing moves"

@@ -72,11 +72,11 @@ class Services(FakeExecutor):
         service = self.services.get(resource)
         if service is not None and service.lives:
             return True
-        return any(one.action == "start" for one in self.in_action.get(resource, ()))
+        return any(request.action == "start" for request in self.in_action.get(resource, ()))
 
     def starting(self) -> list[ResourceName]:
         """What is being started now."""
-        return [name for name, requests in self.in_action.items() if any(one.action == "start" for one in requests)]
+        return [name for name, requests in self.in_action.items() if any(request.action == "start" for request in requests)]
 
     async def _act(self, flight: Any) -> ActionOutcome:
         request: ActionRequest = flight.request

@@ -127,8 +127,8 @@ class Faults:
         machines = list(world.machines.values())
         if kind < 0.05:
             return machines
-        active = [one for one in machines if any(one.services.active(name) for name in self.drawn.names)]
-        leaders = [one for one in machines if one.node is not None and one.node.leader.leads()]
+        active = [machine for machine in machines if any(machine.services.active(name) for name in self.drawn.names)]
+        leaders = [machine for machine in machines if machine.node is not None and machine.node.leader.leads()]
         few = (active if kind < 0.4 else leaders if kind < 0.5 else None) or machines
         return [few[int(which * len(few))]]
 

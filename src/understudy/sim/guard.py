@@ -329,7 +329,7 @@ class SimKeeper:
     def told_dead(self, incarnations: Sequence[Incarnation]) -> None:
         """What the registry says."""
         if self.core is not None:
-            told = tuple(bytes.fromhex(one) for one in incarnations)
+            told = tuple(bytes.fromhex(incarnation) for incarnation in incarnations)
             self._perform(self.core, self.core.told_dead(told, self.machine.clocks.read()))
 
     def told_registry(self, record: ClusterRecord) -> None:

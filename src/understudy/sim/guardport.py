@@ -151,7 +151,8 @@ class GuardPort:
         if lives is None:
             return None
         return tuple(
-            Counted(server=ServerName(one.server), incarnation=Incarnation(one.incarnation.hex()), position=one.position) for one in lives
+            Counted(server=ServerName(life.server), incarnation=Incarnation(life.incarnation.hex()), position=life.position)
+            for life in lives
         )
 
     async def able(self, able: bool, why: str) -> None:
@@ -208,4 +209,3 @@ class GuardPort:
                 await self._keeper.there.wait()
         except TimeoutError:
             raise Unreachable("the guard of this server does not answer") from None
-

@@ -42,10 +42,10 @@ def one_owner(truth: "Truth", resource: ResourceName) -> str | None:
     if len(runs) < 2 or truth.is_local(resource):
         return None
     now = truth.loop.now
-    judged = [one.name for one in runs if not one.frozen and now >= one.excused_until]
+    judged = [run.name for run in runs if not run.frozen and now >= run.excused_until]
     if len(judged) > 1:
         return f"S1: {resource} runs on {' and '.join(judged)}"
-    answers = [one.name for one in runs if one.keeper is not None and now < one.keeper.gate_until]
+    answers = [run.name for run in runs if run.keeper is not None and now < run.keeper.gate_until]
     if len(answers) > 1:
         return f"S1: {resource} answers on {' and '.join(answers)}"
     return None
@@ -56,7 +56,7 @@ def nothing_is_killed_by_a_leave(truth: "Truth", machine: "Machine") -> str | No
     more has no action script that could have stopped it."""
     incarnation = machine.incarnation()
     for name, assignment in truth.assignments.items():
-        held = any(one.incarnation == incarnation for one in assignment.holders)
+        held = any(holder.incarnation == incarnation for holder in assignment.holders)
         if held and name in truth.definitions and machine.services.active(name):
             return f"leave: {machine.name} says that it has stopped everything in order, and {name} runs there"
     return None
@@ -108,7 +108,7 @@ def start_begins_afresh(machine: "Machine", request: ActionRequest) -> str | Non
 def entitled(assignment: Assignment) -> Entitled | None:
     """Who may start it under this assignment: the owner, if nobody else may be running it."""
     owner = assignment.owner
-    if owner is None or any(one.incarnation != owner.incarnation for one in assignment.holders):
+    if owner is None or any(holder.incarnation != owner.incarnation for holder in assignment.holders):
         return None
     return assignment.resource, assignment.epoch, owner.incarnation
 
@@ -117,24 +117,24 @@ def hand_over_needs_proof(truth: "Truth", before: Assignment | None, after: Assi
     """S3: the owner is a holder from the same commit on; a holder goes only when it truly runs nothing; epochs grow with every owner."""
     if after is not None and after.owner is not None and after.owner not in after.holders:
         return f"S3: {after.resource} belongs to {after.owner.server}, which is no holder"
-    held = set() if before is None else {one.incarnation for one in before.holders}
-    for one in () if after is None else after.holders:
-        if one.incarnation in truth.over - held:
-            return f"S3: {one.server} becomes a holder after its incarnation was called gone for good"
+    held = set() if before is None else {holder.incarnation for holder in before.holders}
+    for holder in () if after is None else after.holders:
+        if holder.incarnation in truth.over - held:
+            return f"S3: {holder.server} becomes a holder after its incarnation was called gone for good"
     if before is None:
         return None
     if after is not None:
         owner_changed = (before.owner and before.owner.incarnation) != (after.owner and after.owner.incarnation)
         if after.epoch < before.epoch or (owner_changed and after.epoch == before.epoch):
             return f"S3: {after.resource} goes to another owner within epoch {before.epoch}"
-    stay = set() if after is None else {one.incarnation for one in after.holders}
-    for one in before.holders:
-        machine = truth.machines.get(one.server)
-        if one.incarnation in stay or machine is None or machine.incarnation() != one.incarnation or _over(machine):
+    stay = set() if after is None else {holder.incarnation for holder in after.holders}
+    for holder in before.holders:
+        machine = truth.machines.get(holder.server)
+        if holder.incarnation in stay or machine is None or machine.incarnation() != holder.incarnation or _over(machine):
             continue  # an incarnation that is over was ended by its guard, which has its own rules
         doing = [request.action for request in machine.services.in_action.get(before.resource, ()) if request.action != "check"]
         if machine.services.active(before.resource) or doing:
-            return f"S3: {one.server} is no holder of {before.resource} any more, but it runs there {doing}"
+            return f"S3: {holder.server} is no holder of {before.resource} any more, but it runs there {doing}"
     return None
 
 
@@ -229,20 +229,20 @@ def only_the_proven_are_forgotten(truth: "Truth", record: IncarnationRecord) -> 
     """S3: an incarnation that is a holder, or that is not proved to be gone, is never forgotten."""
     if record.life not in PROVEN:
         return f"S3: {record.server} is forgotten while it is {record.life}"
-    for one in truth.assignments.values():
-        if any(holder.incarnation == record.incarnation for holder in one.holders):
-            return f"S3: {record.server} is forgotten while it holds {one.resource}"
+    for assignment in truth.assignments.values():
+        if any(holder.incarnation == record.incarnation for holder in assignment.holders):
+            return f"S3: {record.server} is forgotten while it holds {assignment.resource}"
     return None
 
 
 def writes_are_conditional(truth: "Truth", written: "Written") -> str | None:
     """S7: every write rests on what its writer had seen of that key; what only the leader may write, on its term, and everything else on
     the writer's own incarnation. Asked of commits whose conditions hold: what does not hold changes nothing."""
-    conditions = {one.key for one in written.commit.conditions}
-    bare = [one.key for one in written.commit.writes if one.key not in conditions]
+    conditions = {condition.key for condition in written.commit.conditions}
+    bare = [write.key for write in written.commit.writes if write.key not in conditions]
     if bare:
         return f"S7: {written.server} writes {' '.join(bare)}, whatever stands there"
-    wrong = [one.key for one in written.commit.writes if not _rests_on_enough(truth, written, one, conditions)]
+    wrong = [write.key for write in written.commit.writes if not _rests_on_enough(truth, written, write, conditions)]
     return f"S7: {written.server} writes {' '.join(wrong)} without being entitled to" if wrong else None
 
 
@@ -273,17 +273,19 @@ def a_group_moves_in_one_commit(written: "Written") -> str | None:
     """Moving together: who gives a member of a group to another incarnation gives it all that is wanted of the group, as it knew the group,
     in that very commit. What waits (it belongs to nobody, or to an older era) is not given yet."""
     view = written.view
-    written_to = (one for one in written.commit.writes if one.key.startswith(keys.ASSIGNMENT))
-    decoded = (NEXT.decode(one.key, one.value) for one in written_to if one.value is not None)
+    written_to = (write for write in written.commit.writes if write.key.startswith(keys.ASSIGNMENT))
+    decoded = (NEXT.decode(write.key, write.value) for write in written_to if write.value is not None)
     after = {one.resource: one for one in decoded if isinstance(one, Assignment)}
     given = {name for name, one in after.items() if one.owner is not None and one.owner != _owner(view.assignments.get(name))}
     for members in groups(view) if given else ():
         if given.isdisjoint(members):
             continue
         known = [one for name in members if _wanted(view, name) and (one := after.get(name) or view.assignments.get(name)) is not None]
-        owners = {one.owner.incarnation: one for one in known if one.owner is not None and one.era == view.era}
+        owners = {
+            assignment.owner.incarnation: assignment for assignment in known if assignment.owner is not None and assignment.era == view.era
+        }
         if len(owners) > 1:
-            places = ", ".join(f"{one.resource} to {one.owner.server}" for one in owners.values() if one.owner is not None)
+            places = ", ".join(f"{owner.resource} to {owner.owner.server}" for owner in owners.values() if owner.owner is not None)
             return f"{written.server} divides a group: it gives {places}"
     return None
 
@@ -300,7 +302,7 @@ def _alive(truth: "Truth", written: "Written") -> bool:
     """Whether the writer is a life that the registry takes for running, or is being registered in this very commit."""
     record = truth.lives.get(written.writer or Incarnation(""))
     if record is None:
-        return any(one.key == keys.incarnation(written.writer or "") for one in written.commit.writes)
+        return any(write.key == keys.incarnation(written.writer or "") for write in written.commit.writes)
     return record.life in ALIVE
 
 
@@ -310,7 +312,7 @@ def _releases(truth: "Truth", written: "Written", write: Write) -> bool:
     if before is None or write.value is None:
         return False
     after = NEXT.decode(write.key, write.value)
-    holders = tuple(one for one in before.holders if one.incarnation != written.writer)
+    holders = tuple(holder for holder in before.holders if holder.incarnation != written.writer)
     return isinstance(after, Assignment) and after == replace(before, holders=holders, proofs=after.proofs)
 
 
@@ -329,8 +331,8 @@ def registry_is_no_lifeline(truth: "Truth", machine: "Machine", request: ActionR
         return None
     if not machine.services.service(name).lives:
         return None
-    for one in parse(_attribute(truth, name, "STOP_DEPENDENCIES"), "STOP_DEPENDENCIES", name):
-        needed = ResourceName(one.entity)
+    for dependency in parse(_attribute(truth, name, "STOP_DEPENDENCIES"), "STOP_DEPENDENCIES", name):
+        needed = ResourceName(dependency.entity)
         if not machine.services.service(needed).lives or truth.loop.now - truth.began.get((machine.name, needed), 0.0) < SETTLED_S:
             return None
     return f"S8: {machine.name} stops {name} while it cannot reach the registry"
@@ -355,14 +357,14 @@ def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionReq
         return None
     wrong = []
     if request.action == "start":
-        for one in parse(_attribute(truth, request.resource, "START_DEPENDENCIES"), "START_DEPENDENCIES", request.resource):
-            needed = ResourceName(one.entity)
-            if one.same_server and needed in truth.definitions and _long_dead(truth, machine, needed):
+        for dependency in parse(_attribute(truth, request.resource, "START_DEPENDENCIES"), "START_DEPENDENCIES", request.resource):
+            needed = ResourceName(dependency.entity)
+            if dependency.same_server and needed in truth.definitions and _long_dead(truth, machine, needed):
                 wrong.append(needed)
         return f"{machine.name} starts {request.resource} without {' '.join(wrong)}" if wrong else None
     for name in truth.definitions:
-        for one in parse(_attribute(truth, name, "STOP_DEPENDENCIES"), "STOP_DEPENDENCIES", name):
-            if one.entity == request.resource and one.same_server and machine.services.active(name):
+        for dependency in parse(_attribute(truth, name, "STOP_DEPENDENCIES"), "STOP_DEPENDENCIES", name):
+            if dependency.entity == request.resource and dependency.same_server and machine.services.active(name):
                 wrong.append(name)
     return f"{machine.name} stops {request.resource} under {' '.join(wrong)}" if wrong else None
 

@@ -82,14 +82,14 @@ def live(case: Case) -> Lived:
             moves=_moves_since(world, healed),
             simulated_s=world.loop.now,
             skipped_s=quiet.skipped_s,
-            decisions=tuple(one[1:] for one in world.truth.decisions),
+            decisions=tuple(decision[1:] for decision in world.truth.decisions),
         )
 
 
 def _moves_since(world: World, healed: float) -> int:
     """How often the busiest resource got a new owner; Stuck if that is no end of deciding but churn."""
     moved = [resource for at, resource, _, owner in world.truth.decisions if at > healed and owner != "nobody"]
-    most = max((moved.count(one) for one in set(moved)), default=0)
+    most = max((moved.count(name) for name in set(moved)), default=0)
     if most > MOVES_MAX:
         raise Stuck(world.story(f"a resource was moved {most} times after everything was healed"))
     return most
@@ -113,13 +113,13 @@ def unsettled(world: World) -> list[str]:
     truth = world.truth
     wrong: list[str] = []
     for name in truth.definitions:
-        lives = [one.name for one in world.machines.values() if one.services.service(name).lives]
+        lives = [machine.name for machine in world.machines.values() if machine.services.service(name).lives]
         wanted = truth.targets.get(name) is Target.ONLINE
         if truth.is_local(name):
             right = len(lives) == len(world.machines) if wanted else True
         elif wanted:
             held = truth.assignments.get(name)
-            right = len(lives) == 1 and held is not None and [one.server for one in held.holders] == lives
+            right = len(lives) == 1 and held is not None and [holder.server for holder in held.holders] == lives
         else:
             # what nobody ever asked about may run, if it was found running
             right = not lives or name not in truth.targets

@@ -216,7 +216,11 @@ class Hub:
 
     def sent(self, server: str, conditions: Sequence[Condition], writes: Sequence[Write]) -> None:
         """A commit has left its server."""
-        if self._traps and any(one.key == keys.LEADER for one in conditions) and any(one.key != keys.BEAT for one in writes):
+        if (
+            self._traps
+            and any(condition.key == keys.LEADER for condition in conditions)
+            and any(write.key != keys.BEAT for write in writes)
+        ):
             traps, self._traps = self._traps, []
             for spring in traps:
                 spring(server)

@@ -123,7 +123,7 @@ class Machine:
     @property
     def steady(self) -> bool:
         """It runs, nothing of it stands still, and no freeze is still felt."""
-        still = any(one.frozen for one in self._places())
+        still = any(place.frozen for place in self._places())
         return self.up and not self.frozen and not still and self.loop.now >= self.excused_until
 
     # --- power ------------------------------------------------------------------------------------------------------
@@ -440,4 +440,3 @@ def settings_of(scene: Scene, name: str, edited: Edited | None = None) -> Settin
         pause_tolerance=edited.pause_tolerance if edited else scene.pause_tolerance,
         networks=(NetworkSettings(number=1, subnet="10.10.10.0/24", interface="eth1"),),
     )
-

@@ -129,7 +129,7 @@ class Options:
         return (*found, *(replace(self, **{name: getattr(plain, name)}) for name in weather if getattr(self, name)))
 
     def _values(self) -> list[tuple[str, Any]]:
-        return [(one.name, getattr(self, one.name)) for one in fields(self)]
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]
 
 
 FEW = 16

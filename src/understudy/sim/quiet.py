@@ -84,9 +84,9 @@ class Quiet:
         if not quiet or (commits and world.loop.now - commits[-1][0] < CALM_S):
             return False
         machines = world.machines.values()
-        leads = sum(one.node is not None and one.node.leader.leads() for one in machines)
+        leads = sum(machine.node is not None and machine.node.leader.leads() for machine in machines)
         fresh_s = world.limits.progress_s / 2
-        return leads == 1 and all(_rests(one, fresh_s) for one in machines) and set(world.online()) == set(world.machines)
+        return leads == 1 and all(_rests(machine, fresh_s) for machine in machines) and set(world.online()) == set(world.machines)
 
     def _deadlines(self) -> Iterator[float]:
         """When something that waits for its time will happen by itself."""
@@ -119,7 +119,7 @@ def _rests(machine: Machine, fresh_s: float) -> bool:
         return False
     if not node.mirror.reachable or machine.clocks.monotonic() - node.leader.sight.at > fresh_s:
         return False
-    doing = any(machine.services.in_action.values()) or not all(one.behaves for one in machine.services.services.values())
+    doing = any(machine.services.in_action.values()) or not all(service.behaves for service in machine.services.services.values())
     return not doing and node.lanes.idle() and node.leader.idle() and node.history.idle()
 
 

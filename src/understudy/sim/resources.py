@@ -141,7 +141,7 @@ class Drawn:
 
     def delete_group(self, name: ResourceName) -> None:
         """Stop a group and delete it, as an operator does with `-f`."""
-        members = next(one for one in self.groups if name in one)
+        members = next(group for group in self.groups if name in group)
         self.groups.remove(members)
         self.names = [one for one in self.names if one not in members]
         self.world.stop(*members)
@@ -166,21 +166,21 @@ class Drawn:
 
     def _undefine(self, members: tuple[ResourceName, ...]) -> None:
         """Whatever still runs, one after the other, dependents first."""
-        for one in reversed(members):
-            self.world.undefine(one)
+        for member in reversed(members):
+            self.world.undefine(member)
         self._maybe_return(members)
 
     def _maybe_return(self, members: tuple[ResourceName, ...]) -> None:
         luck = dice(self.world.seed, f"return of {members[0]}")
-        if luck.random() < self.world.options.again and all(one in self._given for one in members):
+        if luck.random() < self.world.options.again and all(member in self._given for member in members):
             self.world.loop.post(self.world.loop.now + luck.uniform(0.0, 8.0), lambda: self._register_again(members))
 
     def _register_again(self, members: tuple[ResourceName, ...]) -> None:
         """Others of the same names, unless one is there again: the registry was set back."""
-        if any(one in self.world.view().definitions for one in members):
+        if any(member in self.world.view().definitions for member in members):
             return
-        for one in members:
-            self.world.define(one, **self._given[one])
+        for member in members:
+            self.world.define(member, **self._given[member])
         self.groups.append(members)
         self.names += members
         self.world.start(members[-1])

@@ -44,10 +44,9 @@ def script(seed: int, options: Options, seconds: float, only: Collection[int] | 
     drawn = [one for begins, ends in _storms(luck, options, seconds) for one in _storm(luck, options, begins, ends)]
     drawn.sort(key=lambda one: one[:2])
     mishaps = [
-        Mishap(number=number, at_s=at_s, what=what, lasts=lasts, picks=picks)
-        for number, (at_s, what, lasts, picks) in enumerate(drawn, 1)
+        Mishap(number=number, at_s=at_s, what=what, lasts=lasts, picks=picks) for number, (at_s, what, lasts, picks) in enumerate(drawn, 1)
     ]
-    return tuple(one for one in mishaps if only is None or one.number in only)
+    return tuple(mishap for mishap in mishaps if only is None or mishap.number in only)
 
 
 _Drawn = tuple[float, str, float, tuple[float, ...]]

@@ -73,10 +73,10 @@ def search(cases: Iterable[Case], *, jobs: int | None = None, until: Callable[[]
         running = {pool.submit(judge, case): case for case in itertools.islice(left, cores * AHEAD)}
         while running:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for one in done:
-                case = running.pop(one)
+            for future in done:
+                case = running.pop(future)
                 try:
-                    yield one.result()
+                    yield future.result()
                 except BrokenProcessPool:
                     yield Outcome(case=case, verdict=Verdict.BROKEN, story=f"seed {case.seed}: its process died (out of memory?)")
                     return

@@ -35,7 +35,7 @@ class _Shrinking:
     def __init__(self, outcome: Outcome, say: Say, judge: Judge, until: Callable[[], bool]) -> None:
         case = outcome.case
         self._options = case.options or Options.draw(case.seed)
-        numbers = frozenset(one.number for one in script(case.seed, self._options, case.hours * HOUR_S, case.only))
+        numbers = frozenset(mishap.number for mishap in script(case.seed, self._options, case.hours * HOUR_S, case.only))
         self.best = replace(outcome, case=replace(case, only=numbers, options=self._options))
         self._say, self._judge, self._until = say, judge, until
 

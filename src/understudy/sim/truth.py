@@ -223,7 +223,7 @@ class Truth:
 
     def registry_is_back(self) -> None:
         """After a power loss of the registry."""
-        self._judge(invariants.intent_survives(self, {one.key: one.value for one in self.hub.store.read("")[1]}))
+        self._judge(invariants.intent_survives(self, {entry.key: entry.value for entry in self.hub.store.read("")[1]}))
 
     def registry_went_back(self) -> None:
         """An operator has replaced the registry by an older copy, or by nothing: what was written since is lost by his own deed (S9), and
@@ -231,7 +231,7 @@ class Truth:
         otherwise since, is said again by a copy of it: a mistake was mended."""
         self._seen = self.hub.store.revision
         self.hub.store.on_commit(self._committed)
-        entries = {one.key: one for one in self.hub.store.read("")[1]}
+        entries = {entry.key: entry for entry in self.hub.store.read("")[1]}
         self.revisions = {key: one.revision for key, one in entries.items()}
         self.acknowledged = {key: one.value for key, one in entries.items() if key in self.acknowledged}
         records = [(key.partition("/")[2], NEXT.decode(key, one.value)) for key, one in entries.items()]
@@ -251,12 +251,14 @@ class Truth:
             if was is not None and (after is None or invariants.entitled(after) != was):
                 self.allowed[was] = self.loop.now
                 self.lost.add(was)
-        for again in self.lost & {entitled for one in self.assignments.values() if (entitled := invariants.entitled(one)) is not None}:
+        for again in self.lost & {
+            entitled for assignment in self.assignments.values() if (entitled := invariants.entitled(assignment)) is not None
+        }:
             self.allowed[again] = math.inf
             self.lost.discard(again)
 
     def _written(self, written: Written) -> None:
-        if all(self.revisions.get(one.key, 0) == one.revision for one in written.commit.conditions):
+        if all(self.revisions.get(condition.key, 0) == condition.revision for condition in written.commit.conditions):
             self._judge(invariants.writes_are_conditional(self, written))
             self._judge(invariants.a_group_moves_in_one_commit(written))
 
@@ -296,7 +298,7 @@ class Truth:
     def _assignment(self, _: str, after: Assignment) -> None:
         before = self.assignments.get(after.resource)
         self.assignments[after.resource] = after
-        holders = " ".join(one.server for one in after.holders)
+        holders = " ".join(holder.server for holder in after.holders)
         owner = after.owner.server if after.owner else "nobody"
         flags = "".join((" LAST RESORT" if after.last_resort else "", f" tried {len(after.tried)}" if after.tried else ""))
         self.trace.say("registry", f"{after.resource} -> {owner} e{after.epoch} [{holders}]{flags} {code_of(after.reason)}")
@@ -307,7 +309,7 @@ class Truth:
         self.given[after.resource] = max(after.epoch, self.given.get(after.resource, 0))
         if before is None or before.epoch != after.epoch or before.owner != after.owner:
             self.decisions.append((self.loop.now, after.resource, after.epoch, owner))
-        left = {one.incarnation for one in before.holders} - {one.incarnation for one in after.holders} if before else set()
+        left = {holder.incarnation for holder in before.holders} - {holder.incarnation for holder in after.holders} if before else set()
         for incarnation in left:
             self.released[(after.resource, incarnation)] = after.epoch
 

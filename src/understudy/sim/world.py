@@ -192,7 +192,7 @@ class World:
 
     def register_again(self) -> None:
         """Operators say once more what the registry has lost of their intent."""
-        entries = {one.key: one.value for one in self.hub.store.read("")[1]}
+        entries = {entry.key: entry.value for entry in self.hub.store.read("")[1]}
         lost = {key: value for key, value in self._said.items() if entries.get(key) != value}
         if lost:
             self.trace.say("operator", f"registers again: {' '.join(sorted(lost))}")
@@ -235,7 +235,7 @@ class World:
         self.truth.acknowledge(intent)
 
     def _mirror_of(self, hub: Hub) -> Mirror:
-        return Mirror(hub.registry, formats=NEXT, servers=frozenset(ServerName(one) for one in self.machines))
+        return Mirror(hub.registry, formats=NEXT, servers=frozenset(ServerName(machine) for machine in self.machines))
 
     def command(self, what: str, decide: Callable[[View, Operator], Edit]) -> None:
         """What the product's own intent makes of a command is written. BadInput: it is refused."""
@@ -340,7 +340,7 @@ class World:
     def runs_on(self, name: str) -> str | None:
         """Where it truly runs; None: nowhere, or on more than one."""
         active = [self.machines[one] for one in self.truth.active.get(ResourceName(name), ())]
-        found = [one.name for one in active if one.services.service(ResourceName(name)).lives]
+        found = [machine.name for machine in active if machine.services.service(ResourceName(name)).lives]
         return found[0] if len(found) == 1 else None
 
     def online(self) -> list[str]:

@@ -147,7 +147,7 @@ def _command(case: "Case") -> str:
     if case.only is not None:
         words.append(f"--only {','.join(map(str, sorted(case.only))) or '0'}")
     if case.options is not None:
-        words += [f"--set {one}" for one in case.options.differs(Options.draw(case.seed))]
+        words += [f"--set {differ}" for differ in case.options.differs(Options.draw(case.seed))]
     return " ".join([*words, *(["--every-beat"] if case.every_beat else []), "--trace"])
 
 
@@ -175,10 +175,10 @@ def _many(arguments: argparse.Namespace) -> int:
     show.end()
     print(f"{tally.told()}\n{tally.settled()}")
     if arguments.shrink and failed:
-        failed = [_shrunk(one, arguments.seconds) for one in failed[:1]] + failed[1:]
-    for one in sorted(failed, key=lambda one: one.case.seed):
-        print(f"{one.verdict.name.lower()}: {_command(one.case)}")
-    return min((one.verdict for one in failed), default=Verdict.SAFE)
+        failed = [_shrunk(outcome, arguments.seconds) for outcome in failed[:1]] + failed[1:]
+    for outcome in sorted(failed, key=lambda one: one.case.seed):
+        print(f"{outcome.verdict.name.lower()}: {_command(outcome.case)}")
+    return min((outcome.verdict for outcome in failed), default=Verdict.SAFE)
 
 
 class _Line:

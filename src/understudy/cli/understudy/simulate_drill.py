@@ -207,7 +207,7 @@ def _troubles(found: "Drill") -> str:
     for row in found.rows:
         if not row.safe:
             told.setdefault(tuple(_trouble(row)), []).append(row.resource)
-    return "\n".join("\n".join((", ".join(names), *(f"  {one}" for one in lines))) for lines, names in told.items())
+    return "\n".join("\n".join((", ".join(names), *(f"  {line}" for line in lines))) for lines, names in told.items())
 
 
 def _trouble(row: "Row") -> Iterator[str]:
@@ -216,10 +216,10 @@ def _trouble(row: "Row") -> Iterator[str]:
     for server, why in row.never.items():
         yield f"not back after the loss of {server}: {why}"
     refused: dict[str, list[Line]] = {}
-    for one in row.refused:
-        refused.setdefault(one.because, []).append(one)
+    for line in row.refused:
+        refused.setdefault(line.because, []).append(line)
     for because, lines in refused.items():
-        yield f"{' '.join(one.server for one in lines)}: {because}"
+        yield f"{' '.join(line.server for line in lines)}: {because}"
         if lines[0].would_change:
             yield f"  -> {lines[0].would_change}"
 
@@ -253,7 +253,7 @@ def as_json(intent: "Intent", found: "Drill") -> dict[str, Any]:
         "servers": list(intent.servers),
         "voters": list(intent.cluster.voters),
         "pause_tolerance_s": intent.cluster.pause_tolerance,
-        "losses_of_each_server": {way: sum(one.way == way and one.server == intent.servers[0] for one in found.losses) for way in _WAYS},
+        "losses_of_each_server": {way: sum(loss.way == way and loss.server == intent.servers[0] for loss in found.losses) for way in _WAYS},
         "assumed_start_s": found.assumed_start_s,
         "outage_bound_s": round(found.outage_s, 3),
         "given_up_after_s": round(found.bound_s, 3),
@@ -269,7 +269,7 @@ def _row_json(row: "Row") -> dict[str, Any]:
         "resource": row.resource,
         "runs_on": None if row.idle else row.home,
         "second_homes": list(row.others),
-        "refused": [{"server": one.server, "why": one.because, "remedy": one.would_change} for one in row.refused],
+        "refused": [{"server": line.server, "why": line.because, "remedy": line.would_change} for line in row.refused],
         "worst_outage_s": None if row.worst_s is None else round(row.worst_s, 3),
         "worst_loss": worst,
         "never_back_after": dict(row.never),

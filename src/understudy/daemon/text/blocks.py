@@ -17,7 +17,7 @@ def blocks(found: Iterable[Pairs]) -> str:
 def short(instances: Sequence[Instance]) -> Pairs:
     """NAME, TYPE, TARGET, STATE; several instances joined, each TARGET as wide as its STATE but for the last."""
     first = instances[0]
-    states = [one.state_text for one in instances]
+    states = [instance.state_text for instance in instances]
     targets = [one.target.value.ljust(len(state)) for one, state in zip(instances, states, strict=True)]
     targets[-1] = instances[-1].target.value
     return [("NAME", first.resource.name), ("TYPE", first.resource.type), ("TARGET", ", ".join(targets)), ("STATE", ", ".join(states))]

@@ -37,5 +37,5 @@ def lines(event: Event) -> tuple[str, ...]:
 
 def _reason(event: Event, action: str) -> tuple[str, ...]:
     """The script's own last words stand beside the failure, below it: none of them is taken for a line of ours."""
-    said = [one.removeprefix("CRS_ERROR:").removeprefix("CRS_WARNING:") for one in event.text.rstrip().split("\n")]
+    said = [word.removeprefix("CRS_ERROR:").removeprefix("CRS_WARNING:") for word in event.text.rstrip().split("\n")]
     return (line(5017, event.resource, action), *indented("\n".join(said))) if event.text.strip() else ()

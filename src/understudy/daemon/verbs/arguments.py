@@ -51,7 +51,7 @@ class Arguments:
 
     def one_name(self, what: str) -> str:
         """The only name of a command that takes one."""
-        if pair := next((one for one in self.names[1:] if "=" in one), None):
+        if pair := next((name for name in self.names[1:] if "=" in name), None):
             raise bad(f"'{pair}' is an attribute: write -attr \"{pair}\"")
         if len(self.names) != 1:
             raise bad(f"name exactly one {what}")

@@ -57,7 +57,7 @@ async def _restarting(world: World, decide: Callable[[View], Draft], first: Draf
     if names:
         for text in impact_lines(first.after, found, first.restarting):
             world.output.out(text)
-    elsewhere = {one.resource for one in found if one.fate is not Fate.RESTARTS}
+    elsewhere = {impact.resource for impact in found if impact.fate is not Fate.RESTARTS}
     places = {name: None if name in elsewhere else place for name, place in places_of(view, names).items()}
     if names and not await stop(world, names, force=True):
         await wanted_again(world, tuple(name for name in places if view.target(name) is Target.ONLINE))
@@ -68,7 +68,7 @@ async def _restarting(world: World, decide: Callable[[View], Draft], first: Draf
         well = await start_again(world, places) if names else True
     for name in looked_at:
         world.check(name)
-        on_it = ", ".join(f"'{one}'" for one in stop_dependents(view, (name,))) or "-"
+        on_it = ", ".join(f"'{stop_dependent}'" for stop_dependent in stop_dependents(view, (name,))) or "-"
         world.say(20154, f"every server checks '{name}' with it next. Where it is not found so, what stands on it stops there: {on_it}")
     if not well:
         world.say(20154, "what was stopped for it did not come up again as it was")
@@ -82,7 +82,7 @@ async def _follow(world: World, since: int, found: Sequence[Impact], before: Vie
     if not found:
         return True
     view = world.mirror.view
-    names = tuple(dict.fromkeys(one.resource for one in found))
+    names = tuple(dict.fromkeys(impact.resource for impact in found))
     resources = [view.resources[name] for name in names if name in view.resources]
     watch = Watch(
         since=since, names=names, judge=Fulfilled(found, before), before=before, about=frozenset(stop_dependents(view, names)),

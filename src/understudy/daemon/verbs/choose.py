@@ -18,7 +18,7 @@ def chosen(world: World, view: View, arguments: Arguments) -> tuple[tuple[Resour
     """
     given, text, everything = arguments.names, arguments.text("filter"), arguments.flag("all")
     if sum((bool(given), text is not None, everything)) != 1:
-        raise bad("give names of resources, or -w \"filter\", or -all")
+        raise bad('give names of resources, or -w "filter", or -all')
     if text is not None:
         wanted = resource_filter(view, text)
         return tuple(name for name in sorted(view.resources) if matched(view, view.resources[name], wanted)), True
@@ -38,4 +38,4 @@ def chosen(world: World, view: View, arguments: Arguments) -> tuple[tuple[Resour
 
 def matched(view: View, resource: Resource, wanted: Filter) -> bool:
     """Whether any instance of the resource matches."""
-    return any(matches(wanted, values(one).get) for one in instances(view, resource))
+    return any(matches(wanted, values(instance).get) for instance in instances(view, resource))

@@ -28,7 +28,7 @@ async def as_json(world: World, arguments: Arguments) -> str:
 def intent_of(world: World) -> Intent:
     """What is registered and wanted, and what the history tells of starts."""
     view, settings = world.mirror.view, world.settings
-    voters = tuple(ServerName(one) for one in settings.voters)
+    voters = tuple(ServerName(voter) for voter in settings.voters)
     cluster = view.cluster or ClusterRecord(name=settings.cluster, voters=voters, pause_tolerance=settings.pause_tolerance)
     places = {name: running_on(view, name) for name, one in view.resources.items() if not one.local}
     return Intent(
@@ -39,7 +39,7 @@ def intent_of(world: World) -> Intent:
         definitions=view.definitions,
         targets={name: one for name, one in view.targets.items() if name in view.definitions},
         runs_on={name: server for name, server in places.items() if server is not None},
-        start_s=slowest_starts(one for one in world.mirror.history() if one.resource in view.definitions),
+        start_s=slowest_starts(event for event in world.mirror.history() if event.resource in view.definitions),
         registry_on=registry_on(settings),
     )
 
@@ -47,9 +47,9 @@ def intent_of(world: World) -> Intent:
 def slowest_starts(events: Iterable[Event]) -> dict[ResourceName, float]:
     """Of every resource, the slowest start that the history knows, in seconds."""
     found: dict[ResourceName, float] = {}
-    for one in events:
-        if one.kind == START_DONE and one.resource is not None and one.ms is not None:
-            found[one.resource] = max(found.get(one.resource, 0.0), round(one.ms / 1000, 3))
+    for event in events:
+        if event.kind == START_DONE and event.resource is not None and event.ms is not None:
+            found[event.resource] = max(found.get(event.resource, 0.0), round(event.ms / 1000, 3))
     return found
 
 
@@ -58,7 +58,7 @@ def registry_on(settings: Settings) -> ServerName | None:
     hosts = {endpoint.rpartition(":")[0].strip("[]") for endpoint in settings.registry}
     if all(_is_loopback(host) for host in hosts):
         return ServerName(settings.server)
-    return next((ServerName(one.name) for one in settings.servers if hosts <= set(one.addresses)), None)
+    return next((ServerName(server.name) for server in settings.servers if hosts <= set(server.addresses)), None)
 
 
 def _is_loopback(host: str) -> bool:

@@ -123,7 +123,9 @@ async def follow(world: World, watch: Watch) -> Settled:
 
 def deadline(resources: Iterable[Resource], servers: int) -> float:
     """Long enough for every action of these resources, tried on every server."""
-    each = sum(one.start_timeout_s + one.stop_timeout_s + one.check_timeout_s + one.clean_timeout_s for one in resources)
+    each = sum(
+        resource.start_timeout_s + resource.stop_timeout_s + resource.check_timeout_s + resource.clean_timeout_s for resource in resources
+    )
     return min(LONGEST_S, SLACK_S + each * max(1, servers))
 
 

@@ -67,7 +67,7 @@ async def _explain(world: World, arguments: Arguments) -> bool:
         world.output.out(await explain_json(world, arguments))
         return True
     name, known = _named(world, arguments), known_so(world)
-    world.output.out("\n".join([*(one.line for one in known.conditions), *policy_explain.render(known.view, name, known.own)]))
+    world.output.out("\n".join([*(condition.line for condition in known.conditions), *policy_explain.render(known.view, name, known.own)]))
     return True
 
 

@@ -75,12 +75,12 @@ async def join(world: World, arguments: Arguments) -> int:
 async def _follow(world: World, leaving: list[IncarnationRecord], since: int) -> int:
     """Print what happens until all have left, or until this very server has stopped everything: its guard ends this daemon next."""
     ended: dict[ServerName, str] = {}
-    printer = asyncio.create_task(_print(world, frozenset(one.server for one in leaving), since, ended))
+    printer = asyncio.create_task(_print(world, frozenset(incarnation.server for incarnation in leaving), since, ended))
     until, own = world.clock.monotonic() + world.settings.leave_within + SLACK_S, world.settings.server
     view, waiting = world.mirror.view, leaving
     try:
         while waiting:
-            waiting = [one for one in waiting if not _has_left(view, one, ended, here=one.server == own)]
+            waiting = [incarnation for incarnation in waiting if not _has_left(view, incarnation, ended, here=incarnation.server == own)]
             left = until - world.clock.monotonic()
             if not waiting or left <= 0:
                 break
@@ -91,14 +91,14 @@ async def _follow(world: World, leaving: list[IncarnationRecord], since: int) ->
         printer.cancel()
         await asyncio.gather(printer, return_exceptions=True)
     well = not waiting
-    for one in leaving:
-        if one in waiting:
-            world.say(20072, one.server, f"{world.settings.leave_within + SLACK_S:g}")
-        elif ended.get(one.server):
-            world.say(20071, one.server, ended[one.server])
+    for incarnation in leaving:
+        if incarnation in waiting:
+            world.say(20072, incarnation.server, f"{world.settings.leave_within + SLACK_S:g}")
+        elif ended.get(incarnation.server):
+            world.say(20071, incarnation.server, ended[incarnation.server])
             well = False
         else:
-            world.say(2793, one.server)
+            world.say(2793, incarnation.server)
     world.say(4133) if well else world.say(4000, "Stop")
     return 0 if well else 1
 

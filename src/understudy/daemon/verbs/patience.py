@@ -54,7 +54,7 @@ class Patience:
         self._causes = causes
         for name in list(causes)[:MOST_NAMED]:
             text = self.why(name)
-            idle = not all(one.under_way for one in causes[name])
+            idle = not all(cause.under_way for cause in causes[name])
             if text and idle and text != self._said.get(name) and now - self._since[name] >= TOLD_AFTER_S:
                 self._said[name] = text
                 self._say(name, text)
@@ -62,7 +62,7 @@ class Patience:
     def over(self, now: float) -> bool:
         """Whether nothing has moved for long, and nobody is at work on what is waited for."""
         known = [found for found in self._causes.values() if found]
-        stands = bool(known) and not any(one.passing for found in known for one in found)
+        stands = bool(known) and not any(cause.passing for found in known for cause in found)
         return stands and self._enough and self._stands(now)
 
     def _stands(self, now: float) -> bool:
@@ -70,4 +70,4 @@ class Patience:
 
     def why(self, name: ResourceName) -> str:
         """What it waits for; empty: that is not known."""
-        return "; and for ".join(one.text for one in self._causes.get(name, ()))
+        return "; and for ".join(cause.text for cause in self._causes.get(name, ()))

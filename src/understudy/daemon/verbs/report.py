@@ -26,7 +26,7 @@ def report(world: World, settled: Settled, action: str) -> None:
             world.say(20164 if action == "stop" else 20163, name, wish.by if wish is not None and wish.by else "somebody")
         elif assignment is not None and assignment.last_resort:
             world.output.out("\n".join((line(2632, name), *refused_by(view, name))))
-        elif name in view.resources and (why := "; and for ".join(one.text for one in asked.of(name) if not one.under_way)):
+        elif name in view.resources and (why := "; and for ".join(cause.text for cause in asked.of(name) if not cause.under_way)):
             world.say(20160, name, why)
     for name in settled.pending:
         why = settled.why.get(name, "")

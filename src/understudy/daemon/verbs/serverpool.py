@@ -79,7 +79,7 @@ async def stat(world: World, arguments: Arguments) -> int:
     if arguments.flag("json"):
         world.output.out(_json(shown))
     elif shown:
-        world.output.out(blocks(_lines(one.values, arguments) for one in shown))
+        world.output.out(blocks(_lines(pool_status.values, arguments) for pool_status in shown))
     if not well:
         world.say(4000, "Status")
     return 0 if well else 1
@@ -91,7 +91,7 @@ async def as_json(world: World, arguments: Arguments) -> str:
 
 
 def _json(shown: Iterable[PoolStatus]) -> str:
-    return json.dumps({"serverpools": [one.as_json() for one in shown]})
+    return json.dumps({"serverpools": [pool_status.as_json() for pool_status in shown]})
 
 
 def _lines(values: Mapping[str, str], arguments: Arguments) -> Iterable[tuple[str, str]]:

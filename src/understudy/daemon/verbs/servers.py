@@ -63,17 +63,17 @@ async def check_cluster(world: World, arguments: Arguments) -> int:
         return _check_as_json(world, known, asked or (known.server,))
     if not asked:
         one = health(known, known.server)
-        world.output.out("\n".join([*_lines(one), *(one.line for one in found)]))
+        world.output.out("\n".join([*_lines(one), *(condition.line for condition in found)]))
         return _status(one.well, about(found, known.server))
     all_well = True
     for name in asked:
         here = health(known, ServerName(name)) if name in everyone else None
         all_well = all_well and here is not None and here.well
         told = [line(20024, name)] if here is None else _lines(here)
-        told += [one.line for one in found if one.about == name]
+        told += [condition.line for condition in found if condition.about == name]
         world.output.out("\n".join([STARS, f"{name}:", *told]))
-    world.output.out("\n".join([STARS, *(one.line for one in found if one.about is None)]))
-    return _status(all_well, [one for one in found if one.about is None or one.about in asked])
+    world.output.out("\n".join([STARS, *(condition.line for condition in found if condition.about is None)]))
+    return _status(all_well, [condition for condition in found if condition.about is None or condition.about in asked])
 
 
 async def check_crs(world: World, arguments: Arguments) -> int:
@@ -83,17 +83,17 @@ async def check_crs(world: World, arguments: Arguments) -> int:
     if arguments.flag("json"):
         world.output.out(json.dumps({"name": known.server, "healthy": one.well, "conditions": conditions_json(found)}))
     else:
-        world.output.out("\n".join([line(4638), *_lines(one), *(one.line for one in found)]))
+        world.output.out("\n".join([line(4638), *_lines(one), *(condition.line for condition in found)]))
     return _status(one.well, found)
 
 
 async def check_has(world: World, arguments: Arguments) -> int:
     """`crsctl check has`: that the daemon answers at all, and what is not as it should be with the processes of this server."""
-    found = [one for one in now_so(world) if one.about == world.settings.server and one.kind in _PROCESSES]
+    found = [condition for condition in now_so(world) if condition.about == world.settings.server and condition.kind in _PROCESSES]
     if arguments.flag("json"):
         world.output.out(json.dumps({"name": world.settings.server, "daemon": True, "conditions": conditions_json(found)}))
     else:
-        world.output.out("\n".join([line(4638), *(one.line for one in found)]))
+        world.output.out("\n".join([line(4638), *(condition.line for condition in found)]))
     return status(found)
 
 
@@ -131,7 +131,7 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
         world.output.out(json.dumps(found.as_json()))
     else:
         rows = columns([(key.replace("_", " "), plain(value)) for key, value in found.fields.items()])
-        world.output.out("\n".join([rows, *(one.line for one in found.conditions)]))
+        world.output.out("\n".join([rows, *(condition.line for condition in found.conditions)]))
     return found.exit_status
 
 
@@ -142,7 +142,7 @@ async def cluster_status_json(world: World, arguments: Arguments) -> str:
 
 def _check_as_json(world: World, known: Known, names: Sequence[str]) -> int:
     found = [health(known, ServerName(name)) for name in names]
-    meant = [one for one in known.conditions if one.about is None or one.about in names]
+    meant = [condition for condition in known.conditions if condition.about is None or condition.about in names]
     world.output.out(json.dumps({"servers": [one.as_json() for one in found], "conditions": conditions_json(meant)}))
     return _status(all(one.well for one in found), meant)
 

@@ -70,21 +70,21 @@ def _wanted(view: View, resource: Resource, arguments: Arguments, wanted: Filter
     """The resource's instances that -w, -n, -k and -d leave over."""
     found = list(instances(view, resource))
     if wanted is not None:
-        found = [one for one in found if matches(wanted, values(one).get)]
+        found = [instance for instance in found if matches(wanted, values(instance).get)]
     if (server := arguments.text("server")) is not None:
-        found = [one for one in found if one.server == server]
+        found = [instance for instance in found if instance.server == server]
     if (cardinality := arguments.text("cardinality")) is not None:
-        found = [one for one in found if values(one)["CARDINALITY_ID"] == cardinality]
+        found = [instance for instance in found if values(instance)["CARDINALITY_ID"] == cardinality]
     if (degree := arguments.text("degree")) is not None:
         if cardinality is None:
             raise bad("-d needs -k")
-        found = [one for one in found if values(one)["DEGREE_ID"] == degree]
+        found = [instance for instance in found if values(instance)["DEGREE_ID"] == degree]
     return found
 
 
 async def _text(world: World, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
     if arguments.flag("table"):
-        return table(one for group in shown for one in group)
+        return table(instance for group in shown for instance in group)
     parts = []
     for group in shown:
         parts.append(_block(view, group, arguments))
@@ -101,7 +101,7 @@ def _block(view: View, group: Sequence[Instance], arguments: Arguments) -> str:
     if arguments.flag("registered"):
         return f"NAME={group[0].resource.name}"
     if arguments.flag("verbose") or arguments.flag("all_values"):
-        return blocks.blocks(blocks.verbose(one) for one in group)
+        return blocks.blocks(blocks.verbose(instance) for instance in group)
     layout = blocks.profile if arguments.flag("profile") else blocks.full if arguments.flag("full") else blocks.short
     return blocks.blocks([layout(group)])
 
@@ -117,7 +117,7 @@ async def _json(world: World, view: View, shown: Sequence[Sequence[Instance]], *
     age = functools.cache(known.age)
     found: list[str] = []
     for group in shown:
-        found += [json.dumps(shown_instance(one, age).as_json(whole=whole)) for one in group]
+        found += [json.dumps(shown_instance(instance, age).as_json(whole=whole)) for instance in group]
         await world.turn.next()
     return f'{json.dumps(head_json(known))[:-1]}, "resources": [{", ".join(found)}]}}'
 
@@ -126,7 +126,7 @@ def _dependencies(resource: Resource, arguments: Arguments) -> str:
     """`-dependency`: what it starts with; `-stop`: what it stops with; `-pullup`: what pulls it up."""
     chosen = resource.stop if arguments.flag("stop") else resource.start
     if arguments.flag("pullup"):
-        chosen = tuple(one for one in chosen if one.kind is Kind.PULLUP)
+        chosen = tuple(dependency for dependency in chosen if dependency.kind is Kind.PULLUP)
     return f"NAME={resource.name}\nDEPENDENCIES={print_dependencies(chosen)}"
 
 

@@ -51,8 +51,8 @@ def known_so(world: World, view: View | None = None) -> Known:
 def head(world: World) -> None:
     """Before an answer that claims that something runs: what is not as it should be, on standard error, so that the answer stays what it
     was."""
-    for one in now_so(world):
-        world.output.err(one.line)
+    for condition in now_so(world):
+        world.output.err(condition.line)
 
 
 def only_if_possible(run: Run, title: str, *, registry_alone: bool = False) -> Run:
@@ -86,12 +86,12 @@ async def telling(world: World) -> AsyncIterator[None]:
 
 
 async def _tell(world: World) -> None:
-    known, told = {(one.kind, one.about) for one in now_so(world)}, set[tuple[Kind, ServerName | None]]()
+    known, told = {(condition.kind, condition.about) for condition in now_so(world)}, set[tuple[Kind, ServerName | None]]()
     waited_s = 0.0
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         waited_s += LOOK_EVERY_S
-        found = {(one.kind, one.about): one for one in now_so(world) if one.weight is Weight.DOWN}
+        found = {(condition.kind, condition.about): condition for condition in now_so(world) if condition.weight is Weight.DOWN}
         for key, one in found.items():
             if key not in told and (key not in known or waited_s >= WAITED_S):
                 world.output.err(one.line)

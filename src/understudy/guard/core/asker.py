@@ -71,7 +71,7 @@ class Count:
         if voter not in self._voters or self.over(now):
             return
         parts = self._parts.setdefault(voter, {})
-        if any((one.answer, one.parts) != (known.answer, known.parts) for one in parts.values()):
+        if any((part.answer, part.parts) != (known.answer, known.parts) for part in parts.values()):
             parts.clear()
         parts[known.part] = known
 

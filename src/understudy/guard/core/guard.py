@@ -397,7 +397,7 @@ class Guard:
         parts = [lives[at : at + LIVES_A_PART] for at in range(0, len(lives), LIVES_A_PART)] or [()]
         if len(parts) > PARTS_MAX:
             return
-        answer = sum(int.from_bytes(one.incarnation[:8], "big") for one in lives) & 0xFFFFFFFF
+        answer = sum(int.from_bytes(life.incarnation[:8], "big") for life in lives) & 0xFFFFFFFF
         for number, part in enumerate(parts):
             self._post(asker, Known(census.nonce, answer, number, len(parts), part), now, effects)
 

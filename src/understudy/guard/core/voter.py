@@ -105,9 +105,9 @@ class Voter:
 
     def told_dead(self, incarnations: tuple[bytes, ...]) -> None:
         """The registry says that these are lost, fenced or evicted. It stops grants; it is not silence."""
-        for one in incarnations:
-            self._dead.pop(one, None)
-            self._dead[one] = None
+        for incarnation in incarnations:
+            self._dead.pop(incarnation, None)
+            self._dead[incarnation] = None
         _forget_oldest(self._dead, DEAD_MAX)
 
     def says_silent(self, server: str, incarnation: bytes, now: Reading) -> bool:

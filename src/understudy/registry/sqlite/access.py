@@ -22,7 +22,7 @@ def show_endpoint(address: str, port: int) -> str:
 def prove(key: bytes, role: bytes, server_nonce: bytes, client_nonce: bytes, client: bytes) -> bytes:
     """What only a holder of the key can say in this very hello; `role` is b"client" or b"server"."""
     parts = (b"understudy-registry", role, server_nonce, client_nonce, client)
-    return hmac.digest(key, b"".join(len(one).to_bytes(2, "big") + one for one in parts), "sha256")
+    return hmac.digest(key, b"".join(len(part).to_bytes(2, "big") + part for part in parts), "sha256")
 
 
 def same(one: bytes, other: bytes) -> bool:

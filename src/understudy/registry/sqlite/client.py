@@ -54,7 +54,7 @@ class RegistryClient:
         the registry may have been replaced by a copy, which must not be written to by who does not know it.
         """
         self.bound = BOUND
-        self._endpoints = [access.parse_endpoint(one) for one in endpoints]
+        self._endpoints = [access.parse_endpoint(endpoint) for endpoint in endpoints]
         self._key = key
         self._dice = dice
         self._deadline_s = deadline_s
@@ -75,7 +75,7 @@ class RegistryClient:
             raise _unexpected(answer)
         if not (prefix or after or limit_bytes):
             self._read_over = link
-        return answer.revision, tuple(Entry(*one) for one in answer.entries)
+        return answer.revision, tuple(Entry(*entry) for entry in answer.entries)
 
     async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
         """As the port says; within the deadline. RegistryUnreachable: see this module's docstring."""
@@ -175,7 +175,7 @@ class RegistryClient:
     def _silent(self) -> RegistryUnreachable:
         linked = self._link is not None and not self._link.lost
         trouble = "it does not answer" if linked else self._trouble
-        where = ", ".join(access.show_endpoint(*one) for one in sorted(self._endpoints))
+        where = ", ".join(access.show_endpoint(*endpoint) for endpoint in sorted(self._endpoints))
         return RegistryUnreachable(f"the registry at {where} did not answer within {self._deadline_s:g} s: {trouble}")
 
 

@@ -222,12 +222,14 @@ class Splitter:
 
 def pack_commit(id: int, conditions: tuple[Condition, ...], writes: tuple[Write, ...]) -> WireCommit:
     """A commit as it is sent."""
-    return WireCommit(id, tuple((one.key, one.revision) for one in conditions), tuple((one.key, one.value) for one in writes))
+    return WireCommit(
+        id, tuple((condition.key, condition.revision) for condition in conditions), tuple((write.key, write.value) for write in writes)
+    )
 
 
 def pack_batch(batch: Batch) -> WireBatch:
     """A batch as it is sent."""
-    return batch.revision, tuple((one.key, one.value) for one in batch.changed), batch.deleted
+    return batch.revision, tuple((entry.key, entry.value) for entry in batch.changed), batch.deleted
 
 
 def unpack_batch(packed: WireBatch) -> Batch:

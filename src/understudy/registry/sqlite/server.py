@@ -283,16 +283,16 @@ class _Session(asyncio.Protocol):
             self._pages.extend(_paged(message.id, revision, entries, max(PAGE_BYTES_MIN, message.page_bytes)))
             self.push()
             return
-        size = sum(len(one.value) for one in entries)
+        size = sum(len(entry.value) for entry in entries)
         if size > frames.ANSWER_BYTES_MAX // 2:
             text = f"the entries asked for have {size} bytes: ask for a longer prefix"
             self.send(frames.WireFailed(message.id, frames.WireFailure.MALFORMED, text))
         else:
-            self.send(frames.WireEntries(message.id, revision, tuple((one.key, one.value, one.revision) for one in entries)))
+            self.send(frames.WireEntries(message.id, revision, tuple((entry.key, entry.value, entry.revision) for entry in entries)))
 
     def _commit(self, message: frames.WireCommit) -> None:
         try:
-            commit = checked([Condition(*one) for one in message.conditions], [Write(*one) for one in message.writes])
+            commit = checked([Condition(*condition) for condition in message.conditions], [Write(*write) for write in message.writes])
         except (ValueError, CommitTooLarge) as error:
             self.send(frames.WireFailed(message.id, frames.WireFailure.MALFORMED, str(error)))
         else:
@@ -326,10 +326,10 @@ def _paged(id: int, revision: int, entries: Sequence[Entry], page_bytes: int) ->
     """One answer in pages of about this size, the last one marked; what does not fit a page has one of its own."""
     page: list[tuple[str, bytes, int]] = []
     size = 0
-    for one in entries:
-        if page and size + one.size > page_bytes:
+    for entry in entries:
+        if page and size + entry.size > page_bytes:
             yield frames.WireEntries(id, revision, tuple(page), more=True)
             page, size = [], 0
-        page.append((one.key, one.value, one.revision))
-        size += one.size
+        page.append((entry.key, entry.value, entry.revision))
+        size += entry.size
     yield frames.WireEntries(id, revision, tuple(page))

@@ -111,8 +111,8 @@ class Store:
         revision = self._revision
         try:
             self._database.execute("BEGIN IMMEDIATE")
-            for one in commits:
-                answer = self._apply(one, revision + 1)
+            for commit in commits:
+                answer = self._apply(commit, revision + 1)
                 if isinstance(answer, Batch):
                     batches.append(answer)
                     revision += 1
@@ -191,7 +191,7 @@ class Store:
             )
             for number, changes in ((number, list(group)) for number, group in groupby(rows, key=lambda row: row[0]))
         ]
-        if [one.revision for one in batches] != list(range(revision - len(batches) + 1, revision + 1)):
+        if [batch.revision for batch in batches] != list(range(revision - len(batches) + 1, revision + 1)):
             raise damaged(self.path, "its history has gaps")
         self._keep(batches)
         return revision
@@ -225,7 +225,7 @@ class Store:
 
     def _keep(self, batches: Sequence[Batch]) -> None:
         for batch in batches:
-            size = sum(len(one.key) + len(one.value) for one in batch.changed) + sum(map(len, batch.deleted))
+            size = sum(len(entry.key) + len(entry.value) for entry in batch.changed) + sum(map(len, batch.deleted))
             self._recent.append((batch, size))
             self._recent_bytes += size
         # The newest commit always stays: a watcher that is up to date must not be sent back to reading.
@@ -267,17 +267,17 @@ def _first(entries: Iterable[Entry], limit_bytes: int) -> Iterator[Entry]:
         yield from entries
         return
     size = 0
-    for one in entries:
-        size += one.size
-        if size > limit_bytes and size > one.size:
+    for entry in entries:
+        size += entry.size
+        if size > limit_bytes and size > entry.size:
             return
-        yield one
+        yield entry
 
 
 def _within(batch: Batch, prefix: str) -> Batch | None:
     """What of a commit lies under the prefix; None: nothing."""
     if not prefix:
         return batch
-    changed = tuple(one for one in batch.changed if one.key.startswith(prefix))
+    changed = tuple(entry for entry in batch.changed if entry.key.startswith(prefix))
     deleted = tuple(key for key in batch.deleted if key.startswith(prefix))
     return Batch(batch.revision, changed, deleted) if changed or deleted else None
