@@ -86,6 +86,32 @@ def test_what_is_about_to_run_counts_as_running() -> None:
     assert after.owner == holder(CTR2, 8)
 
 
+def cannot_tell(view: View, server: ServerName) -> View:
+    """This server has told that nobody runs checks there; it has never started the database."""
+    report = Report(resource=DB, server=server, incarnation=life(server), epoch=0, state=State.UNKNOWN, internal=Internal.STABLE)
+    return replace(view, reports={DB: {server: report}})
+
+
+def test_who_cannot_tell_and_has_never_started_it_is_given_nothing_and_has_to_release_it() -> None:
+    """It was given to such a server as if it had been found running there, which had not even looked at it."""
+    after = assigned(decide(cannot_tell(copied(CTR1, CTR2), CTR2), 1.0, MEMORY))
+
+    assert after is not None and after.owner is not None
+    assert after.owner.server == CTR1
+    assert [holder.server for holder in after.holders] == [CTR1, CTR2]
+
+
+def test_who_cannot_tell_is_no_reason_not_to_wait_for_others() -> None:
+    assert assigned(decide(cannot_tell(copied(CTR2), CTR2), 1.0, MEMORY)) is None
+
+
+def test_who_cannot_tell_and_has_started_it_keeps_it() -> None:
+    after = assigned(decide(running(copied(CTR2), CTR2, state=State.UNKNOWN), 1.0, MEMORY))
+
+    assert after is not None and after.owner is not None
+    assert after.owner.server == CTR2
+
+
 def test_when_all_have_told_that_it_does_not_run_it_stays_where_the_copy_says() -> None:
     after = assigned(decide(copied(CTR1, CTR2), 1.0, MEMORY))
 

@@ -40,11 +40,14 @@ def _told(view: View, record: IncarnationRecord, resource: Resource) -> bool:
 
 
 def running(view: View, name: ResourceName) -> tuple[Report, ...]:
-    """What those say who have told in this era that they run it, or may be about to."""
+    """What those say who have told in this era that they run it, or may be about to; also that they cannot tell, if they have started it.
+    Who cannot tell and has never started it becomes a holder (`recovery.found_running`), and nothing is given to it for that (S6)."""
     found = []
     for server, report in sorted(view.reports.get(name, {}).items()):
         record = view.incarnations.get(report.incarnation)
         if record is None or record.life in PROVEN or record.server != server or not heard(view, record):
+            continue
+        if report.state is State.UNKNOWN and name not in view.looks[server].epochs:
             continue
         if report.state is not State.OFFLINE or report.internal is not Internal.STABLE:
             found.append(report)
