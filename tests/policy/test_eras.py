@@ -96,7 +96,8 @@ def test_who_cannot_tell_and_has_never_started_it_is_given_nothing_and_has_to_re
     """It was given to such a server as if it had been found running there, which had not even looked at it."""
     after = assigned(decide(cannot_tell(copied(CTR1, CTR2), CTR2), 1.0, MEMORY))
 
-    assert after is not None and after.owner is not None
+    assert after is not None
+    assert after.owner is not None
     assert after.owner.server == CTR1
     assert [holder.server for holder in after.holders] == [CTR1, CTR2]
 
@@ -108,7 +109,8 @@ def test_who_cannot_tell_is_no_reason_not_to_wait_for_others() -> None:
 def test_who_cannot_tell_and_has_started_it_keeps_it() -> None:
     after = assigned(decide(running(copied(CTR2), CTR2, state=State.UNKNOWN), 1.0, MEMORY))
 
-    assert after is not None and after.owner is not None
+    assert after is not None
+    assert after.owner is not None
     assert after.owner.server == CTR2
 
 
