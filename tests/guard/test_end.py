@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import sys
@@ -304,7 +305,7 @@ def test_a_scribe_that_dies_has_a_successor() -> None:
     try:
         say("first")
         wait_for(lambda: b"first" in _read(reading), 5, "written")
-        os.kill(_holder_of_pipe(reading), signal.SIGKILL)
+        _end(_holder_of_pipe(reading))  # one that is still dying may take what is said now with it
 
         def written() -> bool:
             scribe.look()
@@ -324,6 +325,18 @@ def _read(descriptor: int) -> bytes:
         return os.read(descriptor, 65536)
     except BlockingIOError:
         return b""
+
+
+def _end(process_id: int) -> None:
+    """Kill a process that is nobody's child here, and wait until it is gone."""
+    process = os.pidfd_open(process_id)
+    try:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        gone = select.poll()
+        gone.register(process, select.POLLIN)
+        assert gone.poll(5000), f"process {process_id} does not end"
+    finally:
+        os.close(process)
 
 
 def _holder_of_pipe(reading: int) -> int:
