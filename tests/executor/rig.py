@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from resource import RLIMIT_NOFILE, prlimit
 
@@ -22,6 +22,7 @@ from understudy.agents.groups import Groups
 from understudy.daemon.execlink import ExecutorLink
 from understudy.executor.fake import FakeExecutor
 from understudy.linux.cgroups import find_parent, kill, populated
+from understudy.linux.mounts import cut_off
 from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Executor
@@ -151,13 +152,25 @@ class RealRig:
         self.process.wait()
 
     def end(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(10)
-        kill(self.parent)
-        wait_for(lambda: not populated(self.parent), 5, "the test's control group is empty")
-        for room in (self.run_dir / "output").glob("*"):
-            subprocess.run(["umount", "--lazy", str(room)], check=False, capture_output=True)
+        """Leave nothing behind: each step is done, also when one before it fails."""
+        with ExitStack() as steps:
+            for step in (self._remove_groups, self._cut_off_rooms, self._end_processes):
+                steps.callback(step)  # the last one first
+
+    def _end_processes(self) -> None:
+        try:
+            if self.process and self.process.poll() is None:
+                self.process.terminate()
+                self.process.wait(10)
+        finally:
+            kill(self.parent)
+            wait_for(lambda: not populated(self.parent), 5, "the test's control group is empty")
+
+    def _cut_off_rooms(self) -> None:
+        left = [cut_off(str(room)) for room in (self.run_dir / "output").glob("*")]
+        assert not any(left), left
+
+    def _remove_groups(self) -> None:
         for folder, _, _ in os.walk(self.parent, topdown=False):
             os.rmdir(folder)
 

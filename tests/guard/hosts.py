@@ -21,6 +21,7 @@ from pyroute2 import NetNS, netns
 
 from support import wait_for
 from understudy.linux.cgroups import version_2_mount
+from understudy.linux.mounts import cut_off, read_mounts
 
 ROOT = Path(__file__).resolve().parents[2]
 _DROP_CAPABILITY = 24
@@ -187,17 +188,23 @@ class Host:
 class Hosts:
     """All of them, and the bridge between them."""
 
-    def __init__(self, directory: Path, count: int, pause_tolerance: float) -> None:
+    def __init__(self, directory: Path) -> None:
+        """Nothing is there yet, so that `close` can follow whatever `make` comes to."""
         self.directory = directory
         self.tag = f"usg{secrets.token_hex(3)}"
         self.bridge = f"{self.tag}-bridge"
         self.group = f"{find_cgroup_root()}/{self.tag}"
+        self.all: list[Host] = []
+
+    def make(self, count: int, pause_tolerance: float) -> None:
+        """The bridge, and the servers on it."""
         os.mkdir(self.group)
         netns.create(self.bridge)
         with NetNS(self.bridge) as kernel:
             kernel.link("add", ifname="bridge", kind="bridge")
             kernel.link("set", ifname="bridge", state="up")
-        self.all = [Host(self, f"ctr{number}", number) for number in range(1, count + 1)]
+        for number in range(1, count + 1):
+            self.all.append(Host(self, f"ctr{number}", number))
         self._settings(pause_tolerance)
         for host in self.all:
             self._wire(host)
@@ -214,19 +221,37 @@ class Hosts:
             wait_for(host.holds, 10, f"{host.name} holds a lease; its log: {host.log.read_text()}")
 
     def close(self) -> None:
-        """Leave nothing behind."""
-        for host in self.all:
-            Path(host.group, "cgroup.freeze").write_text("0")
-            Path(host.resources, "cgroup.freeze").write_text("0")
+        """Leave nothing behind: each step is done, also when one before it fails."""
+        with contextlib.ExitStack() as steps:
+            for step in (self._remove_namespaces, self._remove_groups, self._cut_off_mounts, self._end_processes):
+                steps.callback(step)  # the last one first
+
+    def _end_processes(self) -> None:
+        groups = [host.group for host in self.all] + [host.resources for host in self.all]
+        for group in filter(os.path.isdir, groups):
+            Path(group, "cgroup.freeze").write_text("0")
+        if not os.path.isdir(self.group):
+            return
         Path(self.group, "cgroup.kill").write_text("1")
         for host in self.all:
             for process in host.started:
                 process.wait(5)
         wait_for(lambda: "populated 0" in Path(self.group, "cgroup.events").read_text(), 5, "all processes of the test gone")
+
+    def _cut_off_mounts(self) -> None:
+        """What an executor's actions printed to, and what they mounted."""
+        left = [cut_off(mount.point) for mount in reversed(read_mounts()) if mount.point.startswith(f"{self.directory}/")]
+        assert not any(left), left
+
+    def _remove_groups(self) -> None:
         for path, _, _ in os.walk(self.group, topdown=False):
             os.rmdir(path)
+
+    def _remove_namespaces(self) -> None:
+        there = netns.listnetns()
         for name in (self.bridge, *(host.namespace for host in self.all)):
-            netns.remove(name)
+            if name in there:
+                netns.remove(name)
 
     def _settings(self, pause_tolerance: float) -> None:
         key = self.directory / "guard.key"
@@ -255,8 +280,9 @@ class Hosts:
 @contextlib.contextmanager
 def hosts(directory: Path, count: int = 3, pause_tolerance: float = 0.5) -> Iterator[Hosts]:
     """Servers for one test."""
-    made = Hosts(directory, count, pause_tolerance)
+    made = Hosts(directory)
     try:
+        made.make(count, pause_tolerance)
         yield made
     finally:
         made.close()
