@@ -305,6 +305,18 @@ async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None
         assert cluster.nodes["ctr1"].mirror.view.reports[ResourceName("web")][ServerName("ctr1")].state == "ONLINE"
 
 
+async def test_a_daemon_that_has_only_just_read_the_registry_does_not_say_that_nobody_leads() -> None:
+    """It began long before, and the registry was away, or it got no processor: a start was refused for a leader that was at work."""
+    async with running("ctr1", "ctr2") as cluster:
+        cluster.sights["ctr2"]._began -= 60.0
+        check = await cluster.run("crsctl check cluster -all", on="ctr2")
+        await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/db.scr"', on="ctr2")
+        started = await cluster.run("crsctl start resource db", on="ctr2")
+
+        assert "UND-0143" not in check.text
+        assert (check.status, started.status) == (0, 0), (check.text, started.text)
+
+
 async def test_after_the_majority_is_back_the_history_says_how_long_it_was_away_and_what_was_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line, by whoever leads; and one of each server that had no lease."""
     async with with_db("ctr1", "ctr2", "ctr3") as cluster:

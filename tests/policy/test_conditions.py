@@ -84,6 +84,15 @@ def test_nothing_is_said_when_all_is_well() -> None:
     assert conditions(VIEW, replace(WELL, daemon_s=0.2, guard=None, guard_age_s=0.2, leader_silent_s=None)) == ()
 
 
+def test_who_has_not_looked_for_a_leader_says_nothing_of_its_silence() -> None:
+    """A daemon that begins while the registry is away, for a minute, and then reads it."""
+    seen_none = replace(WELL, daemon_s=60.0, leader_silent_s=None)
+    assert conditions(VIEW, replace(seen_none, leader_watched_s=0.2)) == ()
+    (found,) = conditions(VIEW, replace(seen_none, leader_watched_s=9.0))
+    assert found.kind is Kind.NO_LEADER
+    assert "no server has shown for 9 s that it decides" in found.line
+
+
 def test_every_kind_is_shown_by_a_state() -> None:
     """The table above has each, and each has a number in the catalogue."""
     assert set(STATES) == set(Kind) == set(NUMBERS)

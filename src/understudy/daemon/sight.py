@@ -121,6 +121,7 @@ class Sight:
         self._said_at = self._began
         self._first: tuple[int, int] | None = None
         """The leader's term and beat as they were found: only what moves on from there is a sign of life."""
+        self._first_at = self._began
         self._led_at: float | None = None
         self._present: dict[tuple[Kind, ServerName | None], _Seen] = {}
         self._without = False
@@ -171,6 +172,7 @@ class Sight:
             registry_refuses=node.mirror.unwritable,
             read_once=node.mirror.read_once,
             leader_silent_s=self._leader_silent_s(now),
+            leader_watched_s=0.0 if self._first is None else now - self._first_at,
             unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,
             not_run={name: told for name, one in self._locals().items() if (told := not_run(one))},
             waits=LaneWaits({} if node.lanes is None else node.lanes.steps),
@@ -190,7 +192,7 @@ class Sight:
         sight = self._node.leader.sight
         found = (sight.term, sight.beat)
         if self._first is None and self._node.mirror.read_once:
-            self._first = found
+            self._first, self._first_at = found, now
         if self._first not in (None, found):
             self._led_at = sight.at
         return None if self._led_at is None else now - self._led_at

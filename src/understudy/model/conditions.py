@@ -3,6 +3,7 @@
 `policy/conditions.py` makes the second from the first and a View; commands, alert log and exit statuses take their words from there.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -225,6 +226,8 @@ class Own:
     """Whether the registry was read in this daemon's life."""
     leader_silent_s: float | None = None
     """Since a leader was last seen to make progress; None: not in this daemon's life."""
+    leader_watched_s: float = math.inf
+    """For how long this daemon has looked for one; before it has read the registry it knows nothing of a leader's silence."""
     unable: str = ""
     """Why this server cannot act, as its own daemon finds."""
     not_run: Mapping[ResourceName, str] = field(default_factory=dict)

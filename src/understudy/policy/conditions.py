@@ -207,7 +207,7 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
 def _leader(view: View, own: Own) -> Iterator[Condition]:
     if own.registry_away_s or own.registry_refuses or not own.read_once or view.set_back or _majority_lost(view, own):
         return  # a consequence, or not to be known
-    silent_s = own.daemon_s if own.leader_silent_s is None else own.leader_silent_s
+    silent_s = min(own.daemon_s, own.leader_watched_s) if own.leader_silent_s is None else own.leader_silent_s
     if silent_s >= LEADER_S:
         last = f" The last one was {view.leader.server}." if view.leader else ""
         yield _down(
