@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from understudy.model import view  # noqa: E402
 from understudy.model.names import Incarnation, ResourceName, ServerName  # noqa: E402
 from understudy.model.state import State  # noqa: E402
-from understudy.ports import Condition, Write  # noqa: E402
+from understudy.ports import CommitCondition, Write  # noqa: E402
 from understudy.registry import keys, wire  # noqa: E402
 from understudy.registry.sqlite.client import RegistryClient  # noqa: E402
 from understudy.registry.sqlite.store import Store  # noqa: E402
@@ -73,7 +73,9 @@ async def served(endpoint: str, commits: int) -> None:
     dice = random.Random(1)
     async with RegistryClient([endpoint], dice=dice, deadline_s=5) as one, RegistryClient([endpoint], dice=dice, deadline_s=5) as other:
         await timed("nothing to read, round trip", commits, lambda number: one.read("nothing/"))
-        await timed("commit, round trip", commits, lambda number: one.commit([Condition(keys.LEADER, 0)], [Write(key(number), VALUE)]))
+        await timed(
+            "commit, round trip", commits, lambda number: one.commit([CommitCondition(keys.LEADER, 0)], [Write(key(number), VALUE)])
+        )
         row("commit until a watcher has it", await watched(one, other, commits))
         begun = time.perf_counter()
         await asyncio.gather(*(writer(one if number % 2 else other, number, commits // 16) for number in range(16)))

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from understudy.sim.life import Case, Lived, live  # noqa: E402
+from understudy.sim.life import Lived, WorldCase, live  # noqa: E402
 from understudy.sim.options import Options  # noqa: E402
 
 GUIDE = Options(
@@ -48,12 +48,12 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=1.0, help="with every beat; the others live 20 times as long (default 1)")
     given = parser.parse_args()
     print(f"{'':<26} {'simulated':>9} {'mishaps/h':>8} {'passed':>8} {'CPU':>10} {'h/core-min':>10} {'wanted':>6}")
-    same = Case(seed=given.seed, hours=given.hours, options=GUIDE)
+    same = WorldCase(seed=given.seed, hours=given.hours, options=GUIDE)
     every = measured("every beat", replace(same, every_beat=True))
     passed = measured("the same, quiet passed over", same)
     measured("quiet time passed over", replace(same, hours=20 * given.hours))
     storm = replace(Options.draw(given.seed), servers=4, voters=3, calm_s=0.0, power=2.0, freezes=2.0, cuts=4.0, commands=8.0)
-    measured("storm, every beat", Case(seed=given.seed, hours=given.hours / 4, options=storm, every_beat=True))
+    measured("storm, every beat", WorldCase(seed=given.seed, hours=given.hours / 4, options=storm, every_beat=True))
     if every.lived.decisions != passed.lived.decisions:
         print("the two ways decided differently")
         return 1
@@ -61,7 +61,7 @@ def main() -> int:
     return 0
 
 
-def measured(what: str, case: Case) -> Run:
+def measured(what: str, case: WorldCase) -> Run:
     """Let it live, and tell."""
     begun = time.process_time()
     run = Run(what=what, lived=live(case), cpu_s=time.process_time() - begun)

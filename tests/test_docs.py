@@ -12,7 +12,7 @@ from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
 from understudy.cli.understudy import demo, lab, simulate
 from understudy.model import events, settings
-from understudy.model.conditions import Kind
+from understudy.model.conditions import ConditionKind
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import State, Target
 from understudy.policy.sentences import remedy, sentence
@@ -91,7 +91,7 @@ def test_the_page_of_states_is_what_a_lab_showed(request: pytest.FixtureRequest)
 
 def test_every_condition_is_on_the_page_of_states() -> None:
     """What a server or the cluster can be besides well, an operator has seen before it happens."""
-    assert set(states.SHOWS) == set(Kind)
+    assert set(states.SHOWS) == set(ConditionKind)
     missing = [kind for kind, (name, words) in states.SHOWS.items() if words not in (states.FOLDER / f"{name}.txt").read_text()]
     assert not missing
 

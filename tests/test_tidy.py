@@ -197,6 +197,27 @@ def test_every_module_says_what_it_is() -> None:
     assert not silent
 
 
+def test_one_name_one_thing() -> None:
+    """No two modules define a class, or a name for a type, that are called alike: readers take them for each other."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for statement in ast.parse(path.read_text()).body:
+            if isinstance(statement, ast.ClassDef):
+                name = statement.name
+            elif (
+                isinstance(statement, ast.Assign)
+                and isinstance(statement.targets[0], ast.Name)
+                and re.match("[A-Z][a-z]", statement.targets[0].id)
+            ):
+                name = statement.targets[0].id
+            else:
+                continue
+            if not (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)):  # of type variables
+                found.setdefault(name, []).append(str(path.relative_to(ROOT)))
+
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
 def test_no_test_sleeps() -> None:
     """A test waits for a condition with a deadline (tests/support.py), never for time to pass."""
     found = {name_of(path) for path in (ROOT / "tests").rglob("*.py") if re.search(r"\btime\.sleep\(", path.read_text())}

@@ -48,7 +48,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class CommitCondition:
     """`key` must still be at `revision` (of its last change); 0: the key must not exist."""
 
     key: str
@@ -106,7 +106,7 @@ class Registry(Protocol):
         """
         ...
 
-    async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+    async def commit(self, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
         """All or nothing; the new revision. RegistryUnreachable: it may or may not have happened; CommitTooLarge: it has not."""
         ...
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 from daemon.heldguard import HeldGuard
 from understudy.cli.options import Usage, parse
-from understudy.daemon.api import Services
+from understudy.daemon.api import ApiServices
 from understudy.daemon.node import Node
 from understudy.daemon.sight import Sight
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, World
+from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, CommandContext
 from understudy.errors import BadInput
 from understudy.executor.fake import FakeExecutor
 from understudy.intent.facts import life
@@ -153,13 +153,13 @@ class Cluster:
             lines.status = 1
         return lines
 
-    def world(self, lines: Lines, server: str, caller: Caller = ROOT) -> World:
+    def world(self, lines: Lines, server: str, caller: Caller = ROOT) -> CommandContext:
         node = self.nodes[server]
 
         async def probe(address: str, network: object) -> str | None:
             return self.answering.get(address)
 
-        return World(
+        return CommandContext(
             mirror=node.mirror,
             settings=node.settings,
             clock=node.clock,
@@ -179,10 +179,10 @@ class Cluster:
     async def _script(self, path: str, user: str) -> str:
         return self.scripts.get(path, "ok")
 
-    def services(self, server: str) -> Services:
+    def services(self, server: str) -> ApiServices:
         """What this server's API hands to verbs."""
         node = self.nodes[server]
-        return Services(mirror=node.mirror, settings=node.settings, clock=node.clock, own=self.sights[server].own)
+        return ApiServices(mirror=node.mirror, settings=node.settings, clock=node.clock, own=self.sights[server].own)
 
 
 def request(command: str) -> tuple[str, dict[str, object]]:

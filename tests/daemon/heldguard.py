@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from understudy.errors import Unreachable
 from understudy.guard import answers
-from understudy.guard.held import Epochs
+from understudy.guard.held import HeldEpochs
 from understudy.guard.notes import Notes
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
@@ -34,7 +34,7 @@ class HeldGuard:
         self._server, self._incarnation = server, incarnation
         self._known = False
         """A daemon has asked whose life this is."""
-        self._epochs = Epochs(Notes(memoryview(bytearray(1 << 20))), memoryview(bytearray(8)).cast("q"))
+        self._epochs = HeldEpochs(Notes(memoryview(bytearray(1 << 20))), memoryview(bytearray(8)).cast("q"))
         self._seen = NOWHERE
         self._leave_s: float | None = None
 

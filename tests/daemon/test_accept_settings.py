@@ -5,14 +5,14 @@ from dataclasses import replace
 from daemon.cluster import Cluster, Lines, running
 from understudy.daemon.verbs import accept_settings
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.model.names import ServerName
 from understudy.model.view import ClusterRecord
 
 THREE = ("ctr1", "ctr2", "ctr3")
 
 
-def edited(cluster: Cluster, lines: Lines) -> World:
+def edited(cluster: Cluster, lines: Lines) -> CommandContext:
     """The World of ctr1 after somebody edited its understudy.toml."""
     world = cluster.world(lines, "ctr1")
     return replace(world, settings=replace(world.settings, pause_tolerance=0.5, voter_set=2))

@@ -9,12 +9,12 @@ from daemon.cluster import Cluster, running
 from support import wait_until
 from understudy.daemon.alerts import alert_lines
 from understudy.daemon.mirror import Mirror
-from understudy.daemon.parts import Part, Written
+from understudy.daemon.parts import Part, PartsWritten
 from understudy.model import events
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord
-from understudy.ports import Bound, Condition, Conflict, Write
+from understudy.ports import Bound, CommitCondition, Conflict, Write
 from understudy.registry import keys
 from understudy.registry.commits import BOUND
 from understudy.registry.local import LocalRegistry
@@ -58,7 +58,7 @@ async def test_a_start_that_others_come_in_between_of_is_gone_on_with(monkeypatc
     """What is written already is not written again: each group is asked for once."""
     original, sent = Mirror.commit_parts, []
 
-    async def commit_parts(self: Mirror, parts: Sequence[Part], *, unchanged: Sequence[str] = ()) -> Written:
+    async def commit_parts(self: Mirror, parts: Sequence[Part], *, unchanged: Sequence[str] = ()) -> PartsWritten:
         asked = [key for part in parts for key in part.writes if key.startswith(keys.REQUEST)]
         if asked:
             sent.append(asked)
@@ -92,7 +92,7 @@ async def test_what_cannot_be_divided_is_refused_with_what_to_do() -> None:
 class _Slow(LocalRegistry):
     """Others have their turn before each commit."""
 
-    async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+    async def commit(self, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
         await asyncio.sleep(0)
         return await super().commit(conditions, writes)
 

@@ -9,7 +9,7 @@ import pytest
 from daemon.cluster import running
 from understudy.daemon.api import application
 from understudy.daemon.callers import SENTENCES, Callers, Complaints, Room
-from understudy.daemon.http import Peer, Request
+from understudy.daemon.http import HttpRequest, Peer
 
 NOBODY, SOMEBODY = 65534, 1000
 
@@ -71,7 +71,7 @@ async def test_what_nobody_reads_is_counted_until_its_reader_is_gone() -> None:
         peer = Peer(uid=NOBODY, gid=NOBODY, pid=1, callers=callers)
         app = application(cluster.services("ctr1"))
         for body, read in ((b"{}", True), (b"{}", False), (b'{"follow": true}', False)):
-            reply = await app(Request(method="POST", path="/v1/verb/history", query={}, body=body, peer=peer))
+            reply = await app(HttpRequest(method="POST", path="/v1/verb/history", query={}, body=body, peer=peer))
             assert isinstance(reply.body, AsyncIterator)
             async for _ in reply.body:
                 if not read:

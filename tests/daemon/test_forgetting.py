@@ -4,7 +4,7 @@ import pytest
 
 from understudy.daemon.mirror import Mirror
 from understudy.guard import answers
-from understudy.guard.held import Epochs
+from understudy.guard.held import HeldEpochs
 from understudy.guard.notes import Notes
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.state import Life, State
@@ -20,9 +20,9 @@ LIFE = Incarnation("1" * 32)
 BATCH = 50
 
 
-async def come_and_go(names: int, room: int) -> tuple[Store, Mirror, Epochs]:
+async def come_and_go(names: int, room: int) -> tuple[Store, Mirror, HeldEpochs]:
     """Registered, run once on one server, stopped, deleted and forgotten, some at a time."""
-    store, epochs = Store(), Epochs(Notes(memoryview(bytearray(room))), memoryview(bytearray(8)).cast("q"))
+    store, epochs = Store(), HeldEpochs(Notes(memoryview(bytearray(room))), memoryview(bytearray(8)).cast("q"))
     mirror = Mirror(LocalRegistry(store))
     await mirror.refresh()
     life = IncarnationRecord(incarnation=LIFE, server=CTR1, life=Life.ONLINE, order=1, forgets=True)

@@ -14,7 +14,7 @@ from understudy.daemon.guardlink import PACKET, GuardLink
 from understudy.errors import Unreachable
 from understudy.guard import answers
 from understudy.guard.core.epochs import Remembered
-from understudy.guard.held import Epochs
+from understudy.guard.held import HeldEpochs
 from understudy.guard.notes import Notes
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.view import ClusterRecord
@@ -27,7 +27,7 @@ class Guard:
     """A guard by hand: what it remembers of epochs, and what it answers."""
 
     def __init__(self, room: int = 4 << 20) -> None:
-        self.epochs = Epochs(Notes(memoryview(bytearray(room))), memoryview(bytearray(8)).cast("q"))
+        self.epochs = HeldEpochs(Notes(memoryview(bytearray(room))), memoryview(bytearray(8)).cast("q"))
         self.longest = 0
 
     def answer(self, request: dict[str, Any]) -> bytes:

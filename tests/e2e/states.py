@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.harness import Cluster
-from understudy.model.conditions import Kind
+from understudy.model.conditions import ConditionKind
 
 FOLDER = Path(__file__).parent / "states"
 PAGE = Path(__file__).parents[2] / "docs/guide/states.md"
@@ -69,30 +69,30 @@ ORDER = (
 )
 
 SHOWS = {
-    Kind.GUARD_SILENT: ("guard-hangs", "does not answer: it has said nothing"),
-    Kind.TAKES_NO_PART: ("takes-no-part", "takes no part: "),
-    Kind.LEAVING: ("leaving", "it stops everything in order"),
-    Kind.LEFT: ("left", "it was taken out by "),
-    Kind.MAJORITY_LOST: ("majority-lost", "of 3 voters 2 are needed"),
-    Kind.NO_LEASE: ("no-lease", "holds no lease: it is cut off"),
-    Kind.REGISTRY_AWAY: ("registry-away", "what is shown is N s old"),
-    Kind.REGISTRY_FULL: ("registry-full", "database or disk is full"),
-    Kind.REGISTRY_SET_BACK: ("registry-set-back", "it was set back from revision N to M"),
-    Kind.RECOVERING: ("recovering", "nothing is given away until it is known what runs where"),
-    Kind.UNREGISTERED: ("not-registered", "runs what is not registered"),
-    Kind.NO_LEADER: ("no-leader", "no server has shown for N s that it decides"),
-    Kind.CANNOT_ACT: ("executor-hangs", "cannot act: its executor does not answer"),
-    Kind.OTHER_NO_LEASE: ("other-without-a-lease", "it has begun a new life"),
-    Kind.OTHER_UNHEARD: ("other-not-heard", "is not heard: for N s"),
-    Kind.LAST_MAJORITY: ("no-voter-to-spare", "no voter is left to spare"),
-    Kind.NOT_REAL_TIME: ("not-real-time", "has no real-time priority"),
-    Kind.NO_GATE: ("no-gate", "there is no gate"),
-    Kind.SETTINGS_DIFFER: ("settings-differ", "ctr4 has voters ctr4, this server"),
-    Kind.SETTINGS_NOT_KEPT: ("settings-not-kept", "cluster.json cannot be written"),
-    Kind.HELD_NOT_KEPT: ("settings-not-kept", "cannot be kept on its disk"),
-    Kind.CHECKS_NOT_RUN: ("checks-not-run", "Actions cannot be run on server"),
-    Kind.ALERTS_LOST: ("alerts-lost", "The alert log cannot be written"),
-    Kind.GUARD_SAYS: ("guard-says", "The guard of this server says"),
+    ConditionKind.GUARD_SILENT: ("guard-hangs", "does not answer: it has said nothing"),
+    ConditionKind.TAKES_NO_PART: ("takes-no-part", "takes no part: "),
+    ConditionKind.LEAVING: ("leaving", "it stops everything in order"),
+    ConditionKind.LEFT: ("left", "it was taken out by "),
+    ConditionKind.MAJORITY_LOST: ("majority-lost", "of 3 voters 2 are needed"),
+    ConditionKind.NO_LEASE: ("no-lease", "holds no lease: it is cut off"),
+    ConditionKind.REGISTRY_AWAY: ("registry-away", "what is shown is N s old"),
+    ConditionKind.REGISTRY_FULL: ("registry-full", "database or disk is full"),
+    ConditionKind.REGISTRY_SET_BACK: ("registry-set-back", "it was set back from revision N to M"),
+    ConditionKind.RECOVERING: ("recovering", "nothing is given away until it is known what runs where"),
+    ConditionKind.UNREGISTERED: ("not-registered", "runs what is not registered"),
+    ConditionKind.NO_LEADER: ("no-leader", "no server has shown for N s that it decides"),
+    ConditionKind.CANNOT_ACT: ("executor-hangs", "cannot act: its executor does not answer"),
+    ConditionKind.OTHER_NO_LEASE: ("other-without-a-lease", "it has begun a new life"),
+    ConditionKind.OTHER_UNHEARD: ("other-not-heard", "is not heard: for N s"),
+    ConditionKind.LAST_MAJORITY: ("no-voter-to-spare", "no voter is left to spare"),
+    ConditionKind.NOT_REAL_TIME: ("not-real-time", "has no real-time priority"),
+    ConditionKind.NO_GATE: ("no-gate", "there is no gate"),
+    ConditionKind.SETTINGS_DIFFER: ("settings-differ", "ctr4 has voters ctr4, this server"),
+    ConditionKind.SETTINGS_NOT_KEPT: ("settings-not-kept", "cluster.json cannot be written"),
+    ConditionKind.HELD_NOT_KEPT: ("settings-not-kept", "cannot be kept on its disk"),
+    ConditionKind.CHECKS_NOT_RUN: ("checks-not-run", "Actions cannot be run on server"),
+    ConditionKind.ALERTS_LOST: ("alerts-lost", "The alert log cannot be written"),
+    ConditionKind.GUARD_SAYS: ("guard-says", "The guard of this server says"),
 }
 """The state that shows a condition, and words of its line."""
 

@@ -6,13 +6,13 @@ import pytest
 
 from e2e.audits import doubled
 from e2e.harness import Thaw
-from understudy.lab.witness import Sight
+from understudy.lab.witness import Sighting
 from understudy.model.limits import derive
 
-ONE = Sight(10.00, ("ctr2",), ("ctr2",))
-TWO_ANSWER = Sight(10.01, ("ctr1", "ctr2"), ("ctr2",))
-TWO_RUN = Sight(10.01, ("ctr2",), ("ctr1", "ctr2"))
-ONE_AGAIN = Sight(10.04, ("ctr2",), ("ctr2",))
+ONE = Sighting(10.00, ("ctr2",), ("ctr2",))
+TWO_ANSWER = Sighting(10.01, ("ctr1", "ctr2"), ("ctr2",))
+TWO_RUN = Sighting(10.01, ("ctr2",), ("ctr1", "ctr2"))
+ONE_AGAIN = Sighting(10.04, ("ctr2",), ("ctr2",))
 THAW = Thaw("ctr1", ordered=10.0, done=10.005)
 
 
@@ -33,6 +33,6 @@ def test_what_was_frozen_may_exist_for_the_guards_reaction_but_not_answer():
     """And neither for longer, nor on another server than the one that was thawed."""
     assert not found(ONE, TWO_RUN, ONE_AGAIN, thaws=[THAW])
     assert found(ONE, TWO_ANSWER, ONE_AGAIN, thaws=[THAW])
-    assert found(ONE, TWO_RUN, Sight(10.2, ("ctr2",), ("ctr2",)), thaws=[THAW])
+    assert found(ONE, TWO_RUN, Sighting(10.2, ("ctr2",), ("ctr2",)), thaws=[THAW])
     assert found(ONE, TWO_RUN, thaws=[THAW])
     assert found(ONE, TWO_RUN, ONE_AGAIN, thaws=[Thaw("ctr3", ordered=10.0, done=10.005)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from guard.machine import Server
 from guard.weather import SECOND
-from understudy.guard.core import Start
+from understudy.guard.core import GuardStart
 from understudy.guard.core.ending import EndScope, EndSeen, EndStage
 from understudy.guard.core.keeper import (
     BeginAnew,
@@ -81,7 +81,7 @@ class Keepers:
                 case BeginAnew():
                     server.owner_of, server.stage = None, EndStage.RUNNING
                     server.held = new_life(server.held, world.dice.randbytes(16))
-                    world.guard_begins(server, Start(server.held.incarnation, server.held.sequence))
+                    world.guard_begins(server, GuardStart(server.held.incarnation, server.held.sequence))
                 case Succeed(start):
                     world.say(f"{server.name} successor")
                     world.guard_begins(server, start)

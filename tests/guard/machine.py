@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from guard.weather import SECOND, Clocks
-from understudy.guard.core import CommonSettings, Guard, Keep, Memory, Seen, common_settings
+from understudy.guard.core import CommonSettings, GuardCore, Keep, LastRenew, VoterMemory, common_settings
 from understudy.guard.core.ending import EndStage
 from understudy.guard.core.keeper import Keeper
 from understudy.guard.core.watch import HeldState
@@ -51,14 +51,14 @@ class Timeline:
 class Voting:
     """A voter's memory as its keeper holds it: changed by nothing but what a guard says is to be kept."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: VoterMemory) -> None:
         self.began = memory
         self.entries: dict[bytes, Keep] = {}
 
-    def memory(self) -> Memory:
+    def memory(self) -> VoterMemory:
         """For the next guard."""
         kept = self.entries.values()
-        seen = tuple((one.incarnation, Seen(one.server, one.sequence, one.at)) for one in kept if not one.silent)
+        seen = tuple((one.incarnation, LastRenew(one.server, one.sequence, one.at)) for one in kept if not one.silent)
         return self.began._replace(seen=seen, said=tuple((one.incarnation, one.server) for one in kept if one.silent))
 
 
@@ -94,7 +94,7 @@ class Server:
         self.up = True
         self.frozen = False
         self.waiting: list[Callable[[], None]] = []
-        self.guard: Guard | None = None
+        self.guard: GuardCore | None = None
         self.keeper: Keeper | None = None
         self.held = HeldState(b"", 0, None)
         """What its keeper holds for a successor of its guard."""

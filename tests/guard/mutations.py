@@ -7,7 +7,7 @@ from typing import Any
 
 from understudy.guard.core import Grant, Query
 from understudy.guard.core.asker import Round
-from understudy.guard.core.holder import Holder
+from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.voter import Voter
 from understudy.linux.reading import Reading, most_elapsed
 
@@ -15,10 +15,10 @@ from understudy.linux.reading import Reading, most_elapsed
 def count_a_voter_twice(patch: Any) -> None:
     """Each grant counts, whoever gave it."""
 
-    def count(self: Holder, voter: str, grant: Grant) -> None:
+    def count(self: LeaseHolder, voter: str, grant: Grant) -> None:
         self._granted[f"{voter} {grant.sequence}"] = (grant.sequence, grant.stamp)
 
-    patch.setattr(Holder, "count", count)
+    patch.setattr(LeaseHolder, "count", count)
 
 
 def add_up_rounds(patch: Any) -> None:
@@ -62,39 +62,39 @@ def stamp_before_receiving(patch: Any) -> None:
 
 def lease_from_receiving(patch: Any) -> None:
     """The lease counts from when the grant arrived."""
-    original = Holder.granted
+    original = LeaseHolder.granted
 
-    def granted(self: Holder, voter: str, grant: Grant, now: Reading) -> bool:
+    def granted(self: LeaseHolder, voter: str, grant: Grant, now: Reading) -> bool:
         return original(self, voter, grant._replace(stamp=now), now)
 
-    patch.setattr(Holder, "granted", granted)
+    patch.setattr(LeaseHolder, "granted", granted)
 
 
 def revive_a_lapsed_incarnation(patch: Any) -> None:
     """The lapse is not latched: the same incarnation asks on."""
 
-    def must_stop(self: Holder, now: Reading) -> bool:
+    def must_stop(self: LeaseHolder, now: Reading) -> bool:
         if self.base is None or most_elapsed(self.base, now) < self._usable_ns:
             return False
         self.base = None
         self._granted.clear()
         return True
 
-    patch.setattr(Holder, "lapsed", property(lambda self: False, lambda self, value: None), raising=False)
-    patch.setattr(Holder, "must_stop", must_stop)
+    patch.setattr(LeaseHolder, "lapsed", property(lambda self: False, lambda self, value: None), raising=False)
+    patch.setattr(LeaseHolder, "must_stop", must_stop)
 
 
 def check_and_stamp_apart(patch: Any) -> None:
     """Checked with one reading, stamped with another: not asked whether the lease has ended meanwhile."""
-    patch.setattr(Holder, "must_stop", lambda self, now: self.lapsed)
+    patch.setattr(LeaseHolder, "must_stop", lambda self, now: self.lapsed)
 
 
 def trust_one_clock(patch: Any) -> None:
     """The holder goes by the boot clock alone."""
     for name in ("must_stop", "stop_in_ns"):
-        original = getattr(Holder, name)
+        original = getattr(LeaseHolder, name)
 
-        def one_clock(self: Holder, now: Reading, original: Any = original) -> Any:
+        def one_clock(self: LeaseHolder, now: Reading, original: Any = original) -> Any:
             return original(self, now if self.base is None else now._replace(raw_ns=self.base.raw_ns))
 
-        patch.setattr(Holder, name, one_clock)
+        patch.setattr(LeaseHolder, name, one_clock)

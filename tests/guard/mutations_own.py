@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from understudy.guard.core import Envelope, Grant, Guard, Heard, Silent
+from understudy.guard.core import Envelope, Grant, GuardCore, Heard, Silent
 from understudy.guard.core import voter as voters
 from understudy.guard.core.asker import Round
-from understudy.guard.core.holder import Holder
+from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.messages import PUSHED
-from understudy.guard.core.voter import Memory, Voter
+from understudy.guard.core.voter import Voter, VoterMemory
 from understudy.linux.reading import Reading, most_elapsed
 
 # The holder.
@@ -21,57 +21,57 @@ from understudy.linux.reading import Reading, most_elapsed
 def take_any_grant(patch: Any) -> None:
     """Whose incarnation a grant names, which renew it answers and when that was sent is not asked."""
 
-    def granted(self: Holder, voter: str, grant: Grant, now: Reading) -> bool:
+    def granted(self: LeaseHolder, voter: str, grant: Grant, now: Reading) -> bool:
         if self.lapsed:
             return False
         self.count(voter, grant)
         return self._rest_on(self.newest_majority())
 
-    patch.setattr(Holder, "granted", granted)
+    patch.setattr(LeaseHolder, "granted", granted)
 
 
 def stop_when_the_lease_ends(patch: Any) -> None:
     """Not `stop_now` before."""
-    original = Holder.__init__
+    original = LeaseHolder.__init__
 
-    def begin(self: Holder, incarnation: bytes, *, majority: int, run_ns: int, stop_now_ns: int) -> None:
+    def begin(self: LeaseHolder, incarnation: bytes, *, majority: int, run_ns: int, stop_now_ns: int) -> None:
         original(self, incarnation, majority=majority, run_ns=run_ns, stop_now_ns=0)
 
-    patch.setattr(Holder, "__init__", begin)
+    patch.setattr(LeaseHolder, "__init__", begin)
 
 
 def act_on_what_came_in_meanwhile(patch: Any) -> None:
     """Who wakes after the end of its lease takes in first what waits for it."""
-    original = Guard.receive
+    original = GuardCore.receive
 
-    def receive(self: Guard, envelope: Envelope, now: Reading) -> list[Any]:
+    def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[Any]:
         with pytest.MonkeyPatch.context() as meanwhile:
-            meanwhile.setattr(Holder, "must_stop", lambda self, now: self.lapsed)
+            meanwhile.setattr(LeaseHolder, "must_stop", lambda self, now: self.lapsed)
             return original(self, envelope, now)
 
-    patch.setattr(Guard, "receive", receive)
+    patch.setattr(GuardCore, "receive", receive)
 
 
 def go_on_when_called_lost(patch: Any) -> None:
     """That the registry calls its own incarnation lost or evicted is a voter's matter alone."""
 
-    def told_dead(self: Guard, incarnations: tuple[bytes, ...], now: Reading) -> list[Any]:
+    def told_dead(self: GuardCore, incarnations: tuple[bytes, ...], now: Reading) -> list[Any]:
         if self.voter is not None:
             self.voter.told_dead(incarnations)
         return []
 
-    patch.setattr(Guard, "told_dead", told_dead)
+    patch.setattr(GuardCore, "told_dead", told_dead)
 
 
 def say_farewell_for_a_predecessor(patch: Any) -> None:
     """Whoever stopped everything says it."""
-    original = Guard.farewell
+    original = GuardCore.farewell
 
-    def farewell(self: Guard) -> list[Any]:
+    def farewell(self: GuardCore) -> list[Any]:
         self._may_say_farewell = True
         return original(self)
 
-    patch.setattr(Guard, "farewell", farewell)
+    patch.setattr(GuardCore, "farewell", farewell)
 
 
 # The voter.
@@ -81,7 +81,7 @@ def forget_what_was_said(patch: Any) -> None:
     """A keeper carries whom a voter heard, and not whom it called silent."""
     original = Voter.__init__
 
-    def begin(self: Voter, memory: Memory, *, silent_after_ns: int) -> None:
+    def begin(self: Voter, memory: VoterMemory, *, silent_after_ns: int) -> None:
         original(self, memory._replace(said=()), silent_after_ns=silent_after_ns)
 
     patch.setattr(Voter, "__init__", begin)
@@ -90,13 +90,13 @@ def forget_what_was_said(patch: Any) -> None:
 def keep_after_the_answer(patch: Any) -> None:
     """What a voter says is kept only with the next thing it says: a guard that dies in between has said more than is known of it."""
 
-    def keep(self: Guard, voter: Voter, effects: list[Any]) -> None:
+    def keep(self: GuardCore, voter: Voter, effects: list[Any]) -> None:
         effects += late.get(voter, [])
         late[voter] = list(voter.changes)
         voter.changes.clear()
 
     late: dict[Voter, list[Any]] = {}
-    patch.setattr(Guard, "_keep", keep)
+    patch.setattr(GuardCore, "_keep", keep)
 
 
 def speak_of_the_never_heard_at_once(patch: Any) -> None:
@@ -134,7 +134,7 @@ def count_words_nobody_asked_for(patch: Any) -> None:
     def answer(self: Round, voter: str, answer: Silent | Heard, now: Reading) -> None:
         original(self, voter, answer._replace(nonce=self.query.nonce) if answer.nonce == PUSHED else answer, now)
 
-    def receive(self: Guard, envelope: Envelope, now: Reading) -> list[Any]:
+    def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[Any]:
         effects: list[Any] = received(self, envelope, now)
         if isinstance(envelope.body, Silent) and envelope.body.nonce == PUSHED and not self.holder.lapsed:
             for one in list(self._rounds.values()):
@@ -142,9 +142,9 @@ def count_words_nobody_asked_for(patch: Any) -> None:
             self._end_rounds(now, effects)
         return effects
 
-    received = Guard.receive
+    received = GuardCore.receive
     patch.setattr(Round, "answer", answer)
-    patch.setattr(Guard, "receive", receive)
+    patch.setattr(GuardCore, "receive", receive)
 
 
 # Common settings.
@@ -152,9 +152,9 @@ def count_words_nobody_asked_for(patch: Any) -> None:
 
 def listen_to_other_settings(patch: Any) -> None:
     """Whatever voters and tolerance another guard has, its messages count."""
-    patch.setattr(Guard, "_ours", lambda self, common: True)
+    patch.setattr(GuardCore, "_ours", lambda self, common: True)
 
 
 def vote_under_edited_settings(patch: Any) -> None:
     """What the registry says of voters and tolerance is not asked."""
-    patch.setattr(Guard, "_refusal", lambda self, registry: "")
+    patch.setattr(GuardCore, "_refusal", lambda self, registry: "")

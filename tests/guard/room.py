@@ -5,9 +5,9 @@
 
 from collections.abc import Iterable
 
-from understudy.guard.core import CommonSettings, Envelope, Guard, Member, Memory, Renew, Send, Start, common_settings
-from understudy.guard.core.holder import Holder
-from understudy.guard.core.messages import Effect
+from understudy.guard.core import CommonSettings, Envelope, GuardCore, GuardStart, Member, Renew, Send, VoterMemory, common_settings
+from understudy.guard.core.holder import LeaseHolder
+from understudy.guard.core.messages import GuardEffect
 from understudy.guard.core.voter import Voter
 from understudy.linux.reading import Reading
 from understudy.model.limits import derive
@@ -34,21 +34,21 @@ class Room:
         self.boots = 0
         self.offset = {name: 100.0 * number for number, name in enumerate(self.names)}
         self.cut: set[tuple[str, str]] = set()
-        self.effects: dict[str, list[Effect]] = {name: [] for name in self.names}
-        self.guards = {name: self.fresh(name, Start(name.encode().ljust(16))) for name in self.names}
+        self.effects: dict[str, list[GuardEffect]] = {name: [] for name in self.names}
+        self.guards = {name: self.fresh(name, GuardStart(name.encode().ljust(16))) for name in self.names}
 
-    def fresh(self, name: str, start: Start, common: CommonSettings | None = None) -> Guard:
+    def fresh(self, name: str, start: GuardStart, common: CommonSettings | None = None) -> GuardCore:
         """A guard that begins now."""
         now = self.clock(name)
         self.boots += 1
         member = Member(name, self.names, common or self.common)
-        return Guard(member, LIMITS, start if start.memory else start._replace(memory=Memory(self.boots, now)), now)
+        return GuardCore(member, LIMITS, start if start.memory else start._replace(memory=VoterMemory(self.boots, now)), now)
 
     def clock(self, name: str) -> Reading:
         """What that server's clocks say."""
         return at(self.now_s + self.offset[name], self.now_s + self.offset[name] + 7)
 
-    def do(self, name: str, effects: Iterable[Effect]) -> None:
+    def do(self, name: str, effects: Iterable[GuardEffect]) -> None:
         """Note what a guard wants, and carry its messages."""
         for effect in effects:
             self.effects[name].append(effect)
@@ -79,19 +79,19 @@ class Room:
         left = holder.stop_in_ns(self.clock(name))
         return not holder.lapsed and left is not None and left > 0
 
-    def seen(self, name: str, kind: type[Effect]) -> list[Effect]:
+    def seen(self, name: str, kind: type[GuardEffect]) -> list[GuardEffect]:
         """What a guard wanted of a kind."""
         return [effect for effect in self.effects[name] if isinstance(effect, kind)]
 
 
-def holder() -> Holder:
+def holder() -> LeaseHolder:
     """One of three voters' holder."""
-    return Holder(ME, majority=2, run_ns=LEASE, stop_now_ns=STOP_NOW)
+    return LeaseHolder(ME, majority=2, run_ns=LEASE, stop_now_ns=STOP_NOW)
 
 
 def a_voter(started: float = 0) -> Voter:
     """One whose memory began then."""
-    return Voter(Memory(BOOT, at(started)), silent_after_ns=SILENT_AFTER)
+    return Voter(VoterMemory(BOOT, at(started)), silent_after_ns=SILENT_AFTER)
 
 
 def a_renew(sequence: int) -> Renew:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from understudy.guard.core import Census, Known, Life, Memory, Renew
+from understudy.guard.core import Census, GrantedLife, KnownLives, Renew, VoterMemory
 from understudy.guard.core.asker import Count
-from understudy.guard.core.voter import Seen, Voter
+from understudy.guard.core.voter import LastRenew, Voter
 from understudy.linux.reading import Reading
 from understudy.model.limits import derive
 from understudy.model.position import NOWHERE, Position, went_back
@@ -23,23 +23,23 @@ def at(ns: int) -> Reading:
     return Reading(ns, ns)
 
 
-def voter(seen: tuple[tuple[bytes, Seen], ...] = ()) -> Voter:
-    return Voter(Memory(BOOT, at(0), seen), silent_after_ns=SILENT_AFTER)
+def voter(seen: tuple[tuple[bytes, LastRenew], ...] = ()) -> Voter:
+    return Voter(VoterMemory(BOOT, at(0), seen), silent_after_ns=SILENT_AFTER)
 
 
 def renewed(one: Voter, incarnation: bytes, now: int, position: Position = HERE) -> None:
     one.renew("ctr2", incarnation, Renew(1, at(now), BOOT, position), at(now))
 
 
-def known(nonce: int, *lives: Life, answer: int = 1, part: int = 0, parts: int = 1) -> Known:
-    return Known(nonce, answer, part, parts, lives)
+def known(nonce: int, *lives: GrantedLife, answer: int = 1, part: int = 0, parts: int = 1) -> KnownLives:
+    return KnownLives(nonce, answer, part, parts, lives)
 
 
 def test_a_voter_names_whom_it_grants_and_what_they_have_acted_on() -> None:
     one = voter()
     renewed(one, ONE, SILENT_AFTER + 1)
 
-    assert one.census(at(SILENT_AFTER + 2)) == (Life("ctr2", ONE, HERE),)
+    assert one.census(at(SILENT_AFTER + 2)) == (GrantedLife("ctr2", ONE, HERE),)
 
 
 def test_a_mute_voter_does_not_answer() -> None:
@@ -52,12 +52,12 @@ def test_a_mute_voter_does_not_answer() -> None:
 
 def test_a_voter_that_was_not_told_a_position_yet_does_not_answer() -> None:
     """Its predecessor's memory was carried over without it: it comes with the next renew."""
-    one = voter(((ONE, Seen("ctr2", 1, at(0))),))
+    one = voter(((ONE, LastRenew("ctr2", 1, at(0))),))
     assert one.census(at(SILENT_AFTER + 1)) is None
 
     one.renew("ctr2", ONE, Renew(2, at(SILENT_AFTER + 2), BOOT, HERE), at(SILENT_AFTER + 2))
 
-    assert one.census(at(SILENT_AFTER + 3)) == (Life("ctr2", ONE, HERE),)
+    assert one.census(at(SILENT_AFTER + 3)) == (GrantedLife("ctr2", ONE, HERE),)
 
 
 def test_whom_it_called_silent_it_does_not_name() -> None:
@@ -71,14 +71,14 @@ def test_whom_it_called_silent_it_does_not_name() -> None:
 
 def test_a_majority_names_all_that_any_of_it_knows() -> None:
     count = Count(Census(9), VOTERS, at(0), round_ns=ROUND)
-    count.answer("ctr1", known(9, Life("ctr2", ONE, HERE)), at(1))
+    count.answer("ctr1", known(9, GrantedLife("ctr2", ONE, HERE)), at(1))
     assert count.ended(at(2)) is None
-    count.answer("ctr3", known(9, Life("ctr1", OTHER, NOWHERE)), at(3))
+    count.answer("ctr3", known(9, GrantedLife("ctr1", OTHER, NOWHERE)), at(3))
 
     ended = count.ended(at(4))
 
     assert ended is not None
-    assert set(ended.lives or ()) == {Life("ctr2", ONE, HERE), Life("ctr1", OTHER, NOWHERE)}
+    assert set(ended.lives or ()) == {GrantedLife("ctr2", ONE, HERE), GrantedLife("ctr1", OTHER, NOWHERE)}
 
 
 def test_one_voter_counts_once_and_a_stranger_not_at_all() -> None:
@@ -105,7 +105,7 @@ def test_parts_of_two_answers_make_none() -> None:
 
 def test_without_a_majority_in_time_there_is_no_answer() -> None:
     count = Count(Census(9), VOTERS, at(0), round_ns=ROUND)
-    count.answer("ctr1", known(9, Life("ctr2", ONE, HERE)), at(1))
+    count.answer("ctr1", known(9, GrantedLife("ctr2", ONE, HERE)), at(1))
     count.answer("ctr2", known(9), at(ROUND + 2))
 
     ended = count.ended(at(ROUND + 3))

@@ -19,7 +19,7 @@ from guard.room import Room, at
 from guard.weather import EDITED, FLAPPING, LEAPING, REPLAYED, Options
 from guard.world import Violation, World
 from understudy.errors import BadSettings
-from understudy.guard.core import Envelope, Grant, Guard, Silent
+from understudy.guard.core import Envelope, Grant, GuardCore, Silent
 from understudy.guard.core.messages import PUSHED
 from understudy.model.limits import check, derive
 
@@ -117,7 +117,7 @@ def test_a_guard_past_its_lapse_does_not_even_ask_its_holder(monkeypatch: pytest
     room.run(1)
     guard, now = room.guards["ctr1"], room.clock("ctr1")
     guard.stop("asked to end")
-    monkeypatch.delattr(Guard, "_granted")
+    monkeypatch.delattr(GuardCore, "_granted")
     grant = Grant(guard.holder.incarnation, guard.holder.sequence, now)
     assert guard.receive(Envelope(room.common, "ctr2", test_core.OTHER, "ctr1", grant), now) == []
 

@@ -8,12 +8,12 @@ from guard.room import LIMITS, ME, OTHER, Room
 from understudy.guard.core import (
     CommonSettings,
     Differs,
+    GuardStart,
     Lapsed,
     Query,
-    Refused,
+    RefusedSettings,
     RoundEnded,
     Send,
-    Start,
     common_settings,
 )
 from understudy.guard.core.common import MEND
@@ -34,14 +34,14 @@ DIFFERENT = {
 @pytest.mark.parametrize(("theirs", "words"), DIFFERENT.values(), ids=DIFFERENT.keys())
 def test_who_has_other_settings_gets_no_grant_and_both_sides_say_why(theirs: CommonSettings, words: str) -> None:
     room = Room(4, 3)
-    room.guards["ctr4"] = room.fresh("ctr4", Start(ME), theirs)
+    room.guards["ctr4"] = room.fresh("ctr4", GuardStart(ME), theirs)
     room.run(2)
     assert all(room.holds(name) for name in ("ctr1", "ctr2", "ctr3"))
     assert not room.holds("ctr4")
-    said = Refused("ctr4", f"ctr4 has {words}: {MEND}")
-    assert room.seen("ctr2", Refused) == [said], "once"
+    said = RefusedSettings("ctr4", f"ctr4 has {words}: {MEND}")
+    assert room.seen("ctr2", RefusedSettings) == [said], "once"
     assert room.guards["ctr2"].differing["ctr4"][0] == said.why
-    assert {one.server for one in room.seen("ctr4", Refused) if isinstance(one, Refused)} >= {"ctr2", "ctr3"}
+    assert {one.server for one in room.seen("ctr4", RefusedSettings) if isinstance(one, RefusedSettings)} >= {"ctr2", "ctr3"}
 
 
 def test_the_order_in_which_voters_are_written_does_not_matter() -> None:
@@ -52,7 +52,7 @@ def test_a_voter_with_other_settings_is_not_counted_in_a_round() -> None:
     room = Room(5, 5)
     room.run(1)
     edited = common_settings("lab", room.common.voters, 2, LIMITS)
-    room.guards["ctr2"] = room.fresh("ctr2", Start(ME), edited)
+    room.guards["ctr2"] = room.fresh("ctr2", GuardStart(ME), edited)
     room.isolate("ctr5")
     room.run(2)
     gone = room.guards["ctr5"].holder.incarnation
@@ -63,9 +63,9 @@ def test_a_voter_with_other_settings_is_not_counted_in_a_round() -> None:
 
 def test_when_settings_are_the_same_again_it_is_no_longer_said() -> None:
     room = Room(4, 3)
-    room.guards["ctr4"] = room.fresh("ctr4", Start(ME), DIFFERENT["another tolerance"][0])
+    room.guards["ctr4"] = room.fresh("ctr4", GuardStart(ME), DIFFERENT["another tolerance"][0])
     room.run(1)
-    room.guards["ctr4"] = room.fresh("ctr4", Start(OTHER))
+    room.guards["ctr4"] = room.fresh("ctr4", GuardStart(OTHER))
     room.run(1)
     assert room.holds("ctr4")
     assert room.guards["ctr2"].differing == {}
@@ -76,7 +76,7 @@ def test_a_guard_whose_settings_are_not_the_registrys_takes_no_part() -> None:
     room = Room(4, 3)
     room.run(1)
     edited = DIFFERENT["other voters"][0]
-    guard = room.fresh("ctr2", Start(ME, registry=room.common), edited)
+    guard = room.fresh("ctr2", GuardStart(ME, registry=room.common), edited)
     room.guards["ctr2"] = guard
     room.effects["ctr2"].clear()
     room.run(2.5)
@@ -93,7 +93,7 @@ def test_a_guard_that_hears_from_the_registry_that_its_settings_are_others_stops
     room.run(1)
     registrys = DIFFERENT["other voters"][0]
     effects = room.guards["ctr1"].told_registry(registrys, room.clock("ctr1"))
-    assert [type(one) for one in effects] == [Refused, Lapsed]
+    assert [type(one) for one in effects] == [RefusedSettings, Lapsed]
     assert room.guards["ctr1"].told_registry(registrys, room.clock("ctr1")) == []
     assert room.guards["ctr2"].told_registry(room.common, room.clock("ctr2")) == []
     assert room.holds("ctr2")

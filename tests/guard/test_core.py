@@ -8,9 +8,10 @@ import pytest
 from guard.room import BOOT, LIMITS, ME, OTHER, SECOND, Room, a_renew, a_voter, at, holder
 from understudy.guard.core import (
     Envelope,
-    Farewell,
+    FarewellMessage,
     Gone,
     Grant,
+    GuardStart,
     Heard,
     Lapsed,
     Leased,
@@ -20,7 +21,6 @@ from understudy.guard.core import (
     RoundEnded,
     Send,
     Silent,
-    Start,
     Word,
 )
 from understudy.guard.core.asker import Round
@@ -264,7 +264,7 @@ def test_a_successor_continues_the_lease_with_the_next_sequence() -> None:
     room = Room(3, 3)
     room.run(1)
     before = room.guards["ctr1"].holder
-    start = Start(before.incarnation, before.sequence, before.base, begun_here=False)
+    start = GuardStart(before.incarnation, before.sequence, before.base, begun_here=False)
     room.guards["ctr1"] = room.fresh("ctr1", start)
     assert room.holds("ctr1")
     room.run(2)
@@ -286,7 +286,7 @@ def test_a_farewell_is_said_by_who_stopped_and_began_the_incarnation() -> None:
 
 def test_a_successor_does_not_say_farewell_for_its_predecessor() -> None:
     room = Room(2, 1)
-    successor = room.fresh("ctr2", Start(ME, 5, None, begun_here=False))
+    successor = room.fresh("ctr2", GuardStart(ME, 5, None, begun_here=False))
     successor.stop("asked to end")
     assert successor.farewell() == []
 
@@ -354,5 +354,5 @@ def test_only_a_voter_grants() -> None:
     grant = Grant(guard.holder.incarnation, guard.holder.sequence, room.clock("ctr1"))
     effects = guard.receive(Envelope(room.common, "ctr4", OTHER, "ctr1", grant), room.clock("ctr1"))
     assert not [effect for effect in effects if isinstance(effect, Leased)]
-    farewell = Envelope(room.common, "ctr4", OTHER, "ctr1", Farewell())
+    farewell = Envelope(room.common, "ctr4", OTHER, "ctr1", FarewellMessage())
     assert guard.receive(farewell, room.clock("ctr1")) == [Gone("ctr4", OTHER)]

@@ -8,10 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from understudy.guard.core import Start
+from understudy.guard.core import GuardStart
 from understudy.guard.core import keeper as core
 from understudy.guard.core.ending import EndScope, EndSeen, EndStage
-from understudy.guard.core.keeper import BeginAnew, EndEverything, Exit, Finish, Keeper, NoteLapse, Pause, Phase, Post, Reboot, Succeed
+from understudy.guard.core.keeper import (
+    BeginAnew,
+    EndEverything,
+    Exit,
+    Finish,
+    Keeper,
+    KeeperPhase,
+    NoteLapse,
+    Pause,
+    Post,
+    Reboot,
+    Succeed,
+)
 from understudy.guard.core.watch import UNKILLABLE_S, HeldState, KeeperSight
 from understudy.linux.reading import Reading
 from understudy.model.limits import derive
@@ -114,7 +126,7 @@ def test_a_guard_says_farewell_only_when_all_is_certain(asked: bool) -> None:
 
 def test_a_successor_goes_on_where_its_predecessor_was_and_may_not_say_farewell_for_it() -> None:
     effects = guarded().guard_ended(-9, STEADY_S, sight(now_s=0.1))
-    assert effects[-1] == Succeed(Start(INCARNATION, 7, at(0), begun_here=False))
+    assert effects[-1] == Succeed(GuardStart(INCARNATION, 7, at(0), begun_here=False))
 
 
 @pytest.mark.parametrize(("now_s", "goes_on"), [(USABLE_S - 0.001, True), (USABLE_S, False), (USABLE_S + 30, False)])
@@ -134,7 +146,7 @@ def test_between_guards_that_keep_ending_are_growing_pauses_but_never_beyond_the
         pauses += [effect.seconds for effect in effects if isinstance(effect, Pause)]
         while not any(isinstance(effect, BeginAnew) for effect in effects):
             at_rest = sight(leased_s=None, stage=EndStage.GONE)
-            effects = keeper.ended(ALL_GONE, at_rest) if keeper.phase is Phase.ENDING else keeper.go_on(at_rest)
+            effects = keeper.ended(ALL_GONE, at_rest) if keeper.phase is KeeperPhase.ENDING else keeper.go_on(at_rest)
     assert pauses == [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.0, 2.0, 2.0, 2.0]
 
     keeper.guard_ended(1, 0.1, sight(leased_s=None))
@@ -149,7 +161,7 @@ def test_a_guard_that_dies_all_day_does_not_end_its_keeper() -> None:
     keeper = guarded()
     for _ in range(2000):
         effects = keeper.guard_ended(1, 0.1, sight())
-        if keeper.phase is Phase.SUCCEEDING:
+        if keeper.phase is KeeperPhase.SUCCEEDING:
             effects = keeper.go_on(sight())
         assert kinds(effects)[-1] is Succeed
 
@@ -342,5 +354,5 @@ TestAnything = Anything.TestCase
 def test_a_death_while_everything_is_ended_begins_nothing(stage: EndStage, lease: str, out: bool) -> None:
     keeper = guarded()
     keeper.guard_ended(Exit.NOT_EMPTY, STEADY_S, sight(stage=EndStage.STRUCK))
-    assert keeper.phase is Phase.ENDING
+    assert keeper.phase is KeeperPhase.ENDING
     assert keeper.guard_ended(-9, 1.0, sight(stage=stage, leased_s=LEASES[lease], stays_out=out)) == []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from understudy.errors import BadSettings
 from understudy.guard import registered
-from understudy.guard.core import Keep, Memory, Seen, common_settings
+from understudy.guard.core import Keep, LastRenew, VoterMemory, common_settings
 from understudy.guard.held import Held
 from understudy.guard.kept import CAPACITY, FIELDS, Kept
 from understudy.guard.main import main
@@ -27,16 +27,16 @@ def fresh() -> memoryview:
     return memoryview(bytearray(FIELDS * 8)).cast("q")
 
 
-def as_memory(begun: Memory, kept: list[Keep]) -> Memory:
+def as_memory(begun: VoterMemory, kept: list[Keep]) -> VoterMemory:
     """What a voter that said all this must still know."""
     last = {one.incarnation: one for one in kept}
-    seen = tuple((one.incarnation, Seen(one.server, one.sequence, one.at)) for one in last.values() if not one.silent)
+    seen = tuple((one.incarnation, LastRenew(one.server, one.sequence, one.at)) for one in last.values() if not one.silent)
     return begun._replace(seen=seen, said=tuple((one.incarnation, one.server) for one in last.values() if one.silent))
 
 
 @given(st.integers(1, 2**64 - 1), readings, keeps)
 def test_a_successor_knows_all_that_was_kept(boot: int, started: Reading, kept: list[Keep]) -> None:
-    fields, begun = fresh(), Memory(boot, started)
+    fields, begun = fresh(), VoterMemory(boot, started)
     writer = Kept(fields, SERVERS)
     assert writer.read() is None
     writer.write(begun)
@@ -54,7 +54,7 @@ def test_a_successor_knows_all_that_was_kept(boot: int, started: Reading, kept: 
 def test_when_it_is_full_it_says_so_and_harms_none() -> None:
     fields, at = fresh(), Reading(1, 1)
     writer = Kept(fields, SERVERS)
-    writer.write(Memory(7, at))
+    writer.write(VoterMemory(7, at))
     for number in range(CAPACITY):
         assert writer.put(Keep("ctr1", number.to_bytes(16), 1, at, True))
     assert not writer.put(Keep("ctr1", b"n" * 16, 1, at, True))
@@ -68,7 +68,7 @@ def test_half_an_entry_is_none() -> None:
     """A guard may be killed between any two stores: the count comes last."""
     fields, at = fresh(), Reading(1, 1)
     writer = Kept(fields, SERVERS)
-    writer.write(Memory(7, at))
+    writer.write(VoterMemory(7, at))
     writer.put(Keep("ctr1", b"a" * 16, 1, at, False))
     counted = [index for index in range(FIELDS) if fields[index] == 1][1]
     before = fields[counted]

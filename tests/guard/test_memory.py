@@ -5,11 +5,11 @@ from understudy.guard.core import (
     BootNumber,
     Envelope,
     Grant,
+    GuardStart,
     Keep,
     Renew,
     Send,
     Silent,
-    Start,
     Word,
 )
 from understudy.guard.core.messages import NO_BOOT
@@ -21,7 +21,7 @@ from understudy.guard.core.voter import WORDS_MAX, Voter
 def restarted(room: Room, name: str) -> None:
     """Its keeper has lost what it was as a voter; the incarnation goes on."""
     before = room.guards[name].holder
-    room.guards[name] = room.fresh(name, Start(before.incarnation, before.sequence, before.base, begun_here=False))
+    room.guards[name] = room.fresh(name, GuardStart(before.incarnation, before.sequence, before.base, begun_here=False))
 
 
 def test_a_renew_recorded_before_a_voter_restarted_keeps_nobody_alive() -> None:

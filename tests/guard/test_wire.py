@@ -12,11 +12,11 @@ from understudy.guard.core import (
     CommonSettings,
     Differs,
     Envelope,
-    Farewell,
+    FarewellMessage,
     Grant,
+    GrantedLife,
     Heard,
-    Known,
-    Life,
+    KnownLives,
     Lost,
     Pulse,
     Query,
@@ -41,7 +41,7 @@ commons = st.builds(CommonSettings, names, st.lists(names, max_size=5).map(tuple
 COMMON = common_settings("lab", ("ctr1", "ctr2", "ctr3"), 1, derive(2.0))
 readings = st.builds(Reading, times, times)
 positions = st.builds(Position, numbers, nonces, nonces)
-lives = st.builds(Life, names, incarnations, positions)
+lives = st.builds(GrantedLife, names, incarnations, positions)
 bodies: st.SearchStrategy[Body] = st.one_of(
     st.builds(Renew, times, readings, nonces, positions),
     st.builds(Grant, incarnations, times, readings, nonces),
@@ -50,11 +50,11 @@ bodies: st.SearchStrategy[Body] = st.one_of(
     st.builds(Query, nonces, names, incarnations),
     st.builds(Silent, nonces, names, incarnations, nonces),
     st.builds(Heard, nonces, incarnations, nonces),
-    st.just(Farewell()),
+    st.just(FarewellMessage()),
     st.builds(Pulse, st.booleans(), names, st.integers(0, (1 << 32) - 1)),
     st.just(Differs()),
     st.builds(Census, nonces),
-    st.builds(Known, nonces, numbers, st.integers(0, 255), st.integers(1, 255), st.lists(lives, max_size=LIVES_A_PART).map(tuple)),
+    st.builds(KnownLives, nonces, numbers, st.integers(0, 255), st.integers(1, 255), st.lists(lives, max_size=LIVES_A_PART).map(tuple)),
 )
 envelopes = st.builds(Envelope, commons, names, incarnations, names, bodies)
 
@@ -82,13 +82,13 @@ def test_noise_is_dropped(noise: bytes) -> None:
 
 
 def test_another_key_is_not_heard() -> None:
-    datagram = encode(Envelope(COMMON, "ctr1", b"i" * 16, "ctr2", Farewell()), key=KEY)
+    datagram = encode(Envelope(COMMON, "ctr1", b"i" * 16, "ctr2", FarewellMessage()), key=KEY)
     with pytest.raises(BadMessage):
         decode(datagram, key=b"j" * 32)
 
 
 def test_a_message_of_another_format_is_not_heard() -> None:
-    text = encode(Envelope(COMMON, "ctr1", b"i" * 16, "ctr2", Farewell()), key=KEY)[:-MAC_LENGTH].replace(b"US2", b"US1", 1)
+    text = encode(Envelope(COMMON, "ctr1", b"i" * 16, "ctr2", FarewellMessage()), key=KEY)[:-MAC_LENGTH].replace(b"US2", b"US1", 1)
     with pytest.raises(BadMessage, match="another version"):
         decode(text + hmac.digest(KEY, text, "sha256"), key=KEY)
 
@@ -99,6 +99,6 @@ def test_the_longest_names_fit() -> None:
     datagram = encode(Envelope(common, longest[0], b"i" * 16, longest[1], Silent(2**64 - 1, longest[2], b"j" * 16, 2**64 - 1)), key=KEY)
     assert len(datagram) <= LONGEST
     most = (1 << 64) - 1
-    lives = tuple(Life(longest[0], b"j" * 16, Position((1 << 32) - 1, most, most)) for _ in range(LIVES_A_PART))
-    known = encode(Envelope(common, longest[0], b"i" * 16, longest[1], Known(most, (1 << 32) - 1, 255, 255, lives)), key=KEY)
+    lives = tuple(GrantedLife(longest[0], b"j" * 16, Position((1 << 32) - 1, most, most)) for _ in range(LIVES_A_PART))
+    known = encode(Envelope(common, longest[0], b"i" * 16, longest[1], KnownLives(most, (1 << 32) - 1, 255, 255, lives)), key=KEY)
     assert len(known) <= LONGEST

@@ -16,21 +16,21 @@ from guard.weather import SECOND, Clocks, Options
 from understudy.guard.core import (
     Envelope,
     Gone,
-    Guard,
+    GuardCore,
+    GuardStart,
     Keep,
     Lapsed,
     Leased,
     Member,
-    Memory,
     Query,
     RoundEnded,
     Send,
-    Start,
+    VoterMemory,
     Word,
 )
 from understudy.guard.core.common import differ
 from understudy.guard.core.ending import EndStage
-from understudy.guard.core.messages import Effect
+from understudy.guard.core.messages import GuardEffect
 from understudy.model.limits import DRIFT, RHO, Limits
 
 
@@ -236,17 +236,17 @@ class World(Timeline):
 
     # Guards.
 
-    def guard_begins(self, server: Server, start: Start) -> None:
+    def guard_begins(self, server: Server, start: GuardStart) -> None:
         """A guard of this server, as its keeper wants it."""
         server.guards += 1
         server.guard_began = self.now
         limits, common = self.settings(server)
         now = server.clocks.read(self.now)
         if server.voting is None:
-            server.voting = Voting(Memory(self.dice.getrandbits(64) | 1, now))
+            server.voting = Voting(VoterMemory(self.dice.getrandbits(64) | 1, now))
         registry = self._settings.common if server.registered else None
         start = start._replace(memory=server.voting.memory(), registry=registry)
-        guard = server.guard = Guard(Member(server.name, self._names, common), limits, start, now)
+        guard = server.guard = GuardCore(Member(server.name, self._names, common), limits, start, now)
         if not server.registered:
             self.on(server, self.dice.uniform(0.01, 2 * self.limits.lease_s), lambda: self._tell(server, guard))
         server.wake_at = 0
@@ -258,7 +258,7 @@ class World(Timeline):
             self.say(f"{server.name} stopped")
         server.active = False
 
-    def _tell(self, server: Server, guard: Guard) -> None:
+    def _tell(self, server: Server, guard: GuardCore) -> None:
         """Its daemon has read the registry; before that nothing is done under this guard's lease."""
         server.registered = True
         if server.guard is guard:
@@ -270,7 +270,7 @@ class World(Timeline):
             server.wake_at = 0
             self._perform(server, guard, guard.tick(server.clocks.read(self.now)))
 
-    def _wake_later(self, server: Server, guard: Guard) -> None:
+    def _wake_later(self, server: Server, guard: GuardCore) -> None:
         reading = server.clocks.read(self.now)
         wait_ns = max(guard.wake_boot_ns(reading) - reading.boot_ns, 0) / server.clocks.boot_rate()
         when = self.now + int(wait_ns)
@@ -289,7 +289,7 @@ class World(Timeline):
 
     # What guards want.
 
-    def _perform(self, server: Server, guard: Guard, effects: Sequence[Effect]) -> None:
+    def _perform(self, server: Server, guard: GuardCore, effects: Sequence[GuardEffect]) -> None:
         holder = guard.holder
         server.held = server.held._replace(sequence=holder.sequence, base=holder.base)
         for effect in effects:
@@ -315,7 +315,7 @@ class World(Timeline):
                     pass
         self._wake_later(server, guard)
 
-    def _leased(self, server: Server, guard: Guard) -> None:
+    def _leased(self, server: Server, guard: GuardCore) -> None:
         left_ns = guard.holder.stop_in_ns(server.clocks.read(self.now))
         server.gate_until = self.now + int((left_ns or 0) / (1 - DRIFT))
         if self.owner is None:
@@ -323,7 +323,7 @@ class World(Timeline):
         elif server.registered and server.owner_of == guard.holder.incarnation and not server.active:
             self._activate(server, "again")  # a local restart needs no registry
 
-    def _lapse(self, server: Server, guard: Guard, why: str) -> None:
+    def _lapse(self, server: Server, guard: GuardCore, why: str) -> None:
         self.say(f"{server.name} lapses: {why}")
         revived = not guard.holder.lapsed
         if not revived:
@@ -333,7 +333,7 @@ class World(Timeline):
         if revived:
             self._wake_later(server, guard)
 
-    def _stopped(self, server: Server, guard: Guard) -> None:
+    def _stopped(self, server: Server, guard: GuardCore) -> None:
         """Everything is dead and was seen to be."""
         self.ends(server)
         if not guard.holder.lapsed:
@@ -389,7 +389,7 @@ class World(Timeline):
         query = Query(self.dice.getrandbits(63) + 1, *self.owner)
         self.on(server, 0, lambda: self._ask_now(server, guard, query))
 
-    def _ask_now(self, server: Server, guard: Guard, query: Query) -> None:
+    def _ask_now(self, server: Server, guard: GuardCore, query: Query) -> None:
         if server.guard is guard:
             self._perform(server, guard, guard.ask(query, server.clocks.read(self.now)))
 

@@ -12,7 +12,7 @@ import pytest
 from support import wait_for
 from understudy.errors import LabError
 from understudy.lab import Lab, cgroups, places
-from understudy.lab.plan import Service
+from understudy.lab.plan import LabService
 
 pytestmark = pytest.mark.lab
 
@@ -199,7 +199,7 @@ def test_an_export_that_does_not_exist_is_refused_as_by_the_real_helper(lab):
 def test_init_restarts_a_service_and_clears_up_after_it_first(lab_name):
     write = "echo start >>/root/log; exec sleep 600"
     clear = "echo clear >>/root/log"
-    service = Service(name="beacon", command=("sh", "-c", write), cleanup=("sh", "-c", clear))
+    service = LabService(name="beacon", command=("sh", "-c", write), cleanup=("sh", "-c", clear))
     with Lab(lab_name, ("ctr1",), services=(service,)) as lab:
         lab.up(ready_within_s=None)
         wait_for(lambda: lab.service_pids("ctr1", "beacon"), 5, "the service runs")
@@ -210,7 +210,7 @@ def test_init_restarts_a_service_and_clears_up_after_it_first(lab_name):
 
 
 def test_the_registry_process_can_be_ended_started_paused_and_resumed(lab_name):
-    idle = Service(name="idle", command=("sleep", "600"))
+    idle = LabService(name="idle", command=("sleep", "600"))
     with Lab(lab_name, ("ctr1",), services=(idle,)) as lab:
         lab.up(ready_within_s=None)
 

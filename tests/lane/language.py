@@ -22,7 +22,7 @@ from understudy.lane.local import Local
 from understudy.lane.neighbours import Here
 from understudy.lane.phases import Down, Rung
 from understudy.lane.report import report_of
-from understudy.lane.steps import Charge, Clean, Climb, Release, Start, Step, Wait
+from understudy.lane.steps import Charge, Clean, Climb, LaneStep, Release, Start, Wait
 from understudy.model.actions import ActionOutcome, Unanswered
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.view import Assignment, Holder
@@ -82,7 +82,7 @@ class Server:
         return self.driver.locals
 
     @property
-    def steps(self) -> dict[ResourceName, Step]:
+    def steps(self) -> dict[ResourceName, LaneStep]:
         """What each lane answered last."""
         return self.driver.steps
 
@@ -159,7 +159,7 @@ class Server:
             case _:
                 self._act(name, taken.step)
 
-    def _act(self, name: ResourceName, step: Step) -> None:
+    def _act(self, name: ResourceName, step: LaneStep) -> None:
         action = _action(step)
         under = f" under epoch {step.epoch}" if isinstance(step, Start) and step.epoch else ""
         if self.scripts[name].ends.get(action) == "hangs":
@@ -363,7 +363,7 @@ class Server:
         self.cluster.view = replace(self.cluster.view, assignments={**self.cluster.view.assignments, one.resource: one})
 
 
-def _action(step: Step) -> str:
+def _action(step: LaneStep) -> str:
     match step:
         case Start():
             return "start"

@@ -12,7 +12,7 @@ from understudy.lane.local import Budget, Local
 from understudy.lane.neighbours import Here, concerned, dependents_of_each
 from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
 from understudy.lane.reconcile import reconcile
-from understudy.lane.steps import Step
+from understudy.lane.steps import LaneStep
 from understudy.model.actions import ActionName
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
@@ -116,9 +116,7 @@ def views(draw: st.DrawFn) -> View:
             assignments[name] = Assignment(resource=name, epoch=1, owner=owner, holders=holders, last_resort=draw(st.booleans()))
         state = draw(st.sampled_from(tuple(State)))
         if draw(st.booleans()):
-            reports[name] = {
-                OTHER.server: Report(resource=name, server=OTHER.server, incarnation=OTHER.incarnation, epoch=1, state=state)
-            }
+            reports[name] = {OTHER.server: Report(resource=name, server=OTHER.server, incarnation=OTHER.incarnation, epoch=1, state=state)}
     return View(
         incarnations={
             one.incarnation: IncarnationRecord(incarnation=one.incarnation, server=one.server, life=Life.ONLINE) for one in (ME, OTHER)
@@ -131,7 +129,7 @@ def views(draw: st.DrawFn) -> View:
     )
 
 
-def answers(here: Here) -> dict[ResourceName, Step]:
+def answers(here: Here) -> dict[ResourceName, LaneStep]:
     """The next step of every lane."""
     return {name: reconcile(here, one, here.locals[name]) for name, one in here.view.resources.items()}
 

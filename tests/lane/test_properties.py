@@ -11,7 +11,7 @@ from understudy.lane.local import Local
 from understudy.lane.neighbours import Here
 from understudy.lane.phases import Down
 from understudy.lane.reconcile import reconcile
-from understudy.lane.steps import Action, Charge, Release, Start, Step, Wait
+from understudy.lane.steps import Charge, LaneAction, LaneStep, Release, Start, Wait
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import Resource
 from understudy.model.state import State, Target
@@ -37,7 +37,7 @@ class Watched(Server):
     def _new_driver(self) -> Driver:
         return WatchedDriver(self)
 
-    def judge(self, name: ResourceName, step: Step, local: Local) -> None:
+    def judge(self, name: ResourceName, step: LaneStep, local: Local) -> None:
         """S2 and S3, step by step."""
         view, me = self.cluster.view, self.cluster.incarnation(ME)
         assignment = view.assignments.get(name)
@@ -63,7 +63,7 @@ class WatchedDriver(Driver):
         super().__init__(ME, Incarnation(""), spread=lambda name, server: 0.5)
         self._of = server
 
-    def _take(self, here: Here, resource: Resource, step: Action | Charge | Release, wall: float) -> Taken:
+    def _take(self, here: Here, resource: Resource, step: LaneAction | Charge | Release, wall: float) -> Taken:
         self._of.judge(resource.name, step, here.locals[resource.name])
         return super()._take(here, resource, step, wall)
 

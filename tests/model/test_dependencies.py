@@ -18,7 +18,7 @@ from understudy.model.dependencies import (
 )
 from understudy.model.names import ResourceName, TypeName
 from understudy.model.profile import resolve
-from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.view import Definition
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,12}", fullmatch=True)
@@ -70,7 +70,7 @@ def test_a_real_line_is_read() -> None:
 
     found = parse(text, "START_DEPENDENCIES", "db")
 
-    assert [one.entity for one in found if one.kind is Kind.HARD] == ["ora.DATA.dg", "ora.FRA.dg"]
+    assert [one.entity for one in found if one.kind is DependencyKind.HARD] == ["ora.DATA.dg", "ora.FRA.dg"]
     assert found[0].modifiers == {"global", "uniform"}
     assert not found[0].same_server
     assert found[-1].is_type

@@ -6,7 +6,7 @@ stories. Written without looking at `policy/eligibility.py`, so that the two can
 
 from understudy.model.names import PoolName, ResourceName, ServerName
 from understudy.model.pools import membership
-from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State
 from understudy.model.view import View
 
@@ -54,9 +54,9 @@ def _may_depend(view: View, resource: Resource, server: ServerName) -> bool:
     }
     for other in view.resources.values():
         for mine, its in ((resource, other), (other, resource)):
-            if _names(mine, Kind.EXCLUSION, its.name) and other.name in held and other is not resource:
+            if _names(mine, DependencyKind.EXCLUSION, its.name) and other.name in held and other is not resource:
                 return False
-    needs = [one for one in resource.start if one.kind is Kind.HARD and "global" not in one.modifiers]
+    needs = [one for one in resource.start if one.kind is DependencyKind.HARD and "global" not in one.modifiers]
     return all(_is_up(view, one, server) for one in needs if view.resources[ResourceName(one.entity)].local)
 
 
@@ -65,7 +65,7 @@ def _is_up(view: View, one: Dependency, server: ServerName) -> bool:
     return report is not None and report.state in (State.ONLINE, State.INTERMEDIATE)
 
 
-def _names(resource: Resource, kind: Kind, name: ResourceName) -> bool:
+def _names(resource: Resource, kind: DependencyKind, name: ResourceName) -> bool:
     return any(one.kind is kind and one.entity == name for one in resource.start)
 
 
@@ -82,8 +82,8 @@ def _score(view: View, name: ResourceName, server: ServerName) -> list[int]:
     burden = sum(view.resources[other].load for other in here if other in view.resources)
     return [
         favoured,
-        -sum(_names(resource, Kind.ATTRACTION, other) for other in here),
-        sum(_names(resource, Kind.DISPERSION, other) for other in here),
+        -sum(_names(resource, DependencyKind.ATTRACTION, other) for other in here),
+        sum(_names(resource, DependencyKind.DISPERSION, other) for other in here),
         burden if resource.placement == "balanced" else 0,
         listed,
     ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.model.conditions import NUMBERS, UNREACHED, Condition, GuardSight, HeardGuard, Kind, Own, Weight, ago, status
+from understudy.model.conditions import NUMBERS, UNREACHED, Condition, ConditionKind, GuardSight, HeardGuard, Own, Weight, ago, status
 from understudy.model.messages import WORDS
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
@@ -43,35 +43,38 @@ def guard(**changes: Any) -> Own:
 
 
 LOST_SIGHT_OF = Look(server=NAMES[2], incarnation=LIVES[NAMES[2]], unregistered=(ResourceName("db"),))
-STATES: dict[Kind, tuple[View, Own]] = {
-    Kind.GUARD_SILENT: (VIEW, replace(WELL, guard_age_s=4.0)),
-    Kind.TAKES_NO_PART: (VIEW, replace(guard(refused=REFUSED), held=False)),
-    Kind.LEAVING: (VIEW, guard(leave_left_s=12.0)),
-    Kind.LEFT: (VIEW, replace(WELL, guard=NEW, held=False, left="root@ctr1")),
-    Kind.MAJORITY_LOST: (VIEW, replace(WELL, guard=NEW, held=False, leader_silent_s=None)),
-    Kind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, heard=GUARD.heard), held=False)),
-    Kind.REGISTRY_AWAY: (VIEW, replace(WELL, registry_away_s=40.0)),
-    Kind.REGISTRY_FULL: (VIEW, replace(WELL, registry_refuses="the registry has failed: disk is full", leader_silent_s=9.0)),
-    Kind.REGISTRY_SET_BACK: (replace(VIEW, set_back="it was set back from revision 9 to 7"), WELL),
-    Kind.RECOVERING: (replace(VIEW, cluster=ClusterRecord(name="c", voters=NAMES, era=2, recovering=True)), WELL),
-    Kind.NO_LEADER: (VIEW, replace(WELL, leader_silent_s=9.0)),
-    Kind.CANNOT_ACT: (replace(VIEW, unable={LIVES[NAMES[2]]: Unable(server=NAMES[2], why="its executor hangs", since=-4.0)}), WELL),
-    Kind.OTHER_NO_LEASE: (VIEW, guard(heard={**GUARD.heard, NAMES[2]: HeardGuard(incarnation=NEW.incarnation, age_s=0.1)})),
-    Kind.OTHER_UNHEARD: (VIEW, guard(heard=heard(ctr2=0.2, ctr3=31.0))),
-    Kind.LAST_MAJORITY: (VIEW, guard(heard=heard(ctr2=0.2))),
-    Kind.NOT_REAL_TIME: (VIEW, guard(priority="normal priority, real time refused: Operation not permitted")),
-    Kind.NO_GATE: (VIEW, guard(gate="unavailable: this kernel has no nf_tables")),
-    Kind.SETTINGS_DIFFER: (VIEW, guard(differing=("ctr3 has pause_tolerance 2 s, this server 0.5 s: make them the same",))),
-    Kind.SETTINGS_NOT_KEPT: (VIEW, guard(not_kept="/var/x cannot be written: full. Until it can, do not edit voters")),
-    Kind.HELD_NOT_KEPT: (VIEW, replace(WELL, not_kept="No space left on device")),
-    Kind.CHECKS_NOT_RUN: (VIEW, replace(WELL, not_run={ResourceName("db"): "Too many open files"})),
-    Kind.UNREGISTERED: (replace(VIEW, looks={NAMES[2]: LOST_SIGHT_OF}), WELL),
-    Kind.ALERTS_LOST: (VIEW, replace(WELL, alerts_lost=3, alerts_why="No space left on device")),
-    Kind.GUARD_SAYS: (VIEW, replace(WELL, notices=("12:00 not stopped: process 7",))),
+STATES: dict[ConditionKind, tuple[View, Own]] = {
+    ConditionKind.GUARD_SILENT: (VIEW, replace(WELL, guard_age_s=4.0)),
+    ConditionKind.TAKES_NO_PART: (VIEW, replace(guard(refused=REFUSED), held=False)),
+    ConditionKind.LEAVING: (VIEW, guard(leave_left_s=12.0)),
+    ConditionKind.LEFT: (VIEW, replace(WELL, guard=NEW, held=False, left="root@ctr1")),
+    ConditionKind.MAJORITY_LOST: (VIEW, replace(WELL, guard=NEW, held=False, leader_silent_s=None)),
+    ConditionKind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, heard=GUARD.heard), held=False)),
+    ConditionKind.REGISTRY_AWAY: (VIEW, replace(WELL, registry_away_s=40.0)),
+    ConditionKind.REGISTRY_FULL: (VIEW, replace(WELL, registry_refuses="the registry has failed: disk is full", leader_silent_s=9.0)),
+    ConditionKind.REGISTRY_SET_BACK: (replace(VIEW, set_back="it was set back from revision 9 to 7"), WELL),
+    ConditionKind.RECOVERING: (replace(VIEW, cluster=ClusterRecord(name="c", voters=NAMES, era=2, recovering=True)), WELL),
+    ConditionKind.NO_LEADER: (VIEW, replace(WELL, leader_silent_s=9.0)),
+    ConditionKind.CANNOT_ACT: (
+        replace(VIEW, unable={LIVES[NAMES[2]]: Unable(server=NAMES[2], why="its executor hangs", since=-4.0)}),
+        WELL,
+    ),
+    ConditionKind.OTHER_NO_LEASE: (VIEW, guard(heard={**GUARD.heard, NAMES[2]: HeardGuard(incarnation=NEW.incarnation, age_s=0.1)})),
+    ConditionKind.OTHER_UNHEARD: (VIEW, guard(heard=heard(ctr2=0.2, ctr3=31.0))),
+    ConditionKind.LAST_MAJORITY: (VIEW, guard(heard=heard(ctr2=0.2))),
+    ConditionKind.NOT_REAL_TIME: (VIEW, guard(priority="normal priority, real time refused: Operation not permitted")),
+    ConditionKind.NO_GATE: (VIEW, guard(gate="unavailable: this kernel has no nf_tables")),
+    ConditionKind.SETTINGS_DIFFER: (VIEW, guard(differing=("ctr3 has pause_tolerance 2 s, this server 0.5 s: make them the same",))),
+    ConditionKind.SETTINGS_NOT_KEPT: (VIEW, guard(not_kept="/var/x cannot be written: full. Until it can, do not edit voters")),
+    ConditionKind.HELD_NOT_KEPT: (VIEW, replace(WELL, not_kept="No space left on device")),
+    ConditionKind.CHECKS_NOT_RUN: (VIEW, replace(WELL, not_run={ResourceName("db"): "Too many open files"})),
+    ConditionKind.UNREGISTERED: (replace(VIEW, looks={NAMES[2]: LOST_SIGHT_OF}), WELL),
+    ConditionKind.ALERTS_LOST: (VIEW, replace(WELL, alerts_lost=3, alerts_why="No space left on device")),
+    ConditionKind.GUARD_SAYS: (VIEW, replace(WELL, notices=("12:00 not stopped: process 7",))),
 }
 
 
-def one(kind: Kind) -> Condition:
+def one(kind: ConditionKind) -> Condition:
     """The condition of that kind in the state that shows it."""
     view, own = STATES[kind]
     (found,) = [each for each in conditions(view, own) if each.kind is kind]
@@ -89,18 +92,18 @@ def test_who_has_not_looked_for_a_leader_says_nothing_of_its_silence() -> None:
     seen_none = replace(WELL, daemon_s=60.0, leader_silent_s=None)
     assert conditions(VIEW, replace(seen_none, leader_watched_s=0.2)) == ()
     (found,) = conditions(VIEW, replace(seen_none, leader_watched_s=9.0))
-    assert found.kind is Kind.NO_LEADER
+    assert found.kind is ConditionKind.NO_LEADER
     assert "no server has shown for 9 s that it decides" in found.line
 
 
 def test_every_kind_is_shown_by_a_state() -> None:
     """The table above has each, and each has a number in the catalogue."""
-    assert set(STATES) == set(Kind) == set(NUMBERS)
+    assert set(STATES) == set(ConditionKind) == set(NUMBERS)
     assert set(NUMBERS.values()) <= set(WORDS)
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_a_state_says_its_cause_and_what_to_do(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", ConditionKind)
+def test_a_state_says_its_cause_and_what_to_do(kind: ConditionKind) -> None:
     """In one line, with an exit status that a script can use."""
     found = one(kind)
 
@@ -115,13 +118,13 @@ def test_a_state_says_its_cause_and_what_to_do(kind: Kind) -> None:
 
 def test_a_lost_majority_names_who_is_needed_who_is_there_and_since_when() -> None:
     """One cause, not five: what follows from it is not said beside it."""
-    view, own = STATES[Kind.MAJORITY_LOST]
+    view, own = STATES[ConditionKind.MAJORITY_LOST]
     found = conditions(view, replace(own, guard=replace(NEW, heard=heard(ctr2=20.0))))
     kinds = {each.kind for each in found}
 
-    assert Kind.MAJORITY_LOST in kinds
-    assert not kinds & {Kind.NO_LEASE, Kind.NO_LEADER}
-    text = one(Kind.MAJORITY_LOST).line
+    assert ConditionKind.MAJORITY_LOST in kinds
+    assert not kinds & {ConditionKind.NO_LEASE, ConditionKind.NO_LEADER}
+    text = one(ConditionKind.MAJORITY_LOST).line
     assert "of 3 voters 2 are needed, and only ctr1 can be heard from ctr1 (for 31 s)" in text
     assert "ctr2 (not since this server's guard began)" in text
     assert "Bring back ctr2 or ctr3" in text
@@ -129,28 +132,34 @@ def test_a_lost_majority_names_who_is_needed_who_is_there_and_since_when() -> No
 
 def test_who_is_cut_off_alone_does_not_call_the_majority_lost() -> None:
     """A leader is seen at work through the registry: the others go on, and commands still work from here."""
-    view, own = STATES[Kind.MAJORITY_LOST]
+    view, own = STATES[ConditionKind.MAJORITY_LOST]
     found = conditions(view, replace(own, leader_silent_s=0.4))
 
-    assert [each.kind for each in found if each.about in (None, ME)] == [Kind.NO_LEASE]
+    assert [each.kind for each in found if each.about in (None, ME)] == [ConditionKind.NO_LEASE]
     assert "it is cut off" in found[0].cause
     assert nothing_can_be_done(found) is None
 
 
 def test_a_server_that_has_only_just_begun_calls_nothing_lost() -> None:
     """Its guard has heard nobody yet; but one that was without a lease before its daemon began says so at once."""
-    view, own = STATES[Kind.MAJORITY_LOST]
+    view, own = STATES[ConditionKind.MAJORITY_LOST]
     young = replace(own, daemon_s=1.5, guard_age_s=0.1)
 
-    assert [each.kind for each in conditions(view, young)] == [Kind.MAJORITY_LOST]
-    assert [each.kind for each in conditions(view, replace(young, guard=replace(NEW, lapsed_s=None)))] == [Kind.NO_LEASE]
-    assert [each.kind for each in conditions(view, replace(young, daemon_s=0.5))] == [Kind.NO_LEASE]
+    assert [each.kind for each in conditions(view, young)] == [ConditionKind.MAJORITY_LOST]
+    assert [each.kind for each in conditions(view, replace(young, guard=replace(NEW, lapsed_s=None)))] == [ConditionKind.NO_LEASE]
+    assert [each.kind for each in conditions(view, replace(young, daemon_s=0.5))] == [ConditionKind.NO_LEASE]
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_what_stops_every_verb_is_what_leaves_nobody_to_act(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", ConditionKind)
+def test_what_stops_every_verb_is_what_leaves_nobody_to_act(kind: ConditionKind) -> None:
     """A short silence of the registry is waited for by whoever asks it."""
-    hopeless = {Kind.MAJORITY_LOST, Kind.REGISTRY_AWAY, Kind.REGISTRY_FULL, Kind.REGISTRY_SET_BACK, Kind.NO_LEADER}
+    hopeless = {
+        ConditionKind.MAJORITY_LOST,
+        ConditionKind.REGISTRY_AWAY,
+        ConditionKind.REGISTRY_FULL,
+        ConditionKind.REGISTRY_SET_BACK,
+        ConditionKind.NO_LEADER,
+    }
     view, own = STATES[kind]
 
     assert (nothing_can_be_done(conditions(view, own)) is not None) == (kind in hopeless)
@@ -162,20 +171,20 @@ def test_a_registry_that_is_away_for_all_is_said_once() -> None:
     away = Unable(server=NAMES[2], why=UNREACHED, since=-4.0)
     view, own = replace(VIEW, unable={LIVES[NAMES[2]]: away}), replace(WELL, registry_away_s=40.0)
 
-    assert [each.kind for each in conditions(view, own)] == [Kind.REGISTRY_AWAY]
+    assert [each.kind for each in conditions(view, own)] == [ConditionKind.REGISTRY_AWAY]
     (found,) = conditions(view, WELL)
     assert found.advice.startswith("Look at the way from ctr3 to the registry")
 
 
 def test_of_other_servers_a_server_does_not_answer() -> None:
     """`check crs` is about this one and the cluster."""
-    found = conditions(*STATES[Kind.OTHER_UNHEARD])
+    found = conditions(*STATES[ConditionKind.OTHER_UNHEARD])
 
-    assert {each.kind for each in about(found, ME)} == {Kind.LAST_MAJORITY}
+    assert {each.kind for each in about(found, ME)} == {ConditionKind.LAST_MAJORITY}
 
 
 @given(
-    picked=st.lists(st.sampled_from(sorted(Kind)), min_size=1, max_size=4),
+    picked=st.lists(st.sampled_from(sorted(ConditionKind)), min_size=1, max_size=4),
     daemon_s=st.floats(0, 1e6),
     guard_age_s=st.floats(0, 1e6),
     leader_s=st.none() | st.floats(0, 1e6),
@@ -184,7 +193,7 @@ def test_of_other_servers_a_server_does_not_answer() -> None:
 )
 @settings(max_examples=300, deadline=None)
 def test_whatever_is_known_each_is_said_once_with_cause_and_advice(
-    *, picked: list[Kind], daemon_s: float, guard_age_s: float, leader_s: float | None, held: bool, lapsed_s: float | None
+    *, picked: list[ConditionKind], daemon_s: float, guard_age_s: float, leader_s: float | None, held: bool, lapsed_s: float | None
 ) -> None:
     """Facts of several states at once, of any age."""
     view = STATES[picked[0]][0]
@@ -194,7 +203,7 @@ def test_whatever_is_known_each_is_said_once_with_cause_and_advice(
     found = conditions(view, own)
 
     assert all(each.cause and each.advice for each in found)
-    keys = [(each.kind, each.about) for each in found if each.kind not in (Kind.SETTINGS_DIFFER, Kind.GUARD_SAYS)]
+    keys = [(each.kind, each.about) for each in found if each.kind not in (ConditionKind.SETTINGS_DIFFER, ConditionKind.GUARD_SAYS)]
     assert len(keys) == len(set(keys))
     if not held and said.refused == "":
         assert any(each.weight is Weight.DOWN for each in found), "a server without a lease is never well"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from understudy.errors import RegistryUnreachable
-from understudy.ports import Condition, Entry, Registry, Write
+from understudy.ports import CommitCondition, Entry, Registry, Write
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.access import show_endpoint
 from understudy.registry.sqlite.client import RegistryClient
@@ -103,7 +103,7 @@ async def revision_of(registry: Registry, key: str) -> int:
     return next((one.revision for one in entries if one.key == key), 0)
 
 
-async def written(registry: Registry, *writes: Write, conditions: tuple[Condition, ...] = ()) -> int:
+async def written(registry: Registry, *writes: Write, conditions: tuple[CommitCondition, ...] = ()) -> int:
     """Commit what must not conflict."""
     revision = await registry.commit(conditions, writes)
     assert isinstance(revision, int), revision

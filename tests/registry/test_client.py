@@ -10,7 +10,7 @@ import pytest
 from registry.backends import KEY, PATIENT_S, Proxy, ServedBackend, client_of, gone, retried, speaker, written
 from support import wait_until
 from understudy.errors import BadSettings, Compacted, RegistryUnreachable
-from understudy.ports import Batch, Condition, Conflict, Entry, Write
+from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import checked
 from understudy.registry.sqlite import access, frames, link
 from understudy.registry.sqlite.client import RegistryClient
@@ -44,7 +44,7 @@ async def test_a_commit_whose_answer_is_lost_has_happened(backend: ServedBackend
     async with client_of(await proxy.start(), deadline_s=DEADLINE_S) as registry:
         await retried(registry)
         proxy.lose_answers = True
-        committing = asyncio.create_task(registry.commit([Condition("a", 0)], [Write("a", b"1")]))
+        committing = asyncio.create_task(registry.commit([CommitCondition("a", 0)], [Write("a", b"1")]))
         if then == "reset":
             await wait_until(lambda: proxy.answers_lost, PATIENT_S, "the server answers")
             proxy.drop()
@@ -55,7 +55,7 @@ async def test_a_commit_whose_answer_is_lost_has_happened(backend: ServedBackend
         revision, entries = await retried(registry)
         assert entries == (Entry("a", b"1", revision),)
     async with client_of(backend.endpoint) as patient:  # what has to succeed has no deadline that a busy machine would miss
-        assert await patient.commit([Condition("a", 0)], [Write("a", b"1")]) == Conflict(("a",))
+        assert await patient.commit([CommitCondition("a", 0)], [Write("a", b"1")]) == Conflict(("a",))
 
 
 @pytest.mark.parametrize("then", ["silence", "reset"])
@@ -63,7 +63,7 @@ async def test_a_commit_whose_request_is_lost_has_not_happened(backend: ServedBa
     async with client_of(await proxy.start(), deadline_s=DEADLINE_S) as registry:
         await retried(registry)
         proxy.lose_requests = True
-        committing = asyncio.create_task(registry.commit([Condition("a", 0)], [Write("a", b"1")]))
+        committing = asyncio.create_task(registry.commit([CommitCondition("a", 0)], [Write("a", b"1")]))
         if then == "reset":
             await wait_until(lambda: proxy.requests_lost, PATIENT_S, "the client asks")
             proxy.drop()
@@ -73,7 +73,7 @@ async def test_a_commit_whose_request_is_lost_has_not_happened(backend: ServedBa
         proxy.drop()
         assert (await retried(registry))[1] == ()
     async with client_of(backend.endpoint) as patient:
-        assert isinstance(await patient.commit([Condition("a", 0)], [Write("a", b"1")]), int)
+        assert isinstance(await patient.commit([CommitCondition("a", 0)], [Write("a", b"1")]), int)
 
 
 async def test_a_client_that_comes_back_is_not_overtaken_by_its_own_past(backend: ServedBackend) -> None:
@@ -291,7 +291,7 @@ async def test_a_client_outlives_its_server() -> None:
                 await watching
             server = RegistryServer(store, key=KEY)
             await server.start(address, port)
-            second = await written(registry, Write("a", b"2"), conditions=(Condition("a", first),))
+            second = await written(registry, Write("a", b"2"), conditions=(CommitCondition("a", first),))
             assert await anext(aiter(registry.watch("", first))) == Batch(second, (Entry("a", b"2", second),))
             await server.close()
 

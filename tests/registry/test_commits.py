@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.ports import Bound, Condition, Write
+from understudy.ports import Bound, CommitCondition, Write
 from understudy.registry.commits import Commit, bytes_of, divided, joined
 
-SHARED = (Condition("leader", 7), Condition("cluster", 3))
+SHARED = (CommitCondition("leader", 7), CommitCondition("cluster", 3))
 names = st.text("abc", min_size=1, max_size=3)
 sizes = st.integers(0, 30)
 
@@ -17,8 +17,8 @@ def parts(draw: st.DrawFn) -> list[Commit]:
     made = []
     for number, width in enumerate(draw(st.lists(st.integers(1, 4), max_size=12))):
         writes = tuple(Write(f"{number}/{one}", b"x" * draw(sizes)) for one in range(width))
-        rests = tuple(Condition(name, 1) for name in sorted(draw(st.sets(names, max_size=2))))
-        made.append(Commit((*rests, *(Condition(one.key, 0) for one in writes)), writes))
+        rests = tuple(CommitCondition(name, 1) for name in sorted(draw(st.sets(names, max_size=2))))
+        made.append(Commit((*rests, *(CommitCondition(one.key, 0) for one in writes)), writes))
     return made
 
 
@@ -38,6 +38,6 @@ def test_parts_stay_whole_and_in_order(several: list[Commit], operations: int, s
 
 def test_what_fits_is_one_commit() -> None:
     """The usual case: nothing is any different from a single commit."""
-    several = [Commit((Condition(f"k/{number}", 0),), (Write(f"k/{number}", b"1"),)) for number in range(10)]
+    several = [Commit((CommitCondition(f"k/{number}", 0),), (Write(f"k/{number}", b"1"),)) for number in range(10)]
     assert divided(SHARED, several, Bound(operations=12, bytes=1000)) == [several]
     assert [len(one) for one in divided(SHARED, several, Bound(operations=11, bytes=1000))] == [9, 1]

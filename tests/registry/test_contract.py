@@ -7,7 +7,7 @@ import pytest
 
 from registry.backends import BACKENDS, PATIENT_S, Backend, revision_of, written
 from understudy.errors import CommitTooLarge, Compacted
-from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
+from understudy.ports import Batch, CommitCondition, Conflict, Entry, Registry, Write
 
 
 @pytest.fixture(params=sorted(BACKENDS))
@@ -69,7 +69,7 @@ async def test_an_entry_carries_the_revision_of_its_own_last_change(registry: Re
 async def test_an_empty_value_is_not_an_absent_key(registry: Registry) -> None:
     revision = await written(registry, Write("a", b""))
     assert await registry.read("a") == (revision, (Entry("a", b"", revision),))
-    assert await registry.commit([Condition("a", 0)], [Write("a", b"x")]) == Conflict(("a",))
+    assert await registry.commit([CommitCondition("a", 0)], [Write("a", b"x")]) == Conflict(("a",))
     assert (await batches(registry, "a", revision - 1, 1))[0] == Batch(revision, (Entry("a", b"", revision),))
 
 
@@ -114,25 +114,25 @@ async def test_a_long_list_is_read_in_pages(registry: Registry) -> None:
 
 
 async def test_a_key_is_created_only_if_it_is_absent(registry: Registry) -> None:
-    await written(registry, Write("a", b"1"), conditions=(Condition("a", 0),))
-    assert await registry.commit([Condition("a", 0)], [Write("a", b"2")]) == Conflict(("a",))
+    await written(registry, Write("a", b"1"), conditions=(CommitCondition("a", 0),))
+    assert await registry.commit([CommitCondition("a", 0)], [Write("a", b"2")]) == Conflict(("a",))
     assert (await registry.read("a"))[1][0].value == b"1"
 
 
 async def test_a_stale_update_writes_nothing(registry: Registry) -> None:
     first = await written(registry, Write("a", b"1"))
-    second = await written(registry, Write("a", b"2"), conditions=(Condition("a", first),))
-    assert await registry.commit([Condition("a", first)], [Write("a", b"3")]) == Conflict(("a",))
+    second = await written(registry, Write("a", b"2"), conditions=(CommitCondition("a", first),))
+    assert await registry.commit([CommitCondition("a", first)], [Write("a", b"3")]) == Conflict(("a",))
     assert await registry.read("a") == (second, (Entry("a", b"2", second),))
 
 
 async def test_a_key_is_deleted_under_a_condition(registry: Registry) -> None:
     first = await written(registry, Write("a", b"1"), Write("b", b"1"))
     second = await written(registry, Write("a", b"2"))
-    assert await registry.commit([Condition("a", first)], [Write("a", None)]) == Conflict(("a",))
-    third = await written(registry, Write("a", None), conditions=(Condition("a", second),))
+    assert await registry.commit([CommitCondition("a", first)], [Write("a", None)]) == Conflict(("a",))
+    third = await written(registry, Write("a", None), conditions=(CommitCondition("a", second),))
     assert await registry.read("") == (third, (Entry("b", b"1", first),))
-    assert await registry.commit([Condition("a", second)], [Write("a", b"3")]) == Conflict(("a",))
+    assert await registry.commit([CommitCondition("a", second)], [Write("a", b"3")]) == Conflict(("a",))
 
 
 async def test_a_key_deleted_and_made_again_is_another(registry: Registry) -> None:
@@ -140,19 +140,19 @@ async def test_a_key_deleted_and_made_again_is_another(registry: Registry) -> No
     first = await written(registry, Write("a", b"1"))
     await written(registry, Write("a", None))
     await written(registry, Write("a", b"1"))
-    assert await registry.commit([Condition("a", first)], [Write("a", b"2")]) == Conflict(("a",))
+    assert await registry.commit([CommitCondition("a", first)], [Write("a", b"2")]) == Conflict(("a",))
 
 
 async def test_a_commit_is_all_or_nothing(registry: Registry) -> None:
     revision = await written(registry, Write("a", b"1"), Write("b", b"1"))
-    conditions = [Condition("a", revision), Condition("b", revision + 5)]
+    conditions = [CommitCondition("a", revision), CommitCondition("b", revision + 5)]
     assert await registry.commit(conditions, [Write("a", b"2"), Write("b", None), Write("c", b"2")]) == Conflict(("b",))
     assert await registry.read("") == (revision, (Entry("a", b"1", revision), Entry("b", b"1", revision)))
 
 
 async def test_a_conflict_names_the_keys_that_failed_and_no_others(registry: Registry) -> None:
     revision = await written(registry, Write("a", b"1"), Write("b", b"1"))
-    conditions = [Condition("z", revision), Condition("a", 0), Condition("b", revision), Condition("nothing", 0)]
+    conditions = [CommitCondition("z", revision), CommitCondition("a", 0), CommitCondition("b", revision), CommitCondition("nothing", 0)]
     conflict = await registry.commit(conditions, [Write("c", b"1")])
     assert isinstance(conflict, Conflict)
     assert sorted(conflict.failed) == ["a", "z"]
@@ -161,14 +161,14 @@ async def test_a_conflict_names_the_keys_that_failed_and_no_others(registry: Reg
 async def test_a_condition_may_be_on_a_key_that_is_not_written(registry: Registry) -> None:
     """The leader's term guards what the leader writes elsewhere."""
     term = await written(registry, Write("leader", b"1"))
-    await written(registry, Write("assignment/db", b"1"), conditions=(Condition("leader", term),))
+    await written(registry, Write("assignment/db", b"1"), conditions=(CommitCondition("leader", term),))
     await written(registry, Write("leader", b"2"))
-    assert await registry.commit([Condition("leader", term)], [Write("assignment/db", b"2")]) == Conflict(("leader",))
+    assert await registry.commit([CommitCondition("leader", term)], [Write("assignment/db", b"2")]) == Conflict(("leader",))
 
 
 async def test_a_commit_that_changes_nothing_makes_no_revision(registry: Registry) -> None:
     revision = await written(registry, Write("a", b"1"))
-    assert await registry.commit([Condition("a", revision)], []) == revision
+    assert await registry.commit([CommitCondition("a", revision)], []) == revision
     assert await registry.commit([], [Write("absent", None)]) == revision
     assert (await registry.read(""))[0] == revision
 
@@ -186,12 +186,14 @@ async def test_writing_the_same_value_is_a_change(registry: Registry) -> None:
     [
         ([], [Write("a", b"1"), Write("a", b"2")]),
         ([], [Write("", b"1")]),
-        ([Condition("", 0)], []),
+        ([CommitCondition("", 0)], []),
         ([], [Write("a\0b", b"1")]),
         ([], [Write("a" * 5000, b"1")]),
     ],
 )
-async def test_a_malformed_commit_is_a_mistake_of_the_program(registry: Registry, conditions: list[Condition], writes: list[Write]) -> None:
+async def test_a_malformed_commit_is_a_mistake_of_the_program(
+    registry: Registry, conditions: list[CommitCondition], writes: list[Write]
+) -> None:
     with pytest.raises(ValueError, match=r"twice|no key"):
         await registry.commit(conditions, writes)
 
@@ -202,7 +204,7 @@ async def test_a_malformed_commit_is_a_mistake_of_the_program(registry: Registry
 async def test_a_commit_as_large_as_the_bound_is_taken(registry: Registry) -> None:
     bound = registry.bound
     names = [f"k/{number:06d}" for number in range(bound.operations)]
-    await written(registry, *(Write(name, b"1") for name in names), conditions=tuple(Condition(name, 0) for name in names))
+    await written(registry, *(Write(name, b"1") for name in names), conditions=tuple(CommitCondition(name, 0) for name in names))
     room = bound.bytes - len("big")
     revision = await written(registry, Write("big", b"x" * room))
     assert (await registry.read("big"))[1] == (Entry("big", b"x" * room, revision),)
@@ -214,9 +216,9 @@ async def test_a_commit_above_the_bound_is_refused_whole(registry: Registry) -> 
     names = [f"k/{number:06d}" for number in range(bound.operations + 1)]
     too_large = [
         ([], [Write(name, b"1") for name in names]),
-        ([Condition(name, 0) for name in names], [Write("b", b"1")]),
+        ([CommitCondition(name, 0) for name in names], [Write("b", b"1")]),
         ([], [Write("b", b"1"), Write("c", b"x" * bound.bytes)]),
-        ([Condition("a", before)], [Write("b" * 100, b"x" * (bound.bytes - 100))]),
+        ([CommitCondition("a", before)], [Write("b" * 100, b"x" * (bound.bytes - 100))]),
     ]
     for conditions, writes in too_large:
         with pytest.raises(CommitTooLarge, match="at most"):
@@ -233,7 +235,7 @@ async def test_of_two_conflicting_commits_exactly_one_wins(backend: Backend) -> 
     for round_ in range(10):
         key = f"prize/{round_}"
         answers = await asyncio.gather(
-            *(client.commit([Condition(key, 0)], [Write(key, b"%d" % number)]) for number, client in enumerate(clients))
+            *(client.commit([CommitCondition(key, 0)], [Write(key, b"%d" % number)]) for number, client in enumerate(clients))
         )
         winners = [number for number, answer in enumerate(answers) if isinstance(answer, int)]
         assert len(winners) == 1
@@ -249,7 +251,7 @@ async def test_no_increment_is_lost(backend: Backend) -> None:
         while done < 10:
             _, entries = await registry.read("count")
             value, revision = (int(entries[0].value), entries[0].revision) if entries else (0, 0)
-            answer = await registry.commit([Condition("count", revision)], [Write("count", b"%d" % (value + 1))])
+            answer = await registry.commit([CommitCondition("count", revision)], [Write("count", b"%d" % (value + 1))])
             done += isinstance(answer, int)
 
     await asyncio.gather(*(count(backend.client()) for _ in range(6)))
@@ -263,7 +265,7 @@ async def test_a_watch_sees_every_commit_whole_and_in_order(backend: Backend, re
     start, _ = await registry.read("")
     watching = asyncio.create_task(batches(backend.client(), "", start, 3))
     first = await written(registry, Write("b", b"1"), Write("a", b"1"), Write("c", b"1"))
-    assert isinstance(await registry.commit([Condition("a", 0)], [Write("a", b"9")]), Conflict)
+    assert isinstance(await registry.commit([CommitCondition("a", 0)], [Write("a", b"9")]), Conflict)
     second = await written(registry, Write("c", None), Write("a", b"2"), Write("b", None), Write("absent", None))
     third = await written(registry, Write("d", b"3"))
     assert await watching == [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from registry.backends import BACKENDS, PATIENT_S
-from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
+from understudy.ports import Batch, CommitCondition, Conflict, Entry, Registry, Write
 
 KEYS = st.sampled_from(["a", "a/", "a/b", "a/b/c", "ab", "b", "%", "ä"])
 VALUES = st.one_of(st.none(), st.binary(max_size=8))
@@ -38,7 +38,7 @@ class Model(RuleBasedStateMachine):
         writes=st.dictionaries(KEYS, VALUES, max_size=4),
     )
     def commit(self, conditions: list[tuple[str, str]], writes: dict[str, bytes | None]) -> None:
-        asked = [Condition(key, self.named(key, how)) for key, how in conditions]
+        asked = [CommitCondition(key, self.named(key, how)) for key, how in conditions]
         failed = {one.key for one in asked if one.revision != self.held(one.key)}
         answer = self.loop.run_until_complete(self.registry.commit(asked, [Write(key, value) for key, value in writes.items()]))
         if failed:

@@ -15,7 +15,7 @@ import understudy
 from registry.backends import PATIENT_S, client_of, retried, written
 from support import wait_until
 from understudy.errors import RegistryUnreachable
-from understudy.ports import Batch, Condition, Conflict, Write
+from understudy.ports import Batch, CommitCondition, Conflict, Write
 from understudy.registry.sqlite import main
 from understudy.registry.sqlite.client import RegistryClient
 from understudy.registry.sqlite.store import Store
@@ -133,7 +133,7 @@ async def test_one_that_stands_still_costs_a_deadline_and_goes_on(served: Served
         await wait_until(lambda: found, PATIENT_S, "the watch yields")
         served.send(signal.SIGSTOP)
         with pytest.raises(RegistryUnreachable):
-            await asyncio.wait_for(hasty.commit([Condition("a", first)], [Write("a", b"2")]), PATIENT_S)
+            await asyncio.wait_for(hasty.commit([CommitCondition("a", first)], [Write("a", b"2")]), PATIENT_S)
         with pytest.raises(RegistryUnreachable, match="nothing was heard"):
             await asyncio.wait_for(watching, PATIENT_S)
         served.send(signal.SIGCONT)
@@ -141,7 +141,7 @@ async def test_one_that_stands_still_costs_a_deadline_and_goes_on(served: Served
         revision, entries = await retried(hasty)
         happened = {one.key: one.value for one in entries}["a"] == b"2"
         assert revision == second + happened
-        again = await patient.commit([Condition("a", first)], [Write("a", b"3")])
+        again = await patient.commit([CommitCondition("a", first)], [Write("a", b"3")])
         assert again == (Conflict(("a",)) if happened else second + 1)
         assert [one.revision for one in found] == [second]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from understudy.errors import Compacted
-from understudy.ports import Batch, Condition, Conflict, Entry, Write
+from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import checked
 from understudy.registry.sqlite.store import Store, StoreFailed
 from understudy.registry.sqlite.storefile import StoreRefused
@@ -45,8 +45,8 @@ def test_everything_is_there_again(path: Path) -> None:
         assert store.read("") == before == (3, (Entry("b", b"1", 1), Entry("ä/b", b"", 3)))
         assert store.changes("", 0) == history
         assert history[1][1] == Batch(2, (), ("a",))
-        assert store.commit([Condition("a", 1)], []) == Conflict(("a",))
-        assert store.commit([Condition("b", 1)], [Write("b", b"2")]) == 4
+        assert store.commit([CommitCondition("a", 1)], []) == Conflict(("a",))
+        assert store.commit([CommitCondition("b", 1)], [Write("b", b"2")]) == 4
 
 
 def test_a_process_that_ended_without_closing_loses_nothing(path: Path, tmp_path: Path) -> None:
@@ -86,9 +86,9 @@ def test_a_log_torn_at_any_byte_gives_a_whole_older_state(path: Path, tmp_path: 
 def test_commits_made_together_are_judged_one_after_the_other() -> None:
     with Store() as store:
         together = [
-            checked([Condition("a", 0)], [Write("a", b"1")]),
-            checked([Condition("a", 0)], [Write("a", b"2")]),
-            checked([Condition("a", 1)], [Write("a", b"3")]),
+            checked([CommitCondition("a", 0)], [Write("a", b"1")]),
+            checked([CommitCondition("a", 0)], [Write("a", b"2")]),
+            checked([CommitCondition("a", 1)], [Write("a", b"3")]),
             checked([], []),
             checked([], [Write("b", b"1")]),
         ]
@@ -106,7 +106,7 @@ def test_a_full_disk_refuses_the_commit_and_nothing_else(path: Path) -> None:
         assert caught.value.full
         assert store.read("") == (1, (Entry("a", b"1", 1),))
         assert store.changes("", 1) == (1, [])
-        assert store.commit([Condition("a", 1)], [Write("a", b"2")]) == 2
+        assert store.commit([CommitCondition("a", 1)], [Write("a", b"2")]) == 2
 
 
 def test_a_commit_that_fails_half_way_leaves_no_half(path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_watcher_is_told_once_for_commits_made_together_and_never_for_none() -
         told: list[int] = []
         stop = store.on_commit(lambda: told.append(store.revision))
         store.commit_all([checked([], [Write("a", b"1")]), checked([], [Write("a", b"2")])])
-        store.commit([Condition("a", 0)], [Write("a", b"3")])
+        store.commit([CommitCondition("a", 0)], [Write("a", b"3")])
         store.commit([], [Write("absent", None)])
         stop()
         store.commit([], [Write("a", b"4")])

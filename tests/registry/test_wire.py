@@ -128,7 +128,7 @@ def test_the_format_before_this_one_is_read_and_written(monkeypatch: pytest.Monk
     """How the first change of format will be: the model's records are of format 2, and format 1 is made of them."""
     monkeypatch.setattr(wire, "FORMAT", 2)
     monkeypatch.setattr(wire, "_START", b'{"v":2,')
-    formats = wire.Formats(changes=(wire.Change(upgrade=shout, downgrade=whisper),))
+    formats = wire.Formats(changes=(wire.FormatChange(upgrade=shout, downgrade=whisper),))
     record = view.TargetRecord(target=Target.ONLINE)
 
     assert formats.decode("target/db", b'{"v":1,"wanted":"online"}') == record
@@ -138,7 +138,7 @@ def test_the_format_before_this_one_is_read_and_written(monkeypatch: pytest.Monk
 
 def test_a_value_passes_through_every_format_between() -> None:
     """What was registered two formats ago stays as it is until it is changed."""
-    later = wire.Change(
+    later = wire.FormatChange(
         upgrade=lambda _, fields: {"later": fields["wanted"].lower()},
         downgrade=lambda _, fields: {"wanted": fields["later"].upper()},
     )

@@ -21,17 +21,17 @@ from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node
 from understudy.daemon.reporting import Reporting
 from understudy.executor import fake, runner
-from understudy.guard.core import Grant, Guard, ending, epochs, keeper
+from understudy.guard.core import Grant, GuardCore, ending, epochs, keeper
 from understudy.guard.core.asker import Round
 from understudy.guard.core.ending import EndPart, EndStage, EndStep
-from understudy.guard.core.holder import Holder as LeaseHolder
+from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.watch import GuardWatch, HeldState
 from understudy.lane import driver, reconcile
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.local import Local
 from understudy.lane.neighbours import Here
 from understudy.lane.phases import Rung
-from understudy.lane.steps import Release, Step, Wait
+from understudy.lane.steps import LaneStep, Release, Wait
 from understudy.linux.reading import Reading
 from understudy.model.names import Incarnation
 from understudy.model.resource import Resource
@@ -39,7 +39,7 @@ from understudy.model.state import PROVEN, Life, State
 from understudy.model.view import Assignment, Holder, View
 from understudy.policy import decide, liveness, placement
 from understudy.policy.ground import Ground
-from understudy.ports import Condition, Conflict, Write
+from understudy.ports import CommitCondition, Conflict, Write
 from understudy.registry import keys
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
@@ -53,7 +53,7 @@ FOR_EVER_NS = 1 << 62
 
 def leave_the_gate_out(patch: Any) -> None:
     """Nothing in the kernel ends with the lease: what runs answers, also while its server stands still."""
-    patch.setattr(Guard, "pass_ns", lambda self, now: FOR_EVER_NS)
+    patch.setattr(GuardCore, "pass_ns", lambda self, now: FOR_EVER_NS)
 
 
 def start_before_the_predecessor_is_off(patch: Any) -> None:
@@ -145,7 +145,7 @@ def release_with_an_action_in_flight(patch: Any) -> None:
     """What was seen OFFLINE is released as soon as it belongs to another, also while it is being started."""
     original = driver.reconcile
 
-    def at_once(here: Here, resource: Resource, local: Local) -> Step:
+    def at_once(here: Here, resource: Resource, local: Local) -> LaneStep:
         assignment = here.view.assignments.get(resource.name)
         held = assignment is not None and any(one.incarnation == here.incarnation for one in assignment.holders)
         if held and local.state is State.OFFLINE and local.action is not None and not reconcile._owned(here, assignment):
@@ -257,8 +257,8 @@ def believe_the_kill(patch: Any) -> None:
 def check_and_stamp_apart(patch: Any) -> None:
     """As `guard/mutations.py` has it; and the guard does not wake for the end of a lease that it does not ask about."""
     core.check_and_stamp_apart(patch)
-    original = Guard.wake_boot_ns
-    patch.setattr(Guard, "wake_boot_ns", lambda self, now: max(original(self, now), now.boot_ns + 1_000_000))
+    original = GuardCore.wake_boot_ns
+    patch.setattr(GuardCore, "wake_boot_ns", lambda self, now: max(original(self, now), now.boot_ns + 1_000_000))
 
 
 # --- S5 -------------------------------------------------------------------------------------------------------------
@@ -297,13 +297,13 @@ def do_not_wait_for_quiet(patch: Any) -> None:
 
 def say_farewell_at_once(patch: Any) -> None:
     """Farewell is said when the lease ends, before anything was stopped."""
-    original = Guard._lapse
+    original = GuardCore._lapse
 
-    def lapse(self: Guard, why: str, effects: list[Any]) -> None:
+    def lapse(self: GuardCore, why: str, effects: list[Any]) -> None:
         original(self, why, effects)
         effects[:0] = self.farewell()
 
-    patch.setattr(Guard, "_lapse", lapse)
+    patch.setattr(GuardCore, "_lapse", lapse)
 
 
 # --- S6 -------------------------------------------------------------------------------------------------------------
@@ -406,14 +406,14 @@ def wait_for_the_registry(patch: Any) -> None:
 
 def lease_from_the_registry(patch: Any) -> None:
     """A grant counts only while the daemon says that it reaches the registry."""
-    original = Guard._granted
+    original = GuardCore._granted
 
-    def granted(self: Guard, voter: str, grant: Grant, now: Reading, effects: list[Any]) -> None:
+    def granted(self: GuardCore, voter: str, grant: Grant, now: Reading, effects: list[Any]) -> None:
         own = self.abilities._own
         if own is None or own.why != REGISTRY_AWAY:
             original(self, voter, grant, now, effects)
 
-    patch.setattr(Guard, "_granted", granted)
+    patch.setattr(GuardCore, "_granted", granted)
 
 
 # --- S9 -------------------------------------------------------------------------------------------------------------
@@ -424,11 +424,11 @@ def answer_before_it_is_flushed(patch: Any) -> None:
     keep, keep_of_operator, lose_power = Store.commit, LocalRegistry.commit, Hub.lose_power
     unflushed: WeakKeyDictionary[Store, dict[str, bytes | None]] = WeakKeyDictionary()
 
-    def commit(self: Store, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+    def commit(self: Store, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
         unflushed.pop(self, None)
         return keep(self, conditions, writes)
 
-    async def commit_of_operator(self: LocalRegistry, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+    async def commit_of_operator(self: LocalRegistry, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
         before = {one.key: one.value for one in self._store.read("")[1]}
         answer = await keep_of_operator(self, conditions, writes)
         unflushed[self._store] = {one.key: before.get(one.key) for one in writes}

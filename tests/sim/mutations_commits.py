@@ -5,7 +5,7 @@ from typing import Any
 
 from understudy.daemon import leader
 from understudy.daemon.mirror import Mirror
-from understudy.daemon.parts import Part, Written
+from understudy.daemon.parts import Part, PartsWritten
 from understudy.policy import bounded
 from understudy.policy.plan import Step
 from understudy.registry import keys
@@ -24,12 +24,12 @@ def tell_the_look_first(patch: Any) -> None:
     """What a server has looked at is told before what it has found."""
     original = Mirror.commit_parts
 
-    async def commit_parts(self: Mirror, parts: Sequence[Part], *, unchanged: Sequence[str] = ()) -> Written:
+    async def commit_parts(self: Mirror, parts: Sequence[Part], *, unchanged: Sequence[str] = ()) -> PartsWritten:
         looks = [one for one in parts if any(key.startswith(keys.LOOK) for key in one.writes)]
         for one in looks:
             await self.commit(one.writes, unchanged=unchanged)
         left = [one for one in parts if one not in looks]
         written = await original(self, left, unchanged=unchanged)
-        return Written(done=written.done + len(looks), first=written.first, last=written.last)
+        return PartsWritten(done=written.done + len(looks), first=written.first, last=written.last)
 
     patch.setattr(Mirror, "commit_parts", commit_parts)

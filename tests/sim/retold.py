@@ -20,7 +20,7 @@ from understudy.ports import Batch
 from understudy.registry import keys
 from understudy.sim.formats import NEXT
 from understudy.sim.link import Written
-from understudy.sim.trace import Line
+from understudy.sim.trace import TraceLine
 from understudy.sim.world import World
 
 TOGETHER_S = 1.0
@@ -118,7 +118,7 @@ class Teller:
 
     # --- the timeline -----------------------------------------------------------------------------------------------
 
-    def _line(self, line: Line) -> None:
+    def _line(self, line: TraceLine) -> None:
         for pattern, tell in _LINES:
             if line.where in self._world.machines and (found := re.fullmatch(pattern, line.what)):
                 tell(self, line.where, *found.groups())

@@ -17,11 +17,11 @@ from understudy.model.names import ResourceName
 from understudy.model.view import View
 from understudy.policy import decide, liveness, recovery
 from understudy.policy.unable import EVICT_PAUSE_S
-from understudy.sim.life import Case, live
+from understudy.sim.life import WorldCase, live
 from understudy.sim.machine import Machine
 from understudy.sim.options import Options
 from understudy.sim.truth import Violation
-from understudy.sim.world import Stuck, World
+from understudy.sim.world import World, WorldStuck
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 
@@ -82,7 +82,7 @@ def test_the_story_shows_what_the_clause_is_for(
 ) -> None:
     """Without the clause the story ends otherwise; with it the story is told by `test_scenarios.py`."""
     mutation(monkeypatch)
-    with pytest.raises((Violation, Stuck, AssertionError)) as seen, Stage() as stage:
+    with pytest.raises((Violation, WorldStuck, AssertionError)) as seen, Stage() as stage:
         play(SCENARIOS / f"{story}.txt", stage, rewrite=False)
     assert rule in str(seen.value)
 
@@ -90,7 +90,7 @@ def test_the_story_shows_what_the_clause_is_for(
 @pytest.mark.parametrize("seed", range(6))
 def test_worlds_of_servers_that_cannot_act_settle(seed: int) -> None:
     """Daemons and executors hang, ways to the registry are cut, services die: nothing twice, and everything runs at the end."""
-    live(Case(seed=seed, hours=2 / 60, options=Options(servers=4, unable=4.0, service_deaths=4.0, daemon_deaths=1.0, commands=2.0)))
+    live(WorldCase(seed=seed, hours=2 / 60, options=Options(servers=4, unable=4.0, service_deaths=4.0, daemon_deaths=1.0, commands=2.0)))
 
 
 BOUND_S = 20.0

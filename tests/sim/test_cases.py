@@ -9,7 +9,7 @@ import pytest
 
 from sim.trio import cluster, make_leader, running_trio
 from understudy.daemon.mirror import Mirror
-from understudy.guard.core import Guard
+from understudy.guard.core import GuardCore
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord
@@ -120,7 +120,7 @@ def test_a_server_that_is_still_leaving_when_everything_is_healed_comes_back():
 
 def test_what_keeps_the_vote_of_a_voter_that_was_cut_off(monkeypatch):
     """A voter says silent only while its own server holds a lease: the story below goes wrong without that clause."""
-    monkeypatch.setattr(Guard, "_speaks", lambda self: True)
+    monkeypatch.setattr(GuardCore, "_speaks", lambda self: True)
     with pytest.raises(AssertionError):
         test_a_voter_that_was_cut_off_grants_again_when_it_is_back()
 

@@ -11,18 +11,18 @@ from understudy.cli.understudy.simulate_drill import table
 from understudy.intent.whole import Intent
 from understudy.model.limits import derive
 from understudy.model.names import ResourceName, ServerName
-from understudy.policy.explain import Line
+from understudy.policy.explain import ExplainLine
 from understudy.registry.intent import encode
-from understudy.sim.drill import Drill, Loss, Row, Way, drill, plan
+from understudy.sim.drill import Drill, DrillRow, Loss, LossWay, drill, plan
 from understudy.sim.truth import Violation
-from understudy.sim.world import Stuck
+from understudy.sim.world import WorldStuck
 
 SMALL_S = 0.1
 """What commits, checks and looks of the measurement may add to a bound."""
 THREE = cluster("ctr1", "ctr2", "ctr3")
 
 
-def row(found: Drill, name: str) -> Row:
+def row(found: Drill, name: str) -> DrillRow:
     """What is said of one resource."""
     return next(one for one in found.rows if one.resource == name)
 
@@ -139,7 +139,9 @@ def test_each_server_is_lost_in_each_way_and_at_different_moments():
     losses = plan((ServerName("a"), ServerName("b")), 4)
 
     assert len(losses) == 16
-    assert {(one.server, one.way, one.led) for one in losses} == {(one, way, led) for one in "ab" for way in Way for led in (True, False)}
+    assert {(one.server, one.way, one.led) for one in losses} == {
+        (one, way, led) for one in "ab" for way in LossWay for led in (True, False)
+    }
     assert len({one.seed for one in losses}) == len({one.beats for one in losses}) == 16
 
 
@@ -205,7 +207,7 @@ def test_what_does_not_go_together_ends_with_2(words, said, capsys):
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("error", "status"), [(Violation("S1"), 3), (Stuck("not within 20 s"), 5)])
+@pytest.mark.parametrize(("error", "status"), [(Violation("S1"), 3), (WorldStuck("not within 20 s"), 5)])
 def test_a_simulation_that_goes_wrong_tells_its_story(error, status, tmp_path, capsys, monkeypatch):
     """It says nothing of the cluster then."""
 
@@ -240,7 +242,7 @@ def _intent() -> Intent:
 def _by_hand() -> Drill:
     losses = plan(_intent().servers, 10)
     refused = tuple(
-        Line(
+        ExplainLine(
             server=ServerName(one),
             verdict="refused",
             because="it is in none of the server pools that PLACEMENT allows: network_sp",
@@ -249,16 +251,16 @@ def _by_hand() -> Drill:
         for one in ("ctr1", "ctr2", "ctr4")
     )
     rows = (
-        Row(
+        DrillRow(
             resource=ResourceName("mysqld"),
             home=ServerName("ctr1"),
             others=(ServerName("ctr2"),),
             start_s=0.411,
             seen=True,
             worst_s=1.423,
-            worst=Loss(server=ServerName("ctr1"), way=Way.CUT, seed=7, beats=0.5, led=True),
+            worst=Loss(server=ServerName("ctr1"), way=LossWay.CUT, seed=7, beats=0.5, led=True),
         ),
-        Row(
+        DrillRow(
             resource=ResourceName("dhcp"),
             home=ServerName("ctr3"),
             others=(),
@@ -266,14 +268,14 @@ def _by_hand() -> Drill:
             never={ServerName("ctr3"): "no server may run it now"},
             refused=refused,
         ),
-        Row(
+        DrillRow(
             resource=ResourceName("top"),
             home=ServerName("ctr2"),
             others=tuple(map(ServerName, ("ctr1", "ctr3", "ctr4"))),
             start_s=1.0,
             idle="it needs base, which does not run",
         ),
-        Row(resource=ResourceName("still"), home=ServerName("ctr4"), others=(ServerName("ctr1"),), start_s=1.0),
+        DrillRow(resource=ResourceName("still"), home=ServerName("ctr4"), others=(ServerName("ctr1"),), start_s=1.0),
     )
     off = {ResourceName(one): "its TARGET is OFFLINE" for one in ("backup", "report")}
     return Drill(rows=rows, not_judged=off, losses=losses, outage_s=0.944, bound_s=12.0, assumed_start_s=1.0)

@@ -11,7 +11,7 @@ from understudy.guard.core.ending import EndStage
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
 from understudy.model.view import Assignment, Holder, View
-from understudy.ports import ActionRequest, Condition, Write
+from understudy.ports import ActionRequest, CommitCondition, Write
 from understudy.registry import keys
 from understudy.registry.commits import Commit
 from understudy.sim.formats import NEXT
@@ -135,7 +135,7 @@ def test_a_report_by_a_life_that_is_over(world: World):
             server="ctr1",
             writer=machine.incarnation(),
             view=View(),
-            commit=Commit((Condition(own, revisions[own]), Condition(key, revisions[key])), (Write(key, b"{}"),)),
+            commit=Commit((CommitCondition(own, revisions[own]), CommitCondition(key, revisions[key])), (Write(key, b"{}"),)),
             answer=lambda answer: None,
         )
     )
@@ -150,7 +150,7 @@ def test_a_group_that_is_divided(world: World):
     owner = Holder(server=ServerName("ctr2"), incarnation=machine.incarnation(), epoch=before.epoch + 1)
     after = replace(before, owner=owner, holders=(*before.holders, owner), epoch=owner.epoch)
     named = (keys.LEADER, keys.assignment(SERVICE))
-    conditions = tuple(Condition(key, world.truth.revisions[key]) for key in named)
+    conditions = tuple(CommitCondition(key, world.truth.revisions[key]) for key in named)
     commit = Commit(conditions, (Write(keys.assignment(SERVICE), NEXT.encode(after, 1)),))
     world.hub.judge(Written(server=leader.server, writer=leader.incarnation, view=view, commit=commit, answer=lambda answer: None))
 

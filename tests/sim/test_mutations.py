@@ -16,11 +16,11 @@ from guard import mutations as core
 from guard import mutations_own as own
 from sim import moments, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
 from understudy.sim import life
-from understudy.sim.life import HOUR_S, Case
+from understudy.sim.life import HOUR_S, WorldCase
 from understudy.sim.options import Options
-from understudy.sim.search import Outcome, Verdict, judge
+from understudy.sim.search import Outcome, WorldVerdict, judge
 from understudy.sim.truth import Violation
-from understudy.sim.world import Stuck
+from understudy.sim.world import WorldStuck
 
 Mutation = Callable[[Any], None]
 Story = Callable[[int], None]
@@ -47,9 +47,9 @@ class Row(NamedTuple):
 
     def sees(self, outcome: Outcome) -> bool:
         """Whether this world shows it, by the right name."""
-        if outcome.verdict is Verdict.STUCK:
+        if outcome.verdict is WorldVerdict.STUCK:
             return self.rule == STUCK
-        return outcome.verdict is Verdict.UNSAFE and self.rule in outcome.rule
+        return outcome.verdict is WorldVerdict.UNSAFE and self.rule in outcome.rule
 
 
 def world(**mishaps: Any) -> Options:
@@ -66,8 +66,11 @@ ROWS = (
     Row(mutations.start_before_the_predecessor_is_off, "S2", 3, world(commands=60), costly=True),
     Row(mutations.assign_to_servers, "S2", 30, world(cuts=60), costly=True),
     Row(
-        mutations.start_without_reading, "S2", 10,
-        world(daemon_deaths=120, lost_answers=0.4, commands=300, service_deaths=600), costly=True,
+        mutations.start_without_reading,
+        "S2",
+        10,
+        world(daemon_deaths=120, lost_answers=0.4, commands=300, service_deaths=600),
+        costly=True,
     ),
     Row(mutations.forget_the_epoch, "S2", 3, world(commands=30)),
     Row(mutations_lanes.start_what_was_overtaken, "S2", 5, world(commands=300, slow_answers=0.3, guard_deaths=60), seconds=10, costly=True),
@@ -82,8 +85,12 @@ ROWS = (
     Row(mutations.forget_a_life_too_early, "S3", 5, world(freezes=30, power=20)),
     # S4
     Row(
-        mutations.believe_the_kill, "S4", 20,
-        world(servers=2, voters=1, commands=60, bad_scripts=1000, guard_deaths=300), seconds=10, costly=True,
+        mutations.believe_the_kill,
+        "S4",
+        20,
+        world(servers=2, voters=1, commands=60, bad_scripts=1000, guard_deaths=300),
+        seconds=10,
+        costly=True,
     ),
     Row(mutations.revive_a_lapsed_incarnation, "S4", 5, world(cuts=60, power=30), seconds=10),
     Row(mutations.act_without_asking_for_the_lease, "S4", 10, LAPSES, seconds=10, costly=True),
@@ -137,22 +144,22 @@ def _name(value: Any) -> str:
 
 @pytest.mark.parametrize("row", [pytest.param(row, marks=pytest.mark.long if row.costly else ()) for row in ROWS], ids=_name)
 def test_what_lacks_a_clause_is_seen_in_random_worlds(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = [Case(seed=seed, hours=row.seconds / HOUR_S, options=row.options) for seed in range(row.seeds)]
+    cases = [WorldCase(seed=seed, hours=row.seconds / HOUR_S, options=row.options) for seed in range(row.seeds)]
     with monkeypatch.context() as patch:
         row.mutation(patch)
         seen = next(filter(row.sees, map(judge, cases)), None)
     assert seen is not None, "no seed showed it"
 
     whole = judge(seen.case)
-    assert whole.verdict is Verdict.SAFE, whole.story
+    assert whole.verdict is WorldVerdict.SAFE, whole.story
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("row", ROWS, ids=_name)
 def test_all_those_worlds_are_safe_with_the_clause(row: Row) -> None:
     for seed in range(row.seeds):
-        outcome = judge(Case(seed=seed, hours=row.seconds / HOUR_S, options=row.options))
-        assert outcome.verdict is Verdict.SAFE, outcome.story
+        outcome = judge(WorldCase(seed=seed, hours=row.seconds / HOUR_S, options=row.options))
+        assert outcome.verdict is WorldVerdict.SAFE, outcome.story
 
 
 STORIES = (
@@ -206,7 +213,7 @@ def test_what_lacks_a_clause_is_seen_in_a_story(mutation: Mutation, rule: str, s
 def _broken_rule(story: Story, seed: int) -> str:
     try:
         story(seed)
-    except (Violation, Stuck) as error:
+    except (Violation, WorldStuck) as error:
         return str(error).partition("\n")[0]
     return ""
 
@@ -215,7 +222,7 @@ def in_world(options: Options, seconds: float = 10.0) -> Story:
     """A random world as a story."""
 
     def story(seed: int) -> None:
-        life.live(Case(seed=seed, hours=seconds / HOUR_S, options=options))
+        life.live(WorldCase(seed=seed, hours=seconds / HOUR_S, options=options))
 
     return story
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from understudy.sim.life import Case, Lived, live
+from understudy.sim.life import Lived, WorldCase, live
 from understudy.sim.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,15 +52,15 @@ def _told(seed: int, salt: str) -> str:
 
 def test_a_run_is_the_same_after_others_in_the_same_process() -> None:
     """Nothing is carried over from one world to the next."""
-    first = live(Case(seed=3, hours=0.01))
-    live(Case(seed=4, hours=0.01))
+    first = live(WorldCase(seed=3, hours=0.01))
+    live(WorldCase(seed=4, hours=0.01))
 
-    assert live(Case(seed=3, hours=0.01)) == first
+    assert live(WorldCase(seed=3, hours=0.01)) == first
 
 
 def _both(seed: int) -> tuple[Lived, Lived]:
     options = replace(Options.draw(seed), storm_s=10.0, calm_s=90.0)
-    beat_by_beat, passed_over = (live(Case(seed=seed, hours=0.08, options=options, every_beat=every)) for every in (True, False))
+    beat_by_beat, passed_over = (live(WorldCase(seed=seed, hours=0.08, options=options, every_beat=every)) for every in (True, False))
     return beat_by_beat, passed_over
 
 

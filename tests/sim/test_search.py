@@ -10,14 +10,14 @@ import pytest
 
 from understudy.errors import BadInput
 from understudy.sim import search as searching
-from understudy.sim.life import Case, Lived
+from understudy.sim.life import Lived, WorldCase
 from understudy.sim.loop import Deadlock, Spinning
 from understudy.sim.options import Options
 from understudy.sim.script import script
-from understudy.sim.search import Outcome, Tally, Verdict, judge, search
+from understudy.sim.search import Outcome, Tally, WorldVerdict, judge, search
 from understudy.sim.shrink import shrink
 from understudy.sim.truth import Broken, Violation
-from understudy.sim.world import Stuck
+from understudy.sim.world import WorldStuck
 
 LIVED = Lived(seed=1, faults=12, settled_s=3.5, moves=2, simulated_s=360.0, skipped_s=180.0, decisions=())
 
@@ -45,10 +45,12 @@ class Here:
         return future
 
 
-def outcome(verdict: Verdict, what: str = "S1: db runs on ctr1 and ctr2", seed: int = 1) -> Outcome:
+def outcome(verdict: WorldVerdict, what: str = "S1: db runs on ctr1 and ctr2", seed: int = 1) -> Outcome:
     """Of some case."""
-    lived = LIVED if verdict is Verdict.SAFE else None
-    return Outcome(case=Case(seed=seed), verdict=verdict, lived=lived, story="" if lived else f"seed {seed}: {what}\noptions: loss=0.1\n")
+    lived = LIVED if verdict is WorldVerdict.SAFE else None
+    return Outcome(
+        case=WorldCase(seed=seed), verdict=verdict, lived=lived, story="" if lived else f"seed {seed}: {what}\noptions: loss=0.1\n"
+    )
 
 
 # --- what came of one -----------------------------------------------------------------------------------------------
@@ -57,23 +59,23 @@ def outcome(verdict: Verdict, what: str = "S1: db runs on ctr1 and ctr2", seed: 
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [
-        (Violation("seed 1: S1: twice"), Verdict.UNSAFE),
-        (Stuck("seed 1: not within 5 s: db runs"), Verdict.STUCK),
-        (Deadlock("seed 1: everybody waits"), Verdict.STUCK),
-        (Spinning("seed 1: nobody waits"), Verdict.STUCK),
-        (Broken("seed 1: a task broke"), Verdict.BROKEN),
-        (ZeroDivisionError("by zero"), Verdict.BROKEN),
+        (Violation("seed 1: S1: twice"), WorldVerdict.UNSAFE),
+        (WorldStuck("seed 1: not within 5 s: db runs"), WorldVerdict.STUCK),
+        (Deadlock("seed 1: everybody waits"), WorldVerdict.STUCK),
+        (Spinning("seed 1: nobody waits"), WorldVerdict.STUCK),
+        (Broken("seed 1: a task broke"), WorldVerdict.BROKEN),
+        (ZeroDivisionError("by zero"), WorldVerdict.BROKEN),
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else one.name,
 )
-def test_how_a_world_ends_is_its_verdict(monkeypatch: pytest.MonkeyPatch, error: Exception, verdict: Verdict) -> None:
+def test_how_a_world_ends_is_its_verdict(monkeypatch: pytest.MonkeyPatch, error: Exception, verdict: WorldVerdict) -> None:
     """Unsafe, stuck or broken; the story names the seed."""
 
-    def live(case: Case) -> Lived:
+    def live(case: WorldCase) -> Lived:
         raise error
 
     monkeypatch.setattr(searching, "live", live)
-    found = judge(Case(seed=1))
+    found = judge(WorldCase(seed=1))
 
     assert found.verdict is verdict
     assert found.lived is None
@@ -84,13 +86,13 @@ def test_a_world_that_ends_well_is_safe(monkeypatch: pytest.MonkeyPatch) -> None
     """With how it went."""
     monkeypatch.setattr(searching, "live", lambda case: LIVED)
 
-    assert judge(Case(seed=1)) == Outcome(case=Case(seed=1), verdict=Verdict.SAFE, lived=LIVED)
+    assert judge(WorldCase(seed=1)) == Outcome(case=WorldCase(seed=1), verdict=WorldVerdict.SAFE, lived=LIVED)
 
 
 def test_the_worst_verdict_is_the_smallest_exit_status() -> None:
     """Unsafe before stuck before broken; 1 and 2 are taken by the shell's habits."""
-    assert [int(one) for one in Verdict] == [0, 3, 4, 5]
-    assert min(Verdict.BROKEN, Verdict.STUCK, Verdict.UNSAFE) is Verdict.UNSAFE
+    assert [int(one) for one in WorldVerdict] == [0, 3, 4, 5]
+    assert min(WorldVerdict.BROKEN, WorldVerdict.STUCK, WorldVerdict.UNSAFE) is WorldVerdict.UNSAFE
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_the_worst_verdict_is_the_smallest_exit_status() -> None:
 )
 def test_the_same_kind_of_wrong_has_the_same_rule(what: str, rule: str) -> None:
     """The number of a rule of safety, or the sentence without names and numbers."""
-    assert outcome(Verdict.UNSAFE, what).rule == rule
+    assert outcome(WorldVerdict.UNSAFE, what).rule == rule
 
 
 # --- many -----------------------------------------------------------------------------------------------------------
@@ -113,8 +115,8 @@ def test_the_same_kind_of_wrong_has_the_same_rule(what: str, rule: str) -> None:
 def test_a_search_judges_every_case_and_begins_none_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is handed out already is still told."""
     monkeypatch.setattr(searching, "ProcessPoolExecutor", Here)
-    monkeypatch.setattr(searching, "judge", lambda case: outcome(Verdict.SAFE, seed=case.seed))
-    cases = [Case(seed=seed) for seed in range(20)]
+    monkeypatch.setattr(searching, "judge", lambda case: outcome(WorldVerdict.SAFE, seed=case.seed))
+    cases = [WorldCase(seed=seed) for seed in range(20)]
 
     assert sorted(one.case.seed for one in search(cases, jobs=2)) == list(range(20))
     assert sorted(one.case.seed for one in search(cases, jobs=2, until=lambda: True)) == list(range(2 * searching.AHEAD))
@@ -123,32 +125,32 @@ def test_a_search_judges_every_case_and_begins_none_once_it_is_over(monkeypatch:
 def test_a_process_that_dies_is_a_finding_and_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """A world that eats all memory, say: its seed is told."""
 
-    def dies(case: Case) -> Outcome:
+    def dies(case: WorldCase) -> Outcome:
         if case.seed == 1:
             raise BrokenProcessPool
-        return outcome(Verdict.SAFE, seed=case.seed)
+        return outcome(WorldVerdict.SAFE, seed=case.seed)
 
     monkeypatch.setattr(searching, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(searching, "judge", dies)
-    found = list(search([Case(seed=1), Case(seed=2)], jobs=1))
+    found = list(search([WorldCase(seed=1), WorldCase(seed=2)], jobs=1))
 
-    broken = [one for one in found if one.verdict is Verdict.BROKEN]
+    broken = [one for one in found if one.verdict is WorldVerdict.BROKEN]
     assert [one.story for one in broken] == ["seed 1: its process died (out of memory?)"]
     assert found[-1] is broken[0]
 
 
 def test_worlds_live_in_processes_of_their_own() -> None:
     """Two real ones, very short."""
-    found = list(search([Case(seed=seed, hours=0.001) for seed in (1, 2)], jobs=2))
+    found = list(search([WorldCase(seed=seed, hours=0.001) for seed in (1, 2)], jobs=2))
 
-    assert sorted((one.case.seed, one.verdict) for one in found) == [(1, Verdict.SAFE), (2, Verdict.SAFE)]
+    assert sorted((one.case.seed, one.verdict) for one in found) == [(1, WorldVerdict.SAFE), (2, WorldVerdict.SAFE)]
 
 
 def test_a_tally_counts_worlds_hours_mishaps_and_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line while it goes on, another at the end."""
     monkeypatch.setattr(searching.time, "monotonic", lambda: 1_060.0)
     tally = Tally(begun=1_000.0)
-    for verdict in (Verdict.SAFE, Verdict.SAFE, Verdict.STUCK, Verdict.STUCK, Verdict.UNSAFE):
+    for verdict in (WorldVerdict.SAFE, WorldVerdict.SAFE, WorldVerdict.STUCK, WorldVerdict.STUCK, WorldVerdict.UNSAFE):
         tally.count(outcome(verdict))
 
     assert tally.told() == "5 worlds  0.2 cluster-hours (0.2 a minute)  24 mishaps  1 unsafe, 2 stuck, 0 broken"
@@ -159,7 +161,7 @@ def test_a_tally_counts_worlds_hours_mishaps_and_what_went_wrong(monkeypatch: py
 # --- a small world in which the same goes wrong ---------------------------------------------------------------------
 
 BUSY = Options(servers=4, voters=3, groups=3, loss=0.1, doubled=0.05, power=2.0, cuts=4.0, commands=8.0)
-CASE = Case(seed=1, hours=0.05, options=BUSY)
+CASE = WorldCase(seed=1, hours=0.05, options=BUSY)
 NUMBERS = frozenset(one.number for one in script(1, BUSY, 180.0))
 
 
@@ -168,17 +170,17 @@ class Judge:
 
     def __init__(self, *guilty: int) -> None:
         self.guilty = frozenset(guilty)
-        self.asked: list[Case] = []
+        self.asked: list[WorldCase] = []
 
-    def __call__(self, case: Case) -> Outcome:
+    def __call__(self, case: WorldCase) -> Outcome:
         self.asked.append(case)
         assert case.options is not None
         happens = NUMBERS if case.only is None else case.only
         if case.options.loss and self.guilty <= happens:
-            return Outcome(case=case, verdict=Verdict.UNSAFE, story="seed 1: S1: twice")
+            return Outcome(case=case, verdict=WorldVerdict.UNSAFE, story="seed 1: S1: twice")
         if self.guilty - {max(self.guilty)} <= happens:
-            return Outcome(case=case, verdict=Verdict.UNSAFE, story="seed 1: S3: no holder")
-        return Outcome(case=case, verdict=Verdict.SAFE, lived=LIVED)
+            return Outcome(case=case, verdict=WorldVerdict.UNSAFE, story="seed 1: S3: no holder")
+        return Outcome(case=case, verdict=WorldVerdict.SAFE, lived=LIVED)
 
 
 @pytest.mark.parametrize("guilty", [(3,), (2, 17), (1, 5, 6, max(NUMBERS)), tuple(sorted(NUMBERS)[::5])], ids=len)
@@ -195,8 +197,8 @@ def test_what_is_not_needed_is_left_out(guilty: tuple[int, ...]) -> None:
 
 def test_what_needs_no_mishap_at_all_is_shown_without() -> None:
     """It goes wrong by itself."""
-    stuck = outcome(Verdict.STUCK, "not within 5 s: db runs")
-    small = shrink(stuck, len, judge=lambda case: replace(outcome(Verdict.STUCK, "not within 9 s: db runs"), case=case))
+    stuck = outcome(WorldVerdict.STUCK, "not within 5 s: db runs")
+    small = shrink(stuck, len, judge=lambda case: replace(outcome(WorldVerdict.STUCK, "not within 9 s: db runs"), case=case))
 
     assert small.case.only == frozenset()
 

@@ -10,9 +10,9 @@ from understudy.cli.understudy import simulate
 from understudy.model.names import Incarnation
 from understudy.model.view import Assignment
 from understudy.sim import search
-from understudy.sim.life import Case
+from understudy.sim.life import WorldCase
 from understudy.sim.options import Options
-from understudy.sim.search import Outcome, Verdict
+from understudy.sim.search import Outcome, WorldVerdict
 from understudy.sim.trace import Trace
 
 LINE = re.compile(r" *\d+\.\d{4}  \S+ +\S.*")
@@ -39,7 +39,7 @@ def broken_product(monkeypatch: pytest.MonkeyPatch, in_one_process: None) -> Non
 def unsafe_seed(broken_product: None) -> int:
     """The first seed that shows it soon, and in a small world."""
     small = [seed for seed in range(1, 200) if Options.draw(seed).servers == 2]
-    return next(seed for seed in small if search.judge(Case(seed=seed, hours=0.01)).verdict is Verdict.UNSAFE)
+    return next(seed for seed in small if search.judge(WorldCase(seed=seed, hours=0.01)).verdict is WorldVerdict.UNSAFE)
 
 
 def ended(capsys: pytest.CaptureFixture[str], arguments: str) -> tuple[int, list[str]]:
@@ -124,9 +124,7 @@ def test_only_some_mishaps_happen(capsys: pytest.CaptureFixture[str]) -> None:
 # --- a product that does not ----------------------------------------------------------------------------------------
 
 
-def test_what_is_unsafe_is_told_with_everything_needed_to_see_it_again(
-    capsys: pytest.CaptureFixture[str], unsafe_seed: int
-) -> None:
+def test_what_is_unsafe_is_told_with_everything_needed_to_see_it_again(capsys: pytest.CaptureFixture[str], unsafe_seed: int) -> None:
     """The sentence, the options, the last fifty lines; and a command, which shows the same with its whole timeline."""
     seed = unsafe_seed
     status, lines = ended(capsys, f"--seed {seed} --hours 0.01")
@@ -176,29 +174,29 @@ def test_what_fails_is_shown_in_a_smaller_world(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("verdicts", "status"),
     [
-        ((Verdict.SAFE, Verdict.STUCK), 4),
-        ((Verdict.BROKEN, Verdict.SAFE), 5),
-        ((Verdict.BROKEN, Verdict.STUCK), 4),
-        ((Verdict.STUCK, Verdict.UNSAFE, Verdict.BROKEN), 3),
+        ((WorldVerdict.SAFE, WorldVerdict.STUCK), 4),
+        ((WorldVerdict.BROKEN, WorldVerdict.SAFE), 5),
+        ((WorldVerdict.BROKEN, WorldVerdict.STUCK), 4),
+        ((WorldVerdict.STUCK, WorldVerdict.UNSAFE, WorldVerdict.BROKEN), 3),
     ],
 )
 def test_the_exit_status_is_that_of_the_worst(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     in_one_process: None,
-    verdicts: tuple[Verdict, ...],
+    verdicts: tuple[WorldVerdict, ...],
     status: int,
 ) -> None:
     """Each that failed is named with its verdict."""
 
-    def judge(case: Case) -> Outcome:
+    def judge(case: WorldCase) -> Outcome:
         return outcome(verdicts[case.seed - 1], seed=case.seed)
 
     monkeypatch.setattr(search, "judge", judge)
     ending, lines = ended(capsys, f"--first-seed 1 --seeds {len(verdicts)}")
 
     assert ending == status
-    failed = [(seed, one) for seed, one in enumerate(verdicts, 1) if one is not Verdict.SAFE]
+    failed = [(seed, one) for seed, one in enumerate(verdicts, 1) if one is not WorldVerdict.SAFE]
     last = [f"{one.name.lower()}: understudy simulate --seed {seed} --hours 0.05 --trace" for seed, one in failed]
     assert lines[-len(last) :] == last
     for seed, one in failed:
@@ -210,7 +208,7 @@ def test_the_command_repeats_all_that_was_asked_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_one_process: None
 ) -> None:
     """Options that differ from those the seed draws, mishaps, and every beat."""
-    monkeypatch.setattr(search, "judge", lambda case: Outcome(case=case, verdict=Verdict.STUCK, story="seed 1: stuck"))
+    monkeypatch.setattr(search, "judge", lambda case: Outcome(case=case, verdict=WorldVerdict.STUCK, story="seed 1: stuck"))
     as_drawn = f"--set servers={Options.draw(1).servers}"
     status, lines = ended(capsys, f"--seed 1 --hours 0.1 --only 3,7-9 --set loss=0.07 {as_drawn} --every-beat")
 
@@ -239,9 +237,7 @@ def test_what_is_no_option_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     assert "usage: understudy simulate" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "given", ["--seeds 0", "--seeds x", "--hours nan", "--hours -1", "--seconds 0", "--jobs 0", "--seed 1 --only 9-2"]
-)
+@pytest.mark.parametrize("given", ["--seeds 0", "--seeds x", "--hours nan", "--hours -1", "--seconds 0", "--jobs 0", "--seed 1 --only 9-2"])
 def test_a_number_that_says_nothing_is_bad_input(capsys: pytest.CaptureFixture[str], given: str) -> None:
     """Exit status 2 and one sentence; no world is begun."""
     try:

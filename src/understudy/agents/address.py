@@ -18,7 +18,7 @@ from understudy.linux.interfaces import Address, Link, present
 from understudy.ports import ActionOutcome, ActionRequest
 
 
-class Place(NamedTuple):
+class AddressPlace(NamedTuple):
     """Where an address belongs."""
 
     address: str
@@ -35,7 +35,7 @@ async def address_in_use(address: str, *, subnet: str = "", interface: str = "")
     return f"MAC {owner}" if owner else None
 
 
-def find_place(parameters: Mapping[str, str]) -> Place:
+def find_place(parameters: Mapping[str, str]) -> AddressPlace:
     """Which interface and prefix length an address belongs on; ValueError says why there is none. A named interface is where it belongs."""
     address = ipaddress.ip_address(parameters.get("address", ""))
     interface, subnet = parameters.get("interface", ""), parameters.get("subnet", "")
@@ -49,12 +49,12 @@ def find_place(parameters: Mapping[str, str]) -> Place:
     if network is not None and address not in network:
         raise ValueError(f"{address} is not in {network}")
     if interface:
-        return Place(str(address), network.prefixlen if network else _prefix_on(links[interface], address), interface)
+        return AddressPlace(str(address), network.prefixlen if network else _prefix_on(links[interface], address), interface)
     for one in interfaces.addresses():
         served = ipaddress.ip_interface(f"{one.address}/{one.prefix}").network
         # a virtual address left over from before is no proof that the interface serves the network, hence the unequal
         if one.address != str(address) and address in served:
-            return Place(str(address), network.prefixlen if network else one.prefix, names[one.index])
+            return AddressPlace(str(address), network.prefixlen if network else one.prefix, names[one.index])
     raise ValueError(f"no interface of this server serves {subnet or address}")
 
 
@@ -130,7 +130,7 @@ async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
     return done(request, f"on {', '.join(link.name for link in _links_of(found))}")
 
 
-async def _nobody_has(place: Place) -> bool:
+async def _nobody_has(place: AddressPlace) -> bool:
     link = interfaces.links().get(place.interface)
     return link is not None and link.up and await neighbours.owner_of(place.address, link) is None
 

@@ -62,23 +62,23 @@ class Context(Protocol):
         ...
 
 
-Action = Callable[[ActionRequest, Context], Awaitable[ActionOutcome]]
+AgentAction = Callable[[ActionRequest, Context], Awaitable[ActionOutcome]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """One kind of resource."""
 
-    start: Action
-    stop: Action
-    check: Action
-    clean: Action
-    abort: Action | None = None
+    start: AgentAction
+    stop: AgentAction
+    check: AgentAction
+    clean: AgentAction
+    abort: AgentAction | None = None
     """Called beside an action that overran; None: nothing to say to it."""
 
-    def action(self, name: str) -> Action | None:
+    def action(self, name: str) -> AgentAction | None:
         """The function for this action."""
-        table: Mapping[str, Action | None] = {
+        table: Mapping[str, AgentAction | None] = {
             "start": self.start,
             "stop": self.stop,
             "check": self.check,

@@ -20,7 +20,7 @@ _MEANT = re.compile(rf"^({'|'.join(_WORDS)}):([^\n]*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ScriptOutput:
     """A script's output, read."""
 
     lines: tuple[str, ...] = ()
@@ -32,14 +32,14 @@ class Said:
     progress: tuple[str, ...] = ()
 
 
-def read_output(text: str) -> Said:
+def read_output(text: str) -> ScriptOutput:
     """Split captured text into lines and find the ones meant for us. Never fails, whatever a script prints, and is quick about it."""
     text = text[-LONGEST_OUTPUT:]
     meant: dict[str, deque[str]] = {word: deque(maxlen=LAST_LINES) for word in _WORDS}
     for found in _MEANT.finditer(text):
         meant[found[1]].append(found[2])
     details, errors, warnings, progress = (tuple(_line(one).strip() for one in found) for found in meant.values())
-    return Said(
+    return ScriptOutput(
         lines=tuple(_last(text)),
         details=details[-1][:LONGEST_DETAILS] if details else None,
         errors=errors,

@@ -15,7 +15,7 @@ from understudy.kinds.kind import Site
 from understudy.kinds.observed import Observed
 from understudy.lane.ladder import RUNG_ACTIONS
 from understudy.lane.phases import Rung
-from understudy.lane.steps import Action, Check, Clean, Climb, Start
+from understudy.lane.steps import Check, Clean, Climb, LaneAction, Start
 from understudy.model.actions import ActionName, ActionOutcome, as_shown
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
@@ -36,7 +36,7 @@ class Acting:
     unwritten: asyncio.Event
     """Set: there is something to write."""
 
-    async def act(self, step: Action, resource: Resource, epoch: int) -> tuple[ActionOutcome, bool]:
+    async def act(self, step: LaneAction, resource: Resource, epoch: int) -> tuple[ActionOutcome, bool]:
         """Run a step's action: what came of it, and whether nothing of the resource was seen to live after it. `epoch`: what it was
         started under, should this be no start."""
         try:
@@ -51,7 +51,7 @@ class Acting:
         except Unreachable:
             return False  # not seen
 
-    async def _perform(self, step: Action, resource: Resource, epoch: int) -> ActionOutcome:
+    async def _perform(self, step: LaneAction, resource: Resource, epoch: int) -> ActionOutcome:
         if isinstance(step, Climb) and step.rung is Rung.KILL:
             return await self._kill(resource, epoch)
         epoch = step.epoch if isinstance(step, Start) else epoch
@@ -99,7 +99,7 @@ class Acting:
         return ActionOutcome(observed=Observed.DONE if empty else Observed.FAILED, evidence="gone")
 
 
-def _action(step: Action) -> ActionName:
+def _action(step: LaneAction) -> ActionName:
     match step:
         case Start():
             return "start"

@@ -29,7 +29,7 @@ import msgspec
 from understudy.agents.address import address_in_use
 from understudy.agents.aside import aside
 from understudy.daemon.callers import Callers, Room
-from understudy.daemon.http import PART, App, Peer, Reply, Request, error_body
+from understudy.daemon.http import PART, App, HttpRequest, Peer, Reply, error_body
 from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
 from understudy.daemon.sight import Sight
@@ -37,7 +37,7 @@ from understudy.daemon.turns import Turn, Turns
 from understudy.daemon.verbs import VERBS, Verb, export, history, serverpool, servers, stat_resource, types
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.truth import Read, head
-from understudy.daemon.verbs.world import FIRST_NUMBER, LOOK_S, Caller, Mirror, Probe, World
+from understudy.daemon.verbs.world import FIRST_NUMBER, LOOK_S, Caller, CommandContext, MirrorPort, Probe
 from understudy.errors import BadInput, Unreachable
 from understudy.guard.leave import STAY_OUT
 from understudy.intent.facts import life
@@ -72,10 +72,10 @@ READS: Mapping[str, Read] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class ApiServices:
     """What the API hands to the verbs, whoever calls."""
 
-    mirror: Mirror
+    mirror: MirrorPort
     settings: Settings
     clock: Clock
     token: Callable[[], str] = field(default=lambda: secrets.token_hex(TOKEN_BYTES))
@@ -98,7 +98,7 @@ async def serve(node: Node, sight: Sight, settings: Settings) -> None:
         if node.lanes is not None:
             node.lanes.alarm(name)
 
-    services = Services(
+    services = ApiServices(
         mirror=node.mirror,
         settings=settings,
         clock=node.clock,
@@ -114,7 +114,7 @@ async def serve(node: Node, sight: Sight, settings: Settings) -> None:
         await asyncio.Event().wait()
 
 
-def application(services: Services) -> App:
+def application(services: ApiServices) -> App:
     """The routes, for this socket and for tests."""
     return _Api(services).answer
 
@@ -174,13 +174,13 @@ class _Lines:
 class _Api:
     """Request handlers; each makes a World of its own."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: ApiServices) -> None:
         self._services = services
         self._running: set[asyncio.Task[None]] = set()
         self._turns = Turns()
         self._names = _Names()
 
-    async def answer(self, request: Request) -> Reply:
+    async def answer(self, request: HttpRequest) -> Reply:
         """Whatever is asked."""
         verb = request.path.removeprefix(VERB)
         if verb != request.path:
@@ -197,11 +197,11 @@ class _Api:
             return await self._reading(history.explain_json, names, request, otherwise=404)
         return await handler(request)
 
-    def _handlers(self) -> Mapping[str, Callable[[Request], Awaitable[Reply]]]:
+    def _handlers(self) -> Mapping[str, Callable[[HttpRequest], Awaitable[Reply]]]:
         reads = {path: functools.partial(self._reading, read, {}) for path, read in READS.items()}
         return {"/v1/ready": self._ready, "/v1/view": self._view, "/v1/history": self._history, **reads}
 
-    async def _verb(self, name: str, request: Request) -> Reply:
+    async def _verb(self, name: str, request: HttpRequest) -> Reply:
         verb = VERBS.get(name)
         if verb is None:
             return Reply(json.dumps({"error": "no such verb", "verbs": list(VERBS)}).encode(), 404)
@@ -224,20 +224,20 @@ class _Api:
 
         return Reply(_streamed(lines), media_type="application/jsonl", ended=ended)
 
-    async def _ready(self, request: Request) -> Reply:
+    async def _ready(self, request: HttpRequest) -> Reply:
         services = self._services
         now = life(services.mirror.view, ServerName(services.settings.server))
         body = {"server": services.settings.server, "life": None if now is None else now.value}
         return Reply(msgspec.json.encode(body), 200 if now is Life.ONLINE else 503)
 
-    async def _view(self, request: Request) -> Reply:
+    async def _view(self, request: HttpRequest) -> Reply:
         return Reply(msgspec.json.encode(self._services.mirror.view, enc_hook=_plain))
 
-    async def _history(self, request: Request) -> Reply:
+    async def _history(self, request: HttpRequest) -> Reply:
         arguments = {"last": request.query.get("last", ["100"])[-1], "names": list(request.query.get("resource", ()))}
         return await self._reading(history.history_json, arguments, request)
 
-    async def _reading(self, read: Read, body: Mapping[str, object], request: Request, *, otherwise: int = 400) -> Reply:
+    async def _reading(self, read: Read, body: Mapping[str, object], request: HttpRequest, *, otherwise: int = 400) -> Reply:
         """What a verb that only shows would answer as JSON; `otherwise`: the status when that cannot be shown."""
         lines = _Lines(request.peer)
         world = await self._world(request.peer, lines)
@@ -250,9 +250,9 @@ class _Api:
             return _refused(otherwise, with_number(error.code, str(error)))
         return Reply(text) if len(text) <= MOST_WAITING else _refused(503, line(20180, MOST_WAITING >> 20))
 
-    async def _world(self, peer: Peer, lines: _Lines) -> World:
+    async def _world(self, peer: Peer, lines: _Lines) -> CommandContext:
         one = self._services
-        return World(
+        return CommandContext(
             mirror=one.mirror,
             settings=one.settings,
             clock=one.clock,
@@ -270,7 +270,7 @@ class _Api:
             turn=Turn(self._turns, queued=peer.uid != 0),
         )
 
-    async def _run(self, verb: Verb, world: World, arguments: Arguments, lines: _Lines) -> None:
+    async def _run(self, verb: Verb, world: CommandContext, arguments: Arguments, lines: _Lines) -> None:
         status, callers = 1, lines.peer.callers
         try:
             if not verb.changes:
@@ -327,7 +327,7 @@ def _refused(status: int, why: str) -> Reply:
     return Reply(error_body(why), status)
 
 
-def _refuse(world: World, arguments: Arguments) -> None:
+def _refuse(world: CommandContext, arguments: Arguments) -> None:
     """CRS-2725 for every name, or one sentence for a request without names."""
     for name in arguments.names:
         world.say(2725, world.caller.user, name)

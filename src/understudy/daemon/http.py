@@ -48,7 +48,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """A whole request."""
 
     method: str
@@ -69,7 +69,7 @@ class Reply:
     """Called once, when all is sent or nobody is there to read it."""
 
 
-App = Callable[[Request], Awaitable[Reply]]
+App = Callable[[HttpRequest], Awaitable[Reply]]
 
 
 def error_body(why: str) -> bytes:
@@ -91,7 +91,7 @@ class Exchange:
         self._reader, self._writer, self._peer = reader, writer, peer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
 
-    async def request(self) -> Request:
+    async def request(self) -> HttpRequest:
         """What is asked. NoRequest."""
         try:
             async with asyncio.timeout(HEAD_S):
@@ -111,7 +111,7 @@ class Exchange:
             fields = parse_qs(query.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         except ValueError as error:
             raise NoRequest(400, f"the query cannot be read: {error}") from None
-        return Request(method=head.method.decode(), path=unquote(path.decode()), query=fields, body=body, peer=self._peer)
+        return HttpRequest(method=head.method.decode(), path=unquote(path.decode()), query=fields, body=body, peer=self._peer)
 
     async def answer(self, reply: Reply) -> None:
         """Send it as fast as it is read. TimeoutError: nobody reads. ConnectionError: nobody is there."""

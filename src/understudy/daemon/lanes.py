@@ -17,7 +17,7 @@ from understudy.daemon.requests import Me
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.happenings import HistoryLine
 from understudy.lane.local import Local
-from understudy.lane.steps import Action, Check, Clean, Climb, Release, Start, Step
+from understudy.lane.steps import Check, Clean, Climb, LaneAction, LaneStep, Release, Start
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.ports import Clock, Executor, Guard, Surroundings
@@ -44,9 +44,7 @@ class Lanes:
         self._reporting = Reporting(
             mirror=mirror, executor=executor, clock=clock, history=history, epochs=epochs, driver=self._driver, me=me, wake=self._wake
         )
-        self._acting = Acting(
-            mirror=mirror, executor=executor, guard=guard, epochs=epochs, me=me, unwritten=self._reporting.unwritten
-        )
+        self._acting = Acting(mirror=mirror, executor=executor, guard=guard, epochs=epochs, me=me, unwritten=self._reporting.unwritten)
         self._tasks: asyncio.TaskGroup | None = None
 
     @property
@@ -55,7 +53,7 @@ class Lanes:
         return self._driver.locals
 
     @property
-    def steps(self) -> Mapping[ResourceName, Step]:
+    def steps(self) -> Mapping[ResourceName, LaneStep]:
         """What each lane answered last."""
         return self._driver.steps
 
@@ -142,7 +140,7 @@ class Lanes:
         assert self._tasks is not None
         self._tasks.create_task(work)
 
-    async def _act(self, taken: Taken, step: Action) -> None:
+    async def _act(self, taken: Taken, step: LaneAction) -> None:
         resource = taken.resource
         outcome, empty = await self._acting.act(step, resource, taken.epoch)
         self._driver.see(self._mirror.view)

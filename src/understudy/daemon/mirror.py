@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from dataclasses import replace
 from typing import Any
 
-from understudy.daemon.parts import Part, Written, check, together
+from understudy.daemon.parts import Part, PartsWritten, check, together
 from understudy.daemon.records import Records
 from understudy.daemon.standing import how_it_went_back, standing_of
 from understudy.errors import BadInput, Compacted, RegistryFailed, RegistryUnreachable
@@ -20,7 +20,7 @@ from understudy.model.profile import resolve
 from understudy.model.resource import Resource
 from understudy.model.state import PROVEN
 from understudy.model.view import Assignment, Definition, Event, IncarnationRecord, Report, Request, TypeRecord, Unable, View
-from understudy.ports import Batch, Condition, Conflict, Entry, Registry, Write
+from understudy.ports import Batch, CommitCondition, Conflict, Entry, Registry, Write
 from understudy.registry import keys
 from understudy.registry.commits import Commit
 from understudy.registry.wire import PRESENT, Formats, Unreadable
@@ -221,7 +221,7 @@ class Mirror:
             return self.view.revision
         return await self._send(self._conditional(writes, (*unchanged, keys.CLUSTER)))
 
-    async def commit_parts(self, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> Written:
+    async def commit_parts(self, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> PartsWritten:
         """The same for parts that hold each for itself: in as many commits as it takes, in their order, until one conflicts.
 
         All conditions, those of later commits too, are taken at the call. What is in `unchanged` every part rests on.
@@ -237,7 +237,7 @@ class Mirror:
                 break
             done += count
             revisions.append(revision)
-        return Written(done=done, first=revisions[min(1, len(revisions) - 1)], last=revisions[-1])
+        return PartsWritten(done=done, first=revisions[min(1, len(revisions) - 1)], last=revisions[-1])
 
     @property
     def most_writes(self) -> int:
@@ -251,7 +251,7 @@ class Mirror:
         if self.view.set_back and writes and keys.CLUSTER not in writes:
             raise RegistryUnreachable(f"nothing is written until a new era has begun: {self.view.set_back}")
         number = self.formats.common(self._readers())
-        conditions = (Condition(key, self._revision_of(key)) for key in dict.fromkeys((*writes, *unchanged)))
+        conditions = (CommitCondition(key, self._revision_of(key)) for key in dict.fromkeys((*writes, *unchanged)))
         changes = (Write(key, None if record is None else self.formats.encode(record, number)) for key, record in writes.items())
         return Commit(tuple(conditions), tuple(changes))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.errors import RegistryUnreachable
-from understudy.ports import Bound, Condition
+from understudy.ports import Bound, CommitCondition
 from understudy.registry.commits import Commit, checked, divided, joined
 
 
@@ -22,7 +22,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class PartsWritten:
     """What came of parts."""
 
     done: int
@@ -32,7 +32,7 @@ class Written:
     """The revisions of the first and of the last commit; where nothing was written, the present one."""
 
 
-def together(shared: Sequence[Condition], parts: Sequence[Commit], bound: Bound) -> list[tuple[int, Commit]]:
+def together(shared: Sequence[CommitCondition], parts: Sequence[Commit], bound: Bound) -> list[tuple[int, Commit]]:
     """The commits to send, and how many of the parts are in each. CommitTooLarge, before any is sent: one part is too large by itself."""
     commits = [(len(several), joined(shared, several)) for several in divided(shared, parts, bound)]
     for _, commit in commits:

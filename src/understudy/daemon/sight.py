@@ -19,9 +19,9 @@ from understudy.intent.facts import down
 from understudy.lane.local import Local
 from understudy.lane.report import report_of
 from understudy.lane.silence import not_run
-from understudy.lane.steps import Step, Wait
+from understudy.lane.steps import LaneStep, Wait
 from understudy.model import events
-from understudy.model.conditions import NUMBERS, Condition, Kind, LaneWait, Own, ago
+from understudy.model.conditions import NUMBERS, Condition, ConditionKind, LaneWait, Own, ago
 from understudy.model.messages import WORDS, number
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.settings import Settings
@@ -42,11 +42,11 @@ OTHERS_FIRST_S = 2.0
 """Who does not lead waits so long before it tells that the majority is back, and a second more for each server before it by name."""
 _COUNTS = re.compile(r"\b\d[\d:.-]*\b")
 _TOLD_BY_HISTORY = {
-    Kind.CANNOT_ACT: events.CANNOT_ACT,
-    Kind.GUARD_SAYS: events.GUARD_SAYS,
-    Kind.TAKES_NO_PART: events.TAKES_NO_PART,
-    Kind.REGISTRY_SET_BACK: events.REGISTRY_SET_BACK,
-    Kind.RECOVERING: events.REGISTRY_SET_BACK,
+    ConditionKind.CANNOT_ACT: events.CANNOT_ACT,
+    ConditionKind.GUARD_SAYS: events.GUARD_SAYS,
+    ConditionKind.TAKES_NO_PART: events.TAKES_NO_PART,
+    ConditionKind.REGISTRY_SET_BACK: events.REGISTRY_SET_BACK,
+    ConditionKind.RECOVERING: events.REGISTRY_SET_BACK,
 }
 """These come as events, and so into every alert log of the cluster; unless nobody is there to tell them, or the registry takes none."""
 CLOCKS_S = 60.0
@@ -95,7 +95,7 @@ class LaneReports(Mapping[ResourceName, Report]):
 class LaneWaits(Mapping[ResourceName, LaneWait]):
     """What the lanes wait for, of those that wait for anything; worked out only where somebody looks."""
 
-    def __init__(self, steps: Mapping[ResourceName, Step]) -> None:
+    def __init__(self, steps: Mapping[ResourceName, LaneStep]) -> None:
         self._steps = steps
 
     def __getitem__(self, name: ResourceName) -> LaneWait:
@@ -123,7 +123,7 @@ class Sight:
         """The leader's term and beat as they were found: only what moves on from there is a sign of life."""
         self._first_at = self._began
         self._led_at: float | None = None
-        self._present: dict[tuple[Kind, ServerName | None], _Seen] = {}
+        self._present: dict[tuple[ConditionKind, ServerName | None], _Seen] = {}
         self._without = False
         """Whether this daemon has seen this server without a lease,"""
         self._others_led = False
@@ -219,16 +219,16 @@ class Sight:
                 self._tell_over(key, now - seen.since, own)
         if own.alerts_lost and now >= self._retry_alerts_at:  # whether there is room again only a line that is written can tell
             self._retry_alerts_at = now + RETRY_ALERTS_S
-            self.alert(f"{number(NUMBERS[Kind.ALERTS_LOST])}:lines before this one are lost; understudy history has them")
+            self.alert(f"{number(NUMBERS[ConditionKind.ALERTS_LOST])}:lines before this one are lost; understudy history has them")
         self._follow_the_lease(own)
 
     def _tell_begun(self, one: Condition, own: Own) -> None:
         if not self._in_history(one):
             self.alert(one.line.replace(": ", ":", 1))
-        if one.kind in (Kind.MAJORITY_LOST, Kind.NO_LEASE):
+        if one.kind in (ConditionKind.MAJORITY_LOST, ConditionKind.NO_LEASE):
             self._node.history.tell(events.NO_LEASE, on=own.server, cause=one.line.partition(": ")[2])
 
-    def _tell_over(self, key: tuple[Kind, ServerName | None], for_s: float, own: Own) -> None:
+    def _tell_over(self, key: tuple[ConditionKind, ServerName | None], for_s: float, own: Own) -> None:
         kind, about = key
         if kind not in _TOLD_BY_HISTORY or own.registry_away_s:
             what = WORDS[NUMBERS[kind]].partition(":")[0].format(about or "")

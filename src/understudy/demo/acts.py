@@ -43,7 +43,7 @@ SETUP_SQL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ActRow:
     """One line of the table at the end."""
 
     act: str
@@ -66,10 +66,10 @@ class _Stretch:
     ended: float
 
 
-Say = Callable[[str], None]
+Narrate = Callable[[str], None]
 
 
-def perform(lab: Lab, say: Say) -> list[Row]:
+def perform(lab: Lab, say: Narrate) -> list[ActRow]:
     """Everything, on a lab that is up. LabError if an act could not be played or the service did not come back."""
     register(lab, say)
     traffic = Traffic(lab, ADDRESS)
@@ -85,7 +85,7 @@ def perform(lab: Lab, say: Say) -> list[Row]:
         traffic.close()
 
 
-def register(lab: Lab, say: Say) -> None:
+def register(lab: Lab, say: Narrate) -> None:
     """The guide's commands, and a database for the client to write to."""
     for command in (*POOLS, *RESOURCES):
         say(f"ctr1: {' '.join(command[:4])} ...")
@@ -158,7 +158,7 @@ ACTS = (
 )
 
 
-def _play(lab: Lab, traffic: Traffic, act: _Act, say: Say) -> _Stretch:
+def _play(lab: Lab, traffic: Traffic, act: _Act, say: Narrate) -> _Stretch:
     begun = time.monotonic()
     traffic.await_flow(begun, 30)
     server = active_server(lab)
@@ -171,9 +171,9 @@ def _play(lab: Lab, traffic: Traffic, act: _Act, say: Say) -> _Stretch:
     return _Stretch(act.title, begun, struck, time.monotonic())
 
 
-def _row(one: _Stretch, traffic: Traffic, lost: set[int], witness: Witness) -> Row:
+def _row(one: _Stretch, traffic: Traffic, lost: set[int], witness: Witness) -> ActRow:
     rows = traffic.acknowledged(one.begun, one.ended)
-    return Row(
+    return ActRow(
         act=one.act,
         outage_ms=traffic.outage_ms(one.struck, one.ended),
         acknowledged=len(rows),

@@ -11,7 +11,7 @@ from typing import Literal
 
 from understudy.linux import interfaces
 
-Around = Literal["network", "link"]
+LinkNews = Literal["network", "link"]
 _GROUP_LINK, _GROUP_IPV4, _GROUP_IPV6 = 0x1, 0x10, 0x100
 _PACKET = 65536
 _BUFFER = 1 << 20
@@ -21,7 +21,7 @@ class NetlinkEvents:
     """Calls back with each watched address or interface that may have changed; `around` with "network" when anything else has, and with
     "link" when a link came up."""
 
-    def __init__(self, changed: Callable[[str], None], around: Callable[[Around], None] = lambda _: None) -> None:
+    def __init__(self, changed: Callable[[str], None], around: Callable[[LinkNews], None] = lambda _: None) -> None:
         self._changed = changed
         self._around = around
         self._up: dict[int, bool] = {}
@@ -82,7 +82,7 @@ class NetlinkEvents:
                 touched.add(change.address)
         self._wake(touched)
 
-    def _tell_around(self, change: interfaces.Change) -> None:
+    def _tell_around(self, change: interfaces.LinkChange) -> None:
         """An address that is watched comes and goes by our own doing: that is nothing that anybody waits for."""
         if change.link is None:
             if change.address not in self._watched:

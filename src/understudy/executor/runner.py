@@ -30,7 +30,7 @@ from understudy.executor.pressure import Pressure
 from understudy.executor.rooms import Rooms
 from understudy.executor.scriptlooks import ScriptLooks
 from understudy.executor.trial import Trial
-from understudy.executor.waits import Waits
+from understudy.executor.waits import AgentQuestions
 from understudy.holdings.listing import KillListFile
 from understudy.kinds.catalogue import KINDS
 from understudy.kinds.kind import ResourceKind
@@ -126,7 +126,7 @@ class Runner:
         self._in_flight: dict[str, list[InFlight]] = {}
         self._seen_housed: set[str] = set()
         self._printing: list[Capture] = []
-        self.waits = Waits()
+        self.waits = AgentQuestions()
         self._repeats: dict[str, list[asyncio.TimerHandle]] = {}
         self._repeated: dict[str, tuple[Sequence[float], Callable[[], None]]] = {}
         self._actions = run_dir / "actions"

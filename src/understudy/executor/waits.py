@@ -11,7 +11,7 @@ LONGEST_S = 600.0
 """Longer than the longest pause between two tries."""
 
 
-class Waits:
+class AgentQuestions:
     """At most one question at a time for each resource."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.guard.core.epochs import admitted, forgettable, noted
 from understudy.guard.core.messages import Able
-from understudy.guard.held import Epochs
+from understudy.guard.held import HeldEpochs
 from understudy.linux.reading import Reading
 from understudy.model.limits import SHORTEST_PAUSE_WITHOUT_REALTIME_S, Limits
 
@@ -85,7 +85,7 @@ def differing(process: GuardProcess, now: Reading) -> list[str]:
     return [why for why, heard_ns in heard if now.boot_ns - heard_ns < DIFFERS_FOR_S * 1_000_000_000]
 
 
-def of_epochs(remembered: Epochs, request: dict[str, Any]) -> dict[str, Any]:
+def of_epochs(remembered: HeldEpochs, request: dict[str, Any]) -> dict[str, Any]:
     """What the memory of epochs answers. KeyError, ValueError: malformed."""
     match request["op"]:
         case "epoch":
@@ -96,7 +96,7 @@ def of_epochs(remembered: Epochs, request: dict[str, Any]) -> dict[str, Any]:
             return epochs(remembered, str(request["after"]))
 
 
-def epoch(epochs: Epochs, resource: str, epoch: int, *, released: bool = False) -> dict[str, Any]:
+def epoch(epochs: HeldEpochs, resource: str, epoch: int, *, released: bool = False) -> dict[str, Any]:
     """Remember the highest epoch of a resource, which is to be started or was released under it; a lower one is refused (S2)."""
     before, floor = epochs.get(resource), epochs.floor
     highest = floor if before is None else before.epoch
@@ -108,7 +108,7 @@ def epoch(epochs: Epochs, resource: str, epoch: int, *, released: bool = False) 
     return {"ok": True, "highest": max(epoch, highest)}
 
 
-def forget(epochs: Epochs, floor: int, names: list[str]) -> dict[str, Any]:
+def forget(epochs: HeldEpochs, floor: int, names: list[str]) -> dict[str, Any]:
     """Forget names that are registered no more, as far as the floor says all that has to be remembered; which are kept."""
     if len(names) > FORGET_AT_ONCE:
         raise ValueError(f"{len(names)} names, and {FORGET_AT_ONCE} at once is the most")
@@ -123,7 +123,7 @@ def forget(epochs: Epochs, floor: int, names: list[str]) -> dict[str, Any]:
     return {"ok": True, "kept": kept}
 
 
-def epochs(remembered: Epochs, after: str = "") -> dict[str, Any]:
+def epochs(remembered: HeldEpochs, after: str = "") -> dict[str, Any]:
     """A page of the remembered epochs, and the name after which the next one begins (null: that is all): however many names a server has
     seen, no packet is longer than its reader takes."""
     page, more = remembered.page(after, PAGE_BYTES)

@@ -39,7 +39,7 @@ class Held:
         whole = memoryview(self._map)
         self._fields = whole[: _FIELDS * 8].cast("q")
         notes = whole[_FIELDS * 8 :]
-        self.epochs = Epochs(Notes(notes[:_EPOCH_BYTES]), self._fields[_FLOOR : _FLOOR + 1])
+        self.epochs = HeldEpochs(Notes(notes[:_EPOCH_BYTES]), self._fields[_FLOOR : _FLOOR + 1])
         """Highest epoch seen per resource (S2)."""
         self.protected = Notes(notes[_EPOCH_BYTES : _EPOCH_BYTES + _NOTES_BYTES])
         """Addresses behind the gate: 0 cluster, 1 storage."""
@@ -142,7 +142,7 @@ class Held:
         return process if process[0] else None
 
 
-class Epochs:
+class HeldEpochs:
     """The highest epoch of every name that is remembered, and the floor of those that were forgotten (`core/epochs.py`)."""
 
     def __init__(self, notes: Notes, floor: memoryview) -> None:

@@ -18,7 +18,7 @@ from typing import assert_never
 from understudy.errors import BadSettings
 from understudy.guard import kill, registered
 from understudy.guard.configured import UNUSABLE
-from understudy.guard.core import Start
+from understudy.guard.core import GuardStart
 from understudy.guard.core import keeper as core
 from understudy.guard.core.ending import EndScope, EndStage
 from understudy.guard.core.watch import KeeperSight
@@ -106,7 +106,7 @@ class KeeperProcess:
             return self._core.go_on(self._sight())
         sight = self._sight()
         effects = self._core.look(sight)
-        if self._core.phase is core.Phase.GUARDED and sight.stage is EndStage.RUNNING:
+        if self._core.phase is core.KeeperPhase.GUARDED and sight.stage is EndStage.RUNNING:
             self._look_around()
         return effects
 
@@ -160,9 +160,9 @@ class KeeperProcess:
         self._held.write(state)
         self._held.stage = EndStage.RUNNING
         self._lease.begin(state.incarnation)
-        self._fork(Start(state.incarnation, state.sequence))
+        self._fork(GuardStart(state.incarnation, state.sequence))
 
-    def _fork(self, start: Start) -> None:
+    def _fork(self, start: GuardStart) -> None:
         keeper = os.getpid()
         self._forked_s = time.monotonic()
         self._guard = os.fork()
@@ -171,7 +171,7 @@ class KeeperProcess:
         self._pidfd = os.pidfd_open(self._guard)
         self._poll.register(self._pidfd, select.POLLIN)
 
-    def _be_the_guard(self, keeper: int, start: Start) -> None:
+    def _be_the_guard(self, keeper: int, start: GuardStart) -> None:
         code = int(core.Exit.DIED)
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -5,7 +5,7 @@ Must never: show less than has been said. A guard may be killed between any two 
 and of one that is written over any mixture of the old and the new time is one at which that incarnation was heard.
 """
 
-from understudy.guard.core import Keep, Memory, Seen
+from understudy.guard.core import Keep, LastRenew, VoterMemory
 from understudy.linux.reading import Reading
 
 CAPACITY = 1024
@@ -24,7 +24,7 @@ class Kept:
         self._servers = servers
         self._places: dict[bytes, int] = {}
 
-    def read(self) -> Memory | None:
+    def read(self) -> VoterMemory | None:
         """What the last guard knew; None: there was none since the keeper began."""
         fields = self._fields
         if not fields[0]:
@@ -37,11 +37,11 @@ class Kept:
             if silent:
                 said.append((incarnation, name))
             else:
-                seen.append((incarnation, Seen(name, sequence, Reading(boot_ns, raw_ns))))
+                seen.append((incarnation, LastRenew(name, sequence, Reading(boot_ns, raw_ns))))
         boot = fields[at + 1] & (1 << 64) - 1
-        return Memory(boot, Reading(fields[at + 2], fields[at + 3]), tuple(seen), tuple(said))
+        return VoterMemory(boot, Reading(fields[at + 2], fields[at + 3]), tuple(seen), tuple(said))
 
-    def write(self, memory: Memory) -> None:
+    def write(self, memory: VoterMemory) -> None:
         """All of it anew, in the other half; then that one is current."""
         fields, half = self._fields, 2 if self._fields[0] == 1 else 1
         at = self._half(half)

@@ -23,7 +23,7 @@ from understudy.holdings.listing import KillList, read_kill_list
 from understudy.linux.cgroups import Group, likely_parent
 from understudy.linux.clocks import Timer, read_clocks
 from understudy.linux.interfaces import Addresses
-from understudy.linux.lease import NOBODY, Lease, LeaseReader
+from understudy.linux.lease import NOBODY, LeaseEntry, LeaseReader
 from understudy.linux.reading import Reading
 from understudy.model.settings import Settings
 
@@ -49,7 +49,7 @@ class Aim:
         self._done = NEVER
         """The end for which everything was ended already: the file goes on showing it."""
 
-    def left_s(self, lease: Lease, now: Reading) -> float | None:
+    def left_s(self, lease: LeaseEntry, now: Reading) -> float | None:
         """Seconds until everything is to be ended, 0: now; None: no lease was seen, so nothing is ever to be ended for it."""
         if lease.incarnation != self._incarnation:
             self._incarnation, self._end, self._done = lease.incarnation, None, NEVER

@@ -29,7 +29,7 @@ def stay_away(settings: Settings, by: str) -> None:
         file.write(f"{by}\n")
 
 
-class Leave:
+class LeaveDeadline:
     """Whether this server is leaving in order, and for how much longer."""
 
     def __init__(self, held: Held) -> None:

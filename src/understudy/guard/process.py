@@ -18,28 +18,28 @@ from understudy.guard.core import (
     Census,
     CensusEnded,
     Gone,
-    Guard,
+    GuardCore,
+    GuardStart,
     Keep,
     Lapsed,
     Leased,
     Member,
-    Memory,
     Query,
-    Refused,
+    RefusedSettings,
     RoundEnded,
     Send,
-    Start,
+    VoterMemory,
     Word,
     common_settings,
 )
 from understudy.guard.core.ending import EndScope, EndStage
 from understudy.guard.core.keeper import last_words
-from understudy.guard.core.messages import Effect
+from understudy.guard.core.messages import GuardEffect
 from understudy.guard.core.watch import HeldState
 from understudy.guard.gating import Gating
 from understudy.guard.held import Held
 from understudy.guard.kept import Kept
-from understudy.guard.leave import Leave, stay_away
+from understudy.guard.leave import LeaveDeadline, stay_away
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
 from understudy.guard.notice import SETTINGS, Notice
@@ -65,7 +65,15 @@ class GuardProcess:
     """The process; `run` returns its exit code."""
 
     def __init__(
-        self, settings: Settings, limits: Limits, key: bytes, held: Held, lease: LeaseFile, start: Start, *, notice: Notice | None = None
+        self,
+        settings: Settings,
+        limits: Limits,
+        key: bytes,
+        held: Held,
+        lease: LeaseFile,
+        start: GuardStart,
+        *,
+        notice: Notice | None = None,
     ) -> None:
         self.settings, self.limits = settings, limits
         self.priority = "unknown"
@@ -86,7 +94,7 @@ class GuardProcess:
         """The daemon has stopped everything in order already."""
         self._terminated = self._heeded = 0
         """How many SIGTERMs came, and how many of them were answered."""
-        self.leave = Leave(held)
+        self.leave = LeaveDeadline(held)
         held.epochs.begin(fresh=start.begun_here)
         # All that the end will need is opened now.
         self._means = Means(settings)
@@ -106,17 +114,17 @@ class GuardProcess:
             self._tell_operators(sentence)
         signal.signal(signal.SIGTERM, lambda *_: self._count_signal())
 
-    def _begin(self, start: Start) -> Guard:
+    def _begin(self, start: GuardStart) -> GuardCore:
         """The core, with what the keeper holds."""
         settings, now = self.settings, read_clocks()
         self.gap_s: float | None = None if start.base is None else 0.0
         """For how long this server had no lease before it won the present one; None: it has not won one yet."""
         servers = tuple(server.name for server in settings.servers)
         self._kept = Kept(self.held_file.voting, servers)
-        memory = self._kept.read() or Memory(int.from_bytes(os.urandom(8)) | 1, now)
+        memory = self._kept.read() or VoterMemory(int.from_bytes(os.urandom(8)) | 1, now)
         self._kept.write(memory)
         member = Member(settings.server, servers, common_settings(settings.cluster, settings.voters, settings.voter_set, self.limits))
-        core = Guard(member, self.limits, start._replace(memory=memory, registry=self.held_file.registry), now)
+        core = GuardCore(member, self.limits, start._replace(memory=memory, registry=self.held_file.registry), now)
         if core.refused:
             say(core.refused)
         return core
@@ -319,7 +327,7 @@ class GuardProcess:
 
     # What goes out.
 
-    def _perform(self, effects: Iterable[Effect]) -> None:
+    def _perform(self, effects: Iterable[GuardEffect]) -> None:
         effects = list(effects)
         if effects:
             self._save()  # before anything leaves: a successor must not use a sequence twice
@@ -347,7 +355,7 @@ class GuardProcess:
                     self._round_ended(effect)
                 case Keep():
                     self._keep(effect)
-                case Refused(_, why):
+                case RefusedSettings(_, why):
                     say(why)
                 case _:
                     assert_never(effect)

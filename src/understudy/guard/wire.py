@@ -16,11 +16,11 @@ from understudy.guard.core.messages import (
     Census,
     Differs,
     Envelope,
-    Farewell,
+    FarewellMessage,
     Grant,
+    GrantedLife,
     Heard,
-    Known,
-    Life,
+    KnownLives,
     Lost,
     Pulse,
     Query,
@@ -49,7 +49,8 @@ _LIFE = struct.Struct("!16sIQQ")
 _KNOWN = struct.Struct("!QIBBB")
 
 _KINDS: dict[type[Body], int] = {
-    Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, Heard: 6, Farewell: 7, Pulse: 8, Census: 9, Known: 10, Differs: 11, BootNumber: 12,
+    Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, Heard: 6, FarewellMessage: 7,
+    Pulse: 8, Census: 9, KnownLives: 10, Differs: 11, BootNumber: 12,
 }  # fmt: skip
 
 
@@ -127,10 +128,10 @@ def _pack(body: Body) -> bytes:
             return _SAID.pack(nonce, boot) + incarnation
         case Census(nonce):
             return _NONCE.pack(nonce)
-        case Known(nonce, answer, part, parts, lives):
+        case KnownLives(nonce, answer, part, parts, lives):
             each = (_LIFE.pack(life.incarnation, *life.position) + _name(life.server) for life in lives)
             return _KNOWN.pack(nonce, answer, part, parts, len(lives)) + b"".join(each)
-        case Farewell() | Differs():
+        case FarewellMessage() | Differs():
             return b""
         case Pulse(able, why, for_ms):
             return _PULSE.pack(able, min(for_ms, _LONGEST_MS)) + _name(why)
@@ -153,7 +154,7 @@ def _unpack(kind: int, text: bytes) -> Body:
             nonce, boot = _SAID.unpack_from(text)
             return Heard(nonce, text[16:32], boot)
         case 7:
-            return Farewell()
+            return FarewellMessage()
         case 8:
             able, for_ms = _PULSE.unpack_from(text)
             return Pulse(able, _read_name(text, _PULSE.size)[0], for_ms)
@@ -168,14 +169,14 @@ def _unpack(kind: int, text: bytes) -> Body:
     raise BadMessage(f"unknown kind {kind}")
 
 
-def _known(text: bytes) -> Known:
+def _known(text: bytes) -> KnownLives:
     nonce, answer, part, parts, count = _KNOWN.unpack_from(text)
     lives, at = [], _KNOWN.size
     for _ in range(count):
         incarnation, *position = _LIFE.unpack_from(text, at)
         server, at = _read_name(text, at + _LIFE.size)
-        lives.append(Life(server, incarnation, Position(*position)))
-    return Known(nonce, answer, part, parts, tuple(lives))
+        lives.append(GrantedLife(server, incarnation, Position(*position)))
+    return KnownLives(nonce, answer, part, parts, tuple(lives))
 
 
 def _stamped(text: bytes) -> tuple[int, Reading, int]:

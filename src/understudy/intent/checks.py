@@ -16,7 +16,7 @@ from understudy.model.settings import NetworkSettings, Settings
 from understudy.model.view import View
 from understudy.policy.groups import GROUP_MOST, too_large
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _SERVER_LISTS = ("HOSTING_MEMBERS", "SERVER_NAMES")
 _SCOPE = re.compile(r"@SERVERNAME\(([^()@]+)\)")
@@ -46,7 +46,7 @@ def check_groups(before: View, after: View) -> None:
         raise Declined(20222, members[0], len(members) - 1, GROUP_MOST, members[0])
 
 
-def check_free_address(view: View, settings: Settings, resource: Resource) -> tuple[Address, NetworkSettings]:
+def check_free_address(view: View, settings: Settings, resource: Resource) -> tuple[IPAddress, NetworkSettings]:
     """The address of a VIP and its network: it must lie in that, be no server's own and belong to no other resource. Whether it answers
     already somewhere is for the network to say."""
     text = resource.kind.address(resource)
@@ -68,7 +68,7 @@ def configured_network(settings: Settings, number: int) -> NetworkSettings:
     raise Declined(20046, number, number)
 
 
-def check_subnet(text: str, network: NetworkSettings) -> Address:
+def check_subnet(text: str, network: NetworkSettings) -> IPAddress:
     """The address, if it is one and a server may have it on this network."""
     address, subnet = _parsed(text), ipaddress.ip_network(network.subnet)
     if address is None:
@@ -93,7 +93,7 @@ def may_ever_run(view: View, resource: Resource, server: ServerName) -> bool:
     return any(not pool.server_names or server in pool.server_names for pool in pools)
 
 
-def _parsed(text: str) -> Address | None:
+def _parsed(text: str) -> IPAddress | None:
     try:
         return ipaddress.ip_address(text)
     except ValueError:

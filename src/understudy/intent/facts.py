@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from understudy.intent.refusal import Declined
 from understudy.model.dependencies import Registered, targets
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.resource import Kind, Resource
+from understudy.model.resource import DependencyKind, Resource
 from understudy.model.settings import Settings
 from understudy.model.state import Life, State, Target
 from understudy.model.view import View
@@ -65,7 +65,7 @@ def stop_dependents(view: View, names: Iterable[ResourceName]) -> tuple[Resource
     for resource in view.resources.values():
         for dependency in resource.stop:
             # A `shutdown:` one only orders the stop of a whole server.
-            if dependency.kind is Kind.HARD and "shutdown" not in dependency.modifiers:
+            if dependency.kind is DependencyKind.HARD and "shutdown" not in dependency.modifiers:
                 for target in targets(dependency, known):
                     depends.setdefault(target, set()).add(resource.name)
     found: set[ResourceName] = set()

@@ -6,7 +6,7 @@ from understudy.intent.facts import registered, running_on
 from understudy.model.dependencies import Registered, targets
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Why
-from understudy.model.resource import Dependency, Kind
+from understudy.model.resource import Dependency, DependencyKind
 from understudy.model.state import Life
 from understudy.model.view import View
 from understudy.policy.eligibility import standing
@@ -24,7 +24,7 @@ def needed(view: View, names: Iterable[ResourceName], *, weak: bool = True) -> t
             return
         seen.add(name)
         for dependency in view.resources[name].start:
-            if dependency.kind is Kind.HARD or (weak and dependency.kind is Kind.WEAK):
+            if dependency.kind is DependencyKind.HARD or (weak and dependency.kind is DependencyKind.WEAK):
                 for other in _meant(view, dependency, known):
                     visit(other)
         ordered.append(name)

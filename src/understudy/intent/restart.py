@@ -13,7 +13,7 @@ from understudy.model.state import Target
 from understudy.model.view import TargetRecord, View
 from understudy.policy.waits import waits
 
-Places = Mapping[ResourceName, ServerName | None]
+RestartPlaces = Mapping[ResourceName, ServerName | None]
 """What is to be started again, each with the server it is to be on; None: on any."""
 
 
@@ -23,7 +23,7 @@ def places_of(view: View, names: tuple[ResourceName, ...]) -> dict[ResourceName,
     return {name: running_on(view, name) for name in affected if view.target(name) is Target.ONLINE or name in names}
 
 
-def check_that_it_can_start(view: View, places: Places) -> None:
+def check_that_it_can_start(view: View, places: RestartPlaces) -> None:
     """What would not come up again where it is is not stopped: a restart is no stop. Declined, with what it would wait for."""
     asked = waits(view)
     for name, place in places.items():
@@ -35,7 +35,7 @@ def check_that_it_can_start(view: View, places: Places) -> None:
             raise Declined(20165, name, place, missing.text)
 
 
-def by_server(view: View, places: Places) -> tuple[tuple[tuple[ResourceName, ...], ServerName | None], ...]:
+def by_server(view: View, places: RestartPlaces) -> tuple[tuple[tuple[ResourceName, ...], ServerName | None], ...]:
     """What is started together, in order: server by server, local resources before those that stand on them; what had no place comes
     last, and may be up by then with the others. What was deleted meanwhile is left out."""
     places = {name: place for name, place in places.items() if name in view.resources}

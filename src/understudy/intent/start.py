@@ -13,7 +13,7 @@ from understudy.intent.refusal import Declined, Refusal
 from understudy.model import events
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
-from understudy.model.resource import Kind
+from understudy.model.resource import DependencyKind
 from understudy.model.state import Internal, Target
 from understudy.model.view import Request, TargetRecord, View
 from understudy.policy.eligibility import group_standings, silent_candidates
@@ -35,7 +35,7 @@ class StartCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Starting:
+class StartPlan:
     """What a start writes, and whom it is about."""
 
     edit: Edit
@@ -64,7 +64,7 @@ def networks_first(view: View, command: StartCommand) -> tuple[ResourceName, ...
     return tuple(name for name, resource in found if resource.local and resource.enabled and view.target(name) is not Target.ONLINE)
 
 
-def start(view: View, command: StartCommand, operator: Operator, *, shown: View | None = None) -> Starting:
+def start(view: View, command: StartCommand, operator: Operator, *, shown: View | None = None) -> StartPlan:
     """What is to be written. `shown` is what may be said of the View: of others no more than is known.
 
     Of many, one that nobody can take is remarked on, and keeps nobody else from starting. Declined when that is so of all.
@@ -81,8 +81,8 @@ def start(view: View, command: StartCommand, operator: Operator, *, shown: View 
             remarks += [Refusal(code=2502, names=(name, asked)) for name in names if name not in told]
             names = left
         else:
-            return Starting(edit=edit, names=names, remarks=tuple(remarks))
-    return Starting(edit=Edit(), names=(), remarks=tuple(remarks))
+            return StartPlan(edit=edit, names=names, remarks=tuple(remarks))
+    return StartPlan(edit=Edit(), names=(), remarks=tuple(remarks))
 
 
 def attempt_of(before: View, written: Edit, earlier: Attempt | None) -> Attempt:
@@ -184,7 +184,9 @@ def _only_welcome(ground: Ground, name: ResourceName, command: StartCommand, *, 
     """Whether nothing that is asked for needs it: it is tried, and nothing depends on what comes of it. `here`: on the same server."""
     if name in needed(ground.view, command.names, weak=False):
         return False
-    weak = [dependency for asked in command.names for dependency in ground.view.resources[asked].start if dependency.kind is Kind.WEAK]
+    weak = [
+        dependency for asked in command.names for dependency in ground.view.resources[asked].start if dependency.kind is DependencyKind.WEAK
+    ]
     return not here or any("global" not in dependency.modifiers and name in ground.meant(dependency) for dependency in weak)
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 
 from understudy.intent.facts import RUNNING
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.resource import Kind
+from understudy.model.resource import DependencyKind
 from understudy.model.state import Internal, Life, State, Target
 from understudy.model.view import View
 from understudy.policy.eligibility import group_standings
@@ -62,7 +62,7 @@ def _may_come(view: View, name: ResourceName) -> bool:
         other
         for member in wanted
         for dependency in view.resources[member].start
-        if dependency.kind is Kind.HARD
+        if dependency.kind is DependencyKind.HARD
         for other in ground.meant(dependency)
         if other in view.resources and other not in wanted and view.target(other) is Target.ONLINE
     }

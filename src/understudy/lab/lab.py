@@ -30,14 +30,14 @@ from understudy.lab.plan import (
     SERVER_SERVICES,
     SWITCH,
     LabPlan,
-    Service,
+    LabService,
     make_plan,
     plan_text,
 )
 from understudy.model.engines import DEFAULT_ENGINE
 
 T = TypeVar("T")
-Way = Literal["in", "out"]
+CutWay = Literal["in", "out"]
 DEFAULT_SERVERS = ("ctr1", "ctr2", "ctr3", "ctr4")
 _ENTER = Path(__file__).with_name("enter.py")
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
@@ -53,7 +53,7 @@ class Lab:
         name: str = "lab",
         servers: Sequence[str] = DEFAULT_SERVERS,
         pause_tolerance: float = 2.0,
-        services: tuple[Service, ...] = SERVER_SERVICES,
+        services: tuple[LabService, ...] = SERVER_SERVICES,
         packages: Sequence[str] = (),
         *,
         ipv6: bool = False,
@@ -197,7 +197,7 @@ class Lab:
         """Let a frozen host run on."""
         return float(self.order("thaw", name=host)["at"])
 
-    def cut(self, host: str, one_way: Way | None = None, networks: Iterable[str] | None = None) -> float:
+    def cut(self, host: str, one_way: CutWay | None = None, networks: Iterable[str] | None = None) -> float:
         """Cut the host off; `one_way`: only what it sends (`out`) or only what is sent to it (`in`). A reboot does not heal."""
         directions = [one_way] if one_way else ["in", "out"]
         return float(self.order("cut", name=self._checked(host), networks=self._networks(networks), directions=directions)["at"])

@@ -25,7 +25,7 @@ REGISTRY_PORT = 7400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class LabNetwork:
     """One of the lab's networks: a bridge on the switch, and the interface by which hosts reach it."""
 
     name: str
@@ -50,15 +50,15 @@ class Network:
 
 
 NETWORKS = (
-    Network(name="public", interface="eth0", prefix="192.168.50", number=0),
-    Network(name="management", interface="eth1", prefix="10.10.10", number=1),
-    Network(name="interconnect", interface="eth2", prefix="10.10.20", number=2),
-    Network(name="vm", interface="eth3", prefix="10.10.30", number=3),
+    LabNetwork(name="public", interface="eth0", prefix="192.168.50", number=0),
+    LabNetwork(name="management", interface="eth1", prefix="10.10.10", number=1),
+    LabNetwork(name="interconnect", interface="eth2", prefix="10.10.20", number=2),
+    LabNetwork(name="vm", interface="eth3", prefix="10.10.30", number=3),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class LabService:
     """A process that the host's init starts and restarts."""
 
     name: str
@@ -68,16 +68,16 @@ class Service:
 
 
 SERVER_SERVICES = (
-    Service(name="understudy-guard", command=("understudy-guard",), cleanup=("understudy-guard", "--kill-all")),
-    Service(name="understudy-exec", command=("understudy-exec",)),
-    Service(name="understudyd", command=("understudyd",)),
+    LabService(name="understudy-guard", command=("understudy-guard",), cleanup=("understudy-guard", "--kill-all")),
+    LabService(name="understudy-exec", command=("understudy-exec",)),
+    LabService(name="understudyd", command=("understudyd",)),
 )
 REGISTRY_PROCESS = "understudy-registry"
 """What the init of the registry's host calls the process that serves it, whatever it is built on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Cable:
     """One cable of a host: its interface at one end, a port of the switch at the other."""
 
     network: str
@@ -95,8 +95,8 @@ class Host:
 
     name: str
     number: int
-    links: tuple[Link, ...]
-    services: tuple[Service, ...]
+    links: tuple[Cable, ...]
+    services: tuple[LabService, ...]
 
     def address(self, network: str) -> str:
         """Its address on one of the lab's networks; KeyError if it has none there."""
@@ -106,7 +106,7 @@ class Host:
         """The same for IPv6; empty in a lab without."""
         return self._link(network).address6
 
-    def _link(self, network: str) -> Link:
+    def _link(self, network: str) -> Cable:
         for link in self.links:
             if link.network == network:
                 return link
@@ -144,7 +144,7 @@ def make_plan(
     name: str,
     servers: Sequence[str],
     pause_tolerance: float,
-    services: tuple[Service, ...] = SERVER_SERVICES,
+    services: tuple[LabService, ...] = SERVER_SERVICES,
     *,
     ipv6: bool = False,
     engine: str = DEFAULT_ENGINE,
@@ -179,7 +179,7 @@ def _with_ipv6(host: Host) -> Host:
 def _with_registry(host: Host, name: str, *, ipv6: bool) -> Host:
     endpoint = _registry_endpoint(host, ipv6=ipv6)
     command = engine_named(name).server_command(endpoint, store=f"{paths.STATE_DIR}/registry.db", key=paths.GUARD_KEY)
-    return replace(host, services=(Service(name=REGISTRY_PROCESS, command=command),))
+    return replace(host, services=(LabService(name=REGISTRY_PROCESS, command=command),))
 
 
 def _registry_endpoint(host: Host, *, ipv6: bool) -> str:
@@ -187,9 +187,9 @@ def _registry_endpoint(host: Host, *, ipv6: bool) -> str:
     return f"{address}:{REGISTRY_PORT}"
 
 
-def _host(name: str, number: int, networks: tuple[Network, ...], services: tuple[Service, ...]) -> Host:
+def _host(name: str, number: int, networks: tuple[LabNetwork, ...], services: tuple[LabService, ...]) -> Host:
     links = tuple(
-        Link(
+        Cable(
             network=network.name,
             interface=network.interface,
             address=f"{network.prefix}.{number}",
@@ -213,9 +213,9 @@ def parse_plan(text: str) -> LabPlan:
         Host(
             name=one["name"],
             number=one["number"],
-            links=tuple(Link(**link) for link in one["links"]),
+            links=tuple(Cable(**link) for link in one["links"]),
             services=tuple(
-                Service(name=each["name"], command=tuple(each["command"]), cleanup=tuple(each["cleanup"])) for each in one["services"]
+                LabService(name=each["name"], command=tuple(each["command"]), cleanup=tuple(each["cleanup"])) for each in one["services"]
             ),
         )
         for one in raw["hosts"]

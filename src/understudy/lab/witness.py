@@ -30,7 +30,7 @@ _ETHERTYPE_ARP = 0x0806
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Sighting:
     """One instant at which the set of active servers changed."""
 
     at: float
@@ -57,7 +57,7 @@ class Witness:
             "freezers": {server: str(lab.host_cgroup(server) / "cgroup.events") for server in lab.servers},
         }
         self._process: subprocess.Popen[str] | None = None
-        self._sights: list[Sight] = []
+        self._sights: list[Sighting] = []
         self.samples = 0
         self.longest_gap_s = 0.0
         """The longest time between two looks: what the witness may have missed."""
@@ -83,13 +83,13 @@ class Witness:
             if "samples" in seen:
                 self.samples, self.longest_gap_s = seen["samples"], seen["longest_gap_s"]
             else:
-                self._sights.append(Sight(seen["at"], tuple(seen["answering"]), tuple(seen["running"])))
+                self._sights.append(Sighting(seen["at"], tuple(seen["answering"]), tuple(seen["running"])))
 
     def most_active(self, since: float = 0.0, until: float = float("inf")) -> int:
         """The largest number of servers that were active at one instant between two."""
         return max((len(sight.active) for sight in self.sights(since, until)), default=0)
 
-    def sights(self, since: float = 0.0, until: float = float("inf")) -> list[Sight]:
+    def sights(self, since: float = 0.0, until: float = float("inf")) -> list[Sighting]:
         """What was seen between two instants, with what held at the first."""
         before = [sight for sight in self._sights if sight.at <= since]
         return before[-1:] + [sight for sight in self._sights if since < sight.at <= until]

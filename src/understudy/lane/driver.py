@@ -17,7 +17,7 @@ from understudy.lane.outcome import begin, ended
 from understudy.lane.phases import Unseen
 from understudy.lane.reconcile import reconcile
 from understudy.lane.sooner import concerns
-from understudy.lane.steps import Action, Charge, Check, Clean, Climb, Release, Start, Step, Wait
+from understudy.lane.steps import Charge, Check, Clean, Climb, LaneAction, LaneStep, Release, Start, Wait
 from understudy.lane.table import happened
 from understudy.model.actions import ActionOutcome
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -37,7 +37,7 @@ class Taken:
 
     resource: Resource
     """As it was defined when the step was taken."""
-    step: Action | Charge | Release
+    step: LaneAction | Charge | Release
     epoch: int = 0
     """Of what is acted on: of the last start, also of one that is not confirmed yet."""
     lines: tuple[HistoryLine, ...] = ()
@@ -54,7 +54,7 @@ class Driver:
         self.server, self.incarnation = server, incarnation
         self.view = View()
         self.locals: dict[ResourceName, Local] = {}
-        self.steps: dict[ResourceName, Step] = {}
+        self.steps: dict[ResourceName, LaneStep] = {}
         """What each lane answered last."""
         self._spread = spread
         self._stale: dict[ResourceName, None] = {}
@@ -211,7 +211,7 @@ class Driver:
             return ()
         return (self._take(here, resource, step, wall),)
 
-    def _take(self, here: Here, resource: Resource, step: Action | Charge | Release, wall: float) -> Taken:
+    def _take(self, here: Here, resource: Resource, step: LaneAction | Charge | Release, wall: float) -> Taken:
         local = here.locals[resource.name]
         match step:
             case Charge(down):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from understudy.lane.local import Local
 from understudy.lane.phases import Climbing, Starting, Stuck
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
-from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import State, Target
 from understudy.model.types import is_a
 from understudy.model.view import TypeRecord, View
 
 Locals = Mapping[ResourceName, Local]
-Broken = dict[ResourceName, tuple[ResourceName, ...]]
+BrokenBy = dict[ResourceName, tuple[ResourceName, ...]]
 """What has been worked out of resources below the one that is asked about: many stand on the same few."""
 
 
@@ -54,7 +54,7 @@ def concerned(
     with it), and by what whom it waits for weakly waits for.
     """
     named = {name: _named(resource, resources, types) for name, resource in resources.items()}
-    weak = {name: _named(resource, resources, types, Kind.WEAK) for name, resource in resources.items()}
+    weak = {name: _named(resource, resources, types, DependencyKind.WEAK) for name, resource in resources.items()}
     below = {name: _reachable(name, named) for name in resources}
     found: dict[ResourceName, dict[ResourceName, None]] = {name: {name: None} for name in resources}
     for name in resources:
@@ -82,7 +82,7 @@ def _reachable(name: ResourceName, named: Mapping[ResourceName, tuple[ResourceNa
 
 
 def _named(
-    resource: Resource, resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord], kind: Kind | None = None
+    resource: Resource, resources: Mapping[ResourceName, Resource], types: Mapping[TypeName, TypeRecord], kind: DependencyKind | None = None
 ) -> tuple[ResourceName, ...]:
     meant: dict[ResourceName, None] = {}
     for dependency in (*resource.start, *resource.stop):
@@ -97,14 +97,14 @@ def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]
     What it would have to be stopped for at once is missing as well: else it would be started and stopped in turn, for ever.
     """
     missing: list[ResourceName] = []
-    known: Broken = {}
+    known: BrokenBy = {}
     for dependency in resource.start:
-        if dependency.kind is Kind.HARD:
+        if dependency.kind is DependencyKind.HARD:
             names = meant(here.view, dependency)
             stops = dependency.same_server
             if not any(_is_up(here, name, dependency) and not (stops and _has_to_stop(here, name, known)) for name in names):
                 missing.extend(names or (ResourceName(dependency.entity),))
-        elif dependency.kind is Kind.WEAK and "concurrent" not in dependency.modifiers:
+        elif dependency.kind is DependencyKind.WEAK and "concurrent" not in dependency.modifiers:
             missing.extend(name for name in meant(here.view, dependency) if _coming_up(here, name))
     return tuple(dict.fromkeys((*missing, *_broken(here, resource, known))))
 
@@ -117,19 +117,19 @@ def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     return _broken(here, resource, {}) if resource.stop else ()
 
 
-def _broken(here: Here, resource: Resource, known: Broken) -> tuple[ResourceName, ...]:
+def _broken(here: Here, resource: Resource, known: BrokenBy) -> tuple[ResourceName, ...]:
     """Goes down from one to what it stands on. Ends, as dependencies in a circle are refused when they are registered."""
     found = known.get(resource.name)
     if found is None:
         found = known[resource.name] = tuple(
             ResourceName(dependency.entity)
             for dependency in resource.stop
-            if dependency.kind is Kind.HARD and "shutdown" not in dependency.modifiers and not _stands(here, dependency, known)
+            if dependency.kind is DependencyKind.HARD and "shutdown" not in dependency.modifiers and not _stands(here, dependency, known)
         )
     return found
 
 
-def _stands(here: Here, dependency: Dependency, known: Broken) -> bool:
+def _stands(here: Here, dependency: Dependency, known: BrokenBy) -> bool:
     """Whether one of those that a dependency means is still up, and will not be stopped."""
     for name in meant(here.view, dependency):
         if _is_still_up(here, name, dependency) and not (dependency.same_server and _has_to_stop(here, name, known)):
@@ -137,7 +137,7 @@ def _stands(here: Here, dependency: Dependency, known: Broken) -> bool:
     return False
 
 
-def _has_to_stop(here: Here, name: ResourceName, known: Broken) -> bool:
+def _has_to_stop(here: Here, name: ResourceName, known: BrokenBy) -> bool:
     """Whether what runs here will be stopped: else who stands on it only through another would wait for that, and be waited for."""
     resource, local = here.view.resources.get(name), here.locals.get(name)
     if resource is None or local is None or local.state is None:
@@ -149,15 +149,22 @@ def _has_to_stop(here: Here, name: ResourceName, known: Broken) -> bool:
 
 def down_that_matter(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Dependencies that are down, weak global ones included: a failure meanwhile is somebody else's outage and spends no budget."""
-    down = [name for dependency in (*resource.start, *resource.stop) if dependency.kind is Kind.HARD for name in _down(here, dependency)]
-    weak = [dependency for dependency in resource.start if dependency.kind is Kind.WEAK and "global" in dependency.modifiers]
+    down = [
+        name
+        for dependency in (*resource.start, *resource.stop)
+        if dependency.kind is DependencyKind.HARD
+        for name in _down(here, dependency)
+    ]
+    weak = [dependency for dependency in resource.start if dependency.kind is DependencyKind.WEAK and "global" in dependency.modifiers]
     down.extend(name for dependency in weak for name in _down(here, dependency) if here.view.target(name) is Target.ONLINE)
     return tuple(dict.fromkeys(down))
 
 
 def being_looked_at(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Hard dependencies on this server whose check was asked for or is under way (a disabled one is not checked)."""
-    hard = [dependency for dependency in (*resource.start, *resource.stop) if dependency.kind is Kind.HARD and not dependency.is_type]
+    hard = [
+        dependency for dependency in (*resource.start, *resource.stop) if dependency.kind is DependencyKind.HARD and not dependency.is_type
+    ]
     names = {ResourceName(dependency.entity) for dependency in hard}
     checked = {name for name in names if (other := here.view.resources.get(name)) is not None and other.enabled}
     return tuple(sorted(name for name in checked if (local := here.locals.get(name)) and (local.alarmed or local.action == "check")))

@@ -16,12 +16,12 @@ from understudy.lane.neighbours import (
     wanted_here,
 )
 from understudy.lane.phases import Climbing, Down, Rung, Starting, Stuck, Unseen
-from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start, Step, Wait, WaitsFor
+from understudy.lane.steps import Charge, Check, Clean, Climb, LaneStep, Release, Start, Wait, WaitsFor
 from understudy.model.resource import Resource
 from understudy.model.view import Assignment
 
 
-def reconcile(here: Here, resource: Resource, local: Local) -> Step:
+def reconcile(here: Here, resource: Resource, local: Local) -> LaneStep:
     """The next step for this resource on this server."""
     if local.action is not None:
         return Wait(WaitsFor.IN_FLIGHT)
@@ -51,7 +51,7 @@ def _owned(here: Here, assignment: Assignment) -> bool:
 # --- nothing to do with this server ---------------------------------------------------------------------------------
 
 
-def _not_mine(here: Here, resource: Resource, local: Local, why: WaitsFor) -> Step:
+def _not_mine(here: Here, resource: Resource, local: Local, why: WaitsFor) -> LaneStep:
     """Not a holder: never started or stopped here. It is looked at now and then, for somebody may start it by hand; what is found running
     is told, and the leader makes us a holder (S6)."""
     if local.alarmed or (local.check_due <= here.now and resource.enabled):
@@ -62,7 +62,7 @@ def _not_mine(here: Here, resource: Resource, local: Local, why: WaitsFor) -> St
 # --- mine: run it ---------------------------------------------------------------------------------------------------
 
 
-def _keep_running(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
+def _keep_running(here: Here, resource: Resource, local: Local, assignment: Assignment) -> LaneStep:
     match local.phase:
         case Climbing(rung=rung):
             return Climb(rung)  # a stop that began is finished before anything else
@@ -76,13 +76,13 @@ def _keep_running(here: Here, resource: Resource, local: Local, assignment: Assi
             return _watch(here, resource, local)
 
 
-def _as_it_is(local: Local) -> Step:
+def _as_it_is(local: Local) -> LaneStep:
     """Disabled: not started, not checked, not stopped either. But where the kernel says that it may have ended it is looked at:
     nobody is shown as ONLINE who has died."""
     return Check() if local.alarmed and local.up else Wait(WaitsFor.DISABLED)
 
 
-def _watch(here: Here, resource: Resource, local: Local) -> Step:
+def _watch(here: Here, resource: Resource, local: Local) -> LaneStep:
     if broken_to_run(here, resource):
         return _stop_after_dependents(here, resource, local, Rung.STOP)
     if local.alarmed or local.check_due <= here.now:
@@ -90,7 +90,7 @@ def _watch(here: Here, resource: Resource, local: Local) -> Step:
     return Wait(WaitsFor.RUNNING, until=local.check_due)
 
 
-def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: Rung) -> Step:
+def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: Rung) -> LaneStep:
     """While it waits for them it is still looked at when asked for: they may be waiting to hear whether it is to blame."""
     dependents = dependents_not_off(here, resource)
     if not dependents:
@@ -98,7 +98,7 @@ def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: R
     return Check() if local.alarmed else Wait(WaitsFor.DEPENDENTS_STOP_FIRST, dependents)
 
 
-def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignment: Assignment) -> Step:
+def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignment: Assignment) -> LaneStep:
     budget = local.budget
     if local.alarmed:
         return Check()
@@ -124,7 +124,7 @@ def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignm
 # --- no longer mine: let it go --------------------------------------------------------------------------------------
 
 
-def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment) -> Step:
+def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment) -> LaneStep:
     match local.phase:
         case Climbing(rung=rung):
             return Climb(rung)
@@ -139,7 +139,7 @@ def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment
     return _stop_after_dependents(here, resource, local, Rung.CLEAN if isinstance(local.phase, Down) else Rung.STOP)
 
 
-def _stuck(here: Here, local: Local) -> Step:
+def _stuck(here: Here, local: Local) -> LaneStep:
     if local.budget.retry_at <= here.now:
         return Climb(Rung.STOP)
     if local.alarmed or local.check_due <= here.now:
@@ -150,7 +150,7 @@ def _stuck(here: Here, local: Local) -> Step:
 # --- local resources ------------------------------------------------------------------------------------------------
 
 
-def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
+def _local_resource(here: Here, resource: Resource, local: Local) -> LaneStep:
     """One instance on every server, exempt from leases (S4)."""
     wanted = wanted_here(here, resource)
     match local.phase:
@@ -168,12 +168,12 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> Step:
             return Check() if local.alarmed or local.check_due <= here.now else Wait(WaitsFor.RUNNING, until=local.check_due)
 
 
-def _leave_down(resource: Resource, local: Local) -> Step:
+def _leave_down(resource: Resource, local: Local) -> LaneStep:
     """What is only looked at nobody wants to know of then."""
     return Check() if local.alarmed and not resource.kind.only_looked_at else Wait(WaitsFor.NOT_WANTED)
 
 
-def _bring_up_instance(here: Here, resource: Resource, local: Local, phase: Down) -> Step:
+def _bring_up_instance(here: Here, resource: Resource, local: Local, phase: Down) -> LaneStep:
     if local.alarmed:
         return Check()
     if phase.uncharged:

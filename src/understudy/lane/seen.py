@@ -11,7 +11,7 @@ from understudy.lane.local import Budget, Local
 from understudy.lane.neighbours import Here, dependents_of_each
 from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
 from understudy.lane.reconcile import reconcile
-from understudy.lane.steps import Step, Wait, WaitsFor
+from understudy.lane.steps import LaneStep, Wait, WaitsFor
 from understudy.model.actions import ActionName
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Resource
@@ -37,7 +37,7 @@ class Seen:
             self._here[server] = _here(self, server, record.incarnation, record.life) if record is not None and living else None
         return self._here[server]
 
-    def step(self, name: ResourceName, server: ServerName) -> Step:
+    def step(self, name: ResourceName, server: ServerName) -> LaneStep:
         """What the lane of the resource on this server answers, as far as it has told what it knows."""
         here = self.here(server)
         if here is None:

@@ -27,7 +27,7 @@ OFFLINE_LOOK_S = 60.0
 """How often what is not assigned here is looked at, if OFFLINE_CHECK_INTERVAL does not say."""
 PRESSED = 4.0
 """How many times rarer on a machine under pressure."""
-Verdict = Literal["none yet", "failed", "lives"]
+SilenceVerdict = Literal["none yet", "failed", "lives"]
 """Of silent checks in a row: too few; a failure; or nothing could be asked while the kernel sees that it lives."""
 UP = (State.ONLINE, State.INTERMEDIATE)
 
@@ -96,7 +96,7 @@ def pause_s(times: int) -> float:
     return min(LATEST_S, SOON_S * float(2 ** min(times - 1, 5)))
 
 
-def silent_check(local: Local, resource: Resource, outcome: ActionOutcome, at: Instant) -> tuple[LaneUpdate, Verdict]:
+def silent_check(local: Local, resource: Resource, outcome: ActionOutcome, at: Instant) -> tuple[LaneUpdate, SilenceVerdict]:
     """One more silent check: the memory, what to tell, and what so many of them say."""
     silent = local.silent + 1
     allowed = resource.check_failures + (1 if pressed(outcome) else 0)
@@ -116,7 +116,7 @@ def silent_check(local: Local, resource: Resource, outcome: ActionOutcome, at: I
     told = silent <= allowed or _now_and_then(silent)
     of = f"{silent} of {allowed}" if silent <= allowed else f"{silent} times in a row"
     news = HistoryLine(kind=events.CHECK_SILENT, ms=milliseconds(outcome.duration_s), cause=of, text=reason(outcome, resource))
-    verdict: Verdict = "none yet" if silent < allowed else "lives" if kept_up else "failed"
+    verdict: SilenceVerdict = "none yet" if silent < allowed else "lives" if kept_up else "failed"
     return LaneUpdate(local=after, lines=(news,) if told else ()), verdict
 
 

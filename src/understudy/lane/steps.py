@@ -81,6 +81,6 @@ class Wait:
     until: float | None = None
 
 
-Action = Check | Start | Clean | Climb
+LaneAction = Check | Start | Clean | Climb
 """What the executor does."""
-Step = Action | Charge | Release | Wait
+LaneStep = LaneAction | Charge | Release | Wait

@@ -47,7 +47,7 @@ class CannotBe:
     because: str
 
 
-Row = dict[type[Happening], Rule | CannotBe]
+PhaseRow = dict[type[Happening], Rule | CannotBe]
 
 _LOOKS_FIRST = CannotBe("a lane looks first, and acts then")
 _IN_FLIGHT = CannotBe("the clean is in flight, and no other action is begun meanwhile")
@@ -59,7 +59,7 @@ _NOT_FAILED = CannotBe("only what has failed, and is down, is charged")
 _CLIMBS_ON = CannotBe("a ladder that was begun is climbed to its end")
 
 
-def _in_any(phase: type[Phase]) -> Row:
+def _in_any(phase: type[Phase]) -> PhaseRow:
     """What is the same in every phase, and leads to no other."""
     return {
         CheckBegun: Rule(watching.begin_check, (phase,)),
@@ -76,7 +76,7 @@ def _in_any(phase: type[Phase]) -> Row:
     }
 
 
-TABLE: Mapping[type[Phase], Row] = {
+TABLE: Mapping[type[Phase], PhaseRow] = {
     Unseen: _in_any(Unseen) | {
         StartBegun: _LOOKS_FIRST,
         CleanBegun: _LOOKS_FIRST,

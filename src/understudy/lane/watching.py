@@ -22,7 +22,7 @@ from understudy.lane.local import Local
 from understudy.lane.phases import Down, Phase, Starting, Unseen, Up
 from understudy.model import events
 from understudy.model.names import ResourceName
-from understudy.model.resource import Kind, Resource
+from understudy.model.resource import DependencyKind, Resource
 from understudy.model.state import State
 
 # --- in any phase ---------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def _failed(local: Local, event: ActionEnd, text: str) -> LaneUpdate:
 def look_at_its_dependencies(resource: Resource) -> tuple[ResourceName, ...]:
     """Its hard dependencies: they are looked at before its failure is charged."""
     dependencies = (*resource.start, *resource.stop)
-    return tuple(dict.fromkeys(ResourceName(each.entity) for each in dependencies if each.kind is Kind.HARD and not each.is_type))
+    return tuple(dict.fromkeys(ResourceName(each.entity) for each in dependencies if each.kind is DependencyKind.HARD and not each.is_type))
 
 
 def watched(up: Local, event: ActionEnd, lines: tuple[HistoryLine, ...] = (), *, anew: bool = False) -> LaneUpdate:

@@ -51,7 +51,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LinkChange:
     """One netlink event: a link or an address came, changed or went."""
 
     index: int
@@ -136,17 +136,17 @@ def remove(found: Address) -> None:
         _delete(wire, found)
 
 
-def changes(packet: bytes) -> list[Change]:
+def changes(packet: bytes) -> list[LinkChange]:
     """The links and addresses that this packet of events is about."""
     found = []
     for kind, _, body in messages(packet):
         if kind in (NEWLINK, DELLINK):
             link = _link(body)
-            found.append(Change(link.index, kind == DELLINK, link=link.name, up=link.up and kind == NEWLINK))
+            found.append(LinkChange(link.index, kind == DELLINK, link=link.name, up=link.up and kind == NEWLINK))
         elif kind in (NEWADDR, DELADDR):
             address = _address(body)
             if address is not None:
-                found.append(Change(address.index, kind == DELADDR, address=address.address))
+                found.append(LinkChange(address.index, kind == DELADDR, address=address.address))
     return found
 
 

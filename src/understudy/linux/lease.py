@@ -19,7 +19,7 @@ _BOOT, _RAW, _WRITES = 2, 3, 4
 NOBODY = bytes(16)
 
 
-class Lease(NamedTuple):
+class LeaseEntry(NamedTuple):
     """What the file says."""
 
     incarnation: bytes
@@ -62,9 +62,9 @@ class LeaseFile:
         self._fields[_RAW] = until.raw_ns
         self._fields[_WRITES] += 1
 
-    def read(self) -> Lease:
+    def read(self) -> LeaseEntry:
         """What it says now."""
-        return Lease(bytes(self._map[:16]), Reading(self._fields[_BOOT], self._fields[_RAW]))
+        return LeaseEntry(bytes(self._map[:16]), Reading(self._fields[_BOOT], self._fields[_RAW]))
 
 
 class LeaseReader:
@@ -93,15 +93,15 @@ class LeaseReader:
         finally:
             os.close(descriptor)
 
-    def read(self) -> Lease:
+    def read(self) -> LeaseEntry:
         """What it says now; nobody's without a file."""
         if self._map is None:
-            return Lease(NOBODY, Reading(0, 0))
+            return LeaseEntry(NOBODY, Reading(0, 0))
         fields = memoryview(self._map).cast("q")
-        return Lease(bytes(self._map[:16]), Reading(fields[_BOOT], fields[_RAW]))
+        return LeaseEntry(bytes(self._map[:16]), Reading(fields[_BOOT], fields[_RAW]))
 
 
-def read_lease(path: str) -> Lease:
+def read_lease(path: str) -> LeaseEntry:
     """The lease for one who does not keep the file mapped; none if there is no file."""
     try:
         with open(path, "rb") as file:
@@ -109,4 +109,4 @@ def read_lease(path: str) -> Lease:
     except FileNotFoundError:
         raw = b""
     fields = memoryview(raw.ljust(SIZE, b"\0")).cast("q")
-    return Lease(raw[:16].ljust(16, b"\0"), Reading(fields[_BOOT], fields[_RAW]))
+    return LeaseEntry(raw[:16].ljust(16, b"\0"), Reading(fields[_BOOT], fields[_RAW]))

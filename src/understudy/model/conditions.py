@@ -13,7 +13,7 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.view import Report
 
 
-class Kind(StrEnum):
+class ConditionKind(StrEnum):
     """Every state in which a server or the cluster can be, besides well; `docs/guide/states.md` shows each."""
 
     GUARD_SILENT = "guard-silent"
@@ -75,7 +75,7 @@ STATUS = {Weight.DOWN: 1, Weight.WEAK: 3}
 class Condition:
     """One thing that is not as it should be."""
 
-    kind: Kind
+    kind: ConditionKind
     weight: Weight
     about: ServerName | None
     """Which server; None: the cluster."""
@@ -93,44 +93,44 @@ class Condition:
         return line(NUMBERS[self.kind], *about, self.cause, self.advice)
 
 
-NUMBERS: dict[Kind, int] = {
-    Kind.GUARD_SILENT: 20142,
-    Kind.TAKES_NO_PART: 20120,
-    Kind.LEAVING: 20149,
-    Kind.LEFT: 20149,
-    Kind.MAJORITY_LOST: 20140,
-    Kind.NO_LEASE: 20141,
-    Kind.REGISTRY_AWAY: 20068,
-    Kind.REGISTRY_FULL: 20171,
-    Kind.REGISTRY_SET_BACK: 20144,
-    Kind.RECOVERING: 20144,
-    Kind.NO_LEADER: 20143,
-    Kind.CANNOT_ACT: 20101,
-    Kind.OTHER_NO_LEASE: 20141,
-    Kind.OTHER_UNHEARD: 20102,
-    Kind.LAST_MAJORITY: 20145,
-    Kind.NOT_REAL_TIME: 20145,
-    Kind.NO_GATE: 20145,
-    Kind.SETTINGS_DIFFER: 20145,
-    Kind.SETTINGS_NOT_KEPT: 20145,
-    Kind.HELD_NOT_KEPT: 20145,
-    Kind.CHECKS_NOT_RUN: 20146,
-    Kind.UNREGISTERED: 20230,
-    Kind.ALERTS_LOST: 20147,
-    Kind.GUARD_SAYS: 20069,
+NUMBERS: dict[ConditionKind, int] = {
+    ConditionKind.GUARD_SILENT: 20142,
+    ConditionKind.TAKES_NO_PART: 20120,
+    ConditionKind.LEAVING: 20149,
+    ConditionKind.LEFT: 20149,
+    ConditionKind.MAJORITY_LOST: 20140,
+    ConditionKind.NO_LEASE: 20141,
+    ConditionKind.REGISTRY_AWAY: 20068,
+    ConditionKind.REGISTRY_FULL: 20171,
+    ConditionKind.REGISTRY_SET_BACK: 20144,
+    ConditionKind.RECOVERING: 20144,
+    ConditionKind.NO_LEADER: 20143,
+    ConditionKind.CANNOT_ACT: 20101,
+    ConditionKind.OTHER_NO_LEASE: 20141,
+    ConditionKind.OTHER_UNHEARD: 20102,
+    ConditionKind.LAST_MAJORITY: 20145,
+    ConditionKind.NOT_REAL_TIME: 20145,
+    ConditionKind.NO_GATE: 20145,
+    ConditionKind.SETTINGS_DIFFER: 20145,
+    ConditionKind.SETTINGS_NOT_KEPT: 20145,
+    ConditionKind.HELD_NOT_KEPT: 20145,
+    ConditionKind.CHECKS_NOT_RUN: 20146,
+    ConditionKind.UNREGISTERED: 20230,
+    ConditionKind.ALERTS_LOST: 20147,
+    ConditionKind.GUARD_SAYS: 20069,
 }
 """The number under which each is printed."""
 _ABOUT = frozenset(
     {
-        Kind.TAKES_NO_PART,
-        Kind.LEAVING,
-        Kind.LEFT,
-        Kind.NO_LEASE,
-        Kind.CANNOT_ACT,
-        Kind.OTHER_NO_LEASE,
-        Kind.OTHER_UNHEARD,
-        Kind.CHECKS_NOT_RUN,
-        Kind.UNREGISTERED,
+        ConditionKind.TAKES_NO_PART,
+        ConditionKind.LEAVING,
+        ConditionKind.LEFT,
+        ConditionKind.NO_LEASE,
+        ConditionKind.CANNOT_ACT,
+        ConditionKind.OTHER_NO_LEASE,
+        ConditionKind.OTHER_UNHEARD,
+        ConditionKind.CHECKS_NOT_RUN,
+        ConditionKind.UNREGISTERED,
     }
 )
 """Those whose line names the server."""

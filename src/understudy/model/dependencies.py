@@ -13,24 +13,24 @@ from understudy.errors import BadDependency
 from understudy.model.attributes import cut
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ResourceName, TypeName
-from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.types import find, is_a
 from understudy.model.view import Pool, TypeRecord
 
 Which = Literal["START_DEPENDENCIES", "STOP_DEPENDENCIES"]
 
-MODIFIERS: dict[tuple[Which, Kind], frozenset[str]] = {
-    ("START_DEPENDENCIES", Kind.HARD): frozenset({"global", "intermediate", "uniform"}),
-    ("START_DEPENDENCIES", Kind.WEAK): frozenset({"global", "uniform", "concurrent"}),
-    ("START_DEPENDENCIES", Kind.ATTRACTION): frozenset({"intermediate"}),
-    ("START_DEPENDENCIES", Kind.PULLUP): frozenset({"global", "intermediate"}),
-    ("START_DEPENDENCIES", Kind.DISPERSION): frozenset({"intermediate", "pool"}),
-    ("START_DEPENDENCIES", Kind.EXCLUSION): frozenset({"preempt_pre", "preempt_post"}),
-    ("STOP_DEPENDENCIES", Kind.HARD): frozenset({"global", "intermediate", "shutdown"}),
+MODIFIERS: dict[tuple[Which, DependencyKind], frozenset[str]] = {
+    ("START_DEPENDENCIES", DependencyKind.HARD): frozenset({"global", "intermediate", "uniform"}),
+    ("START_DEPENDENCIES", DependencyKind.WEAK): frozenset({"global", "uniform", "concurrent"}),
+    ("START_DEPENDENCIES", DependencyKind.ATTRACTION): frozenset({"intermediate"}),
+    ("START_DEPENDENCIES", DependencyKind.PULLUP): frozenset({"global", "intermediate"}),
+    ("START_DEPENDENCIES", DependencyKind.DISPERSION): frozenset({"intermediate", "pool"}),
+    ("START_DEPENDENCIES", DependencyKind.EXCLUSION): frozenset({"preempt_pre", "preempt_post"}),
+    ("STOP_DEPENDENCIES", DependencyKind.HARD): frozenset({"global", "intermediate", "shutdown"}),
 }
 """Which modifiers an entity of a kind may carry; a kind that is missing is not allowed in that attribute."""
 
-SUFFIXES: dict[Kind, str] = {Kind.PULLUP: "always", Kind.DISPERSION: "active"}
+SUFFIXES: dict[DependencyKind, str] = {DependencyKind.PULLUP: "always", DependencyKind.DISPERSION: "active"}
 """The word that may follow the kind itself: `pullup:always(db)`. It is kept among the modifiers."""
 
 _ORDER = ("global", "intermediate", "uniform", "concurrent", "shutdown", "pool", "preempt_pre", "preempt_post")
@@ -50,7 +50,7 @@ class Registered:
 def parse(text: str, which: Which, owner: str) -> tuple[Dependency, ...]:
     """Read the attribute `which` of the resource `owner`. BadDependency says what is wrong with which part."""
     found: list[Dependency] = []
-    kinds: set[Kind] = set()
+    kinds: set[DependencyKind] = set()
     position = 0
     text = text.strip()
     while position < len(text):
@@ -58,7 +58,7 @@ def parse(text: str, which: Which, owner: str) -> tuple[Dependency, ...]:
         if match is None:
             raise _malformed(text, which, f"at '{text[position:][:40]}' a kind with names in parentheses is expected, like hard(db)")
         kind, suffix = _kind(match[1], match[2], text, which)
-        if kind in kinds and kind is not Kind.PULLUP:
+        if kind in kinds and kind is not DependencyKind.PULLUP:
             raise BadDependency(words(2571, kind.value, owner), code=2571)
         kinds.add(kind)
         found += _entities(match[3], kind, suffix, which)
@@ -147,16 +147,16 @@ def _walk(resource: Resource, known: Registered, which: str) -> None:
 
 def _ordering(resource: Resource, which: str) -> list[Dependency]:
     if which == "STOP_DEPENDENCIES":
-        return [dependency for dependency in resource.stop if dependency.kind is Kind.HARD]
+        return [dependency for dependency in resource.stop if dependency.kind is DependencyKind.HARD]
     # A `concurrent:` one is not waited for, so it orders nothing.
     return [
         dependency
         for dependency in resource.start
-        if dependency.kind in (Kind.HARD, Kind.WEAK) and "concurrent" not in dependency.modifiers
+        if dependency.kind in (DependencyKind.HARD, DependencyKind.WEAK) and "concurrent" not in dependency.modifiers
     ]
 
 
-def _kind(word: str, suffix: str | None, text: str, which: Which) -> tuple[Kind, str | None]:
+def _kind(word: str, suffix: str | None, text: str, which: Which) -> tuple[DependencyKind, str | None]:
     allowed = [kind for attribute, kind in MODIFIERS if attribute == which]
     kind = next((one for one in allowed if one.value == word), None)
     if kind is None:
@@ -166,7 +166,7 @@ def _kind(word: str, suffix: str | None, text: str, which: Which) -> tuple[Kind,
     return kind, suffix
 
 
-def _entities(text: str, kind: Kind, suffix: str | None, which: Which) -> list[Dependency]:
+def _entities(text: str, kind: DependencyKind, suffix: str | None, which: Which) -> list[Dependency]:
     found: list[Dependency] = []
     named: set[tuple[str, bool]] = set()
     for part in text.split(","):
@@ -180,7 +180,7 @@ def _entities(text: str, kind: Kind, suffix: str | None, which: Which) -> list[D
     return found
 
 
-def _entity(text: str, kind: Kind, suffix: str | None, which: Which) -> Dependency:
+def _entity(text: str, kind: DependencyKind, suffix: str | None, which: Which) -> Dependency:
     *prefixes, name = (part.strip() for part in text.split(":"))
     if not _ENTITY_NAME.fullmatch(name):
         raise _malformed(text, which, "a name is missing" if not name else f"'{name}' is no name")

@@ -18,7 +18,7 @@ class Placement(StrEnum):
     RESTRICTED = "restricted"
 
 
-class Kind(StrEnum):
+class DependencyKind(StrEnum):
     """Kinds of dependency (clusterware vocabulary, section 6 of Oracle's guide)."""
 
     HARD = "hard"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 class Dependency:
     """One entity of one kind: `hard(global:intermediate:db)` is one of these."""
 
-    kind: Kind
+    kind: DependencyKind
     entity: str
     """Name of a resource, or of a type when `is_type`."""
     is_type: bool = False
@@ -43,7 +43,7 @@ class Dependency:
     @property
     def same_server(self) -> bool:
         """Whether both must be on one server (hard without `global:`)."""
-        return self.kind is Kind.HARD and "global" not in self.modifiers
+        return self.kind is DependencyKind.HARD and "global" not in self.modifiers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ moves nothing. The order is that of what an operator has to know first.
 
 from collections.abc import Iterable, Iterator
 
-from understudy.model.conditions import NOTHING_BEGINS, UNREACHED, Condition, GuardSight, Kind, Lease, Own, Weight, ago
+from understudy.model.conditions import NOTHING_BEGINS, UNREACHED, Condition, ConditionKind, GuardSight, Lease, Own, Weight, ago
 from understudy.model.names import Incarnation, ServerName, short
 from understudy.model.state import ALIVE
 from understudy.model.view import View
@@ -80,25 +80,26 @@ def _own_guard(own: Own) -> Iterator[Condition]:
     guard = own.guard or _NOTHING_SAID
     if own.left and not own.held:
         yield _down(
-            Kind.LEFT, own.server, f"it was taken out by {own.left}. It runs nothing and hears of nobody; what is shown may be old",
+            ConditionKind.LEFT, own.server,
+            f"it was taken out by {own.left}. It runs nothing and hears of nobody; what is shown may be old",
             "It comes back with: understudy server join; how the others are, they say themselves", None,
         )  # fmt: skip
         return
     if own.guard_age_s >= GUARD_S:
         yield _down(
-            Kind.GUARD_SILENT, own.server,
+            ConditionKind.GUARD_SILENT, own.server,
             f"it has said nothing for {ago(own.guard_age_s)}. Without it this server has no lease and runs nothing",
             f"Look whether it runs and what stops it ({_KEEPERS}, its log); start it, or let it go on", own.guard_age_s,
         )  # fmt: skip
     if guard.refused:
         cause, _, advice = guard.refused.partition(": make ")
         yield _down(
-            Kind.TAKES_NO_PART, own.server, cause,
+            ConditionKind.TAKES_NO_PART, own.server, cause,
             f"Make {advice}" if advice else "Make understudy.toml the same on all servers, and restart understudy-guard here", None,
         )  # fmt: skip
     if guard.leave_left_s is not None:
         yield _down(
-            Kind.LEAVING, own.server, f"it stops everything in order and has {ago(guard.leave_left_s)} for that",
+            ConditionKind.LEAVING, own.server, f"it stops everything in order and has {ago(guard.leave_left_s)} for that",
             "It comes back with: understudy server join", None,
         )  # fmt: skip
 
@@ -112,7 +113,7 @@ def _own_lease(view: View, own: Own) -> Iterator[Condition]:
     for_so_long = f" (for {ago(since_s)})" if since_s is not None else ""
     if _majority_lost(view, own):
         yield _down(
-            Kind.MAJORITY_LOST, None,
+            ConditionKind.MAJORITY_LOST, None,
             f"of {len(own.voters)} voters {own.needed} are needed, and only {_names(heard) or 'none'} can be heard from "
             f"{own.server}{for_so_long}; {_missing(own, heard)}. Everything that this server ran was stopped, and nothing starts until "
             "a majority is back",
@@ -131,7 +132,7 @@ def _own_lease(view: View, own: Own) -> Iterator[Condition]:
             "A voter that has begun anew grants nobody for some seconds; one that was told that this life is over never does"
         )
         advice = f"It joins by itself; if this stays, restart understudy-guard on {own.server}"
-    yield _down(Kind.NO_LEASE, own.server, f"{cause}{for_so_long}. What it ran was stopped", advice, since_s)
+    yield _down(ConditionKind.NO_LEASE, own.server, f"{cause}{for_so_long}. What it ran was stopped", advice, since_s)
 
 
 def _majority_lost(view: View, own: Own) -> bool:
@@ -151,7 +152,7 @@ def _just_begun(own: Own) -> bool:
 def _own_ability(view: View, own: Own) -> Iterator[Condition]:
     for server, (why, for_s) in sorted(_unable(view, own).items()):
         advice = f"Look at {_where_to_look(server, why)}; after ten seconds it is evicted if others can run what it holds"
-        yield _down(Kind.CANNOT_ACT, server, f"{why} (for {ago(for_s)})", advice, for_s)
+        yield _down(ConditionKind.CANNOT_ACT, server, f"{why} (for {ago(for_s)})", advice, for_s)
 
 
 def _where_to_look(server: ServerName, why: str) -> str:
@@ -179,26 +180,26 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
     if own.registry_away_s:
         shown = f"what is shown is {ago(own.registry_away_s)} old" if own.read_once else "nothing is known of the cluster"
         yield _down(
-            Kind.REGISTRY_AWAY, None,
+            ConditionKind.REGISTRY_AWAY, None,
             f"for {ago(own.registry_away_s)}; {shown}. {'What runs goes on and is restarted where it is. ' if own.held else ''}"
             "Nothing can be changed, moved or started elsewhere",
             "Look at understudy-registry, its host, its disk and the way there", own.registry_away_s,
         )  # fmt: skip
     elif own.registry_refuses:
         yield _down(
-            Kind.REGISTRY_FULL, None,
+            ConditionKind.REGISTRY_FULL, None,
             f"{own.registry_refuses}. What runs goes on and is restarted where it is; nothing can be changed, moved or started elsewhere",
             "Make room on the disk of the host that understudy-registry runs on; it goes on by itself", None,
         )  # fmt: skip
     if view.set_back:
         yield _down(
-            Kind.REGISTRY_SET_BACK, None, f"{view.set_back}; nothing is decided until a new era has begun",
+            ConditionKind.REGISTRY_SET_BACK, None, f"{view.set_back}; nothing is decided until a new era has begun",
             "That happens by itself within seconds, once a server holds a lease", None,
         )  # fmt: skip
     elif view.recovering:
         late = [f"{incarnation.server}/{short(incarnation.incarnation)}" for incarnation in held_up_by(view)]
         yield _down(
-            Kind.RECOVERING, None,
+            ConditionKind.RECOVERING, None,
             f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {_names(late) or 'nobody'}",
             "Start the servers that are named; one that stays silent is evicted after half a minute", None,
         )  # fmt: skip
@@ -211,7 +212,7 @@ def _leader(view: View, own: Own) -> Iterator[Condition]:
     if silent_s >= LEADER_S:
         last = f" The last one was {view.leader.server}." if view.leader else ""
         yield _down(
-            Kind.NO_LEADER, None,
+            ConditionKind.NO_LEADER, None,
             f"no server has shown for {ago(silent_s)} that it decides.{last} What runs goes on; nothing is started or moved",
             "A server that can act takes over within seconds; if this stays, look at understudyd on every server "
             "(crsctl check cluster -all)",
@@ -230,13 +231,13 @@ def _others(view: View, own: Own) -> Iterator[Condition]:
         heard, age_s = own.life_heard(server), own.heard_s(server) or own.daemon_s
         if heard not in (None, record.incarnation):
             yield _down(
-                Kind.OTHER_NO_LEASE, server, "it has begun a new life; what it ran was stopped",
+                ConditionKind.OTHER_NO_LEASE, server, "it has begun a new life; what it ran was stopped",
                 "It joins by itself when a majority of voters grants it a lease and it reaches the registry", None,
             )  # fmt: skip
         elif heard is None and age_s > own.fresh_s:
             what = "another server decides what becomes of it" if led(view, own) else "nobody decides what becomes of it"
             yield _down(
-                Kind.OTHER_UNHEARD, server, f"for {ago(age_s)}; what is said of it is as old, and {what}",
+                ConditionKind.OTHER_UNHEARD, server, f"for {ago(age_s)}; what is said of it is as old, and {what}",
                 f"Look at the power of {server}, its networks, and understudy-guard there", age_s,
             )  # fmt: skip
 
@@ -247,7 +248,7 @@ def _unregistered(view: View, own: Own) -> Iterator[Condition]:
         names = [name for name in look.unregistered if name not in view.resources]
         if names and look.incarnation == view.present()[server].incarnation and lease_of(view, own, server) is Lease.HELD:
             yield _weak(
-                Kind.UNREGISTERED, server,
+                ConditionKind.UNREGISTERED, server,
                 f"{_names(names)}. Nothing watches, restarts, moves or stops it; it ends with the lease of {server}, and starts nowhere",
                 "Register it again under its old name (crsctl add resource, or a file of understudy cluster export), and crsctl start "
                 "resource: it is adopted where it runs. What is not wanted any more is stopped and deleted after that",
@@ -261,34 +262,35 @@ def _weak_points(own: Own) -> Iterator[Condition]:
     guard, heard = own.guard or _NOTHING_SAID, voters_heard(own)
     if own.held and len(own.voters) > own.needed and len(heard) == own.needed and own.daemon_s > own.fresh_s:
         yield _weak(
-            Kind.LAST_MAJORITY, None, f"no voter is left to spare: {_missing(own, heard)}. If one more is lost everything stops",
+            ConditionKind.LAST_MAJORITY, None, f"no voter is left to spare: {_missing(own, heard)}. If one more is lost everything stops",
             _bring_back(own, heard),
         )  # fmt: skip
     if guard.priority:
         yield _weak(
-            Kind.NOT_REAL_TIME, own.server,
+            ConditionKind.NOT_REAL_TIME, own.server,
             f"understudy-guard has no real-time priority ({guard.priority}): on a busy server its lease may end",
             "Let it run as root with LimitRTPRIO and LimitMEMLOCK of infinity (its systemd unit has them), and restart it",
         )  # fmt: skip
     if guard.gate and not guard.gate.startswith("ready"):  # that it was taken away, and is there again, the guard says itself
         yield _weak(
-            Kind.NO_GATE, own.server,
+            ConditionKind.NO_GATE, own.server,
             f"there is no gate ({guard.gate}): if this server stands still its addresses may answer after others have taken over",
             "Let understudy-guard run as root with CAP_NET_ADMIN, on a kernel with nf_tables; keep others from flushing the rule set",
         )  # fmt: skip
     if guard.differing and not guard.refused:
         causes = "; ".join(one.partition(": make ")[0] for one in sorted(guard.differing))
         advice = guard.differing[0].partition(": make ")[2] or "understudy.toml the same on all servers"
-        yield _weak(Kind.SETTINGS_DIFFER, None, causes, f"Make {advice}")
+        yield _weak(ConditionKind.SETTINGS_DIFFER, None, causes, f"Make {advice}")
     if own.not_run:
         names, whys = sorted(own.not_run), sorted(set(own.not_run.values()))
         yield _weak(
-            Kind.CHECKS_NOT_RUN, own.server, f"of {_names(names)}: {'; '.join(whys[:3])}. Whether they run is not looked at meanwhile",
+            ConditionKind.CHECKS_NOT_RUN, own.server,
+            f"of {_names(names)}: {'; '.join(whys[:3])}. Whether they run is not looked at meanwhile",
             f"Look at `understudy history {names[0]}`, which says what to do; it is tried again and again",
         )  # fmt: skip
     if own.alerts_lost:
         yield _weak(
-            Kind.ALERTS_LOST, own.server, f"{own.alerts_lost} lines are lost ({own.alerts_why or 'too many at once'})",
+            ConditionKind.ALERTS_LOST, own.server, f"{own.alerts_lost} lines are lost ({own.alerts_why or 'too many at once'})",
             "Make room where the log is; understudy history has what was lost",
         )  # fmt: skip
 
@@ -298,10 +300,10 @@ def _kept(own: Own) -> Iterator[Condition]:
     guard = own.guard or _NOTHING_SAID
     if guard.not_kept:
         cause, _, advice = guard.not_kept.partition(". ")
-        yield _weak(Kind.SETTINGS_NOT_KEPT, own.server, cause, advice or "Make room there")
+        yield _weak(ConditionKind.SETTINGS_NOT_KEPT, own.server, cause, advice or "Make room there")
     if own.not_kept:
         yield _weak(
-            Kind.HELD_NOT_KEPT, own.server,
+            ConditionKind.HELD_NOT_KEPT, own.server,
             f"what {own.server} holds cannot be kept on its disk ({own.not_kept}): a daemon that begins while the registry is away "
             "restarts nothing until that is back",
             "Make room in /var/lib/understudy (state_dir); it is tried again each second",
@@ -315,17 +317,17 @@ def _said(own: Own) -> Iterator[Condition]:
     known = [one for one in (guard.refused, *guard.differing, guard.not_kept) if one]
     for sentence in own.notices:
         if not any(one in sentence for one in known) and not (guard.refused and "understudy.toml" in sentence):
-            yield _weak(Kind.GUARD_SAYS, own.server, sentence.rstrip("."), "Look at the log of understudy-guard")
+            yield _weak(ConditionKind.GUARD_SAYS, own.server, sentence.rstrip("."), "Look at the log of understudy-guard")
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
 
 
-def _down(kind: Kind, about: ServerName | None, cause: str, advice: str, since_s: float | None) -> Condition:
+def _down(kind: ConditionKind, about: ServerName | None, cause: str, advice: str, since_s: float | None) -> Condition:
     return Condition(kind=kind, weight=Weight.DOWN, about=about, cause=cause, advice=advice, since_s=since_s)
 
 
-def _weak(kind: Kind, about: ServerName | None, cause: str, advice: str) -> Condition:
+def _weak(kind: ConditionKind, about: ServerName | None, cause: str, advice: str) -> Condition:
     return Condition(kind=kind, weight=Weight.WEAK, about=about, cause=cause, advice=advice)
 
 
@@ -365,9 +367,14 @@ def nothing_can_be_done(found: Iterable[Condition], *, registry_alone: bool = Fa
     kinds = _NOBODY_WRITES if registry_alone else _NOBODY_WRITES | _NOBODY_ACTS
     hopeless = (condition for condition in found if condition.kind in kinds)
     return next(
-        (condition for condition in hopeless if condition.kind is not Kind.REGISTRY_AWAY or (condition.since_s or 0.0) >= HOPELESS_S), None
+        (
+            condition
+            for condition in hopeless
+            if condition.kind is not ConditionKind.REGISTRY_AWAY or (condition.since_s or 0.0) >= HOPELESS_S
+        ),
+        None,
     )
 
 
-_NOBODY_WRITES = frozenset({Kind.REGISTRY_AWAY, Kind.REGISTRY_FULL, Kind.REGISTRY_SET_BACK})
-_NOBODY_ACTS = frozenset({Kind.MAJORITY_LOST, Kind.NO_LEADER})
+_NOBODY_WRITES = frozenset({ConditionKind.REGISTRY_AWAY, ConditionKind.REGISTRY_FULL, ConditionKind.REGISTRY_SET_BACK})
+_NOBODY_ACTS = frozenset({ConditionKind.MAJORITY_LOST, ConditionKind.NO_LEADER})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
 from understudy.model.pools import GENERIC
 from understudy.model.reasons import Reason, Why
-from understudy.model.resource import Kind, Placement, Resource
+from understudy.model.resource import DependencyKind, Placement, Resource
 from understudy.model.state import Life, State, Target
 from understudy.model.view import View
 from understudy.policy.ground import Ground, survey
@@ -259,13 +259,13 @@ def _place_in_pools(ground: Ground, resource: Resource, server: ServerName) -> i
 
 
 def _attraction(ground: Ground, resource: Resource, server: ServerName) -> int:
-    return _neighbours(ground, resource, server, Kind.ATTRACTION)
+    return _neighbours(ground, resource, server, DependencyKind.ATTRACTION)
 
 
 def _dispersion(ground: Ground, resource: Resource, server: ServerName) -> int:
-    return _neighbours(ground, resource, server, Kind.DISPERSION)
+    return _neighbours(ground, resource, server, DependencyKind.DISPERSION)
 
 
-def _neighbours(ground: Ground, resource: Resource, server: ServerName, kind: Kind) -> int:
+def _neighbours(ground: Ground, resource: Resource, server: ServerName, kind: DependencyKind) -> int:
     wished = [name for dependency in resource.start if dependency.kind is kind for name in ground.meant(dependency)]
     return sum(1 for name in wished if ground.owns(server, name) and name != resource.name)

@@ -21,7 +21,7 @@ from understudy.policy.waits import waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ExplainLine:
     """One server's standing in words."""
 
     server: ServerName
@@ -44,7 +44,7 @@ class Explanation:
     """It and what moves with it."""
     here_because: str
     waits_for: tuple[str, ...]
-    servers: tuple[Line, ...]
+    servers: tuple[ExplainLine, ...]
     budget: str
     last_failure: str = ""
     lane_here: str = ""
@@ -129,7 +129,7 @@ def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
     return f"{where}: {words}" if words else where
 
 
-def _line(view: View, one: Standing, assignment: Assignment) -> Line:
+def _line(view: View, one: Standing, assignment: Assignment) -> ExplainLine:
     here = assignment.owner is not None and assignment.owner.incarnation == one.incarnation
     tried = one.incarnation is not None and one.incarnation in assignment.tried
     words = sentence_about(one.reason, assignment.resource)
@@ -144,7 +144,7 @@ def _line(view: View, one: Standing, assignment: Assignment) -> Line:
     if not lost and report is not None and report.state in RUNNING:
         verdict = "runs it"
     change = "" if one.admitted else remedy_here(view, one.reason, one.server)
-    return Line(server=one.server, verdict=verdict, because=words, would_change=change)
+    return ExplainLine(server=one.server, verdict=verdict, because=words, would_change=change)
 
 
 def render(view: View, name: ResourceName, own: Own | None = None) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.pools import membership
-from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State
 from understudy.model.types import descent
 from understudy.model.view import Assignment, IncarnationRecord, Request, View
@@ -126,7 +126,7 @@ def _rivals(resources: Iterable[Resource], by_type: Mapping[str, tuple[ResourceN
     pairs: dict[ResourceName, set[ResourceName]] = {}
     for resource in resources:
         for dependency in resource.start:
-            if dependency.kind is not Kind.EXCLUSION:
+            if dependency.kind is not DependencyKind.EXCLUSION:
                 continue
             for name in by_type.get(dependency.entity, ()) if dependency.is_type else (ResourceName(dependency.entity),):
                 if name != resource.name:

@@ -9,7 +9,7 @@ from understudy.model.view import View
 GROUP_MOST = 64
 """Members of a group: all its assignments change in one commit, which holds twice as many operations (`registry/commits.py`), with the
 incarnations that may be holders and the requests that are answered."""
-Groups = Mapping[ResourceName, tuple[ResourceName, ...]]
+GroupOf = Mapping[ResourceName, tuple[ResourceName, ...]]
 
 
 def groups(view: View) -> tuple[tuple[ResourceName, ...], ...]:

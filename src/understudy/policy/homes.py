@@ -10,7 +10,7 @@ from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Life, Target
 from understudy.model.view import View
 from understudy.policy.eligibility import group_standings
-from understudy.policy.explain import Line, explain
+from understudy.policy.explain import ExplainLine, explain
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import groups
 
@@ -24,7 +24,7 @@ class Homes:
     """The server it belongs to now."""
     others: tuple[ServerName, ...]
     """Who may run it when its home is gone, best first; for one that has no home, who may run it now."""
-    refused: tuple[Line, ...] = ()
+    refused: tuple[ExplainLine, ...] = ()
     """If nobody: every other server, why not, and what would change it."""
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason
-from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Internal, State, Target
 from understudy.model.view import Assignment, View
 from understudy.policy.decide import decide
@@ -51,8 +51,8 @@ class Impact:
     """What it stands on and will not find up here; None: the change is about its place, or itself."""
 
 
-Place = tuple[ResourceName, ServerName]
-Found = Mapping[Place, Impact]
+ResourceAt = tuple[ResourceName, ServerName]
+Found = Mapping[ResourceAt, Impact]
 
 
 def impact(before: View, after: View, restarting: Collection[ResourceName] = ()) -> tuple[Impact, ...]:
@@ -96,12 +96,12 @@ def _placed_by(one: Resource) -> tuple[object, ...]:
 # --- what the leader would decide -----------------------------------------------------------------------------------
 
 
-def _replaced(before: View, after: View) -> dict[Place, Impact]:
+def _replaced(before: View, after: View) -> dict[ResourceAt, Impact]:
     """Those whose owner changes because of the change: not those that are on their way elsewhere anyhow."""
     then, now = _decided(before), _decided(after)
     ground = survey(after)
     member_of = {name: members for members in groups(after) for name in members}
-    found: dict[Place, Impact] = {}
+    found: dict[ResourceAt, Impact] = {}
     for name in after.resources:
         server, to = runs_at(before, name), _owner(now, name)
         if server is None or to in (server, _owner(then, name)):
@@ -134,7 +134,7 @@ def _why(ground: Ground, now: Assignment, members: Sequence[ResourceName], serve
 # --- what the lanes would do about it -------------------------------------------------------------------------------
 
 
-def _spread(before: View, after: View, found: dict[Place, Impact]) -> None:
+def _spread(before: View, after: View, found: dict[ResourceAt, Impact]) -> None:
     """Adds to `found` who stands on something that is not up any more, over any number of steps."""
     was, now = survey(before), survey(after)
     leaning = [
@@ -150,7 +150,7 @@ def _spread(before: View, after: View, found: dict[Place, Impact]) -> None:
         found |= fresh
 
 
-def _broken(was: Ground, now: Ground, place: Place, found: Found) -> Impact | None:
+def _broken(was: Ground, now: Ground, place: ResourceAt, found: Found) -> Impact | None:
     """What becomes of what runs there when something that it stops with will not be up; what was broken before is not told."""
     name, server = place
     for stop_dependency in _stop_dependencies(now.view, name):
@@ -168,7 +168,7 @@ def _broken(was: Ground, now: Ground, place: Place, found: Found) -> Impact | No
 def _stop_dependencies(view: View, name: ResourceName) -> tuple[Dependency, ...]:
     resource = view.resources.get(name)
     found = () if resource is None else resource.stop
-    return tuple(dependency for dependency in found if dependency.kind is Kind.HARD and "shutdown" not in dependency.modifiers)
+    return tuple(dependency for dependency in found if dependency.kind is DependencyKind.HARD and "shutdown" not in dependency.modifiers)
 
 
 def _is_up(ground: Ground, one: Dependency, server: ServerName, found: Found) -> bool:

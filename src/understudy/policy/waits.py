@@ -12,7 +12,7 @@ from understudy.lane.seen import Seen, seen
 from understudy.lane.steps import Check, Release, Wait, WaitsFor
 from understudy.model.dependencies import print_entity
 from understudy.model.names import ResourceName, ServerName, short
-from understudy.model.resource import Dependency, Kind, Resource
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Assignment, Failure, Holder, Report, View
 from understudy.policy.eligibility import group_standings, missing_looks
@@ -199,7 +199,7 @@ class Waits:
         for dependency in (*resource.start, *resource.stop):
             entities = meant(self.ground.view, dependency)
             named = any(name in names for name in entities) or ResourceName(dependency.entity) in names
-            if named and dependency.kind in (Kind.HARD, Kind.WEAK) and "shutdown" not in dependency.modifiers:
+            if named and dependency.kind in (DependencyKind.HARD, DependencyKind.WEAK) and "shutdown" not in dependency.modifiers:
                 return self._dependency(dependency, entities, server, deep)
         return Cause(text=f"{', '.join(names)} on {server}")
 
@@ -207,7 +207,7 @@ class Waits:
         view = self.ground.view
         where = "" if "global" in one.modifiers else f" on {server}"
         what = f"something of type {one.entity}" if one.is_type else f"'{one.entity}'"
-        text = f"{what} to be {'up' if 'intermediate' in one.modifiers or one.kind is Kind.WEAK else 'ONLINE'}{where}"
+        text = f"{what} to be {'up' if 'intermediate' in one.modifiers or one.kind is DependencyKind.WEAK else 'ONLINE'}{where}"
         if len(entities) != 1 or entities[0] not in view.resources:
             missing = "it is not registered" if not entities or not one.is_type else ""
             return Cause(text=f"{text}{f': {missing}' if missing else ''}", passing=not missing)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from understudy.errors import CommitTooLarge
-from understudy.ports import Bound, Condition, Write
+from understudy.ports import Bound, CommitCondition, Write
 
 KEY_BYTES_MAX = 4096
 BOUND = Bound(operations=128, bytes=1_280 * 1024)
@@ -21,11 +21,11 @@ SERVED = Bound(operations=1_000_000, bytes=16 * 1024 * 1024)
 class Commit:
     """What one caller wants written, and under which conditions."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[CommitCondition, ...]
     writes: tuple[Write, ...]
 
 
-def checked(conditions: Sequence[Condition], writes: Sequence[Write], bound: Bound = SERVED) -> Commit:
+def checked(conditions: Sequence[CommitCondition], writes: Sequence[Write], bound: Bound = SERVED) -> Commit:
     """The commit, if it is well formed; ValueError otherwise (a mistake in the program, not of an operator). CommitTooLarge: it is more
     than the bound.
     """
@@ -44,13 +44,13 @@ def checked(conditions: Sequence[Condition], writes: Sequence[Write], bound: Bou
     return Commit(tuple(conditions), tuple(writes))
 
 
-def bytes_of(conditions: Iterable[Condition], writes: Iterable[Write]) -> int:
+def bytes_of(conditions: Iterable[CommitCondition], writes: Iterable[Write]) -> int:
     """How much of a bound they take: keys and values."""
     rested_on = sum(len(condition.key.encode()) for condition in conditions)
     return rested_on + sum(len(write.key.encode()) + len(write.value or b"") for write in writes)
 
 
-def divided(shared: Sequence[Condition], parts: Iterable[Commit], bound: Bound) -> list[list[Commit]]:
+def divided(shared: Sequence[CommitCondition], parts: Iterable[Commit], bound: Bound) -> list[list[Commit]]:
     """The parts, in their order, in as few commits as hold them, each with the shared conditions as well; no part is divided.
 
     A part that is too large by itself is alone, and the registry will refuse it.
@@ -64,7 +64,7 @@ def divided(shared: Sequence[Condition], parts: Iterable[Commit], bound: Bound) 
     return found
 
 
-def joined(shared: Sequence[Condition], parts: Iterable[Commit]) -> Commit:
+def joined(shared: Sequence[CommitCondition], parts: Iterable[Commit]) -> Commit:
     """Several in one: whatever one of them rests on, all rest on."""
     parts = tuple(parts)
     conditions = dict.fromkeys((*shared, *(condition for part in parts for condition in part.conditions)))

@@ -8,7 +8,7 @@ has one owner, the registry's server.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from understudy.ports import Batch, Bound, Condition, Conflict, Entry, Write
+from understudy.ports import Batch, Bound, CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import BOUND, checked
 from understudy.registry.sqlite.store import Store
 
@@ -24,7 +24,7 @@ class LocalRegistry:
         """As the port says."""
         return self._store.read(prefix, without=without, after=after, limit_bytes=limit_bytes)
 
-    async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+    async def commit(self, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
         """As the port says."""
         commit = checked(conditions, writes, self.bound)
         return self._store.commit(commit.conditions, commit.writes)

@@ -93,7 +93,7 @@ Fields = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class FormatChange:
     """What makes a format of the one before it, and back. Each function takes a record's kind and its fields, and answers the fields in
     the other format; a LookupError, TypeError or ValueError says that these are not the fields of such a record.
     """
@@ -109,7 +109,7 @@ class Formats:
     A change stays here for ever: what was registered years ago is not written anew by an upgrade.
     """
 
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FormatChange, ...] = ()
 
     @property
     def newest(self) -> int:
@@ -153,9 +153,7 @@ class Formats:
         if number == FORMAT:
             return value
         if number > self.newest:
-            raise WrittenNewer(
-                f"written in format {number} by a newer Understudy; this one reads up to {self.newest}: upgrade this server"
-            )
+            raise WrittenNewer(f"written in format {number} by a newer Understudy; this one reads up to {self.newest}: upgrade this server")
         if number < 1:
             raise Unreadable(f"written in format {number}, which is too old (oldest read: 1)")
         return self._converted(kind, value, number, FORMAT)
@@ -229,9 +227,7 @@ _read_reason = lru_cache(maxsize=1024)(read_reason)
 _EVICTED = "evicted by "
 """How the proof of an incarnation begins that a version without `evicted` has evicted, or has rewritten since."""
 _STORED: Mapping[type[Any], type[Any]] = {Assignment: _StoredAssignment}
-_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(_STORED.get(kind, kind)) for kind in RECORD_OF.values()
-}
+_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(_STORED.get(kind, kind)) for kind in RECORD_OF.values()}
 
 
 def _start(number: int) -> bytes:

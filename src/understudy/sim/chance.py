@@ -18,7 +18,7 @@ _MASK = (1 << 64) - 1
 _UNIT = 2.0**-53
 
 
-class Clock(Protocol):
+class HasTime(Protocol):
     """Whoever knows the instant."""
 
     now: float
@@ -29,7 +29,7 @@ class Chance:
 
     __slots__ = ("_at", "_clock", "_count", "_own")
 
-    def __init__(self, clock: Clock, seed: int, name: str) -> None:
+    def __init__(self, clock: HasTime, seed: int, name: str) -> None:
         self._clock = clock
         self._own = int.from_bytes(sha256(f"{seed}/{name}".encode()).digest()[:7], "big")
         self._at = -1

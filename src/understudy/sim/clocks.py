@@ -6,7 +6,7 @@ that is the case in which S1 is not claimed without a power fence.
 
 from understudy.linux.reading import Reading
 from understudy.model.limits import DRIFT
-from understudy.sim.chance import Chance, Clock
+from understudy.sim.chance import Chance, HasTime
 
 SECOND = 1_000_000_000
 FUZZ_S = 2e-9
@@ -16,7 +16,7 @@ FUZZ_S = 2e-9
 class Clocks:
     """One machine's clocks since its boot. Drift is bounded by `model/limits.py`."""
 
-    def __init__(self, chance: Chance, true: Clock) -> None:
+    def __init__(self, chance: Chance, true: HasTime) -> None:
         self._true = true
         extreme = chance.random() < 0.5
         self._rates = [chance.choice((1 - DRIFT, 1 + DRIFT)) if extreme else 1 + chance.uniform(-DRIFT, DRIFT) for _ in range(2)]

@@ -12,10 +12,10 @@ from understudy.intent.whole import Intent
 from understudy.model.limits import derive
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
-from understudy.model.resource import Kind
+from understudy.model.resource import DependencyKind
 from understudy.model.state import Target
 from understudy.model.view import View
-from understudy.policy.explain import Line, explain
+from understudy.policy.explain import ExplainLine, explain
 from understudy.policy.homes import Homes, homes
 from understudy.policy.sentences import sentence
 from understudy.sim.double import MARGIN_S, double, longest_start_s, start_s, wanted
@@ -31,7 +31,7 @@ CALM_S = 1.0
 """Everything has answered for this long, and no lease of before the loss can still end: nothing more is to come."""
 
 
-class Way(StrEnum):
+class LossWay(StrEnum):
     """How a server is lost."""
 
     POWER = "power"
@@ -43,7 +43,7 @@ class Loss:
     """One loss of one server, in a world of its own."""
 
     server: ServerName
-    way: Way
+    way: LossWay
     seed: int
     beats: float
     """How long after everything had settled, in beats of the leases."""
@@ -63,7 +63,7 @@ class Aftermath:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class DrillRow:
     """What the drill says of one resource."""
 
     resource: ResourceName
@@ -81,7 +81,7 @@ class Row:
     """Servers whose loss it does not survive, and why."""
     idle: str = ""
     """Why it does not run although no server is lost."""
-    refused: tuple[Line, ...] = ()
+    refused: tuple[ExplainLine, ...] = ()
     """If it has no second home: every other server, why not, and what would change it."""
 
     @property
@@ -94,7 +94,7 @@ class Row:
 class Drill:
     """The answer. Times in seconds."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[DrillRow, ...]
     not_judged: Mapping[ResourceName, str]
     """Why each was left out."""
     losses: tuple[Loss, ...]
@@ -135,7 +135,7 @@ def drill(intent: Intent, *, losses: int = LOSSES, assumed_start_s: float = ASSU
 
 def plan(servers: Sequence[ServerName], losses: int) -> tuple[Loss, ...]:
     """All losses: spread over some beats, every second one of the leader."""
-    planned = [(server, way, number) for server in servers for way in Way for number in range(losses)]
+    planned = [(server, way, number) for server in servers for way in LossWay for number in range(losses)]
     return tuple(
         Loss(server=server, way=way, seed=seed, beats=seed % SPREAD + number / losses, led=number % 2 == 1)
         for seed, (server, way, number) in enumerate(planned, 1)
@@ -149,7 +149,7 @@ def lose(task: tuple[Intent, Loss, float]) -> Aftermath:
     with double(intent, loss.seed, assumed_start_s=assumed_start_s, leader=leader) as world:
         names = [name for name in wanted(world.view()) if world.runs_on(name) is not None]
         world.run(loss.beats * world.limits.beat_s)
-        if loss.way is Way.POWER:
+        if loss.way is LossWay.POWER:
             world.power_off(loss.server)
         else:
             world.cut(loss.server)
@@ -210,7 +210,7 @@ def _down(world: World, view: View) -> frozenset[ResourceName]:
 def _why(view: View, name: ResourceName, down: Collection[ResourceName]) -> str:
     """Why it does not run: what it waits for, or policy's words."""
     assignment, resource = view.assignments.get(name), view.resources[name]
-    needed = [dependency.entity for dependency in resource.start if dependency.kind is Kind.HARD and dependency.entity in down]
+    needed = [dependency.entity for dependency in resource.start if dependency.kind is DependencyKind.HARD and dependency.entity in down]
     owner = None if assignment is None else assignment.owner
     if owner is not None and needed:
         return f"it needs {', '.join(needed)}, which does not run"
@@ -230,11 +230,11 @@ def _broken_by(intent: Intent, server: ServerName) -> str:
     return ""
 
 
-def _row(one: Homes, found: Sequence[Aftermath], start_s: float) -> Row:
+def _row(one: Homes, found: Sequence[Aftermath], start_s: float) -> DrillRow:
     name = one.resource
     came_back = [after for after in found if name in after.back_s]
     worst = max(came_back, key=lambda after: after.back_s[name], default=None)
-    return Row(
+    return DrillRow(
         resource=name,
         home=one.home,
         others=one.others,

@@ -27,7 +27,7 @@ TOOK_S: dict[ActionName, float] = {"start": 0.02, "stop": 0.01, "check": 0.002, 
 GONE = ActionOutcome(observed=None, evidence="silent", unanswered="executor-away", output=("understudy-exec ended during the action",))
 
 
-class Service(FakeService):
+class SimService(FakeService):
     """A service whose life and death are told at the instant they happen."""
 
     def __init__(self, changed: Callable[[bool], None]) -> None:
@@ -41,7 +41,7 @@ class Service(FakeService):
             self._changed(value)  # type: ignore[attr-defined]
 
 
-class Services(FakeExecutor):
+class MachineServices(FakeExecutor):
     """Everything that runs on one machine; it outlives daemon and executor, not a power loss."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Services(FakeExecutor):
     def service(self, resource: ResourceName) -> FakeService:
         """See FakeExecutor."""
         if resource not in self.services:
-            self.services[resource] = service = Service(lambda lives: self._changed(resource, lives))
+            self.services[resource] = service = SimService(lambda lives: self._changed(resource, lives))
             service.took_s = {**TOOK_S, "start": self._starts_take_s.get(resource, TOOK_S["start"])}
         return self.services[resource]
 
@@ -94,7 +94,7 @@ class Services(FakeExecutor):
 class ExecutorProcess:
     """understudy-exec: dies and comes back; what it left in flight ends with it."""
 
-    def __init__(self, loop: VirtualLoop, services: Services, name: str) -> None:
+    def __init__(self, loop: VirtualLoop, services: MachineServices, name: str) -> None:
         self.services = services
         self.place = Place(f"{name}/exec")
         self._loop = loop

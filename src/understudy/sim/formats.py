@@ -7,7 +7,7 @@ whoever read it by the old ones would miss what it needs. Must never be read by 
 from collections.abc import Mapping
 from typing import Any
 
-from understudy.registry.wire import PRESENT, Change, Fields, Formats
+from understudy.registry.wire import PRESENT, Fields, FormatChange, Formats
 
 RENAMED: Mapping[str, str] = {
     "incarnation": "run",
@@ -32,5 +32,5 @@ def _downgrade(_: type[Any], fields: Fields) -> Fields:
     return {before.get(name, name): int(value) if name in NUMBERS else value for name, value in fields.items()}
 
 
-NEXT = Formats(changes=(*PRESENT.changes, Change(upgrade=_upgrade, downgrade=_downgrade)))
+NEXT = Formats(changes=(*PRESENT.changes, FormatChange(upgrade=_upgrade, downgrade=_downgrade)))
 """What a daemon of the next version knows; reads the present format too."""

@@ -16,23 +16,23 @@ from understudy.guard.core import (
     CensusEnded,
     Envelope,
     Gone,
-    Guard,
+    GuardCore,
+    GuardStart,
     Lapsed,
     Leased,
     Member,
-    Memory,
     Query,
     RoundEnded,
     Send,
-    Start,
+    VoterMemory,
     Word,
 )
 from understudy.guard.core import keeper as deciding
 from understudy.guard.core.ending import EndScope, EndSeen, EndStage
-from understudy.guard.core.messages import Effect
+from understudy.guard.core.messages import GuardEffect
 from understudy.guard.core.watch import HeldState, KeeperSight
 from understudy.guard.lapse import LOOK_S, Aim
-from understudy.linux.lease import Lease
+from understudy.linux.lease import LeaseEntry
 from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
@@ -53,7 +53,7 @@ class SimKeeper:
     def __init__(self, machine: "Machine", member: Member) -> None:
         self.machine = machine
         self.member = member
-        self.core: Guard | None = None  # none: no guard runs, or one that hangs
+        self.core: GuardCore | None = None  # none: no guard runs, or one that hangs
         self.there = asyncio.Event()  # set while one does
         self.incarnation = Incarnation("")
         self.held = HeldState(b"", 0, None)
@@ -79,7 +79,7 @@ class SimKeeper:
         self._keeper = deciding.Keeper(machine.limits, reboots=machine.reboots)
         self._forked_at = 0.0
         self._pauses = 0
-        self._voting: Memory | None = None  # what its guards were as voters
+        self._voting: VoterMemory | None = None  # what its guards were as voters
         self._wakes = 0
         self._wake_luck = Chance(machine.loop, machine.scene.seed, f"wakes of {machine.name}")
         self._wake_at = 0.0
@@ -166,7 +166,7 @@ class SimKeeper:
         self.stage = EndStage.RUNNING
         self.released.update(self.epochs)  # everything of the incarnation before was seen gone
         machine.says(f"begins as {self.incarnation[:8]}")
-        self._guard(Start(self.held.incarnation, self.held.sequence))
+        self._guard(GuardStart(self.held.incarnation, self.held.sequence))
         machine.restart_starters()
 
     def _reap(self, generation: int) -> None:
@@ -214,7 +214,7 @@ class SimKeeper:
         if not self.still or self.stopping or self.dead:
             return
         machine = self.machine
-        shown = Lease(bytes.fromhex(self.incarnation), self.lease_until or Reading(0, 0))
+        shown = LeaseEntry(bytes.fromhex(self.incarnation), self.lease_until or Reading(0, 0))
         left_s = self._aim.left_s(shown, machine.clocks.read())
         if left_s is None:
             machine.later(LOOK_S, self._second_line)
@@ -275,14 +275,14 @@ class SimKeeper:
         if self.core is not None:
             self._perform(self.core, self.core.stop("asked to end"))
 
-    def _guard(self, start: Start) -> None:
+    def _guard(self, start: GuardStart) -> None:
         self._forked_at = self.machine.loop.now
         self._told_held = False
         self.generation += 1
         self.there.set()
         now = self.machine.clocks.read()
-        memory = self._voting or Memory(self.machine.chance.getrandbits(64) | 1, now)
-        self.core = Guard(self.member, self.machine.limits, start._replace(memory=memory, registry=self.machine.registered), now)
+        memory = self._voting or VoterMemory(self.machine.chance.getrandbits(64) | 1, now)
+        self.core = GuardCore(self.member, self.machine.limits, start._replace(memory=memory, registry=self.machine.registered), now)
         self._wake_at = 0.0
         if self.port is not None:
             self.port.hello(self.core)
@@ -338,18 +338,18 @@ class SimKeeper:
         if self.core is not None:
             self._perform(self.core, self.core.told_registry(told, self.machine.clocks.read()))
 
-    def _tick(self, guard: Guard) -> None:
+    def _tick(self, guard: GuardCore) -> None:
         self._wake_at = 0.0
         effects = guard.tick(self.machine.clocks.read())
         self._keep(guard)  # before anything leaves
         self._perform(guard, effects)
 
-    def _keep(self, guard: Guard) -> None:
+    def _keep(self, guard: GuardCore) -> None:
         """What a successor needs."""
         holder = guard.holder
         self.held = HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.held.seen)
 
-    def _wake_later(self, guard: Guard) -> None:
+    def _wake_later(self, guard: GuardCore) -> None:
         machine = self.machine
         # when it wakes, and how late, follow from its clock's grid and not from when this is planned: so it is after quiet time, too
         due_ns = guard.wake_boot_ns(machine.clocks.read())
@@ -364,7 +364,7 @@ class SimKeeper:
 
         machine.at(self._wake_at + late_s, tick)
 
-    def _perform(self, guard: Guard, effects: Sequence[Effect]) -> None:
+    def _perform(self, guard: GuardCore, effects: Sequence[GuardEffect]) -> None:
         send = self.machine.network.send
         for effect in effects:
             if type(effect) is Send:  # nearly all are: asked first, and the quick way
@@ -377,7 +377,7 @@ class SimKeeper:
         if not self._wake_at:  # else a wake is planned for the next beat at the latest, and nothing that comes in is due before it
             self._wake_later(guard)
 
-    def _told(self, guard: Guard, effect: Effect) -> None:
+    def _told(self, guard: GuardCore, effect: GuardEffect) -> None:
         match effect:
             case Leased(until):
                 self._keep(guard)
@@ -393,7 +393,7 @@ class SimKeeper:
             case RoundEnded() if self.port is not None:
                 self.port.round_ended(effect.nonce, effect.lost)
 
-    def _leased(self, guard: Guard, until: Reading) -> None:
+    def _leased(self, guard: GuardCore, until: Reading) -> None:
         self.lease_until = until
         left_ns = guard.pass_ns(self.machine.clocks.read())
         if left_ns is not None and left_ns > 0:
@@ -410,7 +410,7 @@ class SimKeeper:
 
     # --- the lapse --------------------------------------------------------------------------------------------------
 
-    def _lapse(self, why: str, guard: Guard) -> None:
+    def _lapse(self, why: str, guard: GuardCore) -> None:
         """The guard ends everything itself."""
         self._no_guard()
         self._begin_to_stop(why)
@@ -426,7 +426,7 @@ class SimKeeper:
         self.stopping_since = machine.loop.now
         machine.loop.post(machine.loop.now + machine.limits.pace.kill_s + 2e-6, machine.truth.look)
 
-    def _last_words(self, guard: Guard, ended: EndSeen) -> None:
+    def _last_words(self, guard: GuardCore, ended: EndSeen) -> None:
         words = deciding.last_words(ended, asked=self._farewell_asked)
         for effect in guard.farewell() if words.farewell else ():
             if isinstance(effect, Send):

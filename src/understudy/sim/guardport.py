@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from understudy.errors import Unreachable
-from understudy.guard.core import Census, Guard, Query
+from understudy.guard.core import Census, GuardCore, Query
 from understudy.guard.core import epochs as core_epochs
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
@@ -38,7 +38,7 @@ class GuardPort:
 
     # --- what the guard says ----------------------------------------------------------------------------------------
 
-    def hello(self, core: Guard) -> None:
+    def hello(self, core: GuardCore) -> None:
         """A guard is there: it repeats the words and farewells it knows."""
         for (voter, incarnation), server in core.words.items():
             self.push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))

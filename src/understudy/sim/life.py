@@ -14,7 +14,7 @@ from understudy.sim.options import Options
 from understudy.sim.quiet import Quiet
 from understudy.sim.resources import Drawn
 from understudy.sim.script import script
-from understudy.sim.world import Stuck, World
+from understudy.sim.world import World, WorldStuck
 
 JOINS_S = 30.0
 SETTLES_S = RETRY_MAX_S + 30.0
@@ -29,7 +29,7 @@ HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class WorldCase:
     """Which world, and how much of it."""
 
     seed: int
@@ -60,7 +60,7 @@ class Lived:
     """Resource, epoch and owner, in the order in which they were written."""
 
 
-def live(case: Case) -> Lived:
+def live(case: WorldCase) -> Lived:
     """One world, from its boot to its end."""
     with World(case.seed, case.options) as world:
         world.boot()
@@ -91,7 +91,7 @@ def _moves_since(world: World, healed: float) -> int:
     moved = [resource for at, resource, _, owner in world.truth.decisions if at > healed and owner != "nobody"]
     most = max((moved.count(name) for name in set(moved)), default=0)
     if most > MOVES_MAX:
-        raise Stuck(world.story(f"a resource was moved {most} times after everything was healed"))
+        raise WorldStuck(world.story(f"a resource was moved {most} times after everything was healed"))
     return most
 
 

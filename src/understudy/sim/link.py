@@ -15,7 +15,7 @@ from typing import Any
 from understudy.errors import RegistryUnreachable
 from understudy.model.names import Incarnation
 from understudy.model.view import View
-from understudy.ports import Batch, Bound, Condition, Conflict, Entry, Write
+from understudy.ports import Batch, Bound, CommitCondition, Conflict, Entry, Write
 from understudy.registry import keys
 from understudy.registry.commits import BOUND, Commit, checked
 from understudy.registry.local import LocalRegistry
@@ -214,7 +214,7 @@ class Hub:
         """At the next decision that a leader sends: told its server while the commit is underway."""
         self._traps.append(spring)
 
-    def sent(self, server: str, conditions: Sequence[Condition], writes: Sequence[Write]) -> None:
+    def sent(self, server: str, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> None:
         """A commit has left its server."""
         if (
             self._traps
@@ -300,7 +300,7 @@ class RegistryLink:
         result: tuple[int, tuple[Entry, ...]] = await self._ask(at_the_registry)
         return result
 
-    async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+    async def commit(self, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
         """See ports.Registry."""
         hub, writer = self._hub, self._who()
         commit = checked(conditions, writes, self.bound)

@@ -16,7 +16,7 @@ from understudy.model.state import Life
 from understudy.registry.wire import PRESENT, WrittenNewer
 from understudy.sim.chance import Chance
 from understudy.sim.clocks import Clocks
-from understudy.sim.executor import ExecutorPort, ExecutorProcess, Services
+from understudy.sim.executor import ExecutorPort, ExecutorProcess, MachineServices
 from understudy.sim.formats import NEXT
 from understudy.sim.guard import SimKeeper
 from understudy.sim.guardport import GuardPort
@@ -51,7 +51,7 @@ class Scene:
     pause_tolerance: float
 
 
-class Disk:
+class MachineDisk:
     """A server's own disk: what was written on it outlives a power loss."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Machine:
         self.took_s: dict[ResourceName, float] = {}
         """How long starts take here, where it is not the usual."""
         self.services = self._services()
-        self.disk = Disk()
+        self.disk = MachineDisk()
         self.reboots = True
         """`reboot_on_lapse`: what cannot be ended, a reboot ends. Else the keeper goes on trying, and no new life begins."""
         self.edited: Edited | None = None
@@ -337,8 +337,8 @@ class Machine:
         """For the timeline."""
         self.scene.trace.say(self.name, what)
 
-    def _services(self) -> Services:
-        return Services(
+    def _services(self) -> MachineServices:
+        return MachineServices(
             lambda: None if self.keeper is None else self.keeper.lease(),
             lambda request: self.truth.begins(self, request),
             lambda request, outcome: self.truth.ended(self, request, outcome),

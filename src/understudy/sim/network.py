@@ -22,7 +22,7 @@ RECORDED = 5000
 FINER = 1 << 20
 """The lower bits of a draw are a draw of their own."""
 
-Way = tuple[str, str, int]
+OneWay = tuple[str, str, int]
 """From, to, on which network."""
 
 
@@ -48,7 +48,7 @@ class Network:
     def __init__(self, loop: VirtualLoop, seed: int) -> None:
         self.weather = Weather()
         self._fine = True
-        self._cuts: dict[Way, int] = {}
+        self._cuts: dict[OneWay, int] = {}
         """How many faults cut this way at once: it passes again when all are mended."""
         self._loop = loop
         self._seed = seed
@@ -75,13 +75,13 @@ class Network:
         """Whether every packet arrives, soon."""
         return self._fine
 
-    def cut(self, ways: Iterable[Way]) -> None:
+    def cut(self, ways: Iterable[OneWay]) -> None:
         """Nothing passes there from now on."""
         for way in ways:
             self._cuts[way] = self._cuts.get(way, 0) + 1
         self._fine = False
 
-    def mend(self, ways: Iterable[Way]) -> None:
+    def mend(self, ways: Iterable[OneWay]) -> None:
         """One cut less on each of them."""
         for way in ways:
             left = self._cuts.pop(way, 0) - 1
@@ -134,7 +134,7 @@ class Network:
         return True
 
 
-def ways_of(servers: Iterable[str], one: str, networks: Iterable[int] = NETWORKS) -> tuple[list[Way], list[Way]]:
+def ways_of(servers: Iterable[str], one: str, networks: Iterable[int] = NETWORKS) -> tuple[list[OneWay], list[OneWay]]:
     """What a server sends to all others on these networks, and what it gets from them."""
     pairs = [(other, network) for other in servers if other != one for network in networks]
     return [(one, other, network) for other, network in pairs], [(other, one, network) for other, network in pairs]

@@ -17,7 +17,7 @@ from understudy.lane.driver import spread_of
 from understudy.lane.local import Local
 from understudy.lane.phases import Down, Up
 from understudy.lane.silence import offline_look_s
-from understudy.lane.steps import Step, Wait, WaitsFor
+from understudy.lane.steps import LaneStep, Wait, WaitsFor
 from understudy.model.actions import ActionOutcome
 from understudy.model.names import ServerName
 from understudy.model.state import State
@@ -123,7 +123,7 @@ def _rests(machine: Machine, fresh_s: float) -> bool:
     return not doing and node.lanes.idle() and node.leader.idle() and node.history.idle()
 
 
-def _only_watched(local: Local, step: Step | None) -> bool:
+def _only_watched(local: Local, step: LaneStep | None) -> bool:
     """It runs, or is nobody's here and off, and is looked at now and then."""
     if local.silent or local.alarmed or local.action is not None:
         return False

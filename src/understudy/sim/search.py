@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from understudy.guard.system import die_with
-from understudy.sim.life import Case, Lived, live
+from understudy.sim.life import Lived, WorldCase, live
 from understudy.sim.loop import Deadlock, Spinning
 from understudy.sim.truth import Violation
-from understudy.sim.world import Stuck
+from understudy.sim.world import WorldStuck
 
 AHEAD = 3
 """Worlds handed out ahead for each core."""
 
 
-class Verdict(IntEnum):
+class WorldVerdict(IntEnum):
     """What came of a world; as an exit status, the smallest counts."""
 
     SAFE = 0
@@ -39,8 +39,8 @@ class Verdict(IntEnum):
 class Outcome:
     """What came of one case."""
 
-    case: Case
-    verdict: Verdict
+    case: WorldCase
+    verdict: WorldVerdict
     lived: Lived | None = None
     """Only of a SAFE one."""
     story: str = ""
@@ -53,19 +53,19 @@ class Outcome:
         return re.sub(r"\b\w*\d[\w.]*\b", "#", what)[:60] if not re.match(r"S\d: ", what) else what[:2]
 
 
-def judge(case: Case) -> Outcome:
+def judge(case: WorldCase) -> Outcome:
     """Let one world live."""
     try:
-        return Outcome(case=case, verdict=Verdict.SAFE, lived=live(case))
+        return Outcome(case=case, verdict=WorldVerdict.SAFE, lived=live(case))
     except Violation as error:
-        return Outcome(case=case, verdict=Verdict.UNSAFE, story=str(error))
-    except (Stuck, Deadlock, Spinning) as error:
-        return Outcome(case=case, verdict=Verdict.STUCK, story=str(error))
+        return Outcome(case=case, verdict=WorldVerdict.UNSAFE, story=str(error))
+    except (WorldStuck, Deadlock, Spinning) as error:
+        return Outcome(case=case, verdict=WorldVerdict.STUCK, story=str(error))
     except Exception as error:  # noqa: BLE001 - whatever broke, the seed that shows it is worth more than the end of the search
-        return Outcome(case=case, verdict=Verdict.BROKEN, story=f"seed {case.seed}: {type(error).__name__}: {error}")
+        return Outcome(case=case, verdict=WorldVerdict.BROKEN, story=f"seed {case.seed}: {type(error).__name__}: {error}")
 
 
-def search(cases: Iterable[Case], *, jobs: int | None = None, until: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
+def search(cases: Iterable[WorldCase], *, jobs: int | None = None, until: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
     """Outcomes in the order in which they come; no new world is begun once `until` says so."""
     cores = jobs or os.cpu_count() or 1
     left = iter(cases)
@@ -78,7 +78,7 @@ def search(cases: Iterable[Case], *, jobs: int | None = None, until: Callable[[]
                 try:
                     yield future.result()
                 except BrokenProcessPool:
-                    yield Outcome(case=case, verdict=Verdict.BROKEN, story=f"seed {case.seed}: its process died (out of memory?)")
+                    yield Outcome(case=case, verdict=WorldVerdict.BROKEN, story=f"seed {case.seed}: its process died (out of memory?)")
                     return
                 for case in itertools.islice(() if until() else left, 1):
                     running[pool.submit(judge, case)] = case
@@ -101,7 +101,7 @@ class Tally:
     mishaps: int = 0
     settled_s: float = 0.0
     moves: int = 0
-    bad: dict[Verdict, int] | None = None
+    bad: dict[WorldVerdict, int] | None = None
 
     def count(self, one: Outcome) -> None:
         """One more world."""
@@ -119,7 +119,7 @@ class Tally:
     def told(self) -> str:
         """One line."""
         minutes = (time.monotonic() - self.begun) / 60
-        bad = ", ".join(f"{(self.bad or {}).get(one, 0)} {one.name.lower()}" for one in Verdict if one is not Verdict.SAFE)
+        bad = ", ".join(f"{(self.bad or {}).get(one, 0)} {one.name.lower()}" for one in WorldVerdict if one is not WorldVerdict.SAFE)
         return (
             f"{self.worlds:,} worlds  {self.hours:,.1f} cluster-hours ({self.hours / minutes if minutes else 0:,.1f} a minute)"
             f"  {self.mishaps:,} mishaps  {bad}"

@@ -8,18 +8,18 @@ can be left out any more. Works because nothing in a world depends on what came 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from understudy.sim.life import HOUR_S, Case
+from understudy.sim.life import HOUR_S, WorldCase
 from understudy.sim.options import Options
 from understudy.sim.script import script
-from understudy.sim.search import Outcome, Verdict, judge
+from understudy.sim.search import Outcome, WorldVerdict, judge
 
-Judge = Callable[[Case], Outcome]
+JudgeCase = Callable[[WorldCase], Outcome]
 Say = Callable[[str], object]
 
 
-def shrink(outcome: Outcome, say: Say, *, judge: Judge = judge, until: Callable[[], bool] = lambda: False) -> Outcome:
+def shrink(outcome: Outcome, say: Say, *, judge: JudgeCase = judge, until: Callable[[], bool] = lambda: False) -> Outcome:
     """The outcome of the smallest case found that breaks the same rule; `until` ends the search early."""
-    assert outcome.verdict is not Verdict.SAFE, "something goes wrong in it"
+    assert outcome.verdict is not WorldVerdict.SAFE, "something goes wrong in it"
     search = _Shrinking(outcome, say, judge, until)
     before = None
     while before != search.best.case and not until():
@@ -32,7 +32,7 @@ def shrink(outcome: Outcome, say: Say, *, judge: Judge = judge, until: Callable[
 class _Shrinking:
     """The best so far."""
 
-    def __init__(self, outcome: Outcome, say: Say, judge: Judge, until: Callable[[], bool]) -> None:
+    def __init__(self, outcome: Outcome, say: Say, judge: JudgeCase, until: Callable[[], bool]) -> None:
         case = outcome.case
         self._options = case.options or Options.draw(case.seed)
         numbers = frozenset(mishap.number for mishap in script(case.seed, self._options, case.hours * HOUR_S, case.only))
@@ -61,7 +61,7 @@ class _Shrinking:
             if not any(self._still_wrong(replace(self.best.case, options=one)) for one in options.simpler()):
                 return
 
-    def _still_wrong(self, case: Case) -> bool:
+    def _still_wrong(self, case: WorldCase) -> bool:
         if self._until():
             return False
         outcome = self._judge(case)

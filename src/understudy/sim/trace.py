@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 LINES_KEPT = 2_000
 
 
-class Line(NamedTuple):
+class TraceLine(NamedTuple):
     """One thing that happened."""
 
     at: float
@@ -31,14 +31,14 @@ class Trace:
     """Where every line goes at once, for one who wants to read along."""
 
     def __init__(self, time: Callable[[], float]) -> None:
-        self.listener: Callable[[Line], object] | None = None
+        self.listener: Callable[[TraceLine], object] | None = None
         """Told every line at its instant, for one who retells them in other words."""
         self._time = time
-        self._lines: deque[Line] = deque(maxlen=LINES_KEPT)
+        self._lines: deque[TraceLine] = deque(maxlen=LINES_KEPT)
 
     def say(self, where: str, what: str) -> None:
         """See `Line`."""
-        line = Line(self._time(), where, what)
+        line = TraceLine(self._time(), where, what)
         self._lines.append(line)
         if self.listener is not None:
             self.listener(line)

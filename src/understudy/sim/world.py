@@ -43,7 +43,7 @@ STEP_S = 0.01
 """How often `until` looks."""
 
 
-class Stuck(AssertionError):
+class WorldStuck(AssertionError):
     """What should have come about did not, in time."""
 
 
@@ -93,7 +93,7 @@ class World:
         begun = self.loop.now
         while not condition():
             if self.loop.now - begun > within_s:
-                raise Stuck(self.story(f"not within {within_s:g} s: {why if isinstance(why, str) else why()}"))
+                raise WorldStuck(self.story(f"not within {within_s:g} s: {why if isinstance(why, str) else why()}"))
             self.run(look_s)
         return self.loop.now - begun
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from understudy.demo.acts import Row
+    from understudy.demo.acts import ActRow
 
 
 def main(argv: Sequence[str]) -> int:
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def table(rows: "Sequence[Row]") -> str:
+def table(rows: "Sequence[ActRow]") -> str:
     """The acts as a table."""
     head = ("act", "outage seen by the client (ms)", "rows acknowledged", "rows lost", "servers active at once")
     body = [(row.act, f"{row.outage_ms:.0f}", str(row.acknowledged), str(row.lost), str(row.active)) for row in rows]

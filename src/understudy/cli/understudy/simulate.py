@@ -14,7 +14,7 @@ from understudy.cli.understudy import simulate_drill
 from understudy.errors import BadInput
 
 if TYPE_CHECKING:
-    from understudy.sim.life import Case
+    from understudy.sim.life import WorldCase
     from understudy.sim.search import Outcome
 
 _OFTEN_S, _SELDOM_S = 0.5, 15.0
@@ -81,7 +81,7 @@ def _amount(given: str) -> float:
 
 
 def _one(arguments: argparse.Namespace) -> int:
-    from understudy.sim.search import Verdict, judge
+    from understudy.sim.search import WorldVerdict, judge
     from understudy.sim.trace import Trace
 
     case = _case(arguments, arguments.seed)
@@ -92,7 +92,7 @@ def _one(arguments: argparse.Namespace) -> int:
     if outcome.lived is not None:
         lived = outcome.lived
         print(f"seed {case.seed}: safe and live, {lived.faults} mishaps, settled {lived.settled_s:.1f} s after healing")
-        return Verdict.SAFE
+        return WorldVerdict.SAFE
     print(outcome.story)
     if arguments.shrink:
         outcome = _shrunk(outcome, arguments.seconds)
@@ -111,8 +111,8 @@ def _shrunk(outcome: "Outcome", seconds: float) -> "Outcome":
     return small
 
 
-def _case(arguments: argparse.Namespace, seed: int) -> "Case":
-    from understudy.sim.life import Case
+def _case(arguments: argparse.Namespace, seed: int) -> "WorldCase":
+    from understudy.sim.life import WorldCase
     from understudy.sim.options import Options
 
     options = Options.draw(seed)
@@ -122,7 +122,7 @@ def _case(arguments: argparse.Namespace, seed: int) -> "Case":
         raise BadInput(f"{options.voters} voters of {options.servers} servers: give --set voters= as well")
     only = None if arguments.only is None else _numbers(arguments.only)
     every_beat = arguments.every_beat
-    return Case(seed=seed, hours=arguments.hours, options=options if arguments.set else None, only=only, every_beat=every_beat)
+    return WorldCase(seed=seed, hours=arguments.hours, options=options if arguments.set else None, only=only, every_beat=every_beat)
 
 
 def _numbers(given: str) -> frozenset[int]:
@@ -139,7 +139,7 @@ def _numbers(given: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _command(case: "Case") -> str:
+def _command(case: "WorldCase") -> str:
     """How to see it again."""
     from understudy.sim.options import Options
 
@@ -155,7 +155,7 @@ def _command(case: "Case") -> str:
 
 
 def _many(arguments: argparse.Namespace) -> int:
-    from understudy.sim.search import Tally, Verdict, search
+    from understudy.sim.search import Tally, WorldVerdict, search
 
     first = arguments.first_seed if arguments.first_seed is not None else int.from_bytes(os.urandom(4), "big")
     cases = (_case(arguments, seed) for seed in range(first, first + arguments.seeds))
@@ -167,7 +167,7 @@ def _many(arguments: argparse.Namespace) -> int:
     tally, show, failed = Tally(begun), _Line(), []
     for one in search(cases, jobs=arguments.jobs, until=lambda: time.monotonic() - begun > arguments.seconds):
         tally.count(one)
-        if one.verdict is not Verdict.SAFE:
+        if one.verdict is not WorldVerdict.SAFE:
             failed.append(one)
             show.end()
             print(f"\n{one.story}\n", flush=True)
@@ -178,7 +178,7 @@ def _many(arguments: argparse.Namespace) -> int:
         failed = [_shrunk(outcome, arguments.seconds) for outcome in failed[:1]] + failed[1:]
     for outcome in sorted(failed, key=lambda one: one.case.seed):
         print(f"{outcome.verdict.name.lower()}: {_command(outcome.case)}")
-    return min((outcome.verdict for outcome in failed), default=Verdict.SAFE)
+    return min((outcome.verdict for outcome in failed), default=WorldVerdict.SAFE)
 
 
 class _Line:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the simulator takes long to import, and `understudy simulate -h` does without it
     from understudy.intent.whole import Intent
-    from understudy.policy.explain import Line
-    from understudy.sim.drill import Drill, Row
+    from understudy.policy.explain import ExplainLine
+    from understudy.sim.drill import Drill, DrillRow
 
 SAFE, ASKED_IN_VAIN, BAD_INPUT, UNSAFE, NEVER, BROKEN = 0, 1, 2, 3, 4, 5
 FORMAT = 1
@@ -186,7 +186,7 @@ def _rows(found: "Drill") -> str:
     return "\n".join((lines[0], "-" * max(map(len, lines)), *lines[1:]))
 
 
-def _cells(row: "Row") -> tuple[str, ...]:
+def _cells(row: "DrillRow") -> tuple[str, ...]:
     more = len(row.others) - _SHOWN
     others = " ".join(row.others[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
     if row.idle:
@@ -210,12 +210,12 @@ def _troubles(found: "Drill") -> str:
     return "\n".join("\n".join((", ".join(names), *(f"  {line}" for line in lines))) for lines, names in told.items())
 
 
-def _trouble(row: "Row") -> Iterator[str]:
+def _trouble(row: "DrillRow") -> Iterator[str]:
     if row.idle:
         yield f"down although no server is lost: {row.idle}"
     for server, why in row.never.items():
         yield f"not back after the loss of {server}: {why}"
-    refused: dict[str, list[Line]] = {}
+    refused: dict[str, list[ExplainLine]] = {}
     for line in row.refused:
         refused.setdefault(line.because, []).append(line)
     for because, lines in refused.items():
@@ -263,7 +263,7 @@ def as_json(intent: "Intent", found: "Drill") -> dict[str, Any]:
     }
 
 
-def _row_json(row: "Row") -> dict[str, Any]:
+def _row_json(row: "DrillRow") -> dict[str, Any]:
     worst = None if row.worst is None else {"server": row.worst.server, "way": row.worst.way.value, "led": row.worst.led}
     return {
         "resource": row.resource,

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from understudy.daemon.shown.known import Known, conditions_json
+from understudy.daemon.shown.known import KnownHere, conditions_json
 from understudy.daemon.shown.servers import state_of
 from understudy.intent.facts import instances, servers
-from understudy.model.conditions import Condition, Kind, Lease, status
+from understudy.model.conditions import Condition, ConditionKind, Lease, status
 from understudy.model.names import ServerName, short
 from understudy.model.state import State, Target
 from understudy.model.view import View
@@ -66,7 +66,7 @@ class ClusterStatus:
         return status(self.conditions) or (3 if self.intermediate else 0)
 
 
-def cluster_status(known: Known) -> ClusterStatus:
+def cluster_status(known: KnownHere) -> ClusterStatus:
     """How the cluster is."""
     view, settings = known.view, known.settings
     states, everyone = _wanted(view), servers(view, settings)
@@ -99,12 +99,12 @@ def _wanted(view: View) -> dict[State, list[str]]:
     return states
 
 
-def _leader(known: Known) -> str:
+def _leader(known: KnownHere) -> str:
     """Who decides, as far as can be known."""
     leader = known.view.leader
     if leader is None:
         return ""
-    gone = known.lease(leader.server) is not Lease.HELD or any(condition.kind is Kind.NO_LEADER for condition in known.conditions)
+    gone = known.lease(leader.server) is not Lease.HELD or any(condition.kind is ConditionKind.NO_LEADER for condition in known.conditions)
     return f"none (the last was {leader.server})" if gone else leader.server
 
 

@@ -16,7 +16,7 @@ from understudy.policy.vouched import age_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownHere:
     """See the module. Times in seconds."""
 
     view: View

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from understudy.daemon.shown.known import Known, conditions_json
+from understudy.daemon.shown.known import KnownHere, conditions_json
 from understudy.intent.facts import Instance, values
 from understudy.model.conditions import Lease
 from understudy.model.names import ServerName
@@ -53,7 +53,7 @@ def shown_instance(instance: Instance, age: Age) -> ShownInstance:
     return ShownInstance(instance=instance, age_s=age_s, lease=lease)
 
 
-def head_json(known: Known) -> dict[str, object]:
+def head_json(known: KnownHere) -> dict[str, object]:
     """What stands before the instances."""
     return {
         "revision": known.view.revision,

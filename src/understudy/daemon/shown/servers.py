@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from understudy.daemon.shown.known import Known
+from understudy.daemon.shown.known import KnownHere
 from understudy.intent.facts import life, running_on
-from understudy.model.conditions import Kind, Lease, Weight, ago
+from understudy.model.conditions import ConditionKind, Lease, Weight, ago
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, short
 from understudy.model.pools import FREE, membership
 from understudy.model.state import ALIVE, Life
 
 _TITLES = {
-    Kind.CANNOT_ACT: "cannot act: {}",
-    Kind.TAKES_NO_PART: "takes no part: {}",
-    Kind.GUARD_SILENT: "its guard does not answer: {}",
-    Kind.LEFT: "has left: {}",
+    ConditionKind.CANNOT_ACT: "cannot act: {}",
+    ConditionKind.TAKES_NO_PART: "takes no part: {}",
+    ConditionKind.GUARD_SILENT: "its guard does not answer: {}",
+    ConditionKind.LEFT: "has left: {}",
 }
 
 
@@ -46,7 +46,7 @@ class ServerStatus:
         return {key.lower(): value for key, value in self.values.items()}
 
 
-def server_status(known: Known, server: ServerName) -> ServerStatus:
+def server_status(known: KnownHere, server: ServerName) -> ServerStatus:
     """How one server is."""
     online = [name for name, record in known.view.present().items() if record.life is Life.ONLINE]
     active = [pool for pool, members in membership(known.view.pools, online).items() if server in members]
@@ -86,7 +86,7 @@ class ServerRow:
         }
 
 
-def server_row(known: Known, server: ServerName) -> ServerRow:
+def server_row(known: KnownHere, server: ServerName) -> ServerRow:
     """One line of the list."""
     view, held = known.view, known.lease(server)
     record, why = view.present().get(server), details_of(known, server)
@@ -136,7 +136,7 @@ class Health:
         }
 
 
-def health(known: Known, server: ServerName) -> Health:
+def health(known: KnownHere, server: ServerName) -> Health:
     """How one server takes part."""
     own, lease = known.own, known.lease(server)
     held, about = lease is Lease.HELD, [condition for condition in known.conditions if condition.about == server]
@@ -145,14 +145,14 @@ def health(known: Known, server: ServerName) -> Health:
         server=server,
         acts=life(known.view, server) is Life.ONLINE and held and not any(condition.weight is Weight.DOWN for condition in about),
         leased=held,
-        hears=held and not (here and any(condition.kind is Kind.REGISTRY_AWAY for condition in known.conditions)),
+        hears=held and not (here and any(condition.kind is ConditionKind.REGISTRY_AWAY for condition in known.conditions)),
         lease=lease,
-        cannot_act=next((condition.cause for condition in about if condition.kind is Kind.CANNOT_ACT), ""),
+        cannot_act=next((condition.cause for condition in about if condition.kind is ConditionKind.CANNOT_ACT), ""),
         heard_s=None if own is None else own.heard_s(server),
     )
 
 
-def state_of(known: Known, server: ServerName) -> str:
+def state_of(known: KnownHere, server: ServerName) -> str:
     """As crsctl shows it: a server without a lease is OFFLINE, one of which nothing is known UNKNOWN."""
     now, lease = life(known.view, server), known.lease(server)
     if now not in ALIVE or lease is Lease.OVER:
@@ -160,7 +160,7 @@ def state_of(known: Known, server: ServerName) -> str:
     return "UNKNOWN" if lease is Lease.UNHEARD else now.value
 
 
-def details_of(known: Known, server: ServerName) -> str:
+def details_of(known: KnownHere, server: ServerName) -> str:
     """What is not as it should be with one server, in short."""
     about = [condition for condition in known.conditions if condition.about == server]
     found = [_TITLES[condition.kind].format(condition.cause) for condition in about if condition.kind in _TITLES]

@@ -6,7 +6,7 @@ that still runs under the old settings could be called lost by voters that never
 """
 
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import World, write
+from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput, Refused
 from understudy.intent.servers import accept_settings, accepted, the_cluster
 from understudy.model.messages import words
@@ -16,7 +16,7 @@ WATCH_S = 5.0
 """A cluster in which anybody leads writes a beat within this."""
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     try:
         view = await world.mirror.refresh()
@@ -37,7 +37,7 @@ async def run(world: World, arguments: Arguments) -> int:
     return 0
 
 
-async def _nobody_leads(world: World, first: View) -> None:
+async def _nobody_leads(world: CommandContext, first: View) -> None:
     """Refused as soon as a leader shows itself."""
     until, view = world.clock.monotonic() + WATCH_S, first
     while (left := until - world.clock.monotonic()) > 0:

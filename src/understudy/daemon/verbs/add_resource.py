@@ -3,29 +3,27 @@
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.edge import check_acl, check_address, check_script
 from understudy.daemon.verbs.tried import tried
-from understudy.daemon.verbs.world import World, commit
+from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.intent.resources import NewResource, define
 from understudy.model.attributes import creators_acl
 from understudy.model.names import ResourceName, TypeName
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status. Success is silent."""
     return await tried(world, "Add", _run(world, arguments))
 
 
-async def _run(world: World, arguments: Arguments) -> bool:
+async def _run(world: CommandContext, arguments: Arguments) -> bool:
     name, type_name = arguments.one_name("resource"), arguments.text("type")
     if not type_name:
         raise bad("the type is missing: add -type cluster_resource")
     attributes = {"ACL": creators_acl(world.caller.user, world.caller.group), **arguments.attributes()}
-    await add(
-        world, NewResource(name=ResourceName(name), type=TypeName(type_name), attributes=attributes, force=arguments.flag("force"))
-    )
+    await add(world, NewResource(name=ResourceName(name), type=TypeName(type_name), attributes=attributes, force=arguments.flag("force")))
     return True
 
 
-async def add(world: World, new: NewResource) -> None:
+async def add(world: CommandContext, new: NewResource) -> None:
     """Register it, or raise BadInput."""
     # What takes time and depends on no revision is asked once, before the loop that decides: users, the script's storage, the network.
     view, operator = await world.mirror.refresh(), world.operator()

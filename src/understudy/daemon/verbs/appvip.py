@@ -9,7 +9,7 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.delete_resource import delete as delete_resources
 from understudy.daemon.verbs.edge import check_address, check_names
 from understudy.daemon.verbs.tried import tried
-from understudy.daemon.verbs.world import World, commit
+from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.intent.checks import check_subnet, configured_network
 from understudy.intent.facts import find
 from understudy.intent.permissions import Named
@@ -23,12 +23,12 @@ from understudy.model.view import Definition
 GRID = "/u01/app/12.1.0/grid"
 
 
-async def create(world: World, arguments: Arguments) -> int:
+async def create(world: CommandContext, arguments: Arguments) -> int:
     """`appvipcfg create`; its exit status."""
     return await tried(world, "Add", _create(world, arguments))
 
 
-async def _create(world: World, arguments: Arguments) -> bool:
+async def _create(world: CommandContext, arguments: Arguments) -> bool:
     vip, operator = _read(arguments), world.operator()
     network = configured_network(world.settings, vip.network)
     check_subnet(vip.address, network)
@@ -46,12 +46,12 @@ async def _create(world: World, arguments: Arguments) -> bool:
     return True
 
 
-async def delete(world: World, arguments: Arguments) -> int:
+async def delete(world: CommandContext, arguments: Arguments) -> int:
     """`appvipcfg delete`; its exit status."""
     return await tried(world, "Delete", _delete(world, arguments))
 
 
-async def _delete(world: World, arguments: Arguments) -> bool:
+async def _delete(world: CommandContext, arguments: Arguments) -> bool:
     name = arguments.text("vipname")
     if not name:
         raise bad("-vipname is missing")
@@ -89,7 +89,7 @@ def _attributes_text(definition: Definition) -> str:
     return ",".join(f"{key}='{value}'" if "," in value else f"{key}={value}" for key, value in definition.attributes.items())
 
 
-def _say_type(world: World, vip: NewVip, *, existed: bool) -> None:
+def _say_type(world: CommandContext, vip: NewVip, *, existed: bool) -> None:
     _stamp(world, "Creating Resource Type")
     base = cluster_vip_type(vip.network)
     _executing(world, f"add type {vip.type} -basetype {base} -file {GRID}/crs/template/appvip.type")
@@ -99,11 +99,11 @@ def _say_type(world: World, vip: NewVip, *, existed: bool) -> None:
         world.output.out("\n".join([f">  {told[0]}", f">  {told[1]} ", ">End Command output", *told]))
 
 
-def _executing(world: World, command: str) -> None:
+def _executing(world: CommandContext, command: str) -> None:
     _stamp(world, f"Executing {GRID}/bin/crsctl {command}")
     _stamp(world, f"Executing cmd: {GRID}/bin/crsctl {command}")
 
 
-def _stamp(world: World, text: str) -> None:
+def _stamp(world: CommandContext, text: str) -> None:
     now = datetime.fromtimestamp(world.clock.wall(), tz=UTC).astimezone()
     world.output.out(f"{now:%Y-%m-%d %H:%M:%S}: {text}")

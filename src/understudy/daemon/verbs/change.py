@@ -11,7 +11,7 @@ from understudy.daemon.verbs.follow import Watch, deadline, follow
 from understudy.daemon.verbs.report import report
 from understudy.daemon.verbs.restart import start_again, wanted_again
 from understudy.daemon.verbs.stop import stop
-from understudy.daemon.verbs.world import World, commit, write
+from understudy.daemon.verbs.world import CommandContext, commit, write
 from understudy.intent.change import Draft, allowed, impact_lines, restarted
 from understudy.intent.edit import Edit
 from understudy.intent.facts import stop_dependents
@@ -22,7 +22,7 @@ from understudy.model.view import View
 from understudy.policy.impact import Fate, Impact
 
 
-async def carry_out(world: World, what: str, decide: Callable[[View], Draft], *, force: bool) -> bool:
+async def carry_out(world: CommandContext, what: str, decide: Callable[[View], Draft], *, force: bool) -> bool:
     """Make the change; whether all that follows from it came about. `what` is its object's name. BadInput: refused, nothing was changed."""
     view = await world.mirror.refresh()
     first = decide(view)
@@ -49,7 +49,7 @@ class _Checked:
 # --- what has to be stopped under the definition with which it was started ------------------------------------------
 
 
-async def _restarting(world: World, decide: Callable[[View], Draft], first: Draft, found: Sequence[Impact]) -> bool:
+async def _restarting(world: CommandContext, decide: Callable[[View], Draft], first: Draft, found: Sequence[Impact]) -> bool:
     view = world.mirror.view
     # a network is never stopped for it, but looked at anew with what is new
     looked_at = tuple(name for name in first.restarting if view.resources[name].kind.only_looked_at)
@@ -78,7 +78,7 @@ async def _restarting(world: World, decide: Callable[[View], Draft], first: Draf
 # --- what follows by itself -----------------------------------------------------------------------------------------
 
 
-async def _follow(world: World, since: int, found: Sequence[Impact], before: View) -> bool:
+async def _follow(world: CommandContext, since: int, found: Sequence[Impact], before: View) -> bool:
     if not found:
         return True
     view = world.mirror.view

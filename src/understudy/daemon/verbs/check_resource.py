@@ -4,11 +4,11 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.named import check_server_name
 from understudy.daemon.verbs.truth import head
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status. Where this server holds no lease nothing is looked at, and that is said."""
     head(world)
     try:

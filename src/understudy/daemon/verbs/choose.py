@@ -2,7 +2,7 @@
 
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.named import check_instances, check_words, resource_filter
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import Refused
 from understudy.intent.facts import find, instances, values
 from understudy.model.filters import Filter, matches
@@ -11,7 +11,7 @@ from understudy.model.resource import Resource
 from understudy.model.view import View
 
 
-def chosen(world: World, view: View, arguments: Arguments) -> tuple[tuple[ResourceName, ...], bool]:
+def chosen(world: CommandContext, view: View, arguments: Arguments) -> tuple[tuple[ResourceName, ...], bool]:
     """The resources meant, and whether every name was known; unknown ones are told (CRS-2613) and left out.
 
     With a filter only the resources it matches; `-all` is every resource that the cluster does not own itself.

@@ -6,7 +6,7 @@ refused: whoever is alive is not off.
 """
 
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import World, write
+from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput
 from understudy.intent.servers import confirm_off, silent
 from understudy.model import events
@@ -14,7 +14,7 @@ from understudy.model.names import ResourceName, ServerName
 from understudy.policy.liveness import CONFIRMED_OFF, unended_of
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     try:
         server = ServerName(arguments.one_name("server"))

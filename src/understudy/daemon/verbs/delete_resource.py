@@ -4,25 +4,25 @@ from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.tried import tried
-from understudy.daemon.verbs.world import World, write
+from understudy.daemon.verbs.world import CommandContext, write
 from understudy.intent import resources as intent
 from understudy.intent.facts import may_be_running
 from understudy.model.names import ResourceName
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status. Success is silent."""
     return await tried(world, "Delete", _run(world, arguments))
 
 
-async def _run(world: World, arguments: Arguments) -> bool:
+async def _run(world: CommandContext, arguments: Arguments) -> bool:
     names, all_known = chosen(world, await world.mirror.refresh(), arguments)
     if names:
         await delete(world, names, force=arguments.flag("force"))
     return all_known
 
 
-async def delete(world: World, names: tuple[ResourceName, ...], *, force: bool) -> None:
+async def delete(world: CommandContext, names: tuple[ResourceName, ...], *, force: bool) -> None:
     """Forget all of them, in one commit, or raise BadInput. With `force` what runs is stopped first, and dependents may stay."""
     operator = world.operator()
     running = intent.to_stop_first(world.mirror.view, names, operator, force=force)

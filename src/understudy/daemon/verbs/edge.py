@@ -3,7 +3,7 @@
 Called by the verbs that register resources, before they write anything. Never changes anything.
 """
 
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.checks import check_free_address, may_ever_run
 from understudy.intent.permissions import Named, named_anew
 from understudy.intent.refusal import Declined
@@ -12,7 +12,7 @@ from understudy.model.resource import Resource
 from understudy.model.view import View
 
 
-async def check_script(world: World, view: View, resource: Resource) -> None:
+async def check_script(world: CommandContext, view: View, resource: Resource) -> None:
     """The ACTION_SCRIPT must be there on this server, fit to run and nobody else's to change, if the resource may ever run on it."""
     path = resource.kind.script(resource)
     here = ServerName(world.settings.server)
@@ -29,13 +29,13 @@ async def check_script(world: World, view: View, resource: Resource) -> None:
         raise Declined(20190, path, resource.name, here, found)
 
 
-async def check_acl(world: World, acl: str, before: str = "") -> None:
+async def check_acl(world: CommandContext, acl: str, before: str = "") -> None:
     """Users and groups are looked up on this server: actions run as the owner, and a name that nobody has gives nobody a right. Who was
     named before is not asked about again, so that a user who is gone does not keep others from being changed."""
     await check_names(world, named_anew(acl, before))
 
 
-async def check_names(world: World, named: Named) -> None:
+async def check_names(world: CommandContext, named: Named) -> None:
     """The same of names alone."""
     for user in named.users:
         if not await world.user_exists(user):
@@ -45,7 +45,7 @@ async def check_names(world: World, named: Named) -> None:
             raise Declined(20231, group, world.settings.server)
 
 
-async def check_address(world: World, view: View, resource: Resource) -> None:
+async def check_address(world: CommandContext, view: View, resource: Resource) -> None:
     """A cluster address must lie in its network, belong to no other resource, and answer nowhere yet (its start asks the network, too)."""
     if not (text := resource.kind.address(resource)):
         return

@@ -6,7 +6,7 @@ proved fenced.
 """
 
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import World, write
+from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput
 from understudy.intent.servers import evict, present
 from understudy.model import events
@@ -17,7 +17,7 @@ from understudy.model.view import IncarnationRecord
 WAIT_S = 60.0
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     try:
         server = ServerName(arguments.one_name("server"))
@@ -34,7 +34,7 @@ async def run(world: World, arguments: Arguments) -> int:
     return await _until_proven(world, evicted)
 
 
-async def _until_proven(world: World, evicted: IncarnationRecord) -> int:
+async def _until_proven(world: CommandContext, evicted: IncarnationRecord) -> int:
     until = world.clock.monotonic() + WAIT_S
     view = world.mirror.view
     while (left := until - world.clock.monotonic()) > 0:

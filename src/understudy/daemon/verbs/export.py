@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import running_on, servers
 from understudy.intent.whole import Intent
 from understudy.model.events import START_DONE
@@ -14,18 +14,18 @@ from understudy.model.view import ClusterRecord, Event
 from understudy.registry.intent import encode
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """Print it; its exit status."""
     world.output.out(encode(intent_of(world), indent=0 if arguments.flag("json") else 2))
     return 0
 
 
-async def as_json(world: World, arguments: Arguments) -> str:
+async def as_json(world: CommandContext, arguments: Arguments) -> str:
     """The same for `GET /v1/intent`, on one line."""
     return encode(intent_of(world), indent=0)
 
 
-def intent_of(world: World) -> Intent:
+def intent_of(world: CommandContext) -> Intent:
     """What is registered and wanted, and what the history tells of starts."""
     view, settings = world.mirror.view, world.settings
     voters = tuple(ServerName(voter) for voter in settings.voters)

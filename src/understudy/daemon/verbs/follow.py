@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from understudy.daemon.text.progress import lines
 from understudy.daemon.verbs.patience import LOOK_EVERY_S, Patience
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import RUNNING
 from understudy.intent.verdicts import Judge, Verdict, stuck
 from understudy.model import events
@@ -37,7 +37,7 @@ _ENDED = {
 }
 
 
-Action = tuple[str, ResourceName | None, ServerName]
+ActionSeen = tuple[str, ResourceName | None, ServerName]
 """An action, its resource and its server."""
 
 
@@ -60,8 +60,8 @@ class Watch:
 class Told:
     """What the history has told so far; filled by the printing task alone."""
 
-    open: set[Action] = field(default_factory=set)
-    ended: set[Action] = field(default_factory=set)
+    open: set[ActionSeen] = field(default_factory=set)
+    ended: set[ActionSeen] = field(default_factory=set)
     refused: dict[ResourceName | None, Event] = field(default_factory=dict)
     count: int = 0
     more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -108,7 +108,7 @@ class Settled:
         return not (self.failed or self.pending or self.refused)
 
 
-async def follow(world: World, watch: Watch) -> Settled:
+async def follow(world: CommandContext, watch: Watch) -> Settled:
     """Print and wait; the verdicts come from the View, the lines from the history."""
     told = Told()
     printer = asyncio.create_task(_print(world, watch, told))
@@ -129,7 +129,7 @@ def deadline(resources: Iterable[Resource], servers: int) -> float:
     return min(LONGEST_S, SLACK_S + each * max(1, servers))
 
 
-async def _print(world: World, watch: Watch, told: Told) -> None:
+async def _print(world: CommandContext, watch: Watch, told: Told) -> None:
     about = watch.about | set(watch.names)
     async for _, event in world.mirror.events(watch.since):
         if event.resource in about:
@@ -138,7 +138,7 @@ async def _print(world: World, watch: Watch, told: Told) -> None:
             told.take(event)
 
 
-async def _settle(world: World, watch: Watch, told: Told) -> Settled:
+async def _settle(world: CommandContext, watch: Watch, told: Told) -> Settled:
     loop = asyncio.get_running_loop()
     began = loop.time()
     until = began + watch.deadline_s
@@ -183,7 +183,7 @@ async def _last_lines(watch: Watch, told: Told, settled: Settled) -> None:
         pass
 
 
-def _to_come(watch: Watch, view: View) -> Iterator[Action]:
+def _to_come(watch: Watch, view: View) -> Iterator[ActionSeen]:
     """Starts and stops that have happened since, by what the servers report: each has a line in the history, or will have one."""
     before = watch.before
     assert before is not None, "the caller has asked"

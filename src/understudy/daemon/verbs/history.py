@@ -9,7 +9,7 @@ from understudy.daemon.shown.known import conditions_json
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head, known_so
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import find
 from understudy.model.names import ResourceName
 from understudy.model.reasons import parse_reason
@@ -24,7 +24,7 @@ TOGETHER = 50
 """Lines told at once."""
 
 
-async def history(world: World, arguments: Arguments) -> int:
+async def history(world: CommandContext, arguments: Arguments) -> int:
     """`understudy history`; with --follow until the caller goes away."""
     head(world)
     since = world.mirror.view.revision
@@ -41,7 +41,7 @@ async def history(world: World, arguments: Arguments) -> int:
     return 0
 
 
-async def history_json(world: World, arguments: Arguments) -> str:
+async def history_json(world: CommandContext, arguments: Arguments) -> str:
     """The last events as JSON, for `GET /v1/history`."""
     found: list[str] = []
     for event in _last(world, arguments):
@@ -50,19 +50,19 @@ async def history_json(world: World, arguments: Arguments) -> str:
     return f'{{"events":[{",".join(found)}]}}'
 
 
-def _last(world: World, arguments: Arguments) -> list[Event]:
+def _last(world: CommandContext, arguments: Arguments) -> list[Event]:
     """The events that are meant, in order of when they happened (servers write on their own, some milliseconds apart)."""
     wanted, last = set(arguments.names), arguments.number("last")
     found = sorted((event for event in world.mirror.history() if not wanted or event.resource in wanted), key=lambda event: event.wall)
     return found[max(0, len(found) - (SHOWN if last is None else max(0, last))) :]
 
 
-async def explain(world: World, arguments: Arguments) -> int:
+async def explain(world: CommandContext, arguments: Arguments) -> int:
     """`understudy explain NAME`; its exit status."""
     return await tried(world, "", _explain(world, arguments))
 
 
-async def _explain(world: World, arguments: Arguments) -> bool:
+async def _explain(world: CommandContext, arguments: Arguments) -> bool:
     if arguments.flag("json"):
         world.output.out(await explain_json(world, arguments))
         return True
@@ -71,14 +71,14 @@ async def _explain(world: World, arguments: Arguments) -> bool:
     return True
 
 
-async def explain_json(world: World, arguments: Arguments) -> str:
+async def explain_json(world: CommandContext, arguments: Arguments) -> str:
     """The same as JSON, and for `GET /v1/explain/NAME`."""
     name, known = _named(world, arguments), known_so(world)
     found = msgspec.to_builtins(policy_explain.explain(known.view, name, known.own))
     return json.dumps({**found, "conditions": conditions_json(known.conditions)})
 
 
-def _named(world: World, arguments: Arguments) -> ResourceName:
+def _named(world: CommandContext, arguments: Arguments) -> ResourceName:
     return find(world.mirror.view, arguments.one_name("resource")).name
 
 

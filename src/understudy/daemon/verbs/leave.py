@@ -9,7 +9,7 @@ import asyncio
 from understudy.daemon.leave import holds, over
 from understudy.daemon.text.progress import lines
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import World, write
+from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput, RegistryUnreachable
 from understudy.intent import servers as intent
 from understudy.model import events
@@ -22,7 +22,7 @@ JOIN_S = 60.0
 _ENDS = (events.STOPPED, events.LEFT_BEHIND)
 
 
-async def leave(world: World, arguments: Arguments) -> int:
+async def leave(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     at_once, own = arguments.flag("force"), ServerName(world.settings.server)
     names = tuple(ServerName(one) for one in arguments.names) or (own,)
@@ -50,7 +50,7 @@ async def leave(world: World, arguments: Arguments) -> int:
     return await _follow(world, leaving, since)
 
 
-async def join(world: World, arguments: Arguments) -> int:
+async def join(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     own = ServerName(world.settings.server)
     for name in arguments.names:
@@ -72,7 +72,7 @@ async def join(world: World, arguments: Arguments) -> int:
     return 1
 
 
-async def _follow(world: World, leaving: list[IncarnationRecord], since: int) -> int:
+async def _follow(world: CommandContext, leaving: list[IncarnationRecord], since: int) -> int:
     """Print what happens until all have left, or until this very server has stopped everything: its guard ends this daemon next."""
     ended: dict[ServerName, str] = {}
     printer = asyncio.create_task(_print(world, frozenset(incarnation.server for incarnation in leaving), since, ended))
@@ -103,7 +103,7 @@ async def _follow(world: World, leaving: list[IncarnationRecord], since: int) ->
     return 0 if well else 1
 
 
-async def _print(world: World, servers: frozenset[ServerName], since: int, ended: dict[ServerName, str]) -> None:
+async def _print(world: CommandContext, servers: frozenset[ServerName], since: int, ended: dict[ServerName, str]) -> None:
     """What stops on these servers, and what starts elsewhere meanwhile."""
     async for _, event in world.mirror.events(since):
         for text in lines(event):

@@ -4,7 +4,7 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import carry_out
 from understudy.daemon.verbs.edge import check_acl, check_address, check_script
 from understudy.daemon.verbs.tried import tried
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.intent import resources as intent
 from understudy.intent.resources import ResourceChange
 from understudy.model.attributes import Effect
@@ -13,12 +13,12 @@ from understudy.model.names import ResourceName
 _ADDRESSES = ("USR_ORA_VIP",)
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status. Success is silent."""
     return await tried(world, "Modify", _run(world, arguments))
 
 
-async def _run(world: World, arguments: Arguments) -> bool:
+async def _run(world: CommandContext, arguments: Arguments) -> bool:
     name = ResourceName(arguments.one_name("resource"))
     attributes = arguments.attributes()
     if not attributes:
@@ -28,7 +28,7 @@ async def _run(world: World, arguments: Arguments) -> bool:
     return await modify(world, change)
 
 
-async def modify(world: World, change: ResourceChange) -> bool:
+async def modify(world: CommandContext, change: ResourceChange) -> bool:
     """Change attributes, restarting what must restart; whether all of it came about. BadInput: refused, nothing was changed."""
     view, operator = await world.mirror.refresh(), world.operator()
     first = intent.modify(view, change, operator)

@@ -6,7 +6,7 @@ Called by the verbs before they do anything. A wrong name is an error that says 
 from collections.abc import Collection, Iterator
 
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
 from understudy.intent.facts import servers
 from understudy.model.attributes import ATTRIBUTES, READ_ONLY, SPECIAL
@@ -51,7 +51,7 @@ def _attributes(one: Filter) -> Iterator[str]:
             yield from _attributes(part)
 
 
-def check_server_name(world: World, view: View, name: str | None) -> ServerName | None:
+def check_server_name(world: CommandContext, view: View, name: str | None) -> ServerName | None:
     """The server that an option names, if the cluster has it (UND-0024, with those it has)."""
     if name is None:
         return None
@@ -63,7 +63,7 @@ def check_server_name(world: World, view: View, name: str | None) -> ServerName 
     return ServerName(name)
 
 
-def check_words(world: World, view: View, names: Collection[str]) -> None:
+def check_words(world: CommandContext, view: View, names: Collection[str]) -> None:
     """What is no resource may be a server or an option without its dash: then nothing is done at all."""
     known = servers(view, world.settings)
     for name in names:

@@ -7,18 +7,18 @@ from understudy.daemon.verbs.edge import check_names
 from understudy.daemon.verbs.modify_resource import modify
 from understudy.daemon.verbs.serverpool import change as change_pool
 from understudy.daemon.verbs.tried import tried
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.permissions import AclChange, Named, acl_of, changed_acl, rights_of
 from understudy.intent.resources import ResourceChange
 from understudy.model.names import PoolName, ResourceName
 
 
-async def getperm(world: World, arguments: Arguments) -> int:
+async def getperm(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl getperm`; its exit status."""
     return await tried(world, "Getperm", _getperm(world, arguments))
 
 
-async def _getperm(world: World, arguments: Arguments) -> bool:
+async def _getperm(world: CommandContext, arguments: Arguments) -> bool:
     name = arguments.one_name("object")
     acl = acl_of(world.mirror.view, arguments.text("object") or "resource", name)
     user, group = arguments.text("user"), arguments.text("group")
@@ -29,12 +29,12 @@ async def _getperm(world: World, arguments: Arguments) -> bool:
     return True
 
 
-async def setperm(world: World, arguments: Arguments) -> int:
+async def setperm(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl setperm`; its exit status. Success is silent."""
     return await tried(world, "Setperm", _setperm(world, arguments))
 
 
-async def _setperm(world: World, arguments: Arguments) -> bool:
+async def _setperm(world: CommandContext, arguments: Arguments) -> bool:
     name, kind = arguments.one_name("object"), arguments.text("object") or "resource"
     given = {key: arguments.text(key) for key in ("update", "remove", "owner", "group")}
     acl = changed_acl(acl_of(world.mirror.view, kind, name), AclChange(**given))

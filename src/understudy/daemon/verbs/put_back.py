@@ -5,7 +5,7 @@ gone away was told that what it asked for stays wanted: then nothing is put back
 """
 
 from understudy.daemon.verbs.follow import Watch, deadline, follow
-from understudy.daemon.verbs.world import World, commit
+from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.intent import put_back as intent
 from understudy.intent.facts import may_be_running
 from understudy.intent.put_back import Attempt
@@ -13,7 +13,7 @@ from understudy.intent.verdicts import stopped
 from understudy.model.names import ResourceName
 
 
-async def put_back(world: World, attempt: Attempt, failed: tuple[ResourceName, ...]) -> None:
+async def put_back(world: CommandContext, attempt: Attempt, failed: tuple[ResourceName, ...]) -> None:
     """Put the TARGETs back, say so, and follow what stops because of it."""
     operator = world.operator()
     done = await commit(world, lambda view: intent.put_back(view, attempt, failed, operator))

@@ -7,19 +7,19 @@ from understudy.daemon.verbs.named import check_server_name
 from understudy.daemon.verbs.report import report
 from understudy.daemon.verbs.start import looked_at
 from understudy.daemon.verbs.tried import tried
-from understudy.daemon.verbs.world import World, commit
+from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.intent import relocate as intent
 from understudy.intent.facts import servers
 from understudy.intent.relocate import RelocateCommand
 from understudy.intent.verdicts import Moved
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     return await tried(world, "Relocate", _run(world, arguments))
 
 
-async def _run(world: World, arguments: Arguments) -> bool:
+async def _run(world: CommandContext, arguments: Arguments) -> bool:
     view = await world.mirror.refresh()
     names, well = chosen(world, view, arguments)
     source = check_server_name(world, view, arguments.text("source"))
@@ -35,7 +35,7 @@ async def _run(world: World, arguments: Arguments) -> bool:
     return (await relocate(world, command) if names else True) and well
 
 
-async def relocate(world: World, command: RelocateCommand) -> bool:
+async def relocate(world: CommandContext, command: RelocateCommand) -> bool:
     """Commit one request per group and follow it. Refused when others would have to move, unless forced."""
     await looked_at(world, command.names, command.server)
     before, operator = await world.mirror.refresh(), world.operator()

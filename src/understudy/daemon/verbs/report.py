@@ -1,7 +1,7 @@
 """Owns what is said at the end of the waiting: what has not come about, and why. Called by the verbs after `follow.py`."""
 
 from understudy.daemon.verbs.follow import Settled
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.start import refused_by
 from understudy.model.messages import line
 from understudy.model.names import ResourceName
@@ -12,7 +12,7 @@ from understudy.policy.sentences import sentence
 from understudy.policy.waits import waits
 
 
-def report(world: World, settled: Settled, action: str) -> None:
+def report(world: CommandContext, settled: Settled, action: str) -> None:
     """Say what did not come about, the culprit first."""
     view = settled.view
     for event in settled.refused:

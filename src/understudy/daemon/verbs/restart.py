@@ -5,22 +5,22 @@ from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.start import start
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.tried import tried
-from understudy.daemon.verbs.world import World, write
+from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput
 from understudy.intent import restart as intent
 from understudy.intent.facts import may_be_running
-from understudy.intent.restart import Places
+from understudy.intent.restart import RestartPlaces
 from understudy.intent.start import StartCommand
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     return await tried(world, "Restart", _run(world, arguments))
 
 
-async def _run(world: World, arguments: Arguments) -> bool:
+async def _run(world: CommandContext, arguments: Arguments) -> bool:
     view = await world.mirror.refresh()
     names, well = chosen(world, view, arguments)
     for name in names:
@@ -31,7 +31,7 @@ async def _run(world: World, arguments: Arguments) -> bool:
     return (await restart(world, names, force=arguments.flag("force")) if names else True) and well
 
 
-async def restart(world: World, names: tuple[ResourceName, ...], *, force: bool) -> bool:
+async def restart(world: CommandContext, names: tuple[ResourceName, ...], *, force: bool) -> bool:
     """Stop and start again what was wanted ONLINE. What could not be stopped is not started, but wanted as it was."""
     view = world.mirror.view
     places = intent.places_of(view, names)
@@ -44,7 +44,7 @@ async def restart(world: World, names: tuple[ResourceName, ...], *, force: bool)
     return await start_again(world, places)
 
 
-async def start_again(world: World, places: Places) -> bool:
+async def start_again(world: CommandContext, places: RestartPlaces) -> bool:
     """Start everything where it was, server by server; what had no place comes last."""
     view = world.mirror.view
     gone = [name for name in places if name not in view.resources]
@@ -61,7 +61,7 @@ async def start_again(world: World, places: Places) -> bool:
     return well
 
 
-async def wanted_again(world: World, names: tuple[ResourceName, ...], code: int = 20155) -> None:
+async def wanted_again(world: CommandContext, names: tuple[ResourceName, ...], code: int = 20155) -> None:
     """A restart went wrong half way: what it has stopped is wanted as before, and is brought back as far as may be."""
     operator = world.operator()
     await write(world, lambda view: intent.wanted_again(view, names, operator))

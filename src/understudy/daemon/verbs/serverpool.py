@@ -14,37 +14,37 @@ from understudy.daemon.verbs.edge import check_acl
 from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.intent import pools as intent
 from understudy.model.filters import matches
 from understudy.model.names import PoolName
 
 
-async def add(world: World, arguments: Arguments) -> int:
+async def add(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl add serverpool`; its exit status. Success is silent."""
     return await tried(world, "Add", _add(world, arguments))
 
 
-async def _add(world: World, arguments: Arguments) -> bool:
+async def _add(world: CommandContext, arguments: Arguments) -> bool:
     name, force, given = PoolName(arguments.one_name("server pool")), arguments.flag("force"), arguments.attributes()
     operator = world.operator()
     await check_acl(world, given.get("ACL", ""))
     return await carry_out(world, name, lambda view: intent.define(view, name, given, operator, force=force), force=force)
 
 
-async def modify(world: World, arguments: Arguments) -> int:
+async def modify(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl modify serverpool`; its exit status. Success is silent."""
     return await tried(world, "Modify", _modify(world, arguments))
 
 
-async def _modify(world: World, arguments: Arguments) -> bool:
+async def _modify(world: CommandContext, arguments: Arguments) -> bool:
     name, force, given = PoolName(arguments.one_name("server pool")), arguments.flag("force"), arguments.attributes()
     if not given:
         raise bad('nothing to change: add -attr "NAME=value"')
     return await change(world, name, given, force=force)
 
 
-async def change(world: World, name: PoolName, given: Mapping[str, str], *, force: bool) -> bool:
+async def change(world: CommandContext, name: PoolName, given: Mapping[str, str], *, force: bool) -> bool:
     """Change attributes; whether all that follows from it came about. BadInput: refused, nothing was changed."""
     view, operator = await world.mirror.refresh(), world.operator()
     if "ACL" in given:
@@ -52,19 +52,19 @@ async def change(world: World, name: PoolName, given: Mapping[str, str], *, forc
     return await carry_out(world, name, lambda view: intent.modify(view, name, given, operator, force=force), force=force)
 
 
-async def delete(world: World, arguments: Arguments) -> int:
+async def delete(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl delete serverpool`; its exit status. Success is silent."""
     return await tried(world, "Delete", _delete(world, arguments))
 
 
-async def _delete(world: World, arguments: Arguments) -> bool:
+async def _delete(world: CommandContext, arguments: Arguments) -> bool:
     names, force = tuple(PoolName(name) for name in arguments.names), arguments.flag("force")
     if not names:
         raise bad("name at least one server pool")
     return await carry_out(world, names[0], lambda view: intent.delete(view, names), force=force)
 
 
-async def stat(world: World, arguments: Arguments) -> int:
+async def stat(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl stat serverpool`; its exit status."""
     head(world)
     every, well = pool_statuses(world.mirror.view), True
@@ -85,7 +85,7 @@ async def stat(world: World, arguments: Arguments) -> int:
     return 0 if well else 1
 
 
-async def as_json(world: World, arguments: Arguments) -> str:
+async def as_json(world: CommandContext, arguments: Arguments) -> str:
     """Every pool as JSON, for `GET /v1/serverpools`."""
     return _json(pool_statuses(world.mirror.view).values())
 

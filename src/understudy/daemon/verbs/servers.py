@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from understudy.daemon.shown.cluster import cluster_status as status_of_cluster
-from understudy.daemon.shown.known import Known, conditions_json
+from understudy.daemon.shown.known import KnownHere, conditions_json
 from understudy.daemon.shown.servers import Health, ServerRow, ServerStatus, health, server_row, server_status
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.text.columns import columns, plain
@@ -15,26 +15,26 @@ from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head, known_so, now_so
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import servers
-from understudy.model.conditions import Condition, Kind, status
+from understudy.model.conditions import Condition, ConditionKind, status
 from understudy.model.filters import matches
 from understudy.model.messages import line
 from understudy.model.names import ServerName
 from understudy.policy.conditions import about
 
 STARS = "*" * 62
-_PROCESSES = frozenset({Kind.GUARD_SILENT, Kind.TAKES_NO_PART, Kind.LEAVING, Kind.CANNOT_ACT})
+_PROCESSES = frozenset({ConditionKind.GUARD_SILENT, ConditionKind.TAKES_NO_PART, ConditionKind.LEAVING, ConditionKind.CANNOT_ACT})
 """What `check has` speaks of: the clusterware's own processes here, not the cluster."""
 
 
-async def stat(world: World, arguments: Arguments) -> int:
+async def stat(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl stat server`; its exit status."""
     head(world)
     return await tried(world, "Status", _stat(world, arguments))
 
 
-async def _stat(world: World, arguments: Arguments) -> bool:
+async def _stat(world: CommandContext, arguments: Arguments) -> bool:
     known = known_so(world, world.mirror.view)
     everyone, well = servers(known.view, world.settings), True
     wanted = filter_of(arguments, server_status(known, known.server).values)
@@ -54,7 +54,7 @@ async def _stat(world: World, arguments: Arguments) -> bool:
     return well
 
 
-async def check_cluster(world: World, arguments: Arguments) -> int:
+async def check_cluster(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl check cluster`: this server's three lines, or a block per server with `-all` or `-n`; then what is not as it should be."""
     known = known_so(world, world.mirror.view)
     everyone, found = servers(known.view, world.settings), known.conditions
@@ -76,7 +76,7 @@ async def check_cluster(world: World, arguments: Arguments) -> int:
     return _status(all_well, [condition for condition in found if condition.about is None or condition.about in asked])
 
 
-async def check_crs(world: World, arguments: Arguments) -> int:
+async def check_crs(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl check crs`: four lines about this server, and what is not as it should be with it or with the cluster."""
     known = known_so(world, world.mirror.view)
     one, found = health(known, known.server), about(known.conditions, known.server)
@@ -87,7 +87,7 @@ async def check_crs(world: World, arguments: Arguments) -> int:
     return _status(one.well, found)
 
 
-async def check_has(world: World, arguments: Arguments) -> int:
+async def check_has(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl check has`: that the daemon answers at all, and what is not as it should be with the processes of this server."""
     found = [condition for condition in now_so(world) if condition.about == world.settings.server and condition.kind in _PROCESSES]
     if arguments.flag("json"):
@@ -97,7 +97,7 @@ async def check_has(world: World, arguments: Arguments) -> int:
     return status(found)
 
 
-async def server_list(world: World, arguments: Arguments) -> int:
+async def server_list(world: CommandContext, arguments: Arguments) -> int:
     """`understudy server list`: one line per server."""
     if arguments.flag("json"):
         world.output.out(await server_list_json(world, arguments))
@@ -109,14 +109,14 @@ async def server_list(world: World, arguments: Arguments) -> int:
     return 0
 
 
-async def server_list_json(world: World, arguments: Arguments) -> str:
+async def server_list_json(world: CommandContext, arguments: Arguments) -> str:
     """The same as JSON, and for `GET /v1/servers`."""
     known = known_so(world)
     rows = await _rows(world, known)
     return json.dumps({"servers": [row.as_json() for row in rows], "conditions": conditions_json(known.conditions)})
 
 
-async def _rows(world: World, known: Known) -> list[ServerRow]:
+async def _rows(world: CommandContext, known: KnownHere) -> list[ServerRow]:
     rows = []
     for name in servers(known.view, world.settings):
         rows.append(server_row(known, name))
@@ -124,7 +124,7 @@ async def _rows(world: World, known: Known) -> list[ServerRow]:
     return rows
 
 
-async def cluster_status(world: World, arguments: Arguments) -> int:
+async def cluster_status(world: CommandContext, arguments: Arguments) -> int:
     """`understudy cluster status`: name, leader, voters, servers, whether everything wanted runs, and all that is not as it should be."""
     found = status_of_cluster(known_so(world))
     if arguments.flag("json"):
@@ -135,12 +135,12 @@ async def cluster_status(world: World, arguments: Arguments) -> int:
     return found.exit_status
 
 
-async def cluster_status_json(world: World, arguments: Arguments) -> str:
+async def cluster_status_json(world: CommandContext, arguments: Arguments) -> str:
     """The same as JSON, for `GET /v1/cluster`."""
     return json.dumps(status_of_cluster(known_so(world)).as_json())
 
 
-def _check_as_json(world: World, known: Known, names: Sequence[str]) -> int:
+def _check_as_json(world: CommandContext, known: KnownHere, names: Sequence[str]) -> int:
     found = [health(known, ServerName(name)) for name in names]
     meant = [condition for condition in known.conditions if condition.about is None or condition.about in names]
     world.output.out(json.dumps({"servers": [one.as_json() for one in found], "conditions": conditions_json(meant)}))

@@ -11,7 +11,7 @@ from understudy.daemon.verbs.put_back import put_back
 from understudy.daemon.verbs.report import report
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import as_it_is
-from understudy.daemon.verbs.world import World, commit
+from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.errors import BadInput
 from understudy.intent import start as intent
 from understudy.intent.facts import groups_of, servers
@@ -26,12 +26,12 @@ LOOK_S = 15.0
 """How long the first look at a new resource is waited for, at most."""
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     return await tried(world, "Start", _run(world, arguments))
 
 
-async def _run(world: World, arguments: Arguments) -> bool:
+async def _run(world: CommandContext, arguments: Arguments) -> bool:
     view = await world.mirror.refresh()
     names, all_known = chosen(world, view, arguments)
     place = check_server_name(world, view, arguments.text("server"))
@@ -49,7 +49,7 @@ def _movable(view: View, names: tuple[ResourceName, ...], arguments: Arguments) 
     return tuple(name for name in names if name not in local)
 
 
-async def start(world: World, command: StartCommand) -> bool:
+async def start(world: CommandContext, command: StartCommand) -> bool:
     """Commit the intent and follow it; whether all of it came about. BadInput: refused, nothing was changed.
 
     If it fails, TARGETs are as they were before. On one server that is named, a stopped local resource (a network) that something stands
@@ -69,7 +69,7 @@ async def start(world: World, command: StartCommand) -> bool:
         raise
 
 
-async def _start(world: World, command: StartCommand, earlier: Attempt | None) -> bool:
+async def _start(world: CommandContext, command: StartCommand, earlier: Attempt | None) -> bool:
     await looked_at(world, command.names, command.server)
     operator = world.operator()
     done = await commit(world, lambda view: intent.start(view, command, operator, shown=as_it_is(world, view)))
@@ -87,7 +87,7 @@ async def _start(world: World, command: StartCommand, earlier: Attempt | None) -
     return settled.well and not remarks
 
 
-async def looked_at(world: World, names: Iterable[ResourceName], server: ServerName | None) -> None:
+async def looked_at(world: CommandContext, names: Iterable[ResourceName], server: ServerName | None) -> None:
     """Wait until servers have looked at what was registered a moment ago (S6): before that none is a candidate. Bounded."""
     view = await world.mirror.refresh()
     wanted = [name for name in needed(view, names) if not view.resources[name].local]
@@ -97,7 +97,7 @@ async def looked_at(world: World, names: Iterable[ResourceName], server: ServerN
         view = await world.mirror.wait(view.revision, left)
 
 
-def _watch(world: World, since: int, names: tuple[ResourceName, ...], before: View) -> Watch:
+def _watch(world: CommandContext, since: int, names: tuple[ResourceName, ...], before: View) -> Watch:
     view = world.mirror.view
     about, member_of = set(needed(view, names)), groups_of(view)
     for name in names:

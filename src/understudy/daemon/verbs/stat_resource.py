@@ -10,17 +10,17 @@ from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.named import check_server_name, resource_filter
 from understudy.daemon.verbs.truth import as_it_is, head, known_so
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
 from understudy.intent.facts import Instance, find, instances, relocation_targets, values
 from understudy.model.dependencies import print_dependencies
 from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName
-from understudy.model.resource import Kind, Resource
+from understudy.model.resource import DependencyKind, Resource
 from understudy.model.view import View
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     view, well = as_it_is(world), True
     head(world)
@@ -42,7 +42,7 @@ async def run(world: World, arguments: Arguments) -> int:
     return 0 if well else 1
 
 
-async def _named(world: World, view: View, arguments: Arguments) -> list[ResourceName]:
+async def _named(world: CommandContext, view: View, arguments: Arguments) -> list[ResourceName]:
     if not arguments.names:
         return sorted(view.resources)
     found = []
@@ -55,7 +55,7 @@ async def _named(world: World, view: View, arguments: Arguments) -> list[Resourc
     return found
 
 
-async def _shown(world: World, view: View, names: Sequence[ResourceName], arguments: Arguments) -> list[list[Instance]]:
+async def _shown(world: CommandContext, view: View, names: Sequence[ResourceName], arguments: Arguments) -> list[list[Instance]]:
     """What is left over, by resource."""
     wanted = resource_filter(view, text) if (text := arguments.text("filter")) is not None else None
     shown = []
@@ -82,7 +82,7 @@ def _wanted(view: View, resource: Resource, arguments: Arguments, wanted: Filter
     return found
 
 
-async def _text(world: World, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
+async def _text(world: CommandContext, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
     if arguments.flag("table"):
         return table(instance for group in shown for instance in group)
     parts = []
@@ -106,13 +106,13 @@ def _block(view: View, group: Sequence[Instance], arguments: Arguments) -> str:
     return blocks.blocks([layout(group)])
 
 
-async def as_json(world: World, arguments: Arguments) -> str:
+async def as_json(world: CommandContext, arguments: Arguments) -> str:
     """Every resource as JSON, for `GET /v1/resources`."""
     view = as_it_is(world)
     return await _json(world, view, await _shown(world, view, sorted(view.resources), arguments), whole=True)
 
 
-async def _json(world: World, view: View, shown: Sequence[Sequence[Instance]], *, whole: bool) -> str:
+async def _json(world: CommandContext, view: View, shown: Sequence[Sequence[Instance]], *, whole: bool) -> str:
     known = known_so(world, view)
     age = functools.cache(known.age)
     found: list[str] = []
@@ -126,7 +126,7 @@ def _dependencies(resource: Resource, arguments: Arguments) -> str:
     """`-dependency`: what it starts with; `-stop`: what it stops with; `-pullup`: what pulls it up."""
     chosen = resource.stop if arguments.flag("stop") else resource.start
     if arguments.flag("pullup"):
-        chosen = tuple(dependency for dependency in chosen if dependency.kind is Kind.PULLUP)
+        chosen = tuple(dependency for dependency in chosen if dependency.kind is DependencyKind.PULLUP)
     return f"NAME={resource.name}\nDEPENDENCIES={print_dependencies(chosen)}"
 
 

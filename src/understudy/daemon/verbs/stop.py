@@ -6,18 +6,18 @@ from understudy.daemon.verbs.follow import Watch, deadline, follow
 from understudy.daemon.verbs.named import check_server_name
 from understudy.daemon.verbs.report import report
 from understudy.daemon.verbs.tried import tried
-from understudy.daemon.verbs.world import World, commit
+from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.intent import stop as intent
 from understudy.intent.verdicts import Stopped
 from understudy.model.names import ResourceName
 
 
-async def run(world: World, arguments: Arguments) -> int:
+async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     return await tried(world, "Stop", _run(world, arguments))
 
 
-async def _run(world: World, arguments: Arguments) -> bool:
+async def _run(world: CommandContext, arguments: Arguments) -> bool:
     view = await world.mirror.refresh()
     names, well = chosen(world, view, arguments)
     server = check_server_name(world, view, arguments.text("server"))
@@ -29,7 +29,7 @@ async def _run(world: World, arguments: Arguments) -> bool:
     return (await stop(world, names, force=arguments.flag("force")) if names else True) and well
 
 
-async def stop(world: World, names: tuple[ResourceName, ...], *, force: bool) -> bool:
+async def stop(world: CommandContext, names: tuple[ResourceName, ...], *, force: bool) -> bool:
     """Commit the intent and follow it; whether all of it came about. Refused (CRS-2529) while dependents run, unless forced."""
     before, operator = world.mirror.view, world.operator()
     done = await commit(world, lambda view: intent.stop(view, names, operator, force=force))

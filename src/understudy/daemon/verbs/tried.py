@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable
 
-from understudy.daemon.verbs.world import World
+from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput
 
 
-async def tried(world: World, title: str, act: Awaitable[bool]) -> int:
+async def tried(world: CommandContext, title: str, act: Awaitable[bool]) -> int:
     """The verb's exit status. `title` is its name in CRS-4000; empty: of a verb that does not say it."""
     try:
         well = await act

@@ -8,17 +8,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from understudy.daemon.shown.known import Known
+from understudy.daemon.shown.known import KnownHere
 from understudy.daemon.verbs.arguments import Arguments
-from understudy.daemon.verbs.world import World
-from understudy.model.conditions import Condition, Kind, Weight
+from understudy.daemon.verbs.world import CommandContext
+from understudy.model.conditions import Condition, ConditionKind, Weight
 from understudy.model.names import ServerName
 from understudy.model.view import View
 from understudy.policy.conditions import conditions, nothing_can_be_done
 from understudy.policy.vouched import vouched
 
-Run = Callable[[World, Arguments], Awaitable[int]]
-Read = Callable[[World, Arguments], Awaitable[str]]
+Run = Callable[[CommandContext, Arguments], Awaitable[int]]
+Read = Callable[[CommandContext, Arguments], Awaitable[str]]
 """What a verb that only shows answers as JSON, for `--json` and over HTTP alike. BadInput: what is named cannot be shown."""
 LOOK_EVERY_S = 0.5
 """How often a verb that waits looks whether something has come between."""
@@ -26,20 +26,20 @@ WAITED_S = 2.0
 """Whoever has waited for so long is told what was not as it should be before he asked: it may be what he waits for."""
 
 
-def now_so(world: World, view: View | None = None) -> tuple[Condition, ...]:
+def now_so(world: CommandContext, view: View | None = None) -> tuple[Condition, ...]:
     """Everything that is not as it should be, as far as this server knows."""
     return () if world.own is None else conditions(view or world.mirror.view, world.own())
 
 
-def as_it_is(world: World, view: View | None = None) -> View:
+def as_it_is(world: CommandContext, view: View | None = None) -> View:
     """The View with what can be vouched for: this server's own word about itself, and of others no more than is known."""
     before = view or world.mirror.view
     return before if world.own is None else vouched(before, world.own())
 
 
-def known_so(world: World, view: View | None = None) -> Known:
+def known_so(world: CommandContext, view: View | None = None) -> KnownHere:
     """What may be said this minute. `view` is what is shown of; without one it is that which can be vouched for."""
-    return Known(
+    return KnownHere(
         view=as_it_is(world) if view is None else view,
         settings=world.settings,
         conditions=now_so(world),
@@ -48,7 +48,7 @@ def known_so(world: World, view: View | None = None) -> Known:
     )
 
 
-def head(world: World) -> None:
+def head(world: CommandContext) -> None:
     """Before an answer that claims that something runs: what is not as it should be, on standard error, so that the answer stays what it
     was."""
     for condition in now_so(world):
@@ -61,7 +61,7 @@ def only_if_possible(run: Run, title: str, *, registry_alone: bool = False) -> R
     `registry_alone`: it only writes something down.
     """
 
-    async def checked(world: World, arguments: Arguments) -> int:
+    async def checked(world: CommandContext, arguments: Arguments) -> int:
         why = nothing_can_be_done(now_so(world), registry_alone=registry_alone)
         if why is not None:
             world.say(20148)
@@ -75,7 +75,7 @@ def only_if_possible(run: Run, title: str, *, registry_alone: bool = False) -> R
 
 
 @contextlib.asynccontextmanager
-async def telling(world: World) -> AsyncIterator[None]:
+async def telling(world: CommandContext) -> AsyncIterator[None]:
     """While a verb waits: each state that begins is printed when it does, and after a while those that were there before."""
     task = asyncio.ensure_future(_tell(world))
     try:
@@ -85,8 +85,8 @@ async def telling(world: World) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _tell(world: World) -> None:
-    known, told = {(condition.kind, condition.about) for condition in now_so(world)}, set[tuple[Kind, ServerName | None]]()
+async def _tell(world: CommandContext) -> None:
+    known, told = {(condition.kind, condition.about) for condition in now_so(world)}, set[tuple[ConditionKind, ServerName | None]]()
     waited_s = 0.0
     while True:
         await asyncio.sleep(LOOK_EVERY_S)

@@ -10,19 +10,19 @@ from understudy.daemon.verbs.change import carry_out
 from understudy.daemon.verbs.edge import check_acl
 from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.tried import tried
-from understudy.daemon.verbs.world import World, write
+from understudy.daemon.verbs.world import CommandContext, write
 from understudy.intent import types as intent
 from understudy.model.filters import matches
 from understudy.model.names import TypeName
 from understudy.model.types import CLUSTER, find
 
 
-async def add(world: World, arguments: Arguments) -> int:
+async def add(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl add type`; its exit status. Success is silent."""
     return await tried(world, "Add", _add(world, arguments))
 
 
-async def _add(world: World, arguments: Arguments) -> bool:
+async def _add(world: CommandContext, arguments: Arguments) -> bool:
     base = arguments.text("basetype")
     if not base:
         raise bad("the base type is missing: add -basetype cluster_resource")
@@ -33,12 +33,12 @@ async def _add(world: World, arguments: Arguments) -> bool:
     return True
 
 
-async def modify(world: World, arguments: Arguments) -> int:
+async def modify(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl modify type`; its exit status. What would stop, move or restart is named, and that is done only with `-f`."""
     return await tried(world, "Modify", _modify(world, arguments))
 
 
-async def _modify(world: World, arguments: Arguments) -> bool:
+async def _modify(world: CommandContext, arguments: Arguments) -> bool:
     name, force, operator = TypeName(arguments.one_name("type")), arguments.flag("force"), world.operator()
     changes = intent.read(name, CLUSTER, arguments.pairs())
     if "ACL" in changes.attributes:
@@ -47,12 +47,12 @@ async def _modify(world: World, arguments: Arguments) -> bool:
     return await carry_out(world, name, lambda view: intent.modify(view, changes, operator, force=force), force=force)
 
 
-async def delete(world: World, arguments: Arguments) -> int:
+async def delete(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl delete type`; its exit status. Success is silent."""
     return await tried(world, "Delete", _delete(world, arguments))
 
 
-async def _delete(world: World, arguments: Arguments) -> bool:
+async def _delete(world: CommandContext, arguments: Arguments) -> bool:
     names = tuple(TypeName(name) for name in arguments.names)
     if not names:
         raise bad("name at least one type")
@@ -60,7 +60,7 @@ async def _delete(world: World, arguments: Arguments) -> bool:
     return True
 
 
-async def stat(world: World, arguments: Arguments) -> int:
+async def stat(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl stat type`; its exit status."""
     view = world.mirror.view
     wanted = filter_of(arguments, ("TYPE_NAME", "BASE_TYPE"))
@@ -83,7 +83,7 @@ async def stat(world: World, arguments: Arguments) -> int:
     return 0 if well else 1
 
 
-async def as_json(world: World, arguments: Arguments) -> str:
+async def as_json(world: CommandContext, arguments: Arguments) -> str:
     """Every type as JSON, for `GET /v1/types`."""
     view = world.mirror.view
     return _json(one for name in type_names(view) if (one := type_status(view, name)) is not None)

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from understudy.agents.aside import aside
 from understudy.agents.scriptfile import Owner, who_may_change, why_not_run
-from understudy.daemon.parts import Part, Written
+from understudy.daemon.parts import Part, PartsWritten
 from understudy.daemon.written import conditions, history_key, records
 from understudy.errors import BadInput, CommitTooLarge, Refused
 from understudy.intent.edit import Edit
@@ -37,7 +37,7 @@ APPLY_S = 5.0
 """How long a verb waits until this server's own mirror shows what it wrote."""
 
 
-class Mirror(Protocol):
+class MirrorPort(Protocol):
     """What the verbs need of `daemon/mirror.py`."""
 
     @property
@@ -67,7 +67,7 @@ class Mirror(Protocol):
         """Write records (None deletes) if neither their keys nor `unchanged` were changed since the View; None: a conflict."""
         ...
 
-    async def commit_parts(self, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> Written:
+    async def commit_parts(self, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> PartsWritten:
         """The same in as many commits as it takes, in their order, until one conflicts."""
         ...
 
@@ -154,7 +154,7 @@ class Output(Protocol):
         ...
 
 
-class Turn(Protocol):
+class TurnPort(Protocol):
     """How much of the daemon's one loop a command may use at a time (`daemon/turns.py`)."""
 
     async def begin(self) -> None:
@@ -177,10 +177,10 @@ class NoHurry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class CommandContext:
     """Everything a verb may use."""
 
-    mirror: Mirror
+    mirror: MirrorPort
     settings: Settings
     clock: Clock
     caller: Caller
@@ -203,7 +203,7 @@ class World:
     """This server leaves without being told by the registry: by whose word, and whether at once."""
     detached: Callable[[], bool] = field(default=lambda: False)
     """Whether the caller has gone away (Ctrl-C): it was told that what it asked for goes on and stays wanted."""
-    turn: Turn = field(default_factory=NoHurry)
+    turn: TurnPort = field(default_factory=NoHurry)
     come_back: Callable[[], bool] = field(default=lambda: False)
     """Let this server begin a new life; False: nobody had taken it out."""
 
@@ -259,7 +259,7 @@ class Committed(Generic[D]):
     """Of its first commit. This server's View has reached the last."""
 
 
-async def commit(world: World, decide: Callable[[View], D]) -> Committed[D]:
+async def commit(world: CommandContext, decide: Callable[[View], D]) -> Committed[D]:
     """Decide from a fresh View and write, again if somebody else was faster.
 
     `decide` raises BadInput to refuse. Refused when the others never stop.
@@ -296,7 +296,7 @@ def _more(begun: _Begun, parts: Sequence[EditPart]) -> _Begun:
     return replace(begun, edit=edit, names=begun.names | {part.names for part in parts})
 
 
-async def _write_parts(world: World, parts: Sequence[EditPart]) -> Written:
+async def _write_parts(world: CommandContext, parts: Sequence[EditPart]) -> PartsWritten:
     """Usually one commit."""
     made = [Part(writes={**records(part.edit), **_history(world, part.edit)}, unchanged=conditions(part.edit)) for part in parts]
     try:
@@ -310,12 +310,12 @@ class _Alone:
     edit: Edit
 
 
-async def write(world: World, decide: Callable[[View], Edit]) -> int:
+async def write(world: CommandContext, decide: Callable[[View], Edit]) -> int:
     """`commit` of what is no more than an edit; the revision."""
     return (await commit(world, lambda view: _Alone(decide(view)))).revision
 
 
-def _history(world: World, edit: Edit) -> dict[str, Event]:
+def _history(world: CommandContext, edit: Edit) -> dict[str, Event]:
     """The lines for the history go with the commit, so that no lane's answer comes before them."""
     found: dict[str, Event] = {}
     for entry in edit.history:

@@ -14,7 +14,7 @@ Values are NamedTuples rather than frozen dataclasses: the simulator makes milli
 """
 
 from understudy.guard.core.common import CommonSettings, common_settings
-from understudy.guard.core.guard import Guard, Member, Start
+from understudy.guard.core.guard import GuardCore, GuardStart, Member
 from understudy.guard.core.messages import (
     Able,
     BootNumber,
@@ -22,26 +22,26 @@ from understudy.guard.core.messages import (
     CensusEnded,
     Differs,
     Envelope,
-    Farewell,
+    FarewellMessage,
     Gone,
     Grant,
+    GrantedLife,
     Heard,
     Keep,
-    Known,
+    KnownLives,
     Lapsed,
     Leased,
-    Life,
     Lost,
     Pulse,
     Query,
-    Refused,
+    RefusedSettings,
     Renew,
     RoundEnded,
     Send,
     Silent,
     Word,
 )
-from understudy.guard.core.voter import Memory, Seen
+from understudy.guard.core.voter import LastRenew, VoterMemory
 
 __all__ = [
     "Able",
@@ -51,28 +51,28 @@ __all__ = [
     "CommonSettings",
     "Differs",
     "Envelope",
-    "Farewell",
+    "FarewellMessage",
     "Gone",
     "Grant",
-    "Guard",
+    "GrantedLife",
+    "GuardCore",
+    "GuardStart",
     "Heard",
     "Keep",
-    "Known",
+    "KnownLives",
     "Lapsed",
+    "LastRenew",
     "Leased",
-    "Life",
     "Lost",
     "Member",
-    "Memory",
     "Pulse",
     "Query",
-    "Refused",
+    "RefusedSettings",
     "Renew",
     "RoundEnded",
-    "Seen",
     "Send",
     "Silent",
-    "Start",
+    "VoterMemory",
     "Word",
     "common_settings",
 ]

@@ -4,7 +4,7 @@ Called by: `core/guard.py`, for the leader or whoever wants to become it.
 Must never: add up answers of different rounds. A voter that restarted in between may have granted again (S5).
 """
 
-from understudy.guard.core.messages import Census, CensusEnded, Heard, Known, Query, RoundEnded, Silent
+from understudy.guard.core.messages import Census, CensusEnded, Heard, KnownLives, Query, RoundEnded, Silent
 from understudy.linux.reading import Reading, most_elapsed
 
 
@@ -64,9 +64,9 @@ class Count:
         self._majority = len(voters) // 2 + 1
         self._started = started
         self._round_ns = round_ns
-        self._parts: dict[str, dict[int, Known]] = {}
+        self._parts: dict[str, dict[int, KnownLives]] = {}
 
-    def answer(self, voter: str, known: Known, now: Reading) -> None:
+    def answer(self, voter: str, known: KnownLives, now: Reading) -> None:
         """Note a part of a voter's answer, if it belongs to this census."""
         if voter not in self._voters or self.over(now):
             return

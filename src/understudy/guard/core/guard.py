@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar, assert_never
 from understudy.guard.core.ability import Abilities
 from understudy.guard.core.asker import Count, Round
 from understudy.guard.core.common import MEND, CommonSettings, differ
-from understudy.guard.core.holder import Holder
+from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.messages import (
     PUSHED,
     Body,
@@ -18,26 +18,26 @@ from understudy.guard.core.messages import (
     Census,
     CensusEnded,
     Differs,
-    Effect,
     Envelope,
-    Farewell,
+    FarewellMessage,
     Gone,
     Grant,
+    GuardEffect,
     Heard,
-    Known,
+    KnownLives,
     Lapsed,
     Leased,
     Lost,
     Pulse,
     Query,
-    Refused,
+    RefusedSettings,
     Renew,
     RoundEnded,
     Send,
     Silent,
     Word,
 )
-from understudy.guard.core.voter import Memory, Voter
+from understudy.guard.core.voter import Voter, VoterMemory
 from understudy.linux.reading import Reading
 from understudy.model.limits import Limits
 from understudy.model.position import NOWHERE, Position
@@ -59,7 +59,7 @@ class Member(NamedTuple):
     common: CommonSettings
 
 
-class Start(NamedTuple):
+class GuardStart(NamedTuple):
     """What a guard begins with: a new incarnation, or a predecessor's unexpired one."""
 
     incarnation: bytes
@@ -69,18 +69,18 @@ class Start(NamedTuple):
     """This guard made the incarnation. A restarted guard may not say farewell for its predecessor."""
     position: Position = NOWHERE
     """What the daemon of this incarnation has acted on."""
-    memory: Memory | None = None
+    memory: VoterMemory | None = None
     """What it goes on from as a voter: its predecessor's, or one that begins now. Every voter's guard is given one."""
     registry: CommonSettings | None = None
     """What the registry last said that the common settings are; None: nobody has said."""
 
 
-class Guard:
+class GuardCore:
     """The protocol of one server."""
 
-    def __init__(self, member: Member, limits: Limits, start: Start, now: Reading) -> None:
+    def __init__(self, member: Member, limits: Limits, start: GuardStart, now: Reading) -> None:
         self.member = member
-        self.holder = Holder(
+        self.holder = LeaseHolder(
             start.incarnation,
             majority=member.common.majority,
             run_ns=_ns(limits.lease_s),
@@ -120,9 +120,9 @@ class Guard:
 
     # Inputs.
 
-    def tick(self, now: Reading) -> list[Effect]:
+    def tick(self, now: Reading) -> list[GuardEffect]:
         """Time has passed."""
-        effects: list[Effect] = []
+        effects: list[GuardEffect] = []
         if self._stops(now, effects):
             return effects
         if now.boot_ns >= self._next_beat_boot_ns:
@@ -132,9 +132,9 @@ class Guard:
         self._end_rounds(now, effects)
         return effects
 
-    def receive(self, envelope: Envelope, now: Reading) -> list[Effect]:
+    def receive(self, envelope: Envelope, now: Reading) -> list[GuardEffect]:
         """A message arrived; `now` was read after it."""
-        effects: list[Effect] = []
+        effects: list[GuardEffect] = []
         if self.holder.must_stop(now) and self._stops(now, effects):
             return effects
         common, sender, incarnation, receiver, _ = envelope
@@ -150,9 +150,9 @@ class Guard:
             self._handle(envelope, now, effects)
         return effects
 
-    def ask(self, query: Query, now: Reading) -> list[Effect]:
+    def ask(self, query: Query, now: Reading) -> list[GuardEffect]:
         """Begin a round; its nonce must never have been used before."""
-        effects: list[Effect] = []
+        effects: list[GuardEffect] = []
         if self._stops(now, effects):
             return effects
         if self.refused:  # its voters may not be the cluster's: what they say proves nothing
@@ -163,9 +163,9 @@ class Guard:
         self._end_rounds(now, effects)
         return effects
 
-    def count(self, census: Census, now: Reading) -> list[Effect]:
+    def count(self, census: Census, now: Reading) -> list[GuardEffect]:
         """Begin a census; its nonce must never have been used before."""
-        effects: list[Effect] = []
+        effects: list[GuardEffect] = []
         if self._stops(now, effects):
             return effects
         if self.refused:
@@ -180,47 +180,47 @@ class Guard:
         """The daemon acts on this from now on."""
         self.holder.position = position
 
-    def told_registry(self, registry: CommonSettings, now: Reading) -> list[Effect]:
+    def told_registry(self, registry: CommonSettings, now: Reading) -> list[GuardEffect]:
         """The registry says what the common settings are. Voters of a living cluster are fixed: who has others takes no part."""
-        effects: list[Effect] = []
+        effects: list[GuardEffect] = []
         refused = self._refusal(registry)
         if refused and refused != self.refused:
-            effects.append(Refused("", refused))
+            effects.append(RefusedSettings("", refused))
             self._refusal_said_ns = now.boot_ns - SAID_AGAIN_NS
         self.refused = refused
         if refused and self.holder.base is not None:
             self._lapse(refused, effects)
         return effects
 
-    def told_dead(self, incarnations: tuple[bytes, ...], now: Reading) -> list[Effect]:
+    def told_dead(self, incarnations: tuple[bytes, ...], now: Reading) -> list[GuardEffect]:
         """The registry says that these are lost, fenced or evicted."""
         if self.voter is not None:
             self.voter.told_dead(incarnations)
-        effects: list[Effect] = []
+        effects: list[GuardEffect] = []
         if self.holder.incarnation in incarnations:
             self._lapse("the registry says that this incarnation is lost or evicted", effects)
         return effects
 
-    def told_able(self, able: bool, why: str) -> list[Effect]:
+    def told_able(self, able: bool, why: str) -> list[GuardEffect]:
         """This server's daemon says whether it can act: about itself, its executor and its way to the registry."""
         self.abilities.prove(able, why)
-        effects: list[Effect] = []
+        effects: list[GuardEffect] = []
         if not self.holder.lapsed:
             self._pulse(self.abilities.due(), effects)
         return effects
 
-    def stop(self, why: str) -> list[Effect]:
+    def stop(self, why: str) -> list[GuardEffect]:
         """End the lease on request: lapse now."""
-        effects: list[Effect] = []
+        effects: list[GuardEffect] = []
         self._lapse(why, effects)
         return effects
 
-    def farewell(self) -> list[Effect]:
+    def farewell(self) -> list[GuardEffect]:
         """Tell all: only after a lapse, with groups verified empty, addresses gone and the daemon dead (S3)."""
         assert self.holder.lapsed, "farewell before everything was stopped"
         if not self._may_say_farewell:
             return []
-        return [Send(self._envelope(server, Farewell())) for server in self.member.servers if server != self.member.server]
+        return [Send(self._envelope(server, FarewellMessage())) for server in self.member.servers if server != self.member.server]
 
     def pass_ns(self, now: Reading) -> int | None:
         """For how long from now on the gate may let addresses pass: until everything has to be stopping; None: no lease was won yet."""
@@ -242,14 +242,14 @@ class Guard:
 
     # What each input does.
 
-    def _stops(self, now: Reading, effects: list[Effect]) -> bool:
+    def _stops(self, now: Reading, effects: list[GuardEffect]) -> bool:
         """Before anything else: a late wake-up must not act on what came in while it slept."""
         if not self.holder.must_stop(now):
             return False
         self._lapse("no majority of voters granted in time", effects)
         return True
 
-    def _lapse(self, why: str, effects: list[Effect]) -> None:
+    def _lapse(self, why: str, effects: list[GuardEffect]) -> None:
         self.holder.lapsed = True
         if not self._lapse_said:
             self._lapse_said = True
@@ -263,17 +263,17 @@ class Guard:
     def _ours(self, common: CommonSettings) -> bool:
         return common is self._common or common == self._common
 
-    def _differs(self, envelope: Envelope, now: Reading, effects: list[Effect]) -> None:
+    def _differs(self, envelope: Envelope, now: Reading, effects: list[GuardEffect]) -> None:
         """Nothing that it says counts; both sides say why."""
         sender = envelope.sender
         why = f"{differ(sender, envelope.common, 'this server', self._common)}: {MEND}"
         if self.differing.get(sender, ("", 0))[0] != why:
-            effects.append(Refused(sender, why))
+            effects.append(RefusedSettings(sender, why))
         self.differing[sender] = (why, now.boot_ns)
         if isinstance(envelope.body, Renew | Query):
             effects.append(Send(self._envelope(sender, Differs())))
 
-    def _beat(self, now: Reading, effects: list[Effect]) -> None:
+    def _beat(self, now: Reading, effects: list[GuardEffect]) -> None:
         # Missed beats are skipped, not made up for.
         self._next_beat_boot_ns += self._beat_ns * ((now.boot_ns - self._next_beat_boot_ns) // self._beat_ns + 1)
         if self.refused:
@@ -300,13 +300,13 @@ class Guard:
             for voter in count.unanswered():
                 self._post(voter, count.census, now, effects)
 
-    def _pulse(self, pulse: Pulse | None, effects: list[Effect]) -> None:
+    def _pulse(self, pulse: Pulse | None, effects: list[GuardEffect]) -> None:
         if pulse is None:
             return
         self._tell_all(pulse, effects)
         self._note_pulse(self.member.server, self.holder.incarnation, pulse, effects)
 
-    def _note_pulse(self, server: str, incarnation: bytes, pulse: Pulse, effects: list[Effect]) -> None:
+    def _note_pulse(self, server: str, incarnation: bytes, pulse: Pulse, effects: list[GuardEffect]) -> None:
         news = self.abilities.heard(server, incarnation, pulse)
         if news is not None:
             effects.append(news)
@@ -316,7 +316,7 @@ class Guard:
         it is cut off itself. Nobody would hear its words, and to stand by them would cost those lives its vote for good."""
         return self.holder.base is not None
 
-    def _speak(self, now: Reading, effects: list[Effect]) -> None:
+    def _speak(self, now: Reading, effects: list[GuardEffect]) -> None:
         if self.voter is None or not self._speaks():
             return
         for server, incarnation in self.voter.newly_silent(now, self._beat_ns):
@@ -326,7 +326,7 @@ class Guard:
             self._tell_all(word, effects)
             self._pushes.append((word, self._repeats))
 
-    def _end_rounds(self, now: Reading, effects: list[Effect]) -> None:
+    def _end_rounds(self, now: Reading, effects: list[GuardEffect]) -> None:
         for nonce, one in list(self._rounds.items()):
             result = one.ended(now)
             if result is not None:
@@ -337,7 +337,7 @@ class Guard:
                 del self._counts[nonce]
                 effects.append(counted)
 
-    def _handle(self, envelope: Envelope, now: Reading, effects: list[Effect]) -> None:
+    def _handle(self, envelope: Envelope, now: Reading, effects: list[GuardEffect]) -> None:
         sender, body = envelope.sender, envelope.body
         match body:
             case Renew():
@@ -361,11 +361,11 @@ class Guard:
                     self._end_rounds(now, effects)
             case Census():
                 self._tell_lives(sender, body, now, effects)
-            case Known():
+            case KnownLives():
                 if (count := self._counts.get(body.nonce)) is not None:
                     count.answer(sender, body, now)
                     self._end_rounds(now, effects)
-            case Farewell():
+            case FarewellMessage():
                 self._gone(envelope, effects)
             case Pulse():
                 self._note_pulse(sender, envelope.incarnation, body, effects)
@@ -374,7 +374,7 @@ class Guard:
             case _:
                 assert_never(body)
 
-    def _answer(self, envelope: Envelope, renew: Renew, now: Reading, effects: list[Effect]) -> None:
+    def _answer(self, envelope: Envelope, renew: Renew, now: Reading, effects: list[GuardEffect]) -> None:
         voter = self.voter
         if voter is not None:
             answer = voter.renew(envelope.sender, envelope.incarnation, renew, now)
@@ -382,7 +382,7 @@ class Guard:
             if answer is not None:
                 self._post(envelope.sender, answer, now, effects)
 
-    def _tell_silence(self, asker: str, query: Query, now: Reading, effects: list[Effect]) -> None:
+    def _tell_silence(self, asker: str, query: Query, now: Reading, effects: list[GuardEffect]) -> None:
         if self.voter is None:
             return
         said, boot = self._speaks() and self.voter.says_silent(query.server, query.incarnation, now), self.voter.boot
@@ -390,7 +390,7 @@ class Guard:
         reply = Silent(*query, boot) if said else Heard(query.nonce, query.incarnation, boot)
         self._post(asker, reply, now, effects)
 
-    def _tell_lives(self, asker: str, census: Census, now: Reading, effects: list[Effect]) -> None:
+    def _tell_lives(self, asker: str, census: Census, now: Reading, effects: list[GuardEffect]) -> None:
         lives = None if self.voter is None else self.voter.census(now)
         if lives is None:
             return
@@ -399,9 +399,9 @@ class Guard:
             return
         answer = sum(int.from_bytes(life.incarnation[:8], "big") for life in lives) & 0xFFFFFFFF
         for number, part in enumerate(parts):
-            self._post(asker, Known(census.nonce, answer, number, len(parts), part), now, effects)
+            self._post(asker, KnownLives(census.nonce, answer, number, len(parts), part), now, effects)
 
-    def _granted(self, voter: str, grant: Grant, now: Reading, effects: list[Effect]) -> None:
+    def _granted(self, voter: str, grant: Grant, now: Reading, effects: list[GuardEffect]) -> None:
         if voter not in self._voters:
             return
         self.holder.heard_boot(voter, grant)
@@ -410,13 +410,13 @@ class Guard:
             assert until is not None, "a lease rests on a base"
             effects.append(Leased(until))
 
-    def _keep(self, voter: Voter, effects: list[Effect]) -> None:
+    def _keep(self, voter: Voter, effects: list[GuardEffect]) -> None:
         """Before an answer: a guard that dies right after it leaves behind what it has said."""
         if voter.changes:
             effects += voter.changes
             voter.changes.clear()
 
-    def _note_word(self, voter: str, word: Silent, now: Reading, effects: list[Effect]) -> None:
+    def _note_word(self, voter: str, word: Silent, now: Reading, effects: list[GuardEffect]) -> None:
         if voter not in self._voters:
             return
         if word.incarnation == self.holder.incarnation and self.holder.base is None:
@@ -430,7 +430,7 @@ class Guard:
             _keep_newest(self.words, (voter, word.incarnation), word.server)
             effects.append(Word(voter, word.server, word.incarnation))
 
-    def _gone(self, envelope: Envelope, effects: list[Effect]) -> None:
+    def _gone(self, envelope: Envelope, effects: list[GuardEffect]) -> None:
         if self.voter is not None:
             self.voter.told_dead((envelope.incarnation,))
         if envelope.incarnation not in self.farewells:
@@ -439,12 +439,12 @@ class Guard:
 
     # Outputs.
 
-    def _tell_all(self, body: Body, effects: list[Effect]) -> None:
+    def _tell_all(self, body: Body, effects: list[GuardEffect]) -> None:
         for server in self.member.servers:
             if server != self.member.server:
                 effects.append(Send(self._envelope(server, body)))
 
-    def _post(self, server: str, body: Body, now: Reading, effects: list[Effect]) -> None:
+    def _post(self, server: str, body: Body, now: Reading, effects: list[GuardEffect]) -> None:
         """Send, or hand to ourselves: a voter's own renew does not travel."""
         member = self.member
         envelope = Envelope(self._common, member.server, self.holder.incarnation, server, body)

@@ -8,7 +8,7 @@ from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.position import NOWHERE
 
 
-class Holder:
+class LeaseHolder:
     """One incarnation's lease, on its own clocks."""
 
     def __init__(self, incarnation: bytes, *, majority: int, run_ns: int, stop_now_ns: int) -> None:

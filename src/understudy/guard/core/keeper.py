@@ -11,7 +11,7 @@ from enum import Enum, IntEnum
 from typing import NamedTuple
 
 from understudy.guard.core.ending import EndScope, EndSeen, EndStage
-from understudy.guard.core.guard import Start
+from understudy.guard.core.guard import GuardStart
 from understudy.guard.core.watch import GuardWatch, HeldState, KeeperSight
 from understudy.linux.reading import most_elapsed
 from understudy.model.limits import Limits
@@ -85,7 +85,7 @@ class BeginAnew(NamedTuple):
 class Succeed(NamedTuple):
     """Make a guard that continues."""
 
-    start: Start
+    start: GuardStart
 
 
 class PassOn(NamedTuple):
@@ -153,7 +153,7 @@ KeeperEffect = (
 )
 
 
-class Phase(Enum):
+class KeeperPhase(Enum):
     """What the keeper is about."""
 
     GUARDED = "a guard lives, and is watched"
@@ -170,7 +170,7 @@ class Keeper:
 
     def __init__(self, limits: Limits, *, reboots: bool) -> None:
         """`reboots`: what cannot be ended may be ended by a reboot."""
-        self.phase = Phase.ENDING
+        self.phase = KeeperPhase.ENDING
         self.guard_lives = False
         self._limits = limits
         self.reboots = reboots
@@ -197,11 +197,11 @@ class Keeper:
 
     def wait_s(self, sight: KeeperSight) -> float | None:
         """Until the next look, if the guard does not end before; None: there is nothing to look at."""
-        return self._watch.wait_s(sight) if self.phase is Phase.GUARDED else None
+        return self._watch.wait_s(sight) if self.phase is KeeperPhase.GUARDED else None
 
     def look(self, sight: KeeperSight) -> list[KeeperEffect]:
         """Is the guard what it should be?"""
-        if self.phase is not Phase.GUARDED:
+        if self.phase is not KeeperPhase.GUARDED:
             return []
         effects: list[KeeperEffect] = []
         if self._asked > self._passed_on:
@@ -221,7 +221,7 @@ class Keeper:
         self.guard_lives = False
         self.failures = 0 if lived_s > STEADY_S else self.failures + 1
         self._exit = Exit.of(code)
-        if self.phase not in (Phase.GUARDED, Phase.OUTLIVED):
+        if self.phase not in (KeeperPhase.GUARDED, KeeperPhase.OUTLIVED):
             return []  # one that could not be killed, and everything is being ended already
         if self._exit in (Exit.LAPSED, Exit.FAREWELL) and sight.stage is EndStage.GONE:
             said = [Log("the lease ended, everything is stopped")] if self._exit is Exit.LAPSED else []
@@ -242,7 +242,7 @@ class Keeper:
             effects.append(Reboot("something could not be stopped"))
         if ended.stopped:
             return [*effects, *self._all_gone(sight)]
-        self.phase = Phase.AGAIN
+        self.phase = KeeperPhase.AGAIN
         effects.append(Pause(self._pause_s))
         self._pause_s = min(2 * self._pause_s, AGAIN_S)
         return effects
@@ -250,16 +250,16 @@ class Keeper:
     def go_on(self, sight: KeeperSight) -> list[KeeperEffect]:
         """A pause is over."""
         match self.phase:
-            case Phase.SUCCEEDING:
+            case KeeperPhase.SUCCEEDING:
                 return self._continue(sight)
-            case Phase.AGAIN:
-                self.phase = Phase.ENDING
+            case KeeperPhase.AGAIN:
+                self.phase = KeeperPhase.ENDING
                 return [EndEverything(self._scope)]
-            case Phase.OUTLIVED if self.reboots:
+            case KeeperPhase.OUTLIVED if self.reboots:
                 return [Reboot("the guard cannot be ended")]
-            case Phase.OUT if self._asked:
+            case KeeperPhase.OUT if self._asked:
                 return self._finish()
-            case Phase.OUT:
+            case KeeperPhase.OUT:
                 return [Pause(STAY_OUT_S)] if sight.stays_out else [TakeBack(), *self._guarded(BeginAnew(), sight)]
             case _:
                 return []
@@ -271,7 +271,7 @@ class Keeper:
         if self.failures < 2:
             return self._continue(sight)
         left_s = LONGEST_PAUSE_S if sight.held.base is None else max(self._left_ns(sight) / 1e9, 0.0)
-        self.phase = Phase.SUCCEEDING
+        self.phase = KeeperPhase.SUCCEEDING
         doubled = min(self.failures - 2, DOUBLINGS)
         return [Pause(min(FIRST_PAUSE_S * 2**doubled, LONGEST_PAUSE_S, left_s))]
 
@@ -281,19 +281,19 @@ class Keeper:
         if held.base is None or self._left_ns(sight) <= 0:
             return self._end(EndScope())
         # It has not seen what its predecessor has started: a farewell is not its to say.
-        start = Start(held.incarnation, held.sequence, held.base, begun_here=False, position=held.position)
+        start = GuardStart(held.incarnation, held.sequence, held.base, begun_here=False, position=held.position)
         return self._guarded(Succeed(start), sight)
 
     def _end(self, scope: EndScope) -> list[KeeperEffect]:
         """Until nothing is left, however long that takes."""
-        self.phase = Phase.ENDING
+        self.phase = KeeperPhase.ENDING
         self._scope, self._said, self._pause_s = scope, (), SOON_S
         return [EndEverything(scope)]
 
     def _all_gone(self, sight: KeeperSight) -> list[KeeperEffect]:
         """Everything but perhaps the guard was seen to be gone."""
         if self.guard_lives:
-            self.phase = Phase.OUTLIVED
+            self.phase = KeeperPhase.OUTLIVED
             whose = f"understudy-guard (process {sight.guard}) does not die of SIGKILL"
             left = f"{whose}, and this server stays out of the cluster until it does: {HANGS}"
             return [Log(left), Post((left,)), Pause(REBOOT_AFTER_S)]
@@ -312,12 +312,12 @@ class Keeper:
         if self._exit is Exit.CANNOT_LISTEN or self._asked or (self._left() and not sight.stays_out):
             return self._finish()
         if sight.stays_out:
-            self.phase = Phase.OUT
+            self.phase = KeeperPhase.OUT
             return [Log(OUT), Post((OUT,)), Pause(STAY_OUT_S)]
         return self._guarded(BeginAnew(), sight)
 
     def _finish(self) -> list[KeeperEffect]:
-        self.phase = Phase.OVER
+        self.phase = KeeperPhase.OVER
         return [Finish(self._exit is Exit.CANNOT_LISTEN)]
 
     def _left(self) -> bool:
@@ -325,7 +325,7 @@ class Keeper:
 
     def _guarded(self, by: BeginAnew | Succeed, sight: KeeperSight) -> list[KeeperEffect]:
         assert not self.guard_lives, "two guards at once"
-        self.phase, self.guard_lives, self._exit = Phase.GUARDED, True, None
+        self.phase, self.guard_lives, self._exit = KeeperPhase.GUARDED, True, None
         self._watch = GuardWatch(self._limits)
         if not sight.leaving:
             self._passed_on = 0  # a predecessor that ended before it could heed the request

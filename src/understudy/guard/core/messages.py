@@ -79,7 +79,7 @@ class Heard(NamedTuple):
     boot: int = NO_BOOT
 
 
-class Farewell(NamedTuple):
+class FarewellMessage(NamedTuple):
     """The sender has stopped everything and verified it: proof like a release."""
 
 
@@ -103,7 +103,7 @@ class Census(NamedTuple):
     nonce: int
 
 
-class Life(NamedTuple):
+class GrantedLife(NamedTuple):
     """An incarnation that a voter grants, and what it has acted on as it said last."""
 
     server: str
@@ -111,7 +111,7 @@ class Life(NamedTuple):
     position: Position
 
 
-class Known(NamedTuple):
+class KnownLives(NamedTuple):
     """A part of a voter's answer to a census: one datagram holds a few lives."""
 
     nonce: int
@@ -119,10 +119,10 @@ class Known(NamedTuple):
     """The same in all parts of one answer: parts of two make none."""
     part: int
     parts: int
-    lives: tuple[Life, ...]
+    lives: tuple[GrantedLife, ...]
 
 
-Body = Renew | Grant | Lost | Query | Silent | Heard | Farewell | Pulse | Differs | BootNumber | Census | Known
+Body = Renew | Grant | Lost | Query | Silent | Heard | FarewellMessage | Pulse | Differs | BootNumber | Census | KnownLives
 
 
 class Envelope(NamedTuple):
@@ -198,7 +198,7 @@ class CensusEnded(NamedTuple):
     """The result of a census: all that any of a majority grants, one life perhaps twice. None: no majority has answered in time."""
 
     nonce: int
-    lives: tuple[Life, ...] | None
+    lives: tuple[GrantedLife, ...] | None
 
 
 class Keep(NamedTuple):
@@ -211,11 +211,11 @@ class Keep(NamedTuple):
     silent: bool
 
 
-class Refused(NamedTuple):
+class RefusedSettings(NamedTuple):
     """Common settings differ, from another server's or (`server` empty) from the registry's: tell the operator; said at each change."""
 
     server: str
     why: str
 
 
-Effect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded | CensusEnded | Keep | Refused
+GuardEffect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded | CensusEnded | Keep | RefusedSettings

@@ -10,7 +10,7 @@ long enough to see.
 
 from typing import Any, NamedTuple
 
-from understudy.guard.core.messages import NO_BOOT, PUSHED, BootNumber, Grant, Keep, Life, Lost, Renew, Silent
+from understudy.guard.core.messages import NO_BOOT, PUSHED, BootNumber, Grant, GrantedLife, Keep, Lost, Renew, Silent
 from understudy.linux.reading import Reading, least_elapsed
 from understudy.model.position import Position
 
@@ -19,7 +19,7 @@ WORDS_MAX = 256
 DEAD_MAX = 4096
 
 
-class Seen(NamedTuple):
+class LastRenew(NamedTuple):
     """The last renew of an incarnation that refreshed it."""
 
     server: str
@@ -29,21 +29,21 @@ class Seen(NamedTuple):
     """What it has acted on, as that renew said. None: carried over from a predecessor, which did not keep it."""
 
 
-class Memory(NamedTuple):
+class VoterMemory(NamedTuple):
     """What a voter must not forget. A keeper may carry it to its next guard; what it did not carry begins anew, with another number."""
 
     boot: int
     """The boot number: 64 random bits."""
     started: Reading
     """When this memory began."""
-    seen: tuple[tuple[bytes, Seen], ...] = ()
+    seen: tuple[tuple[bytes, LastRenew], ...] = ()
     said: tuple[tuple[bytes, str], ...] = ()
 
 
 class Voter:
     """Grants and words; `changes` is what has to be kept before an answer leaves."""
 
-    def __init__(self, memory: Memory, *, silent_after_ns: int) -> None:
+    def __init__(self, memory: VoterMemory, *, silent_after_ns: int) -> None:
         assert memory.boot != NO_BOOT, "a voter draws a boot number"
         self.boot = memory.boot
         self.changes: list[Keep] = []
@@ -56,9 +56,9 @@ class Voter:
         self._dead: dict[bytes, None] = {}
         self._due_boot_ns = memory.started.boot_ns if memory.seen else NEVER
 
-    def memory(self) -> Memory:
+    def memory(self) -> VoterMemory:
         """All of it."""
-        return Memory(self.boot, self._started, tuple(self._seen.items()), tuple(self._said.items()))
+        return VoterMemory(self.boot, self._started, tuple(self._seen.items()), tuple(self._said.items()))
 
     def mute(self, now: Reading) -> bool:
         """After its memory began a voter does not grant for `silent_after`, nor (`unheard_since`) say silent.
@@ -80,7 +80,7 @@ class Voter:
         known = self._seen.get(incarnation)
         if known is not None and self.is_old(renew, known):
             return None  # only a higher sequence refreshes: a late or doubled packet is no sign of life
-        self._seen[incarnation] = seen = Seen(server, renew.sequence, self.stamp(now), renew.position)
+        self._seen[incarnation] = seen = LastRenew(server, renew.sequence, self.stamp(now), renew.position)
         self.changes.append(Keep(server, incarnation, seen.sequence, seen.at, False))
         self._due_boot_ns = min(self._due_boot_ns, now.boot_ns + self._silent_after_ns)
         if self.mute(now):
@@ -91,7 +91,7 @@ class Voter:
         """Perhaps recorded before this memory began, when no sequence was known here that would show how old it is."""
         return renew.echo != self.boot
 
-    def is_old(self, renew: Renew, known: Seen) -> bool:
+    def is_old(self, renew: Renew, known: LastRenew) -> bool:
         """Late, doubled, or recorded since this memory began."""
         return renew.sequence <= known.sequence
 
@@ -125,11 +125,11 @@ class Voter:
         self.changes.append(Keep(whose, incarnation, 0 if known is None else known.sequence, since, True))
         return True
 
-    def unheard_since(self, known: Seen | None) -> Reading:
+    def unheard_since(self, known: LastRenew | None) -> Reading:
         """Of one never heard we only know that we have not granted it since this memory began: so a voter that restarted says nothing."""
         return known.at if known is not None else self._started
 
-    def census(self, now: Reading) -> tuple[Life, ...] | None:
+    def census(self, now: Reading) -> tuple[GrantedLife, ...] | None:
         """Everyone whom this voter may have granted a lease that is not over yet, by incarnation. None: it cannot tell."""
         if self.mute(now):
             return None
@@ -137,7 +137,7 @@ class Voter:
         for incarnation, seen in sorted(self._seen.items()):
             if seen.position is None:
                 return None  # it says so with its next renew, or falls silent
-            lives.append(Life(seen.server, incarnation, seen.position))
+            lives.append(GrantedLife(seen.server, incarnation, seen.position))
         return tuple(lives)
 
     def newly_silent(self, now: Reading, soon_ns: int = 0) -> list[tuple[str, bytes]]:
@@ -158,7 +158,7 @@ class Voter:
         """When to ask `newly_silent` again, on the boot clock."""
         return self._due_boot_ns
 
-    def _due(self, seen: Seen, now: Reading) -> int:
+    def _due(self, seen: LastRenew, now: Reading) -> int:
         heard_ns, own_ns = least_elapsed(seen.at, now), least_elapsed(self._started, now)
         return now.boot_ns + max(self._silent_after_ns - min(heard_ns, own_ns), 1)
 

@@ -21,10 +21,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
 
 from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
-from understudy.ports import Batch, Condition, Conflict, Entry, Write
+from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import BOUND, checked
 from understudy.registry.sqlite import access, frames
-from understudy.registry.sqlite.link import Link
+from understudy.registry.sqlite.link import WireLink
 
 DEADLINE_S = 1.0
 PAGE_BYTES = 256 * 1024
@@ -60,9 +60,9 @@ class RegistryClient:
         self._deadline_s = deadline_s
         self._name = secrets.token_bytes(access.NONCE_BYTES)
         self._read_first = read_first
-        self._read_over: Link | None = None
-        self._link: Link | None = None
-        self._dialling: asyncio.Task[Link | None] | None = None
+        self._read_over: WireLink | None = None
+        self._link: WireLink | None = None
+        self._dialling: asyncio.Task[WireLink | None] | None = None
         self._waiting = 0
         self._rounds_failed = 0
         self._trouble = "nobody answers"
@@ -77,7 +77,7 @@ class RegistryClient:
             self._read_over = link
         return answer.revision, tuple(Entry(*entry) for entry in answer.entries)
 
-    async def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+    async def commit(self, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
         """As the port says; within the deadline. RegistryUnreachable: see this module's docstring."""
         wanted = checked(conditions, writes, self.bound)
         answer, _ = await self._ask(lambda id: frames.pack_commit(id, wanted.conditions, wanted.writes), writes=True)
@@ -117,7 +117,7 @@ class RegistryClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _ask(self, make: Callable[[int], frames.WireRequest], *, writes: bool = False) -> tuple[frames.WireAnswer, Link]:
+    async def _ask(self, make: Callable[[int], frames.WireRequest], *, writes: bool = False) -> tuple[frames.WireAnswer, WireLink]:
         """The answer, and the connection over which it came. However many pages it has, each has the time of one answer."""
         loop = asyncio.get_running_loop()
         try:
@@ -132,7 +132,7 @@ class RegistryClient:
             raise _error(answer)
         return answer, link
 
-    async def _linked(self) -> Link:
+    async def _linked(self) -> WireLink:
         """The link, once there is one; only the caller's deadline ends the wait."""
         while self._link is None or self._link.lost:
             if self._closed:
@@ -150,11 +150,11 @@ class RegistryClient:
                 dialling.result()
         return self._link
 
-    async def _dial(self) -> Link | None:
+    async def _dial(self) -> WireLink | None:
         """Try the endpoints in turn until one answers, or nobody waits for it any more."""
         while True:
             for endpoint in tuple(self._endpoints):
-                link = Link(self._name, self._key)
+                link = WireLink(self._name, self._key)
                 try:
                     async with asyncio.timeout(DIAL_S):
                         await link.dial(*endpoint)

@@ -56,7 +56,7 @@ class Door(Generic[Visitor]):
         self._waiting.pop(visitor, None)
 
 
-class Said:
+class SaidOnce:
     """Lines of the log about others, each of them once a minute: whoever knocks again and again fills no disk."""
 
     def __init__(self) -> None:

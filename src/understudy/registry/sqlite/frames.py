@@ -19,7 +19,7 @@ from enum import StrEnum
 
 import msgspec
 
-from understudy.ports import Batch, Condition, Entry, Write
+from understudy.ports import Batch, CommitCondition, Entry, Write
 from understudy.registry.commits import SERVED
 
 PROTOCOL = 1
@@ -220,7 +220,7 @@ class Splitter:
             del rest[:start]
 
 
-def pack_commit(id: int, conditions: tuple[Condition, ...], writes: tuple[Write, ...]) -> WireCommit:
+def pack_commit(id: int, conditions: tuple[CommitCondition, ...], writes: tuple[Write, ...]) -> WireCommit:
     """A commit as it is sent."""
     return WireCommit(
         id, tuple((condition.key, condition.revision) for condition in conditions), tuple((write.key, write.value) for write in writes)

@@ -73,7 +73,7 @@ class _Pages:
         return frames.WireEntries(page.id, page.revision, tuple(self._entries))
 
 
-class Link(asyncio.Protocol):
+class WireLink(asyncio.Protocol):
     """One connection. `lost` for good once anything went wrong."""
 
     def __init__(self, client: bytes, key: bytes | None) -> None:

@@ -18,10 +18,10 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from understudy.errors import CommitTooLarge, Compacted
-from understudy.ports import Condition, Conflict, Entry, Write
+from understudy.ports import CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import Commit, checked
 from understudy.registry.sqlite import access, frames, sockets
-from understudy.registry.sqlite.door import Door, Said
+from understudy.registry.sqlite.door import Door, SaidOnce
 from understudy.registry.sqlite.store import Store, StoreFailed
 
 HELLO_S = 5.0
@@ -48,7 +48,7 @@ class RegistryServer:
         """Those that proved themselves, by client."""
         self._connections: set[_Session] = set()
         self._door: Door[_Session] = Door()
-        self._said = Said()
+        self._said = SaidOnce()
         self._trouble = ""
         """Why the store could not be written last; empty: it could."""
         self._gone = asyncio.Event()
@@ -292,7 +292,7 @@ class _Session(asyncio.Protocol):
 
     def _commit(self, message: frames.WireCommit) -> None:
         try:
-            commit = checked([Condition(*condition) for condition in message.conditions], [Write(*write) for write in message.writes])
+            commit = checked([CommitCondition(*condition) for condition in message.conditions], [Write(*write) for write in message.writes])
         except (ValueError, CommitTooLarge) as error:
             self.send(frames.WireFailed(message.id, frames.WireFailure.MALFORMED, str(error)))
         else:

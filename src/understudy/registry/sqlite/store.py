@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self
 
 from understudy.errors import Compacted, UnderstudyError
-from understudy.ports import Batch, Condition, Conflict, Entry, Write
+from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import Commit, checked
 from understudy.registry.sqlite.storefile import connect, damaged, own
 
@@ -97,7 +97,7 @@ class Store:
         query = "SELECT key, value, revision FROM entries WHERE key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT) ORDER BY key"
         yield from self._database.execute(query, (start, end))
 
-    def commit(self, conditions: Sequence[Condition], writes: Sequence[Write]) -> int | Conflict:
+    def commit(self, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
         """All or nothing, durable at return: the new revision, or the keys whose condition failed."""
         return self.commit_all([checked(conditions, writes)])[0]
 
