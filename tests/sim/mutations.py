@@ -6,7 +6,7 @@ which world each is caught.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -41,6 +41,7 @@ from understudy.policy import decide, liveness, placement
 from understudy.policy.ground import Ground
 from understudy.ports import CommitCondition, Conflict, Write
 from understudy.registry import keys
+from understudy.registry.commits import Commit
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
 from understudy.sim.link import Hub
@@ -333,27 +334,12 @@ def decide_whoever_leads(patch: Any) -> None:
 
 def write_whatever_stands_there(patch: Any) -> None:
     """No commit rests on anything."""
-    original = Mirror.commit
+    original = Mirror._conditional
 
-    async def commit(self: Mirror, writes: Mapping[str, Any], *, unchanged: Sequence[str] = ()) -> int | None:
-        registry = self._registry
-        self._registry = _Unconditional(registry)
-        try:
-            return await original(self, writes, unchanged=unchanged)
-        finally:
-            self._registry = registry
+    def conditional(self: Mirror, writes: Mapping[str, Any], unchanged: Iterable[str]) -> Commit:
+        return replace(original(self, writes, unchanged), conditions=())
 
-    patch.setattr(Mirror, "commit", commit)
-
-
-class _Unconditional:
-    """A way to the registry on which conditions are left behind."""
-
-    def __init__(self, registry: Any) -> None:
-        self._registry = registry
-
-    async def commit(self, _: Any, writes: Sequence[Write]) -> Any:
-        return await self._registry.commit((), writes)
+    patch.setattr(Mirror, "_conditional", conditional)
 
 
 def go_on_deciding_when_deposed(patch: Any) -> None:
@@ -367,12 +353,12 @@ def go_on_deciding_when_deposed(patch: Any) -> None:
 
 def release_whoever_one_is(patch: Any) -> None:
     """What a server reports and releases does not rest on its own incarnation."""
-    original = Mirror.commit
+    original = Mirror._conditional
 
-    async def commit(self: Mirror, writes: Mapping[str, Any], *, unchanged: Sequence[str] = ()) -> int | None:
-        return await original(self, writes, unchanged=[one for one in unchanged if not one.startswith(keys.INCARNATION)])
+    def conditional(self: Mirror, writes: Mapping[str, Any], unchanged: Iterable[str]) -> Commit:
+        return original(self, writes, [key for key in unchanged if not key.startswith(keys.INCARNATION)])
 
-    patch.setattr(Mirror, "commit", commit)
+    patch.setattr(Mirror, "_conditional", conditional)
 
 
 # --- S8 -------------------------------------------------------------------------------------------------------------

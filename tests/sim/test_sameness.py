@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 from dataclasses import replace
 from hashlib import sha256
-from understudy.sim.life import Case, live
+from understudy.sim.life import WorldCase, live
 from understudy.sim.options import Options
 from understudy.sim.trace import Trace
 
@@ -24,7 +24,7 @@ digest, lines = sha256(), []
 Trace.echo = lambda line: (digest.update(line.encode()), lines.append(line))
 calm = replace(Options.draw({seed}), storm_s=10.0, calm_s=60.0)
 for options in (None, calm):
-    live(Case(seed={seed}, hours=0.05, options=options))
+    live(WorldCase(seed={seed}, hours=0.05, options=options))
 assert any("storm" in line for line in lines) and any("fine weather" in line for line in lines)
 print(len(lines), digest.hexdigest())
 """

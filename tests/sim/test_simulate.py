@@ -225,7 +225,7 @@ def test_the_command_repeats_all_that_was_asked_for(
 def test_bad_input_is_refused_before_anything_is_done(capsys: pytest.CaptureFixture[str], how: str) -> None:
     """Exit status 2, and nothing on the output."""
     assert refused(capsys, f"{how} --set loss=much") == "understudy simulate: loss=much: much is no number"
-    assert refused(capsys, f"{how} --set los=1").startswith("understudy simulate: los=1: give NAME=NUMBER; the names are bad_scripts, ")
+    assert refused(capsys, f"{how} --set los=1").startswith("understudy simulate: los=1: give NAME=NUMBER; the names are again, ")
     assert refused(capsys, f"{how} --only 3,x") == "understudy simulate: --only 3,x: give numbers of mishaps, as in 3,17,40-45"
 
 

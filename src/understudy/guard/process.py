@@ -65,15 +65,7 @@ class GuardProcess:
     """The process; `run` returns its exit code."""
 
     def __init__(
-        self,
-        settings: Settings,
-        limits: Limits,
-        key: bytes,
-        held: Held,
-        lease: LeaseFile,
-        start: GuardStart,
-        *,
-        notice: Notice | None = None,
+        self, settings: Settings, limits: Limits, key: bytes, held: Held, lease: LeaseFile, start: GuardStart, *, notice: Notice | None
     ) -> None:
         self.settings, self.limits = settings, limits
         self.priority = "unknown"
