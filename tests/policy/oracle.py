@@ -54,10 +54,20 @@ def _may_depend(view: View, resource: Resource, server: ServerName) -> bool:
     }
     for other in view.resources.values():
         for mine, its in ((resource, other), (other, resource)):
-            if _names(mine, DependencyKind.EXCLUSION, its.name) and other.name in held and other is not resource:
+            if (
+                _names(mine, DependencyKind.EXCLUSION, its.name)
+                and other is not resource
+                and (other.name in held or _unknown(view, other, server))
+            ):
                 return False
     needs = [one for one in resource.start if one.kind is DependencyKind.HARD and "global" not in one.modifiers]
     return all(_is_up(view, one, server) for one in needs if view.resources[ResourceName(one.entity)].local)
+
+
+def _unknown(view: View, other: Resource, server: ServerName) -> bool:
+    """S6: whether somebody may have started it there by hand, for all that the server has looked at."""
+    incarnation = view.present()[server].incarnation
+    return not (view.looked(server, incarnation, other) or view.could_not_tell(server, incarnation, other))
 
 
 def _is_up(view: View, one: Dependency, server: ServerName) -> bool:
