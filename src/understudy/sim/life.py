@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from understudy.lane.budget import RETRY_MAX_S
 from understudy.model.names import ResourceName
+from understudy.model.resource import DependencyKind
 from understudy.model.state import Target
 from understudy.sim.faults import Faults
 from understudy.sim.options import Options
@@ -120,9 +121,28 @@ def unsettled(world: World) -> list[str]:
         elif wanted:
             held = truth.assignments.get(name)
             right = len(lives) == 1 and held is not None and [holder.server for holder in held.holders] == lives
+            right = right or (not lives and _needs_what_is_stopped(world, name))
         else:
             # what nobody ever asked about may run, if it was found running
             right = not lives or name not in truth.targets
         if not right:
             wrong.append(name)
     return wrong
+
+
+def _needs_what_is_stopped(world: World, name: ResourceName) -> bool:
+    """Whether it cannot be started, for an operator stopped what its start depends on: it may have run on without that until it ended."""
+    view, seen, ahead = world.view(), {name}, [name]
+    while ahead:
+        resource = view.resources.get(ahead.pop())
+        needed = (
+            set()
+            if resource is None
+            else {ResourceName(dependency.entity) for dependency in resource.start if dependency.kind is DependencyKind.HARD}
+        )
+        for other in needed - seen:
+            if other in view.resources and view.target(other) is not Target.ONLINE:
+                return True
+            seen.add(other)
+            ahead.append(other)
+    return False
