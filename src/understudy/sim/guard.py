@@ -106,6 +106,11 @@ class SimKeeper:
         self._watch(generation)
 
     @property
+    def guard_hangs(self) -> bool:
+        """Whether a guard that is to be dead is not, so that the keeper waits for it (`GuardWatch`)."""
+        return self.core is None and self._keeper.guard_lives
+
+    @property
     def stopping(self) -> bool:
         """Whether everything is being ended."""
         return self.stage is not EndStage.RUNNING

@@ -200,10 +200,11 @@ def fenced_runs_nothing(truth: "Truth", record: IncarnationRecord) -> str | None
 
 
 def _left(truth: "Truth", machine: "Machine") -> list[ResourceName]:
-    """What runs after everything had to be stopped; but for what even a kill does not end where no reboot is allowed: nothing prevents
-    that, and S1 judges what becomes of it elsewhere."""
+    """What runs after everything had to be stopped; but for what even a kill does not end where no reboot is allowed, or not yet: a keeper
+    whose guard hangs gives it its time before it ends everything alone. Nothing prevents that; S1 judges what becomes of it."""
     services = machine.services.services.items()
-    stays = set() if machine.reboots else {name for name, one in services if one.undying}
+    hangs = machine.keeper is not None and machine.keeper.guard_hangs
+    stays = {name for name, one in services if one.undying} if hangs or not machine.reboots else set()
     return [name for name, one in services if one.lives and not truth.is_local(name) and name not in stays]
 
 
