@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sim.cutting import cut
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.model.position import Position
@@ -87,3 +88,8 @@ def want_only_what_the_copy_wants(patch: Any) -> None:
 def end_the_recovery_before_all_can_look(patch: Any) -> None:
     """Where nothing is registered, nobody has anything to tell."""
     patch.setattr(eras, "_can_tell", lambda view, record: True)
+
+
+def give_to_who_cannot_tell(patch: Any) -> None:
+    """Who cannot tell whether it runs there counts as running it, started or not."""
+    cut(patch, eras, "running", "report.state is State.UNKNOWN and name not in view.looks[server].epochs", "False")

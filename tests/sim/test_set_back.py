@@ -22,6 +22,7 @@ MISSED: list[tuple[Mutation, str, str | None]] = [
     (mutations.leave_it_to_whom_the_copy_names, "set_back", None),
     (mutations.want_only_what_the_copy_wants, "set_back_behind_a_start", None),
     (mutations.end_the_recovery_before_all_can_look, "made_anew_while_the_owner_cannot_tell", "S1"),
+    (mutations.give_to_who_cannot_tell, "set_back_while_one_cannot_tell", "S6"),
 ]
 """Clause, story, and what is seen in it; None: it goes another way."""
 
