@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,26 @@ async def test_what_ends_in_act_is_no_event(groups: Groups) -> None:
     events.close()
 
 
+@contextmanager
+def listening(script: str, *before: str) -> Iterator[subprocess.Popen[str]]:
+    """This script, in a network of its own, which has said that it is ready; it ends when its input does."""
+    if not have_root():
+        pytest.skip("needs root")
+    helper = Path(__file__).parents[1] / "executor" / "in_network.py"
+    with subprocess.Popen(
+        [*before, sys.executable, str(helper), sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as listener:
+        assert listener.stdin
+        assert listener.stdout
+        assert listener.stdout.readline() == "ready\n"
+        yield listener
+        listener.stdin.close()
+
+
 LISTENER = """
 import asyncio, sys
 from understudy.events.netlink import NetlinkEvents
@@ -110,23 +131,12 @@ asyncio.run(main())
 
 def test_addresses_and_their_links_are_told() -> None:
     """Come, go, link down: each wakes for the address it is about, and for no other."""
-    if not have_root():
-        pytest.skip("needs root")
-    helper = Path(__file__).parents[1] / "executor" / "in_network.py"
-    with subprocess.Popen(
-        [sys.executable, str(helper), sys.executable, "-c", LISTENER],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as listener:
-        assert listener.stdin
+    with listening(LISTENER) as listener:
         assert listener.stdout
 
         def ip(*words: str) -> None:
             subprocess.run(["nsenter", f"--net=/proc/{listener.pid}/ns/net", "ip", *words], check=True)
 
-        assert listener.stdout.readline() == "ready\n"
         ip("addr", "add", "10.99.0.7/24", "dev", "eth1")
         for words in (("addr", "add", "10.99.0.9/24", "dev", "eth1"), ("link", "set", "eth1", "down"), ("link", "set", "eth1", "up")):
             ip(*words)
@@ -136,7 +146,6 @@ def test_addresses_and_their_links_are_told() -> None:
         while line == "10.99.0.9\n":  # eth1's carrier may come late
             line = listener.stdout.readline()
         assert line == "lo\n"
-        listener.stdin.close()
 
 
 AROUND = """
@@ -163,18 +172,7 @@ asyncio.run(main())
 
 def test_what_changes_around_the_resources_is_told() -> None:
     """A base address, a link, a mount: what a resource may have failed over. An address of ours comes and goes by our own doing."""
-    if not have_root():
-        pytest.skip("needs root")
-    helper = Path(__file__).parents[1] / "executor" / "in_network.py"
-    with subprocess.Popen(
-        ["unshare", "--mount", sys.executable, str(helper), sys.executable, "-c", AROUND],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as listener:
-        assert listener.stdin
-        assert listener.stdout
+    with listening(AROUND, "unshare", "--mount") as listener:
 
         def there(*words: str) -> None:
             subprocess.run(["nsenter", f"--target={listener.pid}", "--net", "--mount", *words], check=True)
@@ -184,7 +182,6 @@ def test_what_changes_around_the_resources_is_told() -> None:
             while (line := listener.stdout.readline()) != f"{kind}\n":
                 assert line in ("link\n", "network\n"), line  # a carrier may come late
 
-        assert listener.stdout.readline() == "ready\n"
         there("ip", "addr", "add", "10.99.0.9/24", "dev", "eth1")
         there("mount", "-t", "tmpfs", "none", "/mnt")
         told("mounts")
@@ -198,7 +195,6 @@ def test_what_changes_around_the_resources_is_told() -> None:
         told("network")
         there("ip", "link", "set", "eth1", "up")
         told("link")
-        listener.stdin.close()
 
 
 def test_a_packet_that_is_cut_short_is_read_as_far_as_it_goes() -> None:

@@ -17,12 +17,12 @@ from understudy.kinds.observed import Observed
 from understudy.kinds.script import read_status
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.happenings import HistoryLine
-from understudy.lane.ladder import RUNG_ACTIONS
+from understudy.lane.ladder import action_of
 from understudy.lane.local import Local
 from understudy.lane.neighbours import Here
 from understudy.lane.phases import Down, Rung
 from understudy.lane.report import report_of
-from understudy.lane.steps import Charge, Clean, Climb, LaneStep, Release, Start, Wait
+from understudy.lane.steps import Charge, Climb, LaneAction, LaneStep, Release, Start, Wait
 from understudy.model.actions import ActionOutcome, Unanswered
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.view import Assignment, Holder
@@ -156,10 +156,12 @@ class Server:
                 self._say(f"{name}: release, epoch {epoch}")
                 self.cluster.release(ME, name)
                 self.driver.released(name)
-            case _:
-                self._act(name, taken.step)
+            case Wait():
+                raise AssertionError("nobody is asked to wait")
+            case step:
+                self._act(name, step)
 
-    def _act(self, name: ResourceName, step: LaneStep) -> None:
+    def _act(self, name: ResourceName, step: LaneAction) -> None:
         action = _action(step)
         under = f" under epoch {step.epoch}" if isinstance(step, Start) and step.epoch else ""
         if self.scripts[name].ends.get(action) == "hangs":
@@ -363,16 +365,8 @@ class Server:
         self.cluster.view = replace(self.cluster.view, assignments={**self.cluster.view.assignments, one.resource: one})
 
 
-def _action(step: LaneStep) -> str:
-    match step:
-        case Start():
-            return "start"
-        case Clean():
-            return "clean"
-        case Climb(rung):
-            return {**RUNG_ACTIONS, Rung.KILL: "kill"}[rung]
-        case _:
-            return "check"
+def _action(step: LaneAction) -> str:
+    return "kill" if step == Climb(Rung.KILL) else action_of(step)
 
 
 UNANSWERED: dict[str, tuple[Unanswered, str]] = {

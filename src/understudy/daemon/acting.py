@@ -13,10 +13,10 @@ from understudy.daemon.requests import Me, action_request, site_of
 from understudy.errors import Unreachable
 from understudy.kinds.kind import Site
 from understudy.kinds.observed import Observed
-from understudy.lane.ladder import RUNG_ACTIONS
+from understudy.lane.ladder import action_of
 from understudy.lane.phases import Rung
-from understudy.lane.steps import Check, Clean, Climb, LaneAction, Start
-from understudy.model.actions import ActionName, ActionOutcome, as_shown
+from understudy.lane.steps import Climb, LaneAction, Start
+from understudy.model.actions import ActionOutcome, as_shown
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.ports import Executor, Guard
@@ -60,7 +60,7 @@ class Acting:
             return REFUSED
         request = action_request(
             resource,
-            _action(step),
+            action_of(step),
             epoch=epoch,
             incarnation=self.me.incarnation if leased else None,
             site=self._site(),
@@ -97,15 +97,3 @@ class Acting:
             request = action_request(resource, "clean", epoch=epoch, incarnation=None, site=self._site())
             return await self.executor.run(request)
         return ActionOutcome(observed=Observed.DONE if empty else Observed.FAILED, evidence="gone")
-
-
-def _action(step: LaneAction) -> ActionName:
-    match step:
-        case Start():
-            return "start"
-        case Clean():
-            return "clean"
-        case Climb(rung):
-            return RUNG_ACTIONS[rung]
-        case Check():
-            return "check"

@@ -9,11 +9,9 @@ import fcntl
 import os
 import stat
 import struct
-import time
 from collections.abc import Sequence
-from functools import partial
 
-from understudy.guard.helper import Helper
+from understudy.guard.helper import side_by_side
 from understudy.linux.mounts import TABLE, MountLine, read_mounts
 
 _SHUTDOWN = 0x8004587D
@@ -22,29 +20,10 @@ _WITHOUT_FLUSHING = struct.pack("=I", 2)
 
 
 def shut_down_all(points: Sequence[str], *, within_s: float) -> list[str]:
-    """Each by a process of its own, side by side: storage that hangs holds up nobody. What was not done in time, as sentences."""
-    begun: list[tuple[str, Helper]] = []
-    left: list[str] = []
-    for point in points:
-        try:
-            begun.append((point, Helper(partial(_shut_down_or_say, point))))
-        except OSError as error:
-            left.append(f"{point}: cannot be shut down: {error.strerror}")
-    deadline = time.monotonic() + within_s
-    for point, helper in begun:
-        told = helper.told(deadline)
-        if told is None:
-            left.append(f"{point}: its storage does not answer: what is unwritten may be written late")
-        elif told:
-            left.append(told)
-    return left
-
-
-def _shut_down_or_say(point: str) -> str:
-    try:
-        return shut_down(point) or ""
-    except OSError as error:
-        return f"{point}: cannot be shut down: {error.strerror}"
+    """What was not done, or not in time, as sentences."""
+    hangs = "its storage does not answer: what is unwritten may be written late"
+    done = side_by_side(points, lambda point: shut_down(point) or "", cannot="shut down", within_s=within_s)
+    return [f"{point}: {hangs}" if told is None else told for point, told in done.items() if told is None or told]
 
 
 def shut_down(point: str, *, table: str = TABLE) -> str | None:
@@ -65,7 +44,7 @@ def shut_down(point: str, *, table: str = TABLE) -> str | None:
     try:
         fcntl.ioctl(descriptor, _SHUTDOWN, _WITHOUT_FLUSHING)
     except OSError as error:
-        return f"{point}: cannot be shut down: {error.strerror}"
+        return f"{point} cannot be shut down: {error.strerror}"
     finally:
         os.close(descriptor)
     return None

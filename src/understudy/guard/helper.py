@@ -1,7 +1,7 @@
 """A short-lived process for what may hang: reading other processes, file systems on storage that does not answer.
 
-Called by: `guard/filesystems.py`, `guard/kill.py`. Must never: be waited for without an end, or keep anything of its parent's open (the
-keeper's lock would be held by a process that hangs).
+Called by: `guard/filesystems.py`, `guard/mounts.py`, `guard/kill.py`. Must never: be waited for without an end, or keep anything of its
+parent's open (the keeper's lock would be held by a process that hangs).
 """
 
 import contextlib
@@ -9,7 +9,8 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 PRIORITY = 50
 """Real time, below keeper and guard: what it does is part of the end."""
@@ -61,3 +62,27 @@ class Helper:
             os.write(writing, said.encode()[:60000] + b"\n")
         finally:
             os._exit(0)
+
+
+def side_by_side(places: Sequence[str], work: Callable[[str], str], *, cannot: str, within_s: float) -> dict[str, str | None]:
+    """What was told of each place, by a process of its own, so that storage that hangs holds up nobody; None: not in time. What an OSError
+    prevents is told as `PLACE cannot be WHAT: why`; `cannot` is WHAT."""
+
+    def failed(place: str, error: OSError) -> str:
+        return f"{place} cannot be {cannot}: {error.strerror or error}"
+
+    def work_or_say(place: str) -> str:
+        try:
+            return work(place)
+        except OSError as error:
+            return failed(place, error)
+
+    told: dict[str, str | None] = {}
+    begun: list[tuple[str, Helper]] = []
+    for place in places:
+        try:
+            begun.append((place, Helper(partial(work_or_say, place))))
+        except OSError as error:
+            told[place] = failed(place, error)
+    deadline = time.monotonic() + within_s
+    return told | {place: helper.told(deadline) for place, helper in begun}

@@ -19,6 +19,7 @@ from understudy.lane.happenings import (
 )
 from understudy.lane.local import Local
 from understudy.lane.phases import Climbing, Down, Rung, Stuck, Up
+from understudy.lane.steps import Check, Clean, Climb, LaneAction, Start
 from understudy.lane.watching import looked_at_and_down
 from understudy.model import events
 from understudy.model.actions import ActionName
@@ -30,6 +31,21 @@ STUCK_AGAIN_S = 10.0
 """Until an UNKNOWN resource is looked at again."""
 RUNG_ACTIONS: dict[Rung, ActionName] = {Rung.STOP: "stop", Rung.ABORT: "abort", Rung.CLEAN: "clean", Rung.KILL: "clean"}
 """A kill of what has no processes is its clean."""
+
+
+def action_of(step: LaneAction) -> ActionName:
+    """What an agent is asked for in this step."""
+    match step:
+        case Start():
+            return "start"
+        case Clean():
+            return "clean"
+        case Climb(rung):
+            return RUNG_ACTIONS[rung]
+        case Check():
+            return "check"
+
+
 _BEGUN = {Rung.STOP: events.STOP_BEGUN, Rung.CLEAN: events.CLEAN_BEGUN}
 
 # --- the rungs ------------------------------------------------------------------------------------------------------

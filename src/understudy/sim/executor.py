@@ -1,7 +1,7 @@
 """What truly runs on a server, and the daemon's way to it.
 
-`Services` is FakeExecutor with every change of the truth told; `ExecutorPort` is what a daemon holds: requests run in the executor's own
-place, so that they go on when the daemon dies, and end with the executor. Called by `sim/machine.py`. Must never decide.
+`MachineServices` is FakeExecutor with every change of the truth told; `ExecutorPort` is what a daemon holds: requests run in the executor's
+own place, so that they go on when the daemon dies, and end with the executor. Called by `sim/machine.py`. Must never decide.
 """
 
 import asyncio

@@ -37,7 +37,7 @@ class Trace:
         self._lines: deque[TraceLine] = deque(maxlen=LINES_KEPT)
 
     def say(self, where: str, what: str) -> None:
-        """See `Line`."""
+        """See `TraceLine`."""
         line = TraceLine(self._time(), where, what)
         self._lines.append(line)
         if self.listener is not None:

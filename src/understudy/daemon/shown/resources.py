@@ -9,7 +9,7 @@ from understudy.model.conditions import Lease
 from understudy.model.names import ServerName
 
 Age = Callable[[ServerName | None], tuple[float, Lease]]
-"""`Known.age`, looked up once for each server: of thousands of instances most are on the same few."""
+"""`KnownHere.age`, looked up once for each server: of thousands of instances most are on the same few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
