@@ -284,8 +284,15 @@ def test_down_leaves_nothing_behind(lab, lab_name):
     lab.down()
 
 
+def kill_power(lab_name: str) -> None:
+    """Kill the process that holds the lab up, and see it end: under load a killed process takes a while to."""
+    noted = places.places_of(lab_name).power_pid
+    os.kill(int(noted.read_text().split()[0]), signal.SIGKILL)
+    wait_for(lambda: places.read_process(noted) is None, 30, "the power process has ended")
+
+
 def test_down_also_removes_what_a_killed_power_process_left(lab, lab_name):
-    os.kill(int(places.places_of(lab_name).power_pid.read_text().split()[0]), signal.SIGKILL)
+    kill_power(lab_name)
     wait_for(lambda: cgroups.members(lab.host_cgroup("ctr1") / "init") == (), 5, "without power the hosts are off")
     with pytest.raises(LabError, match="understudy lab down"):
         lab.status()
@@ -294,7 +301,7 @@ def test_down_also_removes_what_a_killed_power_process_left(lab, lab_name):
 
 
 def test_up_takes_over_what_an_interrupted_run_left(lab, lab_name):
-    os.kill(int(places.places_of(lab_name).power_pid.read_text().split()[0]), signal.SIGKILL)
+    kill_power(lab_name)
     again = Lab(lab_name, ("ctr1",), services=())
     again.up()
     assert again.hosts == ("ctr1", "client", "registry")
