@@ -50,20 +50,20 @@ def find_place(parameters: Mapping[str, str]) -> AddressPlace:
         raise ValueError(f"{address} is not in {network}")
     if interface:
         return AddressPlace(str(address), network.prefixlen if network else _prefix_on(links[interface], address), interface)
-    for one in interfaces.addresses():
-        served = ipaddress.ip_interface(f"{one.address}/{one.prefix}").network
+    for there in interfaces.addresses():
+        served = ipaddress.ip_interface(f"{there.address}/{there.prefix}").network
         # a virtual address left over from before is no proof that the interface serves the network, hence the unequal
-        if one.address != str(address) and address in served:
-            return AddressPlace(str(address), network.prefixlen if network else one.prefix, names[one.index])
+        if there.address != str(address) and address in served:
+            return AddressPlace(str(address), network.prefixlen if network else there.prefix, names[there.index])
     raise ValueError(f"no interface of this server serves {subnet or address}")
 
 
 def _prefix_on(link: Link, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
     """As the interface's own address has it, else the address alone."""
-    for one in interfaces.addresses():
-        mine = one.index == link.index and one.address != str(address)
-        if mine and address in ipaddress.ip_interface(f"{one.address}/{one.prefix}").network:
-            return one.prefix
+    for there in interfaces.addresses():
+        mine = there.index == link.index and there.address != str(address)
+        if mine and address in ipaddress.ip_interface(f"{there.address}/{there.prefix}").network:
+            return there.prefix
     return address.max_prefixlen
 
 
@@ -83,10 +83,10 @@ async def _start(request: ActionRequest, context: Context) -> ActionOutcome:
     closed = await context.gate([place.address])
     if closed:
         return refusal(request, f"the guard does not let {place.address} pass: {closed}")
-    for one in present(place.address):
-        if one.index != link.index:  # left on another interface: it would answer for itself, and be taken for a stranger
-            interfaces.remove(one)
-    if not any(one.index == link.index for one in present(place.address)):
+    for there in present(place.address):
+        if there.index != link.index:  # left on another interface: it would answer for itself, and be taken for a stranger
+            interfaces.remove(there)
+    if not any(there.index == link.index for there in present(place.address)):
         owner = await neighbours.owner_of(place.address, link)
         if owner:
             context.wait_for(request.resource, neighbours.ASK_AGAIN_S, lambda: _nobody_has(place))
@@ -103,8 +103,8 @@ async def _stop(request: ActionRequest, context: Context) -> ActionOutcome:
         address = str(ipaddress.ip_address(address))
         if _own(request.parameters):
             return done(request, f"{address} is this server's own address: left alone")
-        for one in present(address):
-            interfaces.remove(one)
+        for there in present(address):
+            interfaces.remove(there)
     except (OSError, ValueError) as error:
         return refusal(request, f"{address} cannot be removed: {error}")
     await context.shut([address])

@@ -41,7 +41,7 @@ async def aside(call: Callable[[], T], *, within_s: float, kind: str = "aside") 
         except RuntimeError:
             pass  # the loop has ended meanwhile
 
-    if sum(one.name == kind for one in _hanging) >= MOST:
+    if sum(call.name == kind for call in _hanging) >= MOST:
         raise TimeoutError(f"{MOST} calls before it have not come back")
     thread = threading.Thread(target=work, daemon=True, name=kind)
     _hanging.add(thread)

@@ -38,7 +38,7 @@ def read_output(text: str) -> ScriptOutput:
     meant: dict[str, deque[str]] = {word: deque(maxlen=LAST_LINES) for word in _WORDS}
     for found in _MEANT.finditer(text):
         meant[found[1]].append(found[2])
-    details, errors, warnings, progress = (tuple(_line(one).strip() for one in found) for found in meant.values())
+    details, errors, warnings, progress = (tuple(_line(text).strip() for text in found) for found in meant.values())
     return ScriptOutput(
         lines=tuple(_last(text)),
         details=details[-1][:LONGEST_DETAILS] if details else None,

@@ -251,21 +251,21 @@ class _Api:
         return Reply(text) if len(text) <= MOST_WAITING else _refused(503, line(20180, MOST_WAITING >> 20))
 
     async def _world(self, peer: Peer, lines: _Lines) -> CommandContext:
-        one = self._services
+        services = self._services
         return CommandContext(
-            mirror=one.mirror,
-            settings=one.settings,
-            clock=one.clock,
+            mirror=services.mirror,
+            settings=services.settings,
+            clock=services.clock,
             caller=await self._names.caller(peer.uid, peer.gid),
             output=lines,
-            token=one.token,
-            tell=one.tell,
-            number=one.number,
-            probe=one.probe,
-            own=None if one.own is None else _for_a_moment(one.own),
-            check=one.check,
-            leave_here=one.leave_here,
-            come_back=one.come_back,
+            token=services.token,
+            tell=services.tell,
+            number=services.number,
+            probe=services.probe,
+            own=None if services.own is None else _for_a_moment(services.own),
+            check=services.check,
+            leave_here=services.leave_here,
+            come_back=services.come_back,
             detached=lambda: lines.closed,
             turn=Turn(self._turns, queued=peer.uid != 0),
         )
@@ -295,20 +295,20 @@ class _Api:
 
 async def _streamed(lines: _Lines) -> AsyncIterator[bytes]:
     """Whatever there is, together: a chunk for each line would cost more than the line."""
-    one: bytes | None = b""
-    while one is not None:
+    line: bytes | None = b""
+    while line is not None:
         part = bytearray()
         try:
             async with asyncio.timeout(STILL_S):
-                one = await lines.queue.get()
+                line = await lines.queue.get()
         except TimeoutError:
             yield STILL
             continue
-        while one is not None:
-            part += one
+        while line is not None:
+            part += line
             if len(part) >= PART or lines.queue.empty():
                 break
-            one = lines.queue.get_nowait()
+            line = lines.queue.get_nowait()
         yield bytes(part)
         lines.taken(len(part))
 

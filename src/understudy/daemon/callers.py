@@ -67,7 +67,7 @@ class Complaints:
         said.add(sentence)
         more = f" ({self._kept_back} others before were not logged)" if self._kept_back else ""
         self._kept_back = 0
-        plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in sentence)
+        plain = "".join(character if character.isprintable() else repr(character)[1:-1] for character in sentence)
         log.warning("user id %d: %s%s", uid, plain, more)
         return True
 

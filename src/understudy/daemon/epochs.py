@@ -83,8 +83,8 @@ class Epochs:
             behind = epoch > known or (epoch == known and copied)
             if behind and name in view.resources and not self._is_over(view, name, epoch):
                 found[name] = epoch
-        for name, one in view.assignments.items() if self._floor else ():
-            if name in view.resources and name not in self._highest and 0 < one.epoch <= self._floor and self._holds(one):
+        for name, given in view.assignments.items() if self._floor else ():
+            if name in view.resources and name not in self._highest and 0 < given.epoch <= self._floor and self._holds(given):
                 found[name] = self._floor
         for name, epoch in found.items() if not view.recovering else ():
             self._tell(view, name, epoch)
@@ -92,7 +92,7 @@ class Epochs:
 
     def _is_over(self, view: View, name: ResourceName, epoch: int) -> bool:
         """Whether it is of a resource that was deleted, and whose name is registered again: what is given next is above it anyway."""
-        held = (one := view.assignments.get(name)) is not None and self._holds(one)
+        held = (assignment := view.assignments.get(name)) is not None and self._holds(assignment)
         return name in self._released and epoch <= view.epoch_floor and not held
 
     def _tell(self, view: View, name: ResourceName, epoch: int) -> None:
@@ -117,7 +117,7 @@ class Epochs:
         """There is a new View: perhaps a name in it is registered no more."""
         view = self._mirror.view
         seen = (view.definitions, view.assignments, view.cluster)
-        if len(seen) != len(self._seen) or any(one is not other for one, other in zip(seen, self._seen, strict=True)):
+        if len(seen) != len(self._seen) or any(before is not other for before, other in zip(seen, self._seen, strict=True)):
             self._seen = seen
             self._news.set()
 
@@ -135,12 +135,16 @@ class Epochs:
         view, floor = self._mirror.view, self._mirror.view.epoch_floor
         if not self._mirror.read_once or view.set_back or view.recovering or self._of_era != view.era:
             return
-        useless = [one for one in self._released if self._highest[one] <= floor and _is_unknown(view, one)]
+        useless = [name for name in self._released if self._highest[name] <= floor and _is_unknown(view, name)]
         if not useless or not view.alive(self._me.incarnation):
             return
         # what the guard does not remember starts only above the floor from then on: but for this, which was given before
-        for name, one in view.assignments.items():
-            if self._highest.get(name, 0) < one.epoch <= floor and self._holds(one) and not await self.remember(name, one.epoch):
+        for name, assignment in view.assignments.items():
+            if (
+                self._highest.get(name, 0) < assignment.epoch <= floor
+                and self._holds(assignment)
+                and not await self.remember(name, assignment.epoch)
+            ):
                 return
         kept = await self._guard.forget(floor, useless)
         self._floor = max(floor, self._floor)
@@ -150,8 +154,8 @@ class Epochs:
                 del self._highest[name]
                 self._told.pop(name, None)
 
-    def _holds(self, one: Assignment) -> bool:
-        return any(holder.incarnation == self._me.incarnation for holder in one.holders)
+    def _holds(self, assignment: Assignment) -> bool:
+        return any(holder.incarnation == self._me.incarnation for holder in assignment.holders)
 
 
 def _is_unknown(view: View, name: ResourceName) -> bool:

@@ -162,11 +162,11 @@ class GuardLink:
             self._not_kept = await self._keep(self._cluster)
         return GuardSight(
             incarnation=Incarnation(said["incarnation"]),
-            voters=tuple(ServerName(one) for one in said["voters"]),
+            voters=tuple(ServerName(voter) for voter in said["voters"]),
             grants={ServerName(voter): float(age_s) for voter, age_s in said.get("grants", {}).items()},
             heard={
-                ServerName(server): HeardGuard(incarnation=Incarnation(one["incarnation"]), age_s=float(one["heard_s"]))
-                for server, one in said.get("peers", {}).items()
+                ServerName(server): HeardGuard(incarnation=Incarnation(peer["incarnation"]), age_s=float(peer["heard_s"]))
+                for server, peer in said.get("peers", {}).items()
             },
             lapsed_s=said.get("lapsed_s"),
             gap_s=said.get("gap_s"),
@@ -294,8 +294,8 @@ class GuardLink:
             self._events.put_nowait(Farewell(ServerName(word["server"]), Incarnation(word["incarnation"])))
         for text in message.get("says", ()):
             self._tell(text)
-        for one in message.get("abilities", ()):
-            self._events.put_nowait(_ability(one))
+        for ability in message.get("abilities", ()):
+            self._events.put_nowait(_ability(ability))
         if message.get("leave_left_s") is not None:
             self._events.put_nowait(LeaveAsked(message["leave_left_s"]))
         number = message.get("id")

@@ -186,7 +186,7 @@ class Leader:
         for incarnation, record in view.incarnations.items():
             if record.life is Life.LOST:
                 self._quiet.setdefault(incarnation, now + self._limits.quiet_s)
-        self._quiet = {one: at for one, at in self._quiet.items() if one in view.incarnations}
+        self._quiet = {name: at for name, at in self._quiet.items() if name in view.incarnations}
         if self._settled is not None and self._settled.same_facts(view) and (self._decide_at is None or now < self._decide_at):
             return self._decide_at  # only a beat, or a line of the history: the same facts give the same plan, which was empty
         if not view.recovering:
@@ -194,16 +194,16 @@ class Leader:
         elif self._recovering_since is None:
             self._recovering_since = now
         else:
-            told = [one.incarnation for one in view.incarnations.values() if heard(view, one)]
-            self._heard_since = {one: self._heard_since.get(one, now) for one in told}
+            told = [record.incarnation for record in view.incarnations.values() if heard(view, record)]
+            self._heard_since = {incarnation: self._heard_since.get(incarnation, now) for incarnation in told}
         plan = decide(view, now, self._memory())
         # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
         room = self._mirror.most_writes - 1  # beside the term
         commits = [asyncio.ensure_future(self._commit(view, part)) for step in plan.steps for part in bounded(step, room)]
         done = await asyncio.gather(*commits, return_exceptions=True)
-        for one in done:
-            if isinstance(one, BaseException):
-                raise one
+        for outcome in done:
+            if isinstance(outcome, BaseException):
+                raise outcome
         if not all(done):
             if self._mirror.view is view:  # what it conflicts with has not been seen yet: not at once the same again
                 await self._mirror.wait(view.revision, RETRY_S)
@@ -225,12 +225,12 @@ class Leader:
     async def _commit(self, view: View, step: Step) -> bool:
         writes: dict[str, Any] = {keys.incarnation(life.incarnation): life for life in step.lives}
         writes |= {keys.assignment(assignment.resource): assignment for assignment in step.assignments}
-        writes |= {keys.target(name): one for name, one in step.targets}
+        writes |= {keys.target(name): target for name, target in step.targets}
         writes |= {keys.request(id): None for id in step.fulfilled}
         if step.cluster is not None:
             writes[keys.CLUSTER] = step.cluster
         writes |= {keys.incarnation(incarnation): None for incarnation in step.forgotten}
-        writes |= {keys.assignment(one): None for one in step.names if one in view.assignments}
+        writes |= {keys.assignment(name): None for name in step.names if name in view.assignments}
         writes |= {keys.report(name, server): None for name, server in step.reports}
         if self._mirror.view is not view:
             return False  # overtaken since it was decided: its conditions would be those of a View that it has not seen (S7)
@@ -312,23 +312,23 @@ class Leader:
     async def _take_in(self, view: View, lives: Sequence[Counted]) -> bool:
         """Compare those who live with what the registry knows of them; write down whom it does not know."""
         unknown: dict[Incarnation, Counted] = {}
-        for one in lives:
-            if one.position == NOWHERE:
+        for counted in lives:
+            if counted.position == NOWHERE:
                 continue  # it has not registered, so it was never given anything
-            here = self._mirror.standing(keys.incarnation(one.incarnation))
-            known = one.incarnation in view.incarnations
-            if went_back(one.position, here) or not (known or view.recovering):
-                why = f"{one.server} has acted on revision {one.position.revision} of it, which this one has not"
-                self._mirror.notice(f"it was set back, or made anew: {why}", one.position)
+            here = self._mirror.standing(keys.incarnation(counted.incarnation))
+            known = counted.incarnation in view.incarnations
+            if went_back(counted.position, here) or not (known or view.recovering):
+                why = f"{counted.server} has acted on revision {counted.position.revision} of it, which this one has not"
+                self._mirror.notice(f"it was set back, or made anew: {why}", counted.position)
                 return False
             if not known:
-                unknown[one.incarnation] = one
+                unknown[counted.incarnation] = counted
         order = max((incarnation.order for incarnation in view.incarnations.values()), default=0)
         writes = {
-            keys.incarnation(one.incarnation): IncarnationRecord(
-                incarnation=one.incarnation, server=one.server, life=Life.JOINING, order=order + number
+            keys.incarnation(counted.incarnation): IncarnationRecord(
+                incarnation=counted.incarnation, server=counted.server, life=Life.JOINING, order=order + number
             )
-            for number, one in enumerate(unknown.values(), 1)
+            for number, counted in enumerate(unknown.values(), 1)
         }
         return not writes or await self._write(writes) is not None
 

@@ -141,8 +141,12 @@ class Leave:
 
     def _up(self, me: Me, lanes: Lanes) -> tuple[Resource, ...]:
         """What is, or may be, up here and is for this server to stop, by name."""
-        known = [(one, lanes.locals.get(name)) for name, one in sorted(self._mirror.view.resources.items()) if not one.kind.only_looked_at]
-        return tuple(one for one, local in known if local is not None and self._to_be_stopped(me, one, local))
+        known = [
+            (resource, lanes.locals.get(name))
+            for name, resource in sorted(self._mirror.view.resources.items())
+            if not resource.kind.only_looked_at
+        ]
+        return tuple(resource for resource, local in known if local is not None and self._to_be_stopped(me, resource, local))
 
     def _to_be_stopped(self, me: Me, resource: Resource, local: Local) -> bool:
         if resource.local:  # what is left of one that does not run is cleaned up before its next start, not now

@@ -303,7 +303,7 @@ class Mirror:
 
     def heard(self, incarnation: Incarnation, unable: Unable | None, server: ServerName) -> None:
         """What this server's guard has heard about another's ability to act (None: it can); of each server the newest word counts."""
-        others = {one: said for one, said in self.view.unable.items() if said.server != server}
+        others = {other: said for other, said in self.view.unable.items() if said.server != server}
         if unable is not None:
             others[incarnation] = unable
         if others != self.view.unable:
@@ -315,7 +315,7 @@ class Mirror:
     def act_as(self, incarnation: Incarnation) -> None:
         """Whose daemon this is: what names it is what it acts on."""
         self._me = incarnation
-        named = [keys.assignment(name) for name, one in self.view.assignments.items() if self._names(one)]
+        named = [keys.assignment(name) for name, assignment in self.view.assignments.items() if self._names(assignment)]
         self._acted = max(self._revisions.get(key, 0) for key in (keys.incarnation(incarnation), *named))
 
     @property
@@ -374,8 +374,8 @@ class Mirror:
             return f"it was set back from revision {self._known.revision} to a copy that does not know this server's incarnation"
         return ""
 
-    def _names(self, one: Assignment) -> bool:
-        return any(holder.incarnation == self._me for holder in (*one.holders, one.owner) if holder is not None)
+    def _names(self, assignment: Assignment) -> bool:
+        return any(holder.incarnation == self._me for holder in (*assignment.holders, assignment.owner) if holder is not None)
 
     def remember(self, entries: Iterable[Entry]) -> None:
         """Begin with what this incarnation kept on its disk; what is read from the registry replaces it."""
@@ -392,7 +392,7 @@ class Mirror:
         self._reports.clear()
         self._requests.clear()
         blank = View(unable=self.view.unable, set_back=self.view.set_back)
-        self._show(self._judged(before, self._taken(blank, revision, sorted(entries, key=lambda one: one.revision), ())))
+        self._show(self._judged(before, self._taken(blank, revision, sorted(entries, key=lambda entry: entry.revision), ())))
 
     def _apply(self, batch: Batch) -> None:
         self._take_history(batch.changed, batch.deleted)
@@ -485,7 +485,7 @@ class Mirror:
                 self.broken[name] = str(error)
                 continue
             self._resolved[name] = (definition, resources[name])
-        self._resolved = {name: one for name, one in self._resolved.items() if name in definitions}
+        self._resolved = {name: definition for name, definition in self._resolved.items() if name in definitions}
         return resources
 
 

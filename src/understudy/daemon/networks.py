@@ -16,8 +16,8 @@ def missing_networks(settings: Settings, view: View) -> dict[str, object]:
     """Records of `ora.netN.network` for networks of the settings that are not registered: the first of them, so many that one commit holds
     them beside the cluster's own record."""
     made: dict[str, object] = {}
-    for one in settings.networks:
-        network = network_definition(one.number, one.subnet, one.interface, f"net{one.number}")
+    for setting in settings.networks:
+        network = network_definition(setting.number, setting.subnet, setting.interface, f"net{setting.number}")
         if network.name not in view.definitions and len(made) < 2 * AT_ONCE:
             made[keys.resource(network.name)] = network
             made[keys.target(network.name)] = TargetRecord(target=Target.ONLINE, by="understudy.toml")

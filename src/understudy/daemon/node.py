@@ -220,7 +220,7 @@ class Node:
     async def _register(self, view: View, incarnation: Incarnation) -> bool:
         """Be known as JOINING; the first daemon of all also creates the cluster."""
         known, newest = view.incarnations.get(incarnation), self.mirror.formats.newest
-        order = 1 + max((one.order for one in view.incarnations.values()), default=0)
+        order = 1 + max((known.order for known in view.incarnations.values()), default=0)
         if not self.guard.held():
             return False  # a life that is over is not begun again
         if known is not None:  # by a daemon of another version; or the leader has heard of it before it registered again
@@ -283,8 +283,8 @@ class Node:
             await asyncio.sleep(NOTE_S - self.clock.monotonic() % NOTE_S)
 
     def _looked(self, view: View, incarnation: Incarnation) -> bool:
-        def ended(one: Resource) -> bool:
-            return view.looked(self.server, incarnation, one) or view.could_not_tell(self.server, incarnation, one)
+        def ended(resource: Resource) -> bool:
+            return view.looked(self.server, incarnation, resource) or view.could_not_tell(self.server, incarnation, resource)
 
         return self.server in view.looks and all(map(ended, view.resources.values()))
 

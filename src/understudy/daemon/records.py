@@ -106,7 +106,7 @@ class Records:
 
     def arrivals(self, after: int) -> Iterator[Arrival]:
         """What came after the arrival of this number, in order: from the newest end, for who follows is usually up to date."""
-        return reversed(list(takewhile(lambda one: one.number > after, reversed(self._arrived.values()))))
+        return reversed(list(takewhile(lambda arrival: arrival.number > after, reversed(self._arrived.values()))))
 
     @property
     def newest(self) -> int:

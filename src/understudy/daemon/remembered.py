@@ -78,7 +78,7 @@ class Keeping:
         """There is a new View; a report alone is not worth a write."""
         worth = (view.definitions, view.types, view.targets, view.assignments, view.incarnations)
         self._view = view
-        if len(worth) != len(self._worth) or any(one is not other for one, other in zip(worth, self._worth, strict=True)):
+        if len(worth) != len(self._worth) or any(before is not other for before, other in zip(worth, self._worth, strict=True)):
             self._worth = worth
             self._news.set()
 
@@ -111,14 +111,14 @@ class Keeping:
 
 def kept(view: View, incarnation: Incarnation, formats: Formats) -> bytes:
     """The file's content: the registry's own values of what this incarnation may restart by itself."""
-    mine = [name for name, one in view.assignments.items() if one.sole_holder(incarnation) and _wanted(view, name)]
-    known = _with_what_they_need(view, [*mine, *(name for name, one in view.resources.items() if one.local)])
-    records: dict[str, object] = {keys.incarnation(name): one for name, one in view.incarnations.items()}
-    records |= {f"{keys.TYPE}{name}": one for name, one in view.types.items()}
+    mine = [name for name, assignment in view.assignments.items() if assignment.sole_holder(incarnation) and _wanted(view, name)]
+    known = _with_what_they_need(view, [*mine, *(name for name, resource in view.resources.items() if resource.local)])
+    records: dict[str, object] = {keys.incarnation(name): record for name, record in view.incarnations.items()}
+    records |= {f"{keys.TYPE}{name}": type_record for name, type_record in view.types.items()}
     records |= {keys.resource(name): view.definitions[name] for name in known}
     records |= {keys.target(name): view.targets[name] for name in known if name in view.targets}
     records |= {keys.assignment(name): replace(view.assignments[name], proofs=()) for name in mine}
-    records |= {keys.report(name, server): one for name in known for server, one in view.reports.get(name, {}).items()}
+    records |= {keys.report(name, server): report for name in known for server, report in view.reports.get(name, {}).items()}
     if view.cluster is not None:
         records[keys.CLUSTER] = view.cluster  # in which era these assignments stand
     values = {key: formats.encode(record, formats.newest).decode() for key, record in sorted(records.items())}  # type: ignore[arg-type]
@@ -154,7 +154,7 @@ def _wanted(view: View, name: ResourceName) -> bool:
 
 def _with_what_they_need(view: View, names: Iterable[ResourceName]) -> list[ResourceName]:
     found: dict[ResourceName, None] = {}
-    border = [one for one in names if one in view.resources]
+    border = [member for member in names if member in view.resources]
     while border:
         name = border.pop()
         if name in found:

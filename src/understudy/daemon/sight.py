@@ -86,7 +86,7 @@ class LaneReports(Mapping[ResourceName, Report]):
         return report_of(self._lanes[name], self._server, self._incarnation)
 
     def __iter__(self) -> Iterator[ResourceName]:
-        return (name for name, one in self._lanes.items() if one.state is not None)
+        return (name for name, local in self._lanes.items() if local.state is not None)
 
     def __len__(self) -> int:
         return sum(lane.state is not None for lane in self._lanes.values())
@@ -174,7 +174,7 @@ class Sight:
             leader_silent_s=self._leader_silent_s(now),
             leader_watched_s=0.0 if self._first is None else now - self._first_at,
             unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,
-            not_run={name: told for name, one in self._locals().items() if (told := not_run(one))},
+            not_run={name: told for name, local in self._locals().items() if (told := not_run(local))},
             waits=LaneWaits({} if node.lanes is None else node.lanes.steps),
             not_kept=node.not_kept,
             alerts_lost=lost,
@@ -210,10 +210,10 @@ class Sight:
     def _tell(self) -> None:
         own, view, now = self.own(), self._node.mirror.view, self._node.clock.monotonic()
         found = {(condition.kind, condition.about): condition for condition in conditions(view, own)}
-        for key, one in found.items():
-            if self._present.setdefault(key, _Seen(since=now)).to_tell(_gist(one), now):
-                self._tell_begun(one, own)
-        for key in [one for one in self._present if one not in found]:
+        for key, present in found.items():
+            if self._present.setdefault(key, _Seen(since=now)).to_tell(_gist(present), now):
+                self._tell_begun(present, own)
+        for key in [known for known in self._present if known not in found]:
             seen = self._present.pop(key)
             if seen.told is not None:
                 self._tell_over(key, now - seen.since, own)
@@ -222,11 +222,11 @@ class Sight:
             self.alert(f"{number(NUMBERS[ConditionKind.ALERTS_LOST])}:lines before this one are lost; understudy history has them")
         self._follow_the_lease(own)
 
-    def _tell_begun(self, one: Condition, own: Own) -> None:
-        if not self._in_history(one):
-            self.alert(one.line.replace(": ", ":", 1))
-        if one.kind in (ConditionKind.MAJORITY_LOST, ConditionKind.NO_LEASE):
-            self._node.history.tell(events.NO_LEASE, on=own.server, cause=one.line.partition(": ")[2])
+    def _tell_begun(self, condition: Condition, own: Own) -> None:
+        if not self._in_history(condition):
+            self.alert(condition.line.replace(": ", ":", 1))
+        if condition.kind in (ConditionKind.MAJORITY_LOST, ConditionKind.NO_LEASE):
+            self._node.history.tell(events.NO_LEASE, on=own.server, cause=condition.line.partition(": ")[2])
 
     def _tell_over(self, key: tuple[ConditionKind, ServerName | None], for_s: float, own: Own) -> None:
         kind, about = key
@@ -234,12 +234,12 @@ class Sight:
             what = WORDS[NUMBERS[kind]].partition(":")[0].format(about or "")
             self.alert(f"{number(NUMBERS[kind])}:Over after {ago(for_s)}: {what} ({kind.value})")
 
-    def _in_history(self, one: Condition) -> bool:
+    def _in_history(self, condition: Condition) -> bool:
         """Whether an event has told it, and so the alert log has it."""
-        since = self._node.clock.wall() - self._node.clock.monotonic() + self._present[one.kind, one.about].since - CLOCKS_S
-        kind = _TOLD_BY_HISTORY.get(one.kind)
+        since = self._node.clock.wall() - self._node.clock.monotonic() + self._present[condition.kind, condition.about].since - CLOCKS_S
+        kind = _TOLD_BY_HISTORY.get(condition.kind)
         known = (event for event in self._node.mirror.history() if event.kind == kind and event.wall >= since)
-        return any(one.about in (None, event.on) for event in known)
+        return any(condition.about in (None, event.on) for event in known)
 
     # --- after an outage --------------------------------------------------------------------------------------------
 
@@ -275,9 +275,9 @@ class Sight:
         self._node.history.tell(events.MAJORITY_BACK, on=own.server, cause=f"after {ago(self._gap_s)} without one", text=text)
 
 
-def _gist(one: Condition) -> str:
+def _gist(condition: Condition) -> str:
     """What it says besides how long, how often and how much: these change all the time, and are no news."""
-    return _COUNTS.sub("", one.cause)
+    return _COUNTS.sub("", condition.cause)
 
 
 def _left(settings: Settings) -> str:

@@ -13,10 +13,10 @@ from understudy.registry import keys
 def records(edit: Edit) -> dict[str, Any]:
     """What is written, by key; None deletes."""
     found: dict[str, Any] = {
-        **{keys.resource(name): one for name, one in edit.resources.items()},
-        **{keys.type_(name): one for name, one in edit.types.items()},
-        **{keys.pool(name): one for name, one in edit.pools.items()},
-        **{keys.target(name): one for name, one in edit.targets.items()},
+        **{keys.resource(name): resource for name, resource in edit.resources.items()},
+        **{keys.type_(name): type_record for name, type_record in edit.types.items()},
+        **{keys.pool(name): pool for name, pool in edit.pools.items()},
+        **{keys.target(name): target for name, target in edit.targets.items()},
         **{keys.report(name, server): None for name, server in edit.forgotten},
         **{keys.request(request.id): request for request in edit.requests},
         **{keys.incarnation(incarnation.incarnation): incarnation for incarnation in edit.incarnations},

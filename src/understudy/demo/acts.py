@@ -171,12 +171,12 @@ def _play(lab: Lab, traffic: Traffic, act: _Act, say: Narrate) -> _Stretch:
     return _Stretch(act.title, begun, struck, time.monotonic())
 
 
-def _row(one: _Stretch, traffic: Traffic, lost: set[int], witness: Witness) -> ActRow:
-    rows = traffic.acknowledged(one.begun, one.ended)
+def _row(stretch: _Stretch, traffic: Traffic, lost: set[int], witness: Witness) -> ActRow:
+    rows = traffic.acknowledged(stretch.begun, stretch.ended)
     return ActRow(
-        act=one.act,
-        outage_ms=traffic.outage_ms(one.struck, one.ended),
+        act=stretch.act,
+        outage_ms=traffic.outage_ms(stretch.struck, stretch.ended),
         acknowledged=len(rows),
         lost=len(lost & set(rows)),
-        active=witness.most_active(one.begun, one.ended),
+        active=witness.most_active(stretch.begun, stretch.ended),
     )

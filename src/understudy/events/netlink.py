@@ -95,5 +95,5 @@ class NetlinkEvents:
             self._around("link" if change.up else "network")
 
     def _wake(self, touched: set[str]) -> None:
-        for one in sorted(touched):
-            self._changed(one)
+        for interface in sorted(touched):
+            self._changed(interface)

@@ -31,8 +31,8 @@ class Outside:
 
     def begin(self) -> None:
         """At the executor's own start: what a former one left may be anybody's child by now."""
-        for one in strays(self._groups.parent):
-            self._known.setdefault(one.resource, []).append(one)
+        for process in strays(self._groups.parent):
+            self._known.setdefault(process.resource, []).append(process)
 
     def starts(self, resource: str, pid: int) -> None:
         """A start action begins, in a session of its own that has this number."""
@@ -49,7 +49,7 @@ class Outside:
     def look(self, resource: str) -> list[Stray]:
         """What of this resource lives outside now."""
         parent = self._groups.parent
-        found = {one.pid: one for one in self._known.get(resource, ()) if lives(one) and not within(parent, one.pid)}
+        found = {process.pid: process for process in self._known.get(resource, ()) if lives(process) and not within(parent, process.pid)}
         for pid in _children():
             if pid not in found and not self._began(pid) and self._whose(pid) == resource and not within(parent, pid):
                 now = status(pid)
@@ -83,7 +83,7 @@ class Outside:
 
     def _by_session(self, pid: int) -> str:
         session = status(pid).session
-        return next((resource for resource, one in self._sessions.items() if one == session), "")
+        return next((resource for resource, known in self._sessions.items() if known == session), "")
 
 
 def _children() -> list[int]:

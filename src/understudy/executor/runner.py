@@ -241,7 +241,7 @@ class Runner:
 
     def running(self) -> list[str]:
         """Resources of which something lives here."""
-        housed = [one for one in self.groups.resources() if populated(self.groups.group(one))]
+        housed = [resource for resource in self.groups.resources() if populated(self.groups.group(resource))]
         holding = [resource for resource, held in self._kill_list.held().items() if any(map(is_here, held))]
         return sorted({*housed, *holding, *self.outside.resources()})
 

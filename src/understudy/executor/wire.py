@@ -172,13 +172,13 @@ def _is_number(value: object) -> bool:
 
 def _lines(message: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = message.get(key)
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise _no_outcome(f"{key} is {value!r}")
     return tuple(value)
 
 
 def _numbers(value: object) -> dict[str, float]:
-    return {name: float(one) for name, one in value.items() if _is_number(one)} if isinstance(value, dict) else {}
+    return {name: float(number) for name, number in value.items() if _is_number(number)} if isinstance(value, dict) else {}
 
 
 def _text(message: Mapping[str, Any], key: str) -> str:
@@ -190,6 +190,6 @@ def _text(message: Mapping[str, Any], key: str) -> str:
 
 def _texts(message: Mapping[str, Any], key: str) -> dict[str, str]:
     value = message.get(key, {})
-    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise BadInput(f"{key} is {value!r}; it is an object of texts")
     return value

@@ -51,14 +51,14 @@ def hello(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
             for (voter, incarnation), server in process.core.words.items()
         ],
         "says": process.says,
-        "abilities": [ability(one) for one in process.core.abilities.known()],
+        "abilities": [ability(able) for able in process.core.abilities.known()],
         "farewells": [{"server": server, "incarnation": incarnation.hex()} for incarnation, server in process.core.farewells.items()],
     }
 
 
-def ability(one: Able) -> dict[str, Any]:
+def ability(able: Able) -> dict[str, Any]:
     """Whether a server can act, as its guard told."""
-    return {"server": one.server, "incarnation": one.incarnation.hex(), "able": one.able, "why": one.why, "for_s": one.for_ms / 1000}
+    return {"server": able.server, "incarnation": able.incarnation.hex(), "able": able.able, "why": able.why, "for_s": able.for_ms / 1000}
 
 
 def state(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[str, Any]:
@@ -115,8 +115,8 @@ def forget(epochs: HeldEpochs, floor: int, names: list[str]) -> dict[str, Any]:
     epochs.rise(floor)
     kept = []
     for name in names:
-        one = epochs.get(name)
-        if one is not None and not forgettable(one, epochs.floor):
+        entry = epochs.get(name)
+        if entry is not None and not forgettable(entry, epochs.floor):
             kept.append(name)
         else:
             epochs.drop(name)
@@ -128,8 +128,8 @@ def epochs(remembered: HeldEpochs, after: str = "") -> dict[str, Any]:
     seen, no packet is longer than its reader takes."""
     page, more = remembered.page(after, PAGE_BYTES)
     return {
-        "epochs": {name: one.epoch for name, one in page.items()},
-        "released": [name for name, one in page.items() if one.released],
+        "epochs": {name: entry.epoch for name, entry in page.items()},
+        "released": [name for name, entry in page.items() if entry.released],
         "epochs_after": next(reversed(page)) if more else None,
     }
 

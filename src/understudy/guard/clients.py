@@ -81,7 +81,7 @@ class Clients:
     def push(self, fields: dict[str, Any]) -> None:
         """Tell every daemon."""
         packet = json.dumps(fields).encode()
-        for client in [one for one in self._connected.values() if one.role == "daemon"]:
+        for client in [client for client in self._connected.values() if client.role == "daemon"]:
             self._send(client, packet)
 
     def introduce(self, client: Client, role: str) -> None:
@@ -113,7 +113,7 @@ class Clients:
             self._make_room("tool")
 
     def _make_room(self, role: str) -> None:
-        alike = [one for one in self._connected.values() if one.role == role]
+        alike = [client for client in self._connected.values() if client.role == role]
         for client in alike[: -MOST[role]]:
             self.drop(client)
 

@@ -128,8 +128,8 @@ class Gate:
 
 def _opened(addresses: Iterable[str], left_ms: int) -> list[bytes]:
     by_version: dict[int, list[bytes]] = {4: [], 6: []}
-    for one in map(ipaddress.ip_address, addresses):
-        by_version[one.version].append(one.packed)
+    for address in map(ipaddress.ip_address, addresses):
+        by_version[address.version].append(address.packed)
     return [
         _step(_NEW_ELEMENT, family, _elements(name, by_version[version], left_ms), _CREATE)
         for family, name, version in _OPEN_SETS

@@ -73,17 +73,17 @@ class Gating:
         """All addresses that the cluster has. Those that it has no longer, and that are not here, pass like any other from now on."""
         wanted = {canonical(address) for address in addresses} - self._means.own
         known = self._protected.cluster()
-        unwanted = [one for one in known - wanted if self._may_be_forgotten(one)]
+        unwanted = [address for address in known - wanted if self._may_be_forgotten(address)]
         answer = self._behind_the_gate(sorted(wanted - known), CLUSTER)
         if before_a_lease:
-            self._remove(one for one in wanted if not self._protected.is_open(one))
+            self._remove(address for address in wanted if not self._protected.is_open(address))
         if self._gate is not None and unwanted and answer["ok"]:
             try:
                 self._gate.forget(unwanted)
             except OSError as error:
                 return {"ok": False, "why": f"gate: {error}"}
-            for one in unwanted:
-                self._protected.forget(one)
+            for address in unwanted:
+                self._protected.forget(address)
         self._means.cluster_addresses = self._protected.cluster()
         return answer
 
@@ -94,11 +94,11 @@ class Gating:
     def open(self, addresses: Sequence[str], left_ns: int | None) -> dict[str, Any]:
         """A start of these has begun here."""
         named = [canonical(address) for address in addresses]
-        refused = [one for one in named if one in self._means.own]
+        refused = [address for address in named if address in self._means.own]
         if refused:
             return {"ok": False, "why": f"{refused[0]} is a server's own address (understudy.toml names it)"}
         answer = self._behind_the_gate(named, CLUSTER)
-        if answer["ok"] and not all(self._protected.open(one) for one in named):
+        if answer["ok"] and not all(self._protected.open(address) for address in named):
             return {"ok": False, "why": "no room for another address"}
         self._means.cluster_addresses = self._protected.cluster()
         self.refresh(left_ns)
@@ -114,7 +114,7 @@ class Gating:
         """Which of these were started here."""
         if self._gate is None:
             return {"ok": False, "why": f"gate {self.state}"}
-        return {"ok": True, "open": [one for one in map(canonical, addresses) if self._protected.is_open(one)]}
+        return {"ok": True, "open": [address for address in map(canonical, addresses) if self._protected.is_open(address)]}
 
     def _behind_the_gate(self, addresses: Sequence[str], use: str) -> dict[str, Any]:
         if self._gate is None:

@@ -173,9 +173,9 @@ class HeldEpochs:
         number = self._notes.get(name)
         return None if number is None else Remembered(number >> 1, bool(number & 1))
 
-    def put(self, name: str, one: Remembered) -> bool:
+    def put(self, name: str, remembered: Remembered) -> bool:
         """Remember this of a name; False when there is no room."""
-        return self._notes.put(name, one.epoch << 1 | one.released)
+        return self._notes.put(name, remembered.epoch << 1 | remembered.released)
 
     def drop(self, name: str) -> None:
         """Forget a name."""

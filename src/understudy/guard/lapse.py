@@ -118,8 +118,8 @@ class SecondLine:
 
     def _say(self, left: list[str]) -> None:
         if self._notice is not None:
-            self._notice.post([STILL, *(f"left: {one}" for one in left), ADVICE])
-        self._ended([STILL, *(f"not stopped: {one}" for one in left)])
+            self._notice.post([STILL, *(f"left: {what}" for what in left), ADVICE])
+        self._ended([STILL, *(f"not stopped: {what}" for what in left)])
 
     def _end_once(self) -> list[str]:
         which = self._cluster_addresses()

@@ -79,8 +79,8 @@ def kill_all(settings: Settings) -> int:
     means.cluster_addresses = means.remember_addresses()
     ended = kill.end_everything(means, within_s=KILL_ALL_WITHIN_S)
     left = (*ended.left, *(() if guard_ended else ("understudy-guard",)))
-    for one in left:
-        say(f"not stopped: {one}")
+    for what in left:
+        say(f"not stopped: {what}")
     if lease is not None and ended.stopped:
         lease.begin(NOBODY)  # whoever starts now was never under a lease: the next keeper need not kill it
     scribe.close(within_s=LOG_WITHIN_S)

@@ -27,8 +27,8 @@ class Notes:
 
     def reload(self) -> None:
         """Read what another process has written; it may be writing still, so nothing is written here."""
-        for one in (self._places, self._free, self._free_ends, self._free_by_size):
-            one.clear()
+        for index in (self._places, self._free, self._free_ends, self._free_by_size):
+            index.clear()
         at = _FIRST
         while at < self._numbers[_END]:
             after = self._after_block(at)

@@ -228,7 +228,7 @@ class GuardProcess:
             case "note":
                 return self._note(request)
             case "dead":
-                told = tuple(bytes.fromhex(one) for one in request["incarnations"])
+                told = tuple(bytes.fromhex(text) for text in request["incarnations"])
                 self._perform(self.core.told_dead(told, read_clocks()))
                 return {"ok": True}
             case "leave":
@@ -369,7 +369,7 @@ class GuardProcess:
 
     def _told_registry(self, request: dict[str, Any]) -> dict[str, Any]:
         """What the registry says that the common settings are; the daemon has written it to the disk already."""
-        cluster, voters = str(request["cluster"]), [str(one) for one in request["voters"]]
+        cluster, voters = str(request["cluster"]), [str(voter) for voter in request["voters"]]
         told = registered.common(cluster, voters, int(request["voter_set"]), float(request["pause_tolerance"]))
         self.held_file.registry = told
         self._perform(self.core.told_registry(told, read_clocks()))
@@ -397,8 +397,8 @@ class GuardProcess:
         if words.farewell:
             self._say_farewell()
         say(f"stopped everything: {self._lapsed}" if ended.stopped else f"stopping everything: {self._lapsed}")
-        for one in ended.left:
-            say(f"not stopped: {one}")
+        for what in ended.left:
+            say(f"not stopped: {what}")
         for client, request in self._asked_to_end:
             self._clients.answer(client, request, {"ok": not ended.left, "left": ended.left})
         return words.exit

@@ -49,7 +49,7 @@ def stray(parent: str, pid: int, namespace: str = "") -> Stray | None:
         return None
     if namespace and _link(f"/proc/{pid}/ns/pid") != namespace:
         return None  # of a lab host on this machine, whose groups have the same names
-    name = next((one for one in environment if one.startswith(f"{NAME}=".encode())), b"=").split(b"=", 1)[1]
+    name = next((variable for variable in environment if variable.startswith(f"{NAME}=".encode())), b"=").split(b"=", 1)[1]
     now = status(pid)
     return Stray(pid, now.started, os.fsdecode(name), now.command) if now.lives else None
 
@@ -65,30 +65,30 @@ def group_of(parent: str, pid: int) -> str:
     return below.partition("/")[0] if before != below else ""
 
 
-def lives(one: Stray) -> bool:
+def lives(process: Stray) -> bool:
     """Whether this very process still runs."""
-    now = status(one.pid)
-    return now.started == one.started and now.lives
+    now = status(process.pid)
+    return now.started == process.started and now.lives
 
 
 def end(found: list[Stray]) -> list[Stray]:
     """SIGKILL to each, and to none that has taken its number since; those that may not be killed are answered."""
     left = []
-    for one in found:
+    for process in found:
         try:
-            pidfd = os.pidfd_open(one.pid)
+            pidfd = os.pidfd_open(process.pid)
         except ProcessLookupError:
             continue
         except OSError:
-            left.append(one)
+            left.append(process)
             continue
         try:
-            if lives(one):  # asked after the descriptor was had: from here on it cannot be another
+            if lives(process):  # asked after the descriptor was had: from here on it cannot be another
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         except ProcessLookupError:
             continue
         except OSError:
-            left.append(one)
+            left.append(process)
         finally:
             os.close(pidfd)
     return left
@@ -102,7 +102,7 @@ def end_all(parent: str, within_s: float) -> str:
         end(found)
         while any(map(lives, found)) and time.monotonic() < deadline:
             time.sleep(0.001)
-    return ", ".join(one.told() for one in found)
+    return ", ".join(process.told() for process in found)
 
 
 def _all() -> Iterator[int]:

@@ -80,7 +80,7 @@ def main(order: str) -> None:
             _add_ipv6(interface, address6)
     os.write(wanted["say"], b"booted\n")
     os.close(wanted["say"])
-    _supervise([Supervised(one["name"], one["command"], one["cleanup"]) for one in wanted["services"]])
+    _supervise([Supervised(service["name"], service["command"], service["cleanup"]) for service in wanted["services"]])
 
 
 def _supervise(services: list[Supervised]) -> None:

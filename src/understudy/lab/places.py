@@ -32,7 +32,7 @@ def project_root() -> Path:
 
 def child_environment() -> dict[str, str]:
     """For a Python process of the lab's own: it finds what this one finds, however this one was started."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def make_directory(path: Path) -> None:

@@ -211,14 +211,14 @@ def parse_plan(text: str) -> LabPlan:
     raw = json.loads(text)
     hosts = tuple(
         Host(
-            name=one["name"],
-            number=one["number"],
-            links=tuple(Cable(**link) for link in one["links"]),
+            name=host["name"],
+            number=host["number"],
+            links=tuple(Cable(**link) for link in host["links"]),
             services=tuple(
-                LabService(name=each["name"], command=tuple(each["command"]), cleanup=tuple(each["cleanup"])) for each in one["services"]
+                LabService(name=each["name"], command=tuple(each["command"]), cleanup=tuple(each["cleanup"])) for each in host["services"]
             ),
         )
-        for one in raw["hosts"]
+        for host in raw["hosts"]
     )
     return LabPlan(
         name=raw["name"],

@@ -76,11 +76,11 @@ class Power:
             for name in names:
                 booting[name] = hosts.switch_on(self._parts(name))
                 self._running[name] = booting[name].pid
-            for name, one in booting.items():
-                hosts.wire(self._plan.host(name), one, self._switch, self._cuts[name])
-            for name, one in booting.items():
-                hosts.wait_until_booted(self._plan.host(name), one)
-                write_process(self._places.first_process(name), one.pid)
+            for name, booted in booting.items():
+                hosts.wire(self._plan.host(name), booted, self._switch, self._cuts[name])
+            for name, booted in booting.items():
+                hosts.wait_until_booted(self._plan.host(name), booted)
+                write_process(self._places.first_process(name), booted.pid)
         except _FAILURES:
             for name in booting:
                 self._lose_power(self._plan.host(name))

@@ -88,7 +88,7 @@ def passable(environment: Mapping[str, str]) -> dict[str, str]:
     given = {name: value for name, value in environment.items() if name != LEFT_OUT and "=" not in name and "\0" not in name + value}
     sizes = {name: len(f"{name}={value}".encode(errors="replace")) for name, value in given.items()}
     left, room = set(environment.get(LEFT_OUT, "").split()), ALL_VARIABLES
-    for name in sorted(sizes, key=lambda one: (sizes[one], one)):
+    for name in sorted(sizes, key=lambda name: (sizes[name], name)):
         room -= sizes[name]
         if sizes[name] > LONGEST_VARIABLE or room < 0:
             left.add(name)
@@ -98,6 +98,6 @@ def passable(environment: Mapping[str, str]) -> dict[str, str]:
 
 def as_shown(outcome: ActionOutcome) -> ActionOutcome:
     """The same with texts that are safe to show, whoever ran the action: one line is one line."""
-    lines = tuple(line for one in outcome.output for line in shown(one).split("\n"))
+    lines = tuple(line for text in outcome.output for line in shown(text).split("\n"))
     details = None if outcome.details is None else one_line(outcome.details)
     return replace(outcome, output=lines, details=details, strays=tuple(one_line(stray) for stray in outcome.strays))

@@ -144,7 +144,7 @@ _ALL = (
     _text("STATE_CHANGE_TEMPLATE"),
 )
 
-ATTRIBUTES: dict[str, Attribute] = {one.name: one for one in sorted(_ALL, key=lambda one: one.name)}
+ATTRIBUTES: dict[str, Attribute] = {attribute.name: attribute for attribute in sorted(_ALL, key=lambda attribute: attribute.name)}
 
 SPECIAL: dict[str, Attribute] = {
     own.name: Attribute(
@@ -233,9 +233,9 @@ def cut(text: str) -> str:
 
 def check_size(name: str, attributes: Mapping[str, str]) -> None:
     """Refuse a definition or type that is too long in all."""
-    sizes = {one: len(one.encode()) + len(value.encode()) for one, value in attributes.items()}
+    sizes = {name: len(name.encode()) + len(value.encode()) for name, value in attributes.items()}
     if (size := sum(sizes.values())) > LONGEST_DEFINITION:
-        longest = max(sizes, key=lambda one: sizes[one])
+        longest = max(sizes, key=lambda name: sizes[name])
         raise BadAttribute(words(20170, name, f"{size:,}", f"{LONGEST_DEFINITION:,}", longest, f"{sizes[longest]:,}"), code=20170)
 
 

@@ -292,7 +292,7 @@ NOTHING_BEGINS = "its executor can begin nothing"
 def status(found: Iterable[Condition]) -> int:
     """The exit status of a command that shows these: 0 for none."""
     weights = {condition.weight for condition in found}
-    return next((STATUS[one] for one in (Weight.DOWN, Weight.WEAK) if one in weights), 0)
+    return next((STATUS[heaviest] for heaviest in (Weight.DOWN, Weight.WEAK) if heaviest in weights), 0)
 
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))

@@ -104,7 +104,7 @@ def targets(dependency: Dependency, known: Registered) -> tuple[ResourceName, ..
         name = ResourceName(dependency.entity)
         return (name,) if name in known.resources else ()
     wanted = TypeName(dependency.entity)
-    return tuple(sorted(name for name, one in known.resources.items() if is_a(one.type, wanted, known.types)))
+    return tuple(sorted(name for name, resource in known.resources.items() if is_a(resource.type, wanted, known.types)))
 
 
 def check_cycle(resource: Resource, known: Registered) -> None:
@@ -121,8 +121,8 @@ def reach(resource: Resource, known: Registered) -> frozenset[ResourceName]:
     found: set[ResourceName] = set()
     waiting = [resource]
     while waiting:
-        one = waiting.pop()
-        for dependency in (*one.start, *one.stop):
+        reached = waiting.pop()
+        for dependency in (*reached.start, *reached.stop):
             fresh = [name for name in targets(dependency, known) if name not in found]
             found.update(fresh)
             waiting += [known.resources[name] for name in fresh]
@@ -140,7 +140,7 @@ def _walk(resource: Resource, known: Registered, which: str) -> None:
                 raise BadDependency(words(2588, resource.name, name, dependency.entity), code=2588)
             if resource.name in reached:
                 raise BadDependency(words(2515, resource.name), code=2515)
-            fresh = [one for one in reached if one not in seen]
+            fresh = [member for member in reached if member not in seen]
             seen.update(fresh)
             waiting += fresh
 
@@ -158,9 +158,11 @@ def _ordering(resource: Resource, which: str) -> list[Dependency]:
 
 def _kind(word: str, suffix: str | None, text: str, which: Which) -> tuple[DependencyKind, str | None]:
     allowed = [kind for attribute, kind in MODIFIERS if attribute == which]
-    kind = next((one for one in allowed if one.value == word), None)
+    kind = next((each for each in allowed if each.value == word), None)
     if kind is None:
-        raise _malformed(text, which, f"'{word}' is no kind of it; kinds are {', '.join(one.value for one in allowed)}")
+        raise _malformed(
+            text, which, f"'{word}' is no kind of it; kinds are {', '.join(dependency_kind.value for dependency_kind in allowed)}"
+        )
     if suffix is not None and SUFFIXES.get(kind) != suffix:
         raise _malformed(text, which, f"'{word}:{suffix}' is not known")
     return kind, suffix
@@ -172,11 +174,11 @@ def _entities(text: str, kind: DependencyKind, suffix: str | None, which: Which)
     for part in text.split(","):
         if found and found[-1].is_type:
             raise _malformed(text, which, f"'type:{found[-1].entity}' must be the last in its list")
-        one = _entity(part.strip(), kind, suffix, which)
-        if (one.entity, one.is_type) in named:
-            raise BadDependency(words(2929, cut(one.entity)), code=2929)
-        named.add((one.entity, one.is_type))
-        found.append(one)
+        dependency = _entity(part.strip(), kind, suffix, which)
+        if (dependency.entity, dependency.is_type) in named:
+            raise BadDependency(words(2929, cut(dependency.entity)), code=2929)
+        named.add((dependency.entity, dependency.is_type))
+        found.append(dependency)
     return found
 
 
@@ -189,7 +191,7 @@ def _entity(text: str, kind: DependencyKind, suffix: str | None, which: Which) -
     allowed = MODIFIERS[which, kind]
     for word in words_before:
         if word not in allowed or words_before.count(word) > 1:
-            offered = ", ".join(one for one in _ORDER if one in allowed)
+            offered = ", ".join(name for name in _ORDER if name in allowed)
             raise _malformed(text, which, f"'{word}:' cannot stand here; {kind.value} takes {offered or 'no modifier'}")
     modifiers = frozenset(words_before) | ({suffix} if suffix else frozenset())
     return Dependency(kind=kind, entity=name, is_type=is_type, modifiers=modifiers)

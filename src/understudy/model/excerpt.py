@@ -10,7 +10,7 @@ CAUSE_BYTES = 512
 _BEGINNING = 4
 """One part in so many is kept of the beginning, the rest of the end."""
 _MARK_BYTES = 48
-_SHORT = frozenset("\"\\\b\f\n\r\t")
+_SHORT = frozenset('"\\\b\f\n\r\t')
 
 
 def excerpt(text: str, most_bytes: int) -> str:
@@ -33,16 +33,16 @@ def stored_bytes(text: str) -> int:
 
 def _fits(text: str, room: int) -> int:
     """How many of the first characters take no more than so many bytes."""
-    for number, one in enumerate(text):
-        room -= _bytes(one)
+    for number, character in enumerate(text):
+        room -= _bytes(character)
         if room < 0:
             return number
     return len(text)
 
 
-def _bytes(one: str) -> int:
-    if one in _SHORT:
+def _bytes(character: str) -> int:
+    if character in _SHORT:
         return 2
-    if one < " ":
+    if character < " ":
         return 6
-    return 1 if one < "\x80" else 2 if one < "\u0800" else 3 if one < "\U00010000" else 4
+    return 1 if character < "\x80" else 2 if character < "\u0800" else 3 if character < "\U00010000" else 4

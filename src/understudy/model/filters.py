@@ -69,9 +69,9 @@ def parse(text: str) -> Filter:
     return found
 
 
-def print_filter(one: Filter) -> str:
+def print_filter(tree: Filter) -> str:
     """The filter as text, with parentheses wherever parts are combined."""
-    match one:
+    match tree:
         case Compare(attribute=attribute, operator=operator, value=value):
             plain = _PLAIN.fullmatch(value) and value not in ("AND", "OR")
             return f"{attribute} {operator} {value if plain else _quote(value)}"
@@ -81,9 +81,9 @@ def print_filter(one: Filter) -> str:
             return " OR ".join(f"({print_filter(part)})" for part in parts)
 
 
-def matches(one: Filter, value_of: Callable[[str], str | None]) -> bool:
+def matches(tree: Filter, value_of: Callable[[str], str | None]) -> bool:
     """Whether it matches something whose attributes `value_of` tells; None: it has no such attribute, and no comparison holds."""
-    match one:
+    match tree:
         case Both(parts=parts):
             return all(matches(part, value_of) for part in parts)
         case Either(parts=parts):
@@ -119,11 +119,11 @@ def _holds(actual: str, operator: str, wanted: str) -> bool:
             raise AssertionError(f"the parser let {operator} pass")
 
 
-def _greater(one: str, other: str) -> bool:
+def _greater(left: str, other: str) -> bool:
     """As numbers when both are, else as text."""
-    if re.fullmatch(r"-?[0-9]{1,15}", one) and re.fullmatch(r"-?[0-9]{1,15}", other):
-        return int(one) > int(other)
-    return one > other
+    if re.fullmatch(r"-?[0-9]{1,15}", left) and re.fullmatch(r"-?[0-9]{1,15}", other):
+        return int(left) > int(other)
+    return left > other
 
 
 def _quote(value: str) -> str:

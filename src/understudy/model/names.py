@@ -31,7 +31,9 @@ def name_trouble(name: str) -> str:
 
     Nothing that a shell, a filter, a dependency or a path would read as something else, or that nobody can see on a terminal.
     """
-    strange = next((one for one in name if one not in _PUNCTUATION and unicodedata.category(one)[0] not in _SEEN), None)
+    strange = next(
+        (character for character in name if character not in _PUNCTUATION and unicodedata.category(character)[0] not in _SEEN), None
+    )
     if strange is not None:
         shown = "a blank" if strange == " " else f"'{strange}'" if strange.isprintable() else f"U+{ord(strange):04X}"
         return f"it has {shown}; write letters, digits and any of {' '.join(_PUNCTUATION)}"
@@ -52,7 +54,7 @@ _CLOSE = 0.6
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The one known name that may have been meant; None if none is near, or several are as near."""
-    likeness = sorted(((difflib.SequenceMatcher(None, name, one).ratio(), one) for one in known), reverse=True)
+    likeness = sorted(((difflib.SequenceMatcher(None, name, other).ratio(), other) for other in known), reverse=True)
     if not likeness or likeness[0][0] < _CLOSE or (len(likeness) > 1 and likeness[1][0] == likeness[0][0]):
         return None
     return likeness[0][1]

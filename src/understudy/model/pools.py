@@ -89,10 +89,10 @@ def membership(pools: Mapping[PoolName, Pool], online: Iterable[ServerName]) -> 
     """ACTIVE_SERVERS of every pool, Generic and Free included, for the servers that are online."""
     servers = tuple(sorted(set(online)))
     generic = _generic(pools, servers)
-    members = _top_level(pools, tuple(one for one in servers if one not in generic))
+    members = _top_level(pools, tuple(server for server in servers if server not in generic))
     members[GENERIC] = generic
     taken = {server for active in members.values() for server in active}
-    members[FREE] = tuple(one for one in servers if one not in taken)
+    members[FREE] = tuple(server for server in servers if server not in taken)
     for name in sorted(pools):
         _sub_pool(name, pools, members)
     return {name: members[name] for name in sorted(members)}
@@ -100,13 +100,13 @@ def membership(pools: Mapping[PoolName, Pool], online: Iterable[ServerName]) -> 
 
 def _generic(pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...]) -> tuple[ServerName, ...]:
     named = {server for pool in pools.values() if GENERIC in _ancestors(pool, pools) for server in pool.server_names}
-    return tuple(one for one in servers if one in named)
+    return tuple(server for server in servers if server in named)
 
 
 def _top_level(pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...]) -> dict[PoolName, tuple[ServerName, ...]]:
     """First every pool's MIN_SIZE in order of IMPORTANCE, then up to MAX_SIZE in the same order."""
-    ranked = sorted((one for one in pools.values() if not one.parent_pools), key=lambda one: (-one.importance, one.name))
-    members: dict[PoolName, tuple[ServerName, ...]] = {one.name: () for one in ranked}
+    ranked = sorted((pool for pool in pools.values() if not pool.parent_pools), key=lambda pool: (-pool.importance, pool.name))
+    members: dict[PoolName, tuple[ServerName, ...]] = {pool.name: () for pool in ranked}
     free = list(servers)
     lowest = {pool.name: pool.min_size for pool in ranked}
     highest = {pool.name: len(servers) if pool.max_size < 0 else pool.max_size for pool in ranked}

@@ -88,10 +88,10 @@ class Settings:
         found: dict[str, str] = {}
         for each in self.servers:
             found |= {str(ipaddress.ip_address(address)): f"of server {each.name} ([servers.{each.name}])" for address in each.addresses}
-        for one in self.storage:
-            found.setdefault(str(ipaddress.ip_address(one)), "of a storage server ([guard] storage)")
-        for one in self.registry:
-            found.setdefault(str(ipaddress.ip_address(parse_endpoint(one)[0])), "of the registry ([registry] endpoints)")
+        for endpoint in self.storage:
+            found.setdefault(str(ipaddress.ip_address(endpoint)), "of a storage server ([guard] storage)")
+        for endpoint in self.registry:
+            found.setdefault(str(ipaddress.ip_address(parse_endpoint(endpoint)[0])), "of the registry ([registry] endpoints)")
         return found
 
     def places(self) -> tuple[str, ...]:
@@ -197,7 +197,7 @@ def _networks(raw: object) -> tuple[NetworkSettings, ...]:
             raise BadSettings(f"[network.{seen_name(number)}] has no number; write [network.1], or another from 1 to 999")
         table = Table(f"network.{number}", raw[number], ("subnet", "interface"))  # type: ignore[index]
         found.append(NetworkSettings(number=int(number), subnet=table.subnet("subnet"), interface=table.interface("interface")))
-    return tuple(sorted(found, key=lambda one: one.number))
+    return tuple(sorted(found, key=lambda network: network.number))
 
 
 def _numbered(section: str, raw: object, most: int) -> list[str]:

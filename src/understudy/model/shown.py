@@ -20,8 +20,8 @@ def shown(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=2048)  # what floods a log are the same few characters again and again
-def _shown(one: str) -> str:
-    return one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1]
+def _shown(character: str) -> str:
+    return character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
 
 
 def one_line(text: str) -> str:

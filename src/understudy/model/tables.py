@@ -48,7 +48,7 @@ class Table:
     def text(self, key: str, default: str | None = None, *, longest: int = 63) -> str:
         """A text that can be shown, neither empty nor longer than so many bytes."""
         allowed = f"write a text of 1 to {longest} bytes, without line ends"
-        return self._get(key, default, lambda one: _text(one, longest), allowed)
+        return self._get(key, default, lambda value: _text(value, longest), allowed)
 
     def name(self, key: str, default: str | None = None) -> str:
         """A name of a server, interface, ..."""
@@ -57,31 +57,31 @@ class Table:
     def path(self, key: str, default: str, *, longest: int = LONGEST_PATH) -> str:
         """An absolute path; also empty where that is the default."""
         allowed = f"write a path that begins with /, of at most {longest} bytes"
-        return self._get(key, default, lambda one: one if one == default else _path(one, longest), allowed)
+        return self._get(key, default, lambda value: value if value == default else _path(value, longest), allowed)
 
     def whole(self, key: str, default: int, *, least: int, most: int) -> int:
         """A whole number."""
 
-        def read(one: Any) -> int | None:
-            return one if type(one) is int and least <= one <= most else None
+        def read(value: Any) -> int | None:
+            return value if type(value) is int and least <= value <= most else None
 
         return self._get(key, default, read, f"write a whole number from {least} to {most}")
 
     def seconds(self, key: str, default: float, *, least: float, most: float) -> float:
         """A duration."""
 
-        def read(one: Any) -> float | None:
-            return float(one) if type(one) in (int, float) and math.isfinite(one) and least <= one <= most else None
+        def read(value: Any) -> float | None:
+            return float(value) if type(value) in (int, float) and math.isfinite(value) and least <= value <= most else None
 
         return self._get(key, default, read, f"write a number of seconds from {least:g} to {most:g}")
 
     def flag(self, key: str, default: bool) -> bool:
         """True or false."""
-        return self._get(key, default, lambda one: one if type(one) is bool else None, "write true or false, without quotes")
+        return self._get(key, default, lambda value: value if type(value) is bool else None, "write true or false, without quotes")
 
     def choice(self, key: str, default: str, choices: Collection[str]) -> str:
         """One of these."""
-        found = self._get(key, default, lambda one: one if isinstance(one, str) else None, f"write one of {', '.join(choices)}")
+        found = self._get(key, default, lambda value: value if isinstance(value, str) else None, f"write one of {', '.join(choices)}")
         if found not in choices:
             raise BadSettings(f"[{self._name}] {key} is {seen(found)}; this version has {' and '.join(choices)}")
         return found
@@ -116,28 +116,28 @@ class Table:
     def _list(
         self, key: str, default: tuple[str, ...] | None, read: Callable[[Any], str | None], allowed: str, but: str
     ) -> tuple[str, ...]:
-        def listed(one: Any) -> tuple[Any, ...] | None:
-            return tuple(one) if isinstance(one, list) else None
+        def listed(value: Any) -> tuple[Any, ...] | None:
+            return tuple(value) if isinstance(value, list) else None
 
         found = self._get(key, default, listed, allowed)
         if len(found) > MOST:
             raise BadSettings(f"[{self._name}] {key} has {len(found)} entries; at most {MOST} are allowed")
         if not found and default != ():
             raise BadSettings(f"[{self._name}] {key} is empty; {allowed}")
-        for one in found:
-            if read(one) is None:
-                raise BadSettings(f"[{self._name}] {key}: {seen(one)} {but}; {allowed}")
+        for entry in found:
+            if read(entry) is None:
+                raise BadSettings(f"[{self._name}] {key}: {seen(entry)} {but}; {allowed}")
         return found
 
     def _get(self, key: str, default: T | None, read: Callable[[Any], T | None], allowed: str) -> T:
-        one = self._found.get(key, _MISSING)
-        if one is _MISSING:
+        value = self._found.get(key, _MISSING)
+        if value is _MISSING:
             if default is None:
                 raise BadSettings(f"[{self._name}] {key} is missing; {allowed}")
             return default
-        found = read(one)
+        found = read(value)
         if found is None:
-            raise BadSettings(f"[{self._name}] {key} is {seen(one)}; {allowed}")
+            raise BadSettings(f"[{self._name}] {key} is {seen(value)}; {allowed}")
         return found
 
 
@@ -154,9 +154,9 @@ def seen_name(key: str) -> str:
 
 def _short(value: object) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(_short(one) for one in value[:3])}{', ...' if len(value) > 3 else ''}]"[:SHOWN]
+        return f"[{', '.join(_short(part) for part in value[:3])}{', ...' if len(value) > 3 else ''}]"[:SHOWN]
     if isinstance(value, dict):
-        return f"{{{', '.join(_short(one) for one in list(value)[:3])}}}"[:SHOWN]
+        return f"{{{', '.join(_short(part) for part in list(value)[:3])}}}"[:SHOWN]
     if isinstance(value, int) and abs(value) > 10**SHOWN:
         return f"a number of {value.bit_length()} bits"
     if isinstance(value, str):
@@ -164,44 +164,44 @@ def _short(value: object) -> str:
     return repr(value) if isinstance(value, int | float) else str(value)
 
 
-def _text(one: Any, longest: int) -> str | None:
-    return one if isinstance(one, str) and one.isprintable() and 0 < len(one.encode(errors="replace")) <= longest else None
+def _text(value: Any, longest: int) -> str | None:
+    return value if isinstance(value, str) and value.isprintable() and 0 < len(value.encode(errors="replace")) <= longest else None
 
 
-def _named(one: Any) -> str | None:
-    return one if isinstance(one, str) and len(one) <= 63 and NAME.fullmatch(one) else None
+def _named(value: Any) -> str | None:
+    return value if isinstance(value, str) and len(value) <= 63 and NAME.fullmatch(value) else None
 
 
-def _path(one: Any, longest: int = LONGEST_PATH) -> str | None:
-    return one if _text(one, longest) and one.startswith("/") else None
+def _path(value: Any, longest: int = LONGEST_PATH) -> str | None:
+    return value if _text(value, longest) and value.startswith("/") else None
 
 
-def _interface(one: Any) -> str | None:
-    return one if _text(one, 15) and not re.search(r"[\s/:]", one) and one not in (".", "..") else None
+def _interface(value: Any) -> str | None:
+    return value if _text(value, 15) and not re.search(r"[\s/:]", value) and value not in (".", "..") else None
 
 
-def _address(one: Any) -> str | None:
+def _address(value: Any) -> str | None:
     try:
-        ipaddress.ip_address(one if isinstance(one, str) else "")
+        ipaddress.ip_address(value if isinstance(value, str) else "")
     except ValueError:
         return None
-    return str(one)
+    return str(value)
 
 
-def _subnet(one: Any) -> str | None:
+def _subnet(value: Any) -> str | None:
     try:
-        ipaddress.ip_network(one if isinstance(one, str) else "")
+        ipaddress.ip_network(value if isinstance(value, str) else "")
     except ValueError:
         return None
-    return str(one)
+    return str(value)
 
 
-def _endpoint(one: Any) -> str | None:
+def _endpoint(value: Any) -> str | None:
     try:
-        parse_endpoint(one if isinstance(one, str) else "")
+        parse_endpoint(value if isinstance(value, str) else "")
     except BadSettings:
         return None
-    return str(one)
+    return str(value)
 
 
 def parse_endpoint(text: str) -> tuple[str, int]:

@@ -80,7 +80,7 @@ def all_types(types: Mapping[TypeName, TypeRecord]) -> tuple[TypeRecord, ...]:
     """Every type in order of names: built in, registered, and the VIP types that registered ones descend from."""
     names = {*BUILT_IN, *types} | {record.base for record in types.values() if record.base is not None and is_built_in(record.base)}
     found = (find(name, types) for name in sorted(names))
-    return tuple(one for one in found if one is not None)
+    return tuple(type_record for type_record in found if type_record is not None)
 
 
 def descent(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> tuple[TypeRecord, ...]:

@@ -161,7 +161,7 @@ class Assignment:
         return (
             self.owner is not None
             and self.owner.incarnation == incarnation
-            and all(one.incarnation == incarnation for one in self.holders)
+            and all(other.incarnation == incarnation for other in self.holders)
         )
 
 
@@ -363,4 +363,4 @@ class View:
         return report
 
 
-_facts = attrgetter(*(one.name for one in fields(View) if one.name not in ("revision", "beat")))
+_facts = attrgetter(*(fact.name for fact in fields(View) if fact.name not in ("revision", "beat")))

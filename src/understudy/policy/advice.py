@@ -14,7 +14,7 @@ HIGHEST = 1000
 
 def into_pool(view: View, names: tuple[PoolName, ...], server: ServerName) -> str:
     """What brings the server into the first of these pools that it can be brought into; empty: nothing that is known."""
-    online = [one for one, record in view.present().items() if record.life is Life.ONLINE or one == server]
+    online = [name for name, record in view.present().items() if record.life is Life.ONLINE or name == server]
     here = membership(view.pools, online)
     for name in names:
         pool = view.pools.get(name)
@@ -28,13 +28,11 @@ def into_pool(view: View, names: tuple[PoolName, ...], server: ServerName) -> st
     return ""
 
 
-def _changes(
-    pools: Mapping[PoolName, Pool], pool: Pool, server: ServerName, members: tuple[ServerName, ...]
-) -> Iterator[dict[str, str]]:
+def _changes(pools: Mapping[PoolName, Pool], pool: Pool, server: ServerName, members: tuple[ServerName, ...]) -> Iterator[dict[str, str]]:
     """What might help, the least first."""
     named = {"SERVER_NAMES": " ".join(dict.fromkeys((*(pool.server_names or members), server)))}
     roomy = {"MAX_SIZE": "-1"}
-    above = {"IMPORTANCE": str(min(HIGHEST, 1 + max((one.importance for one in pools.values()), default=0)))}
+    above = {"IMPORTANCE": str(min(HIGHEST, 1 + max((other.importance for other in pools.values()), default=0)))}
     if pool.server_names:
         yield named
     yield roomy
@@ -46,9 +44,7 @@ def _changes(
     yield {"PARENT_POOLS": GENERIC, "MIN_SIZE": "0", **named}
 
 
-def _after(
-    pools: Mapping[PoolName, Pool], name: PoolName, changes: Mapping[str, str], online: list[ServerName]
-) -> tuple[ServerName, ...]:
+def _after(pools: Mapping[PoolName, Pool], name: PoolName, changes: Mapping[str, str], online: list[ServerName]) -> tuple[ServerName, ...]:
     try:
         changed = build(name, {**attributes_of(pools[name]), **changes})
         validate(changed, pools)

@@ -165,12 +165,12 @@ def _where_to_look(server: ServerName, why: str) -> str:
 
 def _unable(view: View, own: Own) -> dict[ServerName, tuple[str, float]]:
     """Server -> why, and for how long; of this one its own word."""
-    said = {one.server: (one.why, own.now - one.since) for inc, one in view.unable.items() if view.life(inc) in ALIVE}
+    said = {unable.server: (unable.why, own.now - unable.since) for inc, unable in view.unable.items() if view.life(inc) in ALIVE}
     if own.unable and own.held:
         said[own.server] = (own.unable, said.get(own.server, ("", 0.0))[1])
     if not own.held:
         said.pop(own.server, None)  # that is why, and it is said already
-    return {server: one for server, one in said.items() if not (own.registry_away_s and one[0] == UNREACHED)}
+    return {server: inability for server, inability in said.items() if not (own.registry_away_s and inability[0] == UNREACHED)}
 
 
 # --- the cluster ----------------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ def _weak_points(own: Own) -> Iterator[Condition]:
             "Let understudy-guard run as root with CAP_NET_ADMIN, on a kernel with nf_tables; keep others from flushing the rule set",
         )  # fmt: skip
     if guard.differing and not guard.refused:
-        causes = "; ".join(one.partition(": make ")[0] for one in sorted(guard.differing))
+        causes = "; ".join(sentence.partition(": make ")[0] for sentence in sorted(guard.differing))
         advice = guard.differing[0].partition(": make ")[2] or "understudy.toml the same on all servers"
         yield _weak(ConditionKind.SETTINGS_DIFFER, None, causes, f"Make {advice}")
     if own.not_run:
@@ -314,9 +314,9 @@ def _said(own: Own) -> Iterator[Condition]:
     guard = own.guard or _NOTHING_SAID
     if own.left:
         return
-    known = [one for one in (guard.refused, *guard.differing, guard.not_kept) if one]
+    known = [sentence for sentence in (guard.refused, *guard.differing, guard.not_kept) if sentence]
     for sentence in own.notices:
-        if not any(one in sentence for one in known) and not (guard.refused and "understudy.toml" in sentence):
+        if not any(cause in sentence for cause in known) and not (guard.refused and "understudy.toml" in sentence):
             yield _weak(ConditionKind.GUARD_SAYS, own.server, sentence.rstrip("."), "Look at the log of understudy-guard")
 
 

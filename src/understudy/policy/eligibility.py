@@ -73,7 +73,7 @@ def _servers(ground: Ground, members: Sequence[ResourceName]) -> tuple[ServerNam
 
 
 def _sorted(found: Iterable[Standing]) -> tuple[Standing, ...]:
-    return tuple(sorted(found, key=lambda one: (not one.admitted, one.rank, one.server)))
+    return tuple(sorted(found, key=lambda verdict: (not verdict.admitted, verdict.rank, verdict.server)))
 
 
 def joint_standing(ground: Ground, members: Sequence[ResourceName], server: ServerName) -> Standing:
@@ -82,14 +82,14 @@ def joint_standing(ground: Ground, members: Sequence[ResourceName], server: Serv
     if refusal := _cannot_act(ground, members, server):
         return Standing(server=server, incarnation=ground.incarnation(server), admitted=False, reason=refusal)
     for name in members:
-        one = standing(ground, ground.view.resources[name], server)
-        if not one.admitted:
-            alone = len(members) == 1 or one.reason.why in (Why.NEVER_SEEN, Why.NOT_ONLINE)  # true of the server, whatever the resource
-            about = one.reason if alone else Reason(Why.FELLOW_REFUSED, (name,), one.reason)
-            return Standing(server=server, incarnation=one.incarnation, admitted=False, reason=about)
-        each.append(one)
-    rank = tuple(map(sum, zip(*(one.rank for one in each), strict=True)))
-    best = min(each, key=lambda one: one.rank)
+        verdict = standing(ground, ground.view.resources[name], server)
+        if not verdict.admitted:
+            alone = len(members) == 1 or verdict.reason.why in (Why.NEVER_SEEN, Why.NOT_ONLINE)  # true of the server, whatever the resource
+            about = verdict.reason if alone else Reason(Why.FELLOW_REFUSED, (name,), verdict.reason)
+            return Standing(server=server, incarnation=verdict.incarnation, admitted=False, reason=about)
+        each.append(verdict)
+    rank = tuple(map(sum, zip(*(verdict.rank for verdict in each), strict=True)))
+    best = min(each, key=lambda verdict: verdict.rank)
     return Standing(server=server, incarnation=best.incarnation, admitted=True, reason=best.reason, rank=rank)
 
 
@@ -148,7 +148,7 @@ def silent_candidates(ground: Ground, resource: Resource) -> tuple[ServerName, .
     if assignment is not None and (assignment.owner is not None or assignment.epoch):
         return ()
     missing = missing_looks(ground, resource, never_placed=True)
-    return tuple(one for one in missing if view.could_not_tell(one, present[one].incarnation, resource))
+    return tuple(name for name in missing if view.could_not_tell(name, present[name].incarnation, resource))
 
 
 def _placement_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:

@@ -100,7 +100,7 @@ def recovered(view: View) -> bool:
     back, and can look at it."""
     if held_up_by(view):
         return False
-    if any(one.era != view.era for name, one in view.assignments.items() if name in view.resources):
+    if any(assignment.era != view.era for name, assignment in view.assignments.items() if name in view.resources):
         return False
     moving = [resource for resource in view.resources.values() if not resource.local]
     return not any(unheard(view, resource.name) for resource in moving)
@@ -148,7 +148,9 @@ def overdue(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRe
 
 
 def _wanted(view: View) -> list[ResourceName]:
-    return [name for name, one in view.resources.items() if not one.local and one.enabled and view.target(name) is Target.ONLINE]
+    return [
+        name for name, resource in view.resources.items() if not resource.local and resource.enabled and view.target(name) is Target.ONLINE
+    ]
 
 
 def _under(assignment: Assignment, epoch: int) -> Assignment:

@@ -64,9 +64,9 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
     owner = assignment.owner
     report = view.report(name, owner.server) if owner else None
     failures = [
-        f"{one.server}: {one.failure.text}"
+        f"{known.server}: {known.failure.text}"
         for server in sorted(view.reports.get(name, {}))
-        if (one := view.report(name, server)) is not None and one.failure is not None
+        if (known := view.report(name, server)) is not None and known.failure is not None
     ]
     used = 0 if report is None else report.restarts
     return Explanation(
@@ -76,7 +76,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         group=members,
         here_because=_here_because(view, assignment, local=resource.local),
         waits_for=tuple(cause.text for cause in waits(view, ground).of(name)),
-        servers=tuple(_line(view, one, assignment) for one in standings),
+        servers=tuple(_line(view, ruled, assignment) for ruled in standings),
         budget=f"{max(0, resource.restart_attempts - used)} of {resource.restart_attempts} restarts left where it is",
         last_failure="; ".join(failures),
         lane_here="" if own is None else _lane_here(own, name),
@@ -129,41 +129,41 @@ def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
     return f"{where}: {words}" if words else where
 
 
-def _line(view: View, one: Standing, assignment: Assignment) -> ExplainLine:
-    here = assignment.owner is not None and assignment.owner.incarnation == one.incarnation
-    tried = one.incarnation is not None and one.incarnation in assignment.tried
-    words = sentence_about(one.reason, assignment.resource)
-    if one.admitted and one.incarnation is not None and one.incarnation in view.unable:
-        words += f"; but the server cannot act: {view.unable[one.incarnation].why}"
+def _line(view: View, ruled: Standing, assignment: Assignment) -> ExplainLine:
+    here = assignment.owner is not None and assignment.owner.incarnation == ruled.incarnation
+    tried = ruled.incarnation is not None and ruled.incarnation in assignment.tried
+    words = sentence_about(ruled.reason, assignment.resource)
+    if ruled.admitted and ruled.incarnation is not None and ruled.incarnation in view.unable:
+        words += f"; but the server cannot act: {view.unable[ruled.incarnation].why}"
     if tried:
         words += "; it failed there before and is tried there again only when nothing else is left, or on request"
     lost = here and assignment.owner is not None and unended(view, assignment.resource, assignment.owner) is not None
-    report = view.report(assignment.resource, one.server)
-    sole = one.incarnation is not None and assignment.sole_holder(one.incarnation)
-    verdict = "unknown" if lost else "has it" if sole else "is next" if here else "admitted" if one.admitted else "refused"
+    report = view.report(assignment.resource, ruled.server)
+    sole = ruled.incarnation is not None and assignment.sole_holder(ruled.incarnation)
+    verdict = "unknown" if lost else "has it" if sole else "is next" if here else "admitted" if ruled.admitted else "refused"
     if not lost and report is not None and report.state in RUNNING:
         verdict = "runs it"
-    change = "" if one.admitted else remedy_here(view, one.reason, one.server)
-    return ExplainLine(server=one.server, verdict=verdict, because=words, would_change=change)
+    change = "" if ruled.admitted else remedy_here(view, ruled.reason, ruled.server)
+    return ExplainLine(server=ruled.server, verdict=verdict, because=words, would_change=change)
 
 
 def render(view: View, name: ResourceName, own: Own | None = None) -> list[str]:
     """The explanation as lines for a terminal."""
-    one = explain(view, name, own)
-    width = max((len(line.server) for line in one.servers), default=6)
-    lines = [f"{name}: TARGET {one.target}, {one.state}", f"  why: {one.here_because}"]
-    if len(one.group) > 1:
-        lines.append(f"  moves with: {', '.join(other for other in one.group if other != name)}")
-    lines += [f"  waits for {wait}" for wait in one.waits_for]
-    if one.lane_here:
-        lines.append(f"  next step on {one.lane_here}")
-    lines.append(f"  {one.budget}")
-    if one.last_failure:
-        lines.append(f"  last failure: {one.last_failure}")
+    explanation = explain(view, name, own)
+    width = max((len(line.server) for line in explanation.servers), default=6)
+    lines = [f"{name}: TARGET {explanation.target}, {explanation.state}", f"  why: {explanation.here_because}"]
+    if len(explanation.group) > 1:
+        lines.append(f"  moves with: {', '.join(other for other in explanation.group if other != name)}")
+    lines += [f"  waits for {wait}" for wait in explanation.waits_for]
+    if explanation.lane_here:
+        lines.append(f"  next step on {explanation.lane_here}")
+    lines.append(f"  {explanation.budget}")
+    if explanation.last_failure:
+        lines.append(f"  last failure: {explanation.last_failure}")
     if users := dependents(view, name):
         lines.append(f"  needed by: {', '.join(users)}")
-    lines += [f"  in the way: {text}" for text in one.in_the_way]
-    for line in one.servers:
+    lines += [f"  in the way: {text}" for text in explanation.in_the_way]
+    for line in explanation.servers:
         lines.append(f"  {line.server:<{width}}  {line.verdict:<8}  {line.because}")
         if line.would_change:
             lines.append(f"  {'':<{width}}  {'':<8}  -> {line.would_change}")

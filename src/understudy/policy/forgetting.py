@@ -42,7 +42,7 @@ def forget(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
 
 def _deleted(view: View) -> tuple[ResourceName, ...]:
     asked = {name for request in view.requests for name in request.resources}
-    found = {name for name, one in view.assignments.items() if one.owner is None and not one.holders}
+    found = {name for name, assignment in view.assignments.items() if assignment.owner is None and not assignment.holders}
     found |= {name for name in view.reports if name not in view.assignments}
     return tuple(sorted(name for name in found if name not in view.definitions and name not in asked))
 

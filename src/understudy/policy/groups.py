@@ -14,7 +14,7 @@ GroupOf = Mapping[ResourceName, tuple[ResourceName, ...]]
 
 def groups(view: View) -> tuple[tuple[ResourceName, ...], ...]:
     """All groups of resources that move (local ones do not), each sorted by name, in order of their first name."""
-    return _components(sorted(name for name, one in view.resources.items() if not one.local), _links(view.resources.values()))
+    return _components(sorted(name for name, resource in view.resources.items() if not resource.local), _links(view.resources.values()))
 
 
 def group_of(view: View, name: ResourceName) -> tuple[ResourceName, ...]:

@@ -39,7 +39,7 @@ def homes(view: View) -> tuple[Homes, ...]:
                 without[home] = survey(_without(view, home))
             here = [name for name in wanted if _home(view, name) == home]
             found += _of_group(without[home], wanted, here, home)
-    return tuple(sorted(found, key=lambda one: one.resource))
+    return tuple(sorted(found, key=lambda home: home.resource))
 
 
 def is_wanted(view: View, name: ResourceName) -> bool:

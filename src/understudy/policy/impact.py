@@ -83,13 +83,13 @@ def _matters(before: View, after: View) -> bool:
     """Whether anything differs that a decision, or a lane's rule about neighbours, looks at: most changes are of timeouts and intervals."""
     if before.pools != after.pools or before.types != after.types or set(before.resources) != set(after.resources):
         return True
-    return any(_placed_by(one) != _placed_by(after.resources[name]) for name, one in before.resources.items())
+    return any(_placed_by(definition) != _placed_by(after.resources[name]) for name, definition in before.resources.items())
 
 
-def _placed_by(one: Resource) -> tuple[object, ...]:
+def _placed_by(definition: Resource) -> tuple[object, ...]:
     return (
-        one.type, one.uid, one.local, one.placement, one.hosting_members, one.server_pools, one.start, one.stop, one.enabled,
-        one.active_placement, one.load,
+        definition.type, definition.uid, definition.local, definition.enabled, definition.start, definition.stop,
+        definition.placement, definition.hosting_members, definition.server_pools, definition.active_placement, definition.load,
     )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def _spread(before: View, after: View, found: dict[ResourceAt, Impact]) -> None:
         for server in _places(before, name)
     ]
     while True:
-        fresh = {one: broken for one in leaning if one not in found and (broken := _broken(was, now, one, found)) is not None}
+        fresh = {place: broken for place in leaning if place not in found and (broken := _broken(was, now, place, found)) is not None}
         if not fresh:
             return
         found |= fresh
@@ -171,21 +171,21 @@ def _stop_dependencies(view: View, name: ResourceName) -> tuple[Dependency, ...]
     return tuple(dependency for dependency in found if dependency.kind is DependencyKind.HARD and "shutdown" not in dependency.modifiers)
 
 
-def _is_up(ground: Ground, one: Dependency, server: ServerName, found: Found) -> bool:
+def _is_up(ground: Ground, dependency: Dependency, server: ServerName, found: Found) -> bool:
     """Whether any of what is meant is up where it counts, and stays so."""
-    anywhere = "global" in one.modifiers
+    anywhere = "global" in dependency.modifiers
     return any(
         (other, place) not in found
-        for other in ground.meant(one)
+        for other in ground.meant(dependency)
         if other in ground.view.resources
         for place in ground.view.reports.get(other, {})
         if (anywhere or place == server) and ground.online_here(other, place)
     )
 
 
-def _comes_back(found: Found, name: ResourceName, server: ServerName, one: Dependency) -> bool:
+def _comes_back(found: Found, name: ResourceName, server: ServerName, dependency: Dependency) -> bool:
     """Whether what goes down is soon up again where that counts."""
-    anywhere = "global" in one.modifiers
+    anywhere = "global" in dependency.modifiers
     own = [each for key, each in found.items() if key[0] == name and (anywhere or key[1] == server)]
     return any(each.fate is Fate.RESTARTS or (each.fate is Fate.MOVES and anywhere) for each in own)
 

@@ -39,14 +39,14 @@ class Instance:
     @property
     def details_text(self) -> str:
         """State details as the table shows them."""
-        return ",".join(one for one in (self.details, self.remark, self.internal.value) if one)
+        return ",".join(text for text in (self.details, self.remark, self.internal.value) if text)
 
     @property
     def remark(self) -> str:
         """What else has to be known to believe the state; empty: nothing."""
         twice = f"ALSO RUNS ON {', '.join(self.also)}" if self.also else ""
         blind = NOT_CHECKED if not self.resource.enabled and self.state in RUNNING else ""
-        return ",".join(one for one in (twice, blind) if one)
+        return ",".join(text for text in (twice, blind) if text)
 
 
 def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
@@ -72,13 +72,13 @@ def _cluster_instance(view: View, resource: Resource) -> Instance:
             reports.append(view.reports[resource.name][holder.server])
     owners = owner.server if owner else None
     # What runs is shown, wherever it is; among equals the owner's word, then the newest.
-    reports.sort(key=lambda one: (_MOST_RUNNING.index(one.state), one.server != owners, -one.started_wall, one.server))
+    reports.sort(key=lambda known: (_MOST_RUNNING.index(known.state), known.server != owners, -known.started_wall, known.server))
     aimed = owners if target is Target.ONLINE else None
     if not reports:
         return _instance(resource, target, None, None, aimed)
     best = reports[0]
     busy = best.state is not State.OFFLINE or best.internal is not Internal.STABLE
-    also = tuple(one.server for one in reports[1:] if one.state is not State.OFFLINE)
+    also = tuple(other.server for other in reports[1:] if other.state is not State.OFFLINE)
     return replace(_instance(resource, target, best, best.server if busy else None, aimed), also=also)
 
 

@@ -163,8 +163,10 @@ def _by_rule(case: Case) -> Choice:
     return Choice(server=None, incarnation=None, reason=Reason(Why.NO_CANDIDATE), last_resort=True, keep=_may_linger(case))
 
 
-def _at(one: Standing, reason: Reason, *, clears_tried: bool = False, last_resort: bool = False) -> Choice:
-    return Choice(server=one.server, incarnation=one.incarnation, reason=reason, clears_tried=clears_tried, last_resort=last_resort)
+def _at(standing: Standing, reason: Reason, *, clears_tried: bool = False, last_resort: bool = False) -> Choice:
+    return Choice(
+        server=standing.server, incarnation=standing.incarnation, reason=reason, clears_tried=clears_tried, last_resort=last_resort
+    )
 
 
 def _may_linger(case: Case) -> bool:
@@ -285,4 +287,4 @@ def _with_failed(before: Assignment, report: Report | None) -> tuple[Incarnation
     failed = report is not None and report.failure is not None and report.failure.epoch == before.epoch
     if not failed or before.owner is None:
         return before.tried
-    return (*(one for one in before.tried if one != before.owner.incarnation), before.owner.incarnation)
+    return (*(tried for tried in before.tried if tried != before.owner.incarnation), before.owner.incarnation)

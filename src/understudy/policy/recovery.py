@@ -41,7 +41,7 @@ def must_wait_for_proof(case: Case) -> bool:
     start it, so nothing is promised to anybody yet."""
     view = case.ground.view
     owners = [(name, owner) for name in case.wanted if (owner := case.held[name].owner) is not None]
-    return any(not view.alive(one.incarnation) and not is_gone(view, name, one) for name, one in owners)
+    return any(not view.alive(holder.incarnation) and not is_gone(view, name, holder) for name, holder in owners)
 
 
 def found_running(ground: Ground, name: ResourceName, assignment: Assignment) -> Assignment:

@@ -83,7 +83,7 @@ def sentence_about(reason: Reason, name: ResourceName) -> str:
 
 def no_candidate(view: View, name: ResourceName, ground: Ground | None = None) -> str:
     """Why no server may run it, with its group, in one line: each rule once, with the servers that it refuses."""
-    wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE] or [name]
+    wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE] or [name]
     refused: dict[str, list[str]] = {}
     for group_standing in group_standings(ground or survey(view), wanted):
         refused.setdefault(sentence_about(group_standing.reason, name), []).append(group_standing.server)
@@ -92,7 +92,7 @@ def no_candidate(view: View, name: ResourceName, ground: Ground | None = None) -
 
 def against(view: View, name: ResourceName) -> tuple[str, ...]:
     """What is to be said of each server on which it does not run, with its group: why not, and what would change that."""
-    wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE] or [name]
+    wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE] or [name]
     assignment = view.assignments.get(name)
     told = []
     for group_standing in group_standings(survey(view), wanted):

@@ -23,7 +23,7 @@ EVICT_PAUSE_S = 30.0
 
 def evict_who_cannot_act(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRecord, ...], float | None]:
     """The life that is evicted now, if any, and when there may be another. At most one, and none while another is on its way out."""
-    unable = sorted(_who(view), key=lambda one: (one[1].since, one[0].server))
+    unable = sorted(_who(view), key=lambda pair: (pair[1].since, pair[0].server))
     if not unable or memory.acting_since is None or view.recovering:
         return (), None  # after the registry went back they may have been held up by that; `eras.py` says for how long
     if any(incarnation.life in (Life.EVICTED, Life.LOST) for incarnation in view.incarnations.values()):

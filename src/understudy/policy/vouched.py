@@ -29,12 +29,14 @@ def vouched(view: View, own: Own) -> View:
         reports = {}
         for name, servers in view.reports.items():
             local = name in view.resources and view.resources[name].local
-            reports[name] = {one: _word(view, own, report, leases.get(one, Lease.NONE), local=local) for one, report in servers.items()}
+            reports[name] = {
+                server: _word(view, own, report, leases.get(server, Lease.NONE), local=local) for server, report in servers.items()
+            }
     if leases.get(own.server) is Lease.HELD:
         newer = {name: report for name, report in own.reports.items() if _is_news(reports.get(name, {}).get(own.server), report)}
         if newer:
             reports = {**reports, **{name: {**reports.get(name, {}), own.server: report} for name, report in newer.items()}}
-    if blind := {name: _unseen(reports[name]) for name, one in view.resources.items() if not one.enabled and name in reports}:
+    if blind := {name: _unseen(reports[name]) for name, resource in view.resources.items() if not resource.enabled and name in reports}:
         reports = {**reports, **blind}
     return view if reports is view.reports else replace(view, reports=reports)
 
@@ -73,10 +75,10 @@ def _word(view: View, own: Own, report: Report, lease: Lease, *, local: bool) ->
 def _unseen(servers: Mapping[ServerName, Report]) -> Mapping[ServerName, Report]:
     """Of a disabled resource, which is not checked: where no event would tell that it has ended, nobody knows that it runs."""
     return {
-        server: replace(one, state=State.UNKNOWN, details=_joined(f"WAS {one.state.value}", NOT_CHECKED))
-        if one.state in RUNNING and not one.guarded
-        else one
-        for server, one in servers.items()
+        server: replace(report, state=State.UNKNOWN, details=_joined(f"WAS {report.state.value}", NOT_CHECKED))
+        if report.state in RUNNING and not report.guarded
+        else report
+        for server, report in servers.items()
     }
 
 

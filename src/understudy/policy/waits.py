@@ -68,7 +68,7 @@ class Waits:
 
     def _no_owner(self, assignment: Assignment) -> Cause:
         view, name = self.ground.view, assignment.resource
-        wanted = [one for one in group_of(view, name) if view.target(one) is Target.ONLINE]
+        wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE]
         if any(group_standing.admitted for group_standing in group_standings(self.ground, wanted)):
             return Cause(text=self._the_leader("to say where it belongs"))
         return Cause(text=f"a server that may run it: {no_candidate(view, name, self.ground)}", passing=False)
@@ -164,7 +164,7 @@ class Waits:
     def missing(self, name: ResourceName, server: ServerName, besides: Collection[ResourceName]) -> Cause | None:
         """What would keep it from starting on this server if it were down; what is `besides` comes up with it."""
         here, resource = self.lanes.here(server), self.ground.view.resources[name]
-        names = () if here is None else tuple(one for one in missing_to_start(here, resource) if one not in besides)
+        names = () if here is None else tuple(member for member in missing_to_start(here, resource) if member not in besides)
         return self._dependencies(resource, names, server, DEEPEST) if names else None
 
     def _failed(self, why: WaitsFor, name: ResourceName, server: ServerName) -> Cause:
@@ -203,24 +203,26 @@ class Waits:
                 return self._dependency(dependency, entities, server, deep)
         return Cause(text=f"{', '.join(names)} on {server}")
 
-    def _dependency(self, one: Dependency, entities: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
+    def _dependency(self, dependency: Dependency, entities: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
         view = self.ground.view
-        where = "" if "global" in one.modifiers else f" on {server}"
-        what = f"something of type {one.entity}" if one.is_type else f"'{one.entity}'"
-        text = f"{what} to be {'up' if 'intermediate' in one.modifiers or one.kind is DependencyKind.WEAK else 'ONLINE'}{where}"
+        where = "" if "global" in dependency.modifiers else f" on {server}"
+        what = f"something of type {dependency.entity}" if dependency.is_type else f"'{dependency.entity}'"
+        text = (
+            f"{what} to be {'up' if 'intermediate' in dependency.modifiers or dependency.kind is DependencyKind.WEAK else 'ONLINE'}{where}"
+        )
         if len(entities) != 1 or entities[0] not in view.resources:
-            missing = "it is not registered" if not entities or not one.is_type else ""
+            missing = "it is not registered" if not entities or not dependency.is_type else ""
             return Cause(text=f"{text}{f': {missing}' if missing else ''}", passing=not missing)
-        return self._why_down(text, one, entities[0], server, deep)
+        return self._why_down(text, dependency, entities[0], server, deep)
 
-    def _why_down(self, text: str, one: Dependency, name: ResourceName, server: ServerName, deep: int) -> Cause:
+    def _why_down(self, text: str, dependency: Dependency, name: ResourceName, server: ServerName, deep: int) -> Cause:
         view, resource = self.ground.view, self.ground.view.resources[name]
         up = [report for report in _reports(view, name) if report.state in (State.ONLINE, State.INTERMEDIATE)]
-        here = next((report for report in up if "global" in one.modifiers or report.server == server), None)
-        if here is not None and here.state is State.INTERMEDIATE and "intermediate" not in one.modifiers:
+        here = next((report for report in up if "global" in dependency.modifiers or report.server == server), None)
+        if here is not None and here.state is State.INTERMEDIATE and "intermediate" not in dependency.modifiers:
             details = f" ({here.details})" if here.details else ""
-            wide = print_entity(replace(one, modifiers=one.modifiers | {"intermediate"}))
-            why = f"it is INTERMEDIATE on {here.server}{details}; {one.kind.value}({wide}) would do with that"
+            wide = print_entity(replace(dependency, modifiers=dependency.modifiers | {"intermediate"}))
+            why = f"it is INTERMEDIATE on {here.server}{details}; {dependency.kind.value}({wide}) would do with that"
             return Cause(text=f"{text}: {why}", passing=False)
         if not resource.enabled:
             return Cause(text=f"{text}: it is disabled (crsctl modify resource {name} -attr ENABLED=1)", passing=False)
@@ -242,7 +244,7 @@ class Waits:
         lanes = (self.lane(name, holder.server, deep=deep - 1) for holder in assignment.holders)
         found = [*self._of_place(assignment), *(lane for lane in lanes if lane is not None), *self._of_proof(assignment)]
         # what nobody is at work on is what has to be told
-        return min(found, key=lambda one: (one.passing, one.under_way), default=None)
+        return min(found, key=lambda cause: (cause.passing, cause.under_way), default=None)
 
 
 def waits(view: View, ground: Ground | None = None) -> Waits:

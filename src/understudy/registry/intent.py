@@ -69,23 +69,23 @@ def foundations(intent: Intent) -> dict[str, wire.Record]:
     """What the registry of that cluster holds before any resource: the cluster's own record, pools and types, by key."""
     return {
         keys.CLUSTER: intent.cluster,
-        **{keys.pool(name): one for name, one in sorted(intent.pools.items())},
-        **{keys.type_(name): one for name, one in sorted(intent.types.items())},
+        **{keys.pool(name): pool for name, pool in sorted(intent.pools.items())},
+        **{keys.type_(name): type_record for name, type_record in sorted(intent.types.items())},
     }
 
 
 def definitions(intent: Intent) -> dict[str, wire.Record]:
     """Its resources, by key."""
-    return {keys.resource(name): one for name, one in sorted(intent.definitions.items())}
+    return {keys.resource(name): definition for name, definition in sorted(intent.definitions.items())}
 
 
 def targets(intent: Intent) -> dict[str, wire.Record]:
     """Its TARGETs, by key."""
-    return {keys.target(name): one for name, one in sorted(intent.targets.items())}
+    return {keys.target(name): target for name, target in sorted(intent.targets.items())}
 
 
 def _intent(found: _File) -> Intent:
-    kinds: dict[type[Any], dict[Any, Any]] = {one: {} for one in (ClusterRecord, Pool, TypeRecord, Definition, TargetRecord)}
+    kinds: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in (ClusterRecord, Pool, TypeRecord, Definition, TargetRecord)}
     for key, raw in found.records.items():
         name, record = key.partition("/")[2], _record(key, raw)
         if type(record) not in kinds:
@@ -96,7 +96,7 @@ def _intent(found: _File) -> Intent:
     if not kinds[ClusterRecord]:
         raise BadInput(f"there is no record {keys.CLUSTER!r}, which names the voters; {MAKE_IT}")
     return Intent(
-        servers=tuple(sorted({ServerName(one) for one in found.servers})),
+        servers=tuple(sorted({ServerName(server) for server in found.servers})),
         cluster=kinds[ClusterRecord][""],
         pools=kinds[Pool],
         types=kinds[TypeRecord],

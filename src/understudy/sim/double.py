@@ -53,7 +53,7 @@ def double(intent: Intent, seed: int, *, assumed_start_s: float, leader: ServerN
 
 def view_of(intent: Intent) -> View:
     """What would be known of the cluster before any server has joined."""
-    resources = {name: resolve(one, intent.types) for name, one in intent.definitions.items()}
+    resources = {name: resolve(definition, intent.types) for name, definition in intent.definitions.items()}
     return View(
         cluster=intent.cluster,
         pools=intent.pools,
@@ -66,7 +66,7 @@ def view_of(intent: Intent) -> View:
 
 def wanted(view: View) -> tuple[ResourceName, ...]:
     """What a drill is about: resources that move, are wanted and not disabled; by name."""
-    return tuple(sorted(name for name, one in view.resources.items() if not one.local and is_wanted(view, name)))
+    return tuple(sorted(name for name, resource in view.resources.items() if not resource.local and is_wanted(view, name)))
 
 
 def start_s(intent: Intent, resource: Resource, assumed_s: float) -> float:
@@ -92,7 +92,7 @@ def _registered_by_creation(world: World) -> dict[str, Any]:
 def _register(world: World, intent: Intent) -> None:
     """Types first, for definitions are understood by them; then networks and looks, so that no server is refused for want of them."""
     # the cluster's own record stays the double's: another name or era would be another cluster to its guards and daemons
-    world.change({key: one for key, one in foundations(intent).items() if key != keys.CLUSTER})
+    world.change({key: record for key, record in foundations(intent).items() if key != keys.CLUSTER})
     world.change({**_registered_by_creation(world), **definitions(intent), **_targets(intent, local=True)})
     _wait(world, lambda: _ready(world.view()), MARGIN_S, look_s=ASK_S)
     world.change({**_targets(intent, local=False), **_requests(intent)})
@@ -100,8 +100,8 @@ def _register(world: World, intent: Intent) -> None:
 
 def _targets(intent: Intent, *, local: bool) -> dict[str, Any]:
     """TARGETs of local resources, or of the others: these are wanted only when all servers are there, else the first would get all."""
-    chosen = {name for name, one in intent.definitions.items() if is_local(one.type, intent.types) is local}
-    return {keys.target(name): one for name, one in intent.targets.items() if name in chosen}
+    chosen = {name for name, definition in intent.definitions.items() if is_local(definition.type, intent.types) is local}
+    return {keys.target(name): target for name, target in intent.targets.items() if name in chosen}
 
 
 def _requests(intent: Intent) -> dict[str, Any]:
@@ -118,9 +118,9 @@ def _requests(intent: Intent) -> dict[str, Any]:
 
 
 def _take_as_long(world: World, intent: Intent, assumed_s: float) -> None:
-    for name, one in view_of(intent).resources.items():
+    for name, resource in view_of(intent).resources.items():
         for machine in world.machines.values():
-            machine.took_s[name] = start_s(intent, one, assumed_s)
+            machine.took_s[name] = start_s(intent, resource, assumed_s)
 
 
 def _make_leader(world: World, leader: ServerName) -> None:
@@ -136,7 +136,7 @@ def _make_leader(world: World, leader: ServerName) -> None:
 
 def _ready(view: View) -> bool:
     """Every server has looked at every resource, and what is local runs everywhere, as far as the registry knows."""
-    local = [name for name, one in view.resources.items() if one.local and is_wanted(view, name)]
+    local = [name for name, resource in view.resources.items() if resource.local and is_wanted(view, name)]
     for server, record in view.present().items():
         reports = [view.report(name, server) for name in local]
         if not all(view.looked(server, record.incarnation, resource) for resource in view.resources.values()):

@@ -122,7 +122,7 @@ def drill(intent: Intent, *, losses: int = LOSSES, assumed_start_s: float = ASSU
         idle = {name: _why(view, name, down) for name in wanted(view) if name in down}
     planned = plan(intent.servers, losses)
     found = list(each(lose, [(intent, loss, assumed_start_s) for loss in planned]))
-    rows = [_row(one, found, start_s(intent, view.resources[one.resource], assumed_start_s)) for one in homes(view)]
+    rows = [_row(home, found, start_s(intent, view.resources[home.resource], assumed_start_s)) for home in homes(view)]
     return Drill(
         rows=tuple(replace(row, seen=row.resource in intent.start_s, idle=idle.get(row.resource, "")) for row in rows),
         not_judged=_not_judged(view),
@@ -197,14 +197,14 @@ def _watch(world: World, names: Sequence[ResourceName], lost: ServerName, bound_
 
 def _answers(world: World, name: ResourceName, lost: ServerName) -> bool:
     """What runs on a server that is off, or that nobody reaches, answers nobody."""
-    return any(one.up and server != lost and world.service(name, on=server).lives for server, one in world.machines.items())
+    return any(machine.up and server != lost and world.service(name, on=server).lives for server, machine in world.machines.items())
 
 
 # --- what is said of it ---------------------------------------------------------------------------------------------
 
 
 def _down(world: World, view: View) -> frozenset[ResourceName]:
-    return frozenset(name for name, one in view.resources.items() if not one.local and world.runs_on(name) is None)
+    return frozenset(name for name, definition in view.resources.items() if not definition.local and world.runs_on(name) is None)
 
 
 def _why(view: View, name: ResourceName, down: Collection[ResourceName]) -> str:
@@ -217,7 +217,7 @@ def _why(view: View, name: ResourceName, down: Collection[ResourceName]) -> str:
     told = explain(view, name)
     if owner is not None and not told.waits_for:
         return f"it belongs to {owner.server} and does not come up there"
-    return "; ".join((told.here_because, *(f"waits for {one}" for one in told.waits_for)))
+    return "; ".join((told.here_because, *(f"waits for {wait}" for wait in told.waits_for)))
 
 
 def _broken_by(intent: Intent, server: ServerName) -> str:
@@ -230,29 +230,29 @@ def _broken_by(intent: Intent, server: ServerName) -> str:
     return ""
 
 
-def _row(one: Homes, found: Sequence[Aftermath], start_s: float) -> DrillRow:
-    name = one.resource
+def _row(home: Homes, found: Sequence[Aftermath], start_s: float) -> DrillRow:
+    name = home.resource
     came_back = [after for after in found if name in after.back_s]
     worst = max(came_back, key=lambda after: after.back_s[name], default=None)
     return DrillRow(
         resource=name,
-        home=one.home,
-        others=one.others,
+        home=home.home,
+        others=home.others,
         start_s=start_s,
         worst_s=None if worst is None else worst.back_s[name],
         worst=None if worst is None else worst.loss,
         never={after.loss.server: after.never[name] for after in found if name in after.never},
-        refused=one.refused,
+        refused=home.refused,
     )
 
 
 def _not_judged(view: View) -> dict[ResourceName, str]:
     left: dict[ResourceName, str] = {}
-    for name, one in sorted(view.resources.items()):
-        if one.local:
+    for name, definition in sorted(view.resources.items()):
+        if definition.local:
             left[name] = "it is a local resource: one instance on every server"
         elif view.target(name) is Target.OFFLINE:
             left[name] = sentence(Reason(Why.TARGET_OFFLINE))
-        elif not one.enabled:
+        elif not definition.enabled:
             left[name] = sentence(Reason(Why.DISABLED))
     return left

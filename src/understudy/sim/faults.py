@@ -208,7 +208,7 @@ class Faults:
         """Somebody edits understudy.toml on one or two servers and restarts their guards; later he puts it right."""
         machines = list(self.world.machines.values())
         first, count, kind = picks.one(range(len(machines))), picks.one((1, 2)), picks.one(("voters", "voters", "tolerance", "both"))
-        scene, names = machines[0].scene, [one.name for one in machines] * 2
+        scene, names = machines[0].scene, [machine.name for machine in machines] * 2
         voters, tolerance = scene.voters, scene.pause_tolerance
         if kind != "tolerance":
             voters = tuple(names[first : first + picks.one((1, len(voters), len(voters)))])
@@ -237,11 +237,11 @@ class Faults:
 
     def _cut(self, mishap: Mishap, picks: Picks) -> None:
         world = self.world
-        one = self._victims(picks)[0].name
+        server = self._victims(picks)[0].name
         kind = picks.one(("both", "both", "out", "in", "pair", "one way", "registry"))
         networks = picks.one((NETWORKS, NETWORKS, (0,), (1,)))
-        others = [name for name in world.machines if name != one]
-        out, back = ways_of(world.machines, one, networks)
+        others = [name for name in world.machines if name != server]
+        out, back = ways_of(world.machines, server, networks)
         other = picks.one(others)
         pair = [way for way in out if way[1] == other]
         ways = {
@@ -252,15 +252,15 @@ class Faults:
             "one way": pair,
         }.get(kind, [])
         registry = kind == "registry" or (kind in ("both", "out", "in") and 1 in networks)
-        self._cut_ways(f"{one} {kind} {networks}", ways, one if registry else None, mishap.lasts)
+        self._cut_ways(f"{server} {kind} {networks}", ways, server if registry else None, mishap.lasts)
 
     def _cut_pair(self, mishap: Mishap, picks: Picks) -> None:
-        one = self._victims(picks)[0].name
-        other = picks.one([name for name in self.world.machines if name != one])
-        there, back = ([(here, to, network) for network in NETWORKS] for here, to in ((one, other), (other, one)))
+        server = self._victims(picks)[0].name
+        other = picks.one([name for name in self.world.machines if name != server])
+        there, back = ([(here, to, network) for network in NETWORKS] for here, to in ((server, other), (other, server)))
         kind = picks.one(("out", "in", "both"))
         ways = [*(there if kind != "in" else ()), *(back if kind != "out" else ())]
-        self._cut_ways(f"{one} {other} {kind}", ways, None, mishap.lasts)
+        self._cut_ways(f"{server} {other} {kind}", ways, None, mishap.lasts)
 
     def _cut_ways(self, what: str, ways: list[tuple[str, str, int]], registry_of: str | None, leases: float) -> None:
         world = self.world
@@ -328,7 +328,9 @@ class Faults:
     def _kill_service(self, mishap: Mishap, picks: Picks) -> None:
         world = self.world
         names = [*self.drawn.names, NETWORK]
-        alive = [(one, name) for one in world.machines.values() for name in names if one.up and one.services.service(name).lives]
+        alive = [
+            (running, name) for running in world.machines.values() for name in names if running.up and running.services.service(name).lives
+        ]
         if alive:
             machine, name = picks.one(alive)
             machine.says(f"{name} is killed")
@@ -389,7 +391,7 @@ class Faults:
             return
         verb, pick = picks.one(range(20)), picks.number()
         known = world.view()
-        if known.cluster is None or any(one not in known.resources for one in self.drawn.names):
+        if known.cluster is None or any(member not in known.resources for member in self.drawn.names):
             return  # the registry was set back: first it has to be registered again
         if not self.drawn.names or verb < 2:
             world.tries(self.drawn.add_group)

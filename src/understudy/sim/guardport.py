@@ -47,8 +47,8 @@ class GuardPort:
         for incarnation, server in core.farewells.items():
             self.push(Farewell(ServerName(server), Incarnation(incarnation.hex())))
 
-        for one in core.abilities.known():
-            self.push(ability(one))
+        for able in core.abilities.known():
+            self.push(ability(able))
 
     def push(self, event: GuardEvent) -> None:
         """For next_event."""
@@ -103,8 +103,8 @@ class GuardPort:
         keeper.epoch_floor = max(floor, keeper.epoch_floor)
         kept = set()
         for name in names:
-            one = self._remembered(name)
-            if one is not None and not core_epochs.forgettable(one, keeper.epoch_floor):
+            entry = self._remembered(name)
+            if entry is not None and not core_epochs.forgettable(entry, keeper.epoch_floor):
                 kept.add(name)
             else:
                 keeper.epochs.pop(name, None)

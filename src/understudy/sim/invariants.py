@@ -204,8 +204,8 @@ def _left(truth: "Truth", machine: "Machine") -> list[ResourceName]:
     whose guard hangs gives it its time before it ends everything alone. Nothing prevents that; S1 judges what becomes of it."""
     services = machine.services.services.items()
     hangs = machine.keeper is not None and machine.keeper.guard_hangs
-    stays = {name for name, one in services if one.undying} if hangs or not machine.reboots else set()
-    return [name for name, one in services if one.lives and not truth.is_local(name) and name not in stays]
+    stays = {name for name, service in services if service.undying} if hangs or not machine.reboots else set()
+    return [name for name, service in services if service.lives and not truth.is_local(name) and name not in stays]
 
 
 def first_look_then_act(truth: "Truth", before: Assignment | None, after: Assignment) -> str | None:
@@ -250,7 +250,7 @@ def writes_are_conditional(truth: "Truth", written: "Written") -> str | None:
 def _rests_on_enough(truth: "Truth", written: "Written", write: Write, conditions: set[str]) -> bool:
     own = keys.incarnation(written.writer or "")
     leads = truth.leader is not None and truth.leader.incarnation == written.writer
-    takes = any(one.key == keys.LEADER for one in written.commit.writes)
+    takes = any(made.key == keys.LEADER for made in written.commit.writes)
     decides = keys.LEADER in conditions and (leads or takes)
     head, slash, rest = write.key.partition("/")
     match head + slash:
@@ -276,12 +276,18 @@ def a_group_moves_in_one_commit(written: "Written") -> str | None:
     view = written.view
     written_to = (write for write in written.commit.writes if write.key.startswith(keys.ASSIGNMENT))
     decoded = (NEXT.decode(write.key, write.value) for write in written_to if write.value is not None)
-    after = {one.resource: one for one in decoded if isinstance(one, Assignment)}
-    given = {name for name, one in after.items() if one.owner is not None and one.owner != _owner(view.assignments.get(name))}
+    after = {assignment.resource: assignment for assignment in decoded if isinstance(assignment, Assignment)}
+    given = {
+        name
+        for name, assignment in after.items()
+        if assignment.owner is not None and assignment.owner != _owner(view.assignments.get(name))
+    }
     for members in groups(view) if given else ():
         if given.isdisjoint(members):
             continue
-        known = [one for name in members if _wanted(view, name) and (one := after.get(name) or view.assignments.get(name)) is not None]
+        known = [
+            decided for name in members if _wanted(view, name) and (decided := after.get(name) or view.assignments.get(name)) is not None
+        ]
         owners = {
             assignment.owner.incarnation: assignment for assignment in known if assignment.owner is not None and assignment.era == view.era
         }

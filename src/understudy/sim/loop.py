@@ -65,8 +65,8 @@ class Place:
         """It goes on, late: first what became due meanwhile."""
         self.frozen = False
         waiting, self.waiting = self.waiting, []
-        for one in waiting:
-            one()
+        for callback in waiting:
+            callback()
 
     def kill(self) -> None:
         """It ends here and now. Its tasks are cancelled; whatever they still try must find its ports closed (`dead`)."""
@@ -192,7 +192,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 self._spins(handle)
 
     def _spins(self, handle: asyncio.Handle) -> NoReturn:
-        around = [repr(one) for one in [handle, *list(self.ready)[:10]]]
+        around = [repr(ready) for ready in [handle, *list(self.ready)[:10]]]
         raise Spinning(f"at {self.now:.6f} more than {AT_ONCE_MAX} callbacks without time passing:\n" + "\n".join(around))
 
     # --- what asyncio asks of a loop --------------------------------------------------------------------------------

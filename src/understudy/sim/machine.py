@@ -212,8 +212,8 @@ class Machine:
             self.later(self.chance.uniform(0.0, pace.lateness_s), place.thaw)
         waiting, self._awaiting = self._awaiting, []
         late_s = self.chance.uniform(0.0, pace.lateness_s)
-        for one in waiting:
-            self.later(late_s, one)
+        for action in waiting:
+            self.later(late_s, action)
 
     def when_awake(self, action: Callable[[], None]) -> None:
         """Put aside until the thaw."""
@@ -352,7 +352,7 @@ class Machine:
 
     def _places(self) -> list[Place]:
         own = [self._daemon, None if self.executor is None else self.executor.place]
-        return [one for one in own if one is not None]
+        return [place for place in own if place is not None]
 
     def _end_starters(self) -> None:
         self._stops += 1
@@ -435,7 +435,7 @@ def settings_of(scene: Scene, name: str, edited: Edited | None = None) -> Settin
     return Settings(
         cluster="sim",
         server=name,
-        servers=tuple(ServerSettings(name=one, addresses=(f"10.0.0.{number}",)) for number, one in enumerate(scene.servers, 1)),
+        servers=tuple(ServerSettings(name=server, addresses=(f"10.0.0.{number}",)) for number, server in enumerate(scene.servers, 1)),
         voters=edited.voters if edited else scene.voters,
         pause_tolerance=edited.pause_tolerance if edited else scene.pause_tolerance,
         networks=(NetworkSettings(number=1, subnet="10.10.10.0/24", interface="eth1"),),

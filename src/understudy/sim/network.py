@@ -134,7 +134,7 @@ class Network:
         return True
 
 
-def ways_of(servers: Iterable[str], one: str, networks: Iterable[int] = NETWORKS) -> tuple[list[OneWay], list[OneWay]]:
+def ways_of(servers: Iterable[str], server: str, networks: Iterable[int] = NETWORKS) -> tuple[list[OneWay], list[OneWay]]:
     """What a server sends to all others on these networks, and what it gets from them."""
-    pairs = [(other, network) for other in servers if other != one for network in networks]
-    return [(one, other, network) for other, network in pairs], [(other, one, network) for other, network in pairs]
+    pairs = [(other, network) for other in servers if other != server for network in networks]
+    return [(server, other, network) for other, network in pairs], [(other, server, network) for other, network in pairs]

@@ -143,7 +143,7 @@ class Drawn:
         """Stop a group and delete it, as an operator does with `-f`."""
         members = next(group for group in self.groups if name in group)
         self.groups.remove(members)
-        self.names = [one for one in self.names if one not in members]
+        self.names = [member for member in self.names if member not in members]
         self.world.stop(*members)
         luck = dice(self.world.seed, f"deletion of {name}")
         after_s = luck.uniform(0.0, 5.0)

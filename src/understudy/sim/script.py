@@ -41,8 +41,8 @@ class Mishap:
 def script(seed: int, options: Options, seconds: float, only: Collection[int] | None = None) -> tuple[Mishap, ...]:
     """All mishaps within so many seconds, in order; or only those with the given numbers."""
     luck = dice(seed, "mishaps")
-    drawn = [one for begins, ends in _storms(luck, options, seconds) for one in _storm(luck, options, begins, ends)]
-    drawn.sort(key=lambda one: one[:2])
+    drawn = [event for begins, ends in _storms(luck, options, seconds) for event in _storm(luck, options, begins, ends)]
+    drawn.sort(key=lambda event: event[:2])
     mishaps = [
         Mishap(number=number, at_s=at_s, what=what, lasts=lasts, picks=picks) for number, (at_s, what, lasts, picks) in enumerate(drawn, 1)
     ]

@@ -103,23 +103,25 @@ class Tally:
     moves: int = 0
     bad: dict[WorldVerdict, int] | None = None
 
-    def count(self, one: Outcome) -> None:
+    def count(self, outcome: Outcome) -> None:
         """One more world."""
         self.worlds += 1
-        if one.lived is not None:
-            self.hours += one.lived.simulated_s / 3600
-            self.skipped_hours += one.lived.skipped_s / 3600
-            self.mishaps += one.lived.faults
-            self.settled_s = max(self.settled_s, one.lived.settled_s)
-            self.moves = max(self.moves, one.lived.moves)
+        if outcome.lived is not None:
+            self.hours += outcome.lived.simulated_s / 3600
+            self.skipped_hours += outcome.lived.skipped_s / 3600
+            self.mishaps += outcome.lived.faults
+            self.settled_s = max(self.settled_s, outcome.lived.settled_s)
+            self.moves = max(self.moves, outcome.lived.moves)
         else:
             self.bad = self.bad or {}
-            self.bad[one.verdict] = self.bad.get(one.verdict, 0) + 1
+            self.bad[outcome.verdict] = self.bad.get(outcome.verdict, 0) + 1
 
     def told(self) -> str:
         """One line."""
         minutes = (time.monotonic() - self.begun) / 60
-        bad = ", ".join(f"{(self.bad or {}).get(one, 0)} {one.name.lower()}" for one in WorldVerdict if one is not WorldVerdict.SAFE)
+        bad = ", ".join(
+            f"{(self.bad or {}).get(outcome, 0)} {outcome.name.lower()}" for outcome in WorldVerdict if outcome is not WorldVerdict.SAFE
+        )
         return (
             f"{self.worlds:,} worlds  {self.hours:,.1f} cluster-hours ({self.hours / minutes if minutes else 0:,.1f} a minute)"
             f"  {self.mishaps:,} mishaps  {bad}"

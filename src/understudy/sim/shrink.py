@@ -58,7 +58,7 @@ class _Shrinking:
         """One thing after the other, for as long as the same goes wrong."""
         while not self._until():
             options = self.best.case.options or self._options
-            if not any(self._still_wrong(replace(self.best.case, options=one)) for one in options.simpler()):
+            if not any(self._still_wrong(replace(self.best.case, options=simpler)) for simpler in options.simpler()):
                 return
 
     def _still_wrong(self, case: WorldCase) -> bool:

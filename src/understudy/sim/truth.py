@@ -232,22 +232,22 @@ class Truth:
         self._seen = self.hub.store.revision
         self.hub.store.on_commit(self._committed)
         entries = {entry.key: entry for entry in self.hub.store.read("")[1]}
-        self.revisions = {key: one.revision for key, one in entries.items()}
-        self.acknowledged = {key: one.value for key, one in entries.items() if key in self.acknowledged}
-        records = [(key.partition("/")[2], NEXT.decode(key, one.value)) for key, one in entries.items()]
+        self.revisions = {key: entry.revision for key, entry in entries.items()}
+        self.acknowledged = {key: entry.value for key, entry in entries.items() if key in self.acknowledged}
+        records = [(key.partition("/")[2], NEXT.decode(key, entry.value)) for key, entry in entries.items()]
         before = self.assignments
-        self.given = {one.resource: one.epoch for _, one in records if isinstance(one, Assignment)}
-        self.assignments = {one.resource: one for _, one in records if isinstance(one, Assignment)}
-        self.lives = {one.incarnation: one for _, one in records if isinstance(one, IncarnationRecord)}
-        self.types = {one.name: one for _, one in records if isinstance(one, TypeRecord)}
-        self.targets = {ResourceName(name): one.target for name, one in records if isinstance(one, TargetRecord)}
-        self.leader = next((one for _, one in records if isinstance(one, LeaderRecord)), None)
+        self.given = {assignment.resource: assignment.epoch for _, assignment in records if isinstance(assignment, Assignment)}
+        self.assignments = {assignment.resource: assignment for _, assignment in records if isinstance(assignment, Assignment)}
+        self.lives = {record.incarnation: record for _, record in records if isinstance(record, IncarnationRecord)}
+        self.types = {type_record.name: type_record for _, type_record in records if isinstance(type_record, TypeRecord)}
+        self.targets = {ResourceName(name): target.target for name, target in records if isinstance(target, TargetRecord)}
+        self.leader = next((record for _, record in records if isinstance(record, LeaderRecord)), None)
         self.definitions = {}
-        for name, one in records:
-            if isinstance(one, Definition):
-                self._definition(name, one)
-        for name, one in before.items():
-            was, after = invariants.entitled(one), self.assignments.get(name)
+        for name, record in records:
+            if isinstance(record, Definition):
+                self._definition(name, record)
+        for name, record in before.items():
+            was, after = invariants.entitled(record), self.assignments.get(name)
             if was is not None and (after is None or invariants.entitled(after) != was):
                 self.allowed[was] = self.loop.now
                 self.lost.add(was)
@@ -272,7 +272,7 @@ class Truth:
                 self.revisions[entry.key] = entry.revision
                 self._entry(entry)
             if not (len(batch.changed) == 1 and batch.changed[0].key == keys.BEAT):
-                self.commits.append((self.loop.now, (*(one.key for one in batch.changed), *batch.deleted)))
+                self.commits.append((self.loop.now, (*(entry.key for entry in batch.changed), *batch.deleted)))
 
     def _entry(self, entry: Entry) -> None:
         head, slash, rest = entry.key.partition("/")
@@ -314,7 +314,7 @@ class Truth:
             self.released[(after.resource, incarnation)] = after.epoch
 
     def _entitles(self, before: Assignment | None, after: Assignment | None) -> None:
-        was, now = (None if one is None else invariants.entitled(one) for one in (before, after))
+        was, now = (None if assignment is None else invariants.entitled(assignment) for assignment in (before, after))
         if was is not None and was != now:
             self.allowed[was] = self.loop.now
         if now is not None:

@@ -339,7 +339,7 @@ class World:
 
     def runs_on(self, name: str) -> str | None:
         """Where it truly runs; None: nowhere, or on more than one."""
-        active = [self.machines[one] for one in self.truth.active.get(ResourceName(name), ())]
+        active = [self.machines[server] for server in self.truth.active.get(ResourceName(name), ())]
         found = [machine.name for machine in active if machine.services.service(ResourceName(name)).lives]
         return found[0] if len(found) == 1 else None
 

@@ -51,7 +51,7 @@ def _ask(commands: dict[str, Command], name: str, rest: list[str]) -> int:
     elif rest and rest[0] in commands:
         command, rest = commands[rest[0]], rest[1:]
     elif not rest or rest[0] in HELP:
-        print("\n\n".join(one.help() for one in commands.values()))
+        print("\n\n".join(subcommand.help() for subcommand in commands.values()))
         return 0 if rest else 1
     else:
         return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in commands])

@@ -165,18 +165,18 @@ def _many(arguments: argparse.Namespace) -> int:
     print(f"seeds {first} to {last}{limit}: {hours:g} virtual hours of mishaps each, then healed", flush=True)
     begun = time.monotonic()
     tally, show, failed = Tally(begun), _Line(), []
-    for one in search(cases, jobs=arguments.jobs, until=lambda: time.monotonic() - begun > arguments.seconds):
-        tally.count(one)
-        if one.verdict is not WorldVerdict.SAFE:
-            failed.append(one)
+    for outcome in search(cases, jobs=arguments.jobs, until=lambda: time.monotonic() - begun > arguments.seconds):
+        tally.count(outcome)
+        if outcome.verdict is not WorldVerdict.SAFE:
+            failed.append(outcome)
             show.end()
-            print(f"\n{one.story}\n", flush=True)
+            print(f"\n{outcome.story}\n", flush=True)
         show(tally.told)
     show.end()
     print(f"{tally.told()}\n{tally.settled()}")
     if arguments.shrink and failed:
         failed = [_shrunk(outcome, arguments.seconds) for outcome in failed[:1]] + failed[1:]
-    for outcome in sorted(failed, key=lambda one: one.case.seed):
+    for outcome in sorted(failed, key=lambda outcome: outcome.case.seed):
         print(f"{outcome.verdict.name.lower()}: {_command(outcome.case)}")
     return min((outcome.verdict for outcome in failed), default=WorldVerdict.SAFE)
 

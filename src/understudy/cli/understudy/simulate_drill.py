@@ -102,8 +102,8 @@ class _Each:
 
     def __call__(self, function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
         all_tasks = list(tasks)
-        for number, one in enumerate(self._pool.map(function, all_tasks), 1):
-            yield one
+        for number, outcome in enumerate(self._pool.map(function, all_tasks), 1):
+            yield outcome
             if self._told:
                 told = f"{number} of {len(all_tasks)} losses" if number < len(all_tasks) else _ERASED
                 print(f"\r{told}", end="", file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ def short(instances: Sequence[Instance]) -> Pairs:
     """NAME, TYPE, TARGET, STATE; several instances joined, each TARGET as wide as its STATE but for the last."""
     first = instances[0]
     states = [instance.state_text for instance in instances]
-    targets = [one.target.value.ljust(len(state)) for one, state in zip(instances, states, strict=True)]
+    targets = [instance.target.value.ljust(len(state)) for instance, state in zip(instances, states, strict=True)]
     targets[-1] = instances[-1].target.value
     return [("NAME", first.resource.name), ("TYPE", first.resource.type), ("TARGET", ", ".join(targets)), ("STATE", ", ".join(states))]
 
@@ -31,33 +31,38 @@ def profile(instances: Sequence[Instance]) -> Pairs:
 
 def full(instances: Sequence[Instance]) -> Pairs:
     """`-f`: the profile with the first instance's state and identity."""
-    one = instances[0]
-    known = values(one)
-    head = [("NAME", one.resource.name), ("TYPE", one.resource.type), ("STATE", one.state_text), ("TARGET", one.target.value)]
-    return [*head, *sorted({**one.resource.attributes, "CARDINALITY_ID": known["CARDINALITY_ID"], "ID": known["ID"]}.items())]
+    instance = instances[0]
+    known = values(instance)
+    head = [
+        ("NAME", instance.resource.name),
+        ("TYPE", instance.resource.type),
+        ("STATE", instance.state_text),
+        ("TARGET", instance.target.value),
+    ]
+    return [*head, *sorted({**instance.resource.attributes, "CARDINALITY_ID": known["CARDINALITY_ID"], "ID": known["ID"]}.items())]
 
 
-def verbose(one: Instance) -> Pairs:
+def verbose(instance: Instance) -> Pairs:
     """`-v`: one instance's run-time attributes."""
-    report = one.report
+    report = instance.report
     return [
-        ("NAME", one.resource.name),
-        ("TYPE", one.resource.type),
-        ("LAST_SERVER", last_server(one)),
-        ("STATE", one.state_text),
-        ("TARGET", one.target.value),
-        ("CARDINALITY_ID", cardinality_id(one)),
+        ("NAME", instance.resource.name),
+        ("TYPE", instance.resource.type),
+        ("LAST_SERVER", last_server(instance)),
+        ("STATE", instance.state_text),
+        ("TARGET", instance.target.value),
+        ("CARDINALITY_ID", cardinality_id(instance)),
         ("OXR_SECTION", "0"),
         ("RESTART_COUNT", str(report.restarts if report else 0)),
         ("FAILURE_COUNT", "0"),
         ("FAILURE_HISTORY", ""),
-        ("ID", f"{one.resource.name} {cardinality_id(one)} 1"),
+        ("ID", f"{instance.resource.name} {cardinality_id(instance)} 1"),
         ("INCARNATION", str(report.starts if report else 0)),
         ("LAST_RESTART", wall_text(report.started_wall if report else 0.0)),
         ("LAST_STATE_CHANGE", wall_text(report.changed_wall if report else 0.0)),
-        ("STATE_DETAILS", one.details),
-        ("INTERNAL_STATE", one.internal.value),
-        ("TARGET_SERVER", one.target_server or ""),
+        ("STATE_DETAILS", instance.details),
+        ("INTERNAL_STATE", instance.internal.value),
+        ("TARGET_SERVER", instance.target_server or ""),
     ]
 
 

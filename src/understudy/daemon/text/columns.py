@@ -14,5 +14,5 @@ def plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ("; " if any(" " in str(one) for one in value) else " ").join(map(str, value)) or "none"
+        return ("; " if any(" " in str(part) for part in value) else " ").join(map(str, value)) or "none"
     return str(value)

@@ -14,11 +14,11 @@ _INDENT = " " * 61
 
 def table(instances: Iterable[Instance]) -> str:
     """The whole table: local resources first, then cluster resources, names in byte order; sections without content left out."""
-    ordered = sorted(instances, key=lambda one: (not one.resource.local, one.resource.name.encode(), one.server or ""))
+    ordered = sorted(instances, key=lambda instance: (not instance.resource.local, instance.resource.name.encode(), instance.server or ""))
     lines = [LINE, HEADER, LINE]
-    for local, section in groupby(ordered, key=lambda one: one.resource.local):
+    for local, section in groupby(ordered, key=lambda instance: instance.resource.local):
         lines += ["Local Resources" if local else "Cluster Resources", LINE]
-        for name, group in groupby(section, key=lambda one: one.resource.name):
+        for name, group in groupby(section, key=lambda instance: instance.resource.name):
             lines.append(name)
             lines += _rows(list(group))
         lines.append(LINE)
@@ -26,11 +26,11 @@ def table(instances: Iterable[Instance]) -> str:
 
 
 def _rows(group: Sequence[Instance]) -> Iterable[str]:
-    for number, one in enumerate(group, 1):
+    for number, instance in enumerate(group, 1):
         # A longer number grows to the left, so that the columns stay.
-        first = " " * 15 if one.resource.local else f"{number:>7}" + " " * 8
-        details = one_line(one.details_text)
-        row = f"{first}{one.target.value:<8}{one.state.value:<13}{one.server or '':<25}"
+        first = " " * 15 if instance.resource.local else f"{number:>7}" + " " * 8
+        details = one_line(instance.details_text)
+        row = f"{first}{instance.target.value:<8}{instance.state.value:<13}{instance.server or '':<25}"
         yield f"{row}{details[:_DETAILS]}"
         for start in range(_DETAILS, len(details), _DETAILS):
             yield _INDENT + details[start : start + _DETAILS]

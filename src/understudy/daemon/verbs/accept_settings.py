@@ -55,6 +55,6 @@ def _question(present: ClusterRecord, wanted: ClusterRecord) -> str:
     )
 
 
-def _in_words(one: ClusterRecord) -> str:
-    voters = ", ".join(sorted(one.voters))
-    return f"cluster {one.name}, voters {voters}, voter_set {one.voter_set}, pause_tolerance {one.pause_tolerance:g} s"
+def _in_words(cluster: ClusterRecord) -> str:
+    voters = ", ".join(sorted(cluster.voters))
+    return f"cluster {cluster.name}, voters {voters}, voter_set {cluster.voter_set}, pause_tolerance {cluster.pause_tolerance:g} s"

@@ -22,7 +22,7 @@ class Arguments:
     def names(self) -> tuple[str, ...]:
         """What the command names, in order, each once."""
         found = self.body.get("names", [])
-        if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
             raise bad("names must be a list of texts")
         if (longest := max(map(len, found), default=0)) > LONGEST_NAME:
             raise bad(f"a name has {longest} characters; no name is longer than {LONGEST_NAME}")

@@ -30,14 +30,14 @@ def intent_of(world: CommandContext) -> Intent:
     view, settings = world.mirror.view, world.settings
     voters = tuple(ServerName(voter) for voter in settings.voters)
     cluster = view.cluster or ClusterRecord(name=settings.cluster, voters=voters, pause_tolerance=settings.pause_tolerance)
-    places = {name: running_on(view, name) for name, one in view.resources.items() if not one.local}
+    places = {name: running_on(view, name) for name, resource in view.resources.items() if not resource.local}
     return Intent(
         servers=servers(view, settings),
         cluster=cluster,
         pools=view.pools,
         types=view.types,
         definitions=view.definitions,
-        targets={name: one for name, one in view.targets.items() if name in view.definitions},
+        targets={name: target for name, target in view.targets.items() if name in view.definitions},
         runs_on={name: server for name, server in places.items() if server is not None},
         start_s=slowest_starts(event for event in world.mirror.history() if event.resource in view.definitions),
         registry_on=registry_on(settings),

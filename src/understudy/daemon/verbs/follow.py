@@ -161,7 +161,7 @@ async def _settle(world: CommandContext, watch: Watch, told: Told) -> Settled:
 def _with(verdict: Verdict, watch: Watch, told: Told, view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The names on which the verdict is this one. What cannot be stopped fails, and with it whatever has to move with it."""
     stuck_now = [name for name in watch.names if told.stuck(name)]
-    unmovable = {one for name in stuck_now for one in group_of(view, name)}
+    unmovable = {member for name in stuck_now for member in group_of(view, name)}
     return tuple(name for name in names if (Verdict.FAILED if name in unmovable else watch.judge(view, name)) is verdict)
 
 

@@ -89,7 +89,7 @@ def event_line(event: Event) -> str:
     """One event in fixed columns: when, where, what, to which resource, how long, why."""
     when = datetime.fromtimestamp(event.wall, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     took = "" if event.ms is None else f"{event.ms:.0f} ms"
-    why = "; ".join(one for one in (one_line(in_words(event.cause)), one_line(event.text)) if one)
+    why = "; ".join(text for text in (one_line(in_words(event.cause)), one_line(event.text)) if text)
     return f"{when}  {event.on or event.server:<12}  {event.kind:<14}  {event.resource or '-':<24}  {took:>9}  {why}".rstrip()
 
 

@@ -25,7 +25,7 @@ _ENDS = (events.STOPPED, events.LEFT_BEHIND)
 async def leave(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     at_once, own = arguments.flag("force"), ServerName(world.settings.server)
-    names = tuple(ServerName(one) for one in arguments.names) or (own,)
+    names = tuple(ServerName(name) for name in arguments.names) or (own,)
     try:
         view = await world.mirror.refresh()
         if arguments.flag("all"):

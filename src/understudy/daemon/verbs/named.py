@@ -43,11 +43,11 @@ def checked_filter(text: str, known: Collection[str]) -> Filter:
     return found
 
 
-def _attributes(one: Filter) -> Iterator[str]:
-    if isinstance(one, Compare):
-        yield one.attribute
+def _attributes(comparison: Filter) -> Iterator[str]:
+    if isinstance(comparison, Compare):
+        yield comparison.attribute
     else:
-        for part in one.parts:
+        for part in comparison.parts:
             yield from _attributes(part)
 
 

@@ -34,4 +34,4 @@ def report(world: CommandContext, settled: Settled, action: str) -> None:
 
 
 def _failed_itself(view: View, name: ResourceName) -> bool:
-    return any(one.failure is not None for server in view.reports.get(name, {}) if (one := view.report(name, server)))
+    return any(known.failure is not None for server in view.reports.get(name, {}) if (known := view.report(name, server)))

@@ -44,13 +44,13 @@ async def _stat(world: CommandContext, arguments: Arguments) -> bool:
             world.say(20024, name)
             well = False
             continue
-        one = server_status(known, ServerName(name))
-        if wanted is None or matches(wanted, one.values.get):
-            shown.append(one)
+        server = server_status(known, ServerName(name))
+        if wanted is None or matches(wanted, server.values.get):
+            shown.append(server)
     if arguments.flag("json"):
-        world.output.out(json.dumps({"servers": [one.as_json() for one in shown]}))
+        world.output.out(json.dumps({"servers": [server.as_json() for server in shown]}))
     elif shown:
-        world.output.out(blocks(_chosen(one.values, arguments).items() for one in shown))
+        world.output.out(blocks(_chosen(server.values, arguments).items() for server in shown))
     return well
 
 
@@ -62,9 +62,9 @@ async def check_cluster(world: CommandContext, arguments: Arguments) -> int:
     if arguments.flag("json"):
         return _check_as_json(world, known, asked or (known.server,))
     if not asked:
-        one = health(known, known.server)
-        world.output.out("\n".join([*_lines(one), *(condition.line for condition in found)]))
-        return _status(one.well, about(found, known.server))
+        own = health(known, known.server)
+        world.output.out("\n".join([*_lines(own), *(condition.line for condition in found)]))
+        return _status(own.well, about(found, known.server))
     all_well = True
     for name in asked:
         here = health(known, ServerName(name)) if name in everyone else None
@@ -79,12 +79,12 @@ async def check_cluster(world: CommandContext, arguments: Arguments) -> int:
 async def check_crs(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl check crs`: four lines about this server, and what is not as it should be with it or with the cluster."""
     known = known_so(world, world.mirror.view)
-    one, found = health(known, known.server), about(known.conditions, known.server)
+    own, found = health(known, known.server), about(known.conditions, known.server)
     if arguments.flag("json"):
-        world.output.out(json.dumps({"name": known.server, "healthy": one.well, "conditions": conditions_json(found)}))
+        world.output.out(json.dumps({"name": known.server, "healthy": own.well, "conditions": conditions_json(found)}))
     else:
-        world.output.out("\n".join([line(4638), *_lines(one), *(condition.line for condition in found)]))
-    return _status(one.well, found)
+        world.output.out("\n".join([line(4638), *_lines(own), *(condition.line for condition in found)]))
+    return _status(own.well, found)
 
 
 async def check_has(world: CommandContext, arguments: Arguments) -> int:
@@ -143,17 +143,17 @@ async def cluster_status_json(world: CommandContext, arguments: Arguments) -> st
 def _check_as_json(world: CommandContext, known: KnownHere, names: Sequence[str]) -> int:
     found = [health(known, ServerName(name)) for name in names]
     meant = [condition for condition in known.conditions if condition.about is None or condition.about in names]
-    world.output.out(json.dumps({"servers": [one.as_json() for one in found], "conditions": conditions_json(meant)}))
-    return _status(all(one.well for one in found), meant)
+    world.output.out(json.dumps({"servers": [server.as_json() for server in found], "conditions": conditions_json(meant)}))
+    return _status(all(server.well for server in found), meant)
 
 
 def _status(well: bool, found: Iterable[Condition]) -> int:
     return status(found) if well else 1
 
 
-def _lines(one: Health) -> list[str]:
+def _lines(server: Health) -> list[str]:
     """In crsctl's three lines: it can act, it holds its lease, it hears of the cluster."""
-    return [line(4537 if one.acts else 4535), line(4529 if one.leased else 4530), line(4533 if one.hears else 4534)]
+    return [line(4537 if server.acts else 4535), line(4529 if server.leased else 4530), line(4533 if server.hears else 4534)]
 
 
 def _chosen(values: Mapping[str, str], arguments: Arguments) -> Mapping[str, str]:

@@ -130,6 +130,6 @@ def _dependencies(resource: Resource, arguments: Arguments) -> str:
     return f"NAME={resource.name}\nDEPENDENCIES={print_dependencies(chosen)}"
 
 
-def _relocation_targets(view: View, one: Instance) -> str:
+def _relocation_targets(view: View, instance: Instance) -> str:
     """`-s`: where it might be moved."""
-    return f"NAME={one.resource.name}\nRELOCATION_TARGETS={' '.join(relocation_targets(view, one))}"
+    return f"NAME={instance.resource.name}\nRELOCATION_TARGETS={' '.join(relocation_targets(view, instance))}"

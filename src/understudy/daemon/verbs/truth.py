@@ -92,8 +92,8 @@ async def _tell(world: CommandContext) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
         waited_s += LOOK_EVERY_S
         found = {(condition.kind, condition.about): condition for condition in now_so(world) if condition.weight is Weight.DOWN}
-        for key, one in found.items():
+        for key, present in found.items():
             if key not in told and (key not in known or waited_s >= WAITED_S):
-                world.output.err(one.line)
+                world.output.err(present.line)
                 told.add(key)
         told, known = told & found.keys(), known & found.keys()

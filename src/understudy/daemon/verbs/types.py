@@ -67,17 +67,19 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
     shown: list[TypeStatus] = []
     well = True
     for name in arguments.names or type_names(view):
-        one = type_status(view, TypeName(name))
-        if one is None:
+        status = type_status(view, TypeName(name))
+        if status is None:
             world.say(20023, name)
             well = False
-        elif wanted is None or matches(wanted, one.values.get):
-            shown.append(one)
+        elif wanted is None or matches(wanted, status.values.get):
+            shown.append(status)
     if arguments.flag("json"):
         world.output.out(_json(shown))
     elif shown:
         whole = arguments.flag("profile") or arguments.flag("full")
-        world.output.out(blocks({**one.values, **(dict(sorted(one.attributes.items())) if whole else {})}.items() for one in shown))
+        world.output.out(
+            blocks({**status.values, **(dict(sorted(status.attributes.items())) if whole else {})}.items() for status in shown)
+        )
     if not well:
         world.say(4000, "Status")
     return 0 if well else 1
@@ -86,8 +88,8 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
 async def as_json(world: CommandContext, arguments: Arguments) -> str:
     """Every type as JSON, for `GET /v1/types`."""
     view = world.mirror.view
-    return _json(one for name in type_names(view) if (one := type_status(view, name)) is not None)
+    return _json(status for name in type_names(view) if (status := type_status(view, name)) is not None)
 
 
 def _json(shown: Iterable[TypeStatus]) -> str:
-    return json.dumps({"types": [one.as_json() for one in shown]})
+    return json.dumps({"types": [status.as_json() for status in shown]})

@@ -50,14 +50,14 @@ def differ(whose: str, theirs: CommonSettings, mine: str, ours: CommonSettings) 
     pairs = [(their, our) for their, our in zip(_in_words(theirs), _in_words(ours), strict=True) if their != our]
     if len(pairs) > 1:
         pairs = [pair for pair in pairs if not pair[0].startswith("lease ")]  # it follows from the tolerance
-    return f"{whose} has {' and '.join(one for one, _ in pairs)}, {mine} {' and '.join(one.partition(' ')[2] for _, one in pairs)}"
+    return f"{whose} has {' and '.join(pair for pair, _ in pairs)}, {mine} {' and '.join(pair.partition(' ')[2] for _, pair in pairs)}"
 
 
-def _in_words(one: CommonSettings) -> tuple[str, ...]:
+def _in_words(settings: CommonSettings) -> tuple[str, ...]:
     return (
-        f"cluster {one.cluster}",
-        f"voters {', '.join(one.voters)}",
-        f"voter_set {one.voter_set}",
-        f"pause_tolerance {one.pause_tolerance_ms / 1000:g} s",
-        f"lease {one.lease_us / 1e6:g} s, silence {one.silent_after_us / 1e6:g} s",
+        f"cluster {settings.cluster}",
+        f"voters {', '.join(settings.voters)}",
+        f"voter_set {settings.voter_set}",
+        f"pause_tolerance {settings.pause_tolerance_ms / 1000:g} s",
+        f"lease {settings.lease_us / 1e6:g} s, silence {settings.silent_after_us / 1e6:g} s",
     )

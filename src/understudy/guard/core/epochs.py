@@ -32,6 +32,6 @@ def noted(before: Remembered | None, floor: int, epoch: int, *, released: bool) 
     return Remembered(epoch, released)
 
 
-def forgettable(one: Remembered, floor: int) -> bool:
+def forgettable(remembered: Remembered, floor: int) -> bool:
     """Whether the floor says all that has to be remembered of a name that is registered no more."""
-    return one.released and one.epoch <= floor
+    return remembered.released and remembered.epoch <= floor

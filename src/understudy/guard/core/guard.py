@@ -234,8 +234,8 @@ class GuardCore:
             wake = min(wake, now.boot_ns + stop_in_ns)
         if self.voter is not None and self._speaks():
             wake = min(wake, self.voter.due_boot_ns())
-        for one in self._rounds.values():
-            wake = min(wake, one.over_boot_ns())
+        for asked in self._rounds.values():
+            wake = min(wake, asked.over_boot_ns())
         for count in self._counts.values():
             wake = min(wake, count.over_boot_ns())
         return wake
@@ -293,9 +293,9 @@ class GuardCore:
         for silent, _ in self._pushes:
             self._tell_all(silent, effects)
         self._pushes = [(silent, left - 1) for silent, left in self._pushes if left > 1]
-        for one in list(self._rounds.values()):
-            for voter in one.unanswered():
-                self._post(voter, one.query, now, effects)
+        for asked in list(self._rounds.values()):
+            for voter in asked.unanswered():
+                self._post(voter, asked.query, now, effects)
         for count in list(self._counts.values()):
             for voter in count.unanswered():
                 self._post(voter, count.census, now, effects)
@@ -327,8 +327,8 @@ class GuardCore:
             self._pushes.append((word, self._repeats))
 
     def _end_rounds(self, now: Reading, effects: list[GuardEffect]) -> None:
-        for nonce, one in list(self._rounds.items()):
-            result = one.ended(now)
+        for nonce, asked in list(self._rounds.items()):
+            result = asked.ended(now)
             if result is not None:
                 del self._rounds[nonce]
                 effects.append(result)
@@ -355,9 +355,9 @@ class GuardCore:
             case Silent() if body.nonce == PUSHED:
                 self._note_word(sender, body, now, effects)
             case Silent() | Heard():
-                one = self._rounds.get(body.nonce)
-                if one is not None:
-                    one.answer(sender, body, now)
+                asked = self._rounds.get(body.nonce)
+                if asked is not None:
+                    asked.answer(sender, body, now)
                     self._end_rounds(now, effects)
             case Census():
                 self._tell_lives(sender, body, now, effects)
@@ -423,9 +423,9 @@ class GuardCore:
             # Without a lease there is no lapse, and that voter never grants this incarnation: only a new one can join.
             self._lapse(f"{voter} is silent about this incarnation, which never held a lease", effects)
             return
-        for one in list(self._rounds.values()):
-            if one.query.incarnation == word.incarnation:  # it could not say so when it was asked
-                self._post(voter, one.query, now, effects)
+        for asked in list(self._rounds.values()):
+            if asked.query.incarnation == word.incarnation:  # it could not say so when it was asked
+                self._post(voter, asked.query, now, effects)
         if (voter, word.incarnation) not in self.words:
             _keep_newest(self.words, (voter, word.incarnation), word.server)
             effects.append(Word(voter, word.server, word.incarnation))

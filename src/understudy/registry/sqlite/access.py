@@ -25,6 +25,6 @@ def prove(key: bytes, role: bytes, server_nonce: bytes, client_nonce: bytes, cli
     return hmac.digest(key, b"".join(len(part).to_bytes(2, "big") + part for part in parts), "sha256")
 
 
-def same(one: bytes, other: bytes) -> bool:
+def same(own: bytes, other: bytes) -> bool:
     """Compare two proofs, telling nothing by the time it takes."""
-    return hmac.compare_digest(one, other)
+    return hmac.compare_digest(own, other)

@@ -31,15 +31,15 @@ class Door(Generic[Visitor]):
     def came(self, visitor: Visitor, address: str) -> list[Visitor]:
         """One more; those that go for it."""
         self._waiting[visitor] = address
-        mine = [one for one, other in self._waiting.items() if other == address]
+        mine = [waiting for waiting, other in self._waiting.items() if other == address]
         gone = mine[: max(0, len(mine) - EACH_MOST)]
         surplus = len(self._waiting) - len(gone) - ALL_MOST
         if surplus > 0:
-            left = [one for one in self._waiting if one not in gone and one is not visitor]
-            left.sort(key=lambda one: self._waiting[one] in self._known)  # stable: strangers first, the oldest of them first
+            left = [waiting for waiting in self._waiting if waiting not in gone and waiting is not visitor]
+            left.sort(key=lambda waiting: self._waiting[waiting] in self._known)  # stable: strangers first, the oldest of them first
             gone += left[:surplus]
-        for one in gone:
-            del self._waiting[one]
+        for surplus_visitor in gone:
+            del self._waiting[surplus_visitor]
         return gone
 
     def proved(self, visitor: Visitor) -> None:

@@ -88,7 +88,7 @@ class RegistryServer:
 
     def flush(self) -> None:
         """Carry out what is queued, answer it, and tell the watchers."""
-        queue = [one for one in self._queue if not one[0].ended]
+        queue = [request for request in self._queue if not request[0].ended]
         self._queue.clear()
         if not queue:
             return

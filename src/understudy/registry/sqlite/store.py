@@ -86,7 +86,7 @@ class Store:
     def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """The revision and every entry whose key starts with `prefix`, by key; less, as the port says. StoreFailed: the disk does not
         give them."""
-        rows = chain.from_iterable(self._range(*one) for one in _ranges(prefix, without, after))
+        rows = chain.from_iterable(self._range(*limits) for limits in _ranges(prefix, without, after))
         try:
             return self._revision, tuple(_first((Entry(*row) for row in rows), limit_bytes))
         except sqlite3.Error as error:
@@ -207,7 +207,7 @@ class Store:
         if failed:
             return Conflict(tuple(dict.fromkeys(failed)))
         changed, deleted = [], []
-        for write in sorted(commit.writes, key=lambda one: one.key):
+        for write in sorted(commit.writes, key=lambda write: write.key):
             if write.value is not None:
                 execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", (write.key, write.value, revision))
                 changed.append(Entry(write.key, write.value, revision))

@@ -87,9 +87,9 @@ def _close_to_others(path: str) -> None:
     """What operators registered is read by nobody else: passwords end up in attributes. SQLite gives its log the mode of the file."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        for one in (path, f"{path}-wal"):
-            if os.path.exists(one):
-                os.chmod(one, 0o600)
+        for file in (path, f"{path}-wal"):
+            if os.path.exists(file):
+                os.chmod(file, 0o600)
     except OSError as error:
         raise StoreRefused(f"{path} cannot be opened: {error.strerror}") from None
 
