@@ -13,7 +13,7 @@ from understudy.holdings.holding import AddressHolding
 from understudy.holdings.listing import KillList, read_kill_list
 from understudy.kinds.address import cluster_vip_type
 from understudy.kinds.observed import Observed
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.types import network_definition
 from understudy.model.view import Definition
@@ -51,9 +51,19 @@ async def do(
     """An action as a lane asks for it: what the agent is told comes from the registered network."""
     subnet = subnet or ("fd99::/64" if ":" in address else "10.99.0.0/24")
     network = resolve(network_definition(1, subnet, interface, "net1"), {})
-    vip = resolve(Definition(name=VIP, type=cluster_vip_type(1), uid="vip", attributes={"USR_ORA_VIP": address}), {})
+    vip = resolve(Definition(name=VIP, type=TypeName(cluster_vip_type(1)), uid="vip", attributes={"USR_ORA_VIP": address}), {})
     site = site_of({network.name: network, VIP: vip}, tuple(own.split()))
     return await rig.executor.run(action_request(vip, action, epoch=1, incarnation=None, site=site))
+
+
+async def sniffing(rig: RealRig) -> asyncio.subprocess.Process:
+    """A process that prints a line for each ARP frame about 10.99.0.9 on eth1; it has begun to listen."""
+    assert rig.process
+    command = ("nsenter", f"--net=/proc/{rig.process.pid}/ns/net", "python3", "-c", SNIFF)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout
+    assert await process.stdout.readline() == b"ready\n"
+    return process
 
 
 @pytest.mark.parametrize(("address", "subnet"), [("10.99.0.9", "10.99.0.0/24"), ("fd99::9", "fd99::/64")])
@@ -138,7 +148,7 @@ async def test_a_servers_own_address_is_neither_added_nor_taken_away(gated: Real
     checked = await do(gated, "check", address, own="10.99.0.2 fd99::2")
     assert (checked.observed, checked.evidence) == (Observed.OFFLINE, "gone")
     for action in ("stop", "clean"):
-        assert (await do(gated, action, address, own="10.99.0.2 fd99::2")).observed in WELL  # type: ignore[arg-type]
+        assert (await do(gated, action, address, own="10.99.0.2 fd99::2")).observed in WELL
     assert await gated.executor.kill(VIP)
     assert address in gated.in_its_network("ip", "addr", "show", "eth1")
 
@@ -196,12 +206,8 @@ async def test_kill_drops_the_address(gated: RealRig) -> None:
 async def test_neighbours_are_told_again_until_the_address_is_stopped(gated: RealRig) -> None:
     """The neighbour's cache follows, and a lost first frame does no harm."""
     frames: list[str] = []
-    process = await asyncio.create_subprocess_exec(
-        "nsenter", f"--net=/proc/{gated.process.pid}/ns/net", "python3", "-c", SNIFF,  # type: ignore[union-attr]
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    process = await sniffing(gated)
     assert process.stdout
-    assert await process.stdout.readline() == b"ready\n"
     await do(gated, "start")
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -221,12 +227,8 @@ async def test_neighbours_are_told_again_until_the_address_is_stopped(gated: Rea
 async def test_neighbours_are_told_anew_when_a_link_came_up(gated: RealRig) -> None:
     """A switch port that comes back has forgotten everything."""
     await do(gated, "start")
-    assert gated.process
-    process = await asyncio.create_subprocess_exec(
-        "nsenter", f"--net=/proc/{gated.process.pid}/ns/net", "python3", "-c", SNIFF, stdout=asyncio.subprocess.PIPE
-    )  # fmt: skip
+    process = await sniffing(gated)
     assert process.stdout
-    assert await process.stdout.readline() == b"ready\n"
     gated.in_its_network("ip", "link", "set", "eth1", "down")
     await wait_until(lambda: "LOWER_UP" not in gated.in_its_network("ip", "link", "show", "eth1"), 5, "the link is down")
     gated.in_its_network("ip", "link", "set", "eth1", "up")
@@ -262,7 +264,7 @@ async def test_the_network_agent_only_looks(network: RealRig) -> None:
         )
 
     for action in ("start", "check", "stop", "check"):
-        assert (await look(action)).observed in WELL  # type: ignore[arg-type]
+        assert (await look(action)).observed in WELL
     assert (await look("check", subnet="10.98.0.0/24")).output == ("interface eth1 has no address in 10.98.0.0/24",)
     assert (await look("check", interface="eth7")).output == ("interface eth7 is not there",)
     network.in_its_network("ip", "link", "set", "eth1", "down")

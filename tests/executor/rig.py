@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -53,8 +52,6 @@ esac 2>/dev/null || exit 1
 
 class FakeRig:
     """The executor in memory."""
-
-    real = False
 
     def __init__(self) -> None:
         self.held: Incarnation | None = INCARNATION
@@ -101,8 +98,6 @@ class FakeRig:
 
 class RealRig:
     """understudy-exec as a process, in a control group and a run directory of the test's own."""
-
-    real = True
 
     def __init__(self, folder: Path, *, network: bool = False) -> None:
         self.folder = folder
@@ -295,10 +290,6 @@ async def act(rig: Rig, action: ActionName, resource: ResourceName = DB, *, time
         resource=resource, action=action, agent="script", parameters={"script": rig.script}, timeout_s=timeout_s, user=user
     )
     return await asyncio.wait_for(rig.executor.run(request), timeout_s + 15)
-
-
-def uptime() -> float:
-    return time.monotonic()
 
 
 def have_root() -> bool:

@@ -7,7 +7,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -68,8 +67,9 @@ async def nothing_begins_without_a_lease(stage: Stage) -> bool:
     """Neither a start nor what ends something."""
     stage.lease.clear()
     stage.may_end.set()
-    for action, incarnation in (("start", INCARNATION), ("stop", None), ("clean", None)):
-        await stage.ask(action, incarnation)  # type: ignore[arg-type]
+    asked: tuple[tuple[ActionName, Incarnation | None], ...] = (("start", INCARNATION), ("stop", None), ("clean", None))
+    for action, incarnation in asked:
+        await stage.ask(action, incarnation)
     return not stage.begun
 
 
@@ -116,35 +116,36 @@ async def the_kill_list_names_it_before_it_begins(stage: Stage) -> bool:
 READ = 'why_not(holder(self.run_dir / "lease")'
 
 
-def act_without_asking_for_the_lease(patch: Any) -> None:
+def act_without_asking_for_the_lease(patch: pytest.MonkeyPatch) -> None:
     """The lease file is not read."""
     cut(patch, Runner, "_run", "if unleased:", "if False:")
 
 
-def act_for_any_incarnation(patch: Any) -> None:
+def act_for_any_incarnation(patch: pytest.MonkeyPatch) -> None:
     """Whoever holds the lease, it is held."""
     cut(patch, Runner, "_run", f"{READ}, request.incarnation)", f"{READ}, None)")
 
 
-def ask_for_the_lease_first(patch: Any) -> None:
+def ask_for_the_lease_first(patch: pytest.MonkeyPatch) -> None:
     """It is read before way is made."""
     asked = f"{READ}, request.incarnation)"
     cut(patch, Runner, "_run", "busy = await self", f"asked = {asked}\n    busy = await self")
     cut(patch, Runner, "_run", f"unleased = {asked}", "unleased = asked")
 
 
-def let_two_act_at_once(patch: Any) -> None:
+def let_two_act_at_once(patch: pytest.MonkeyPatch) -> None:
     """What is in flight is nobody's business."""
     cut(patch, Runner, "_run", "if busy:", "if False:")
 
 
-def forget_the_kill_list(patch: Any) -> None:
+def forget_the_kill_list(patch: pytest.MonkeyPatch) -> None:
     """What a start is about to make is written down nowhere."""
     cut(patch, Runner, "_run", 'if request.action == "start":', "if False:")
 
 
 Promise = Callable[[Stage], Awaitable[bool]]
-PROMISES: tuple[tuple[Promise, Callable[[Any], None]], ...] = (
+Mutation = Callable[[pytest.MonkeyPatch], None]
+PROMISES: tuple[tuple[Promise, Mutation], ...] = (
     (nothing_begins_without_a_lease, act_without_asking_for_the_lease),
     (nothing_begins_for_another_incarnation, act_for_any_incarnation),
     (the_lease_is_asked_for_last, ask_for_the_lease_first),
@@ -155,7 +156,7 @@ PROMISES: tuple[tuple[Promise, Callable[[Any], None]], ...] = (
 
 @pytest.mark.parametrize(("promise", "mutation"), PROMISES, ids=lambda one: one.__name__)
 async def test_the_executor_keeps_its_promise_and_a_cut_is_seen(
-    promise: Promise, mutation: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    promise: Promise, mutation: Mutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """First as it is; then without the clause."""
     for name, cuts in (("whole", ()), ("cut", (mutation,))):

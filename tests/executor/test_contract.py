@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from executor.rig import DB, INCARNATION, Rig, act
+from executor.rig import DB, INCARNATION, FakeRig, RealRig, Rig, act
 from support import wait_until
+from understudy.linux.cgroups import processes
 from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionRequest
@@ -90,7 +91,7 @@ async def test_silence_has_one_form_however_it_came(rig: Rig, why: Unanswered) -
 @pytest.mark.parametrize("action", ["start", "stop", "clean"])
 async def test_an_action_for_which_nothing_is_to_be_had_was_not_begun(rig: Rig, action: ActionName) -> None:
     """It is no failure of the resource, and it can be asked for again."""
-    if not rig.real:
+    if isinstance(rig, FakeRig):
         rig.fake.service(DB).unbegun[action] = "not-begun"
     await act(rig, "check")  # the two know each other
     with rig.silent(DB, "not-begun"):
@@ -119,7 +120,7 @@ async def test_what_never_had_processes_has_no_word_of_the_kernel(rig: Rig) -> N
 
 async def test_an_action_that_changes_something_and_dies_has_failed(rig: Rig) -> None:
     """Only a check is silent: a start that was ended by a signal has a status, as in a shell."""
-    if rig.real:
+    if isinstance(rig, RealRig):
         rig.script = rig.write_script("dying.scr", "#!/bin/sh\nkill -9 $$\n")
     else:
         rig.fails(DB, "start", 137)
@@ -204,10 +205,10 @@ async def test_a_start_in_flight_when_abandoned_leaves_nothing(rig: Rig) -> None
 
 
 @pytest.mark.parametrize("action", ["start", "stop", "clean"])
-async def test_without_a_lease_nothing_begins(rig: Rig, action: str) -> None:
+async def test_without_a_lease_nothing_begins(rig: Rig, action: ActionName) -> None:
     """S4."""
     rig.lapses()
-    outcome = await act(rig, action)  # type: ignore[arg-type]
+    outcome = await act(rig, action)
     assert (outcome.status, outcome.unanswered) == (None, "refused"), outcome.output
     assert outcome.output == ("no lease: nothing may begin on this server",)
     assert await rig.executor.empty(DB)
@@ -216,10 +217,15 @@ async def test_without_a_lease_nothing_begins(rig: Rig, action: str) -> None:
 async def test_an_action_of_another_incarnation_is_refused(rig: Rig) -> None:
     """The daemon decided under a lease that is no more."""
     older = Incarnation("f" * 32)
-    for action, incarnation, status in (("start", older, None), ("check", older, None), ("start", INCARNATION, 0)):
+    asked: tuple[tuple[ActionName, Incarnation, int | None], ...] = (
+        ("start", older, None),
+        ("check", older, None),
+        ("start", INCARNATION, 0),
+    )
+    for action, incarnation, status in asked:
         request = ActionRequest(
             resource=DB,
-            action=action,  # type: ignore[arg-type]
+            action=action,
             agent="script",
             parameters={"script": rig.script},
             incarnation=incarnation,
@@ -235,11 +241,10 @@ async def test_an_unknown_agent_is_said_to_be_unknown(rig: Rig) -> None:
 
 async def _in_flight(rig: Rig) -> None:
     """Wait until an action of the service can be seen to run."""
-    if not rig.real:
+    if isinstance(rig, FakeRig):
         await asyncio.sleep(0)
         await wait_until(lambda: rig.fake._in_flight, 2, "an action is in flight")
         return
-    from understudy.linux.cgroups import processes
 
     def hangs() -> bool:
         return any(_name(pid) == "sleep" for pid in processes(rig.groups.group(DB)) if pid != _service(rig))
@@ -247,8 +252,8 @@ async def _in_flight(rig: Rig) -> None:
     await wait_until(hangs, 5, "an action is in flight")
 
 
-def _service(rig: Rig) -> int:
-    path = rig.folder / "db.pid"  # type: ignore[union-attr]
+def _service(rig: RealRig) -> int:
+    path = rig.folder / "db.pid"
     return int(path.read_text()) if path.exists() else 0
 
 

@@ -45,12 +45,16 @@ async def test_a_death_is_told_and_a_birth_too(groups: Groups) -> None:
     groups.make("early/one")
     events = CgroupEvents(groups.parent, lambda resource, lives: seen.append((resource, lives)))
     events.start()
+
+    async def told(*expected: tuple[str, bool]) -> None:
+        await wait_until(lambda: seen == list(expected), 5, f"{expected} is told")
+
     for resource in ("early/one", "late", "late"):
         groups.make(resource)
         process = live_in(groups.run(resource))
-        await wait_until(lambda name=resource: seen == [(name, True)], 5, "its birth is told")  # type: ignore[misc]
+        await told((resource, True))
         process.send_signal(signal.SIGKILL)
-        await wait_until(lambda name=resource: seen == [(name, True), (name, False)], 5, "its death is told")  # type: ignore[misc]
+        await told((resource, True), (resource, False))
         process.wait()
         seen.clear()
         for path in (groups.run(resource), groups.act(resource), groups.group(resource)):

@@ -38,9 +38,9 @@ async def real(tmp_path: Path) -> AsyncIterator[RealRig]:
     (tmp_path / "point").mkdir()
     with real_rig(tmp_path) as rig:
         rig.script = rig.write_script("fs.scr", FORGETFUL.format(run_dir=rig.run_dir, folder=tmp_path, point=tmp_path / "point"))
-        await rig.executor.start()
+        await rig.client.start()
         yield rig
-        await rig.executor.close()
+        await rig.client.close()
     cut_off(str(tmp_path / "point"))
 
 

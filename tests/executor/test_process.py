@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,7 @@ async def test_output_lines_reach_the_daemon(real: RealRig) -> None:
     ],
 )
 @pytest.mark.parametrize("user", ["root", "nobody"])
-async def test_a_script_that_cannot_be_run_is_said_to_be_so(real: RealRig, make, says: str, user: str) -> None:  # type: ignore[no-untyped-def]
+async def test_a_script_that_cannot_be_run_is_said_to_be_so(real: RealRig, make: Callable[[RealRig], str], says: str, user: str) -> None:
     """It could not be asked, and no exit status pretends that it was."""
     real.open_to_all()
     real.script = make(real)
@@ -393,7 +394,7 @@ def test_a_malformed_line_is_answered_with_what_is_wrong(bare: RealRig, line: by
     with _daemon(bare) as daemon:
         _ask(daemon, {"op": "hello"})
         daemon.sendall(line + b"\n")
-        assert says in _answer(daemon)["error"]
+        assert says in str(_answer(daemon)["error"])
         assert _ask(daemon, {"op": "empty", "resource": "db", "id": 5}) == {"id": 5, "empty": True}
 
 

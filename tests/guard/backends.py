@@ -97,7 +97,7 @@ class SimulatedGuards:
     def __init__(self) -> None:
         self._world = World(1, Options(servers=3, voters=3, pause_tolerance=PAUSE_TOLERANCE))
         for machine in self._world.machines.values():
-            machine.restart_starters = lambda: None  # type: ignore[method-assign]
+            machine.restart_starters = lambda: None  # type: ignore[method-assign]  # only this machine's; the class goes on
         self._world.boot()
         self._world.until(lambda: all(one.keeper and one.keeper.lease() for one in self._world.machines.values()), 5, "all hold leases")
 

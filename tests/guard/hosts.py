@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from pyroute2 import NetNS, netns
 
@@ -28,6 +28,7 @@ _DROP_CAPABILITY = 24
 VIRTUAL = "10.77.0.100"
 _libc = ctypes.CDLL(None, use_errno=True)
 Result = TypeVar("Result")
+Log = IO[bytes] | int | None
 
 
 def find_cgroup_root() -> str:
@@ -67,7 +68,7 @@ class Host:
         with self.log.open("ab") as log:
             self.keeper = self.run(command, log, without=without)
 
-    def run(self, command: list[str], log: Any = None, group: str | None = None, without: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+    def run(self, command: list[str], log: Log = None, group: str | None = None, without: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         """A process on this server."""
         inside = os.open(f"/run/netns/{self.namespace}", os.O_RDONLY)
         procs = f"{group or self.guards}/cgroup.procs"
@@ -179,6 +180,14 @@ class Host:
         assert self.keeper is not None
         children = Path(f"/proc/{self.keeper.pid}/task/{self.keeper.pid}/children").read_text().split()
         return int(children[0]) if children else None
+
+    def replace_guard(self) -> int:
+        """Kill the guard, and wait until a successor answers under the same lease; the process id of the one that was killed."""
+        old = self.guard_pid()
+        kill(old)
+        wait_for(lambda: self.guard_pid() not in (None, old) and self.holds(), 2, "a successor answers")
+        assert old is not None
+        return old
 
     def runs_anything(self) -> bool:
         """Whether any process of a resource is left."""

@@ -3,7 +3,10 @@
 Each replaces the one method in which the clause lives.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
 
 from understudy.guard.core import Grant, Query
 from understudy.guard.core.asker import Round
@@ -11,8 +14,10 @@ from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.voter import Voter
 from understudy.linux.reading import Reading, most_elapsed
 
+Verdict = TypeVar("Verdict")
 
-def count_a_voter_twice(patch: Any) -> None:
+
+def count_a_voter_twice(patch: pytest.MonkeyPatch) -> None:
     """Each grant counts, whoever gave it."""
 
     def count(self: LeaseHolder, voter: str, grant: Grant) -> None:
@@ -21,7 +26,7 @@ def count_a_voter_twice(patch: Any) -> None:
     patch.setattr(LeaseHolder, "count", count)
 
 
-def add_up_rounds(patch: Any) -> None:
+def add_up_rounds(patch: pytest.MonkeyPatch) -> None:
     """Silent answers of earlier rounds about the same incarnation count as well."""
     said: dict[bytes, set[str]] = {}
     original = Round.__init__
@@ -33,17 +38,17 @@ def add_up_rounds(patch: Any) -> None:
     patch.setattr(Round, "__init__", begin)
 
 
-def grant_after_silent(patch: Any) -> None:
+def grant_after_silent(patch: pytest.MonkeyPatch) -> None:
     """A voter that said silent grants again when it hears a renew."""
     patch.setattr(Voter, "refuses", lambda self, incarnation: False)
 
 
-def grant_at_once_after_restart(patch: Any) -> None:
+def grant_at_once_after_restart(patch: pytest.MonkeyPatch) -> None:
     """A restarted voter is not mute."""
     patch.setattr(Voter, "mute", lambda self, now: False)
 
 
-def stamp_before_receiving(patch: Any) -> None:
+def stamp_before_receiving(patch: pytest.MonkeyPatch) -> None:
     """A grant is stamped with the reading before the one taken after the renew came in."""
     before: dict[int, Reading] = {}
 
@@ -60,7 +65,7 @@ def stamp_before_receiving(patch: Any) -> None:
     patch.setattr(Voter, "newly_silent", newly_silent)
 
 
-def lease_from_receiving(patch: Any) -> None:
+def lease_from_receiving(patch: pytest.MonkeyPatch) -> None:
     """The lease counts from when the grant arrived."""
     original = LeaseHolder.granted
 
@@ -70,7 +75,7 @@ def lease_from_receiving(patch: Any) -> None:
     patch.setattr(LeaseHolder, "granted", granted)
 
 
-def revive_a_lapsed_incarnation(patch: Any) -> None:
+def revive_a_lapsed_incarnation(patch: pytest.MonkeyPatch) -> None:
     """The lapse is not latched: the same incarnation asks on."""
 
     def must_stop(self: LeaseHolder, now: Reading) -> bool:
@@ -84,17 +89,19 @@ def revive_a_lapsed_incarnation(patch: Any) -> None:
     patch.setattr(LeaseHolder, "must_stop", must_stop)
 
 
-def check_and_stamp_apart(patch: Any) -> None:
+def check_and_stamp_apart(patch: pytest.MonkeyPatch) -> None:
     """Checked with one reading, stamped with another: not asked whether the lease has ended meanwhile."""
     patch.setattr(LeaseHolder, "must_stop", lambda self, now: self.lapsed)
 
 
-def trust_one_clock(patch: Any) -> None:
+def trust_one_clock(patch: pytest.MonkeyPatch) -> None:
     """The holder goes by the boot clock alone."""
-    for name in ("must_stop", "stop_in_ns"):
-        original = getattr(LeaseHolder, name)
+    patch.setattr(LeaseHolder, "must_stop", _by_the_boot_clock(LeaseHolder.must_stop))
+    patch.setattr(LeaseHolder, "stop_in_ns", _by_the_boot_clock(LeaseHolder.stop_in_ns))
 
-        def one_clock(self: LeaseHolder, now: Reading, original: Any = original) -> Any:
-            return original(self, now if self.base is None else now._replace(raw_ns=self.base.raw_ns))
 
-        patch.setattr(LeaseHolder, name, one_clock)
+def _by_the_boot_clock(original: Callable[[LeaseHolder, Reading], Verdict]) -> Callable[[LeaseHolder, Reading], Verdict]:
+    def one_clock(self: LeaseHolder, now: Reading) -> Verdict:
+        return original(self, now if self.base is None else now._replace(raw_ns=self.base.raw_ns))
+
+    return one_clock

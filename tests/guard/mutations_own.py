@@ -3,22 +3,20 @@
 Tried by `test_clauses.py`. Each replaces the one method in which the clause lives.
 """
 
-from typing import Any
-
 import pytest
 
 from understudy.guard.core import Envelope, Grant, GuardCore, Heard, Silent
 from understudy.guard.core import voter as voters
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
-from understudy.guard.core.messages import PUSHED
+from understudy.guard.core.messages import PUSHED, GuardEffect
 from understudy.guard.core.voter import Voter, VoterMemory
 from understudy.linux.reading import Reading, most_elapsed
 
 # The holder.
 
 
-def take_any_grant(patch: Any) -> None:
+def take_any_grant(patch: pytest.MonkeyPatch) -> None:
     """Whose incarnation a grant names, which renew it answers and when that was sent is not asked."""
 
     def granted(self: LeaseHolder, voter: str, grant: Grant, now: Reading) -> bool:
@@ -30,7 +28,7 @@ def take_any_grant(patch: Any) -> None:
     patch.setattr(LeaseHolder, "granted", granted)
 
 
-def stop_when_the_lease_ends(patch: Any) -> None:
+def stop_when_the_lease_ends(patch: pytest.MonkeyPatch) -> None:
     """Not `stop_now` before."""
     original = LeaseHolder.__init__
 
@@ -40,11 +38,11 @@ def stop_when_the_lease_ends(patch: Any) -> None:
     patch.setattr(LeaseHolder, "__init__", begin)
 
 
-def act_on_what_came_in_meanwhile(patch: Any) -> None:
+def act_on_what_came_in_meanwhile(patch: pytest.MonkeyPatch) -> None:
     """Who wakes after the end of its lease takes in first what waits for it."""
     original = GuardCore.receive
 
-    def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[Any]:
+    def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[GuardEffect]:
         with pytest.MonkeyPatch.context() as meanwhile:
             meanwhile.setattr(LeaseHolder, "must_stop", lambda self, now: self.lapsed)
             return original(self, envelope, now)
@@ -52,10 +50,10 @@ def act_on_what_came_in_meanwhile(patch: Any) -> None:
     patch.setattr(GuardCore, "receive", receive)
 
 
-def go_on_when_called_lost(patch: Any) -> None:
+def go_on_when_called_lost(patch: pytest.MonkeyPatch) -> None:
     """That the registry calls its own incarnation lost or evicted is a voter's matter alone."""
 
-    def told_dead(self: GuardCore, incarnations: tuple[bytes, ...], now: Reading) -> list[Any]:
+    def told_dead(self: GuardCore, incarnations: tuple[bytes, ...], now: Reading) -> list[GuardEffect]:
         if self.voter is not None:
             self.voter.told_dead(incarnations)
         return []
@@ -63,11 +61,11 @@ def go_on_when_called_lost(patch: Any) -> None:
     patch.setattr(GuardCore, "told_dead", told_dead)
 
 
-def say_farewell_for_a_predecessor(patch: Any) -> None:
+def say_farewell_for_a_predecessor(patch: pytest.MonkeyPatch) -> None:
     """Whoever stopped everything says it."""
     original = GuardCore.farewell
 
-    def farewell(self: GuardCore) -> list[Any]:
+    def farewell(self: GuardCore) -> list[GuardEffect]:
         self._may_say_farewell = True
         return original(self)
 
@@ -77,7 +75,7 @@ def say_farewell_for_a_predecessor(patch: Any) -> None:
 # The voter.
 
 
-def forget_what_was_said(patch: Any) -> None:
+def forget_what_was_said(patch: pytest.MonkeyPatch) -> None:
     """A keeper carries whom a voter heard, and not whom it called silent."""
     original = Voter.__init__
 
@@ -87,34 +85,34 @@ def forget_what_was_said(patch: Any) -> None:
     patch.setattr(Voter, "__init__", begin)
 
 
-def keep_after_the_answer(patch: Any) -> None:
+def keep_after_the_answer(patch: pytest.MonkeyPatch) -> None:
     """What a voter says is kept only with the next thing it says: a guard that dies in between has said more than is known of it."""
 
-    def keep(self: GuardCore, voter: Voter, effects: list[Any]) -> None:
+    def keep(self: GuardCore, voter: Voter, effects: list[GuardEffect]) -> None:
         effects += late.get(voter, [])
         late[voter] = list(voter.changes)
         voter.changes.clear()
 
-    late: dict[Voter, list[Any]] = {}
+    late: dict[Voter, list[GuardEffect]] = {}
     patch.setattr(GuardCore, "_keep", keep)
 
 
-def speak_of_the_never_heard_at_once(patch: Any) -> None:
+def speak_of_the_never_heard_at_once(patch: pytest.MonkeyPatch) -> None:
     """A restarted voter does not wait before it says silent about those it has not heard yet."""
     patch.setattr(Voter, "unheard_since", lambda self, known: known.at if known is not None else Reading(-(1 << 62), -(1 << 62)))
 
 
-def voter_trusts_the_faster_clock(patch: Any) -> None:
+def voter_trusts_the_faster_clock(patch: pytest.MonkeyPatch) -> None:
     """A voter goes by the larger elapsed time."""
     patch.setattr(voters, "least_elapsed", most_elapsed)
 
 
-def let_old_renews_refresh(patch: Any) -> None:
+def let_old_renews_refresh(patch: pytest.MonkeyPatch) -> None:
     """Any renew is a sign of life."""
     patch.setattr(Voter, "is_old", lambda self, renew, known: False)
 
 
-def take_any_boot_number(patch: Any) -> None:
+def take_any_boot_number(patch: pytest.MonkeyPatch) -> None:
     """Whatever a renew echoes, it refreshes."""
     patch.setattr(Voter, "is_from_before", lambda self, renew: False)
 
@@ -122,20 +120,20 @@ def take_any_boot_number(patch: Any) -> None:
 # The asker.
 
 
-def count_late_answers(patch: Any) -> None:
+def count_late_answers(patch: pytest.MonkeyPatch) -> None:
     """A round has no end but its result."""
     patch.setattr(Round, "over", lambda self, now: False)
 
 
-def count_words_nobody_asked_for(patch: Any) -> None:
+def count_words_nobody_asked_for(patch: pytest.MonkeyPatch) -> None:
     """A word that was pushed counts in a round that is under way."""
     original = Round.answer
 
     def answer(self: Round, voter: str, answer: Silent | Heard, now: Reading) -> None:
         original(self, voter, answer._replace(nonce=self.query.nonce) if answer.nonce == PUSHED else answer, now)
 
-    def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[Any]:
-        effects: list[Any] = received(self, envelope, now)
+    def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[GuardEffect]:
+        effects: list[GuardEffect] = received(self, envelope, now)
         if isinstance(envelope.body, Silent) and envelope.body.nonce == PUSHED and not self.holder.lapsed:
             for one in list(self._rounds.values()):
                 one.answer(envelope.sender, envelope.body, now)
@@ -150,11 +148,11 @@ def count_words_nobody_asked_for(patch: Any) -> None:
 # Common settings.
 
 
-def listen_to_other_settings(patch: Any) -> None:
+def listen_to_other_settings(patch: pytest.MonkeyPatch) -> None:
     """Whatever voters and tolerance another guard has, its messages count."""
     patch.setattr(GuardCore, "_ours", lambda self, common: True)
 
 
-def vote_under_edited_settings(patch: Any) -> None:
+def vote_under_edited_settings(patch: pytest.MonkeyPatch) -> None:
     """What the registry says of voters and tolerance is not asked."""
     patch.setattr(GuardCore, "_refusal", lambda self, registry: "")

@@ -8,22 +8,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from guard import mutations_keeper as keeper
 from guard import mutations_own as own
 from guard import test_common, test_core, test_keeper, test_memory
-from guard.room import Room, at
+from guard.machine import Violation
+from guard.room import OTHER, Room, at
 from guard.weather import EDITED, FLAPPING, LEAPING, REPLAYED, Options
-from guard.world import Violation, World
+from guard.world import World
 from understudy.errors import BadSettings
 from understudy.guard.core import Envelope, Grant, GuardCore, Silent
 from understudy.guard.core.messages import PUSHED
 from understudy.model.limits import check, derive
 
-Mutation = Callable[[Any], None]
+Mutation = Callable[[pytest.MonkeyPatch], None]
 BRISK = derive(0.25)
 
 WORLDS: tuple[tuple[Mutation, Options | None, int], ...] = (
@@ -43,11 +43,11 @@ STORIES: tuple[tuple[Mutation, Callable[[], None]], ...] = (
     (own.take_any_boot_number, test_memory.test_a_renew_recorded_before_a_voter_restarted_keeps_nobody_alive),
     (
         own.count_words_nobody_asked_for,
-        partial(test_core.test_an_answer_counts_only_in_its_round, Silent(PUSHED, "ctr1", test_core.OTHER), at(10.01)),
+        partial(test_core.test_an_answer_counts_only_in_its_round, Silent(PUSHED, "ctr1", OTHER), at(10.01)),
     ),
     (
         own.count_late_answers,
-        partial(test_core.test_an_answer_counts_only_in_its_round, Silent(77, "ctr1", test_core.OTHER), at(10.01, 10.19)),
+        partial(test_core.test_an_answer_counts_only_in_its_round, Silent(77, "ctr1", OTHER), at(10.01, 10.19)),
     ),
     (own.listen_to_other_settings, partial(test_common.test_who_has_other_settings_gets_no_grant_and_both_sides_say_why, *OTHER_SETTINGS)),
     (own.act_on_what_came_in_meanwhile, test_core.test_who_wakes_late_acts_on_nothing_that_came_in_meanwhile),
@@ -95,7 +95,7 @@ def test_every_clause_is_tried_and_named() -> None:
         for name, one in vars(where).items()
         if getattr(one, "__module__", "") == where.__name__ and name[0] != "_"
     }
-    assert made == {row[0].__name__ for row in (*WORLDS, *STORIES)}
+    assert made == {mutation.__name__ for mutation in (*(row[0] for row in WORLDS), *(row[0] for row in STORIES))}
     named = re.findall(r"`(\w+)`", (Path(__file__).resolve().parents[2] / "docs/safety.md").read_text())
     assert not made - set(named)
 
@@ -119,7 +119,7 @@ def test_a_guard_past_its_lapse_does_not_even_ask_its_holder(monkeypatch: pytest
     guard.stop("asked to end")
     monkeypatch.delattr(GuardCore, "_granted")
     grant = Grant(guard.holder.incarnation, guard.holder.sequence, now)
-    assert guard.receive(Envelope(room.common, "ctr2", test_core.OTHER, "ctr1", grant), now) == []
+    assert guard.receive(Envelope(room.common, "ctr2", OTHER, "ctr1", grant), now) == []
 
 
 def test_half_the_quiet_time_is_refused_where_it_is_derived() -> None:

@@ -16,16 +16,21 @@ BLIND = {EndStep.KILL_STARTERS, EndStep.KILL_GROUPS, EndStep.HURRY_GROUPS, EndSt
 AFTER_THE_END = {EndStep.SEE_ADDRESSES_KNOWN, EndStep.SHUT_FILE_SYSTEMS, EndStep.CUT_OFF_MOUNTS}
 LEFT = EndFound(left=("it is not gone",))
 UNTOLD = EndFound(untold=("it cannot be told",))
+NOTHING = EndFound()
 
 
-def passed(scope: EndScope = EndScope(), **found: EndFound) -> tuple[list[EndStep], list[EndStage], EndSeen]:  # noqa: B008 - a frozen value
-    """One pass in which some steps find something: the steps, the stage beside each, and what is said at the end."""
-    ending, steps, stages = Ending(scope), [], []
+ALL = EndScope()
+
+
+def passed(scope: EndScope = ALL, *, at: EndStep | None = None, found: EndFound = NOTHING) -> tuple[list[EndStep], list[EndStage], EndSeen]:
+    """One pass in which one step finds something: the steps, the stage beside each, and what is said at the end."""
+    ending, steps, stages = Ending(scope), list[EndStep](), list[EndStage]()
     while (step := ending.step) is not None:
         steps.append(step)
         stages.append(ending.stage)
         seen_before = step in steps[:-1]
-        ending.found(found.get(step.name, EndFound()) if seen_before or step not in ORDER[0].steps else LEFT)
+        of_this = found if step is at else NOTHING
+        ending.found(of_this if seen_before or step not in ORDER[0].steps else LEFT)
     return steps, [*stages, ending.stage], ending.ended()
 
 
@@ -44,12 +49,12 @@ def test_who_starts_things_is_killed_before_what_was_started_and_both_are_seen_g
 
 @pytest.mark.parametrize("step", [step for step in EndStep if step not in BLIND], ids=lambda step: step.name)
 def test_what_is_not_gone_bars_the_next_life_and_what_cannot_be_told_bars_the_farewell(step: EndStep) -> None:
-    _, stages, ended = passed(**{step.name: LEFT})
+    _, stages, ended = passed(at=step, found=LEFT)
     assert not ended.stopped
     assert ended.left == LEFT.left
     assert (stages[-1] is EndStage.GONE) == (step in AFTER_THE_END), "GONE is never said of what is left"
 
-    _, stages, ended = passed(**{step.name: UNTOLD})
+    _, stages, ended = passed(at=step, found=UNTOLD)
     assert ended == EndSeen(stopped=True, left=UNTOLD.untold)
     assert stages[-1] is EndStage.GONE
 

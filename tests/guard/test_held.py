@@ -46,7 +46,8 @@ def test_notes_are_read_in_pages(puts: dict[str, int], most: int) -> None:
     notes = Notes(memoryview(bytearray(1 << 16)))
     for name, number in puts.items():
         assert notes.put(name, number)
-    found, after, more = {}, "", True
+    found: dict[str, int] = {}
+    after, more = "", True
     while more:
         page, more = notes.page(after, most)
         assert len(page) <= 1 or sum(len(one.encode()) for one in page) <= most

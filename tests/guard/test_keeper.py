@@ -204,7 +204,7 @@ def test_a_reboot_ends_what_nothing_else_does(after_a_lease: bool, ended: EndSee
 @pytest.mark.parametrize("reboots", [False, True])
 def test_nobody_succeeds_a_guard_that_cannot_be_killed(reboots: bool) -> None:
     """All the rest is ended without it; the next guard begins when it is dead, and everything was seen to be gone once more."""
-    keeper, now_s, effects = guarded(reboots=reboots), 0.0, []
+    keeper, now_s, effects = guarded(reboots=reboots), 0.0, list[core.KeeperEffect]()
     while EndEverything not in kinds(effects):
         stage = EndStage.STRUCK if now_s > USABLE_S else EndStage.RUNNING
         effects = keeper.look(sight(now_s, stage=stage, guard=4711))

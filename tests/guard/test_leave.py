@@ -7,23 +7,15 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from guard.hosts import Host, Hosts, hosts, kill
+from guard.hosts import Host, Hosts
 from support import wait_for
 from understudy.guard.leave import DAEMON_BACK_S, STAY_OUT
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Hosts]:
-    with hosts(tmp_path, 3, pause_tolerance=0.5) as made:
-        made.start()
-        yield made
 
 
 Connect = Callable[[Host], tuple[socket.socket, dict[str, Any]]]
@@ -115,9 +107,7 @@ def test_a_guards_successor_goes_on_with_the_leave(servers: Hosts, daemon_of: Co
     daemon, _ = daemon_of(host)
     terminate(host)
     read(daemon, "leave")
-    old = host.guard_pid()
-    kill(old)
-    wait_for(lambda: host.guard_pid() not in (None, old) and host.holds(), 2, "a successor answers")
+    host.replace_guard()
     again, hello = daemon_of(host)
     assert 290 < hello["leave_left_s"] < 300
     assert resource.poll() is None

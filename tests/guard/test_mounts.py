@@ -2,13 +2,12 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from executor.hung import hung_storage
-from guard.hosts import Hosts, hosts
+from guard.hosts import Hosts
 from support import wait_for
 from understudy.holdings.holding import MountHolding
 from understudy.holdings.listing import KillListFile
@@ -16,13 +15,6 @@ from understudy.linux.mounts import cut_off, is_mounted
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces and mounts")]
 OUT_S = 2.0
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Hosts]:
-    with hosts(tmp_path) as made:
-        made.start()
-        yield made
 
 
 def test_a_lapse_cuts_off_what_is_mounted_and_dead_storage_holds_up_nothing(servers: Hosts, tmp_path: Path) -> None:

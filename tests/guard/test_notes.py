@@ -1,6 +1,6 @@
 """Notes are dropped and their places used again; a writer that is killed between any two stores leaves what was, or what was to be."""
 
-from typing import Any
+from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,17 +23,22 @@ class Killing:
         self._memory = memory
         self._before = before
 
-    def cast(self, kind: str) -> "Killing":
+    def cast(self, kind: Literal["q"]) -> "Killing":
         return Killing(self._memory.cast(kind), self._before)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: int | slice) -> int | memoryview:
         return self._memory[key]
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: int | slice, value: int | bytes) -> None:
         if self._before[0] == 0:
             raise Killed
         self._before[0] -= 1
-        self._memory[key] = value
+        if isinstance(key, slice):
+            assert isinstance(value, bytes)
+            self._memory[key] = value
+        else:
+            assert isinstance(value, int)
+            self._memory[key] = value
 
     def __len__(self) -> int:
         return len(self._memory)
@@ -64,7 +69,7 @@ def test_what_was_dropped_is_gone_and_all_else_is_there(done: list[tuple[str, in
 @given(steps, st.integers(0, 200))
 def test_a_writer_may_be_killed_between_any_two_stores(done: list[tuple[str, int | None]], stores: int) -> None:
     memory, left = memoryview(bytearray(ROOM)), [stores]
-    notes, model = Notes(Killing(memory, left)), dict[str, int]()  # type: ignore[arg-type]
+    notes, model = Notes(Killing(memory, left)), dict[str, int]()  # type: ignore[arg-type]  # Python lets nothing descend from memoryview
     before = after = dict(model)
     try:
         for name, number in done:

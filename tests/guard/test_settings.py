@@ -108,9 +108,8 @@ def test_a_guard_that_is_told_of_other_settings_stops_everything_and_stays_out(s
 
 
 def test_what_a_guard_was_as_a_voter_outlives_it_and_its_lapse(alone: Host) -> None:
-    before, first = alone.ask("state"), alone.guard_pid()
-    kill(first)
-    wait_for(lambda: alone.guard_pid() not in (None, first) and alone.holds(), 2, "a successor answers")
+    before = alone.ask("state")
+    alone.replace_guard()
     assert alone.ask("state")["voting"] == {"boot": before["voting"]["boot"], "mute": False}
     alone.ask("dead", incarnations=[before["incarnation"]])
     wait_for(lambda: alone.holds() and alone.ask("state")["incarnation"] != before["incarnation"], 5, "rejoined")
@@ -131,10 +130,9 @@ def test_what_its_keeper_lost_begins_anew(alone: Host) -> None:
 
 def test_a_successor_does_not_say_farewell_for_its_predecessor(servers: Hosts) -> None:
     """Who began the incarnation does: test_an_evicted_server_stops_and_says_farewell."""
-    host, other, old = servers[4], servers[1], servers[4].guard_pid()
+    host, other = servers[4], servers[1]
     gone = host.ask("state")["incarnation"]
-    kill(old)
-    wait_for(lambda: host.guard_pid() not in (None, old) and host.holds(), 2, "a successor answers")
+    host.replace_guard()
     host.ask("dead", incarnations=[gone])
     wait_for(lambda: host.holds() and host.ask("state")["incarnation"] != gone, 5, "rejoined")
     heard = other.ask("hello")

@@ -4,13 +4,13 @@ A failing seed prints what was drawn and the last fifty lines of what happened. 
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from guard import mutations
+from guard.machine import Violation
 from guard.weather import FLAPPING, LATE, STANDING, Options
-from guard.world import Violation, World
+from guard.world import World
 from understudy.model.limits import derive
 
 BRISK = derive(0.25)
@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_story() -> None:
     assert stories[0] == stories[1]
 
 
-CAUGHT: list[tuple[Callable[[Any], None], Options | None, float, range]] = [
+CAUGHT: list[tuple[Callable[[pytest.MonkeyPatch], None], Options | None, float, range]] = [
     (mutations.count_a_voter_twice, None, 5, range(20)),
     (mutations.grant_after_silent, FLAPPING, 20, range(20)),
     (mutations.grant_at_once_after_restart, FLAPPING, 20, range(190, 240)),  # seldom: these are near one that shows it
@@ -70,7 +70,7 @@ CAUGHT: list[tuple[Callable[[Any], None], Options | None, float, range]] = [
 @pytest.mark.parametrize(("mutation", "options", "seconds", "seeds"), CAUGHT, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_core_without_the_clause_is_caught(
     monkeypatch: pytest.MonkeyPatch,
-    mutation: Callable[[Any], None],
+    mutation: Callable[[pytest.MonkeyPatch], None],
     options: Options | None,
     seconds: float,
     seeds: range,

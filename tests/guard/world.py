@@ -138,7 +138,8 @@ class World(Timeline):
             one = self.dice.choice(self._names)
             pairs = [pair for other in self._names for pair in ((one, other), (other, one)) if other != one]
         elif kind == 1:  # one way, one pair
-            pairs = [tuple(self.dice.sample(self._names, 2))]  # type: ignore[list-item]
+            one, other = self.dice.sample(self._names, 2)
+            pairs = [(one, other)]
         else:  # a pair, both ways
             one, other = self.dice.sample(self._names, 2)
             pairs = [(one, other), (other, one)]
@@ -219,7 +220,13 @@ class World(Timeline):
             self.say(f"{server.name}: {differ('edited', variant.common, 'else', self._settings.common) or 'edited: nothing'}")
             self._begin_with(server, variant, forgotten)
         lives = [(server, server.life) for server in edited]
-        self.after(self._duration(), lambda: [self._begin_with(one, None, False) for one, life in lives if one.life == life])
+
+        def put_right() -> None:
+            for server, life in lives:
+                if server.life == life:
+                    self._begin_with(server, None, False)
+
+        self.after(self._duration(), put_right)
 
     def _begin_with(self, server: Server, variant: Variant | None, forgotten: bool) -> None:
         """Its keeper is stopped, which stops everything, and begun again."""

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ def understudy_lab(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_the_help_of_every_command_shows_an_example(verb, capsys):
+def test_the_help_of_every_command_shows_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main([verb, "--help"])
     assert ended.value.code == 0
@@ -30,7 +31,7 @@ def test_the_help_of_every_command_shows_an_example(verb, capsys):
 
 
 @pytest.mark.lab
-def test_a_lab_by_hand(lab_name):
+def test_a_lab_by_hand(lab_name: str) -> None:
     """Bring it up, look at it, run a command, break it, take it down."""
     name = ("--name", lab_name)
     assert understudy_lab("up", *name, "--servers", "ctr1", "--no-wait").returncode == 0
@@ -52,7 +53,7 @@ def test_a_lab_by_hand(lab_name):
 
 
 @pytest.mark.lab
-def test_a_terminal_passes_through(lab):
+def test_a_terminal_passes_through(lab: Lab) -> None:
     line = lab.command("ctr1", ["sh", "-c", "test -t 0 && stty size"])
     quoted = " ".join(f"'{word}'" for word in line)
     done = subprocess.run(["script", "-qec", f"stty rows 33 cols 99; {quoted}", "/dev/null"], capture_output=True, text=True, check=False)
@@ -61,7 +62,7 @@ def test_a_terminal_passes_through(lab):
 
 @pytest.mark.lab
 @pytest.mark.parametrize("arguments", [("run", "demo"), ("run", "lab", "up")])
-def test_without_root_one_sentence_says_so(arguments):
+def test_without_root_one_sentence_says_so(arguments: tuple[str, ...]) -> None:
     program, *rest = arguments
     script = (ROOT / program).read_text()
     # The script comes on standard input: another user need not be able to read the checkout.
@@ -71,14 +72,14 @@ def test_without_root_one_sentence_says_so(arguments):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_run_alone_prints_its_usage():
+def test_run_alone_prints_its_usage() -> None:
     done = subprocess.run([ROOT / "run"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "examples:" in done.stdout
     assert subprocess.run([ROOT / "run", "nonsense"], capture_output=True, check=False).returncode == 2
 
 
-def test_a_launcher_calls_its_module_s_main(tmp_path):
+def test_a_launcher_calls_its_module_s_main(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     shutil.copy(ROOT / "bin/launch", tmp_path / "bin/launch")
     for name in ("crsctl", "nonsense"):
@@ -91,7 +92,7 @@ def test_a_launcher_calls_its_module_s_main(tmp_path):
     assert subprocess.run([tmp_path / "bin/nonsense"], capture_output=True, check=False).returncode == 2
 
 
-def test_there_is_a_launcher_for_every_command():
+def test_there_is_a_launcher_for_every_command() -> None:
     names = {path.name for path in (ROOT / "bin").iterdir()} - {"launch"}
     assert names == {"understudyd", "understudy-exec", "understudy-guard", "understudy-registry", "crsctl", "appvipcfg", "understudy"}
     assert all(os.access(ROOT / "bin" / name, os.X_OK) for name in names)
@@ -99,7 +100,7 @@ def test_there_is_a_launcher_for_every_command():
 
 @pytest.mark.lab
 @pytest.mark.long
-def test_two_makers_of_an_image_do_not_collide(tmp_path, monkeypatch):
+def test_two_makers_of_an_image_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both get the same whole image, and nothing half-made stays beside it."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -117,7 +118,7 @@ def test_two_makers_of_an_image_do_not_collide(tmp_path, monkeypatch):
 
 
 @pytest.mark.lab
-def test_a_lab_is_down_after_its_with_even_when_the_test_fails(lab_name):
+def test_a_lab_is_down_after_its_with_even_when_the_test_fails(lab_name: str) -> None:
     def fail() -> None:
         with Lab(lab_name, ("ctr1",), services=()) as lab:
             lab.up()

@@ -12,6 +12,7 @@ import pytest
 from support import wait_for
 from understudy.errors import LabError
 from understudy.lab import Lab, cgroups, places
+from understudy.lab.lab import CutWay
 from understudy.lab.plan import LabService
 
 pytestmark = pytest.mark.lab
@@ -44,7 +45,7 @@ def arrives(lab: Lab, source: str, target: str) -> bool:
             return False
 
 
-def test_hosts_are_machines_of_their_own(lab):
+def test_hosts_are_machines_of_their_own(lab: Lab) -> None:
     names = [lab.exec(host, ["hostname"]).stdout.strip() for host in lab.hosts]
     assert names == ["ctr1", "ctr2", "client", "registry"]
     assert lab.exec("ctr1", ["cat", "/proc/1/comm"]).stdout.strip() == "python3"
@@ -53,43 +54,44 @@ def test_hosts_are_machines_of_their_own(lab):
     assert answers(lab, "ctr1", "ctr2-ic")
 
 
-def test_output_input_and_exit_status_pass_through(lab):
+def test_output_input_and_exit_status_pass_through(lab: Lab) -> None:
     done = lab.exec("ctr1", ["sh", "-c", "cat; echo oops >&2; exit 7"], check=False, input="said\n")
     assert (done.stdout, done.stderr, done.returncode) == ("said\n", "oops\n", 7)
 
 
-def test_a_signal_reaches_the_command(lab):
+def test_a_signal_reaches_the_command(lab: Lab) -> None:
     script = "trap 'echo told; exit 3' TERM; echo set; while :; do sleep 0.01; done"
     with lab.popen("ctr1", ["sh", "-c", script], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
         assert run.stdout.readline() == "set\n"
         run.send_signal(signal.SIGTERM)
         assert run.stdout.readline() == "told\n"
     assert run.returncode == 3
 
 
-def test_a_failed_command_is_an_error_that_says_why(lab):
+def test_a_failed_command_is_an_error_that_says_why(lab: Lab) -> None:
     with pytest.raises(LabError, match="No such file"):
         lab.exec("ctr1", ["cat", "/nowhere"])
     with pytest.raises(LabError, match="no end after"):
         lab.exec("ctr1", ["sleep", "60"], timeout_s=0.2)
 
 
-def test_commands_can_have_real_time_priority(lab):
+def test_commands_can_have_real_time_priority(lab: Lab) -> None:
     assert "SCHED_RR" in lab.exec("ctr1", ["chrt", "--rr", "10", "chrt", "-p", "0"]).stdout
 
 
-def test_a_host_sees_its_own_control_groups_only(lab):
+def test_a_host_sees_its_own_control_groups_only(lab: Lab) -> None:
     lab.exec("ctr1", ["mkdir", "/sys/fs/cgroup/understudy"])
     assert (lab.host_cgroup("ctr1") / "understudy").is_dir()
     assert "0::/exec" in lab.exec("ctr1", ["cat", "/proc/self/cgroup"]).stdout.split()
 
 
-def test_the_project_can_be_read_but_not_written(lab):
+def test_the_project_can_be_read_but_not_written(lab: Lab) -> None:
     assert lab.exec("ctr1", ["test", "-x", "/u01/app/12.1.0/grid/bin/crsctl"]).returncode == 0
     assert "Read-only" in lab.exec("ctr1", ["touch", "/opt/understudy/src/x"], check=False).stderr
 
 
-def test_a_crash_takes_all_but_the_disk(lab):
+def test_a_crash_takes_all_but_the_disk(lab: Lab) -> None:
     lab.exec(
         "ctr2",
         ["sh", "-c", "echo kept >/root/disk; echo lost >/run/memory; sleep 600 >/dev/null 2>&1 & ip addr add 10.10.10.77/24 dev eth1"],
@@ -109,7 +111,7 @@ def test_a_crash_takes_all_but_the_disk(lab):
     assert not answers(lab, "client", "10.10.10.77")
 
 
-def test_a_frozen_host_stands_still_though_its_kernel_answers(lab):
+def test_a_frozen_host_stands_still_though_its_kernel_answers(lab: Lab) -> None:
     count = "i=0; while :; do i=$((i+1)); echo $i >/run/count; done"
     with lab.popen("ctr1", ["sh", "-c", count]) as run:
         counter = lab.host_path("ctr1", "/run/count")
@@ -125,7 +127,7 @@ def test_a_frozen_host_stands_still_though_its_kernel_answers(lab):
         run.terminate()
 
 
-def test_a_frozen_host_can_lose_its_power(lab):
+def test_a_frozen_host_can_lose_its_power(lab: Lab) -> None:
     lab.freeze("ctr1")
     lab.crash("ctr1")
     lab.boot("ctr1")
@@ -133,7 +135,7 @@ def test_a_frozen_host_can_lose_its_power(lab):
     assert answers(lab, "client", "ctr1")
 
 
-def test_a_cut_host_is_alone_until_it_is_healed_even_after_a_reboot(lab):
+def test_a_cut_host_is_alone_until_it_is_healed_even_after_a_reboot(lab: Lab) -> None:
     lab.cut("ctr1")
     assert not answers(lab, "client", "ctr1")
     assert not answers(lab, "ctr1", "10.10.20.2")
@@ -146,14 +148,14 @@ def test_a_cut_host_is_alone_until_it_is_healed_even_after_a_reboot(lab):
     assert is_reached(lab, "ctr1", "10.10.20.2")
 
 
-def test_one_network_can_be_cut_alone(lab):
+def test_one_network_can_be_cut_alone(lab: Lab) -> None:
     lab.cut("ctr1", networks=["interconnect"])
     assert answers(lab, "ctr2", "ctr1")
     assert not answers(lab, "ctr2", "ctr1-ic")
 
 
 @pytest.mark.parametrize(("way", "to_host", "from_host"), [("in", False, True), ("out", True, False)])
-def test_a_one_way_cut_drops_one_direction_only(lab, way, to_host, from_host):
+def test_a_one_way_cut_drops_one_direction_only(lab: Lab, way: CutWay, to_host: bool, from_host: bool) -> None:
     # Each side has to know the other's hardware address, or a lost question would look like a lost answer.
     assert answers(lab, "client", "ctr1")
     assert answers(lab, "ctr1", "client")
@@ -165,7 +167,7 @@ def test_a_one_way_cut_drops_one_direction_only(lab, way, to_host, from_host):
     assert arrives(lab, "ctr1", "client")
 
 
-def test_shared_storage_is_mounted_by_the_name_of_its_server(lab):
+def test_shared_storage_is_mounted_by_the_name_of_its_server(lab: Lab) -> None:
     mount = ["mount", "myfileserv.example.com:/mysql_data", "/var/lib/mysql"]
     for host in ("ctr1", "ctr2"):
         lab.exec(host, mount)
@@ -180,23 +182,24 @@ def test_shared_storage_is_mounted_by_the_name_of_its_server(lab):
     assert lab.exec("ctr1", ["cat", "/var/lib/mysql/file"]).stdout == "shared\n"
 
 
-def test_locks_on_shared_storage_hold_between_hosts_and_end_with_them(lab):
+def test_locks_on_shared_storage_hold_between_hosts_and_end_with_them(lab: Lab) -> None:
     for host in ("ctr1", "ctr2"):
         lab.exec(host, ["mount", "myfileserv.example.com:/mysql_data", "/mnt"])
     with lab.popen("ctr1", ["flock", "/mnt/lock", "sh", "-c", "echo held; sleep 600"], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
         assert holder.stdout.readline() == "held\n"
         assert lab.exec("ctr2", ["flock", "-n", "/mnt/lock", "true"], check=False).returncode == 1
         lab.crash("ctr1")
     assert lab.exec("ctr2", ["flock", "-w5", "/mnt/lock", "true"]).returncode == 0
 
 
-def test_an_export_that_does_not_exist_is_refused_as_by_the_real_helper(lab):
+def test_an_export_that_does_not_exist_is_refused_as_by_the_real_helper(lab: Lab) -> None:
     done = lab.exec("ctr1", ["mount", "myfileserv.example.com:/nothing", "/mnt"], check=False)
     assert done.returncode == 32
     assert "mount.nfs: access denied by server while mounting myfileserv.example.com:/nothing" in done.stderr
 
 
-def test_init_restarts_a_service_and_clears_up_after_it_first(lab_name):
+def test_init_restarts_a_service_and_clears_up_after_it_first(lab_name: str) -> None:
     write = "echo start >>/root/log; exec sleep 600"
     clear = "echo clear >>/root/log"
     service = LabService(name="beacon", command=("sh", "-c", write), cleanup=("sh", "-c", clear))
@@ -209,7 +212,7 @@ def test_init_restarts_a_service_and_clears_up_after_it_first(lab_name):
         wait_for(lambda: log.read_text() == "start\nclear\nstart\n", 5, "it was cleared up after, then started again")
 
 
-def test_the_registry_process_can_be_ended_started_paused_and_resumed(lab_name):
+def test_the_registry_process_can_be_ended_started_paused_and_resumed(lab_name: str) -> None:
     idle = LabService(name="idle", command=("sleep", "600"))
     with Lab(lab_name, ("ctr1",), services=(idle,)) as lab:
         lab.up(ready_within_s=None)
@@ -235,18 +238,18 @@ def test_the_registry_process_can_be_ended_started_paused_and_resumed(lab_name):
         wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] != "T", 5, "it runs on")
 
 
-def test_init_reaps_orphans(lab):
+def test_init_reaps_orphans(lab: Lab) -> None:
     lab.exec("ctr1", ["sh", "-c", "(sleep 0.01 &) ; exec true"])
     wait_for(lambda: "Z" not in lab.exec("ctr1", ["ps", "-eo", "stat="]).stdout, 5, "no zombie is left")
 
 
-def test_hosts_can_be_told_apart_by_what_they_send(lab):
+def test_hosts_can_be_told_apart_by_what_they_send(lab: Lab) -> None:
     assert lab.macs[lab.exec("ctr2", ["cat", "/sys/class/net/eth1/address"]).stdout.strip()] == ("ctr2", "management")
     ports = lab.inside_network("switch", lambda: {name for _, name in socket.if_nameindex()})
     assert {"management", "interconnect", "ctr1-eth1", "client-eth0"} <= ports
 
 
-def test_two_labs_run_side_by_side(lab, lab_name):
+def test_two_labs_run_side_by_side(lab: Lab, lab_name: str) -> None:
     with Lab(f"{lab_name}b"[-10:], ("ctr1",), services=()) as other:
         other.up()
         other.exec("ctr1", ["ip", "addr", "add", "10.10.10.77/24", "dev", "eth1"])
@@ -255,7 +258,7 @@ def test_two_labs_run_side_by_side(lab, lab_name):
     assert answers(lab, "client", "ctr1")
 
 
-def test_a_lab_that_is_up_is_not_brought_up_again(lab, lab_name):
+def test_a_lab_that_is_up_is_not_brought_up_again(lab: Lab, lab_name: str) -> None:
     with pytest.raises(LabError, match="up already"):
         Lab(lab_name, ("ctr1",), services=()).up()
     assert answers(lab, "client", "ctr1")
@@ -275,7 +278,7 @@ def traces(name: str) -> list[str]:
     return found + [str(path) for path in (group, places.places_of(name).root) if path.exists()]
 
 
-def test_down_leaves_nothing_behind(lab, lab_name):
+def test_down_leaves_nothing_behind(lab: Lab, lab_name: str) -> None:
     lab.freeze("ctr1")
     lab.crash("ctr2")
     assert traces(lab_name)
@@ -291,7 +294,7 @@ def kill_power(lab_name: str) -> None:
     wait_for(lambda: places.read_process(noted) is None, 30, "the power process has ended")
 
 
-def test_down_also_removes_what_a_killed_power_process_left(lab, lab_name):
+def test_down_also_removes_what_a_killed_power_process_left(lab: Lab, lab_name: str) -> None:
     kill_power(lab_name)
     wait_for(lambda: cgroups.members(lab.host_cgroup("ctr1") / "init") == (), 5, "without power the hosts are off")
     with pytest.raises(LabError, match="understudy lab down"):
@@ -300,14 +303,14 @@ def test_down_also_removes_what_a_killed_power_process_left(lab, lab_name):
     wait_for(lambda: traces(lab_name) == [], 10, "nothing is left once the machine's init has reaped the orphans")
 
 
-def test_up_takes_over_what_an_interrupted_run_left(lab, lab_name):
+def test_up_takes_over_what_an_interrupted_run_left(lab: Lab, lab_name: str) -> None:
     kill_power(lab_name)
     again = Lab(lab_name, ("ctr1",), services=())
     again.up()
     assert again.hosts == ("ctr1", "client", "registry")
 
 
-def test_a_host_that_cannot_boot_is_named_and_nothing_is_left(lab_name, monkeypatch):
+def test_a_host_that_cannot_boot_is_named_and_nothing_is_left(lab_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("understudy.lab.image.path", lambda extra: Path("/srv"))
     with pytest.raises((LabError, FileNotFoundError)):
         Lab(lab_name, ("ctr1",), services=()).up()
