@@ -4,7 +4,6 @@ The simulator has an executor in memory, which makes way and asks for the lease 
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -36,6 +35,8 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.kill_list = folder / "kill-list.json"
         self.begun: list[str] = []
+        self.listed_before = False
+        """The last action that has begun found its holding on the kill list."""
         self.may_end = asyncio.Event()
         self.lease = LeaseFile(str(folder / "lease"))
         self.lease.begin(RAW)
@@ -46,6 +47,7 @@ class Stage:
     async def act(self, request: ActionRequest, context: Context) -> ActionOutcome:
         """An action of the agent."""
         self.begun.append(request.action)
+        self.listed_before = self.kill_list.exists() and "10.0.0.9" in self.kill_list.read_text()
         await self.may_end.wait()
         return ActionOutcome(observed=Observed.DONE)
 
@@ -105,12 +107,9 @@ async def one_action_at_a_time(stage: Stage) -> bool:
 
 async def the_kill_list_names_it_before_it_begins(stage: Stage) -> bool:
     """The address that a start is about to add, for one who kills in mid-start."""
-    start = stage.ask("start", INCARNATION)
-    await stage.settle()
-    named = stage.kill_list.exists() and "10.0.0.9" in json.dumps(json.loads(stage.kill_list.read_text()))
     stage.may_end.set()
-    await start
-    return named
+    await stage.ask("start", INCARNATION)
+    return stage.listed_before
 
 
 READ = 'why_not(holder(self.run_dir / "lease")'
@@ -138,6 +137,12 @@ def let_two_act_at_once(patch: pytest.MonkeyPatch) -> None:
     cut(patch, Runner, "_run", "if busy:", "if False:")
 
 
+def write_the_kill_list_once_it_has_begun(patch: pytest.MonkeyPatch) -> None:
+    """It is written a moment later."""
+    clause = "self._kill_list.add(request.resource, holdings)"
+    cut(patch, Runner, "_run", clause, "asyncio.get_running_loop().call_soon(self._kill_list.add, request.resource, holdings)")
+
+
 def forget_the_kill_list(patch: pytest.MonkeyPatch) -> None:
     """What a start is about to make is written down nowhere."""
     cut(patch, Runner, "_run", 'if request.action == "start":', "if False:")
@@ -151,6 +156,7 @@ PROMISES: tuple[tuple[Promise, Mutation], ...] = (
     (the_lease_is_asked_for_last, ask_for_the_lease_first),
     (one_action_at_a_time, let_two_act_at_once),
     (the_kill_list_names_it_before_it_begins, forget_the_kill_list),
+    (the_kill_list_names_it_before_it_begins, write_the_kill_list_once_it_has_begun),
 )
 
 
