@@ -11,6 +11,7 @@ UnderstudyError                 base: something an operator can be told in one s
 │       ├── Compacted           a watch cannot begin that far back: read again
 │       ├── RegistryFailed      it answered that its disk is full or failing: nothing was written
 │       └── CommitTooLarge      more than one commit may hold: nothing was written
+├── TooManyWaiting              on a connection, for answers: this request was not sent
 ├── LabError                    a lab cannot be made, or a lab host is not in the state asked for
 ├── registry.wire.Unreadable    a value of the registry cannot be understood by this version
 │   └── registry.wire.WrittenNewer    nor can it be before this server is upgraded
@@ -71,6 +72,10 @@ class RegistryFailed(RegistryUnreachable):
 
 class CommitTooLarge(RegistryUnreachable):
     """It is more than one commit may hold; nothing was written, and nothing will be before it is made smaller."""
+
+
+class TooManyWaiting(UnderstudyError):
+    """So many requests wait on a connection that no more are sent; this one was not."""
 
 
 class LabError(UnderstudyError):

@@ -58,6 +58,6 @@ async def test_what_the_registry_refuses_is_no_end_of_a_daemon(backend: ServedBa
         assert link is not None
         asking = asyncio.create_task(registry.read(""))
         await asyncio.sleep(0)
-        link._answered(frames.WireFailed(link._ids, frames.WireFailure.MALFORMED, "of no use"))
+        link._answered(frames.WireFailed(max(link._pages), frames.WireFailure.MALFORMED, "of no use"))
         with pytest.raises(RegistryUnreachable, match="of no use"):
             await asking

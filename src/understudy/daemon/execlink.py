@@ -7,14 +7,14 @@ does, nor wait without a bound.
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from understudy.agents.groups import Groups
-from understudy.errors import BadInput, Unreachable
+from understudy.correlator import Correlator
+from understudy.errors import BadInput, TooManyWaiting, Unreachable
 from understudy.events.cgroup import CgroupEvents
 from understudy.events.mounts import MountEvents
 from understudy.events.netlink import NetlinkEvents
@@ -43,11 +43,10 @@ class ExecutorLink:
     def __init__(self, socket_path: Path, *, parent: str, return_s: float = RETURN_S) -> None:
         self._path = socket_path
         self._return_s = return_s
-        self._ids = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
         self._connecting: asyncio.Task[asyncio.StreamWriter] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._requests: Correlator[dict[str, Any]] = Correlator()
         self._woken: dict[ResourceName, None] = {}
         """Resources to look at, each once, oldest first."""
         self._wake = asyncio.Event()
@@ -177,15 +176,14 @@ class ExecutorLink:
     async def _ask(self, message: Mapping[str, Any], *, within_s: float) -> dict[str, Any]:
         """One request and its answer. Unreachable: never sent. ConnectionError, TimeoutError: sent, no answer."""
         writer = await self._connected()
-        number = next(self._ids)
-        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
-        try:
+
+        async def send(number: int) -> None:
             writer.write(encode({"id": number, **message}))
-            async with asyncio.timeout(within_s):
-                return await future
-        finally:
-            self._waiting.pop(number, None)
+
+        try:
+            return await self._requests.ask(send, until=asyncio.get_running_loop().time() + within_s)
+        except TooManyWaiting as error:
+            raise Unreachable(f"understudy-exec is behind: {error}") from None
 
     async def _connected(self) -> asyncio.StreamWriter:
         if self._writer is not None:
@@ -222,18 +220,15 @@ class ExecutorLink:
                     self._change(Surroundings("neighbour", ResourceName(str(answer.get("resource")))))
                     continue
                 number = answer.get("id")
-                future = self._waiting.get(number) if isinstance(number, int) else None
-                if future and not future.done():
-                    future.set_result(answer)
+                if isinstance(number, int):
+                    self._requests.answer(number, answer)
         self._hang_up()
 
     def _hang_up(self) -> None:
         if self._writer:
             self._writer.close()
             self._writer = None
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionResetError("the executor hung up"))
+        self._requests.fail(lambda: ConnectionResetError("the executor hung up"))
 
     def _around(self, kind: Literal["network", "link", "mounts"]) -> None:
         """Changes come in swarms (containers come and go): a moment's are one."""

@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from understudy.errors import Unreachable
+from understudy.correlator import Correlator
+from understudy.errors import TooManyWaiting, Unreachable
 from understudy.guard import registered
 from understudy.linux.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -65,8 +66,7 @@ class GuardLink:
         self._socket: socket.socket | None = None
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
-        self._number = 0
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._requests: Correlator[dict[str, Any]] = Correlator()
         self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()
         self._dead: frozenset[str] = frozenset()
         self._said: set[str] = set()
@@ -236,19 +236,20 @@ class GuardLink:
     # --- the connection ---------------------------------------------------------------------------------------------
 
     async def _ask(self, message: dict[str, Any], *, within_s: float = ANSWER_S) -> dict[str, Any]:
-        self._number += 1
-        number = self._number
-        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        """One request and its answer. Unreachable: whether it was carried out is not known; everything that a guard is asked may be
+        asked again."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_s
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout_at(until):
                 connection = await self._patiently_connected()
-                self._waiting[number] = answer
-                await asyncio.get_running_loop().sock_sendall(connection, json.dumps({**message, "id": number}).encode())
-                return await answer
+            return await self._requests.ask(
+                lambda number: loop.sock_sendall(connection, json.dumps({**message, "id": number}).encode()), until=until
+            )
         except (TimeoutError, OSError):
             raise Unreachable("the guard of this server does not answer; is understudy-guard running?") from None
-        finally:
-            self._waiting.pop(number, None)
+        except TooManyWaiting as error:
+            raise Unreachable(f"the guard of this server does not answer: {error}") from None
 
     async def _patiently_connected(self) -> socket.socket:
         while True:
@@ -300,9 +301,8 @@ class GuardLink:
             self._events.put_nowait(LeaveAsked(message["leave_left_s"]))
         number = message.get("id")
         if number is not None:
-            waiting = self._waiting.get(number)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(message)
+            if isinstance(number, int):
+                self._requests.answer(number, message)
             return
         match message.get("op"):
             case "lease":
@@ -326,9 +326,7 @@ class GuardLink:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(ConnectionResetError("the guard hung up"))
+        self._requests.fail(lambda: ConnectionResetError("the guard hung up"))
 
 
 def _ability(fields: dict[str, Any]) -> AbilityChanged:

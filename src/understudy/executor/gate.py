@@ -1,6 +1,7 @@
 """The executor's word with the guard: let this address pass, for it is started here; no longer, for it was stopped; was it started here?
 
-One packet there, one back, on a connection of its own: it is needed once per start, stop and check of an address. Takes silence for a no.
+One packet there, one back, on a connection of its own: it is needed once per start, stop and check of an address. So no two requests can
+be taken for each other, a late answer meets a closed socket, and no `Correlator` is needed. Takes silence for a no.
 Beside that one connection is kept for as long as both live (`stay_known`): by it the guard knows whom to end when the lease is over,
 whatever becomes of our pid file.
 """

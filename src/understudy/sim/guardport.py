@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from understudy.correlator import Correlator
 from understudy.errors import Unreachable
 from understudy.guard.core import Census, GuardCore, Query
 from understudy.guard.core import epochs as core_epochs
@@ -29,7 +30,8 @@ class GuardPort:
         self._keeper = keeper
         self._place = place
         self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()
-        self._rounds: dict[int, asyncio.Future[Any]] = {}
+        self._rounds: Correlator[Any] = Correlator(numbers=iter(self._nonce, 0))
+        """Rounds of voters that were asked for, by their nonce."""
         self._incarnation: Incarnation | None = None
         self._dead: tuple[int, frozenset[Incarnation]] = (0, frozenset())
         keeper.port = self
@@ -56,9 +58,7 @@ class GuardPort:
 
     def round_ended(self, nonce: int, result: Any) -> None:
         """The answer of a round: whether it is lost; of a census: who lives."""
-        future = self._rounds.pop(nonce, None)
-        if future is not None and not future.done():
-            future.set_result(result)
+        self._rounds.answer(nonce, result)
 
     # --- the port ---------------------------------------------------------------------------------------------------
 
@@ -118,25 +118,21 @@ class GuardPort:
     async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
         """See ports.Guard."""
         await self._connected()
-        nonce, answer = self._nonce()
-        query = Query(nonce, server, bytes.fromhex(incarnation))
-        return bool(await self._answered(nonce, answer, lambda: self._keeper.ask(query)))
+        return bool(await self._answered(lambda nonce: self._keeper.ask(Query(nonce, server, bytes.fromhex(incarnation)))))
 
-    def _nonce(self) -> tuple[int, "asyncio.Future[Any]"]:
+    def _nonce(self) -> int:
+        return self._keeper.machine.chance.getrandbits(63) | 1
+
+    async def _answered(self, ask: Callable[[int], None]) -> Any:
         machine = self._keeper.machine
-        nonce = machine.chance.getrandbits(63) | 1
-        self._rounds[nonce] = machine.loop.create_future()
-        return nonce, self._rounds[nonce]
 
-    async def _answered(self, nonce: int, answer: "asyncio.Future[Any]", ask: Callable[[], None]) -> Any:
+        async def send(nonce: int) -> None:
+            ask(nonce)
+
         try:
-            async with asyncio.timeout(self._keeper.machine.limits.round_s + ANSWER_S):
-                ask()
-                return await answer
+            return await self._rounds.ask(send, until=machine.loop.time() + machine.limits.round_s + ANSWER_S)
         except TimeoutError:
             raise Unreachable("the guard does not answer") from None
-        finally:
-            self._rounds.pop(nonce, None)
 
     async def note(self, position: Position, seen: Position) -> None:
         """See ports.Guard."""
@@ -146,8 +142,7 @@ class GuardPort:
     async def census(self) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
         await self._connected()
-        nonce, answer = self._nonce()
-        lives = await self._answered(nonce, answer, lambda: self._keeper.count(Census(nonce)))
+        lives = await self._answered(lambda nonce: self._keeper.count(Census(nonce)))
         if lives is None:
             return None
         return tuple(

@@ -119,13 +119,13 @@ class RegistryClient:
 
     async def _ask(self, make: Callable[[int], frames.WireRequest], *, writes: bool = False) -> tuple[frames.WireAnswer, WireLink]:
         """The answer, and the connection over which it came. However many pages it has, each has the time of one answer."""
-        loop = asyncio.get_running_loop()
+        until = asyncio.get_running_loop().time() + self._deadline_s
         try:
-            async with asyncio.timeout(self._deadline_s) as limit:
+            async with asyncio.timeout_at(until):
                 link = await self._linked()
-                if writes and self._read_first and link is not self._read_over:
-                    raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
-                answer = await link.ask(make, lambda: limit.reschedule(loop.time() + self._deadline_s))
+            if writes and self._read_first and link is not self._read_over:
+                raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
+            answer = await link.ask(make, until=until)
         except TimeoutError:
             raise self._silent() from None
         if isinstance(answer, frames.WireFailed):
@@ -154,7 +154,7 @@ class RegistryClient:
         """Try the endpoints in turn until one answers, or nobody waits for it any more."""
         while True:
             for endpoint in tuple(self._endpoints):
-                link = WireLink(self._name, self._key)
+                link = WireLink(self._name, self._key, page_s=self._deadline_s)
                 try:
                     async with asyncio.timeout(DIAL_S):
                         await link.dial(*endpoint)

@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from understudy.errors import Compacted, RegistryUnreachable
+from understudy.correlator import Correlator
+from understudy.errors import Compacted, RegistryUnreachable, TooManyWaiting
 from understudy.ports import Batch
 from understudy.registry.sqlite import access, frames, sockets
 
@@ -58,8 +59,7 @@ class Feed:
 class _Pages:
     """An answer that comes in pages."""
 
-    def __init__(self, on_page: Callable[[], None]) -> None:
-        self._on_page = on_page
+    def __init__(self) -> None:
         self._entries: list[tuple[str, bytes, int]] = []
 
     def put(self, page: frames.WireEntries) -> frames.WireEntries | None:
@@ -68,7 +68,6 @@ class _Pages:
             return page
         self._entries.extend(page.entries)
         if page.more:
-            self._on_page()
             return None
         return frames.WireEntries(page.id, page.revision, tuple(self._entries))
 
@@ -76,22 +75,23 @@ class _Pages:
 class WireLink(asyncio.Protocol):
     """One connection. `lost` for good once anything went wrong."""
 
-    def __init__(self, client: bytes, key: bytes | None) -> None:
+    def __init__(self, client: bytes, key: bytes | None, *, page_s: float) -> None:
+        """`page_s`: how long the next page of an answer is waited for after one came."""
         self.lost = False
         self.gone = asyncio.Event()
         """The connection is closed, and nothing of it is left."""
         self._client = client
         self._key = key
+        self._page_s = page_s
         self._nonce = secrets.token_bytes(access.NONCE_BYTES)
         self._proof = b""
         """What the server must answer."""
         self._welcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._splitter = frames.Splitter(frames.HELLO_BYTES_MAX)
-        self._asked: dict[int, asyncio.Future[frames.WireAnswer]] = {}
+        self._requests: Correlator[frames.WireAnswer] = Correlator()
         self._pages: dict[int, _Pages] = {}
         """Of what was asked, what has arrived of its answer."""
         self._feeds: dict[int, Feed] = {}
-        self._ids = 0
         self._transport: asyncio.Transport | None = None
         self._beat_timer: asyncio.TimerHandle | None = None
         self._heard = True
@@ -108,25 +108,28 @@ class WireLink(asyncio.Protocol):
         self._splitter.limit = frames.ANSWER_BYTES_MAX
         self._beat()
 
-    async def ask(self, make: Callable[[int], frames.WireRequest], on_page: Callable[[], None] = lambda: None) -> frames.WireAnswer:
-        """Send a request and wait for its answer; `on_page` is called for each page of it but the last. RegistryUnreachable: the link
-        was lost."""
-        self._ids += 1
-        id = self._ids
-        asked: asyncio.Future[frames.WireAnswer] = asyncio.get_running_loop().create_future()
-        self._asked[id] = asked
-        self._pages[id] = _Pages(on_page)
-        try:
+    async def ask(self, make: Callable[[int], frames.WireRequest], *, until: float) -> frames.WireAnswer:
+        """Send a request and wait for its answer, or for its first page, until then on the loop's clock. RegistryUnreachable: the link
+        was lost; it and TimeoutError say nothing of what was asked. Nothing was, where too many wait."""
+
+        sent: list[int] = []
+
+        async def send(id: int) -> None:
+            sent.append(id)
+            self._pages[id] = _Pages()
             self._send(make(id))
-            return await asked
+
+        try:
+            return await self._requests.ask(send, until=until)
+        except TooManyWaiting as error:
+            raise RegistryUnreachable(f"nothing was asked of the registry: {error}") from None
         finally:
-            self._asked.pop(id, None)
-            self._pages.pop(id, None)
+            for id in sent:
+                del self._pages[id]
 
     def watch(self, prefix: str, after: int) -> Feed:
         """Begin a watch."""
-        self._ids += 1
-        feed = Feed(self._ids)
+        feed = Feed(self._requests.number())
         self._feeds[feed.id] = feed
         self._send(frames.WireWatch(feed.id, prefix, after))
         return feed
@@ -142,9 +145,7 @@ class WireLink(asyncio.Protocol):
             return
         self.lost = True
         text = f"the link to the registry was lost: {why}"
-        for waiting in self._asked.values():
-            if not waiting.done():
-                waiting.set_exception(RegistryUnreachable(text))
+        self._requests.fail(lambda: RegistryUnreachable(text))
         for feed in self._feeds.values():
             feed.end(RegistryUnreachable(text))
         if not self._welcome.done():
@@ -196,12 +197,13 @@ class WireLink(asyncio.Protocol):
                 self._answered(message)
 
     def _answered(self, answer: frames.WireAnswer) -> None:
-        asked, feed = self._asked.get(answer.id), self._feeds.get(answer.id)
-        if asked is not None and not asked.done():
-            if not isinstance(answer, frames.WireEntries):
-                asked.set_result(answer)
-            elif (whole := self._pages[answer.id].put(answer)) is not None:
-                asked.set_result(whole)
+        pages, feed = self._pages.get(answer.id), self._feeds.get(answer.id)
+        if pages is not None:
+            whole = pages.put(answer) if isinstance(answer, frames.WireEntries) else answer
+            if whole is None:
+                self._requests.extend(answer.id, asyncio.get_running_loop().time() + self._page_s)
+            else:
+                self._requests.answer(answer.id, whole)
         elif feed is not None and isinstance(answer, frames.WireFailed):
             feed.end(Compacted(answer.text))
 
