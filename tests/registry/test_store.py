@@ -126,6 +126,22 @@ def test_every_commit_is_flushed_to_the_disk(path: Path) -> None:
         assert store._database.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
+def test_a_power_loss_takes_nothing_from_a_store_in_memory_but_what_was_not_flushed() -> None:
+    """The simulator's disks go by this."""
+    with Store(keep_commits=3) as store:
+        for number in range(5):
+            store.commit([], [Write(f"k/{number}", b"x")])
+        before = (store.read(""), store.oldest, store.changes("", 2))
+        store.lose_power()
+        assert (store.read(""), store.oldest, store.changes("", 2)) == before
+        store._database.execute("BEGIN IMMEDIATE")
+        store._apply(checked([], [Write("k/0", b"y")]), 6)
+        assert store.read("k/0")[1][0].value == b"y"
+        store.lose_power()
+        assert (store.read(""), store.oldest, store.changes("", 2)) == before
+        assert store.commit([CommitCondition("k/0", 1)], [Write("k/0", b"z")]) == 6
+
+
 def test_a_watcher_is_told_once_for_commits_made_together_and_never_for_none() -> None:
     with Store() as store:
         told: list[int] = []

@@ -6,7 +6,7 @@ which world each is caught.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -39,12 +39,9 @@ from understudy.model.state import PROVEN, Life, State
 from understudy.model.view import Assignment, Holder, View
 from understudy.policy import decide, liveness, placement
 from understudy.policy.ground import Ground
-from understudy.ports import CommitCondition, Conflict, Write
 from understudy.registry import keys
 from understudy.registry.commits import Commit
-from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
-from understudy.sim.link import Hub
 from understudy.sim.machine import Machine
 
 FOR_EVER_NS = 1 << 62
@@ -406,24 +403,7 @@ def lease_from_the_registry(patch: Any) -> None:
 
 
 def answer_before_it_is_flushed(patch: Any) -> None:
-    """An operator is told that it is written before the registry's disk has it: that comes with the next commit."""
-    keep, keep_of_operator, lose_power = Store.commit, LocalRegistry.commit, Hub.lose_power
-    unflushed: WeakKeyDictionary[Store, dict[str, bytes | None]] = WeakKeyDictionary()
-
-    def commit(self: Store, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
-        unflushed.pop(self, None)
-        return keep(self, conditions, writes)
-
-    async def commit_of_operator(self: LocalRegistry, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
-        before = {one.key: one.value for one in self._store.read("")[1]}
-        answer = await keep_of_operator(self, conditions, writes)
-        unflushed[self._store] = {one.key: before.get(one.key) for one in writes}
-        return answer
-
-    def lose(self: Hub) -> None:
-        lose_power(self)
-        self.store.commit((), [Write(key, value) for key, value in unflushed.pop(self.store, {}).items()])
-
-    patch.setattr(Store, "commit", commit)
-    patch.setattr(LocalRegistry, "commit", commit_of_operator)
-    patch.setattr(Hub, "lose_power", lose)
+    """Who commits is told that it is written before the registry's disk has it: that comes with the next commit."""
+    cut(patch, Store, "commit_all", 'self._database.execute("COMMIT")')
+    begin = 'self._database.execute("BEGIN IMMEDIATE")'
+    cut(patch, Store, "commit_all", begin, f'self._database.in_transaction and self._database.execute("COMMIT"); {begin}')

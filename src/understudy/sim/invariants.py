@@ -358,6 +358,12 @@ def intent_survives(truth: "Truth", entries: Mapping[str, bytes]) -> str | None:
     return f"S9: acknowledged and gone: {' '.join(lost)}" if lost else None
 
 
+def commits_survive(truth: "Truth") -> str | None:
+    """S9: so is every other commit that anybody was told of: what was started went by it."""
+    there, told = truth.hub.store.revision, truth.told_up_to
+    return f"S9: commits up to {told} were told of, and those after {there} are gone" if there < told else None
+
+
 def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
     """A start begins when what it needs here by a hard dependency runs; a stop, when nothing here that needs it runs or is started."""
     if not truth.options.orderly or request.resource not in truth.definitions or request.action not in ("start", "stop"):

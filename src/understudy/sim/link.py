@@ -234,8 +234,9 @@ class Hub:
             self._flush()
 
     def lose_power(self) -> None:
-        """What is not flushed is gone."""
+        """What is not flushed is gone: of the store too, should it have answered before."""
         self._power += 1
+        self.store.lose_power()
         self._waiting.clear()
         self._flushing = False
 

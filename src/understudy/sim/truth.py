@@ -215,6 +215,11 @@ class Truth:
         if complaint is not None:
             self.violated(complaint)
 
+    @property
+    def told_up_to(self) -> int:
+        """Revision of the newest commit that anybody was told of."""
+        return self._seen
+
     # --- what the registry is told ----------------------------------------------------------------------------------
 
     def acknowledge(self, writes: Mapping[str, bytes | None]) -> None:
@@ -223,6 +228,7 @@ class Truth:
 
     def registry_is_back(self) -> None:
         """After a power loss of the registry."""
+        self._judge(invariants.commits_survive(self))
         self._judge(invariants.intent_survives(self, {entry.key: entry.value for entry in self.hub.store.read("")[1]}))
 
     def registry_went_back(self) -> None:

@@ -120,7 +120,7 @@ class Store:
             if batches:
                 self._database.execute("UPDATE counter SET revision = ?", (revision,))
                 self._trim()
-            self._database.execute("COMMIT")
+            self._database.execute("COMMIT")  # durable from here on; nobody was told of any of them yet
         except sqlite3.Error as error:
             self._roll_back()
             full = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
@@ -160,6 +160,14 @@ class Store:
             self._listeners.pop(number, None)
 
         return stop
+
+    def lose_power(self) -> None:
+        """What a power loss leaves of a store in memory, for simulated disks: what was made durable, read again as by a restart."""
+        self._roll_back()
+        self._recent.clear()
+        self._recent_bytes = 0
+        self._revision = self._load()
+        self._trimmed = self.oldest
 
     def image(self) -> bytes:
         """Everything in it, as a file would hold it."""
