@@ -15,6 +15,7 @@ from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, E
 from understudy.model.conditions import GuardSight, HeardGuard
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
+from understudy.model.settings import NetworkSettings
 from understudy.model.view import ClusterRecord
 
 
@@ -327,4 +328,40 @@ class Disk(Protocol):
 
     async def write(self, content: bytes) -> None:
         """Replace it at once. OSError: it could not be, and what was there stands."""
+        ...
+
+
+# --- the server under the daemon ------------------------------------------------------------------------------------
+
+
+class OwnServer(Protocol):
+    """What commands ask of the very server that they were given on: its users, files and networks. Each answers within a few seconds."""
+
+    async def script(self, path: str, user: str = "root") -> str:
+        """`ok`, `missing`, `not executable`, `silent` (its storage does not answer), or what else is wrong with it, in words, if it is to
+        run as this user."""
+        ...
+
+    async def user_exists(self, name: str) -> bool:
+        """Whether the user is known here. TimeoutError: nobody says."""
+        ...
+
+    async def group_exists(self, name: str) -> bool:
+        """Whether the group is known here. TimeoutError: nobody says."""
+        ...
+
+    async def names_of(self, uid: int, gid: int) -> tuple[str, str]:
+        """Names of a user and a group; their numbers where they have none. TimeoutError: nobody says."""
+        ...
+
+    async def in_use(self, address: str, network: NetworkSettings) -> str | None:
+        """Who answers for an address on a network, in words; None: nobody does, or it cannot be asked from here."""
+        ...
+
+    def taken_out_by(self) -> str:
+        """By whose word this server stays out of the cluster; empty: it does not."""
+        ...
+
+    def come_back(self) -> bool:
+        """Let this server begin a new life; False: nobody had taken it out."""
         ...

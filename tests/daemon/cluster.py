@@ -26,7 +26,7 @@ from understudy.intent.facts import life
 from understudy.model.limits import derive
 from understudy.model.messages import with_number
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.settings import Settings, parse_settings
+from understudy.model.settings import NetworkSettings, Settings, parse_settings
 from understudy.model.state import Life
 from understudy.ports import Bound, Farewell
 from understudy.registry.commits import BOUND
@@ -64,6 +64,38 @@ class Lines:
         return "\n".join(self.printed)
 
 
+class StandInServer:
+    """The OwnServer port by hand; at once: no thread answers in virtual time. Besides the machine's own users a database's is there."""
+
+    def __init__(self, scripts: dict[str, str], answering: dict[str, str]) -> None:
+        self.scripts, self.answering = scripts, answering
+        self.stays_out = ""
+
+    async def script(self, path: str, user: str = "root") -> str:
+        return self.scripts.get(path, "ok")
+
+    async def user_exists(self, name: str) -> bool:
+        return name in {"oracle", *(user.pw_name for user in pwd.getpwall())}
+
+    async def group_exists(self, name: str) -> bool:
+        return name in {group.gr_name for group in grp.getgrall()}
+
+    async def names_of(self, uid: int, gid: int) -> tuple[str, str]:
+        users = {user.pw_uid: user.pw_name for user in pwd.getpwall()}
+        groups = {group.gr_gid: group.gr_name for group in grp.getgrall()}
+        return users.get(uid, str(uid)), groups.get(gid, str(gid))
+
+    async def in_use(self, address: str, network: NetworkSettings) -> str | None:
+        return self.answering.get(address)
+
+    def taken_out_by(self) -> str:
+        return self.stays_out
+
+    def come_back(self) -> bool:
+        out, self.stays_out = self.stays_out, ""
+        return bool(out)
+
+
 class Cluster:
     """The servers, and commands on them."""
 
@@ -77,11 +109,12 @@ class Cluster:
         self.guards: dict[str, HeldGuard] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.scripts: dict[str, str] = {}
-        """What `script` answers for a path; `ok` if it is not named."""
+        """What is said of a script, by its path; `ok` if it is not named."""
         self.more_settings = ""
         """Of daemons that begin from now on."""
         self.answering: dict[str, str] = {}
         """Who answers for an address on the network."""
+        self.machines = {name: StandInServer(self.scripts, self.answering) for name in servers}
         self._numbers = itertools.count(1)
 
     @property
@@ -156,33 +189,25 @@ class Cluster:
     def world(self, lines: Lines, server: str, caller: Caller = ROOT) -> CommandContext:
         node = self.nodes[server]
 
-        async def probe(address: str, network: object) -> str | None:
-            return self.answering.get(address)
-
         return CommandContext(
             mirror=node.mirror,
             settings=node.settings,
             clock=node.clock,
             caller=caller,
             output=lines,
+            server=self.machines[server],
             token=lambda: f"{next(self._numbers):032x}",
             number=lambda: FIRST_NUMBER + next(self._numbers),
-            probe=probe,
             own=self.sights[server].own,
-            script=self._script,
-            user_exists=_user_exists,
-            group_exists=_group_exists,
             check=lambda name: node.lanes.alarm(name) if node.lanes else None,
             leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         )
 
-    async def _script(self, path: str, user: str) -> str:
-        return self.scripts.get(path, "ok")
-
     def services(self, server: str) -> ApiServices:
         """What this server's API hands to verbs."""
         node = self.nodes[server]
-        return ApiServices(mirror=node.mirror, settings=node.settings, clock=node.clock, own=self.sights[server].own)
+        machine, own = self.machines[server], self.sights[server].own
+        return ApiServices(mirror=node.mirror, settings=node.settings, clock=node.clock, server=machine, own=own)
 
 
 def request(command: str) -> tuple[str, dict[str, object]]:
@@ -220,13 +245,3 @@ async def running(*servers: str, bound: Bound = BOUND) -> AsyncIterator[Cluster]
             task.cancel()
         await asyncio.gather(*cluster.tasks.values(), return_exceptions=True)
         cluster.store.close()
-
-
-async def _user_exists(name: str) -> bool:
-    """At once: no thread answers in virtual time. Besides the machine's own a database's is there."""
-    return name in {"oracle", *(one.pw_name for one in pwd.getpwall())}
-
-
-async def _group_exists(name: str) -> bool:
-    """The same of groups."""
-    return name in {one.gr_name for one in grp.getgrall()}

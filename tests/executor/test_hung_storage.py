@@ -10,7 +10,7 @@ from executor.hung import hung_storage
 from executor.rig import RealRig, act
 from support import wait_until
 from understudy.agents.aside import MOST, _hanging, aside
-from understudy.daemon.verbs.world import script_on_disk
+from understudy.daemon.ownserver import LinuxServer
 from understudy.executor.command import MOST_SURVIVORS
 from understudy.linux.cgroups import processes
 from understudy.model.names import ResourceName
@@ -59,18 +59,18 @@ async def test_a_verb_that_looks_at_a_script_has_an_end(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
         going = asyncio.create_task(go_round())
-        assert await script_on_disk(str(folder / "x.scr")) == "silent"
+        assert await LinuxServer(str(tmp_path)).script(str(folder / "x.scr")) == "silent"
         going.cancel()
         assert rounds > 20
-    assert await script_on_disk(str(tmp_path / "none.scr")) == "missing"
+    assert await LinuxServer(str(tmp_path)).script(str(tmp_path / "none.scr")) == "missing"
     dos = tmp_path / "dos.scr"
     dos.write_bytes(b"#!/bin/sh\r\n")
     dos.chmod(0o755)
-    assert "DOS line ends" in await script_on_disk(str(dos))
+    assert "DOS line ends" in await LinuxServer(str(tmp_path)).script(str(dos))
     dos.write_bytes(b"#!/bin/sh\n")
-    assert await script_on_disk(str(dos)) == "ok"
+    assert await LinuxServer(str(tmp_path)).script(str(dos)) == "ok"
     dos.chmod(0o757)
-    assert await script_on_disk(str(dos)) == (
+    assert await LinuxServer(str(tmp_path)).script(str(dos)) == (
         f"others than root, as whom it runs, may change it: {dos} may be written by everybody: chmod o-w {dos}"
     )
 

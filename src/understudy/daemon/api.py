@@ -12,12 +12,8 @@ and never writes: the verbs do.
 
 import asyncio
 import functools
-import grp
 import itertools
 import json
-import logging
-import os
-import pwd
 import resource
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -26,8 +22,6 @@ from typing import Any
 
 import msgspec
 
-from understudy.agents.address import address_in_use
-from understudy.agents.aside import aside
 from understudy.daemon.callers import Callers, Room
 from understudy.daemon.http import PART, App, HttpRequest, Peer, Reply, error_body
 from understudy.daemon.node import Node
@@ -37,19 +31,16 @@ from understudy.daemon.turns import Turn, Turns
 from understudy.daemon.verbs import VERBS, Verb, export, history, serverpool, servers, stat_resource, types
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.truth import Read, head
-from understudy.daemon.verbs.world import FIRST_NUMBER, LOOK_S, Caller, CommandContext, MirrorPort, Probe
+from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, CommandContext, MirrorPort
 from understudy.errors import BadInput, Unreachable
-from understudy.guard.leave import STAY_OUT
 from understudy.intent.facts import life
 from understudy.model.conditions import Own
 from understudy.model.messages import line, with_number
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.settings import NetworkSettings, Settings
+from understudy.model.settings import Settings
 from understudy.model.shown import shown
 from understudy.model.state import Life
-from understudy.ports import Clock
-
-log = logging.getLogger("understudyd.api")
+from understudy.ports import Clock, OwnServer
 
 TOKEN_BYTES = 16
 MOST_WAITING = 16 << 20
@@ -78,17 +69,16 @@ class ApiServices:
     mirror: MirrorPort
     settings: Settings
     clock: Clock
+    server: OwnServer
     token: Callable[[], str] = field(default=lambda: secrets.token_hex(TOKEN_BYTES))
     tell: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
-    probe: Probe | None = None
     own: Callable[[], Own] | None = None
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
-    come_back: Callable[[], bool] = field(default=lambda: False)
 
 
-async def serve(node: Node, sight: Sight, settings: Settings) -> None:
+async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer) -> None:
     """Answer requests until cancelled."""
 
     def tell(kind: str, about: ResourceName | None, cause: str, text: str) -> None:
@@ -102,11 +92,10 @@ async def serve(node: Node, sight: Sight, settings: Settings) -> None:
         mirror=node.mirror,
         settings=settings,
         clock=node.clock,
+        server=server,
         tell=tell,
         check=check,
-        probe=_probe,
         leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
-        come_back=lambda: _come_back(settings),
         own=sight.own,
     )
     callers = Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
@@ -178,7 +167,7 @@ class _Api:
         self._services = services
         self._running: set[asyncio.Task[None]] = set()
         self._turns = Turns()
-        self._names = _Names()
+        self._names = _Names(services.server)
 
     async def answer(self, request: HttpRequest) -> Reply:
         """Whatever is asked."""
@@ -258,14 +247,13 @@ class _Api:
             clock=services.clock,
             caller=await self._names.caller(peer.uid, peer.gid),
             output=lines,
+            server=services.server,
             token=services.token,
             tell=services.tell,
             number=services.number,
-            probe=services.probe,
             own=None if services.own is None else _for_a_moment(services.own),
             check=services.check,
             leave_here=services.leave_here,
-            come_back=services.come_back,
             detached=lambda: lines.closed,
             turn=Turn(self._turns, queued=peer.uid != 0),
         )
@@ -350,9 +338,10 @@ def _for_a_moment(own: Callable[[], Own]) -> Callable[[], Own]:
 
 
 class _Names:
-    """Names of users and groups. Asked beside the loop, one after the other: who knows them may be a server that does not answer."""
+    """Names of users and groups. Asked one after the other: who knows them may be a server that does not answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: OwnServer) -> None:
+        self._server = server
         self._known: dict[tuple[int, int], Caller] = {}
         self._asking = asyncio.Lock()
 
@@ -365,40 +354,11 @@ class _Names:
                 if len(self._known) >= MOST_NAMES:
                     self._known.clear()
                 try:
-                    found = await aside(functools.partial(_names, uid, gid), within_s=LOOK_S)
+                    found = await self._server.names_of(uid, gid)
                 except TimeoutError:
                     return Caller(uid, str(uid), str(gid))  # asked again the next time
                 self._known[uid, gid] = Caller(uid, *found)
             return self._known[uid, gid]
-
-
-def _names(uid: int, gid: int) -> tuple[str, str]:
-    try:
-        user = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        user = str(uid)
-    try:
-        group = grp.getgrgid(gid).gr_name
-    except KeyError:
-        group = str(gid)
-    return user, group
-
-
-async def _probe(address: str, network: NetworkSettings) -> str | None:
-    try:
-        return await address_in_use(address, subnet=network.subnet, interface=network.interface)
-    except (OSError, ValueError) as error:
-        # No link to ask over is no reason to refuse: the start asks again, on the server where it matters.
-        log.warning("cannot ask who has %s: %s", address, error)
-        return None
-
-
-def _come_back(settings: Settings) -> bool:
-    try:
-        os.unlink(os.path.join(settings.run_dir, STAY_OUT))
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _plain(value: Any) -> Any:

@@ -21,6 +21,7 @@ from understudy.daemon.clock import SystemClock
 from understudy.daemon.execlink import ExecutorLink
 from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.node import Node, Superseded
+from understudy.daemon.ownserver import LinuxServer
 from understudy.daemon.remembered import FileDisk
 from understudy.daemon.sight import Sight
 from understudy.errors import BadSettings
@@ -125,10 +126,11 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, br
     """0 when stopped, 1 when a loop ended: what cannot go on ends the process, and its successor begins from the registry."""
     alerts = Alerts(Path(settings.log_dir) / "alert.log", settings.server)
     sight = Sight(node)
-    sight.alert, sight.unwritten = alerts.write, alerts.unwritten
+    server = LinuxServer(settings.run_dir)
+    sight.alert, sight.unwritten, sight.taken_out_by = alerts.write, alerts.unwritten, server.taken_out_by
     work = [
         asyncio.create_task(node.run(), name="node"),
-        asyncio.create_task(serve(node, sight, settings), name="api"),
+        asyncio.create_task(serve(node, sight, settings, server), name="api"),
         asyncio.create_task(sight.run(), name="sight"),
         asyncio.create_task(alerts.follow(node.mirror), name="alerts"),
         asyncio.create_task(broken.wait(), name="what nobody awaits"),

@@ -5,7 +5,6 @@ node, so that it works without a lease and without the registry. It decides noth
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from understudy.daemon.ability import REGISTRY_AWAY
 from understudy.daemon.node import Node
 from understudy.errors import Unreachable
-from understudy.guard.leave import STAY_OUT
 from understudy.guard.notice import read_notice
 from understudy.intent.facts import down
 from understudy.lane.local import Local
@@ -24,7 +22,6 @@ from understudy.model import events
 from understudy.model.conditions import NUMBERS, Condition, ConditionKind, LaneWait, Own, ago
 from understudy.model.messages import WORDS, number
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.settings import Settings
 from understudy.model.view import Report
 from understudy.policy.conditions import conditions
 from understudy.policy.vouched import vouched
@@ -137,6 +134,8 @@ class Sight:
         """Writes to the alert log of this server."""
         self.unwritten: Callable[[], tuple[int, str]] = lambda: (0, "")
         """Lines that the alert log has lost, and why."""
+        self.taken_out_by: Callable[[], str] = lambda: ""
+        """By whose word this server stays out of the cluster; empty: it does not."""
 
     async def run(self) -> None:
         """Ask and tell, for ever."""
@@ -166,7 +165,7 @@ class Sight:
             guard=self._said,
             guard_age_s=now - self._said_at,
             held=node.guard.held(),
-            left=_left(node.settings),
+            left=self.taken_out_by(),
             notices=read_notice(node.settings.run_dir),
             registry_away_s=self._registry_away_s(now),
             registry_refuses=node.mirror.unwritable,
@@ -278,12 +277,3 @@ class Sight:
 def _gist(condition: Condition) -> str:
     """What it says besides how long, how often and how much: these change all the time, and are no news."""
     return _COUNTS.sub("", condition.cause)
-
-
-def _left(settings: Settings) -> str:
-    """By whose word this server stays out; empty: it does not."""
-    try:
-        with open(os.path.join(settings.run_dir, STAY_OUT), encoding="utf-8") as file:
-            return file.read(256).strip() or "an operator"
-    except OSError:
-        return ""

@@ -18,7 +18,7 @@ async def check_script(world: CommandContext, view: View, resource: Resource) ->
     here = ServerName(world.settings.server)
     if not path or not may_ever_run(view, resource, here):
         return
-    found = await world.script(path, resource.user)
+    found = await world.server.script(path, resource.user)
     if found == "missing":
         raise Declined(20041, path, resource.name, here)
     if found == "silent":
@@ -38,10 +38,18 @@ async def check_acl(world: CommandContext, acl: str, before: str = "") -> None:
 async def check_names(world: CommandContext, named: Named) -> None:
     """The same of names alone."""
     for user in named.users:
-        if not await world.user_exists(user):
+        try:
+            known = await world.server.user_exists(user)
+        except TimeoutError:
+            raise Declined(20124, user) from None
+        if not known:
             raise Declined(20049, user, world.settings.server)
     for group in named.groups:
-        if not await world.group_exists(group):
+        try:
+            known = await world.server.group_exists(group)
+        except TimeoutError:
+            raise Declined(20232, group) from None
+        if not known:
             raise Declined(20231, group, world.settings.server)
 
 
@@ -52,5 +60,5 @@ async def check_address(world: CommandContext, view: View, resource: Resource) -
     address, network = check_free_address(view, world.settings, resource)
     if view.era > 1:
         return  # the registry went back once: what answers may be the very resource that is registered again, and is found running
-    if world.probe is not None and (owner := await world.probe(str(address), network)) is not None:
+    if (owner := await world.server.in_use(str(address), network)) is not None:
         raise Declined(20043, text, owner)

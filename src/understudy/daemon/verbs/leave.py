@@ -57,7 +57,7 @@ async def join(world: CommandContext, arguments: Arguments) -> int:
         if name != own:
             world.say(20073, name)
             return 1
-    if not world.come_back():
+    if not world.server.come_back():
         world.say(20074, own)
         return 0
     until = world.clock.monotonic() + JOIN_S

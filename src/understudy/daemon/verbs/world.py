@@ -4,16 +4,11 @@ Called by `api.py`, which makes one World per request, and by every verb. It nev
 """
 
 import functools
-import grp
 import itertools
-import os
-import pwd
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
-from understudy.agents.aside import aside
-from understudy.agents.scriptfile import Owner, who_may_change, why_not_run
 from understudy.daemon.parts import Part, PartsWritten
 from understudy.daemon.written import conditions, history_key, records
 from understudy.errors import BadInput, CommitTooLarge, Refused
@@ -25,9 +20,9 @@ from understudy.model.conditions import Own
 from understudy.model.excerpt import EVENT_BYTES, excerpt
 from understudy.model.messages import line, with_number, words
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.settings import NetworkSettings, Settings
+from understudy.model.settings import Settings
 from understudy.model.view import Event, View
-from understudy.ports import Clock
+from understudy.ports import Clock, OwnServer
 
 ATTEMPTS = 8
 """How often a change is decided anew when somebody else changed the same keys meanwhile."""
@@ -78,59 +73,6 @@ class MirrorPort(Protocol):
     def history(self) -> list[Event]:
         """Every event that is kept, oldest first."""
         ...
-
-
-Probe = Callable[[str, NetworkSettings], Awaitable[str | None]]
-"""Who answers for an address on a network, in words, or None."""
-
-
-LOOK_S = 2.0
-"""How long a script's storage, or who knows the users, may take to answer a verb."""
-
-
-async def script_on_disk(path: str, user: str = "root") -> str:
-    """`ok`, `missing`, `not executable`, `silent` (its storage does not answer), or what else is wrong with it on this server, in words,
-    if it is to run as this user."""
-
-    def look() -> str:
-        if not os.path.isfile(path):
-            return "missing"
-        if not os.access(path, os.X_OK):
-            return "not executable"
-        if unfit := why_not_run(path):
-            return unfit
-        account = pwd.getpwnam(user)
-        who = who_may_change(path, Owner(account.pw_uid, account.pw_gid))
-        return f"others than {user}, as whom it runs, may change it: {who}" if who else "ok"
-
-    try:
-        return await aside(look, within_s=LOOK_S)
-    except TimeoutError:
-        return "silent"
-    except (OSError, LookupError) as error:  # it went away meanwhile, or there is no such user: said elsewhere
-        return f"it cannot be looked at: {error}"
-
-
-async def user_on_disk(name: str) -> bool:
-    """Whether this server knows the user. Refused when nobody says in time."""
-    try:
-        await aside(functools.partial(pwd.getpwnam, name), within_s=LOOK_S)
-    except KeyError:
-        return False
-    except TimeoutError:
-        raise Refused(words(20124, name), code=20124) from None
-    return True
-
-
-async def group_on_disk(name: str) -> bool:
-    """Whether this server knows the group. Refused when nobody says in time."""
-    try:
-        await aside(functools.partial(grp.getgrnam, name), within_s=LOOK_S)
-    except KeyError:
-        return False
-    except TimeoutError:
-        raise Refused(words(20232, name), code=20232) from None
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,27 +127,22 @@ class CommandContext:
     clock: Clock
     caller: Caller
     output: Output
+    server: OwnServer
     token: Callable[[], str]
     """Random hex digits: identities of definitions and requests."""
     tell: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
     """Note a history event: kind, resource, cause, text."""
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     """A fresh number for each event that a commit carries with it."""
-    probe: Probe | None = None
     own: Callable[[], Own] | None = None
     """What this server knows by itself this minute (`verbs/truth.py` makes words of it); None: nobody to ask, the registry is believed."""
-    script: Callable[[str, str], Awaitable[str]] = script_on_disk
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     """Wake this server's lane of a resource, so that it checks at once."""
-    user_exists: Callable[[str], Awaitable[bool]] = user_on_disk
-    group_exists: Callable[[str], Awaitable[bool]] = group_on_disk
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
     """This server leaves without being told by the registry: by whose word, and whether at once."""
     detached: Callable[[], bool] = field(default=lambda: False)
     """Whether the caller has gone away (Ctrl-C): it was told that what it asked for goes on and stays wanted."""
     turn: TurnPort = field(default_factory=NoHurry)
-    come_back: Callable[[], bool] = field(default=lambda: False)
-    """Let this server begin a new life; False: nobody had taken it out."""
 
     def say(self, code: int, *names: object) -> None:
         """Print one message of the catalogue."""
