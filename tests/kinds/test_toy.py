@@ -62,6 +62,19 @@ async def test_commands_and_lanes_drive_it() -> None:
         assert {action for _, name, action, _ in executor.done if name == SCRATCH} >= {"start", "stop", "check"}
 
 
+async def test_its_type_is_listed_with_the_attributes_of_its_own() -> None:
+    """`crsctl stat type`, with -p, with --json, and in order of names among the others."""
+    async with running("ctr1") as cluster:
+        listed = (await cluster.run("crsctl stat type")).text
+        assert [line for line in listed.splitlines() if "toy" in line] == ["TYPE_NAME=toy.scratch.type"]
+        names = [line for line in listed.splitlines() if line.startswith("TYPE_NAME=")]
+        assert names == sorted(names)
+        profile = (await cluster.run("crsctl stat type toy.scratch.type -p")).text
+        assert "BASE_TYPE=cluster_resource" in profile
+        assert "USR_POINT=" in profile
+        assert '"toy.scratch.type"' in (await cluster.run("crsctl stat type --json")).text
+
+
 @pytest.mark.lab
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces and mounts")
 def test_the_executor_and_a_lapse_end_it(servers: Hosts, tmp_path: Path) -> None:

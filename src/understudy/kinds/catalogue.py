@@ -22,6 +22,11 @@ def built_in(name: str) -> BuiltInType | None:
     return next((found for kind in KINDS.values() if (found := kind.type_named(name)) is not None), None)
 
 
+def built_in_types() -> tuple[BuiltInType, ...]:
+    """Every type that has a name of its own; the numbered ones of a family are found by their names alone."""
+    return tuple(built_in_type for kind in KINDS.values() for built_in_type in kind.types)
+
+
 def own_attributes() -> Mapping[str, OwnAttribute]:
     """What only some types have, by name."""
     return {own.name: own for kind in KINDS.values() for own in (*kind.also, *(own for record in kind.types for own in record.own))}

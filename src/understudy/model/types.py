@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from understudy.errors import BadAttribute
 from understudy.kinds import script
-from understudy.kinds.catalogue import KINDS, built_in
+from understudy.kinds.catalogue import built_in, built_in_types
 from understudy.kinds.kind import BuiltInType
 from understudy.kinds.network import NETWORK, network_name
 from understudy.model.attributes import ATTRIBUTES
@@ -57,9 +57,7 @@ def _record(built_in: BuiltInType) -> TypeRecord:
     )
 
 
-BUILT_IN: dict[TypeName, TypeRecord] = {
-    TypeName(built_in_type.name): _record(built_in_type) for kind in KINDS.values() for built_in_type in kind.types
-}
+BUILT_IN: dict[TypeName, TypeRecord] = {TypeName(built_in_type.name): _record(built_in_type) for built_in_type in built_in_types()}
 
 
 def find(name: TypeName, types: Mapping[TypeName, TypeRecord]) -> TypeRecord | None:
@@ -77,8 +75,9 @@ def is_built_in(name: TypeName) -> bool:
 
 
 def all_types(types: Mapping[TypeName, TypeRecord]) -> tuple[TypeRecord, ...]:
-    """Every type in order of names: built in, registered, and the VIP types that registered ones descend from."""
-    names = {*BUILT_IN, *types} | {record.base for record in types.values() if record.base is not None and is_built_in(record.base)}
+    """Every type in order of names: those of every kind, registered ones, and the VIP types that registered ones descend from."""
+    of_kinds = {TypeName(built_in_type.name) for built_in_type in built_in_types()}
+    names = {*of_kinds, *types} | {record.base for record in types.values() if record.base is not None and is_built_in(record.base)}
     found = (find(name, types) for name in sorted(names))
     return tuple(type_record for type_record in found if type_record is not None)
 
