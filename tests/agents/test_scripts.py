@@ -66,6 +66,15 @@ def test_a_foreign_mount_is_neither_ours_nor_touched(host: Host) -> None:
 
 
 @pytest.mark.lab
+def test_a_mount_point_that_is_declared_elsewhere_is_refused(host: Host) -> None:
+    """A lapse would unmount the declared place, and leave the real one."""
+    steps = "export _CRS_MOUNT_POINT=/elsewhere; data start; echo $?; data check; echo $?"
+    refused = f"MOUNT_POINT of this resource is /elsewhere, MYSQL_DATA_PATH in /etc/openstack-ha-data.conf is {host.path}: make them the same"
+    assert host.run(steps) == (0, f"CRS_ERROR:{refused}\n1\n1\n")
+    assert host.run(f"export _CRS_MOUNT_POINT={host.path}; data start; data check") == (0, "")
+
+
+@pytest.mark.lab
 def test_who_is_in_the_way_is_named_by_stop_and_killed_by_clean(host: Host) -> None:
     """The ladder's next rung."""
     status, printed = host.run(

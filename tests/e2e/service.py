@@ -66,7 +66,7 @@ def pool_command(servers: tuple[str, ...]) -> list[str]:
 
 
 def trio_commands(**attributes: object) -> list[list[str]]:
-    """The guide's commands for the trio; `attributes` of the service that are to be others than the guide's."""
+    """The tour's commands for the trio; `attributes` of the service that are to be others than there."""
     guide = {"PLACEMENT": "restricted", "SERVER_POOLS": "controller_sp", "CHECK_INTERVAL": 30, "RESTART_ATTEMPTS": 2}
     data = ",".join(f"{name}={value}" for name, value in guide.items())
     own = ",".join(f"{name}={value}" for name, value in (guide | attributes).items())
@@ -74,7 +74,7 @@ def trio_commands(**attributes: object) -> list[list[str]]:
         ["appvipcfg", "create", "-network=1", f"-ip={ADDRESS}", f"-vipname={VIP}", "-user=root"],
         [
             "crsctl", "add", "resource", DATA, "-type", "cluster_resource", "-attr",
-            f"ACTION_SCRIPT={HOME}/mysql-data.scr,{data},START_DEPENDENCIES=hard({VIP}),STOP_DEPENDENCIES=hard({VIP}) ",
+            f"ACTION_SCRIPT={HOME}/mysql-data.scr,MOUNT_POINT=/var/lib/mysql,{data},START_DEPENDENCIES=hard({VIP}),STOP_DEPENDENCIES=hard({VIP}) ",
         ],
         [
             "crsctl", "add", "resource", SERVICE, "-type", "cluster_resource", "-attr",

@@ -26,7 +26,7 @@ RESOURCES = (
     ["appvipcfg", "create", "-network=1", f"-ip={ADDRESS}", "-vipname=mysqlVIP", "-user=root"],
     [
         "crsctl", "add", "resource", "mysql-data", "-type", "cluster_resource", "-attr",
-        "ACTION_SCRIPT=/opt/openstack-ha/mysql-data.scr,PLACEMENT=restricted,SERVER_POOLS=controller_sp,"
+        "ACTION_SCRIPT=/opt/openstack-ha/mysql-data.scr,MOUNT_POINT=/var/lib/mysql,PLACEMENT=restricted,SERVER_POOLS=controller_sp,"
         "CHECK_INTERVAL=30,RESTART_ATTEMPTS=2,START_DEPENDENCIES=hard(mysqlVIP),STOP_DEPENDENCIES=hard(mysqlVIP) ",
     ],
     [
