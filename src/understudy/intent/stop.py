@@ -4,13 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
-from understudy.intent.facts import may_be_running, running_on, stop_dependents
+from understudy.intent.facts import may_be_running, registered, running_on, stop_dependents
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined, Refusal
 from understudy.model import events
+from understudy.model.dependencies import Registered, targets
 from understudy.model.names import ResourceName, ServerName
+from understudy.model.resource import DependencyKind, Resource
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord, View
+from understudy.policy.waits import Waits, waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,33 @@ def _edit(view: View, names: Iterable[ResourceName], operator: Operator) -> Edit
         rests=Rests(resources=tuple(names)),
         history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.OFFLINE.value) for name in ends),
     )
+
+
+def without_support(view: View, names: Iterable[ResourceName]) -> tuple[Refusal, ...]:
+    """Whose start depends on what was stopped by these names, although it need not stop with it: what is wanted, and cannot be started
+    (again) as things are. Of a View in which the stop has come about."""
+    named = tuple(names)
+    down = {name for name in {*named, *stop_dependents(view, named)} if view.target(name) is not Target.ONLINE}
+    wanted = [name for name in sorted(set(view.resources) - down) if view.target(name) is Target.ONLINE and view.resources[name].enabled]
+    known = registered(view)
+    dependents = [name for name in wanted if down & _needed_to_start(view.resources[name], known)]
+    asked = waits(view) if dependents else None
+    return tuple(remark for name in dependents if asked is not None and (remark := _without_support(asked, name)) is not None)
+
+
+def _needed_to_start(resource: Resource, known: Registered) -> frozenset[ResourceName]:
+    hard = (dependency for dependency in resource.start if dependency.kind is DependencyKind.HARD)
+    return frozenset(name for dependency in hard for name in targets(dependency, known))
+
+
+def _without_support(asked: Waits, name: ResourceName) -> Refusal | None:
+    """None: something else of the type that it needs runs, or it is on its way up by what runs."""
+    place = running_on(asked.ground.view, name)
+    if place is None:
+        cause = next((cause for cause in asked.of(name) if not cause.passing), None)
+        return None if cause is None else Refusal(code=20160, names=(name, cause.text))
+    missing = asked.missing(name, place, ())
+    return None if missing is None else Refusal(code=20166, names=(name, place, missing.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

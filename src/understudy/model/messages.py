@@ -168,6 +168,7 @@ WORDS: dict[int, str] = {
     20162: "'{}' is down on '{}' now: {}",
     20163: "'{}' is not wanted any more: its TARGET was set OFFLINE meanwhile, by {}.",
     20165: "'{}' is not stopped, for it could not start again on '{}': it would wait for {}. With -f it is restarted all the same.",
+    20166: "'{}' on '{}' runs on, and cannot be started again when it ends: it would wait for {}",
     20164: "'{}' is wanted again: its TARGET was set ONLINE meanwhile, by {}.",
     20067: "The request for '{}' could not be fulfilled: {}",
 }

@@ -26,7 +26,12 @@ async def _run(world: CommandContext, arguments: Arguments) -> bool:
         for remark in there.elsewhere:
             world.remark(remark)
         names, well = there.names, well and not there.elsewhere
-    return (await stop(world, names, force=arguments.flag("force")) if names else True) and well
+    if not names:
+        return well
+    stopped = await stop(world, names, force=arguments.flag("force"))
+    for remark in intent.without_support(world.mirror.view, names):
+        world.remark(remark)
+    return stopped and well
 
 
 async def stop(world: CommandContext, names: tuple[ResourceName, ...], *, force: bool) -> bool:
