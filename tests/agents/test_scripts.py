@@ -69,8 +69,8 @@ def test_a_foreign_mount_is_neither_ours_nor_touched(host: Host) -> None:
 def test_a_mount_point_that_is_declared_elsewhere_is_refused(host: Host) -> None:
     """A lapse would unmount the declared place, and leave the real one."""
     steps = "export _CRS_MOUNT_POINT=/elsewhere; data start; echo $?; data check; echo $?"
-    refused = f"MOUNT_POINT of this resource is /elsewhere, MYSQL_DATA_PATH in /etc/openstack-ha-data.conf is {host.path}: make them the same"
-    assert host.run(steps) == (0, f"CRS_ERROR:{refused}\n1\n1\n")
+    said = f"MYSQL_DATA_PATH in /etc/openstack-ha-data.conf is {host.path}: make them the same"
+    assert host.run(steps) == (0, f"CRS_ERROR:MOUNT_POINT of this resource is /elsewhere, {said}\n1\n1\n")
     assert host.run(f"export _CRS_MOUNT_POINT={host.path}; data start; data check") == (0, "")
 
 

@@ -74,7 +74,8 @@ def trio_commands(**attributes: object) -> list[list[str]]:
         ["appvipcfg", "create", "-network=1", f"-ip={ADDRESS}", f"-vipname={VIP}", "-user=root"],
         [
             "crsctl", "add", "resource", DATA, "-type", "cluster_resource", "-attr",
-            f"ACTION_SCRIPT={HOME}/mysql-data.scr,MOUNT_POINT=/var/lib/mysql,{data},START_DEPENDENCIES=hard({VIP}),STOP_DEPENDENCIES=hard({VIP}) ",
+            f"ACTION_SCRIPT={HOME}/mysql-data.scr,MOUNT_POINT=/var/lib/mysql,{data},"
+            f"START_DEPENDENCIES=hard({VIP}),STOP_DEPENDENCIES=hard({VIP}) ",
         ],
         [
             "crsctl", "add", "resource", SERVICE, "-type", "cluster_resource", "-attr",
