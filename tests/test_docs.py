@@ -12,6 +12,7 @@ from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
 from understudy.cli.understudy import demo, lab, simulate
 from understudy.model import events, settings
+from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import State, Target
@@ -110,6 +111,20 @@ def test_every_setting_is_documented() -> None:
     known = {section: set(keys) for section, keys in settings.SECTIONS.items() if keys}
     known |= {"servers.NAME": {"addresses"}, "network.N": {"subnet", "interface"}}
     assert {section: set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for section, part in parts.items()} == known
+
+
+def test_every_attribute_is_documented() -> None:
+    """With what it does, or among those without effect: and of these no line of the product reads one."""
+    page = (DOCS / "guide/examples.md").read_text().partition("\n## Attributes\n")[2]
+    table, _, idle = page.partition("These are accepted, kept and shown")
+    cells = (line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
+    without_effect = set(re.findall(r"\b[A-Z][A-Z_]+\b", idle))
+    with_effect = {name for cell in cells for name in re.findall(r"\b[A-Z][A-Z_]+\b", cell)}
+    assert set(ATTRIBUTES) == (with_effect | without_effect) & set(ATTRIBUTES)
+    assert with_effect & without_effect == set()
+    pools = ROOT / "src/understudy/model/pools.py"  # which have one of the same name
+    source = "\n".join(path.read_text() for path in sorted((ROOT / "src/understudy").rglob("*.py")) if path != pools)
+    assert without_effect & set(re.findall(r"""(?:\[|get\()"([A-Z_]+)\"""", source)) == set()
 
 
 def test_every_key_of_the_registry_is_documented() -> None:

@@ -1,13 +1,14 @@
 """Luck in the false world: numbers that depend on the seed, the name, the instant and the count, and on nothing that happened before."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import pytest
 
 from understudy.sim.chance import GRAIN, Chance, dice
-from understudy.sim.options import Options
+from understudy.sim.faults import HAPPENS
+from understudy.sim.options import BOUNDS, Options
 from understudy.sim.script import RATES, STORM, Mishap, script
 
 HOUR_S = 3600.0
@@ -123,6 +124,13 @@ def test_mishaps_come_as_often_as_their_rate_says() -> None:
     assert set(counts) == {STORM, *(name for name in RATES if getattr(BUSY, name))}
     for name in RATES:
         assert counts[name] == pytest.approx(getattr(BUSY, name) * 600, rel=0.15)
+
+
+def test_every_rate_is_drawn_from_and_happens() -> None:
+    """A fault has a rate among the options, a place in the script and what it does: without one of them it would never come, unnoticed."""
+    rates = {field.name for field in fields(Options)} - set(BOUNDS) - {"calm_s"}
+    assert set(RATES) == rates
+    assert set(HAPPENS) == {STORM, *RATES}
 
 
 def test_without_calm_it_is_one_storm_from_beginning_to_end() -> None:

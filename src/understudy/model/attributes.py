@@ -11,6 +11,7 @@ from enum import Enum, StrEnum
 from understudy.errors import BadAttribute
 from understudy.kinds.catalogue import own_attributes
 from understudy.model.messages import words
+from understudy.model.resource import Placement
 
 LONGEST_VALUE = 254
 """Characters; dependencies alone may be longer."""
@@ -119,7 +120,7 @@ _ALL = (
     _cluster_only(Attribute(name="MOUNT_POINT", kind=AttributeKind.PATH, effect=Effect.RESTART)),
     _text("NLS_LANG"),
     _seconds("OFFLINE_CHECK_INTERVAL", 0),
-    _cluster_only(_choice("PLACEMENT", "balanced", "balanced", "favored", "restricted")),
+    _cluster_only(_choice("PLACEMENT", Placement.BALANCED.value, *(placement.value for placement in Placement))),
     _cluster_only(_flag("RELOCATE_BY_DEPENDENCY", "1")),
     _number("RESTART_ATTEMPTS", 1, 0, 1_000),
     _seconds("SCRIPT_TIMEOUT", 60, 1),

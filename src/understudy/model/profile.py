@@ -53,7 +53,6 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
         start=parse(values["START_DEPENDENCIES"], "START_DEPENDENCIES", definition.name),
         stop=parse(values["STOP_DEPENDENCIES"], "STOP_DEPENDENCIES", definition.name),
         enabled=values["ENABLED"] != "0",
-        auto_start=values["AUTO_START"],
         active_placement=values.get("ACTIVE_PLACEMENT") == "1" or values.get("APPSVIP_FAILBACK") == "1",
         load=int(values["LOAD"]),
         restart_attempts=int(values["RESTART_ATTEMPTS"]),

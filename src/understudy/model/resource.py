@@ -69,7 +69,6 @@ class Resource:
     start: tuple[Dependency, ...] = ()
     stop: tuple[Dependency, ...] = ()
     enabled: bool = True
-    auto_start: str = "restore"
     active_placement: bool = False
     load: int = 1
     restart_attempts: int = 1

@@ -3,7 +3,7 @@
 Called by `sim/life.py`. Must never touch the product but through the verbs of the world and its machines.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import TypeVar
 
@@ -62,29 +62,6 @@ class Faults:
         """Faults that have not been undone yet."""
         self._last_at = self._begun
         self._lease_s = world.limits.lease_s
-        self._verbs: dict[str, Callable[[Mishap, Picks], None]] = {
-            STORM: self._storm,
-            "power": self._power,
-            "freezes": self._freeze,
-            "cuts": self._cut,
-            "leader_cuts": self._cut_leader,
-            "registry_away": self._registry_away,
-            "registry_power": self._registry_power,
-            "daemon_deaths": self._kill_daemon,
-            "daemon_hangs": self._hang_daemon,
-            "executor_deaths": self._kill_executor,
-            "guard_deaths": self._kill_guard,
-            "service_deaths": self._kill_service,
-            "bad_scripts": self._spoil_script,
-            "commands": self._command,
-            "upgrades": self._upgrade,
-            "pair_cuts": self._cut_pair,
-            "unable": self._cannot_act,
-            "edits": self._edit,
-            "replays": self._replay,
-            "silences": self._silence,
-            "set_backs": self._set_back,
-        }
         self._plan_next()
         if world.options.set_backs:
             self._copy_now_and_then()
@@ -108,7 +85,7 @@ class Faults:
         self.done += 1
         self._last_at = self.world.loop.now
         self.world.trace.say("mishap", f"{mishap.number} {mishap.what.replace('_', ' ')}")
-        self._verbs[mishap.what](mishap, Picks(mishap.picks))
+        HAPPENS[mishap.what](self, mishap, Picks(mishap.picks))
         self._plan_next()
 
     def _undo_later(self, leases: float, undo: Callable[[], None]) -> None:
@@ -440,3 +417,29 @@ class Faults:
             machine.says("is asked to leave at once")
             keeper.farewell()
         self._undo_later(leases, machine.come_again)
+
+
+HAPPENS: Mapping[str, Callable[[Faults, Mishap, Picks], None]] = {
+    STORM: Faults._storm,
+    "power": Faults._power,
+    "freezes": Faults._freeze,
+    "cuts": Faults._cut,
+    "leader_cuts": Faults._cut_leader,
+    "registry_away": Faults._registry_away,
+    "registry_power": Faults._registry_power,
+    "daemon_deaths": Faults._kill_daemon,
+    "daemon_hangs": Faults._hang_daemon,
+    "executor_deaths": Faults._kill_executor,
+    "guard_deaths": Faults._kill_guard,
+    "service_deaths": Faults._kill_service,
+    "bad_scripts": Faults._spoil_script,
+    "commands": Faults._command,
+    "upgrades": Faults._upgrade,
+    "pair_cuts": Faults._cut_pair,
+    "unable": Faults._cannot_act,
+    "edits": Faults._edit,
+    "replays": Faults._replay,
+    "silences": Faults._silence,
+    "set_backs": Faults._set_back,
+}
+"""Of each mishap that a script may hold: what it does."""

@@ -106,7 +106,7 @@ class Options:
             number = kinds[name](value)
         except ValueError:
             raise BadInput(f"{given}: {value} is no number") from None
-        least, most = _BOUNDS.get(name, (0.0, _MOST))
+        least, most = BOUNDS.get(name, (0.0, _MOST))
         if not least <= number <= most:
             raise BadInput(f"{given}: {name} is {least:g} to {most:g}")
         return replace(self, **{name: number})
@@ -137,7 +137,7 @@ FEW = 16
 _MOST = 10_000.0
 """Of anything a minute, or seconds: more is no world any more."""
 _CHANCES = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches", "slow_answers", "again")
-_BOUNDS: dict[str, tuple[float, float]] = {
+BOUNDS: dict[str, tuple[float, float]] = {
     "servers": (2, 16), "voters": (1, 5), "groups": (0, 20), "guide": (0, 1), "storm_s": (1.0, _MOST), "longest": (0.05, 100.0),
     "operations": (FEW, 1_000), "pause_tolerance": (SHORTEST_PAUSE_S, LONGEST_PAUSE_S), **dict.fromkeys(_CHANCES, (0.0, 1.0)),
 }  # fmt: skip
