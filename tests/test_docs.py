@@ -14,6 +14,7 @@ from understudy.cli.understudy import demo, lab, simulate
 from understudy.model import events, settings
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
+from understudy.model.limits import derive
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import State, Target
 from understudy.policy.sentences import remedy, sentence
@@ -102,6 +103,16 @@ def test_the_pictures_are_what_would_be_drawn() -> None:
     drawn = runpy.run_path(str(DOCS / "pictures/draw.py"))["PICTURES"]
     stale = [name for name, draw in drawn.items() if (DOCS / "pictures" / name).read_text() != draw()]
     assert not stale, "run docs/pictures/draw.py"
+
+
+def test_the_bounds_of_the_architecture_are_those_that_are_derived() -> None:
+    """The table that says how long an outage may be."""
+    page = (DOCS / "architecture.md").read_text()
+    for tolerance in (2, 0.5, 0.25):
+        bounds = derive(tolerance)
+        hundredths = (f"{value:.2f} s" for value in (bounds.quiet_s, bounds.outage_s))
+        cells = (f"{value:.2f} s" for value in (bounds.pace.beat_s, bounds.stop_now_s, bounds.lease_s))
+        assert f"| {' | '.join((f'{tolerance} s', *cells, f'{bounds.silent_after_s:.3f} s', *hundredths))} |" in page
 
 
 def test_every_setting_is_documented() -> None:

@@ -1,15 +1,33 @@
 """The text of -attr and -file: what the guide writes, what documents do to it, and print-then-parse."""
 
+import re
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.errors import BadAttribute
-from understudy.model.attrtext import file_pairs, pairs, parse_attr, parse_file, print_attr, print_file
+from understudy.model.attrtext import file_pairs, pairs, parse_attr, parse_file
 
 NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{0,20}(@SERVERNAME\([a-z0-9]{1,8}\))?", fullmatch=True)
 VALUES = st.text(st.characters(codec="utf-8"), max_size=40).map(lambda text: text.strip(" \t\r\n\u00a0"))
 ONE_LINE = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=40).map(lambda text: text.strip(" \t\r\n\u00a0"))
+
+
+def print_attr(attributes: Mapping[str, str]) -> str:
+    """The argument of `-attr` that gives these attributes."""
+    return ",".join(f"{name}={quoted(value)}" for name, value in attributes.items())
+
+
+def quoted(value: str) -> str:
+    """In quotes if it needs them."""
+    return value if re.fullmatch(r"[A-Za-z0-9_./:@%+*-]*", value) else "'" + value.replace("'", "''") + "'"
+
+
+def print_file(attributes: Mapping[str, str]) -> str:
+    """The lines of a `-file` that gives these attributes."""
+    return "".join(f"{name}={value}\n" for name, value in attributes.items())
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=6))

@@ -110,14 +110,6 @@ class FakeExecutor:
             service.lives = False
             self.wake(resource)
 
-    def die_all(self) -> None:
-        """Everything ends at once: a lapse, or a power loss."""
-        for resource in sorted(self.services):
-            self.die(resource)
-        for flights in list(self._in_flight.values()):
-            for flight in flights:
-                _halt(flight)
-
     def wake(self, resource: ResourceName) -> None:
         """An event source says that something may have changed."""
         self._woken[resource] = None

@@ -134,7 +134,7 @@ class GuardProcess:
         self._perform(self.core.tick(now))
         self._tell_of_settings(now)
         self._look_around(now)
-        self._heed_signals(now)
+        self._heed_signals()
         if over := self._ending or self.leave.over(now, daemon_there=self._clients.daemon_there()):
             self._ending = over
             self._perform(self.core.stop(over))
@@ -293,7 +293,7 @@ class GuardProcess:
     def _count_signal(self) -> None:
         self._terminated += 1
 
-    def _heed_signals(self, now: Reading) -> None:
+    def _heed_signals(self) -> None:
         """SIGTERM: a leave in order; the second time, or where nothing can be running, at once."""
         if self._terminated == self._heeded:
             return

@@ -1,10 +1,10 @@
-"""Owns the text forms of attributes: the argument of `-attr`, the lines of `-file`, and printing both so that they parse again.
+"""Owns the text forms of attributes: the argument of `-attr`, the lines of `-file`.
 
-Called by the verbs and `appvipcfg`. It never knows which attributes exist; it only takes text apart and puts it together.
+Called by the verbs and `appvipcfg`. It never knows which attributes exist; it only takes text apart.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from understudy.errors import BadAttribute
 from understudy.model.messages import words
@@ -15,7 +15,6 @@ _OPENING = {"'": "'‘’", '"': '"“”', "‘": "'‘’", "’": "'‘’", 
 """A quote that opens a value, and what may close it: documents turn straight quotes into curved ones."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:@[A-Za-z]+\([^()]*\))*")
 _NEXT_NAME = re.compile(r"\s([A-Z][A-Z0-9_]+(?:@[A-Z]+\([^()]*\))*)\s*=")
-_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+*-]*")
 _BLANKS = " \t\r\n\u00a0"
 
 
@@ -27,16 +26,6 @@ def parse_attr(text: str) -> dict[str, str]:
 def parse_file(text: str) -> dict[str, str]:
     """The lines of a `-file`: `NAME=value`, no quotes."""
     return _unique(file_pairs(text))
-
-
-def print_attr(attributes: Mapping[str, str]) -> str:
-    """The argument of `-attr` that gives these attributes."""
-    return ",".join(f"{name}={_quoted(value)}" for name, value in attributes.items())
-
-
-def print_file(attributes: Mapping[str, str]) -> str:
-    """The lines of a `-file` that gives these attributes; values have no line breaks and no blanks at their ends."""
-    return "".join(f"{name}={value}\n" for name, value in attributes.items())
 
 
 def file_pairs(text: str) -> tuple[Pair, ...]:
@@ -135,12 +124,6 @@ def _quoted_value(text: str, position: int, name: str) -> tuple[str, int]:
         rest = text[following : following + 30]
         raise _unreadable(f"after the closing quote of {name} a comma is missing, before '{rest}'")
     return "".join(value).strip(_BLANKS), following + 1
-
-
-def _quoted(value: str) -> str:
-    if _PLAIN.fullmatch(value):
-        return value
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _unique(found: Iterable[Pair]) -> dict[str, str]:

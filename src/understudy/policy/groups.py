@@ -9,7 +9,6 @@ from understudy.model.view import View
 GROUP_MOST = 64
 """Members of a group: all its assignments change in one commit, which holds twice as many operations (`registry/commits.py`), with the
 incarnations that may be holders and the requests that are answered."""
-GroupOf = Mapping[ResourceName, tuple[ResourceName, ...]]
 
 
 def groups(view: View) -> tuple[tuple[ResourceName, ...], ...]:
@@ -30,29 +29,6 @@ def too_large(before: View, after: View) -> tuple[ResourceName, ...]:
         if len(members) > GROUP_MOST and all(len(members) > len(group_of(before, name)) for name in members):
             return members
     return ()
-
-
-def in_start_order(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
-    """The names with every hard or weak start dependency before its dependents; ties by name."""
-    left = set(names)
-    ordered: list[ResourceName] = []
-    seen: set[ResourceName] = set()
-
-    def visit(name: ResourceName) -> None:
-        if name in seen:
-            return
-        seen.add(name)
-        if name in view.resources:
-            for dependency in view.resources[name].start:
-                other = ResourceName(dependency.entity)
-                if not dependency.is_type and other in view.resources:
-                    visit(other)
-        if name in left:
-            ordered.append(name)
-
-    for name in sorted(left):
-        visit(name)
-    return tuple(ordered)
 
 
 def dependents(view: View, name: ResourceName) -> tuple[ResourceName, ...]:

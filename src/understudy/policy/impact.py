@@ -6,7 +6,7 @@ Called by the verbs before they write a change. Pure.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from understudy.model.names import ResourceName, ServerName
@@ -83,13 +83,14 @@ def _matters(before: View, after: View) -> bool:
     """Whether anything differs that a decision, or a lane's rule about neighbours, looks at: most changes are of timeouts and intervals."""
     if before.pools != after.pools or before.types != after.types or set(before.resources) != set(after.resources):
         return True
-    return any(_placed_by(definition) != _placed_by(after.resources[name]) for name, definition in before.resources.items())
+    return any(_placed_by(resource) != _placed_by(after.resources[name]) for name, resource in before.resources.items())
 
 
-def _placed_by(definition: Resource) -> tuple[object, ...]:
-    return (
-        definition.type, definition.uid, definition.local, definition.enabled, definition.start, definition.stop,
-        definition.placement, definition.hosting_members, definition.server_pools, definition.active_placement, definition.load,
+def _placed_by(resource: Resource) -> Resource:
+    """Without what neither a decision nor a rule about neighbours looks at; whatever is new counts until it stands here."""
+    return replace(
+        resource, attributes={}, check_interval_s=0.0, offline_check_interval_s=0.0, check_failures=0, restart_attempts=0,
+        start_timeout_s=0.0, stop_timeout_s=0.0, check_timeout_s=0.0, clean_timeout_s=0.0, uptime_threshold_s=0.0, user="",
     )  # fmt: skip
 
 

@@ -147,7 +147,7 @@ class Waits:
             case WaitsFor.FIRST_LOOK:
                 return Cause(text=f"{server} to check whether it runs there")
             case WaitsFor.DEPENDENTS_STOP_FIRST:
-                return self._dependents(step.of, name, server, deep)
+                return self._dependents(step.of, server, deep)
             case WaitsFor.DEPENDENCIES:
                 return self._dependencies(resource, step.of, server, deep)
             case WaitsFor.STILL_THE_OWNER:
@@ -181,7 +181,7 @@ class Waits:
             return Cause(text=self._the_leader(f"to choose another server: it failed on {server}{because}"))
         return Cause(text=f"the next try on {server}, with growing pauses: it failed on every candidate{because}", passing=False)
 
-    def _dependents(self, names: tuple[ResourceName, ...], below: ResourceName, server: ServerName, deep: int) -> Cause:
+    def _dependents(self, names: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
         """Who depends on it stops first. One that is to go on running holds it up for ever."""
         first, view = names[0], self.ground.view
         own = self.lane(first, server, deep=deep - 1) if deep else None

@@ -14,7 +14,7 @@ from understudy.model.resource import Resource
 from understudy.model.state import State
 from understudy.model.types import is_local
 from understudy.model.view import Request, View
-from understudy.policy.groups import groups, in_start_order
+from understudy.policy.groups import groups
 from understudy.policy.homes import is_wanted
 from understudy.registry import keys
 from understudy.registry.intent import definitions, foundations
@@ -78,10 +78,29 @@ def longest_start_s(intent: Intent, assumed_s: float) -> float:
     """The longest chain of starts, each after what it needs: how long it takes to start everything."""
     view = view_of(intent)
     up_s: dict[str, float] = {}
-    for name in in_start_order(view, view.resources):
+    for name in _in_start_order(view):
         needed = [up_s.get(dependency.entity, 0.0) for dependency in view.resources[name].start if not dependency.is_type]
         up_s[name] = start_s(intent, view.resources[name], assumed_s) + max(needed, default=0.0)
     return max(up_s.values(), default=0.0)
+
+
+def _in_start_order(view: View) -> tuple[ResourceName, ...]:
+    """Every resource after all that it needs by name to start; ties by name."""
+    ordered: dict[ResourceName, None] = {}
+    seen: set[ResourceName] = set()
+
+    def visit(name: ResourceName) -> None:
+        if name in seen or name not in view.resources:
+            return
+        seen.add(name)
+        for dependency in view.resources[name].start:
+            if not dependency.is_type:
+                visit(ResourceName(dependency.entity))
+        ordered[name] = None
+
+    for name in sorted(view.resources):
+        visit(name)
+    return tuple(ordered)
 
 
 def _registered_by_creation(world: World) -> dict[str, Any]:
