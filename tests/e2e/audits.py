@@ -3,32 +3,31 @@
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from e2e.harness import Cluster
+from e2e.harness import Cluster, Thaw
 from understudy.errors import LabError
 from understudy.lab import cgroups, places
-from understudy.lab.witness import INTERVAL_S
+from understudy.lab.witness import INTERVAL_S, Sighting
+from understudy.model.limits import Limits
 
 _ODD = re.compile(r"Traceback|\bERROR\b|\bCRITICAL\b|never retrieved|Exception ignored|cannot be started|Segmentation")
 
 
-def doubled(cluster: Cluster) -> list[str]:
-    """Stretches of time in which two servers were active.
+def doubled(sights: Sequence[Sighting], thaws: Iterable[Thaw], limits: Limits) -> list[str]:
+    """Stretches of time in which a witness saw two servers active.
 
     One thing is no breach (S1): for a guard's wake-up and the kill after a thaw, what was frozen exists on the thawed server; it does not
     answer for the address even then.
     """
-    excused_s = cluster.limits.pace.lateness_s + cluster.limits.pace.kill_s + 2 * INTERVAL_S
+    excused_s = limits.pace.lateness_s + limits.pace.kill_s + 2 * INTERVAL_S
     found = []
-    for witness in cluster.witnesses:
-        sights = witness.sights()
-        ends = [one.at for one in sights[1:]] + [float("inf")]
-        for one, end in zip(sights, ends, strict=True):
-            thawed = {thaw.server for thaw in cluster.thaws if thaw.ordered <= one.at and end <= thaw.done + excused_s}
-            if len(set(one.active) - (thawed - set(one.answering))) > 1:
-                found.append(f"two servers active until {end}: {one}")
+    ends = [sight.at for sight in sights[1:]] + [float("inf")]
+    for sight, end in zip(sights, ends, strict=True):
+        thawed = {thaw.server for thaw in thaws if thaw.ordered <= sight.at and end <= thaw.done + excused_s}
+        if len(set(sight.active) - (thawed - set(sight.answering))) > 1:
+            found.append(f"two servers active until {end}: {sight}")
     return found
 
 

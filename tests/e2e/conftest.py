@@ -41,7 +41,8 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: flo
         with contextlib.ExitStack() as watching:
             cluster = Cluster(lab, watching)
             yield cluster
-        found = [*audits.doubled(cluster), *audits.odd_lines(name, cluster.expected)]
+        breaches = [audits.doubled(witness.sights(), cluster.thaws, cluster.limits) for witness in cluster.witnesses]
+        found = [*itertools.chain.from_iterable(breaches), *audits.odd_lines(name, cluster.expected)]
         if found or request.node.stash.get(_FAILED, False):
             audits.keep(cluster, tmp_path / "kept")
             print(f"kept: {tmp_path / 'kept'}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 
 from e2e import states
 from e2e.harness import SOON_S, Cluster
@@ -33,7 +34,7 @@ class Teller:
             self.cluster.says(until, on)
         alerts = (alert,) if isinstance(alert, str) else alert
         for wanted in filter(None, alerts):
-            wait_for(lambda wanted=wanted: any(wanted in line for line in self.alerts(on)), SOON_S, f"the alert log of {on} has {wanted}")
+            wait_for(partial(self._has_alert, on, wanted), SOON_S, f"the alert log of {on} has {wanted}")
         answers = states.ask(self.cluster, on, commands)
         meant = {*(one[:8] for one in alerts), *(line[:8] for one in answers for line in one.lines)}  # not what comes late of another state
         text = states.told(title, why, answers, [line for line in self.alerts(on) if line[:8] in meant])
@@ -42,6 +43,9 @@ class Teller:
             path.write_text(text)
         if not path.exists() or path.read_text() != text:
             self.wrong.append(f"{path.name} is now:\n{text}")
+
+    def _has_alert(self, server: str, wanted: str) -> bool:
+        return any(wanted in line for line in self.alerts(server))
 
     def alerts(self, server: str) -> list[str]:
         """What is new in the alert log."""

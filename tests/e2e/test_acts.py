@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from e2e.harness import Cluster
 from understudy.demo import acts
 from understudy.demo.traffic import Traffic
 
@@ -11,7 +12,7 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
-def traffic(cluster):
+def traffic(cluster: Cluster) -> Traffic:
     """The guide's MySQL trio on ctr1, watched, and rows that flow into it."""
     cluster.watch(acts.ADDRESS, acts.TRIO)
     acts.register(cluster.lab, lambda text: None)
@@ -21,7 +22,7 @@ def traffic(cluster):
     return traffic
 
 
-def strike(cluster, act):
+def strike(cluster: Cluster, act: str) -> None:
     """One act's blow."""
     match act:
         case "kill":
@@ -43,7 +44,7 @@ def strike(cluster, act):
         pytest.param("relocate", "ctr2", marks=pytest.mark.long),
     ],
 )
-def test_act_of_the_demo_loses_no_row(cluster, traffic, act, home):
+def test_act_of_the_demo_loses_no_row(cluster: Cluster, traffic: Traffic, act: str, home: str) -> None:
     """Whatever strikes the active server, rows flow again by themselves, and every acknowledged one is there."""
     struck = time.monotonic()
     strike(cluster, act)
@@ -54,7 +55,7 @@ def test_act_of_the_demo_loses_no_row(cluster, traffic, act, home):
 
 
 @pytest.mark.long
-def test_frozen_server_keeps_its_database_locked_until_the_thaw(cluster, traffic):
+def test_frozen_server_keeps_its_database_locked_until_the_thaw(cluster: Cluster, traffic: Traffic) -> None:
     """The address has moved on, the frozen database still holds the lock on its files: rows flow again after the thaw, and none is lost."""
     frozen = cluster.lab.freeze("ctr1")
     cluster.runs("mysqlVIP", "mysql-data", on="ctr2")

@@ -1,6 +1,6 @@
 """The audits find what they are there for."""
 
-from types import SimpleNamespace
+from collections.abc import Sequence
 
 import pytest
 
@@ -16,20 +16,19 @@ ONE_AGAIN = Sighting(10.04, ("ctr2",), ("ctr2",))
 THAW = Thaw("ctr1", ordered=10.0, done=10.005)
 
 
-def found(*sights, thaws=()):
-    witness = SimpleNamespace(sights=lambda: list(sights))
-    return doubled(SimpleNamespace(limits=derive(0.5), witnesses=[witness], thaws=list(thaws)))
+def found(*sights: Sighting, thaws: Sequence[Thaw] = ()) -> list[str]:
+    return doubled(sights, thaws, derive(0.5))
 
 
 @pytest.mark.parametrize("two", [TWO_ANSWER, TWO_RUN])
-def test_two_active_servers_are_a_breach(two):
+def test_two_active_servers_are_a_breach(two: Sighting) -> None:
     """Whether both answer or both run, for however short."""
     assert not found(ONE, ONE_AGAIN)
     assert len(found(ONE, two, ONE_AGAIN)) == 1
     assert len(found(two)) == 1
 
 
-def test_what_was_frozen_may_exist_for_the_guards_reaction_but_not_answer():
+def test_what_was_frozen_may_exist_for_the_guards_reaction_but_not_answer() -> None:
     """And neither for longer, nor on another server than the one that was thawed."""
     assert not found(ONE, TWO_RUN, ONE_AGAIN, thaws=[THAW])
     assert found(ONE, TWO_ANSWER, ONE_AGAIN, thaws=[THAW])

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from e2e import service
-from e2e.harness import Status
+from e2e.harness import Cluster, Status, Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
@@ -26,7 +26,7 @@ if "hidden" not in sys.argv:
 child but its own script's, for what was seen once is not forgotten."""
 
 
-def test_three_kills_in_a_row_move_the_whole_trio(cluster, trio):
+def test_three_kills_in_a_row_move_the_whole_trio(cluster: Cluster, trio: Trio) -> None:
     """RESTART_ATTEMPTS=2: two deaths are answered by a restart in place, the third by a relocation of all three."""
     trio.run(on="ctr1")
     for _ in range(2):
@@ -41,7 +41,7 @@ def test_three_kills_in_a_row_move_the_whole_trio(cluster, trio):
 
 
 @pytest.mark.parametrize("end", ["exit 1", pytest.param("kill -9 $$", marks=pytest.mark.long)])
-def test_failed_start_here_is_a_success_there(cluster, trio, end):
+def test_failed_start_here_is_a_success_there(cluster: Cluster, trio: Trio, end: str) -> None:
     """What cannot be started on one server is cleaned up there and started, with all it needs, on the next."""
     trio.register()
     cluster.story("start", f"echo CRS_ERROR:no licence for this server; {end}", "ctr1")
@@ -56,7 +56,7 @@ def test_failed_start_here_is_a_success_there(cluster, trio, end):
     assert "no licence for this server" in failed["text"]
 
 
-def test_service_that_never_starts_stays_wanted_and_says_so(cluster, trio):
+def test_service_that_never_starts_stays_wanted_and_says_so(cluster: Cluster, trio: Trio) -> None:
     """Failed on every candidate and left so (-l): retried with growing pauses, for ever; it comes up by itself once the cause is gone."""
     trio.register()
     cluster.story("start", "exit 1", "ctr1", "ctr2")
@@ -70,7 +70,7 @@ def test_service_that_never_starts_stays_wanted_and_says_so(cluster, trio):
     wait_for(lambda: cluster.status("web").state == "ONLINE", 60, "web comes up by itself")
 
 
-def test_power_loss_while_starting(cluster, trio):
+def test_power_loss_while_starting(cluster: Cluster, trio: Trio) -> None:
     """A server that dies in the middle of a long start is no obstacle: the start is made on the other."""
     trio.register()
     cluster.story("start", f"touch /run/starting; sleep 20; exec python3 -IS {service.HOME}/web.py", "ctr1")
@@ -81,7 +81,7 @@ def test_power_loss_while_starting(cluster, trio):
         trio.follows(to="ctr2")
 
 
-def test_service_that_ignores_term_and_whose_scripts_fail_is_killed(cluster, trio):
+def test_service_that_ignores_term_and_whose_scripts_fail_is_killed(cluster: Cluster, trio: Trio) -> None:
     """stop fails, clean fails, TERM is ignored: the control group is killed, and the relocation goes through."""
     trio.register()
     cluster.put(f"{service.HOME}/web.py", DEAF_SERVER, ["ctr1"])
@@ -98,7 +98,7 @@ def test_service_that_ignores_term_and_whose_scripts_fail_is_killed(cluster, tri
     ]  # fmt: skip
 
 
-def test_service_that_cannot_be_stopped_blocks_and_says_why(cluster, trio):
+def test_service_that_cannot_be_stopped_blocks_and_says_why(cluster: Cluster, trio: Trio) -> None:
     """Out of reach of every rung: UNKNOWN, CRS-2678, nothing is started elsewhere; when somebody has helped, all goes on by itself."""
     trio.register()
     cluster.put(f"{service.HOME}/web.py", HIDE + DEAF_SERVER, ["ctr1"])
@@ -119,7 +119,7 @@ def test_service_that_cannot_be_stopped_blocks_and_says_why(cluster, trio):
 
 
 @pytest.mark.long
-def test_service_that_dies_while_its_daemon_is_down_is_restarted_by_the_next(cluster, trio):
+def test_service_that_dies_while_its_daemon_is_down_is_restarted_by_the_next(cluster: Cluster, trio: Trio) -> None:
     """The event is missed, the first look of the new daemon is not: the service runs again where it ran."""
     trio.run(on="ctr1")
     daemon = cluster.strike("ctr1", "understudyd")
@@ -131,7 +131,7 @@ def test_service_that_dies_while_its_daemon_is_down_is_restarted_by_the_next(clu
 
 
 @pytest.mark.long
-def test_hung_check_is_no_verdict(cluster, trio):
+def test_hung_check_is_no_verdict(cluster: Cluster, trio: Trio) -> None:
     """A check that does not answer makes INTERMEDIATE, not a restart; when it answers again the service is ONLINE, the same process."""
     trio.register(SCRIPT_TIMEOUT=2, CHECK_INTERVAL=2)
     trio.start(on="ctr1")
@@ -145,7 +145,7 @@ def test_hung_check_is_no_verdict(cluster, trio):
 
 @pytest.mark.long
 @pytest.mark.parametrize("process", ["understudyd", "understudy-exec", "guard"])
-def test_kill_of_a_process_while_a_start_is_under_way(cluster, trio, process):
+def test_kill_of_a_process_while_a_start_is_under_way(cluster: Cluster, trio: Trio, process: str) -> None:
     """The start ends or is made anew; either way there is one service in the end, where it was asked for."""
     trio.register()
     cluster.story("start", f"touch /run/starting; sleep 3; exec python3 -IS {service.HOME}/web.py", "ctr1")

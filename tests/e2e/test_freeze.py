@@ -4,12 +4,13 @@ import time
 
 import pytest
 
+from e2e.harness import Cluster, Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
 
 
-def test_frozen_server_does_not_answer_and_what_it_ran_ends_with_the_thaw(cluster, trio):
+def test_frozen_server_does_not_answer_and_what_it_ran_ends_with_the_thaw(cluster: Cluster, trio: Trio) -> None:
     """While frozen its address answers nobody, ARP included; another has taken over; after the thaw nothing of it runs or answers."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -29,7 +30,7 @@ def test_frozen_server_does_not_answer_and_what_it_ran_ends_with_the_thaw(cluste
 
 
 @pytest.mark.long
-def test_freeze_shorter_than_the_pause_tolerance_is_survived(cluster, trio):
+def test_freeze_shorter_than_the_pause_tolerance_is_survived(cluster: Cluster, trio: Trio) -> None:
     """A pause within the tolerance costs no lease: the same process serves on."""
     trio.run(on="ctr1")
     before, served = cluster.incarnation("ctr1"), trio.asker.served(by="ctr1")

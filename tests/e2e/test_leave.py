@@ -5,18 +5,19 @@ import signal
 import pytest
 
 from e2e import service
+from e2e.harness import Cluster, Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
 
 
-def stops(cluster, server):
+def stops(cluster: Cluster, server: str) -> list[str]:
     """What was stopped there, in order; nothing of it by force."""
     assert not cluster.history("killed", "clean-begun", "stop-failed", "left-behind", on=server)
     return [one["resource"] for one in cluster.history("stop-done", on=server)]
 
 
-def outage(trio, since):
+def outage(trio: Trio, since: float) -> float:
     """Seconds for which the client was not served, from the last answer of the old server to the first of the new."""
     answers = trio.asker.during(since - 2.0)
     before = [one for one in answers if one.server == "ctr1"]
@@ -24,7 +25,7 @@ def outage(trio, since):
     return after[0].at - before[-1].at
 
 
-def test_a_server_leaves_at_an_operators_word_and_comes_back(cluster, trio):
+def test_a_server_leaves_at_an_operators_word_and_comes_back(cluster: Cluster, trio: Trio) -> None:
     """Stopped in order, unmounted, started elsewhere; it stays out, and holds nothing when it is back."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -43,7 +44,7 @@ def test_a_server_leaves_at_an_operators_word_and_comes_back(cluster, trio):
     cluster.runs(*service.TRIO, on="ctr2")
 
 
-def test_the_server_itself_stops_its_stack_and_starts_it(cluster, trio):
+def test_the_server_itself_stops_its_stack_and_starts_it(cluster: Cluster, trio: Trio) -> None:
     """crsctl stop crs, as administrators know it; the command sees its own end coming."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -56,7 +57,7 @@ def test_the_server_itself_stops_its_stack_and_starts_it(cluster, trio):
 
 
 @pytest.mark.long
-def test_a_signal_to_the_guard_does_the_same(cluster, trio):
+def test_a_signal_to_the_guard_does_the_same(cluster: Cluster, trio: Trio) -> None:
     """As systemd sends it at a shutdown; here the host's init starts the guard again, so the server comes back by itself."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -68,7 +69,7 @@ def test_a_signal_to_the_guard_does_the_same(cluster, trio):
 
 
 @pytest.mark.long
-def test_without_the_registry_it_stops_in_order_all_the_same(cluster, trio):
+def test_without_the_registry_it_stops_in_order_all_the_same(cluster: Cluster, trio: Trio) -> None:
     """The farewell is the proof by which another server starts it when the registry is back."""
     trio.run(on="ctr1")
     cluster.lab.registry_stop()

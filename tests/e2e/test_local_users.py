@@ -5,6 +5,7 @@ import time
 import pytest
 
 from e2e import service
+from e2e.harness import Cluster, Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
@@ -37,7 +38,7 @@ while True:
 """
 
 
-def test_user_who_floods_the_daemon_holds_up_nothing(cluster, trio):
+def test_user_who_floods_the_daemon_holds_up_nothing(cluster: Cluster, trio: Trio) -> None:
     """Requests without end, as dear as can be, and as many connections as he gets: the service that dies is back at once, by the same
     daemon; nothing moves, nobody else misses the server, and the log has a few lines."""
     trio.run(on="ctr1")

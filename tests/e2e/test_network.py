@@ -5,13 +5,15 @@ import time
 import pytest
 
 from e2e import service
+from e2e.harness import Cluster, Trio
 from support import wait_for
+from understudy.lab.lab import CutWay
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.mark.parametrize("way", [None, pytest.param("in", marks=pytest.mark.long), pytest.param("out", marks=pytest.mark.long)])
-def test_cut_of_the_active_server(cluster, trio, way):
+def test_cut_of_the_active_server(cluster: Cluster, trio: Trio, way: CutWay | None) -> None:
     """Cut off, wholly or in one direction, a server ends what it runs before another begins it; healed, it joins anew and holds nothing."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -24,7 +26,7 @@ def test_cut_of_the_active_server(cluster, trio, way):
     trio.asker.served_for(1.0, since=healed)
 
 
-def test_cut_of_the_interconnect_alone_stops_nothing(cluster, trio):
+def test_cut_of_the_interconnect_alone_stops_nothing(cluster: Cluster, trio: Trio) -> None:
     """The guards still hear each other, the registry is out of reach: all runs on, and is restarted in place; later it is told."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -39,7 +41,7 @@ def test_cut_of_the_interconnect_alone_stops_nothing(cluster, trio):
 
 
 @pytest.mark.long
-def test_cut_of_the_management_network_alone_moves_nothing_by_itself(cluster, trio):
+def test_cut_of_the_management_network_alone_moves_nothing_by_itself(cluster: Cluster, trio: Trio) -> None:
     """The link still has its carrier and the guards the interconnect: nothing moves, nothing doubles; an operator may move it."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -52,7 +54,7 @@ def test_cut_of_the_management_network_alone_moves_nothing_by_itself(cluster, tr
     assert cluster.incarnation("ctr1") == before
 
 
-def test_link_without_carrier_moves_what_needs_the_network(cluster, trio):
+def test_link_without_carrier_moves_what_needs_the_network(cluster: Cluster, trio: Trio) -> None:
     """The network resource goes OFFLINE where its interface is down, and the trio goes where the network is; nothing else moves it back."""
     trio.run(on="ctr1")
     cluster.run("ip", "link", "set", "eth1", "down", on="ctr1")
@@ -63,7 +65,7 @@ def test_link_without_carrier_moves_what_needs_the_network(cluster, trio):
     cluster.runs(*service.TRIO, on="ctr2")
 
 
-def test_cut_of_the_leader_is_not_noticed_by_the_client(cluster, trio):
+def test_cut_of_the_leader_is_not_noticed_by_the_client(cluster: Cluster, trio: Trio) -> None:
     """Who leads is of no concern to what runs; another takes the term and can move things."""
     leader = cluster.leader()
     cluster.onlooker = "ctr3" if leader == "ctr4" else "ctr4"
@@ -79,7 +81,7 @@ def test_cut_of_the_leader_is_not_noticed_by_the_client(cluster, trio):
     trio.follows(to=other)
 
 
-def test_power_loss_of_the_leader_that_is_the_active_server(cluster, trio):
+def test_power_loss_of_the_leader_that_is_the_active_server(cluster: Cluster, trio: Trio) -> None:
     """One blow takes the leader and the service: a new leader is there in time to move it."""
     leader = cluster.leader()
     cluster.onlooker = "ctr3" if leader == "ctr4" else "ctr4"
@@ -94,7 +96,7 @@ def test_power_loss_of_the_leader_that_is_the_active_server(cluster, trio):
 
 
 @pytest.mark.long
-def test_without_a_majority_of_voters_everything_stops_until_it_is_back(cluster, trio):
+def test_without_a_majority_of_voters_everything_stops_until_it_is_back(cluster: Cluster, trio: Trio) -> None:
     """Two of three voters cut off: nobody may run anything, for nobody can know; healed, all comes back by itself."""
     trio.run(on="ctr1")
     for server in ("ctr2", "ctr3"):

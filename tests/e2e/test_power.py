@@ -5,11 +5,12 @@ import time
 import pytest
 
 from e2e import service
+from e2e.harness import Cluster, Trio
 
 pytestmark = pytest.mark.lab
 
 
-def test_power_loss_of_the_active_server_and_its_return(cluster, trio):
+def test_power_loss_of_the_active_server_and_its_return(cluster: Cluster, trio: Trio) -> None:
     """The trio starts elsewhere; the server that comes back joins as another, runs nothing, and nothing moves back to it."""
     trio.run(on="ctr1")
     crashed = cluster.lab.crash("ctr1")
@@ -21,7 +22,7 @@ def test_power_loss_of_the_active_server_and_its_return(cluster, trio):
     assert not cluster.runs_anything("ctr1")
 
 
-def test_cold_start_after_a_power_loss_of_all(cluster, trio):
+def test_cold_start_after_a_power_loss_of_all(cluster: Cluster, trio: Trio) -> None:
     """Everything that was wanted comes back by itself, on one server."""
     trio.run(on="ctr1")
     for server in cluster.lab.servers:
@@ -33,7 +34,7 @@ def test_cold_start_after_a_power_loss_of_all(cluster, trio):
 
 @pytest.mark.parametrize("away_s", [5.0, pytest.param(60.0, marks=pytest.mark.long)])
 @pytest.mark.parametrize("how", ["stopped", pytest.param("paused", marks=pytest.mark.long)])
-def test_registry_is_no_lifeline(cluster, trio, how, away_s):
+def test_registry_is_no_lifeline(cluster: Cluster, trio: Trio, how: str, away_s: float) -> None:
     """While it is away nothing stops and what dies is restarted in place; when it is back all is reported and moves again."""
     trio.run(on="ctr1")
     before, since = cluster.incarnation("ctr1"), time.monotonic()

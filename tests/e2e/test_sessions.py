@@ -11,6 +11,7 @@ import pytest
 
 import stories
 from e2e import service
+from e2e.harness import Cluster
 
 pytestmark = pytest.mark.lab
 
@@ -25,14 +26,16 @@ _CHANGING = {
 class Terminal:
     """A root shell on ctr1; `HOST: command` is typed on another host."""
 
-    def __init__(self, cluster):
+    def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._said: list[str] = []
         self._known: str | None = None
 
     def do(self, line: str) -> None:
         """Type one command and read what it prints."""
-        host, command = re.fullmatch(r"(?:(ctr\d|client): )?(.*)", line).groups()
+        typed = re.fullmatch(r"(?:(?P<host>ctr\d|client): )?(?P<command>.*)", line)
+        assert typed is not None, line
+        host, command = typed["host"], typed["command"]
         before = self._known or self._intent()
         done = self._cluster.lab.exec(host or "ctr1", ["sh", "-c", f"{command} 2>&1"], check=False, timeout_s=120)
         self._said += done.stdout.splitlines()
@@ -55,7 +58,7 @@ class Terminal:
 
 
 @pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
-def test_session(cluster, request, path):
+def test_session(cluster: Cluster, request: pytest.FixtureRequest, path: Path) -> None:
     """What is printed is what the file says."""
     cluster.put(f"{service.HOME}/web.py", service.SERVER_TEXT, ["ctr1", "ctr2"])
     cluster.put(f"{service.HOME}/mysqld.scr", service.SCRIPT_TEXT, ["ctr1", "ctr2"])

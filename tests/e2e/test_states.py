@@ -12,7 +12,7 @@ import pytest
 
 from e2e import service, states
 from e2e.harness import SOON_S, Cluster
-from e2e.teller import well
+from e2e.teller import Teller, well
 from support import stopped, wait_for
 
 pytestmark = pytest.mark.lab
@@ -30,7 +30,7 @@ def voters_edited(cluster: Cluster, server: str) -> Iterator[None]:
     cluster.strike(server, "keeper")
 
 
-def test_the_majority_of_voters_is_lost_and_comes_back(cluster, teller):
+def test_the_majority_of_voters_is_lost_and_comes_back(cluster: Cluster, teller: Teller) -> None:
     """The survivors stop everything and say so; afterwards one line of history says how long it was and what was down."""
     wait_for(well(cluster, "ctr1"), SOON_S, "all is well")
     teller.tells("well", "Nothing is wrong.", on="ctr1", until="CRS-4537")
@@ -57,7 +57,7 @@ def test_the_majority_of_voters_is_lost_and_comes_back(cluster, teller):
 
 
 @pytest.mark.long
-def test_whoever_stands_still_is_said_to(cluster, teller):
+def test_whoever_stands_still_is_said_to(cluster: Cluster, teller: Teller) -> None:
     """Registry, daemon, executor and guard, one after the other; then all executors, so that nobody leads."""
     lab = cluster.lab
     lab.registry_pause()
@@ -85,7 +85,7 @@ def test_whoever_stands_still_is_said_to(cluster, teller):
 
 
 @pytest.mark.long
-def test_whoever_goes_is_said_to_be_gone(cluster, teller):
+def test_whoever_goes_is_said_to_be_gone(cluster: Cluster, teller: Teller) -> None:
     """One voter, a server that is cut off, one that leaves, one whose settings are others, one whose guard stands still."""
     lab = cluster.lab
     with stopped(*cluster.keeper_and_guard("ctr4")):
@@ -127,7 +127,7 @@ def test_whoever_goes_is_said_to_be_gone(cluster, teller):
 
 
 @pytest.mark.long
-def test_what_has_no_effect_yet_is_said(cluster, teller):
+def test_what_has_no_effect_yet_is_said(cluster: Cluster, teller: Teller) -> None:
     """A rule set that somebody takes away, checks that cannot be run, an alert log without room."""
     cluster.run("nft", "flush", "ruleset", on="ctr4")
     teller.tells("guard-says", "Somebody flushes the rule set of ctr4; asked there.", on="ctr4", until="UND-0069", alert="UND-0115")

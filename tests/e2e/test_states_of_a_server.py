@@ -12,7 +12,7 @@ import pytest
 
 from e2e import service
 from e2e.harness import SOON_S, Cluster
-from e2e.teller import well
+from e2e.teller import Teller, well
 from support import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -64,7 +64,7 @@ def firewall(cluster: Cluster, server: str) -> Iterator[None]:
     cluster.run("nft", "delete", "table", "inet", "wall", on=server)
 
 
-def test_what_a_server_lacks_is_said(cluster, teller):
+def test_what_a_server_lacks_is_said(cluster: Cluster, teller: Teller) -> None:
     """Real-time priority, a gate, room for the settings, an executor that can begin something."""
     with without(cluster, "ctr4", "sys_nice"):
         teller.tells(
@@ -95,7 +95,7 @@ def test_what_a_server_lacks_is_said(cluster, teller):
     wait_for(well(cluster, "ctr4"), SOON_S, "ctr4 can act again")
 
 
-def test_who_leaves_and_who_is_behind_a_firewall_is_told(cluster, teller):
+def test_who_leaves_and_who_is_behind_a_firewall_is_told(cluster: Cluster, teller: Teller) -> None:
     """While the last thing on it stops; and where the guards' messages do not pass."""
     with firewall(cluster, "ctr4"):
         teller.tells(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.harness import SOON_S, Cluster
-from e2e.teller import well
+from e2e.teller import Teller, well
 from support import stopped, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -31,7 +31,7 @@ def full_disk(cluster: Cluster) -> Iterator[None]:
     cluster.run("rm", f"{STATE_DIR}/ballast", on="registry")
 
 
-def test_a_registry_that_takes_nothing_and_one_that_is_away(cluster, teller):
+def test_a_registry_that_takes_nothing_and_one_that_is_away(cluster: Cluster, teller: Teller) -> None:
     """Its disk is full; then it stands still, and a server that stands still as well is looked after by nobody."""
     cluster.expected.append("ERROR store-failed")
     with full_disk(cluster):
@@ -55,7 +55,7 @@ def test_a_registry_that_takes_nothing_and_one_that_is_away(cluster, teller):
     cluster.lab.registry_resume()
 
 
-def test_a_registry_that_went_back_or_was_made_anew(cluster, teller):
+def test_a_registry_that_went_back_or_was_made_anew(cluster: Cluster, teller: Teller) -> None:
     """While nobody can begin a new era; while it is not known what runs where; and what runs and is not registered."""
     copy = cluster.copy_registry()
     wait_for(well(cluster, "ctr1"), SOON_S, "all is well")

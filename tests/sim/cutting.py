@@ -7,6 +7,7 @@ import inspect
 import itertools
 import linecache
 import textwrap
+from types import FunctionType
 from typing import Any
 
 from understudy.lane.table import TABLE, Rule
@@ -18,6 +19,7 @@ def cut(patch: Any, owner: Any, name: str, clause: str, instead: str = "") -> No
     """The same function (method, or property) of a class or module, with `instead` in place of a clause that stands in it once."""
     found = inspect.getattr_static(owner, name)
     function = found.fget if isinstance(found, property) else found
+    assert isinstance(function, FunctionType), f"{name} is no function that stands in a source"
     source = textwrap.dedent(inspect.getsource(function))
     assert source.count(clause) == 1, f"{name} has {clause!r} {source.count(clause)} times: has the clause moved?"
     source, file = source.replace(clause, instead), f"<{name} without a clause, {next(_numbers)}>"

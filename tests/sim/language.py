@@ -14,6 +14,7 @@ from sim.conditions import Conditions, expanded
 from sim.retold import Saying, Teller
 from sim.trio import TRIO, define_trio, make_leader, trio_runs
 from understudy.executor.fake import FakeService
+from understudy.model.actions import ActionName
 from understudy.model.names import ResourceName
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
@@ -301,7 +302,7 @@ class Stage(Conditions):
     def _services(self, name: str, servers: str) -> list[FakeService]:
         return [self.world.service(name, on=one) for one in servers.split(" and ")]
 
-    def spoil(self, name: str, action: str, how: str, servers: str) -> None:
+    def spoil(self, name: str, action: ActionName, how: str, servers: str) -> None:
         """One of its actions, from now on."""
         for service in self._services(name, servers):
             match how:

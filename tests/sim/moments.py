@@ -8,14 +8,15 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sim.language import Stage
+from sim.present import core_of, incarnation_of, instead_of, keeper_of, node_of
 from sim.trio import cluster, make_leader, running_trio, trio_runs
 from stories import play
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord
+from understudy.ports import Entry
 from understudy.registry import keys
 from understudy.sim.link import Written
 from understudy.sim.network import NETWORKS
@@ -58,8 +59,7 @@ def it_is_started_by_hand_while_its_release_waits(seed: int) -> None:
         machine = world.machines["ctr1"]
         world.relocate("db", to="ctr2")
         world.until(lambda: machine.services.in_action.get(DB), 1, "it is being stopped", look_s=0.0003)
-        assert machine.keeper is not None
-        machine.keeper.kill_guard(1.0)
+        keeper_of(world, "ctr1").kill_guard(1.0)
         world.run(0.5)
         service = world.service("db", on="ctr1")
         service.lives, service.took_s["stop"] = True, 1.0
@@ -175,8 +175,10 @@ def a_registration_arrives_after_its_successors(seed: int) -> None:
     with cluster(seed) as world:
         world.power_off("ctr3")
         world.run(5)
-        usual, late = world.hub.travel, []
+        usual = world.hub.travel
+        late: list[str] = []
 
+        @instead_of(world.hub.travel)
         def slow_at_first(server: str, arrive: Callable[[], None]) -> None:
             node = world.machines["ctr3"].node
             if server == "ctr3" and node is not None and node.incarnation is not None and not late:
@@ -185,34 +187,34 @@ def a_registration_arrives_after_its_successors(seed: int) -> None:
             else:
                 usual(server, arrive)
 
-        world.hub.travel = slow_at_first  # type: ignore[method-assign]
         world.boot("ctr3")
         world.until(lambda: late, 10, "its registration is on its way")
         world.power_off("ctr3")
         world.boot("ctr3")
         world.run(10)
         now = world.machines["ctr3"].incarnation
-        world.until(lambda: world.view().present()["ctr3"].incarnation == now(), 1, "its newest life counts")
+        world.until(lambda: world.view().present()[ServerName("ctr3")].incarnation == now(), 1, "its newest life counts")
 
 
 def an_old_reading_arrives_after_a_hand_over(seed: int) -> None:
     """ctr1 leads and has it. A command there reads everything, and the answer is late: it has been moved to ctr2. Then it is asked back."""
     with _running_on_ctr1(seed, leader="ctr1") as world:
-        node, place = world.machines["ctr1"].node, world.machines["ctr1"]._daemon
-        assert node is not None
+        node, place = node_of(world, "ctr1"), world.machines["ctr1"]._daemon
         assert place is not None
-        registry: Any = node.mirror._registry
-        usual = registry.read
+        usual = node.mirror._registry.read
+        late: list[str] = []
 
-        async def late(prefix: str, **how: Any) -> Any:
-            answer = await usual(prefix, **how)
-            await world.loop.passes(0.5)
+        @instead_of(node.mirror._registry.read)
+        async def once_late(prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
+            late.append(prefix)
+            first = len(late) == 1
+            answer = await usual(prefix, without=without, after=after, limit_bytes=limit_bytes)
+            if first:
+                await world.loop.passes(0.5)
             return answer
 
-        registry.read = late
         reading = world.loop.create_task(node.mirror.read_all(), context=place.context())
         world.run(0.1)
-        registry.read = usual
         world.relocate("db", to="ctr2")
         world.until(lambda: world.runs_on("db") == "ctr2", 0.3, "it is moved")
         world.until(reading.done, 1, "the old reading has arrived")
@@ -240,17 +242,18 @@ def an_evicted_server_has_something_to_report(seed: int) -> None:
 def an_evicted_server_has_something_to_release(seed: int) -> None:
     """Its service was stopped, and its guard answers late that it remembers the epoch: by then its daemon knows that it is evicted."""
     with _running_on_ctr1(seed) as world:
-        node = world.machines["ctr1"].node
-        usual, asked, life = node.guard.remember, [], world.machines["ctr1"].incarnation()
+        node, life = node_of(world, "ctr1"), incarnation_of(world, "ctr1")
+        usual = node.guard.remember
+        asked: list[ResourceName] = []
 
-        async def late(resource: ResourceName, epoch: int, **how: Any) -> bool:
-            answer = await usual(resource, epoch, **how)
+        @instead_of(node.guard.remember)
+        async def late(resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
+            answer = await usual(resource, epoch, released=released)
             asked.append(resource)
             while node.mirror.view.alive(life):  # noqa: ASYNC110 - virtual time
                 await asyncio.sleep(0.001)
             return answer
 
-        node.guard.remember = late  # type: ignore[method-assign]
         world.stop("db")
         world.until(lambda: asked, 5, "it is to be released", look_s=0.01)
         world.evict("ctr1")
@@ -263,19 +266,20 @@ def an_assignment_arrives_when_its_holder_is_gone(seed: int) -> None:
         make_leader(world, "ctr3")
         _define(world, "ctr2")
         world.run(1)
-        usual, held = world.hub.arrive, []
+        usual = world.hub.arrive
+        held: list[Written] = []
 
+        @instead_of(world.hub.arrive)
         def hold(written: Written) -> None:
             if not held and any(one.key == keys.assignment(DB) for one in written.commit.writes):
                 held.append(written)
             else:
                 usual(written)
 
-        world.hub.arrive = hold  # type: ignore[method-assign]
         world.change({keys.target(DB): TargetRecord(target=Target.ONLINE)})
         world.until(lambda: held, 2, "the assignment is under way")
         world.stop("db")
-        gone = world.machines["ctr2"].incarnation()
+        gone = incarnation_of(world, "ctr2")
         world.power_off("ctr2")
         world.until(lambda: gone in world.truth.over, 8, "ctr2 is fenced")
         usual(held[0])
@@ -307,7 +311,7 @@ def a_voter_comes_back_in_the_middle_of_a_round(seed: int) -> None:
         world.cut_from("ctr2", "ctr3")
         _says_silent(world, "ctr1")
         world.run(0.008)
-        world.machines["ctr1"].keeper.kill_guard(forgets=True)
+        keeper_of(world, "ctr1").kill_guard(forgets=True)
         world.network.mend([("ctr2", "ctr1", network) for network in NETWORKS])
         world.run(1)
 
@@ -318,7 +322,7 @@ def two_voters_are_silent_one_after_the_other(seed: int) -> None:
         world.cut_from("ctr2", "ctr1")
         _says_silent(world, "ctr1")
         world.run(0.3)
-        world.machines["ctr1"].keeper.kill_guard(forgets=True)
+        keeper_of(world, "ctr1").kill_guard(forgets=True)
         world.network.mend([("ctr2", "ctr1", network) for network in NETWORKS])
         world.run(2 * world.limits.silent_after_s)
         world.cut_from("ctr2", "ctr3")
@@ -372,5 +376,4 @@ def _ctr2_and_two_other_voters(seed: int) -> World:
 
 
 def _says_silent(world: World, voter: str) -> None:
-    keeper = world.machines[voter].keeper
-    world.until(lambda: keeper.core.words, 1, f"{voter} says silent", look_s=0.001)
+    world.until(lambda: core_of(world, voter).words, 1, f"{voter} says silent", look_s=0.001)

@@ -141,12 +141,13 @@ def take_offline_for_a_release(patch: Any) -> None:
 
 def release_with_an_action_in_flight(patch: Any) -> None:
     """What was seen OFFLINE is released as soon as it belongs to another, also while it is being started."""
-    original = driver.reconcile
+    original = reconcile.reconcile
 
     def at_once(here: Here, resource: Resource, local: Local) -> LaneStep:
         assignment = here.view.assignments.get(resource.name)
-        held = assignment is not None and any(one.incarnation == here.incarnation for one in assignment.holders)
-        if held and local.state is State.OFFLINE and local.action is not None and not reconcile._owned(here, assignment):
+        if assignment is None or here.incarnation not in [holder.incarnation for holder in assignment.holders]:
+            return original(here, resource, local)
+        if local.state is State.OFFLINE and local.action is not None and not reconcile._owned(here, assignment):
             return Release(assignment.epoch)
         return original(here, resource, local)
 

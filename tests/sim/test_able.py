@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sim.language import Stage
+from sim.present import node_of
 from sim.trio import TRIO, running_trio
 from stories import play
 from understudy.daemon import node, remembered
@@ -127,11 +128,11 @@ def ail(world: World, machine: Machine, how: str, seconds: float) -> None:
 def test_a_server_that_reaches_the_registry_again_says_so_at_once() -> None:
     """Not a round of its loop later: a command typed when the registry is back found no candidate yet."""
     with running_trio(0, servers=4) as world:
-        ability = world.machines["ctr2"].node.ability
+        ability = node_of(world, "ctr2").ability
         for phase in range(5):
             world.hub.cut("ctr2")
             world.until(lambda: ability.why != "", 20, "ctr2 knows that it cannot act")
             world.run(phase / 5)
             world.heal()
-            world.until(lambda: world.machines["ctr2"].node.mirror.reachable, 10, "ctr2 reaches the registry", look_s=0.01)
+            world.until(lambda: node_of(world, "ctr2").mirror.reachable, 10, "ctr2 reaches the registry", look_s=0.01)
             world.until(lambda: ability.why == "", 0.05, "ctr2 says that it can act", look_s=0.01)

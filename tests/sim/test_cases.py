@@ -3,17 +3,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
+from sim.present import instead_of, keeper_of, node_of
 from sim.trio import cluster, make_leader, running_trio
 from understudy.daemon.mirror import Mirror
 from understudy.guard.core import GuardCore
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord
-from understudy.ports import Batch
+from understudy.ports import Batch, Entry
 from understudy.registry import keys
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
@@ -32,7 +32,7 @@ class _LateNews(LocalRegistry):
             yield batch
 
 
-def test_a_commit_that_changes_nothing_does_not_hide_what_others_committed():
+def test_a_commit_that_changes_nothing_does_not_hide_what_others_committed() -> None:
     """It answers the present revision, and the mirror took that for its own commit: somebody else's change was never seen again."""
     wanted = TargetRecord(target=Target.ONLINE)
 
@@ -52,34 +52,35 @@ def test_a_commit_that_changes_nothing_does_not_hide_what_others_committed():
         VirtualLoop().run_until_complete(story(store))  # type: ignore[abstract]
 
 
-def test_what_a_registry_that_went_back_does_not_know_may_be_deleted():
+def test_what_a_registry_that_went_back_does_not_know_may_be_deleted() -> None:
     """In the simulator: the operator's deletion changed nothing, and to wait for what was there already needed a task."""
     with cluster() as world:
         world.undefine("nothing")
         assert not world.view().definitions.keys() - {"ora.net1.network"}
 
 
-def test_a_leader_whose_commit_conflicts_waits_for_what_it_has_not_seen():
+def test_a_leader_whose_commit_conflicts_waits_for_what_it_has_not_seen() -> None:
     """While its watch was broken and the reading late it decided the same again and again, some hundred times a second."""
     with cluster() as world:
         make_leader(world, "ctr3")
         world.define("db")
         world.run(1)
-        node, sent = world.machines["ctr3"].node, []
-        registry, arrive = node.mirror._registry, world.hub.arrive
+        registry, arrive = node_of(world, "ctr3").mirror._registry, world.hub.arrive
         read = registry.read
+        sent: list[Written] = []
 
-        async def late(prefix: str, **how: Any) -> Any:
-            answer = await read(prefix, **how)
+        @instead_of(registry.read)
+        async def late(prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
+            answer = await read(prefix, without=without, after=after, limit_bytes=limit_bytes)
             await world.loop.passes(0.8)
             return answer
 
+        @instead_of(world.hub.arrive)
         def counted(written: Written) -> None:
             if any(one.key == keys.assignment(ResourceName("db")) for one in written.commit.writes):
                 sent.append(written)
             arrive(written)
 
-        registry.read, world.hub.arrive = late, counted
         world.hub.road = Road(torn=1.0, delay_s=(0.001, 0.001))
         world.start("db")
         request = world.view().requests[0]
@@ -91,7 +92,7 @@ def test_a_leader_whose_commit_conflicts_waits_for_what_it_has_not_seen():
         assert len(sent) < 10
 
 
-def test_a_keeper_that_is_dead_already_does_not_die_again():
+def test_a_keeper_that_is_dead_already_does_not_die_again() -> None:
     """In the simulator: killed twice while its machine stood still it had two successors; nobody knew one of them, and both held leases."""
     with running_trio() as world:
         machine = world.machines["ctr1"]
@@ -105,12 +106,11 @@ def test_a_keeper_that_is_dead_already_does_not_die_again():
         assert len(begun) == 2
 
 
-def test_a_server_that_is_still_leaving_when_everything_is_healed_comes_back():
+def test_a_server_that_is_still_leaving_when_everything_is_healed_comes_back() -> None:
     """In the simulator: it was asked to come back before it had left, nobody asked again, and the world waited for it for ever."""
     with running_trio() as world:
-        machine = world.machines["ctr3"]
-        ask_to_leave(machine.keeper, 30)
-        machine.freeze()
+        ask_to_leave(keeper_of(world, "ctr3"), 30)
+        world.machines["ctr3"].freeze()
         world.run(1)
         world.heal()
         world.run(2)
@@ -118,14 +118,14 @@ def test_a_server_that_is_still_leaving_when_everything_is_healed_comes_back():
         world.until(lambda: len(world.online()) == 3, 10, "it joins again")
 
 
-def test_what_keeps_the_vote_of_a_voter_that_was_cut_off(monkeypatch):
+def test_what_keeps_the_vote_of_a_voter_that_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A voter says silent only while its own server holds a lease: the story below goes wrong without that clause."""
     monkeypatch.setattr(GuardCore, "_speaks", lambda self: True)
     with pytest.raises(AssertionError):
         test_a_voter_that_was_cut_off_grants_again_when_it_is_back()
 
 
-def test_a_voter_that_was_cut_off_grants_again_when_it_is_back():
+def test_a_voter_that_was_cut_off_grants_again_when_it_is_back() -> None:
     """While it was cut off it fell silent about everybody. That nobody heard it say so must not cost them its vote for good: the next loss
     of a voter would end the leases of all who are left."""
     with cluster() as world:

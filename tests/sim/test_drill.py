@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from understudy.sim.world import WorldStuck
 
 SMALL_S = 0.1
 """What commits, checks and looks of the measurement may add to a bound."""
+CTR3 = ServerName("ctr3")
 THREE = cluster("ctr1", "ctr2", "ctr3")
 
 
@@ -27,7 +29,7 @@ def row(found: Drill, name: str) -> DrillRow:
     return next(one for one in found.rows if one.resource == name)
 
 
-def test_a_trio_in_a_pool_of_two_comes_back_within_the_bound():
+def test_a_trio_in_a_pool_of_two_comes_back_within_the_bound() -> None:
     """On whichever server it ran; the slow start of one counts, the others start as fast as is assumed."""
     found = drill(with_trio(THREE), losses=4, assumed_start_s=0.2)
 
@@ -36,17 +38,19 @@ def test_a_trio_in_a_pool_of_two_comes_back_within_the_bound():
     outage_s = derive(PAUSE_S).outage_s
     for name, starts_s in (("address", 0.2), ("data", 0.4), ("service", 0.8)):
         one = row(found, name)
+        assert one.worst_s is not None
         assert starts_s < one.worst_s < outage_s + starts_s + SMALL_S
+        assert one.worst is not None
         assert one.worst.server == "ctr2"
     assert [(one.start_s, one.seen) for one in found.rows] == [(0.2, False), (0.2, False), (0.4, True)]
 
 
-def test_the_same_intent_gives_the_same_answer():
+def test_the_same_intent_gives_the_same_answer() -> None:
     """Every loss is drawn from its own seed."""
     assert drill(with_trio(THREE), losses=2) == drill(with_trio(THREE), losses=2)
 
 
-def test_a_resource_whose_pool_has_one_server_has_no_second_home():
+def test_a_resource_whose_pool_has_one_server_has_no_second_home() -> None:
     """It never comes back while that server is lost, and what would change that is said; nobody else is concerned."""
     lonely = with_resource(with_pool(with_trio(THREE), "single", "ctr3"), "lonely", "single")
 
@@ -55,13 +59,13 @@ def test_a_resource_whose_pool_has_one_server_has_no_second_home():
     one = row(found, "lonely")
     assert (one.home, one.others, one.safe) == ("ctr3", (), False)
     assert list(one.never) == ["ctr3"]
-    assert one.never["ctr3"].startswith("no server may run it now; waits for a server that may run it: ")
+    assert one.never[CTR3].startswith("no server may run it now; waits for a server that may run it: ")
     assert [line.server for line in one.refused] == ["ctr1", "ctr2"]
     assert one.refused[0].would_change == 'add it: crsctl modify serverpool single -attr "SERVER_NAMES=ctr3 ctr1"'
     assert [one.resource for one in found.rows if not one.safe] == ["lonely"]
 
 
-def test_a_pool_that_takes_another_server_is_a_second_home():
+def test_a_pool_that_takes_another_server_is_a_second_home() -> None:
     """MAX_SIZE=1: now it has one server only; when that is lost it takes the next."""
     roaming = with_pool(THREE, "roaming", parent_pools=(), min_size=1, max_size=1)
 
@@ -71,7 +75,7 @@ def test_a_pool_that_takes_another_server_is_a_second_home():
     assert len(row(found, "db").others) == 1
 
 
-def test_without_its_only_voter_a_cluster_stops():
+def test_without_its_only_voter_a_cluster_stops() -> None:
     """Also what ran elsewhere: no server has a lease any more."""
     pair = cluster("ctr1", "ctr2", voters=("ctr1",))
 
@@ -79,17 +83,17 @@ def test_without_its_only_voter_a_cluster_stops():
 
     assert {one.home for one in found.rows} == {"ctr2"}
     assert all(list(one.never) == ["ctr1"] for one in found.rows)
-    assert "no majority of voters (ctr1)" in row(found, "service").never["ctr1"]
+    assert "no majority of voters (ctr1)" in row(found, "service").never[ServerName("ctr1")]
 
 
-def test_a_registry_on_a_server_is_lost_with_it():
+def test_a_registry_on_a_server_is_lost_with_it() -> None:
     """What ran there stays down; what ran elsewhere runs on."""
     found = drill(replace(with_trio(THREE), registry_on=ServerName("ctr2")), losses=1)
 
     assert row(found, "service").never == {"ctr2": "the registry is on ctr2: while it is away nothing moves"}
 
 
-def test_what_depends_on_it_elsewhere_is_timed_too():
+def test_what_depends_on_it_elsewhere_is_timed_too() -> None:
     """`far` runs on ctr3 and stops with its address on ctr2; it is back after that is."""
     far = with_resource(with_pool(with_trio(THREE), "single", "ctr3"), "far", "single", needs="global:address")
 
@@ -97,13 +101,14 @@ def test_what_depends_on_it_elsewhere_is_timed_too():
 
     one = row(found, "far")
     assert one.home == "ctr3"
+    assert one.worst is not None
     assert one.worst.server == "ctr2"
     assert one.worst_s is not None
     assert list(one.never) == ["ctr3"]
-    assert one.never["ctr3"].startswith("no server may run it now; waits for a server that may run it: ")
+    assert one.never[CTR3].startswith("no server may run it now; waits for a server that may run it: ")
 
 
-def test_what_is_down_to_begin_with_says_what_it_waits_for():
+def test_what_is_down_to_begin_with_says_what_it_waits_for() -> None:
     """A disabled resource is not judged; what needs it is down although no server is lost."""
     intent = with_resource(with_pool(THREE, "pair", "ctr1", "ctr2"), "base", "pair", enabled="0")
     intent = with_resource(with_resource(intent, "top", "pair", needs="global:base"), "off", "pair", wanted=False)
@@ -119,14 +124,14 @@ def test_what_is_down_to_begin_with_says_what_it_waits_for():
     }
 
 
-def test_a_home_where_it_may_not_be_any_more_is_not_insisted_on():
+def test_a_home_where_it_may_not_be_any_more_is_not_insisted_on() -> None:
     """The file was edited, or the pool changed since: policy places it."""
     intent = replace(with_trio(THREE), runs_on={ResourceName("service"): ServerName("ctr3")})
 
     assert row(drill(intent, losses=1), "service").home in ("ctr1", "ctr2")
 
 
-def test_types_that_users_registered_are_known():
+def test_types_that_users_registered_are_known() -> None:
     """An application VIP, as `appvipcfg` makes it."""
     found = drill(with_vip(THREE, "vip"), losses=1)
 
@@ -134,7 +139,7 @@ def test_types_that_users_registered_are_known():
     assert row(found, "vip").home == "ctr1"
 
 
-def test_each_server_is_lost_in_each_way_and_at_different_moments():
+def test_each_server_is_lost_in_each_way_and_at_different_moments() -> None:
     """Half of the times it leads; no two losses are alike."""
     losses = plan((ServerName("a"), ServerName("b")), 4)
 
@@ -148,7 +153,7 @@ def test_each_server_is_lost_in_each_way_and_at_different_moments():
 # --- the command ----------------------------------------------------------------------------------------------------
 
 
-def test_the_command_answers_in_json(tmp_path, capsys):
+def test_the_command_answers_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And its exit status says whether all is well."""
     path = tmp_path / "intent.json"
     path.write_text(encode(with_trio(THREE)))
@@ -177,7 +182,7 @@ def test_the_command_answers_in_json(tmp_path, capsys):
     }
 
 
-def test_the_command_ends_with_4_where_something_never_comes_back(tmp_path, capsys):
+def test_the_command_ends_with_4_where_something_never_comes_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The table names it, and so does the last line."""
     path = tmp_path / "intent.json"
     path.write_text(encode(with_resource(with_pool(THREE, "single", "ctr3"), "lonely", "single")))
@@ -196,10 +201,10 @@ def test_the_command_ends_with_4_where_something_never_comes_back(tmp_path, caps
         (["--live", "--losses", "0"], "write a number from 1 to 10000"),
     ],
 )
-def test_what_does_not_go_together_ends_with_2(words, said, capsys):
+def test_what_does_not_go_together_ends_with_2(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is simulated."""
     try:
-        status = simulate.main(words)
+        status: int | str | None = simulate.main(words)
     except SystemExit as ended:
         status = ended.code
 
@@ -208,10 +213,12 @@ def test_what_does_not_go_together_ends_with_2(words, said, capsys):
 
 
 @pytest.mark.parametrize(("error", "status"), [(Violation("S1"), 3), (WorldStuck("not within 20 s"), 5)])
-def test_a_simulation_that_goes_wrong_tells_its_story(error, status, tmp_path, capsys, monkeypatch):
+def test_a_simulation_that_goes_wrong_tells_its_story(
+    error: Exception, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It says nothing of the cluster then."""
 
-    def fails(*_, **__):
+    def fails(*_: object, **__: object) -> None:
         raise error
 
     path = tmp_path / "intent.json"
@@ -222,12 +229,12 @@ def test_a_simulation_that_goes_wrong_tells_its_story(error, status, tmp_path, c
     assert str(error) in capsys.readouterr().err
 
 
-def test_the_table_to_the_character():
+def test_the_table_to_the_character() -> None:
     """A drill written by hand: what is fine, what never comes back, what is down, what was left out."""
     assert table(_intent(), _by_hand()) == TABLE.strip("\n")
 
 
-def test_a_verdict_without_complaint():
+def test_a_verdict_without_complaint() -> None:
     """The worst outage of all is its last word."""
     fine = replace(_by_hand(), rows=_by_hand().rows[:1], not_judged={})
 

@@ -4,6 +4,7 @@ import pytest
 
 from sim.trio import cluster
 from understudy.daemon import reporting
+from understudy.model.names import ServerName
 from understudy.registry import keys
 from understudy.sim.world import World
 
@@ -24,7 +25,7 @@ def test_looks_are_written_less_often_the_longer_they_are(monkeypatch: pytest.Mo
             world.run(0.05)
         assert looks_of(world, "ctr1") - before < 20
         world.run(2)
-        assert len(world.view().looks["ctr1"].looked) == 61  # with the network
+        assert len(world.view().looks[ServerName("ctr1")].looked) == 61  # with the network
 
         world.define("last", pool="pool")
-        world.until(lambda: "last" in world.view().looks["ctr1"].looked, 0.2, "it is told of at once")
+        world.until(lambda: "last" in world.view().looks[ServerName("ctr1")].looked, 0.2, "it is told of at once")

@@ -9,7 +9,7 @@ SMALL_S = 0.25
 
 
 @pytest.mark.parametrize("rest_s", [20.0, 20.7, 21.3])
-def test_a_server_that_one_voter_gave_up_already_is_replaced_as_quickly_as_any(rest_s: float):
+def test_a_server_that_one_voter_gave_up_already_is_replaced_as_quickly_as_any(rest_s: float) -> None:
     """One voter of three fell silent about it for good; the leader asks about it now and then. When it goes, the next word counts."""
     with running_trio(on="ctr1") as world:
         make_leader(world, "ctr2")

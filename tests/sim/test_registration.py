@@ -2,25 +2,28 @@
 
 from collections.abc import Callable
 
+from sim.present import incarnation_of, instead_of, node_of
 from sim.trio import cluster
+from understudy.model.names import Incarnation, ServerName
 
 
-def test_a_registration_that_arrives_after_its_successors_is_dropped():
+def test_a_registration_that_arrives_after_its_successors_is_dropped() -> None:
     """The registry heard of the old life when the new one had registered: both had the same order, and the leader took the dead one for
     the server's present life. What was left to that server never ran again."""
     with cluster(servers=3) as world:
         world.power_off("ctr3")
         world.run(5)
-        usual, late = world.hub.travel, []
+        usual = world.hub.travel
+        late: list[Incarnation] = []
 
+        @instead_of(world.hub.travel)
         def slow_at_first(server: str, arrive: Callable[[], None]) -> None:
-            if server == "ctr3" and world.machines["ctr3"].node.incarnation is not None and not late:
-                late.append(world.machines["ctr3"].incarnation())
+            if server == "ctr3" and node_of(world, server).incarnation is not None and not late:
+                late.append(incarnation_of(world, server))
                 world.loop.post(world.loop.now + 8.0, arrive)
             else:
                 usual(server, arrive)
 
-        world.hub.travel = slow_at_first
         world.boot("ctr3")
         world.until(lambda: late, 10, "its registration is on its way")
         world.power_off("ctr3")
@@ -30,4 +33,4 @@ def test_a_registration_that_arrives_after_its_successors_is_dropped():
 
         orders = [(one.server, one.order) for one in world.view().incarnations.values()]
         assert len(orders) == len(set(orders))
-        assert world.view().present()["ctr3"].incarnation == world.machines["ctr3"].incarnation()
+        assert world.view().present()[ServerName("ctr3")].incarnation == world.machines["ctr3"].incarnation()

@@ -1,5 +1,6 @@
 """The search for worlds in which something goes wrong: what came of each, how it is told, and how a long story is made a short one."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -148,7 +149,7 @@ def test_worlds_live_in_processes_of_their_own() -> None:
 
 def test_a_tally_counts_worlds_hours_mishaps_and_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line while it goes on, another at the end."""
-    monkeypatch.setattr(searching.time, "monotonic", lambda: 1_060.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 1_060.0)
     tally = Tally(begun=1_000.0)
     for verdict in (WorldVerdict.SAFE, WorldVerdict.SAFE, WorldVerdict.STUCK, WorldVerdict.STUCK, WorldVerdict.UNSAFE):
         tally.count(outcome(verdict))

@@ -241,7 +241,7 @@ def test_what_is_no_option_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_number_that_says_nothing_is_bad_input(capsys: pytest.CaptureFixture[str], given: str) -> None:
     """Exit status 2 and one sentence; no world is begun."""
     try:
-        status = simulate.main(given.split())
+        status: int | str | None = simulate.main(given.split())
     except SystemExit as ended:
         status = ended.code
     told = capsys.readouterr()

@@ -6,13 +6,13 @@ from understudy.sim.life import WorldCase, live
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_a_random_world_keeps_its_promises(seed: int):
+def test_a_random_world_keeps_its_promises(seed: int) -> None:
     """Half a minute of faults, then a healed world: safe throughout, everything wanted runs at the end, and nothing more is decided."""
     live(WorldCase(seed=seed, hours=0.5 / 60))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1_000, 1_500))
-def test_many_random_worlds_keep_their_promises(seed: int):
+def test_many_random_worlds_keep_their_promises(seed: int) -> None:
     """Three minutes each; thousands are the business of `understudy simulate`."""
     live(WorldCase(seed=seed))

@@ -50,7 +50,7 @@ def upgraded() -> World:
 
 
 @pytest.mark.parametrize("order", [*permutations(("ctr1", "ctr2", "ctr3"))], ids="-".join)
-def test_servers_are_upgraded_one_by_one_while_the_trio_runs(order: tuple[str, ...]):
+def test_servers_are_upgraded_one_by_one_while_the_trio_runs(order: tuple[str, ...]) -> None:
     """It runs on, is moved between old and new servers, and new values come only when the last old server is gone."""
     with running_trio() as world:
         where = "ctr1"
@@ -67,7 +67,7 @@ def test_servers_are_upgraded_one_by_one_while_the_trio_runs(order: tuple[str, .
 
 
 @pytest.mark.parametrize("version", [PRESENT, NEXT], ids=["old", "new"])
-def test_a_server_loses_power_in_the_middle_of_an_upgrade(version: Formats):
+def test_a_server_loses_power_in_the_middle_of_an_upgrade(version: Formats) -> None:
     """The trio's: it runs elsewhere, and its server comes back as what it was, although the others are of the next version by now."""
     with running_trio() as world:
         install(world, "ctr1", version)
@@ -87,7 +87,7 @@ def test_a_server_loses_power_in_the_middle_of_an_upgrade(version: Formats):
         assert b'{"v":2' in formats_of(world), "nobody had to say that the upgrade is over"
 
 
-def test_power_is_lost_everywhere_in_the_middle_of_an_upgrade():
+def test_power_is_lost_everywhere_in_the_middle_of_an_upgrade() -> None:
     """Whoever is back first, and proves the old lives of the others lost, does not take the upgrade for done."""
     with running_trio() as world:
         install(world, "ctr3", NEXT)
@@ -103,7 +103,7 @@ def test_power_is_lost_everywhere_in_the_middle_of_an_upgrade():
         assert formats_of(world) == {b'{"v":1'}
 
 
-def test_an_old_daemon_does_not_join_an_upgraded_cluster_and_says_why():
+def test_an_old_daemon_does_not_join_an_upgraded_cluster_and_says_why() -> None:
     """An old version is installed on a server, by mistake: it touches nothing, and joins when it is of the next version again."""
     with upgraded() as world:
         world.power_off("ctr3")
@@ -121,7 +121,7 @@ def test_an_old_daemon_does_not_join_an_upgraded_cluster_and_says_why():
         world.until(lambda: len(world.online()) == 3, 10, "its next daemon joins")
 
 
-def test_an_upgrade_is_taken_back_while_it_is_underway():
+def test_an_upgrade_is_taken_back_while_it_is_underway() -> None:
     """As long as one server is old, each of the others may be old again: what they wrote in the meantime is in the old format."""
     with running_trio() as world:
         install(world, "ctr1", NEXT)
@@ -133,7 +133,7 @@ def test_an_upgrade_is_taken_back_while_it_is_underway():
         assert formats_of(world) == {b'{"v":1'}
 
 
-def test_a_daemon_that_is_taken_back_too_late_ends_and_what_it_runs_stays():
+def test_a_daemon_that_is_taken_back_too_late_ends_and_what_it_runs_stays() -> None:
     """It cannot read, so it decides nothing; the guard holds on, and the next version finds everything as it was."""
     with upgraded() as world:
         machine = world.machines["ctr1"]

@@ -60,7 +60,6 @@ class AttackedCluster(Cluster):
         self._not_prevented: list[Stretch] = []
         self._stricken_guards = 0
 
-
     # The witness
 
     def watch(  # type: ignore[override]
@@ -230,6 +229,7 @@ class AttackedCluster(Cluster):
     def hung_file_system(self, server: str, where: str) -> Iterator[None]:
         """Meanwhile a directory of a server lies on a file system that answers nobody, as of a file server that is gone."""
         with self.lab.popen(server, ["python3", "-IS", "-c", _HANG, where], stdout=subprocess.PIPE) as hanging:
+            assert hanging.stdout is not None
             assert hanging.stdout.readline() == b"mounted\n"
             try:
                 yield

@@ -19,6 +19,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
+from typing import TypedDict
 
 _CLONE_NEWNET = 0x40000000
 _ARP, _IP, _IP6 = 0x0806, 0x0800, 0x86DD
@@ -36,6 +37,34 @@ _BRIDGED = 2
 """So many rounds without an answer do not end a stretch: a packet may be late."""
 _NEW_GROUPS_EVERY = 5
 """Rounds between two looks for new control groups and new names of processes."""
+
+
+class Order(TypedDict):
+    """What is to be watched, and from where."""
+
+    namespace: str
+    """Path of the network namespace of the client."""
+    interface: str
+    own: str
+    """The client's address there."""
+    address: str
+    port: int
+    macs: dict[str, str]
+    """MAC -> server."""
+    groups: dict[str, str]
+    """Server -> its control group."""
+    marks: dict[str, str]
+    """Name -> the word on a command line by which a process is known."""
+    interval_s: float
+
+
+class Seen(TypedDict):
+    """What was seen: for each stretch what, who, since and until (CLOCK_MONOTONIC)."""
+
+    seen: list[tuple[str, str, float, float]]
+    rounds: int
+    longest_gap_s: float
+    """Between two looks."""
 
 
 class Stretches:
@@ -144,12 +173,12 @@ class Ip6:
 class Packets:
     """Asks the network, and hears who answers."""
 
-    def __init__(self, order: dict[str, object], stretches: Stretches) -> None:
-        interface, address = str(order["interface"]), str(order["address"])
+    def __init__(self, order: Order, stretches: Stretches) -> None:
+        interface, address = order["interface"], order["address"]
         family = Ip6 if ":" in address else Ip4
         self.sockets = [_raw_socket(interface, kind) for kind in family.kinds]
-        self._language = family(str(order["own"]), address, int(str(order["port"])), self.sockets[0].getsockname()[4])
-        self._names: dict[bytes, str] = {bytes.fromhex(mac.replace(":", "")): who for mac, who in dict(order["macs"]).items()}  # type: ignore[call-overload]
+        self._language = family(order["own"], address, order["port"], self.sockets[0].getsockname()[4])
+        self._names = {bytes.fromhex(mac.replace(":", "")): who for mac, who in order["macs"].items()}
         self._stretches = stretches
         self._left = [0.0] * _REMEMBERED
         self._turn = 0
@@ -186,9 +215,9 @@ class Packets:
 class Processes:
     """Reads which marked processes exist on which server, in whatever control group, on hosts that are not frozen."""
 
-    def __init__(self, order: dict[str, object], stretches: Stretches) -> None:
-        self._groups: dict[str, str] = dict(order["groups"])  # type: ignore[call-overload]
-        self._marks: dict[str, bytes] = {name: mark.encode() for name, mark in dict(order["marks"]).items()}  # type: ignore[call-overload]
+    def __init__(self, order: Order, stretches: Stretches) -> None:
+        self._groups = order["groups"]
+        self._marks = {name: mark.encode() for name, mark in order["marks"].items()}
         self._stretches = stretches
         self._files: dict[str, dict[str, int]] = {server: {} for server in self._groups}
         self._marked: dict[str, str | None] = {}
@@ -285,25 +314,26 @@ def _enter(namespace: str) -> None:
             raise OSError(ctypes.get_errno(), "cannot enter the client's network")
 
 
-def watch(order: dict[str, object]) -> dict[str, object]:
+def watch(order: Order) -> Seen:
     """Until a line comes in."""
-    _enter(str(order["namespace"]))
+    _enter(order["namespace"])
     with contextlib.suppress(OSError):  # below every guard, above what is not real-time
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     stretches = Stretches()
     packets, processes = Packets(order, stretches), Processes(order, stretches)
-    interval_s = float(str(order["interval_s"]))
+    interval_s = order["interval_s"]
     print("watching", flush=True)
     rounds, longest_s, last = 0, 0.0, time.monotonic()
     while True:
         packets.ask()
         due = max(last + interval_s, time.monotonic() + interval_s / 4)
         while (left_s := due - time.monotonic()) > 0:
-            ready, _, _ = select.select([0, *packets.sockets], [], [], left_s)
-            for one in ready:
-                if one == 0:
-                    return {"seen": stretches.all(), "rounds": rounds, "longest_gap_s": longest_s}
-                packets.take(one)
+            ready, _, _ = select.select([sys.stdin, *packets.sockets], [], [], left_s)
+            if sys.stdin in ready:
+                return {"seen": stretches.all(), "rounds": rounds, "longest_gap_s": longest_s}
+            for one in packets.sockets:
+                if one in ready:
+                    packets.take(one)
         processes.look()
         now = time.monotonic()
         longest_s, last, rounds = max(longest_s, now - last), now, rounds + 1

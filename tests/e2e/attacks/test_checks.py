@@ -7,13 +7,14 @@ import time
 import pytest
 
 from e2e import service
+from e2e.attacks.harness import AttackedCluster
 from e2e.harness import SOON_S, Status
 from support import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
-def test_check_that_ends_by_a_signal(cluster):
+def test_check_that_ends_by_a_signal(cluster: AttackedCluster) -> None:
     """The service runs, its check kills itself: that is no answer, it is told, and after a few the service has failed and moves."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2", RESTART_ATTEMPTS=0)
@@ -22,7 +23,7 @@ def test_check_that_ends_by_a_signal(cluster):
     cluster.runs("aux", on="ctr2", within_s=60)
 
 
-def test_script_that_is_not_executable_for_a_while(cluster):
+def test_script_that_is_not_executable_for_a_while(cluster: AttackedCluster) -> None:
     """A deployment takes the script's permission away for eight seconds: what runs is left alone, and the reason is told."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2")
@@ -37,7 +38,7 @@ def test_script_that_is_not_executable_for_a_while(cluster):
     assert cluster.told("executable", on="ctr1")
 
 
-def test_executor_that_can_open_nothing(cluster):
+def test_executor_that_can_open_nothing(cluster: AttackedCluster) -> None:
     """It has used up its descriptors: what runs is left alone, it is shown and alarmed that nothing is checked, and it heals by itself."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2")
@@ -56,7 +57,7 @@ def test_executor_that_can_open_nothing(cluster):
 
 
 @pytest.mark.parametrize("why", ["its check hangs", "its owner is not there"])
-def test_server_boots_that_can_never_check_one_resource(cluster, why):
+def test_server_boots_that_can_never_check_one_resource(cluster: AttackedCluster, why: str) -> None:
     """It joins for all others, and takes over what it can; of the one it is told."""
     cluster.watch_aux("aux", "odd")
     cluster.aux("aux", "ctr1", "ctr2")
@@ -79,7 +80,7 @@ def test_server_boots_that_can_never_check_one_resource(cluster, why):
     assert "ctr2" in cluster.explain("odd")
 
 
-def test_file_system_of_one_script_that_hangs(cluster):
+def test_file_system_of_one_script_that_hangs(cluster: AttackedCluster) -> None:
     """One script lies where nobody answers any more: the other resources of its server are restarted as always."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2")

@@ -4,12 +4,14 @@ import os
 import resource
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from e2e import service
+from e2e.attacks.harness import AttackedCluster
 from e2e.attacks.witness import ADDRESS
-from e2e.harness import SOON_S
+from e2e.harness import SOON_S, Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
@@ -33,13 +35,13 @@ BEYOND_S = 2.0
 """For so long after its successor serves, what a server should have stopped is still looked for."""
 
 
-def gone_over(cluster, trio, *, to="ctr2"):
+def gone_over(cluster: AttackedCluster, trio: Trio, *, to: str = "ctr2") -> None:
     """The service runs elsewhere, and nothing of it comes back to life where it was."""
     trio.follows(to=to)
     cluster.passes(BEYOND_S)
 
 
-def test_log_on_a_disk_that_hangs(cluster, trio, tmp_path):
+def test_log_on_a_disk_that_hangs(cluster: AttackedCluster, trio: Trio, tmp_path: Path) -> None:
     """The file system of all logs stops answering, and the server is cut off: it stops what it runs as if nothing were."""
     before, disk = cluster.incarnation("ctr1"), cluster.disk("ctr1", "/var/log/understudy", tmp_path)
     cluster.restart_guard("ctr1")
@@ -53,7 +55,7 @@ def test_log_on_a_disk_that_hangs(cluster, trio, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["not one is left", pytest.param("a root client that leaks", marks=pytest.mark.long)])
-def test_guard_without_descriptors(cluster, trio, how):
+def test_guard_without_descriptors(cluster: AttackedCluster, trio: Trio, how: str) -> None:
     """A guard that can open nothing any more stops its server as always."""
     cluster.edit_settings("ctr1", lambda text: f'{text}\n[executor]\ncgroup = "/sys/fs/cgroup/understudy"\n')
     cluster.reboot("ctr1")
@@ -73,7 +75,7 @@ def test_guard_without_descriptors(cluster, trio, how):
     cluster.stopped("ctr1")
 
 
-def test_guard_and_keeper_are_stopped(cluster, trio):
+def test_guard_and_keeper_are_stopped(cluster: AttackedCluster, trio: Trio) -> None:
     """SIGSTOP for both at once: nothing is left of the lease's keepers, and yet nothing outlives the lease."""
     trio.run(on="ctr1")
     with cluster.stood_still(*cluster.keeper_and_guard("ctr1")):
@@ -82,7 +84,7 @@ def test_guard_and_keeper_are_stopped(cluster, trio):
 
 
 @pytest.mark.long
-def test_all_who_could_stop_the_server_are_stopped(cluster, trio):
+def test_all_who_could_stop_the_server_are_stopped(cluster: AttackedCluster, trio: Trio) -> None:
     """Guard, keeper, executor and daemon at once: what runs runs on until one of them goes on, but answers for the address no more."""
     trio.run(on="ctr1")
     pids = [pid for one in cluster.lab.plan.host("ctr1").services for pid in cluster.lab.service_pids("ctr1", one.name)]
@@ -95,7 +97,7 @@ def test_all_who_could_stop_the_server_are_stopped(cluster, trio):
 
 
 @pytest.mark.parametrize("whom", ["guard", pytest.param("both", marks=pytest.mark.long)])
-def test_guard_that_cannot_be_killed(cluster, trio, whom):
+def test_guard_that_cannot_be_killed(cluster: AttackedCluster, trio: Trio, whom: str) -> None:
     """A frozen guard neither renews nor dies: its server is stopped by others."""
     trio.run(on="ctr1")
     keeper, guard = cluster.keeper_and_guard("ctr1")
@@ -105,7 +107,7 @@ def test_guard_that_cannot_be_killed(cluster, trio, whom):
 
 
 @pytest.mark.long
-def test_frozen_owner_whose_rules_are_flushed(cluster, trio):
+def test_frozen_owner_whose_rules_are_flushed(cluster: AttackedCluster, trio: Trio) -> None:
     """`nft flush ruleset` while every process of the server stands still: nobody could put the gate back. It ends with the thaw."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -120,7 +122,7 @@ def test_frozen_owner_whose_rules_are_flushed(cluster, trio):
 
 
 @pytest.mark.long
-def test_rules_flushed_on_the_owner(cluster, trio):
+def test_rules_flushed_on_the_owner(cluster: AttackedCluster, trio: Trio) -> None:
     """A firewall's reload takes the gate away: it is put back, that is said, and a server that then stands still does not answer."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -134,7 +136,7 @@ def test_rules_flushed_on_the_owner(cluster, trio):
 
 
 @pytest.mark.long
-def test_thaw_under_load(cluster, trio):
+def test_thaw_under_load(cluster: AttackedCluster, trio: Trio) -> None:
     """With seventy busy processes beside it, a thawed guard kills within the window of docs/safety.md."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -153,7 +155,7 @@ def test_thaw_under_load(cluster, trio):
 
 
 @pytest.mark.long
-def test_real_time_loop_above_the_guard(cluster, trio):
+def test_real_time_loop_above_the_guard(cluster: AttackedCluster, trio: Trio) -> None:
     """A loop at the highest priority has the only processor of keeper and guard: nothing is twice, the service is served on."""
     trio.run(on="ctr1")
     for pid in cluster.keeper_and_guard("ctr1"):
@@ -168,7 +170,7 @@ def test_real_time_loop_above_the_guard(cluster, trio):
 
 
 @pytest.mark.long
-def test_run_is_full_on_the_owner(cluster, trio):
+def test_run_is_full_on_the_owner(cluster: AttackedCluster, trio: Trio) -> None:
     """No block is left on /run, and the service dies: it is served again, here or elsewhere, as soon as always."""
     trio.run(on="ctr1")
     cluster.run("sh", "-c", FILL, on="ctr1")
@@ -179,7 +181,7 @@ def test_run_is_full_on_the_owner(cluster, trio):
 
 
 @pytest.mark.long
-def test_run_is_full_on_the_owner_and_it_is_cut_off(cluster, trio):
+def test_run_is_full_on_the_owner_and_it_is_cut_off(cluster: AttackedCluster, trio: Trio) -> None:
     """No block is left on /run, and the server is cut off: it stops, and once healed it joins anew as soon as there is room."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")

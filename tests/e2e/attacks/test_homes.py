@@ -1,16 +1,17 @@
 """Servers that come and go as they should: nothing moves without need, and who leaves stops in order."""
 
-
 import signal
 
 import pytest
 
 from e2e import service
+from e2e.attacks.harness import AttackedCluster
+from e2e.harness import Trio
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
-def test_pools_of_one_server_each(cluster):
+def test_pools_of_one_server_each(cluster: AttackedCluster) -> None:
     """The more important pool loses its server and gets it back: what moved stays where it is, and so does what ran there all the time."""
     cluster.watch_aux("first", "second")
     for name, importance in (("first", 9), ("second", 1)):
@@ -34,7 +35,7 @@ def test_pools_of_one_server_each(cluster):
 
 
 @pytest.mark.parametrize("how", ["by command", "by SIGTERM"])
-def test_planned_leave_stops_in_order(cluster, trio, how):
+def test_planned_leave_stops_in_order(cluster: AttackedCluster, trio: Trio, how: str) -> None:
     """A server that leaves stops its service by its script before the address goes, kills nothing, and comes back when it is asked to."""
     trio.register()
     running = f"-f '{service.HOME}/web[.]py'"

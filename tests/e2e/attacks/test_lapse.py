@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from e2e import service
-from e2e.harness import SOON_S
+from e2e.attacks.harness import AttackedCluster
+from e2e.harness import SOON_S, Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.lab
 KILL_LIST = "/run/understudy/kill-list.json"
 
 
-def cut_and_healed(cluster, trio):
+def cut_and_healed(cluster: AttackedCluster, trio: Trio) -> None:
     """The owner is cut off, another takes over, the owner comes back: nothing of it answers or runs again."""
     before = cluster.incarnation("ctr1")
     cluster.lab.cut("ctr1")
@@ -25,7 +26,7 @@ def cut_and_healed(cluster, trio):
 
 
 @pytest.mark.parametrize("how", ["gone", pytest.param("spoilt", marks=pytest.mark.long)])
-def test_kill_list(cluster, trio, how):
+def test_kill_list(cluster: AttackedCluster, trio: Trio, how: str) -> None:
     """The kill list is gone, or no list any more: a lapse ends everything all the same."""
     trio.run(on="ctr1")
     path = cluster.lab.host_path("ctr1", KILL_LIST)
@@ -36,7 +37,7 @@ def test_kill_list(cluster, trio, how):
 
 
 @pytest.mark.long
-def test_pid_files_are_gone(cluster, trio):
+def test_pid_files_are_gone(cluster: AttackedCluster, trio: Trio) -> None:
     """Who starts things can no longer be looked up by its pid file: a lapse ends it all the same, and nothing is started after it."""
     trio.run(on="ctr1")
     old = [pid for name in ("understudyd", "understudy-exec") for pid in cluster.lab.service_pids("ctr1", name)]
@@ -47,7 +48,7 @@ def test_pid_files_are_gone(cluster, trio):
 
 
 @pytest.mark.long
-def test_file_system_that_refuses_to_be_shut_down(cluster, trio):
+def test_file_system_that_refuses_to_be_shut_down(cluster: AttackedCluster, trio: Trio) -> None:
     """It may hold writes that come late, and the operator allows a reboot: the lapse ends in one."""
     settings = '\n[guard]\nreboot_on_lapse = true\nfilesystems = ["/sys"]\n'
     cluster.edit_settings("ctr1", lambda text: text + settings)
@@ -67,14 +68,14 @@ def test_file_system_that_refuses_to_be_shut_down(cluster, trio):
         pytest.param([f"ip addr add {service.ADDRESS}/32 dev lo"], id="the loopback interface", marks=pytest.mark.long),
     ],
 )
-def test_address_by_hand(cluster, trio, by_hand):
+def test_address_by_hand(cluster: AttackedCluster, trio: Trio, by_hand: list[str]) -> None:
     """Somebody adds the address under another prefix, or moves it to another interface: a lapse takes it away wherever it is."""
     trio.run(on="ctr1")
     cluster.run("sh", "-c", "; ".join(by_hand), on="ctr1")
     cut_and_healed(cluster, trio)
 
 
-def test_address_left_on_a_server_that_starts_anew(cluster, trio):
+def test_address_left_on_a_server_that_starts_anew(cluster: AttackedCluster, trio: Trio) -> None:
     """Guard and keeper of the standby are killed, the address is put there by hand, all begins anew: it is shut before its first lease."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr2")

@@ -5,11 +5,13 @@ import socket
 import struct
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from e2e import service
-from e2e.harness import SOON_S
+from e2e.attacks.harness import AttackedCluster
+from e2e.harness import SOON_S, Trio
 from support import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -20,7 +22,7 @@ DROP_ARP = (
 )
 
 
-def test_announcements_are_lost_for_eight_seconds(cluster, trio):
+def test_announcements_are_lost_for_eight_seconds(cluster: AttackedCluster, trio: Trio) -> None:
     """The way to a client drops ARP for eight seconds after a takeover, and the client trusts what it knows: a later announcement comes."""
     trio.run(on="ctr1")
     cluster.lab.client(["sh", "-c", "echo 900000 >/proc/sys/net/ipv4/neigh/eth1/base_reachable_time_ms"])
@@ -33,7 +35,7 @@ def test_announcements_are_lost_for_eight_seconds(cluster, trio):
     trio.asker.served(by="ctr2", within_s=20)
 
 
-def test_address_that_a_stranger_had(cluster, trio):
+def test_address_that_a_stranger_had(cluster: AttackedCluster, trio: Trio) -> None:
     """A stranger has the address for a while: once it is gone, the address starts within seconds, not at the next retry."""
     trio.register()
     trio.watch()
@@ -44,7 +46,7 @@ def test_address_that_a_stranger_had(cluster, trio):
     trio.asker.served(within_s=15)
 
 
-def test_recorded_packets_of_a_dead_server(cluster, trio):
+def test_recorded_packets_of_a_dead_server(cluster: AttackedCluster, trio: Trio) -> None:
     """Its renews were recorded; after its power loss the voters' guards begin anew, and hear the records: that keeps nobody alive."""
     trio.run(on="ctr1")
     recorded = cluster.lab.inside_network("switch", lambda: record(cluster, "ctr1", 4.0))
@@ -61,11 +63,12 @@ def test_recorded_packets_of_a_dead_server(cluster, trio):
     trio.follows(to="ctr2")
 
 
-def record(cluster, server, seconds):
+def record(cluster: AttackedCluster, server: str, seconds: float) -> list[tuple[str, bytes]]:
     """What a server sends to guards, with the port of the switch by which it must leave; called inside the switch."""
     ports = {link.mac: link.port for host in cluster.lab.plan.hosts for link in host.links}
     own = {link.port for link in cluster.lab.plan.host(server).links}
-    until, heard = time.monotonic() + seconds, []
+    until = time.monotonic() + seconds
+    heard: list[tuple[str, bytes]] = []
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003)) as ear:
         ear.settimeout(0.2)
         while time.monotonic() < until:
@@ -80,12 +83,16 @@ def record(cluster, server, seconds):
     return heard
 
 
-def replay(recorded, seconds):
+def replay(recorded: list[tuple[str, bytes]], seconds: float) -> None:
     """Send the records, one after the other, spread over a time; called inside the switch."""
     begun = time.monotonic()
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as mouth:
         for number, (port, frame) in enumerate(recorded):
             due = begun + seconds * number / len(recorded)
-            wait_for(lambda due=due: time.monotonic() >= due, seconds + SOON_S, "the next is due")
+            wait_for(partial(_is_past, due), seconds + SOON_S, "the next is due")
             with contextlib.suppress(OSError):  # the port of a server that is off
                 mouth.sendto(frame, (port, 0))
+
+
+def _is_past(instant: float) -> bool:
+    return time.monotonic() >= instant

@@ -1,11 +1,13 @@
 """Processes that are not where they should be, or do not die; and a service that somebody starts by hand."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from e2e import service
-from e2e.harness import SOON_S, Status
+from e2e.attacks.harness import AttackedCluster
+from e2e.harness import SOON_S, Status, Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
@@ -32,7 +34,7 @@ mkdir -p /sys/fs/cgroup/elsewhere
 
 
 @pytest.mark.parametrize("then", ["relocated", "cut off"])
-def test_start_that_leaves_its_control_group_and_lies(cluster, trio, then):
+def test_start_that_leaves_its_control_group_and_lies(cluster: AttackedCluster, trio: Trio, then: str) -> None:
     """The service moves itself to another control group, and stop and check speak of it as if it were gone: it ends all the same."""
     trio.register()
     cluster.story("start", LEAVE, "ctr1")
@@ -50,7 +52,7 @@ def test_start_that_leaves_its_control_group_and_lies(cluster, trio, then):
 
 
 @pytest.mark.long
-def test_service_outside_its_group_is_shown_unguarded(cluster):
+def test_service_outside_its_group_is_shown_unguarded(cluster: AttackedCluster) -> None:
     """Whoever looks sees at once that the kernel does not tell of this service's death, and that a lapse has to search for it."""
     cluster.aux("aux", "ctr1", "ctr2", start=False)
     cluster.put(f"{service.HOME}/aux-start", LEAVE_BARE, ["ctr1"])
@@ -58,7 +60,7 @@ def test_service_outside_its_group_is_shown_unguarded(cluster):
     wait_for(lambda: cluster.told("unguarded", on="ctr1"), SOON_S, "the history tells that aux is unguarded")
 
 
-def test_process_that_cannot_be_killed(cluster, tmp_path):
+def test_process_that_cannot_be_killed(cluster: AttackedCluster, tmp_path: Path) -> None:
     """It hangs in a write to a disk that does not answer. Its server cannot stop it and says so; it is not taken for gone when that
     server is cut off, and it runs again once the disk answers."""
     disk = cluster.disk("ctr1", "/stuck", tmp_path)
@@ -80,7 +82,7 @@ def test_process_that_cannot_be_killed(cluster, tmp_path):
     wait_for(lambda: cluster.status("stuck").state == "ONLINE", SOON_S, "stuck runs again")
 
 
-def test_service_started_by_hand_on_the_standby(cluster):
+def test_service_started_by_hand_on_the_standby(cluster: AttackedCluster) -> None:
     """Nothing can prevent it; it is seen, told, and ended, and the owner's goes on."""
     witness = cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2", OFFLINE_CHECK_INTERVAL=2)

@@ -5,6 +5,8 @@ import time
 import pytest
 
 from e2e import service
+from e2e.attacks.harness import AttackedCluster
+from e2e.harness import Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
@@ -13,17 +15,17 @@ SETTLED_S = 60.0
 """Within this all servers have registered again with a registry that is another one."""
 
 
-def registered(cluster):
+def registered(cluster: AttackedCluster) -> None:
     """All servers are in the registry, and commands say so."""
 
-    def all_online():
+    def all_online() -> bool:
         shown = cluster.run("crsctl", "stat", "server", check=False)
         return shown.count("STATE=ONLINE") == len(cluster.lab.servers) and "does not answer" not in shown
 
     wait_for(all_online, SETTLED_S, "all servers are registered")
 
 
-def settled(cluster, resource):
+def settled(cluster: AttackedCluster, resource: str) -> None:
     """All servers are registered, the resource runs on one server, and can be moved to another."""
     registered(cluster)
     cluster.passes(3.0)
@@ -34,7 +36,7 @@ def settled(cluster, resource):
     cluster.runs(resource, on=other, within_s=SETTLED_S)
 
 
-def test_set_back_beyond_the_newest_life_of_the_owner(cluster):
+def test_set_back_beyond_the_newest_life_of_the_owner(cluster: AttackedCluster) -> None:
     """The copy knows an earlier life of the owner only: what the owner runs in this life is not taken for lost."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2")
@@ -53,7 +55,7 @@ def test_set_back_beyond_the_newest_life_of_the_owner(cluster):
 
 
 @pytest.mark.long
-def test_set_back_before_a_move(cluster, trio):
+def test_set_back_before_a_move(cluster: AttackedCluster, trio: Trio) -> None:
     """The copy says ctr1, it runs on ctr2: it goes on there without a break, and can be moved."""
     trio.run(on="ctr1")
     copy = cluster.copy_registry()
@@ -68,7 +70,7 @@ def test_set_back_before_a_move(cluster, trio):
 
 
 @pytest.mark.long
-def test_made_anew(cluster, trio):
+def test_made_anew(cluster: AttackedCluster, trio: Trio) -> None:
     """An empty registry: what runs goes on, the servers register again, and what is registered again is found running."""
     trio.run(on="ctr1")
     anew = time.monotonic()
@@ -83,7 +85,7 @@ def test_made_anew(cluster, trio):
 
 
 @pytest.mark.long
-def test_away_while_the_owner_is_lost(cluster, trio):
+def test_away_while_the_owner_is_lost(cluster: AttackedCluster, trio: Trio) -> None:
     """Nothing can be moved without it; once it is back, what its owner held is started elsewhere as soon as always."""
     trio.run(on="ctr1")
     cluster.lab.registry_stop()

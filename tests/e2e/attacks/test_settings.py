@@ -4,12 +4,14 @@ import re
 
 import pytest
 
+from e2e.attacks.harness import AttackedCluster
+from e2e.harness import Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
 
 
-def test_voters_edited_on_two_servers(cluster):
+def test_voters_edited_on_two_servers(cluster: AttackedCluster) -> None:
     """Two servers name themselves the voters, and one of them leads: they may not prove anybody lost who lives."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr3")
@@ -25,12 +27,12 @@ def test_voters_edited_on_two_servers(cluster):
 
 
 @pytest.fixture
-def pause_tolerance(request):
+def pause_tolerance(request: pytest.FixtureRequest) -> float:
     """Long enough for the two tolerances of a story to lie far apart."""
     return 2.0 if "lowered" in request.node.name else 0.5
 
 
-def test_pause_tolerance_lowered_server_by_server(cluster, trio):
+def test_pause_tolerance_lowered_server_by_server(cluster: AttackedCluster, trio: Trio) -> None:
     """Three servers have the new tolerance, the owner still the old, longer one when it is cut off: nobody takes its things too early."""
     trio.run(on="ctr1")
     for server in ("ctr4", "ctr3", "ctr2"):

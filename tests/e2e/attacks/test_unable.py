@@ -6,6 +6,8 @@ import time
 import pytest
 
 from e2e import service
+from e2e.attacks.harness import AttackedCluster
+from e2e.harness import Trio
 from support import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -17,14 +19,14 @@ MOVED_S = 60.0
 REGISTRY = "10.10.20.250/32"
 
 
-def shown(cluster, server):
+def shown(cluster: AttackedCluster, server: str) -> bool:
     """Whether commands elsewhere say of a server that it cannot act."""
     said = [cluster.run("crsctl", *words, check=False) for words in (("check", "cluster", "-all"), ("stat", "server", server, "-f"))]
     return any("cannot act" in one for one in said)
 
 
 @pytest.mark.parametrize("how", ["daemon away", "registry blocked"])
-def test_standby_that_cannot_act_is_given_nothing(cluster, how):
+def test_standby_that_cannot_act_is_given_nothing(cluster: AttackedCluster, how: str) -> None:
     """Of two standbys the first cannot act when the owner loses its power: the other gets the service."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2", "ctr3")
@@ -45,7 +47,7 @@ def test_standby_that_cannot_act_is_given_nothing(cluster, how):
 
 
 @pytest.mark.parametrize("process", ["understudy-exec", "understudyd"])
-def test_owner_that_cannot_act_loses_what_it_holds(cluster, trio, process):
+def test_owner_that_cannot_act_loses_what_it_holds(cluster: AttackedCluster, trio: Trio, process: str) -> None:
     """Executor or daemon of the owner hangs, then the service dies: it is served again, elsewhere, and nobody was asked."""
     trio.run(on="ctr1")
     cluster.strike("ctr1", process, signal.SIGSTOP)
@@ -55,7 +57,7 @@ def test_owner_that_cannot_act_loses_what_it_holds(cluster, trio, process):
     trio.follows(to="ctr2", within_s=MOVED_S)
 
 
-def test_owner_without_its_daemon_is_moved_off(cluster, trio):
+def test_owner_without_its_daemon_is_moved_off(cluster: AttackedCluster, trio: Trio) -> None:
     """The daemon of the owner does not come back: what another server can take is taken."""
     trio.run(on="ctr1")
     cluster.stop_service("ctr1", "understudyd")
@@ -65,7 +67,7 @@ def test_owner_without_its_daemon_is_moved_off(cluster, trio):
     cluster.runs(*service.TRIO, on="ctr2")
 
 
-def test_new_daemon_restarts_without_the_registry(cluster, trio):
+def test_new_daemon_restarts_without_the_registry(cluster: AttackedCluster, trio: Trio) -> None:
     """The registry is away and the owner's daemon begins anew: what dies here is restarted here, by what was kept on disk."""
     trio.run(on="ctr1")
     wait_for(lambda: cluster.run("cat", "/var/lib/understudy/held.json", on="ctr1", check=False), SHOWN_S, "what is held is kept on disk")
@@ -80,7 +82,7 @@ def test_new_daemon_restarts_without_the_registry(cluster, trio):
     cluster.runs(*service.TRIO, on="ctr1")
 
 
-def test_registry_away_for_all_evicts_nobody(cluster, trio):
+def test_registry_away_for_all_evicts_nobody(cluster: AttackedCluster, trio: Trio) -> None:
     """Nobody can reach the registry for longer than an eviction takes: nothing moves, neither meanwhile nor when it is back."""
     trio.run(on="ctr1")
     before, since = cluster.incarnation("ctr1"), time.monotonic()
@@ -92,12 +94,12 @@ def test_registry_away_for_all_evicts_nobody(cluster, trio):
 
 
 @pytest.fixture
-def pause_tolerance(request):
+def pause_tolerance(request: pytest.FixtureRequest) -> float:
     """So long for the farewell that silence could not be meant."""
     return 5.0 if "farewell" in request.node.name else 0.5
 
 
-def test_farewell_of_an_evicted_life_is_believed(cluster, trio):
+def test_farewell_of_an_evicted_life_is_believed(cluster: AttackedCluster, trio: Trio) -> None:
     """An evicted server has stopped everything and says so: its successor need not wait for silence."""
     trio.run(on="ctr1")
     evicted = time.monotonic()

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from e2e import service
-from e2e.attacks.harness import WEB
+from e2e.attacks.harness import WEB, AttackedCluster
 from e2e.attacks.witness import ANSWERS, Stretch, doubled
 
 
-def stretch(server, since, until, what="web"):
+def stretch(server: str, since: float, until: float, what: str = "web") -> Stretch:
     return Stretch(what, server, since, until)
 
 
@@ -25,7 +25,7 @@ def stretch(server, since, until, what="web"):
         ([stretch("ctr1", 0, 2), stretch("ctr2", 1, 3), stretch("ctr3", 1.5, 3)], [1, 0.5, 1.5]),
     ],
 )
-def test_overlaps_are_what_is_twice(stretches, seconds):
+def test_overlaps_are_what_is_twice(stretches: list[Stretch], seconds: list[float]) -> None:
     """In any order of what was seen, for exactly as long as two overlap."""
     for order in itertools.permutations(stretches):
         assert sorted(one.seconds for one in doubled("web", order)) == sorted(seconds)
@@ -33,7 +33,7 @@ def test_overlaps_are_what_is_twice(stretches, seconds):
 
 @pytest.mark.lab
 @pytest.mark.parametrize("address", [service.ADDRESS, "fd00:10::11"])
-def test_doubled_address_and_doubled_process_are_seen(cluster, address):
+def test_doubled_address_and_doubled_process_are_seen(cluster: AttackedCluster, address: str) -> None:
     """One server with the address and the process is nothing; a second one is, for as long as it lasts; each by itself."""
     own, bits = ("fd00:10::100", "64 nodad") if ":" in address else (None, "24")
     if own is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from e2e.attacks.probes import Order, Seen
 from understudy.lab import Lab
 
 INTERVAL_S = 0.005
@@ -53,7 +54,7 @@ class Witness:
         """`marks`: a name, and the word on its command line by which a process is known. `own`: the client's address, if it is IPv6."""
         client = lab.plan.host("client")
         link = next(one for one in client.links if one.network == "management")
-        self._order = {
+        self._order: Order = {
             "namespace": str(lab.network_namespace("client")),
             "interface": link.interface,
             "own": own or link.address,
@@ -86,7 +87,7 @@ class Witness:
             return
         said, _ = self._process.communicate("stop\n", timeout=30)
         self._process = None
-        seen = json.loads(said)
+        seen: Seen = json.loads(said)
         self.rounds, self.longest_gap_s = seen["rounds"], seen["longest_gap_s"]
         self.stretches = [Stretch(*one) for one in seen["seen"] if one[3] > one[2]]
 
