@@ -82,6 +82,16 @@ def test_the_page_of_commands_is_what_they_say(request: pytest.FixtureRequest, m
     assert COMMANDS.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
 
 
+def test_every_command_stands_among_the_examples() -> None:
+    """With what it is for and what it prints; those of a lab in a table."""
+    titles = re.findall(r"^## (.+)$", COMMANDS.read_text(), re.MULTILINE)
+    page = (DOCS / "guide/examples.md").read_text()
+    headings = re.findall(r"^##+ (.+)$", page, re.MULTILINE)
+    shown = {title for heading in headings for title in heading.split(", ")} | set(re.findall(r"`(understudy lab \w+)", page))
+    assert titles
+    assert [title for title in titles if title not in shown] == []
+
+
 def test_the_page_of_states_is_what_a_lab_showed(request: pytest.FixtureRequest) -> None:
     """docs/guide/states.md is made of what `tests/e2e/test_states*.py` collected, so it cannot promise anything else."""
     page = states.page()
