@@ -23,17 +23,8 @@ from understudy.registry import keys
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 COMMANDS = DOCS / "guide/commands.md"
-REFUSALS = (
-    Why.NEVER_SEEN,
-    Why.NOT_ONLINE,
-    Why.NOT_LOOKED,
-    Why.NOT_IN_POOL,
-    Why.NOT_A_MEMBER,
-    Why.NETWORK_DOWN,
-    Why.TYPE_MISSING,
-    Why.EXCLUDED,
-    Why.DISABLED,
-)
+REFUSALS = [why for why in list(Why)[: list(Why).index(Why.DISABLED) + 1] if why is not Why.FELLOW_REFUSED]
+"""They stand first, up to this; a fellow's is what refuses the fellow."""
 WORDS = set(
     """server; lab host; server pool; resource; resource type; action script; agent; TARGET; STATE; assignment; epoch; owner; holder;
     release; incarnation; guard; keeper; voter; witness; lease; lapsed; silent; lost; fenced; gate; registry; engine; leader; View; lane;
