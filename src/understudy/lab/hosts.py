@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from pyroute2 import NetlinkError
+
 from understudy.errors import LabError
 from understudy.lab import cgroups, kernel, root
 from understudy.lab.network import Switch
@@ -73,8 +75,12 @@ def switch_on(parts: Parts) -> Booting:
 def wire(host: Host, booting: Booting, switch: Switch, cuts: dict[str, set[str]]) -> None:
     """Lay the cables as soon as the host's network namespace exists."""
     _expect(host, booting, "namespaces")
-    switch.plug(host, booting.pid, cuts)
-    os.write(booting.go, b"1")
+    try:
+        switch.plug(host, booting.pid, cuts)
+        os.write(booting.go, b"1")
+    except (OSError, NetlinkError) as error:
+        # its namespaces end with it: what it said before it ended is the cause, and what the kernel says of them is none
+        raise LabError(f"{host.name} did not boot: {_said_meanwhile(booting) or error}") from error
 
 
 def wait_until_booted(host: Host, booting: Booting) -> None:
@@ -93,6 +99,11 @@ def sweep(pid: int, group: Path) -> None:
     os.waitpid(pid, 0)
     cgroups.wait_until_empty(group)
     cgroups.remove(group)
+
+
+def _said_meanwhile(booting: Booting) -> str:
+    ready, _, _ = select.select([booting.said], [], [], 0.0)
+    return os.read(booting.said, 4096).decode().strip() if ready else ""
 
 
 def _expect(host: Host, booting: Booting, word: str) -> None:

@@ -60,7 +60,8 @@ class Switch:
     def silence(self, host: Host) -> None:
         """From the moment this returns no frame passes any port of the host, either way: a fraction of a millisecond, for a power loss."""
         ports = [self._ports[link.port] for link in host.links if link.port in self._ports]
-        self._kernel.send(b"".join(_disable_port(port) for port in ports))
+        if ports:  # one that did not boot may have none yet, and nothing to ask is an error to the kernel
+            self._kernel.send(b"".join(_disable_port(port) for port in ports))
         for _ in ports:
             _check(self._kernel.recv(_ANSWER_BYTES))
 
@@ -107,6 +108,8 @@ class Switch:
 
     def _index(self, interface: str) -> int:
         found: list[Any] = self._route.link_lookup(ifname=interface)
+        if not found:  # its far end has just ended, and has taken it along
+            raise OSError(errno.ENODEV, f"{interface}: {os.strerror(errno.ENODEV)}")
         return int(found[0])
 
 
