@@ -20,6 +20,8 @@ from support import open_to_all, wait_for
 from understudy.agents.groups import Groups
 from understudy.daemon.execlink import ExecutorLink
 from understudy.executor.fake import FakeExecutor
+from understudy.executor.runner import Runner
+from understudy.holdings.listing import KillListFile
 from understudy.linux.cgroups import find_parent, kill, populated
 from understudy.linux.mounts import cut_off
 from understudy.model.actions import Unanswered
@@ -104,7 +106,7 @@ class RealRig:
         self.network = network
         self.run_dir = folder / "run"
         self.run_dir.mkdir()
-        self.parent = f"{find_parent().rsplit('/', 1)[0]}/understudy-test-{os.getpid()}-{secrets.token_hex(4)}"
+        self.parent = group_of_ones_own()
         self.groups = Groups(self.parent)
         self.config = folder / "understudy.toml"
         self.config.write_text(
@@ -166,8 +168,7 @@ class RealRig:
         assert not any(left), left
 
     def _remove_groups(self) -> None:
-        for folder, _, _ in os.walk(self.parent, topdown=False):
-            os.rmdir(folder)
+        remove_groups(self.parent)
 
     def lease(self, incarnation: Incarnation | None) -> None:
         end_ns = FAR_FUTURE_NS if incarnation else 0
@@ -259,8 +260,8 @@ def real_rig(folder: Path, *, network: bool = False) -> Iterator[RealRig]:
 
 
 @contextmanager
-def guard_that_says(run_dir: Path, answer: dict[str, object]) -> Iterator[list[dict[str, object]]]:
-    """A guard.sock that gives this answer to every packet; yields the packets."""
+def guard_that_says(run_dir: Path, answer: dict[str, object] | None) -> Iterator[list[dict[str, object]]]:
+    """A guard.sock that gives this answer to every packet (None: it hangs up instead); yields the packets."""
     asked: list[dict[str, object]] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(run_dir / "guard.sock"))
@@ -275,6 +276,8 @@ def guard_that_says(run_dir: Path, answer: dict[str, object]) -> Iterator[list[d
                         if request["op"] == "hello":
                             continue  # the executor says who it is
                         asked.append(request)
+                        if answer is None:
+                            continue
                         connection.send(json.dumps({"op": request["op"], "open": request.get("addresses"), **answer}).encode())
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -282,6 +285,7 @@ def guard_that_says(run_dir: Path, answer: dict[str, object]) -> Iterator[list[d
         yield asked
         listener.shutdown(socket.SHUT_RDWR)
         thread.join(5)
+        (run_dir / "guard.sock").unlink()
 
 
 async def act(rig: Rig, action: ActionName, resource: ResourceName = DB, *, timeout_s: float = 10.0, user: str = "root") -> ActionOutcome:
@@ -290,6 +294,23 @@ async def act(rig: Rig, action: ActionName, resource: ResourceName = DB, *, time
         resource=resource, action=action, agent="script", parameters={"script": rig.script}, timeout_s=timeout_s, user=user
     )
     return await asyncio.wait_for(rig.executor.run(request), timeout_s + 15)
+
+
+def runner_alone(folder: Path) -> Runner:
+    """The executor's Runner in this process, which ends nothing and mounts nothing: its groups are not there."""
+    groups = str(folder / "groups")
+    return Runner(run_dir=folder, groups=Groups(groups), kill_list=KillListFile(str(folder), cgroup=groups, filesystems=()))
+
+
+def group_of_ones_own() -> str:
+    """A parent group that no other test, and no other run on this machine, uses; it is not made yet."""
+    return f"{find_parent().rsplit('/', 1)[0]}/understudy-test-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def remove_groups(parent: str) -> None:
+    """All of them, from the innermost on: they have to be empty."""
+    for folder, _, _ in os.walk(parent, topdown=False):
+        os.rmdir(folder)
 
 
 def have_root() -> bool:

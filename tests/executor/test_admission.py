@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from executor.rig import runner_alone
 from sim.cutting import cut
 from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import Agent, Context
-from understudy.agents.groups import Groups
 from understudy.executor.runner import Runner
 from understudy.holdings.holding import AddressHolding
-from understudy.holdings.listing import KillListFile
 from understudy.kinds.catalogue import KINDS
 from understudy.kinds.kind import ResourceKind
 from understudy.kinds.observed import Observed
@@ -41,8 +40,7 @@ class Stage:
         self.lease = LeaseFile(str(folder / "lease"))
         self.lease.begin(RAW)
         self.lease.extend(Reading(1 << 62, 1 << 62))
-        groups = str(folder / "groups")
-        self.runner = Runner(run_dir=folder, groups=Groups(groups), kill_list=KillListFile(str(folder), cgroup=groups, filesystems=()))
+        self.runner = runner_alone(folder)
 
     async def act(self, request: ActionRequest, context: Context) -> ActionOutcome:
         """An action of the agent."""

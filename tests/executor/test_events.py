@@ -1,7 +1,6 @@
 """The kernel's own events: a death in a control group, an address or link that changes."""
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -11,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from executor.rig import have_root
+from executor.rig import SOURCE, group_of_ones_own, have_root, remove_groups
 from support import wait_for, wait_until
 from understudy.agents.groups import Groups
 from understudy.events.cgroup import CgroupEvents
-from understudy.linux.cgroups import find_parent, kill, populated
+from understudy.linux.cgroups import kill, populated
 from understudy.linux.interfaces import changes
 
 pytestmark = pytest.mark.lab
@@ -26,13 +25,12 @@ def groups() -> Iterator[Groups]:
     """An empty parent group of the test's own."""
     if not have_root():
         pytest.skip("needs root")
-    parent = f"{find_parent().rsplit('/', 1)[0]}/understudy-test-{os.getpid()}-{secrets.token_hex(4)}"
+    parent = group_of_ones_own()
     os.mkdir(parent)
     yield Groups(parent)
     kill(parent)
     wait_for(lambda: not populated(parent), 5, "the test's group is empty")
-    for folder, _, _ in os.walk(parent, topdown=False):
-        os.rmdir(folder)
+    remove_groups(parent)
 
 
 def live_in(path: str) -> subprocess.Popen[bytes]:
@@ -101,10 +99,10 @@ def listening(script: str, *before: str) -> Iterator[subprocess.Popen[str]]:
     """This script, in a network of its own, which has said that it is ready; it ends when its input does."""
     if not have_root():
         pytest.skip("needs root")
-    helper = Path(__file__).parents[1] / "executor" / "in_network.py"
+    helper = Path(__file__).with_name("in_network.py")
     with subprocess.Popen(
         [*before, sys.executable, str(helper), sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -5,13 +5,15 @@ import json
 import os
 import resource
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from executor.rig import DB, INCARNATION, RealRig, act, guard_that_says
+from executor.rig import DB, INCARNATION, SOURCE, RealRig, act
 from support import wait_for, wait_until
 from understudy.errors import Unreachable
 from understudy.linux.cgroups import populated, processes
@@ -410,12 +412,9 @@ def test_a_second_executor_is_refused(bare: RealRig) -> None:
     """Two would kill each other's actions."""
     first = bare.process
     assert first
-    import subprocess
-    import sys
-
     second = subprocess.run(
         [sys.executable, "-m", "understudy.executor.main", "--config", str(bare.config)],
-        env={**os.environ, "PYTHONPATH": "src"},
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
         capture_output=True,
         text=True,
         timeout=10,
@@ -423,16 +422,6 @@ def test_a_second_executor_is_refused(bare: RealRig) -> None:
     assert second.returncode == 1
     assert second.stderr == f"understudy-exec: another understudy-exec runs in {bare.run_dir}\n"
     assert first.poll() is None
-
-
-def test_a_guard_that_hangs_up_is_a_no(tmp_path: Path) -> None:
-    """Silence of the guard never opens the gate."""
-    from understudy.executor.gate import open_gate
-
-    assert "cannot be asked" in str(asyncio.run(open_gate(tmp_path / "guard.sock", ["10.99.0.9"], "abc")))
-    with guard_that_says(tmp_path, {"ok": False, "why": "no lease"}) as asked:
-        assert asyncio.run(open_gate(tmp_path / "guard.sock", ["10.99.0.9"], "abc")) == "no lease"
-    assert asked == [{"op": "gate", "id": 1, "addresses": ["10.99.0.9"], "incarnation": "abc"}]
 
 
 def _daemon(rig: RealRig) -> socket.socket:

@@ -54,7 +54,7 @@ async def next_of(guard: Guard, kind: type[Event]) -> Event:
 
 
 async def lease_ends(guard: Guard) -> None:
-    """Wait until it holds none."""
+    """Wait until it holds none; that it held one before is for the story to say."""
     await wait_until(lambda: not guard.held(), PATIENT_S, "its lease ends")
 
 
@@ -130,6 +130,7 @@ def test_a_question_nobody_answers_is_unreachable_and_the_lease_ends(backend: Ba
     async def story() -> None:
         guard = backend.guard(FIRST)
         await guard.state()
+        assert guard.held()
         backend.end(FIRST)
         for question in (guard.state(), guard.remember(DB, 1), guard.census(), guard.protect([]), guard.able(True, "")):
             with pytest.raises(Unreachable):
@@ -159,6 +160,7 @@ def test_after_a_farewell_nothing_is_held(backend: Backend) -> None:
     async def story() -> None:
         guard = backend.guard(FIRST)
         await guard.state()
+        assert guard.held()
         farewell = asyncio.ensure_future(guard.farewell(in_order=True))
         await lease_ends(guard)
         farewell.cancel()  # on a real server the daemon is dead by now
@@ -200,6 +202,7 @@ def test_who_is_cut_off_is_called_silent_is_proved_lost_and_holds_nothing(backen
         cut, hearing = backend.guard(THIRD), backend.guard(FIRST)
         gone = (await cut.state()).incarnation
         await hearing.state()
+        assert cut.held()
         await backend.cut(THIRD)
         word = await next_of(hearing, SilentWord)
         assert (word.server, word.incarnation) == (THIRD, gone)
@@ -261,6 +264,7 @@ def test_whom_the_registry_calls_lost_stops(backend: Backend) -> None:
         evicted, telling = backend.guard(THIRD), backend.guard(FIRST)
         gone = (await evicted.state()).incarnation
         await telling.state()
+        assert evicted.held()
         await telling.dead([gone])
         await telling.dead([gone])  # again, as every leader does
         await lease_ends(evicted)

@@ -29,7 +29,7 @@ def test_a_lapse_cuts_off_what_is_mounted_and_dead_storage_holds_up_nothing(serv
             listing.add("db", (MountHolding(str(dead)),))
             listing.add("fs", (MountHolding(str(busy)),))
             host.cut()
-            service.wait(OUT_S)
+            assert service.wait(OUT_S) == -9
             wait_for(lambda: not is_mounted(str(busy)) and not is_mounted(str(dead)), OUT_S, "both are cut off")
             host.cut(away=False)
             wait_for(host.holds, 5, f"rejoined; its log: {host.log.read_text()}")
