@@ -22,6 +22,7 @@ from pyroute2 import NetNS, netns
 from support import wait_for
 from understudy.linux.cgroups import version_2_mount
 from understudy.linux.mounts import cut_off, read_mounts
+from understudy.linux.processes import status
 
 ROOT = Path(__file__).resolve().parents[2]
 _DROP_CAPABILITY = 24
@@ -121,8 +122,7 @@ class Host:
     def starter(self, name: str = "understudyd") -> subprocess.Popen[bytes]:
         """Something that stands for the daemon or the executor, with its pid file."""
         process = self.run(["sleep", "1000"], subprocess.DEVNULL, self.guards)
-        started = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
-        (self.run_dir / f"{name}.pid").write_text(f"{process.pid} {started}\n")
+        (self.run_dir / f"{name}.pid").write_text(f"{process.pid} {status(process.pid).started}\n")
         return process
 
     def virtual_address(self) -> None:

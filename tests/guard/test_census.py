@@ -2,33 +2,29 @@
 
 import pytest
 
+from guard.room import BOOT, LIMITS, SECOND, SILENT_AFTER
 from understudy.guard.core import Census, GrantedLife, KnownLives, Renew, VoterMemory
 from understudy.guard.core.asker import Count
 from understudy.guard.core.voter import LastRenew, Voter
 from understudy.linux.reading import Reading
-from understudy.model.limits import derive
 from understudy.model.position import NOWHERE, Position, went_back
 
-SECOND = 1_000_000_000
-LIMITS = derive(0.5)
-SILENT_AFTER = round(LIMITS.silent_after_s * SECOND)
 ROUND = round(LIMITS.round_s * SECOND)
-BOOT = 7
 HERE = Position(1, 11, 40)
 ONE, OTHER = b"a" * 16, b"b" * 16
 VOTERS = frozenset(("ctr1", "ctr2", "ctr3"))
 
 
-def at(ns: int) -> Reading:
+def after(ns: int) -> Reading:
     return Reading(ns, ns)
 
 
 def voter(seen: tuple[tuple[bytes, LastRenew], ...] = ()) -> Voter:
-    return Voter(VoterMemory(BOOT, at(0), seen), silent_after_ns=SILENT_AFTER)
+    return Voter(VoterMemory(BOOT, after(0), seen), silent_after_ns=SILENT_AFTER)
 
 
 def renewed(one: Voter, incarnation: bytes, now: int, position: Position = HERE) -> None:
-    one.renew("ctr2", incarnation, Renew(1, at(now), BOOT, position), at(now))
+    one.renew("ctr2", incarnation, Renew(1, after(now), BOOT, position), after(now))
 
 
 def known(nonce: int, *lives: GrantedLife, answer: int = 1, part: int = 0, parts: int = 1) -> KnownLives:
@@ -39,7 +35,7 @@ def test_a_voter_names_whom_it_grants_and_what_they_have_acted_on() -> None:
     one = voter()
     renewed(one, ONE, SILENT_AFTER + 1)
 
-    assert one.census(at(SILENT_AFTER + 2)) == (GrantedLife("ctr2", ONE, HERE),)
+    assert one.census(after(SILENT_AFTER + 2)) == (GrantedLife("ctr2", ONE, HERE),)
 
 
 def test_a_mute_voter_does_not_answer() -> None:
@@ -47,68 +43,68 @@ def test_a_mute_voter_does_not_answer() -> None:
     one = voter()
     renewed(one, ONE, 1)
 
-    assert one.census(at(SILENT_AFTER - 1)) is None
+    assert one.census(after(SILENT_AFTER - 1)) is None
 
 
 def test_a_voter_that_was_not_told_a_position_yet_does_not_answer() -> None:
     """Its predecessor's memory was carried over without it: it comes with the next renew."""
-    one = voter(((ONE, LastRenew("ctr2", 1, at(0))),))
-    assert one.census(at(SILENT_AFTER + 1)) is None
+    one = voter(((ONE, LastRenew("ctr2", 1, after(0))),))
+    assert one.census(after(SILENT_AFTER + 1)) is None
 
-    one.renew("ctr2", ONE, Renew(2, at(SILENT_AFTER + 2), BOOT, HERE), at(SILENT_AFTER + 2))
+    one.renew("ctr2", ONE, Renew(2, after(SILENT_AFTER + 2), BOOT, HERE), after(SILENT_AFTER + 2))
 
-    assert one.census(at(SILENT_AFTER + 3)) == (GrantedLife("ctr2", ONE, HERE),)
+    assert one.census(after(SILENT_AFTER + 3)) == (GrantedLife("ctr2", ONE, HERE),)
 
 
 def test_whom_it_called_silent_it_does_not_name() -> None:
     one = voter()
     renewed(one, ONE, SILENT_AFTER + 1)
 
-    assert one.says_silent("ctr2", ONE, at(2 * SILENT_AFTER + 2))
+    assert one.says_silent("ctr2", ONE, after(2 * SILENT_AFTER + 2))
 
-    assert one.census(at(2 * SILENT_AFTER + 3)) == ()
+    assert one.census(after(2 * SILENT_AFTER + 3)) == ()
 
 
 def test_a_majority_names_all_that_any_of_it_knows() -> None:
-    count = Count(Census(9), VOTERS, at(0), round_ns=ROUND)
-    count.answer("ctr1", known(9, GrantedLife("ctr2", ONE, HERE)), at(1))
-    assert count.ended(at(2)) is None
-    count.answer("ctr3", known(9, GrantedLife("ctr1", OTHER, NOWHERE)), at(3))
+    count = Count(Census(9), VOTERS, after(0), round_ns=ROUND)
+    count.answer("ctr1", known(9, GrantedLife("ctr2", ONE, HERE)), after(1))
+    assert count.ended(after(2)) is None
+    count.answer("ctr3", known(9, GrantedLife("ctr1", OTHER, NOWHERE)), after(3))
 
-    ended = count.ended(at(4))
+    ended = count.ended(after(4))
 
     assert ended is not None
     assert set(ended.lives or ()) == {GrantedLife("ctr2", ONE, HERE), GrantedLife("ctr1", OTHER, NOWHERE)}
 
 
 def test_one_voter_counts_once_and_a_stranger_not_at_all() -> None:
-    count = Count(Census(9), VOTERS, at(0), round_ns=ROUND)
+    count = Count(Census(9), VOTERS, after(0), round_ns=ROUND)
     for who in ("ctr1", "ctr1", "ctr9"):
-        count.answer(who, known(9), at(1))
+        count.answer(who, known(9), after(1))
 
-    assert count.ended(at(2)) is None
+    assert count.ended(after(2)) is None
     assert count.unanswered() == ["ctr2", "ctr3"]
 
 
 def test_parts_of_two_answers_make_none() -> None:
     """Between them somebody may have come, and be in neither."""
-    count = Count(Census(9), VOTERS, at(0), round_ns=ROUND)
-    count.answer("ctr1", known(9), at(1))
-    count.answer("ctr2", known(9, answer=1, part=0, parts=2), at(1))
-    count.answer("ctr2", known(9, answer=2, part=1, parts=2), at(2))
-    assert count.ended(at(3)) is None
+    count = Count(Census(9), VOTERS, after(0), round_ns=ROUND)
+    count.answer("ctr1", known(9), after(1))
+    count.answer("ctr2", known(9, answer=1, part=0, parts=2), after(1))
+    count.answer("ctr2", known(9, answer=2, part=1, parts=2), after(2))
+    assert count.ended(after(3)) is None
 
-    count.answer("ctr2", known(9, answer=2, part=0, parts=2), at(4))
+    count.answer("ctr2", known(9, answer=2, part=0, parts=2), after(4))
 
-    assert count.ended(at(5)) is not None
+    assert count.ended(after(5)) is not None
 
 
 def test_without_a_majority_in_time_there_is_no_answer() -> None:
-    count = Count(Census(9), VOTERS, at(0), round_ns=ROUND)
-    count.answer("ctr1", known(9, GrantedLife("ctr2", ONE, HERE)), at(1))
-    count.answer("ctr2", known(9), at(ROUND + 2))
+    count = Count(Census(9), VOTERS, after(0), round_ns=ROUND)
+    count.answer("ctr1", known(9, GrantedLife("ctr2", ONE, HERE)), after(1))
+    count.answer("ctr2", known(9), after(ROUND + 2))
 
-    ended = count.ended(at(ROUND + 3))
+    ended = count.ended(after(ROUND + 3))
 
     assert ended is not None
     assert ended.lives is None

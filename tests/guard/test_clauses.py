@@ -14,10 +14,9 @@ import pytest
 from guard import mutations_keeper as keeper
 from guard import mutations_own as own
 from guard import test_common, test_core, test_keeper, test_memory
-from guard.machine import Violation
 from guard.room import OTHER, Room, at
 from guard.weather import EDITED, FLAPPING, LEAPING, REPLAYED, Options
-from guard.world import World
+from guard.world import World, is_unsafe
 from understudy.errors import BadSettings
 from understudy.guard.core import Envelope, Grant, GuardCore, Silent
 from understudy.guard.core.messages import PUSHED
@@ -66,7 +65,7 @@ STORIES: tuple[tuple[Mutation, Callable[[], None]], ...] = (
 
 @pytest.mark.parametrize("seed", range(4))
 def test_recorded_packets_sent_again_do_no_harm(seed: int) -> None:
-    assert not _is_unsafe(seed, REPLAYED)
+    assert not is_unsafe(World(seed, BRISK, REPLAYED), 20)
 
 
 @pytest.mark.parametrize(("mutation", "options", "seeds"), WORLDS, ids=lambda value: getattr(value, "__name__", ""))
@@ -75,9 +74,9 @@ def test_a_core_without_the_clause_is_caught(
 ) -> None:
     with monkeypatch.context() as patch:
         mutation(patch)
-        caught = next((seed for seed in range(seeds) if _is_unsafe(seed, options)), None)
+        caught = next((seed for seed in range(seeds) if is_unsafe(World(seed, BRISK, options), 20)), None)
     assert caught is not None, "no seed showed it"
-    assert not _is_unsafe(caught, options), "nor is it safe with the clause"
+    assert not is_unsafe(World(caught, BRISK, options), 20), "nor is it safe with the clause"
 
 
 @pytest.mark.parametrize(("mutation", "story"), STORIES, ids=lambda value: getattr(value, "__name__", ""))
@@ -98,14 +97,6 @@ def test_every_clause_is_tried_and_named() -> None:
     assert made == {mutation.__name__ for mutation in (*(row[0] for row in WORLDS), *(row[0] for row in STORIES))}
     named = re.findall(r"`(\w+)`", (Path(__file__).resolve().parents[2] / "docs/safety.md").read_text())
     assert not made - set(named)
-
-
-def _is_unsafe(seed: int, options: Options | None) -> bool:
-    try:
-        World(seed, BRISK, options).run(20)
-    except Violation:
-        return True
-    return False
 
 
 # Clauses that others cover: a second line, said beside them and in docs/safety.md.

@@ -1,5 +1,6 @@
 """The end of everything, with what may fail or hang in its way: real guards, real kernel."""
 
+import fcntl
 import json
 import os
 import re
@@ -7,9 +8,11 @@ import resource
 import select
 import signal
 import socket
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from understudy.guard.scribe import Scribe
 from understudy.guard.starters import Starters
 from understudy.guard.system import say
 from understudy.linux.lease import read_lease
+from understudy.linux.processes import status
 from understudy.model.limits import derive
 
 LIMITS = derive(0.5)
@@ -91,8 +95,8 @@ def test_a_client_that_leaks_connections_loses_its_own(servers: Hosts) -> None:
     def connected(client: socket.socket) -> bool:
         return client.connect_ex(str(host.run_dir / "guard.sock")) == 0
 
-    for one in leaked:
-        wait_for(partial(connected, one), 2, "connected")
+    for client in leaked:
+        wait_for(partial(connected, client), 2, "connected")
     guard = host.guard_pid()
     wait_for(lambda: len(os.listdir(f"/proc/{guard}/fd")) < 120, 5, "the oldest are dropped")
     daemon.send(b'{"op": "state"}')
@@ -268,44 +272,24 @@ def test_a_new_keeper_remembers_the_addresses_of_one_that_died(servers: Hosts) -
 
 def test_a_log_that_takes_nothing_keeps_nobody_waiting() -> None:
     """The log is a pipe that nobody reads: far more is said than fits, at once; what was dropped is counted when it is read again."""
-    reading, writing = os.pipe()
-    own = os.dup(2)
-    os.dup2(writing, 2)
-    os.close(writing)
-    scribe = Scribe()
-    try:
+    with scribe_to_a_pipe() as (_, reading):
         began = time.monotonic()
         for number in range(5000):
             say(f"{number} {'x' * 200}")
         assert time.monotonic() - began < 1
-        os.set_blocking(reading, False)
         heard = bytearray()
 
         def dropped() -> bool:
             say("and on")
-            try:
-                heard.extend(os.read(reading, 1 << 20))
-            except BlockingIOError:
-                pass  # the scribe has not written on yet
+            heard.extend(_read(reading))
             return b"lines were dropped here" in heard
 
         wait_for(dropped, 10, "the count")
         assert heard.startswith(b"understudy-guard: 0 xxx")
-    finally:
-        scribe.close(1)
-        os.dup2(own, 2)
-        os.close(own)
-        os.close(reading)
 
 
 def test_a_scribe_that_dies_has_a_successor() -> None:
-    reading, writing = os.pipe()
-    own = os.dup(2)
-    os.dup2(writing, 2)
-    os.close(writing)
-    scribe = Scribe()
-    os.set_blocking(reading, False)
-    try:
+    with scribe_to_a_pipe() as (scribe, reading):
         say("first")
         wait_for(lambda: b"first" in _read(reading), 5, "written")
         _end(_holder_of_pipe(reading))  # one that is still dying may take what is said now with it
@@ -316,6 +300,19 @@ def test_a_scribe_that_dies_has_a_successor() -> None:
 
         say("second")
         wait_for(written, 5, "written by its successor")
+
+
+@contextmanager
+def scribe_to_a_pipe() -> Iterator[tuple[Scribe, int]]:
+    """This process's standard error is a pipe meanwhile, and a scribe writes to it: the scribe, and the other end, which never waits."""
+    reading, writing = os.pipe()
+    own = os.dup(2)
+    os.dup2(writing, 2)
+    os.close(writing)
+    scribe = Scribe()
+    os.set_blocking(reading, False)
+    try:
+        yield scribe, reading
     finally:
         scribe.close(1)
         os.dup2(own, 2)
@@ -325,9 +322,9 @@ def test_a_scribe_that_dies_has_a_successor() -> None:
 
 def _read(descriptor: int) -> bytes:
     try:
-        return os.read(descriptor, 65536)
+        return os.read(descriptor, 1 << 20)
     except BlockingIOError:
-        return b""
+        return b""  # the scribe has not written on yet
 
 
 def _end(process_id: int) -> None:
@@ -356,9 +353,6 @@ def _holder_of_pipe(reading: int) -> int:
 
 
 def test_a_starter_without_a_pid_file_is_known_by_its_lock(tmp_path: Path) -> None:
-    import fcntl
-    import subprocess
-
     lock = os.open(tmp_path / "understudyd.lock", os.O_RDWR | os.O_CREAT)
     child = subprocess.Popen(["flock", "--no-fork", str(tmp_path / "understudyd.lock"), "sleep", "100"])
     try:
@@ -387,11 +381,8 @@ def test_a_starter_without_a_pid_file_is_known_by_its_lock(tmp_path: Path) -> No
 
 
 def test_who_is_known_is_not_forgotten_with_its_pid_file(tmp_path: Path) -> None:
-    import subprocess
-
     child = subprocess.Popen(["sleep", "100"])
-    started = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[19]
-    (tmp_path / "understudy-exec.pid").write_text(f"{child.pid} {started}\n")
+    (tmp_path / "understudy-exec.pid").write_text(f"{child.pid} {status(child.pid).started}\n")
     starters = Starters(str(tmp_path))
     starters.look()
     (tmp_path / "understudy-exec.pid").unlink()

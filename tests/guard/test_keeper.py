@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from guard.room import at
 from understudy.guard.core import GuardStart
 from understudy.guard.core import keeper as core
 from understudy.guard.core.ending import EndScope, EndSeen, EndStage
@@ -35,10 +36,6 @@ ALL_GONE = EndSeen(stopped=True, left=())
 UNSURE = EndSeen(stopped=True, left=("not all could be looked at",))
 NOT_GONE = EndSeen(stopped=False, left=("db does not die",))
 INCARNATION = b"i" * 16
-
-
-def at(seconds: float) -> Reading:
-    return Reading(round(seconds * 1e9), round(seconds * 1e9))
 
 
 def sight(now_s: float = 0.0, *, leased_s: float | None = 0.0, stage: EndStage = EndStage.RUNNING, **more: Any) -> KeeperSight:

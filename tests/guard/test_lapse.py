@@ -3,16 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guard.room import at
 from understudy.guard.lapse import Aim
 from understudy.linux.lease import NOBODY, LeaseEntry
 from understudy.linux.reading import Reading
 
 LIFE, OTHER = b"i" * 16, b"o" * 16
 NONE = Reading(0, 0)
-
-
-def at(seconds: float) -> Reading:
-    return Reading(round(seconds * 1e9), round(seconds * 1e9))
 
 
 def test_it_aims_at_the_end_and_moves_with_it() -> None:
@@ -60,8 +57,7 @@ def test_the_daemon_comes_after_the_executor() -> None:
 
 
 def test_the_clock_that_runs_ahead_ends_it() -> None:
-    now = Reading(round(9e9), round(11e9))
-    assert Aim(0.0).left_s(LeaseEntry(LIFE, at(10)), now) == 0
+    assert Aim(0.0).left_s(LeaseEntry(LIFE, at(10)), at(9, 11)) == 0
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=20), st.integers(0, 10**9))

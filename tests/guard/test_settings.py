@@ -101,6 +101,7 @@ def test_a_guard_that_is_told_of_other_settings_stops_everything_and_stays_out(s
     wait_for(lambda: answers(host) and bool(host.ask("state")["refused"]), 5, "its successor stays out")
     a_lease_passes(servers[1], servers[2], servers[3])
     assert not host.holds()
+    wait_for(lambda: read_notice(str(host.run_dir)), 3, "it is said where operators look")
     told["voters"] = ["ctr1", "ctr2", "ctr3"]
     assert host.ask("cluster", **told)["ok"] is True
     wait_for(host.holds, 5, "it holds again")

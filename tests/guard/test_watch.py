@@ -1,5 +1,6 @@
 """How a keeper judges its guard: when it helps, when it kills, when it goes on alone."""
 
+from guard.room import at
 from understudy.guard.core.ending import EndStage
 from understudy.guard.core.watch import UNKILLABLE_S, GuardWatch, HeldState, KeeperSight, WatchVerdict
 from understudy.guard.held import Held
@@ -28,16 +29,12 @@ class Story:
         return self.watch.wait_s(self.sight(at_s))
 
     def sight(self, at_s: float) -> KeeperSight:
-        return KeeperSight(reading(at_s), self.held.read(), self.held.stage, self.held.beats)
-
-
-def reading(at_s: float) -> Reading:
-    return Reading(round(at_s * 1e9), round(at_s * 1e9))
+        return KeeperSight(at(at_s), self.held.read(), self.held.stage, self.held.beats)
 
 
 def test_a_guard_that_beats_is_left_alone_until_its_lease_ends() -> None:
     story = Story()
-    assert all(story.look(at * 0.025, beats=True) == NOTHING for at in range(int(LAPSE_S / 0.025)))
+    assert all(story.look(step * 0.025, beats=True) == NOTHING for step in range(int(LAPSE_S / 0.025)))
 
 
 def test_it_looks_again_just_when_it_would_have_to_help() -> None:

@@ -455,3 +455,12 @@ class World(Timeline):
 
     def _story(self, what: str) -> str:
         return "\n".join((f"seed {self.seed}: {what}", str(self.options), *self.timeline[-50:]))
+
+
+def is_unsafe(world: World, seconds: float) -> bool:
+    """Whether its judge sees S1 broken within that time."""
+    try:
+        world.run(seconds)
+    except Violation:
+        return True
+    return False
