@@ -1,6 +1,7 @@
 """What an operator can meet is documented: every command, setting, key, reason, event and word. `--rewrite` makes the page of commands."""
 
 import argparse
+import ast
 import re
 import runpy
 from dataclasses import replace
@@ -188,6 +189,23 @@ def test_every_rule_of_safety_says_where_it_is() -> None:
     stories = re.findall(r"stories? ((?:`[\w*]+`(?:, | and )?)+)", page)
     names = [name for group in stories for name in re.findall(r"`([\w*]+)`", group)]
     assert not [name for name in names if not list((ROOT / "tests/policy/scenarios").glob(f"{name}.txt"))]
+
+
+@pytest.mark.parametrize("package", ["sim", "lab", "linux", "guard/core"])
+def test_the_map_of_a_package_names_its_modules(package: str) -> None:
+    """All that there are, and no other."""
+    folder = ROOT / "src/understudy" / package
+    drawn = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    modules = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    assert set(re.findall(r"(?<![\w/])\w+\.py", drawn)) == modules
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    """Wherever it leads a reader: below the source, the tests, or the checkout."""
+    named = set(re.findall(r"`((?:\w+/)+\w+\.(?:py|txt|scr|toml))`", page.read_text()))
+    roots = (ROOT, ROOT / "src/understudy", ROOT / "tests")
+    assert [name for name in sorted(named) if "NAME" not in name and not any((root / name).exists() for root in roots)] == []
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.relative_to(DOCS).as_posix())

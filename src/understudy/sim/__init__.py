@@ -8,7 +8,7 @@ The world                                                      What happens in i
   link.py      one server's way to the registry, and its disk    life.py        one world from its boot to its end
   machine.py   power, boot, freeze, daemon                       quiet.py       passes over time in which nothing happens
   guard.py     keeper and guard; the daemon's end: guardport.py
-  ending.py    the end of everything, in the real order
+  ending.py    the end of everything, in the real order; leaving.py: a planned leave
   executor.py  the executor, and what truly runs                 What is made of it
   formats.py   the next version of the registry's values         search.py      many seeds on all cores
   world.py     the verbs, and the run                            shrink.py      a failing seed made small

@@ -6,7 +6,7 @@ Owns: every rule of design section 4 that decides; one clause, one place:
   guard.py   all of these together, as one server's guard
   keeper.py  what the guard's parent does next           watch.py    how it judges its guard
   ending.py  the order in which everything is ended     epochs.py   which starts are too old, and what may be forgotten
-  common.py  what all guards must have the same
+  common.py  what all guards must have the same         messages.py  what guards say to one another, and what follows
 Called by: `guard/process.py` and `guard/keeper.py` (the real ones) and the simulator, which drive the same code.
 Must never: wait, read a clock, roll dice, log. A freeze may happen between any two lines; the rules hold all the same.
 
