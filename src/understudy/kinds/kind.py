@@ -96,6 +96,10 @@ def _nowhere(resource: Described) -> str:
     return ""
 
 
+def _never(resource: Described) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceKind:
     """One kind of resource."""
@@ -117,6 +121,9 @@ class ResourceKind:
     """Changes after which a start that failed is worth another try."""
     housed: bool = False
     """Whether its processes are expected in its control group: else nobody misses them there."""
+    guarded_without_processes: Callable[[Described], bool] = _never
+    """Whether a housed one is guarded all the same where nothing of it lives in its control group: the kernel tells of its end by what it
+    holds, and a lapse ends that."""
     only_looked_at: bool = False
     """Nothing of it runs: start and stop begin and end the looking, need no lease, and a leaving server keeps it to the end."""
     address: Callable[[Described], str] = _nowhere

@@ -37,6 +37,10 @@ def _wakes(parameters: Parameters) -> tuple[Wake, ...]:
     return (Wake("mount", point),) if point else ()
 
 
+def _mounts(resource: Described) -> bool:
+    return bool(resource.attributes.get("MOUNT_POINT", ""))
+
+
 KIND = ResourceKind(
     name="script",
     types=(
@@ -55,5 +59,6 @@ KIND = ResourceKind(
     wakes=_wakes,
     waits_for=frozenset({"link", "mounts"}),
     housed=True,
+    guarded_without_processes=_mounts,
     script=lambda resource: resource.attributes.get("ACTION_SCRIPT", ""),
 )

@@ -135,13 +135,14 @@ def watched(up: Local, event: ActionEnd, lines: tuple[HistoryLine, ...] = (), *,
     outcome, phase = event.outcome, up.phase
     if not event.resource.kind.housed:
         return LaneUpdate(local=up, lines=lines)
-    guarded = outcome.housed is True and not outcome.strays
+    in_place = outcome.housed is True or event.resource.kind.guarded_without_processes(event.resource)
+    guarded = in_place and not outcome.strays
     if phase.guarded and outcome.strays:
         text = f"outside its control group: {', '.join(outcome.strays)}; only checks notice its end"
         lines = (*lines, HistoryLine(kind=events.UNGUARDED, cause="it has left its control group", text=text))
     elif phase.guarded and not guarded:
         text = "nothing of it lives in its control group: only checks notice its end"
-        left = "" if anew else "it has left its control group"  # else it is a mount, or another manager has started it
+        left = "" if anew else "it has left its control group"  # else it is a mount that is not declared, or another manager has started it
         lines = (*lines, HistoryLine(kind=events.UNGUARDED, cause=left, text=text))
     return LaneUpdate(local=replace(up, phase=replace(phase, guarded=guarded)), lines=lines)
 
