@@ -82,13 +82,13 @@ async def nothing_begins_for_another_incarnation(stage: Stage) -> bool:
 
 async def the_lease_is_asked_for_last(stage: Stage) -> bool:
     """It ends while the start waits for a check to give way."""
-    stage.ask("check")
+    check = stage.ask("check")
     await stage.settle()
     start = stage.ask("start", INCARNATION)
     await stage.settle()
     stage.lease.clear()
     stage.may_end.set()
-    await start
+    await asyncio.wait((check, start))
     return stage.begun == ["check"]
 
 
