@@ -1,6 +1,6 @@
 """`crsctl start resource`: TARGETs of what is named and of what it needs, and one request for each group that is to be placed. Pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
@@ -54,6 +54,8 @@ class _Nobody(Declined):
 
 
 _WHERE_IT_IS = ServerName("")
+Places = Mapping[tuple[ResourceName, ...], ServerName | None]
+"""Groups, or those of their members that are wanted, and the server that each is asked for on; None: on any."""
 
 
 def networks_first(view: View, command: StartCommand) -> tuple[ResourceName, ...]:
@@ -125,7 +127,16 @@ def _edit(view: View, command: StartCommand, operator: Operator) -> Edit:
             raise Declined(2660, name)
     if command.server is not None:
         check_server(view, operator.settings, command.server)
-    places = _checked_places(view, command, wanted)
+    return _written(view, wanted, _checked_places(view, command, wanted), operator)
+
+
+def start_where(view: View, places: Places, operator: Operator) -> Edit:
+    """The groups are wanted, each on the server that is named for it, with `-n` and without a question: who may not be there (any more)
+    is placed by policy. For a cluster in which nothing runs yet."""
+    return _written(view, [name for group in places for name in group], places, operator)
+
+
+def _written(view: View, wanted: Collection[ResourceName], places: Places, operator: Operator) -> Edit:
     begins = [name for name in wanted if view.target(name) is not Target.ONLINE]
     requests = tuple(
         Request(id=f"{operator.token}-{number:04d}", verb="start", resources=group, server=place, by=operator.by)
@@ -139,9 +150,7 @@ def _edit(view: View, command: StartCommand, operator: Operator) -> Edit:
     )
 
 
-def _checked_places(
-    view: View, command: StartCommand, wanted: Collection[ResourceName]
-) -> dict[tuple[ResourceName, ...], ServerName | None]:
+def _checked_places(view: View, command: StartCommand, wanted: Collection[ResourceName]) -> Places:
     """The groups that are to be placed, each with the server it is asked for on (None: on any), if that may be."""
     member_of = groups_of(view)
     groups = sorted({member_of[name] for name in wanted if not view.resources[name].local})

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from understudy.intent.start import Places, start_where
 from understudy.intent.whole import Intent
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
 from understudy.model.state import State
 from understudy.model.types import is_local
-from understudy.model.view import Request, View
+from understudy.model.view import View
 from understudy.policy.groups import groups
 from understudy.policy.homes import is_wanted
 from understudy.registry import keys
@@ -114,7 +115,10 @@ def _register(world: World, intent: Intent) -> None:
     world.change({key: record for key, record in foundations(intent).items() if key != keys.CLUSTER})
     world.change({**_registered_by_creation(world), **definitions(intent), **_targets(intent, local=True)})
     _wait(world, lambda: _ready(world.view()), MARGIN_S, look_s=ASK_S)
-    world.change({**_targets(intent, local=False), **_requests(intent)})
+    homes = _homes(intent)
+    world.command("starts everything where it ran", lambda view, operator: start_where(view, homes, operator))
+    started = {keys.target(name) for members in homes for name in members}
+    world.change({key: target for key, target in _targets(intent, local=False).items() if key not in started})
 
 
 def _targets(intent: Intent, *, local: bool) -> dict[str, Any]:
@@ -123,17 +127,16 @@ def _targets(intent: Intent, *, local: bool) -> dict[str, Any]:
     return {keys.target(name): target for name, target in intent.targets.items() if name in chosen}
 
 
-def _requests(intent: Intent) -> dict[str, Any]:
-    """Each group is asked for where it ran, as an operator would with `-n`; where it may not be (any more) policy places it."""
+def _homes(intent: Intent) -> Places:
+    """What is wanted of each group, and where it ran."""
     view = view_of(intent)
-    made: dict[str, Any] = {}
-    for number, members in enumerate(groups(view), 1):
+    found: dict[tuple[ResourceName, ...], ServerName] = {}
+    for members in groups(view):
         asked = tuple(name for name in members if is_wanted(view, name))
         home = next((intent.runs_on[name] for name in asked if name in intent.runs_on), None)
         if home is not None:
-            id = f"home-{number:06d}"
-            made[keys.request(id)] = Request(id=id, verb="start", resources=asked, server=home)
-    return made
+            found[asked] = home
+    return found
 
 
 def _take_as_long(world: World, intent: Intent, assumed_s: float) -> None:
