@@ -210,3 +210,13 @@ def test_an_address_is_taken_away_on_whatever_interface_and_prefix_it_is(pair: H
         left = [one.get_attr("IFA_ADDRESS") for one in kernel.get_addr()]
     assert pair[1].address in left, "others stay"
     addresses.close()
+
+
+def test_what_was_forgotten_already_is_forgotten_with_the_others(pair: Hosts, gate: Gate) -> None:
+    """A guard ended after it had told the kernel and before it had noted it: its successor could let go of no address any more."""
+    gate.protect([VIRTUAL, VIRTUAL6])
+    gate.forget([VIRTUAL])
+    assert (passes(pair, VIRTUAL), passes(pair, VIRTUAL6)) == (True, False)
+    gate.forget([VIRTUAL, VIRTUAL6])
+    assert passes(pair, VIRTUAL)
+    wait_for(lambda: passes(pair, VIRTUAL6), 5, "the neighbour asks for it again")

@@ -77,8 +77,10 @@ class Gate:
         self._batch([step for address in addresses for step in _protect(address, use)])
 
     def forget(self, addresses: Iterable[str]) -> None:
-        """These are no cluster addresses any more, and pass like any other. Only of such as `protect` was told."""
-        self._batch([step for address in addresses for step in _protect(address, CLUSTER, _DELETE_ELEMENT)])
+        """These are no cluster addresses any more, and pass like any other, whether they were before or not: a guard may have ended after
+        it said so here and before it noted it. (What is not in a set cannot be deleted from it, so it is put there first.)"""
+        kinds = (_NEW_ELEMENT, _DELETE_ELEMENT)
+        self._batch([step for address in addresses for kind in kinds for step in _protect(address, CLUSTER, kind)])
 
     def refresh(self, addresses: Iterable[str], left_ms: int) -> None:
         """From now on these, and no others, pass, for this long, whatever was left (a plain re-add would keep the old end).

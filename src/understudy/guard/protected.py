@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from understudy.guard.gate import CLUSTER, STORAGE
 from understudy.guard.notes import Notes
 
-_SHUT, _STORAGE, _OPEN, _FORGOTTEN = 0, 1, 2, 3
+_SHUT, _STORAGE, _OPEN = 0, 1, 2
 
 
 class Protected:
@@ -26,7 +26,7 @@ class Protected:
 
     def all(self) -> list[tuple[str, str]]:
         """Every address, with what it is."""
-        return [(address, STORAGE if use == _STORAGE else CLUSTER) for address, use in self._notes.all().items() if use != _FORGOTTEN]
+        return [(address, STORAGE if use == _STORAGE else CLUSTER) for address, use in self._notes.all().items()]
 
     def cluster(self) -> frozenset[str]:
         """The cluster's own addresses."""
@@ -61,8 +61,8 @@ class Protected:
         self.shut(self._notes.all())
 
     def forget(self, address: str) -> None:
-        """No definition names it any more."""
-        self._notes.put(address, _FORGOTTEN)
+        """No definition names it any more, and it is not here: its room is another's."""
+        self._notes.drop(address)
 
 
 def canonical(address: str) -> str:
