@@ -54,7 +54,7 @@ class _Nobody(Declined):
 
 
 _WHERE_IT_IS = ServerName("")
-Places = Mapping[tuple[ResourceName, ...], ServerName | None]
+PlacesAsked = Mapping[tuple[ResourceName, ...], ServerName | None]
 """Groups, or those of their members that are wanted, and the server that each is asked for on; None: on any."""
 
 
@@ -130,13 +130,13 @@ def _edit(view: View, command: StartCommand, operator: Operator) -> Edit:
     return _written(view, wanted, _checked_places(view, command, wanted), operator)
 
 
-def start_where(view: View, places: Places, operator: Operator) -> Edit:
+def start_where(view: View, places: PlacesAsked, operator: Operator) -> Edit:
     """The groups are wanted, each on the server that is named for it, with `-n` and without a question: who may not be there (any more)
     is placed by policy. For a cluster in which nothing runs yet."""
     return _written(view, [name for group in places for name in group], places, operator)
 
 
-def _written(view: View, wanted: Collection[ResourceName], places: Places, operator: Operator) -> Edit:
+def _written(view: View, wanted: Collection[ResourceName], places: PlacesAsked, operator: Operator) -> Edit:
     begins = [name for name in wanted if view.target(name) is not Target.ONLINE]
     requests = tuple(
         Request(id=f"{operator.token}-{number:04d}", verb="start", resources=group, server=place, by=operator.by)
@@ -150,7 +150,7 @@ def _written(view: View, wanted: Collection[ResourceName], places: Places, opera
     )
 
 
-def _checked_places(view: View, command: StartCommand, wanted: Collection[ResourceName]) -> Places:
+def _checked_places(view: View, command: StartCommand, wanted: Collection[ResourceName]) -> PlacesAsked:
     """The groups that are to be placed, each with the server it is asked for on (None: on any), if that may be."""
     member_of = groups_of(view)
     groups = sorted({member_of[name] for name in wanted if not view.resources[name].local})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from understudy.intent.start import Places, start_where
+from understudy.intent.start import PlacesAsked, start_where
 from understudy.intent.whole import Intent
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.profile import resolve
@@ -127,7 +127,7 @@ def _targets(intent: Intent, *, local: bool) -> dict[str, Any]:
     return {keys.target(name): target for name, target in intent.targets.items() if name in chosen}
 
 
-def _homes(intent: Intent) -> Places:
+def _homes(intent: Intent) -> PlacesAsked:
     """What is wanted of each group, and where it ran."""
     view = view_of(intent)
     found: dict[tuple[ResourceName, ...], ServerName] = {}
