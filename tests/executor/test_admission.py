@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from executor.rig import runner_alone
-from sim.cutting import cut
+from sim.cutting import Mutation, Patch, cut
 from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import Agent, Context
 from understudy.executor.runner import Runner
@@ -52,9 +52,7 @@ class Stage:
     def ask(self, action: ActionName, incarnation: Incarnation | None = None) -> "asyncio.Task[ActionOutcome]":
         """Ask for an action; it goes as far as it can."""
         return asyncio.ensure_future(
-            self.runner.run(
-                ActionRequest(resource=DB, action=action, agent="quiet", timeout_s=5, epoch=1, incarnation=incarnation)
-            )
+            self.runner.run(ActionRequest(resource=DB, action=action, agent="quiet", timeout_s=5, epoch=1, incarnation=incarnation))
         )
 
     async def settle(self) -> None:
@@ -113,41 +111,40 @@ async def the_kill_list_names_it_before_it_begins(stage: Stage) -> bool:
 READ = 'why_not(holder(self.run_dir / "lease")'
 
 
-def act_without_asking_for_the_lease(patch: pytest.MonkeyPatch) -> None:
+def act_without_asking_for_the_lease(patch: Patch) -> None:
     """The lease file is not read."""
-    cut(patch, Runner, "_run", "if unleased:", "if False:")
+    cut(patch, Runner._run, "if unleased:", "if False:")
 
 
-def act_for_any_incarnation(patch: pytest.MonkeyPatch) -> None:
+def act_for_any_incarnation(patch: Patch) -> None:
     """Whoever holds the lease, it is held."""
-    cut(patch, Runner, "_run", f"{READ}, request.incarnation)", f"{READ}, None)")
+    cut(patch, Runner._run, f"{READ}, request.incarnation)", f"{READ}, None)")
 
 
-def ask_for_the_lease_first(patch: pytest.MonkeyPatch) -> None:
+def ask_for_the_lease_first(patch: Patch) -> None:
     """It is read before way is made."""
     asked = f"{READ}, request.incarnation)"
-    cut(patch, Runner, "_run", "busy = await self", f"asked = {asked}\n    busy = await self")
-    cut(patch, Runner, "_run", f"unleased = {asked}", "unleased = asked")
+    cut(patch, Runner._run, "busy = await self", f"asked = {asked}\n    busy = await self")
+    cut(patch, Runner._run, f"unleased = {asked}", "unleased = asked")
 
 
-def let_two_act_at_once(patch: pytest.MonkeyPatch) -> None:
+def let_two_act_at_once(patch: Patch) -> None:
     """What is in flight is nobody's business."""
-    cut(patch, Runner, "_run", "if busy:", "if False:")
+    cut(patch, Runner._run, "if busy:", "if False:")
 
 
-def write_the_kill_list_once_it_has_begun(patch: pytest.MonkeyPatch) -> None:
+def write_the_kill_list_once_it_has_begun(patch: Patch) -> None:
     """It is written a moment later."""
     clause = "self._kill_list.add(request.resource, holdings)"
-    cut(patch, Runner, "_run", clause, "asyncio.get_running_loop().call_soon(self._kill_list.add, request.resource, holdings)")
+    cut(patch, Runner._run, clause, "asyncio.get_running_loop().call_soon(self._kill_list.add, request.resource, holdings)")
 
 
-def forget_the_kill_list(patch: pytest.MonkeyPatch) -> None:
+def forget_the_kill_list(patch: Patch) -> None:
     """What a start is about to make is written down nowhere."""
-    cut(patch, Runner, "_run", 'if request.action == "start":', "if False:")
+    cut(patch, Runner._run, 'if request.action == "start":', "if False:")
 
 
 Promise = Callable[[Stage], Awaitable[bool]]
-Mutation = Callable[[pytest.MonkeyPatch], None]
 PROMISES: tuple[tuple[Promise, Mutation], ...] = (
     (nothing_begins_without_a_lease, act_without_asking_for_the_lease),
     (nothing_begins_for_another_incarnation, act_for_any_incarnation),

@@ -3,30 +3,24 @@
 Each replaces the one method in which the clause lives.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
-
-import pytest
-
-from understudy.guard.core import Grant, Query
+from sim.cutting import Patch, cut, exchange
+from understudy.guard.core import Grant, GuardCore, Query
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.voter import Voter
 from understudy.linux.reading import Reading, most_elapsed
 
-Verdict = TypeVar("Verdict")
 
-
-def count_a_voter_twice(patch: pytest.MonkeyPatch) -> None:
+def count_a_voter_twice(patch: Patch) -> None:
     """Each grant counts, whoever gave it."""
 
     def count(self: LeaseHolder, voter: str, grant: Grant) -> None:
         self._granted[f"{voter} {grant.sequence}"] = (grant.sequence, grant.stamp)
 
-    patch.setattr(LeaseHolder, "count", count)
+    exchange(patch, LeaseHolder.count)(count)
 
 
-def add_up_rounds(patch: pytest.MonkeyPatch) -> None:
+def add_up_rounds(patch: Patch) -> None:
     """Silent answers of earlier rounds about the same incarnation count as well."""
     said: dict[bytes, set[str]] = {}
     original = Round.__init__
@@ -35,20 +29,20 @@ def add_up_rounds(patch: pytest.MonkeyPatch) -> None:
         original(self, query, voters, started, round_ns=round_ns)
         self._silent = said.setdefault(query.incarnation, set())
 
-    patch.setattr(Round, "__init__", begin)
+    exchange(patch, Round.__init__)(begin)
 
 
-def grant_after_silent(patch: pytest.MonkeyPatch) -> None:
+def grant_after_silent(patch: Patch) -> None:
     """A voter that said silent grants again when it hears a renew."""
-    patch.setattr(Voter, "refuses", lambda self, incarnation: False)
+    exchange(patch, Voter.refuses)(lambda self, incarnation: False)
 
 
-def grant_at_once_after_restart(patch: pytest.MonkeyPatch) -> None:
+def grant_at_once_after_restart(patch: Patch) -> None:
     """A restarted voter is not mute."""
-    patch.setattr(Voter, "mute", lambda self, now: False)
+    exchange(patch, Voter.mute)(lambda self, now: False)
 
 
-def stamp_before_receiving(patch: pytest.MonkeyPatch) -> None:
+def stamp_before_receiving(patch: Patch) -> None:
     """A grant is stamped with the reading before the one taken after the renew came in."""
     before: dict[int, Reading] = {}
 
@@ -61,21 +55,21 @@ def stamp_before_receiving(patch: pytest.MonkeyPatch) -> None:
         return words
 
     original = Voter.newly_silent
-    patch.setattr(Voter, "stamp", stamp)
-    patch.setattr(Voter, "newly_silent", newly_silent)
+    exchange(patch, Voter.stamp)(stamp)
+    exchange(patch, Voter.newly_silent)(newly_silent)
 
 
-def lease_from_receiving(patch: pytest.MonkeyPatch) -> None:
+def lease_from_receiving(patch: Patch) -> None:
     """The lease counts from when the grant arrived."""
     original = LeaseHolder.granted
 
     def granted(self: LeaseHolder, voter: str, grant: Grant, now: Reading) -> bool:
         return original(self, voter, grant._replace(stamp=now), now)
 
-    patch.setattr(LeaseHolder, "granted", granted)
+    exchange(patch, LeaseHolder.granted)(granted)
 
 
-def revive_a_lapsed_incarnation(patch: pytest.MonkeyPatch) -> None:
+def revive_a_lapsed_incarnation(patch: Patch) -> None:
     """The lapse is not latched: the same incarnation asks on."""
 
     def must_stop(self: LeaseHolder, now: Reading) -> bool:
@@ -85,23 +79,21 @@ def revive_a_lapsed_incarnation(patch: pytest.MonkeyPatch) -> None:
         self._granted.clear()
         return True
 
-    patch.setattr(LeaseHolder, "lapsed", property(lambda self: False, lambda self, value: None), raising=False)
-    patch.setattr(LeaseHolder, "must_stop", must_stop)
+    exchange(patch, LeaseHolder.must_stop)(must_stop)
+    cut(patch, GuardCore._lapse, "self.holder.lapsed = True", "pass")
 
 
-def check_and_stamp_apart(patch: pytest.MonkeyPatch) -> None:
+def check_and_stamp_apart(patch: Patch) -> None:
     """Checked with one reading, stamped with another: not asked whether the lease has ended meanwhile."""
-    patch.setattr(LeaseHolder, "must_stop", lambda self, now: self.lapsed)
+    exchange(patch, LeaseHolder.must_stop)(lambda self, now: self.lapsed)
 
 
-def trust_one_clock(patch: pytest.MonkeyPatch) -> None:
+def trust_one_clock(patch: Patch) -> None:
     """The holder goes by the boot clock alone."""
-    patch.setattr(LeaseHolder, "must_stop", _by_the_boot_clock(LeaseHolder.must_stop))
-    patch.setattr(LeaseHolder, "stop_in_ns", _by_the_boot_clock(LeaseHolder.stop_in_ns))
+    must_stop, stop_in_ns = LeaseHolder.must_stop, LeaseHolder.stop_in_ns
+    exchange(patch, must_stop)(lambda self, now: must_stop(self, _of_the_boot_clock(self, now)))
+    exchange(patch, stop_in_ns)(lambda self, now: stop_in_ns(self, _of_the_boot_clock(self, now)))
 
 
-def _by_the_boot_clock(original: Callable[[LeaseHolder, Reading], Verdict]) -> Callable[[LeaseHolder, Reading], Verdict]:
-    def one_clock(self: LeaseHolder, now: Reading) -> Verdict:
-        return original(self, now if self.base is None else now._replace(raw_ns=self.base.raw_ns))
-
-    return one_clock
+def _of_the_boot_clock(holder: LeaseHolder, now: Reading) -> Reading:
+    return now if holder.base is None else now._replace(raw_ns=holder.base.raw_ns)

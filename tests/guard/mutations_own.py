@@ -5,18 +5,18 @@ Tried by `test_clauses.py`. Each replaces the one method in which the clause liv
 
 import pytest
 
+from sim.cutting import Patch, exchange
 from understudy.guard.core import Envelope, Grant, GuardCore, Heard, Silent
-from understudy.guard.core import voter as voters
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.messages import PUSHED, GuardEffect
 from understudy.guard.core.voter import Voter, VoterMemory
-from understudy.linux.reading import Reading, most_elapsed
+from understudy.linux.reading import Reading, least_elapsed, most_elapsed
 
 # The holder.
 
 
-def take_any_grant(patch: pytest.MonkeyPatch) -> None:
+def take_any_grant(patch: Patch) -> None:
     """Whose incarnation a grant names, which renew it answers and when that was sent is not asked."""
 
     def granted(self: LeaseHolder, voter: str, grant: Grant, now: Reading) -> bool:
@@ -25,32 +25,32 @@ def take_any_grant(patch: pytest.MonkeyPatch) -> None:
         self.count(voter, grant)
         return self._rest_on(self.newest_majority())
 
-    patch.setattr(LeaseHolder, "granted", granted)
+    exchange(patch, LeaseHolder.granted)(granted)
 
 
-def stop_when_the_lease_ends(patch: pytest.MonkeyPatch) -> None:
+def stop_when_the_lease_ends(patch: Patch) -> None:
     """Not `stop_now` before."""
     original = LeaseHolder.__init__
 
     def begin(self: LeaseHolder, incarnation: bytes, *, majority: int, run_ns: int, stop_now_ns: int) -> None:
         original(self, incarnation, majority=majority, run_ns=run_ns, stop_now_ns=0)
 
-    patch.setattr(LeaseHolder, "__init__", begin)
+    exchange(patch, LeaseHolder.__init__)(begin)
 
 
-def act_on_what_came_in_meanwhile(patch: pytest.MonkeyPatch) -> None:
+def act_on_what_came_in_meanwhile(patch: Patch) -> None:
     """Who wakes after the end of its lease takes in first what waits for it."""
     original = GuardCore.receive
 
     def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[GuardEffect]:
         with pytest.MonkeyPatch.context() as meanwhile:
-            meanwhile.setattr(LeaseHolder, "must_stop", lambda self, now: self.lapsed)
+            exchange(meanwhile, LeaseHolder.must_stop)(lambda self, now: self.lapsed)
             return original(self, envelope, now)
 
-    patch.setattr(GuardCore, "receive", receive)
+    exchange(patch, GuardCore.receive)(receive)
 
 
-def go_on_when_called_lost(patch: pytest.MonkeyPatch) -> None:
+def go_on_when_called_lost(patch: Patch) -> None:
     """That the registry calls its own incarnation lost or evicted is a voter's matter alone."""
 
     def told_dead(self: GuardCore, incarnations: tuple[bytes, ...], now: Reading) -> list[GuardEffect]:
@@ -58,10 +58,10 @@ def go_on_when_called_lost(patch: pytest.MonkeyPatch) -> None:
             self.voter.told_dead(incarnations)
         return []
 
-    patch.setattr(GuardCore, "told_dead", told_dead)
+    exchange(patch, GuardCore.told_dead)(told_dead)
 
 
-def say_farewell_for_a_predecessor(patch: pytest.MonkeyPatch) -> None:
+def say_farewell_for_a_predecessor(patch: Patch) -> None:
     """Whoever stopped everything says it."""
     original = GuardCore.farewell
 
@@ -69,23 +69,23 @@ def say_farewell_for_a_predecessor(patch: pytest.MonkeyPatch) -> None:
         self._may_say_farewell = True
         return original(self)
 
-    patch.setattr(GuardCore, "farewell", farewell)
+    exchange(patch, GuardCore.farewell)(farewell)
 
 
 # The voter.
 
 
-def forget_what_was_said(patch: pytest.MonkeyPatch) -> None:
+def forget_what_was_said(patch: Patch) -> None:
     """A keeper carries whom a voter heard, and not whom it called silent."""
     original = Voter.__init__
 
     def begin(self: Voter, memory: VoterMemory, *, silent_after_ns: int) -> None:
         original(self, memory._replace(said=()), silent_after_ns=silent_after_ns)
 
-    patch.setattr(Voter, "__init__", begin)
+    exchange(patch, Voter.__init__)(begin)
 
 
-def keep_after_the_answer(patch: pytest.MonkeyPatch) -> None:
+def keep_after_the_answer(patch: Patch) -> None:
     """What a voter says is kept only with the next thing it says: a guard that dies in between has said more than is known of it."""
 
     def keep(self: GuardCore, voter: Voter, effects: list[GuardEffect]) -> None:
@@ -94,38 +94,38 @@ def keep_after_the_answer(patch: pytest.MonkeyPatch) -> None:
         voter.changes.clear()
 
     late: dict[Voter, list[GuardEffect]] = {}
-    patch.setattr(GuardCore, "_keep", keep)
+    exchange(patch, GuardCore._keep)(keep)
 
 
-def speak_of_the_never_heard_at_once(patch: pytest.MonkeyPatch) -> None:
+def speak_of_the_never_heard_at_once(patch: Patch) -> None:
     """A restarted voter does not wait before it says silent about those it has not heard yet."""
-    patch.setattr(Voter, "unheard_since", lambda self, known: known.at if known is not None else Reading(-(1 << 62), -(1 << 62)))
+    exchange(patch, Voter.unheard_since)(lambda self, known: known.at if known is not None else Reading(-(1 << 62), -(1 << 62)))
 
 
-def voter_trusts_the_faster_clock(patch: pytest.MonkeyPatch) -> None:
+def voter_trusts_the_faster_clock(patch: Patch) -> None:
     """A voter goes by the larger elapsed time."""
-    patch.setattr(voters, "least_elapsed", most_elapsed)
+    exchange(patch, least_elapsed)(lambda since, now: most_elapsed(since, now))
 
 
-def let_old_renews_refresh(patch: pytest.MonkeyPatch) -> None:
+def let_old_renews_refresh(patch: Patch) -> None:
     """Any renew is a sign of life."""
-    patch.setattr(Voter, "is_old", lambda self, renew, known: False)
+    exchange(patch, Voter.is_old)(lambda self, renew, known: False)
 
 
-def take_any_boot_number(patch: pytest.MonkeyPatch) -> None:
+def take_any_boot_number(patch: Patch) -> None:
     """Whatever a renew echoes, it refreshes."""
-    patch.setattr(Voter, "is_from_before", lambda self, renew: False)
+    exchange(patch, Voter.is_from_before)(lambda self, renew: False)
 
 
 # The asker.
 
 
-def count_late_answers(patch: pytest.MonkeyPatch) -> None:
+def count_late_answers(patch: Patch) -> None:
     """A round has no end but its result."""
-    patch.setattr(Round, "over", lambda self, now: False)
+    exchange(patch, Round.over)(lambda self, now: False)
 
 
-def count_words_nobody_asked_for(patch: pytest.MonkeyPatch) -> None:
+def count_words_nobody_asked_for(patch: Patch) -> None:
     """A word that was pushed counts in a round that is under way."""
     original = Round.answer
 
@@ -141,18 +141,18 @@ def count_words_nobody_asked_for(patch: pytest.MonkeyPatch) -> None:
         return effects
 
     received = GuardCore.receive
-    patch.setattr(Round, "answer", answer)
-    patch.setattr(GuardCore, "receive", receive)
+    exchange(patch, Round.answer)(answer)
+    exchange(patch, GuardCore.receive)(receive)
 
 
 # Common settings.
 
 
-def listen_to_other_settings(patch: pytest.MonkeyPatch) -> None:
+def listen_to_other_settings(patch: Patch) -> None:
     """Whatever voters and tolerance another guard has, its messages count."""
-    patch.setattr(GuardCore, "_ours", lambda self, common: True)
+    exchange(patch, GuardCore._ours)(lambda self, common: True)
 
 
-def vote_under_edited_settings(patch: pytest.MonkeyPatch) -> None:
+def vote_under_edited_settings(patch: Patch) -> None:
     """What the registry says of voters and tolerance is not asked."""
-    patch.setattr(GuardCore, "_refusal", lambda self, registry: "")
+    exchange(patch, GuardCore._refusal)(lambda self, registry: "")

@@ -17,12 +17,12 @@ from guard import test_common, test_core, test_keeper, test_memory
 from guard.room import OTHER, Room, at
 from guard.weather import EDITED, FLAPPING, LEAPING, REPLAYED, Options
 from guard.world import World, is_unsafe
+from sim.cutting import Mutation
 from understudy.errors import BadSettings
 from understudy.guard.core import Envelope, Grant, GuardCore, Silent
 from understudy.guard.core.messages import PUSHED
 from understudy.model.limits import check, derive
 
-Mutation = Callable[[pytest.MonkeyPatch], None]
 BRISK = derive(0.25)
 
 WORLDS: tuple[tuple[Mutation, Options | None, int], ...] = (

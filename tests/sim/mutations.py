@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from guard import mutations as core
-from sim.cutting import cut
+from sim.cutting import Patch, cut, exchange, exchange_value
 from understudy.daemon.ability import REGISTRY_AWAY
 from understudy.daemon.acting import Acting
 from understudy.daemon.lanes import Lanes
@@ -20,13 +20,13 @@ from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node
 from understudy.daemon.reporting import Reporting
-from understudy.executor import fake, runner
+from understudy.executor import lease
 from understudy.guard.core import Grant, GuardCore, ending, epochs, keeper
 from understudy.guard.core.asker import Round
 from understudy.guard.core.ending import EndPart, EndStage, EndStep
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.watch import GuardWatch, HeldState
-from understudy.lane import driver, reconcile
+from understudy.lane import reconcile
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.local import Local
 from understudy.lane.neighbours import Here
@@ -37,7 +37,7 @@ from understudy.model.names import Incarnation
 from understudy.model.resource import Resource
 from understudy.model.state import PROVEN, Life, State
 from understudy.model.view import Assignment, Holder, View
-from understudy.policy import decide, liveness, placement
+from understudy.policy import liveness, placement, recovery
 from understudy.policy.ground import Ground
 from understudy.registry import keys
 from understudy.registry.commits import Commit
@@ -49,24 +49,24 @@ FOR_EVER_NS = 1 << 62
 # --- S1 -------------------------------------------------------------------------------------------------------------
 
 
-def leave_the_gate_out(patch: Any) -> None:
+def leave_the_gate_out(patch: Patch) -> None:
     """Nothing in the kernel ends with the lease: what runs answers, also while its server stands still."""
-    patch.setattr(GuardCore, "pass_ns", lambda self, now: FOR_EVER_NS)
+    exchange(patch, GuardCore.pass_ns)(lambda self, now: FOR_EVER_NS)
 
 
-def start_before_the_predecessor_is_off(patch: Any) -> None:
+def start_before_the_predecessor_is_off(patch: Patch) -> None:
     """Who owns it starts it, whoever else is a holder."""
 
     def sole_holder(self: Assignment, incarnation: Incarnation) -> bool:
         return self.owner is not None and self.owner.incarnation == incarnation
 
-    patch.setattr(Assignment, "sole_holder", sole_holder)
+    exchange(patch, Assignment.sole_holder)(sole_holder)
 
 
 # --- S2 -------------------------------------------------------------------------------------------------------------
 
 
-def assign_to_servers(patch: Any) -> None:
+def assign_to_servers(patch: Patch) -> None:
     """What belongs to an earlier incarnation of this server is taken for its own."""
 
     def ours(view: View, server: str, incarnation: Incarnation) -> View:
@@ -92,11 +92,11 @@ def assign_to_servers(patch: Any) -> None:
         finally:
             self.mirror.view = seen
 
-    patch.setattr(Driver, "here", of_servers)
-    patch.setattr(Acting, "_may_start", may_start_for_servers)
+    exchange(patch, Driver.here)(of_servers)
+    exchange(patch, Acting._may_start)(may_start_for_servers)
 
 
-def start_without_reading(patch: Any) -> None:
+def start_without_reading(patch: Patch) -> None:
     """A daemon goes by what its predecessor on this server knew, without having read the registry itself."""
     known: WeakKeyDictionary[Machine, Mirror] = WeakKeyDictionary()
     original = Node.__init__
@@ -110,20 +110,20 @@ def start_without_reading(patch: Any) -> None:
                 setattr(mirror, what, getattr(before, what))
         known[machine] = mirror
 
-    patch.setattr(Node, "__init__", begin)
+    exchange(patch, Node.__init__)(begin)
 
 
-def forget_the_epoch(patch: Any) -> None:
+def forget_the_epoch(patch: Patch) -> None:
     """The guard remembers no epoch, and refuses none."""
 
-    patch.setattr(epochs, "admitted", lambda before, floor, epoch, *, released: True)
-    patch.setattr(epochs, "noted", lambda before, floor, epoch, *, released: None)
+    exchange(patch, epochs.admitted)(lambda before, floor, epoch, *, released: True)
+    exchange(patch, epochs.noted)(lambda before, floor, epoch, *, released: None)
 
 
 # --- S3 -------------------------------------------------------------------------------------------------------------
 
 
-def take_offline_for_a_release(patch: Any) -> None:
+def take_offline_for_a_release(patch: Patch) -> None:
     """A former owner that reports OFFLINE is no holder any more."""
     original = liveness.without_proven
 
@@ -135,11 +135,10 @@ def take_offline_for_a_release(patch: Any) -> None:
         report = view.report(assignment.resource, one.server)
         return report is not None and report.incarnation == one.incarnation and report.state is State.OFFLINE
 
-    patch.setattr(placement, "without_proven", without_those_that_say_offline)
-    patch.setattr(decide, "without_proven", without_those_that_say_offline)
+    exchange(patch, liveness.without_proven)(without_those_that_say_offline)
 
 
-def release_with_an_action_in_flight(patch: Any) -> None:
+def release_with_an_action_in_flight(patch: Patch) -> None:
     """What was seen OFFLINE is released as soon as it belongs to another, also while it is being started."""
     original = reconcile.reconcile
 
@@ -151,22 +150,22 @@ def release_with_an_action_in_flight(patch: Any) -> None:
             return Release(assignment.epoch)
         return original(here, resource, local)
 
-    patch.setattr(driver, "reconcile", at_once)
-    patch.setattr(Local, "off", property(lambda self: self.state is State.OFFLINE))
+    exchange(patch, reconcile.reconcile)(at_once)
+    exchange(patch, Local.off)(lambda self: self.state is State.OFFLINE)
     _take_groups_for_empty(patch)
 
 
-def release_a_group_that_is_not_empty(patch: Any) -> None:
+def release_a_group_that_is_not_empty(patch: Patch) -> None:
     """A check that says OFFLINE is enough; what is left in the control group is not asked about."""
     _take_groups_for_empty(patch)
 
 
-def _take_groups_for_empty(patch: Any) -> None:
-    cut(patch, Acting, "_is_empty", "return await self.executor.empty(name)", "return True")
-    cut(patch, Reporting, "_write_release", "if not await self.executor.empty(resource.name):", "if False:")
+def _take_groups_for_empty(patch: Patch) -> None:
+    cut(patch, Acting._is_empty, "return await self.executor.empty(name)", "return True")
+    cut(patch, Reporting._write_release, "if not await self.executor.empty(resource.name):", "if False:")
 
 
-def forget_the_third_holder(patch: Any) -> None:
+def forget_the_third_holder(patch: Patch) -> None:
     """Old owner and new owner are the holders; who had it before them, and has not proved anything, is dropped."""
     original = placement._assigned
 
@@ -176,15 +175,15 @@ def forget_the_third_holder(patch: Any) -> None:
             return after
         return replace(after, holders=tuple(one for one in after.holders if one in (before.owner, after.owner)))
 
-    patch.setattr(placement, "_assigned", two_at_most)
+    exchange(patch, placement._assigned)(two_at_most)
 
 
-def take_an_eviction_for_proof(patch: Any) -> None:
+def take_an_eviction_for_proof(patch: Patch) -> None:
     """Who is evicted counts as gone."""
-    patch.setattr(View, "proven", lambda self, incarnation: self.life(incarnation) in (*PROVEN, Life.EVICTED))
+    exchange(patch, View.proven)(lambda self, incarnation: self.life(incarnation) in (*PROVEN, Life.EVICTED))
 
 
-def add_the_owner_later(patch: Any) -> None:
+def add_the_owner_later(patch: Patch) -> None:
     """The new owner becomes a holder only when the old one is gone."""
     original = placement._assigned
 
@@ -192,10 +191,10 @@ def add_the_owner_later(patch: Any) -> None:
         after = original(ground, before, choice)
         return replace(after, holders=before.holders) if before.holders and after.epoch > before.epoch else after
 
-    patch.setattr(placement, "_assigned", owner_later)
+    exchange(patch, placement._assigned)(owner_later)
 
 
-def keep_the_epoch(patch: Any) -> None:
+def keep_the_epoch(patch: Patch) -> None:
     """A new owner gets the epoch of the old one."""
     original = placement._assigned
 
@@ -203,67 +202,66 @@ def keep_the_epoch(patch: Any) -> None:
         after = original(ground, before, choice)
         return replace(after, epoch=before.epoch) if before.owner and before.owner != after.owner else after
 
-    patch.setattr(placement, "_assigned", same_epoch)
+    exchange(patch, placement._assigned)(same_epoch)
 
 
-def forget_a_life_too_early(patch: Any) -> None:
+def forget_a_life_too_early(patch: Patch) -> None:
     """A record goes as soon as its server has a newer one, proof or not."""
 
     def forgettable(view: View) -> tuple[Incarnation, ...]:
         last = {one.incarnation for one in view.present().values()}
         return tuple(sorted(one for one in view.incarnations if one not in last))
 
-    patch.setattr(decide, "forgettable", forgettable)
+    exchange(patch, liveness.forgettable)(forgettable)
 
 
 # --- S4 -------------------------------------------------------------------------------------------------------------
 
 
-def kill_the_groups_before_the_daemon(patch: Any) -> None:
+def kill_the_groups_before_the_daemon(patch: Patch) -> None:
     """A lapse ends what runs and sees that it is gone; and only then what could start something."""
     of_starters = (EndStep.KILL_STARTERS, EndStep.SEE_STARTERS_DEAD)
     rest = tuple(step for part in ending.ORDER for step in part.steps if step not in of_starters)
-    patch.setattr(ending, "ORDER", (EndPart((*rest, *of_starters), EndStage.GONE),))
+    exchange_value(patch, ending, "ORDER", (EndPart((*rest, *of_starters), EndStage.GONE),))
 
 
-def revive_a_lapsed_incarnation(patch: Any) -> None:
+def revive_a_lapsed_incarnation(patch: Patch) -> None:
     """After a lapse the keeper goes on with the same incarnation. (The core's own is noticed: no farewell before a lapse.)"""
     original = keeper.new_life
 
     def new_life(held: HeldState, dice: bytes) -> HeldState:
         return held._replace(base=None) if held.incarnation else original(held, dice)
 
-    patch.setattr(keeper, "new_life", new_life)
+    exchange(patch, keeper.new_life)(new_life)
 
 
-def act_without_asking_for_the_lease(patch: Any) -> None:
+def act_without_asking_for_the_lease(patch: Patch) -> None:
     """The executor does not read the lease last."""
-    for module in (runner, fake):
-        patch.setattr(module, "needs_lease", lambda request, *, leased: False)
+    exchange(patch, lease.needs_lease)(lambda request, *, leased: False)
 
 
-def leave_a_dead_guard_alone(patch: Any) -> None:
+def leave_a_dead_guard_alone(patch: Patch) -> None:
     """The keeper waits for a successor of a guard that died, and ends nothing if none comes in time."""
-    patch.setattr(GuardWatch, "_must_strike", lambda self, sight: False)
-    patch.setattr(GuardWatch, "_must_go_alone", lambda self, sight: False)
+    exchange(patch, GuardWatch._must_strike)(lambda self, sight: False)
+    exchange(patch, GuardWatch._must_go_alone)(lambda self, sight: False)
 
 
-def believe_the_kill(patch: Any) -> None:
+def believe_the_kill(patch: Patch) -> None:
     """After a lapse nobody looks whether everything is gone."""
-    patch.setattr(ending, "ORDER", (ending.ORDER[0]._replace(reaches=EndStage.GONE),))
+    exchange_value(patch, ending, "ORDER", (ending.ORDER[0]._replace(reaches=EndStage.GONE),))
 
 
-def check_and_stamp_apart(patch: Any) -> None:
+def check_and_stamp_apart(patch: Patch) -> None:
     """As `guard/mutations.py` has it; and the guard does not wake for the end of a lease that it does not ask about."""
     core.check_and_stamp_apart(patch)
     original = GuardCore.wake_boot_ns
-    patch.setattr(GuardCore, "wake_boot_ns", lambda self, now: max(original(self, now), now.boot_ns + 1_000_000))
+    exchange(patch, GuardCore.wake_boot_ns)(lambda self, now: max(original(self, now), now.boot_ns + 1_000_000))
 
 
 # --- S5 -------------------------------------------------------------------------------------------------------------
 
 
-def believe_one_voter(patch: Any) -> None:
+def believe_one_voter(patch: Patch) -> None:
     """One voter that says silent is proof."""
     original = Round.__init__
 
@@ -271,30 +269,30 @@ def believe_one_voter(patch: Any) -> None:
         original(self, *args, **times)
         self._majority = 1
 
-    patch.setattr(Round, "__init__", begin)
+    exchange(patch, Round.__init__)(begin)
 
 
-def lease_from_one_voter(patch: Any) -> None:
+def lease_from_one_voter(patch: Patch) -> None:
     """One grant is enough."""
     original = LeaseHolder.__init__
 
     def begin(self: LeaseHolder, incarnation: bytes, **bounds: int) -> None:
         original(self, incarnation, **{**bounds, "majority": 1})
 
-    patch.setattr(LeaseHolder, "__init__", begin)
+    exchange(patch, LeaseHolder.__init__)(begin)
 
 
-def do_not_wait_for_quiet(patch: Any) -> None:
+def do_not_wait_for_quiet(patch: Patch) -> None:
     """Who is lost is fenced at once."""
     original = liveness.fence_what_is_quiet
 
     def at_once(view: View, now: float, memory: Any) -> Any:
         return original(view, math.inf, memory)
 
-    patch.setattr(decide, "fence_what_is_quiet", at_once)
+    exchange(patch, liveness.fence_what_is_quiet)(at_once)
 
 
-def say_farewell_at_once(patch: Any) -> None:
+def say_farewell_at_once(patch: Patch) -> None:
     """Farewell is said when the lease ends, before anything was stopped."""
     original = GuardCore._lapse
 
@@ -302,67 +300,67 @@ def say_farewell_at_once(patch: Any) -> None:
         original(self, why, effects)
         effects[:0] = self.farewell()
 
-    patch.setattr(GuardCore, "_lapse", lapse)
+    exchange(patch, GuardCore._lapse)(lapse)
 
 
 # --- S6 -------------------------------------------------------------------------------------------------------------
 
 
-def skip_the_first_look(patch: Any) -> None:
+def skip_the_first_look(patch: Patch) -> None:
     """Every server counts as having looked at everything."""
-    patch.setattr(View, "looked", lambda self, server, incarnation, resource: True)
+    exchange(patch, View.looked)(lambda self, server, incarnation, resource: True)
 
 
-def overlook_what_was_found(patch: Any) -> None:
+def overlook_what_was_found(patch: Patch) -> None:
     """Who reports that it runs something it was never given is no holder."""
-    patch.setattr(placement, "found_running", lambda ground, name, assignment: assignment)
+    exchange(patch, recovery.found_running)(lambda ground, name, assignment: assignment)
 
 
 # --- S7 -------------------------------------------------------------------------------------------------------------
 
 
-def decide_whoever_leads(patch: Any) -> None:
+def decide_whoever_leads(patch: Patch) -> None:
     """What only a leader may write does not rest on its term."""
 
     async def write(self: Leader, writes: Mapping[str, Any], *unchanged: str) -> int | None:
         return await self._mirror.commit(writes, unchanged=unchanged)
 
-    patch.setattr(Leader, "_write", write)
+    exchange(patch, Leader._write)(write)
 
 
-def write_whatever_stands_there(patch: Any) -> None:
+def write_whatever_stands_there(patch: Patch) -> None:
     """No commit rests on anything."""
     original = Mirror._conditional
 
     def conditional(self: Mirror, writes: Mapping[str, Any], unchanged: Iterable[str]) -> Commit:
         return replace(original(self, writes, unchanged), conditions=())
 
-    patch.setattr(Mirror, "_conditional", conditional)
+    exchange(patch, Mirror._conditional)(conditional)
 
 
-def go_on_deciding_when_deposed(patch: Any) -> None:
+def go_on_deciding_when_deposed(patch: Patch) -> None:
     """A leader that was overtaken while it waited does not ask whether it still is one."""
 
     async def write(self: Leader, writes: Mapping[str, Any], *unchanged: str) -> int | None:
         return await self._mirror.commit(writes, unchanged=(keys.LEADER, *unchanged))
 
-    patch.setattr(Leader, "_write", write)
+    exchange(patch, Leader._write)(write)
 
 
-def release_whoever_one_is(patch: Any) -> None:
+def release_whoever_one_is(patch: Patch) -> None:
     """What a server reports and releases does not rest on its own incarnation."""
     original = Mirror._conditional
 
     def conditional(self: Mirror, writes: Mapping[str, Any], unchanged: Iterable[str]) -> Commit:
         return original(self, writes, [key for key in unchanged if not key.startswith(keys.INCARNATION)])
 
-    patch.setattr(Mirror, "_conditional", conditional)
+    exchange(patch, Mirror._conditional)(conditional)
 
 
 # --- S8 -------------------------------------------------------------------------------------------------------------
 
 
-def stop_without_the_registry(patch: Any) -> None:
+def stop_without_the_registry(patch: Patch) -> None:
     """What runs is stopped while the registry cannot be reached."""
     go_round, ask = Lanes._round, Driver._ask
     away: WeakSet[Driver] = WeakSet()
@@ -378,17 +376,17 @@ def stop_without_the_registry(patch: Any) -> None:
         self.steps[resource.name] = step = reconcile._stop_after_dependents(here, resource, local, Rung.STOP)
         return () if isinstance(step, Wait) else (self._take(here, resource, step, wall),)
 
-    patch.setattr(Lanes, "_round", go_round_away)
-    patch.setattr(Driver, "_ask", ask_away)
+    exchange(patch, Lanes._round)(go_round_away)
+    exchange(patch, Driver._ask)(ask_away)
 
 
-def wait_for_the_registry(patch: Any) -> None:
+def wait_for_the_registry(patch: Patch) -> None:
     """While the registry cannot be reached no lane is asked what is next."""
     original = Lanes._round
-    patch.setattr(Lanes, "_round", lambda self: original(self) if self._mirror.reachable else None)
+    exchange(patch, Lanes._round)(lambda self: original(self) if self._mirror.reachable else None)
 
 
-def lease_from_the_registry(patch: Any) -> None:
+def lease_from_the_registry(patch: Patch) -> None:
     """A grant counts only while the daemon says that it reaches the registry."""
     original = GuardCore._granted
 
@@ -397,14 +395,14 @@ def lease_from_the_registry(patch: Any) -> None:
         if own is None or own.why != REGISTRY_AWAY:
             original(self, voter, grant, now, effects)
 
-    patch.setattr(GuardCore, "_granted", granted)
+    exchange(patch, GuardCore._granted)(granted)
 
 
 # --- S9 -------------------------------------------------------------------------------------------------------------
 
 
-def answer_before_it_is_flushed(patch: Any) -> None:
+def answer_before_it_is_flushed(patch: Patch) -> None:
     """Who commits is told that it is written before the registry's disk has it: that comes with the next commit."""
-    cut(patch, Store, "commit_all", 'self._database.execute("COMMIT")')
+    cut(patch, Store.commit_all, 'self._database.execute("COMMIT")')
     begin = 'self._database.execute("BEGIN IMMEDIATE")'
-    cut(patch, Store, "commit_all", begin, f'self._database.in_transaction and self._database.execute("COMMIT"); {begin}')
+    cut(patch, Store.commit_all, begin, f'self._database.in_transaction and self._database.execute("COMMIT"); {begin}')

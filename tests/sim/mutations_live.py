@@ -3,12 +3,11 @@
 As `sim/mutations.py`. Called by `sim/test_mutations.py`.
 """
 
-from typing import Any
-
+from sim.cutting import Patch, exchange
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.errors import RegistryUnreachable
-from understudy.lane import budget, reconcile
+from understudy.lane import budget, neighbours
 from understudy.model.names import ServerName
 from understudy.model.reasons import Reason, Why
 from understudy.model.view import View
@@ -18,22 +17,22 @@ from understudy.policy.recovery import forgiven
 from understudy.sim.link import RegistryLink
 
 
-def never_ask_about_a_lost_server(patch: Any) -> None:
+def never_ask_about_a_lost_server(patch: Patch) -> None:
     """Nobody is proved lost."""
-    patch.setattr(Leader, "_ours_to_ask", lambda self, incarnation: False)
+    exchange(patch, Leader._ours_to_ask)(lambda self, incarnation: False)
 
 
-def never_take_the_term(patch: Any) -> None:
+def never_take_the_term(patch: Patch) -> None:
     """The first leader leads, or nobody."""
     original = Leader._stand
 
     async def stand(self: Leader, view: View) -> float | None:
         return await original(self, view) if view.leader is None else None
 
-    patch.setattr(Leader, "_stand", stand)
+    exchange(patch, Leader._stand)(stand)
 
 
-def move_back_and_forth(patch: Any) -> None:
+def move_back_and_forth(patch: Patch) -> None:
     """A group that has proved itself where it is is better off elsewhere."""
     stay = placement._stay_or_return
 
@@ -42,16 +41,16 @@ def move_back_and_forth(patch: Any) -> None:
         proven = any(forgiven(placement._own_report(case.ground, case.held[name]), case.held[name]) for name in case.wanted)
         return placement._at(others[0], Reason(Why.POSSIBLE)) if others and proven else stay(case, home)
 
-    patch.setattr(placement, "_at_rest", lambda *_: None)
-    patch.setattr(placement, "_stay_or_return", do_not_stay)
+    exchange(patch, placement._at_rest)(lambda *_: None)
+    exchange(patch, placement._stay_or_return)(do_not_stay)
 
 
-def never_retry(patch: Any) -> None:
+def never_retry(patch: Patch) -> None:
     """What failed everywhere is not tried again."""
-    patch.setattr(budget, "pause_s", lambda retries: 1e9)
+    exchange(patch, budget.pause_s)(lambda retries: 1e9)
 
 
-def never_read_again(patch: Any) -> None:
+def never_read_again(patch: Patch) -> None:
     """A daemon that lost its watch reads the registry no more."""
     original = Mirror.read_all
 
@@ -60,17 +59,17 @@ def never_read_again(patch: Any) -> None:
             raise RegistryUnreachable("read once before")
         return await original(self)
 
-    patch.setattr(Mirror, "read_all", read_all)
+    exchange(patch, Mirror.read_all)(read_all)
 
 
 # --- the order of dependencies --------------------------------------------------------------------------------------
 
 
-def start_without_what_it_needs(patch: Any) -> None:
+def start_without_what_it_needs(patch: Patch) -> None:
     """Hard dependencies need not be up."""
-    patch.setattr(reconcile, "missing_to_start", lambda here, resource: ())
+    exchange(patch, neighbours.missing_to_start)(lambda here, resource: ())
 
 
-def stop_under_what_needs_it(patch: Any) -> None:
+def stop_under_what_needs_it(patch: Patch) -> None:
     """What is stopped does not wait for its dependents."""
-    patch.setattr(reconcile, "dependents_not_off", lambda here, resource: ())
+    exchange(patch, neighbours.dependents_not_off)(lambda here, resource: ())

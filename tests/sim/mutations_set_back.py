@@ -3,22 +3,19 @@
 Each replaces the one method or function in which the clause lives; where the product asks twice, both.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from sim.cutting import cut
+from sim.cutting import Patch, cut, exchange
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.model.position import Position
 from understudy.model.view import Assignment, View
-from understudy.policy import decide, eras, ground, placement
+from understudy.policy import eras
 from understudy.ports import Counted
 
-Mutation = Callable[[Any], None]
 
-
-def believe_what_is_read(patch: Any) -> None:
+def believe_what_is_read(patch: Patch) -> None:
     """What is read counts, however old; what the guard remembers, and what the voters know, is not compared with it."""
 
     def judged(self: Mirror, before: Mapping[str, int], view: View) -> View:
@@ -30,46 +27,46 @@ def believe_what_is_read(patch: Any) -> None:
     async def take_in(self: Leader, view: View, lives: Sequence[Counted]) -> bool:
         return True
 
-    patch.setattr(Mirror, "_judged", judged)
-    patch.setattr(Mirror, "was_seen_at", was_seen_at)
-    patch.setattr(Leader, "_take_in", take_in)
+    exchange(patch, Mirror._judged)(judged)
+    exchange(patch, Mirror.was_seen_at)(was_seen_at)
+    exchange(patch, Leader._take_in)(take_in)
 
 
-def decide_without_a_census(patch: Any) -> None:
+def decide_without_a_census(patch: Patch) -> None:
     """A leader that has noticed nothing itself asks nobody."""
 
     async def count(self: Leader, view: View) -> None:
         return None
 
-    patch.setattr(Leader, "_count_lives", count)
+    exchange(patch, Leader._count_lives)(count)
 
 
-def forget_who_is_not_in_the_copy(patch: Any) -> None:
+def forget_who_is_not_in_the_copy(patch: Patch) -> None:
     """Lives that the voters know and the copy does not are not written down: nobody waits for them."""
     original = Leader._take_in
 
     async def take_in(self: Leader, view: View, lives: Sequence[Counted]) -> bool:
         return await original(self, view, [one for one in lives if one.incarnation in view.incarnations])
 
-    patch.setattr(Leader, "_take_in", take_in)
+    exchange(patch, Leader._take_in)(take_in)
 
 
-def give_away_what_may_run_elsewhere(patch: Any) -> None:
+def give_away_what_may_run_elsewhere(patch: Patch) -> None:
     """Nobody waits for who has not told what it runs."""
-    patch.setattr(placement, "must_wait", lambda view, name: False)
+    exchange(patch, eras.must_wait)(lambda view, name: False)
 
 
-def act_on_a_copy(patch: Any) -> None:
+def act_on_a_copy(patch: Patch) -> None:
     """Lanes go by what the copy says, confirmed or not."""
-    patch.setattr(View, "in_doubt", lambda self, assignment: False)
+    exchange(patch, View.in_doubt)(lambda self, assignment: False)
 
 
-def take_the_epoch_of_the_copy(patch: Any) -> None:
+def take_the_epoch_of_the_copy(patch: Patch) -> None:
     """Epochs go on from what the copy says, whatever the guards remember."""
-    patch.setattr(ground, "remembered", lambda view: {})
+    exchange(patch, eras.remembered)(lambda view: {})
 
 
-def leave_it_to_whom_the_copy_names(patch: Any) -> None:
+def leave_it_to_whom_the_copy_names(patch: Patch) -> None:
     """Where it runs does not count."""
 
     def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
@@ -77,19 +74,19 @@ def leave_it_to_whom_the_copy_names(patch: Any) -> None:
         return original(bare, assignment, floor)
 
     original = eras.confirmed
-    patch.setattr(placement, "confirmed", confirmed)
+    exchange(patch, eras.confirmed)(confirmed)
 
 
-def want_only_what_the_copy_wants(patch: Any) -> None:
+def want_only_what_the_copy_wants(patch: Patch) -> None:
     """What runs is not wanted unless the copy says so."""
-    patch.setattr(decide, "wanted_again", lambda view: {})
+    exchange(patch, eras.wanted_again)(lambda view: {})
 
 
-def end_the_recovery_before_all_can_look(patch: Any) -> None:
+def end_the_recovery_before_all_can_look(patch: Patch) -> None:
     """Where nothing is registered, nobody has anything to tell."""
-    patch.setattr(eras, "_can_tell", lambda view, record: True)
+    exchange(patch, eras._can_tell)(lambda view, record: True)
 
 
-def give_to_who_cannot_tell(patch: Any) -> None:
+def give_to_who_cannot_tell(patch: Patch) -> None:
     """Who cannot tell whether it runs there counts as running it, started or not."""
-    cut(patch, eras, "running", "report.state is State.UNKNOWN and name not in view.looks[server].epochs", "False")
+    cut(patch, eras.running, "report.state is State.UNKNOWN and name not in view.looks[server].epochs", "False")

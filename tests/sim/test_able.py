@@ -1,12 +1,13 @@
 """Servers that cannot act, looks without an end, what is kept on disk, what could not be ended: each clause is missed when it is gone."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from sim.cutting import Mutation, Patch, exchange, exchange_value
 from sim.language import Stage
 from sim.present import node_of
 from sim.trio import TRIO, running_trio
@@ -14,10 +15,12 @@ from stories import play
 from understudy.daemon import node, remembered
 from understudy.daemon.node import Node
 from understudy.guard.core import epochs
-from understudy.model.names import ResourceName
+from understudy.model.names import Incarnation, ResourceName
 from understudy.model.view import View
-from understudy.policy import decide, liveness, recovery
+from understudy.policy import liveness, unable
 from understudy.policy.unable import EVICT_PAUSE_S
+from understudy.ports import Entry
+from understudy.registry.wire import Formats
 from understudy.sim.life import WorldCase, live
 from understudy.sim.machine import Machine
 from understudy.sim.options import Options
@@ -27,46 +30,49 @@ from understudy.sim.world import World, WorldStuck
 SCENARIOS = Path(__file__).with_name("scenarios")
 
 
-def believe_silence(patch: Any) -> None:
+def believe_silence(patch: Patch) -> None:
     """Silence and quiet time prove the end also of what a life has said that it could not end."""
-    for module in (liveness, recovery):
-        patch.setattr(module, "is_gone", lambda view, resource, holder: view.proven(holder.incarnation))
+    exchange(patch, liveness.is_gone)(lambda view, resource, holder: view.proven(holder.incarnation))
 
 
-def believe_any_life(patch: Any) -> None:
+def believe_any_life(patch: Patch) -> None:
     """What is kept on disk counts for every life of the server, as if it had been its own."""
 
-    def recalled(content: bytes | None, incarnation: str, *rest: Any) -> Any:
+    original = remembered.recalled
+
+    def recalled(
+        content: bytes | None, incarnation: Incarnation, epochs: Mapping[ResourceName, int], formats: Formats
+    ) -> tuple[Entry, ...]:
         former = b"" if content is None else content.split(b'"incarnation": "', 1)[-1].split(b'"', 1)[0]
         text = None if content is None else content.replace(former, incarnation.encode())
-        return remembered.recalled(text, incarnation, {}, *rest[1:])  # type: ignore[arg-type]
+        return original(text, incarnation, {}, formats)
 
-    patch.setattr(remembered, "_stands", lambda entry, epochs, formats: True)
-    patch.setattr(node, "recalled", recalled)
+    exchange(patch, remembered._stands)(lambda entry, epochs, formats: True)
+    exchange(patch, remembered.recalled)(recalled)
 
 
-def believe_what_was_released(patch: Any) -> None:
+def believe_what_was_released(patch: Patch) -> None:
     """What is kept on disk counts also after a release, and the guard does not object."""
-    patch.setattr(remembered, "_stands", lambda entry, epochs, formats: True)
-    patch.setattr(epochs, "admitted", lambda before, floor, epoch, *, released: True)
+    exchange(patch, remembered._stands)(lambda entry, epochs, formats: True)
+    exchange(patch, epochs.admitted)(lambda before, floor, epoch, *, released: True)
 
 
-def evict_nobody(patch: Any) -> None:
+def evict_nobody(patch: Patch) -> None:
     """The leader takes a lease for ability."""
-    patch.setattr(decide, "evict_who_cannot_act", lambda view, now, memory: ((), None))
+    exchange(patch, unable.evict_who_cannot_act)(lambda view, now, memory: ((), None))
 
 
-def look_at_all_first(patch: Any) -> None:
+def look_at_all_first(patch: Patch) -> None:
     """A server joins only when every one of its looks was answered."""
 
     def looked(self: Node, view: View, incarnation: Any) -> bool:
         return all(view.looked(self.server, incarnation, one) for one in view.resources.values()) and self.server in view.looks
 
-    patch.setattr(Node, "_looked", looked)
-    patch.setattr(node, "FIRST_LOOK_S", 10_000.0)
+    exchange(patch, Node._looked)(looked)
+    exchange_value(patch, node, "FIRST_LOOK_S", 10_000.0)
 
 
-CASES: tuple[tuple[Callable[[Any], None], str, str], ...] = (
+CASES: tuple[tuple[Mutation, str, str], ...] = (
     (believe_silence, "unknown_and_cut_off_for_good", "S3: ctr1 is no holder of service any more, but it runs there"),
     (believe_any_life, "kept_by_another_life", "S2: ctr1 starts address under epoch 1, which never made it the sole holder"),
     (believe_what_was_released, "kept_before_a_release", "S2: ctr1 starts address under epoch 1, which it has released"),
@@ -78,9 +84,7 @@ CASES: tuple[tuple[Callable[[Any], None], str, str], ...] = (
 
 
 @pytest.mark.parametrize(("mutation", "story", "rule"), CASES, ids=lambda one: getattr(one, "__name__", str(one)))
-def test_the_story_shows_what_the_clause_is_for(
-    mutation: Callable[[Any], None], story: str, rule: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_story_shows_what_the_clause_is_for(mutation: Mutation, story: str, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the clause the story ends otherwise; with it the story is told by `test_scenarios.py`."""
     mutation(monkeypatch)
     with pytest.raises((Violation, WorldStuck, AssertionError)) as seen, Stage() as stage:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from sim.cutting import exchange
 from sim.present import instead_of, keeper_of, node_of
 from sim.trio import cluster, make_leader, running_trio
 from understudy.daemon.mirror import Mirror
@@ -120,7 +121,7 @@ def test_a_server_that_is_still_leaving_when_everything_is_healed_comes_back() -
 
 def test_what_keeps_the_vote_of_a_voter_that_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A voter says silent only while its own server holds a lease: the story below goes wrong without that clause."""
-    monkeypatch.setattr(GuardCore, "_speaks", lambda self: True)
+    exchange(monkeypatch, GuardCore._speaks)(lambda self: True)
     with pytest.raises(AssertionError):
         test_a_voter_that_was_cut_off_grants_again_when_it_is_back()
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sim import mutations_forgetting as mutations
+from sim.cutting import Mutation
 from sim.language import Stage
-from sim.mutations_forgetting import Mutation
 from stories import play
 
 SCENARIOS = Path(__file__).with_name("scenarios")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from sim.cutting import exchange
 from sim.present import incarnation_of, instead_of, keeper_of
 from sim.trio import TRIO, running_trio
 from understudy.daemon.leave import Leave
@@ -250,8 +251,8 @@ def test_a_stop_under_what_needs_it(world: World) -> None:
 
 def test_a_leave_that_does_not_wait_for_the_stops(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said to be stopped in order, and runs, would be killed."""
-    monkeypatch.setattr(Leave, "_up", lambda *_: ())
-    monkeypatch.setattr(Leave, "_holds", lambda *_: False)
+    exchange(monkeypatch, Leave._up)(lambda self, me, lanes: ())
+    exchange(monkeypatch, Leave._holds)(lambda self, me: False)
     world.service("service", on="ctr1").took_s["stop"] = 5.0
     ask_to_leave(keeper_of(world, "ctr1"), 30.0)
 

@@ -1,49 +1,50 @@
 """The clauses of a planned leave: each is missed in a story when it is gone."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from sim.cutting import Mutation, Patch, exchange
 from sim.language import Stage
 from stories import play
+from understudy.daemon.lanes import Lanes
 from understudy.daemon.leave import Leave
+from understudy.daemon.requests import Me
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 
 
-def leave_whoever_needs_the_vote(patch: Any) -> None:
+def leave_whoever_needs_the_vote(patch: Patch) -> None:
     """Who is done says farewell at once, and takes its vote along."""
-    patch.setattr(Leave, "_vote_needed", lambda self, me, lives: False)
+    exchange(patch, Leave._vote_needed)(lambda self, me, lives: False)
 
 
-def take_no_time(patch: Any) -> None:
+def take_no_time(patch: Patch) -> None:
     """Nothing is waited for: the farewell comes at once, and the guard kills."""
 
-    async def stop_in_order(self: Leave, *rest: Any) -> bool:
+    async def stop_in_order(self: Leave, me: Me, lanes: Lanes) -> bool:
         return False
 
-    patch.setattr(Leave, "_stop_in_order", stop_in_order)
+    exchange(patch, Leave._stop_in_order)(stop_in_order)
 
 
-def tell_nobody(patch: Any) -> None:
+def tell_nobody(patch: Patch) -> None:
     """The registry is not told: the leader has to find out by silence."""
 
-    async def record(self: Leave, *rest: Any) -> None:
+    async def record(self: Leave, me: Me) -> None:
         return None
 
-    patch.setattr(Leave, "_record", record)
+    exchange(patch, Leave._record)(record)
 
 
-def forget_it_with_the_daemon(patch: Any) -> None:
+def forget_it_with_the_daemon(patch: Patch) -> None:
     """Neither the registry nor the guard keeps the leave for the daemon's successor."""
     tell_nobody(patch)
 
     async def tell_guard(self: Leave) -> None:
         return None
 
-    patch.setattr(Leave, "_tell_guard", tell_guard)
+    exchange(patch, Leave._tell_guard)(tell_guard)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def forget_it_with_the_daemon(patch: Any) -> None:
     ],
     ids=lambda one: getattr(one, "__name__", str(one)),
 )
-def test_the_story_shows_what_the_clause_is_for(mutation: Callable[[Any], None], story: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_story_shows_what_the_clause_is_for(mutation: Mutation, story: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the clause the story goes otherwise; with it the story is told by `test_scenarios.py`."""
     mutation(monkeypatch)
     with pytest.raises(AssertionError), Stage() as stage:

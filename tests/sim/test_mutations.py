@@ -15,6 +15,7 @@ import pytest
 from guard import mutations as core
 from guard import mutations_own as own
 from sim import moments, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
+from sim.cutting import Mutation
 from understudy.sim import life
 from understudy.sim.life import HOUR_S, WorldCase
 from understudy.sim.options import Options
@@ -22,7 +23,6 @@ from understudy.sim.search import Outcome, WorldVerdict, judge
 from understudy.sim.truth import Violation
 from understudy.sim.world import WorldStuck
 
-Mutation = Callable[[Any], None]
 Story = Callable[[int], None]
 BRISK = Options(pause_tolerance=0.25)
 """A second is two leases, so much happens in little time."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.cutting import exchange
 from sim.language import Stage
 from stories import play
 from understudy.guard.lapse import Aim
@@ -13,6 +14,6 @@ STORY = Path(__file__).with_name("scenarios") / "guards_stand_still.txt"
 
 
 def test_without_a_second_line_a_server_outlives_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Aim, "left_s", lambda self, lease, now: None)
+    exchange(monkeypatch, Aim.left_s)(lambda self, lease, now: None)
     with Stage() as stage, pytest.raises(Violation, match="outlives the lease"):
         play(STORY, stage, rewrite=False)

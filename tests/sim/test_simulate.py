@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from sim.cutting import exchange
 from sim.test_search import Here, outcome
 from understudy.cli.understudy import simulate
 from understudy.model.names import Incarnation
@@ -32,7 +33,7 @@ def broken_product(monkeypatch: pytest.MonkeyPatch, in_one_process: None) -> Non
     def sole_holder(self: Assignment, incarnation: Incarnation) -> bool:
         return True
 
-    monkeypatch.setattr(Assignment, "sole_holder", sole_holder)
+    exchange(monkeypatch, Assignment.sole_holder)(sole_holder)
 
 
 @pytest.fixture
