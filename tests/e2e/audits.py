@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -60,14 +61,15 @@ def left_behind(lab: str) -> list[str]:
     return found
 
 
-def keep(cluster: Cluster, folder: Path) -> None:
-    """All that tells what happened, in a folder."""
+def keep(cluster: Cluster, folder: Path, found: Iterable[str]) -> None:
+    """All that tells what happened, in a folder; what was found also where the report shows it."""
+    print(f"kept: {folder}", *found, sep="\n", file=sys.stderr)
     name = cluster.lab.name
     for host, path in logs(name):
         (folder / host).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder / host)
-    for one in cluster.witnesses:
-        (folder / "witness").write_text("\n".join(map(str, one.sights())) + "\n")
+    for number, account in enumerate(cluster.accounts()):
+        (folder / f"witness{number}").write_text(account)
     commands = {
         "stat": ["crsctl", "stat", "res", "-t"],
         "history": ["understudy", "history", "-n", "5000"],

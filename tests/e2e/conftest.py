@@ -1,28 +1,23 @@
 """A lab for each story, and the audits after it."""
 
-import contextlib
-import itertools
-import os
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e import audits, states
+from e2e import states
+from e2e.audited import FAILED, audited, name_of_a_lab
 from e2e.harness import Cluster, Trio
 from e2e.teller import Teller
+from e2e.watched import WatchedCluster
 from understudy.lab import Lab
-
-_NUMBERS = itertools.count(1)
-_FAILED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let the fixtures know whether their test failed."""
     report = yield
-    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
     return report
 
 
@@ -33,21 +28,10 @@ def pause_tolerance() -> float:
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: float) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: float) -> Iterator[WatchedCluster]:
     """Four servers that have joined; audited after the test."""
-    name = f"e2e{os.getpid() % 100_000}{next(_NUMBERS) % 100:02}"
-    with Lab(name, pause_tolerance=pause_tolerance) as lab:
-        lab.up(ready_within_s=60)
-        with contextlib.ExitStack() as watching:
-            cluster = Cluster(lab, watching)
-            yield cluster
-        breaches = [audits.doubled(witness.sights(), cluster.thaws, cluster.limits) for witness in cluster.witnesses]
-        found = [*itertools.chain.from_iterable(breaches), *audits.odd_lines(name, cluster.expected)]
-        if found or request.node.stash.get(_FAILED, False):
-            audits.keep(cluster, tmp_path / "kept")
-            print(f"kept: {tmp_path / 'kept'}", file=sys.stderr)
-    assert not found
-    assert not audits.left_behind(name)
+    with audited(Lab(name_of_a_lab("e2e"), pause_tolerance=pause_tolerance), WatchedCluster, request, tmp_path) as cluster:
+        yield cluster
 
 
 @pytest.fixture

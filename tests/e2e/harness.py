@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,6 @@ from e2e import service
 from e2e.asker import Asker
 from support import wait_for
 from understudy.lab import Lab
-from understudy.lab.witness import Witness
 from understudy.model.limits import Limits, derive
 
 SOON_S = 30.0
@@ -46,12 +46,11 @@ class Thaw:
     done: float
 
 
-class Cluster:
-    """One lab that is up, with what is watched in it."""
+class Cluster(ABC):
+    """One lab that is up; whoever watches it is another kind of cluster's."""
 
     def __init__(self, lab: Lab, watching: contextlib.ExitStack) -> None:
         self.lab = lab
-        self.witnesses: list[Witness] = []
         self.thaws: list[Thaw] = []
         self.onlooker = ONLOOKER
         self.expected: list[str] = []
@@ -264,14 +263,27 @@ class Cluster:
         """The registry's file."""
         return self.lab.host_path("registry", "/var/lib/understudy/registry.db")
 
-    # What watches
+    # What watches, and what is looked at after the story
 
-    def watch(self, address: str, resources: Iterable[str]) -> Witness:
-        """Watch an address and the resources behind it until the end of the test, or `stop`."""
-        witness = Witness(self.lab, address, tuple(resources))
-        self.watching.enter_context(witness)
-        self.witnesses.append(witness)
-        return witness
+    @abstractmethod
+    def watch_trio(self) -> None:
+        """Watch the trio until the end of the test."""
+
+    @abstractmethod
+    def breaches(self) -> list[str]:
+        """What was seen twice and is not excused."""
+
+    @abstractmethod
+    def odd_lines(self) -> list[str]:
+        """What no log should say, or not that often."""
+
+    @abstractmethod
+    def accounts(self) -> Iterator[str]:
+        """All that each witness has seen."""
+
+    def figures(self) -> Iterator[str]:
+        """What is told at the end of every story, however it went."""
+        return iter(())
 
 
 class Trio:
@@ -279,14 +291,7 @@ class Trio:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._witness: Witness | None = None
         self._asker: Asker | None = None
-
-    @property
-    def witness(self) -> Witness:
-        """Who watched it."""
-        assert self._witness is not None
-        return self._witness
 
     @property
     def asker(self) -> Asker:
@@ -304,7 +309,7 @@ class Trio:
 
     def watch(self, patience_s: float = 0.3) -> None:
         """Watch it from before its first start on, and have a client ask for it."""
-        self._witness = self.cluster.watch(service.ADDRESS, service.TRIO)
+        self.cluster.watch_trio()
         self._asker = Asker(self.cluster.lab, patience_s)
         self.cluster.watching.callback(self._asker.close)
 

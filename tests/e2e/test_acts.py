@@ -5,6 +5,7 @@ import time
 import pytest
 
 from e2e.harness import Cluster
+from e2e.watched import WatchedCluster
 from understudy.demo import acts
 from understudy.demo.traffic import Traffic
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
-def traffic(cluster: Cluster) -> Traffic:
+def traffic(cluster: WatchedCluster) -> Traffic:
     """The guide's MySQL trio on ctr1, watched, and rows that flow into it."""
     cluster.watch(acts.ADDRESS, acts.TRIO)
     acts.register(cluster.lab, lambda text: None)

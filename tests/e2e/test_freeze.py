@@ -5,12 +5,13 @@ import time
 import pytest
 
 from e2e.harness import Cluster, Trio
+from e2e.watched import WatchedCluster
 from support import wait_for
 
 pytestmark = pytest.mark.lab
 
 
-def test_frozen_server_does_not_answer_and_what_it_ran_ends_with_the_thaw(cluster: Cluster, trio: Trio) -> None:
+def test_frozen_server_does_not_answer_and_what_it_ran_ends_with_the_thaw(cluster: WatchedCluster, trio: Trio) -> None:
     """While frozen its address answers nobody, ARP included; another has taken over; after the thaw nothing of it runs or answers."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
@@ -20,13 +21,14 @@ def test_frozen_server_does_not_answer_and_what_it_ran_ends_with_the_thaw(cluste
     existed_s = cluster.thaw("ctr1")
     cluster.empty("ctr1")
     cluster.rejoins("ctr1", after=before)
-    trio.witness.stop()
+    (witness,) = cluster.witnesses
+    witness.stop()
 
     pace = cluster.limits.pace
     assert existed_s <= pace.lateness_s + pace.kill_s
-    lapsed = frozen + cluster.limits.lease_s + 0.05 + 2 * trio.witness.longest_gap_s
-    assert not [one for one in trio.witness.sights(since=lapsed) if "ctr1" in one.answering]
-    assert not [one for one in trio.witness.sights() if len(one.answering) > 1]
+    lapsed = frozen + cluster.limits.lease_s + 0.05 + 2 * witness.longest_gap_s
+    assert not [one for one in witness.sights(since=lapsed) if "ctr1" in one.answering]
+    assert not [one for one in witness.sights() if len(one.answering) > 1]
 
 
 @pytest.mark.long

@@ -1,25 +1,19 @@
 """A service behind an IPv6 address, beside an IPv4 one: guards and registry talk over IPv6 too; a witness outside judges who answers."""
 
-import contextlib
-import itertools
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e import audits
-from e2e.attacks.conftest import keep
 from e2e.attacks.harness import AttackedCluster
 from e2e.attacks.witness import Witness
-from e2e.conftest import _FAILED
+from e2e.audited import audited, name_of_a_lab
 from support import wait_for
 from understudy.lab import Lab
 
 pytestmark = pytest.mark.lab
 
-_NUMBERS = itertools.count(1)
 ADDRESS4, ADDRESS6, PORT = "10.10.10.11", "fd00:10:10:10::11", 8080
 HOME = "/opt/openstack-ha"
 WEB = f"{HOME}/web6.py"
@@ -51,17 +45,8 @@ esac
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AttackedCluster]:
     """Four servers in a lab with both families; after the story nothing answered twice."""
-    name = f"six{os.getpid() % 100_000}{next(_NUMBERS) % 100:02}"
-    with Lab(name, pause_tolerance=0.5, ipv6=True) as lab:
-        lab.up(ready_within_s=60)
-        with contextlib.ExitStack() as watching:
-            cluster = AttackedCluster(lab, watching)
-            yield cluster
-        found = [*map(str, cluster.twice()), *audits.odd_lines(name)]
-        if found or request.node.stash.get(_FAILED, False):
-            keep(cluster, tmp_path / "kept")
-    assert not found
-    assert not audits.left_behind(name)
+    with audited(Lab(name_of_a_lab("six"), pause_tolerance=0.5, ipv6=True), AttackedCluster, request, tmp_path) as cluster:
+        yield cluster
 
 
 def run_web(cluster: AttackedCluster, on: str) -> Witness:
@@ -75,7 +60,7 @@ def run_web(cluster: AttackedCluster, on: str) -> Witness:
     own = f"ACTION_SCRIPT={HOME}/web6.scr,PLACEMENT=restricted,SERVER_POOLS=sp,CHECK_INTERVAL=5,RESTART_ATTEMPTS=2"
     needs = "START_DEPENDENCIES=hard(vip4,vip6),STOP_DEPENDENCIES=hard(vip4,vip6)"
     cluster.run("crsctl", "add", "resource", "web6", "-type", "cluster_resource", "-attr", f"{own},{needs}", on=pool[0])
-    witness = cluster.watch(ADDRESS6, GROUP, {"web6": WEB}, own=cluster.lab.plan.host("client").address6("management"))
+    witness = cluster.watch(ADDRESS6, {"web6": WEB}, own=cluster.lab.plan.host("client").address6("management"))
     cluster.run("crsctl", "start", "resource", "web6", "-n", on)
     served(cluster)
     return witness

@@ -106,8 +106,14 @@ def start_without_reading(patch: Patch) -> None:
         machine = ports["guard"]._keeper.machine
         before, mirror = known.get(machine), self.mirror
         if before is not None and before.read_once:
-            for what in ("view", "_revisions", "_reports", "_requests", "_resolved", "records", "read_once", "rereads"):
-                setattr(mirror, what, getattr(before, what))
+            mirror.view = before.view
+            mirror._revisions = before._revisions
+            mirror._reports = before._reports
+            mirror._requests = before._requests
+            mirror._resolved = before._resolved
+            mirror.records = before.records
+            mirror.read_once = before.read_once
+            mirror.rereads = before.rereads
         known[machine] = mirror
 
     exchange(patch, Node.__init__)(begin)

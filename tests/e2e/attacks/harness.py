@@ -11,7 +11,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -53,27 +53,28 @@ esac
 class AttackedCluster(Cluster):
     """A lab, and who does it harm."""
 
-    witnesses: list[Witness]  # type: ignore[assignment]
-
     def __init__(self, lab: Lab, watching: contextlib.ExitStack) -> None:
         super().__init__(lab, watching)
+        self.witnesses: list[Witness] = []
         self._not_prevented: list[Stretch] = []
         self._stricken_guards = 0
 
     # The witness
 
-    def watch(  # type: ignore[override]
-        self, address: str, resources: Iterable[str], marks: Mapping[str, str] | None = None, own: str | None = None
-    ) -> Witness:
+    def watch(self, address: str, marks: Mapping[str, str] | None = None, own: str | None = None) -> Witness:
         """Watch an address and the marked processes until the end of the test, or `stop`. The trio's are marked."""
         witness = Witness(self.lab, address, {service.SERVICE: WEB} if marks is None else marks, own=own)
         self.watching.enter_context(witness)
         self.witnesses.append(witness)
         return witness
 
+    def watch_trio(self) -> None:
+        """See Cluster."""
+        self.watch(service.ADDRESS)
+
     def watch_aux(self, *names: str) -> Witness:
         """Watch resources made by `aux`, and the trio's address."""
-        return self.watch(service.ADDRESS, names, {name: f"{service.HOME}/{name}.py" for name in names})
+        return self.watch(service.ADDRESS, {name: f"{service.HOME}/{name}.py" for name in names})
 
     @property
     def thaw_window_s(self) -> float:
@@ -83,6 +84,18 @@ class AttackedCluster(Cluster):
     def twice(self) -> list[Twice]:
         """All that was seen twice, apart from the stated window after a thaw, in which nothing may answer, and what is `not_prevented`."""
         return [one for witness in self.witnesses for one in witness.twice() if not self._in_a_window(one)]
+
+    def breaches(self) -> list[str]:
+        """See Cluster."""
+        return list(map(str, self.twice()))
+
+    def accounts(self) -> Iterator[str]:
+        """See Cluster."""
+        return (witness.account() for witness in self.witnesses)
+
+    def figures(self) -> Iterator[str]:
+        """How long the address was silent at most."""
+        return (f"longest silence of the address: {witness.longest_silence():.2f} s" for witness in self.witnesses)
 
     def not_prevented(self, what: str, server: str, since: float, until: float) -> None:
         """Between these instants this server did what nothing can prevent, by the story's own doing: docs/attacks.md says so."""
@@ -97,8 +110,8 @@ class AttackedCluster(Cluster):
         return one.what != ADDRESS and any(one.until <= end for end in until)
 
     def odd_lines(self) -> list[str]:
-        """What no log should say, or not that often."""
-        found = audits.odd_lines(self.lab.name)
+        """See Cluster."""
+        found = audits.odd_lines(self.lab.name, self.expected)
         true = [line for line in found if _SECOND_LINE in line]
         # where the story struck a guard, that daemon and executor ended everything is right: once each
         return [line for line in found if line not in true] + true[2 * self._stricken_guards :]

@@ -40,7 +40,7 @@ def test_doubled_address_and_doubled_process_are_seen(cluster: AttackedCluster, 
         cluster.lab.client(["ip", "addr", "add", f"{own}/64", "dev", "eth1", "nodad"])
         for number, server in enumerate(cluster.lab.servers, start=1):
             cluster.run("ip", "addr", "add", f"fd00:10::{number}/64", "dev", "eth1", "nodad", on=server)
-    witness = cluster.watch(address, (), own=own)
+    witness = cluster.watch(address, own=own)
     cluster.put(WEB, "#!/bin/sh\nsleep 100000\n", ("ctr1", "ctr2"))
     for server in ("ctr1", "ctr2"):
         cluster.run("sh", "-c", f"ip addr add {address}/{bits} dev eth1; {WEB} >/dev/null 2>&1 </dev/null &", on=server)
