@@ -3,13 +3,12 @@
 A failing seed prints what was drawn and the last fifty lines of what happened. Replay: `World(SEED, BRISK).run(5)`.
 """
 
-from collections.abc import Callable
-
 import pytest
 
 from guard import mutations
 from guard.weather import FLAPPING, LATE, STANDING, Options
 from guard.world import World, is_unsafe
+from sim.cutting import Mutation
 from understudy.model.limits import derive
 
 BRISK = derive(0.25)
@@ -53,7 +52,7 @@ def test_the_same_seed_gives_the_same_story() -> None:
     assert stories[0] == stories[1]
 
 
-CAUGHT: list[tuple[Callable[[pytest.MonkeyPatch], None], Options | None, float, range]] = [
+CAUGHT: list[tuple[Mutation, Options | None, float, range]] = [
     (mutations.count_a_voter_twice, None, 5, range(20)),
     (mutations.grant_after_silent, FLAPPING, 20, range(20)),
     (mutations.grant_at_once_after_restart, FLAPPING, 20, range(190, 240)),  # seldom: these are near one that shows it
@@ -69,7 +68,7 @@ CAUGHT: list[tuple[Callable[[pytest.MonkeyPatch], None], Options | None, float, 
 @pytest.mark.parametrize(("mutation", "options", "seconds", "seeds"), CAUGHT, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_core_without_the_clause_is_caught(
     monkeypatch: pytest.MonkeyPatch,
-    mutation: Callable[[pytest.MonkeyPatch], None],
+    mutation: Mutation,
     options: Options | None,
     seconds: float,
     seeds: range,
