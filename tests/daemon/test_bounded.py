@@ -5,17 +5,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from daemon.cluster import Cluster, running
 from support import wait_until
 from understudy.daemon.alerts import alert_lines
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part, PartsWritten
+from understudy.intent.checks import LOOK_BYTES_MAX, check_room, look_bytes
+from understudy.intent.refusal import Declined
 from understudy.model import events
-from understudy.model.names import ResourceName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Target
-from understudy.model.view import TargetRecord
+from understudy.model.view import Look, TargetRecord
 from understudy.ports import Bound, CommitCondition, Conflict, Write
-from understudy.registry import keys
+from understudy.registry import keys, wire
 from understudy.registry.commits import BOUND
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
@@ -132,3 +136,37 @@ async def test_parts_rest_on_what_was_seen_when_they_were_decided() -> None:
         written = await committing
         assert written.done == 2
         assert (await other.refresh()).targets == {"a": wanted, "b": wanted, "c": theirs}
+
+
+async def test_a_look_that_no_commit_holds_is_told_and_keeps_no_report_back() -> None:
+    """So many resources were registered by an older version, say. What runs goes on, is reported and can be stopped; the server is no
+    candidate for what it could not say that it has looked at, and the alert log says why."""
+    async with running("ctr1", bound=Bound(operations=128, bytes=8_000)) as cluster:
+        mirror = cluster.nodes["ctr1"].mirror
+        assert (await cluster.run("""crsctl add resource alone -type cluster_resource -attr 'ACTION_SCRIPT="/x"'""")).status == 0
+        assert (await cluster.run("crsctl start resource alone")).status == 0
+        name = "a-virtual-machine-with-a-name-as-long-as-those-of-virtual-machines-are"
+        like = mirror.view.definitions[ResourceName("alone")]
+        many = [replace(like, name=ResourceName(f"{name}-{number:03}"), uid=f"{number:032x}") for number in range(100)]
+        await mirror.commit_parts([Part(writes={keys.resource(definition.name): definition}) for definition in many])
+
+        await wait_until(lambda: any(event.kind == events.LOOK_TOO_LARGE for event in mirror.history()), 20, "it is told")
+        stopped = await cluster.run("crsctl stop resource alone")
+        assert stopped.status == 0, stopped.text
+        (told,) = [event for event in mirror.history() if event.kind == events.LOOK_TOO_LARGE]
+        _, line = alert_lines(told, "understudyd")
+        assert line.startswith("[understudyd]UND-0240:Server 'ctr1' cannot say what it has looked at: a commit of ")
+        assert len(mirror.view.looks[ServerName("ctr1")].looked) < 100
+
+
+def test_no_more_is_registered_than_a_server_can_say_that_it_has_looked_at() -> None:
+    """A look of all of them is one record."""
+    names = [ResourceName(f"vm-{number:05}") for number in range(60_000)]
+    fits = [name for place, name in enumerate(names) if (place + 1) * look_bytes(name) <= LOOK_BYTES_MAX]
+    look = Look(server=ServerName("ctr1"), incarnation=Incarnation("1" * 32), looked=dict.fromkeys(fits, "0" * 32))
+    size = len(wire.encode(look))
+    assert 0.99 * LOOK_BYTES_MAX < size < 1.01 * LOOK_BYTES_MAX, "what is counted is what is written"
+    assert size < 0.9 * BOUND.bytes, "and leaves room for what else a look tells"
+    check_room(dict.fromkeys(fits[:-1]), fits[-1])
+    with pytest.raises(Declined, match=f"has room for {len(fits)}"):
+        check_room(dict.fromkeys(fits), ResourceName("vm-99999"))

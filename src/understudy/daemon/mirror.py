@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from dataclasses import replace
 from typing import Any
 
-from understudy.daemon.parts import Part, PartsWritten, check, together
+from understudy.daemon.parts import Part, PartsWritten, check, together, too_large
 from understudy.daemon.records import Records
 from understudy.daemon.standing import how_it_went_back, standing_of
 from understudy.errors import BadInput, Compacted, RegistryFailed, RegistryUnreachable
@@ -238,6 +238,10 @@ class Mirror:
             done += count
             revisions.append(revision)
         return PartsWritten(done=done, first=revisions[min(1, len(revisions) - 1)], last=revisions[-1])
+
+    def too_large(self, writes: Mapping[str, Any], *, unchanged: Iterable[str] = ()) -> str:
+        """Why no commit holds these records; empty: one does."""
+        return too_large(self._conditional(writes, (*unchanged, keys.CLUSTER)), self._registry.bound)
 
     @property
     def most_writes(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.errors import RegistryUnreachable
+from understudy.errors import CommitTooLarge, RegistryUnreachable
 from understudy.ports import Bound, CommitCondition
 from understudy.registry.commits import Commit, checked, divided, joined
 
@@ -38,6 +38,15 @@ def together(shared: Sequence[CommitCondition], parts: Sequence[Commit], bound: 
     for _, commit in commits:
         check(commit, bound)
     return commits
+
+
+def too_large(commit: Commit, bound: Bound) -> str:
+    """Why the registry does not take so much at once; empty: it does."""
+    try:
+        check(commit, bound)
+    except CommitTooLarge as error:
+        return str(error)
+    return ""
 
 
 def check(commit: Commit, bound: Bound) -> None:

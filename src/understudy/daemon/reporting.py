@@ -54,6 +54,8 @@ class Reporting:
     _look_ended_at: float = float("-inf")
     """When a look was written that had ended."""
     _unregistered: tuple[ResourceName, ...] = ()
+    _too_large: str = ""
+    """Why no commit holds this server's look; empty: one does."""
 
     def __post_init__(self) -> None:
         self._look_written_at = self.clock.monotonic()
@@ -158,7 +160,7 @@ class Reporting:
         unreported, self._unreported = self._unreported, {}
         writes: dict[str, Any] = dict(self._reports(unreported, view))
         look = self._look_to_write(view)
-        if look is not None:
+        if look is not None and self._fits(look):
             writes[keys.look(self.me.server)] = look
         if not writes:
             return
@@ -215,6 +217,14 @@ class Reporting:
         if ended:
             self._look_ended_at = now
         return look
+
+    def _fits(self, look: Look) -> bool:
+        """Whether a commit holds it; if not, that is told, once, and keeps no report back."""
+        mine = (keys.incarnation(self.me.incarnation),)
+        before, self._too_large = self._too_large, self.mirror.too_large({keys.look(self.me.server): look}, unchanged=mine)
+        if self._too_large and not before:
+            self.history.tell(events.LOOK_TOO_LARGE, on=self.me.server, cause=self._too_large)
+        return not self._too_large
 
     def _not_before(self, before: Look | None, look: Look, *, ended: bool) -> float:
         """When this look may be written. One that has ended is written at once, but for one more resource in it not as often as resources
