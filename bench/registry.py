@@ -6,8 +6,8 @@ this process (what the disk costs) and an empty request over the same connection
 
 import argparse
 import asyncio
+import json
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -46,12 +46,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store(folder, options.commits)
         command = [sys.executable, "-m", "understudy.registry.sqlite.main", "--listen", "127.0.0.1:0", "--store", f"{folder}/served"]
-        with subprocess.Popen(command, cwd=ROOT / "src", stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout is not None
-            found = re.search(r"listening on (\S+),", server.stdout.readline())
-            assert found is not None
+        with subprocess.Popen(command, cwd=ROOT / "src", stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            listening = json.loads(server.stderr.readline())
             try:
-                asyncio.run(served(found[1], options.commits))
+                asyncio.run(served(listening["at"], options.commits))
             finally:
                 server.terminate()
     values(options.commits)

@@ -1,7 +1,13 @@
 """Options of the whole test suite."""
 
+import json
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from understudy.guard import log
 
 settings.register_profile("understudy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """How long an example takes says how loaded the machine is, and nothing about the product."""
@@ -11,3 +17,12 @@ settings.load_profile("understudy")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--rewrite`: write what the scenarios answer now into their files. Read the diff before you commit it."""
     parser.addoption("--rewrite", action="store_true", default=False, help="regenerate the expectations of scenario files")
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, Any]]]:
+    """What is logged by the code of any process that runs within the test, in order."""
+    found: list[dict[str, Any]] = []
+    log.begin("test", lambda line: found.append(json.loads(line)), least="debug")
+    yield found
+    log.end()

@@ -1,10 +1,8 @@
 """Room for connections and answers, without a socket; and one line for each complaint."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
-
-import pytest
+from typing import Any
 
 from daemon.cluster import running
 from understudy.daemon.api import application
@@ -48,20 +46,18 @@ def test_who_does_not_read_is_begun_nothing_more_for() -> None:
     assert callers.busy(NOBODY) == ""
 
 
-def test_the_log_takes_a_few_lines_a_minute_of_each(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_takes_a_few_lines_a_minute_of_each(logged: list[dict[str, Any]]) -> None:
     now = 0.0
     complaints = Complaints(lambda: now)
-    with caplog.at_level(logging.WARNING):
-        for number in range(100):
-            complaints.say(NOBODY, f"{number // 10}" + "x" * 5000 + "\x1b[2J")
-        complaints.say(SOMEBODY, "\x1b[2Jhello\n")
-        now = 61.0
-        complaints.say(NOBODY, "again")
-    said = [one.getMessage() for one in caplog.records]
-    assert len(said) == SENTENCES + 2
-    assert max(map(len, said)) < 400
-    assert said[-2] == "user id 1000: \\x1b[2Jhello\\n (59 others before were not logged)"
-    assert said[-1] == "user id 65534: again"
+    for number in range(100):
+        complaints.say(NOBODY, f"{number // 10}" + "x" * 5000 + "\x1b[2J")
+    complaints.say(SOMEBODY, "\x1b[2Jhello\n")
+    now = 61.0
+    complaints.say(NOBODY, "again")
+    assert len(logged) == SENTENCES + 2
+    assert max(len(line["why"]) for line in logged) < 400
+    assert (logged[-2]["user"], logged[-2]["why"], logged[-2]["not_logged"]) == (SOMEBODY, "\x1b[2Jhello\n", 59)
+    assert (logged[-1]["user"], logged[-1]["why"], logged[-1].get("not_logged")) == (NOBODY, "again", None)
 
 
 async def test_what_nobody_reads_is_counted_until_its_reader_is_gone() -> None:

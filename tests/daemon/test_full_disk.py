@@ -2,9 +2,9 @@
 
 import asyncio
 import errno
-import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,31 +48,28 @@ class FullDisk:
         self.written.set()
 
 
-async def test_what_cannot_be_kept_on_a_full_disk_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_cannot_be_kept_on_a_full_disk_is_said_once(monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, Any]]) -> None:
     """It was said each second, into a log that fills the disk."""
     monkeypatch.setattr("understudy.daemon.remembered.EVERY_S", 0.0)
     disk = FullDisk()
     keeping = Keeping(disk, PRESENT)
-    with caplog.at_level(logging.INFO, "understudyd"):
-        running = asyncio.create_task(keeping.run(ME))
-        keeping.changed(View(targets={ResourceName("db"): TargetRecord(target=Target.ONLINE)}))
-        async with asyncio.timeout(5):
-            await disk.refused.wait()
-            disk.full = False
-            await disk.written.wait()
-            await asyncio.sleep(0)  # it goes on, and says so
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    said = [one.getMessage() for one in caplog.records]
-    assert [one[:34] for one in said] == ["what this server holds cannot be k", "what this server holds is kept on "]
-    assert "No space left on device" in said[0]
+    running = asyncio.create_task(keeping.run(ME))
+    keeping.changed(View(targets={ResourceName("db"): TargetRecord(target=Target.ONLINE)}))
+    async with asyncio.timeout(5):
+        await disk.refused.wait()
+        disk.full = False
+        await disk.written.wait()
+        await asyncio.sleep(0)  # it goes on, and says so
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [line["event"] for line in logged] == ["held-not-kept", "held-kept"]
+    assert logged[0]["why"] == "No space left on device"
 
 
-def test_a_daemon_begins_where_it_can_write_no_file_about_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_daemon_begins_where_it_can_write_no_file_about_itself(tmp_path: Path, logged: list[dict[str, Any]]) -> None:
     """A folder that is not there refuses a file as a full disk does: the guard knows its daemon by its connection."""
-    with caplog.at_level(logging.ERROR, "understudyd"):
-        assert _write_pid(str(tmp_path / "nowhere")) == -1
-    assert "understudyd.pid cannot be written" in caplog.text
+    assert _write_pid(str(tmp_path / "nowhere")) == -1
+    assert [line["event"] for line in logged] == ["pid-not-written"]
 
 
 async def test_a_registry_whose_disk_is_full_is_known_for_what_it_is(tmp_path: Path) -> None:

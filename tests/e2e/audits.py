@@ -1,5 +1,6 @@
 """What is looked at after every test, however it went: nothing doubled, nothing odd in any log, nothing left behind."""
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from understudy.lab import cgroups, places
 from understudy.lab.witness import INTERVAL_S, Sighting
 from understudy.model.limits import Limits
 
+_AS_LOGGED = '{"timestamp": '
 _ODD = re.compile(r"Traceback|\bERROR\b|\bCRITICAL\b|never retrieved|Exception ignored|cannot be started|Segmentation")
 
 
@@ -35,7 +37,14 @@ def doubled(sights: Sequence[Sighting], thaws: Iterable[Thaw], limits: Limits) -
 def odd_lines(lab: str, expected: Iterable[str] = ()) -> list[str]:
     """What no log of any host should say; `expected` are words of lines that this story brings about."""
     lines = [(f"{path.name} of {host}", line) for host, path in logs(lab) for line in path.read_text().splitlines()]
-    return [f"{where}: {line}" for where, line in lines if _ODD.search(line) and not any(one in line for one in expected)]
+    return [f"{where}: {line}" for where, line in lines if _odd(line) and not any(one in line for one in expected)]
+
+
+def _odd(line: str) -> bool:
+    """A line of ours says itself that it is of a fault; whatever else is in a log is of something that broke."""
+    if line.startswith(_AS_LOGGED):
+        return bool(json.loads(line)["level"] == "error")
+    return _ODD.search(line) is not None
 
 
 def logs(lab: str) -> Iterator[tuple[str, Path]]:

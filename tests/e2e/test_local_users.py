@@ -46,7 +46,7 @@ def test_user_who_floods_the_daemon_holds_up_nothing(cluster: Cluster, trio: Tri
     said = len(cluster.run("cat", "/var/log/understudy/understudyd.log", on="ctr1"))
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     with cluster.meanwhile(*nobody, "python3", "-c", FLOOD, on="ctr1"):
-        refused = "user id 65534: "
+        refused = '"event": "request-refused", "process": "understudyd"'
         wait_for(lambda: refused in cluster.run("cat", "/var/log/understudy/understudyd.log", on="ctr1"), 20, "it is flooded")
         for _ in range(2):  # RESTART_ATTEMPTS
             killed = time.monotonic()

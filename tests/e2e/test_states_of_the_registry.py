@@ -33,7 +33,7 @@ def full_disk(cluster: Cluster) -> Iterator[None]:
 
 def test_a_registry_that_takes_nothing_and_one_that_is_away(cluster: Cluster, teller: Teller) -> None:
     """Its disk is full; then it stands still, and a server that stands still as well is looked after by nobody."""
-    cluster.expected.append("ERROR store-failed")
+    cluster.expected.append('"event": "store-failed"')
     with full_disk(cluster):
         teller.tells(
             "registry-full", "The disk of the registry's host is full; asked on ctr2.", on="ctr2", until="UND-0171", alert="UND-0171"

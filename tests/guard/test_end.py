@@ -29,6 +29,7 @@ from understudy.guard.system import say
 from understudy.linux.lease import read_lease
 from understudy.linux.processes import status
 from understudy.model.limits import derive
+from understudy.model.logevents import NOT_STOPPED
 
 LIMITS = derive(0.5)
 OUT_S = LIMITS.lease_s + 1.0
@@ -69,7 +70,7 @@ def test_a_guard_without_a_free_descriptor_kills_as_always(servers: Hosts) -> No
     wait_for(lambda: not host.runs_anything(), OUT_S, "nothing runs")
     assert (service.wait(1), daemon.wait(1)) == (-9, -9)
     wait_for(lambda: not host.has_virtual_address(), 1, "the address is gone")
-    assert "killing the guard" not in host.log.read_text()
+    assert "guard-killed" not in host.log.read_text()
 
 
 def knows(host: Host, pid: int) -> bool:
@@ -275,22 +276,24 @@ def test_a_log_that_takes_nothing_keeps_nobody_waiting() -> None:
     with scribe_to_a_pipe() as (_, reading):
         began = time.monotonic()
         for number in range(5000):
-            say(f"{number} {'x' * 200}")
+            say(NOT_STOPPED, why=f"{number} {'x' * 200}")
         assert time.monotonic() - began < 1
         heard = bytearray()
 
         def dropped() -> bool:
-            say("and on")
+            say(NOT_STOPPED, why="and on")
             heard.extend(_read(reading))
-            return b"lines were dropped here" in heard
+            return b'"lines-lost"' in heard
 
         wait_for(dropped, 10, "the count")
-        assert heard.startswith(b"understudy-guard: 0 xxx")
+        told = [json.loads(line) for line in heard.rpartition(b"\n")[0].splitlines()]
+        assert told[0]["why"].startswith("0 xxx")
+        assert sum(line.get("lost", 0) for line in told) > 1000
 
 
 def test_a_scribe_that_dies_has_a_successor() -> None:
     with scribe_to_a_pipe() as (scribe, reading):
-        say("first")
+        say(NOT_STOPPED, why="first")
         wait_for(lambda: b"first" in _read(reading), 5, "written")
         _end(_holder_of_pipe(reading))  # one that is still dying may take what is said now with it
 
@@ -298,7 +301,7 @@ def test_a_scribe_that_dies_has_a_successor() -> None:
             scribe.look()
             return b"second" in _read(reading)
 
-        say("second")
+        say(NOT_STOPPED, why="second")
         wait_for(written, 5, "written by its successor")
 
 

@@ -208,7 +208,7 @@ def test_nobody_succeeds_a_guard_that_cannot_be_killed(reboots: bool) -> None:
         now_s += 0.005
     assert USABLE_S < now_s < USABLE_S + UNKILLABLE_S
     effects = keeper.ended(ALL_GONE, sight(now_s, stage=EndStage.GONE, guard=4711))
-    assert any("process 4711" in effect.text for effect in effects if isinstance(effect, core.Log))
+    assert any("process 4711" in effect.why for effect in effects if isinstance(effect, core.Log))
     assert effects[-1] == Pause(core.REBOOT_AFTER_S)
     assert kinds(keeper.go_on(sight(now_s + 5, stage=EndStage.GONE))) == ([Reboot] if reboots else [])
     assert keeper.wait_s(sight(now_s + 5, stage=EndStage.GONE)) is None

@@ -32,7 +32,7 @@ def test_standard_error_follows_its_file(tmp_path: Path) -> None:
     code = """
 import os, sys
 from understudy.guard.lines import standard_error
-log = standard_error()
+log = standard_error("understudyd")
 log.write("one\\n")
 input()
 log.write("two\\n")

@@ -151,4 +151,4 @@ def test_an_incarnation_whose_lease_has_run_out_is_not_continued(servers: Hosts)
     wait_for(lambda: answers(host) and host.holds(), 5, "holds again")
     assert host.ask("state")["incarnation"] != gone
     assert resource.wait(1) == -9
-    assert "stopped everything" not in host.log.read_text(), "no guard had the old lease's end to see to: its keeper ended everything"
+    assert "everything-stopped" not in host.log.read_text(), "no guard had the old lease's end to see to: its keeper ended everything"

@@ -1,14 +1,12 @@
 """A flood at the registry's door: those who belong to the cluster come in all the same, and the log stays short."""
 
 import asyncio
-import logging
-
-import pytest
+from typing import Any
 
 from registry.backends import ServedBackend, client_of, gone
 from registry.test_client import one_frame
 from support import wait_until
-from understudy.registry.sqlite import access, door, frames
+from understudy.registry.sqlite import access, frames
 from understudy.registry.sqlite.door import ALL_MOST, EACH_MOST, Door
 
 
@@ -53,12 +51,10 @@ def test_an_address_that_has_proved_the_key_goes_last() -> None:
     assert len(gone) == 51
 
 
-async def test_who_is_refused_again_and_again_is_one_line(backend: ServedBackend, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, door._log.name):
-        for _ in range(50):
-            reader, writer = await knock(backend.endpoint, "127.0.1.3")
-            writer.write(b"GET / HTTP/1.1\r\n\r\n")
-            await reader.read()
-            await gone(writer)
-    assert len(caplog.records) == 1
-    assert "peer=127.0.1.3" in caplog.text
+async def test_who_is_refused_again_and_again_is_one_line(backend: ServedBackend, logged: list[dict[str, Any]]) -> None:
+    for _ in range(50):
+        reader, writer = await knock(backend.endpoint, "127.0.1.3")
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await reader.read()
+        await gone(writer)
+    assert [(line["event"], line["address"]) for line in logged] == [("client-refused", "127.0.1.3")]

@@ -1,8 +1,8 @@
 """The command itself: killed in the middle of commits, standing still, told to end."""
 
 import asyncio
+import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from registry.backends import PATIENT_S, client_of, retried, written
 from support import wait_until
 from understudy.errors import RegistryUnreachable
 from understudy.ports import Batch, CommitCondition, Conflict, Write
-from understudy.registry.sqlite import main
+from understudy.registry.sqlite import access, main
 from understudy.registry.sqlite.client import RegistryClient
 from understudy.registry.sqlite.store import Store
 
@@ -37,14 +37,14 @@ class Served:
     def start(self) -> str:
         """The endpoint, once it listens."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "understudy.registry.sqlite.main", *self.arguments()], cwd=SOURCE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "understudy.registry.sqlite.main", *self.arguments()], cwd=SOURCE, stderr=subprocess.PIPE, text=True
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        found = re.fullmatch(r"understudy-registry: listening on (127\.0\.0\.1:(\d+)), store \S+ at revision \d+\n", line)
-        assert found is not None, line
-        self.port = int(found[2])
-        return found[1]
+        assert self.process.stderr is not None
+        line = json.loads(self.process.stderr.readline())
+        assert (line["event"], line["process"], line["store"]) == ("listening", "understudy-registry", str(self.store))
+        endpoint = str(line["at"])
+        self.port = access.parse_endpoint(endpoint)[1]
+        return endpoint
 
     def arguments(self) -> list[str]:
         return ["--listen", f"127.0.0.1:{self.port}", "--store", str(self.store), "--key", str(self.key)]
@@ -56,9 +56,9 @@ class Served:
     def ended(self) -> int:
         """Wait for its end; the status."""
         assert self.process is not None
-        assert self.process.stdout is not None
+        assert self.process.stderr is not None
         status = self.process.wait(PATIENT_S)
-        self.process.stdout.close()
+        self.process.stderr.close()
         self.process = None
         return status
 

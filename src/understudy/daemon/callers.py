@@ -3,14 +3,13 @@
 Called by `peers.py` for connections and by `api.py` for answers. Decides only whether there is room; never touches a socket.
 """
 
-import logging
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-log = logging.getLogger("understudyd.api")
+from understudy.guard.log import fault, log
+from understudy.model import logevents
 
 ROOT = 0
 MOST_CONNECTIONS = 1024
@@ -21,8 +20,6 @@ MOST_USERS = 64
 """Of whom complaints are counted one by one."""
 LONGEST = 300
 """Characters of a complaint."""
-FRAMES = 8
-"""Of a fault's trace, the innermost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +62,14 @@ class Complaints:
             self._kept_back += 1
             return False
         said.add(sentence)
-        more = f" ({self._kept_back} others before were not logged)" if self._kept_back else ""
+        log(logevents.REQUEST_REFUSED, user=uid, why=sentence, not_logged=self._kept_back or None)
         self._kept_back = 0
-        plain = "".join(character if character.isprintable() else repr(character)[1:-1] for character in sentence)
-        log.warning("user id %d: %s%s", uid, plain, more)
         return True
 
     def failed(self, uid: int, what: str, error: BaseException) -> None:
         """A fault of ours that a request has brought to light: the line, and where it was, for whoever mends it."""
         if self.say(uid, f"{what} failed in understudyd itself: {type(error).__name__}: {error}"):
-            log.error("%s", "".join(traceback.format_exception(error, limit=-FRAMES, chain=False)).rstrip())
+            fault(error, what)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import fcntl
 import gc
-import logging
 import os
 import random
 import signal
@@ -27,17 +26,18 @@ from understudy.daemon.sight import Sight
 from understudy.errors import BadSettings
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.lapse import start_second_line
-from understudy.guard.lines import standard_error
+from understudy.guard.log import fault, log, running
 from understudy.linux.files import advice
 from understudy.linux.keys import read_key
+from understudy.linux.logline import LEVELS
 from understudy.linux.paths import CONFIG
 from understudy.linux.processes import write_own_pid
+from understudy.model import logevents
 from understudy.model.limits import Limits, derive
+from understudy.model.logevents import Level
 from understudy.model.settings import Settings
 from understudy.registry.engines import engine_named
 from understudy.registry.wire import Unreadable
-
-log = logging.getLogger("understudyd")
 
 BEHIND_THE_EXECUTOR_S = 0.01
 """The executor's second line comes first; ours may find it done."""
@@ -46,16 +46,13 @@ BEHIND_THE_EXECUTOR_S = 0.01
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; 0: told to end; 1: a failure (systemd, or the lab host's init, starts it again); 2: settings or key cannot be used."""
     arguments = _parser().parse_args(argv)
-    lines = standard_error()
-    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=lines)
     try:
-        return _begin(arguments.config)
+        return _begin(arguments.config, arguments.log_level)
     finally:
-        lines.close()
         gc.freeze()  # nothing is collected at the end: a decoder's type information says two lines of SystemError when it is
 
 
-def _begin(config: str) -> int:
+def _begin(config: str, least: Level) -> int:
     try:
         settings = read_settings(config)
         limits = derive(settings.pause_tolerance)
@@ -67,7 +64,8 @@ def _begin(config: str) -> int:
         print(f"understudyd: cannot begin in {settings.run_dir}: {advice(error, settings.run_dir)}", file=sys.stderr)
         return 1
     raise_limit()
-    return asyncio.run(_run(settings, limits, key))
+    with running("understudyd", server=settings.server, least=least):
+        return asyncio.run(_run(settings, limits, key))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: understudyd --config /etc/understudy/understudy.toml",
     )
     parser.add_argument("--config", default=CONFIG, help=f"settings (default {CONFIG})")
-    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    parser.add_argument("--log-level", default="info", choices=LEVELS, help="the least that is logged (info)")
     return parser
 
 
@@ -96,8 +94,8 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
     broken = asyncio.Event()
     loop.set_exception_handler(lambda _, context: _break(context, broken))
-    start_second_line(settings, after_s=BEHIND_THE_EXECUTOR_S, ended=lambda sentences: log.warning("%s", "; ".join(sentences)))
-    log.info("server %s of cluster %s", settings.server, settings.cluster)
+    start_second_line(settings, after_s=BEHIND_THE_EXECUTOR_S, ended=_second_line)
+    log(logevents.STARTED, cluster=settings.cluster)
     try:
         return await _until_stopped(node, settings, stop, broken)
     finally:
@@ -110,16 +108,24 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
 
 def _break(context: dict[str, object], broken: asyncio.Event) -> None:
     """A task that nobody awaits has failed: an invariant is broken. The process ends; its successor begins from the registry."""
-    error = context.get("exception")
-    log.error("%s", context.get("message"), exc_info=error if isinstance(error, BaseException) else None)
+    error, what = context.get("exception"), str(context.get("message"))
+    if isinstance(error, BaseException):
+        fault(error, what)
+    else:
+        log(logevents.FAULT, what=what)
     broken.set()
+
+
+def _second_line(sentences: list[str]) -> None:
+    log(logevents.SECOND_LINE, why="; ".join(sentences))
 
 
 def _tell_tasks() -> None:
     """SIGUSR1: where every task of the daemon stands, into the log."""
     for task in asyncio.all_tasks():
         frames = task.get_stack(limit=4)
-        log.info("%s: %s", task.get_name(), " < ".join(f"{frame.f_code.co_name}:{frame.f_lineno}" for frame in reversed(frames)))
+        stands = " < ".join(f"{frame.f_code.co_name}:{frame.f_lineno}" for frame in reversed(frames))
+        log(logevents.TASK, what=task.get_name(), stands=stands)
 
 
 async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, broken: asyncio.Event) -> int:
@@ -145,6 +151,8 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, br
             await asyncio.wait([task])
     for task in done - {stopping}:
         _report(task)
+    if stopping in done:
+        log(logevents.ENDED)
     return 0 if stopping in done else 1
 
 
@@ -153,13 +161,13 @@ def _report(task: "asyncio.Task[object]") -> None:
     if task.get_name() == "what nobody awaits":
         return  # told when it happened
     if isinstance(error, BaseExceptionGroup) and error.split(Superseded)[1] is None:
-        log.info("%s", error.exceptions[0])
+        log(logevents.SUPERSEDED, why=str(error.exceptions[0]))
     elif isinstance(error, BaseExceptionGroup) and error.split(Unreadable)[1] is None:
-        log.error("%s", error.exceptions[0])
+        log(logevents.UNREADABLE, why=str(error.exceptions[0]))
     elif error is not None:
-        log.error("%s ended", task.get_name(), exc_info=error)
+        fault(error, task.get_name())
     else:
-        log.error("%s ended by itself", task.get_name())
+        log(logevents.FAULT, what=task.get_name(), why="it ended by itself")
 
 
 def _write_pid(run_dir: str) -> int:
@@ -172,5 +180,5 @@ def _write_pid(run_dir: str) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         write_own_pid(f"{run_dir}/understudyd.pid")
     except OSError as error:
-        log.error("understudyd.pid cannot be written: %s", advice(error, run_dir))
+        log(logevents.PID_NOT_WRITTEN, why=advice(error, run_dir))
     return lock

@@ -6,7 +6,6 @@ loop, with a deadline. Must never decide anything, nor hold up the loop.
 
 import functools
 import grp
-import logging
 import os
 import pwd
 
@@ -14,9 +13,9 @@ from understudy.agents.address import address_in_use
 from understudy.agents.aside import aside
 from understudy.agents.scriptfile import Owner, who_may_change, why_not_run
 from understudy.guard.leave import STAY_OUT
+from understudy.guard.log import log
+from understudy.model import logevents
 from understudy.model.settings import NetworkSettings
-
-log = logging.getLogger("understudyd.ownserver")
 
 LOOK_S = 2.0
 """How long a script's storage, or who knows the users, may take to answer."""
@@ -63,7 +62,7 @@ class LinuxServer:
             return await address_in_use(address, subnet=network.subnet, interface=network.interface)
         except (OSError, ValueError) as error:
             # No link to ask over is no reason to refuse: the start asks again, on the server where it matters.
-            log.warning("cannot ask who has %s: %s", address, error)
+            log(logevents.ADDRESS_NOT_ASKED, address=address, why=str(error))
             return None
 
     def taken_out_by(self) -> str:

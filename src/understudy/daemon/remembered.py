@@ -7,21 +7,20 @@ Called by `daemon/node.py`. It never writes to the registry, and nobody waits fo
 
 import asyncio
 import json
-import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from understudy.errors import UnderstudyError
+from understudy.guard.log import log
+from understudy.model import logevents
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Target
 from understudy.model.view import View
 from understudy.ports import Disk, Entry
 from understudy.registry import keys
 from understudy.registry.wire import Formats
-
-log = logging.getLogger("understudyd")
 
 FORMAT = 1
 LONGEST = 8 << 20
@@ -103,9 +102,9 @@ class Keeping:
     def _say(self, trouble: str) -> None:
         """Why nothing can be kept, once, and once that it can be again: it is tried each second."""
         if trouble and trouble != self.trouble:
-            log.warning("what this server holds cannot be kept on disk: %s; its next daemon restarts nothing without the registry", trouble)
+            log(logevents.HELD_NOT_KEPT, why=trouble)
         elif self.trouble and not trouble:
-            log.info("what this server holds is kept on disk again")
+            log(logevents.HELD_KEPT)
         self.trouble = trouble
 
 
@@ -137,7 +136,7 @@ def recalled(content: bytes | None, incarnation: Incarnation, epochs: Mapping[Re
         entries = tuple(Entry(key, value.encode(), 0) for key, value in found["entries"].items())
         return tuple(entry for entry in entries if _stands(entry, epochs, formats))
     except (ValueError, KeyError, AttributeError, TypeError, UnderstudyError) as error:
-        log.warning("what was kept on disk cannot be read: %r", error)
+        log(logevents.HELD_UNREADABLE, why=repr(error))
         return ()
 
 

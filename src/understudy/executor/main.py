@@ -8,11 +8,9 @@ successor needs.
 import argparse
 import asyncio
 import fcntl
-import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,13 +25,14 @@ from understudy.executor.runner import Runner
 from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.lapse import start_second_line
-from understudy.guard.lines import Lines, standard_error
+from understudy.guard.log import end, fault, log, running
 from understudy.holdings.listing import KillListFile
 from understudy.linux.cgroups import find_parent
 from understudy.linux.files import advice
 from understudy.linux.lease import read_lease
 from understudy.linux.paths import CONFIG
 from understudy.linux.processes import write_own_pid
+from understudy.model import logevents
 from understudy.model.names import ResourceName
 from understudy.model.settings import Settings
 
@@ -57,7 +56,7 @@ class Server:
                 self._tasks.add(task)  # the loop itself holds tasks only weakly
                 task.add_done_callback(self._done)
         except ConnectionError as error:
-            log("connection_lost", why=str(error))
+            log(logevents.CONNECTION_LOST, why=str(error))
         finally:
             writer.close()
 
@@ -68,9 +67,10 @@ class Server:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception():
+        if not task.cancelled() and (error := task.exception()):
             # a broken invariant: end, and let a successor start from what is on the machine
-            asyncio.get_running_loop().call_exception_handler({"message": "a request failed", "exception": task.exception()})
+            fault(error, "a request")
+            end()
             os._exit(70)
 
     async def _answer(self, line: bytes | Overlong, writer: asyncio.StreamWriter) -> None:
@@ -110,7 +110,7 @@ class Server:
         try:
             return await self._runner.kill(resource) if op == "kill" else self._runner.empty(resource)
         except OSError as error:  # no descriptor to be had, say: what was not seen empty is not
-            log("not_seen_empty", resource=resource, why=str(error))
+            log(logevents.NOT_SEEN_EMPTY, resource=resource, why=str(error))
             return False
 
     async def _hello(self, writer: asyncio.StreamWriter) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Server:
         try:
             lease = read_lease(str(self._runner.run_dir / "lease"))
         except OSError as error:
-            log("lease_not_read", why=str(error))
+            log(logevents.LEASE_NOT_READ, why=str(error))
             return None
         return lease.incarnation.hex() if lease.left_s() > 0 else None
 
@@ -132,7 +132,7 @@ class Server:
         try:
             return {"running": _first(self._runner.running(), LONGEST_LINE // 8)}
         except OSError as error:  # no descriptor to be had, say: nothing is claimed of what was not seen
-            log("not_seen_running", why=str(error))
+            log(logevents.NOT_SEEN_RUNNING, why=str(error))
             return {}
 
 
@@ -162,17 +162,17 @@ async def serve(settings: Settings, groups: Groups) -> None:
     run_dir = Path(settings.run_dir)
     kill_list = KillListFile(settings.run_dir, cgroup=groups.parent, filesystems=settings.filesystems)
     runner = Runner(run_dir=run_dir, groups=groups, kill_list=kill_list, keep=(*settings.places(), groups.parent))
-    runner.rooms.unbounded = lambda why: log("output_without_bound", folder=str(run_dir / "output"), why=why)
+    runner.rooms.unbounded = lambda why: log(logevents.OUTPUT_WITHOUT_BOUND, folder=str(run_dir / "output"), why=why)
     await runner.adopt()
     path = run_dir / "exec.sock"
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(Server(runner).serve, path, limit=LONGEST_LINE)
     path.chmod(0o600)
-    start_second_line(settings, after_s=0.0, ended=lambda sentences: log("second_line", says=sentences))
+    start_second_line(settings, after_s=0.0, ended=lambda sentences: log(logevents.SECOND_LINE, why="; ".join(sentences)))
     known = asyncio.create_task(stay_known(runner.guard_socket), name="known to the guard")
     links = NetlinkEvents(lambda _: None, lambda kind: runner.link_came_up() if kind == "link" else None)
     links.start()
-    log("listening", socket=str(path), cgroup=groups.parent, running=runner.running())
+    log(logevents.LISTENING, at=str(path), cgroup=groups.parent, running=runner.running())
     asked_to_end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_end.set)
@@ -199,23 +199,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = read_settings(arguments.config)
         make_run_dir(settings)
         groups = _groups(settings)
-        lock = _be_the_only_one(Path(settings.run_dir))
+        lock, unwritten = _be_the_only_one(Path(settings.run_dir))
     except BadSettings as error:
         return unusable("understudy-exec", error)
     except (OSError, UnderstudyError) as error:
         print(f"understudy-exec: {error}", file=sys.stderr)
         return 1
-    _be_normal()
+    kept = _be_normal()
     raise_limit()
-    _log.append(standard_error())
-    asyncio.run(serve(settings, groups))
-    _log[0].close()
+    with running("understudy-exec", server=settings.server):
+        if unwritten:
+            log(logevents.PID_NOT_WRITTEN, why=unwritten)
+        if kept:
+            log(logevents.PRIORITY_KEPT, why=kept)
+        asyncio.run(serve(settings, groups))
+        log(logevents.ENDED)
     os.close(lock)
     return 0
 
 
-def _be_the_only_one(run_dir: Path) -> int:
-    """Take the lock that ends with this process, and say who we are; UnderstudyError if another executor lives."""
+def _be_the_only_one(run_dir: Path) -> tuple[int, str]:
+    """Take the lock that ends with this process, and say who we are; or why that cannot be written, for the guard knows us by our
+    connection and our lock as well. UnderstudyError if another executor lives."""
     lock = os.open(run_dir / "understudy-exec.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -225,29 +230,20 @@ def _be_the_only_one(run_dir: Path) -> int:
     try:
         write_own_pid(str(run_dir / "understudy-exec.pid"))
     except OSError as error:
-        log("pid_not_written", why=advice(error, str(run_dir)))  # the guard knows us by our connection and our lock
-    return lock
+        return lock, advice(error, str(run_dir))
+    return lock, ""
 
 
-def _be_normal() -> None:
-    """What services inherit must not depend on how we were started."""
+def _be_normal() -> str:
+    """What services inherit must not depend on how we were started. Why it does all the same: not root, services run with what we have."""
     os.umask(0o022)
     os.chdir("/")
     try:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         os.setpriority(os.PRIO_PROCESS, 0, 0)
-    except PermissionError:
-        log("priority_kept")  # not root: services run with what we have
-
-
-_log: list[Lines] = []
-"""Once the executor has begun: whatever becomes of the log's disk, actions go on."""
-
-
-def log(event: str, **fields: object) -> None:
-    """One line of JSON on standard error, for the journal."""
-    line = json.dumps({"at": round(time.time(), 3), "event": f"exec_{event}", **fields}) + "\n"
-    (_log[0] if _log else sys.stderr).write(line)
+    except PermissionError as error:
+        return str(error.strerror)
+    return ""
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from understudy.guard.system import GUARD_PRIORITY, KEEPER_PRIORITY, become_real
 from understudy.linux.clocks import read_clocks
 from understudy.linux.lease import NOBODY, LeaseFile
 from understudy.linux.processes import start_time, write_pid
+from understudy.model import logevents
 from understudy.model.limits import Limits
 from understudy.model.settings import Settings
 
@@ -73,7 +74,7 @@ class KeeperProcess:
 
     def run(self) -> int:
         """Keep a guard running; the exit code once this server was asked to end."""
-        say(f"keeper: priority {become_real_time(KEEPER_PRIORITY, children_too=True)}")
+        say(logevents.PRIORITY, why=become_real_time(KEEPER_PRIORITY, children_too=True))
         signal.signal(signal.SIGTERM, lambda *_: self._core.asked())
         for address in self._means.remember_addresses():
             self._protected.protect(address)
@@ -90,7 +91,7 @@ class KeeperProcess:
     def _give_up(self) -> int:
         """In order: everything is stopped. Whoever starts us tries again; until then operators see why."""
         why = cannot_listen(self._settings) or "what it is to listen on could not be had a moment ago"
-        say(f"{why}; everything here is stopped, and understudy-guard ends")
+        say(logevents.CANNOT_LISTEN, why=why)
         self._notice.post([why])
         return UNUSABLE
 
@@ -134,12 +135,12 @@ class KeeperProcess:
             case core.Pause(seconds):
                 self._pause_over_s = time.monotonic() + seconds
             case core.Reboot(why):
-                say(f"rebooting: {why}")
+                say(logevents.REBOOTING, why=why)
                 reboot_now()
             case core.NoteLapse(boot_ns):
                 self._held.lapsed_boot_ns = boot_ns
-            case core.Log(text):
-                say(text)
+            case core.Log(event, why):
+                say(event, why=why)
             case core.Post(sentences):
                 self._notice.post(sentences)
             case core.TakeBack():
@@ -182,9 +183,10 @@ class KeeperProcess:
             code = process.run()
         except BadSettings:
             code = core.Exit.CANNOT_LISTEN
-        except BaseException:  # noqa: BLE001 - whatever it was, the keeper sees the exit code
+        except BaseException as error:  # noqa: BLE001 - whatever it was, the keeper sees the exit code
             again = self._core.failures >= MOST_TRACEBACKS
-            say(f"the same again: {traceback.format_exc().splitlines()[-1]}" if again else traceback.format_exc())
+            found = "" if again else traceback.format_exc()
+            say(logevents.FAULT, what="the guard", why=f"{type(error).__name__}: {error}", traceback=found)
         finally:
             os._exit(code)
 

@@ -5,22 +5,34 @@ counted, and the count is written once something can be. How long a log may grow
 Must never block nor raise.
 """
 
+import os
 import sys
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 
 from understudy.guard.logfile import LogFile
+from understudy.linux.logline import head, line
+from understudy.model.logevents import LINES_LOST
 
 MOST_BYTES = 1 << 20
 """Waiting to be written; the oldest lines go first."""
 _AGAIN_S = 1.0
 
 
+def in_words(lost: int, why: str) -> bytes:
+    """How a log that is read by people alone says that lines are missing."""
+    return f"{lost} lines before this one are lost: {why}\n".encode()
+
+
 class Lines:
     """A log file by its path, or by a descriptor that may be one (standard error)."""
 
-    def __init__(self, path: str = "", *, fd: int = -1) -> None:
+    def __init__(self, path: str = "", *, fd: int = -1, missing: Callable[[int, str], bytes] = in_words) -> None:
+        """`missing` makes the line that says how many are lost, and why."""
         self._file = LogFile(path, fd=fd)
+        self._missing = missing
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._lost = 0
@@ -32,26 +44,25 @@ class Lines:
         self._thread = threading.Thread(target=self._write_all, daemon=True, name="lines")
         self._thread.start()
 
-    def write(self, text: str) -> int:
-        """Whole lines; like a stream, so that logging can be given one."""
-        line = text.encode(errors="replace")
+    def write(self, text: str) -> None:
+        """Whole lines."""
+        self.put(text.encode(errors="replace"))
+
+    def put(self, lines: bytes) -> None:
+        """The same of lines that are encoded."""
         with self._more:
-            self._waiting.append(line)
-            self._bytes += len(line)
+            self._waiting.append(lines)
+            self._bytes += len(lines)
             while self._bytes > MOST_BYTES:
                 self._bytes -= len(self._waiting.popleft())
                 self._lost += 1
                 self.lost += 1
             self._more.notify()
-        return len(text)
 
     @property
     def why(self) -> str:
         """Why the last line could not be written; empty: it could."""
         return self._why
-
-    def flush(self) -> None:
-        """Nothing: it is written as soon as can be."""
 
     def close(self, within_s: float = 1.0) -> None:
         """Write what waits, if that is possible in this time."""
@@ -70,7 +81,7 @@ class Lines:
                 lines, self._bytes = list(self._waiting), 0
                 self._waiting.clear()
                 lost, self._lost = self._lost, 0
-            told = [f"{lost} lines before this one are lost: {self._why or 'too many at once'}\n".encode()] if lost else []
+            told = [self._missing(lost, self._why or "too many at once")] if lost else []
             if not self._written(b"".join((*told, *lines))):
                 with self._more:
                     self._lost += lost + len(lines)
@@ -89,7 +100,12 @@ class Lines:
         return True
 
 
-def standard_error() -> Lines:
+def standard_error(process: str) -> Lines:
     """This process's own log, wherever it goes."""
+
+    def missing(lost: int, why: str) -> bytes:
+        begins = head(LINES_LOST.name, LINES_LOST.level, process, pid=os.getpid(), at=time.time())
+        return line({**begins, "lost": lost, "why": why})
+
     sys.stderr.flush()
-    return Lines(fd=2)
+    return Lines(fd=2, missing=missing)

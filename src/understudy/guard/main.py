@@ -9,6 +9,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import sys
 import time
 
 from understudy.errors import BadSettings
@@ -22,7 +23,7 @@ from understudy.linux.keys import read_key
 from understudy.linux.lease import NOBODY, LeaseFile
 from understudy.linux.paths import CONFIG
 from understudy.linux.processes import kill_by_file
-from understudy.model import limits
+from understudy.model import limits, logevents
 from understudy.model.settings import Settings
 
 KILL_ALL_WITHIN_S = 10.0
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _cannot_begin(settings: Settings, error: OSError) -> int:
     space = f": free some space there (df {settings.run_dir}); it is tried again" if error.errno == errno.ENOSPC else ""
-    say(f"cannot begin in {settings.run_dir}: {error.strerror}{space}")
+    print(f"understudy-guard: cannot begin in {settings.run_dir}: {error.strerror}{space}", file=sys.stderr)
     return 1
 
 
@@ -80,7 +81,7 @@ def kill_all(settings: Settings) -> int:
     ended = kill.end_everything(means, within_s=KILL_ALL_WITHIN_S)
     left = (*ended.left, *(() if guard_ended else ("understudy-guard",)))
     for what in left:
-        say(f"not stopped: {what}")
+        say(logevents.NOT_STOPPED, why=what)
     if lease is not None and ended.stopped:
         lease.begin(NOBODY)  # whoever starts now was never under a lease: the next keeper need not kill it
     scribe.close(within_s=LOG_WITHIN_S)
@@ -109,7 +110,7 @@ def _settings_or_defaults(path: str) -> Settings:
     try:
         return read_settings(path)
     except BadSettings as error:
-        say(f"{error}; using the default places")
+        say(logevents.SETTINGS_UNREADABLE, why=str(error))
         return Settings(cluster="", server="", servers=(), voters=())
 
 

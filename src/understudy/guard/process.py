@@ -51,6 +51,7 @@ from understudy.linux.clocks import Timer, read_clocks
 from understudy.linux.lease import LeaseFile
 from understudy.linux.processes import start_time
 from understudy.linux.reading import Reading
+from understudy.model import logevents
 from understudy.model.limits import Limits
 from understudy.model.position import Position
 from understudy.model.settings import Settings
@@ -118,7 +119,7 @@ class GuardProcess:
         member = Member(settings.server, servers, common_settings(settings.cluster, settings.voters, settings.voter_set, self.limits))
         core = GuardCore(member, self.limits, start._replace(memory=memory, registry=self.held_file.registry), now)
         if core.refused:
-            say(core.refused)
+            say(logevents.REFUSED_SETTINGS, why=core.refused)
         return core
 
     def run(self) -> int:
@@ -163,7 +164,7 @@ class GuardProcess:
 
     def _tell_operators(self, sentence: str) -> None:
         """In the log, where `crsctl check crs` looks, and by the daemon in history and alert log."""
-        say(sentence)
+        say(logevents.GUARD_NOTICE, why=sentence)
         self.says = [*self.says, sentence][-MOST_SAID:]
         self._clients.push({"op": "says", "says": [sentence]})
         if self._notice is not None:
@@ -309,11 +310,11 @@ class GuardProcess:
             try:
                 stay_away(self.settings, stay_out)
             except OSError as error:
-                say(f"{self.settings.run_dir} cannot be written ({error.strerror}): this server rejoins as soon as it has left")
+                say(logevents.STAY_OUT_NOT_WRITTEN, why=f"{self.settings.run_dir}: {error.strerror}")
         now = read_clocks()
         self.leave.begin(now, within_s)
         left_s = self.leave.left_s(now)
-        say(f"asked to leave: the daemon stops everything in order, within {left_s:.0f} s")
+        say(logevents.LEAVE_ASKED, within_s=round(left_s))
         self._clients.push({"op": "leave", "left_s": left_s})
         return {"ok": True, "left_s": left_s}
 
@@ -348,7 +349,7 @@ class GuardProcess:
                 case Keep():
                     self._keep(effect)
                 case RefusedSettings(_, why):
-                    say(why)
+                    say(logevents.REFUSED_SETTINGS, why=why)
                 case _:
                     assert_never(effect)
 
@@ -396,9 +397,9 @@ class GuardProcess:
         words = last_words(ended, asked=self._ending is not None)
         if words.farewell:
             self._say_farewell()
-        say(f"stopped everything: {self._lapsed}" if ended.stopped else f"stopping everything: {self._lapsed}")
-        for what in ended.left:
-            say(f"not stopped: {what}")
+        say(logevents.EVERYTHING_STOPPED if ended.stopped else logevents.NOT_EVERYTHING_STOPPED, why=self._lapsed)
+        for left in ended.left:
+            say(logevents.NOT_STOPPED, why=left)
         for client, request in self._asked_to_end:
             self._clients.answer(client, request, {"ok": not ended.left, "left": ended.left})
         return words.exit

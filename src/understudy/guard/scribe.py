@@ -15,6 +15,9 @@ import signal
 import time
 
 from understudy.guard.logfile import LogFile
+from understudy.guard.system import PROCESS
+from understudy.linux.logline import head, line
+from understudy.model.logevents import LINES_LOST
 
 LONGEST_CHUNK = 65536
 AGAIN_AFTER_S = 1.0
@@ -74,12 +77,17 @@ class Scribe:
             os.closerange(after + 1, before)
         log, lost = LogFile(fd=2), 0
         while chunk := os.read(self._reading, LONGEST_CHUNK):
-            told = b"understudy-guard: %d lines were lost here: the log's disk took none\n" % lost if lost else b""
+            told = _missing(lost) if lost else b""
             try:
                 log.write(told + chunk)
                 lost = 0
             except OSError:  # its disk is full: this is lost, the next may not be
                 lost += chunk.count(b"\n")
+
+
+def _missing(lost: int) -> bytes:
+    begins = head(LINES_LOST.name, LINES_LOST.level, PROCESS, pid=os.getpid(), at=time.time())
+    return line({**begins, "lost": lost, "why": "the log's disk took none"})
 
 
 def _hung_up(descriptor: int, within_s: float) -> bool:

@@ -8,13 +8,20 @@ import ctypes
 import gc
 import os
 import signal
+import time
 
 from understudy.linux.libc import libc
+from understudy.linux.logline import LONGEST, head, line
+from understudy.model.logevents import LINES_LOST, LogEvent
 
 _LOCK_CURRENT_AND_FUTURE = 3
 _DEATH_SIGNAL = 1
 _REBOOT_NOW = 0x01234567
 
+PROCESS = "understudy-guard"
+"""What keeper and guard are called in the log; the number of the process says which of them it is."""
+LOST_BYTES = 512
+"""Of a line that says how many were dropped: it goes to the pipe together with the next one, both or neither."""
 _dropped = [0]
 """Lines that the pipe did not take."""
 
@@ -58,15 +65,18 @@ def reboot_now() -> None:
     libc.reboot(_REBOOT_NOW)
 
 
-def say(sentence: str) -> None:
-    """One line on standard error, which is the scribe's pipe: it takes the line at once or not at all. What it did not take is counted, and
-    said with the next line that it takes."""
-    lines = f"understudy-guard: {sentence}\n"
-    if _dropped[0]:
-        lines = f"understudy-guard: {_dropped[0]} lines were dropped here: the log did not take them\n{lines}"
+def say(event: LogEvent, **fields: object) -> None:
+    """One line of JSON on standard error, which is the scribe's pipe: it takes the line at once or not at all. What it did not take is
+    counted, and said with the next line that it takes. Never raises: between the end of a lease and the end of the kill nothing may."""
     try:
-        os.write(2, lines.encode()[:2048])
-    except OSError:
+        now_s, pid = time.time(), os.getpid()
+        given = {name: value for name, value in fields.items() if value not in (None, "")}
+        written = line({**head(event.name, event.level, PROCESS, pid=pid, at=now_s), **given}, most=LONGEST - LOST_BYTES)
+        if _dropped[0]:
+            lost = head(LINES_LOST.name, LINES_LOST.level, PROCESS, pid=pid, at=now_s)
+            written = line({**lost, "lost": _dropped[0], "why": "the log did not take them"}, most=LOST_BYTES) + written
+        os.write(2, written)
+    except Exception:  # noqa: BLE001 - an OSError of the pipe as a rule; whatever it is, the caller has other things to do
         _dropped[0] += 1
     else:
         _dropped[0] = 0

@@ -14,7 +14,9 @@ from understudy.guard.core.ending import EndScope, EndSeen, EndStage
 from understudy.guard.core.guard import GuardStart
 from understudy.guard.core.watch import GuardWatch, HeldState, KeeperSight
 from understudy.linux.reading import most_elapsed
+from understudy.model import logevents
 from understudy.model.limits import Limits
+from understudy.model.logevents import LogEvent
 
 STEADY_S = 5.0
 """A guard that lived this long does not count as one that keeps ending."""
@@ -129,7 +131,8 @@ class NoteLapse(NamedTuple):
 class Log(NamedTuple):
     """To the log."""
 
-    text: str
+    event: LogEvent
+    why: str = ""
 
 
 class Post(NamedTuple):
@@ -209,9 +212,9 @@ class Keeper:
             effects.append(PassOn())
         verdict = self._watch.look(sight)
         if verdict.strike:
-            effects += [Strike(), Log("the lease ended and the guard was late: the keeper has sent the kill")]
+            effects += [Strike(), Log(logevents.KEEPER_STRUCK)]
         if verdict.kill is not None:
-            effects += [Log(f"killing the guard: {verdict.kill}"), KillGuard(verdict.kill)]
+            effects += [Log(logevents.GUARD_KILLED, verdict.kill), KillGuard(verdict.kill)]
         if verdict.alone:
             effects += self._end(EndScope())
         return effects
@@ -224,10 +227,10 @@ class Keeper:
         if self.phase not in (KeeperPhase.GUARDED, KeeperPhase.OUTLIVED):
             return []  # one that could not be killed, and everything is being ended already
         if self._exit in (Exit.LAPSED, Exit.FAREWELL) and sight.stage is EndStage.GONE:
-            said = [Log("the lease ended, everything is stopped")] if self._exit is Exit.LAPSED else []
+            said = [Log(logevents.LEASE_ENDED)] if self._exit is Exit.LAPSED else []
             return [TakeBack(), *said, *self._all_gone(sight)]
         if self._exit is Exit.DIED and sight.stage is EndStage.RUNNING:
-            return [Log(f"the guard ended ({_in_words(code)})"), *self._pause_or_continue(sight)]
+            return [Log(logevents.GUARD_ENDED, _in_words(code)), *self._pause_or_continue(sight)]
         return self._end(EndScope())
 
     def ended(self, ended: EndSeen, sight: KeeperSight) -> list[KeeperEffect]:
@@ -296,7 +299,7 @@ class Keeper:
             self.phase = KeeperPhase.OUTLIVED
             whose = f"understudy-guard (process {sight.guard}) does not die of SIGKILL"
             left = f"{whose}, and this server stays out of the cluster until it does: {HANGS}"
-            return [Log(left), Post((left,)), Pause(REBOOT_AFTER_S)]
+            return [Log(logevents.GUARD_OUTLIVES, left), Post((left,)), Pause(REBOOT_AFTER_S)]
         return [*self._lease_over(sight), *self._next(sight)]
 
     def _lease_over(self, sight: KeeperSight) -> list[KeeperEffect]:
@@ -313,7 +316,7 @@ class Keeper:
             return self._finish()
         if sight.stays_out:
             self.phase = KeeperPhase.OUT
-            return [Log(OUT), Post((OUT,)), Pause(STAY_OUT_S)]
+            return [Log(logevents.STAYS_OUT, OUT), Post((OUT,)), Pause(STAY_OUT_S)]
         return self._guarded(BeginAnew(), sight)
 
     def _finish(self) -> list[KeeperEffect]:
@@ -343,7 +346,7 @@ def _told_of_what_is_left(ended: EndSeen) -> list[KeeperEffect]:
         if ended.stopped
         else "this server is out of the cluster: not everything of its last lease could be stopped; it is tried again for ever"
     )
-    return [*(Log(f"not stopped: {sentence}") for sentence in ended.left), Post((head, *ended.left, ADVICE))]
+    return [*(Log(logevents.NOT_STOPPED, sentence) for sentence in ended.left), Post((head, *ended.left, ADVICE))]
 
 
 def _in_words(code: int) -> str:

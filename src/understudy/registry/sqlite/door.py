@@ -5,9 +5,11 @@ each address has few places, the oldest of it goes when one more comes, and an a
 Must never touch a connection that has proved itself.
 """
 
-import logging
 from collections.abc import Hashable
 from typing import Generic, TypeVar
+
+from understudy.guard.log import log
+from understudy.model import logevents
 
 EACH_MOST = 16
 """Connections from one address that have proved nothing."""
@@ -17,7 +19,6 @@ KNOWN_MOST = 256
 SAY_EVERY_S = 60.0
 REASONS_MOST = 256
 
-_log = logging.getLogger("understudy.registry.sqlite.server")
 Visitor = TypeVar("Visitor", bound=Hashable)
 
 
@@ -73,4 +74,4 @@ class SaidOnce:
         self._at[address, what] = (now_s, 0)
         if len(self._at) > REASONS_MOST:
             del self._at[next(iter(self._at))]
-        _log.warning("client-refused peer=%s why=%r%s", address, what, f" and {since} more since the last line" if since else "")
+        log(logevents.CLIENT_REFUSED, address=address, why=what, not_logged=since or None)

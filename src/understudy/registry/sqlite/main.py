@@ -7,19 +7,20 @@ failed: what is on it can then be known only by opening it again.
 import argparse
 import asyncio
 import ipaddress
-import logging
 import signal
 import sys
 from collections.abc import Sequence
 
 from understudy.errors import BadSettings, UnderstudyError
 from understudy.guard.configured import UNUSABLE, raise_limit, unusable
-from understudy.guard.lines import standard_error
+from understudy.guard.log import log, running
 from understudy.linux.keys import read_key
+from understudy.model import logevents
 from understudy.registry.sqlite import access
 from understudy.registry.sqlite.server import RegistryServer
 from understudy.registry.sqlite.store import Store
 
+PROCESS = "understudy-registry"
 _EXAMPLE = """\
 example, for four servers on one interconnect:
   understudy-registry --listen 10.10.10.9:7400 --store /var/lib/understudy/registry.db --key /etc/understudy/keys/guard.key
@@ -47,47 +48,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", metavar="FILE", help="64 hex digits; clients must hold the same")
     parser.add_argument("--no-key", action="store_true", help="serve without a key, and not on loopback only: whoever reaches it may write")
     options = parser.parse_args(arguments)
-    lines = standard_error()
-    logging.basicConfig(stream=lines, format="understudy-registry: %(asctime)s %(levelname)s %(message)s")
-    try:
-        return _run(options)
-    finally:
-        lines.close()
-
-
-def _run(options: argparse.Namespace) -> int:
     try:
         address, port = access.parse_endpoint(options.listen)
         if options.key is None and not ipaddress.ip_address(address).is_loopback and not options.no_key:
-            print(f"understudy-registry: {_KEYLESS.format(address)}", file=sys.stderr)
+            print(f"{PROCESS}: {_KEYLESS.format(address)}", file=sys.stderr)
             return UNUSABLE
         key = None if options.key is None else read_key(options.key, "--key")
         raise_limit()
         with Store(options.store) as store:
-            return asyncio.run(_serve(store, address, port, key))
+            return asyncio.run(_begin(store, key, address, port))
     except BadSettings as error:
-        return unusable("understudy-registry", error)
+        return unusable(PROCESS, error)
     except UnderstudyError as error:
-        print(f"understudy-registry: {error}", file=sys.stderr)
+        print(f"{PROCESS}: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"understudy-registry: cannot listen on {options.listen}: {error.strerror or error}", file=sys.stderr)
+        print(f"{PROCESS}: cannot listen on {options.listen}: {error.strerror or error}", file=sys.stderr)
     return 1
 
 
-async def _serve(store: Store, address: str, port: int, key: bytes | None) -> int:
+async def _begin(store: Store, key: bytes | None, address: str, port: int) -> int:
+    """Listen; what keeps it from that is for whoever gave the command, and what comes after it is for the log."""
+    server = RegistryServer(store, key=key)
+    where = access.show_endpoint(*await server.start(address, port))
+    with running(PROCESS):
+        log(logevents.LISTENING, at=where, store=str(store.path), revision=store.revision)
+        return await _serve(server)
+
+
+async def _serve(server: RegistryServer) -> int:
     told_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_end.set)
-    server = RegistryServer(store, key=key)
-    where = access.show_endpoint(*await server.start(address, port))
-    print(f"understudy-registry: listening on {where}, store {store.path} at revision {store.revision}", flush=True)
     ending = asyncio.create_task(told_to_end.wait())
     await asyncio.wait((ending, server.failed), return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
     await server.close()
     if server.failed.done():
-        raise server.failed.result()
+        return 1  # it was logged when it happened
+    log(logevents.ENDED)
     return 0
 
 

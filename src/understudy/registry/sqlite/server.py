@@ -11,13 +11,14 @@ by tests. Must never answer a commit before it is durable, nor show anyone what 
 """
 
 import asyncio
-import logging
 import secrets
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import cast
 
 from understudy.errors import CommitTooLarge, Compacted
+from understudy.guard.log import log
+from understudy.model import logevents
 from understudy.ports import CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import Commit, checked
 from understudy.registry.sqlite import access, frames, sockets
@@ -33,7 +34,6 @@ FULL = ": nothing is written until there is room; what runs goes on running, and
 COMMITS_AT_ONCE = 100
 """Looked at for a watch before it is asked again whether its client still takes them."""
 
-_log = logging.getLogger(__name__)
 
 
 class RegistryServer:
@@ -101,7 +101,7 @@ class RegistryServer:
             self.note(error)
             return
         if self._trouble:
-            _log.warning("store-well-again: commits are taken again")
+            log(logevents.STORE_WELL)
             self._trouble = ""
         for (session, id, _), answer in zip(queue, answers, strict=True):
             session.send(frames.WireConflicted(id, answer.failed) if isinstance(answer, Conflict) else frames.WireCommitted(id, answer))
@@ -112,7 +112,7 @@ class RegistryServer:
     def note(self, error: StoreFailed) -> None:
         """The store failed: say so, once, and end unless only room is missing."""
         if str(error) != self._trouble:
-            _log.error("store-failed %s%s", error, FULL if error.full else "")
+            log(logevents.STORE_FAILED, why=f"{error}{FULL if error.full else ''}")
         self._trouble = str(error)
         if not error.full and not self.failed.done():
             self.failed.set_result(error)

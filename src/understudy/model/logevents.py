@@ -1,0 +1,272 @@
+"""What the processes log: every event, its level, what it means and what to do. Constants only.
+
+`docs/guide/logs.md` is made of it (`pytest tests/test_docs.py --rewrite`). What is an event of the history is logged too, under the name
+that it has there (`model/events.py`).
+Called by: whoever logs. Must never: be spelled anew where something is logged.
+"""
+
+from typing import Literal, NamedTuple
+
+from understudy.model import events
+
+Level = Literal["debug", "info", "warning", "error"]
+NOTHING = "Nothing."
+
+
+class LogEvent(NamedTuple):
+    """One kind of line in a log."""
+
+    name: str
+    level: Level
+    meaning: str
+    todo: str = NOTHING
+
+
+# --- of every process -----------------------------------------------------------------------------------------------
+
+STARTED = LogEvent("started", "info", "The process has begun its work, on the server and in the cluster that are named.")
+ENDED = LogEvent("ended", "info", "The process was told to end, and ends.")
+FAULT = LogEvent(
+    "fault",
+    "error",
+    "Something failed in Understudy itself; `traceback` says where. Where that leaves it unable to go on, the process ends and is started"
+    " again; what runs goes on running.",
+    "Report it, with the line.",
+)
+LIBRARY = LogEvent(
+    "library",
+    "warning",
+    "A library (`logger`) says something of its own accord. Its level is the library's.",
+    "If it comes again and again, report it.",
+)
+LINES_LOST = LogEvent(
+    "lines-lost",
+    "warning",
+    "So many lines (`lost`) before this one could not be written, and why.",
+    "Make room where the log is (`df`), or see why its disk hangs. What happened meanwhile is in `understudy history`.",
+)
+PID_NOT_WRITTEN = LogEvent(
+    "pid-not-written",
+    "warning",
+    "The file with the process's number could not be written. The guard knows the process by its connection and its lock as well.",
+    "Make room in the folder that `why` names.",
+)
+SECOND_LINE = LogEvent(
+    "second-line",
+    "warning",
+    "The lease ended and `understudy-guard` stopped nothing, so this process has ended everything itself; or it cannot get ready for that.",
+    "Find out what stopped `understudy-guard` (SIGSTOP, a frozen control group, a real-time loop); let it go on, or kill it.",
+)
+
+# --- keeper and guard -----------------------------------------------------------------------------------------------
+
+PRIORITY = LogEvent(
+    "priority",
+    "info",
+    "At which priority keeper and guard run: `rr` is as it should be, anything else says what the machine refused.",
+    "If it was refused, allow real-time priority and locked memory, or set `pause_tolerance` to 1.5 s or more.",
+)
+REFUSED_SETTINGS = LogEvent(
+    "settings-refused",
+    "warning",
+    "The common settings (cluster, voters, pause tolerance) of this server or of a voter are not those of the others: no lease is given.",
+    "Make `understudy.toml` the same on every server, and restart `understudy-guard`.",
+)
+GUARD_NOTICE = LogEvent(
+    "notice",
+    "warning",
+    "What the guard has to tell operators; `crsctl check crs` shows it too, and the history has it as `guard-says`.",
+    "What `why` says.",
+)
+LEAVE_ASKED = LogEvent("leave-asked", "info", "This server was asked to leave: the daemon stops everything in order, within `within_s`.")
+STAY_OUT_NOT_WRITTEN = LogEvent(
+    "stay-out-not-written",
+    "warning",
+    "That this server is to stay out of the cluster could not be written: it rejoins as soon as it has left.",
+    "Make room in the folder that `why` names, and ask it to leave again.",
+)
+EVERYTHING_STOPPED = LogEvent("everything-stopped", "info", "Everything of the cluster on this server was stopped and seen gone, and why.")
+NOT_EVERYTHING_STOPPED = LogEvent(
+    "not-everything-stopped",
+    "warning",
+    "The guard stops everything, and something is left; its keeper goes on.",
+    "See the lines `not-stopped`.",
+)
+NOT_STOPPED = LogEvent(
+    "not-stopped",
+    "warning",
+    "Something that could not be stopped, or not be seen to be gone. It is tried again for ever; no new life begins before it is gone.",
+    "End what `why` names. If it hangs in the kernel, its storage has to come back, or the machine has to be restarted.",
+)
+GUARD_ENDED = LogEvent(
+    "guard-ended", "warning", "The guard ended by itself (`why`); a successor goes on with its lease.", "If it comes again, report it."
+)
+GUARD_KILLED = LogEvent("guard-killed", "warning", "The keeper kills the guard, and why.", "See what kept it from the processor.")
+KEEPER_STRUCK = LogEvent(
+    "keeper-sent-kill",
+    "warning",
+    "The lease ended and the guard was late: its keeper has sent the kill.",
+    "See what kept the guard from the processor: a pause of the machine, a loop at real-time priority.",
+)
+LEASE_ENDED = LogEvent(
+    "lease-ended", "warning", "The lease ended, and everything here is stopped; the server joins anew.", "See why voters were not heard."
+)
+GUARD_OUTLIVES = LogEvent(
+    "guard-outlives",
+    "warning",
+    "A guard does not die of SIGKILL: this server stays out of the cluster until it does.",
+    "It hangs in the kernel: its storage has to come back, or the machine has to be restarted.",
+)
+STAYS_OUT = LogEvent("stays-out", "info", "An operator took this server out of the cluster.", "`understudy server join` brings it back.")
+REBOOTING = LogEvent(
+    "rebooting", "warning", "This machine is restarted at once: `[guard] reboot_on_lapse` asks for it, and something could not be ended."
+)
+CANNOT_LISTEN = LogEvent(
+    "cannot-listen",
+    "warning",
+    "What the guard is to listen on could not be had; everything here is stopped, and `understudy-guard` ends.",
+    "Mend the address that `why` names.",
+)
+SETTINGS_UNREADABLE = LogEvent(
+    "settings-unreadable",
+    "warning",
+    "`--kill-all` could not read the settings, and uses the default places.",
+    "If run_dir or cgroup are set there, mend the settings and run it again.",
+)
+
+# --- the executor ---------------------------------------------------------------------------------------------------
+
+LISTENING = LogEvent("listening", "info", "It can be asked now, at the place that is named.")
+ACTION_BEGUN = LogEvent(
+    "action-begun", "info", "An action (start, stop, clean, abort) was begun. `activity` is that of the lines of the history about it."
+)
+ACTION_ENDED = LogEvent(
+    "action-ended",
+    "info",
+    "An action has ended: what was observed, the script's exit status, how long it took. Of checks only those are logged whose answer is"
+    " another than the one before, the first after another action, and of those without an answer the 1st, 2nd, 4th, 8th, ...",
+    "If it failed, read `output`.",
+)
+ACTION_FAILED = LogEvent(
+    "action-failed", "warning", "The same of an action that failed, or gave no answer (`unanswered` says why).", "Read `output`."
+)
+CONNECTION_LOST = LogEvent("connection-lost", "info", "The daemon's connection broke off; it comes back, or its successor does.")
+NOT_SEEN_EMPTY = LogEvent(
+    "not-seen-empty",
+    "warning",
+    "Whether anything of a resource lives here could not be seen.",
+    "Raise the limit that `why` names, if it is one.",
+)
+NOT_SEEN_RUNNING = LogEvent(
+    "not-seen-running", "warning", "Which resources live here could not be seen.", "Raise the limit that `why` names, if it is one."
+)
+LEASE_NOT_READ = LogEvent(
+    "lease-not-read",
+    "warning",
+    "The file with the lease could not be read; nothing that needs one is begun.",
+    "See that `understudy-guard` runs.",
+)
+OUTPUT_WITHOUT_BOUND = LogEvent(
+    "output-without-bound",
+    "warning",
+    "What scripts print has no bound in this folder, because no file system of its own could be put there.",
+    "Mind the space of the folder that is named; see `why`.",
+)
+PRIORITY_KEPT = LogEvent(
+    "priority-kept",
+    "warning",
+    "The executor may not choose its own priority: services run with the one that it was started with.",
+    "Run it as root.",
+)
+
+# --- the daemon -----------------------------------------------------------------------------------------------------
+
+LEASE_HELD = LogEvent("lease-held", "info", "This server has won its lease: from now on it may run what is assigned to it.")
+LEASE_LOST = LogEvent(
+    "lease-lost",
+    "warning",
+    "This server's lease is over. Its guard stops everything here.",
+    "See why: the guard's log, and `crsctl check cluster`.",
+)
+SUPERSEDED = LogEvent("superseded", "info", "This server has a new incarnation; this daemon ends, and its successor joins.")
+UNREADABLE = LogEvent(
+    "registry-unreadable",
+    "error",
+    "The registry holds what this version cannot read, so the daemon ends.",
+    "Do what `why` says: upgrade this server.",
+)
+TERM_LOST = LogEvent("term-lost", "info", "This server led, and another does now, or nobody.")
+DECIDED = LogEvent(
+    "decided",
+    "info",
+    "The leader has written a decision: what it assigned to whom, at which term, from which revision of the registry. `activity` is that of"
+    " the lines of the history about it.",
+)
+DECISION_OVERTAKEN = LogEvent(
+    "decision-overtaken",
+    "debug",
+    "Something that a decision rested on changed while it was written: nothing was written, and it is decided anew.",
+)
+EXECUTOR_AWAY = LogEvent(
+    "executor-away",
+    "warning",
+    "`understudy-exec` does not answer, or can begin nothing, and why. Nothing is started, stopped or checked here until it does.",
+    "See the executor's log and state. After ten seconds this server loses what another could run.",
+)
+EXECUTOR_BACK = LogEvent("executor-back", "info", "It answers, and can begin actions, again.")
+HELD_NOT_KEPT = LogEvent(
+    "held-not-kept",
+    "warning",
+    "What this server holds cannot be kept on its disk: its next daemon restarts nothing without the registry.",
+    "Make room in `state_dir`.",
+)
+HELD_KEPT = LogEvent("held-kept", "info", "What this server holds is kept on its disk again.")
+HELD_UNREADABLE = LogEvent(
+    "held-unreadable", "warning", "What an earlier daemon kept on disk cannot be read; without the registry nothing is restarted by it."
+)
+TASK = LogEvent("task", "info", "After SIGUSR1: where a task of the daemon stands; one line for each.")
+REQUEST_REFUSED = LogEvent(
+    "request-refused",
+    "warning",
+    "A process on this server (`user` is its user's number) sent a request that is none, or more than it may. Five a minute for each user;"
+    " `not_logged` counts the others.",
+    "If it is no mistake of yours, see what that user runs.",
+)
+ADDRESS_NOT_ASKED = LogEvent(
+    "address-not-asked",
+    "warning",
+    "Whether anybody has an address already could not be asked on its network. The start asks again, on the server where it matters.",
+    "See the link that `why` names.",
+)
+
+# --- the registry ---------------------------------------------------------------------------------------------------
+
+CLIENT_REFUSED = LogEvent(
+    "client-refused",
+    "warning",
+    "A connection was sent away, and why. Each reason once a minute for each address; `not_logged` counts the others.",
+    "See who connects from there, and with which key.",
+)
+STORE_FAILED = LogEvent(
+    "store-failed",
+    "error",
+    "The store cannot be written. Where only room is missing, commits are refused until there is some; after any other failure the registry"
+    " ends and opens the store anew.",
+    "Make room, or see to the disk.",
+)
+STORE_WELL = LogEvent("store-well-again", "info", "Commits are taken again.")
+
+EVENTS: tuple[LogEvent, ...] = tuple(value for value in list(globals().values()) if isinstance(value, LogEvent))
+"""All but those of the history, in the order of this page."""
+
+_BAD = frozenset({
+    events.START_FAILED, events.STOP_FAILED, events.CLEAN_FAILED, events.KILLED, events.CHECK_SILENT, events.INTERMEDIATE, events.NOT_BEGUN,
+    events.UNGUARDED, events.FAILED, events.RESTARTS_USED, events.UNRECOVERABLE, events.NO_CANDIDATE, events.LEFT_BEHIND, events.LOST,
+    events.FENCED, events.EVICTED, events.CANNOT_ACT, events.GUARD_SAYS, events.UNENDED, events.LOOK_SILENT, events.TAKES_NO_PART,
+    events.LAPSED, events.NO_LEASE, events.REGISTRY_AWAY, events.TOO_LARGE, events.EVENTS_LOST, events.REGISTRY_SET_BACK,
+    events.UNREGISTERED, events.EPOCH_BEHIND,
+})  # fmt: skip
+OF_HISTORY: dict[str, LogEvent] = {
+    kind: LogEvent(kind, "warning" if kind in _BAD else "info", "As in the history.", "") for kind in sorted(events.KINDS)
+}
+"""By kind: what is written to the history is logged as well, at once, also while the registry is away."""
