@@ -12,8 +12,12 @@ import pytest
 from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
 from understudy.cli.understudy import demo, lab, simulate
+<<<<<<< HEAD
 from understudy.model import events, settings
 from understudy.model.attributes import ATTRIBUTES
+=======
+from understudy.model import events, logevents, settings
+>>>>>>> 403aa8d (An activity goes through daemon, executor, script and history; the daemon logs what it tells the history, and what else an operator looks for)
 from understudy.model.conditions import ConditionKind
 from understudy.model.limits import derive
 from understudy.model.reasons import Reason, Why
@@ -24,8 +28,55 @@ from understudy.registry import keys
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 COMMANDS = DOCS / "guide/commands.md"
+<<<<<<< HEAD
 REFUSALS = [why for why in list(Why)[: list(Why).index(Why.DISABLED) + 1] if why is not Why.FELLOW_REFUSED]
 """They stand first, up to this; a fellow's is what refuses the fellow."""
+=======
+LOGS = DOCS / "guide/logs.md"
+LOGS_HEAD = """# Logs: what the lines mean
+
+Made from the catalogue of events (`model/logevents.py`).
+
+Each process writes to standard error, one line of JSON for each event, and systemd puts it in the journal:
+
+```text
+{"timestamp": "2026-11-26T23:59:59.123Z", "level": "info", "event": "action-ended", "process": "understudy-exec", "pid": 812,
+ "server": "ctr1", "activity": "3f9a1c2e-19ac1b2d3e4", "resource": "db", "action": "start", "epoch": 4, "observed": "done", "status": 0,
+ "seconds": 0.312}
+```
+
+(That is one line.) What stands in which field, and why: [0010](../design/0010-logs.md). `alert.log` is another thing: what an operator must
+know, in sentences.
+
+| to see | on that server |
+| --- | --- |
+| everything that is no routine | `journalctl -u 'understudy*' -o cat \\| jq -R -c 'fromjson? \\| select(.level != "info")'` |
+| one kind of line, without jq | `journalctl -u understudyd -o cat \\| grep '"event": "lease-lost"'` |
+| all about one resource | `journalctl -u 'understudy*' -o cat \\| jq -R -c 'fromjson? \\| select(.resource == "db")'` |
+| what belongs to a line of the history | `understudy history db --activity`, then `journalctl -u 'understudy*' -o cat \\| grep 3f9a1c2e-19ac1b2d3e4` |
+| a decision of the leader | the same on the server that led, with its activity (`t3r1204`: term 3, revision 1204) |
+| the same without systemd | `grep ... /var/log/understudy/*.log`, or wherever standard error goes |
+
+A script has its activity in `_CRS_ACTIVITY`: write it to the service's own log, and that leads here.
+
+**Every line of the [history](history.md) that a server writes is logged there too**, at once, under the same name and with the same fields
+(`resource`, `on`, `ms`, `cause`, `text`), also while the registry is away and the history has to wait. These are of level `warning`, all others `info`: WARNINGS.
+
+| event | level | what it means | what to do |
+| --- | --- | --- | --- |
+"""
+REFUSALS = (
+    Why.NEVER_SEEN,
+    Why.NOT_ONLINE,
+    Why.NOT_LOOKED,
+    Why.NOT_IN_POOL,
+    Why.NOT_A_MEMBER,
+    Why.NETWORK_DOWN,
+    Why.TYPE_MISSING,
+    Why.EXCLUDED,
+    Why.DISABLED,
+)
+>>>>>>> 403aa8d (An activity goes through daemon, executor, script and history; the daemon logs what it tells the history, and what else an operator looks for)
 WORDS = set(
     """server; lab host; server pool; resource; resource type; action script; agent; TARGET; STATE; assignment; epoch; owner; holder;
     release; incarnation; guard; keeper; voter; witness; lease; lapsed; silent; lost; fenced; gate; registry; engine; leader; View; lane;
@@ -74,6 +125,7 @@ def test_the_page_of_commands_is_what_they_say(request: pytest.FixtureRequest, m
     assert COMMANDS.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
 
 
+<<<<<<< HEAD
 def test_every_command_stands_among_the_examples() -> None:
     """With what it is for and what it prints; those of a lab in a table."""
     titles = re.findall(r"^## (.+)$", COMMANDS.read_text(), re.MULTILINE)
@@ -82,6 +134,21 @@ def test_every_command_stands_among_the_examples() -> None:
     shown = {title for heading in headings for title in heading.split(", ")} | set(re.findall(r"`(understudy lab \w+)", page))
     assert titles
     assert [title for title in titles if title not in shown] == []
+=======
+def logs_page() -> str:
+    """The page of logs: how they are read, and every event."""
+    rows = [f"| `{event.name}` | {event.level} | {event.meaning} | {event.todo} |" for event in logevents.EVENTS]
+    told = [f"`{event.name}`" for event in logevents.OF_HISTORY.values() if event.level == "warning"]
+    return LOGS_HEAD.replace("WARNINGS", ", ".join(told)) + "\n".join(rows) + "\n"
+
+
+def test_the_page_of_logs_has_every_event(request: pytest.FixtureRequest) -> None:
+    """docs/guide/logs.md is made of the catalogue, so nothing is logged that it does not explain."""
+    page = logs_page()
+    if request.config.getoption("--rewrite"):
+        LOGS.write_text(page)
+    assert LOGS.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
+>>>>>>> 403aa8d (An activity goes through daemon, executor, script and history; the daemon logs what it tells the history, and what else an operator looks for)
 
 
 def test_the_page_of_states_is_what_a_lab_showed(request: pytest.FixtureRequest) -> None:

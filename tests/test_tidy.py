@@ -32,6 +32,9 @@ IMPURE = {
     "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "uuid",
 }  # fmt: skip
 CATCHES_ALL = {
+    "src/understudy/linux/logline.py": "an object that cannot say what it is must not fail whoever writes a log",
+    "src/understudy/guard/system.py": "keeper and guard go on, whatever becomes of a line of their log",
+    "src/understudy/guard/log.py": "a process that ends of a fault says so in its log, in the form of all lines",
     "src/understudy/sim/search.py": "whatever breaks a world is a finding: the seed that shows it is kept, the search goes on",
     "src/understudy/daemon/api.py": "an answer to a client must come, and the daemon goes on for the others",
     "src/understudy/daemon/peers.py": "no connection of anybody may end the daemon; the fault is logged, its caller told",

@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from understudy.errors import RegistryUnreachable, Unreachable
+from understudy.guard.log import log
+from understudy.model import logevents
 from understudy.model.conditions import NOTHING_BEGINS, UNREACHED
 from understudy.ports import Clock, Executor, Guard, Registry
 from understudy.registry import keys
@@ -41,6 +43,7 @@ class Ability:
         """Rounds since the executor last said that it can begin something."""
         self._cannot = ""
         """Why it could begin nothing when it answered last; empty: it could, or has not answered since."""
+        self._executor_away = False
         self._unreached = 0
         self._answered = self._reached = False
         """Ever, in this daemon's life."""
@@ -97,11 +100,14 @@ class Ability:
         return self._back.is_set()
 
     def _judge(self) -> None:
-        why = ""
-        if self._unanswered > EXECUTOR_ROUNDS:
+        why, away = "", self._unanswered > EXECUTOR_ROUNDS
+        if away:
             why = f"{NOTHING_BEGINS}: {self._cannot}" if self._cannot else EXECUTOR_SILENT
         elif self._unreached > REGISTRY_ROUNDS:
             why = REGISTRY_AWAY
+        if away is not self._executor_away:
+            self._executor_away = away
+            log(logevents.EXECUTOR_AWAY if away else logevents.EXECUTOR_BACK, why=why if away else "")
         if bool(why) != bool(self.why):
             self.since = self._clock.monotonic()
         self.why = why

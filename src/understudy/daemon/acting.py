@@ -5,7 +5,7 @@ Must never decide what is to be done, or keep anything of it.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from understudy.daemon.epochs import Epochs
 from understudy.daemon.mirror import Mirror
@@ -36,11 +36,11 @@ class Acting:
     unwritten: asyncio.Event
     """Set: there is something to write."""
 
-    async def act(self, step: LaneAction, resource: Resource, epoch: int) -> tuple[ActionOutcome, bool]:
+    async def act(self, step: LaneAction, resource: Resource, epoch: int, activity: str) -> tuple[ActionOutcome, bool]:
         """Run a step's action: what came of it, and whether nothing of the resource was seen to live after it. `epoch`: what it was
-        started under, should this be no start."""
+        started under, should this be no start. `activity`: what the logs call it by."""
         try:
-            outcome = await self._perform(step, resource, epoch)
+            outcome = await self._perform(step, resource, epoch, activity)
         except Unreachable as error:  # nobody to kill for us, or no guard
             outcome = ActionOutcome(observed=None, evidence="silent", unanswered="executor-away", output=(str(error),))
         return as_shown(outcome), outcome.unanswered != "executor-away" and await self._is_empty(resource.name)
@@ -51,9 +51,9 @@ class Acting:
         except Unreachable:
             return False  # not seen
 
-    async def _perform(self, step: LaneAction, resource: Resource, epoch: int) -> ActionOutcome:
+    async def _perform(self, step: LaneAction, resource: Resource, epoch: int, activity: str) -> ActionOutcome:
         if isinstance(step, Climb) and step.rung is Rung.KILL:
-            return await self._kill(resource, epoch)
+            return await self._kill(resource, epoch, activity)
         epoch = step.epoch if isinstance(step, Start) else epoch
         leased = isinstance(step, Start) and not resource.local
         if leased and not await self._allowed(resource, epoch):
@@ -65,7 +65,7 @@ class Acting:
             incarnation=self.me.incarnation if leased else None,
             site=self._site(),
         )
-        return await self.executor.run(request)
+        return await self.executor.run(replace(request, activity=activity))
 
     def _site(self) -> Site:
         return site_of(self.mirror.view.resources, self.me.addresses)
@@ -91,9 +91,9 @@ class Acting:
             return False
         return assignment.epoch == epoch and assignment.sole_holder(self.me.incarnation)
 
-    async def _kill(self, resource: Resource, epoch: int) -> ActionOutcome:
+    async def _kill(self, resource: Resource, epoch: int, activity: str) -> ActionOutcome:
         empty = await self.executor.kill(resource.name)
         if not resource.kind.housed:  # nothing runs: the rung is to take away what it holds
             request = action_request(resource, "clean", epoch=epoch, incarnation=None, site=self._site())
-            return await self.executor.run(request)
+            return await self.executor.run(replace(request, activity=activity))
         return ActionOutcome(observed=Observed.DONE if empty else Observed.FAILED, evidence="gone")

@@ -10,8 +10,10 @@ from itertools import islice
 
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import RegistryUnreachable
+from understudy.guard.log import log
 from understudy.model import events
 from understudy.model.excerpt import CAUSE_BYTES, EVENT_BYTES, excerpt
+from understudy.model.logevents import OF_HISTORY
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.view import Event
 from understudy.ports import Clock
@@ -19,6 +21,19 @@ from understudy.registry import keys
 
 KEEP = 2_000
 BATCH = 64
+
+
+def log_event(event: Event) -> None:
+    """The line of the log for a line of the history."""
+    log(
+        OF_HISTORY[event.kind],
+        activity=event.activity,
+        resource=event.resource,
+        on=event.on,
+        ms=event.ms,
+        cause=event.cause,
+        text=event.text,
+    )
 
 
 class History:
@@ -43,8 +58,10 @@ class History:
         ms: float | None = None,
         cause: str = "",
         text: str = "",
+        activity: str = "",
     ) -> None:
-        """Note that something happened, now."""
+        """Note that something happened, now; and log it, at once, whether the registry can be written or not. `activity`: what it is part
+        of."""
         event = Event(
             wall=self._clock.wall(),
             server=self._server,
@@ -54,7 +71,9 @@ class History:
             ms=ms,
             cause=excerpt(cause, CAUSE_BYTES),
             text=excerpt(text, EVENT_BYTES),
+            activity=activity,
         )
+        log_event(event)
         self._count += 1
         self._lost += len(self._queue) == KEEP
         self._queue.append((keys.history(int(event.wall * 1000), self._server, self._count), event))

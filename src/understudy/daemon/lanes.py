@@ -39,7 +39,7 @@ class Lanes:
         self._all = True
         """Every lane has to be asked: the View is another, or it was long ago."""
         self._asked_all_at = 0.0
-        self._driver = Driver(me.server, me.incarnation)
+        self._driver = Driver(me.server, me.incarnation, activities_after=int(clock.wall() * 1000))
         self._epochs = epochs = Epochs(mirror, guard, history, me)
         self._reporting = Reporting(
             mirror=mirror, executor=executor, clock=clock, history=history, epochs=epochs, driver=self._driver, me=me, wake=self._wake
@@ -129,7 +129,7 @@ class Lanes:
     # --- what a lane has taken upon it ------------------------------------------------------------------------------
 
     def _do(self, taken: Taken) -> None:
-        self._tell(taken.resource.name, taken.lines)
+        self._tell(taken, taken.lines)
         match taken.step:
             case Release():
                 self._spawn(self._reporting.release(taken.resource))
@@ -142,14 +142,15 @@ class Lanes:
 
     async def _act(self, taken: Taken, step: LaneAction) -> None:
         resource = taken.resource
-        outcome, empty = await self._acting.act(step, resource, taken.epoch)
+        outcome, empty = await self._acting.act(step, resource, taken.epoch, taken.activity)
         self._driver.see(self._mirror.view)
         at = self._driver.instant(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
         lines = self._driver.ended(taken, outcome, at)
         self._reporting.note()
-        self._tell(resource.name, lines)
+        self._tell(taken, lines)
         self._wake.set()
 
-    def _tell(self, name: ResourceName, lines: Iterable[HistoryLine]) -> None:
+    def _tell(self, taken: Taken, lines: Iterable[HistoryLine]) -> None:
+        name, on, activity = taken.resource.name, self._me.server, taken.activity
         for line in lines:
-            self._history.tell(line.kind, resource=name, on=self._me.server, ms=line.ms, cause=line.cause, text=line.text)
+            self._history.tell(line.kind, resource=name, on=on, ms=line.ms, cause=line.cause, text=line.text, activity=activity)

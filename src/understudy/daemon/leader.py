@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from understudy.daemon.decisions import activity_of, tell_decision
 from understudy.daemon.history import History
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import CommitTooLarge, RegistryUnreachable, Unreachable
-from understudy.model import events
+from understudy.guard.log import log
+from understudy.model import events, logevents
 from understudy.model.limits import Limits, derive
 from understudy.model.lives import go_on
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, went_back
-from understudy.model.reasons import code_of
 from understudy.model.state import ALIVE, GONE, Life
 from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
 from understudy.policy.bounded import bounded
@@ -90,6 +91,8 @@ class Leader:
         """The last View in which there was nothing to decide."""
         self._decide_at: float | None = None
         self._woken_by = View()
+        self._led = False
+        """As far as was seen last."""
         self._me: tuple[ServerName, Incarnation] | None = None
 
     # --- what the daemon tells it -----------------------------------------------------------------------------------
@@ -102,6 +105,9 @@ class Leader:
         """There is a new View. A beat is noted, and wakes nobody."""
         view = self._mirror.view
         self._see(view)
+        if self._led and not self.leads():
+            log(logevents.TERM_LOST, on=None if view.leader is None else view.leader.server)
+        self._led = self.leads()
         if not view.same_facts(self._woken_by):
             self._woken_by = view
             self._wake.set()
@@ -249,13 +255,7 @@ class Leader:
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
         if any(life.life is Life.EVICTED for life in step.lives):
             self._evicted_at = begun
-        for note in step.notes:
-            self._history.tell(note.kind, resource=note.resource, on=note.on, cause=note.cause, ms=ms)
-        for assignment in step.assignments:
-            before = view.assignments.get(assignment.resource)
-            if assignment.last_resort and not (before is not None and before.last_resort):
-                on = assignment.owner.server if assignment.owner else None
-                self._history.tell(events.NO_CANDIDATE, resource=assignment.resource, on=on, cause=code_of(assignment.reason))
+        tell_decision(self._history, view, step, ms=ms)
         return True
 
     def _say_too_large(self, step: Step, why: str) -> None:
@@ -423,9 +423,10 @@ class Leader:
                     return  # somebody else leads by now: that one asks for itself
                 writes[keys.LEADER] = LeaderRecord(server=self._me[0], incarnation=self._me[1], term=view.leader.term + 1)
             if await self._mirror.commit(writes, unchanged=(keys.LEADER,)) is not None:
-                self._history.tell(events.LOST, on=server, ms=round(ms, 1), cause=lost.proof)
+                activity = activity_of(view)
+                self._history.tell(events.LOST, on=server, ms=round(ms, 1), cause=lost.proof, activity=activity)
                 if keys.LEADER in writes:
-                    self._history.tell(events.LEADER, on=self._me[0], cause=f"{server} is lost")
+                    self._history.tell(events.LEADER, on=self._me[0], cause=f"{server} is lost", activity=activity)
                 return
             await self._mirror.wait(view.revision, RETRY_S)
 
@@ -437,7 +438,7 @@ class Leader:
                 left = go_on(record, Life.LEFT, "farewell")
                 if await self._write({keys.incarnation(incarnation): left}) is None:
                     return
-                self._history.tell(events.LEFT, on=record.server, cause="farewell")
+                self._history.tell(events.LEFT, on=record.server, cause="farewell", activity=activity_of(view))
             self._left.discard(incarnation)
 
     # --- the term ---------------------------------------------------------------------------------------------------
@@ -462,7 +463,7 @@ class Leader:
         server, incarnation = self._me
         record = LeaderRecord(server=server, incarnation=incarnation, term=1 if leader is None else leader.term + 1)
         if await self._mirror.commit({keys.LEADER: record}) is not None:
-            self._history.tell(events.LEADER, on=server, cause=_why_taken(leader, idle=idle))
+            self._history.tell(events.LEADER, on=server, cause=_why_taken(leader, idle=idle), activity=activity_of(view))
             self._wake.set()
             return None
         return self._clock.monotonic() + RETRY_S

@@ -21,7 +21,8 @@ from understudy.daemon.remembered import Keeping, recalled
 from understudy.daemon.requests import Me, cluster_addresses
 from understudy.daemon.unregistered import Unregistered
 from understudy.errors import UnderstudyError, Unreachable
-from understudy.model import events
+from understudy.guard.log import log
+from understudy.model import events, logevents
 from understudy.model.limits import Limits
 from understudy.model.lives import go_on
 from understudy.model.names import Incarnation, ServerName
@@ -102,6 +103,8 @@ class Node:
         self.incarnation: Incarnation | None = None
         self._lease = asyncio.Event()
         self._joining_since: float | None = None  # on this server's clock
+        self._lease_logged = False
+        """Whether it was said last that this server holds a lease."""
         self._away = False
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
@@ -118,6 +121,7 @@ class Node:
             tasks.create_task(self._protect())
             tasks.create_task(self.admission.run(self._admitted))
             self.incarnation = await self._with_lease()
+            self._log_lease(self.incarnation, True)
             await self._executor_is_ours()
             me = Me(self.server, self.incarnation, self.settings.peer(self.server).addresses)
             self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me)
@@ -348,6 +352,7 @@ class Node:
                 case LeaseChanged(incarnation, held):
                     if self.incarnation is not None and incarnation != self.incarnation:
                         raise Superseded(f"{self.server} has become incarnation {incarnation}")
+                    self._log_lease(incarnation, held)
                     if held:
                         self._lease.set()
                     self.leader.lease_changed()
@@ -361,6 +366,11 @@ class Node:
                     self._heard(event)
                 case GuardSays(text):
                     self.history.tell(events.GUARD_SAYS, on=self.server, cause=text)
+
+    def _log_lease(self, incarnation: Incarnation, held: bool) -> None:
+        if held != self._lease_logged:
+            self._lease_logged = held
+            log(logevents.LEASE_HELD if held else logevents.LEASE_LOST, incarnation=incarnation)
 
     def _heard(self, word: AbilityChanged) -> None:
         since = self.clock.monotonic() - word.for_s

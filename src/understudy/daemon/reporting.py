@@ -130,7 +130,8 @@ class Reporting:
         writes = {keys.assignment(resource.name): after, keys.report(resource.name, self.me.server): report}
         if await self.mirror.commit(writes, unchanged=(keys.incarnation(self.me.incarnation),)) is None:
             return False
-        self.history.tell(events.RELEASED, resource=resource.name, on=self.me.server)
+        activity = self.driver.activity_of(resource.name)
+        self.history.tell(events.RELEASED, resource=resource.name, on=self.me.server, activity=activity)
         return True
 
     # --- reports and the look ---------------------------------------------------------------------------------------

@@ -179,6 +179,7 @@ def _environment(request: ActionRequest, groups: Groups, account: pwd.struct_pas
         "USER": request.user,
         NAME: str(request.resource),
         "_CRS_EPOCH": str(request.epoch),
+        "_CRS_ACTIVITY": request.activity,
         "_CRS_ACTION_SCRIPT": request.parameters.get("script", ""),
     }
     return {**basics, **passable(request.environment), MARK: groups.parent}

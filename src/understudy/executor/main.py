@@ -19,6 +19,7 @@ from typing import Any
 from understudy.agents.groups import Groups
 from understudy.errors import BadInput, BadSettings, UnderstudyError
 from understudy.events.netlink import NetlinkEvents
+from understudy.executor.actionlog import ActionLog
 from understudy.executor.gate import stay_known
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.runner import Runner
@@ -35,6 +36,7 @@ from understudy.linux.processes import write_own_pid
 from understudy.model import logevents
 from understudy.model.names import ResourceName
 from understudy.model.settings import Settings
+from understudy.ports import ActionOutcome, ActionRequest
 
 _TRIM_BUSY_S, _TRIM_IDLE_S = 0.2, 2.0
 
@@ -45,6 +47,7 @@ class Server:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         runner.waits.told = self._tell
+        self._actions = ActionLog()
         self._daemon: asyncio.StreamWriter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -101,10 +104,16 @@ class Server:
             case "running":
                 return self._running()
             case "run":
-                return outcome_to_wire(await self._runner.run(request_from_wire(message)))
+                return outcome_to_wire(await self._run(request_from_wire(message)))
             case "kill" | "empty":
                 return {"empty": await self._emptied(op, resource_from_wire(message))}
         raise BadInput(f"op is {op!r}; it is one of hello, ping, running, run, kill, empty")
+
+    async def _run(self, request: ActionRequest) -> ActionOutcome:
+        self._actions.begun(request)
+        outcome = await self._runner.run(request)
+        self._actions.ended(request, outcome)
+        return outcome
 
     async def _emptied(self, op: str, resource: ResourceName) -> bool:
         try:

@@ -16,6 +16,8 @@ from understudy.model.names import Incarnation, ResourceName
 from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
 
 LONGEST_LINE = 1 << 20
+LONGEST_ACTIVITY = 64
+"""Characters."""
 TOO_LONG = f"too long to be told on exec.sock: a line has {LONGEST_LINE >> 20} MiB at most; look at the resource's longest attributes"
 _AS_STATUS = {Observed.DONE: 0, Observed.ONLINE: 0, Observed.PARTIAL: PARTIAL, Observed.UNCLEAR: UNCLEAR}
 _ACTIONS, _EVIDENCE, _UNANSWERED = get_args(ActionName), get_args(Evidence), get_args(Unanswered)
@@ -50,6 +52,7 @@ def request_to_wire(request: ActionRequest) -> dict[str, Any]:
         "epoch": request.epoch,
         "incarnation": request.incarnation,
         "user": request.user,
+        "activity": request.activity,
     }
 
 
@@ -73,7 +76,13 @@ def request_from_wire(message: Mapping[str, Any]) -> ActionRequest:
         epoch=epoch,
         incarnation=None if incarnation is None else Incarnation(_text(message, "incarnation")),
         user=_text(message, "user") if "user" in message else "root",
+        activity=_activity(message.get("activity")),
     )
+
+
+def _activity(value: object) -> str:
+    """For people: what cannot be one is no reason not to act."""
+    return value if isinstance(value, str) and len(value) <= LONGEST_ACTIVITY and value.isascii() and value.isprintable() else ""
 
 
 def resource_from_wire(message: Mapping[str, Any]) -> ResourceName:

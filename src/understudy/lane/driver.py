@@ -14,7 +14,7 @@ from understudy.lane.happenings import Alarm, AroundChanged, Charged, HistoryLin
 from understudy.lane.local import Budget, Local
 from understudy.lane.neighbours import Here, concerned, dependents_of_each
 from understudy.lane.outcome import begin, ended
-from understudy.lane.phases import Unseen
+from understudy.lane.phases import Climbing, Starting, Unseen
 from understudy.lane.reconcile import reconcile
 from understudy.lane.sooner import concerns
 from understudy.lane.steps import Charge, Check, Clean, Climb, LaneAction, LaneStep, Release, Start, Wait
@@ -42,15 +42,23 @@ class Taken:
     """Of what is acted on: of the last start, also of one that is not confirmed yet."""
     lines: tuple[HistoryLine, ...] = ()
     """For the history."""
+    activity: str = ""
+    """What it is part of."""
 
 
 class Driver:
     """The lanes of one server."""
 
     def __init__(
-        self, server: ServerName, incarnation: Incarnation, spread: Callable[[ResourceName, ServerName], float] = spread_of
+        self,
+        server: ServerName,
+        incarnation: Incarnation,
+        spread: Callable[[ResourceName, ServerName], float] = spread_of,
+        *,
+        activities_after: int = 0,
     ) -> None:
-        """`spread` says for each resource where in a span its looks come, so that not all servers look at the same time."""
+        """`spread` says for each resource where in a span its looks come, so that not all servers look at the same time.
+        `activities_after`: activities are numbered from there, so that no two drivers of one incarnation give the same."""
         self.server, self.incarnation = server, incarnation
         self.view = View()
         self.locals: dict[ResourceName, Local] = {}
@@ -66,6 +74,9 @@ class Driver:
         """Actions that have begun and not ended, of lanes that were not forgotten since."""
         self.releasing: set[ResourceName] = set()
         """Whose release is being written."""
+        self._activities: dict[ResourceName, str] = {}
+        """The last of each lane."""
+        self._activity_count = activities_after
         self._leaving = False
         self._dependents: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
         self._concerned: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
@@ -93,6 +104,7 @@ class Driver:
             self.in_flight.pop(name, None)
             self.steps.pop(name, None)
             self._until.pop(name, None)
+            self._activities.pop(name, None)
         self.ask_all()
 
     def ask_all(self) -> None:
@@ -192,6 +204,10 @@ class Driver:
         """Whether every lane waits, and none has to be asked."""
         return not (self._stale or self.releasing) and all(isinstance(step, Wait) for step in self.steps.values())
 
+    def activity_of(self, name: ResourceName) -> str:
+        """What was done last of this resource; empty: nothing was."""
+        return self._activities.get(name, "")
+
     def take_changed(self) -> dict[ResourceName, None]:
         """Whose memory has changed since this was asked last: the registry may not know it."""
         changed, self._changed = self._changed, {}
@@ -213,6 +229,7 @@ class Driver:
 
     def _take(self, here: Here, resource: Resource, step: LaneAction | Charge | Release, wall: float) -> Taken:
         local = here.locals[resource.name]
+        activity = self._activity(local, step)
         match step:
             case Charge(down):
                 at = self.instant(resource, here.now, wall, empty=local.empty)
@@ -223,10 +240,20 @@ class Driver:
             case Check() | Start() | Clean() | Climb():
                 lines = self._keep(begin(local, step, here.now))
         after = self.locals[resource.name]
-        taken = Taken(resource=resource, step=step, epoch=max(after.epoch, after.start_epoch), lines=lines)
+        taken = Taken(resource=resource, step=step, epoch=max(after.epoch, after.start_epoch), lines=lines, activity=activity)
         if after.action is not None:
             self.in_flight[resource.name] = taken
         return taken
+
+    def _activity(self, local: Local, step: LaneAction | Charge | Release) -> str:
+        """A start has one together with the check that confirms it, a stop ladder with all its rungs and checks; any other action has one
+        of its own. A charge, or a release, is part of what was done last."""
+        name = local.resource
+        goes_on = isinstance(local.phase, (Starting, Climbing)) or isinstance(step, (Charge, Release))
+        if not goes_on or name not in self._activities:
+            self._activity_count += 1
+            self._activities[name] = f"{self.incarnation[:8]}-{self._activity_count:x}"
+        return self._activities[name]
 
     def _keep(self, update: LaneUpdate) -> tuple[HistoryLine, ...]:
         self._remember(update.local)

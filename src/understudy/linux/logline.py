@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 LONGEST = 4096
 """Bytes of a line with its end: as much as a pipe takes at once or not at all, so that lines of two writers never mix."""
-SHORTEST_CUT = 16
-"""Characters: to so few a text is cut where a line would be too long otherwise."""
+SHORTEST_CUT = 48
+"""Characters: no text is cut to less than about half of it. What every line begins with is shorter."""
 LEVELS = ("debug", "info", "warning", "error")
 """From what only a developer asks for to what is a fault."""
 
@@ -23,14 +23,14 @@ _encode = json.JSONEncoder(default=str).encode
 def line(fields: Mapping[str, object], *, most: int = LONGEST) -> bytes:
     """One line of at most `most` bytes, ASCII alone: control characters and what is no text at all (bytes that a script printed) are
     escaped. What is too long loses its middle, and says so; of too many fields only the first are there."""
-    written, limit = _written(fields), most
+    written, shown, limit = _written(fields), fields, most
     while len(written) > most and limit > SHORTEST_CUT:
         limit //= 2
-        fields = {name: _cut(value, limit) for name, value in fields.items()}
-        written = _written(fields)
+        shown = {name: _cut(value, limit) for name, value in fields.items()}
+        written = _written(shown)
     while len(written) > most:
-        fields = dict(list(fields.items())[:-1])
-        written = _written(fields)
+        shown = dict(list(shown.items())[:-1])
+        written = _written(shown)
     return written
 
 

@@ -49,6 +49,8 @@ class ActionRequest:
     incarnation: Incarnation | None = None
     """If given, the action is refused (evidence silent) unless the guard's lease is of this incarnation."""
     user: str = "root"
+    activity: str = ""
+    """What the daemon, the executor and the history call this undertaking of the lane by; empty: a daemon of a version without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

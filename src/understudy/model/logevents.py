@@ -202,11 +202,6 @@ DECIDED = LogEvent(
     "The leader has written a decision: what it assigned to whom, at which term, from which revision of the registry. `activity` is that of"
     " the lines of the history about it.",
 )
-DECISION_OVERTAKEN = LogEvent(
-    "decision-overtaken",
-    "debug",
-    "Something that a decision rested on changed while it was written: nothing was written, and it is decided anew.",
-)
 EXECUTOR_AWAY = LogEvent(
     "executor-away",
     "warning",

@@ -251,6 +251,8 @@ class Event:
     """How long the step took."""
     cause: str = ""
     text: str = ""
+    activity: str = ""
+    """What it is part of: a lane's undertaking or the leader's decision, as the logs call it. Empty: of none, or of a version without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

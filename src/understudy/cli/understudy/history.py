@@ -11,6 +11,7 @@ COMMANDS = {
         options={
             "-n": Option("last", "so many of the newest (50)", kind=VALUE, metavar="number"),
             "--follow": Option("follow", "go on with what happens from now on"),
+            "--activity": Option("activity", "show of which activity each line is: by it the logs tell more"),
             "--json": Option("json", "for machines: one object per line"),
         },
     ),

@@ -30,7 +30,7 @@ async def history(world: CommandContext, arguments: Arguments) -> int:
     since = world.mirror.view.revision
     wanted, shown = set(arguments.names), _last(world, arguments)
     if not arguments.flag("json"):
-        world.output.out(HEADING)
+        world.output.out(heading(activity=arguments.flag("activity")))
     for start in range(0, len(shown), TOGETHER):
         world.output.out("\n".join(_line(event, arguments) for event in shown[start : start + TOGETHER]))
         await world.turn.next()
@@ -82,15 +82,21 @@ def _named(world: CommandContext, arguments: Arguments) -> ResourceName:
     return find(world.mirror.view, arguments.one_name("resource")).name
 
 
+def heading(*, activity: bool = False) -> str:
+    """What stands above the lines."""
+    return f"{'WHEN':<23}  {'SERVER':<12}  {'WHAT':<14}  {'RESOURCE':<24}  {'TOOK':>9}  {'ACTIVITY':<20}  WHY" if activity else HEADING
+
+
 HEADING = f"{'WHEN':<23}  {'SERVER':<12}  {'WHAT':<14}  {'RESOURCE':<24}  {'TOOK':>9}  WHY"
 
 
-def event_line(event: Event) -> str:
-    """One event in fixed columns: when, where, what, to which resource, how long, why."""
+def event_line(event: Event, *, activity: bool = False) -> str:
+    """One event in fixed columns: when, where, what, to which resource, how long, why; before that, if wanted, of which activity."""
     when = datetime.fromtimestamp(event.wall, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     took = "" if event.ms is None else f"{event.ms:.0f} ms"
     why = "; ".join(text for text in (one_line(in_words(event.cause)), one_line(event.text)) if text)
-    return f"{when}  {event.on or event.server:<12}  {event.kind:<14}  {event.resource or '-':<24}  {took:>9}  {why}".rstrip()
+    shown = f"{one_line(event.activity) or '-':<20}  " if activity else ""
+    return f"{when}  {event.on or event.server:<12}  {event.kind:<14}  {event.resource or '-':<24}  {took:>9}  {shown}{why}".rstrip()
 
 
 def in_words(cause: str) -> str:
@@ -110,8 +116,11 @@ def event_json(event: Event) -> dict[str, object]:
         "ms": event.ms,
         "cause": event.cause,
         "text": event.text,
+        "activity": event.activity,
     }
 
 
 def _line(event: Event, arguments: Arguments) -> str:
-    return json.dumps(event_json(event)) if arguments.flag("json") else event_line(event)
+    if arguments.flag("json"):
+        return json.dumps(event_json(event))
+    return event_line(event, activity=arguments.flag("activity"))

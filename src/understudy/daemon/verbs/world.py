@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from understudy.daemon.history import log_event
 from understudy.daemon.parts import Part, PartsWritten
 from understudy.daemon.written import conditions, history_key, records
 from understudy.errors import BadInput, CommitTooLarge, Refused
@@ -237,9 +238,14 @@ async def _write_parts(world: CommandContext, parts: Sequence[EditPart]) -> Part
     """Usually one commit."""
     made = [Part(writes={**records(part.edit), **_history(world, part.edit)}, unchanged=conditions(part.edit)) for part in parts]
     try:
-        return await world.mirror.commit_parts(made)
+        written = await world.mirror.commit_parts(made)
     except CommitTooLarge as error:
         raise Refused(words(20221, error), code=20221) from None
+    for part in made[: written.done]:
+        for record in part.writes.values():
+            if isinstance(record, Event):
+                log_event(record)
+    return written
 
 
 @dataclass(frozen=True, slots=True)
