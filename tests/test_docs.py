@@ -53,14 +53,15 @@ know, in sentences.
 | everything that is no routine | `journalctl -u 'understudy*' -o cat \\| jq -R -c 'fromjson? \\| select(.level != "info")'` |
 | one kind of line, without jq | `journalctl -u understudyd -o cat \\| grep '"event": "lease-lost"'` |
 | all about one resource | `journalctl -u 'understudy*' -o cat \\| jq -R -c 'fromjson? \\| select(.resource == "db")'` |
-| what belongs to a line of the history | `understudy history db --activity`, then `journalctl -u 'understudy*' -o cat \\| grep 3f9a1c2e-19ac1b2d3e4` |
+| what belongs to a line of history | `understudy history db --activity`, then `journalctl -u 'understudy*' -o cat \\| grep 3f9a1c2e-19` |
 | a decision of the leader | the same on the server that led, with its activity (`t3r1204`: term 3, revision 1204) |
 | the same without systemd | `grep ... /var/log/understudy/*.log`, or wherever standard error goes |
 
 A script has its activity in `_CRS_ACTIVITY`: write it to the service's own log, and that leads here.
 
 **Every line of the [history](history.md) that a server writes is logged there too**, at once, under the same name and with the same fields
-(`resource`, `on`, `ms`, `cause`, `text`), also while the registry is away and the history has to wait. These are of level `warning`, all others `info`: WARNINGS.
+(`resource`, `on`, `ms`, `cause`, `text`), also while the registry is away and the history has to wait. These are of level `warning`, all
+others `info`: WARNINGS.
 
 | event | level | what it means | what to do |
 | --- | --- | --- | --- |

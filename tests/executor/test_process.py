@@ -192,8 +192,10 @@ async def test_the_script_sees_a_clean_environment(real: RealRig) -> None:
         parameters={"script": real.script},
         environment={"_CRS_CHECK_INTERVAL": "30", "_USR_SIDE": "left = right", "BAD=NAME": "x"},
         epoch=7,
+        activity="3f9a1c2e-1f",
     )
     lines = (await real.executor.run(request)).output
+    assert "_CRS_ACTIVITY=3f9a1c2e-1f" in lines
     assert "_CRS_CHECK_INTERVAL=30" in lines
     assert "_USR_SIDE=left = right" in lines
     assert "_CRS_EPOCH=7" in lines
@@ -202,6 +204,24 @@ async def test_the_script_sees_a_clean_environment(real: RealRig) -> None:
     assert "LC_ALL=C.UTF-8" in lines
     assert not any(line.startswith(("PYTHONPATH", "VIRTUAL_ENV", "BAD")) for line in lines)
     assert lines[-3:] == ("0", "/", "0")
+
+
+async def test_an_action_is_found_in_the_log_by_its_activity(real: RealRig) -> None:
+    """What was asked, what came of it, how long it took and what was printed; and nothing but lines of JSON is in that log."""
+    real.script = real.write_script("fails.scr", "#!/bin/sh\necho 'no disk: \033[2J'\nexit 3\n")
+    script = {"script": real.script}
+    request = ActionRequest(resource=DB, action="clean", agent="script", parameters=script, epoch=7, activity="3f9a1c2e-1f")
+    outcome = await real.executor.run(request)
+    path = real.folder / "exec.log"
+    await wait_until(lambda: "action-failed" in path.read_text(), 10, "a thread writes it")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    begun, ended = (line for line in lines if line.get("activity") == "3f9a1c2e-1f")
+    assert (begun["event"], ended["event"]) == ("action-begun", "action-failed")
+    assert {"resource": "db", "action": "clean", "epoch": 7, "status": outcome.status, "observed": "failed"}.items() <= ended.items()
+    assert ended["output"].startswith("no disk: ")
+    assert ended["seconds"] >= 0
+    assert {line["process"] for line in lines} == {"understudy-exec"}
+    assert {line["server"] for line in lines} == {"ctr1"}
 
 
 async def test_an_action_runs_as_its_owner(real: RealRig) -> None:

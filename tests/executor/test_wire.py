@@ -48,6 +48,18 @@ def test_an_executor_of_the_version_before_tells_a_status_alone() -> None:
     assert outcome_from_wire({**told, "status": 7}, "check").observed is Observed.OFFLINE
 
 
+def test_a_request_carries_its_activity_and_may_be_of_a_daemon_without() -> None:
+    """An executor that does not know the field passes over it, as over any other; one that cannot read it acts all the same."""
+    request = ActionRequest(resource=DB, action="check", agent="script", activity="3f9a1c2e-1f")
+    told = request_to_wire(request)
+    assert request_from_wire(told) == request
+    del told["activity"]
+    assert request_from_wire(told).activity == ""
+    for odd in (7, None, ["x"], "x" * 65, "two\nlines", "\x1b", "\udcff"):
+        assert request_from_wire({**told, "activity": odd}).activity == ""
+    assert request_from_wire({**told, "of_a_later_version": 1}).resource == DB
+
+
 @given(ANYTHING)
 def test_a_request_of_wrong_types_is_refused_in_words(value: object) -> None:
     """Nothing but BadInput comes out of it."""
