@@ -12,12 +12,8 @@ import pytest
 from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
 from understudy.cli.understudy import demo, lab, simulate
-<<<<<<< HEAD
-from understudy.model import events, settings
-from understudy.model.attributes import ATTRIBUTES
-=======
 from understudy.model import events, logevents, settings
->>>>>>> 403aa8d (An activity goes through daemon, executor, script and history; the daemon logs what it tells the history, and what else an operator looks for)
+from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
 from understudy.model.limits import derive
 from understudy.model.reasons import Reason, Why
@@ -28,10 +24,6 @@ from understudy.registry import keys
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 COMMANDS = DOCS / "guide/commands.md"
-<<<<<<< HEAD
-REFUSALS = [why for why in list(Why)[: list(Why).index(Why.DISABLED) + 1] if why is not Why.FELLOW_REFUSED]
-"""They stand first, up to this; a fellow's is what refuses the fellow."""
-=======
 LOGS = DOCS / "guide/logs.md"
 LOGS_HEAD = """# Logs: what the lines mean
 
@@ -66,18 +58,8 @@ others `info`: WARNINGS.
 | event | level | what it means | what to do |
 | --- | --- | --- | --- |
 """
-REFUSALS = (
-    Why.NEVER_SEEN,
-    Why.NOT_ONLINE,
-    Why.NOT_LOOKED,
-    Why.NOT_IN_POOL,
-    Why.NOT_A_MEMBER,
-    Why.NETWORK_DOWN,
-    Why.TYPE_MISSING,
-    Why.EXCLUDED,
-    Why.DISABLED,
-)
->>>>>>> 403aa8d (An activity goes through daemon, executor, script and history; the daemon logs what it tells the history, and what else an operator looks for)
+REFUSALS = [why for why in list(Why)[: list(Why).index(Why.DISABLED) + 1] if why is not Why.FELLOW_REFUSED]
+"""They stand first, up to this; a fellow's is what refuses the fellow."""
 WORDS = set(
     """server; lab host; server pool; resource; resource type; action script; agent; TARGET; STATE; assignment; epoch; owner; holder;
     release; incarnation; guard; keeper; voter; witness; lease; lapsed; silent; lost; fenced; gate; registry; engine; leader; View; lane;
@@ -126,16 +108,6 @@ def test_the_page_of_commands_is_what_they_say(request: pytest.FixtureRequest, m
     assert COMMANDS.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
 
 
-<<<<<<< HEAD
-def test_every_command_stands_among_the_examples() -> None:
-    """With what it is for and what it prints; those of a lab in a table."""
-    titles = re.findall(r"^## (.+)$", COMMANDS.read_text(), re.MULTILINE)
-    page = (DOCS / "guide/examples.md").read_text()
-    headings = re.findall(r"^##+ (.+)$", page, re.MULTILINE)
-    shown = {title for heading in headings for title in heading.split(", ")} | set(re.findall(r"`(understudy lab \w+)", page))
-    assert titles
-    assert [title for title in titles if title not in shown] == []
-=======
 def logs_page() -> str:
     """The page of logs: how they are read, and every event."""
     rows = [f"| `{event.name}` | {event.level} | {event.meaning} | {event.todo} |" for event in logevents.EVENTS]
@@ -149,7 +121,16 @@ def test_the_page_of_logs_has_every_event(request: pytest.FixtureRequest) -> Non
     if request.config.getoption("--rewrite"):
         LOGS.write_text(page)
     assert LOGS.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
->>>>>>> 403aa8d (An activity goes through daemon, executor, script and history; the daemon logs what it tells the history, and what else an operator looks for)
+
+
+def test_every_command_stands_among_the_examples() -> None:
+    """With what it is for and what it prints; those of a lab in a table."""
+    titles = re.findall(r"^## (.+)$", COMMANDS.read_text(), re.MULTILINE)
+    page = (DOCS / "guide/examples.md").read_text()
+    headings = re.findall(r"^##+ (.+)$", page, re.MULTILINE)
+    shown = {title for heading in headings for title in heading.split(", ")} | set(re.findall(r"`(understudy lab \w+)", page))
+    assert titles
+    assert [title for title in titles if title not in shown] == []
 
 
 def test_the_page_of_states_is_what_a_lab_showed(request: pytest.FixtureRequest) -> None:
