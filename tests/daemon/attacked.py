@@ -6,7 +6,6 @@ machine do not count), and how much memory it has, in KiB.
 """
 
 import asyncio
-import logging
 import resource
 import signal
 import sys
@@ -19,6 +18,7 @@ from understudy.daemon.api import application
 from understudy.daemon.main import _break
 from understudy.daemon.parts import Part
 from understudy.daemon.peers import listening
+from understudy.guard import log
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.view import Event
 from understudy.registry import keys
@@ -62,7 +62,6 @@ async def registered(cluster: Cluster, number: int) -> None:
 
 async def main(path: str, number: int) -> int:
     """Until told to end (0), or broken (1)."""
-    logging.basicConfig(level=logging.INFO)
     loop, broken, told = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     loop.set_exception_handler(lambda _, context: _break(context, broken))
     loop.add_signal_handler(signal.SIGTERM, told.set)
@@ -82,4 +81,5 @@ async def main(path: str, number: int) -> int:
 if __name__ == "__main__":
     if len(sys.argv) > 3:
         resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[3]), int(sys.argv[3])))
-    sys.exit(asyncio.run(main(sys.argv[1], int(sys.argv[2]))))
+    with log.running("understudyd", server="ctr1"):
+        sys.exit(asyncio.run(main(sys.argv[1], int(sys.argv[2]))))

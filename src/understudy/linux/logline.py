@@ -17,7 +17,7 @@ SHORTEST_CUT = 48
 LEVELS = ("debug", "info", "warning", "error")
 """From what only a developer asks for to what is a fault."""
 
-_encode = json.JSONEncoder(default=str).encode
+_encode = json.JSONEncoder(default=lambda value: _whole(str(value))).encode
 
 
 def line(fields: Mapping[str, object], *, most: int = LONGEST) -> bytes:
@@ -61,13 +61,18 @@ def _plain(value: object) -> object:
         case float():
             return value if math.isfinite(value) else str(value)
         case str():
-            return value if value.isascii() else value.encode(errors="backslashreplace").decode()
+            return _whole(value)
         case list() | tuple() | set() | frozenset():
             return [_plain(member) for member in value]
         case Mapping():
-            return {str(name): _plain(member) for name, member in value.items()}
+            return {_whole(str(name)): _plain(member) for name, member in value.items()}
         case _:
             return value
+
+
+def _whole(text: str) -> str:
+    """Without halves of characters, which stand for bytes that are no text."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def _cut(value: object, limit: int) -> object:
