@@ -73,3 +73,8 @@ def compare_positions_with_assignments_alone(patch: Patch) -> None:
 
     original = Mirror.standing
     exchange(patch, Mirror.standing)(standing)
+
+
+def forget_before_all_know(patch: Patch) -> None:
+    """A name is forgotten although an older daemon does not know of the floor."""
+    exchange(patch, forgetting._all_know)(lambda view, memory: True)

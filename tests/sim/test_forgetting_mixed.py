@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from sim.mutations_forgetting import forget_before_all_know
 from sim.trio import TRIO, define_trio, make_leader, trio_runs
 from understudy.model.names import ResourceName
 from understudy.model.view import ClusterRecord, IncarnationRecord, Look
@@ -112,6 +113,20 @@ def test_nothing_is_forgotten_while_a_daemon_does_not_know_of_the_floor(leader: 
         define_trio(world)
         _start(world)
         assert min(epochs(world)) > given
+
+
+def test_without_the_clause_a_name_is_forgotten_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that does not know of the floor then leads, and begins it again at epoch 1."""
+    forget_before_all_know(monkeypatch)
+
+    with started(ctr1=PRESENT, ctr2=PRESENT, ctr3=Earlier(server="ctr3")) as world:
+        make_leader(world, "ctr1")
+        made_anew(world)
+        assert not epochs(world)
+        make_leader(world, "ctr3")
+        define_trio(world)
+        with pytest.raises(AssertionError, match=r"S2: .* is given epoch 1, and had"):
+            _start(world)
 
 
 @pytest.mark.parametrize("leader", ["ctr1", "ctr3"])
