@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cutting import exchange_value
 from daemon.cluster import request, running
 from understudy.cli import appvipcfg, client, crsctl, understudy
 from understudy.cli.options import Command, Usage, parse
@@ -140,8 +141,8 @@ def test_a_daemon_that_hangs_is_said_to_hang(
 ) -> None:
     """It is there, it takes the connection, and it says nothing: no command waits for it without a word, or for ever."""
     monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
-    monkeypatch.setattr(client, "ANSWERS_S", 0.02)
-    monkeypatch.setattr(client, "PATIENCE_S", 0.02)
+    exchange_value(monkeypatch, client, "ANSWERS_S", 0.02)
+    exchange_value(monkeypatch, client, "PATIENCE_S", 0.02)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as hangs:
         hangs.bind(f"{tmp_path}/api.sock")
         hangs.listen()
@@ -157,7 +158,7 @@ def test_a_daemon_that_falls_silent_in_the_middle_is_said_to_hang(
 ) -> None:
     """What it said before is shown."""
     monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
-    monkeypatch.setattr(client, "SILENT_S", 0.05)
+    exchange_value(monkeypatch, client, "SILENT_S", 0.05)
     with answering(tmp_path, b'HTTP/1.1 200 OK\r\n\r\n{"out":"one"}\n{"still":true}\n'):
         status = client.run("stop-resource", {})
     out, err = capsys.readouterr()
@@ -179,7 +180,7 @@ def test_a_refusal_that_is_sent_before_the_request_was_read_is_shown(
 
 def test_a_queue_that_is_full_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
-    monkeypatch.setattr(client, "QUEUES_S", 1)
+    exchange_value(monkeypatch, client, "QUEUES_S", 1)
     with contextlib.ExitStack() as held:
         full = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         full.bind(f"{tmp_path}/api.sock")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cutting import exchange_value
 from daemon.cluster import Cluster, running
 from support import open_to_all, wait_until
 from understudy.daemon import api, http
@@ -165,7 +166,7 @@ async def test_a_follower_that_goes_away_is_forgotten(tmp_path: Path) -> None:
 
 async def test_a_command_that_is_silent_hears_that_the_daemon_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it waits: who hears nothing at all may take it for hung."""
-    monkeypatch.setattr(api, "STILL_S", 0.01)
+    exchange_value(monkeypatch, api, "STILL_S", 0.01)
     async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
         reader, writer = await asyncio.open_unix_connection(path)
         await send(writer, "POST", "/v1/verb/history", {"follow": True})
@@ -177,7 +178,7 @@ async def test_a_command_that_is_silent_hears_that_the_daemon_is_there(tmp_path:
 
 async def test_an_answer_that_nobody_reads_is_not_kept_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection is cut, and nothing of it is left."""
-    monkeypatch.setattr(http, "UNREAD_S", 0.05)
+    exchange_value(monkeypatch, http, "UNREAD_S", 0.05)
     async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
         before = len(asyncio.all_tasks())
         with socket.socket(socket.AF_UNIX) as connection:

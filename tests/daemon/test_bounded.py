@@ -1,12 +1,12 @@
 """A registry that takes only so much in one commit: what is more is divided where it may be, and else refused with what to do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
+from cutting import exchange
 from daemon.cluster import Cluster, running
 from support import wait_until
 from understudy.daemon.alerts import alert_lines
@@ -58,11 +58,12 @@ async def test_more_is_started_and_stopped_than_one_commit_holds() -> None:
         assert targets(cluster) == {Target.OFFLINE}
 
 
-async def test_a_start_that_others_come_in_between_of_is_gone_on_with(monkeypatch: Any) -> None:
+async def test_a_start_that_others_come_in_between_of_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written already is not written again: each group is asked for once."""
-    original, sent = Mirror.commit_parts, []
+    original = Mirror.commit_parts
+    sent: list[list[str]] = []
 
-    async def commit_parts(self: Mirror, parts: Sequence[Part], *, unchanged: Sequence[str] = ()) -> PartsWritten:
+    async def commit_parts(self: Mirror, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> PartsWritten:
         asked = [key for part in parts for key in part.writes if key.startswith(keys.REQUEST)]
         if asked:
             sent.append(asked)
@@ -73,7 +74,7 @@ async def test_a_start_that_others_come_in_between_of_is_gone_on_with(monkeypatc
 
     async with running("ctr1", "ctr2", bound=FEW) as cluster:
         await registered(cluster)
-        monkeypatch.setattr(Mirror, "commit_parts", commit_parts)
+        exchange(monkeypatch, original)(commit_parts)
         started = await cluster.run("crsctl start resource -all")
         assert started.status == 0, started.text
         assert (len(sent[0]), len(sent[1])) == (5, 3)

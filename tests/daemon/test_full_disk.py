@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from cutting import exchange_value
 from registry.backends import client_of
 from support import wait_until
+from understudy.daemon import remembered
 from understudy.daemon.main import _write_pid
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.remembered import Keeping
@@ -50,7 +52,7 @@ class FullDisk:
 
 async def test_what_cannot_be_kept_on_a_full_disk_is_said_once(monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, Any]]) -> None:
     """It was said each second, into a log that fills the disk."""
-    monkeypatch.setattr("understudy.daemon.remembered.EVERY_S", 0.0)
+    exchange_value(monkeypatch, remembered, "EVERY_S", 0.0)
     disk = FullDisk()
     keeping = Keeping(disk, PRESENT)
     running = asyncio.create_task(keeping.run(ME))

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cutting import exchange_value
+from understudy.daemon import guardlink
 from understudy.daemon.guardlink import PACKET, GuardLink
 from understudy.errors import Unreachable
 from understudy.guard import answers
@@ -131,7 +133,7 @@ async def test_the_guard_has_room_for_as_many_names_as_are_registered_at_once(tm
 
 
 async def test_a_packet_that_is_cut_is_a_guard_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("understudy.daemon.guardlink.ANSWER_S", 0.3)
+    exchange_value(monkeypatch, guardlink, "ANSWER_S", 0.3)
     async with linked(tmp_path, lambda _: b'{"op": "hello", "epochs": {') as link:
         with pytest.raises(Unreachable):
             await link._ask({"op": "hello", "role": "daemon"}, within_s=0.3)
@@ -142,7 +144,7 @@ async def test_a_packet_that_is_cut_is_a_guard_that_does_not_answer(tmp_path: Pa
 
 async def test_settings_that_could_not_be_kept_are_kept_when_there_is_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was tried once: the state was shown for as long as the daemon ran, whatever an administrator did about the disk."""
-    monkeypatch.setattr("understudy.daemon.guardlink.KEEP_AGAIN_S", 0.0)
+    exchange_value(monkeypatch, guardlink, "KEEP_AGAIN_S", 0.0)
     folder = tmp_path / "state"
     folder.touch()  # in whose place no folder can be made
     async with linked(tmp_path, Guard().answer) as link:

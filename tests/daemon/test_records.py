@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from cutting import exchange_value
 from daemon.cluster import Cluster, StandingClock, running
 from understudy.daemon import history, leader
 from understudy.daemon.mirror import Mirror
@@ -121,8 +122,8 @@ async def test_a_daemon_joins_whatever_the_history_holds() -> None:
 
 
 async def test_the_history_has_a_bound_in_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leader, "HISTORY_KEEP", 200)
-    monkeypatch.setattr(leader, "HISTORY_TRIM", 50)
+    exchange_value(monkeypatch, leader, "HISTORY_KEEP", 200)
+    exchange_value(monkeypatch, leader, "HISTORY_TRIM", 50)
     cluster = Cluster(("ctr1",))
     filled(cluster.store, 600, "short")
     task = asyncio.create_task(cluster.start("ctr1").run())
@@ -228,7 +229,7 @@ async def test_a_refreshed_view_knows_every_commit_before_the_question() -> None
 
 async def test_what_could_not_be_told_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """More happens while the registry is away than waits to be written: the newest are, and how many are not."""
-    monkeypatch.setattr(history, "KEEP", 10)
+    exchange_value(monkeypatch, history, "KEEP", 10)
     with Store() as store:
         mirror = Mirror(LocalRegistry(store))
         await mirror.refresh()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cutting import exchange_value
 from understudy.daemon import remembered
 from understudy.daemon.remembered import FileDisk, Keeping, kept, recalled
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
@@ -87,13 +88,13 @@ async def test_what_is_new_is_written_but_for_a_report_and_too_much_is_not_kept(
     """The file has a bound; beyond it nothing is kept, rather than something old."""
     disk, seen = QueuedDisk(tmp_path / "state" / "held.json"), view()
     keeping = Keeping(disk, PRESENT)
-    monkeypatch.setattr(remembered, "EVERY_S", 0.0)
+    exchange_value(monkeypatch, remembered, "EVERY_S", 0.0)
     work = asyncio.create_task(keeping.run(ME))
     async with asyncio.timeout(30):
         keeping.changed(seen)
         first = await disk.written.get()
         keeping.changed(replace(seen, reports={DB: {}}))
-        monkeypatch.setattr(remembered, "LONGEST", 10)
+        exchange_value(monkeypatch, remembered, "LONGEST", 10)
         keeping.changed(view(Target.OFFLINE))
         second = await disk.written.get()
     work.cancel()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from cutting import exchange_value
 from daemon.cluster import Cluster, running
 from support import wait_until
 from understudy.daemon import sight
@@ -217,7 +218,7 @@ async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch:
         await one.look()
         one._tell()
         early = list(told)
-        monkeypatch.setattr(sight, "TOLD_AFTER_S", 0.0)
+        exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
         one._tell()
         one._tell()
         cluster.guards["ctr1"].holds = True
@@ -233,7 +234,7 @@ async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch:
 
 async def test_another_cause_of_the_same_state_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has mended the first must not take its line for the last word; that it lasts longer is no news."""
-    monkeypatch.setattr(sight, "TOLD_AFTER_S", 0.0)
+    exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
     async with running("ctr1") as cluster:
         told: list[str] = []
         one = cluster.sights["ctr1"]
@@ -256,7 +257,7 @@ async def test_another_cause_of_the_same_state_is_told_again(monkeypatch: pytest
 
 async def test_what_no_leader_tells_each_server_tells_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """The history says who cannot act as long as somebody leads who writes it; with every executor hanging the alert logs said nothing."""
-    monkeypatch.setattr(sight, "TOLD_AFTER_S", 0.0)
+    exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
     async with running("ctr1", "ctr2") as cluster:
         node, ctr2, told = cluster.nodes["ctr1"], ServerName("ctr2"), list[str]()
         cluster.sights["ctr1"].alert = told.append

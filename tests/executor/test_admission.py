@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cutting import Mutation, Patch, cut
 from executor.rig import runner_alone
-from sim.cutting import Mutation, Patch, cut
 from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import Agent, Context
 from understudy.executor.runner import Runner

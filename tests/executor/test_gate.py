@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cutting import exchange_value
 from executor.rig import guard_that_says
 from understudy.executor import gate
 from understudy.executor.gate import open_gate, shut_out
@@ -29,7 +30,7 @@ async def test_a_guard_that_hangs_up_is_a_no(tmp_path: Path) -> None:
 
 
 async def test_a_guard_that_is_silent_is_a_no(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "ANSWER_S", 0.05)
+    exchange_value(monkeypatch, gate, "ANSWER_S", 0.05)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as silent:
         silent.bind(str(tmp_path / "guard.sock"))
         silent.listen()

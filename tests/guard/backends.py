@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from cutting import exchange_value
 from daemon.heldguard import HeldGuard
 from guard.hosts import Hosts, hosts
 from support import wait_for
@@ -157,7 +158,7 @@ def real(directory: Path) -> Iterator[RealGuards]:
     with pytest.MonkeyPatch.context() as patch, hosts(directory, 3, pause_tolerance=PAUSE_TOLERANCE) as made:
         # a guard ends the process that says it is the daemon; here that would be the tests' own
         patch.setattr(guardlink, "os", SimpleNamespace(getpid=lambda: 0))
-        patch.setattr(guardlink, "ANSWER_S", 1.0)
+        exchange_value(patch, guardlink, "ANSWER_S", 1.0)
         for host in made.all:
             host.start()
         for host in made.all:

@@ -3,7 +3,7 @@
 Each replaces the one method in which the clause lives.
 """
 
-from sim.cutting import Patch, cut, exchange
+from cutting import Patch, cut, exchange
 from understudy.guard.core import Grant, GuardCore, Query
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder

@@ -1,9 +1,9 @@
 """The keeper's core with one clause taken out at a time: seen in the stories and in the table of `test_keeper.py`.
 
-Tried by `test_clauses.py`. Each cuts the clause out of the source (`sim/cutting.py`).
+Tried by `test_clauses.py`. Each cuts the clause out of the source (`cutting.py`).
 """
 
-from sim.cutting import Patch, cut
+from cutting import Patch, cut
 from understudy.guard.core.keeper import Keeper
 
 

@@ -5,7 +5,7 @@ Tried by `test_clauses.py`. Each replaces the one method in which the clause liv
 
 import pytest
 
-from sim.cutting import Patch, exchange
+from cutting import Patch, exchange
 from understudy.guard.core import Envelope, Grant, GuardCore, Heard, Silent
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from cutting import Mutation
 from guard import mutations_keeper as keeper
 from guard import mutations_own as own
 from guard import test_common, test_core, test_keeper, test_memory
 from guard.room import OTHER, Room, at
 from guard.weather import EDITED, FLAPPING, LEAPING, REPLAYED, Options
 from guard.world import World, is_unsafe
-from sim.cutting import Mutation
 from understudy.errors import BadSettings
 from understudy.guard.core import Envelope, Grant, GuardCore, Silent
 from understudy.guard.core.messages import PUSHED

@@ -5,10 +5,10 @@ A failing seed prints what was drawn and the last fifty lines of what happened. 
 
 import pytest
 
+from cutting import Mutation
 from guard import mutations
 from guard.weather import FLAPPING, LATE, STANDING, Options
 from guard.world import World, is_unsafe
-from sim.cutting import Mutation
 from understudy.model.limits import derive
 
 BRISK = derive(0.25)

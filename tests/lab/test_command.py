@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cutting import exchange_value
 from understudy.cli.understudy import lab as command
 from understudy.lab import Lab
 from understudy.lab.places import project_root
@@ -106,7 +107,7 @@ def test_two_makers_of_an_image_do_not_collide(tmp_path: Path, monkeypatch: pyte
 
     from understudy.lab import image
 
-    monkeypatch.setattr(image, "CACHE", tmp_path)
+    exchange_value(monkeypatch, image, "CACHE", tmp_path)
     said: list[str] = []
     with ThreadPoolExecutor() as makers:
         first, second = makers.map(lambda _: image.ensure(said.append), range(2))

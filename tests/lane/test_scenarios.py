@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cutting import exchange
 from lane.language import Server
 from sim import mutations_lanes
 from stories import play
@@ -20,7 +21,7 @@ def test_story(path: Path, request: pytest.FixtureRequest) -> None:
 
 def test_what_a_missing_script_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that is not there, and nothing was ever seen to live: it does not run. Without that clause the first look never ends."""
-    monkeypatch.setattr(outcome, "_known_without_asking", lambda local, asked, at: silence.gone(asked, at))
+    exchange(monkeypatch, outcome._known_without_asking)(lambda local, outcome, at: silence.gone(outcome, at))
     with pytest.raises(AssertionError):
         play(Path(__file__).with_name("scenarios") / "first_look_without_script.txt", Server(), rewrite=False)
 

@@ -9,10 +9,11 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from cutting import exchange
 from lane import page
 from lane.language import Server
 from stories import play
-from understudy.lane import driver, outcome, table
+from understudy.lane import table
 from understudy.lane.happenings import HAPPENINGS, Happening, LaneUpdate
 from understudy.lane.local import Local
 from understudy.lane.phases import PHASES, Phase
@@ -55,13 +56,14 @@ def test_every_way_of_the_table_is_gone_in_some_story(monkeypatch: pytest.Monkey
     """What no story reaches is either dead or untold."""
     gone: set[Way] = set()
 
+    original = table.happened
+
     def happened(local: Local, event: Happening) -> LaneUpdate:
-        update = table.happened(local, event)
+        update = original(local, event)
         gone.add((type(local.phase).__name__, type(event).__name__, type(update.local.phase).__name__))
         return update
 
-    for module in (driver, outcome):
-        monkeypatch.setattr(module, "happened", happened)
+    exchange(monkeypatch, original)(happened)
     for path in STORIES:
         play(path, Server(), rewrite=False)
     ways = {(phase.__name__, event.__name__, to.__name__) for phase, event, rule in rules() for to in rule.to if to is not phase}

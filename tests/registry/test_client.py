@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cutting import exchange_value
 from registry.backends import KEY, PATIENT_S, Proxy, ServedBackend, client_of, gone, retried, speaker, written
 from support import wait_until
 from understudy.errors import BadSettings, Compacted, RegistryUnreachable
@@ -179,7 +180,7 @@ async def test_a_dead_link_ends_a_watch(backend: ServedBackend, proxy: Proxy) ->
 
 
 async def test_a_quiet_link_stays(backend: ServedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "PING_S", 0.05)
+    exchange_value(monkeypatch, link, "PING_S", 0.05)
     async with client_of(backend.endpoint) as registry:
         await registry.read("")
         first = registry._link
@@ -320,7 +321,7 @@ async def test_what_was_asked_is_answered_before_the_server_ends(backend: Served
 
 
 async def test_a_reader_that_does_not_take_its_batches_must_read_again(backend: ServedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "BATCHES_WAITING_MAX", 5)
+    exchange_value(monkeypatch, link, "BATCHES_WAITING_MAX", 5)
     registry = backend.client()
     watch = aiter(registry.watch("", 0))
     await written(registry, Write("a", b"0"))

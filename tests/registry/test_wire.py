@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cutting import exchange_value
 from reasons import REASONS
 from understudy.model import view
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
@@ -126,8 +127,8 @@ def whisper(kind: type[Any], fields: wire.Fields) -> wire.Fields:
 
 def test_the_format_before_this_one_is_read_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """How the first change of format will be: the model's records are of format 2, and format 1 is made of them."""
-    monkeypatch.setattr(wire, "FORMAT", 2)
-    monkeypatch.setattr(wire, "_START", b'{"v":2,')
+    exchange_value(monkeypatch, wire, "FORMAT", 2)
+    exchange_value(monkeypatch, wire, "_START", b'{"v":2,')
     formats = wire.Formats(changes=(wire.FormatChange(upgrade=shout, downgrade=whisper),))
     record = view.TargetRecord(target=Target.ONLINE)
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from cutting import Patch, cut, exchange, exchange_value
 from guard import mutations as core
-from sim.cutting import Patch, cut, exchange, exchange_value
 from understudy.daemon.ability import REGISTRY_AWAY
 from understudy.daemon.acting import Acting
 from understudy.daemon.lanes import Lanes

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sim.cutting import Patch, exchange
+from cutting import Patch, exchange
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part, PartsWritten
 from understudy.policy import bounded

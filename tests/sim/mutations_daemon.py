@@ -1,9 +1,9 @@
 """The product with one clause of joining, mirroring or leading taken out at a time: S2, S6 and S7.
 
-As `sim/mutations.py`; each cuts the clause out of the source (`sim/cutting.py`).
+As `sim/mutations.py`; each cuts the clause out of the source (`cutting.py`).
 """
 
-from sim.cutting import Patch, cut
+from cutting import Patch, cut
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sim.cutting import Patch, exchange
+from cutting import Patch, exchange
 from understudy.daemon.epochs import Epochs
 from understudy.daemon.mirror import Mirror
 from understudy.model.names import ResourceName

@@ -1,9 +1,9 @@
 """The product with one clause of its lanes taken out at a time: S2, S3, S4 and S7 where a server acts and reports.
 
-As `sim/mutations.py`; each cuts the clause out of the source (`sim/cutting.py`).
+As `sim/mutations.py`; each cuts the clause out of the source (`cutting.py`).
 """
 
-from sim.cutting import Patch, cut
+from cutting import Patch, cut
 from understudy.daemon.acting import Acting
 from understudy.daemon.reporting import Reporting
 from understudy.lane import ladder, reconcile, starting, watching

@@ -3,7 +3,7 @@
 As `sim/mutations.py`. Called by `sim/test_mutations.py`.
 """
 
-from sim.cutting import Patch, exchange
+from cutting import Patch, exchange
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.errors import RegistryUnreachable

@@ -6,7 +6,7 @@ Each replaces the one method or function in which the clause lives; where the pr
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sim.cutting import Patch, cut, exchange
+from cutting import Patch, cut, exchange
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.model.position import Position

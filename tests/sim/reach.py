@@ -8,7 +8,7 @@ from collections.abc import Iterable, MutableMapping
 from types import FunctionType
 from typing import Any
 
-from sim.cutting import PRODUCT, Mutation, Patch, function_of, named_like
+from cutting import PRODUCT, Mutation, Patch, function_of, named_like
 from understudy.lane.table import Rule
 
 JUDGES = ("understudy.sim.truth", "understudy.sim.invariants", "understudy.sim.quiet")

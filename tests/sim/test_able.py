@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sim.cutting import Mutation, Patch, exchange, exchange_value
+from cutting import Mutation, Patch, exchange, exchange_value
 from sim.language import Stage
 from sim.present import node_of
 from sim.trio import TRIO, running_trio

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sim.cutting import exchange
+from cutting import exchange
 from sim.present import instead_of, keeper_of, node_of
 from sim.trio import cluster, make_leader, running_trio
 from understudy.daemon.mirror import Mirror

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.cutting import exchange
+from cutting import exchange
 from sim.present import incarnation_of, instead_of, keeper_of
 from sim.trio import TRIO, running_trio
 from understudy.daemon.leave import Leave

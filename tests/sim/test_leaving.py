@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.cutting import Mutation, Patch, exchange
+from cutting import Mutation, Patch, exchange
 from sim.language import Stage
 from stories import play
 from understudy.daemon.lanes import Lanes

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cutting import exchange_value
 from sim.trio import cluster
 from understudy.daemon import reporting
 from understudy.model.names import ServerName
@@ -16,7 +17,7 @@ def looks_of(world: World, server: str) -> int:
 
 def test_looks_are_written_less_often_the_longer_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """One resource that is added in peace is told of at once."""
-    monkeypatch.setattr(reporting, "LOOK_NAMES_PER_S", 50)
+    exchange_value(monkeypatch, reporting, "LOOK_NAMES_PER_S", 50)
     with cluster() as world:
         world.pool("pool", "ctr1", "ctr2")
         before = looks_of(world, "ctr1")

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from cutting import Mutation, exchange_value
 from guard import mutations as core
 from guard import mutations_own as own
 from sim import moments, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
-from sim.cutting import Mutation
 from understudy.sim import life
 from understudy.sim.life import HOUR_S, WorldCase
 from understudy.sim.options import Options
@@ -135,7 +135,7 @@ ROWS = (
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(life, "SETTLES_S", SETTLES_S)
+    exchange_value(monkeypatch, life, "SETTLES_S", SETTLES_S)
 
 
 def _name(value: Any) -> str:

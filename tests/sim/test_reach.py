@@ -11,12 +11,12 @@ from types import FunctionType
 
 import pytest
 
+from cutting import Mutation, Patch, cut, exchange, exchange_value
 from guard import mutations as core
 from guard import mutations_keeper, mutations_own
 from sim import mutations, mutations_commits, mutations_daemon, mutations_forgetting, mutations_lanes, mutations_live, mutations_set_back
 from sim import test_able as able
 from sim import test_leaving as leaving
-from sim.cutting import Mutation, Patch, cut, exchange, exchange_value
 from sim.language import Stage
 from sim.reach import Reach
 from stories import play

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.cutting import exchange
+from cutting import exchange
 from sim.language import Stage
 from stories import play
 from understudy.guard.lapse import Aim

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from cutting import Mutation
 from sim import mutations_set_back as mutations
-from sim.cutting import Mutation
 from sim.language import Stage
 from stories import play
 

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from sim.cutting import exchange
+from cutting import exchange, exchange_value
 from sim.test_search import Here, outcome
 from understudy.cli.understudy import simulate
 from understudy.model.names import Incarnation
@@ -75,7 +75,7 @@ def test_a_search_says_what_it_will_do_and_what_came_of_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_one_process: None
 ) -> None:
     """Three lines if all is well; of progress none, however slow the machine is."""
-    monkeypatch.setattr(simulate, "_FIRST_S", float("inf"))
+    exchange_value(monkeypatch, simulate, "_FIRST_S", float("inf"))
     status, lines = ended(capsys, "--first-seed 5 --seeds 3 --hours 0.002")
 
     assert status == 0

@@ -11,8 +11,8 @@ import itertools
 import linecache
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, MutableMapping
-from types import FunctionType, ModuleType
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from understudy.lane.table import TABLE, Rule
@@ -65,8 +65,9 @@ def cut(patch: Patch, original: Callable[..., object], clause: str, instead: str
 def exchange_value(patch: Patch, module: ModuleType, name: str, value: object) -> None:
     """Another value, of the same type, in the place of one that functions of the product read."""
     before = vars(module)[name]
-    assert type(value) is type(before), f"{name} is a {type(before).__name__}"
-    assert any(name in function.__code__.co_names for function in _functions_of(module)), f"nobody reads {name} where it stands"
+    of_one_type = type(value) is type(before) or {type(value), type(before)} == {int, float}
+    assert of_one_type, f"{name} is a {type(before).__name__}"
+    assert any(name in code.co_names for code in _codes_of(vars(module).values(), module)), f"nobody reads {name} where it stands"
     patch.setattr(module, name, value)
 
 
@@ -111,9 +112,22 @@ def named_like(replacement: FunctionType, function: FunctionType) -> FunctionTyp
     return replacement
 
 
-def _functions_of(module: ModuleType) -> Iterator[FunctionType]:
-    for value in vars(module).values():
-        if isinstance(value, FunctionType) and value.__module__ == module.__name__:
-            yield value
-        elif isinstance(value, type) and value.__module__ == module.__name__:
-            yield from (member for member in vars(value).values() if isinstance(member, FunctionType))
+def _codes_of(values: Iterable[object], module: ModuleType) -> Iterator[CodeType]:
+    """Of all functions that stand in a module, in a class of it, or within one another."""
+    for value in values:
+        match value:
+            case FunctionType() if value.__module__ == module.__name__:
+                yield from _within(value.__code__)
+            case property():
+                yield from _codes_of([value.fget], module)
+            case staticmethod() | classmethod():
+                yield from _codes_of([value.__func__], module)
+            case type() if value.__module__ == module.__name__:
+                yield from _codes_of(vars(value).values(), module)
+
+
+def _within(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _within(constant)
