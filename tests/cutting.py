@@ -1,9 +1,9 @@
-"""How a mutation takes a clause out of the product, so that it fails at once, and in words, when what it cuts has moved or is gone.
+"""How a test takes a clause out of the product or puts something else in its place: what it cuts has moved or is gone? It fails, in words.
 
 What is cut is given as itself (`Acting._may_start`), never by its name: a function that was renamed or moved is mypy's to find, and one
 with other parameters too. It is cut wherever the product knows it by a name. `cut` takes a clause out of the very source of a function,
-`exchange` puts another function in its place, `exchange_value` another value. Called by mutations; whether what they cut is reached is
-seen by `sim/reach.py`.
+`exchange` puts another function in its place, `exchange_value` another value where one is read. Called by mutations and by stories; that
+the product reaches what mutations cut is seen by `sim/reach.py`.
 """
 
 import inspect
