@@ -46,7 +46,7 @@ def main() -> None:
         cold = cluster(size, options.servers)
         warm = placed(cold)
         times = [best(view) for view in (cold, warm, with_one_fenced(warm))]
-        print(f"{size:>9} {options.servers:>7} | " + " ".join(f"{one:>10.3f}" for one in times), flush=True)
+        print(f"{size:>9} {options.servers:>7} | " + " ".join(f"{ms:>10.3f}" for ms in times), flush=True)
 
 
 def best(view: View) -> float:
@@ -74,14 +74,14 @@ def cluster(size: int, servers: int) -> View:
     """Everything wanted, nothing assigned."""
     names = [ServerName(f"ctr{number:02}") for number in range(servers)]
     runs = [IncarnationRecord(incarnation=Incarnation(f"{name}/i1"), server=name, life=Life.ONLINE, order=1) for name in names]
-    resources = {one.name: one for number in range(size // 3) for one in trio(number)}
-    looked = {name: one.uid for name, one in resources.items()}
+    resources = {resource.name: resource for number in range(size // 3) for resource in trio(number)}
+    looked = {name: resource.uid for name, resource in resources.items()}
     return View(
-        incarnations={one.incarnation: one for one in runs},
+        incarnations={record.incarnation: record for record in runs},
         pools={PoolName("half"): Pool(name=PoolName("half"), server_names=tuple(names[::2]), parent_pools=(PoolName("Generic"),))},
         resources=resources,
         targets={name: TargetRecord(target=Target.ONLINE) for name in resources},
-        looks={one.server: Look(server=one.server, incarnation=one.incarnation, looked=looked) for one in runs},
+        looks={record.server: Look(server=record.server, incarnation=record.incarnation, looked=looked) for record in runs},
     )
 
 
@@ -107,15 +107,19 @@ def trio(number: int) -> list[Resource]:
 def placed(view: View) -> View:
     """The same with everything where the leader puts it, up."""
     plan = decide(view, 100.0, Memory())
-    assignments = {one.resource: one for step in plan.steps for one in step.assignments}
+    assignments = {assignment.resource: assignment for step in plan.steps for assignment in step.assignments}
     reports = {
         name: {
-            one.owner.server: Report(
-                resource=name, server=one.owner.server, incarnation=one.owner.incarnation, epoch=one.epoch, state=State.ONLINE
+            assignment.owner.server: Report(
+                resource=name,
+                server=assignment.owner.server,
+                incarnation=assignment.owner.incarnation,
+                epoch=assignment.epoch,
+                state=State.ONLINE,
             )
         }
-        for name, one in assignments.items()
-        if one.owner is not None
+        for name, assignment in assignments.items()
+        if assignment.owner is not None
     }
     return replace(view, assignments=assignments, reports=reports)
 

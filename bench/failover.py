@@ -47,12 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\ninterrupted: what follows is what was measured until then", flush=True)
     command = f"./run bench failover {shlex.join(sys.argv[1:] if argv is None else argv)}"
     about = {"command": command.strip(), **machine(), "versions": run.versions}
-    bounds = {f"understudy, pause {one:g} s": derive(one).outage_s * 1000 for one in arguments.pause_tolerance}
+    bounds = {f"understudy, pause {pause_s:g} s": derive(pause_s).outage_s * 1000 for pause_s in arguments.pause_tolerance}
     print(f"\n{table(about, systems, run.trials, bounds)}")
     if arguments.json:
-        content = {**about, "trials": [one.as_json() for one in run.trials]}
+        content = {**about, "trials": [trial.as_json() for trial in run.trials]}
         Path(arguments.json).write_text(json.dumps(content, indent=1) + "\n")
-    return 1 if any(one.outage_ms is None for one in run.trials) else 0
+    return 1 if any(trial.outage_ms is None for trial in run.trials) else 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -79,7 +79,7 @@ def strike(system: System, lab: Lab, act: str, server: str) -> None:
     elif act == "cut":
         lab.cut(server)
     else:
-        (other,) = (one for one in service.SERVERS if one != server)
+        (other,) = (name for name in service.SERVERS if name != server)
         system.relocate(lab, server, other)
 
 

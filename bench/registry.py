@@ -59,10 +59,10 @@ def main() -> None:
 def store(folder: str, commits: int) -> None:
     """The file alone."""
     taken = []
-    with Store(f"{folder}/alone") as one:
+    with Store(f"{folder}/alone") as served:
         for number in range(commits):
             begun = time.perf_counter()
-            one.commit([], [Write(key(number), VALUE)])
+            served.commit([], [Write(key(number), VALUE)])
             taken.append(time.perf_counter() - begun)
     row("the store alone, commit", taken)
 
@@ -70,18 +70,18 @@ def store(folder: str, commits: int) -> None:
 async def served(endpoint: str, commits: int) -> None:
     """Through the server."""
     dice = random.Random(1)
-    async with RegistryClient([endpoint], dice=dice, deadline_s=5) as one, RegistryClient([endpoint], dice=dice, deadline_s=5) as other:
-        await timed("nothing to read, round trip", commits, lambda number: one.read("nothing/"))
+    async with RegistryClient([endpoint], dice=dice, deadline_s=5) as client, RegistryClient([endpoint], dice=dice, deadline_s=5) as other:
+        await timed("nothing to read, round trip", commits, lambda number: client.read("nothing/"))
         await timed(
-            "commit, round trip", commits, lambda number: one.commit([CommitCondition(keys.LEADER, 0)], [Write(key(number), VALUE)])
+            "commit, round trip", commits, lambda number: client.commit([CommitCondition(keys.LEADER, 0)], [Write(key(number), VALUE)])
         )
-        row("commit until a watcher has it", await watched(one, other, commits))
+        row("commit until a watcher has it", await watched(client, other, commits))
         begun = time.perf_counter()
-        await asyncio.gather(*(writer(one if number % 2 else other, number, commits // 16) for number in range(16)))
+        await asyncio.gather(*(writer(client if number % 2 else other, number, commits // 16) for number in range(16)))
         print(f"{'16 writers at once, commits per second':44} {commits // 16 * 16 / (time.perf_counter() - begun):9.0f}")
         for number in range(3000):
-            await one.commit([], [Write(f"resource/r{number:05}", VALUE)])
-        await timed("read of 3,000 records", 50, lambda number: one.read(keys.RESOURCE))
+            await client.commit([], [Write(f"resource/r{number:05}", VALUE)])
+        await timed("read of 3,000 records", 50, lambda number: client.read(keys.RESOURCE))
 
 
 async def timed(what: str, times: int, call: Callable[[int], Awaitable[object]]) -> None:
@@ -144,7 +144,7 @@ def row(what: str, taken: list[float]) -> None:
     """One line of the table, in milliseconds."""
     taken = sorted(taken)
     figures = (taken[len(taken) // 2], taken[int(len(taken) * 0.99)], taken[-1])
-    print(f"{what:44} " + " ".join(f"{one * 1000:6.3f} ms" for one in figures))
+    print(f"{what:44} " + " ".join(f"{figure * 1000:6.3f} ms" for figure in figures))
 
 
 if __name__ == "__main__":

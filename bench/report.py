@@ -28,14 +28,14 @@ def machine() -> dict[str, Any]:
 
 def table(about: Mapping[str, Any], systems: Sequence[System], trials: Sequence[Trial], bounds: Mapping[str, float]) -> str:
     """Markdown: a row for each act and system, in milliseconds."""
-    ours = [one.title for one in systems if one.family == "understudy"]
+    ours = [system.title for system in systems if system.family == "understudy"]
     ratios = [f"/ {title.removeprefix('understudy, ')}" for title in ours] if len(ours) < len(systems) else []
     head = ["act", "system", "n", "min", "median", "p99", "max", "bound", *ratios, "both active", "load"]
     rows = [head, ["---" if name in ("act", "system", "both active") else "---:" for name in head]]
     for act in ACTS:
         medians = {title: statistics.median(_outages(trials, title, act)) for title in ours if _outages(trials, title, act)}
         for system in systems:
-            chosen = [one for one in trials if one.system == system.title and one.act == act]
+            chosen = [trial for trial in trials if trial.system == system.title and trial.act == act]
             if chosen:
                 bound = f"{bounds[system.title]:.0f}" if system.title in bounds and act in ("power-loss", "cut") else ""
                 compared = _ratios(chosen, system, medians, ours)[: len(ratios)]
@@ -50,18 +50,18 @@ def _heading(about: Mapping[str, Any]) -> str:
 
 
 def _numbers(chosen: Sequence[Trial]) -> list[str]:
-    values = sorted(one.outage_ms for one in chosen if one.outage_ms is not None)
+    values = sorted(trial.outage_ms for trial in chosen if trial.outage_ms is not None)
     failed = len(chosen) - len(values)
     count = f"{len(values)} ({failed} failed)" if failed else str(len(values))
     if not values:
         return [count, "", "", "", ""]
     p99 = values[min(len(values) - 1, round(0.99 * (len(values) - 1)))]
-    return [count, *(f"{one:.0f}" for one in (values[0], statistics.median(values), p99, values[-1]))]
+    return [count, *(f"{value:.0f}" for value in (values[0], statistics.median(values), p99, values[-1]))]
 
 
 def _ratios(chosen: Sequence[Trial], system: System, ours: Mapping[str, float], titles: Sequence[str]) -> list[str]:
     """Its median over each of ours."""
-    values = [one.outage_ms for one in chosen if one.outage_ms is not None]
+    values = [trial.outage_ms for trial in chosen if trial.outage_ms is not None]
     if system.family == "understudy" or not values:
         return ["" for _ in titles]
     return [f"{statistics.median(values) / ours[title]:.1f}" if title in ours else "" for title in titles]
@@ -69,30 +69,30 @@ def _ratios(chosen: Sequence[Trial], system: System, ours: Mapping[str, float], 
 
 def _both(chosen: Sequence[Trial]) -> str:
     """In how many trials two servers were active at once, and for how long at most."""
-    seen = [one for one in chosen if one.both_ms is not None]
+    seen = [trial for trial in chosen if trial.both_ms is not None]
     if not seen:
         return ""
-    overlaps = [one for one in seen if one.both_ms is not None and one.both_ms > _RESOLUTION_MS]
+    overlaps = [trial for trial in seen if trial.both_ms is not None and trial.both_ms > _RESOLUTION_MS]
     if not overlaps:
-        nearest = -max(one.both_ms or 0.0 for one in seen)
+        nearest = -max(trial.both_ms or 0.0 for trial in seen)
         return f"never; at least {nearest:.0f} ms apart" if nearest > _RESOLUTION_MS else f"none longer than {_RESOLUTION_MS} ms"
-    lasting = sum(one.both_lasts for one in overlaps)
+    lasting = sum(trial.both_lasts for trial in overlaps)
     if lasting:
         return f"{len(overlaps)} of {len(seen)}, {lasting} as long as the cut (over {RELEASE_S:g} s)"
-    return f"{len(overlaps)} of {len(seen)}, up to {max(one.both_ms or 0.0 for one in overlaps):.0f} ms"
+    return f"{len(overlaps)} of {len(seen)}, up to {max(trial.both_ms or 0.0 for trial in overlaps):.0f} ms"
 
 
 def _loads(chosen: Sequence[Trial]) -> str:
-    loads = [one.load for one in chosen if one.outage_ms is not None]
+    loads = [trial.load for trial in chosen if trial.outage_ms is not None]
     return f"{min(loads):.1f} to {max(loads):.1f}" if loads else ""
 
 
 def _outages(trials: Sequence[Trial], title: str, act: str) -> list[float]:
-    return [one.outage_ms for one in trials if one.system == title and one.act == act and one.outage_ms is not None]
+    return [trial.outage_ms for trial in trials if trial.system == title and trial.act == act and trial.outage_ms is not None]
 
 
 def _failures(trials: Sequence[Trial]) -> list[str]:
-    return [f"failed: {one.act}, {one.system}: {one.note}" for one in trials if one.outage_ms is None]
+    return [f"failed: {trial.act}, {trial.system}: {trial.note}" for trial in trials if trial.outage_ms is None]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

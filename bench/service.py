@@ -194,7 +194,7 @@ class Client:
         while time.monotonic() < begun + within_s:
             time.sleep(max(0.0, begun + for_s - time.monotonic()))
             recent = self._since(time.monotonic() - for_s)
-            if len(recent) > for_s * 50 and len({one.word for one in recent}) == 1 and self._unbroken(recent):
+            if len(recent) > for_s * 50 and len({answer.word for answer in recent}) == 1 and self._unbroken(recent):
                 return recent[-1]
             time.sleep(0.02)
         raise LabError(f"the service does not answer steadily within {within_s:g} s")
@@ -202,16 +202,18 @@ class Client:
     def still(self, before: Answer) -> Answer | None:
         """The last good answer, if it and all since `before` are of the same life and came without a break."""
         recent = [before, *self._since(before.at)]
-        return recent[-1] if len({one.word for one in recent}) == 1 and self._unbroken(recent) else None
+        return recent[-1] if len({answer.word for answer in recent}) == 1 and self._unbroken(recent) else None
 
     def gap(self, before: Answer, within_s: float = 60.0) -> Gap:
         """From the last answer of the old life to the first of the next."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:
             answers = self._since(before.at - 1.0)
-            first = next((one for one in answers if one.at > before.at and one.word != before.word), None)
+            first = next((answer for answer in answers if answer.at > before.at and answer.word != before.word), None)
             if first:
-                last = max((one for one in answers if one.word == before.word and one.at < first.at), key=lambda one: one.at)
+                last = max(
+                    (answer for answer in answers if answer.word == before.word and answer.at < first.at), key=lambda answer: answer.at
+                )
                 return Gap(last, first)
             time.sleep(0.01)
         raise LabError(f"the service did not come back within {within_s:g} s")
@@ -224,7 +226,7 @@ class Client:
         self._process.wait()
 
     def _since(self, moment: float) -> list[Answer]:
-        return list(takewhile(lambda one: one.at > moment, reversed(self._answers)))[::-1]
+        return list(takewhile(lambda answer: answer.at > moment, reversed(self._answers)))[::-1]
 
     @staticmethod
     def _unbroken(answers: list[Answer]) -> bool:

@@ -43,10 +43,10 @@ async def wait_for_answer(question: Callable[[], Awaitable[Answer]], within_s: f
 
 def open_to_all(folder: Path) -> None:
     """Let every user reach what is in one of pytest's folders: those on the way are closed to others, and how many there are differs."""
-    for one in (folder, *folder.parents):
-        if one == Path(tempfile.gettempdir()):
+    for path in (folder, *folder.parents):
+        if path == Path(tempfile.gettempdir()):
             return
-        one.chmod(0o755)
+        path.chmod(0o755)
 
 
 @contextlib.contextmanager

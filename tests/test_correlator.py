@@ -116,10 +116,10 @@ async def test_who_waits_when_the_peer_hangs_up_is_told_at_once_each_by_an_error
     asked = [peer.ask() for _ in range(3)]
     await peer.sees(3)
     peer.requests.answer(peer.sent[0], "before")
-    peer.requests.fail(lambda: ConnectionResetError("it hung up"))
+    peer.requests.fail(lambda: ConnectionResetError("it closed the connection"))
     first, *others = await asyncio.gather(*asked, return_exceptions=True)
     assert first == "before"
-    assert [(type(error), str(error)) for error in others] == [(ConnectionResetError, "it hung up")] * 2
+    assert [(type(error), str(error)) for error in others] == [(ConnectionResetError, "it closed the connection")] * 2
     assert others[0] is not others[1]  # a shared one would gather the tracebacks of all
     again = peer.ask()  # over the next connection
     await peer.sees(4)
@@ -133,7 +133,7 @@ async def test_who_cannot_send_has_asked_nothing() -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
 
     async def send(number: int) -> None:
-        requests.fail(lambda: ConnectionResetError("it hung up"))
+        requests.fail(lambda: ConnectionResetError("it closed the connection"))
         raise BrokenPipeError("nothing was sent")
 
     with pytest.raises(BrokenPipeError):

@@ -94,8 +94,8 @@ def parser_helps(title: str, parser: argparse.ArgumentParser) -> dict[str, str]:
     found = {title: parser.format_help()}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            for name, one in action.choices.items():
-                found |= parser_helps(f"{title} {name}", one)
+            for name, subcommand in action.choices.items():
+                found |= parser_helps(f"{title} {name}", subcommand)
     return found
 
 
@@ -223,7 +223,7 @@ def test_every_word_is_in_the_glossary() -> None:
     listed = re.findall(r"^\| \*\*([^*]+)\*\* \| \S", page, re.MULTILINE)
     assert not WORDS - set(listed)
     assert len(listed) == len(set(listed))
-    assert all(one in page for one in (*State, *Target))
+    assert all(word in page for word in (*State, *Target))
 
 
 def test_every_rule_of_safety_says_where_it_is() -> None:

@@ -52,6 +52,21 @@ UNWANTED = {
     "index host": re.compile(r"py" + r"pi\.org|python" + r"hosted\.org|--ind" + r"ex-url", re.IGNORECASE),
     "number of an issue": re.compile(r"\b[Ii]ss" + r"ue #?\d"),
 }
+OWN_IDIOM = {
+    "told": "reported, said, sent, asked to",
+    "leaners?": "dependents",
+    "nobody's": "that nothing uses, that belongs to no resource",
+    "in the same breath": "at once, in the same commit",
+    "spoilt": "changed, invalid",
+    "well again": "healthy again",
+    "goes round": "runs",
+    "hears of nobody": "has no news of the others",
+    "made anew": "recreated",
+    "hung up": "closed the connection",
+    "for ever": "without end, until it succeeds",
+    "(stands?|stood|standing) still": "is paused",
+}
+"""Phrases that only their authors understand -> what an operator reads without stumbling."""
 TEXTS = ("*.py", "*.md", "*.toml", "*.txt", "*.sh", "*.in", "*.service", "*.scr", "run", "bin/*", "*.html", "*.js", "*.css", "*.svg")
 
 
@@ -124,7 +139,7 @@ def excesses() -> dict[str, int]:
             lines = len(code & set(range(node.lineno, (node.end_lineno or node.lineno) + 1)))
             if lines > LONGEST_FUNCTION:
                 found[f"{name}:{function}"] = lines
-            given = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
+            given = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args)]
             positional = len(given) - (given[:1] in (["self"], ["cls"]))
             if positional > MOST_POSITIONAL:
                 found[f"{name}:{function}()"] = positional
@@ -164,7 +179,7 @@ def test_what_decides_cannot_wait_or_look_around(package: str) -> None:
         for node in ast.walk(parsed(path)):
             modules = []
             if isinstance(node, ast.Import):
-                modules = [one.name for one in node.names]
+                modules = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 modules = [node.module or ""]
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -219,6 +234,42 @@ def test_one_name_one_thing() -> None:
                 found.setdefault(name, []).append(str(path.relative_to(ROOT)))
 
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
+def test_a_loop_names_what_it_goes_through() -> None:
+    """`one` says nothing: a variable, parameter or pattern has the noun of what it holds (holder, server, line)."""
+    found = []
+    for path in python_files():
+        for node in ast.walk(parsed(path)):
+            stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == "one"
+            given = (isinstance(node, ast.arg) and node.arg == "one") or (isinstance(node, ast.MatchAs) and node.name == "one")
+            if stored or given:
+                found.append(f"{name_of(path)}:{getattr(node, 'lineno', 0)}")
+    assert not found
+
+
+@cache
+def shown_texts() -> tuple[tuple[str, str], ...]:
+    """What operators read, with its place: the pages, and every text of the product but its docstrings."""
+    return tuple(_shown_texts())
+
+
+def _shown_texts() -> Iterator[tuple[str, str]]:
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            yield f"{name_of(path)}:{number}", line
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        passive = {id(node.value) for node in ast.walk(parsed(path)) if isinstance(node, ast.Expr)}
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passive and " " in node.value:
+                yield f"{name_of(path)}:{node.lineno}", node.value
+
+
+@pytest.mark.parametrize("phrase", OWN_IDIOM)
+def test_operators_read_the_words_of_the_field(phrase: str) -> None:
+    """In messages, helps and pages: a phrase of our own does not come back; `OWN_IDIOM` says what to write instead."""
+    found = [f"{place}: {text.strip()[:100]}" for place, text in shown_texts() if re.search(rf"\b{phrase}\b", text)]
+    assert not found, f"write: {OWN_IDIOM[phrase]}"
 
 
 def test_no_test_sleeps() -> None:

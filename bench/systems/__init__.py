@@ -20,4 +20,4 @@ def variants(families: Sequence[str], pause_tolerances: Sequence[float]) -> list
         "pacemaker": [Pacemaker(token_ms=None, kill_interval_s=10), Pacemaker(token_ms=500, kill_interval_s=1)],
         "keepalived": [Keepalived(advert_s=1.0), Keepalived(advert_s=0.1)],
     }
-    return [one for family in FAMILIES if family in families for one in made[family]]
+    return [system for family in FAMILIES if family in families for system in made[family]]

@@ -148,7 +148,7 @@ class Pacemaker(System):
             ("data", "bench", "data", {}),
             ("web", "bench", "web", {}),
         )
-        group = "".join(_primitive(*one, interval_s=self._interval_s) for one in members)
+        group = "".join(_primitive(*member, interval_s=self._interval_s) for member in members)
         text = f'<resources><group id="service">{group}</group></resources>'
         lab.exec(lab.servers[0], ["cibadmin", "--replace", "--scope", "resources", "--xml-pipe"], input=text)
 
@@ -168,7 +168,7 @@ def _primitive(name: str, provider: str, kind: str, attributes: dict[str, str], 
 def _constraints(lab: Lab) -> str:
     """The service may run where it may with ours."""
     banned = [server for server in lab.servers if server not in service.SERVERS]
-    rules = "".join(f'<rsc_location id="not-{one}" rsc="service" node="{one}" score="-INFINITY"/>' for one in banned)
+    rules = "".join(f'<rsc_location id="not-{server}" rsc="service" node="{server}" score="-INFINITY"/>' for server in banned)
     return f"<constraints>{rules}</constraints>"
 
 
@@ -178,6 +178,10 @@ def _sees_all(lab: Lab, server: str) -> bool:
         status = ET.fromstring(said[said.index("<") :])
     except (ValueError, ET.ParseError):
         return False
-    online = {one.get("name") for one in status.findall("./nodes/node") if one.get("online") == "true" and one.get("pending") == "false"}
+    online = {
+        element.get("name")
+        for element in status.findall("./nodes/node")
+        if element.get("online") == "true" and element.get("pending") == "false"
+    }
     coordinator = status.find("./summary/current_dc")
     return online >= set(lab.servers) and coordinator is not None and coordinator.get("present") == "true"

@@ -191,7 +191,7 @@ async def test_what_was_stopped_or_killed_is_shut_again(network: RealRig) -> Non
                 await do(network, "stop")
             else:
                 assert await network.executor.kill(VIP)
-    assert [one for one in asked if "shut" in one] == 2 * [{"op": "gate", "shut": ["10.99.0.9"], "id": 1}]
+    assert [request for request in asked if "shut" in request] == 2 * [{"op": "gate", "shut": ["10.99.0.9"], "id": 1}]
     await network.client.close()
 
 

@@ -23,7 +23,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
         (b"#!/bin/sh\r\nexit 0\r\n", "carriage return (DOS line ends)"),
         (b"#!/usr/bin/env sh\r\nexit 0\r\n", "carriage return (DOS line ends)"),
         (b"#!\n", "names no interpreter"),
-        (b"#!/no/such/shell -e\n", "its interpreter /no/such/shell is not there on this server"),
+        (b"#!/no/such/shell -e\n", "its interpreter /no/such/shell does not exist on this server"),
         (b"#!/etc/passwd\n", "its interpreter /etc/passwd is not executable"),
         (b"#!/usr/bin/env nosuchthing\n", "its interpreter nosuchthing is not in /usr/local/sbin:"),
     ],

@@ -187,9 +187,9 @@ def test_a_queue_that_is_full_is_said_to_be(tmp_path: Path, monkeypatch: pytest.
         full.listen(0)
         with contextlib.suppress(BlockingIOError):
             while True:
-                one = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-                one.setblocking(False)
-                one.connect(f"{tmp_path}/api.sock")
+                connection = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                connection.setblocking(False)
+                connection.connect(f"{tmp_path}/api.sock")
         assert client.run("check-crs", {}) == 1
     assert "understudyd takes no more connections" in capsys.readouterr().err
 

@@ -42,7 +42,7 @@ class Loop:
 
     def tell(self) -> None:
         """And begin anew."""
-        memory = next(one.split()[1] for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmRSS"))
+        memory = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
         print(f"{self.worst_s * 1000:.0f} {memory}", flush=True)
         self.worst_s = 0.0
 
@@ -51,9 +51,9 @@ async def registered(cluster: Cluster, number: int) -> None:
     """So many resources, all at once, and a history."""
     await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/x"')
     mirror = cluster.nodes["ctr1"].mirror
-    one = mirror.view.definitions[ResourceName("db")]
+    definition = mirror.view.definitions[ResourceName("db")]
     names = [ResourceName(f"service.number.{number:04d}") for number in range(number)]
-    await mirror.commit_parts([Part(writes={keys.resource(name): replace(one, name=name)}) for name in names])
+    await mirror.commit_parts([Part(writes={keys.resource(name): replace(definition, name=name)}) for name in names])
     events = [Event(wall=float(number), server=ServerName("ctr1"), kind="started", text="some text") for number in range(EVENTS)]
     await mirror.commit_parts([Part(writes={keys.history(n, ServerName("ctr1"), n): event}) for n, event in enumerate(events)])
     while len(mirror.view.resources) < number or len(mirror.history()) < EVENTS:
@@ -70,11 +70,11 @@ async def main(path: str, number: int) -> int:
     async with running("ctr1") as cluster:
         await registered(cluster, number)
         async with listening(application(cluster.services("ctr1")), path):
-            work = [asyncio.create_task(one) for one in (watch.watch(), broken.wait(), told.wait())]
+            work = [asyncio.create_task(coroutine) for coroutine in (watch.watch(), broken.wait(), told.wait())]
             print("ready", flush=True)
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-            for one in work:
-                one.cancel()
+            for task in work:
+                task.cancel()
     return 1 if broken.is_set() else 0
 
 

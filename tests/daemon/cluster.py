@@ -132,7 +132,7 @@ class Cluster:
             service = executor.service(ResourceName(network))
             service.lives = service.outside = True  # nobody's process
         settings = self.settings(name)
-        others = {ServerName(one): self.life_of(one) for one in self.servers if one != name}
+        others = {ServerName(server): self.life_of(server) for server in self.servers if server != name}
         guard = self.guards.setdefault(name, HeldGuard(ServerName(name), incarnation, others))
         guard.on_farewell = lambda: self._left(name, incarnation)
         node = Node(
@@ -164,7 +164,7 @@ class Cluster:
 
     def settings(self, name: str) -> Settings:
         numbered = enumerate(self.servers, 1)
-        sections = "".join(f'[servers.{one}]\naddresses = ["192.168.0.{number}", "10.10.10.{number}"]\n' for number, one in numbered)
+        sections = "".join(f'[servers.{server}]\naddresses = ["192.168.0.{number}", "10.10.10.{number}"]\n' for number, server in numbered)
         network = '[network.1]\nsubnet = "10.10.10.0/24"\ninterface = "eth1"\n'
         return parse_settings(f'[cluster]\nname = "test"\n[server]\nname = "{name}"\n{sections}{network}{self.more_settings}')
 

@@ -152,8 +152,8 @@ async def _into(cluster: Cluster, case: Case) -> None:
     where = "ctr2" if "elsewhere" in case.condition else "ctr1"
     services = {name: cluster.executors[name].service(B) for name in cluster.servers}
     for name in cluster.servers:
-        for one in (A, B):
-            cluster.executors[name].service(one).took_s |= {"start": 0.1, "stop": 0.1, "check": 0.02}
+        for member in (A, B):
+            cluster.executors[name].service(member).took_s |= {"start": 0.1, "stop": 0.1, "check": 0.02}
     match case.condition:
         case "down" | "outside" | "nowhere":
             pass

@@ -21,7 +21,7 @@ class HeldGuard:
 
     def __init__(self, server: ServerName, incarnation: Incarnation, others: Mapping[ServerName, Incarnation]) -> None:
         self.said = GuardSight(
-            incarnation=incarnation, heard={name: HeardGuard(incarnation=one, age_s=0.0) for name, one in others.items()}
+            incarnation=incarnation, heard={name: HeardGuard(incarnation=other, age_s=0.0) for name, other in others.items()}
         )
         """What it tells people; a story changes it."""
         self.answers = True

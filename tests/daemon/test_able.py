@@ -23,8 +23,8 @@ def present(cluster: Cluster, server: str) -> IncarnationRecord:
 
 def hears(cluster: Cluster, server: str, *, able: bool, incarnation: Incarnation | None = None) -> None:
     """The guard of ctr1 tells it."""
-    one = incarnation or present(cluster, server).incarnation
-    cluster.nodes["ctr1"]._heard(AbilityChanged(ServerName(server), one, able, "" if able else WHY, 4.0))
+    life = incarnation or present(cluster, server).incarnation
+    cluster.nodes["ctr1"]._heard(AbilityChanged(ServerName(server), life, able, "" if able else WHY, 4.0))
 
 
 async def test_every_command_about_servers_tells_who_cannot_act() -> None:
@@ -41,7 +41,7 @@ async def test_every_command_about_servers_tells_who_cannot_act() -> None:
         hears(cluster, "ctr2", able=True)
         after = await cluster.run("crsctl check cluster -all", on="ctr1")
 
-        assert all(WHY in one.text for one in told.values()), [name for name, one in told.items() if WHY not in one.text]
+        assert all(WHY in lines.text for lines in told.values()), [name for name, lines in told.items() if WHY not in lines.text]
         assert f"UND-0101: Server 'ctr2' holds its lease but cannot act: {WHY} (for " in told["crsctl check cluster"].text
         assert (told["crsctl check cluster"].status, told["crsctl check cluster -all"].status) == (0, 1)
         assert (after.status, WHY in after.text) == (0, False), after.text
@@ -56,9 +56,9 @@ async def test_another_reason_is_told_again_and_the_same_is_not() -> None:
         for why in ("its executor does not answer", "its executor does not answer", "it cannot reach the registry", ""):
             node._heard(AbilityChanged(ctr2, life, not why, why, 4.0))
         told = (events.CANNOT_ACT, events.CAN_ACT)
-        await wait_until(lambda: any(one.kind == events.CAN_ACT for one in node.mirror.history()), 10, "all is told")
+        await wait_until(lambda: any(event.kind == events.CAN_ACT for event in node.mirror.history()), 10, "all is told")
 
-        assert [one.cause for one in node.mirror.history() if one.kind in told] == [
+        assert [event.cause for event in node.mirror.history() if event.kind in told] == [
             "its executor does not answer", "it cannot reach the registry", "",
         ]  # fmt: skip
 
@@ -109,7 +109,7 @@ async def test_off_is_believed_of_a_silent_server_alone_and_asked_first() -> Non
         done = await cluster.run("understudy server confirm-off ctr2 -f", on="ctr1")
 
         assert "UND-0103: Server 'ctr2' is ONLINE" in refused.text
-        assert "Has ctr2 no power?" in question.text
+        assert "Does ctr2 have no power?" in question.text
         assert (refused.status, question.status, done.status) == (1, 1, 0)
         assert before == "silent; quiet time over"
         assert present(cluster, "ctr2").proof == "silent; quiet time over; confirmed off by root@ctr1"
@@ -124,7 +124,7 @@ async def test_a_first_start_says_whose_check_does_not_answer() -> None:
         told = await cluster.run("crsctl start resource db", on="ctr1")
 
         assert "UND-0105: Resource 'db' was never started by the cluster, and server 'ctr2' cannot tell" in told.text
-        assert "mend what the check waits for on ctr2" in told.text
+        assert "fix what the check waits for on ctr2" in told.text
         assert told.status == 1
 
 

@@ -41,7 +41,7 @@ async def test_settings_of_a_living_cluster_do_not_change() -> None:
         before = record(cluster)
         status, text = await run(cluster, "force")
         assert status == 1
-        assert "leads: the cluster is alive. Stop it on every server first" in text
+        assert "is the leader, so the cluster is running. Stop it on every server first" in text
         assert record(cluster) == before
 
 
@@ -64,4 +64,4 @@ async def test_there_may_be_nothing_to_accept() -> None:
         answer = await cluster.run("understudy cluster accept-settings -f")
         assert answer.status == 0
         assert "nothing to accept" in answer.text
-        assert record(cluster).voters == tuple(ServerName(one) for one in THREE)
+        assert record(cluster).voters == tuple(ServerName(server) for server in THREE)

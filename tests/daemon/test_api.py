@@ -146,7 +146,7 @@ async def test_a_caller_that_goes_away_leaves_its_intent(tmp_path: Path) -> None
 
         def up() -> bool:
             report = cluster.nodes["ctr1"].mirror.view.reports.get(ResourceName("db"), {})
-            return any(one.state is State.ONLINE for one in report.values())
+            return any(known.state is State.ONLINE for known in report.values())
 
         await wait_until(up, 5, "the start goes on")
         assert cluster.nodes["ctr1"].mirror.view.target(ResourceName("db")) is Target.ONLINE

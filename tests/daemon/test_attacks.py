@@ -106,9 +106,9 @@ def target(resources: int = 2, *open_files: int) -> Iterator[Target]:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Target]:
     """For attacks that leave it as it was: its log, too, has no more than a few lines at the end."""
-    with target() as one:
-        yield one
-        assert one.log.stat().st_size < 8000, one.log.read_text()
+    with target() as daemon:
+        yield daemon
+        assert daemon.log.stat().st_size < 8000, daemon.log.read_text()
 
 
 ATTACK = """
@@ -139,10 +139,10 @@ def whole(one):
 
 
 @contextlib.contextmanager
-def attacking(one: Target, script: str) -> Iterator["subprocess.Popen[str]"]:
+def attacking(daemon: Target, script: str) -> Iterator["subprocess.Popen[str]"]:
     """A process of nobody's, which says `there` when it has begun and ends when its standard input does."""
     process = subprocess.Popen(
-        [sys.executable, "-c", ATTACK + script, one.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", ATTACK + script, daemon.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -156,9 +156,9 @@ def attacking(one: Target, script: str) -> Iterator["subprocess.Popen[str]"]:
         process.stdout.close()
 
 
-def attacked(one: Target, script: str) -> str:
+def attacked(daemon: Target, script: str) -> str:
     """What a process of nobody's printed, when it has ended."""
-    process = subprocess.run([sys.executable, "-c", ATTACK + script, one.path], capture_output=True, text=True, timeout=60, check=True)
+    process = subprocess.run([sys.executable, "-c", ATTACK + script, daemon.path], capture_output=True, text=True, timeout=60, check=True)
     return process.stdout
 
 
@@ -169,12 +169,12 @@ print("there", flush=True)
 while True:
     whole(post(b"stat-resource", json.dumps({"filter": text}).encode()))
 """
-    with target(1000) as one:
-        one.settle()
-        with attacking(one, script):
+    with target(1000) as daemon:
+        daemon.settle()
+        with attacking(daemon, script):
             for _ in range(5):
-                one.answers_root()
-        assert one.figures()[0] < WORKS_ON_END_MS
+                daemon.answers_root()
+        assert daemon.figures()[0] < WORKS_ON_END_MS
 
 
 def test_the_dearest_questions_at_a_thousand_resources_leave_the_loop_to_others() -> None:
@@ -189,13 +189,13 @@ for body in bodies:
 print("there", flush=True)
 sys.stdin.read()
 """
-    with target(1000) as one:
-        one.settle()
-        with attacking(one, script):
+    with target(1000) as daemon:
+        daemon.settle()
+        with attacking(daemon, script):
             until = time.monotonic() + 4
             while time.monotonic() < until:
-                one.answers_root()
-        assert one.figures()[0] < WORKS_ON_END_MS
+                daemon.answers_root()
+        assert daemon.figures()[0] < WORKS_ON_END_MS
 
 
 def test_a_thousand_connections_of_one_user_leave_room_for_root_and_for_other_users() -> None:
@@ -207,9 +207,9 @@ for _ in range(1100):
 print("there", flush=True)
 sys.stdin.read()
 """
-    with target(2, 1024) as one, attacking(one, script):
-        one.answers_root()
-        assert one.lives()
+    with target(2, 1024) as daemon, attacking(daemon, script):
+        daemon.answers_root()
+        assert daemon.lives()
 
 
 def test_connections_in_a_loop_neither_end_nor_hold_up_anything() -> None:
@@ -222,26 +222,26 @@ while True:
     except OSError: pass
     for each in held: each.close()
 """
-    with target(2, 1024) as one:
-        with attacking(one, script):
+    with target(2, 1024) as daemon:
+        with attacking(daemon, script):
             until = time.monotonic() + 3
             while time.monotonic() < until:
-                one.answers_root()
-        assert one.log.stat().st_size < 20_000
+                daemon.answers_root()
+        assert daemon.log.stat().st_size < 20_000
 
 
 def test_without_a_free_descriptor_it_waits_for_one() -> None:
     """Also when they are its own that are used up."""
-    with target(2, 64) as one:
+    with target(2, 64) as daemon:
         held = []
         with contextlib.suppress(OSError):
             for _ in range(80):
-                held.append(one.connect(1.0))
-        wait_for(lambda: "LimitNOFILE" in one.log.read_text(), 5, "it says what is used up, and what to do")
-        assert one.lives()
+                held.append(daemon.connect(1.0))
+        wait_for(lambda: "LimitNOFILE" in daemon.log.read_text(), 5, "it says what is used up, and what to do")
+        assert daemon.lives()
         for each in held:
             each.close()
-        one.answers_root()
+        daemon.answers_root()
 
 
 def test_a_body_of_six_hundred_megabytes_is_not_read() -> None:
@@ -260,12 +260,12 @@ try:
 except OSError: pass
 print(sent)
 """
-    with target() as one:
-        before = one.figures()[1]
-        sent = attacked(one, script).split()
-        one.answers_root()
+    with target() as daemon:
+        before = daemon.figures()[1]
+        sent = attacked(daemon, script).split()
+        daemon.answers_root()
         assert int(sent[-1]) < 8_000_000
-        assert one.figures()[1] - before < 32_000, "KiB"
+        assert daemon.figures()[1] - before < 32_000, "KiB"
 
 
 def test_sixty_connections_that_never_read_do_not_fill_the_memory() -> None:
@@ -274,15 +274,15 @@ held = [post(b"stat-resource", b'{"json": true, "full": true}') for _ in range(6
 print("there", flush=True)
 sys.stdin.read()
 """
-    with target(1000) as one:
+    with target(1000) as daemon:
         answer = b"GET /v1/resources HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        one.ask(answer, 20)
-        before = one.figures()[1]
-        with attacking(one, script):
+        daemon.ask(answer, 20)
+        before = daemon.figures()[1]
+        with attacking(daemon, script):
             until = time.monotonic() + 3
             while time.monotonic() < until:
-                one.answers_root()
-            assert one.figures()[1] - before < 60_000, "KiB"
+                daemon.answers_root()
+            assert daemon.figures()[1] - before < 60_000, "KiB"
 
 
 @pytest.mark.parametrize(

@@ -131,5 +131,5 @@ async def test_two_operators_cannot_close_a_cycle_together() -> None:
             cluster.run('crsctl modify resource b -attr "START_DEPENDENCIES=hard(a)"', on="ctr2"),
         )
 
-        assert sorted(one.status for one in both) == [0, 1]
-        assert any("CRS-2515" in one.text for one in both)
+        assert sorted(lines.status for lines in both) == [0, 1]
+        assert any("CRS-2515" in lines.text for lines in both)

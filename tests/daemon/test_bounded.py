@@ -37,7 +37,7 @@ async def registered(cluster: Cluster) -> None:
 
 def largest_commit(cluster: Cluster) -> int:
     """Of all that the registry keeps."""
-    return max(len(one.changed) + len(one.deleted) for one in cluster.store.changes("", 0)[1])
+    return max(len(batch.changed) + len(batch.deleted) for batch in cluster.store.changes("", 0)[1])
 
 
 def targets(cluster: Cluster) -> set[Target]:
@@ -121,7 +121,7 @@ async def test_a_group_that_no_commit_holds_is_told_and_alarmed_once() -> None:
         assert f"one holds at most {FEW.operations} (it moves together with {FEW.operations} others)" in told.cause
         _, line = alert_lines(told, "understudyd")
         assert line.startswith("[understudyd]UND-0220:What was decided about resource 'base' cannot be written: a commit of")
-        assert not any(name.startswith("on") and one.owner for name, one in mirror.view.assignments.items())
+        assert not any(name.startswith("on") and assignment.owner for name, assignment in mirror.view.assignments.items())
 
 
 async def test_parts_rest_on_what_was_seen_when_they_were_decided() -> None:

@@ -73,5 +73,5 @@ async def test_what_nobody_reads_is_counted_until_its_reader_is_gone() -> None:
                 if not read:
                     break
             reply.ended()
-            await asyncio.gather(*(one for one in asyncio.all_tasks() if "_run" in repr(one.get_coro())), return_exceptions=True)
+            await asyncio.gather(*(task for task in asyncio.all_tasks() if "_run" in repr(task.get_coro())), return_exceptions=True)
             assert callers.unread.total() == 0

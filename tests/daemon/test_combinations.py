@@ -51,7 +51,7 @@ def untruths(told: Told) -> Iterator[str]:
         yield "it failed without CRS-4000"
     if not well and not any(reason in text for reason in REASONS):
         yield "it failed without a reason"
-    for name in (ResourceName(one) for one in rest if one in ("app", "base")):
+    for name in (ResourceName(word) for word in rest if word in ("app", "base")):
         yield from _about(told, name, action, well=well)
     for view in (told.view, told.later):
         for name in (ResourceName("app"), ResourceName("base")):
@@ -80,14 +80,14 @@ def _about(told: Told, name: ResourceName, action: str, *, well: bool) -> Iterat
 def judged(case: Case) -> list[str]:
     """Every untruth of a story, with the command and what it printed."""
     story = play(case)
-    wrong = [(told, one) for told in story for one in untruths(told)]
+    wrong = [(told, untruth) for told in story for untruth in untruths(told)]
     must = next((told for told in story if told.command == DONE.get(str(case))), None)
     if must is not None and must.said.status:
         wrong.append((must, "it has to be done"))
-    return [f"$ crsctl {told.command}\n{told.said.text}\n=> {one}" for told, one in wrong]
+    return [f"$ crsctl {told.command}\n{told.said.text}\n=> {why}" for told, why in wrong]
 
 
-@pytest.mark.parametrize("case", [one for one in cases() if str(one) in SHORT], ids=str)
+@pytest.mark.parametrize("case", [short for short in cases() if str(short) in SHORT], ids=str)
 def test_what_commands_say_is_true(case: Case) -> None:
     """Done, or refused or ended with a cause; and soon."""
     wrong = judged(case)
@@ -96,7 +96,7 @@ def test_what_commands_say_is_true(case: Case) -> None:
 
 def test_the_short_ones_are_among_all() -> None:
     """None is misspelt."""
-    assert set(SHORT) <= {str(one) for one in cases()}
+    assert set(SHORT) <= {str(case) for case in cases()}
 
 
 @pytest.mark.long

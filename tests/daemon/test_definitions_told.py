@@ -22,8 +22,8 @@ async def test_pools_and_types_leave_their_lines() -> None:
             assert done.status == 0, done.text
         await cluster.run("appvipcfg create -network=1 -ip=10.10.10.11 -vipname=vip -user=root")
 
-        ours = [one for one in cluster.nodes["ctr1"].mirror.history() if one.kind in KINDS and one.cause.startswith("by root")]
-        told = [(one.kind, one.resource, one.cause, one.text) for one in ours]
+        ours = [event for event in cluster.nodes["ctr1"].mirror.history() if event.kind in KINDS and event.cause.startswith("by root")]
+        told = [(event.kind, event.resource, event.cause, event.text) for event in ours]
 
     assert told == [
         ("defined", None, "by root@ctr1", "server pool 'p'"),

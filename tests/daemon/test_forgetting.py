@@ -29,17 +29,17 @@ async def come_and_go(names: int, room: int) -> tuple[Store, Mirror, HeldEpochs]
     assert await mirror.commit({keys.CLUSTER: ClusterRecord(name="c", voters=(CTR1,)), keys.incarnation(LIFE): life})
     for first in range(0, names, BATCH):
         batch = [ResourceName(f"instance-of-a-virtual-machine-{number}") for number in range(first, first + BATCH)]
-        await mirror.commit({keys.resource(one): Definition(name=one, type=TypeName("cluster_resource"), uid=one) for one in batch})
-        reports = [Report(resource=one, server=CTR1, incarnation=LIFE, epoch=2, state=State.OFFLINE) for one in batch]
-        await mirror.commit({keys.report(one.resource, CTR1): one for one in reports})
+        await mirror.commit({keys.resource(name): Definition(name=name, type=TypeName("cluster_resource"), uid=name) for name in batch})
+        reports = [Report(resource=name, server=CTR1, incarnation=LIFE, epoch=2, state=State.OFFLINE) for name in batch]
+        await mirror.commit({keys.report(report.resource, CTR1): report for report in reports})
         epoch = mirror.view.next_epoch(1)
-        for one in batch:
-            assert answers.epoch(epochs, one, epoch, released=True)["ok"]
-        await mirror.commit({keys.assignment(one): Assignment(resource=one, epoch=epoch) for one in batch})
-        await mirror.commit({keys.resource(one): None for one in batch})
+        for name in batch:
+            assert answers.epoch(epochs, name, epoch, released=True)["ok"]
+        await mirror.commit({keys.assignment(name): Assignment(resource=name, epoch=epoch) for name in batch})
+        await mirror.commit({keys.resource(name): None for name in batch})
         while step := forget(mirror.view, 1.0, Memory())[0]:
-            writes: dict[str, object] = {keys.CLUSTER: step.cluster, **{keys.assignment(one): None for one in step.names}}
-            await mirror.commit({**writes, **{keys.report(*one): None for one in step.reports}})
+            writes: dict[str, object] = {keys.CLUSTER: step.cluster, **{keys.assignment(name): None for name in step.names}}
+            await mirror.commit({**writes, **{keys.report(*report): None for report in step.reports}})
         assert answers.forget(epochs, mirror.view.epoch_floor, list(batch)) == {"ok": True, "kept": []}
     return store, mirror, epochs
 
@@ -48,7 +48,7 @@ async def come_and_go(names: int, room: int) -> tuple[Store, Mirror, HeldEpochs]
 async def test_what_was_deleted_leaves_one_number(names: int) -> None:
     store, mirror, epochs = await come_and_go(names, room=64 << 10)
 
-    assert [one.key for one in store.read("")[1]] == [keys.CLUSTER, keys.incarnation(LIFE)]
+    assert [entry.key for entry in store.read("")[1]] == [keys.CLUSTER, keys.incarnation(LIFE)]
     assert mirror.view.epoch_floor == 1 + names // BATCH
     assert (len(epochs), epochs.floor) == (0, mirror.view.epoch_floor)
     for kept in (mirror.view.assignments, mirror.view.reports, mirror.view.resources, mirror._resolved, mirror._reports):

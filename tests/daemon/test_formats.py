@@ -34,7 +34,7 @@ def store() -> Iterator[Store]:
 
 async def mirror_of(store: Store, *, servers: tuple[str, ...] = ()) -> Mirror:
     """The next version's, which has read what there is."""
-    mirror = Mirror(LocalRegistry(store), formats=NEXT, servers=frozenset(ServerName(one) for one in servers))
+    mirror = Mirror(LocalRegistry(store), formats=NEXT, servers=frozenset(ServerName(server) for server in servers))
     await mirror.refresh()
     return mirror
 
@@ -49,7 +49,7 @@ async def known(mirror: Mirror, server: str, format: int, life: Life = Life.ONLI
 async def written_in(store: Store, mirror: Mirror) -> bytes:
     """How a value begins that the mirror's daemon writes now."""
     assert await mirror.commit({TARGET: NOT_WANTED if mirror.view.target(DB) is Target.ONLINE else WANTED})
-    entry = next(one for one in store.read(TARGET)[1] if one.key == TARGET)
+    entry = next(stored for stored in store.read(TARGET)[1] if stored.key == TARGET)
     return entry.value[:7]
 
 

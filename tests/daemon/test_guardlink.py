@@ -124,7 +124,7 @@ async def test_the_guard_has_room_for_as_many_names_as_are_registered_at_once(tm
     guard = Guard(room=64 << 10)
     async with linked(tmp_path, guard.answer) as link:
         for number in range(140):
-            names = [ResourceName(f"{'n' * (number % 40)}{number}-{one}") for one in range(500)]
+            names = [ResourceName(f"{'n' * (number % 40)}{number}-{count}") for count in range(500)]
             for name in names:
                 assert guard.answer({"op": "epoch", "id": 0, "resource": name, "epoch": 2, "released": True}).endswith(b'"highest": 2}')
             assert not await link.forget(2, names)

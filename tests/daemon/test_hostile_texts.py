@@ -56,15 +56,13 @@ def test_whatever_a_record_says(texts: list[str], details: str) -> None:
     """Also what came another way: from an older version, or an executor that is none of ours."""
     assert_ours(texts, details)
     outcome = as_shown(ActionOutcome(observed=Observed.FAILED, output=tuple(texts), details=details, strays=tuple(texts)))
-    assert all(one.isprintable() for one in (*outcome.output, *outcome.strays, outcome.details or ""))
+    assert all(text.isprintable() for text in (*outcome.output, *outcome.strays, outcome.details or ""))
 
 
 def assert_ours(texts: "list[str] | tuple[str, ...]", details: str) -> None:
     """Every line that begins with a number is one that we made, and names the resource that it is about."""
     for kind in (events.START_FAILED, events.FAILED, events.CHECK_SILENT, events.UNGUARDED, events.UNRECOVERABLE):
-        event = Event(
-            wall=1.0, server=ServerName("ctr1"), kind=kind, resource=ResourceName("app"), cause=details, text="\n".join(texts)
-        )
+        event = Event(wall=1.0, server=ServerName("ctr1"), kind=kind, resource=ResourceName("app"), cause=details, text="\n".join(texts))
         for line in progress(event):
             assert line.isprintable()
             assert "app" in line or not OURS.match(line) or line.startswith("CRS-0267")

@@ -26,8 +26,8 @@ def fails(cluster: Cluster, name: str, *servers: str) -> None:
 
 async def added(cluster: Cluster, *definitions: str) -> None:
     """Resources of which each is given as `name attributes`."""
-    for one in definitions:
-        name, _, attributes = one.partition(" ")
+    for definition in definitions:
+        name, _, attributes = definition.partition(" ")
         done = await cluster.run(f"crsctl add resource {name} -type {attributes}")
         assert done.status == 0, done.text
 

@@ -26,7 +26,7 @@ FLAPPING = tuple(ResourceName(f"flap{number}") for number in range(6))
 
 def sizes(entries: Iterable[Entry]) -> list[int]:
     """Bytes of each value."""
-    return [len(one.value) for one in entries]
+    return [len(entry.value) for entry in entries]
 
 
 def old_event(number: int, text: str) -> Write:
@@ -93,7 +93,7 @@ async def test_what_a_script_prints_takes_few_bytes_of_the_history_and_of_report
     async with running("ctr1", "ctr2") as cluster:
         await flap(cluster, 1)
         told = cluster.nodes["ctr1"].mirror.history
-        await until(cluster, lambda: len([one for one in told() if one.kind == events.FAILED]) >= 6, "every failure is told")
+        await until(cluster, lambda: len([event for event in told() if event.kind == events.FAILED]) >= 6, "every failure is told")
         assert max(sizes(history_of(cluster.store))) <= 4096
         assert max(sizes(cluster.store.read(keys.REPORT)[1])) <= 8192
 
@@ -173,7 +173,7 @@ async def test_who_follows_the_history_misses_nothing_while_the_registry_was_awa
         task.cancel()
         await asyncio.gather(task, reader, return_exceptions=True)
         assert found == ["seen", *(f"missed {number}" for number in range(101, 121)), "last"]
-        assert [one.text for one in mirror.history()][:20] == ["old"] * 20
+        assert [event.text for event in mirror.history()][:20] == ["old"] * 20
 
 
 async def until_told(mirror: Mirror, found: list[str], count: int) -> None:
@@ -194,7 +194,7 @@ async def test_an_event_that_cannot_be_read_is_passed_over() -> None:
             while len(mirror.history()) < 4:
                 await mirror.wait(mirror.view.revision, 0.05)
         assert not task.done()
-        assert [one.text for one in mirror.history()] == ["well", "well", "well", "after"]
+        assert [event.text for event in mirror.history()] == ["well", "well", "well", "after"]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -243,7 +243,7 @@ async def test_what_could_not_be_told_is_counted(monkeypatch: pytest.MonkeyPatch
                 await mirror.wait(mirror.view.revision, 0.05)
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
-        told = [decode(one.key, one.value) for one in history_of(store)]
-        texts = [one.text for one in told if isinstance(one, Event)]
+        told = [decode(entry.key, entry.value) for entry in history_of(store)]
+        texts = [event.text for event in told if isinstance(event, Event)]
         assert texts[:10] == [str(number) for number in range(15, 25)]
         assert texts[10].startswith("15 events of ctr1 are missing before this one")

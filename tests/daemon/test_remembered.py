@@ -28,19 +28,19 @@ def view(target: Target = Target.ONLINE) -> View:
         for name, attributes in given.items()
     }
     holders = {DB: ("ctr1", ME), WEB: ("ctr2", OTHER)}
-    held = {name: Holder(server=ServerName(server), incarnation=one, epoch=3) for name, (server, one) in holders.items()}
+    held = {name: Holder(server=ServerName(server), incarnation=incarnation, epoch=3) for name, (server, incarnation) in holders.items()}
     return View(
         definitions=definitions,
-        resources={name: resolve(one, {}) for name, one in definitions.items()},
+        resources={name: resolve(definition, {}) for name, definition in definitions.items()},
         targets={name: TargetRecord(target=target) for name in definitions},
-        assignments={name: Assignment(resource=name, epoch=3, owner=one, holders=(one,)) for name, one in held.items()},
+        assignments={name: Assignment(resource=name, epoch=3, owner=holder, holders=(holder,)) for name, holder in held.items()},
         incarnations={ME: IncarnationRecord(incarnation=ME, server=ServerName("ctr1"), life=Life.ONLINE)},
     )
 
 
 def found(content: bytes | None, incarnation: Incarnation = ME, epoch: int = 3) -> set[str]:
     """The keys that a daemon may begin with."""
-    return {one.key for one in recalled(content, incarnation, {DB: epoch}, PRESENT)}
+    return {entry.key for entry in recalled(content, incarnation, {DB: epoch}, PRESENT)}
 
 
 def test_what_is_held_here_is_kept_with_what_it_stands_on_and_nothing_else() -> None:
@@ -48,7 +48,7 @@ def test_what_is_held_here_is_kept_with_what_it_stands_on_and_nothing_else() -> 
     keys_found = found(kept(view(), ME, PRESENT))
 
     assert keys_found >= {keys.assignment(DB), keys.resource(DB), keys.resource(VIP), keys.target(DB), keys.incarnation(ME)}
-    assert not {one for one in keys_found if WEB in one}
+    assert not {key for key in keys_found if WEB in key}
     assert keys.assignment(VIP) not in keys_found
 
 

@@ -31,8 +31,8 @@ async def prepared(cluster: Cluster) -> None:
 def still(value: object) -> object:
     """Without what moves by itself."""
     if isinstance(value, dict):
-        return {key: still(one) for key, one in value.items() if key not in MOVES}
-    return [still(one) for one in value] if isinstance(value, list) else value
+        return {key: still(part) for key, part in value.items() if key not in MOVES}
+    return [still(part) for part in value] if isinstance(value, list) else value
 
 
 async def test_http_answers_what_json_says(tmp_path: Path) -> None:
@@ -65,12 +65,12 @@ async def test_what_text_says_is_in_the_json(tmp_path: Path) -> None:
         await prepared(cluster)
         rows = json.loads((await cluster.run("understudy server list --json")).text)["servers"]
         table = (await cluster.run("understudy server list")).text
-        (one,) = json.loads((await cluster.run("crsctl stat resource db -v --json")).text)["resources"]
+        (resource,) = json.loads((await cluster.run("crsctl stat resource db -v --json")).text)["resources"]
         block = dict(line.split("=", 1) for line in (await cluster.run("crsctl stat resource db -v")).text.splitlines())
 
     assert all(str(cell) in table for row in rows for key, cell in row.items() if key != "lease")
-    assert (block["NAME"], block["STATE"]) == (one["name"], f"{one['state']} on {one['server']}")
-    assert block["RESTART_COUNT"] == str(one["restart_count"])
+    assert (block["NAME"], block["STATE"]) == (resource["name"], f"{resource['state']} on {resource['server']}")
+    assert block["RESTART_COUNT"] == str(resource["restart_count"])
 
 
 async def test_nothing_is_answered_before_the_registry_was_read(tmp_path: Path) -> None:

@@ -37,25 +37,25 @@ def view(*reports: Report, wanted: tuple[str, ...] = (), lost: str = "") -> View
     ]
     definitions.append(network_definition(1, "10.10.10.0/24", "eth1", "net"))
     told: dict[ResourceName, dict[ServerName, Report]] = {}
-    for one in reports:
-        told.setdefault(one.resource, {})[one.server] = one
+    for known in reports:
+        told.setdefault(known.resource, {})[known.server] = known
     lives = [incarnation(name, Life.LOST if name == lost else Life.ONLINE) for name in ("rac1", "rac2")]
     return View(
-        incarnations={one.incarnation: one for one in lives},
-        resources={one.name: resolve(one, {}) for one in definitions},
+        incarnations={record.incarnation: record for record in lives},
+        resources={definition.name: resolve(definition, {}) for definition in definitions},
         reports=told,
         targets={ResourceName(name): TargetRecord(target=Target.ONLINE) for name in wanted},
     )
 
 
-def shown(one: View) -> list[Instance]:
+def shown(known: View) -> list[Instance]:
     """Every instance."""
-    return [instance for resource in one.resources.values() for instance in instances(one, resource)]
+    return [instance for resource in known.resources.values() for instance in instances(known, resource)]
 
 
 def test_the_table_is_oracles_to_the_character() -> None:
     """Header of 81 characters, lines of 80 dashes, names alone and never cut, byte order, wrapped details."""
-    one = view(
+    known = view(
         report("ora.net1.network", "rac1"),
         report("ora.net1.network", "rac2", State.OFFLINE),
         report("mysqlVIP", "rac1", details="mounted on /opt/oracle/dcs/commonstore"),
@@ -64,7 +64,7 @@ def test_the_table_is_oracles_to_the_character() -> None:
     )
 
     # Stars stand for blanks at the end of a line, which editors take away.
-    assert table(shown(one)) == (
+    assert table(shown(known)) == (
         """\
 --------------------------------------------------------------------------------
 Name           Target  State        Server                   State details*******
@@ -93,8 +93,8 @@ mysqld
 
 def test_an_empty_section_is_left_out() -> None:
     """And a table of nothing is its header."""
-    one = view()
-    cluster = [instance for instance in shown(one) if not instance.resource.local]
+    known = view()
+    cluster = [instance for instance in shown(known) if not instance.resource.local]
 
     assert "Local Resources" not in table(cluster)
     assert table([]).splitlines()[-1] == "-" * 80
@@ -102,16 +102,16 @@ def test_an_empty_section_is_left_out() -> None:
 
 def test_an_action_in_progress_shows_where() -> None:
     """STARTING on a server, though it is OFFLINE."""
-    one = view(report("mysqld", "rac2", State.OFFLINE, internal=Internal.STARTING), wanted=("mysqld",))
+    known = view(report("mysqld", "rac2", State.OFFLINE, internal=Internal.STARTING), wanted=("mysqld",))
 
-    assert "      1        ONLINE  OFFLINE      rac2                     STARTING" in table(shown(one))
+    assert "      1        ONLINE  OFFLINE      rac2                     STARTING" in table(shown(known))
 
 
 def test_what_a_lost_server_said_counts_no_more() -> None:
     """Its resources are shown OFFLINE, and it has no instance of a local one."""
-    one = view(report("mysqld", "rac1"), report("ora.net1.network", "rac1"), wanted=("mysqld",), lost="rac1")
+    known = view(report("mysqld", "rac1"), report("ora.net1.network", "rac1"), wanted=("mysqld",), lost="rac1")
 
-    text = table(shown(one))
+    text = table(shown(known))
 
     assert "rac1" not in text
     assert "mysqld\n      1        ONLINE  OFFLINE                               STABLE" in text
@@ -119,10 +119,10 @@ def test_what_a_lost_server_said_counts_no_more() -> None:
 
 def test_what_runs_is_shown_wherever_it_belongs() -> None:
     """While it is handed over, the old holder still runs it."""
-    one = view(report("mysqld", "rac1"), report("mysqld", "rac2", State.OFFLINE), wanted=("mysqld",))
+    known = view(report("mysqld", "rac1"), report("mysqld", "rac2", State.OFFLINE), wanted=("mysqld",))
     owner = Holder(server=ServerName("rac2"), incarnation=Incarnation("rac2-1"), epoch=2)
     given = Given(resource=ResourceName("mysqld"), epoch=2, owner=owner)
-    handed = View(**{**{name: getattr(one, name) for name in one.__slots__}, "assignments": {given.resource: given}})
+    handed = View(**{**{name: getattr(known, name) for name in known.__slots__}, "assignments": {given.resource: given}})
 
     (instance,) = instances(handed, handed.resources[ResourceName("mysqld")])
 
@@ -131,9 +131,9 @@ def test_what_runs_is_shown_wherever_it_belongs() -> None:
 
 def test_several_instances_are_joined_and_padded() -> None:
     """Each TARGET as wide as its STATE, but for the last."""
-    one = view(report("ora.net1.network", "rac1"), report("ora.net1.network", "rac2", State.OFFLINE), wanted=("ora.net1.network",))
+    known = view(report("ora.net1.network", "rac1"), report("ora.net1.network", "rac2", State.OFFLINE), wanted=("ora.net1.network",))
 
-    assert blocks.blocks([blocks.short(instances(one, one.resources[ResourceName("ora.net1.network")]))]) == (
+    assert blocks.blocks([blocks.short(instances(known, known.resources[ResourceName("ora.net1.network")]))]) == (
         "NAME=ora.net1.network\nTYPE=ora.network.type\nTARGET=ONLINE        , ONLINE\nSTATE=ONLINE on rac1, OFFLINE"
     )
 

@@ -69,10 +69,10 @@ async def test_with_the_majority_lost_no_command_says_that_all_is_well() -> None
                 "crsctl stat res db", "crsctl stat res -t", "understudy server list", "understudy explain db", "crsctl stat server",
             )
         }  # fmt: skip
-        why = "UND-0140: No majority of voters: of 3 voters 2 are needed, and only ctr1 can be heard from ctr1 (for 31 s)"
+        why = "UND-0140: No majority of voters: of 3 voters 2 are needed, and only ctr1 can be reached from ctr1 (for 31 s)"
 
-        assert {one.status for one in told.values()} == {1}
-        assert all(why in text for text in (*(one.text for one in told.values()), *shown.values()))
+        assert {lines.status for lines in told.values()} == {1}
+        assert all(why in text for text in (*(lines.text for lines in told.values()), *shown.values()))
         assert "CRS-4535: Cannot communicate with Cluster Ready Services" in told["crsctl check crs"].text
         assert "CRS-4530: Communications failure" in told["crsctl check crs"].text
         assert "resources down          db" in told["understudy cluster status"].text
@@ -86,11 +86,11 @@ async def test_what_ran_on_a_server_that_nobody_hears_is_unknown() -> None:
     """It may have no power, or run on beyond a cut: with the age of what was known last."""
     async with with_db("ctr1", "ctr2", "ctr3") as cluster:
         lapse(cluster, "ctr2")
-        one = (await cluster.run("crsctl stat res db -v", on="ctr2")).text
+        text = (await cluster.run("crsctl stat res db -v", on="ctr2")).text
         found = json.loads((await cluster.run("crsctl stat res db --json", on="ctr2")).text.splitlines()[-1])
 
-        assert "STATE=UNKNOWN on ctr1" in one
-        assert "STATE_DETAILS=WAS ONLINE" in one
+        assert "STATE=UNKNOWN on ctr1" in text
+        assert "STATE_DETAILS=WAS ONLINE" in text
         assert found["resources"][0]["lease"] == "unheard"
         assert found["conditions"][0]["kind"] == "majority-lost"
 
@@ -141,7 +141,7 @@ async def test_a_start_does_not_take_an_old_report_for_a_resource_that_runs() ->
         assert "CRS-5702: Resource 'db' is already running on 'ctr1'" in well.text
         assert "already running" not in done.text
         check = await cluster.run("crsctl check cluster", on="ctr2")
-        assert "UND-0141: Server 'ctr1' holds no lease: it has begun a new life" in check.text
+        assert "UND-0141: Server 'ctr1' holds no lease: it has begun a new incarnation" in check.text
 
 
 async def test_what_begins_while_a_verb_waits_is_printed() -> None:
@@ -191,8 +191,8 @@ async def test_what_has_no_effect_yet_ends_with_3(said: dict[str, Any], line: st
         cluster.guards["ctr1"].said = replace(cluster.guards["ctr1"].said, **said)
         found = [await cluster.run(command) for command in ("crsctl check crs", "crsctl check cluster", "understudy cluster status")]
 
-        assert all(line in one.text for one in found)
-        assert {one.status for one in found} == {3}
+        assert all(line in lines.text for lines in found)
+        assert {lines.status for lines in found} == {3}
         for command in ("crsctl stat res -t", "understudy explain ora.net1.network"):
             assert line in (await cluster.run(command)).text
 
@@ -204,8 +204,8 @@ async def test_a_guard_that_does_not_answer_is_shown_with_its_age() -> None:
         cluster.sights["ctr1"]._said_at -= 9.0
         found = [await cluster.run(command) for command in ("crsctl check has", "crsctl check crs")]
 
-        assert all("UND-0142: The guard of this server does not answer: it has said nothing for 9 s" in one.text for one in found)
-        assert {one.status for one in found} == {1}
+        assert all("UND-0142: The guard of this server does not answer: it has not answered for 9 s" in lines.text for lines in found)
+        assert {lines.status for lines in found} == {1}
 
 
 async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,18 +213,18 @@ async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch:
     async with with_db("ctr1", "ctr2", "ctr3") as cluster:
         lapse(cluster, "ctr1")
         told: list[str] = []
-        one = cluster.sights["ctr1"]
-        one.alert = told.append
-        await one.look()
-        one._tell()
+        own_sight = cluster.sights["ctr1"]
+        own_sight.alert = told.append
+        await own_sight.look()
+        own_sight._tell()
         early = list(told)
         exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
         one._tell()
         one._tell()
         cluster.guards["ctr1"].holds = True
         cluster.guards["ctr1"].said = replace(cluster.guards["ctr2"].said, incarnation=cluster.life_of("ctr1"), heard={}, gap_s=31.0)
-        await one.look()
-        one._tell()
+        await own_sight.look()
+        own_sight._tell()
 
         assert early == []
         assert [line.partition(":")[0] for line in told][:1] == ["UND-0140"]
@@ -237,16 +237,16 @@ async def test_another_cause_of_the_same_state_is_told_again(monkeypatch: pytest
     exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
     async with running("ctr1") as cluster:
         told: list[str] = []
-        one = cluster.sights["ctr1"]
-        one.alert = told.append
+        own_sight = cluster.sights["ctr1"]
+        own_sight.alert = told.append
         for gate in ("unavailable: Operation not permitted", "unavailable: Operation not permitted", "unavailable: No buffer space"):
             cluster.guards["ctr1"].said = replace(cluster.guards["ctr1"].said, gate=gate)
-            await one.look()
-            one._tell()
+            await own_sight.look()
+            own_sight._tell()
         cluster.guards["ctr1"].answers = False
         for age_s in (9.0, 10.0):
-            one._said_at -= age_s
-            one._tell()
+            own_sight._said_at -= age_s
+            own_sight._tell()
 
         assert [line.partition(": if")[0] for line in told if "gate" in line] == [
             "UND-0145:Not as it should be: there is no gate (unavailable: Operation not permitted)",
@@ -270,7 +270,7 @@ async def test_what_no_leader_tells_each_server_tells_itself(monkeypatch: pytest
         cluster.sights["ctr1"]._tell()
         monkeypatch.setattr(node.leader, "leads", lambda: True)
         node._heard(word)
-        await wait_until(lambda: any(one.kind == events.CANNOT_ACT for one in node.mirror.history()), 10, "the leader tells it")
+        await wait_until(lambda: any(event.kind == events.CANNOT_ACT for event in node.mirror.history()), 10, "the leader tells it")
         cluster.sights["ctr1"]._tell()
 
         assert [line[:68] for line in alone] == ["UND-0101:Server 'ctr2' holds its lease but cannot act: its executor "]
@@ -287,8 +287,8 @@ async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None
         await wait_until(lambda: mirror.view.looks[ServerName("ctr1")].unregistered, 30, "its look tells it")
         told = {command: await cluster.run(command, on="ctr2") for command in ("crsctl check cluster -all", "understudy cluster status")}
         elsewhere = await cluster.run("crsctl check crs", on="ctr2")
-        await wait_until(lambda: any(one.kind == events.UNREGISTERED for one in mirror.history()), 10, "in history")
-        (event,) = [one for one in mirror.history() if one.kind == events.UNREGISTERED]
+        await wait_until(lambda: any(happened.kind == events.UNREGISTERED for happened in mirror.history()), 10, "in history")
+        (event,) = [happened for happened in mirror.history() if happened.kind == events.UNREGISTERED]
         asked = ("crsctl start resource web", "understudy explain web", "crsctl stat res web")
         unknown = [await cluster.run(command, on="ctr2") for command in asked]
         for name in ("webVIP", "web"):
@@ -296,11 +296,13 @@ async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None
         after = await cluster.run("understudy cluster status", on="ctr2")
         started = await cluster.run("crsctl start resource web", on="ctr2")
 
-        assert all("UND-0230: Server 'ctr1' runs what is not registered: web, webVIP. Nothing watches" in one.text for one in told.values())
-        assert {one.status for one in told.values()} == {3}
+        assert all(
+            "UND-0230: Server 'ctr1' runs what is not registered: web, webVIP. Nothing watches" in lines.text for lines in told.values()
+        )
+        assert {lines.status for lines in told.values()} == {3}
         assert elsewhere.status == 0
         assert (event.on, event.cause) == ("ctr1", "web, webVIP")
-        assert all("UND-0233: Something of the name 'web' runs on server 'ctr1'" in one.text for one in unknown)
+        assert all("UND-0233: Something of the name 'web' runs on server 'ctr1'" in lines.text for lines in unknown)
         assert "UND-0230" not in after.text
         assert started.status == 0
         assert cluster.nodes["ctr1"].mirror.view.reports[ResourceName("web")][ServerName("ctr1")].state == "ONLINE"
@@ -331,9 +333,9 @@ async def test_after_the_majority_is_back_the_history_says_how_long_it_was_away_
         await cluster.sights["ctr1"].look()
         cluster.sights["ctr1"]._tell()
         mirror = cluster.nodes["ctr2"].mirror
-        await wait_until(lambda: any(one.kind == events.MAJORITY_BACK for one in mirror.history()), 10, "the history tells it")
-        (back,) = [one for one in mirror.history() if one.kind == events.MAJORITY_BACK]
-        (lapsed,) = [one for one in mirror.history() if one.kind == events.LAPSED]
+        await wait_until(lambda: any(event.kind == events.MAJORITY_BACK for event in mirror.history()), 10, "the history tells it")
+        (back,) = [event for event in mirror.history() if event.kind == events.MAJORITY_BACK]
+        (lapsed,) = [event for event in mirror.history() if event.kind == events.LAPSED]
 
         assert (back.cause, back.text) == ("after 4 min 11 s without one", "down meanwhile: db")
         assert lapsed.cause == "it held no lease for 4 min 11 s"

@@ -10,7 +10,7 @@ from understudy.model.names import ResourceName
 from understudy.registry import keys
 from understudy.sim.loop import VirtualLoop
 
-ADD = "crsctl add resource {} -type cluster_resource -attr \"ACTION_SCRIPT=/{},PLACEMENT=restricted,HOSTING_MEMBERS=ctr1 ctr2{}\""
+ADD = 'crsctl add resource {} -type cluster_resource -attr "ACTION_SCRIPT=/{},PLACEMENT=restricted,HOSTING_MEMBERS=ctr1 ctr2{}"'
 
 
 def told(story: Callable[[Cluster], Awaitable[None]]) -> None:
@@ -136,7 +136,7 @@ def test_a_start_on_something_intermediate_says_so_and_ends() -> None:
         await asyncio.sleep(6.0)
         began = asyncio.get_running_loop().time()
         lines = await cluster.run("crsctl start resource app")
-        why = "'db' to be ONLINE on ctr1: it is INTERMEDIATE on ctr1; hard(intermediate:db) would do with that"
+        why = "'db' to be ONLINE on ctr1: it is INTERMEDIATE on ctr1; hard(intermediate:db) would be satisfied by that"
         assert lines.status == 1
         assert f"UND-0160: 'app' waits for {why}" in lines.text, lines.text
         assert asyncio.get_running_loop().time() - began < 20.0

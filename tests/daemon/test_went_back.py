@@ -74,7 +74,7 @@ async def test_an_empty_registry_is_noticed() -> None:
     registry, mirror, _ = await living()
     registry.store = Store()
 
-    assert (await mirror.refresh()).set_back.startswith("it was made anew")
+    assert (await mirror.refresh()).set_back.startswith("it was recreated")
 
 
 async def test_a_daemon_that_has_just_begun_goes_by_what_its_guard_remembers() -> None:

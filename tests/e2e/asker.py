@@ -49,15 +49,15 @@ class Asker:
 
     def during(self, since: float, until: float = float("inf")) -> list[Answer]:
         """The requests that were answered between two instants."""
-        return [one for one in self.answers if one.server and since < one.at <= until]
+        return [answer for answer in self.answers if answer.server and since < answer.at <= until]
 
     def failures(self, since: float, until: float = float("inf")) -> list[Answer]:
         """The requests that were not."""
-        return [one for one in self.answers if not one.server and since <= one.at <= until]
+        return [answer for answer in self.answers if not answer.server and since <= answer.at <= until]
 
     def noticed_nothing(self, since: float) -> bool:
         """Since then every request was answered by one and the same process, and there were such requests until now."""
-        who = {(one.server, one.pid) for one in self.during(since)}
+        who = {(answer.server, answer.pid) for answer in self.during(since)}
         return len(who) == 1 and not self.failures(since) and self.answers[-1].at > time.monotonic() - 2.0
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Asker:
             self._process.stdout.close()
 
     def _first(self, by: str | None, since: float) -> Answer | None:
-        return next((one for one in self.during(since) if by in (None, one.server)), None)
+        return next((answer for answer in self.during(since) if by in (None, answer.server)), None)
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -37,7 +37,7 @@ def doubled(sights: Sequence[Sighting], thaws: Iterable[Thaw], limits: Limits) -
 def odd_lines(lab: str, expected: Iterable[str] = ()) -> list[str]:
     """What no log of any host should say; `expected` are words of lines that this story brings about."""
     lines = [(f"{path.name} of {host}", line) for host, path in logs(lab) for line in path.read_text().splitlines()]
-    return [f"{where}: {line}" for where, line in lines if _odd(line) and not any(one in line for one in expected)]
+    return [f"{where}: {line}" for where, line in lines if _odd(line) and not any(harmless in line for harmless in expected)]
 
 
 def _odd(line: str) -> bool:

@@ -45,7 +45,7 @@ def teller(cluster: Cluster, trio: Trio, request: pytest.FixtureRequest) -> Iter
     """The trio runs on ctr1; at the end all that was said is what is written."""
     trio.register()
     cluster.run("crsctl", "start", "resource", states.RESOURCE, "-n", "ctr1")
-    one = Teller(cluster, rewrite=request.config.getoption("--rewrite"))
-    one.marks()
-    yield one
-    assert not one.wrong, "\n".join(one.wrong)
+    storyteller = Teller(cluster, rewrite=request.config.getoption("--rewrite"))
+    storyteller.marks()
+    yield storyteller
+    assert not storyteller.wrong, "\n".join(storyteller.wrong)

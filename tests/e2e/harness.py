@@ -112,9 +112,9 @@ class Cluster(ABC):
         """What happened, oldest first: only these kinds, this resource, this server."""
         lines = self.lab.exec(ask or self.onlooker, ["understudy", "history", "-n", "1000", "--json"]).stdout.splitlines()
         return [
-            one
-            for one in map(json.loads, lines)
-            if (not kinds or one["kind"] in kinds) and resource in (None, one["resource"]) and on in (None, one["on"])
+            event
+            for event in map(json.loads, lines)
+            if (not kinds or event["kind"] in kinds) and resource in (None, event["resource"]) and on in (None, event["on"])
         ]
 
     def tells(self, kind: str, within_s: float = SOON_S, **about: Any) -> None:
@@ -147,9 +147,9 @@ class Cluster(ABC):
         """What runs of a resource on a server, as the machine sees it."""
         group = self.lab.host_cgroup(server) / "understudy" / resource
         pids: list[int] = []
-        for one in group.rglob("cgroup.procs"):
+        for path in group.rglob("cgroup.procs"):
             with contextlib.suppress(OSError):
-                pids += map(int, one.read_text().split())
+                pids += map(int, path.read_text().split())
         return pids
 
     def kill(self, resource: str, on: str) -> None:
@@ -207,9 +207,9 @@ class Cluster(ABC):
         """Wait until this process is gone, and keeper, guard, executor and daemon are all there, and the daemon says that it has joined."""
 
         def whole() -> bool:
-            pids = [self.lab.service_pids(server, one.name) for one in self.lab.plan.host(server).services]
+            pids = [self.lab.service_pids(server, lab_service.name) for lab_service in self.lab.plan.host(server).services]
             # keeper, guard and their scribe
-            return [len(one) for one in pids] == [3, 1, 1] and not any(pid in one for one in pids) and self.lab.is_ready(server)
+            return [len(found) for found in pids] == [3, 1, 1] and not any(pid in found for found in pids) and self.lab.is_ready(server)
 
         wait_for(whole, within_s, f"process {pid} of {server} is replaced")
 

@@ -69,7 +69,7 @@ ORDER = (
 )
 
 SHOWS = {
-    ConditionKind.GUARD_SILENT: ("guard-hangs", "does not answer: it has said nothing"),
+    ConditionKind.GUARD_SILENT: ("guard-hangs", "does not answer: it has not answered"),
     ConditionKind.TAKES_NO_PART: ("takes-no-part", "takes no part: "),
     ConditionKind.LEAVING: ("leaving", "it stops everything in order"),
     ConditionKind.LEFT: ("left", "it was taken out by "),
@@ -78,12 +78,12 @@ SHOWS = {
     ConditionKind.REGISTRY_AWAY: ("registry-away", "what is shown is N s old"),
     ConditionKind.REGISTRY_FULL: ("registry-full", "database or disk is full"),
     ConditionKind.REGISTRY_SET_BACK: ("registry-set-back", "it was set back from revision N to M"),
-    ConditionKind.RECOVERING: ("recovering", "nothing is given away until it is known what runs where"),
+    ConditionKind.RECOVERING: ("recovering", "nothing is assigned until it is known what runs where"),
     ConditionKind.UNREGISTERED: ("not-registered", "runs what is not registered"),
-    ConditionKind.NO_LEADER: ("no-leader", "no server has shown for N s that it decides"),
+    ConditionKind.NO_LEADER: ("no-leader", "no server has acted as leader for N s"),
     ConditionKind.CANNOT_ACT: ("executor-hangs", "cannot act: its executor does not answer"),
-    ConditionKind.OTHER_NO_LEASE: ("other-without-a-lease", "it has begun a new life"),
-    ConditionKind.OTHER_UNHEARD: ("other-not-heard", "is not heard: for N s"),
+    ConditionKind.OTHER_NO_LEASE: ("other-without-a-lease", "it has begun a new incarnation"),
+    ConditionKind.OTHER_UNHEARD: ("other-not-heard", "No message from server"),
     ConditionKind.LAST_MAJORITY: ("no-voter-to-spare", "no voter is left to spare"),
     ConditionKind.NOT_REAL_TIME: ("not-real-time", "has no real-time priority"),
     ConditionKind.NO_GATE: ("no-gate", "there is no gate"),
@@ -123,9 +123,9 @@ def alerts(cluster: Cluster, server: str, since: int) -> list[str]:
 def told(title: str, why: str, answers: list[Answer], logged: list[str]) -> str:
     """The file of a state."""
     blocks = [f"# {title}\n# {why}"]
-    for one in answers:
-        status = [f"[exit {one.status}]"] if one.status else []
-        blocks.append("\n".join([f"$ {one.command}", *one.lines, *status]))
+    for answer in answers:
+        status = [f"[exit {answer.status}]"] if answer.status else []
+        blocks.append("\n".join([f"$ {answer.command}", *answer.lines, *status]))
     blocks.append("\n".join(["alert.log", *logged]))
     return "\n\n".join(blocks) + "\n"
 
@@ -145,8 +145,8 @@ def plain(text: str) -> str:
 
 def _matters(command: str, lines: list[str]) -> list[str]:
     known = _MATTERS.get(command)
-    found = [plain(one) for one in lines if _NUMBERED.match(one) or (known is not None and known.match(one))]
-    return found or [plain(one) for one in lines[:1]]
+    found = [plain(line) for line in lines if _NUMBERED.match(line) or (known is not None and known.match(line))]
+    return found or [plain(line) for line in lines[:1]]
 
 
 # --- the page -------------------------------------------------------------------------------------------------------
@@ -160,9 +160,9 @@ def page() -> str:
     for title, why, answers, logged in states:
         lines += [f"## {title}", "", why, "", "```console"]
         shown: set[str] = set()
-        for one in answers:
-            status = [f"(exit status {one.status})"] if one.status else []
-            lines += [f"# {one.command}", *(_once(line, shown) for line in one.lines), *status]
+        for answer in answers:
+            status = [f"(exit status {answer.status})"] if answer.status else []
+            lines += [f"# {answer.command}", *(_once(line, shown) for line in answer.lines), *status]
         lines += ["```", ""]
         if logged:
             lines += ["In the alert log:", "", "```text", *logged, "```", ""]
@@ -193,9 +193,9 @@ def read(path: Path) -> tuple[str, str, list[Answer], list[str]]:
 
 
 def _row(title: str, answers: list[Answer]) -> str:
-    by = {one.command: one for one in answers}
+    by = {answer.command: answer for answer in answers}
     anchor = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
-    numbers = dict.fromkeys(line[:8] for one in answers for line in one.lines if line.startswith("UND-") and "UND-0148" not in line)
+    numbers = dict.fromkeys(line[:8] for answer in answers for line in answer.lines if line.startswith("UND-") and "UND-0148" not in line)
     state = next((line.partition("=")[2] for line in by[ASKED[1]].lines if line.startswith("STATE=")), "") if ASKED[1] in by else ""
-    statuses = [str(by[one].status) if one in by else "" for one in (CHECK, STATUS, ASKED[5])]
+    statuses = [str(by[command].status) if command in by else "" for command in (CHECK, STATUS, ASKED[5])]
     return f"| [{title}](#{anchor}) | {', '.join(numbers)} | {state} | {' | '.join(statuses)} |"

@@ -36,7 +36,10 @@ class Teller:
         for wanted in filter(None, alerts):
             wait_for(partial(self._has_alert, on, wanted), SOON_S, f"the alert log of {on} has {wanted}")
         answers = states.ask(self.cluster, on, commands)
-        meant = {*(one[:8] for one in alerts), *(line[:8] for one in answers for line in one.lines)}  # not what comes late of another state
+        meant = {
+            *(each[:8] for each in alerts),
+            *(line[:8] for each in answers for line in each.lines),
+        }  # not what comes late of another state
         text = states.told(title, why, answers, [line for line in self.alerts(on) if line[:8] in meant])
         path = states.FOLDER / f"{name}.txt"
         if self.rewrite:

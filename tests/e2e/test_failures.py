@@ -93,7 +93,7 @@ def test_service_that_ignores_term_and_whose_scripts_fail_is_killed(cluster: Clu
     assert "CRS-2680: Clean of 'web' on 'ctr1' failed" in said
     trio.follows(to="ctr2")
     cluster.empty("ctr1")
-    assert [one["kind"] for one in cluster.history("stop-failed", "clean-failed", "killed", "stop-done", resource="web")] == [
+    assert [event["kind"] for event in cluster.history("stop-failed", "clean-failed", "killed", "stop-done", resource="web")] == [
         "stop-failed", "clean-failed", "killed", "stop-done",
     ]  # fmt: skip
 
@@ -112,7 +112,7 @@ def test_service_that_cannot_be_stopped_blocks_and_says_why(cluster: Cluster, tr
     assert "CRS-2678:'web' on 'ctr1' has experienced an unrecoverable failure" in cluster.alerts("ctr2")
     assert "ctr1: stop, clean and kill were tried: the check still finds it" in cluster.explain("web")
     assert "ctr2  is next" in cluster.explain("web")
-    assert not any(cluster.processes("ctr2", one) for one in service.TRIO)
+    assert not any(cluster.processes("ctr2", name) for name in service.TRIO)
     cluster.run("pkill", "-9", "-f", "openstack-ha/web[.]py", on="ctr1")
     trio.follows(to="ctr2", within_s=60)
     cluster.empty("ctr1")
@@ -127,7 +127,7 @@ def test_service_that_dies_while_its_daemon_is_down_is_restarted_by_the_next(clu
     killed = time.monotonic()
     cluster.replaced("ctr1", daemon)
     trio.asker.served(by="ctr1", since=killed)
-    assert {one.server for one in trio.asker.during(killed)} == {"ctr1"}
+    assert {answer.server for answer in trio.asker.during(killed)} == {"ctr1"}
 
 
 @pytest.mark.long

@@ -27,8 +27,8 @@ def test_frozen_server_does_not_answer_and_what_it_ran_ends_with_the_thaw(cluste
     pace = cluster.limits.pace
     assert existed_s <= pace.lateness_s + pace.kill_s
     lapsed = frozen + cluster.limits.lease_s + 0.05 + 2 * witness.longest_gap_s
-    assert not [one for one in witness.sights(since=lapsed) if "ctr1" in one.answering]
-    assert not [one for one in witness.sights() if len(one.answering) > 1]
+    assert not [sight for sight in witness.sights(since=lapsed) if "ctr1" in sight.answering]
+    assert not [sight for sight in witness.sights() if len(sight.answering) > 1]
 
 
 @pytest.mark.long

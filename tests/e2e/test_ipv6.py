@@ -97,8 +97,8 @@ def test_the_address_survives_its_server(cluster: AttackedCluster, mishap: str) 
 
 def outage(witness: Witness, old: str, new: str) -> float:
     """Seconds between the last TCP answer of one server and the first of another."""
-    last = max(one.until for one in witness.stretches if (one.what, one.server) == ("tcp", old))
-    return min(one.since for one in witness.stretches if (one.what, one.server) == ("tcp", new)) - last
+    last = max(stretch.until for stretch in witness.stretches if (stretch.what, stretch.server) == ("tcp", old))
+    return min(stretch.since for stretch in witness.stretches if (stretch.what, stretch.server) == ("tcp", new)) - last
 
 
 def test_a_service_that_dies_is_restarted_behind_both_addresses(cluster: AttackedCluster) -> None:
@@ -119,7 +119,7 @@ def test_a_service_that_dies_is_restarted_behind_both_addresses(cluster: Attacke
 def test_an_address_that_is_somebodys_is_refused(cluster: AttackedCluster) -> None:
     """A stranger's with his MAC, at its making and at its start; a server's own by the settings."""
     client = cluster.lab.plan.host("client")
-    taken, mac = client.address6("management"), next(one.mac for one in client.links if one.network == "management")
+    taken, mac = client.address6("management"), next(cable.mac for cable in client.links if cable.network == "management")
     make = ("appvipcfg", "create", "-network=2", "-vipname=vip6", "-user=root")
     assert f"already in use on the network by MAC {mac}" in cluster.run(*make, f"-ip={taken}", check=False)
     interconnect = cluster.lab.plan.host("ctr2").address6("interconnect")

@@ -14,14 +14,14 @@ pytestmark = pytest.mark.lab
 def stops(cluster: Cluster, server: str) -> list[str]:
     """What was stopped there, in order; nothing of it by force."""
     assert not cluster.history("killed", "clean-begun", "stop-failed", "left-behind", on=server)
-    return [one["resource"] for one in cluster.history("stop-done", on=server)]
+    return [event["resource"] for event in cluster.history("stop-done", on=server)]
 
 
 def outage(trio: Trio, since: float) -> float:
     """Seconds for which the client was not served, from the last answer of the old server to the first of the new."""
     answers = trio.asker.during(since - 2.0)
-    before = [one for one in answers if one.server == "ctr1"]
-    after = [one for one in answers if one.server == "ctr2"]
+    before = [answer for answer in answers if answer.server == "ctr1"]
+    after = [answer for answer in answers if answer.server == "ctr2"]
     return after[0].at - before[-1].at
 
 

@@ -92,7 +92,7 @@ def test_power_loss_of_the_leader_that_is_the_active_server(cluster: Cluster, tr
     assert cluster.leader() != leader
     cluster.lab.boot(leader)
     cluster.lab.ready(30, [leader])
-    assert leader not in {one.server for one in trio.asker.during(crashed)}
+    assert leader not in {answer.server for answer in trio.asker.during(crashed)}
 
 
 @pytest.mark.long

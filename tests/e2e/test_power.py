@@ -18,7 +18,7 @@ def test_power_loss_of_the_active_server_and_its_return(cluster: Cluster, trio: 
     cluster.lab.boot("ctr1")
     cluster.lab.ready(30, ["ctr1"])
     cluster.runs(*service.TRIO, on="ctr2", ask="ctr1")
-    assert {one.server for one in trio.asker.during(crashed)} == {"ctr2"}
+    assert {answer.server for answer in trio.asker.during(crashed)} == {"ctr2"}
     assert not cluster.runs_anything("ctr1")
 
 

@@ -34,7 +34,7 @@ def test_kill_of_one_process_is_not_noticed_by_the_client(cluster: Cluster, pati
     killed = time.monotonic()
     cluster.kill(service.SERVICE, on="ctr1")
     patient.asker.served(by="ctr1", since=killed)
-    assert {one.server for one in patient.asker.during(killed)} == {"ctr1"}
+    assert {answer.server for answer in patient.asker.during(killed)} == {"ctr1"}
 
 
 def test_guard_that_hangs_is_replaced_by_its_keeper(cluster: Cluster, patient: Trio) -> None:

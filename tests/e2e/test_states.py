@@ -61,25 +61,25 @@ def test_whoever_stands_still_is_said_to(cluster: Cluster, teller: Teller) -> No
     """Registry, daemon, executor and guard, one after the other; then all executors, so that nobody leads."""
     lab = cluster.lab
     lab.registry_pause()
-    teller.tells("registry-away", "The registry's process stands still; asked on ctr2.", on="ctr2", until="UND-0068", alert="UND-0068")
+    teller.tells("registry-away", "The registry's process is paused; asked on ctr2.", on="ctr2", until="UND-0068", alert="UND-0068")
     lab.registry_resume()
     wait_for(well(cluster, "ctr2"), SOON_S, "the registry is back")
     teller.marks()
     with stopped(*lab.service_pids("ctr4", "understudyd")):
         teller.tells(
-            "daemon-hangs", "understudyd of ctr4, which runs nothing, stands still; asked on ctr1.",
+            "daemon-hangs", "understudyd of ctr4, which runs nothing, is paused; asked on ctr1.",
             on="ctr1", until="UND-0101", alert="UND-0110",
         )  # fmt: skip
         teller.tells("daemon-hangs-there", "The same, asked on ctr4 itself.", on="ctr4", until="", commands=(states.CHECK,))
     wait_for(well(cluster, "ctr1"), SOON_S, "ctr4 can act again")
     teller.marks()
     with stopped(*lab.service_pids("ctr4", "understudy-exec")):
-        teller.tells("executor-hangs", "understudy-exec of ctr4 stands still; asked there.", on="ctr4", until="UND-0101", alert="UND-0110")
+        teller.tells("executor-hangs", "understudy-exec of ctr4 is paused; asked there.", on="ctr4", until="UND-0101", alert="UND-0110")
     wait_for(well(cluster, "ctr4"), SOON_S, "ctr4 can act again")
     teller.marks()
     with stopped(*(pid for server in lab.servers for pid in lab.service_pids(server, "understudy-exec"))):
         teller.tells(
-            "no-leader", "understudy-exec of every server stands still, so nobody can lead; asked on ctr2.",
+            "no-leader", "understudy-exec of every server is paused, so no server can lead; asked on ctr2.",
             on="ctr2", until="UND-0143", alert="UND-0143",
         )  # fmt: skip
 
@@ -90,7 +90,7 @@ def test_whoever_goes_is_said_to_be_gone(cluster: Cluster, teller: Teller) -> No
     lab = cluster.lab
     with stopped(*cluster.keeper_and_guard("ctr4")):
         teller.tells(
-            "guard-hangs", "Keeper and guard of ctr4 stand still; its daemon has ended everything itself. Asked there.",
+            "guard-hangs", "Keeper and guard of ctr4 are paused; its daemon has ended everything itself. Asked there.",
             on="ctr4", until="UND-0142", alert="UND-0142",
         )  # fmt: skip
     wait_for(well(cluster, "ctr4"), SOON_S, "ctr4 is back")

@@ -48,7 +48,7 @@ def full(cluster: Cluster, server: str, folder: str) -> Iterator[None]:
 def no_more_files(pid: int) -> Iterator[None]:
     """A process can open no further file meanwhile."""
     limits = prlimit(pid, RLIMIT_NOFILE)
-    used = {int(one.name) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    used = {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
     prlimit(pid, RLIMIT_NOFILE, (min({*range(len(used) + 1)} - used), limits[1]))
     yield
     prlimit(pid, RLIMIT_NOFILE, limits)
@@ -81,7 +81,7 @@ def test_what_a_server_lacks_is_said(cluster: Cluster, teller: Teller) -> None:
     with full(cluster, "ctr4", "/var/lib/understudy"):
         cluster.strike("ctr4", "understudyd")
         teller.tells(
-            "settings-not-kept", "The file system of /var/lib/understudy is full on ctr4, and its daemon begins anew; asked there.",
+            "settings-not-kept", "The file system of /var/lib/understudy is full on ctr4, and its daemon restarts; asked there.",
             on="ctr4", until="cannot be written", alert=("cluster.json cannot be written", "cannot be kept on its disk"),
         )  # fmt: skip
     wait_for(well(cluster, "ctr4"), SOON_S, "they are kept, as there is room again")

@@ -44,12 +44,12 @@ def test_a_registry_that_takes_nothing_and_one_that_is_away(cluster: Cluster, te
     cluster.lab.registry_pause()
     cluster.lab.freeze("ctr4")
     teller.tells(
-        "other-not-heard", "The registry stands still, and so does ctr4; asked on ctr1.", on="ctr1", until="UND-0102", alert="UND-0102"
+        "other-not-heard", "The registry is paused, and so is ctr4; asked on ctr1.", on="ctr1", until="UND-0102", alert="UND-0102"
     )
     teller.marks()
     cluster.thaw("ctr4")
     teller.tells(
-        "other-without-a-lease", "ctr4 goes on and has begun a new life; the registry still stands still. Asked on ctr1.",
+        "other-without-a-lease", "ctr4 goes on and has begun a new incarnation; the registry is still paused. Asked on ctr1.",
         on="ctr1", until="UND-0141", alert="UND-0141",
     )  # fmt: skip
     cluster.lab.registry_resume()
@@ -76,7 +76,7 @@ def test_a_registry_that_went_back_or_was_made_anew(cluster: Cluster, teller: Te
         cluster.says("UND-0101", on="ctr1")
         cluster.set_registry_back(None)
         teller.tells(
-            "recovering", "The registry is made anew while understudy-exec of ctr4 stands still; asked on ctr1, where web runs.",
+            "recovering", "The registry is recreated while understudy-exec of ctr4 is paused; asked on ctr1, where web runs.",
             on="ctr1", until="UND-0144", alert="UND-0125",
         )  # fmt: skip
     wait_for(lambda: "UND-0144" not in cluster.run("crsctl", "check", "crs", on="ctr2", check=False), SOON_S, "the recovery is over")

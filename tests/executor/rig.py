@@ -215,7 +215,7 @@ class RealRig:
                 Path(self.script).chmod(0o755)
             case "not-begun":
                 limits = prlimit(self.process.pid, RLIMIT_NOFILE)
-                used = {int(one.name) for one in Path(f"/proc/{self.process.pid}/fd").iterdir()}
+                used = {int(path.name) for path in Path(f"/proc/{self.process.pid}/fd").iterdir()}
                 lowest_free = min(set(range(len(used) + 1)) - used)
                 prlimit(self.process.pid, RLIMIT_NOFILE, (lowest_free, limits[1]))
                 yield

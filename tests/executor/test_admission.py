@@ -155,7 +155,7 @@ PROMISES: tuple[tuple[Promise, Mutation], ...] = (
 )
 
 
-@pytest.mark.parametrize(("promise", "mutation"), PROMISES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize(("promise", "mutation"), PROMISES, ids=lambda given: given.__name__)
 async def test_the_executor_keeps_its_promise_and_a_cut_is_seen(
     promise: Promise, mutation: Mutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,8 +167,8 @@ async def test_the_executor_keeps_its_promise_and_a_cut_is_seen(
         with monkeypatch.context() as patch:
             patch.setitem(AGENTS, "quiet", _agent(stage))
             patch.setitem(KINDS, "quiet", QUIET)
-            for one in cuts:
-                one(patch)
+            for part in cuts:
+                part(patch)
             assert await promise(stage) is (not cuts), f"{name}: {stage.begun}"
 
 

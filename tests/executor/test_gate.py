@@ -25,7 +25,7 @@ async def test_a_guard_that_is_not_there_is_a_no(tmp_path: Path) -> None:
 
 async def test_a_guard_that_hangs_up_is_a_no(tmp_path: Path) -> None:
     with guard_that_says(tmp_path, None) as asked:
-        assert await open_gate(tmp_path / "guard.sock", ADDRESSES, "abc") == "it hung up"
+        assert await open_gate(tmp_path / "guard.sock", ADDRESSES, "abc") == "it closed the connection"
     assert len(asked) == 1
 
 

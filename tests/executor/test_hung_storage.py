@@ -38,11 +38,11 @@ async def test_checks_that_hang_for_ever_do_not_fill_the_process_table(real: Rea
     """What cannot be killed stays; only so many of them, and then it is said instead of begun."""
     frozen = [await asyncio.create_subprocess_exec("sleep", "1000") for _ in range(MOST_SURVIVORS)]
     real.groups.make(STUCK)
-    for one in frozen:
-        Path(real.groups.act(STUCK), "cgroup.procs").write_text(str(one.pid))
+    for process in frozen:
+        Path(real.groups.act(STUCK), "cgroup.procs").write_text(str(process.pid))
     outcome = await check(real, Path(real.script), 3.0)
-    for one in frozen:
-        await one.wait()
+    for process in frozen:
+        await process.wait()
     assert outcome.unanswered == "overran"
     assert f"{MOST_SURVIVORS} processes" in outcome.output[0]
 
@@ -71,7 +71,7 @@ async def test_a_verb_that_looks_at_a_script_has_an_end(tmp_path: Path) -> None:
     assert await LinuxServer(str(tmp_path)).script(str(dos)) == "ok"
     dos.chmod(0o757)
     assert await LinuxServer(str(tmp_path)).script(str(dos)) == (
-        f"others than root, as whom it runs, may change it: {dos} may be written by everybody: chmod o-w {dos}"
+        f"users other than root, as whom it runs, may change it: {dos} may be written by everybody: chmod o-w {dos}"
     )
 
 

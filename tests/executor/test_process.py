@@ -93,8 +93,8 @@ async def test_what_one_owner_prints_uses_up_no_room_of_others(real: RealRig) ->
     await wait_until(lambda: os.statvfs(room).f_bavail == 0, 10, "the room is full")
     outcome = await act(real, "check", user="nobody", timeout_s=30)
     assert outcome.unanswered is None
-    sizes = [os.statvfs(one) for one in (real.run_dir / "output").iterdir()]
-    assert all(one.f_blocks * one.f_frsize <= 64 << 20 for one in sizes)
+    sizes = [os.statvfs(path) for path in (real.run_dir / "output").iterdir()]
+    assert all(size.f_blocks * size.f_frsize <= 64 << 20 for size in sizes)
     real.script = honest
     real.says(ResourceName("web"), "start", "begins")
     started = await act(real, "start", ResourceName("web"))
@@ -119,7 +119,7 @@ async def test_output_lines_reach_the_daemon(real: RealRig) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda rig: str(rig.folder / "none.scr"), "is not there on this server"),
+        (lambda rig: str(rig.folder / "none.scr"), "does not exist on this server"),
         (lambda rig: rig.write_script("plain.scr", "#!/bin/sh\n"), "is not executable for {user}: chmod +x"),
         (lambda rig: str(rig.folder), "is no file"),
         (lambda rig: "none.scr", "must be an absolute path"),
@@ -128,7 +128,7 @@ async def test_output_lines_reach_the_daemon(real: RealRig) -> None:
         (lambda rig: rig.write_script("dos.scr", "#!/usr/bin/env sh\r\nexit 0\r\n"), "(DOS line ends)"),
         (lambda rig: rig.write_script("odd.scr", "#!/no/such/interpreter\n"), "its interpreter /no/such/interpreter is not there"),
         (lambda rig: rig.write_script("odd.scr", "#!/usr/bin/env nosuchthing\n"), "its interpreter nosuchthing is not in /usr/local/sbin:"),
-        (lambda rig: rig.write_script("empty.scr", ""), "is empty, and would say 0 to every action"),
+        (lambda rig: rig.write_script("empty.scr", ""), "is empty, and would answer 0 to every action"),
     ],
 )
 @pytest.mark.parametrize("user", ["root", "nobody"])
@@ -151,7 +151,7 @@ async def test_a_script_that_others_may_change_is_not_run(real: RealRig, action:
     Path(real.script).chmod(0o777)
     outcome = await act(real, action)
     assert (outcome.status, outcome.unanswered) == (None, "no-script")
-    assert "not run as root, for others may change it" in outcome.output[0]
+    assert "not run as root, because others may change it" in outcome.output[0]
     assert f"{real.script} may be written by everybody: chmod o-w {real.script}" in outcome.output[0]
     assert not (real.folder / "ran").exists()
     Path(real.script).chmod(0o755)
@@ -316,7 +316,7 @@ async def test_a_thousand_started_resources_cost_no_descriptors(real: RealRig) -
     assert (await act(real, "start", names[0])).status == 0  # from here on it has opened what it needs for itself
     before, own = len(list(descriptors.iterdir())), len(os.listdir("/proc/self/fd"))
     for some in (names[first : first + 20] for first in range(1, len(names), 20)):
-        assert all(one.status == 0 for one in await asyncio.gather(*(act(real, "start", name) for name in some)))
+        assert all(action_outcome.status == 0 for action_outcome in await asyncio.gather(*(act(real, "start", name) for name in some)))
     assert len(list(descriptors.iterdir())) <= before + 2
     assert len(os.listdir("/proc/self/fd")) <= own + 2  # the daemon's end
     soft, hard = resource.prlimit(real.process.pid, resource.RLIMIT_NOFILE)

@@ -33,9 +33,9 @@ def test_an_answer_of_wrong_types_is_an_outcome_that_says_so(changes: dict[str, 
     outcome = outcome_from_wire(json.loads(json.dumps(message)), "check")
     assert (outcome.observed is None) == (outcome.unanswered is not None)
     assert outcome.status is None or isinstance(outcome.status, int)
-    assert all(isinstance(one, str) for one in (*outcome.output, *outcome.strays))
+    assert all(isinstance(text, str) for text in (*outcome.output, *outcome.strays))
     assert outcome.duration_s >= 0.0
-    assert all(isinstance(one, float) for one in outcome.pressure.values())
+    assert all(isinstance(value, float) for value in outcome.pressure.values())
 
 
 def test_an_executor_of_the_version_before_tells_a_status_alone() -> None:
@@ -93,9 +93,9 @@ def test_a_line_too_long_costs_itself_alone(sizes: list[int]) -> None:
 
     found = asyncio.run(read())
     assert len(found) == len(sizes)
-    for number, one in enumerate(found):
-        assert isinstance(one, Overlong) == (sizes[number] > 64 - 20) or 40 <= sizes[number] <= 50
-        assert one.id == number if isinstance(one, Overlong) else decode(one)["id"] == number
+    for number, text in enumerate(found):
+        assert isinstance(text, Overlong) == (sizes[number] > 64 - 20) or 40 <= sizes[number] <= 50
+        assert text.id == number if isinstance(text, Overlong) else decode(text)["id"] == number
 
 
 @pytest.mark.lab
@@ -121,7 +121,7 @@ async def test_an_attribute_beyond_what_the_kernel_passes_is_left_out(real: Real
     request = ActionRequest(resource=DB, action="check", agent="script", parameters={"script": real.script}, environment=environment)
     outcome = await real.executor.run(request)
     assert outcome.status == 0, outcome.output
-    printed = {one.partition("=")[0]: one for one in outcome.output}
+    printed = {line.partition("=")[0]: line for line in outcome.output}
     assert "_CRS_DESCRIPTION" not in printed
     assert "_CRS_DESCRIPTION" in printed["_CRS_LEFT_OUT"]
     assert len([name for name in printed if name.startswith("_USR_")]) == 8  # of 30: what fits into 256 KiB

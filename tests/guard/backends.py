@@ -100,7 +100,9 @@ class SimulatedGuards:
         for machine in self._world.machines.values():
             machine.restart_starters = lambda: None  # type: ignore[method-assign]  # only this machine's; the class goes on
         self._world.boot()
-        self._world.until(lambda: all(one.keeper and one.keeper.lease() for one in self._world.machines.values()), 5, "all hold leases")
+        self._world.until(
+            lambda: all(machine.keeper and machine.keeper.lease() for machine in self._world.machines.values()), 5, "all hold leases"
+        )
 
     def guard(self, server: ServerName) -> GuardPort:
         """See Backend."""

@@ -137,7 +137,7 @@ class Host:
     def has_virtual_address(self) -> bool:
         """Whether the kernel of this server has it."""
         with NetNS(self.namespace) as kernel:
-            return any(one.get_attr("IFA_ADDRESS") == VIRTUAL for one in kernel.get_addr(family=socket.AF_INET))
+            return any(message.get_attr("IFA_ADDRESS") == VIRTUAL for message in kernel.get_addr(family=socket.AF_INET))
 
     def cut(self, away: bool = True) -> None:
         """Take the cable out, or put it back."""

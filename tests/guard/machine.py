@@ -58,8 +58,8 @@ class Voting:
     def memory(self) -> VoterMemory:
         """For the next guard."""
         kept = self.entries.values()
-        seen = tuple((one.incarnation, LastRenew(one.server, one.sequence, one.at)) for one in kept if not one.silent)
-        return self.began._replace(seen=seen, said=tuple((one.incarnation, one.server) for one in kept if one.silent))
+        seen = tuple((keep.incarnation, LastRenew(keep.server, keep.sequence, keep.at)) for keep in kept if not keep.silent)
+        return self.began._replace(seen=seen, said=tuple((keep.incarnation, keep.server) for keep in kept if keep.silent))
 
 
 class Variant(NamedTuple):

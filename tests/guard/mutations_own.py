@@ -135,8 +135,8 @@ def count_words_nobody_asked_for(patch: Patch) -> None:
     def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[GuardEffect]:
         effects: list[GuardEffect] = received(self, envelope, now)
         if isinstance(envelope.body, Silent) and envelope.body.nonce == PUSHED and not self.holder.lapsed:
-            for one in list(self._rounds.values()):
-                one.answer(envelope.sender, envelope.body, now)
+            for asked in list(self._rounds.values()):
+                asked.answer(envelope.sender, envelope.body, now)
             self._end_rounds(now, effects)
         return effects
 

@@ -14,7 +14,7 @@ from understudy.model.limits import derive
 
 LIMITS = derive(0.5)
 SECOND = 1_000_000_000
-LEASE, STOP_NOW, SILENT_AFTER = (round(one * SECOND) for one in (LIMITS.lease_s, LIMITS.stop_now_s, LIMITS.silent_after_s))
+LEASE, STOP_NOW, SILENT_AFTER = (round(seconds * SECOND) for seconds in (LIMITS.lease_s, LIMITS.stop_now_s, LIMITS.silent_after_s))
 ME, OTHER = b"m" * 16, b"o" * 16
 BOOT = 7
 

@@ -7,18 +7,18 @@ BEAT_NS = 100_000_000
 ME = b"i" * 16
 
 
-def beats(one: Abilities, count: int) -> list[Pulse]:
+def beats(abilities: Abilities, count: int) -> list[Pulse]:
     """What is told in that many beats."""
-    return [told for _ in range(count) if (told := one.beat()) is not None]
+    return [told for _ in range(count) if (told := abilities.beat()) is not None]
 
 
 def test_a_daemon_that_proves_itself_is_told_once_a_second() -> None:
     """Four seconds of a daemon that is well."""
-    one, told = Abilities(beat_ns=BEAT_NS), []
+    abilities, told = Abilities(beat_ns=BEAT_NS), []
 
     for _ in range(4):
-        one.prove(True, "")
-        told += beats(one, 10)
+        abilities.prove(True, "")
+        told += beats(abilities, 10)
 
     assert [pulse.able for pulse in told] == [True] * 5, "at once, and then each second"
     assert told[-1].for_ms == 4000
@@ -26,10 +26,10 @@ def test_a_daemon_that_proves_itself_is_told_once_a_second() -> None:
 
 def test_a_daemon_that_falls_silent_is_called_so_within_three_seconds() -> None:
     """Its guard says it, counted from the last proof."""
-    one = Abilities(beat_ns=BEAT_NS)
-    one.prove(True, "")
+    abilities = Abilities(beat_ns=BEAT_NS)
+    abilities.prove(True, "")
 
-    told = beats(one, 40)
+    told = beats(abilities, 40)
 
     unable = [pulse for pulse in told if not pulse.able]
     assert unable[0] == Pulse(False, SILENT, 3000)
@@ -38,42 +38,42 @@ def test_a_daemon_that_falls_silent_is_called_so_within_three_seconds() -> None:
 
 def test_a_new_guard_says_nothing_before_a_daemon_had_time_to() -> None:
     """A restart of the guard is no reason to doubt its daemon."""
-    one = Abilities(beat_ns=BEAT_NS)
+    abilities = Abilities(beat_ns=BEAT_NS)
 
-    assert beats(one, 29) == []
-    assert beats(one, 1) == [Pulse(False, SILENT, 3000)]
+    assert beats(abilities, 29) == []
+    assert beats(abilities, 1) == [Pulse(False, SILENT, 3000)]
 
 
 def test_every_change_is_told_at_once_and_another_reason_is_no_new_beginning() -> None:
     """The executor is gone, then the registry too."""
-    one = Abilities(beat_ns=BEAT_NS)
-    one.prove(True, "")
-    beats(one, 5)
-    one.prove(False, "its executor does not answer")
-    first = one.due()
-    beats(one, 4)
-    one.prove(False, "it cannot reach the registry")
+    abilities = Abilities(beat_ns=BEAT_NS)
+    abilities.prove(True, "")
+    beats(abilities, 5)
+    abilities.prove(False, "its executor does not answer")
+    first = abilities.due()
+    beats(abilities, 4)
+    abilities.prove(False, "it cannot reach the registry")
 
     assert first == Pulse(False, "its executor does not answer", 0)
-    assert one.due() == Pulse(False, "it cannot reach the registry", 400)
+    assert abilities.due() == Pulse(False, "it cannot reach the registry", 400)
 
 
 def test_what_others_tell_is_news_once_and_repeated_to_who_comes_later() -> None:
     """A daemon that connects later hears for how long it has been so by now."""
-    one = Abilities(beat_ns=BEAT_NS)
+    abilities = Abilities(beat_ns=BEAT_NS)
 
-    assert one.heard("ctr2", ME, Pulse(False, SILENT, 3000)) == Able("ctr2", ME, False, SILENT, 3000)
-    beats(one, 10)
+    assert abilities.heard("ctr2", ME, Pulse(False, SILENT, 3000)) == Able("ctr2", ME, False, SILENT, 3000)
+    beats(abilities, 10)
 
-    assert one.heard("ctr2", ME, Pulse(False, SILENT, 4000)) is None
-    assert one.known() == [Able("ctr2", ME, False, SILENT, 4000)]
+    assert abilities.heard("ctr2", ME, Pulse(False, SILENT, 4000)) is None
+    assert abilities.known() == [Able("ctr2", ME, False, SILENT, 4000)]
 
 
 def test_a_reason_of_any_length_travels() -> None:
     """Cut at a whole letter."""
-    one = Abilities(beat_ns=BEAT_NS)
-    one.prove(False, "ä" * 200)
-    told = one.due()
+    abilities = Abilities(beat_ns=BEAT_NS)
+    abilities.prove(False, "ä" * 200)
+    told = abilities.due()
 
     assert told is not None
     assert len(told.why.encode()) <= LONGEST_WHY

@@ -23,8 +23,8 @@ def voter(seen: tuple[tuple[bytes, LastRenew], ...] = ()) -> Voter:
     return Voter(VoterMemory(BOOT, after(0), seen), silent_after_ns=SILENT_AFTER)
 
 
-def renewed(one: Voter, incarnation: bytes, now: int, position: Position = HERE) -> None:
-    one.renew("ctr2", incarnation, Renew(1, after(now), BOOT, position), after(now))
+def renewed(memory: Voter, incarnation: bytes, now: int, position: Position = HERE) -> None:
+    memory.renew("ctr2", incarnation, Renew(1, after(now), BOOT, position), after(now))
 
 
 def known(nonce: int, *lives: GrantedLife, answer: int = 1, part: int = 0, parts: int = 1) -> KnownLives:
@@ -32,37 +32,37 @@ def known(nonce: int, *lives: GrantedLife, answer: int = 1, part: int = 0, parts
 
 
 def test_a_voter_names_whom_it_grants_and_what_they_have_acted_on() -> None:
-    one = voter()
-    renewed(one, ONE, SILENT_AFTER + 1)
+    memory = voter()
+    renewed(memory, ONE, SILENT_AFTER + 1)
 
-    assert one.census(after(SILENT_AFTER + 2)) == (GrantedLife("ctr2", ONE, HERE),)
+    assert memory.census(after(SILENT_AFTER + 2)) == (GrantedLife("ctr2", ONE, HERE),)
 
 
 def test_a_mute_voter_does_not_answer() -> None:
     """It does not remember whom it granted before its start."""
-    one = voter()
-    renewed(one, ONE, 1)
+    memory = voter()
+    renewed(memory, ONE, 1)
 
-    assert one.census(after(SILENT_AFTER - 1)) is None
+    assert memory.census(after(SILENT_AFTER - 1)) is None
 
 
 def test_a_voter_that_was_not_told_a_position_yet_does_not_answer() -> None:
     """Its predecessor's memory was carried over without it: it comes with the next renew."""
-    one = voter(((ONE, LastRenew("ctr2", 1, after(0))),))
-    assert one.census(after(SILENT_AFTER + 1)) is None
+    memory = voter(((ONE, LastRenew("ctr2", 1, after(0))),))
+    assert memory.census(after(SILENT_AFTER + 1)) is None
 
-    one.renew("ctr2", ONE, Renew(2, after(SILENT_AFTER + 2), BOOT, HERE), after(SILENT_AFTER + 2))
+    memory.renew("ctr2", ONE, Renew(2, after(SILENT_AFTER + 2), BOOT, HERE), after(SILENT_AFTER + 2))
 
-    assert one.census(after(SILENT_AFTER + 3)) == (GrantedLife("ctr2", ONE, HERE),)
+    assert memory.census(after(SILENT_AFTER + 3)) == (GrantedLife("ctr2", ONE, HERE),)
 
 
 def test_whom_it_called_silent_it_does_not_name() -> None:
-    one = voter()
-    renewed(one, ONE, SILENT_AFTER + 1)
+    memory = voter()
+    renewed(memory, ONE, SILENT_AFTER + 1)
 
-    assert one.says_silent("ctr2", ONE, after(2 * SILENT_AFTER + 2))
+    assert memory.says_silent("ctr2", ONE, after(2 * SILENT_AFTER + 2))
 
-    assert one.census(after(2 * SILENT_AFTER + 3)) == ()
+    assert memory.census(after(2 * SILENT_AFTER + 3)) == ()
 
 
 def test_a_majority_names_all_that_any_of_it_knows() -> None:

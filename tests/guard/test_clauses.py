@@ -91,8 +91,8 @@ def test_every_clause_is_tried_and_named() -> None:
     made = {
         name
         for where in modules
-        for name, one in vars(where).items()
-        if getattr(one, "__module__", "") == where.__name__ and name[0] != "_"
+        for name, var in vars(where).items()
+        if getattr(var, "__module__", "") == where.__name__ and name[0] != "_"
     }
     assert made == {mutation.__name__ for mutation in (*(row[0] for row in WORLDS), *(row[0] for row in STORIES))}
     named = re.findall(r"`(\w+)`", (Path(__file__).resolve().parents[2] / "docs/safety.md").read_text())

@@ -41,7 +41,7 @@ def test_who_has_other_settings_gets_no_grant_and_both_sides_say_why(theirs: Com
     said = RefusedSettings("ctr4", f"ctr4 has {words}: {MEND}")
     assert room.seen("ctr2", RefusedSettings) == [said], "once"
     assert room.guards["ctr2"].differing["ctr4"][0] == said.why
-    assert {one.server for one in room.seen("ctr4", RefusedSettings) if isinstance(one, RefusedSettings)} >= {"ctr2", "ctr3"}
+    assert {effect.server for effect in room.seen("ctr4", RefusedSettings) if isinstance(effect, RefusedSettings)} >= {"ctr2", "ctr3"}
 
 
 def test_the_order_in_which_voters_are_written_does_not_matter() -> None:
@@ -81,7 +81,7 @@ def test_a_guard_whose_settings_are_not_the_registrys_takes_no_part() -> None:
     room.effects["ctr2"].clear()
     room.run(2.5)
     assert guard.refused == f"the registry has voters ctr1, ctr2, ctr3, understudy.toml of this server ctr2, ctr3, ctr4: {MEND}"
-    sent = [one.envelope.body for one in room.seen("ctr2", Send) if isinstance(one, Send)]
+    sent = [effect.envelope.body for effect in room.seen("ctr2", Send) if isinstance(effect, Send)]
     assert set(map(type, sent)) == {Differs}
     assert not room.holds("ctr2")
     ask = Query(9, "ctr3", OTHER)
@@ -93,7 +93,7 @@ def test_a_guard_that_hears_from_the_registry_that_its_settings_are_others_stops
     room.run(1)
     registrys = DIFFERENT["other voters"][0]
     effects = room.guards["ctr1"].told_registry(registrys, room.clock("ctr1"))
-    assert [type(one) for one in effects] == [RefusedSettings, Lapsed]
+    assert [type(effect) for effect in effects] == [RefusedSettings, Lapsed]
     assert room.guards["ctr1"].told_registry(registrys, room.clock("ctr1")) == []
     assert room.guards["ctr2"].told_registry(room.common, room.clock("ctr2")) == []
     assert room.holds("ctr2")

@@ -228,11 +228,11 @@ def test_a_census_counts_every_life_with_what_it_has_acted_on(backend: Backend) 
 
         async def known() -> tuple[Counted, ...]:
             counted = await guards[0].census() or ()
-            return counted if any(one.position == acted_on for one in counted) else ()
+            return counted if any(life.position == acted_on for life in counted) else ()
 
         counted = await wait_for_answer(known, PATIENT_S, "its next renew tells it")
-        assert {one.server: one.incarnation for one in counted} == lives
-        assert all(one.server == SECOND for one in counted if one.position == acted_on)
+        assert {life.server: life.incarnation for life in counted} == lives
+        assert all(life.server == SECOND for life in counted if life.position == acted_on)
         assert (await backend.guard(SECOND).state()).position == Position(1, 2, 4), "kept for the daemons after this one"
 
     backend.run(story())

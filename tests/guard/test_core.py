@@ -31,65 +31,65 @@ from understudy.linux.reading import Reading
 
 
 def test_a_lease_counts_from_when_the_renew_was_sent() -> None:
-    one = holder()
-    renew = one.beat(at(10))
+    mine = holder()
+    renew = mine.beat(at(10))
     assert renew is not None
     for voter in ("a", "b"):
-        one.granted(voter, Grant(ME, renew.sequence, renew.stamp), at(10.5))
-    assert one.until() == at(10 + LIMITS.lease_s)
+        mine.granted(voter, Grant(ME, renew.sequence, renew.stamp), at(10.5))
+    assert mine.until() == at(10 + LIMITS.lease_s)
 
 
 def test_a_voter_counts_once_whatever_network_brought_its_grant() -> None:
-    one = holder()
-    first, second = one.beat(at(10)), one.beat(at(10.1))
+    mine = holder()
+    first, second = mine.beat(at(10)), mine.beat(at(10.1))
     assert first is not None
     assert second is not None
     for renew in (first, second, second, first):
-        assert not one.granted("a", Grant(ME, renew.sequence, renew.stamp), at(10.2))
-    assert one.until() is None
+        assert not mine.granted("a", Grant(ME, renew.sequence, renew.stamp), at(10.2))
+    assert mine.until() is None
 
 
 def test_the_lease_rests_on_the_majority_th_newest_grant() -> None:
-    one = holder()
-    beats = [one.beat(at(10 + number / 10)) for number in range(3)]
+    mine = holder()
+    beats = [mine.beat(at(10 + number / 10)) for number in range(3)]
     for voter, renew in zip("abc", beats, strict=True):
         assert renew is not None
-        one.granted(voter, Grant(ME, renew.sequence, renew.stamp), at(10.3))
-    assert one.base == at(10.1)
+        mine.granted(voter, Grant(ME, renew.sequence, renew.stamp), at(10.3))
+    assert mine.base == at(10.1)
 
 
 def test_an_older_grant_takes_nothing_back() -> None:
-    one = holder()
-    old, new = one.beat(at(10)), one.beat(at(10.1))
+    mine = holder()
+    old, new = mine.beat(at(10)), mine.beat(at(10.1))
     assert old is not None
     assert new is not None
     for renew in (new, old):
         for voter in ("a", "b"):
-            one.granted(voter, Grant(ME, renew.sequence, renew.stamp), at(10.2))
-    assert one.base == at(10.1)
+            mine.granted(voter, Grant(ME, renew.sequence, renew.stamp), at(10.2))
+    assert mine.base == at(10.1)
 
 
 @pytest.mark.parametrize("now", [at(10.71, 10.0), at(10.0, 10.71), at(10.71)])
 def test_the_holder_goes_by_the_clock_that_runs_ahead(now: Reading) -> None:
-    one = holder()
-    one.resume(5, at(10))
-    assert not one.must_stop(at(10.69))
-    assert one.must_stop(now)
+    mine = holder()
+    mine.resume(5, at(10))
+    assert not mine.must_stop(at(10.69))
+    assert mine.must_stop(now)
 
 
 def test_a_lapse_is_for_good() -> None:
-    one = holder()
-    one.resume(5, at(10))
-    assert one.beat(at(10.7)) is None
-    assert not one.granted("a", Grant(ME, 5, at(10.69)), at(10.7))
-    assert one.must_stop(at(10.1))
-    assert one.beat(at(10.1)) is None
+    mine = holder()
+    mine.resume(5, at(10))
+    assert mine.beat(at(10.7)) is None
+    assert not mine.granted("a", Grant(ME, 5, at(10.69)), at(10.7))
+    assert mine.must_stop(at(10.1))
+    assert mine.beat(at(10.1)) is None
 
 
 def test_what_is_checked_is_what_is_stamped() -> None:
-    one = holder()
-    one.resume(5, at(10))
-    assert one.beat(at(10.3)) == Renew(6, at(10.3))
+    mine = holder()
+    mine.resume(5, at(10))
+    assert mine.beat(at(10.3)) == Renew(6, at(10.3))
 
 
 @pytest.mark.parametrize(
@@ -98,62 +98,62 @@ def test_what_is_checked_is_what_is_stamped() -> None:
     ids=["of another incarnation", "of a renew not sent yet", "stamped in the future", "on one clock"],
 )
 def test_a_grant_that_cannot_be_ours_counts_for_nothing(grant: Grant) -> None:
-    one = holder()
-    one.resume(5, None)
-    one.granted("a", grant, at(10.5))
-    one.granted("b", grant, at(10.5))
-    assert one.base is None
+    mine = holder()
+    mine.resume(5, None)
+    mine.granted("a", grant, at(10.5))
+    mine.granted("b", grant, at(10.5))
+    assert mine.base is None
 
 
 # The voter.
 
 
 def test_a_restarted_voter_neither_grants_nor_says_silent() -> None:
-    one = a_voter(started=10)
-    assert one.renew("ctr1", OTHER, a_renew(1), at(10.7)) is None
-    assert not one.says_silent("ctr2", ME, at(10.77))
-    assert one.renew("ctr1", OTHER, a_renew(2), at(10.78)) == Grant(OTHER, 2, at(0), BOOT)
-    assert one.says_silent("ctr2", ME, at(10.78))
+    voter = a_voter(started=10)
+    assert voter.renew("ctr1", OTHER, a_renew(1), at(10.7)) is None
+    assert not voter.says_silent("ctr2", ME, at(10.77))
+    assert voter.renew("ctr1", OTHER, a_renew(2), at(10.78)) == Grant(OTHER, 2, at(0), BOOT)
+    assert voter.says_silent("ctr2", ME, at(10.78))
 
 
 def test_only_a_higher_sequence_refreshes() -> None:
-    one = a_voter()
-    assert one.renew("ctr1", OTHER, a_renew(5), at(10)) is not None
+    voter = a_voter()
+    assert voter.renew("ctr1", OTHER, a_renew(5), at(10)) is not None
     for sequence in (5, 4):
-        assert one.renew("ctr1", OTHER, a_renew(sequence), at(10.5)) is None
-    assert one.newly_silent(at(10.78)) == [("ctr1", OTHER)]
+        assert voter.renew("ctr1", OTHER, a_renew(sequence), at(10.5)) is None
+    assert voter.newly_silent(at(10.78)) == [("ctr1", OTHER)]
 
 
 @pytest.mark.parametrize("now", [at(10.9, 10.7), at(10.7, 10.9)])
 def test_a_voter_goes_by_the_clock_that_lags(now: Reading) -> None:
-    one = a_voter()
-    one.renew("ctr1", OTHER, a_renew(1), at(10))
-    assert one.newly_silent(now) == []
-    assert one.newly_silent(at(11)) == [("ctr1", OTHER)]
+    voter = a_voter()
+    voter.renew("ctr1", OTHER, a_renew(1), at(10))
+    assert voter.newly_silent(now) == []
+    assert voter.newly_silent(at(11)) == [("ctr1", OTHER)]
 
 
 def test_having_said_silent_a_voter_never_grants_again() -> None:
-    one = a_voter()
-    one.renew("ctr1", OTHER, a_renew(1), at(10))
-    assert one.says_silent("ctr1", OTHER, at(10.8))
-    assert one.renew("ctr1", OTHER, a_renew(2), at(10.81)) == Silent(PUSHED, "ctr1", OTHER, BOOT), "it says so instead"
-    assert one.says_silent("ctr1", OTHER, at(10.82))
+    voter = a_voter()
+    voter.renew("ctr1", OTHER, a_renew(1), at(10))
+    assert voter.says_silent("ctr1", OTHER, at(10.8))
+    assert voter.renew("ctr1", OTHER, a_renew(2), at(10.81)) == Silent(PUSHED, "ctr1", OTHER, BOOT), "it says so instead"
+    assert voter.says_silent("ctr1", OTHER, at(10.82))
 
 
 def test_a_server_that_rejoins_does_not_wipe_what_is_known_of_its_old_incarnation() -> None:
-    one = a_voter()
-    one.renew("ctr1", OTHER, a_renew(9), at(10))
-    assert one.renew("ctr1", ME, a_renew(1), at(10.5)) is not None
-    assert one.newly_silent(at(10.8)) == [("ctr1", OTHER)]
+    voter = a_voter()
+    voter.renew("ctr1", OTHER, a_renew(9), at(10))
+    assert voter.renew("ctr1", ME, a_renew(1), at(10.5)) is not None
+    assert voter.newly_silent(at(10.8)) == [("ctr1", OTHER)]
 
 
 def test_being_told_that_one_is_evicted_stops_grants_but_is_not_silence() -> None:
-    one = a_voter()
-    one.renew("ctr1", OTHER, a_renew(1), at(10))
-    one.told_dead((OTHER,))
-    assert one.renew("ctr1", OTHER, a_renew(2), at(10.1)) == Lost(OTHER)
-    assert not one.says_silent("ctr1", OTHER, at(10.7))
-    assert one.says_silent("ctr1", OTHER, at(10.8))
+    voter = a_voter()
+    voter.renew("ctr1", OTHER, a_renew(1), at(10))
+    voter.told_dead((OTHER,))
+    assert voter.renew("ctr1", OTHER, a_renew(2), at(10.1)) == Lost(OTHER)
+    assert not voter.says_silent("ctr1", OTHER, at(10.7))
+    assert voter.says_silent("ctr1", OTHER, at(10.8))
 
 
 # The asker.
@@ -164,12 +164,12 @@ def asked() -> Round:
 
 
 def test_a_majority_of_distinct_voters_in_one_round_is_proof() -> None:
-    one = asked()
+    query = asked()
     for name in ("a", "a", "d"):
-        one.answer(name, Silent(77, "ctr1", OTHER), at(10.01))
-    assert one.ended(at(10.01)) is None
-    one.answer("c", Silent(77, "ctr1", OTHER), at(10.02))
-    assert one.ended(at(10.02)) == RoundEnded(77, "ctr1", OTHER, True, ("a", "c"), ("a", "c"))
+        query.answer(name, Silent(77, "ctr1", OTHER), at(10.01))
+    assert query.ended(at(10.01)) is None
+    query.answer("c", Silent(77, "ctr1", OTHER), at(10.02))
+    assert query.ended(at(10.02)) == RoundEnded(77, "ctr1", OTHER, True, ("a", "c"), ("a", "c"))
 
 
 @pytest.mark.parametrize(
@@ -183,20 +183,20 @@ def test_a_majority_of_distinct_voters_in_one_round_is_proof() -> None:
     ids=["another round", "a word nobody asked for", "another incarnation", "late on one clock"],
 )
 def test_an_answer_counts_only_in_its_round(answer: Silent, when: Reading) -> None:
-    one = asked()
+    query = asked()
     for name in ("a", "b"):
-        one.answer(name, answer, when)
-    ended = one.ended(at(10.2))
+        query.answer(name, answer, when)
+    ended = query.ended(at(10.2))
     assert ended is not None
     assert not ended.lost
 
 
 def test_a_voter_that_becomes_silent_within_the_round_counts() -> None:
-    one = asked()
-    one.answer("a", Heard(77, OTHER), at(10.01))
-    one.answer("a", Silent(77, "ctr1", OTHER), at(10.05))
-    one.answer("b", Silent(77, "ctr1", OTHER), at(10.05))
-    ended = one.ended(at(10.05))
+    query = asked()
+    query.answer("a", Heard(77, OTHER), at(10.01))
+    query.answer("a", Silent(77, "ctr1", OTHER), at(10.05))
+    query.answer("b", Silent(77, "ctr1", OTHER), at(10.05))
+    ended = query.ended(at(10.05))
     assert ended is not None
     assert ended.lost
 
@@ -333,8 +333,8 @@ def test_a_word_that_comes_during_a_round_is_asked_for_again() -> None:
     guard = room.guards["ctr1"]
     guard.ask(Query(5, "ctr3", gone), room.clock("ctr1"))
     word = Envelope(room.common, "ctr2", OTHER, "ctr1", Silent(PUSHED, "ctr3", gone))
-    sent = [one.envelope for one in guard.receive(word, room.clock("ctr1")) if isinstance(one, Send)]
-    assert [(one.receiver, one.body) for one in sent] == [("ctr2", Query(5, "ctr3", gone))]
+    sent = [effect.envelope for effect in guard.receive(word, room.clock("ctr1")) if isinstance(effect, Send)]
+    assert [(post.receiver, post.body) for post in sent] == [("ctr2", Query(5, "ctr3", gone))]
 
 
 @pytest.mark.parametrize(("sender", "receiver"), [("ctr9", "ctr1"), ("ctr2", "ctr3")], ids=["a stranger", "for someone else"])

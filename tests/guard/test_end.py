@@ -52,7 +52,7 @@ def add(host: Host, address: str, prefix: int, interface: str = "eth0") -> None:
 
 def addresses(host: Host) -> list[str]:
     with NetNS(host.namespace) as kernel:
-        return [str(one.get_attr("IFA_ADDRESS")) for one in kernel.get_addr(family=socket.AF_INET)]
+        return [str(message.get_attr("IFA_ADDRESS")) for message in kernel.get_addr(family=socket.AF_INET)]
 
 
 @pytest.mark.lab
@@ -76,9 +76,9 @@ def test_a_guard_without_a_free_descriptor_kills_as_always(servers: Hosts) -> No
 def knows(host: Host, pid: int) -> bool:
     """Whether the guard holds a pidfd of this process."""
     guard = host.guard_pid()
-    for one in Path(f"/proc/{guard}/fdinfo").iterdir():
+    for path in Path(f"/proc/{guard}/fdinfo").iterdir():
         try:
-            if f"Pid:\t{pid}\n" in one.read_text():
+            if f"Pid:\t{pid}\n" in path.read_text():
                 return True
         except OSError:
             continue  # closed meanwhile
@@ -103,8 +103,8 @@ def test_a_client_that_leaks_connections_loses_its_own(servers: Hosts) -> None:
     daemon.send(b'{"op": "state"}')
     assert json.loads(daemon.recv(1 << 20))["held"] is True
     assert host.holds()
-    for one in (*leaked, daemon):
-        one.close()
+    for connection in (*leaked, daemon):
+        connection.close()
 
 
 @pytest.mark.lab
@@ -126,7 +126,7 @@ def test_guard_and_keeper_stopped_leave_nothing_running(servers: Hosts, report: 
     assert time.clock_gettime(time.CLOCK_BOOTTIME) >= end_s, "not under a valid lease"
     wait_for(lambda: not host.has_virtual_address(), 1, "the address is gone")
     assert not answers_arp(client)
-    wait_for(lambda: any("stands still" in one for one in read_notice(str(host.run_dir))), 1, "it is said where operators look")
+    wait_for(lambda: any("it is paused" in line for line in read_notice(str(host.run_dir))), 1, "it is said where operators look")
     kill(host.keeper.pid, signal.SIGCONT)
     kill(guard, signal.SIGCONT)
     wait_for(host.holds, 5, "rejoined")
@@ -248,8 +248,8 @@ def test_a_flushed_rule_set_is_said(servers: Hosts) -> None:
         wait_for(lambda: host.inside(gate_is_there), 1, "made again")
         wait_for(partial(counted, count), 1, "counted")
     assert "nft flush ruleset" in host.log.read_text()
-    assert any("made anew" in one for one in host.ask("hello")["says"]), "a daemon tells it in history and alert log"
-    assert any("made anew" in one for one in read_notice(str(host.run_dir)))
+    assert any("was recreated" in line for line in host.ask("hello")["says"]), "a daemon tells it in history and alert log"
+    assert any("was recreated" in line for line in read_notice(str(host.run_dir)))
 
 
 @pytest.mark.lab
@@ -348,7 +348,7 @@ def _holder_of_pipe(reading: int) -> int:
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and int(process.name) != os.getpid():
             try:
-                if any(os.stat(one).st_ino == number for one in (process / "fd").iterdir()):
+                if any(os.stat(path).st_ino == number for path in (process / "fd").iterdir()):
                     return int(process.name)
             except OSError:
                 continue  # it has ended

@@ -67,7 +67,7 @@ class Server:
             if mine and epoch <= self.floor and (name not in self.guard or self.guard[name].epoch < epoch):
                 assert self.asks(name, epoch)
         self.guards_floor = max(self.guards_floor, self.floor)
-        for name in [one for one in self.guard if one not in self.records]:
+        for name in [known for known in self.guard if known not in self.records]:
             if forgettable(self.guard[name], self.guards_floor):
                 del self.guard[name]
 

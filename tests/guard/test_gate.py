@@ -85,7 +85,7 @@ def test_nobody_learns_where_a_shut_address_is(pair: Hosts, gate: Gate, address:
     gate.protect([VIRTUAL, VIRTUAL6])
     assert not passes(pair, address)
     with NetNS(pair[2].namespace) as kernel:
-        known = [one.get_attr("NDA_LLADDR") for one in kernel.get_neighbours() if one.get_attr("NDA_DST") == address]
+        known = [neighbour.get_attr("NDA_LLADDR") for neighbour in kernel.get_neighbours() if neighbour.get_attr("NDA_DST") == address]
     assert not any(known)
     gate.refresh([VIRTUAL, VIRTUAL6], 10_000)
     wait_for(lambda: passes(pair, address), 3, "asked again and answered")
@@ -207,7 +207,7 @@ def test_an_address_is_taken_away_on_whatever_interface_and_prefix_it_is(pair: H
     assert addresses.remove({address, "10.77.0.222"}) == []
     assert addresses.present({address}) == []
     with NetNS(pair[1].namespace) as kernel:
-        left = [one.get_attr("IFA_ADDRESS") for one in kernel.get_addr()]
+        left = [message.get_attr("IFA_ADDRESS") for message in kernel.get_addr()]
     assert pair[1].address in left, "others stay"
     addresses.close()
 

@@ -50,7 +50,7 @@ def test_notes_are_read_in_pages(puts: dict[str, int], most: int) -> None:
     after, more = "", True
     while more:
         page, more = notes.page(after, most)
-        assert len(page) <= 1 or sum(len(one.encode()) for one in page) <= most
+        assert len(page) <= 1 or sum(len(name.encode()) for name in page) <= most
         assert page or not more
         found |= page
         after = next(reversed(page), "")

@@ -19,7 +19,7 @@ SERVERS = ("ctr1", "ctr2", "ctr3")
 numbers = st.integers(0, 2**62)
 readings = st.builds(Reading, numbers, numbers)
 incarnations = st.binary(min_size=16, max_size=16)
-owned = incarnations.map(lambda one: (SERVERS[one[0] % 3], one))
+owned = incarnations.map(lambda incarnation: (SERVERS[incarnation[0] % 3], incarnation))
 keeps = st.lists(st.builds(lambda owner, *rest: Keep(*owner, *rest), owned, numbers, readings, st.booleans()), max_size=20)
 
 
@@ -29,9 +29,9 @@ def fresh() -> memoryview:
 
 def as_memory(begun: VoterMemory, kept: list[Keep]) -> VoterMemory:
     """What a voter that said all this must still know."""
-    last = {one.incarnation: one for one in kept}
-    seen = tuple((one.incarnation, LastRenew(one.server, one.sequence, one.at)) for one in last.values() if not one.silent)
-    return begun._replace(seen=seen, said=tuple((one.incarnation, one.server) for one in last.values() if one.silent))
+    last = {keep.incarnation: keep for keep in kept}
+    seen = tuple((heard.incarnation, LastRenew(heard.server, heard.sequence, heard.at)) for heard in last.values() if not heard.silent)
+    return begun._replace(seen=seen, said=tuple((heard.incarnation, heard.server) for heard in last.values() if heard.silent))
 
 
 @given(st.integers(1, 2**64 - 1), readings, keeps)
@@ -40,8 +40,8 @@ def test_a_successor_knows_all_that_was_kept(boot: int, started: Reading, kept: 
     writer = Kept(fields, SERVERS)
     assert writer.read() is None
     writer.write(begun)
-    for one in kept:
-        assert writer.put(one)
+    for keep in kept:
+        assert writer.put(keep)
     successor = Kept(fields, SERVERS)
     read = successor.read()
     assert read is not None
@@ -76,7 +76,7 @@ def test_half_an_entry_is_none() -> None:
     fields[counted] = before
     read = Kept(fields, SERVERS).read()
     assert read is not None
-    assert [one.server for _, one in read.seen] == ["ctr1"]
+    assert [last_renew.server for _, last_renew in read.seen] == ["ctr1"]
 
 
 def test_a_guard_finds_what_the_registry_said_to_its_predecessor() -> None:
@@ -94,7 +94,7 @@ def test_what_the_registry_says_is_kept_whole_on_the_disk(tmp_path: Path) -> Non
     for tolerance in (2.0, 0.5, 0.5):
         registered.write(path, "lab", ("ctr3", "ctr1", "ctr2"), 1, tolerance)
         assert registered.read(path) == common_settings("lab", SERVERS, 1, derive(tolerance))
-    assert [one.name for one in (tmp_path / "made").iterdir()] == ["cluster.json"]
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["cluster.json"]
 
 
 TOO_SHORT = '{"cluster": "lab", "voters": ["ctr1"], "voter_set": 1, "pause_tolerance": 0.01}'

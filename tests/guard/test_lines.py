@@ -89,7 +89,7 @@ def test_a_log_begins_anew_before_it_is_too_long(tmp_path: Path) -> None:
     log = LogFile(str(path), most_bytes=1000)
     for number in range(100):
         log.write(b"%03d %s\n" % (number, b"x" * 95))
-    sizes = {one.name: one.stat().st_size for one in tmp_path.iterdir()}
+    sizes = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
     assert sizes == {"alert.log": 1000, "alert.log.1": 1000}
     assert path.read_bytes().startswith(b"090 ")
     assert (tmp_path / "alert.log.1").read_bytes().startswith(b"080 ")
@@ -120,4 +120,4 @@ def test_a_device_is_no_log_to_begin_anew(tmp_path: Path) -> None:
     log = LogFile(str(path), most_bytes=10)
     for _ in range(3):
         log.write(b"123456789\n")
-    assert [one.name for one in tmp_path.iterdir()] == ["log"]
+    assert [file.name for file in tmp_path.iterdir()] == ["log"]

@@ -28,16 +28,16 @@ def test_a_renew_recorded_before_a_voter_restarted_keeps_nobody_alive() -> None:
     room = Room(3, 3)
     room.run(1)
     recorded = [
-        one.envelope
-        for one in room.seen("ctr3", Send)
-        if isinstance(one, Send) and isinstance(one.envelope.body, Renew) and one.envelope.receiver == "ctr1"
+        effect.envelope
+        for effect in room.seen("ctr3", Send)
+        if isinstance(effect, Send) and isinstance(effect.envelope.body, Renew) and effect.envelope.receiver == "ctr1"
     ]
     room.isolate("ctr3")
     gone = room.guards["ctr3"].holder.incarnation
     restarted(room, "ctr1")
     for envelope in recorded[-4:]:
         answers = room.guards["ctr1"].receive(envelope, room.clock("ctr1"))
-        assert [type(one.envelope.body) for one in answers if isinstance(one, Send)] == [BootNumber]
+        assert [type(effect.envelope.body) for effect in answers if isinstance(effect, Send)] == [BootNumber]
     room.run(LIMITS.silent_after_s + 0.02)
     voter = room.guards["ctr1"].voter
     assert voter is not None
@@ -59,15 +59,15 @@ def test_a_holder_learns_the_number_of_a_restarted_voter_within_a_beat() -> None
 
 
 def test_an_old_answer_does_not_take_a_boot_number_back() -> None:
-    one = holder()
+    mine = holder()
     for _ in range(3):
-        one.beat(at(10))
-    one.heard_boot("a", BootNumber(ME, 2, 70))
-    one.heard_boot("a", Grant(ME, 1, at(10), 60))
-    one.heard_boot("a", BootNumber(OTHER, 3, 50))
-    one.heard_boot("a", BootNumber(ME, 4, 40))
-    assert one.renew_for("a", Renew(3, at(10))).echo == 70
-    assert one.renew_for("b", Renew(3, at(10))).echo == NO_BOOT
+        mine.beat(at(10))
+    mine.heard_boot("a", BootNumber(ME, 2, 70))
+    mine.heard_boot("a", Grant(ME, 1, at(10), 60))
+    mine.heard_boot("a", BootNumber(OTHER, 3, 50))
+    mine.heard_boot("a", BootNumber(ME, 4, 40))
+    assert mine.renew_for("a", Renew(3, at(10))).echo == 70
+    assert mine.renew_for("b", Renew(3, at(10))).echo == NO_BOOT
 
 
 # A voter's memory.
@@ -102,14 +102,14 @@ def test_what_a_voter_says_is_kept_before_it_leaves() -> None:
     incarnation = room.guards["ctr2"].holder.incarnation
     mine = Envelope(room.common, "ctr2", incarnation, "ctr1", Renew(99, room.clock("ctr2"), 1))
     effects = room.guards["ctr1"].receive(mine, room.clock("ctr1"))
-    assert [type(one) for one in effects] == [Keep, Send]
+    assert [type(effect) for effect in effects] == [Keep, Send]
     room.run(2, asleep="ctr2")
-    told = [one for one in room.effects["ctr1"] if isinstance(one, Keep | Word) and one.incarnation == incarnation][-2:]
-    assert [(type(one), getattr(one, "silent", None)) for one in told] == [(Keep, True), (Word, None)]
+    told = [effect for effect in room.effects["ctr1"] if isinstance(effect, Keep | Word) and effect.incarnation == incarnation][-2:]
+    assert [(type(effect), getattr(effect, "silent", None)) for effect in told] == [(Keep, True), (Word, None)]
 
 
 def test_a_voter_forgets_the_oldest_words() -> None:
-    one = a_voter()
+    voter = a_voter()
     for number in range(2 * WORDS_MAX):
-        one.says_silent("ctr1", number.to_bytes(16), at(10))
-    assert len(one.memory().said) == WORDS_MAX
+        voter.says_silent("ctr1", number.to_bytes(16), at(10))
+    assert len(voter.memory().said) == WORDS_MAX

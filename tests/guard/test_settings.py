@@ -89,7 +89,7 @@ def test_who_has_another_tolerance_gets_no_lease_and_both_sides_say_why(servers:
     assert not host.holds()
     assert "ctr4 has pause_tolerance 2 s, this server 0.5 s" in servers[2].ask("state")["differing"][0]
     assert "ctr1 has pause_tolerance 0.5 s, this server 2 s" in " ".join(host.ask("state")["differing"])
-    assert any("ctr4 has pause_tolerance 2 s" in one for one in read_notice(str(servers[2].run_dir)))
+    assert any("ctr4 has pause_tolerance 2 s" in line for line in read_notice(str(servers[2].run_dir)))
 
 
 def test_a_guard_that_is_told_of_other_settings_stops_everything_and_stays_out(servers: Hosts) -> None:
@@ -137,7 +137,7 @@ def test_a_successor_does_not_say_farewell_for_its_predecessor(servers: Hosts) -
     host.ask("dead", incarnations=[gone])
     wait_for(lambda: host.holds() and host.ask("state")["incarnation"] != gone, 5, "rejoined")
     heard = other.ask("hello")
-    assert gone not in [one["incarnation"] for one in heard["farewells"]]
+    assert gone not in [farewell["incarnation"] for farewell in heard["farewells"]]
 
 
 def test_an_incarnation_whose_lease_has_run_out_is_not_continued(servers: Hosts) -> None:

@@ -34,7 +34,7 @@ def test_a_marked_process_outside_the_groups_is_found_and_ended() -> None:
     """And nobody else's."""
     with process(**{MARK: PARENT, NAME: "db"}) as ours, process(**{MARK: PARENT + "2", NAME: "db"}), process():
         found = strays(PARENT)
-        assert [(one.pid, one.resource, one.command) for one in found] == [(ours.pid, "db", "sleep")]
+        assert [(process.pid, process.resource, process.command) for process in found] == [(ours.pid, "db", "sleep")]
         assert found[0].told() == f"sleep (pid {ours.pid})"
         assert lives(found[0])
         assert end(found) == []
@@ -68,7 +68,7 @@ def test_a_process_within_its_group_is_none() -> None:
     os.makedirs(group)
     try:
         with process(**{MARK: parent, NAME: "db/1"}) as ours:
-            assert [one.pid for one in strays(parent)] == [ours.pid]
+            assert [process.pid for process in strays(parent)] == [ours.pid]
             with open(f"{group}/cgroup.procs", "w") as file:
                 file.write(str(ours.pid))
             assert within(parent, ours.pid)

@@ -74,8 +74,8 @@ def test_a_guard_that_stands_still_before_its_kill_gets_help() -> None:
     story.look(0.1, beats=True)
     story.held.stage = EndStage.STOPPING  # told that it is evicted, say: the lease itself would last
     verdicts = [story.look(0.1 + 0.005 * step) for step in range(1, 5)]
-    assert [one.strike for one in verdicts].count(True) == 1
-    assert not any(one.kill for one in verdicts)
+    assert [verdict.strike for verdict in verdicts].count(True) == 1
+    assert not any(verdict.kill for verdict in verdicts)
 
 
 def test_an_end_without_end_is_ended() -> None:
@@ -83,14 +83,14 @@ def test_an_end_without_end_is_ended() -> None:
     story.look(0.1, beats=True)
     story.held.stage = EndStage.STRUCK
     kills = [story.look(0.1 + 0.005 * step).kill for step in range(1, 250)]
-    assert [one for one in kills if one] == ["it does not come to an end"]
+    assert [kill for kill in kills if kill] == ["it does not come to an end"]
 
 
 def test_a_guard_that_hangs_is_killed_while_the_lease_lasts_and_not_struck() -> None:
     story = Story()
     verdicts = [story.look(0.025 * step) for step in range(12)]
-    assert [one.kill for one in verdicts if one.kill] == ["it hangs"]
-    assert not any(one.strike or one.alone for one in verdicts)
+    assert [verdict.kill for verdict in verdicts if verdict.kill] == ["it hangs"]
+    assert not any(verdict.strike or verdict.alone for verdict in verdicts)
 
 
 def test_nobody_waits_for_a_guard_that_cannot_be_killed() -> None:
@@ -114,5 +114,5 @@ def test_nobody_waits_for_a_guard_that_cannot_be_killed() -> None:
 def test_without_a_lease_there_is_nothing_to_wait_for() -> None:
     story = Story(leased=False)
     verdicts = [story.look(0.025 * step) for step in range(20)]
-    assert [one.alone for one in verdicts].count(True) == 1
+    assert [verdict.alone for verdict in verdicts].count(True) == 1
     assert story.held.stage is EndStage.RUNNING

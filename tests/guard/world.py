@@ -135,14 +135,14 @@ class World(Timeline):
         pairs: list[tuple[str, str]] = []
         kind = self.dice.randrange(3)
         if kind == 0:  # one server from all, both ways
-            one = self.dice.choice(self._names)
-            pairs = [pair for other in self._names for pair in ((one, other), (other, one)) if other != one]
+            name = self.dice.choice(self._names)
+            pairs = [pair for other in self._names for pair in ((name, other), (other, name)) if other != name]
         elif kind == 1:  # one way, one pair
-            one, other = self.dice.sample(self._names, 2)
-            pairs = [(one, other)]
+            name, other = self.dice.sample(self._names, 2)
+            pairs = [(name, other)]
         else:  # a pair, both ways
-            one, other = self.dice.sample(self._names, 2)
-            pairs = [(one, other), (other, one)]
+            name, other = self.dice.sample(self._names, 2)
+            pairs = [(name, other), (other, name)]
         self.cut.update(pairs)
         self.say(f"cut {' '.join('>'.join(pair) for pair in pairs)}")
         self.after(self._duration(), lambda: self._heal(pairs))
@@ -418,7 +418,7 @@ class World(Timeline):
         self.lost.add(incarnation)
         self.say(f"{self.owner[0]} {how}")
         self.owner = None
-        candidates = [one for one in self.servers.values() if self._usable(one)]
+        candidates = [server for server in self.servers.values() if self._usable(server)]
         if candidates:
             self._assign(self.dice.choice(candidates))
 
@@ -446,10 +446,10 @@ class World(Timeline):
         self._check()
 
     def _check(self) -> None:
-        runs = [one.name for one in self.servers.values() if one.active and not one.frozen and self.now >= one.excused_until]
+        runs = [server.name for server in self.servers.values() if server.active and not server.frozen and self.now >= server.excused_until]
         if len(runs) > 1:
             raise Violation(self._story(f"S1: runs on {' and '.join(runs)}"))
-        answers = [one.name for one in self.servers.values() if one.active and self.now < one.gate_until]
+        answers = [server.name for server in self.servers.values() if server.active and self.now < server.gate_until]
         if len(answers) > 1:
             raise Violation(self._story(f"S1: the address answers on {' and '.join(answers)}"))
 

@@ -49,7 +49,7 @@ def test_a_guard_of_the_version_before_finds_what_it_ends(tmp_path: Path) -> Non
     listing.add("vip", (ADDRESS,))
     raw = json.loads((tmp_path / "kill-list.json").read_text())
     assert (raw["cgroup"], raw["units"], raw["filesystems"]) == ("/groups", ["mariadb.service"], ["/data"])
-    assert [one["address"] for one in raw["addresses"]] == ["10.10.10.11"]
+    assert [address["address"] for address in raw["addresses"]] == ["10.10.10.11"]
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=6), st.lists(HOLDINGS, min_size=1, max_size=3, unique=True).map(tuple), max_size=4))

@@ -64,7 +64,7 @@ def made(view: View, edit: Edit) -> View:
         resources={**kept, **written},
         pools=put(dict(view.pools), dict(edit.pools)),
         targets=put(dict(view.targets), dict(edit.targets)),
-        incarnations={**view.incarnations, **{one.incarnation: one for one in edit.incarnations}},
+        incarnations={**view.incarnations, **{record.incarnation: record for record in edit.incarnations}},
         requests=(*view.requests, *edit.requests),
         cluster=edit.cluster or view.cluster,
         reports={

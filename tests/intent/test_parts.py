@@ -32,10 +32,10 @@ def test_parts_are_the_whole_and_no_two_are_about_the_same(edit: Edit) -> None:
     parts = in_parts(edit)
     names = [name for part in parts for name in part.names]
     assert len(names) == len(set(names))
-    assert {name: one for part in parts for name, one in part.edit.targets.items()} == edit.targets
-    assert sorted(one.id for part in parts for one in part.edit.requests) == [one.id for one in edit.requests]
-    assert sorted(one for part in parts for one in part.edit.rests.resources) == sorted(edit.rests.resources)
-    assert sorted(one for part in parts for one in part.edit.rests.assignments) == sorted(edit.rests.assignments)
+    assert {name: target for part in parts for name, target in part.edit.targets.items()} == edit.targets
+    assert sorted(request.id for part in parts for request in part.edit.requests) == [request.id for request in edit.requests]
+    assert sorted(resource for part in parts for resource in part.edit.rests.resources) == sorted(edit.rests.resources)
+    assert sorted(assignment for part in parts for assignment in part.edit.rests.assignments) == sorted(edit.rests.assignments)
     assert sum(len(part.edit.history) for part in parts) == len(edit.history)
 
 

@@ -74,7 +74,7 @@ def test_whose_target_is_written_its_definition_is_rested_on(found: tuple[View, 
         return
     watched = {*conditions(edit), *records(edit)}
     assert {keys.resource(name) for name in edit.targets} <= watched
-    assert {keys.resource(name) for one in edit.requests for name in one.resources} <= watched
+    assert {keys.resource(name) for request in edit.requests for name in request.resources} <= watched
     assert all(name in view.resources for name, record in edit.targets.items() if record is not None)
 
 
@@ -102,8 +102,8 @@ def test_a_start_wants_what_is_named_and_all_it_needs(
     meant = set(needed(view, starting.names))
     assert set(starting.edit.targets) <= meant
     assert all(after.target(name) is Target.ONLINE for name in meant if view.resources[name].enabled)
-    assert all(one.server in (None, server) for one in starting.edit.requests)
-    assert set(named) - set(starting.names) <= {ResourceName(one.names[0]) for one in starting.remarks}
+    assert all(request.server in (None, server) for request in starting.edit.requests)
+    assert set(named) - set(starting.names) <= {ResourceName(refusal.names[0]) for refusal in starting.remarks}
     try:
         again = start(after, command, ROOT)
     except BadInput:

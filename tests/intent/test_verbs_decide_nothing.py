@@ -22,7 +22,7 @@ def taken(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             found.add(node.func.id)
     return found
@@ -31,7 +31,7 @@ def taken(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", sorted((SOURCE / "daemon/verbs").glob("*.py")), ids=lambda path: path.name)
 def test_a_verb_neither_decides_nor_makes_a_record(path: Path) -> None:
     """What reads as a decision in a verb would have to be written again for the simulator, and for whoever asks what a command would do."""
-    found = taken(path) & ({f"understudy.policy.{one}" for one in DECIDERS} | MAKES | {"understudy.registry.keys"})
+    found = taken(path) & ({f"understudy.policy.{decider}" for decider in DECIDERS} | MAKES | {"understudy.registry.keys"})
     assert {f"{path.name}: {name}" for name in found} <= set(ALLOWED)
 
 

@@ -22,6 +22,6 @@ def lab_name() -> Iterator[str]:
 @pytest.fixture
 def lab(lab_name: str) -> Iterator[Lab]:
     """A lab of two servers without services."""
-    with Lab(lab_name, ("ctr1", "ctr2"), services=()) as one:
-        one.up()
-        yield one
+    with Lab(lab_name, ("ctr1", "ctr2"), services=()) as brought_up:
+        brought_up.up()
+        yield brought_up

@@ -307,8 +307,8 @@ class Server:
             self.run()
             before += [f"{self.now:g}s  {line}" for line in self.lines]
             self.lines = []
-            wakes = [one.until for one in self.steps.values() if isinstance(one, Wait) and one.until is not None]
-            following = min((one for one in wakes if one > self.now), default=NEVER)
+            wakes = [step.until for step in self.steps.values() if isinstance(step, Wait) and step.until is not None]
+            following = min((wake for wake in wakes if wake > self.now), default=NEVER)
             if following > float(until):
                 break
             self.cluster.now = following
@@ -358,11 +358,11 @@ class Server:
         holders = before.holders
         if server is not None:
             owner = Holder(server=ServerName(server), incarnation=self.cluster.incarnation(server), epoch=epoch)
-            holders = (*(one for one in holders if one.incarnation != owner.incarnation), owner)
+            holders = (*(holder for holder in holders if holder.incarnation != owner.incarnation), owner)
         self._put(replace(before, epoch=epoch, owner=owner, holders=holders, last_resort=False))
 
-    def _put(self, one: Assignment) -> None:
-        self.cluster.view = replace(self.cluster.view, assignments={**self.cluster.view.assignments, one.resource: one})
+    def _put(self, assignment: Assignment) -> None:
+        self.cluster.view = replace(self.cluster.view, assignments={**self.cluster.view.assignments, assignment.resource: assignment})
 
 
 def _action(step: LaneAction) -> str:

@@ -68,7 +68,7 @@ def dependencies(draw: st.DrawFn, others: list[str], ways: tuple[str, ...]) -> s
         kind, entity = draw(st.sampled_from(ways)).format(other).rstrip(")").split("(")
         chosen.setdefault(kind, []).append(entity)
     # nothing may follow a type within one list
-    return " ".join(f"{kind}({','.join(sorted(entities, key=lambda one: 'type:' in one))})" for kind, entities in chosen.items())
+    return " ".join(f"{kind}({','.join(sorted(entities, key=lambda entity: 'type:' in entity))})" for kind, entities in chosen.items())
 
 
 TYPES = {EARLY: TypeRecord(name=EARLY, base=TypeName("cluster_resource"))}
@@ -109,17 +109,18 @@ def views(draw: st.DrawFn) -> View:
     profiles = draw(resources())
     held = ((ME,), (ME,), (ME, OTHER), (OTHER,), ())
     assignments, reports = {}, {}
-    for name, one in profiles.items():
+    for name, resource in profiles.items():
         holders = draw(st.sampled_from(held))
         owner = draw(st.sampled_from((holders[0], holders[-1], None))) if holders else None
-        if not one.local:
+        if not resource.local:
             assignments[name] = Assignment(resource=name, epoch=1, owner=owner, holders=holders, last_resort=draw(st.booleans()))
         state = draw(st.sampled_from(tuple(State)))
         if draw(st.booleans()):
             reports[name] = {OTHER.server: Report(resource=name, server=OTHER.server, incarnation=OTHER.incarnation, epoch=1, state=state)}
     return View(
         incarnations={
-            one.incarnation: IncarnationRecord(incarnation=one.incarnation, server=one.server, life=Life.ONLINE) for one in (ME, OTHER)
+            holder.incarnation: IncarnationRecord(incarnation=holder.incarnation, server=holder.server, life=Life.ONLINE)
+            for holder in (ME, OTHER)
         },
         types=TYPES,
         resources=profiles,
@@ -131,7 +132,7 @@ def views(draw: st.DrawFn) -> View:
 
 def answers(here: Here) -> dict[ResourceName, LaneStep]:
     """The next step of every lane."""
-    return {name: reconcile(here, one, here.locals[name]) for name, one in here.view.resources.items()}
+    return {name: reconcile(here, resource, here.locals[name]) for name, resource in here.view.resources.items()}
 
 
 @settings(max_examples=300, deadline=None)
@@ -146,7 +147,7 @@ def test_only_who_is_concerned_answers_otherwise(data: st.DataObject) -> None:
     whom, before = concerned(view.resources, view.types), answers(here)
     for name in view.resources:
         after = answers(replace(here, locals={**memory, name: data.draw(memories(name))}))
-        changed = {one for one in after if after[one] != before[one]}
+        changed = {member for member in after if after[member] != before[member]}
         assert changed <= set(whom[name]), f"{name} concerns {sorted(changed - set(whom[name]))}"
 
 

@@ -97,7 +97,7 @@ def happen(server: Server, line: str) -> None:
         case "ctr2 lets go":
             for name in MOVED:
                 assignment = server.cluster.view.assignments[ResourceName(name)]
-                if any(one.server == "ctr2" for one in assignment.holders):
+                if any(holder.server == "ctr2" for holder in assignment.holders):
                     server.do(f"ctr2 releases {name}")
         case "the daemon restarts":
             happen(server, "all that hangs ends")  # a new daemon's first word ends what is in flight

@@ -70,7 +70,7 @@ def test_a_real_line_is_read() -> None:
 
     found = parse(text, "START_DEPENDENCIES", "db")
 
-    assert [one.entity for one in found if one.kind is DependencyKind.HARD] == ["ora.DATA.dg", "ora.FRA.dg"]
+    assert [dependency.entity for dependency in found if dependency.kind is DependencyKind.HARD] == ["ora.DATA.dg", "ora.FRA.dg"]
     assert found[0].modifiers == {"global", "uniform"}
     assert not found[0].same_server
     assert found[-1].is_type
@@ -78,9 +78,9 @@ def test_a_real_line_is_read() -> None:
 
 def test_hard_without_global_means_the_same_server() -> None:
     """That is what makes a group."""
-    (one,) = parse("hard(vip)", "START_DEPENDENCIES", "db")
+    (dependency,) = parse("hard(vip)", "START_DEPENDENCIES", "db")
 
-    assert one.same_server
+    assert dependency.same_server
 
 
 def test_pullup_may_come_again_even_after_a_type() -> None:
@@ -123,7 +123,7 @@ def resource(name: str, start: str = "", stop: str = "", type: str = "cluster_re
 
 def known(*resources: Resource) -> Registered:
     """What is registered."""
-    return Registered(resources={one.name: one for one in resources})
+    return Registered(resources={registered.name: registered for registered in resources})
 
 
 def test_a_name_that_is_not_registered_is_refused() -> None:

@@ -21,9 +21,9 @@ RESOURCE = {"NAME": "net.neutron", "TYPE": "type1", "CHECK_INTERVAL": "60", "AUT
 
 
 @given(FILTERS)
-def test_a_printed_filter_parses_to_the_same(one: Filter) -> None:
+def test_a_printed_filter_parses_to_the_same(tree: Filter) -> None:
     """Whatever the values hold, however it is nested."""
-    assert parse(print_filter(one)) == one
+    assert parse(print_filter(tree)) == tree
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def pool(name: str, **attributes: str) -> Pool:
 
 def members(*pools: Pool, online: list[str]) -> dict[str, str]:
     """ACTIVE_SERVERS of every pool as text."""
-    found = membership({one.name: one for one in pools}, [ServerName(one) for one in online])
+    found = membership({given.name: given for given in pools}, [ServerName(server) for server in online])
     return {name: " ".join(servers) for name, servers in found.items()}
 
 
@@ -78,28 +78,28 @@ def test_every_online_server_is_somewhere_and_none_else(
         name = PoolName(f"p{number}")
         pools[name] = Pool(
             name=name,
-            server_names=tuple(ServerName(one) for one in names),
-            parent_pools=tuple(PoolName(one) for one in parents),
+            server_names=tuple(ServerName(server) for server in names),
+            parent_pools=tuple(PoolName(parent) for parent in parents),
             importance=importance,
             min_size=0 if parents else low,
             max_size=high if high < 0 else max(low, high),
         )
 
-    found = membership(pools, [ServerName(one) for one in online])
+    found = membership(pools, [ServerName(server) for server in online])
 
-    top = [GENERIC, FREE, *(name for name, one in pools.items() if not one.parent_pools)]
+    top = [GENERIC, FREE, *(name for name, other in pools.items() if not other.parent_pools)]
     assert sorted(server for name in top for server in found[name]) == sorted(online)
-    for name, one in pools.items():
+    for name, other in pools.items():
         assert set(found[name]) <= set(online)
-        assert one.parent_pools or one.max_size < 0 or len(found[name]) <= one.max_size
-        assert not one.server_names or set(found[name]) <= set(one.server_names)
+        assert other.parent_pools or other.max_size < 0 or len(found[name]) <= other.max_size
+        assert not other.server_names or set(found[name]) <= set(other.server_names)
 
 
 def test_a_pool_printed_and_built_again_is_the_same() -> None:
     """`crsctl modify` depends on it."""
-    one = pool("p", PARENT_POOLS="Generic", SERVER_NAMES="a b", EXCLUSIVE_POOLS="x")
+    made = pool("p", PARENT_POOLS="Generic", SERVER_NAMES="a b", EXCLUSIVE_POOLS="x")
 
-    assert build(one.name, attributes_of(one)) == one
+    assert build(made.name, attributes_of(made)) == made
 
 
 @pytest.mark.parametrize(

@@ -28,24 +28,34 @@ def definition(type: str = "cluster_resource", **attributes: str) -> Definition:
 
 def test_the_guides_resource_is_resolved() -> None:
     """Given values, the type's defaults, and timeouts of 0 that mean SCRIPT_TIMEOUT."""
-    one = validate(
+    resource = validate(
         definition(
             ACTION_SCRIPT="/opt/db.scr", PLACEMENT="restricted", SERVER_POOLS="controller_sp", CHECK_INTERVAL="30", SCRIPT_TIMEOUT="45"
         ),
         KNOWN,
     )
 
-    assert (one.agent, one.local, one.placement, one.server_pools) == ("script", False, Placement.RESTRICTED, ("controller_sp",))
-    assert (one.check_interval_s, one.start_timeout_s, one.stop_timeout_s, one.check_timeout_s) == (30.0, 45.0, 45.0, 45.0)
-    assert one.uptime_threshold_s == 3600.0
-    assert one.attributes["RESTART_ATTEMPTS"] == "1"
+    assert (resource.agent, resource.local, resource.placement, resource.server_pools) == (
+        "script",
+        False,
+        Placement.RESTRICTED,
+        ("controller_sp",),
+    )
+    assert (resource.check_interval_s, resource.start_timeout_s, resource.stop_timeout_s, resource.check_timeout_s) == (
+        30.0,
+        45.0,
+        45.0,
+        45.0,
+    )
+    assert resource.uptime_threshold_s == 3600.0
+    assert resource.attributes["RESTART_ATTEMPTS"] == "1"
 
 
 def test_a_vip_is_served_by_the_address_agent() -> None:
     """Its type descends from the cluster's VIP type; its type's own default makes it favored."""
-    one = validate(definition("app.appvip_net1.type", USR_ORA_VIP="10.10.10.11", HOSTING_MEMBERS="ctr1"), KNOWN)
+    resource = validate(definition("app.appvip_net1.type", USR_ORA_VIP="10.10.10.11", HOSTING_MEMBERS="ctr1"), KNOWN)
 
-    assert (one.agent, one.placement, one.hosting_members) == ("address", Placement.FAVORED, ("ctr1",))
+    assert (resource.agent, resource.placement, resource.hosting_members) == ("address", Placement.FAVORED, ("ctr1",))
 
 
 def test_the_network_is_a_local_resource() -> None:
@@ -56,16 +66,16 @@ def test_the_network_is_a_local_resource() -> None:
 
 def test_actions_run_as_the_owner_of_the_acl() -> None:
     """Whoever else is in the list."""
-    one = validate(definition(ACL="owner:oracle:rwx,pgrp:dba:r-x,other::r--,user:git:r-x"), KNOWN)
+    resource = validate(definition(ACL="owner:oracle:rwx,pgrp:dba:r-x,other::r--,user:git:r-x"), KNOWN)
 
-    assert one.user == "oracle"
+    assert resource.user == "oracle"
 
 
 def test_failback_of_an_application_vip_is_active_placement() -> None:
     """What appvipcfg's -failback=1 asks for."""
-    one = validate(definition("app.appvip_net1.type", USR_ORA_VIP="10.10.10.11", HOSTING_MEMBERS="ctr1", APPSVIP_FAILBACK="1"), KNOWN)
+    resource = validate(definition("app.appvip_net1.type", USR_ORA_VIP="10.10.10.11", HOSTING_MEMBERS="ctr1", APPSVIP_FAILBACK="1"), KNOWN)
 
-    assert one.active_placement
+    assert resource.active_placement
 
 
 @pytest.mark.parametrize(

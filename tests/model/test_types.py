@@ -20,7 +20,7 @@ from understudy.model.view import TypeRecord
 WEB = TypeRecord(name=TypeName("web.type"), base=TypeName("cluster_resource"), attributes={"USR_PORT": "80", "CHECK_INTERVAL": "5"})
 SHOP = TypeRecord(name=TypeName("shop.type"), base=WEB.name, attributes={"USR_PORT": "8080"})
 VIP3 = TypeRecord(name=TypeName("app.appvip_net3.type"), base=TypeName("ora.cluster_vip_net3.type"))
-TYPES = {one.name: one for one in (WEB, SHOP, VIP3)}
+TYPES = {type_record.name: type_record for type_record in (WEB, SHOP, VIP3)}
 
 
 def test_the_nearest_type_that_sets_a_default_wins() -> None:
@@ -67,7 +67,7 @@ def test_every_built_in_type_reaches_a_root() -> None:
     """And they are listed with the registered ones."""
     for name in BUILT_IN:
         assert descent(name, {})[-1].base is None
-    assert [one.name for one in all_types(TYPES)] == sorted({*BUILT_IN, *TYPES, "ora.cluster_vip_net3.type"})
+    assert [type_record.name for type_record in all_types(TYPES)] == sorted({*BUILT_IN, *TYPES, "ora.cluster_vip_net3.type"})
 
 
 def test_the_network_of_a_type() -> None:

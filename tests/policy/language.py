@@ -52,16 +52,16 @@ LIVES = {
 def carried_out(view: View, plan: Plan) -> View:
     """The View after every commit of the plan."""
     for step in plan.steps:
-        assignments = {**view.assignments, **{one.resource: one for one in step.assignments}}
-        assignments = {name: one for name, one in assignments.items() if name not in step.names}
-        incarnations = {**view.incarnations, **{one.incarnation: one for one in step.lives}}
+        assignments = {**view.assignments, **{assignment.resource: assignment for assignment in step.assignments}}
+        assignments = {name: assignment for name, assignment in assignments.items() if name not in step.names}
+        incarnations = {**view.incarnations, **{record.incarnation: record for record in step.lives}}
         view = replace(
             view,
             revision=view.revision + 1,
             cluster=step.cluster or view.cluster,
-            incarnations={name: one for name, one in incarnations.items() if name not in step.forgotten},
+            incarnations={name: record for name, record in incarnations.items() if name not in step.forgotten},
             assignments=assignments,
-            requests=tuple(one for one in view.requests if one.id not in step.fulfilled),
+            requests=tuple(request for request in view.requests if request.id not in step.fulfilled),
         )
     return view
 
@@ -101,7 +101,7 @@ class Cluster:
         memory = self._memory()
         plan = decide(self.view, self.now, memory)
         told = [line for step in plan.steps for line in self._step(step)]
-        if any(one.life is Life.EVICTED for step in plan.steps for one in step.lives):
+        if any(record.life is Life.EVICTED for step in plan.steps for record in step.lives):
             self._evicted_at = self.now
             memory = self._memory()
         self.view = carried_out(self.view, plan)
@@ -132,7 +132,7 @@ class Cluster:
     def join(self, server: str) -> None:
         """A new incarnation, which has looked at nothing."""
         name = ServerName(server)
-        order = 1 + sum(1 for one in self.view.incarnations.values() if one.server == name)
+        order = 1 + sum(1 for known in self.view.incarnations.values() if known.server == name)
         incarnation = Incarnation(f"{server}/i{order}")
         record = IncarnationRecord(incarnation=incarnation, server=name, life=Life.JOINING, order=order)
         self._change(incarnations={**self.view.incarnations, incarnation: record}, looks={**self.view.looks, name: self._look(name)})
@@ -151,7 +151,7 @@ class Cluster:
 
     def voters(self, names: str) -> None:
         """Whose guards grant leases."""
-        self._change(cluster=ClusterRecord(name="lab", voters=tuple(ServerName(one) for one in names.split())))
+        self._change(cluster=ClusterRecord(name="lab", voters=tuple(ServerName(word) for word in names.split())))
 
     def unable(self, server: str, why: str) -> None:
         """Its guard says so from now on."""
@@ -160,7 +160,7 @@ class Cluster:
 
     def able(self, server: str) -> None:
         """Its guard says that all is well."""
-        self._change(unable={key: one for key, one in self.view.unable.items() if one.server != server})
+        self._change(unable={key: unable for key, unable in self.view.unable.items() if unable.server != server})
 
     def leader(self, what: str) -> None:
         """The server that decides cannot act, or can from now on."""
@@ -181,9 +181,9 @@ class Cluster:
     def _look(self, server: ServerName) -> Look:
         if not self._is_online(server):
             return self._blind(server)
-        told = [one for one in self.view.resources.values() if (server, one.name) not in self._unseen | self._untold]
-        silent = [one for one in self.view.resources.values() if (server, one.name) in self._untold]
-        looked, untold = ({one.name: one.uid for one in found} for found in (told, silent))
+        told = [resource for resource in self.view.resources.values() if (server, resource.name) not in self._unseen | self._untold]
+        silent = [resource for resource in self.view.resources.values() if (server, resource.name) in self._untold]
+        looked, untold = ({resource.name: resource.uid for resource in found} for found in (told, silent))
         return Look(server=server, incarnation=self.incarnation(server), looked=looked, untold=untold)
 
     def _blind(self, server: ServerName) -> Look:
@@ -203,7 +203,7 @@ class Cluster:
     def pool(self, name: str, servers: str, size: str | None) -> None:
         """A pool below Generic, or with a size one of the top."""
         parents = () if size else (PoolName("Generic"),)
-        names = tuple(ServerName(one) for one in servers.split())
+        names = tuple(ServerName(word) for word in servers.split())
         pool = Pool(name=PoolName(name), server_names=names, parent_pools=parents, max_size=int(size) if size else -1)
         self._change(pools={**self.view.pools, pool.name: pool})
 
@@ -234,10 +234,10 @@ class Cluster:
         """The definition, the TARGET and the reports are gone; the assignment is the leader's."""
         gone = ResourceName(name)
         self._change(
-            definitions={key: one for key, one in self.view.definitions.items() if key != gone},
-            resources={key: one for key, one in self.view.resources.items() if key != gone},
-            targets={key: one for key, one in self.view.targets.items() if key != gone},
-            reports={key: one for key, one in self.view.reports.items() if key != gone},
+            definitions={key: definition for key, definition in self.view.definitions.items() if key != gone},
+            resources={key: resource for key, resource in self.view.resources.items() if key != gone},
+            targets={key: target for key, target in self.view.targets.items() if key != gone},
+            reports={key: report for key, report in self.view.reports.items() if key != gone},
         )
 
     def _define(self, definition: Definition) -> None:
@@ -267,7 +267,7 @@ class Cluster:
         self._request("relocate", names, server)
 
     def _aim(self, names: str, target: Target) -> None:
-        self._change(targets={**self.view.targets, **{ResourceName(one): TargetRecord(target=target) for one in names.split()}})
+        self._change(targets={**self.view.targets, **{ResourceName(word): TargetRecord(target=target) for word in names.split()}})
 
     def _request(self, verb: str, names: str, server: str | None) -> None:
         self._count += 1
@@ -282,8 +282,8 @@ class Cluster:
         """They were assigned to the server and run there."""
         for name in names.split():
             holder = Holder(server=ServerName(server), incarnation=self.incarnation(server), epoch=1)
-            one = Assignment(resource=ResourceName(name), epoch=1, owner=holder, holders=(holder,))
-            self._change(assignments={**self.view.assignments, one.resource: one})
+            assignment = Assignment(resource=ResourceName(name), epoch=1, owner=holder, holders=(holder,))
+            self._change(assignments={**self.view.assignments, assignment.resource: assignment})
         self.want(names)
         self.run(names, server)
 
@@ -307,9 +307,9 @@ class Cluster:
         for name in names.split():
             before = self.view.assignments[ResourceName(name)]
             incarnation = self.incarnation(server)
-            if incarnation not in {one.incarnation for one in before.holders}:
+            if incarnation not in {holder.incarnation for holder in before.holders}:
                 raise ValueError(f"{server} does not hold {name}")
-            after = replace(before, holders=tuple(one for one in before.holders if one.incarnation != incarnation))
+            after = replace(before, holders=tuple(holder for holder in before.holders if holder.incarnation != incarnation))
             self._change(assignments={**self.view.assignments, after.resource: after})
             if after.resource in self.view.resources:
                 self._report(name, server, State.OFFLINE)
@@ -343,34 +343,34 @@ class Cluster:
 
     def _step(self, step: Step) -> list[str]:
         """One commit: its first line is marked."""
-        lines = [f"{one.server} is {one.life.value}: {one.proof}" for one in step.lives]
-        lines += [self._assignment(one) for one in step.assignments]
+        lines = [f"{record.server} is {record.life.value}: {record.proof}" for record in step.lives]
+        lines += [self._assignment(assignment) for assignment in step.assignments]
         lines += [f"{note.resource} could not be ended on {note.on}: {note.cause}" for note in step.notes if note.kind == "unended"]
         lines += [self._refused(note) for note in step.notes if note.kind == "refused"]
         if not lines and step.fulfilled:
             lines = ["nothing to do for the request"]
         return [("- " if number == 0 else "  ") + line for number, line in enumerate(lines)]
 
-    def _assignment(self, one: Assignment) -> str:
-        before = self.view.assignments.get(one.resource)
-        why = "" if one.reason is None else sentence(one.reason)
-        if one.owner is None:
-            head = f"{one.resource} belongs to nobody"
-        elif before is not None and before.owner == one.owner:
-            head = f"{one.resource} stays on {one.owner.server}"
+    def _assignment(self, assignment: Assignment) -> str:
+        before = self.view.assignments.get(assignment.resource)
+        why = "" if assignment.reason is None else sentence(assignment.reason)
+        if assignment.owner is None:
+            head = f"{assignment.resource} belongs to nobody"
+        elif before is not None and before.owner == assignment.owner:
+            head = f"{assignment.resource} stays on {assignment.owner.server}"
         else:
-            head = f"{one.resource} -> {one.owner.server}, epoch {one.epoch}"
-        notes = [why] if before is None or (before.reason, before.owner) != (one.reason, one.owner) else []
-        held = {holder.incarnation for holder in one.holders}
+            head = f"{assignment.resource} -> {assignment.owner.server}, epoch {assignment.epoch}"
+        notes = [why] if before is None or (before.reason, before.owner) != (assignment.reason, assignment.owner) else []
+        held = {holder.incarnation for holder in assignment.holders}
         notes += [f"{holder.server} is proved gone" for holder in (before.holders if before else ()) if holder.incarnation not in held]
         notes += [
             f"{holder.server} ({self.view.incarnations[holder.incarnation].life}) may still be running it"
-            for holder in one.holders
-            if one.owner is None or holder.incarnation != one.owner.incarnation
+            for holder in assignment.holders
+            if assignment.owner is None or holder.incarnation != assignment.owner.incarnation
         ]
-        if before is not None and before.last_resort and not one.last_resort:
+        if before is not None and before.last_resort and not assignment.last_resort:
             notes.append("no longer a last resort")
-        if before is not None and before.tried and not one.tried:
+        if before is not None and before.tried and not assignment.tried:
             notes.append("earlier failures are forgiven")
         return f"{head}: {'; '.join(notes)}" if notes else head
 

@@ -21,7 +21,7 @@ def best_server(view: View, members: list[ResourceName]) -> ServerName | None:
 def owned(view: View, server: ServerName) -> list[ResourceName]:
     """What belongs to the server's present incarnation."""
     now = view.present()[server].incarnation
-    return [name for name, one in view.assignments.items() if one.owner is not None and one.owner.incarnation == now]
+    return [name for name, assignment in view.assignments.items() if assignment.owner is not None and assignment.owner.incarnation == now]
 
 
 def _allowed(view: View, resource: Resource, server: ServerName) -> bool:
@@ -49,8 +49,8 @@ def _in_pool(view: View, pools: tuple[PoolName, ...], server: ServerName) -> boo
 def _may_depend(view: View, resource: Resource, server: ServerName) -> bool:
     held = {
         name
-        for name, one in view.assignments.items()
-        if any(holder.incarnation == view.present()[server].incarnation for holder in one.holders)
+        for name, assignment in view.assignments.items()
+        if any(holder.incarnation == view.present()[server].incarnation for holder in assignment.holders)
     }
     for other in view.resources.values():
         for mine, its in ((resource, other), (other, resource)):
@@ -60,8 +60,8 @@ def _may_depend(view: View, resource: Resource, server: ServerName) -> bool:
                 and (other.name in held or _unknown(view, other, server))
             ):
                 return False
-    needs = [one for one in resource.start if one.kind is DependencyKind.HARD and "global" not in one.modifiers]
-    return all(_is_up(view, one, server) for one in needs if view.resources[ResourceName(one.entity)].local)
+    needs = [dependency for dependency in resource.start if dependency.kind is DependencyKind.HARD and "global" not in dependency.modifiers]
+    return all(_is_up(view, dependency, server) for dependency in needs if view.resources[ResourceName(dependency.entity)].local)
 
 
 def _unknown(view: View, other: Resource, server: ServerName) -> bool:
@@ -70,13 +70,13 @@ def _unknown(view: View, other: Resource, server: ServerName) -> bool:
     return not (view.looked(server, incarnation, other) or view.could_not_tell(server, incarnation, other))
 
 
-def _is_up(view: View, one: Dependency, server: ServerName) -> bool:
-    report = view.report(ResourceName(one.entity), server)
+def _is_up(view: View, dependency: Dependency, server: ServerName) -> bool:
+    report = view.report(ResourceName(dependency.entity), server)
     return report is not None and report.state in (State.ONLINE, State.INTERMEDIATE)
 
 
 def _names(resource: Resource, kind: DependencyKind, name: ResourceName) -> bool:
-    return any(one.kind is kind and one.entity == name for one in resource.start)
+    return any(dependency.kind is kind and dependency.entity == name for dependency in resource.start)
 
 
 def _score(view: View, name: ResourceName, server: ServerName) -> list[int]:

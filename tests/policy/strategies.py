@@ -77,7 +77,7 @@ def incarnations(draw: st.DrawFn) -> dict[Incarnation, IncarnationRecord]:
             found[Incarnation(f"{server}/i{order}")] = IncarnationRecord(
                 incarnation=Incarnation(f"{server}/i{order}"), server=server, life=life, order=order, proof="drawn"
             )
-        for order in range(1, sum(one.server == server for one in found.values())):
+        for order in range(1, sum(record.server == server for record in found.values())):
             old = Incarnation(f"{server}/i{order}")
             gone = draw(st.sampled_from((Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT)))
             found[old] = IncarnationRecord(incarnation=old, server=server, life=gone, order=order, proof="drawn")
@@ -91,7 +91,9 @@ def assignments(draw: st.DrawFn, name: ResourceName, known: dict[Incarnation, In
         return None
     epoch = draw(st.integers(1, 9))
     held = draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=3))
-    holders = tuple(Holder(server=known[one].server, incarnation=one, epoch=draw(st.integers(1, epoch))) for one in held)
+    holders = tuple(
+        Holder(server=known[incarnation].server, incarnation=incarnation, epoch=draw(st.integers(1, epoch))) for incarnation in held
+    )
     owner = draw(st.sampled_from((None, *holders))) if holders else None
     tried = tuple(draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=2)))
     return Assignment(
@@ -100,7 +102,7 @@ def assignments(draw: st.DrawFn, name: ResourceName, known: dict[Incarnation, In
 
 
 @st.composite
-def reports(draw: st.DrawFn, name: ResourceName, one: IncarnationRecord, assignment: Assignment | None) -> Report | None:
+def reports(draw: st.DrawFn, name: ResourceName, record: IncarnationRecord, assignment: Assignment | None) -> Report | None:
     """What an incarnation last said of a resource; None: nothing."""
     state = draw(st.sampled_from((None, State.ONLINE, State.ONLINE, State.OFFLINE, State.INTERMEDIATE, State.UNKNOWN)))
     if state is None:
@@ -109,8 +111,8 @@ def reports(draw: st.DrawFn, name: ResourceName, one: IncarnationRecord, assignm
     failure = Failure(kind="start", epoch=epoch, text="drawn") if state is not State.ONLINE and draw(st.booleans()) else None
     return Report(
         resource=name,
-        server=one.server,
-        incarnation=one.incarnation,
+        server=record.server,
+        incarnation=record.incarnation,
         epoch=epoch,
         state=state,
         failure=failure,
@@ -122,8 +124,8 @@ def reports(draw: st.DrawFn, name: ResourceName, one: IncarnationRecord, assignm
 def views(draw: st.DrawFn) -> View:
     """Any View of a small cluster."""
     known, profiles = draw(incarnations()), draw(resources())
-    newest = {one.server: one for one in sorted(known.values(), key=lambda one: one.order)}
-    held = {name: one for name in profiles if name != "net" and (one := draw(assignments(name, known))) is not None}
+    newest = {record.server: record for record in sorted(known.values(), key=lambda record: record.order)}
+    held = {name: assignment for name in profiles if name != "net" and (assignment := draw(assignments(name, known))) is not None}
     said: dict[ResourceName, dict[ServerName, Report]] = {}
     for name in profiles:
         for server, life in newest.items():

@@ -34,24 +34,24 @@ def pools(draw: st.DrawFn) -> dict[PoolName, Pool]:
 def test_who_follows_the_advice_has_the_server_in_the_pool(registered: dict, server: str) -> None:  # type: ignore[type-arg]
     """And there is advice for every pool that an operator can change."""
     records = {
-        Incarnation(one): IncarnationRecord(incarnation=Incarnation(one), server=ServerName(one), life=Life.ONLINE) for one in SERVERS
+        Incarnation(name): IncarnationRecord(incarnation=Incarnation(name), server=ServerName(name), life=Life.ONLINE) for name in SERVERS
     }
     view = replace(View(), incarnations=records, pools=registered)
     for name, pool in registered.items():
-        if server in membership(registered, [ServerName(one) for one in SERVERS])[name]:
+        if server in membership(registered, [ServerName(present) for present in SERVERS])[name]:
             continue
         told = into_pool(view, (name,), ServerName(server))
         found = re.fullmatch(rf'add it: crsctl modify serverpool {name} -attr "(.*)"', told)
         assert found, told
-        changed = build(name, {**attributes_of(pool), **dict(one.split("=") for one in found[1].split(","))})
-        after = membership({**registered, name: changed}, [ServerName(one) for one in SERVERS])
+        changed = build(name, {**attributes_of(pool), **dict(word.split("=") for word in found[1].split(","))})
+        after = membership({**registered, name: changed}, [ServerName(present) for present in SERVERS])
         assert server in after[name], told
 
 
 def test_a_pool_of_the_cluster_itself_cannot_be_changed() -> None:
     """Then it is the resource that has to name another pool."""
-    one = Incarnation("ctr1")
-    records = {one: IncarnationRecord(incarnation=one, server=ServerName("ctr1"), life=Life.ONLINE)}
+    incarnation = Incarnation("ctr1")
+    records = {incarnation: IncarnationRecord(incarnation=incarnation, server=ServerName("ctr1"), life=Life.ONLINE)}
     view = replace(View(), incarnations=records, pools={PoolName("top"): build(PoolName("top"), {})})
     told = into_pool(view, (PoolName("Generic"), PoolName("Free")), ServerName("ctr1"))
     assert told == "let SERVER_POOLS of the resource name the pool that has it: top"

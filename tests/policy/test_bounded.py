@@ -21,7 +21,7 @@ LOST = IncarnationRecord(incarnation=Incarnation("i2"), server=ServerName("ctr2"
 def group_of(count: int, *, requests: int = 0, lives: tuple[IncarnationRecord, ...] = ()) -> Step:
     """A step of a group with so many members."""
     names = [ResourceName(f"r{number}") for number in range(count)]
-    notes = tuple(Note(kind=FENCED, on=one.server) for one in lives) + tuple(Note(kind=ASSIGNED, resource=name) for name in names)
+    notes = tuple(Note(kind=FENCED, on=record.server) for record in lives) + tuple(Note(kind=ASSIGNED, resource=name) for name in names)
     return Step(
         group=True,
         lives=lives,
@@ -34,8 +34,8 @@ def group_of(count: int, *, requests: int = 0, lives: tuple[IncarnationRecord, .
 def test_a_group_is_never_divided() -> None:
     """The lives that changed with it go first, and requests for which there is no room wait; too large it stays whole."""
     first, second = bounded(group_of(5, requests=9, lives=(LOST,)), 8)
-    assert (first.lives, first.assignments, [one.kind for one in first.notes]) == ((LOST,), (), [FENCED])
-    assert (len(second.assignments), second.fulfilled, {one.kind for one in second.notes}) == (5, ("q0", "q1"), {ASSIGNED})
+    assert (first.lives, first.assignments, [note.kind for note in first.notes]) == ((LOST,), (), [FENCED])
+    assert (len(second.assignments), second.fulfilled, {note.kind for note in second.notes}) == (5, ("q0", "q1"), {ASSIGNED})
     (whole,) = bounded(group_of(9), 8)
     assert whole == group_of(9)
 
@@ -44,9 +44,9 @@ def test_what_holds_each_for_itself_is_divided() -> None:
     """Deleted requests, forgotten lives, resources that are no longer registered."""
     forgotten = tuple(Incarnation(f"i{number}") for number in range(20))
     several = list(bounded(Step(forgotten=forgotten, notes=(Note(kind=FENCED),)), 8))
-    assert [len(one.forgotten) for one in several] == [8, 8, 4]
-    assert [one for part in several for one in part.forgotten] == list(forgotten)
-    assert [len(one.notes) for one in several] == [1, 0, 0]
+    assert [len(step.forgotten) for step in several] == [8, 8, 4]
+    assert [incarnation for part in several for incarnation in part.forgotten] == list(forgotten)
+    assert [len(step.notes) for step in several] == [1, 0, 0]
 
 
 @given(views(), st.integers(3, 12))
@@ -54,11 +54,11 @@ def test_each_part_is_within_the_bound_or_one_whole_group(view: View, most: int)
     """And nothing is lost but requests, which are answered next."""
     for step in decide(view, LATER, memory_of(view)).steps:
         several = list(bounded(step, most))
-        assert all(weight(one) <= most or (one.group and len(several) <= 2) for one in several)
+        assert all(weight(step) <= most or (step.group and len(several) <= 2) for step in several)
         for records in ("lives", "assignments", "targets", "forgotten"):
-            assert [one for part in several for one in getattr(part, records)] == list(getattr(step, records))
-        assert sum(bool(one.assignments) for one in several) <= 1 or not step.group
-        assert {one for part in several for one in part.notes} == set(step.notes)
+            assert [record for part in several for record in getattr(part, records)] == list(getattr(step, records))
+        assert sum(bool(step.assignments) for step in several) <= 1 or not step.group
+        assert {note for part in several for note in part.notes} == set(step.notes)
 
 
 @given(views(), st.integers(3, 12), st.data())
@@ -70,10 +70,10 @@ def test_whatever_part_was_written_the_rest_follows(view: View, most: int, data:
     after = carried_out(view, Plan(steps=tuple(chosen)))
     for name, assignment in after.assignments.items():
         before = view.assignments.get(name)
-        kept = {one.incarnation for one in assignment.holders}
-        for one in before.holders if before is not None else ():
-            life = view.life(one.incarnation)
-            assert one.incarnation in kept or life in (None, *PROVEN) or one.incarnation in memory_of(view).quiet_until
+        kept = {holder.incarnation for holder in assignment.holders}
+        for holder in before.holders if before is not None else ():
+            life = view.life(holder.incarnation)
+            assert holder.incarnation in kept or life in (None, *PROVEN) or holder.incarnation in memory_of(view).quiet_until
     for _ in range(5):
         plan = decide(after, LATER, memory_of(view))
         if not plan:
@@ -89,6 +89,6 @@ def test_names_that_are_forgotten_are_divided_each_part_with_the_floor() -> None
     floor = ClusterRecord(name="c", voters=(HERE.server,), epoch_floor=9)
     step = Step(names=names, reports=tuple((name, HERE.server) for name in names), cluster=floor)
     several = list(bounded(step, 8))
-    assert [len(one.names) for one in several] == [2, 2, 2]
-    assert all(one.cluster == floor and {name for name, _ in one.reports} == set(one.names) for one in several)
-    assert [one for part in several for one in part.names] == list(names)
+    assert [len(part.names) for part in several] == [2, 2, 2]
+    assert all(part.cluster == floor and {name for name, _ in part.reports} == set(part.names) for part in several)
+    assert [name for part in several for name in part.names] == list(names)

@@ -74,7 +74,7 @@ STATES: dict[ConditionKind, tuple[View, Own]] = {
 }
 
 
-def one(kind: ConditionKind) -> Condition:
+def condition_of(kind: ConditionKind) -> Condition:
     """The condition of that kind in the state that shows it."""
     view, own = STATES[kind]
     (found,) = [each for each in conditions(view, own) if each.kind is kind]
@@ -93,7 +93,7 @@ def test_who_has_not_looked_for_a_leader_says_nothing_of_its_silence() -> None:
     assert conditions(VIEW, replace(seen_none, leader_watched_s=0.2)) == ()
     (found,) = conditions(VIEW, replace(seen_none, leader_watched_s=9.0))
     assert found.kind is ConditionKind.NO_LEADER
-    assert "no server has shown for 9 s that it decides" in found.line
+    assert "no server has acted as leader for 9 s" in found.line
 
 
 def test_every_kind_is_shown_by_a_state() -> None:
@@ -105,7 +105,7 @@ def test_every_kind_is_shown_by_a_state() -> None:
 @pytest.mark.parametrize("kind", ConditionKind)
 def test_a_state_says_its_cause_and_what_to_do(kind: ConditionKind) -> None:
     """In one line, with an exit status that a script can use."""
-    found = one(kind)
+    found = condition_of(kind)
 
     assert found.cause
     assert found.advice
@@ -124,9 +124,9 @@ def test_a_lost_majority_names_who_is_needed_who_is_there_and_since_when() -> No
 
     assert ConditionKind.MAJORITY_LOST in kinds
     assert not kinds & {ConditionKind.NO_LEASE, ConditionKind.NO_LEADER}
-    text = one(ConditionKind.MAJORITY_LOST).line
-    assert "of 3 voters 2 are needed, and only ctr1 can be heard from ctr1 (for 31 s)" in text
-    assert "ctr2 (not since this server's guard began)" in text
+    text = condition_of(ConditionKind.MAJORITY_LOST).line
+    assert "of 3 voters 2 are needed, and only ctr1 can be reached from ctr1 (for 31 s)" in text
+    assert "ctr2 (not since this server's guard started)" in text
     assert "Bring back ctr2 or ctr3" in text
 
 
@@ -173,7 +173,7 @@ def test_a_registry_that_is_away_for_all_is_said_once() -> None:
 
     assert [each.kind for each in conditions(view, own)] == [ConditionKind.REGISTRY_AWAY]
     (found,) = conditions(view, WELL)
-    assert found.advice.startswith("Look at the way from ctr3 to the registry")
+    assert found.advice.startswith("Look at the network path from ctr3 to the registry")
 
 
 def test_of_other_servers_a_server_does_not_answer() -> None:

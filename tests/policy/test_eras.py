@@ -38,12 +38,14 @@ def copied(*told: ServerName, target: Target | None = Target.ONLINE) -> View:
     """Era 2 of a registry whose copy says that ctr1 holds the database; `told` have written their look of this era, running nothing."""
     definition = Definition(name=DB, type=TypeName("cluster_resource"), uid="u", attributes={"SERVER_POOLS": "*"})
     resources = {DB: resolve(definition, {})}
-    lives = [IncarnationRecord(incarnation=life(one), server=one, life=Life.ONLINE, order=1) for one in (CTR1, CTR2)]
-    looks = {one: Look(server=one, incarnation=life(one), looked={DB: "u"}, era=2 if one in told else 1) for one in (CTR1, CTR2)}
+    lives = [IncarnationRecord(incarnation=life(server), server=server, life=Life.ONLINE, order=1) for server in (CTR1, CTR2)]
+    looks = {
+        server: Look(server=server, incarnation=life(server), looked={DB: "u"}, era=2 if server in told else 1) for server in (CTR1, CTR2)
+    }
     return View(
         revision=9,
         cluster=ClusterRecord(name="c", voters=(CTR1,), era=2, recovering=True),
-        incarnations={one.incarnation: one for one in lives},
+        incarnations={record.incarnation: record for record in lives},
         definitions={DB: definition},
         resources=resources,
         targets={} if target is None else {DB: TargetRecord(target=target)},
@@ -60,7 +62,7 @@ def running(view: View, server: ServerName, *, epoch: int = 7, state: State = St
 
 
 def assigned(plan: Plan) -> Assignment | None:
-    found = [one for step in plan.steps for one in step.assignments]
+    found = [assignment for step in plan.steps for assignment in step.assignments]
     return found[0] if found else None
 
 
@@ -74,7 +76,7 @@ def test_it_belongs_to_where_it_runs_under_an_epoch_above_all_that_is_remembered
 
     assert after is not None
     assert (after.owner, after.epoch, after.era) == (holder(CTR2, 8), 8, 2)
-    assert {one.server for one in after.holders} == {CTR1, CTR2}
+    assert {other.server for other in after.holders} == {CTR1, CTR2}
 
 
 def test_what_is_about_to_run_counts_as_running() -> None:
@@ -124,7 +126,7 @@ def test_when_all_have_told_that_it_does_not_run_it_stays_where_the_copy_says() 
 def test_what_runs_and_was_started_by_the_cluster_is_wanted() -> None:
     plan = decide(running(copied(CTR1, CTR2, target=None), CTR2), 1.0, MEMORY)
 
-    assert [(name, one.target) for step in plan.steps for name, one in step.targets] == [(DB, Target.ONLINE)]
+    assert [(name, target.target) for step in plan.steps for name, target in step.targets] == [(DB, Target.ONLINE)]
     assert assigned(plan) is None
 
 
@@ -132,7 +134,7 @@ def test_what_was_started_by_hand_is_left_alone() -> None:
     view = running(copied(CTR1, CTR2, target=None), CTR2)
     view = replace(view, looks={**view.looks, CTR2: replace(view.looks[CTR2], epochs={})})
 
-    assert not [one for step in decide(view, 1.0, MEMORY).steps for one in step.targets]
+    assert not [target for step in decide(view, 1.0, MEMORY).steps for target in step.targets]
 
 
 def test_a_server_that_cannot_act_yet_is_waited_for_and_not_moved_off() -> None:
@@ -141,7 +143,7 @@ def test_a_server_that_cannot_act_yet_is_waited_for_and_not_moved_off() -> None:
 
     plan = decide(view, 1.0, MEMORY)
 
-    assert not [one for step in plan.steps for one in (*step.assignments, *step.lives)]
+    assert not [change for step in plan.steps for change in (*step.assignments, *step.lives)]
 
 
 def test_who_does_not_tell_holds_up_what_is_wanted_for_so_long_and_no_longer() -> None:
@@ -150,13 +152,13 @@ def test_who_does_not_tell_holds_up_what_is_wanted_for_so_long_and_no_longer() -
 
     plan = decide(view, UNHEARD_S, MEMORY)
 
-    assert [(one.server, one.life) for step in plan.steps for one in step.lives] == [(CTR2, Life.EVICTED)]
+    assert [(record.server, record.life) for step in plan.steps for record in step.lives] == [(CTR2, Life.EVICTED)]
 
 
 def test_who_does_not_tell_keeps_its_lease_where_nothing_waits_for_it() -> None:
     view = running(copied(CTR1), CTR1, epoch=4)
 
-    assert not [one for step in decide(view, 10 * UNHEARD_S, MEMORY).steps for one in step.lives]
+    assert not [record for step in decide(view, 10 * UNHEARD_S, MEMORY).steps for record in step.lives]
 
 
 def test_it_is_over_when_all_have_told_and_everything_is_confirmed() -> None:
@@ -171,7 +173,7 @@ def test_it_is_over_when_all_have_told_and_everything_is_confirmed() -> None:
 
 def test_without_any_era_too_an_epoch_goes_above_what_a_guard_remembers() -> None:
     view = replace(copied(CTR1, CTR2), cluster=ClusterRecord(name="c", voters=(CTR1,)))
-    looks = {one: replace(look, era=1, epochs={DB: 9} if one == CTR1 else {}) for one, look in view.looks.items()}
+    looks = {server: replace(look, era=1, epochs={DB: 9} if server == CTR1 else {}) for server, look in view.looks.items()}
 
     after = assigned(decide(replace(view, looks=looks), 1.0, Memory(acting_since=0.0)))
 
@@ -193,7 +195,9 @@ def test_who_has_come_back_and_cannot_look_is_waited_for_so_long_and_no_longer()
 
     assert assigned(waiting) is None
     assert waiting.wake_at == 4.0 + UNHEARD_S
-    assert [one.server for step in decide(view, 4.0 + UNHEARD_S, memory).steps for one in step.lives if one.life is Life.EVICTED] == [CTR2]
+    assert [
+        record.server for step in decide(view, 4.0 + UNHEARD_S, memory).steps for record in step.lives if record.life is Life.EVICTED
+    ] == [CTR2]
 
 
 def test_it_is_not_over_while_somebody_could_not_look_at_what_is_registered_later() -> None:

@@ -39,8 +39,8 @@ def view_of(**more: object) -> View:
     ]
     bare = View(
         cluster=ClusterRecord(name="c", voters=(CTR1,), epoch_floor=3),
-        incarnations={one.incarnation: one for one in lives},
-        looks={one.server: Look(server=one.server, incarnation=one.incarnation, looked={DB: "u"}) for one in lives},
+        incarnations={record.incarnation: record for record in lives},
+        looks={record.server: Look(server=record.server, incarnation=record.incarnation, looked={DB: "u"}) for record in lives},
         assignments={GONE: Assignment(resource=GONE, epoch=7)},
     )
     return replace(bare, **more)  # type: ignore[arg-type]
@@ -97,7 +97,7 @@ def test_an_older_version_that_is_gone_for_good_holds_up_nothing():
 
 def test_so_many_at_once_and_so_often() -> None:
     names = [ResourceName(f"gone{number:04}") for number in range(AT_ONCE)]
-    view = view_of(assignments={one: Assignment(resource=one, epoch=2) for one in names})
+    view = view_of(assignments={name: Assignment(resource=name, epoch=2) for name in names})
     later = replace(MEMORY, forget_at=5.0)
 
     assert len(forgotten(view).names) == AT_ONCE // 2

@@ -24,22 +24,27 @@ def calm(draw: st.DrawFn) -> View:
     wild = draw(views())
     lives = {server: Incarnation(f"{server}/i1") for server in SERVERS}
     incarnations = {
-        one: IncarnationRecord(incarnation=one, server=server, life=Life.ONLINE, order=1) for server, one in lives.items()
+        incarnation: IncarnationRecord(incarnation=incarnation, server=server, life=Life.ONLINE, order=1)
+        for server, incarnation in lives.items()
     }
-    looked = {name: one.uid for name, one in wild.resources.items()}
+    looked = {name: resource.uid for name, resource in wild.resources.items()}
     network = {server: running(ResourceName("net"), server, 0) for server in SERVERS}
     view = View(
         incarnations=incarnations,
         pools=wild.pools,
         resources=wild.resources,
         targets={name: TargetRecord(target=Target.ONLINE) for name in wild.resources},
-        looks={server: Look(server=server, incarnation=one, looked=looked) for server, one in lives.items()},
+        looks={server: Look(server=server, incarnation=incarnation, looked=looked) for server, incarnation in lives.items()},
         reports={ResourceName("net"): network},
     )
     for _ in range(ROUNDS):
         view = carried_out(view, decide(view, 0.0, Memory()))
-        owned = [(name, one.owner.server, one.epoch) for name, one in view.assignments.items() if one.owner is not None]
-        view = replace(view, reports={ResourceName("net"): network, **{one[0]: {one[1]: running(*one)} for one in owned}})
+        owned = [
+            (name, assignment.owner.server, assignment.epoch)
+            for name, assignment in view.assignments.items()
+            if assignment.owner is not None
+        ]
+        view = replace(view, reports={ResourceName("net"): network, **{place[0]: {place[1]: running(*place)} for place in owned}})
     return view
 
 
@@ -55,7 +60,8 @@ def changes(draw: st.DrawFn) -> tuple[View, View]:
     others = draw(resources())
     changed = draw(st.sets(st.sampled_from(sorted(before.resources)), min_size=1))
     mixed = {
-        name: replace(others[name], uid=one.uid) if name in changed and name in others else one for name, one in before.resources.items()
+        name: replace(others[name], uid=resource.uid) if name in changed and name in others else resource
+        for name, resource in before.resources.items()
     }
     for name in sorted(changed) if draw(st.booleans()) else ():
         only = (draw(st.sampled_from((*SERVERS, ServerName("nobody")))),)
@@ -71,14 +77,14 @@ def owners(view: View) -> dict[ResourceName, ServerName | None]:
     """Where everything belongs when the leader has nothing more to decide."""
     for _ in range(ROUNDS):
         view = carried_out(view, decide(view, 0.0, Memory()))
-    return {name: None if one.owner is None else one.owner.server for name, one in view.assignments.items()}
+    return {name: None if assignment.owner is None else assignment.owner.server for name, assignment in view.assignments.items()}
 
 
 @given(changes())
 def test_what_is_not_told_stays_where_it_runs(views: tuple[View, View]) -> None:
     """Deciding with the new definitions takes nothing that runs from its server, unless it was told or would have gone anyhow."""
     before, after = views
-    told = {one.resource for one in impact(before, after)}
+    told = {effect.resource for effect in impact(before, after)}
     then, now = owners(before), owners(after)
     event("something is told" if told else "nothing is told")
     for name in after.resources:
@@ -92,16 +98,16 @@ def test_what_is_told_happens(views: tuple[View, View]) -> None:
     """A resource of which it is told that it moves belongs elsewhere then, and one that stops belongs to nobody, or stands on nothing."""
     before, after = views
     now = owners(after)
-    for one in impact(before, after):
-        event(one.fate.value)
-        if one.by is None:
-            assert now.get(one.resource) == one.to
-        assert one.to != one.server
+    for effect in impact(before, after):
+        event(effect.fate.value)
+        if effect.by is None:
+            assert now.get(effect.resource) == effect.to
+        assert effect.to != effect.server
 
 
 @given(views())
 def test_no_change_does_nothing(view: View) -> None:
     """The same definitions once more disturb nothing, nor does another timeout."""
     assert impact(view, view) == ()
-    patient = {name: replace(one, start_timeout_s=one.start_timeout_s + 1.0) for name, one in view.resources.items()}
+    patient = {name: replace(resource, start_timeout_s=resource.start_timeout_s + 1.0) for name, resource in view.resources.items()}
     assert impact(view, replace(view, resources=patient)) == ()

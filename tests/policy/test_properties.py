@@ -26,8 +26,8 @@ settings.load_profile("policy")
 
 def memory_of(view: View) -> Memory:
     """A leader that saw half of the lost servers long ago."""
-    lost = [one for one, record in sorted(view.incarnations.items()) if record.life is Life.LOST]
-    return Memory(quiet_until={one: (1.0 if number % 2 else LATER + 1) for number, one in enumerate(lost)})
+    lost = [incarnation for incarnation, record in sorted(view.incarnations.items()) if record.life is Life.LOST]
+    return Memory(quiet_until={incarnation: (1.0 if number % 2 else LATER + 1) for number, incarnation in enumerate(lost)})
 
 
 def decided(view: View) -> View:
@@ -39,7 +39,7 @@ def assignments(view: View) -> dict[ResourceName, tuple[Assignment, Assignment]]
     """Every assignment before and after the decision."""
     after = decided(view)
     blank = {name: Assignment(resource=name, epoch=0) for name in after.assignments}
-    return {name: ({**blank, **view.assignments}[name], one) for name, one in after.assignments.items()}
+    return {name: ({**blank, **view.assignments}[name], assignment) for name, assignment in after.assignments.items()}
 
 
 @given(views(), st.data())
@@ -68,7 +68,7 @@ def test_an_owner_is_a_holder(view: View) -> None:
     for before, after in assignments(view).values():
         event("owner changes" if before.owner != after.owner else "owner stays")
         assert after.owner is None or after.owner in after.holders or after == before
-        assert len({one.incarnation for one in after.holders}) == len(after.holders)
+        assert len({holder.incarnation for holder in after.holders}) == len(after.holders)
 
 
 @given(views())
@@ -85,11 +85,11 @@ def test_a_holder_disappears_only_with_a_proof(view: View) -> None:
     """S3: the leader removes a holder when its incarnation is fenced or has left, and stores that."""
     after_view = decided(view)
     for before, after in assignments(view).values():
-        kept = {one.incarnation for one in after.holders}
-        for one in before.holders:
-            if one.incarnation not in kept:
-                assert one.incarnation not in view.incarnations or after_view.incarnations[one.incarnation].life in PROVEN
-                assert any(proof.holder == one for proof in after.proofs)
+        kept = {holder.incarnation for holder in after.holders}
+        for holder in before.holders:
+            if holder.incarnation not in kept:
+                assert holder.incarnation not in view.incarnations or after_view.incarnations[holder.incarnation].life in PROVEN
+                assert any(proof.holder == holder for proof in after.proofs)
 
 
 @given(views())
@@ -117,17 +117,17 @@ def test_a_group_has_one_home(view: View) -> None:
         assert len(given_away) <= 1
         if given_away:
             owners = {changes[name][1].owner for name in members if name in changes and _wanted(view, name)}
-            assert {one.server for one in owners if one is not None} <= given_away
+            assert {holder.server for holder in owners if holder is not None} <= given_away
 
 
 @given(views(), st.data())
 def test_placement_equals_the_oracle(view: View, data: st.DataObject) -> None:
     """A second, dumb implementation chooses the same server for a group that runs nowhere, whatever the others do."""
     members = list(data.draw(st.sampled_from(groups(view))))
-    view = replace(view, assignments={name: one for name, one in view.assignments.items() if name not in members})
+    view = replace(view, assignments={name: assignment for name, assignment in view.assignments.items() if name not in members})
     expected = best_server(view, members)
     event("nowhere" if expected is None else "placed")
-    best = next((one.server for one in group_standings(survey(view), members) if one.admitted), None)
+    best = next((standing.server for standing in group_standings(survey(view), members) if standing.admitted), None)
     assert best == expected
 
 

@@ -100,7 +100,7 @@ BACKENDS: dict[str, Callable[[], contextlib.AbstractAsyncContextManager[Backend]
 async def revision_of(registry: Registry, key: str) -> int:
     """Of the key's last change; 0: there is no such key."""
     _, entries = await registry.read(key)
-    return next((one.revision for one in entries if one.key == key), 0)
+    return next((entry.revision for entry in entries if entry.key == key), 0)
 
 
 async def written(registry: Registry, *writes: Write, conditions: tuple[CommitCondition, ...] = ()) -> int:
@@ -128,17 +128,17 @@ async def gone(writer: asyncio.StreamWriter) -> None:
 @contextlib.asynccontextmanager
 async def speaker(first: bytes | bytearray, answer: Callable[[bytes], bytes | bytearray] = lambda _: b"") -> AsyncIterator["Speaker"]:
     """A server by hand: see Speaker."""
-    one = Speaker(first, answer)
-    listener = await asyncio.start_server(one.accept, "127.0.0.1", 0)
-    one.endpoint = show_endpoint(*listener.sockets[0].getsockname()[:2])
+    by_hand = Speaker(first, answer)
+    listener = await asyncio.start_server(by_hand.accept, "127.0.0.1", 0)
+    by_hand.endpoint = show_endpoint(*listener.sockets[0].getsockname()[:2])
     try:
-        yield one
+        yield by_hand
     finally:
         listener.close()
-        for writer in one.writers:
+        for writer in by_hand.writers:
             await gone(writer)
-        if one.tasks:
-            await asyncio.wait(one.tasks)
+        if by_hand.tasks:
+            await asyncio.wait(by_hand.tasks)
 
 
 class Speaker:

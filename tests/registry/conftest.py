@@ -10,13 +10,13 @@ from registry.backends import Proxy, ServedBackend, served
 @pytest.fixture
 async def backend() -> AsyncIterator[ServedBackend]:
     """A registry's server; files that need another kind have a fixture of their own."""
-    async with served() as one:
-        yield one
+    async with served() as served_backend:
+        yield served_backend
 
 
 @pytest.fixture
 async def proxy(backend: ServedBackend) -> AsyncIterator[Proxy]:
     """In front of that server."""
-    one = Proxy(backend.endpoint)
-    yield one
-    await one.close()
+    between = Proxy(backend.endpoint)
+    yield between
+    await between.close()

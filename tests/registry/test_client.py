@@ -174,7 +174,7 @@ async def test_a_dead_link_ends_a_watch(backend: ServedBackend, proxy: Proxy) ->
         await wait_until(lambda: found, PATIENT_S, "the watch yields")
         proxy.lose_requests = proxy.lose_answers = True
         begun = asyncio.get_running_loop().time()
-        with pytest.raises(RegistryUnreachable, match="nothing was heard"):
+        with pytest.raises(RegistryUnreachable, match="there was no answer to"):
             await asyncio.wait_for(watching, PATIENT_S)
         assert asyncio.get_running_loop().time() - begun < link.PING_S * (link.PINGS_UNHEARD_MAX + 1) + 2
 
@@ -312,9 +312,9 @@ async def test_what_was_asked_is_answered_before_the_server_ends(backend: Served
             await wait_until(lambda: server._queue or store.revision, PATIENT_S, "the server has them")
             await server.close()
             answers = await asyncio.gather(*committing, return_exceptions=True)
-        acknowledged = [one for one in answers if isinstance(one, int)]
+        acknowledged = [answer for answer in answers if isinstance(answer, int)]
         assert len(acknowledged) <= store.revision
-        assert all(isinstance(one, int | RegistryUnreachable) for one in answers)
+        assert all(isinstance(answer, int | RegistryUnreachable) for answer in answers)
 
 
 # --- a reader that is too slow ---------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ def parts(draw: st.DrawFn) -> list[Commit]:
     """Parts that write keys of their own, and rest on some of the same."""
     made = []
     for number, width in enumerate(draw(st.lists(st.integers(1, 4), max_size=12))):
-        writes = tuple(Write(f"{number}/{one}", b"x" * draw(sizes)) for one in range(width))
+        writes = tuple(Write(f"{number}/{place}", b"x" * draw(sizes)) for place in range(width))
         rests = tuple(CommitCondition(name, 1) for name in sorted(draw(st.sets(names, max_size=2))))
-        made.append(Commit((*rests, *(CommitCondition(one.key, 0) for one in writes)), writes))
+        made.append(Commit((*rests, *(CommitCondition(write.key, 0) for write in writes)), writes))
     return made
 
 
@@ -30,7 +30,7 @@ def test_parts_stay_whole_and_in_order(several: list[Commit], operations: int, s
     for group in found:
         commit = joined(SHARED, group)
         assert set(SHARED) < set(commit.conditions)
-        assert {one for part in group for one in part.conditions} <= set(commit.conditions)
+        assert {condition for part in group for condition in part.conditions} <= set(commit.conditions)
         assert len(set(commit.conditions)) == len(commit.conditions)
         within = max(len(commit.conditions), len(commit.writes)) <= operations and bytes_of(commit.conditions, commit.writes) <= size
         assert within or len(group) == 1
@@ -40,4 +40,4 @@ def test_what_fits_is_one_commit() -> None:
     """The usual case: nothing is any different from a single commit."""
     several = [Commit((CommitCondition(f"k/{number}", 0),), (Write(f"k/{number}", b"1"),)) for number in range(10)]
     assert divided(SHARED, several, Bound(operations=12, bytes=1000)) == [several]
-    assert [len(one) for one in divided(SHARED, several, Bound(operations=11, bytes=1000))] == [9, 1]
+    assert [len(part) for part in divided(SHARED, several, Bound(operations=11, bytes=1000))] == [9, 1]

@@ -12,8 +12,8 @@ from understudy.ports import Batch, CommitCondition, Conflict, Entry, Registry, 
 
 @pytest.fixture(params=sorted(BACKENDS))
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
-    async with BACKENDS[request.param]() as one:
-        yield one
+    async with BACKENDS[request.param]() as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ async def test_a_read_answers_what_starts_with_the_prefix_by_key(registry: Regis
         await written(registry, Write(name, name.encode()))
     for prefix in ("pool/", "pool", "poo", "", "x", "pool/a"):
         _, entries = await registry.read(prefix)
-        assert [one.key for one in entries] == sorted(name for name in names if name.startswith(prefix))
-        assert all(one.value == one.key.encode() for one in entries)
+        assert [entry.key for entry in entries] == sorted(name for name in names if name.startswith(prefix))
+        assert all(entry.value == entry.key.encode() for entry in entries)
 
 
 async def test_keys_are_taken_as_they_are(registry: Registry) -> None:
@@ -51,12 +51,12 @@ async def test_keys_are_taken_as_they_are(registry: Registry) -> None:
     names += ["r/ä", "r/\ud7ff", "r/\uffff", "r/\U0001f3ad", "r/\U0010ffff"]
     await written(registry, *(Write(name, name.encode()) for name in names))
     _, entries = await registry.read("r/")
-    assert [one.key for one in entries] == sorted(names)
+    assert [entry.key for entry in entries] == sorted(names)
     for name in names:
         _, found = await registry.read(name)
         assert found[0].value == name.encode()
     _, entries = await registry.read("r/\U0010ffff")
-    assert [one.key for one in entries] == ["r/\U0010ffff"]
+    assert [entry.key for entry in entries] == ["r/\U0010ffff"]
 
 
 async def test_an_entry_carries_the_revision_of_its_own_last_change(registry: Registry) -> None:
@@ -85,14 +85,14 @@ async def test_what_is_left_out_is_not_read(registry: Registry) -> None:
     names = ("a", "h", "h/", "h/1", "h/2", "h0", "i", "i/1")
     await written(registry, *(Write(name, name.encode()) for name in names))
     _, entries = await registry.read("", without="h/")
-    assert [one.key for one in entries] == ["a", "h", "h0", "i", "i/1"]
+    assert [entry.key for entry in entries] == ["a", "h", "h0", "i", "i/1"]
     _, entries = await registry.read("h", without="h/")
-    assert [one.key for one in entries] == ["h", "h0"]
+    assert [entry.key for entry in entries] == ["h", "h0"]
     _, entries = await registry.read("i", without="h/")
-    assert [one.key for one in entries] == ["i", "i/1"]
+    assert [entry.key for entry in entries] == ["i", "i/1"]
     assert (await registry.read("h/", without="h/"))[1] == ()
     _, entries = await registry.read("", without="h/", after="a")
-    assert [one.key for one in entries] == ["h", "h0", "i", "i/1"]
+    assert [entry.key for entry in entries] == ["h", "h0", "i", "i/1"]
 
 
 async def test_a_long_list_is_read_in_pages(registry: Registry) -> None:
@@ -104,8 +104,8 @@ async def test_a_long_list_is_read_in_pages(registry: Registry) -> None:
         _, page = await registry.read("h/", after=found[-1] if found else "", limit_bytes=500)
         if not page:
             break
-        assert len(page) == 1 or sum(len(one.key) + len(one.value) for one in page) <= 500
-        found += [one.key for one in page]
+        assert len(page) == 1 or sum(len(entry.key) + len(entry.value) for entry in page) <= 500
+        found += [entry.key for entry in page]
     assert found == sorted([*names, "h/07x"])
     assert len((await registry.read("h/", limit_bytes=500))[1]) == 5
 
@@ -278,8 +278,8 @@ async def test_a_watch_sees_every_commit_whole_and_in_order(backend: Backend, re
 async def test_a_watch_begins_at_an_old_revision(registry: Registry) -> None:
     revisions = [await written(registry, Write("a", b"%d" % number)) for number in range(10)]
     found = await batches(registry, "", revisions[3], 6)
-    assert [one.revision for one in found] == revisions[4:]
-    assert [one.changed[0].value for one in found] == [b"4", b"5", b"6", b"7", b"8", b"9"]
+    assert [batch.revision for batch in found] == revisions[4:]
+    assert [batch.changed[0].value for batch in found] == [b"4", b"5", b"6", b"7", b"8", b"9"]
 
 
 async def test_a_watch_sees_its_prefix_only(registry: Registry) -> None:
@@ -306,11 +306,11 @@ async def test_a_watch_beside_writers_misses_nothing_and_repeats_nothing(backend
 
     async def mirror() -> dict[str, bytes]:
         seen, entries = await watcher.read("k/")
-        copy = {one.key: one.value for one in entries}
+        copy = {entry.key: entry.value for entry in entries}
         async for batch in watcher.watch("", seen):
             assert batch.revision == seen + 1
             seen = batch.revision
-            copy |= {one.key: one.value for one in batch.changed}
+            copy |= {entry.key: entry.value for entry in batch.changed}
             for key in batch.deleted:
                 del copy[key]
             if "end" in copy:
@@ -324,7 +324,7 @@ async def test_a_watch_beside_writers_misses_nothing_and_repeats_nothing(backend
         await written(writers[0], Write("end", b""))
         copy = await mirroring
     _, entries = await watcher.read("k/")
-    assert copy == {one.key: one.value for one in entries}
+    assert copy == {entry.key: entry.value for entry in entries}
 
 
 async def test_the_end_of_one_watch_does_not_disturb_another(backend: Backend) -> None:

@@ -41,11 +41,11 @@ async def test_one_address_takes_its_own_places_only(backend: ServedBackend) -> 
 
 def test_an_address_that_has_proved_the_key_goes_last() -> None:
     """Each number is a connection."""
-    one: Door[int] = Door()
-    one.came(0, "ctr1")
-    one.proved(0)
-    assert one.came(1, "ctr1") == []
-    gone = [other for number in range(2, ALL_MOST + 52) for other in one.came(number, f"stranger {number % 20}")]
+    own_door: Door[int] = Door()
+    own_door.came(0, "ctr1")
+    own_door.proved(0)
+    assert own_door.came(1, "ctr1") == []
+    gone = [other for number in range(2, ALL_MOST + 52) for other in own_door.came(number, f"stranger {number % 20}")]
     assert 1 not in gone
     assert gone == sorted(gone)
     assert len(gone) == 51

@@ -39,7 +39,7 @@ class Model(RuleBasedStateMachine):
     )
     def commit(self, conditions: list[tuple[str, str]], writes: dict[str, bytes | None]) -> None:
         asked = [CommitCondition(key, self.named(key, how)) for key, how in conditions]
-        failed = {one.key for one in asked if one.revision != self.held(one.key)}
+        failed = {condition.key for condition in asked if condition.revision != self.held(condition.key)}
         answer = self.loop.run_until_complete(self.registry.commit(asked, [Write(key, value) for key, value in writes.items()]))
         if failed:
             assert isinstance(answer, Conflict)
@@ -61,7 +61,7 @@ class Model(RuleBasedStateMachine):
     @rule(prefix=st.sampled_from(["", "a", "a/", "b", "ab", "c"]))
     def read(self, prefix: str) -> None:
         answer = self.loop.run_until_complete(self.registry.read(prefix))
-        assert answer == (self.revision, tuple(one for key, one in sorted(self.entries.items()) if key.startswith(prefix)))
+        assert answer == (self.revision, tuple(entry for key, entry in sorted(self.entries.items()) if key.startswith(prefix)))
 
     @invariant()
     def the_watch_says_the_same(self) -> None:

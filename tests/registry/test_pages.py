@@ -21,8 +21,8 @@ async def test_what_is_longer_than_a_page_comes_whole_and_of_one_revision(backen
         await writer.commit([], [Write("k/39", b"new")])
         revision, entries = await reading
         assert len(entries) == 40
-        assert all(one.value == value for one in entries) is (revision == 40)
-        assert max(one.revision for one in entries) <= revision
+        assert all(entry.value == value for entry in entries) is (revision == 40)
+        assert max(entry.revision for entry in entries) <= revision
 
 
 async def test_a_long_answer_has_the_deadline_of_each_of_its_pages(backend: ServedBackend, proxy: Proxy) -> None:

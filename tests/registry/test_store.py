@@ -75,7 +75,7 @@ def test_a_log_torn_at_any_byte_gives_a_whole_older_state(path: Path, tmp_path: 
         Path(f"{copy}-wal").write_bytes(log[:length])
         with Store(copy) as store:
             revision, entries = store.read("")
-            assert [one.value for one in entries] == [b"%d" % (revision - 1)] * (2 if revision else 0)
+            assert [entry.value for entry in entries] == [b"%d" % (revision - 1)] * (2 if revision else 0)
             seen.add(revision)
     assert seen >= {0, 1, 2, 3, 4}
 
@@ -162,7 +162,7 @@ def test_only_so_many_commits_are_kept(path: Path) -> None:
         for number in range(500):
             store.commit([], [Write("a", b"%d" % number)])
         assert store.oldest == 497
-        assert [one.revision for one in store.changes("", 497)[1]] == [498, 499, 500]
+        assert [batch.revision for batch in store.changes("", 497)[1]] == [498, 499, 500]
         with pytest.raises(Compacted, match="from 497 to 500, not from 496"):
             store.changes("", 496)
         rows = store._database.execute("SELECT count(*) FROM history").fetchone()[0]
@@ -192,7 +192,7 @@ def test_a_long_past_is_told_in_parts(most: int) -> None:
         while seen != store.revision:
             seen, part = store.changes("a", seen, most)
             found += part
-        assert [one.revision for one in found] == [2, 3, 5, 6]
+        assert [batch.revision for batch in found] == [2, 3, 5, 6]
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -301,5 +301,5 @@ def test_nobody_else_reads_what_is_registered(tmp_path: Path) -> None:
     path.touch(0o644)
     with Store(path) as store:
         store.commit([], [Write("a", b"secret")])
-        modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     assert modes == {"registry.db": 0o600, "registry.db-wal": 0o600, "registry.db.lock": 0o600}

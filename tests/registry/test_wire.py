@@ -95,9 +95,9 @@ def test_every_record_of_the_view_has_a_key() -> None:
 
 
 def test_equal_records_have_equal_bytes() -> None:
-    one = view.Pool(name=PoolName("p"), attributes={"a": "1", "b": "2"})
+    pool = view.Pool(name=PoolName("p"), attributes={"a": "1", "b": "2"})
     other = view.Pool(name=PoolName("p"), attributes={"b": "2", "a": "1"})
-    assert wire.encode(one) == wire.encode(other)
+    assert wire.encode(pool) == wire.encode(other)
 
 
 def test_a_field_of_a_newer_version_is_passed_over() -> None:
@@ -156,7 +156,7 @@ def test_a_value_passes_through_every_format_between() -> None:
 def test_what_is_written_is_the_newest_that_all_read(newest: int, readers: list[int]) -> None:
     formats = wire.Formats(changes=NEXT.changes * newest)
     common = formats.common(readers)
-    assert all(common <= one for one in (*readers, formats.newest))
+    assert all(common <= number for number in (*readers, formats.newest))
     assert common in (*readers, formats.newest)
 
 

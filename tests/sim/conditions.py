@@ -41,7 +41,7 @@ class Conditions:
         return present is not None and present.life == life
 
     def _daemon_goes_on(self, server: str) -> bool:
-        return not any(one.frozen for one in self._machine(server)._places())
+        return not any(place.frozen for place in self._machine(server)._places())
 
     def _leads(self, server: str) -> bool:
         return self.world.leader() == server

@@ -17,7 +17,7 @@ PAUSE_S = 0.5
 
 def cluster(*servers: str, voters: tuple[str, ...] = (), **more: Any) -> Intent:
     """Servers, of which the first three vote, and their network; nothing else is registered."""
-    names = tuple(ServerName(one) for one in servers)
+    names = tuple(ServerName(server) for server in servers)
     network = network_definition(1, "10.10.10.0/24", "eth1", "net1")
     return Intent(
         servers=names,
@@ -76,8 +76,8 @@ def edited(intent: Intent, *path: str, to: object) -> str:
     """The intent's file after somebody has changed one place in it; None leaves the place out."""
     found = json.loads(encode(intent))
     place = found
-    for one in path[:-1]:
-        place = place[one]
+    for name in path[:-1]:
+        place = place[name]
     if to is None:
         del place[path[-1]]
     else:

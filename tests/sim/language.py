@@ -86,21 +86,21 @@ class Stage(Conditions):
         """What came of it."""
         timed, self._timed = self._timed, False
         said = self.teller.take()
-        lines = [one.told() for one in said] if not timed else list(self._with_times(said))
+        lines = [saying.told() for saying in said] if not timed else list(self._with_times(said))
         if not (lines or self._untold):
             lines = ["nothing happens"]
         asked, self._asked, self._untold = self._asked, [], False
         self._begin()
-        return [*lines, *(line for one in asked for line in one())]
+        return [*lines, *(line for question in asked for line in question())]
 
     def _with_times(self, said: list[Saying]) -> Iterator[str]:
         """What comes in a breath has one time, so that few lines depend on a millisecond."""
         before = float("-inf")
-        for one in said:
-            since_s, breathless = one.at - self._begun, one.at - before <= BREATH_S
+        for saying in said:
+            since_s, breathless = saying.at - self._begun, saying.at - before <= BREATH_S
             at = "" if breathless else f"{since_s:.1f}s" if since_s < LONG_S else f"{since_s:.0f}s"
-            yield f"{at:>6}  {one.told()}"
-            before = one.at
+            yield f"{at:>6}  {saying.told()}"
+            before = saying.at
 
     def _begin(self) -> None:
         self._begun = self.world.loop.now
@@ -300,7 +300,7 @@ class Stage(Conditions):
     # --- services ---------------------------------------------------------------------------------------------------
 
     def _services(self, name: str, servers: str) -> list[FakeService]:
-        return [self.world.service(name, on=one) for one in servers.split(" and ")]
+        return [self.world.service(name, on=word) for word in servers.split(" and ")]
 
     def spoil(self, name: str, action: ActionName, how: str, servers: str) -> None:
         """One of its actions, from now on."""
@@ -433,7 +433,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"keeper and guard of {SERVER} stand still for (?P<seconds>[\d.]+)s", Stage.guards_stand_still),
     (rf"cut {SERVER}(?: (?P<way>in|out))?", Stage.cut),
     (rf"cut {SERVER} off network (?P<network>[12])", Stage.cut_one_network),
-    (r"cut (?P<one>ctr\d) > (?P<other>ctr\d)", lambda stage, one, other: stage.world.cut_from(one, other)),
+    (r"cut (?P<server>ctr\d) > (?P<other>ctr\d)", lambda stage, server, other: stage.world.cut_from(server, other)),
     (rf"cut {SERVER} off the registry", lambda stage, server: stage.world.cut_registry(server)),
     (r"cut the leader when its next decision has left", Stage.cut_leader_there),
     (r"cut the leader when its next decision is written", Stage.cut_leader_back),

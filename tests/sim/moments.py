@@ -271,7 +271,7 @@ def an_assignment_arrives_when_its_holder_is_gone(seed: int) -> None:
 
         @instead_of(world.hub.arrive)
         def hold(written: Written) -> None:
-            if not held and any(one.key == keys.assignment(DB) for one in written.commit.writes):
+            if not held and any(write.key == keys.assignment(DB) for write in written.commit.writes):
                 held.append(written)
             else:
                 usual(written)

@@ -70,12 +70,12 @@ def assign_to_servers(patch: Patch) -> None:
     """What belongs to an earlier incarnation of this server is taken for its own."""
 
     def ours(view: View, server: str, incarnation: Incarnation) -> View:
-        def own(one: Holder) -> Holder:
-            return replace(one, incarnation=incarnation) if one.server == server else one
+        def own(holder: Holder) -> Holder:
+            return replace(holder, incarnation=incarnation) if holder.server == server else holder
 
         mine = {
-            name: replace(one, owner=one.owner and own(one.owner), holders=tuple(map(own, one.holders)))
-            for name, one in view.assignments.items()
+            name: replace(assignment, owner=assignment.owner and own(assignment.owner), holders=tuple(map(own, assignment.holders)))
+            for name, assignment in view.assignments.items()
         }
         return replace(view, assignments=mine)
 
@@ -135,11 +135,13 @@ def take_offline_for_a_release(patch: Patch) -> None:
 
     def without_those_that_say_offline(view: View, assignment: Assignment) -> Assignment:
         left = original(view, assignment)
-        return replace(left, holders=tuple(one for one in left.holders if one == left.owner or not says_offline(view, left, one)))
+        return replace(
+            left, holders=tuple(holder for holder in left.holders if holder == left.owner or not says_offline(view, left, holder))
+        )
 
-    def says_offline(view: View, assignment: Assignment, one: Holder) -> bool:
-        report = view.report(assignment.resource, one.server)
-        return report is not None and report.incarnation == one.incarnation and report.state is State.OFFLINE
+    def says_offline(view: View, assignment: Assignment, holder: Holder) -> bool:
+        report = view.report(assignment.resource, holder.server)
+        return report is not None and report.incarnation == holder.incarnation and report.state is State.OFFLINE
 
     exchange(patch, liveness.without_proven)(without_those_that_say_offline)
 
@@ -179,7 +181,7 @@ def forget_the_third_holder(patch: Patch) -> None:
         after = original(ground, before, choice)
         if after.epoch == before.epoch:
             return after
-        return replace(after, holders=tuple(one for one in after.holders if one in (before.owner, after.owner)))
+        return replace(after, holders=tuple(holder for holder in after.holders if holder in (before.owner, after.owner)))
 
     exchange(patch, placement._assigned)(two_at_most)
 
@@ -215,8 +217,8 @@ def forget_a_life_too_early(patch: Patch) -> None:
     """A record goes as soon as its server has a newer one, proof or not."""
 
     def forgettable(view: View) -> tuple[Incarnation, ...]:
-        last = {one.incarnation for one in view.present().values()}
-        return tuple(sorted(one for one in view.incarnations if one not in last))
+        last = {record.incarnation for record in view.present().values()}
+        return tuple(sorted(incarnation for incarnation in view.incarnations if incarnation not in last))
 
     exchange(patch, liveness.forgettable)(forgettable)
 

@@ -37,7 +37,7 @@ def move_back_and_forth(patch: Patch) -> None:
     stay = placement._stay_or_return
 
     def do_not_stay(case: Case, home: ServerName) -> placement.Choice:
-        others = [one for one in case.admitted.values() if one.server != home]
+        others = [standing for standing in case.admitted.values() if standing.server != home]
         proven = any(forgiven(placement._own_report(case.ground, case.held[name]), case.held[name]) for name in case.wanted)
         return placement._at(others[0], Reason(Why.POSSIBLE)) if others and proven else stay(case, home)
 

@@ -46,7 +46,7 @@ def forget_who_is_not_in_the_copy(patch: Patch) -> None:
     original = Leader._take_in
 
     async def take_in(self: Leader, view: View, lives: Sequence[Counted]) -> bool:
-        return await original(self, view, [one for one in lives if one.incarnation in view.incarnations])
+        return await original(self, view, [counted for counted in lives if counted.incarnation in view.incarnations])
 
     exchange(patch, Leader._take_in)(take_in)
 

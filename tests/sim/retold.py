@@ -74,7 +74,7 @@ class Teller:
         """The registry was replaced by a copy: what is told from now on is compared with that."""
         store = self._world.hub.store
         self._seen = store.revision
-        self._records = {one.key: NEXT.decode(one.key, one.value) for one in store.read("")[1]}
+        self._records = {entry.key: NEXT.decode(entry.key, entry.value) for entry in store.read("")[1]}
         store.on_commit(self._committed)
 
     @contextmanager
@@ -97,7 +97,7 @@ class Teller:
         if self._muted:
             return
         now = self._world.loop.now
-        alike = next((one for one in self._reachable(who, together, past) if one.does == does), None)
+        alike = next((saying for saying in self._reachable(who, together, past) if saying.does == does), None)
         if alike is None or (who in alike.who and (len(alike.who) > 1 or now - alike.at > TOGETHER_S)):
             self._told.append(Saying(now, [who], does))
         elif who in alike.who:
@@ -109,11 +109,11 @@ class Teller:
 
     def _reachable(self, who: str, together: bool, past: str) -> Iterator[Saying]:
         now = self._world.loop.now
-        for one in reversed(self._told):
-            if together and now - one.at > TOGETHER_S:
+        for saying in reversed(self._told):
+            if together and now - saying.at > TOGETHER_S:
                 return
-            yield one
-            if not together and (one.does != past or who in one.who):
+            yield saying
+            if not together and (saying.does != past or who in saying.who):
                 return
 
     # --- the timeline -----------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class Teller:
 
     def _how_it_went(self, server: str, name: ResourceName) -> str:
         machine = self._world.machines[server]
-        actions = {one.action for one in machine.services.in_action.get(name, ())}
+        actions = {action_request.action for action_request in machine.services.in_action.get(name, ())}
         if "stop" in actions:
             return STOPPED
         if "clean" in actions:
@@ -186,7 +186,7 @@ class Teller:
 
     def _batch(self, batch: Batch) -> None:
         assigned: list[tuple[Assignment, Assignment]] = []
-        for entry in sorted(batch.changed, key=lambda one: _RANKS.get(one.key.partition("/")[0], len(_RANKS))):
+        for entry in sorted(batch.changed, key=lambda entry: _RANKS.get(entry.key.partition("/")[0], len(_RANKS))):
             if entry.value.startswith(b'{"v":2') and not self._newer:
                 self._newer = True
                 self.say("the registry", "is written in the next format from now on")
@@ -216,10 +216,10 @@ class Teller:
     def _arrives(self, written: Written) -> None:
         """A commit is about to be carried out, if what it rests on still holds."""
         self._judge(written)
-        leader, writes = self._world.truth.leader, {one.key for one in written.commit.writes} - {keys.BEAT}
-        decides = any(one.key == keys.LEADER for one in written.commit.conditions) and writes and keys.LEADER not in writes
+        leader, writes = self._world.truth.leader, {write.key for write in written.commit.writes} - {keys.BEAT}
+        decides = any(condition.key == keys.LEADER for condition in written.commit.conditions) and writes and keys.LEADER not in writes
         late = "comes too late and is refused"
-        if decides and leader is not None and leader.incarnation != written.writer and all(one.does != late for one in self._told):
+        if decides and leader is not None and leader.incarnation != written.writer and all(saying.does != late for saying in self._told):
             self.say(f"what {written.server} wrote as the leader", late)
 
     def name(self, server: str, incarnation: Incarnation) -> str:
@@ -253,16 +253,16 @@ class Teller:
         if before.epoch == after.epoch and was == now:
             return
         why = "" if after.reason is None else sentence(after.reason)
-        others = sorted(self.name(one.server, one.incarnation) for one in after.holders if one.incarnation != now)
+        others = sorted(self.name(holder.server, holder.incarnation) for holder in after.holders if holder.incarnation != now)
         hold = f"; {', '.join(others)} may still be running it|them" if others else ""
         to = "nobody" if after.owner is None else after.owner.server
         self.say(after.resource, f"belongs|belong to {to}, epoch {after.epoch}: {why}{hold}")
 
     def _released(self, before: Assignment, after: Assignment) -> None:
-        stay = {one.incarnation for one in after.holders}
-        for one in before.holders:
-            if one.incarnation not in stay and after.proofs and after.proofs[-1].kind == "release":
-                self.say(after.resource, RELEASED.format(one.server), past=f"{STOPPED} on {one.server}")
+        stay = {holder.incarnation for holder in after.holders}
+        for holder in before.holders:
+            if holder.incarnation not in stay and after.proofs and after.proofs[-1].kind == "release":
+                self.say(after.resource, RELEASED.format(holder.server), past=f"{STOPPED} on {holder.server}")
 
     def _stays(self, before: Assignment, after: Assignment) -> None:
         if after.owner is not None and after.last_resort and not before.last_resort:
@@ -285,14 +285,14 @@ class Teller:
 
     def lives(self) -> str:
         """All incarnations that the registry knows."""
-        records = [one for one in self._records.values() if isinstance(one, IncarnationRecord)]
-        told = sorted((self.name(one.server, one.incarnation), one.life) for one in records)
+        records = [record for record in self._records.values() if isinstance(record, IncarnationRecord)]
+        told = sorted((self.name(record.server, record.incarnation), record.life) for record in records)
         return f"= {', '.join(f'{name} {life}' for name, life in told)}"
 
     def remembered(self) -> list[str]:
         """What the registry and the guards know of epochs."""
         view = self._world.view()
-        names = ", ".join(f"{name} {one.epoch}" for name, one in sorted(view.assignments.items())) or "no name"
+        names = ", ".join(f"{name} {assignment.epoch}" for name, assignment in sorted(view.assignments.items())) or "no name"
         told = [f"= the registry: {names}; floor {view.epoch_floor}"]
         for server, machine in self._world.machines.items():
             if machine.keeper is not None:
@@ -309,13 +309,13 @@ class Teller:
 
     def _stands(self, name: ResourceName) -> str:
         truth = self._world.truth
-        where = [one.name for one in self._world.machines.values() if one.services.service(name).lives]
+        where = [machine.name for machine in self._world.machines.values() if machine.services.service(name).lives]
         runs = f"runs on {', '.join(where)}" if where else "runs nowhere"
         words = [f"TARGET {truth.targets.get(name, 'not set')}", runs]
         if (held := truth.assignments.get(name)) is not None:
-            words.append(f"held by {' and '.join(one.server for one in held.holders) or 'nobody'} under epoch {held.epoch}")
-        reports = [one for one in self._records.values() if isinstance(one, Report) and one.resource == name]
-        words += [f"{one.restarts} restarts used" for one in reports if one.server in where and one.restarts]
+            words.append(f"held by {' and '.join(holder.server for holder in held.holders) or 'nobody'} under epoch {held.epoch}")
+        reports = [report for report in self._records.values() if isinstance(report, Report) and report.resource == name]
+        words += [f"{report.restarts} restarts used" for report in reports if report.server in where and report.restarts]
         return ", ".join(words)
 
 

@@ -66,7 +66,7 @@ def look_at_all_first(patch: Patch) -> None:
     """A server joins only when every one of its looks was answered."""
 
     def looked(self: Node, view: View, incarnation: Any) -> bool:
-        return all(view.looked(self.server, incarnation, one) for one in view.resources.values()) and self.server in view.looks
+        return all(view.looked(self.server, incarnation, resource) for resource in view.resources.values()) and self.server in view.looks
 
     exchange(patch, Node._looked)(looked)
     exchange_value(patch, node, "FIRST_LOOK_S", 10_000.0)
@@ -83,7 +83,7 @@ CASES: tuple[tuple[Mutation, str, str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("mutation", "story", "rule"), CASES, ids=lambda one: getattr(one, "__name__", str(one)))
+@pytest.mark.parametrize(("mutation", "story", "rule"), CASES, ids=lambda given: getattr(given, "__name__", str(given)))
 def test_the_story_shows_what_the_clause_is_for(mutation: Mutation, story: str, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the clause the story ends otherwise; with it the story is told by `test_scenarios.py`."""
     mutation(monkeypatch)

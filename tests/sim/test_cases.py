@@ -78,7 +78,7 @@ def test_a_leader_whose_commit_conflicts_waits_for_what_it_has_not_seen() -> Non
 
         @instead_of(world.hub.arrive)
         def counted(written: Written) -> None:
-            if any(one.key == keys.assignment(ResourceName("db")) for one in written.commit.writes):
+            if any(write.key == keys.assignment(ResourceName("db")) for write in written.commit.writes):
                 sent.append(written)
             arrive(written)
 

@@ -67,12 +67,12 @@ def test_numbers_are_about_uniform_and_unlike_their_neighbours(every_s: float) -
     """In step with a beat, as everything here is: no bucket is preferred, and no number tells of the next one."""
     numbers = drawn(3, "packets ctr1 ctr2", beats(every_s, 10_000), count=2)
 
-    buckets = Counter(int(one * 20) for one in numbers)
+    buckets = Counter(int(number * 20) for number in numbers)
     assert set(buckets) == set(range(20))
     assert all(abs(count - 1_000) < 150 for count in buckets.values())  # five standard deviations are 154
     mean = sum(numbers) / len(numbers)
     assert abs(mean - 0.5) < 0.01
-    assert abs(sum((one - mean) * (other - mean) for one, other in pairwise(numbers)) / len(numbers)) < 0.003
+    assert abs(sum((number - mean) * (other - mean) for number, other in pairwise(numbers)) / len(numbers)) < 0.003
     assert len(set(numbers)) == len(numbers)
 
 
@@ -104,14 +104,14 @@ def test_the_same_seed_gives_the_same_mishaps_and_another_gives_others() -> None
 
     assert script(1, BUSY, HOUR_S) == mishaps
     assert script(2, BUSY, HOUR_S) != mishaps
-    assert [one.number for one in mishaps] == list(range(1, len(mishaps) + 1))
+    assert [mishap.number for mishap in mishaps] == list(range(1, len(mishaps) + 1))
     assert all(before.at_s <= after.at_s for before, after in pairwise(mishaps))
 
 
 def test_what_is_left_out_changes_nothing_about_the_others() -> None:
     """`only`: each keeps its number, its time, its length and its luck."""
     mishaps = script(1, BUSY, HOUR_S)
-    kept = {one.number for one in mishaps[::7]}
+    kept = {mishap.number for mishap in mishaps[::7]}
 
     assert script(1, BUSY, HOUR_S, only=kept) == mishaps[::7]
     assert script(1, BUSY, HOUR_S, only=()) == ()
@@ -119,7 +119,7 @@ def test_what_is_left_out_changes_nothing_about_the_others() -> None:
 
 def test_mishaps_come_as_often_as_their_rate_says() -> None:
     """Per minute, each kind by its own; what has no rate never comes."""
-    counts = Counter(one.what for one in script(3, BUSY, 10 * HOUR_S))
+    counts = Counter(mishap.what for mishap in script(3, BUSY, 10 * HOUR_S))
 
     assert set(counts) == {STORM, *(name for name in RATES if getattr(BUSY, name))}
     for name in RATES:
@@ -135,22 +135,22 @@ def test_every_rate_is_drawn_from_and_happens() -> None:
 
 def test_without_calm_it_is_one_storm_from_beginning_to_end() -> None:
     """And the weather turns bad once."""
-    storms = [one for one in script(1, BUSY, 600.0) if one.what == STORM]
+    storms = [mishap for mishap in script(1, BUSY, 600.0) if mishap.what == STORM]
 
-    assert [(one.at_s, one.lasts) for one in storms] == [(0.0, 600.0)]
+    assert [(mishap.at_s, mishap.lasts) for mishap in storms] == [(0.0, 600.0)]
 
 
 def test_in_the_calm_between_storms_nothing_happens() -> None:
     """Storms and calms are about as long as they should be."""
     mishaps = script(4, replace(BUSY, storm_s=20.0, calm_s=100.0), HOUR_S)
-    storms = [one for one in mishaps if one.what == STORM]
+    storms = [mishap for mishap in mishaps if mishap.what == STORM]
 
     assert 15 < len(storms) < 60
-    assert all(0.5 * 20 <= one.lasts <= 1.5 * 20 for one in storms[:-1])
+    assert all(0.5 * 20 <= mishap.lasts <= 1.5 * 20 for mishap in storms[:-1])
     for before, after in pairwise(storms):
         assert 0.2 * 100 <= after.at_s - (before.at_s + before.lasts) <= 1.8 * 100
-    assert all(_within(storms, one) for one in mishaps)
+    assert all(_within(storms, mishap) for mishap in mishaps)
 
 
-def _within(storms: list[Mishap], one: Mishap) -> bool:
-    return any(storm.at_s <= one.at_s <= storm.at_s + storm.lasts for storm in storms)
+def _within(storms: list[Mishap], mishap: Mishap) -> bool:
+    return any(storm.at_s <= mishap.at_s <= storm.at_s + storm.lasts for storm in storms)

@@ -26,7 +26,7 @@ THREE = cluster("ctr1", "ctr2", "ctr3")
 
 def row(found: Drill, name: str) -> DrillRow:
     """What is said of one resource."""
-    return next(one for one in found.rows if one.resource == name)
+    return next(shown for shown in found.rows if shown.resource == name)
 
 
 def test_a_trio_in_a_pool_of_two_comes_back_within_the_bound() -> None:
@@ -34,15 +34,15 @@ def test_a_trio_in_a_pool_of_two_comes_back_within_the_bound() -> None:
     found = drill(with_trio(THREE), losses=4, assumed_start_s=0.2)
 
     assert found.safe
-    assert {(one.home, one.others) for one in found.rows} == {("ctr2", ("ctr1",))}
+    assert {(shown.home, shown.others) for shown in found.rows} == {("ctr2", ("ctr1",))}
     outage_s = derive(PAUSE_S).outage_s
     for name, starts_s in (("address", 0.2), ("data", 0.4), ("service", 0.8)):
-        one = row(found, name)
-        assert one.worst_s is not None
-        assert starts_s < one.worst_s < outage_s + starts_s + SMALL_S
-        assert one.worst is not None
-        assert one.worst.server == "ctr2"
-    assert [(one.start_s, one.seen) for one in found.rows] == [(0.2, False), (0.2, False), (0.4, True)]
+        shown = row(found, name)
+        assert shown.worst_s is not None
+        assert starts_s < shown.worst_s < outage_s + starts_s + SMALL_S
+        assert shown.worst is not None
+        assert shown.worst.server == "ctr2"
+    assert [(shown.start_s, shown.seen) for shown in found.rows] == [(0.2, False), (0.2, False), (0.4, True)]
 
 
 def test_the_same_intent_gives_the_same_answer() -> None:
@@ -56,13 +56,13 @@ def test_a_resource_whose_pool_has_one_server_has_no_second_home() -> None:
 
     found = drill(lonely, losses=2, assumed_start_s=0.1)
 
-    one = row(found, "lonely")
-    assert (one.home, one.others, one.safe) == ("ctr3", (), False)
-    assert list(one.never) == ["ctr3"]
-    assert one.never[CTR3].startswith("no server may run it now; waits for a server that may run it: ")
-    assert [line.server for line in one.refused] == ["ctr1", "ctr2"]
-    assert one.refused[0].would_change == 'add it: crsctl modify serverpool single -attr "SERVER_NAMES=ctr3 ctr1"'
-    assert [one.resource for one in found.rows if not one.safe] == ["lonely"]
+    shown = row(found, "lonely")
+    assert (shown.home, shown.others, shown.safe) == ("ctr3", (), False)
+    assert list(shown.never) == ["ctr3"]
+    assert shown.never[CTR3].startswith("no server may run it now; waits for a server that may run it: ")
+    assert [line.server for line in shown.refused] == ["ctr1", "ctr2"]
+    assert shown.refused[0].would_change == 'add it: crsctl modify serverpool single -attr "SERVER_NAMES=ctr3 ctr1"'
+    assert [shown.resource for shown in found.rows if not shown.safe] == ["lonely"]
 
 
 def test_a_pool_that_takes_another_server_is_a_second_home() -> None:
@@ -81,8 +81,8 @@ def test_without_its_only_voter_a_cluster_stops() -> None:
 
     found = drill(with_trio(pair), losses=1, assumed_start_s=0.1)
 
-    assert {one.home for one in found.rows} == {"ctr2"}
-    assert all(list(one.never) == ["ctr1"] for one in found.rows)
+    assert {shown.home for shown in found.rows} == {"ctr2"}
+    assert all(list(shown.never) == ["ctr1"] for shown in found.rows)
     assert "no majority of voters (ctr1)" in row(found, "service").never[ServerName("ctr1")]
 
 
@@ -99,13 +99,13 @@ def test_what_depends_on_it_elsewhere_is_timed_too() -> None:
 
     found = drill(far, losses=2, assumed_start_s=0.2)
 
-    one = row(found, "far")
-    assert one.home == "ctr3"
-    assert one.worst is not None
-    assert one.worst.server == "ctr2"
-    assert one.worst_s is not None
-    assert list(one.never) == ["ctr3"]
-    assert one.never[CTR3].startswith("no server may run it now; waits for a server that may run it: ")
+    shown = row(found, "far")
+    assert shown.home == "ctr3"
+    assert shown.worst is not None
+    assert shown.worst.server == "ctr2"
+    assert shown.worst_s is not None
+    assert list(shown.never) == ["ctr3"]
+    assert shown.never[CTR3].startswith("no server may run it now; waits for a server that may run it: ")
 
 
 def test_what_is_down_to_begin_with_says_what_it_waits_for() -> None:
@@ -144,10 +144,10 @@ def test_each_server_is_lost_in_each_way_and_at_different_moments() -> None:
     losses = plan((ServerName("a"), ServerName("b")), 4)
 
     assert len(losses) == 16
-    assert {(one.server, one.way, one.led) for one in losses} == {
-        (one, way, led) for one in "ab" for way in LossWay for led in (True, False)
+    assert {(loss.server, loss.way, loss.led) for loss in losses} == {
+        (server, way, led) for server in "ab" for way in LossWay for led in (True, False)
     }
-    assert len({one.seed for one in losses}) == len({one.beats for one in losses}) == 16
+    assert len({loss.seed for loss in losses}) == len({loss.beats for loss in losses}) == 16
 
 
 # --- the command ----------------------------------------------------------------------------------------------------
@@ -250,12 +250,12 @@ def _by_hand() -> Drill:
     losses = plan(_intent().servers, 10)
     refused = tuple(
         ExplainLine(
-            server=ServerName(one),
+            server=ServerName(server),
             verdict="refused",
             because="it is in none of the server pools that PLACEMENT allows: network_sp",
-            would_change=f'add it: crsctl modify serverpool network_sp -attr "SERVER_NAMES=ctr3 {one}"',
+            would_change=f'add it: crsctl modify serverpool network_sp -attr "SERVER_NAMES=ctr3 {server}"',
         )
-        for one in ("ctr1", "ctr2", "ctr4")
+        for server in ("ctr1", "ctr2", "ctr4")
     )
     rows = (
         DrillRow(
@@ -284,7 +284,7 @@ def _by_hand() -> Drill:
         ),
         DrillRow(resource=ResourceName("still"), home=ServerName("ctr4"), others=(ServerName("ctr1"),), start_s=1.0),
     )
-    off = {ResourceName(one): "its TARGET is OFFLINE" for one in ("backup", "report")}
+    off = {ResourceName(name): "its TARGET is OFFLINE" for name in ("backup", "report")}
     return Drill(rows=rows, not_judged=off, losses=losses, outage_s=0.944, bound_s=12.0, assumed_start_s=1.0)
 
 

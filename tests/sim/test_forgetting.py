@@ -23,7 +23,7 @@ MISSED: list[tuple[Mutation, str, str | None]] = [
 """Clause, story, and what is seen in it; None: it goes another way."""
 
 
-@pytest.mark.parametrize(("mutation", "story", "seen"), MISSED, ids=lambda one: getattr(one, "__name__", None))
+@pytest.mark.parametrize(("mutation", "story", "seen"), MISSED, ids=lambda given: getattr(given, "__name__", None))
 def test_a_clause_is_missed(mutation: Mutation, story: str, seen: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     mutation(monkeypatch)
 

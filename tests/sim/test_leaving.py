@@ -57,7 +57,7 @@ def forget_it_with_the_daemon(patch: Patch) -> None:
         (tell_nobody, "leaving_leader"),
         (forget_it_with_the_daemon, "leaving_daemon_dies"),
     ],
-    ids=lambda one: getattr(one, "__name__", str(one)),
+    ids=lambda given: getattr(given, "__name__", str(given)),
 )
 def test_the_story_shows_what_the_clause_is_for(mutation: Mutation, story: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the clause the story goes otherwise; with it the story is told by `test_scenarios.py`."""

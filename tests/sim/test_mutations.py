@@ -275,4 +275,4 @@ def test_every_mutation_is_tried_and_stands_under_its_rule() -> None:
 
 
 def _made_in(module: dict[str, Any]) -> list[str]:
-    return [name for name, one in module.items() if getattr(one, "__module__", "") == module["__name__"] and name[0] != "_"]
+    return [name for name, member in module.items() if getattr(member, "__module__", "") == module["__name__"] and name[0] != "_"]

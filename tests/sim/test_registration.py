@@ -31,6 +31,6 @@ def test_a_registration_that_arrives_after_its_successors_is_dropped() -> None:
         world.until(lambda: len(world.online()) == 3, 7, "it joins as another life")
         world.run(10)
 
-        orders = [(one.server, one.order) for one in world.view().incarnations.values()]
+        orders = [(record.server, record.order) for record in world.view().incarnations.values()]
         assert len(orders) == len(set(orders))
         assert world.view().present()[ServerName("ctr3")].incarnation == world.machines["ctr3"].incarnation()

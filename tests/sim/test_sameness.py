@@ -71,7 +71,7 @@ def _same_decisions(seeds: range) -> None:
         assert passed_over.decisions == beat_by_beat.decisions
         assert (passed_over.faults, passed_over.moves) == (beat_by_beat.faults, beat_by_beat.moves)
         assert passed_over.skipped_s > SKIPPED_IN_ONE * passed_over.simulated_s, f"seed {passed_over.seed}"
-    assert sum(one.skipped_s for _, one in lived) > SKIPPED * sum(one.simulated_s for _, one in lived)
+    assert sum(run.skipped_s for _, run in lived) > SKIPPED * sum(run.simulated_s for _, run in lived)
 
 
 def test_time_that_is_passed_over_changes_no_decision() -> None:

@@ -67,7 +67,7 @@ def outcome(verdict: WorldVerdict, what: str = "S1: db runs on ctr1 and ctr2", s
         (Broken("seed 1: a task broke"), WorldVerdict.BROKEN),
         (ZeroDivisionError("by zero"), WorldVerdict.BROKEN),
     ],
-    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else one.name,
+    ids=lambda exception: type(exception).__name__ if isinstance(exception, Exception) else exception.name,
 )
 def test_how_a_world_ends_is_its_verdict(monkeypatch: pytest.MonkeyPatch, error: Exception, verdict: WorldVerdict) -> None:
     """Unsafe, stuck or broken; the story names the seed."""
@@ -92,7 +92,7 @@ def test_a_world_that_ends_well_is_safe(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_worst_verdict_is_the_smallest_exit_status() -> None:
     """Unsafe before stuck before broken; 1 and 2 are taken by the shell's habits."""
-    assert [int(one) for one in WorldVerdict] == [0, 3, 4, 5]
+    assert [int(verdict) for verdict in WorldVerdict] == [0, 3, 4, 5]
     assert min(WorldVerdict.BROKEN, WorldVerdict.STUCK, WorldVerdict.UNSAFE) is WorldVerdict.UNSAFE
 
 
@@ -119,8 +119,8 @@ def test_a_search_judges_every_case_and_begins_none_once_it_is_over(monkeypatch:
     monkeypatch.setattr(searching, "judge", lambda case: outcome(WorldVerdict.SAFE, seed=case.seed))
     cases = [WorldCase(seed=seed) for seed in range(20)]
 
-    assert sorted(one.case.seed for one in search(cases, jobs=2)) == list(range(20))
-    assert sorted(one.case.seed for one in search(cases, jobs=2, until=lambda: True)) == list(range(2 * searching.AHEAD))
+    assert sorted(ended.case.seed for ended in search(cases, jobs=2)) == list(range(20))
+    assert sorted(ended.case.seed for ended in search(cases, jobs=2, until=lambda: True)) == list(range(2 * searching.AHEAD))
 
 
 def test_a_process_that_dies_is_a_finding_and_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +135,8 @@ def test_a_process_that_dies_is_a_finding_and_ends_the_search(monkeypatch: pytes
     monkeypatch.setattr(searching, "judge", dies)
     found = list(search([WorldCase(seed=1), WorldCase(seed=2)], jobs=1))
 
-    broken = [one for one in found if one.verdict is WorldVerdict.BROKEN]
-    assert [one.story for one in broken] == ["seed 1: its process died (out of memory?)"]
+    broken = [ended for ended in found if ended.verdict is WorldVerdict.BROKEN]
+    assert [ended.story for ended in broken] == ["seed 1: its process died (out of memory?)"]
     assert found[-1] is broken[0]
 
 
@@ -144,7 +144,7 @@ def test_worlds_live_in_processes_of_their_own() -> None:
     """Two real ones, very short."""
     found = list(search([WorldCase(seed=seed, hours=0.001) for seed in (1, 2)], jobs=2))
 
-    assert sorted((one.case.seed, one.verdict) for one in found) == [(1, WorldVerdict.SAFE), (2, WorldVerdict.SAFE)]
+    assert sorted((ended.case.seed, ended.verdict) for ended in found) == [(1, WorldVerdict.SAFE), (2, WorldVerdict.SAFE)]
 
 
 def test_a_tally_counts_worlds_hours_mishaps_and_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_a_tally_counts_worlds_hours_mishaps_and_what_went_wrong(monkeypatch: py
 
 BUSY = Options(servers=4, voters=3, groups=3, loss=0.1, doubled=0.05, power=2.0, cuts=4.0, commands=8.0)
 CASE = WorldCase(seed=1, hours=0.05, options=BUSY)
-NUMBERS = frozenset(one.number for one in script(1, BUSY, 180.0))
+NUMBERS = frozenset(mishap.number for mishap in script(1, BUSY, 180.0))
 
 
 class Judge:
@@ -235,8 +235,8 @@ def test_options_that_are_given_are_told_so_that_they_can_be_given_again() -> No
     assert given.told() == "servers=4 loss=0.1"
     assert Options().told() == "nothing unusual"
     again = Options()
-    for one in BUSY.told().split():
-        again = again.with_given(one)
+    for word in BUSY.told().split():
+        again = again.with_given(word)
     assert again == BUSY
 
 
@@ -247,7 +247,7 @@ def test_an_option_that_is_none_is_refused_with_all_that_there_are() -> None:
             Options().with_given(given)
         text = str(refused.value)
         assert text.startswith(f"{given}: give NAME=NUMBER; the names are again, bad_scripts, calm_s, ")
-        assert all(one.name in text for one in fields(Options))
+        assert all(field.name in text for field in fields(Options))
 
 
 @pytest.mark.parametrize(("given", "value"), [("loss=much", "much"), ("servers=2.5", "2.5"), ("loss=", "")])
@@ -270,16 +270,16 @@ def test_a_seed_draws_its_world_and_each_is_of_its_own_kind() -> None:
 
     assert drawn == [Options.draw(seed) for seed in range(200)]
     assert len(set(drawn)) == 200
-    assert all(one.servers >= one.voters for one in drawn)
+    assert all(options.servers >= options.voters for options in drawn)
     for name in ("servers", "voters", "pause_tolerance", "groups", "calm_s", "loss", "power", "upgrades", "longest"):
-        assert len({getattr(one, name) for one in drawn}) > 1
+        assert len({getattr(options, name) for options in drawn}) > 1
 
 
 def test_simpler_worlds_are_simpler_until_none_is() -> None:
     """Each step takes one thing away, and they come to an end."""
     world, steps = BUSY, 0
     while simpler := world.simpler():
-        assert all(one.servers >= one.voters for one in simpler)
+        assert all(options.servers >= options.voters for options in simpler)
         assert world not in simpler
         world, steps = simpler[-1], steps + 1
     assert steps < 20

@@ -80,7 +80,7 @@ def test_a_search_says_what_it_will_do_and_what_came_of_it(
 
     assert status == 0
     assert len(lines) == 3
-    assert lines[0] == "seeds 5 to 7: 0.002 virtual hours of mishaps each, then healed"
+    assert lines[0] == "seeds 5 to 7: 0.002 virtual hours of faults each, then healed"
     counted = r"3 worlds  0\.\d cluster-hours \([\d.,]+ a minute\)  \d+ mishaps  0 unsafe, 0 stuck, 0 broken"
     assert re.fullmatch(counted, lines[1])
     assert re.fullmatch(r"healed worlds settled within \d+ s and \d moves of a resource", lines[2])
@@ -91,7 +91,7 @@ def test_a_limit_in_seconds_is_told(capsys: pytest.CaptureFixture[str], in_one_p
     status, lines = ended(capsys, "--first-seed 5 --seeds 100 --jobs 1 --seconds 0.001 --hours 0.001")
 
     assert status == 0
-    assert lines[0] == "seeds 5 to 104, for 0.001 s: 0.001 virtual hours of mishaps each, then healed"
+    assert lines[0] == "seeds 5 to 104, for 0.001 s: 0.001 virtual hours of faults each, then healed"
     counted = [line for line in lines if " worlds  " in line]
     assert counted[-1].startswith(f"{search.AHEAD} worlds "), lines  # a slow machine may have told of fewer before
 
@@ -197,12 +197,12 @@ def test_the_exit_status_is_that_of_the_worst(
     ending, lines = ended(capsys, f"--first-seed 1 --seeds {len(verdicts)}")
 
     assert ending == status
-    failed = [(seed, one) for seed, one in enumerate(verdicts, 1) if one is not WorldVerdict.SAFE]
-    last = [f"{one.name.lower()}: understudy simulate --seed {seed} --hours 0.05 --trace" for seed, one in failed]
+    failed = [(seed, verdict) for seed, verdict in enumerate(verdicts, 1) if verdict is not WorldVerdict.SAFE]
+    last = [f"{verdict.name.lower()}: understudy simulate --seed {seed} --hours 0.05 --trace" for seed, verdict in failed]
     assert lines[-len(last) :] == last
-    for seed, one in failed:
-        assert simulate.main(["--seed", str(seed)]) == one
-        assert capsys.readouterr().out.splitlines()[-1] == f"{one.name.lower()}: understudy simulate --seed {seed} --hours 0.05 --trace"
+    for seed, verdict in failed:
+        assert simulate.main(["--seed", str(seed)]) == verdict
+        assert capsys.readouterr().out.splitlines()[-1] == f"{verdict.name.lower()}: understudy simulate --seed {seed} --hours 0.05 --trace"
 
 
 def test_the_command_repeats_all_that_was_asked_for(
@@ -227,7 +227,7 @@ def test_bad_input_is_refused_before_anything_is_done(capsys: pytest.CaptureFixt
     """Exit status 2, and nothing on the output."""
     assert refused(capsys, f"{how} --set loss=much") == "understudy simulate: loss=much: much is no number"
     assert refused(capsys, f"{how} --set los=1").startswith("understudy simulate: los=1: give NAME=NUMBER; the names are again, ")
-    assert refused(capsys, f"{how} --only 3,x") == "understudy simulate: --only 3,x: give numbers of mishaps, as in 3,17,40-45"
+    assert refused(capsys, f"{how} --only 3,x") == "understudy simulate: --only 3,x: give numbers of faults, as in 3,17,40-45"
 
 
 def test_what_is_no_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

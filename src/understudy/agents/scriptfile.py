@@ -39,13 +39,13 @@ def why_not_run(path: str) -> str:
     """Why the kernel will not run this file as it is meant, in words; empty: nothing is seen. OSError: it cannot be looked at."""
     head = head_of(path)
     if not head:
-        return "it is empty, and would say 0 to every action"
+        return "it is empty, and would answer 0 to every action"
     if not head.startswith(b"#!"):
         odd = b"\0" in head and not head.startswith(_ELF)
         return "it is neither a script nor a program" if odd else ""
     first = head.split(b"\n", 1)[0]
     if first.endswith(b"\r"):
-        return f"its first line ends with a carriage return (DOS line ends); cure: sed -i 's/\\r$//' {path}"
+        return f"its first line ends with a carriage return (DOS line ends); to fix it: sed -i 's/\\r$//' {path}"
     words = first[2:].decode(errors="replace").split()
     if not words:
         return "its first line (#!) names no interpreter"
@@ -54,7 +54,7 @@ def why_not_run(path: str) -> str:
 
 def _why_no_interpreter(words: list[str]) -> str:
     if not os.path.exists(words[0]):
-        return f"its interpreter {words[0]} is not there on this server"
+        return f"its interpreter {words[0]} does not exist on this server"
     if not os.access(words[0], os.X_OK):
         return f"its interpreter {words[0]} is not executable on this server"
     if os.path.basename(words[0]) == "env":

@@ -50,7 +50,7 @@ def run(verb: str, body: dict[str, object]) -> int:
         say_away(error)
         return BROKEN
     except KeyboardInterrupt:
-        print("\ndetached: what was asked for goes on and stays wanted", file=sys.stderr)
+        print("\ndetached: the request goes on and stays in force", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone (`crsctl ... | head`): nobody is left to tell.

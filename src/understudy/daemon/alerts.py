@@ -28,12 +28,12 @@ CRS = {
     events.UNENDED: (
         20113,
         "Resource '{resource}' waits: something of it could not be ended on server '{on}', which has only been silent since ({cause}). "
-        "It is proved gone when '{on}' joins again; if that server is off, say so: understudy server confirm-off {on}",
+        "It is proved gone when '{on}' joins again; if that server is off, confirm it: understudy server confirm-off {on}",
     ),
     events.REGISTRY_SET_BACK: (
         20125,
         "The registry is not the one that was acted on before: {cause}. What runs goes on running. What was registered, started, stopped "
-        "or moved since the copy was made is forgotten: look at crsctl stat res -t, and say again what is missing.",
+        "or moved since the copy was made is lost: check crsctl stat res -t, and enter again what is missing.",
     ),
     events.REGISTRY_RECOVERED: (20126, "After the registry went back it is known again what runs where: {cause}"),
     events.EPOCH_BEHIND: (20127, "Resource '{resource}' cannot start on server '{on}' yet: {cause}. The leader goes above it."),

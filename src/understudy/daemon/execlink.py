@@ -228,7 +228,7 @@ class ExecutorLink:
         if self._writer:
             self._writer.close()
             self._writer = None
-        self._requests.fail(lambda: ConnectionResetError("the executor hung up"))
+        self._requests.fail(lambda: ConnectionResetError("the executor closed the connection"))
 
     def _around(self, kind: Literal["network", "link", "mounts"]) -> None:
         """Changes come in swarms (containers come and go): a moment's are one."""

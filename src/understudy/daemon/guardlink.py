@@ -326,7 +326,7 @@ class GuardLink:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        self._requests.fail(lambda: ConnectionResetError("the guard hung up"))
+        self._requests.fail(lambda: ConnectionResetError("the guard closed the connection"))
 
 
 def _ability(fields: dict[str, Any]) -> AbilityChanged:

@@ -97,7 +97,7 @@ class Exchange:
             async with asyncio.timeout(HEAD_S):
                 head = await self._event()
             if not isinstance(head, h11.Request):
-                raise NoRequest(0, "it went away")
+                raise NoRequest(0, "the other side closed the connection")
             largest = LARGEST_BODY if self._peer.uid == ROOT else LARGEST_BODY_OF_OTHERS
             _refuse_by_head(head, largest)
             async with asyncio.timeout(BODY_S):
@@ -161,7 +161,7 @@ class Exchange:
         found = []
         while not isinstance(event := await self._event(), h11.EndOfMessage):
             if not isinstance(event, h11.Data):
-                raise NoRequest(0, "it went away")
+                raise NoRequest(0, "the other side closed the connection")
             found.append(bytes(event.data))
         return b"".join(found)
 
@@ -172,7 +172,7 @@ class Exchange:
             except ConnectionError:
                 data = b""
             if not data:
-                raise NoRequest(0, "it went away")
+                raise NoRequest(0, "the other side closed the connection")
             self._http.receive_data(data)
         assert isinstance(event, h11.Event), "one request is read, so nothing is ever paused"
         return event

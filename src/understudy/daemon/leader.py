@@ -319,7 +319,7 @@ class Leader:
             known = counted.incarnation in view.incarnations
             if went_back(counted.position, here) or not (known or view.recovering):
                 why = f"{counted.server} has acted on revision {counted.position.revision} of it, which this one has not"
-                self._mirror.notice(f"it was set back, or made anew: {why}", counted.position)
+                self._mirror.notice(f"it was set back, or recreated: {why}", counted.position)
                 return False
             if not known:
                 unknown[counted.incarnation] = counted

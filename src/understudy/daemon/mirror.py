@@ -287,7 +287,7 @@ class Mirror:
 
     def _readers(self) -> list[int]:
         """The newest format that each may read who comes to see what is written now: who is not proved gone, and the servers that are
-        expected, in the version they had. One that was never seen may be of the oldest: the registry may have been made anew under it."""
+        expected, in the version they had. One that was never seen may be of the oldest: the registry may have been recreated under it."""
         records = self.view.incarnations.values()
         seen = {record.server for record in records}
         known = [record.format for record in records if record.life not in PROVEN or record.server in self.servers]

@@ -34,7 +34,7 @@ class LinuxServer:
         except TimeoutError:
             return "silent"
         except (OSError, LookupError) as error:  # it went away meanwhile, or there is no such user: said elsewhere
-            return f"it cannot be looked at: {error}"
+            return f"it cannot be read: {error}"
 
     async def user_exists(self, name: str) -> bool:
         """See ports.OwnServer."""
@@ -91,7 +91,7 @@ def _look(path: str, user: str) -> str:
         return unfit
     account = pwd.getpwnam(user)
     who = who_may_change(path, Owner(account.pw_uid, account.pw_gid))
-    return f"others than {user}, as whom it runs, may change it: {who}" if who else "ok"
+    return f"users other than {user}, as whom it runs, may change it: {who}" if who else "ok"
 
 
 def _names(uid: int, gid: int) -> tuple[str, str]:

@@ -78,7 +78,7 @@ class _Door:
                 return
             except OSError as error:
                 # No descriptor is to be had (EMFILE, ENFILE), or no memory: whoever asks waits a little; nothing of ours is broken.
-                self._complaints.say(os.getuid(), f"a command cannot be let in: {error.strerror}; {_cure(error)}")
+                self._complaints.say(os.getuid(), f"a connection cannot be accepted: {error.strerror}; {_cure(error)}")
                 self._loop.remove_reader(self._listener)
                 self._loop.call_later(AGAIN_S, self.open)
                 return

@@ -16,7 +16,7 @@ def standing_of(view: View) -> Position:
 def how_it_went_back(known: Position, now: Position) -> str:
     """What was noticed, for an operator."""
     if now.era == 0:
-        return f"it was made anew: it was at revision {known.revision}, and now knows nothing of this cluster"
+        return f"it was recreated: it was at revision {known.revision}, and now knows nothing of this cluster"
     if known.revision > now.revision:
         return f"it was set back from revision {known.revision} to {now.revision}"
-    return f"it is another one, or was set back and written to since: revision {known.revision} of it was another"
+    return f"it is a different registry, or was set back and written to since: its revision {known.revision} was a different one"

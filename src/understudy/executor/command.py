@@ -59,9 +59,9 @@ shift 3
 """
 # The script is looked at here, as the user it runs as: its storage may hang, and then only this process hangs with it.
 _BEGIN = f"""\
-[ -e "$1" ] || {{ echo "{_NO_SCRIPT}$1 is not there on this server, or $USER may not reach it"; exit {_NOT_BEGUN}; }}
+[ -e "$1" ] || {{ echo "{_NO_SCRIPT}$1 does not exist on this server, or $USER may not reach it"; exit {_NOT_BEGUN}; }}
 [ -f "$1" ] || {{ echo "{_NO_SCRIPT}$1 is no file"; exit {_NOT_BEGUN}; }}
-[ -s "$1" ] || {{ echo "{_NO_SCRIPT}$1 is empty, and would say 0 to every action"; exit {_NOT_BEGUN}; }}
+[ -s "$1" ] || {{ echo "{_NO_SCRIPT}$1 is empty, and would answer 0 to every action"; exit {_NOT_BEGUN}; }}
 [ -x "$1" ] || {{ echo "{_NO_SCRIPT}$1 is not executable for $USER: chmod +x $1"; exit {_NOT_BEGUN}; }}
 exec "$@"
 """
@@ -116,7 +116,7 @@ async def run_command(
 async def _unsafe(path: str, user: str, account: pwd.struct_passwd, looks: ScriptLooks) -> Ended | None:
     """If others could choose what runs as this user."""
     changeable = await looks.who_may_change(path, Owner(account.pw_uid, account.pw_gid))
-    text = f"the action script is not run as {user}, for others may change it: {changeable}\n"
+    text = f"the action script is not run as {user}, because others may change it: {changeable}\n"
     return Ended(status=None, unanswered="no-script", text=text) if changeable else None
 
 
@@ -142,7 +142,7 @@ def _answer(code: int, text: str, *, check: bool, why_not_run: str) -> Ended:
     if code == _NOT_BEGUN and last.startswith(_NO_SCRIPT):
         return Ended(status=None, unanswered="no-script", text=f"action script {last.removeprefix(_NO_SCRIPT)}\n")
     if (check and code and _NO_PROCESS.search(last)) or (code in (126, 127) and last.startswith("setpriv: ")):
-        why = "no process was to be had for it, or for what it calls: look for what makes so many (ulimit -u of its user, pids.max)"
+        why = "no process could be created for it, or for what it calls: look for what creates so many (ulimit -u of its user, pids.max)"
         return Ended(status=None, unanswered="not-begun", text=f"{text}{why}\n")
     if why_not_run:
         return Ended(status=None, unanswered="no-script", text=f"the action script cannot be executed: {why_not_run}\n")
@@ -204,6 +204,6 @@ async def _account(user: str) -> pwd.struct_passwd | None:
     except TimeoutError:
         if kept is not None:
             return kept[1]  # as last seen: better than not to act
-        raise OSError(f"nobody says within {_ACCOUNT_S:g} s who user {user} is") from None
+        raise OSError(f"user {user} could not be looked up within {_ACCOUNT_S:g} s") from None
     _accounts[user] = now, found
     return found

@@ -61,7 +61,7 @@ async def _ask(guard_socket: Path, request: dict[str, Any]) -> dict[str, Any] | 
                 while True:
                     answer = json.loads(await loop.sock_recv(guard, _PACKET) or b"null")
                     if answer is None:
-                        return "it hung up"
+                        return "it closed the connection"
                     if answer.get("op") == request["op"]:
                         return dict(answer)
         except TimeoutError:

@@ -5,9 +5,9 @@ import errno
 _CURES = {
     errno.EMFILE: "this process has used up its open files: raise LimitNOFILE of its unit",
     errno.ENFILE: "the machine has used up its open files: raise fs.file-max",
-    errno.EAGAIN: "no process can be had: look for what makes so many (pids.max of the unit, kernel.pid_max, ulimit -u)",
-    errno.ENOMEM: "no memory can be had",
-    errno.ENOSPC: "the file system of /run/understudy is full, or no further control group can be had: make room",
+    errno.EAGAIN: "no process can be created: look for what creates so many (pids.max of the unit, kernel.pid_max, ulimit -u)",
+    errno.ENOMEM: "no memory is available",
+    errno.ENOSPC: "the file system of /run/understudy is full, or no further control group can be created: make room",
     errno.EROFS: "the file system of /run/understudy is read-only",
 }
 

@@ -18,7 +18,7 @@ from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
 LONGEST_LINE = 1 << 20
 LONGEST_ACTIVITY = 64
 """Characters."""
-TOO_LONG = f"too long to be told on exec.sock: a line has {LONGEST_LINE >> 20} MiB at most; look at the resource's longest attributes"
+TOO_LONG = f"too long for exec.sock: a line has {LONGEST_LINE >> 20} MiB at most; look at the resource's longest attributes"
 _AS_STATUS = {Observed.DONE: 0, Observed.ONLINE: 0, Observed.PARTIAL: PARTIAL, Observed.UNCLEAR: UNCLEAR}
 _ACTIONS, _EVIDENCE, _UNANSWERED = get_args(ActionName), get_args(Evidence), get_args(Unanswered)
 

@@ -21,7 +21,7 @@ _WITHOUT_FLUSHING = struct.pack("=I", 2)
 
 def shut_down_all(points: Sequence[str], *, within_s: float) -> list[str]:
     """What was not done, or not in time, as sentences."""
-    hangs = "its storage does not answer: what is unwritten may be written late"
+    hangs = "its storage does not answer: data not written yet may be written late"
     done = side_by_side(points, lambda point: shut_down(point) or "", cannot="shut down", within_s=within_s)
     return [f"{point}: {hangs}" if told is None else told for point, told in done.items() if told is None or told]
 

@@ -12,8 +12,9 @@ from understudy.guard.means import Means
 from understudy.guard.protected import Protected, canonical
 
 FLUSHED = (
-    "ready; but it was made anew {count} times, because something else on this server takes its tables away (`nft flush ruleset`, "
-    "the reload of a firewall): until the next beat cluster addresses were without it. Let that spare the tables named understudy"
+    "ready; but it was recreated {count} times, because something else on this server takes its tables away (`nft flush ruleset`, "
+    "the reload of a firewall): until the next beat cluster addresses were not protected. Configure that software "
+    "to leave the tables named understudy alone"
 )
 
 

@@ -2,7 +2,7 @@
 
 Called by: the guard: `put` before the answer that it belongs to leaves; its successor: `read`.
 Must never: show less than has been said. A guard may be killed between any two instructions: an entry is counted when all of it is written,
-and of one that is written over any mixture of the old and the new time is one at which that incarnation was heard.
+and of one that is written over any mixture of the old and the new time is one at which that incarnation sent a message.
 """
 
 from understudy.guard.core import Keep, LastRenew, VoterMemory

@@ -96,13 +96,13 @@ class _Steps:
     def _see_strays_dead(self) -> EndFound:
         told = None if self._seeking is None else self._seeking.told(time.monotonic() + STRAYS_WITHIN_S)
         if told is None:
-            return EndFound(untold=("not all processes could be looked at: one that has left its control group may run on",))
+            return EndFound(untold=("not all processes could be checked: one that has left its control group may run on",))
         return EndFound((f"processes outside their control groups do not die: {told}",) if told else ())
 
     def _see_addresses_known(self) -> EndFound:
         if self._means.list.readable or "tables" not in self._means.untold:
             return EndFound()
-        return EndFound(untold=("kill-list.json cannot be read, nor the gate's tables: addresses that nobody remembers may be there",))
+        return EndFound(untold=("kill-list.json cannot be read, nor the gate's tables: addresses that are recorded nowhere may be there",))
 
     def _shut_file_systems(self) -> EndFound:
         return EndFound(untold=tuple(filesystems.shut_down_all(self._means.list.filesystems, within_s=FILE_SYSTEMS_WITHIN_S)))

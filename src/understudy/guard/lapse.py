@@ -29,8 +29,8 @@ from understudy.model.settings import Settings
 
 LOOK_S = 0.25
 """How often it looks for a first lease: no lease is that short."""
-STILL = "the lease ended and understudy-guard stopped nothing: it stands still; daemon and executor have ended everything themselves"
-ADVICE = "find out what stopped understudy-guard (SIGSTOP, a frozen control group, a real-time loop): let it go on, or kill it; it joins"
+STILL = "the lease ended and understudy-guard stopped nothing: it is paused; daemon and executor have ended everything themselves"
+ADVICE = "find out what stopped understudy-guard (SIGSTOP, a frozen control group, a real-time loop): resume it, or kill it; it joins"
 AGAIN_S = 0.5
 """Between attempts, while something is left and no new life has begun."""
 

@@ -28,4 +28,4 @@ def _left(point: str) -> list[str]:
     try:
         return [f"{point} is still mounted: its storage does not answer; try umount -fl {point}"] if is_mounted(point) else []
     except OSError as error:
-        return [f"{point}: it cannot be told whether it is still mounted: {error.strerror}"]
+        return [f"{point}: it is not known whether it is still mounted: {error.strerror}"]

@@ -122,7 +122,7 @@ class ResourceKind:
     housed: bool = False
     """Whether its processes are expected in its control group: else nobody misses them there."""
     guarded_without_processes: Callable[[Described], bool] = _never
-    """Whether a housed one is guarded all the same where nothing of it lives in its control group: the kernel tells of its end by what it
+    """Whether a housed one is guarded all the same where no process of it is in its control group: the kernel tells of its end by what it
     holds, and a lapse ends that."""
     only_looked_at: bool = False
     """Nothing of it runs: start and stop begin and end the looking, need no lease, and a leaving server keeps it to the end."""

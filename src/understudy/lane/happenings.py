@@ -161,7 +161,7 @@ class Charged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewed:
-    """It was assigned to this server anew, under this epoch."""
+    """It was assigned to this server again, under this epoch."""
 
     epoch: int
 

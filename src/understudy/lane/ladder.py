@@ -106,7 +106,7 @@ def _killed(event: ActionEnd) -> HistoryLine:
 
 
 def rung_left_it_up(local: Local, phase: Climbing, event: CheckUp) -> LaneUpdate:
-    """The next rung. Of what is only looked at nothing runs here: its stop ends the looking, whatever its interface is."""
+    """The next rung. Of what is only monitored nothing runs here: its stop ends the monitoring, whatever its interface is."""
     return _ended(local, phase, event) if event.resource.kind.only_looked_at else _left(local, phase, event)
 
 

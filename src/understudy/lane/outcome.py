@@ -83,7 +83,7 @@ def _what_it_saw(local: Local, resource: Resource, outcome: ActionOutcome, at: I
         return CheckHeld(resource=resource, outcome=outcome, at=at)
     state = state_of(outcome, local.state)
     if state is None and _known_without_asking(local, outcome, at):
-        ended = "its processes have ended" if outcome.housed is False else "nothing of it is seen to live"
+        ended = "its processes have ended" if outcome.housed is False else "none of its processes is alive"
         said = replace(outcome, output=(f"{ended}; its check did not tell: {silence.reason(outcome, resource)}",))
         return CheckDown(resource=resource, outcome=said, at=at)
     if state is None:
@@ -111,7 +111,7 @@ def state_of(outcome: ActionOutcome, before: State | None) -> State | None:
 def _known_without_asking(local: Local, outcome: ActionOutcome, at: Instant) -> bool:
     """Whether it is known not to run although its check did not answer.
 
-    The kernel saw its processes, and sees none any more; or its script is not even there, nothing of it is seen to live, and this server's
+    The kernel saw its processes, and sees none any more; or its script is not even there, none of its processes is alive, and this server's
     present life never said that it ran here (a mount whose script somebody took away may still be mounted).
     """
     if silence.gone(outcome, at):

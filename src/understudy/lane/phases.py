@@ -22,7 +22,7 @@ class Rung(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """Not looked at in this daemon's life."""
+    """Not checked since this daemon started."""
 
     state: ClassVar[None] = None
     believed: State | None = None
@@ -39,7 +39,7 @@ class Down:
     dirty: bool = False
     """Has to be cleaned before it is started."""
     uncharged: bool = False
-    """It failed, and whether that spends a restart is not decided yet: its dependencies are looked at first."""
+    """It failed, and whether that spends a restart is not decided yet: its dependencies are checked first."""
     trouble: str = ""
     """What it said when it failed last."""
 

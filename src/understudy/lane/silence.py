@@ -36,7 +36,7 @@ _DETAILS: dict[Unanswered | None, str] = {
     "signal": "CHECK ENDED BY A SIGNAL",
     "not-begun": "CHECK CANNOT BE BEGUN",
     "no-script": "CHECK HAS NO SCRIPT",
-    "executor-away": "NOBODY RUNS CHECKS HERE",
+    "executor-away": "CHECKS CANNOT RUN HERE",
     None: "CHECK CANNOT TELL",
 }
 _NOT_RUN = frozenset(_DETAILS[why] for why in COULD_NOT_ASK)

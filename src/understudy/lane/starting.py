@@ -61,7 +61,7 @@ def _clean_failed(local: Local, phase: Cleaning, why: str) -> LaneUpdate:
 
 
 def begin_start(local: Local, phase: Down, event: StartBegun) -> LaneUpdate:
-    """What the kernel told before is of no more interest."""
+    """What the kernel reported before does not matter any more."""
     begun = replace(local, phase=Starting(since=event.now), action="start", start_epoch=event.epoch, alarmed=False)
     return LaneUpdate(local=begun, lines=() if local.held else (HistoryLine(kind=events.START_BEGUN),))
 
@@ -94,7 +94,7 @@ def refuted(local: Local, phase: Starting, event: CheckDown) -> LaneUpdate:
 
 
 def unconfirmed(local: Local, phase: Starting, event: CheckSilent) -> LaneUpdate:
-    """A start has ended well, and its check did not answer: not STARTING for ever."""
+    """A start has ended well, and its check did not answer: not STARTING without end."""
     silent, verdict = silence.silent_check(local, event.resource, event.outcome, event.at)
     after = replace(silent.local, hold_until=0.0)
     if verdict == "failed":

@@ -55,7 +55,7 @@ class WaitsFor(Enum):
     REGISTRY_WENT_BACK = "the registry went back, and what it says is not confirmed yet"
     RUNNING = "it runs"
     DEPENDENTS_STOP_FIRST = "its dependents stop first"
-    DEPENDENCIES_LOOKED_AT = "its dependencies are looked at first"
+    DEPENDENCIES_LOOKED_AT = "its dependencies are checked first"
     UNPROVEN_HOLDERS = "another server may still be running it"
     GAVE_UP_HERE = "it has given up here"
     RETRY_LATER = "tried again later"
@@ -64,7 +64,7 @@ class WaitsFor(Enum):
     NOT_WANTED = "not wanted"
     STILL_THE_OWNER = "the leader has not taken it back yet"
     DISABLED = "it is disabled"
-    NOT_LIVING = "its server has no living incarnation"
+    NOT_LIVING = "its server has no live incarnation"
 
     @property
     def at_rest(self) -> bool:

@@ -29,7 +29,7 @@ from understudy.model.state import State
 
 
 def begin_check(local: Local, phase: Phase, event: CheckBegun) -> LaneUpdate:
-    """Whatever the kernel told before is answered by it."""
+    """It answers whatever the kernel reported before."""
     return LaneUpdate(local=replace(local, action="check", alarmed=False))
 
 
@@ -39,7 +39,7 @@ def check_held(local: Local, phase: Phase, event: CheckHeld) -> LaneUpdate:
 
 
 def alarmed(local: Local, phase: Phase, event: Alarm) -> LaneUpdate:
-    """It is looked at as soon as it may be."""
+    """It is checked as soon as possible."""
     return LaneUpdate(local=replace(local, alarmed=True))
 
 
@@ -49,7 +49,7 @@ def looked_at_anyhow(local: Local, phase: Unseen, event: Alarm) -> LaneUpdate:
 
 
 def alarmed_while_starting(local: Local, phase: Starting, event: Alarm) -> LaneUpdate:
-    """A start makes and ends processes of its own; what happens after it, also before it is confirmed, is looked at."""
+    """A start makes and ends processes of its own; what happens after it, also before it is confirmed, is checked."""
     return LaneUpdate(local=replace(local, alarmed=True) if local.action != "start" else local)
 
 
@@ -141,7 +141,7 @@ def watched(up: Local, event: ActionEnd, lines: tuple[HistoryLine, ...] = (), *,
         text = f"outside its control group: {', '.join(outcome.strays)}; only checks notice its end"
         lines = (*lines, HistoryLine(kind=events.UNGUARDED, cause="it has left its control group", text=text))
     elif phase.guarded and not guarded:
-        text = "nothing of it lives in its control group: only checks notice its end"
+        text = "no process of it is in its control group: only checks notice its end"
         left = "" if anew else "it has left its control group"  # else it is a mount that is not declared, or another manager has started it
         lines = (*lines, HistoryLine(kind=events.UNGUARDED, cause=left, text=text))
     return LaneUpdate(local=replace(up, phase=replace(phase, guarded=guarded)), lines=lines)

@@ -70,7 +70,7 @@ class Group:
                     return b"populated 0" in os.pread(events, 4096, 0)
             except OSError as error:
                 if error.errno not in _GONE:
-                    self.untold = f"cannot be looked at: {error.strerror}"
+                    self.untold = f"cannot be read: {error.strerror}"
                     return None
             self.look()  # it is gone, or was made anew
             if not self._files and self.untold is None:
@@ -97,7 +97,7 @@ class Group:
                 self._files[name] = os.open(os.path.join(self.path, name), how | os.O_CLOEXEC)
         except OSError as error:
             self.close()
-            self.untold = None if error.errno in _GONE else f"cannot be looked at: {error.strerror}"
+            self.untold = None if error.errno in _GONE else f"cannot be read: {error.strerror}"
             return
         self._number, self.untold = number, None
 

@@ -65,7 +65,7 @@ class Weight(StrEnum):
     DOWN = "down"
     """Something is not done that is wanted: exit status 1."""
     WEAK = "weak"
-    """All is done, and the next fault may not be survived, or not be seen: exit status 3."""
+    """All is done, and the next fault may not be survived, or not be noticed: exit status 3."""
 
 
 STATUS = {Weight.DOWN: 1, Weight.WEAK: 3}
@@ -216,7 +216,7 @@ class Own:
     """Since it said so, or since the daemon began."""
     held: bool = True
     left: str = ""
-    """By whose word this server has left the cluster and stays out; empty: it does not."""
+    """At whose request this server has left the cluster and stays out; empty: it does not."""
     notices: tuple[str, ...] = ()
     registry_away_s: float = 0.0
     """Since the registry last answered; 0: it answers."""

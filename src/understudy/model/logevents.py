@@ -25,7 +25,7 @@ class LogEvent(NamedTuple):
 # --- of every process -----------------------------------------------------------------------------------------------
 
 STARTED = LogEvent("started", "info", "The process has begun its work, on the server and in the cluster that are named.")
-ENDED = LogEvent("ended", "info", "The process was told to end, and ends.")
+ENDED = LogEvent("ended", "info", "The process was asked to end, and ends.")
 FAULT = LogEvent(
     "fault",
     "error",
@@ -95,7 +95,7 @@ NOT_EVERYTHING_STOPPED = LogEvent(
 NOT_STOPPED = LogEvent(
     "not-stopped",
     "warning",
-    "Something that could not be stopped, or not be seen to be gone. It is tried again for ever; no new life begins before it is gone.",
+    "Something that could not be stopped, or not be seen to be gone. It is tried again until it succeeds; no new life begins before that.",
     "End what `why` names. If it hangs in the kernel, its storage has to come back, or the machine has to be restarted.",
 )
 GUARD_ENDED = LogEvent(

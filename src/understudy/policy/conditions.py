@@ -81,15 +81,15 @@ def _own_guard(own: Own) -> Iterator[Condition]:
     if own.left and not own.held:
         yield _down(
             ConditionKind.LEFT, own.server,
-            f"it was taken out by {own.left}. It runs nothing and hears of nobody; what is shown may be old",
-            "It comes back with: understudy server join; how the others are, they say themselves", None,
+            f"it was taken out by {own.left}. It runs nothing and has no news of the others; what is shown may be old",
+            "It comes back with: understudy server join; for the state of the others, ask one of them", None,
         )  # fmt: skip
         return
     if own.guard_age_s >= GUARD_S:
         yield _down(
             ConditionKind.GUARD_SILENT, own.server,
-            f"it has said nothing for {ago(own.guard_age_s)}. Without it this server has no lease and runs nothing",
-            f"Look whether it runs and what stops it ({_KEEPERS}, its log); start it, or let it go on", own.guard_age_s,
+            f"it has not answered for {ago(own.guard_age_s)}. Without it this server has no lease and runs nothing",
+            f"Check whether it runs and what stops it ({_KEEPERS}, its log); start it, or resume it", own.guard_age_s,
         )  # fmt: skip
     if guard.refused:
         cause, _, advice = guard.refused.partition(": make ")
@@ -114,22 +114,22 @@ def _own_lease(view: View, own: Own) -> Iterator[Condition]:
     if _majority_lost(view, own):
         yield _down(
             ConditionKind.MAJORITY_LOST, None,
-            f"of {len(own.voters)} voters {own.needed} are needed, and only {_names(heard) or 'none'} can be heard from "
+            f"of {len(own.voters)} voters {own.needed} are needed, and only {_names(heard) or 'none'} can be reached from "
             f"{own.server}{for_so_long}; {_missing(own, heard)}. Everything that this server ran was stopped, and nothing starts until "
             "a majority is back",
             _bring_back(own, heard), since_s,
         )  # fmt: skip
         return
     if _just_begun(own):
-        cause, advice = "it has only just begun", "It joins by itself within seconds"
+        cause, advice = "it has only just started", "It joins by itself within seconds"
     elif len(heard) < own.needed:
-        cause = f"it is cut off: of the {own.needed} voters that it needs it hears {_names(heard) or 'none'}; {_missing(own, heard)}"
-        advice = f"Look at the networks of {own.server}; what it ran the others start"
+        cause = f"it is cut off: of the {own.needed} voters that it needs it reaches {_names(heard) or 'none'}; {_missing(own, heard)}"
+        advice = f"Look at the networks of {own.server}; the others start what it ran"
     else:
         granting = [voter for voter in own.voters if own.granted(voter)]
         cause = (
             f"a majority of voters is there ({_names(heard)}) and does not grant it one: {_names(granting) or 'none'} of {own.needed} do. "
-            "A voter that has begun anew grants nobody for some seconds; one that was told that this life is over never does"
+            "A voter that has just restarted grants no lease for some seconds; one that knows that this incarnation is over never does"
         )
         advice = f"It joins by itself; if this stays, restart understudy-guard on {own.server}"
     yield _down(ConditionKind.NO_LEASE, own.server, f"{cause}{for_so_long}. What it ran was stopped", advice, since_s)
@@ -157,7 +157,7 @@ def _own_ability(view: View, own: Own) -> Iterator[Condition]:
 
 def _where_to_look(server: ServerName, why: str) -> str:
     if why == UNREACHED:
-        return f"the way from {server} to the registry"
+        return f"the network path from {server} to the registry"
     if why.startswith(NOTHING_BEGINS):
         return f"what uses it up on {server}: processes (pids.max, ulimit -u), open files, memory, room in /run/understudy"
     return f"understudyd and understudy-exec on {server}, their logs"
@@ -183,13 +183,13 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
             ConditionKind.REGISTRY_AWAY, None,
             f"for {ago(own.registry_away_s)}; {shown}. {'What runs goes on and is restarted where it is. ' if own.held else ''}"
             "Nothing can be changed, moved or started elsewhere",
-            "Look at understudy-registry, its host, its disk and the way there", own.registry_away_s,
+            "Check understudy-registry, its host, its disk and the network path to it", own.registry_away_s,
         )  # fmt: skip
     elif own.registry_refuses:
         yield _down(
             ConditionKind.REGISTRY_FULL, None,
             f"{own.registry_refuses}. What runs goes on and is restarted where it is; nothing can be changed, moved or started elsewhere",
-            "Make room on the disk of the host that understudy-registry runs on; it goes on by itself", None,
+            "Make room on the disk of the host that understudy-registry runs on; it continues by itself", None,
         )  # fmt: skip
     if view.set_back:
         yield _down(
@@ -200,7 +200,7 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
         late = [f"{incarnation.server}/{short(incarnation.incarnation)}" for incarnation in held_up_by(view)]
         yield _down(
             ConditionKind.RECOVERING, None,
-            f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {_names(late) or 'nobody'}",
+            f"era {view.era}: nothing is assigned until it is known what runs where; not reported yet by: {_names(late) or 'nobody'}",
             "Start the servers that are named; one that stays silent is evicted after half a minute", None,
         )  # fmt: skip
 
@@ -213,7 +213,7 @@ def _leader(view: View, own: Own) -> Iterator[Condition]:
         last = f" The last one was {view.leader.server}." if view.leader else ""
         yield _down(
             ConditionKind.NO_LEADER, None,
-            f"no server has shown for {ago(silent_s)} that it decides.{last} What runs goes on; nothing is started or moved",
+            f"no server has acted as leader for {ago(silent_s)}.{last} What runs goes on; nothing is started or moved",
             "A server that can act takes over within seconds; if this stays, look at understudyd on every server "
             "(crsctl check cluster -all)",
             silent_s,
@@ -231,13 +231,13 @@ def _others(view: View, own: Own) -> Iterator[Condition]:
         heard, age_s = own.life_heard(server), own.heard_s(server) or own.daemon_s
         if heard not in (None, record.incarnation):
             yield _down(
-                ConditionKind.OTHER_NO_LEASE, server, "it has begun a new life; what it ran was stopped",
+                ConditionKind.OTHER_NO_LEASE, server, "it has begun a new incarnation; what it ran was stopped",
                 "It joins by itself when a majority of voters grants it a lease and it reaches the registry", None,
             )  # fmt: skip
         elif heard is None and age_s > own.fresh_s:
-            what = "another server decides what becomes of it" if led(view, own) else "nobody decides what becomes of it"
+            what = "the leader decides what happens to it" if led(view, own) else "no server decides what happens to it"
             yield _down(
-                ConditionKind.OTHER_UNHEARD, server, f"for {ago(age_s)}; what is said of it is as old, and {what}",
+                ConditionKind.OTHER_UNHEARD, server, f"for {ago(age_s)}; what is shown of it is as old, and {what}",
                 f"Look at the power of {server}, its networks, and understudy-guard there", age_s,
             )  # fmt: skip
 
@@ -274,7 +274,7 @@ def _weak_points(own: Own) -> Iterator[Condition]:
     if guard.gate and not guard.gate.startswith("ready"):  # that it was taken away, and is there again, the guard says itself
         yield _weak(
             ConditionKind.NO_GATE, own.server,
-            f"there is no gate ({guard.gate}): if this server stands still its addresses may answer after others have taken over",
+            f"there is no gate ({guard.gate}): if this server is paused its addresses may answer after others have taken over",
             "Let understudy-guard run as root with CAP_NET_ADMIN, on a kernel with nf_tables; keep others from flushing the rule set",
         )  # fmt: skip
     if guard.differing and not guard.refused:
@@ -285,8 +285,8 @@ def _weak_points(own: Own) -> Iterator[Condition]:
         names, whys = sorted(own.not_run), sorted(set(own.not_run.values()))
         yield _weak(
             ConditionKind.CHECKS_NOT_RUN, own.server,
-            f"of {_names(names)}: {'; '.join(whys[:3])}. Whether they run is not looked at meanwhile",
-            f"Look at `understudy history {names[0]}`, which says what to do; it is tried again and again",
+            f"of {_names(names)}: {'; '.join(whys[:3])}. They are not checked meanwhile",
+            f"Look at `understudy history {names[0]}`, which says what to do; it is retried",
         )  # fmt: skip
     if own.alerts_lost:
         yield _weak(
@@ -304,7 +304,7 @@ def _kept(own: Own) -> Iterator[Condition]:
     if own.not_kept:
         yield _weak(
             ConditionKind.HELD_NOT_KEPT, own.server,
-            f"what {own.server} holds cannot be kept on its disk ({own.not_kept}): a daemon that begins while the registry is away "
+            f"what {own.server} holds cannot be kept on its disk ({own.not_kept}): a daemon that starts while the registry is away "
             "restarts nothing until that is back",
             "Make room in /var/lib/understudy (state_dir); it is tried again each second",
         )  # fmt: skip
@@ -343,8 +343,8 @@ def _missing(own: Own, heard: Iterable[ServerName]) -> str:
     for voter in own.voters:
         if voter not in there:
             age_s = own.heard_s(voter)
-            told.append(f"{voter} (for {ago(age_s)})" if age_s is not None else f"{voter} (not since this server's guard began)")
-    return f"not heard: {_names(told) or 'nobody'}"
+            told.append(f"{voter} (for {ago(age_s)})" if age_s is not None else f"{voter} (not since this server's guard started)")
+    return f"no message from: {_names(told) or 'none'}"
 
 
 def _bring_back(own: Own, heard: Iterable[ServerName]) -> str:

@@ -110,14 +110,18 @@ def _told(view: View, life: IncarnationRecord) -> Iterator[Note]:
 def _late(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
     """The eviction of who holds up the recovery, or when it will be."""
     late, at = overdue(view, now, memory)
-    why = f"evicted by the leader: it has not told what it runs, or could not act, for {UNHEARD_S:g} s after the registry had been set back"
+    why = (
+        f"evicted by the leader: it has not reported what it runs, or could not act, for {UNHEARD_S:g} s after the registry had been "
+        "set back"
+    )
     gone = tuple(go_on(record, Life.EVICTED, why) for record in late)
     return Step(lives=gone, notes=tuple(Note(kind=EVICTED, on=incarnation.server, cause=incarnation.proof) for incarnation in gone)), at
 
 
 def _end_of_recovery(view: View) -> Step:
     assert view.cluster is not None, "it is recovering"
-    note = Note(kind=REGISTRY_RECOVERED, cause="every server has told what it runs, or is proved gone; what runs belongs to where it runs")
+    cause = "every server has reported what it runs, or is proved gone; what runs belongs to where it runs"
+    note = Note(kind=REGISTRY_RECOVERED, cause=cause)
     return Step(cluster=replace(view.cluster, recovering=False), notes=(note,))
 
 

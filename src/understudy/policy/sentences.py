@@ -50,10 +50,10 @@ _SENTENCES: dict[Why, str] = {
 
 _REMEDIES: dict[Why, str] = {
     Why.NEVER_SEEN: "start the clusterware on {server}",
-    Why.NOT_ONLINE: "it counts again when {server} has joined",
-    Why.CANNOT_ACT: "it counts again when understudyd and understudy-exec answer on {server} and it reaches the registry",
+    Why.NOT_ONLINE: "it is considered again when {server} has joined",
+    Why.CANNOT_ACT: "it is considered again when understudyd and understudy-exec answer on {server} and it reaches the registry",
     Why.NOT_LOOKED: "nothing to do: the check is under way",
-    Why.COULD_NOT_TELL: "mend what the check waits for on {server} (its script, its user, its storage): it is asked again and again",
+    Why.COULD_NOT_TELL: "fix what the check waits for on {server} (its script, its user, its storage): it is retried",
     Why.NOT_IN_POOL: 'add it: crsctl modify serverpool {0} -attr "SERVER_NAMES=... {server}"',
     Why.NOT_A_MEMBER: "add {server} to HOSTING_MEMBERS (crsctl modify resource)",
     Why.NETWORK_DOWN: "bring {0} up on {server}: look at its interface and subnet",

@@ -87,7 +87,7 @@ class Waits:
             if view.could_not_tell(server, self.ground.present[server].incarnation, resource):
                 text = (
                     f"{server} to tell whether it runs there: its check does not answer. It was never started by the cluster, so it could "
-                    f"be running there by hand; mend what the check waits for there, or let PLACEMENT leave {server} out"
+                    f"be running there by hand; fix what the check waits for there, or let PLACEMENT leave {server} out"
                 )
                 yield Cause(text=text, passing=False)
             else:
@@ -173,7 +173,7 @@ class Waits:
         because = f" ({' / '.join(said.splitlines())})" if said else ""
         if why is WaitsFor.STUCK:
             text = (
-                f"somebody to make sure that it is down on {server}, where it is UNKNOWN{because}; "
+                f"an operator to make sure that it is down on {server}, where it is UNKNOWN{because}; "
                 f"it is tried again with growing pauses; once it is down: crsctl stop resource {name}"
             )
             return Cause(text=text, passing=False)
@@ -222,7 +222,7 @@ class Waits:
         if here is not None and here.state is State.INTERMEDIATE and "intermediate" not in dependency.modifiers:
             details = f" ({here.details})" if here.details else ""
             wide = print_entity(replace(dependency, modifiers=dependency.modifiers | {"intermediate"}))
-            why = f"it is INTERMEDIATE on {here.server}{details}; {dependency.kind.value}({wide}) would do with that"
+            why = f"it is INTERMEDIATE on {here.server}{details}; {dependency.kind.value}({wide}) would be satisfied by that"
             return Cause(text=f"{text}: {why}", passing=False)
         if not resource.enabled:
             return Cause(text=f"{text}: it is disabled (crsctl modify resource {name} -attr ENABLED=1)", passing=False)
@@ -261,7 +261,7 @@ def _reports(view: View, name: ResourceName) -> Iterator[Report]:
 def _to_be_seen_gone(holder: Holder, failure: Failure) -> str:
     server = holder.server
     return (
-        f"{server}/{short(holder.incarnation)} to be seen gone: it said that something of it could not be ended"
+        f"{server}/{short(holder.incarnation)} to be proved gone: it said that something of it could not be ended"
         f"{f' ({failure.text})' if failure.text else ''}, and has only been silent since. It is gone when {server} joins again; "
-        f"if {server} is off, say so: understudy server confirm-off {server}"
+        f"if {server} is off, confirm it: understudy server confirm-off {server}"
     )

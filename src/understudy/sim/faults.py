@@ -44,7 +44,7 @@ class Picks:
         """0 <= x < 1."""
         return min(next(self._numbers), 0.999999)
 
-    def one(self, items: Sequence[Item]) -> Item:
+    def any_of(self, items: Sequence[Item]) -> Item:
         """One of them."""
         return items[int(self.number() * len(items))]
 
@@ -134,7 +134,7 @@ class Faults:
                 self._undo_later(mishap.lasts, lambda machine=machine: None if machine.up else machine.boot())  # type: ignore[misc]
 
     def _freeze(self, mishap: Mishap, picks: Picks) -> None:
-        victims, clock = self._victims(picks), picks.one((None, None, 0, 1))
+        victims, clock = self._victims(picks), picks.any_of((None, None, 0, 1))
         for machine in victims:
             machine.freeze(clock)
             self._undo_later(mishap.lasts, machine.thaw)
@@ -150,7 +150,7 @@ class Faults:
 
     def _cannot_act(self, mishap: Mishap, picks: Picks) -> None:
         """For longer than it takes until the leader evicts it, or not quite."""
-        machine, kind, seconds = self._victims(picks)[0], picks.one(("daemon", "executor", "registry")), 5.0 + 30.0 * picks.number()
+        machine, kind, seconds = self._victims(picks)[0], picks.any_of(("daemon", "executor", "registry")), 5.0 + 30.0 * picks.number()
         match kind:
             case "daemon":
                 machine.hang_daemon(seconds)
@@ -166,7 +166,7 @@ class Faults:
 
     def _kill_guard(self, mishap: Mishap, picks: Picks) -> None:
         victims, keeper_too, daemon_too = self._victims(picks), picks.number() < 0.2, picks.number() < 0.2
-        late = picks.one((0.005, self.world.limits.hang_s, 2 * self._lease_s))
+        late = picks.any_of((0.005, self.world.limits.hang_s, 2 * self._lease_s))
         forgets = picks.number() < 0.3
         for machine in victims:
             if machine.keeper is None:
@@ -179,18 +179,19 @@ class Faults:
                 machine.kill_daemon()
 
     def _upgrade(self, mishap: Mishap, picks: Picks) -> None:
-        picks.one(list(self.world.machines.values())).upgrade()
+        picks.any_of(list(self.world.machines.values())).upgrade()
 
     def _edit(self, mishap: Mishap, picks: Picks) -> None:
         """Somebody edits understudy.toml on one or two servers and restarts their guards; later he puts it right."""
         machines = list(self.world.machines.values())
-        first, count, kind = picks.one(range(len(machines))), picks.one((1, 2)), picks.one(("voters", "voters", "tolerance", "both"))
+        first, count = picks.any_of(range(len(machines))), picks.any_of((1, 2))
+        kind = picks.any_of(("voters", "voters", "tolerance", "both"))
         scene, names = machines[0].scene, [machine.name for machine in machines] * 2
         voters, tolerance = scene.voters, scene.pause_tolerance
         if kind != "tolerance":
-            voters = tuple(names[first : first + picks.one((1, len(voters), len(voters)))])
+            voters = tuple(names[first : first + picks.any_of((1, len(voters), len(voters)))])
         if kind != "voters":
-            tolerance = picks.one(TOLERANCES)
+            tolerance = picks.any_of(TOLERANCES)
         edited = Edited(voters=voters, pause_tolerance=tolerance)
         for machine in (machines * 2)[first : first + count]:
             machine.edit(edited)
@@ -215,11 +216,11 @@ class Faults:
     def _cut(self, mishap: Mishap, picks: Picks) -> None:
         world = self.world
         server = self._victims(picks)[0].name
-        kind = picks.one(("both", "both", "out", "in", "pair", "one way", "registry"))
-        networks = picks.one((NETWORKS, NETWORKS, (0,), (1,)))
+        kind = picks.any_of(("both", "both", "out", "in", "pair", "one way", "registry"))
+        networks = picks.any_of((NETWORKS, NETWORKS, (0,), (1,)))
         others = [name for name in world.machines if name != server]
         out, back = ways_of(world.machines, server, networks)
-        other = picks.one(others)
+        other = picks.any_of(others)
         pair = [way for way in out if way[1] == other]
         ways = {
             "both": [*out, *back],
@@ -233,9 +234,9 @@ class Faults:
 
     def _cut_pair(self, mishap: Mishap, picks: Picks) -> None:
         server = self._victims(picks)[0].name
-        other = picks.one([name for name in self.world.machines if name != server])
+        other = picks.any_of([name for name in self.world.machines if name != server])
         there, back = ([(here, to, network) for network in NETWORKS] for here, to in ((server, other), (other, server)))
-        kind = picks.one(("out", "in", "both"))
+        kind = picks.any_of(("out", "in", "both"))
         ways = [*(there if kind != "in" else ()), *(back if kind != "out" else ())]
         self._cut_ways(f"{server} {other} {kind}", ways, None, mishap.lasts)
 
@@ -309,19 +310,19 @@ class Faults:
             (running, name) for running in world.machines.values() for name in names if running.up and running.services.service(name).lives
         ]
         if alive:
-            machine, name = picks.one(alive)
+            machine, name = picks.any_of(alive)
             machine.says(f"{name} is killed")
             machine.services.die(name)
 
     def _spoil_script(self, mishap: Mishap, picks: Picks) -> None:
         if not self.drawn.names:
             return
-        machine = picks.one(list(self.world.machines.values()))
-        name = picks.one([*self.drawn.names, NETWORK])
+        machine = picks.any_of(list(self.world.machines.values()))
+        name = picks.any_of([*self.drawn.names, NETWORK])
         service = machine.services.service(name)
-        how = picks.one(("fails", "fails", "hangs", "lies", "undying", "pretends", "botches"))
-        action = picks.one(ACTIONS)
-        status = picks.one((1, 2, 4, 5))
+        how = picks.any_of(("fails", "fails", "hangs", "lies", "undying", "pretends", "botches"))
+        action = picks.any_of(ACTIONS)
+        status = picks.any_of((1, 2, 4, 5))
         machine.says(f"{name}: {how} {action} {status if how in ('fails', 'lies', 'botches') else ''}")
         match how:
             case "fails":
@@ -342,9 +343,9 @@ class Faults:
         """One of its actions gives no answer in another way than by hanging, or what lives of it moves out of its control group."""
         if not self.drawn.names:
             return
-        machine, name = picks.one(list(self.world.machines.values())), picks.one(self.drawn.names)
+        machine, name = picks.any_of(list(self.world.machines.values())), picks.any_of(self.drawn.names)
         service = machine.services.service(name)
-        how, action = picks.one(("signal", "not-begun", "no-script", "stray")), picks.one(ACTIONS)
+        how, action = picks.any_of(("signal", "not-begun", "no-script", "stray")), picks.any_of(ACTIONS)
         machine.says(f"{name}: {how} {action if how in ('not-begun', 'no-script') else ''}")
         match how:
             case "signal":
@@ -366,15 +367,15 @@ class Faults:
         world = self.world
         if world.hub.away:
             return
-        verb, pick = picks.one(range(20)), picks.number()
+        verb, pick = picks.any_of(range(20)), picks.number()
         known = world.view()
         if known.cluster is None or any(member not in known.resources for member in self.drawn.names):
             return  # the registry was set back: first it has to be registered again
         if not self.drawn.names or verb < 2:
             world.tries(self.drawn.add_group)
             return
-        name = picks.one(self.drawn.names)
-        server = world.machines[picks.one(list(world.machines))]
+        name = picks.any_of(self.drawn.names)
+        server = world.machines[picks.any_of(list(world.machines))]
         if verb == 18:
             self._leave(server, mishap.lasts, pick)
         else:

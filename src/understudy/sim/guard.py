@@ -202,7 +202,7 @@ class SimKeeper:
         """Keeper and guard are stopped for a while (SIGSTOP): they neither renew nor look at the lease. What comes in meanwhile is lost."""
         if self.still or self.stopping or self.core is None:
             return
-        self.machine.says(f"keeper and guard stand still for {seconds:.3f} s")
+        self.machine.says(f"keeper and guard are paused for {seconds:.3f} s")
         self.still = True
         self.there.clear()
         self._second_line()
@@ -226,7 +226,7 @@ class SimKeeper:
         elif left_s > 0:
             machine.later(min(left_s + 1e-6, 0.02), self._second_line)
         elif machine.executor is not None or machine.node is not None:
-            machine.says("the second line ends everything: the lease ended and the guard stands still")
+            machine.says("the second line ends everything: the lease ended and the guard is paused")
             machine.later(machine.chance.uniform(0.0, 0.9 * machine.limits.pace.kill_s), machine.kill_services)
         else:
             machine.later(0.02, self._second_line)

@@ -80,7 +80,7 @@ def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRe
     if remembered > request.epoch:
         return f"{what} after it saw {remembered}"
     if remembered < request.epoch:
-        return f"{what}, and its guard was not told"
+        return f"{what}, and its guard does not know it"
     if truth.released.get((request.resource, incarnation), -1) >= request.epoch:
         return f"{what}, which it has released"
     if machine.node is not None and not machine.node.mirror.read_once and not kept:
@@ -361,7 +361,7 @@ def intent_survives(truth: "Truth", entries: Mapping[str, bytes]) -> str | None:
 def commits_survive(truth: "Truth") -> str | None:
     """S9: so is every other commit that anybody was told of: what was started went by it."""
     there, told = truth.hub.store.revision, truth.told_up_to
-    return f"S9: commits up to {told} were told of, and those after {there} are gone" if there < told else None
+    return f"S9: commits up to {told} were reported, and those after {there} are gone" if there < told else None
 
 
 def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:

@@ -112,7 +112,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             while self._timers and self._timers[0][0] <= until:
                 self._step()
             if not self._timers:
-                raise Deadlock(f"at {self.now:.6f} everything waits for ever")
+                raise Deadlock(f"at {self.now:.6f} everything waits without end")
             self.now = until
         finally:
             asyncio._set_running_loop(None)
@@ -133,7 +133,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._drain()
             while not task.done():
                 if not self._timers:
-                    raise Deadlock(f"at {self.now:.6f} everything waits for ever")
+                    raise Deadlock(f"at {self.now:.6f} everything waits without end")
                 self._step()
         finally:
             asyncio._set_running_loop(None)

@@ -190,7 +190,7 @@ class Machine:
         """Nothing on it runs from now on; one of its two clocks may stand still as well."""
         if self.frozen or not self.up:
             return
-        self.says("freezes" + ("" if clock is None else f", clock {clock} stands still"))
+        self.says("freezes" + ("" if clock is None else f", clock {clock} stops"))
         self.frozen = True
         if clock is not None:
             self.clocks.stop(clock)

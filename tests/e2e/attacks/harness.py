@@ -83,7 +83,7 @@ class AttackedCluster(Cluster):
 
     def twice(self) -> list[Twice]:
         """All that was seen twice, apart from the stated window after a thaw, in which nothing may answer, and what is `not_prevented`."""
-        return [one for witness in self.witnesses for one in witness.twice() if not self._in_a_window(one)]
+        return [double for witness in self.witnesses for double in witness.twice() if not self._in_a_window(double)]
 
     def breaches(self) -> list[str]:
         """See Cluster."""
@@ -101,13 +101,13 @@ class AttackedCluster(Cluster):
         """Between these instants this server did what nothing can prevent, by the story's own doing: docs/attacks.md says so."""
         self._not_prevented.append(Stretch(what, server, since, until + 2 * INTERVAL_S))
 
-    def _in_a_window(self, one: Twice) -> bool:
-        these = [other for other in self._not_prevented if other.what == one.what and other.server in one.servers]
-        if any(other.since <= one.since and one.until <= other.until for other in these):
+    def _in_a_window(self, double: Twice) -> bool:
+        these = [other for other in self._not_prevented if other.what == double.what and other.server in double.servers]
+        if any(other.since <= double.since and double.until <= other.until for other in these):
             return True
         window_s = self.thaw_window_s + 2 * INTERVAL_S
-        until = [thaw.done + window_s for thaw in self.thaws if thaw.server in one.servers and thaw.ordered <= one.since]
-        return one.what != ADDRESS and any(one.until <= end for end in until)
+        until = [thaw.done + window_s for thaw in self.thaws if thaw.server in double.servers and thaw.ordered <= double.since]
+        return double.what != ADDRESS and any(double.until <= end for end in until)
 
     def odd_lines(self) -> list[str]:
         """See Cluster."""
@@ -132,16 +132,16 @@ class AttackedCluster(Cluster):
         """Processes of a resource on a server, in whatever control group, as the machine sees them."""
         mark = f"{service.HOME}/{name}.py".encode()
         pids = []
-        for one in self.lab.host_cgroup(server).rglob("cgroup.procs"):
+        for path in self.lab.host_cgroup(server).rglob("cgroup.procs"):
             with contextlib.suppress(OSError):
-                pids += [int(pid) for pid in one.read_text().split() if mark in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+                pids += [int(pid) for pid in path.read_text().split() if mark in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
         return pids
 
     # What can be seen by who is not asked for
 
     def told(self, *words: str, on: str) -> bool:
         """Whether a server's alert log, or the history as it shows it, has a line with all these words."""
-        lines = [str(one) for one in self.history(ask=on)]
+        lines = [str(event) for event in self.history(ask=on)]
         with contextlib.suppress(OSError):
             lines += self.alerts(on).splitlines()
         return any(all(word in line for word in words) for line in lines)

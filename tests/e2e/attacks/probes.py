@@ -77,17 +77,17 @@ class Stretches:
 
     def seen(self, what: str, who: str, turn: int, left: float, came: float) -> None:
         """In this round; between the leaving of the question and the coming of the answer."""
-        one = self._open.get((what, who))
-        if one is not None and turn - one[0] <= 1 + _BRIDGED:
-            one[0], one[2] = max(one[0], turn), max(one[2], left)
+        span = self._open.get((what, who))
+        if span is not None and turn - span[0] <= 1 + _BRIDGED:
+            span[0], span[2] = max(span[0], turn), max(span[2], left)
             return
-        if one is not None:
-            self.ended.append((what, who, one[1], one[2]))
+        if span is not None:
+            self.ended.append((what, who, span[1], span[2]))
         self._open[what, who] = [turn, came, left]
 
     def all(self) -> list[tuple[str, str, float, float]]:
         """What was seen up to now."""
-        return self.ended + [(what, who, one[1], one[2]) for (what, who), one in self._open.items()]
+        return self.ended + [(what, who, span[1], span[2]) for (what, who), span in self._open.items()]
 
 
 class Ip4:
@@ -135,7 +135,7 @@ class Ip6:
     kinds = (_IP6,)
 
     def __init__(self, own: str, address: str, port: int, mac: bytes) -> None:
-        self._own, self._address = (socket.inet_pton(socket.AF_INET6, one) for one in (own, address))
+        self._own, self._address = (socket.inet_pton(socket.AF_INET6, text) for text in (own, address))
         self._port = port
         self._mac = mac
 
@@ -190,15 +190,15 @@ class Packets:
         questions = [self._language.to_all()]
         for mac in self._names:
             questions += self._language.to_one(mac, self._turn)
-        for one in questions:
+        for question in questions:
             with contextlib.suppress(OSError):  # a queue is full: then it was not asked
-                self.sockets[0].send(one)
+                self.sockets[0].send(question)
 
-    def take(self, one: socket.socket) -> None:
+    def take(self, connection: socket.socket) -> None:
         """Hear what came in on a socket."""
         while True:
             try:
-                frame = one.recv(256)
+                frame = connection.recv(256)
             except BlockingIOError:
                 return
             came, who = time.monotonic(), self._names.get(frame[6:12])
@@ -301,10 +301,10 @@ def _summed(body: bytes, at: int, pseudo: bytes = b"") -> bytes:
 
 
 def _raw_socket(interface: str, kind: int) -> socket.socket:
-    one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind))
-    one.bind((interface, kind))
-    one.setblocking(False)
-    return one
+    connection = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind))
+    connection.bind((interface, kind))
+    connection.setblocking(False)
+    return connection
 
 
 def _enter(namespace: str) -> None:
@@ -331,9 +331,9 @@ def watch(order: Order) -> Seen:
             ready, _, _ = select.select([sys.stdin, *packets.sockets], [], [], left_s)
             if sys.stdin in ready:
                 return {"seen": stretches.all(), "rounds": rounds, "longest_gap_s": longest_s}
-            for one in packets.sockets:
-                if one in ready:
-                    packets.take(one)
+            for source in packets.sockets:
+                if source in ready:
+                    packets.take(source)
         processes.look()
         now = time.monotonic()
         longest_s, last, rounds = max(longest_s, now - last), now, rounds + 1

@@ -45,7 +45,7 @@ def test_executor_that_can_open_nothing(cluster: AttackedCluster) -> None:
     cluster.runs("aux", on="ctr1")
     ran = cluster.marked("ctr1", "aux")
     (executor,) = cluster.lab.service_pids("ctr1", "understudy-exec")
-    limits, used = resource.prlimit(executor, resource.RLIMIT_NOFILE), {int(one) for one in os.listdir(f"/proc/{executor}/fd")}
+    limits, used = resource.prlimit(executor, resource.RLIMIT_NOFILE), {int(number) for number in os.listdir(f"/proc/{executor}/fd")}
     lowest_free = min(set(range(len(used) + 1)) - used)
     resource.prlimit(executor, resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
     cluster.reaches("aux", Status("ONLINE", "INTERMEDIATE", "ctr1"))

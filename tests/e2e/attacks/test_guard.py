@@ -87,7 +87,7 @@ def test_guard_and_keeper_are_stopped(cluster: AttackedCluster, trio: Trio) -> N
 def test_all_who_could_stop_the_server_are_stopped(cluster: AttackedCluster, trio: Trio) -> None:
     """Guard, keeper, executor and daemon at once: what runs runs on until one of them goes on, but answers for the address no more."""
     trio.run(on="ctr1")
-    pids = [pid for one in cluster.lab.plan.host("ctr1").services for pid in cluster.lab.service_pids("ctr1", one.name)]
+    pids = [pid for process in cluster.lab.plan.host("ctr1").services for pid in cluster.lab.service_pids("ctr1", process.name)]
     assert len(pids) >= 4
     since = time.monotonic()
     with cluster.stood_still(*pids):
@@ -148,9 +148,9 @@ def test_thaw_under_load(cluster: AttackedCluster, trio: Trio) -> None:
         cluster.thaw("ctr1")
         cluster.passes(1.0)
     finally:
-        for one in busy:
-            one.kill()
-            one.wait()
+        for process in busy:
+            process.kill()
+            process.wait()
     cluster.rejoins("ctr1", after=before)
 
 

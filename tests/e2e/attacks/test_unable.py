@@ -22,7 +22,7 @@ REGISTRY = "10.10.20.250/32"
 def shown(cluster: AttackedCluster, server: str) -> bool:
     """Whether commands elsewhere say of a server that it cannot act."""
     said = [cluster.run("crsctl", *words, check=False) for words in (("check", "cluster", "-all"), ("stat", "server", server, "-f"))]
-    return any("cannot act" in one for one in said)
+    return any("cannot act" in line for line in said)
 
 
 @pytest.mark.parametrize("how", ["daemon away", "registry blocked"])

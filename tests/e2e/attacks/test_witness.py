@@ -28,7 +28,7 @@ def stretch(server: str, since: float, until: float, what: str = "web") -> Stret
 def test_overlaps_are_what_is_twice(stretches: list[Stretch], seconds: list[float]) -> None:
     """In any order of what was seen, for exactly as long as two overlap."""
     for order in itertools.permutations(stretches):
-        assert sorted(one.seconds for one in doubled("web", order)) == sorted(seconds)
+        assert sorted(double.seconds for double in doubled("web", order)) == sorted(seconds)
 
 
 @pytest.mark.lab
@@ -51,9 +51,9 @@ def test_doubled_address_and_doubled_process_are_seen(cluster: AttackedCluster, 
     witness.stop()
     twice = witness.twice()
 
-    assert {one.what for one in twice} == {"address", "web"}
-    assert all(one.servers == ("ctr1", "ctr2") and one.seconds >= 0.3 for one in twice)
-    assert {one.what for one in witness.stretches if one.server == "ctr1"} == {*ANSWERS, "web"}
+    assert {double.what for double in twice} == {"address", "web"}
+    assert all(double.servers == ("ctr1", "ctr2") and double.seconds >= 0.3 for double in twice)
+    assert {seen_stretch.what for seen_stretch in witness.stretches if seen_stretch.server == "ctr1"} == {*ANSWERS, "web"}
     assert not witness.did("ctr3", (*ANSWERS, "web"))
     assert witness.did("ctr1", ANSWERS, since=off + 0.2)
     assert not witness.did("ctr2", ANSWERS, since=off)

@@ -53,7 +53,7 @@ class Witness:
     def __init__(self, lab: Lab, address: str, marks: Mapping[str, str], *, port: int = 8080, own: str | None = None) -> None:
         """`marks`: a name, and the word on its command line by which a process is known. `own`: the client's address, if it is IPv6."""
         client = lab.plan.host("client")
-        link = next(one for one in client.links if one.network == "management")
+        link = next(cable for cable in client.links if cable.network == "management")
         self._order: Order = {
             "namespace": str(lab.network_namespace("client")),
             "interface": link.interface,
@@ -89,57 +89,62 @@ class Witness:
         self._process = None
         seen: Seen = json.loads(said)
         self.rounds, self.longest_gap_s = seen["rounds"], seen["longest_gap_s"]
-        self.stretches = [Stretch(*one) for one in seen["seen"] if one[3] > one[2]]
+        self.stretches = [Stretch(*row) for row in seen["seen"] if row[3] > row[2]]
 
     def twice(self, since: float = 0.0) -> list[Twice]:
         """All that two servers did at one time, after an instant."""
-        ways = {one.what for one in self.stretches}
-        groups = {ADDRESS: [one for one in self.stretches if one.what in ANSWERS]}
-        groups |= {way: [one for one in self.stretches if one.what == way] for way in sorted(ways.difference(ANSWERS))}
-        return [one for what, stretches in groups.items() for one in doubled(what, stretches) if one.until > since]
+        ways = {stretch.what for stretch in self.stretches}
+        groups = {ADDRESS: [stretch for stretch in self.stretches if stretch.what in ANSWERS]}
+        groups |= {way: [stretch for stretch in self.stretches if stretch.what == way] for way in sorted(ways.difference(ANSWERS))}
+        return [double for what, stretches in groups.items() for double in doubled(what, stretches) if double.until > since]
 
     def longest(self, what: str, server: str) -> float:
         """The longest stretch of a server doing this, in seconds."""
-        return max((one.until - one.since for one in self.stretches if (one.what, one.server) == (what, server)), default=0.0)
+        return max(
+            (stretch.until - stretch.since for stretch in self.stretches if (stretch.what, stretch.server) == (what, server)), default=0.0
+        )
 
     def did(self, server: str, what: Iterable[str], since: float = 0.0) -> bool:
         """Whether a server did any of these after an instant."""
-        return any(one.server == server and one.what in what and one.until > since for one in self.stretches)
+        return any(stretch.server == server and stretch.what in what and stretch.until > since for stretch in self.stretches)
 
     def longest_silence(self) -> float:
         """The longest time between two stretches in which anybody accepted or refused a connection to the address, in seconds."""
         longest, until = 0.0, None
-        for one in sorted((one for one in self.stretches if one.what == "tcp"), key=lambda one: one.since):
-            longest = longest if until is None else max(longest, one.since - until)
-            until = one.until if until is None else max(until, one.until)
+        for stretch in sorted((stretch for stretch in self.stretches if stretch.what == "tcp"), key=lambda stretch: stretch.since):
+            longest = longest if until is None else max(longest, stretch.since - until)
+            until = stretch.until if until is None else max(until, stretch.until)
         return longest
 
     def account(self) -> str:
         """All that was seen, a line for each stretch."""
-        lines = [f"{one.since:.3f} {one.until:.3f} {one.server} {one.what}" for one in sorted(self.stretches, key=lambda one: one.since)]
+        lines = [
+            f"{stretch.since:.3f} {stretch.until:.3f} {stretch.server} {stretch.what}"
+            for stretch in sorted(self.stretches, key=lambda stretch: stretch.since)
+        ]
         return "\n".join([*lines, f"{self.rounds} rounds, longest gap {self.longest_gap_s * 1000:.1f} ms", *map(str, self.twice()), ""])
 
 
 def doubled(what: str, stretches: Iterable[Stretch]) -> list[Twice]:
     """Where stretches of two servers overlap, overlaps of the same two joined."""
     found: list[Twice] = []
-    ordered = sorted(stretches, key=lambda one: one.since)
-    for at, one in enumerate(ordered):
+    ordered = sorted(stretches, key=lambda stretch: stretch.since)
+    for at, stretch in enumerate(ordered):
         for other in ordered[at + 1 :]:
-            if other.since >= one.until:
+            if other.since >= stretch.until:
                 break
-            if other.server != one.server:
-                servers = tuple(sorted((one.server, other.server)))
-                found.append(Twice(what, (servers[0], servers[1]), other.since, min(one.until, other.until)))
+            if other.server != stretch.server:
+                servers = tuple(sorted((stretch.server, other.server)))
+                found.append(Twice(what, (servers[0], servers[1]), other.since, min(stretch.until, other.until)))
     return _joined(found)
 
 
 def _joined(found: list[Twice]) -> list[Twice]:
     joined: list[Twice] = []
-    for one in sorted(found, key=lambda one: (one.servers, one.since)):
+    for double in sorted(found, key=lambda double: (double.servers, double.since)):
         last = joined[-1] if joined else None
-        if last is not None and last.servers == one.servers and one.since <= last.until + 4 * INTERVAL_S:
-            joined[-1] = Twice(one.what, one.servers, last.since, max(last.until, one.until))
+        if last is not None and last.servers == double.servers and double.since <= last.until + 4 * INTERVAL_S:
+            joined[-1] = Twice(double.what, double.servers, last.since, max(last.until, double.until))
         else:
-            joined.append(one)
-    return sorted(joined, key=lambda one: one.since)
+            joined.append(double)
+    return sorted(joined, key=lambda double: double.since)

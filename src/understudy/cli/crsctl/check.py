@@ -7,8 +7,8 @@ COMMANDS = {
     "cluster": Command(
         "crsctl check cluster",
         "check-cluster",
-        about="Whether the clusterware is well on this server, on those named, or on all. Exit status 0: well; 1: something is down; "
-        "3: all runs, but the next fault may not be survived, or not be seen.",
+        about="Whether the clusterware is healthy on this server, on those named, or on all. Exit status 0: well; 1: something is down; "
+        "3: all runs, but the next fault may not be survived, or not be noticed.",
         example="crsctl check cluster -all",
         options={
             "-all": Option("all", "every server"),
@@ -19,7 +19,7 @@ COMMANDS = {
     "crs": Command(
         "crsctl check crs",
         "check-crs",
-        about="Whether this server is well, and the cluster as it sees it. Exit status as of check cluster.",
+        about="Whether this server is healthy, and the cluster as it sees it. Exit status as of check cluster.",
         example="crsctl check crs", options={"--json": JSON}
     ),
     "has": Command(

@@ -9,7 +9,7 @@ COMMANDS = {
     "cluster": Command(
         "crsctl stop cluster",
         "leave-server",
-        about="Servers stop everything in order and leave; what has another home starts there. TARGETs are kept.",
+        about="Servers stop everything in order and leave; what may run on another server starts there. TARGETs are kept.",
         example="crsctl stop cluster -all",
         options={
             "-all": Option("all", "every server"),
@@ -20,7 +20,8 @@ COMMANDS = {
     "crs": Command(
         "crsctl stop crs",
         "leave-server",
-        about="This server stops everything in order and leaves; what has another home starts there. It comes back with crsctl start crs.",
+        about="This server stops everything in order and leaves; what may run on another server starts there. "
+        "It comes back with crsctl start crs.",
         example="crsctl stop crs",
         options={"-f": AT_ONCE},
     ),

@@ -21,7 +21,7 @@ COMMANDS = {
         "understudy cluster status",
         "cluster-status",
         about="Leader, voters, servers, what is wanted but does not run, and what is not as it should be. "
-        "Exit status 1: something is down; 3: all runs, but the next fault may not be survived, or not be seen.",
+        "Exit status 1: something is down; 3: all runs, but the next fault may not be survived, or not be noticed.",
         example="understudy cluster status --json",
         options={"--json": Option("json", "for machines")},
     ),

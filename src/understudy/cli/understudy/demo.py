@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Four servers on this machine keep a real MySQL available: a killed process, a power loss, a cut, a relocation.",
         epilog="example: understudy demo --pause-tolerance 0.5",
     )
-    parser.add_argument("--pause-tolerance", type=float, default=0.5, help="seconds a server may stand still (default 0.5)")
+    parser.add_argument("--pause-tolerance", type=float, default=0.5, help="seconds a server may be paused (default 0.5)")
     parser.add_argument("--name", default="demo", help="the lab's name (default demo)")
     return parser
 

@@ -182,10 +182,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     add("crash", _on_one_host("crash"), "take a host's power away", "crash ctr1").add_argument("host")
     add("boot", _boot, "switch hosts on that are off", "boot ctr1").add_argument("host", nargs="+")
-    add("freeze", _on_one_host("freeze"), "let a host hang: its kernel answers, its processes stand still", "freeze ctr1").add_argument(
+    add("freeze", _on_one_host("freeze"), "let a host hang: its kernel answers, its processes are paused", "freeze ctr1").add_argument(
         "host"
     )
-    add("thaw", _on_one_host("thaw"), "let a frozen host run on", "thaw ctr1").add_argument("host")
+    add("thaw", _on_one_host("thaw"), "resume a frozen host", "thaw ctr1").add_argument("host")
     cut = add("cut", _cut, "cut a host's cables, also across a reboot, until they are healed", "cut ctr1 --one-way out")
     cut.add_argument("--one-way", choices=("in", "out"), help="drop only what is sent to the host (in), or only what it sends (out)")
     for command in (cut, add("heal", _heal, "repair a host's cables", "heal ctr1")):

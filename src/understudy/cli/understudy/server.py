@@ -13,9 +13,9 @@ COMMANDS = {
     "confirm-off": Command(
         "understudy server confirm-off <name>",
         "confirm-off",
-        about="Say that a silent server has no power, for what could not be ended there and waits for it; asks first what it means.",
+        about="Confirm that a silent server has no power, so that what could not be ended there may start elsewhere; asks first.",
         example="understudy server confirm-off ctr1\nunderstudy server confirm-off ctr1 -f",
-        options={"-f": Option("force", "yes, it is off: somebody has seen it")},
+        options={"-f": Option("force", "yes, it is off: somebody has checked")},
     ),
     "leave": Command(
         "understudy server leave [name]",

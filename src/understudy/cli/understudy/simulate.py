@@ -41,21 +41,21 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="understudy simulate",
-        description="Lets the real daemons, policy, lanes and guards run whole clusters in virtual time, with mishaps drawn from a seed.",
+        description="Lets the real daemons, policy, lanes and guards run whole clusters in virtual time, with faults drawn from a seed.",
         epilog="examples: understudy simulate --seeds 1000\n          understudy simulate --seed 540 --shrink\n"
         "          understudy simulate --seed 540 --only 3,17 --trace\n          understudy simulate --live",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seeds", type=_count, default=200, help="how many worlds (default 200)")
     parser.add_argument("--first-seed", type=int, help="the first seed (default: drawn, and printed)")
-    parser.add_argument("--hours", type=_amount, default=0.05, help="virtual hours of mishaps in each world (default 0.05)")
-    parser.add_argument("--seconds", type=_amount, default=float("inf"), help="begin no more worlds, or attempts to shrink, after so long")
+    parser.add_argument("--hours", type=_amount, default=0.05, help="virtual hours of faults in each world (default 0.05)")
+    parser.add_argument("--seconds", type=_amount, default=float("inf"), help="start no more worlds or attempts to shrink after so long")
     parser.add_argument("--jobs", type=_count, help="worlds at a time (default: one for each core)")
     parser.add_argument("--every-beat", action="store_true", help="simulate also the time in which nothing happens, beat by beat")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="set an option of the worlds: loss=0.1")
     parser.add_argument("--seed", type=int, help="only this world")
     parser.add_argument("--trace", action="store_true", help="with --seed: print its whole timeline")
-    parser.add_argument("--only", metavar="NUMBERS", help="with --seed: only these of its mishaps, as 3,17,40-45")
+    parser.add_argument("--only", metavar="NUMBERS", help="with --seed: only these of its faults, as 3,17,40-45")
     parser.add_argument("--shrink", action="store_true", help="reduce what fails to a small world in which the same fails")
     simulate_drill.add_arguments(parser)
     return parser
@@ -134,7 +134,7 @@ def _numbers(given: str) -> frozenset[int]:
         except ValueError:
             numbers = range(0)
         if not numbers:
-            raise BadInput(f"--only {given}: give numbers of mishaps, as in 3,17,40-45")
+            raise BadInput(f"--only {given}: give numbers of faults, as in 3,17,40-45")
         found.update(numbers)
     return frozenset(found)
 
@@ -162,7 +162,7 @@ def _many(arguments: argparse.Namespace) -> int:
     _case(arguments, first)  # bad input is told before anything else is
     limit = "" if arguments.seconds == float("inf") else f", for {arguments.seconds:g} s"
     last, hours = first + arguments.seeds - 1, arguments.hours
-    print(f"seeds {first} to {last}{limit}: {hours:g} virtual hours of mishaps each, then healed", flush=True)
+    print(f"seeds {first} to {last}{limit}: {hours:g} virtual hours of faults each, then healed", flush=True)
     begun = time.monotonic()
     tally, show, failed = Tally(begun), _Line(), []
     for outcome in search(cases, jobs=arguments.jobs, until=lambda: time.monotonic() - begun > arguments.seconds):

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the drill."""
     about = (
         "Instead of random worlds: each server of a cluster is lost in turn. How long until each resource answers again,\n"
-        "which has no second home, what never comes back? Exit status 0: all come back; 4: not all do; 2: the file is no good."
+        "which can run on one server only, what never comes back? Exit status 0: all come back; 4: not all do; 2: the file is not valid."
     )
     group = parser.add_argument_group("your own cluster", about)
     source = group.add_mutually_exclusive_group()

@@ -115,4 +115,4 @@ def _went_back(view: View) -> str:
     if not view.recovering:
         return "no"
     late = sorted(f"{record.server}/{short(record.incarnation)}" for record in held_up_by(view))
-    return f"era {view.era}: nothing is given away until it is known what runs where; not told yet by: {', '.join(late) or 'nobody'}"
+    return f"era {view.era}: nothing is assigned until it is known what runs where; not reported yet by: {', '.join(late) or 'nobody'}"

@@ -168,5 +168,5 @@ def details_of(known: KnownHere, server: ServerName) -> str:
     if lease is Lease.OVER:
         found.append("holds no lease")
     elif lease is Lease.UNHEARD:
-        found.append(f"not heard for {ago(age_s)}")
+        found.append(f"no message for {ago(age_s)}")
     return "; ".join(found)

@@ -33,8 +33,9 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
 
 
 def _question(server: ServerName, waiting: list[ResourceName]) -> str:
-    held = f"{', '.join(waiting)}: something of it could not be ended there" if waiting else "nothing waits for this word"
+    held = f"{', '.join(waiting)}: something of it could not be ended there" if waiting else "nothing waits for this confirmation"
     return (
-        f"Has {server} no power? Not: does it not answer, is its network cut, does it hang. Somebody must have seen that it is off.\n"
+        f"Does {server} have no power? That it does not answer, is cut off or hangs is not enough: somebody must have "
+        "checked that it is off.\n"
         f"({held})\nIf it still runs, what waits for it will run twice. If it is off: understudy server confirm-off {server} -f"
     )

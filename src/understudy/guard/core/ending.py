@@ -120,7 +120,7 @@ class Ending:
 
     def ended(self) -> EndSeen:
         """What was seen, after the last step."""
-        assert self.step is None, "asked before everything was looked at"
+        assert self.step is None, "asked before everything was checked"
         return EndSeen(stopped=not self._left, left=(*self._left, *self._untold))
 
     def _go_on(self) -> None:

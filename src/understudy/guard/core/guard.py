@@ -349,7 +349,7 @@ class GuardCore:
                     self.holder.heard_boot(sender, body)
             case Lost():
                 if sender in self._voters and body.incarnation == self.holder.incarnation:
-                    self._lapse(f"{sender} was told that this incarnation is lost or evicted", effects)
+                    self._lapse(f"{sender} knows that this incarnation is lost or evicted", effects)
             case Query():
                 self._tell_silence(sender, body, now, effects)
             case Silent() if body.nonce == PUSHED:

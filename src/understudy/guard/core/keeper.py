@@ -30,9 +30,9 @@ REBOOT_AFTER_S = 5.0
 """How long a guard that cannot be killed is waited for before the reboot, where that is allowed."""
 STAY_OUT_S = 0.2
 """How often a keeper whose server has left looks whether it is asked back."""
-ADVICE = "mend what is named there, or reboot this server ([guard] reboot_on_lapse does that by itself)"
+ADVICE = "fix what is named there, or reboot this server ([guard] reboot_on_lapse does that by itself)"
 OUT = "this server has left the cluster; it comes back with: understudy server join"
-HANGS = "it hangs in the kernel (a frozen control group, or storage that does not answer): mend that, or reboot this server"
+HANGS = "it hangs in the kernel (a frozen control group, or storage that does not answer): fix that, or reboot this server"
 
 
 class Exit(IntEnum):
@@ -344,7 +344,7 @@ def _told_of_what_is_left(ended: EndSeen) -> list[KeeperEffect]:
     head = (
         "everything is stopped, but not all could be made certain"
         if ended.stopped
-        else "this server is out of the cluster: not everything of its last lease could be stopped; it is tried again for ever"
+        else "this server is out of the cluster: not everything of its last lease could be stopped; it is retried until it succeeds"
     )
     return [*(Log(logevents.NOT_STOPPED, sentence) for sentence in ended.left), Post((head, *ended.left, ADVICE))]
 

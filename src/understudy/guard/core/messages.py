@@ -24,7 +24,7 @@ class Renew(NamedTuple):
     sequence: int
     stamp: Reading
     echo: int = NO_BOOT
-    """The boot number that the holder last heard from this voter: a recording made before the voter's restart has another."""
+    """The boot number that the holder last received from this voter: a recording made before the voter's restart has another."""
     position: Position = NOWHERE
     """What the holder's daemon has acted on: whoever decides about it must know that much."""
 

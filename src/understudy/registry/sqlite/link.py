@@ -229,7 +229,7 @@ class WireLink(asyncio.Protocol):
     def _beat(self) -> None:
         self._unheard = 0 if self._heard else self._unheard + 1
         if self._unheard >= PINGS_UNHEARD_MAX:
-            self._fail(f"nothing was heard for {PINGS_UNHEARD_MAX} pings")
+            self._fail(f"there was no answer to {PINGS_UNHEARD_MAX} pings")
             return
         self._heard = False
         self._beat_timer = asyncio.get_running_loop().call_later(PING_S, self._beat)

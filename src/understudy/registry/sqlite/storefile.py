@@ -80,7 +80,7 @@ def connect(path: str, memory: bool) -> sqlite3.Connection:
 
 def damaged(path: str, what: str) -> StoreRefused:
     """The error for a file whose content contradicts itself."""
-    return StoreRefused(f"{path} is damaged ({what}): restore it from a copy, or remove it to begin anew")
+    return StoreRefused(f"{path} is damaged ({what}): restore it from a copy, or remove it to start with an empty one")
 
 
 def _close_to_others(path: str) -> None:
