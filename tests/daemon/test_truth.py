@@ -219,8 +219,8 @@ async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch:
         own_sight._tell()
         early = list(told)
         exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
-        one._tell()
-        one._tell()
+        own_sight._tell()
+        own_sight._tell()
         cluster.guards["ctr1"].holds = True
         cluster.guards["ctr1"].said = replace(cluster.guards["ctr2"].said, incarnation=cluster.life_of("ctr1"), heard={}, gap_s=31.0)
         await own_sight.look()

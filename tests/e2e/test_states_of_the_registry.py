@@ -43,9 +43,7 @@ def test_a_registry_that_takes_nothing_and_one_that_is_away(cluster: Cluster, te
     teller.marks()
     cluster.lab.registry_pause()
     cluster.lab.freeze("ctr4")
-    teller.tells(
-        "other-not-heard", "The registry is paused, and so is ctr4; asked on ctr1.", on="ctr1", until="UND-0102", alert="UND-0102"
-    )
+    teller.tells("other-not-heard", "The registry is paused, and so is ctr4; asked on ctr1.", on="ctr1", until="UND-0102", alert="UND-0102")
     teller.marks()
     cluster.thaw("ctr4")
     teller.tells(

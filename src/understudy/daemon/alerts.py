@@ -53,7 +53,7 @@ CRS = {
     events.LOOK_TOO_LARGE: (
         20240,
         "Server '{on}' cannot say what it has looked at: {cause}. What runs goes on, and it is no candidate for anything that it has not "
-        "told of. Delete resources that are needed no more, or give them shorter names.",
+        "reported. Delete resources that are needed no more, or give them shorter names.",
     ),
     events.TAKES_NO_PART: (20120, "Server '{on}' takes no part: {cause}"),
     events.JOINED: (1601, "Server '{on}' has joined the cluster"),

@@ -20,7 +20,8 @@ COMMANDS = {
         "crsctl check crs",
         "check-crs",
         about="Whether this server is healthy, and the cluster as it sees it. Exit status as of check cluster.",
-        example="crsctl check crs", options={"--json": JSON}
+        example="crsctl check crs",
+        options={"--json": JSON},
     ),
     "has": Command(
         "crsctl check has", "check-has", about="Whether the daemon answers.", example="crsctl check has", options={"--json": JSON}
