@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from understudy.guard import log
+from understudy.guard import log, scribe
+from understudy.guard.lines import standard_error
 from understudy.linux.logline import LEVELS
 from understudy.model import events, logevents
 
 SOURCE = Path(__file__).parents[2] / "src"
 FAILING = """
 import asyncio, gc, logging, os, threading, warnings
-from understudy.guard import log
+from understudy.guard import log, scribe
+from understudy.guard.lines import standard_error
 from understudy.model import logevents
 
 class Dying:
@@ -69,6 +71,16 @@ def test_whatever_fails_in_a_process_is_a_line_of_its_log() -> None:
     assert lines[-1]["traceback"].endswith("x")
     assert "incarnation" not in lines[0], "what is empty is left out"
     assert ended.returncode == 1
+
+
+def test_who_says_that_lines_are_missing_says_it_in_the_same_form() -> None:
+    """The scribe of keeper and guard, and the thread of all others."""
+    lines = standard_error("understudyd")
+    lines.close()
+    for told, process in ((lines._missing(3, "No space left on device"), "understudyd"), (scribe._missing(3), "understudy-guard")):
+        line = json.loads(told)
+        assert list(line) == ["timestamp", "level", "event", "process", "pid", "lost", "why"]
+        assert (line["event"], line["process"], line["lost"]) == ("lines-lost", process, 3)
 
 
 def test_less_than_the_least_level_is_not_logged() -> None:
