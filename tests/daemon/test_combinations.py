@@ -72,7 +72,7 @@ def _about(told: Told, name: ResourceName, action: str, *, well: bool) -> Iterat
         yield f"all is well, and {name} is {now.state_text}, then {later.state_text}"
     if well and "-n ctr1" in told.command and now.server != "ctr1":
         yield f"{name} was asked for on ctr1, and is {now.state_text}"
-    goes_on = "stays wanted" in told.said.text or "as before" in told.said.text
+    goes_on = "stays in force" in told.said.text or "as before" in told.said.text
     if not well and not goes_on and now.state not in UP and later.state in UP:
         yield f"it failed, and then {name} is {later.state_text}"
 

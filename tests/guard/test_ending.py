@@ -70,5 +70,5 @@ def test_what_was_never_under_a_lease_is_left_alone() -> None:
 
 
 def test_nothing_is_said_before_everything_was_looked_at() -> None:
-    with pytest.raises(AssertionError, match="before everything was looked at"):
+    with pytest.raises(AssertionError, match="before everything was checked"):
         Ending(EndScope()).ended()
