@@ -37,13 +37,15 @@ def weight(step: Step) -> int:
 
 def _of_a_group(step: Step, most: int) -> Iterator[Step]:
     """The lives first, if there are some: what the group's place rests on stays true without it. Then the group with as many of its
-    requests as there is room for; those that are left are answered when this is done."""
+    requests as there is room for, at least the first, for which it moves: left behind, that would move it again, without end. Those that
+    are left are answered when this is done."""
     if step.lives:
         yield Step(lives=step.lives, notes=tuple(note for note in step.notes if note.kind not in OF_A_GROUP))
         step = replace(step, lives=(), notes=tuple(note for note in step.notes if note.kind in OF_A_GROUP))
     surplus = max(0, weight(step) - most)
     if step.assignments:
-        yield replace(step, fulfilled=step.fulfilled[: max(0, len(step.fulfilled) - surplus)])
+        fitting = step.fulfilled[: len(step.fulfilled) - surplus] if surplus < len(step.fulfilled) else ()
+        yield replace(step, fulfilled=fitting or step.fulfilled)
     else:
         yield from _apart(step, most)
 

@@ -47,7 +47,7 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
     if wanted:
         choice, notes = _at_rest(ground, wanted, held, requests), []
         if choice is None:
-            choice, notes = _choose(case_of(ground, wanted, held), requests)
+            choice, notes, requests = _choose(case_of(ground, wanted, held), requests)
         for name in wanted:
             after[name] = _assigned(ground, held[name], choice)
     else:
@@ -112,15 +112,16 @@ def _at_rest(
 # --- the choice -----------------------------------------------------------------------------------------------------
 
 
-def _choose(case: Case, requests: Sequence[Request]) -> tuple[Choice, list[Note]]:
+def _choose(case: Case, requests: Sequence[Request]) -> tuple[Choice, list[Note], list[Request]]:
+    """The choice, the refusals, and the requests with the one that decides before the others (`bounded.py` rests on that)."""
     notes: list[Note] = []
     for request in requests:
         choice, refusal = _as_requested(case, request)
         if choice is not None:
-            return choice, notes
+            return choice, notes, [request, *(other for other in requests if other is not request)]
         if refusal is not None:
             notes.append(refusal)
-    return _by_rule(case), notes
+    return _by_rule(case), notes, list(requests)
 
 
 def _as_requested(case: Case, request: Request) -> tuple[Choice | None, Note | None]:

@@ -36,7 +36,7 @@ class Step:
     reports: tuple[tuple[ResourceName, ServerName], ...] = ()
     """What is left of reports of these names: deleted."""
     fulfilled: tuple[str, ...] = ()
-    """Ids of requests that end with this commit."""
+    """Ids of requests that end with this commit; of a group the one that decides first."""
     notes: tuple[Note, ...] = ()
 
     def __bool__(self) -> bool:
