@@ -4,6 +4,7 @@ A file begins with comment lines that say why it is told. Then come blocks, divi
 answer expected to them. A block without an answer fails. `pytest --rewrite` writes today's answers; read the diff before you commit it.
 """
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -40,7 +41,8 @@ def play(path: Path, stage: Stage, *, rewrite: bool) -> None:
     assert text.count("\n") <= LONGEST, f"{path.name} has {text.count(chr(10))} lines: a story fits on one screen ({LONGEST} lines)"
     if rewrite:
         path.write_text(text)
-    assert text == path.read_text(), path.name
+    expected = path.read_text().splitlines()
+    assert text.splitlines() == expected, "\n".join(difflib.unified_diff(expected, text.splitlines(), path.name, "today", lineterm=""))
 
 
 def read(path: Path) -> tuple[tuple[str, ...], list[Block]]:

@@ -7,8 +7,11 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -238,9 +241,14 @@ class Cluster(ABC):
     # Harm to the registry
 
     def copy_registry(self) -> bytes:
-        """A copy of the registry's store, taken while its process is down."""
+        """A copy of the registry's store, taken while its process is down; with what that had not moved into the file, should it have been
+        killed."""
         self.lab.registry_stop()
-        copy = self.store.read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
+            for part in self.store.parent.glob(f"{self.store.name}*"):
+                shutil.copy(part, folder)
+            with contextlib.closing(sqlite3.connect(Path(folder) / self.store.name)) as store:
+                copy = store.serialize()
         self.lab.registry_start()
         self.registry_answers()
         return copy

@@ -126,7 +126,7 @@ async def test_output_lines_reach_the_daemon(real: RealRig) -> None:
         (lambda rig: rig.write_script("dos.scr", "#!/bin/sh\r\nexit 0\r\n"), "its first line ends with a carriage return (DOS"),
         (lambda rig: rig.write_script("dos.scr", "#!/bin/sh -e\r\nexit 0\r\n"), "its first line ends with a carriage return (DOS"),
         (lambda rig: rig.write_script("dos.scr", "#!/usr/bin/env sh\r\nexit 0\r\n"), "(DOS line ends)"),
-        (lambda rig: rig.write_script("odd.scr", "#!/no/such/interpreter\n"), "its interpreter /no/such/interpreter is not there"),
+        (lambda rig: rig.write_script("odd.scr", "#!/no/such/interpreter\n"), "its interpreter /no/such/interpreter does not exist"),
         (lambda rig: rig.write_script("odd.scr", "#!/usr/bin/env nosuchthing\n"), "its interpreter nosuchthing is not in /usr/local/sbin:"),
         (lambda rig: rig.write_script("empty.scr", ""), "is empty, and would answer 0 to every action"),
     ],

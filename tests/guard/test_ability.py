@@ -44,6 +44,27 @@ def test_a_new_guard_says_nothing_before_a_daemon_had_time_to() -> None:
     assert beats(abilities, 1) == [Pulse(False, SILENT, 3000)]
 
 
+def test_the_first_daemon_that_comes_has_its_time_from_then_on() -> None:
+    """On a slow machine it begins seconds after its guard, and proves itself a second later."""
+    abilities = Abilities(beat_ns=BEAT_NS)
+
+    assert beats(abilities, 25) == []
+    abilities.met()
+    assert beats(abilities, 29) == []
+    assert beats(abilities, 1) == [Pulse(False, SILENT, 3000)]
+
+
+def test_daemons_that_come_and_go_have_no_more_time_than_one_that_stays() -> None:
+    """One that ends before it can prove itself, and is started again and again."""
+    abilities = Abilities(beat_ns=BEAT_NS)
+
+    told = []
+    for _ in range(4):
+        abilities.met()
+        told += beats(abilities, 10)
+    assert told[0] == Pulse(False, SILENT, 3000)
+
+
 def test_every_change_is_told_at_once_and_another_reason_is_no_new_beginning() -> None:
     """The executor is gone, then the registry too."""
     abilities = Abilities(beat_ns=BEAT_NS)

@@ -240,13 +240,13 @@ def test_a_flushed_rule_set_is_said(servers: Hosts) -> None:
     host.virtual_address()
 
     def counted(times: int) -> bool:
-        found = re.search(r"made anew (\d+) times", host.ask("hello")["gate"])
+        found = re.search(r"recreated (\d+) times", host.ask("hello")["gate"])
         return found is not None and int(found[1]) >= times
 
     for count in (1, 2):
         host.inside(flush_rule_set)
-        wait_for(lambda: host.inside(gate_is_there), 1, "made again")
-        wait_for(partial(counted, count), 1, "counted")
+        wait_for(lambda: host.inside(gate_is_there), 5, "made again")
+        wait_for(partial(counted, count), 5, "counted")
     assert "nft flush ruleset" in host.log.read_text()
     assert any("was recreated" in line for line in host.ask("hello")["says"]), "a daemon tells it in history and alert log"
     assert any("was recreated" in line for line in read_notice(str(host.run_dir)))

@@ -99,7 +99,7 @@ def test_a_start_of_which_the_guard_was_not_told(world: World) -> None:
     keeper_of(world, "ctr1").epochs.clear()
     begin(world, "ctr1")
 
-    breaks(world, "S2: ctr1 starts service under epoch 1, and its guard was not told")
+    breaks(world, "S2: ctr1 starts service under epoch 1, and its guard does not know it")
 
 
 def test_a_start_that_a_newer_view_does_not_allow(world: World) -> None:

@@ -248,6 +248,8 @@ class GuardProcess:
     def _meet(self, client: Client, role: str, pid: object) -> None:
         """Daemon and executor are to be ended at a lapse: their connection says who they are, whatever becomes of their pid files."""
         self._clients.introduce(client, role)
+        if role == "daemon":
+            self.core.met_daemon()
         name = {"daemon": STARTERS[0], "executor": STARTERS[1]}.get(role)
         if name is not None and client.pid and pid == client.pid:
             started = start_time(client.pid)

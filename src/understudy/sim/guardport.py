@@ -42,6 +42,7 @@ class GuardPort:
 
     def hello(self, core: GuardCore) -> None:
         """A guard is there: it repeats the words and farewells it knows."""
+        core.met_daemon()
         for (voter, incarnation), server in core.words.items():
             self.push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
         if (until := self._keeper.leaving_until) is not None:

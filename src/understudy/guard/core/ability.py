@@ -38,11 +38,20 @@ class Abilities:
         self._silent_beats = max(1, _beats(SILENT_S, beat_ns))
         self._beat = 0
         self._proved_beat = 0
+        self._met = False
+        """Whether a daemon has come yet."""
         self._own: Pulse | None = None
         """None: no daemon has spoken yet, and none is late. Nothing is told then: a new guard has no reason to doubt its daemon."""
         self._told: Pulse | None = None
         self._own_since = 0
         self.others: dict[str, _Said] = {}
+
+    def met(self) -> None:
+        """A daemon has come. The first has its time from now on: on a slow machine it begins seconds after its guard. Those after it have
+        not, or one that ends again and again before it has proved anything would never be called silent."""
+        if not self._met and self._own is None:
+            self._proved_beat = self._beat
+        self._met = True
 
     def prove(self, able: bool, why: str) -> None:
         """The daemon's word about itself, its executor and its way to the registry: it went round."""

@@ -201,6 +201,10 @@ class GuardCore:
             self._lapse("the registry says that this incarnation is lost or evicted", effects)
         return effects
 
+    def met_daemon(self) -> None:
+        """A daemon of this server has connected."""
+        self.abilities.met()
+
     def told_able(self, able: bool, why: str) -> list[GuardEffect]:
         """This server's daemon says whether it can act: about itself, its executor and its way to the registry."""
         self.abilities.prove(able, why)
