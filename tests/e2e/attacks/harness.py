@@ -43,7 +43,10 @@ AUX_TEXT = f"""#!/bin/sh
 me={service.HOME}/$_CRS_NAME.py
 [ ! -x {service.HOME}/$_CRS_NAME-$1 ] || exec {service.HOME}/$_CRS_NAME-$1
 case $1 in
-start) [ -e $me ] || ln -s /bin/sleep $me; $me 100000 </dev/null >/dev/null 2>&1 & ;;
+start)
+    [ -e $me ] || ln -s /bin/sleep $me
+    $me 100000 </dev/null >/dev/null 2>&1 &
+    while ! pgrep -f "$me 100000" >/dev/null; do sleep 0.02; done ;; # the check comes next
 check) pgrep -f "$me 100000" >/dev/null ;;
 stop | abort | clean) pkill -9 -f "$me 100000"; while pgrep -f "$me 100000" >/dev/null; do sleep 0.02; done; exit 0 ;;
 esac
