@@ -29,6 +29,7 @@ LEAVE_BARE = f"""#!/bin/sh
 ln -sf /bin/sleep {service.HOME}/aux.py
 mkdir -p /sys/fs/cgroup/elsewhere
 (echo 0 >/sys/fs/cgroup/elsewhere/cgroup.procs; exec env -i {service.HOME}/aux.py 100000) </dev/null >/dev/null 2>&1 &
+while ! pgrep -f "{service.HOME}/aux.py 100000" >/dev/null; do sleep 0.02; done
 """
 """Nor does its environment tell whose it is."""
 
