@@ -21,6 +21,8 @@ from understudy.policy.groups import groups
 from understudy.policy.plan import Memory
 
 _UP = (State.ONLINE, State.INTERMEDIATE)
+_ROUNDS = 3
+"""Of decisions that follow from one another without anything being started or stopped in between; hardly ever more than one."""
 _ANY_TIME = 0.0
 """When the two decisions are made: with an empty memory nothing is due, whatever the time."""
 
@@ -113,11 +115,16 @@ def _replaced(before: View, after: View) -> dict[ResourceAt, Impact]:
 
 
 def _decided(view: View) -> Mapping[ResourceName, Assignment]:
-    """Every assignment once the leader has decided from this View."""
-    assignments = dict(view.assignments)
-    for step in decide(view, _ANY_TIME, Memory()).steps:
-        assignments |= {assignment.resource: assignment for assignment in step.assignments}
-    return assignments
+    """Every assignment once the leader has nothing more to decide from this View: what one group leaves or takes may move another."""
+    for _ in range(_ROUNDS):
+        steps = decide(view, _ANY_TIME, Memory()).steps
+        changed = {assignment.resource: assignment for step in steps for assignment in step.assignments}
+        if not changed:
+            break
+        answered = {id for step in steps for id in step.fulfilled}
+        requests = tuple(request for request in view.requests if request.id not in answered)
+        view = replace(view, assignments={**view.assignments, **changed}, requests=requests)
+    return view.assignments
 
 
 def _owner(assignments: Mapping[ResourceName, Assignment], name: ResourceName) -> ServerName | None:
