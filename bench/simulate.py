@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hours", type=float, default=1.0, help="with every beat; the others live 20 times as long (default 1)")
     given = parser.parse_args()
-    print(f"{'':<26} {'simulated':>9} {'mishaps/h':>8} {'passed':>8} {'CPU':>10} {'h/core-min':>10} {'wanted':>6}")
+    print(f"{'':<26} {'simulated':>9} {'faults/h':>8} {'passed':>8} {'CPU':>10} {'h/core-min':>10} {'wanted':>6}")
     same = WorldCase(seed=given.seed, hours=given.hours, options=GUIDE)
     every = measured("every beat", replace(same, every_beat=True))
     passed = measured("the same, quiet passed over", same)

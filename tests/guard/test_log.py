@@ -40,7 +40,7 @@ async def main():
     thread.join()
     dying = Dying()
     del dying
-    logging.getLogger("a.library").warning("odd\\nthing")
+    logging.getLogger("borrowed").warning("odd\\nthing")
     raise RuntimeError("x" * 100_000)
 
 with log.running("understudyd", server="ctr1"):
@@ -57,7 +57,7 @@ def test_whatever_fails_in_a_process_is_a_line_of_its_log() -> None:
         ("library", "asyncio"),
         ("fault", "the thread second line"),
         ("fault", lines[3]["what"]),
-        ("library", "a.library"),
+        ("library", "borrowed"),
         ("fault", "understudyd"),
     ]
     for line, raw in zip(lines, ended.stderr.splitlines(), strict=True):

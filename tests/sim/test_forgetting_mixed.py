@@ -101,18 +101,21 @@ def test_nothing_is_forgotten_while_a_daemon_does_not_know_of_the_floor(leader: 
             made_anew(world)
             assert epochs(world), f"not forgotten, for ctr3 does not know of the floor; {upgraded} is upgraded"
             assert world.view().epoch_floor == 0
-            define_trio(world)
-            _start(world)
-            assert min(epochs(world)) > given
-            given = max(epochs(world))
+            given = _begin_again(world, above=given)
 
         install(world, "ctr3", PRESENT)
         made_anew(world)
         world.until(lambda: not epochs(world), 10, "the names are forgotten")
         assert world.view().epoch_floor >= given
-        define_trio(world)
-        _start(world)
-        assert min(epochs(world)) > given
+        _begin_again(world, above=given)
+
+
+def _begin_again(world: World, *, above: int) -> int:
+    """The names are registered and started again, each above that epoch; the highest that was given."""
+    define_trio(world)
+    _start(world)
+    assert min(epochs(world)) > above
+    return max(epochs(world))
 
 
 def test_without_the_clause_a_name_is_forgotten_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +143,4 @@ def test_names_are_forgotten_in_the_older_format_while_formats_are_mixed(leader:
             made_anew(world)
             world.until(lambda: not epochs(world), 10, "the names are forgotten")
             assert world.view().epoch_floor >= given
-            define_trio(world)
-            _start(world)
-            assert min(epochs(world)) > given
-            given = max(epochs(world))
+            given = _begin_again(world, above=given)

@@ -154,7 +154,7 @@ def test_a_tally_counts_worlds_hours_mishaps_and_what_went_wrong(monkeypatch: py
     for verdict in (WorldVerdict.SAFE, WorldVerdict.SAFE, WorldVerdict.STUCK, WorldVerdict.STUCK, WorldVerdict.UNSAFE):
         tally.count(outcome(verdict))
 
-    assert tally.told() == "5 worlds  0.2 cluster-hours (0.2 a minute)  24 mishaps  1 unsafe, 2 stuck, 0 broken"
+    assert tally.told() == "5 worlds  0.2 cluster-hours (0.2 a minute)  24 faults  1 unsafe, 2 stuck, 0 broken"
     assert tally.settled() == "healed worlds settled within 4 s and 2 moves of a resource"
     assert tally.skipped_hours == pytest.approx(0.1)
 
@@ -193,7 +193,7 @@ def test_what_is_not_needed_is_left_out(guilty: tuple[int, ...]) -> None:
     assert small.case.only == frozenset(guilty)
     assert small.case.options == replace(BUSY, servers=2, voters=1, groups=1, doubled=0.0)
     assert small.rule == "S1"
-    assert said[-1] == f"{len(guilty)} mishaps, 2 servers, 1 groups of resources"
+    assert said[-1] == f"{len(guilty)} faults, 2 servers, 1 groups of resources"
 
 
 def test_what_needs_no_mishap_at_all_is_shown_without() -> None:

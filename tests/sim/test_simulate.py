@@ -68,7 +68,7 @@ def test_a_world_that_is_safe_is_told_in_a_line(capsys: pytest.CaptureFixture[st
 
     assert status == 0
     assert len(lines) == 1
-    assert re.fullmatch(r"seed 1: safe and live, \d+ mishaps, settled \d+\.\d s after healing", lines[0])
+    assert re.fullmatch(r"seed 1: safe and live, \d+ faults, settled \d+\.\d s after healing", lines[0])
 
 
 def test_a_search_says_what_it_will_do_and_what_came_of_it(
@@ -81,7 +81,7 @@ def test_a_search_says_what_it_will_do_and_what_came_of_it(
     assert status == 0
     assert len(lines) == 3
     assert lines[0] == "seeds 5 to 7: 0.002 virtual hours of faults each, then healed"
-    counted = r"3 worlds  0\.\d cluster-hours \([\d.,]+ a minute\)  \d+ mishaps  0 unsafe, 0 stuck, 0 broken"
+    counted = r"3 worlds  0\.\d cluster-hours \([\d.,]+ a minute\)  \d+ faults  0 unsafe, 0 stuck, 0 broken"
     assert re.fullmatch(counted, lines[1])
     assert re.fullmatch(r"healed worlds settled within \d+ s and \d moves of a resource", lines[2])
 
@@ -119,7 +119,7 @@ def test_only_some_mishaps_happen(capsys: pytest.CaptureFixture[str]) -> None:
     status, lines = ended(capsys, "--seed 1 --hours 0.05 --only 1,3-4")
 
     assert status == 0
-    assert lines[0].startswith("seed 1: safe and live, 3 mishaps, ")
+    assert lines[0].startswith("seed 1: safe and live, 3 faults, ")
 
 
 # --- a product that does not ----------------------------------------------------------------------------------------

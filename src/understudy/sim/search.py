@@ -124,7 +124,7 @@ class Tally:
         )
         return (
             f"{self.worlds:,} worlds  {self.hours:,.1f} cluster-hours ({self.hours / minutes if minutes else 0:,.1f} a minute)"
-            f"  {self.mishaps:,} mishaps  {bad}"
+            f"  {self.mishaps:,} faults  {bad}"
         )
 
     def settled(self) -> str:

@@ -69,7 +69,7 @@ class _Shrinking:
         if same:
             self.best = outcome
             options = case.options or self._options
-            self._say(f"{len(case.only or ())} mishaps, {options.servers} servers, {options.groups} groups of resources")
+            self._say(f"{len(case.only or ())} faults, {options.servers} servers, {options.groups} groups of resources")
         return same
 
 

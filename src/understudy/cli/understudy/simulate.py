@@ -91,7 +91,7 @@ def _one(arguments: argparse.Namespace) -> int:
     Trace.echo = None
     if outcome.lived is not None:
         lived = outcome.lived
-        print(f"seed {case.seed}: safe and live, {lived.faults} mishaps, settled {lived.settled_s:.1f} s after healing")
+        print(f"seed {case.seed}: safe and live, {lived.faults} faults, settled {lived.settled_s:.1f} s after healing")
         return WorldVerdict.SAFE
     print(outcome.story)
     if arguments.shrink:
