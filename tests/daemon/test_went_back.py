@@ -125,7 +125,7 @@ class Watched(Replaced):
         while True:
             ways = asyncio.ensure_future(anext(batches)), asyncio.ensure_future(self.gone.wait())
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            if self.gone.is_set():
+            if ways[1].done():  # it may be there again by now: what ended the wait counts
                 ways[0].cancel()
                 raise RegistryUnreachable("it was replaced")
             ways[1].cancel()
