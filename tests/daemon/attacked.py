@@ -53,9 +53,13 @@ async def registered(cluster: Cluster, number: int) -> None:
     mirror = cluster.nodes["ctr1"].mirror
     definition = mirror.view.definitions[ResourceName("db")]
     names = [ResourceName(f"service.number.{number:04d}") for number in range(number)]
-    await mirror.commit_parts([Part(writes={keys.resource(name): replace(definition, name=name)}) for name in names])
+    await mirror.commit_parts(
+        [Part(writes={keys.resource(name): replace(definition, name=name)}) for name in names], decided_on=mirror.view
+    )
     events = [Event(wall=float(number), server=ServerName("ctr1"), kind="started", text="some text") for number in range(EVENTS)]
-    await mirror.commit_parts([Part(writes={keys.history(n, ServerName("ctr1"), n): event}) for n, event in enumerate(events)])
+    await mirror.commit_parts(
+        [Part(writes={keys.history(n, ServerName("ctr1"), n): event}) for n, event in enumerate(events)], decided_on=mirror.view
+    )
     while len(mirror.view.resources) < number or len(mirror.history()) < EVENTS:
         await mirror.wait(mirror.view.revision, 1.0)
 

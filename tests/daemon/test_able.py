@@ -103,7 +103,7 @@ async def test_off_is_believed_of_a_silent_server_alone_and_asked_first() -> Non
         mirror = cluster.nodes["ctr1"].mirror
         refused = await cluster.run("understudy server confirm-off ctr2 -f", on="ctr1")
         fenced = replace(present(cluster, "ctr2"), life=Life.FENCED, proof="silent; quiet time over")
-        await mirror.commit({keys.incarnation(fenced.incarnation): fenced})
+        await mirror.commit({keys.incarnation(fenced.incarnation): fenced}, decided_on=mirror.view)
         question = await cluster.run("understudy server confirm-off ctr2", on="ctr1")
         before = present(cluster, "ctr2").proof
         done = await cluster.run("understudy server confirm-off ctr2 -f", on="ctr1")
@@ -143,7 +143,7 @@ async def test_what_could_not_be_ended_is_shown_where_it_may_still_run() -> None
                 resource=db, server=life.server, incarnation=life.incarnation, epoch=1, state=State.UNKNOWN, failure=stuck
             ),
         }
-        await mirror.commit(records)
+        await mirror.commit(records, decided_on=mirror.view)
         shown = await cluster.run("crsctl stat res db", on="ctr1")
         explained = await cluster.run("understudy explain db", on="ctr1")
         await cluster.run("understudy server confirm-off ctr2 -f", on="ctr1")

@@ -17,7 +17,7 @@ from understudy.intent.refusal import Declined
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Target
-from understudy.model.view import Look, TargetRecord
+from understudy.model.view import Look, TargetRecord, View
 from understudy.ports import Bound, CommitCondition, Conflict, Write
 from understudy.registry import keys, wire
 from understudy.registry.commits import BOUND
@@ -63,13 +63,13 @@ async def test_a_start_that_others_come_in_between_of_is_gone_on_with(monkeypatc
     original = Mirror.commit_parts
     sent: list[list[str]] = []
 
-    async def commit_parts(self: Mirror, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> PartsWritten:
+    async def commit_parts(self: Mirror, parts: Sequence[Part], *, decided_on: View, unchanged: Iterable[str] = ()) -> PartsWritten:
         asked = [key for part in parts for key in part.writes if key.startswith(keys.REQUEST)]
         if asked:
             sent.append(asked)
         if not asked or len(sent) > 1:
-            return await original(self, parts, unchanged=unchanged)
-        first = await original(self, parts[:2], unchanged=unchanged)
+            return await original(self, parts, decided_on=decided_on, unchanged=unchanged)
+        first = await original(self, parts[:2], decided_on=decided_on, unchanged=unchanged)
         return replace(first, done=2)  # the third conflicts
 
     async with running("ctr1", "ctr2", bound=FEW) as cluster:
@@ -113,7 +113,9 @@ async def test_a_group_that_no_commit_holds_is_told_and_alarmed_once() -> None:
             assert (await cluster.run(f"crsctl add resource on{number} {needs}")).status == 0
         assert (await cluster.run(f"crsctl add resource alone {attributes}")).status == 0
         wanted = TargetRecord(target=Target.ONLINE)
-        await mirror.commit_parts([Part(writes={keys.target(name): wanted}) for name in mirror.view.definitions if name != "alone"])
+        await mirror.commit_parts(
+            [Part(writes={keys.target(name): wanted}) for name in mirror.view.definitions if name != "alone"], decided_on=mirror.view
+        )
 
         await wait_until(lambda: any(event.kind == events.TOO_LARGE for event in mirror.history()), 20, "it is told")
         assert (await cluster.run("crsctl start resource alone")).status == 0
@@ -131,9 +133,11 @@ async def test_parts_rest_on_what_was_seen_when_they_were_decided() -> None:
         await mirror.refresh()
         await other.refresh()
         wanted, theirs = TargetRecord(target=Target.ONLINE), TargetRecord(target=Target.ONLINE, by="somebody")
-        committing = asyncio.ensure_future(mirror.commit_parts([Part(writes={keys.target(name): wanted}) for name in "abc"]))
+        committing = asyncio.ensure_future(
+            mirror.commit_parts([Part(writes={keys.target(name): wanted}) for name in "abc"], decided_on=mirror.view)
+        )
         await asyncio.sleep(0)
-        assert await other.commit({keys.target("c"): theirs}) is not None
+        assert await other.commit({keys.target("c"): theirs}, decided_on=other.view) is not None
         written = await committing
         assert written.done == 2
         assert (await other.refresh()).targets == {"a": wanted, "b": wanted, "c": theirs}
@@ -149,7 +153,9 @@ async def test_a_look_that_no_commit_holds_is_told_and_keeps_no_report_back() ->
         name = "a-virtual-machine-with-a-name-as-long-as-those-of-virtual-machines-are"
         like = mirror.view.definitions[ResourceName("alone")]
         many = [replace(like, name=ResourceName(f"{name}-{number:03}"), uid=f"{number:032x}") for number in range(100)]
-        await mirror.commit_parts([Part(writes={keys.resource(definition.name): definition}) for definition in many])
+        await mirror.commit_parts(
+            [Part(writes={keys.resource(definition.name): definition}) for definition in many], decided_on=mirror.view
+        )
 
         await wait_until(lambda: any(event.kind == events.LOOK_TOO_LARGE for event in mirror.history()), 20, "it is told")
         stopped = await cluster.run("crsctl stop resource alone")

@@ -26,20 +26,25 @@ async def come_and_go(names: int, room: int) -> tuple[Store, Mirror, HeldEpochs]
     mirror = Mirror(LocalRegistry(store))
     await mirror.refresh()
     life = IncarnationRecord(incarnation=LIFE, server=CTR1, life=Life.ONLINE, order=1, forgets=True)
-    assert await mirror.commit({keys.CLUSTER: ClusterRecord(name="c", voters=(CTR1,)), keys.incarnation(LIFE): life})
+    assert await mirror.commit(
+        {keys.CLUSTER: ClusterRecord(name="c", voters=(CTR1,)), keys.incarnation(LIFE): life}, decided_on=mirror.view
+    )
     for first in range(0, names, BATCH):
         batch = [ResourceName(f"instance-of-a-virtual-machine-{number}") for number in range(first, first + BATCH)]
-        await mirror.commit({keys.resource(name): Definition(name=name, type=TypeName("cluster_resource"), uid=name) for name in batch})
+        await mirror.commit(
+            {keys.resource(name): Definition(name=name, type=TypeName("cluster_resource"), uid=name) for name in batch},
+            decided_on=mirror.view,
+        )
         reports = [Report(resource=name, server=CTR1, incarnation=LIFE, epoch=2, state=State.OFFLINE) for name in batch]
-        await mirror.commit({keys.report(report.resource, CTR1): report for report in reports})
+        await mirror.commit({keys.report(report.resource, CTR1): report for report in reports}, decided_on=mirror.view)
         epoch = mirror.view.next_epoch(1)
         for name in batch:
             assert answers.epoch(epochs, name, epoch, released=True)["ok"]
-        await mirror.commit({keys.assignment(name): Assignment(resource=name, epoch=epoch) for name in batch})
-        await mirror.commit({keys.resource(name): None for name in batch})
+        await mirror.commit({keys.assignment(name): Assignment(resource=name, epoch=epoch) for name in batch}, decided_on=mirror.view)
+        await mirror.commit({keys.resource(name): None for name in batch}, decided_on=mirror.view)
         while step := forget(mirror.view, 1.0, Memory())[0]:
             writes: dict[str, object] = {keys.CLUSTER: step.cluster, **{keys.assignment(name): None for name in step.names}}
-            await mirror.commit({**writes, **{keys.report(*report): None for report in step.reports}})
+            await mirror.commit({**writes, **{keys.report(*report): None for report in step.reports}}, decided_on=mirror.view)
         assert answers.forget(epochs, mirror.view.epoch_floor, list(batch)) == {"ok": True, "kept": []}
     return store, mirror, epochs
 

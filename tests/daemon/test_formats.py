@@ -43,12 +43,12 @@ async def known(mirror: Mirror, server: str, format: int, life: Life = Life.ONLI
     """One more incarnation is in the registry."""
     incarnation = Incarnation(f"{server}/i1")
     record = IncarnationRecord(incarnation=incarnation, server=ServerName(server), life=life, format=format)
-    assert await mirror.commit({keys.incarnation(incarnation): record})
+    assert await mirror.commit({keys.incarnation(incarnation): record}, decided_on=mirror.view)
 
 
 async def written_in(store: Store, mirror: Mirror) -> bytes:
     """How a value begins that the mirror's daemon writes now."""
-    assert await mirror.commit({TARGET: NOT_WANTED if mirror.view.target(DB) is Target.ONLINE else WANTED})
+    assert await mirror.commit({TARGET: NOT_WANTED if mirror.view.target(DB) is Target.ONLINE else WANTED}, decided_on=mirror.view)
     entry = next(stored for stored in store.read(TARGET)[1] if stored.key == TARGET)
     return entry.value[:7]
 
@@ -89,7 +89,7 @@ async def test_before_the_registry_was_read_nothing_is_written(store: Store) -> 
     """Who would read it is not known yet."""
     mirror = Mirror(LocalRegistry(store), formats=NEXT)
     with pytest.raises(RegistryUnreachable, match="not read yet"):
-        await mirror.commit({TARGET: WANTED})
+        await mirror.commit({TARGET: WANTED}, decided_on=mirror.view)
     assert store.revision == 0
 
 

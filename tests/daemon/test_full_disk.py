@@ -84,11 +84,11 @@ async def test_a_registry_whose_disk_is_full_is_known_for_what_it_is(tmp_path: P
             await mirror.refresh()
             store._database.execute("PRAGMA max_page_count = 1")
             with pytest.raises(RegistryUnreachable):
-                await mirror.commit({keys.target("db"): big})
+                await mirror.commit({keys.target("db"): big}, decided_on=mirror.view)
             assert "full" in mirror.unwritable
             assert mirror.reachable
             store._database.execute("PRAGMA max_page_count = 100000")
-            assert await mirror.commit({keys.target("db"): big}) == 1
+            assert await mirror.commit({keys.target("db"): big}, decided_on=mirror.view) == 1
             assert mirror.unwritable == ""
         await server.close()
 
@@ -105,10 +105,10 @@ async def test_room_again_is_seen_by_who_has_nothing_to_write(tmp_path: Path) ->
             await wait_until(lambda: idle.read_once, 5, "it follows")
             store._database.execute("PRAGMA max_page_count = 1")
             with pytest.raises(RegistryUnreachable):
-                await idle.commit({keys.target("db"): big})
+                await idle.commit({keys.target("db"): big}, decided_on=idle.view)
             refused = idle.unwritable
             store._database.execute("PRAGMA max_page_count = 100000")
-            await busy.commit({keys.target("other"): big})
+            await busy.commit({keys.target("other"): big}, decided_on=busy.view)
             await idle.wait(0, 5)
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

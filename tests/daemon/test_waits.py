@@ -7,6 +7,7 @@ from typing import Any
 
 from daemon.cluster import Cluster, running
 from understudy.model.names import ResourceName
+from understudy.model.view import View
 from understudy.registry import keys
 from understudy.sim.loop import VirtualLoop
 
@@ -37,10 +38,11 @@ def slow_pen(cluster: Cluster, server: str, by_s: float) -> None:
     mirror = cluster.nodes[server].mirror
     commit = mirror.commit
 
-    async def late(writes: Mapping[str, Any], *, unchanged: Iterable[str] = ()) -> int | None:
+    async def late(writes: Mapping[str, Any], *, decided_on: View, unchanged: Iterable[str] = ()) -> int | None:
         if writes and all(key.startswith(keys.HISTORY) for key in writes):
             await asyncio.sleep(by_s)
-        return await commit(writes, unchanged=unchanged)
+            decided_on = mirror.view  # lines of the history rest on nothing
+        return await commit(writes, decided_on=decided_on, unchanged=unchanged)
 
     mirror.commit = late  # type: ignore[method-assign]
 

@@ -39,10 +39,10 @@ async def living() -> tuple[Replaced, Mirror, bytes]:
     mirror = Mirror(registry)  # type: ignore[arg-type]
     mirror.act_as(ME)
     await mirror.refresh()
-    await mirror.commit({keys.CLUSTER: CLUSTER})
+    await mirror.commit({keys.CLUSTER: CLUSTER}, decided_on=mirror.view)
     copy = registry.store.image()
     record = IncarnationRecord(incarnation=ME, server=ServerName("ctr1"), life=Life.ONLINE)
-    await mirror.commit({keys.incarnation(ME): record, keys.target("db"): WANTED})
+    await mirror.commit({keys.incarnation(ME): record, keys.target("db"): WANTED}, decided_on=mirror.view)
     assert mirror.position == Position(1, 11, 2)
     return registry, mirror, copy
 
@@ -55,7 +55,7 @@ async def test_a_lower_revision_is_noticed() -> None:
 
     assert view.set_back == "it was set back from revision 2 to 1"
     with pytest.raises(RegistryUnreachable, match="until a new era has begun"):
-        await mirror.commit({keys.target("db"): WANTED})
+        await mirror.commit({keys.target("db"): WANTED}, decided_on=mirror.view)
 
 
 async def test_a_higher_revision_of_another_history_is_noticed() -> None:
@@ -65,7 +65,7 @@ async def test_a_higher_revision_of_another_history_is_noticed() -> None:
     other = Mirror(LocalRegistry(registry.store))
     await other.refresh()
     for number in range(5):
-        await other.commit({keys.target(f"other{number}"): WANTED})
+        await other.commit({keys.target(f"other{number}"): WANTED}, decided_on=other.view)
 
     assert "does not know this server's incarnation" in (await mirror.refresh()).set_back
 
@@ -96,7 +96,9 @@ async def test_a_new_era_ends_the_doubt() -> None:
     await mirror.refresh()
     other = Mirror(LocalRegistry(registry.store))
     await other.refresh()
-    await other.commit({keys.CLUSTER: ClusterRecord(name="c", voters=CLUSTER.voters, era=2, branch=12, recovering=True)})
+    await other.commit(
+        {keys.CLUSTER: ClusterRecord(name="c", voters=CLUSTER.voters, era=2, branch=12, recovering=True)}, decided_on=other.view
+    )
 
     view = await mirror.refresh()
 
@@ -108,7 +110,7 @@ async def test_a_registry_that_only_went_on_is_the_same() -> None:
     registry, mirror, _ = await living()
     other = Mirror(LocalRegistry(registry.store))
     await other.refresh()
-    await other.commit({keys.target("db"): None})
+    await other.commit({keys.target("db"): None}, decided_on=other.view)
 
     assert not (await mirror.refresh()).set_back
 

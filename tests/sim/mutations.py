@@ -330,8 +330,8 @@ def overlook_what_was_found(patch: Patch) -> None:
 def decide_whoever_leads(patch: Patch) -> None:
     """What only a leader may write does not rest on its term."""
 
-    async def write(self: Leader, writes: Mapping[str, Any], *unchanged: str) -> int | None:
-        return await self._mirror.commit(writes, unchanged=unchanged)
+    async def write(self: Leader, view: View, writes: Mapping[str, Any], *unchanged: str) -> int | None:
+        return await self._mirror.commit(writes, unchanged=unchanged, decided_on=self._mirror.view)
 
     exchange(patch, Leader._write)(write)
 
@@ -349,8 +349,8 @@ def write_whatever_stands_there(patch: Patch) -> None:
 def go_on_deciding_when_deposed(patch: Patch) -> None:
     """A leader that was overtaken while it waited does not ask whether it still is one."""
 
-    async def write(self: Leader, writes: Mapping[str, Any], *unchanged: str) -> int | None:
-        return await self._mirror.commit(writes, unchanged=(keys.LEADER, *unchanged))
+    async def write(self: Leader, view: View, writes: Mapping[str, Any], *unchanged: str) -> int | None:
+        return await self._mirror.commit(writes, unchanged=(keys.LEADER, *unchanged), decided_on=self._mirror.view)
 
     exchange(patch, Leader._write)(write)
 

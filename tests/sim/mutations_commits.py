@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from cutting import Patch, exchange
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part, PartsWritten
+from understudy.model.view import View
 from understudy.policy import bounded
 from understudy.policy.plan import Step
 from understudy.registry import keys
@@ -23,13 +24,13 @@ def tell_the_look_first(patch: Patch) -> None:
     """What a server has looked at is told before what it has found."""
     original = Mirror.commit_parts
 
-    async def commit_parts(self: Mirror, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> PartsWritten:
+    async def commit_parts(self: Mirror, parts: Sequence[Part], *, decided_on: View, unchanged: Iterable[str] = ()) -> PartsWritten:
         named = tuple(unchanged)
         looks = [part for part in parts if any(key.startswith(keys.LOOK) for key in part.writes)]
         for look in looks:
-            await self.commit(look.writes, unchanged=named)
+            await self.commit(look.writes, decided_on=self.view, unchanged=named)
         left = [part for part in parts if part not in looks]
-        written = await original(self, left, unchanged=named)
+        written = await original(self, left, decided_on=self.view, unchanged=named)
         return PartsWritten(done=written.done + len(looks), first=written.first, last=written.last)
 
     exchange(patch, Mirror.commit_parts)(commit_parts)

@@ -2,19 +2,20 @@
 `scenarios/`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
 from cutting import exchange
-from sim.present import instead_of, keeper_of, node_of
+from sim.present import incarnation_of, instead_of, keeper_of, node_of
 from sim.trio import cluster, make_leader, running_trio
 from understudy.daemon.mirror import Mirror
+from understudy.daemon.parts import Part, PartsWritten
 from understudy.guard.core import GuardCore
-from understudy.model.names import ResourceName
-from understudy.model.state import Target
-from understudy.model.view import TargetRecord
-from understudy.ports import Batch, Entry
+from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.state import Life, Target
+from understudy.model.view import TargetRecord, View
+from understudy.ports import Batch, Entry, Farewell
 from understudy.registry import keys
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
@@ -42,9 +43,9 @@ def test_a_commit_that_changes_nothing_does_not_hide_what_others_committed() -> 
         following = asyncio.create_task(mirror.follow(lambda: None))
         await asyncio.sleep(0.5)
         await other.refresh()
-        await other.commit({keys.target("db"): wanted})
-        await mirror.commit({})
-        await mirror.commit({keys.target("nothing"): None})
+        await other.commit({keys.target("db"): wanted}, decided_on=other.view)
+        await mirror.commit({}, decided_on=mirror.view)
+        await mirror.commit({keys.target("nothing"): None}, decided_on=mirror.view)
 
         assert mirror.view.targets[ResourceName("db")] == wanted
         following.cancel()
@@ -91,6 +92,50 @@ def test_a_leader_whose_commit_conflicts_waits_for_what_it_has_not_seen() -> Non
 
         assert sent
         assert len(sent) < 10
+
+
+async def _overtaken(after: Callable[[Mirror, View], Awaitable[object]]) -> object:
+    """What comes of a commit that was decided before another of the same daemon; the record must still be there."""
+    with Store() as store:
+        mirror, key = Mirror(LocalRegistry(store)), keys.target("db")
+        await mirror.refresh()
+        view = mirror.view
+        await mirror.commit({key: TargetRecord(target=Target.ONLINE)}, decided_on=view)
+        answer = await after(mirror, view)
+        assert (await mirror.read_all()).targets[ResourceName("db")] == TargetRecord(target=Target.ONLINE)
+        return answer
+
+
+async def test_what_was_decided_on_an_older_view_is_a_conflict() -> None:
+    """The conditions of a commit are those of now: what had changed between the decision and the commit was overwritten unseen."""
+    writes = {keys.target("db"): None}
+    assert await _overtaken(lambda mirror, view: mirror.commit(writes, decided_on=view)) is None
+    written = await _overtaken(lambda mirror, view: mirror.commit_parts([Part(writes=writes)], decided_on=view))
+    assert isinstance(written, PartsWritten)
+    assert written.done == 0
+
+
+def test_a_farewell_that_is_believed_while_a_loss_is_written_does_not_overwrite_it() -> None:
+    """A leader went on with the View from before it waited for its guard: who had been proved lost meanwhile was called LEFT (S5)."""
+    with cluster() as world:
+        make_leader(world, "ctr3")
+        node, gone = node_of(world, "ctr3"), incarnation_of(world, "ctr1")
+        dead = node.leader._guard.dead
+        overtaken: list[Life | None] = []
+
+        @instead_of(node.leader._guard.dead)
+        async def late(incarnations: Sequence[Incarnation]) -> None:
+            await dead(incarnations)
+            if gone in node.leader._asking and not overtaken:
+                while node.mirror.view.life(gone) is Life.ONLINE:
+                    await asyncio.sleep(0.01)
+                overtaken.append(node.mirror.view.life(gone))
+                node.leader.heard(Farewell(ServerName("ctr1"), gone))
+
+        world.power_off("ctr1")
+        world.until(lambda: world.view().life(gone) is Life.FENCED, 20, "ctr1 is fenced")
+
+        assert overtaken == [Life.LOST]
 
 
 def test_a_keeper_that_is_dead_already_does_not_die_again() -> None:

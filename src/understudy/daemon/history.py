@@ -103,9 +103,9 @@ class History:
         first = next(iter(batch))
         while not self._mirror.known(first):
             try:
-                revision = self._mirror.view.revision
-                if await self._mirror.commit(batch) is not None or await self._mirror.has(first):
+                view = self._mirror.view
+                if await self._mirror.commit(batch, decided_on=view) is not None or await self._mirror.has(first):
                     return
-                await self._mirror.wait(revision, RETRY_S)
+                await self._mirror.wait(view.revision, RETRY_S)
             except RegistryUnreachable:
                 await asyncio.sleep(RETRY_S)

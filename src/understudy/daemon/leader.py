@@ -178,15 +178,15 @@ class Leader:
         if self.acting_since() is None:
             return None  # another takes the term, or nobody: what cannot act is no better off for being decided about here
         if not self.leads():
-            return await self._stand(view)
-        decide_at = await self._lead(view)
+            return await self._stand(self._mirror.view)
+        decide_at = await self._lead(self._mirror.view)
         return self._roll_call_at if decide_at is None else min(decide_at, self._roll_call_at)
 
     async def _lead(self, view: View) -> float | None:
         count_at = await self._count_lives(view)
         if count_at is not None:
             return count_at
-        await self._believe_farewells(view)
+        await self._believe_farewells()
         await self._trim()
         now, view = self._clock.monotonic(), self._mirror.view
         for incarnation, record in view.incarnations.items():
@@ -238,14 +238,12 @@ class Leader:
         writes |= {keys.incarnation(incarnation): None for incarnation in step.forgotten}
         writes |= {keys.assignment(name): None for name in step.names if name in view.assignments}
         writes |= {keys.report(name, server): None for name, server in step.reports}
-        if self._mirror.view is not view:
-            return False  # overtaken since it was decided: its conditions would be those of a View that it has not seen (S7)
         begun = self._clock.monotonic()
         # S7: conditional on the term, on each record's revision (which commit() adds for what is written) and on the lives of whoever is a
         # holder from now on: a commit that was long underway must not make one of somebody proved gone and forgotten meanwhile
         holders = {keys.incarnation(holder.incarnation): None for assignment in step.assignments for holder in assignment.holders}
         try:
-            if await self._write(writes, *holders, *map(keys.resource, step.names)) is None:
+            if await self._write(view, writes, *holders, *map(keys.resource, step.names)) is None:
                 return False
         except CommitTooLarge as error:
             self._say_too_large(step, str(error))
@@ -266,19 +264,20 @@ class Leader:
                 others = f" (it moves together with {len(step.assignments) - 1} others)" if len(step.assignments) > 1 else ""
                 self._history.tell(events.TOO_LARGE, resource=assignment.resource, cause=f"{why}{others}")
 
-    async def _write(self, writes: Mapping[str, Any], *unchanged: str) -> int | None:
+    async def _write(self, view: View, writes: Mapping[str, Any], *unchanged: str) -> int | None:
         """Commit what only a leader may write (S7). Whether this daemon still is one is asked in the same breath in which the conditions
         are taken: it may have been overtaken at any await, and a condition on somebody else's term would hold."""
         if not self.leads():
             return None
-        return await self._mirror.commit(writes, unchanged=(keys.LEADER, *unchanged))
+        return await self._mirror.commit(writes, decided_on=view, unchanged=(keys.LEADER, *unchanged))
 
     async def _trim(self) -> None:
         records = self._mirror.records
         if not records.complete:
             return
         if len(records) > HISTORY_KEEP + HISTORY_TRIM or records.bytes > HISTORY_BYTES + HISTORY_TRIM_BYTES:
-            if await self._write(dict.fromkeys(records.oldest(min(TRIM_AT_ONCE, self._mirror.most_writes - 1)))) is None and self.leads():
+            oldest = records.oldest(min(TRIM_AT_ONCE, self._mirror.most_writes - 1))
+            if await self._write(self._mirror.view, dict.fromkeys(oldest)) is None and self.leads():
                 self._mirror.read_history_anew()  # perhaps one of them is gone already
             self._wake.set()
 
@@ -299,7 +298,7 @@ class Leader:
         self._beats += 1
         # who was counted has registered before: after this commit the mirror has seen that
         beat = Beat(term=mark[0], count=self._beats)
-        revision = await self._write({keys.BEAT: beat})
+        revision = await self._write(self._mirror.view, {keys.BEAT: beat})
         view = self._mirror.view
         if revision is None or view.revision < revision or self._mirror.rereads != mark[1] or view.set_back:
             return self._clock.monotonic() + ASK_AGAIN_S
@@ -330,7 +329,7 @@ class Leader:
             )
             for number, counted in enumerate(unknown.values(), 1)
         }
-        return not writes or await self._write(writes) is not None
+        return not writes or await self._write(view, writes) is not None
 
     # --- who is lost ------------------------------------------------------------------------------------------------
 
@@ -422,7 +421,7 @@ class Leader:
                 if view.leader is None or view.leader.incarnation != incarnation:
                     return  # somebody else leads by now: that one asks for itself
                 writes[keys.LEADER] = LeaderRecord(server=self._me[0], incarnation=self._me[1], term=view.leader.term + 1)
-            if await self._mirror.commit(writes, unchanged=(keys.LEADER,)) is not None:
+            if await self._mirror.commit(writes, decided_on=view, unchanged=(keys.LEADER,)) is not None:
                 activity = activity_of(view)
                 self._history.tell(events.LOST, on=server, ms=round(ms, 1), cause=lost.proof, activity=activity)
                 if keys.LEADER in writes:
@@ -430,13 +429,14 @@ class Leader:
                 return
             await self._mirror.wait(view.revision, RETRY_S)
 
-    async def _believe_farewells(self, view: View) -> None:
+    async def _believe_farewells(self) -> None:
         for incarnation in sorted(self._left):
+            view = self._mirror.view
             record = view.incarnations.get(incarnation)
             # EVICTED too: a guard that was told so stops everything at once, and proves it sooner than silence can
             if record is not None and record.life in (*ALIVE, Life.EVICTED):
                 left = go_on(record, Life.LEFT, "farewell")
-                if await self._write({keys.incarnation(incarnation): left}) is None:
+                if await self._write(view, {keys.incarnation(incarnation): left}) is None:
                     return
                 self._history.tell(events.LEFT, on=record.server, cause="farewell", activity=activity_of(view))
             self._left.discard(incarnation)
@@ -462,7 +462,7 @@ class Leader:
             return None  # who is not registered would be followed at once by the next who is not
         server, incarnation = self._me
         record = LeaderRecord(server=server, incarnation=incarnation, term=1 if leader is None else leader.term + 1)
-        if await self._mirror.commit({keys.LEADER: record}) is not None:
+        if await self._mirror.commit({keys.LEADER: record}, decided_on=view) is not None:
             self._history.tell(events.LEADER, on=server, cause=_why_taken(leader, idle=idle), activity=activity_of(view))
             self._wake.set()
             return None
@@ -480,7 +480,7 @@ class Leader:
                 continue
             self._beats += 1
             try:
-                await self._write({keys.BEAT: Beat(term=leader.term, count=self._beats)})
+                await self._write(self._mirror.view, {keys.BEAT: Beat(term=leader.term, count=self._beats)})
             except RegistryUnreachable:
                 continue
 

@@ -117,7 +117,7 @@ class Leave:
             try:
                 if record is not None:
                     leaving = replace(go_on(record, Life.LEAVING), by=self._by, at_once=self._at_once)
-                    await self._mirror.commit({keys.incarnation(me.incarnation): leaving})
+                    await self._mirror.commit({keys.incarnation(me.incarnation): leaving}, decided_on=view)
             except RegistryUnreachable:
                 pass
             await self._mirror.wait(view.revision, RETRY_S)

@@ -90,8 +90,7 @@ class Mirror:
     async def refresh(self) -> View:
         """A View that is no older than this call. RegistryUnreachable, Unreadable.
 
-        As long as every commit comes by itself the registry is asked only how far it is: to read all of it for each verb took as long as
-        it is large, and all that follows from a new reading was done again.
+        As long as every commit comes by itself the registry is asked only how far it is: reading it takes as long as it is large.
         """
         if self._live:
             asked_at = self.view.revision
@@ -210,22 +209,23 @@ class Mirror:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    async def commit(self, writes: Mapping[str, Any], *, unchanged: Iterable[str] = ()) -> int | None:
-        """Write records (None deletes) if none of these keys, nor those in `unchanged`, has changed since the mirror saw them, nor the
-        registry's era.
+    async def commit(self, writes: Mapping[str, Any], *, decided_on: View, unchanged: Iterable[str] = ()) -> int | None:
+        """Write records (None deletes) if neither these keys, nor those in `unchanged`, nor the era have changed since `decided_on`.
 
-        The conditions are taken at the call, before anything is awaited. None: conflict, decide anew. RegistryUnreachable: unknown;
-        CommitTooLarge: nothing was written.
+        The conditions are taken at the call from what the mirror knows then: whatever was decided on an older View is a conflict (None:
+        decide anew). RegistryUnreachable: unknown; CommitTooLarge: nothing was written.
         """
         if not writes:
             return self.view.revision
+        if decided_on is not self.view:
+            return None
         return await self._send(self._conditional(writes, (*unchanged, keys.CLUSTER)))
 
-    async def commit_parts(self, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> PartsWritten:
-        """The same for parts that hold each for itself: in as many commits as it takes, in their order, until one conflicts.
-
-        All conditions, those of later commits too, are taken at the call. What is in `unchanged` every part rests on.
-        """
+    async def commit_parts(self, parts: Sequence[Part], *, decided_on: View, unchanged: Iterable[str] = ()) -> PartsWritten:
+        """The same for parts that hold each for itself: in as many commits as it takes, in their order, until one conflicts. What is in
+        `unchanged` every part rests on; the conditions of later commits, too, are taken at the call."""
+        if decided_on is not self.view:
+            return PartsWritten(done=0, first=self.view.revision, last=self.view.revision)
         made = [self._conditional(part.writes, part.unchanged) for part in parts]
         shared = self._conditional({}, (*unchanged, keys.CLUSTER)).conditions
         done, revisions = 0, [self.view.revision]

@@ -294,7 +294,7 @@ class Node:
 
     async def _committed(self, writes: dict[str, object], view: View) -> bool:
         try:
-            if await self.mirror.commit(writes) is not None:
+            if await self.mirror.commit(writes, decided_on=view) is not None:
                 return True
         except Unreachable:
             pass  # it may have been written: the next View tells

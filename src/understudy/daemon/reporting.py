@@ -128,7 +128,7 @@ class Reporting:
             proofs=(*assignment.proofs, *proofs)[-8:],
         )
         writes = {keys.assignment(resource.name): after, keys.report(resource.name, self.me.server): report}
-        if await self.mirror.commit(writes, unchanged=(keys.incarnation(self.me.incarnation),)) is None:
+        if await self.mirror.commit(writes, decided_on=view, unchanged=(keys.incarnation(self.me.incarnation),)) is None:
             return False
         activity = self.driver.activity_of(resource.name)
         self.history.tell(events.RELEASED, resource=resource.name, on=self.me.server, activity=activity)
@@ -169,7 +169,7 @@ class Reporting:
             # S7: conditional on this incarnation being what the registry thinks it is. S6: the look comes last, so that whoever reads it
             # knows what was found
             parts = [Part(writes={key: record}) for key, record in writes.items()]
-            written = await self.mirror.commit_parts(parts, unchanged=(keys.incarnation(self.me.incarnation),))
+            written = await self.mirror.commit_parts(parts, decided_on=view, unchanged=(keys.incarnation(self.me.incarnation),))
             if written.done == len(parts):
                 self._say_what_cannot_be_told(view.looks.get(self.me.server), look)
                 return

@@ -226,8 +226,7 @@ class World:
 
     def _write(self, parts: Sequence[Part]) -> None:
         """One commit, but for the intent of a large cluster."""
-        self.view()
-        assert self._drive(self._mirror.commit_parts(parts)).done == len(parts), "nobody came in between"
+        assert self._drive(self._mirror.commit_parts(parts, decided_on=self.view())).done == len(parts), "nobody came in between"
         writes = {key: record for part in parts for key, record in part.writes.items()}
         kept = {key: None if record is None else self.hub.store.read(key)[1][0].value for key, record in writes.items()}
         intent = {key: value for key, value in kept.items() if key.startswith(INTENT)}

@@ -59,11 +59,11 @@ class MirrorPort(Protocol):
         """A View with a revision greater than `after`, or the latest one at the deadline."""
         ...
 
-    async def commit(self, writes: Mapping[str, Any], *, unchanged: Iterable[str] = ()) -> int | None:
+    async def commit(self, writes: Mapping[str, Any], *, decided_on: View, unchanged: Iterable[str] = ()) -> int | None:
         """Write records (None deletes) if neither their keys nor `unchanged` were changed since the View; None: a conflict."""
         ...
 
-    async def commit_parts(self, parts: Sequence[Part], *, unchanged: Iterable[str] = ()) -> PartsWritten:
+    async def commit_parts(self, parts: Sequence[Part], *, decided_on: View, unchanged: Iterable[str] = ()) -> PartsWritten:
         """The same in as many commits as it takes, in their order, until one conflicts."""
         ...
 
@@ -208,7 +208,7 @@ async def commit(world: CommandContext, decide: Callable[[View], D]) -> Committe
         decided = decide(view)
         # what was too much for one commit is gone on with where somebody came in between: nothing is written twice
         parts = [part for part in in_parts(decided.edit) if begun is None or part.names not in begun.names]
-        written = await _write_parts(world, [] if decided.edit.empty else parts)
+        written = await _write_parts(world, view, [] if decided.edit.empty else parts)
         if written.done or decided.edit.empty or not parts:
             begun = _more(begun or _Begun(before=view, revision=written.first), parts[: written.done])
         if begun is not None and (decided.edit.empty or written.done == len(parts)):
@@ -234,11 +234,11 @@ def _more(begun: _Begun, parts: Sequence[EditPart]) -> _Begun:
     return replace(begun, edit=edit, names=begun.names | {part.names for part in parts})
 
 
-async def _write_parts(world: CommandContext, parts: Sequence[EditPart]) -> PartsWritten:
+async def _write_parts(world: CommandContext, view: View, parts: Sequence[EditPart]) -> PartsWritten:
     """Usually one commit."""
     made = [Part(writes={**records(part.edit), **_history(world, part.edit)}, unchanged=conditions(part.edit)) for part in parts]
     try:
-        written = await world.mirror.commit_parts(made)
+        written = await world.mirror.commit_parts(made, decided_on=view)
     except CommitTooLarge as error:
         raise Refused(words(20221, error), code=20221) from None
     for part in made[: written.done]:
