@@ -26,12 +26,22 @@ class Teller:
                 self.logged[server] = len(self.cluster.alerts(server))
 
     def tells(
-        self, name: str, why: str, *, on: str, until: str, alert: str | tuple[str, ...] = "", commands: tuple[str, ...] = states.ASKED
+        self,
+        name: str,
+        why: str,
+        *,
+        on: str,
+        until: str,
+        online: str = "",
+        alert: str | tuple[str, ...] = "",
+        commands: tuple[str, ...] = states.ASKED,
     ) -> None:
-        """Wait until `check cluster` on a server says this (and its alert log that), then ask for everything."""
+        """Wait until `check cluster` on a server says this, these servers are ONLINE there and the alert log says that; then ask."""
         title = name.replace("-", " ").capitalize()
         if until:
             self.cluster.says(until, on)
+        if online:
+            wait_for(lambda: states.online(self.cluster, on) == online, SOON_S, f"{online} are ONLINE, {on} says")
         alerts = (alert,) if isinstance(alert, str) else alert
         for wanted in filter(None, alerts):
             wait_for(partial(self._has_alert, on, wanted), SOON_S, f"the alert log of {on} has {wanted}")

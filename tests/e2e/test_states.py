@@ -91,7 +91,7 @@ def test_whoever_goes_is_said_to_be_gone(cluster: Cluster, teller: Teller) -> No
     with stopped(*cluster.keeper_and_guard("ctr4")):
         teller.tells(
             "guard-hangs", "Keeper and guard of ctr4 are paused; its daemon has ended everything itself. Asked there.",
-            on="ctr4", until="UND-0142", alert="UND-0142",
+            on="ctr4", until="UND-0142", alert=("UND-0142", "UND-0069"),
         )  # fmt: skip
     wait_for(well(cluster, "ctr4"), SOON_S, "ctr4 is back")
     teller.marks()

@@ -84,7 +84,7 @@ def test_a_registry_that_went_back_or_was_made_anew(cluster: Cluster, teller: Te
         cluster.set_registry_back(None)
         teller.tells(
             "recovering", "The registry is recreated while understudy-exec of ctr4 is paused; asked on ctr1, where web runs.",
-            on="ctr1", until="UND-0144", alert=("UND-0125", "UND-0101"),
+            on="ctr1", until="UND-0144", online="ctr1 ctr2 ctr3 ctr4", alert=("UND-0125", "UND-0101"),
         )  # fmt: skip
     wait_for(lambda: "UND-0144" not in cluster.run("crsctl", "check", "crs", on="ctr2", check=False), SOON_S, "the recovery is over")
     teller.marks()
