@@ -115,12 +115,6 @@ def ask(cluster: Cluster, server: str, commands: tuple[str, ...] = ASKED) -> lis
     return found
 
 
-def online(cluster: Cluster, server: str) -> str:
-    """Which servers are ONLINE, as a server's `cluster status` says."""
-    said = cluster.run(*STATUS.split(), on=server, check=False)
-    return next((line.removeprefix("servers online").strip() for line in said.splitlines() if line.startswith("servers online")), "")
-
-
 def alerts(cluster: Cluster, server: str, since: int) -> list[str]:
     """The lines of a server's alert log beyond so many characters."""
     return [plain(match[1]) for match in _ALERT.finditer(cluster.alerts(server)[since:])]

@@ -32,16 +32,16 @@ class Teller:
         *,
         on: str,
         until: str,
-        online: str = "",
+        status: tuple[str, ...] = (),
         alert: str | tuple[str, ...] = "",
         commands: tuple[str, ...] = states.ASKED,
     ) -> None:
-        """Wait until `check cluster` on a server says this, these servers are ONLINE there and the alert log says that; then ask."""
+        """Wait until `check cluster` on a server says this, `cluster status` those and the alert log that; then ask for everything."""
         title = name.replace("-", " ").capitalize()
         if until:
             self.cluster.says(until, on)
-        if online:
-            wait_for(lambda: states.online(self.cluster, on) == online, SOON_S, f"{online} are ONLINE, {on} says")
+        for wanted in status:
+            wait_for(partial(self._has_status, on, wanted), SOON_S, f"the cluster's status on {on} has {wanted}")
         alerts = (alert,) if isinstance(alert, str) else alert
         for wanted in filter(None, alerts):
             wait_for(partial(self._has_alert, on, wanted), SOON_S, f"the alert log of {on} has {wanted}")
@@ -56,6 +56,10 @@ class Teller:
             path.write_text(text)
         if not path.exists() or path.read_text() != text:
             self.wrong.append(f"{path.name} is now:\n{text}")
+
+    def _has_status(self, server: str, wanted: str) -> bool:
+        (answer,) = states.ask(self.cluster, server, (states.STATUS,))
+        return wanted in answer.lines
 
     def _has_alert(self, server: str, wanted: str) -> bool:
         return any(wanted in line for line in self.alerts(server))
