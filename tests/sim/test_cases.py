@@ -9,6 +9,7 @@ import pytest
 from cutting import exchange
 from sim.present import incarnation_of, instead_of, keeper_of, node_of
 from sim.trio import cluster, make_leader, running_trio
+from support import wait_until
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part, PartsWritten
 from understudy.guard.core import GuardCore
@@ -127,8 +128,7 @@ def test_a_farewell_that_is_believed_while_a_loss_is_written_does_not_overwrite_
         async def late(incarnations: Sequence[Incarnation]) -> None:
             await dead(incarnations)
             if gone in node.leader._asking and not overtaken:
-                while node.mirror.view.life(gone) is Life.ONLINE:
-                    await asyncio.sleep(0.01)
+                await wait_until(lambda: node.mirror.view.life(gone) is not Life.ONLINE, 20, "the loss is written")
                 overtaken.append(node.mirror.view.life(gone))
                 node.leader.heard(Farewell(ServerName("ctr1"), gone))
 

@@ -7,6 +7,7 @@ decided.
 import asyncio
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 from understudy.daemon.ability import Ability
@@ -25,7 +26,7 @@ from understudy.guard.log import log
 from understudy.model import events, logevents
 from understudy.model.limits import Limits
 from understudy.model.lives import go_on
-from understudy.model.names import Incarnation, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
 from understudy.model.settings import Settings
@@ -107,6 +108,7 @@ class Node:
         """Whether it was said last that this server holds a lease."""
         self._away = False
         self._addresses: tuple[str, ...] | None = None
+        self._addresses_of: Mapping[ResourceName, Resource] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
         self._new_addresses = asyncio.Event()
         self._told, self._revision = View(), 0
@@ -310,16 +312,21 @@ class Node:
         self.leader.changed()
         if self._keeping is not None and self.mirror.read_once:
             self._keeping.changed(self.mirror.view)
-        ours = cluster_addresses(self.mirror.view.resources.values())
-        addresses = tuple(address for address in ours if address not in self._named)  # a server's own address is never shut
-        if addresses != self._addresses:
-            self._addresses = addresses
-            self._new_addresses.set()
+        self._name_addresses(self.mirror.view.resources)
         self.admission.changed()
         if self.lanes is not None and not self.mirror.view.same_facts(self._told):
             self._told = self.mirror.view
             self.lanes.changed()
             self.leave.changed()
+
+    def _name_addresses(self, resources: Mapping[ResourceName, Resource]) -> None:
+        if resources is self._addresses_of:
+            return  # a thousand resources, and each report is a new View
+        self._addresses_of = resources
+        addresses = tuple(address for address in cluster_addresses(resources.values()) if address not in self._named)
+        if addresses != self._addresses:  # a server's own address is never shut
+            self._addresses = addresses
+            self._new_addresses.set()
 
     def _reached(self, reachable: bool) -> None:
         if reachable == self._away:
