@@ -9,9 +9,17 @@ from hypothesis import HealthCheck, settings
 
 from understudy.guard import log
 
-settings.register_profile("understudy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""How long an example takes says how loaded the machine is, and nothing about the product."""
-settings.load_profile("understudy")
+# how long an example takes says how loaded the machine is, and nothing about the product; what is short says the same each time
+COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("short", COMMON, max_examples=40, derandomize=True)
+settings.register_profile("whole", COMMON, max_examples=200)
+settings.load_profile("short")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Who runs the long tests too has time for more examples of each property; a test that needs more or fewer says so by `times`."""
+    if "not long" not in config.getoption("markexpr"):
+        settings.load_profile("whole")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from hypothesis import settings
+
 Answer = TypeVar("Answer")
 _PAUSE_S = 0.005
 
@@ -39,6 +41,12 @@ async def wait_for_answer(question: Callable[[], Awaitable[Answer]], within_s: f
         assert loop.time() < end, f"not within {within_s:g} s: {why}"
         await asyncio.sleep(_PAUSE_S)
     return answer
+
+
+def times(factor: float) -> settings:
+    """So many times as many examples of a property as others have in this run."""
+    present = settings.get_profile(settings.get_current_profile_name())
+    return settings(max_examples=round(present.max_examples * factor))
 
 
 def open_to_all(folder: Path) -> None:

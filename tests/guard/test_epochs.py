@@ -1,8 +1,9 @@
 """A guard that forgets refuses whatever one refuses that remembers everything, and lets start what the registry gives."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support import times
 from understudy.guard.core.epochs import Remembered, admitted, forgettable, noted
 
 NAMES = ("db", "ip")
@@ -89,7 +90,7 @@ def ways(draw: st.DrawFn) -> list[tuple[str, str]]:
     return happens
 
 
-@settings(max_examples=200, deadline=None)
+@times(2)
 @given(ways())
 def test_what_is_forgotten_starts_no_more_than_what_is_remembered(happens: list[tuple[str, str]]) -> None:
     server = Server()

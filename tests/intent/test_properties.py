@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from intent.commands import ROOT, Command, asked, made, names, places, registered_views
+from support import times
 from understudy.daemon.written import conditions, records
 from understudy.errors import BadInput
 from understudy.intent.edit import Edit, Rests
@@ -23,7 +24,7 @@ from understudy.model.state import ALIVE, Life, Target
 from understudy.model.view import View
 from understudy.registry import keys
 
-bounded = settings(max_examples=40, deadline=None)
+bounded = times(0.6)
 
 
 def decided(view: View, command: Command) -> Edit | BadInput:

@@ -5,9 +5,10 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support import times
 from understudy.lane.local import Budget, Local
 from understudy.lane.neighbours import Here, concerned, dependents_of_each
 from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
@@ -135,7 +136,7 @@ def answers(here: Here) -> dict[ResourceName, LaneStep]:
     return {name: reconcile(here, resource, here.locals[name]) for name, resource in here.view.resources.items()}
 
 
-@settings(max_examples=300, deadline=None)
+@times(2)
 @given(st.data())
 def test_only_who_is_concerned_answers_otherwise(data: st.DataObject) -> None:
     """For every resource: another memory of it changes no step but of those that `concerned` names for it."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lane.language import HOW, ME, Server
@@ -108,7 +108,6 @@ def happen(server: Server, line: str) -> None:
                 server.do(f"an event about {line.split()[0]}")  # what nobody tells of cannot be known before the next look
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(stimuli(), st.sampled_from((0.0, 0.0, 0.3, 1.0, 30.0, 400.0))), min_size=8, max_size=25))
 def test_a_lane_keeps_its_promises_and_comes_to_rest(happenings: list[tuple[str, float]]) -> None:
     """Every step is a lawful one, and at any instant there are only so many of them (`run` asserts it)."""
@@ -122,7 +121,6 @@ def test_a_lane_keeps_its_promises_and_comes_to_rest(happenings: list[tuple[str,
         server.run()
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(stimuli(), max_size=15))
 def test_once_all_is_well_again_it_runs_or_is_released(happenings: list[str]) -> None:
     """Liveness: when every script works and ctr1 is the sole owner again, an hour later all of it is up; taken back, all is released."""
@@ -151,7 +149,6 @@ def heal(server: Server) -> None:
     happen(server, "all that hangs ends")
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_reconcile_only_looks(data: Any) -> None:
     """The same View, memory and instant give the same step; asking changes nothing."""

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support import times
 from understudy.model.conditions import NUMBERS, UNREACHED, Condition, ConditionKind, GuardSight, HeardGuard, Own, Weight, ago, status
 from understudy.model.messages import WORDS
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -191,7 +192,7 @@ def test_of_other_servers_a_server_does_not_answer() -> None:
     held=st.booleans(),
     lapsed_s=st.none() | st.floats(0, 1e6),
 )
-@settings(max_examples=300, deadline=None)
+@times(3)
 def test_whatever_is_known_each_is_said_once_with_cause_and_advice(
     *, picked: list[ConditionKind], daemon_s: float, guard_age_s: float, leader_s: float | None, held: bool, lapsed_s: float | None
 ) -> None:

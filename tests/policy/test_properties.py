@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from policy.language import carried_out, only_forgets
@@ -20,8 +20,6 @@ from understudy.policy.groups import groups
 from understudy.policy.plan import Memory
 
 LATER = 100.0
-settings.register_profile("policy", max_examples=100, deadline=None)
-settings.load_profile("policy")
 
 
 def memory_of(view: View) -> Memory:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from registry.backends import BACKENDS, PATIENT_S
+from support import times
 from understudy.ports import Batch, CommitCondition, Conflict, Entry, Registry, Write
 
 KEYS = st.sampled_from(["a", "a/", "a/b", "a/b/c", "ab", "b", "%", "ä"])
@@ -85,10 +86,10 @@ class Model(RuleBasedStateMachine):
         self.loop.close()
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("local", 60), ("tcp", 30)])
-def test_a_registry_is_a_dict_with_revisions(kind: str, examples: int) -> None:
+@pytest.mark.parametrize(("kind", "factor"), [("local", 1), ("tcp", 0.5)])
+def test_a_registry_is_a_dict_with_revisions(kind: str, factor: float) -> None:
     machine = type("ModelOf" + kind, (Model,), {"kind": kind})
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)),
+        settings=settings(times(factor), stateful_step_count=20, suppress_health_check=list(HealthCheck)),
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cutting import exchange_value
 from reasons import REASONS
+from support import times
 from understudy.model import view
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
@@ -41,7 +42,7 @@ def test_every_record_survives(prefix: str, kind: type[wire.Record], data: st.Da
 
 
 @pytest.mark.parametrize(("prefix", "kind"), KINDS)
-@settings(deadline=None, max_examples=30)
+@times(0.5)
 @given(data=st.data())
 def test_every_record_survives_the_next_format(prefix: str, kind: type[wire.Record], data: st.DataObject) -> None:
     """Written by the next version as it likes and as the present one reads; the present one refuses the former in words, and whoever

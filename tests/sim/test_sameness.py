@@ -35,7 +35,7 @@ SKIPPED_IN_ONE = 0.3
 CHUNK = 10
 
 
-@pytest.mark.parametrize("seed", [1, 11])
+@pytest.mark.parametrize("seed", [1, pytest.param(11, marks=pytest.mark.long)])
 def test_a_run_is_the_same_whatever_hashes_are_salted_with(seed: int) -> None:
     """Every line of two worlds, one a storm from beginning to end and one with calms: no set of strings decides anything."""
     told = {_told(seed, salt) for salt in ("0", "2718")}
@@ -75,8 +75,8 @@ def _same_decisions(seeds: range) -> None:
 
 
 def test_time_that_is_passed_over_changes_no_decision() -> None:
-    """Four worlds, each lived through beat by beat and again from mishap to mishap: every new owner, in order."""
-    _same_decisions(range(4))
+    """Two worlds, each lived through beat by beat and again from fault to fault: every new owner, in order."""
+    _same_decisions(range(2))
 
 
 @pytest.mark.long
