@@ -1,6 +1,6 @@
 """How many hours of a cluster are simulated in a minute of one core: `./run bench simulate` prints a table.
 
-Four servers with the guide's forty resources, and a few mishaps an hour (power losses, cuts, killed services and daemons, operators). The
+Four servers with the guide's forty resources, and a few faults an hour (power losses, cuts, killed services and daemons, operators). The
 same seed twice: every beat gone through, and quiet time passed over; the decisions of both must be the same. Beside them worlds in an
 unbroken storm, as a search for faults draws them. Figures are CPU time, of one process.
 """

@@ -4,7 +4,7 @@ Adapters (registry client, executor client, guard link, clocks) and the simulato
 `daemon/main.py` wires them. Nothing here acts.
 """
 
-__all__ = ["ActionName", "ActionOutcome", "ActionRequest", "Evidence", "GuardSight", "HeardGuard"]
+__all__ = ["ActionName", "ActionOutcome", "ActionRequest", "Evidence", "GuardSight", "LastMessage"]
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from understudy.kinds.kind import Around
 from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, Evidence
-from understudy.model.conditions import GuardSight, HeardGuard
+from understudy.model.conditions import GuardSight, LastMessage
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
 from understudy.model.settings import NetworkSettings

@@ -39,7 +39,7 @@ def refused(program: str, config: Path, said: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"[cluster]\nname = \"\xff\"\n", "understudy.toml is no UTF-8 text: byte 18 is 0xff"),
+        (b'[cluster]\nname = "\xff"\n', "understudy.toml is no UTF-8 text: byte 18 is 0xff"),
         (b"x = " + b"[" * 2000, "understudy.toml: it cannot be read: brackets within brackets without end"),
         (TEXT.replace("[guard]", "[guard]\nport = 'x'").encode(), "understudy.toml: [guard] port is 'x' (a text); write a whole number"),
         (TEXT.replace('"lab"', '"lab"\npause_tolerance = 0.1').encode(), "understudy.toml: [cluster] pause_tolerance is 0.1"),

@@ -130,7 +130,7 @@ class Cluster:
         executor = FakeExecutor(lease=lambda: incarnation)
         for network in ("ora.net1.network", "ora.net2.network"):
             service = executor.service(ResourceName(network))
-            service.lives = service.outside = True  # nobody's process
+            service.alive = service.outside = True  # nobody's process
         settings = self.settings(name)
         others = {ServerName(server): self.life_of(server) for server in self.servers if server != name}
         guard = self.guards.setdefault(name, HeldGuard(ServerName(name), incarnation, others))

@@ -175,7 +175,7 @@ async def _into(cluster: Cluster, case: Case) -> None:
             await cluster.run(f"crsctl relocate resource base -n {where} -f")
             if "partly" in case.condition:
                 for name, service in services.items():
-                    service.partly = service.lives
+                    service.partly = service.alive
                     cluster.executors[name].wake(B)
             if "unknown" in case.condition:
                 for service in services.values():

@@ -13,7 +13,7 @@ from understudy.guard.notes import Notes
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
 from understudy.model.view import ClusterRecord
-from understudy.ports import Counted, GuardEvent, GuardSight, GuardState, HeardGuard, LeaveAsked
+from understudy.ports import Counted, GuardEvent, GuardSight, GuardState, LastMessage, LeaveAsked
 
 
 class HeldGuard:
@@ -21,7 +21,7 @@ class HeldGuard:
 
     def __init__(self, server: ServerName, incarnation: Incarnation, others: Mapping[ServerName, Incarnation]) -> None:
         self.said = GuardSight(
-            incarnation=incarnation, heard={name: HeardGuard(incarnation=other, age_s=0.0) for name, other in others.items()}
+            incarnation=incarnation, last_messages={name: LastMessage(incarnation=other, age_s=0.0) for name, other in others.items()}
         )
         """What it tells people; a story changes it."""
         self.answers = True

@@ -24,7 +24,7 @@ def present(cluster: Cluster, server: str) -> IncarnationRecord:
 def hears(cluster: Cluster, server: str, *, able: bool, incarnation: Incarnation | None = None) -> None:
     """The guard of ctr1 tells it."""
     life = incarnation or present(cluster, server).incarnation
-    cluster.nodes["ctr1"]._heard(AbilityChanged(ServerName(server), life, able, "" if able else WHY, 4.0))
+    cluster.nodes["ctr1"]._note_ability(AbilityChanged(ServerName(server), life, able, "" if able else WHY, 4.0))
 
 
 async def test_every_command_about_servers_tells_who_cannot_act() -> None:
@@ -54,7 +54,7 @@ async def test_another_reason_is_told_again_and_the_same_is_not() -> None:
         life = present(cluster, "ctr2").incarnation
         await wait_until(node.leader.leads, 10, "ctr1 leads")
         for why in ("its executor does not answer", "its executor does not answer", "it cannot reach the registry", ""):
-            node._heard(AbilityChanged(ctr2, life, not why, why, 4.0))
+            node._note_ability(AbilityChanged(ctr2, life, not why, why, 4.0))
         told = (events.CANNOT_ACT, events.CAN_ACT)
         await wait_until(lambda: any(event.kind == events.CAN_ACT for event in node.mirror.history()), 10, "all is told")
 

@@ -79,7 +79,7 @@ async def test_what_somebody_else_wants_meanwhile_stays() -> None:
 async def test_what_ran_before_is_not_stopped() -> None:
     """Found running by hand, taken over by a start that then failed: it goes on running."""
     async with running(*SERVERS) as cluster:
-        cluster.executors["ctr1"].service(ResourceName("data")).lives = True
+        cluster.executors["ctr1"].service(ResourceName("data")).alive = True
         await added(
             cluster,
             "data cluster_resource -attr ACTION_SCRIPT=/data,SERVER_POOLS=*",
@@ -94,7 +94,7 @@ async def test_what_ran_before_is_not_stopped() -> None:
 
         assert done.status == 1
         assert target(cluster, "data") is Target.ONLINE
-        assert cluster.executors["ctr1"].service(ResourceName("data")).lives
+        assert cluster.executors["ctr1"].service(ResourceName("data")).alive
 
 
 async def test_what_a_detached_caller_asked_for_stays_wanted() -> None:

@@ -85,7 +85,7 @@ async def flap(cluster: Cluster, rounds: int) -> None:
     for _ in range(rounds):
         for name in FLAPPING:
             executor.die(name)
-        await until(cluster, lambda: all(executor.service(name).lives for name in FLAPPING), "they are started again")
+        await until(cluster, lambda: all(executor.service(name).alive for name in FLAPPING), "they are started again")
 
 
 async def test_what_a_script_prints_takes_few_bytes_of_the_history_and_of_reports() -> None:
@@ -236,7 +236,7 @@ async def test_what_could_not_be_told_is_counted(monkeypatch: pytest.MonkeyPatch
         pen = history.History(mirror, StandingClock(), ServerName("ctr1"))
         pen._queue = deque(maxlen=history.KEEP)
         for number in range(25):
-            pen.tell(events.FAILED, text=str(number))
+            pen.record(events.FAILED, text=str(number))
         writing = asyncio.create_task(pen.write())
         async with asyncio.timeout(5):
             while not pen.idle() or len(history_of(store)) < 11:

@@ -72,6 +72,6 @@ def happen(cluster: Cluster, what: str) -> None:
             case ["is", "undying"]:
                 service.undying = True
             case ["runs"]:
-                service.lives = True
+                service.alive = True
             case _:
                 raise AssertionError(f"cannot happen: {what}")

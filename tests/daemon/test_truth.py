@@ -23,7 +23,7 @@ from understudy.daemon.sight import Sight
 from understudy.lane.phases import Starting
 from understudy.model import events
 from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.ports import AbilityChanged, GuardSight, HeardGuard
+from understudy.ports import AbilityChanged, GuardSight, LastMessage
 
 NEW_LIFE = Incarnation("f" * 32)
 
@@ -134,7 +134,7 @@ async def test_a_start_does_not_take_an_old_report_for_a_resource_that_runs() ->
     """Its server has begun a new life: what the registry says of the old one is over."""
     async with with_db("ctr1", "ctr2") as cluster:
         guard = cluster.guards["ctr2"]
-        guard.said = replace(guard.said, heard={ServerName("ctr1"): HeardGuard(incarnation=NEW_LIFE, age_s=0.1)})
+        guard.said = replace(guard.said, last_messages={ServerName("ctr1"): LastMessage(incarnation=NEW_LIFE, age_s=0.1)})
         well = await cluster.run("crsctl start res db", on="ctr1")
         done = await cluster.run("crsctl start res db", on="ctr2")
 
@@ -169,7 +169,7 @@ async def test_what_was_so_before_a_verb_waits_is_printed_when_it_has_waited_for
     async with with_db("ctr1", "ctr2") as cluster:
         node = cluster.nodes["ctr1"]
         cluster.executors["ctr1"].service(ResourceName("db")).took_s["stop"] = 4.0
-        node._heard(AbilityChanged(ServerName("ctr2"), cluster.life_of("ctr2"), False, "its daemon does not answer", 4.0))
+        node._note_ability(AbilityChanged(ServerName("ctr2"), cluster.life_of("ctr2"), False, "its daemon does not answer", 4.0))
         done = await cluster.run("crsctl stop res db", on="ctr1")
         told = [line for line in done.text.splitlines() if line.startswith("UND-0101")]
 
@@ -216,15 +216,17 @@ async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch:
         own_sight = cluster.sights["ctr1"]
         own_sight.alert = told.append
         await own_sight.look()
-        own_sight._tell()
+        own_sight._report_changes()
         early = list(told)
         exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
-        own_sight._tell()
-        own_sight._tell()
+        own_sight._report_changes()
+        own_sight._report_changes()
         cluster.guards["ctr1"].holds = True
-        cluster.guards["ctr1"].said = replace(cluster.guards["ctr2"].said, incarnation=cluster.life_of("ctr1"), heard={}, gap_s=31.0)
+        cluster.guards["ctr1"].said = replace(
+            cluster.guards["ctr2"].said, incarnation=cluster.life_of("ctr1"), last_messages={}, gap_s=31.0
+        )
         await own_sight.look()
-        own_sight._tell()
+        own_sight._report_changes()
 
         assert early == []
         assert [line.partition(":")[0] for line in told][:1] == ["UND-0140"]
@@ -242,11 +244,11 @@ async def test_another_cause_of_the_same_state_is_told_again(monkeypatch: pytest
         for gate in ("unavailable: Operation not permitted", "unavailable: Operation not permitted", "unavailable: No buffer space"):
             cluster.guards["ctr1"].said = replace(cluster.guards["ctr1"].said, gate=gate)
             await own_sight.look()
-            own_sight._tell()
+            own_sight._report_changes()
         cluster.guards["ctr1"].answers = False
         for age_s in (9.0, 10.0):
             own_sight._said_at -= age_s
-            own_sight._tell()
+            own_sight._report_changes()
 
         assert [line.partition(": if")[0] for line in told if "gate" in line] == [
             "UND-0145:Not as it should be: there is no gate (unavailable: Operation not permitted)",
@@ -263,15 +265,15 @@ async def test_what_no_leader_tells_each_server_tells_itself(monkeypatch: pytest
         cluster.sights["ctr1"].alert = told.append
         word = AbilityChanged(ctr2, cluster.life_of("ctr2"), False, "its executor does not answer", 4.0)
         monkeypatch.setattr(node.leader, "leads", lambda: False)
-        node._heard(word)
-        cluster.sights["ctr1"]._tell()
+        node._note_ability(word)
+        cluster.sights["ctr1"]._report_changes()
         alone = [line for line in told if "UND-0101" in line]
-        node._heard(replace(word, able=True, why=""))
-        cluster.sights["ctr1"]._tell()
+        node._note_ability(replace(word, able=True, why=""))
+        cluster.sights["ctr1"]._report_changes()
         monkeypatch.setattr(node.leader, "leads", lambda: True)
-        node._heard(word)
+        node._note_ability(word)
         await wait_until(lambda: any(event.kind == events.CANNOT_ACT for event in node.mirror.history()), 10, "the leader tells it")
-        cluster.sights["ctr1"]._tell()
+        cluster.sights["ctr1"]._report_changes()
 
         assert [line[:68] for line in alone] == ["UND-0101:Server 'ctr2' holds its lease but cannot act: its executor "]
         assert [line for line in told if "UND-0101" in line] == alone
@@ -281,7 +283,7 @@ async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None
     """Its registry was made anew: nobody would notice its end. It is said until it is registered again, and then adopted."""
     async with running("ctr1", "ctr2") as cluster:
         for name in ("webVIP", "web"):
-            cluster.executors["ctr1"].service(ResourceName(name)).lives = True
+            cluster.executors["ctr1"].service(ResourceName(name)).alive = True
         mirror = cluster.nodes["ctr2"].mirror
         await cluster.run("crsctl check crs", on="ctr2")  # from here on it sees the leader at work
         await wait_until(lambda: mirror.view.looks[ServerName("ctr1")].unregistered, 30, "its look tells it")
@@ -325,13 +327,13 @@ async def test_after_the_majority_is_back_the_history_says_how_long_it_was_away_
     async with with_db("ctr1", "ctr2", "ctr3") as cluster:
         lapse(cluster, "ctr1", "ctr2", "ctr3", for_s=251.0)
         await cluster.sights["ctr1"].look()
-        cluster.sights["ctr1"]._tell()
+        cluster.sights["ctr1"]._report_changes()
         for name in cluster.servers:
             cluster.guards[name].holds = True
         cluster.guards["ctr1"].said = replace(cluster.guards["ctr1"].said, incarnation=cluster.life_of("ctr1"), lapsed_s=None, gap_s=251.0)
         monkeypatch.setattr(cluster.nodes["ctr1"].leader, "leads", lambda: True)
         await cluster.sights["ctr1"].look()
-        cluster.sights["ctr1"]._tell()
+        cluster.sights["ctr1"]._report_changes()
         mirror = cluster.nodes["ctr2"].mirror
         await wait_until(lambda: any(event.kind == events.MAJORITY_BACK for event in mirror.history()), 10, "the history tells it")
         (back,) = [event for event in mirror.history() if event.kind == events.MAJORITY_BACK]

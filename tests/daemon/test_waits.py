@@ -205,7 +205,7 @@ def test_a_disabled_resource_whose_end_no_event_would_tell_is_not_shown_as_onlin
         await asyncio.sleep(2.0)
         before = (await cluster.run("crsctl stat resource db")).text
         await well(cluster, "crsctl modify resource db -attr ENABLED=0")
-        service.lives = False
+        service.alive = False
         await asyncio.sleep(5.0)
         after = (await cluster.run("crsctl stat resource db -v")).text
         assert "STATE=ONLINE on ctr1" in before

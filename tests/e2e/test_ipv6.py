@@ -72,14 +72,14 @@ def served(cluster: AttackedCluster, within_s: float = 30.0) -> None:
     wait_for(lambda: cluster.lab.client(["python3", "-c", ask], check=False).returncode == 0, within_s, "the client is served over IPv6")
 
 
-@pytest.mark.parametrize("mishap", ["crash", "cut", pytest.param("freeze", marks=pytest.mark.long)])
-def test_the_address_survives_its_server(cluster: AttackedCluster, mishap: str) -> None:
+@pytest.mark.parametrize("fault", ["crash", "cut", pytest.param("freeze", marks=pytest.mark.long)])
+def test_the_address_survives_its_server(cluster: AttackedCluster, fault: str) -> None:
     """Another server answers for it soon, and the old one never again, also when it comes back."""
     witness = run_web(cluster, "ctr1")
-    getattr(cluster.lab, mishap)("ctr1")
+    getattr(cluster.lab, fault)("ctr1")
     cluster.runs(*GROUP, on="ctr2")
     served(cluster)
-    match mishap:
+    match fault:
         case "crash":
             cluster.lab.boot("ctr1")
         case "cut":
@@ -91,7 +91,7 @@ def test_the_address_survives_its_server(cluster: AttackedCluster, mishap: str) 
     served(cluster)
     witness.stop()
     outage_s = outage(witness, "ctr1", "ctr2")
-    print(f"\n    {mishap}: the IPv6 address answered elsewhere after {outage_s:.2f} s")
+    print(f"\n    {fault}: the IPv6 address answered elsewhere after {outage_s:.2f} s")
     assert outage_s < 10 * cluster.limits.outage_s
 
 

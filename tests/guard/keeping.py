@@ -68,7 +68,7 @@ class Keepers:
     def _watch(self, server: Server, number: int) -> None:
         keeper = server.keeper
         assert keeper is not None
-        if server.guards == number and keeper.guard_lives:
+        if server.guards == number and keeper.guard_alive:
             self._carry_out(server, keeper.look(self._sight(server)))
             wait_s = keeper.wait_s(self._sight(server))
             if wait_s is not None:

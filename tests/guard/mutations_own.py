@@ -6,7 +6,7 @@ Tried by `test_clauses.py`. Each replaces the one method in which the clause liv
 import pytest
 
 from cutting import Patch, exchange
-from understudy.guard.core import Envelope, Grant, GuardCore, Heard, Silent
+from understudy.guard.core import Envelope, Grant, GuardCore, NotSilent, Silent
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.messages import PUSHED, GuardEffect
@@ -53,12 +53,12 @@ def act_on_what_came_in_meanwhile(patch: Patch) -> None:
 def go_on_when_called_lost(patch: Patch) -> None:
     """That the registry calls its own incarnation lost or evicted is a voter's matter alone."""
 
-    def told_dead(self: GuardCore, incarnations: tuple[bytes, ...], now: Reading) -> list[GuardEffect]:
+    def note_gone(self: GuardCore, incarnations: tuple[bytes, ...], now: Reading) -> list[GuardEffect]:
         if self.voter is not None:
-            self.voter.told_dead(incarnations)
+            self.voter.note_gone(incarnations)
         return []
 
-    exchange(patch, GuardCore.told_dead)(told_dead)
+    exchange(patch, GuardCore.note_gone)(note_gone)
 
 
 def say_farewell_for_a_predecessor(patch: Patch) -> None:
@@ -129,7 +129,7 @@ def count_words_nobody_asked_for(patch: Patch) -> None:
     """A word that was pushed counts in a round that is under way."""
     original = Round.answer
 
-    def answer(self: Round, voter: str, answer: Silent | Heard, now: Reading) -> None:
+    def answer(self: Round, voter: str, answer: Silent | NotSilent, now: Reading) -> None:
         original(self, voter, answer._replace(nonce=self.query.nonce) if answer.nonce == PUSHED else answer, now)
 
     def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[GuardEffect]:

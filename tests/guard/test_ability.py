@@ -83,10 +83,10 @@ def test_what_others_tell_is_news_once_and_repeated_to_who_comes_later() -> None
     """A daemon that connects later hears for how long it has been so by now."""
     abilities = Abilities(beat_ns=BEAT_NS)
 
-    assert abilities.heard("ctr2", ME, Pulse(False, SILENT, 3000)) == Able("ctr2", ME, False, SILENT, 3000)
+    assert abilities.receive("ctr2", ME, Pulse(False, SILENT, 3000)) == Able("ctr2", ME, False, SILENT, 3000)
     beats(abilities, 10)
 
-    assert abilities.heard("ctr2", ME, Pulse(False, SILENT, 4000)) is None
+    assert abilities.receive("ctr2", ME, Pulse(False, SILENT, 4000)) is None
     assert abilities.known() == [Able("ctr2", ME, False, SILENT, 4000)]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from guard.room import BOOT, LIMITS, SECOND, SILENT_AFTER
-from understudy.guard.core import Census, GrantedLife, KnownLives, Renew, VoterMemory
+from understudy.guard.core import Census, CensusAnswer, GrantedLife, Renew, VoterMemory
 from understudy.guard.core.asker import Count
 from understudy.guard.core.voter import LastRenew, Voter
 from understudy.linux.reading import Reading
@@ -27,8 +27,8 @@ def renewed(memory: Voter, incarnation: bytes, now: int, position: Position = HE
     memory.renew("ctr2", incarnation, Renew(1, after(now), BOOT, position), after(now))
 
 
-def known(nonce: int, *lives: GrantedLife, answer: int = 1, part: int = 0, parts: int = 1) -> KnownLives:
-    return KnownLives(nonce, answer, part, parts, lives)
+def known(nonce: int, *lives: GrantedLife, answer: int = 1, part: int = 0, parts: int = 1) -> CensusAnswer:
+    return CensusAnswer(nonce, answer, part, parts, lives)
 
 
 def test_a_voter_names_whom_it_grants_and_what_they_have_acted_on() -> None:
@@ -74,7 +74,7 @@ def test_a_majority_names_all_that_any_of_it_knows() -> None:
     ended = count.ended(after(4))
 
     assert ended is not None
-    assert set(ended.lives or ()) == {GrantedLife("ctr2", ONE, HERE), GrantedLife("ctr1", OTHER, NOWHERE)}
+    assert set(ended.granted or ()) == {GrantedLife("ctr2", ONE, HERE), GrantedLife("ctr1", OTHER, NOWHERE)}
 
 
 def test_one_voter_counts_once_and_a_stranger_not_at_all() -> None:
@@ -107,7 +107,7 @@ def test_without_a_majority_in_time_there_is_no_answer() -> None:
     ended = count.ended(after(ROUND + 3))
 
     assert ended is not None
-    assert ended.lives is None
+    assert ended.granted is None
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,8 @@ def test_a_guard_that_hears_from_the_registry_that_its_settings_are_others_stops
     room = Room(3, 3)
     room.run(1)
     registrys = DIFFERENT["other voters"][0]
-    effects = room.guards["ctr1"].told_registry(registrys, room.clock("ctr1"))
+    effects = room.guards["ctr1"].note_registry(registrys, room.clock("ctr1"))
     assert [type(effect) for effect in effects] == [RefusedSettings, Lapsed]
-    assert room.guards["ctr1"].told_registry(registrys, room.clock("ctr1")) == []
-    assert room.guards["ctr2"].told_registry(room.common, room.clock("ctr2")) == []
+    assert room.guards["ctr1"].note_registry(registrys, room.clock("ctr1")) == []
+    assert room.guards["ctr2"].note_registry(room.common, room.clock("ctr2")) == []
     assert room.holds("ctr2")

@@ -12,10 +12,10 @@ from understudy.guard.core import (
     Gone,
     Grant,
     GuardStart,
-    Heard,
     Lapsed,
     Leased,
     Lost,
+    NotSilent,
     Query,
     Renew,
     RoundEnded,
@@ -150,7 +150,7 @@ def test_a_server_that_rejoins_does_not_wipe_what_is_known_of_its_old_incarnatio
 def test_being_told_that_one_is_evicted_stops_grants_but_is_not_silence() -> None:
     voter = a_voter()
     voter.renew("ctr1", OTHER, a_renew(1), at(10))
-    voter.told_dead((OTHER,))
+    voter.note_gone((OTHER,))
     assert voter.renew("ctr1", OTHER, a_renew(2), at(10.1)) == Lost(OTHER)
     assert not voter.says_silent("ctr1", OTHER, at(10.7))
     assert voter.says_silent("ctr1", OTHER, at(10.8))
@@ -193,7 +193,7 @@ def test_an_answer_counts_only_in_its_round(answer: Silent, when: Reading) -> No
 
 def test_a_voter_that_becomes_silent_within_the_round_counts() -> None:
     query = asked()
-    query.answer("a", Heard(77, OTHER), at(10.01))
+    query.answer("a", NotSilent(77, OTHER), at(10.01))
     query.answer("a", Silent(77, "ctr1", OTHER), at(10.05))
     query.answer("b", Silent(77, "ctr1", OTHER), at(10.05))
     ended = query.ended(at(10.05))
@@ -247,7 +247,7 @@ def test_an_evicted_server_stops_at_the_first_answer() -> None:
     room = Room(3, 3)
     room.run(1)
     evicted = room.guards["ctr1"].holder.incarnation
-    room.do("ctr2", room.guards["ctr2"].told_dead((evicted,), room.clock("ctr2")))
+    room.do("ctr2", room.guards["ctr2"].note_gone((evicted,), room.clock("ctr2")))
     room.run(LIMITS.beat_s)
     assert len(room.seen("ctr1", Lapsed)) == 1
 
@@ -256,8 +256,8 @@ def test_who_is_told_that_it_is_evicted_stops_at_once() -> None:
     room = Room(3, 3)
     room.run(1)
     guard = room.guards["ctr1"]
-    assert [type(effect) for effect in guard.told_dead((guard.holder.incarnation,), room.clock("ctr1"))] == [Lapsed]
-    assert room.guards["ctr2"].told_dead((OTHER,), room.clock("ctr2")) == []
+    assert [type(effect) for effect in guard.note_gone((guard.holder.incarnation,), room.clock("ctr1"))] == [Lapsed]
+    assert room.guards["ctr2"].note_gone((OTHER,), room.clock("ctr2")) == []
 
 
 def test_a_successor_continues_the_lease_with_the_next_sequence() -> None:

@@ -15,7 +15,7 @@ SEES = {
 BLIND = {EndStep.KILL_STARTERS, EndStep.KILL_GROUPS, EndStep.HURRY_GROUPS, EndStep.SEEK_STRAYS}
 AFTER_THE_END = {EndStep.SEE_ADDRESSES_KNOWN, EndStep.SHUT_FILE_SYSTEMS, EndStep.CUT_OFF_MOUNTS}
 LEFT = EndFound(left=("it is not gone",))
-UNTOLD = EndFound(untold=("it cannot be told",))
+UNTOLD = EndFound(unchecked=("it cannot be told",))
 NOTHING = EndFound()
 
 
@@ -55,7 +55,7 @@ def test_what_is_not_gone_bars_the_next_life_and_what_cannot_be_told_bars_the_fa
     assert (stages[-1] is EndStage.GONE) == (step in AFTER_THE_END), "GONE is never said of what is left"
 
     _, stages, ended = passed(at=step, found=UNTOLD)
-    assert ended == EndSeen(stopped=True, left=UNTOLD.untold)
+    assert ended == EndSeen(stopped=True, left=UNTOLD.unchecked)
     assert stages[-1] is EndStage.GONE
 
 

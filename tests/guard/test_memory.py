@@ -62,10 +62,10 @@ def test_an_old_answer_does_not_take_a_boot_number_back() -> None:
     mine = holder()
     for _ in range(3):
         mine.beat(at(10))
-    mine.heard_boot("a", BootNumber(ME, 2, 70))
-    mine.heard_boot("a", Grant(ME, 1, at(10), 60))
-    mine.heard_boot("a", BootNumber(OTHER, 3, 50))
-    mine.heard_boot("a", BootNumber(ME, 4, 40))
+    mine.note_boot("a", BootNumber(ME, 2, 70))
+    mine.note_boot("a", Grant(ME, 1, at(10), 60))
+    mine.note_boot("a", BootNumber(OTHER, 3, 50))
+    mine.note_boot("a", BootNumber(ME, 4, 40))
     assert mine.renew_for("a", Renew(3, at(10))).echo == 70
     assert mine.renew_for("b", Renew(3, at(10))).echo == NO_BOOT
 

@@ -278,7 +278,7 @@ def test_what_cannot_be_verified_is_named(servers: Hosts) -> None:
 
     def end() -> EndSeen:
         means = Means(read_settings(str(host.config)))
-        means.untold["tables"] = "the gate's tables cannot be read either"
+        means.unchecked["tables"] = "the gate's tables cannot be read either"
         try:
             return end_everything(means, within_s=1)
         finally:

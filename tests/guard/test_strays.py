@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support import wait_for
-from understudy.guard.strays import MARK, NAME, Stray, end, group_of, lives, stray, strays, within
+from understudy.guard.strays import MARK, NAME, Stray, end, group_of, is_alive, stray, strays, within
 from understudy.linux.cgroups import find_parent
 from understudy.linux.processes import status
 
@@ -35,11 +35,11 @@ def test_a_marked_process_outside_the_groups_is_found_and_ended() -> None:
     with process(**{MARK: PARENT, NAME: "db"}) as ours, process(**{MARK: PARENT + "2", NAME: "db"}), process():
         found = strays(PARENT)
         assert [(process.pid, process.resource, process.command) for process in found] == [(ours.pid, "db", "sleep")]
-        assert found[0].told() == f"sleep (pid {ours.pid})"
-        assert lives(found[0])
+        assert found[0].description() == f"sleep (pid {ours.pid})"
+        assert is_alive(found[0])
         assert end(found) == []
         assert ours.wait(5) == -9
-        assert not lives(found[0])
+        assert not is_alive(found[0])
         assert strays(PARENT) == []
 
 
@@ -47,7 +47,7 @@ def test_a_process_that_has_taken_its_number_is_spared() -> None:
     """The start time tells them apart. Who still answers was not killed; that it has not been buried yet would say little."""
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         former = Stray(other.pid, "1", "db", "cat")
-        assert not lives(former)
+        assert not is_alive(former)
         assert end([former]) == []
         assert other.communicate(b"still here")[0] == b"still here"
 

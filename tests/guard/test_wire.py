@@ -9,22 +9,22 @@ from hypothesis import strategies as st
 from understudy.guard.core import (
     BootNumber,
     Census,
+    CensusAnswer,
     CommonSettings,
     Differs,
     Envelope,
     FarewellMessage,
     Grant,
     GrantedLife,
-    Heard,
-    KnownLives,
     Lost,
+    NotSilent,
     Pulse,
     Query,
     Renew,
     Silent,
     common_settings,
 )
-from understudy.guard.core.guard import LIVES_A_PART
+from understudy.guard.core.guard import GRANTED_PER_PART
 from understudy.guard.core.messages import Body
 from understudy.guard.wire import LONGEST, MAC_LENGTH, BadMessage, decode, encode
 from understudy.linux.reading import Reading
@@ -49,12 +49,14 @@ bodies: st.SearchStrategy[Body] = st.one_of(
     st.builds(Lost, incarnations),
     st.builds(Query, nonces, names, incarnations),
     st.builds(Silent, nonces, names, incarnations, nonces),
-    st.builds(Heard, nonces, incarnations, nonces),
+    st.builds(NotSilent, nonces, incarnations, nonces),
     st.just(FarewellMessage()),
     st.builds(Pulse, st.booleans(), names, st.integers(0, (1 << 32) - 1)),
     st.just(Differs()),
     st.builds(Census, nonces),
-    st.builds(KnownLives, nonces, numbers, st.integers(0, 255), st.integers(1, 255), st.lists(lives, max_size=LIVES_A_PART).map(tuple)),
+    st.builds(
+        CensusAnswer, nonces, numbers, st.integers(0, 255), st.integers(1, 255), st.lists(lives, max_size=GRANTED_PER_PART).map(tuple)
+    ),
 )
 envelopes = st.builds(Envelope, commons, names, incarnations, names, bodies)
 
@@ -99,6 +101,6 @@ def test_the_longest_names_fit() -> None:
     datagram = encode(Envelope(common, longest[0], b"i" * 16, longest[1], Silent(2**64 - 1, longest[2], b"j" * 16, 2**64 - 1)), key=KEY)
     assert len(datagram) <= LONGEST
     most = (1 << 64) - 1
-    lives = tuple(GrantedLife(longest[0], b"j" * 16, Position((1 << 32) - 1, most, most)) for _ in range(LIVES_A_PART))
-    known = encode(Envelope(common, longest[0], b"i" * 16, longest[1], KnownLives(most, (1 << 32) - 1, 255, 255, lives)), key=KEY)
+    lives = tuple(GrantedLife(longest[0], b"j" * 16, Position((1 << 32) - 1, most, most)) for _ in range(GRANTED_PER_PART))
+    known = encode(Envelope(common, longest[0], b"i" * 16, longest[1], CensusAnswer(most, (1 << 32) - 1, 255, 255, lives)), key=KEY)
     assert len(known) <= LONGEST

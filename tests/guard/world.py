@@ -269,7 +269,7 @@ class World(Timeline):
         """Its daemon has read the registry; before that nothing is done under this guard's lease."""
         server.registered = True
         if server.guard is guard:
-            self._perform(server, guard, guard.told_registry(self._settings.common, server.clocks.read(self.now)))
+            self._perform(server, guard, guard.note_registry(self._settings.common, server.clocks.read(self.now)))
 
     def _tick(self, server: Server) -> None:
         guard = server.guard

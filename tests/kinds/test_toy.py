@@ -56,7 +56,7 @@ async def test_commands_and_lanes_drive_it() -> None:
         assert (await cluster.run("crsctl start resource scratch -n ctr1")).status == 0
         executor = cluster.executors["ctr1"]
         executor.die(SCRATCH)
-        await wait_until(lambda: executor.service(SCRATCH).lives, 5, "it was started again")
+        await wait_until(lambda: executor.service(SCRATCH).alive, 5, "it was started again")
         assert (await cluster.run("crsctl relocate resource scratch -n ctr2")).status == 0
         assert (await cluster.run("crsctl stop resource scratch")).status == 0
         assert {action for _, name, action, _ in executor.done if name == SCRATCH} >= {"start", "stop", "check"}

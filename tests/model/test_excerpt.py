@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from understudy.model.excerpt import excerpt, stored_bytes
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=400) | st.text("\x1b\n\"\\aä€\U0001f3ad", max_size=2000)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=400) | st.text('\x1b\n"\\aä€\U0001f3ad', max_size=2000)
 
 
 @given(TEXTS)

@@ -54,7 +54,7 @@ def carried_out(view: View, plan: Plan) -> View:
     for step in plan.steps:
         assignments = {**view.assignments, **{assignment.resource: assignment for assignment in step.assignments}}
         assignments = {name: assignment for name, assignment in assignments.items() if name not in step.names}
-        incarnations = {**view.incarnations, **{record.incarnation: record for record in step.lives}}
+        incarnations = {**view.incarnations, **{record.incarnation: record for record in step.incarnations}}
         view = replace(
             view,
             revision=view.revision + 1,
@@ -101,7 +101,7 @@ class Cluster:
         memory = self._memory()
         plan = decide(self.view, self.now, memory)
         told = [line for step in plan.steps for line in self._step(step)]
-        if any(record.life is Life.EVICTED for step in plan.steps for record in step.lives):
+        if any(record.life is Life.EVICTED for step in plan.steps for record in step.incarnations):
             self._evicted_at = self.now
             memory = self._memory()
         self.view = carried_out(self.view, plan)
@@ -343,7 +343,7 @@ class Cluster:
 
     def _step(self, step: Step) -> list[str]:
         """One commit: its first line is marked."""
-        lines = [f"{record.server} is {record.life.value}: {record.proof}" for record in step.lives]
+        lines = [f"{record.server} is {record.life.value}: {record.proof}" for record in step.incarnations]
         lines += [self._assignment(assignment) for assignment in step.assignments]
         lines += [f"{note.resource} could not be ended on {note.on}: {note.cause}" for note in step.notes if note.kind == "unended"]
         lines += [self._refused(note) for note in step.notes if note.kind == "refused"]

@@ -18,13 +18,15 @@ HERE = Holder(server=ServerName("ctr1"), incarnation=Incarnation("i1"), epoch=1)
 LOST = IncarnationRecord(incarnation=Incarnation("i2"), server=ServerName("ctr2"), life=Life.FENCED, order=2)
 
 
-def group_of(count: int, *, requests: int = 0, lives: tuple[IncarnationRecord, ...] = ()) -> Step:
+def group_of(count: int, *, requests: int = 0, incarnations: tuple[IncarnationRecord, ...] = ()) -> Step:
     """A step of a group with so many members."""
     names = [ResourceName(f"r{number}") for number in range(count)]
-    notes = tuple(Note(kind=FENCED, on=record.server) for record in lives) + tuple(Note(kind=ASSIGNED, resource=name) for name in names)
+    notes = tuple(Note(kind=FENCED, on=record.server) for record in incarnations) + tuple(
+        Note(kind=ASSIGNED, resource=name) for name in names
+    )
     return Step(
         group=True,
-        lives=lives,
+        incarnations=incarnations,
         assignments=tuple(Assignment(resource=name, epoch=1, owner=HERE, holders=(HERE,)) for name in names),
         fulfilled=tuple(f"q{number}" for number in range(requests)),
         notes=notes,
@@ -41,8 +43,8 @@ def test_a_group_moves_with_the_request_that_it_moves_for_or_not_at_all() -> Non
 
 def test_a_group_is_never_divided() -> None:
     """The lives that changed with it go first, and requests for which there is no room wait; too large it stays whole."""
-    first, second = bounded(group_of(5, requests=9, lives=(LOST,)), 8)
-    assert (first.lives, first.assignments, [note.kind for note in first.notes]) == ((LOST,), (), [FENCED])
+    first, second = bounded(group_of(5, requests=9, incarnations=(LOST,)), 8)
+    assert (first.incarnations, first.assignments, [note.kind for note in first.notes]) == ((LOST,), (), [FENCED])
     assert (len(second.assignments), second.fulfilled, {note.kind for note in second.notes}) == (5, ("q0", "q1"), {ASSIGNED})
     (whole,) = bounded(group_of(9), 8)
     assert whole == group_of(9)
@@ -63,7 +65,7 @@ def test_each_part_is_within_the_bound_or_one_whole_group(view: View, most: int)
     for step in decide(view, LATER, memory_of(view)).steps:
         several = list(bounded(step, most))
         assert all(weight(step) <= most or (step.group and len(several) <= 2) for step in several)
-        for records in ("lives", "assignments", "targets", "forgotten"):
+        for records in ("incarnations", "assignments", "targets", "forgotten"):
             assert [record for part in several for record in getattr(part, records)] == list(getattr(step, records))
         assert sum(bool(step.assignments) for step in several) <= 1 or not step.group
         assert {note for part in several for note in part.notes} == set(step.notes)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import times
-from understudy.model.conditions import NUMBERS, UNREACHED, Condition, ConditionKind, GuardSight, HeardGuard, Own, Weight, ago, status
+from understudy.model.conditions import NUMBERS, UNREACHED, Condition, ConditionKind, GuardSight, LastMessage, Own, Weight, ago, status
 from understudy.model.messages import WORDS
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life
@@ -21,9 +21,9 @@ ME = NAMES[0]
 REFUSED = "the registry has voters ctr1, ctr2, this server ctr1: make understudy.toml the same on all servers, and restart"
 
 
-def heard(**ages: float) -> dict[ServerName, HeardGuard]:
+def heard(**ages: float) -> dict[ServerName, LastMessage]:
     """Other guards, in the lives that the registry knows."""
-    return {ServerName(name): HeardGuard(incarnation=LIVES[ServerName(name)], age_s=age_s) for name, age_s in ages.items()}
+    return {ServerName(name): LastMessage(incarnation=LIVES[ServerName(name)], age_s=age_s) for name, age_s in ages.items()}
 
 
 VIEW = View(
@@ -32,9 +32,11 @@ VIEW = View(
     leader=LeaderRecord(server=NAMES[1], incarnation=LIVES[NAMES[1]], term=1),
     incarnations={life: IncarnationRecord(incarnation=life, server=name, life=Life.ONLINE, order=1) for name, life in LIVES.items()},
 )
-GUARD = GuardSight(incarnation=LIVES[ME], voters=NAMES, heard=heard(ctr2=0.2, ctr3=0.9), grants=dict.fromkeys(NAMES, 0.1), gap_s=0.0)
+GUARD = GuardSight(
+    incarnation=LIVES[ME], voters=NAMES, last_messages=heard(ctr2=0.2, ctr3=0.9), grants=dict.fromkeys(NAMES, 0.1), gap_s=0.0
+)
 WELL = Own(server=ME, voters=NAMES, daemon_s=100.0, guard=GUARD, guard_age_s=0.5, leader_silent_s=0.3)
-NEW = replace(GUARD, incarnation=Incarnation("f" * 32), heard={}, grants={}, lapsed_s=31.0, gap_s=None)
+NEW = replace(GUARD, incarnation=Incarnation("f" * 32), last_messages={}, grants={}, lapsed_s=31.0, gap_s=None)
 """The guard after a lapse: a new life that hears nobody."""
 
 
@@ -50,7 +52,7 @@ STATES: dict[ConditionKind, tuple[View, Own]] = {
     ConditionKind.LEAVING: (VIEW, guard(leave_left_s=12.0)),
     ConditionKind.LEFT: (VIEW, replace(WELL, guard=NEW, held=False, left="root@ctr1")),
     ConditionKind.MAJORITY_LOST: (VIEW, replace(WELL, guard=NEW, held=False, leader_silent_s=None)),
-    ConditionKind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, heard=GUARD.heard), held=False)),
+    ConditionKind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, last_messages=GUARD.last_messages), held=False)),
     ConditionKind.REGISTRY_AWAY: (VIEW, replace(WELL, registry_away_s=40.0)),
     ConditionKind.REGISTRY_FULL: (VIEW, replace(WELL, registry_refuses="the registry has failed: disk is full", leader_silent_s=9.0)),
     ConditionKind.REGISTRY_SET_BACK: (replace(VIEW, set_back="it was set back from revision 9 to 7"), WELL),
@@ -60,9 +62,12 @@ STATES: dict[ConditionKind, tuple[View, Own]] = {
         replace(VIEW, unable={LIVES[NAMES[2]]: Unable(server=NAMES[2], why="its executor hangs", since=-4.0)}),
         WELL,
     ),
-    ConditionKind.OTHER_NO_LEASE: (VIEW, guard(heard={**GUARD.heard, NAMES[2]: HeardGuard(incarnation=NEW.incarnation, age_s=0.1)})),
-    ConditionKind.OTHER_UNHEARD: (VIEW, guard(heard=heard(ctr2=0.2, ctr3=31.0))),
-    ConditionKind.LAST_MAJORITY: (VIEW, guard(heard=heard(ctr2=0.2))),
+    ConditionKind.OTHER_NO_LEASE: (
+        VIEW,
+        guard(last_messages={**GUARD.last_messages, NAMES[2]: LastMessage(incarnation=NEW.incarnation, age_s=0.1)}),
+    ),
+    ConditionKind.OTHER_UNHEARD: (VIEW, guard(last_messages=heard(ctr2=0.2, ctr3=31.0))),
+    ConditionKind.LAST_MAJORITY: (VIEW, guard(last_messages=heard(ctr2=0.2))),
     ConditionKind.NOT_REAL_TIME: (VIEW, guard(priority="normal priority, real time refused: Operation not permitted")),
     ConditionKind.NO_GATE: (VIEW, guard(gate="unavailable: this kernel has no nf_tables")),
     ConditionKind.SETTINGS_DIFFER: (VIEW, guard(differing=("ctr3 has pause_tolerance 2 s, this server 0.5 s: make them the same",))),
@@ -120,7 +125,7 @@ def test_a_state_says_its_cause_and_what_to_do(kind: ConditionKind) -> None:
 def test_a_lost_majority_names_who_is_needed_who_is_there_and_since_when() -> None:
     """One cause, not five: what follows from it is not said beside it."""
     view, own = STATES[ConditionKind.MAJORITY_LOST]
-    found = conditions(view, replace(own, guard=replace(NEW, heard=heard(ctr2=20.0))))
+    found = conditions(view, replace(own, guard=replace(NEW, last_messages=heard(ctr2=20.0))))
     kinds = {each.kind for each in found}
 
     assert ConditionKind.MAJORITY_LOST in kinds

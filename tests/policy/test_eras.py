@@ -18,7 +18,7 @@ from understudy.model.view import (
     View,
 )
 from understudy.policy.decide import decide
-from understudy.policy.eras import UNHEARD_S
+from understudy.policy.eras import UNREPORTED_S
 from understudy.policy.plan import Memory, Plan
 
 DB = ResourceName("db")
@@ -143,22 +143,22 @@ def test_a_server_that_cannot_act_yet_is_waited_for_and_not_moved_off() -> None:
 
     plan = decide(view, 1.0, MEMORY)
 
-    assert not [change for step in plan.steps for change in (*step.assignments, *step.lives)]
+    assert not [change for step in plan.steps for change in (*step.assignments, *step.incarnations)]
 
 
 def test_who_does_not_tell_holds_up_what_is_wanted_for_so_long_and_no_longer() -> None:
     view = copied(CTR1)
-    assert decide(view, UNHEARD_S - 1.0, MEMORY).wake_at == UNHEARD_S
+    assert decide(view, UNREPORTED_S - 1.0, MEMORY).wake_at == UNREPORTED_S
 
-    plan = decide(view, UNHEARD_S, MEMORY)
+    plan = decide(view, UNREPORTED_S, MEMORY)
 
-    assert [(record.server, record.life) for step in plan.steps for record in step.lives] == [(CTR2, Life.EVICTED)]
+    assert [(record.server, record.life) for step in plan.steps for record in step.incarnations] == [(CTR2, Life.EVICTED)]
 
 
 def test_who_does_not_tell_keeps_its_lease_where_nothing_waits_for_it() -> None:
     view = running(copied(CTR1), CTR1, epoch=4)
 
-    assert not [record for step in decide(view, 10 * UNHEARD_S, MEMORY).steps for record in step.lives]
+    assert not [record for step in decide(view, 10 * UNREPORTED_S, MEMORY).steps for record in step.incarnations]
 
 
 def test_it_is_over_when_all_have_told_and_everything_is_confirmed() -> None:
@@ -190,13 +190,16 @@ def cannot_look(view: View, server: ServerName, since: float = 0.0) -> View:
 
 def test_who_has_come_back_and_cannot_look_is_waited_for_so_long_and_no_longer() -> None:
     view = cannot_look(copied(CTR1, CTR2), CTR2, since=4.0)
-    memory = replace(MEMORY, heard_since={life(CTR2): 1.0})
+    memory = replace(MEMORY, reported_since={life(CTR2): 1.0})
     waiting = decide(view, 5.0, memory)
 
     assert assigned(waiting) is None
-    assert waiting.wake_at == 4.0 + UNHEARD_S
+    assert waiting.wake_at == 4.0 + UNREPORTED_S
     assert [
-        record.server for step in decide(view, 4.0 + UNHEARD_S, memory).steps for record in step.lives if record.life is Life.EVICTED
+        record.server
+        for step in decide(view, 4.0 + UNREPORTED_S, memory).steps
+        for record in step.incarnations
+        if record.life is Life.EVICTED
     ] == [CTR2]
 
 

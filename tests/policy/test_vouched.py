@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from policy.test_conditions import GUARD, LIVES, ME, NAMES, NEW, VIEW, WELL, heard
-from understudy.model.conditions import HeardGuard, Lease, Own
+from understudy.model.conditions import LastMessage, Lease, Own
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Internal, State
 from understudy.model.view import Report, Unable, View
@@ -44,7 +44,7 @@ def test_after_a_lapse_what_ran_here_is_offline() -> None:
 
 def test_of_a_server_that_nobody_hears_or_looks_after_nothing_is_known() -> None:
     """It may have no power, or run on beyond a cut."""
-    own = replace(LAPSED, guard=replace(NEW, heard=heard(ctr2=31.0)))
+    own = replace(LAPSED, guard=replace(NEW, last_messages=heard(ctr2=31.0)))
 
     assert said(runs(CTR2), own, CTR2) == (State.UNKNOWN, "WAS ONLINE 31 s AGO")
     assert age_of(VIEW, own, CTR2) == (31.5, Lease.UNHEARD)
@@ -52,14 +52,14 @@ def test_of_a_server_that_nobody_hears_or_looks_after_nothing_is_known() -> None
 
 def test_an_unheard_server_is_the_leaders_business_while_one_leads() -> None:
     """Its proof comes within seconds, and with it the report's end."""
-    own = replace(WELL, guard=replace(GUARD, heard=heard(ctr2=31.0)))
+    own = replace(WELL, guard=replace(GUARD, last_messages=heard(ctr2=31.0)))
 
     assert said(runs(CTR2), own, CTR2) == (State.ONLINE, "")
 
 
 def test_another_servers_new_life_has_stopped_what_the_old_one_ran() -> None:
     """Its guard says so itself, though the registry does not know yet."""
-    own = replace(WELL, guard=replace(GUARD, heard={CTR2: HeardGuard(incarnation=NEW.incarnation, age_s=0.1)}))
+    own = replace(WELL, guard=replace(GUARD, last_messages={CTR2: LastMessage(incarnation=NEW.incarnation, age_s=0.1)}))
 
     assert said(runs(CTR2), own, CTR2) == (State.OFFLINE, NO_LEASE)
 

@@ -36,7 +36,7 @@ def it_is_started_by_hand_where_it_gave_up(seed: int) -> None:
         world.until(lambda: world.truth.assignments[DB].last_resort if DB in world.truth.assignments else False, 5, "it gives up")
         world.run(0.1)
         service.behave()
-        service.lives = True
+        service.alive = True
         world.modify("db", hosting_members="ctr2")
         world.until(lambda: world.runs_on("db") == "ctr2", 10, "it is stopped on ctr1 and runs on ctr2")
 
@@ -46,9 +46,9 @@ def it_is_started_by_hand_before_the_leader_takes_it_back(seed: int) -> None:
     with _running_on_ctr1(seed, outside=True) as world:
         world.machines["ctr2"].hang_daemon(1.0)
         world.stop("db")
-        world.until(lambda: not world.service("db", on="ctr1").lives, 1, "it is stopped")
+        world.until(lambda: not world.service("db", on="ctr1").alive, 1, "it is stopped")
         world.run(0.1)
-        world.service("db", on="ctr1").lives = True
+        world.service("db", on="ctr1").alive = True
         world.machines["ctr1"].services.wake(DB)
         world.run(4)
 
@@ -62,7 +62,7 @@ def it_is_started_by_hand_while_its_release_waits(seed: int) -> None:
         keeper_of(world, "ctr1").kill_guard(1.0)
         world.run(0.5)
         service = world.service("db", on="ctr1")
-        service.lives, service.took_s["stop"] = True, 1.0
+        service.alive, service.took_s["stop"] = True, 1.0
         machine.services.wake(DB)
         world.until(lambda: world.runs_on("db") == "ctr2", 5, "it is stopped once more, and runs on ctr2")
 
@@ -90,7 +90,7 @@ def the_check_of_a_start_cannot_tell(seed: int) -> None:
         world.service("db", on="ctr1").signals = True
         world.start("db")
         services = world.machines["ctr1"].services
-        world.until(lambda: services.service(DB).lives and services.in_action.get(DB), 5, "it is being confirmed", look_s=0.0003)
+        world.until(lambda: services.service(DB).alive and services.in_action.get(DB), 5, "it is being confirmed", look_s=0.0003)
         world.run(0.02)
         world.stop("base")
         world.run(4)
@@ -117,7 +117,7 @@ def its_clean_says_that_it_has_cleaned(seed: int) -> None:
         service = world.service("db", on="ctr1")
         service.botches, service.pretends = {"start": 1}, {"clean"}
         world.start("db", on="ctr1")
-        world.until(lambda: service.lives, 5, "its start leaves processes behind", look_s=0.0003)
+        world.until(lambda: service.alive, 5, "its start leaves processes behind", look_s=0.0003)
         service.botches = {}
         world.run(8)
         assert world.runs_on("db") == "ctr1", "it was tried again"
@@ -129,7 +129,7 @@ def it_dies_while_its_start_is_confirmed(seed: int) -> None:
         _define(world, "ctr1", check_interval="60", restart_attempts="2")
         services = world.machines["ctr1"].services
         world.start("db")
-        world.until(lambda: services.service(DB).lives and services.in_action.get(DB), 5, "it is being confirmed", look_s=0.0003)
+        world.until(lambda: services.service(DB).alive and services.in_action.get(DB), 5, "it is being confirmed", look_s=0.0003)
         services.service(DB).check_says = 0
         services.die(DB)
         world.run(0.0025)
@@ -332,7 +332,7 @@ def two_voters_are_silent_one_after_the_other(seed: int) -> None:
 def somebody_starts_it_by_hand(seed: int) -> None:
     """It runs on ctr2 before anybody asks for it. In random worlds nobody types anything on a server: that is not the product's doing."""
     with cluster(seed) as world:
-        world.service("db", on="ctr2").lives = True
+        world.service("db", on="ctr2").alive = True
         world.define("db", hosting_members="ctr1 ctr2", placement="restricted")
         world.run(1)
         world.start("db")

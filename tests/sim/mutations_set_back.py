@@ -24,7 +24,7 @@ def believe_what_is_read(patch: Patch) -> None:
     def was_seen_at(self: Mirror, known: Position) -> None:
         pass
 
-    async def take_in(self: Leader, view: View, lives: Sequence[Counted]) -> bool:
+    async def take_in(self: Leader, view: View, counted_lives: Sequence[Counted]) -> bool:
         return True
 
     exchange(patch, Mirror._judged)(judged)
@@ -38,15 +38,15 @@ def decide_without_a_census(patch: Patch) -> None:
     async def count(self: Leader, view: View) -> None:
         return None
 
-    exchange(patch, Leader._count_lives)(count)
+    exchange(patch, Leader._take_census)(count)
 
 
 def forget_who_is_not_in_the_copy(patch: Patch) -> None:
     """Lives that the voters know and the copy does not are not written down: nobody waits for them."""
     original = Leader._take_in
 
-    async def take_in(self: Leader, view: View, lives: Sequence[Counted]) -> bool:
-        return await original(self, view, [counted for counted in lives if counted.incarnation in view.incarnations])
+    async def take_in(self: Leader, view: View, counted_lives: Sequence[Counted]) -> bool:
+        return await original(self, view, [counted for counted in counted_lives if counted.incarnation in view.incarnations])
 
     exchange(patch, Leader._take_in)(take_in)
 
@@ -84,7 +84,7 @@ def want_only_what_the_copy_wants(patch: Patch) -> None:
 
 def end_the_recovery_before_all_can_look(patch: Patch) -> None:
     """Where nothing is registered, nobody has anything to tell."""
-    exchange(patch, eras._can_tell)(lambda view, record: True)
+    exchange(patch, eras._can_report)(lambda view, record: True)
 
 
 def give_to_who_cannot_tell(patch: Patch) -> None:

@@ -153,7 +153,7 @@ class Teller:
             self.say(name, f"runs|run on {server}")
 
     def _is_started(self, server: str, name: str) -> None:
-        if self._world.service(name, on=server).lives:
+        if self._world.service(name, on=server).alive:
             self.say(name, f"is|are started on {server} although it|they already runs|run")
 
     def _is_gone(self, server: str, name: str) -> None:
@@ -309,7 +309,7 @@ class Teller:
 
     def _stands(self, name: ResourceName) -> str:
         truth = self._world.truth
-        where = [machine.name for machine in self._world.machines.values() if machine.services.service(name).lives]
+        where = [machine.name for machine in self._world.machines.values() if machine.services.service(name).alive]
         runs = f"runs on {', '.join(where)}" if where else "runs nowhere"
         words = [f"TARGET {truth.targets.get(name, 'not set')}", runs]
         if (held := truth.assignments.get(name)) is not None:

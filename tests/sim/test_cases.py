@@ -130,7 +130,7 @@ def test_a_farewell_that_is_believed_while_a_loss_is_written_does_not_overwrite_
             if gone in node.leader._asking and not overtaken:
                 await wait_until(lambda: node.mirror.view.life(gone) is not Life.ONLINE, 20, "the loss is written")
                 overtaken.append(node.mirror.view.life(gone))
-                node.leader.heard(Farewell(ServerName("ctr1"), gone))
+                node.leader.receive(Farewell(ServerName("ctr1"), gone))
 
         world.power_off("ctr1")
         world.until(lambda: world.view().life(gone) is Life.FENCED, 20, "ctr1 is fenced")

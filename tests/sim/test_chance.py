@@ -9,7 +9,7 @@ import pytest
 from understudy.sim.chance import GRAIN, Chance, dice
 from understudy.sim.faults import HAPPENS
 from understudy.sim.options import BOUNDS, Options
-from understudy.sim.script import RATES, STORM, Mishap, script
+from understudy.sim.script import RATES, STORM, Fault, script
 
 HOUR_S = 3600.0
 BUSY = Options(power=1.0, freezes=2.0, cuts=2.0, daemon_deaths=1.0, service_deaths=4.0, commands=4.0)
@@ -95,31 +95,31 @@ def test_dice_are_a_queue_of_their_own_name() -> None:
     assert len({dice(seed, name).random() for seed in range(50) for name in ("options", "mishaps")}) == 100
 
 
-# --- the script of mishaps ------------------------------------------------------------------------------------------
+# --- the script of faults ------------------------------------------------------------------------------------------
 
 
-def test_the_same_seed_gives_the_same_mishaps_and_another_gives_others() -> None:
+def test_the_same_seed_gives_the_same_faults_and_another_gives_others() -> None:
     """Numbered in the order in which they come."""
-    mishaps = script(1, BUSY, HOUR_S)
+    faults = script(1, BUSY, HOUR_S)
 
-    assert script(1, BUSY, HOUR_S) == mishaps
-    assert script(2, BUSY, HOUR_S) != mishaps
-    assert [mishap.number for mishap in mishaps] == list(range(1, len(mishaps) + 1))
-    assert all(before.at_s <= after.at_s for before, after in pairwise(mishaps))
+    assert script(1, BUSY, HOUR_S) == faults
+    assert script(2, BUSY, HOUR_S) != faults
+    assert [fault.number for fault in faults] == list(range(1, len(faults) + 1))
+    assert all(before.at_s <= after.at_s for before, after in pairwise(faults))
 
 
 def test_what_is_left_out_changes_nothing_about_the_others() -> None:
     """`only`: each keeps its number, its time, its length and its luck."""
-    mishaps = script(1, BUSY, HOUR_S)
-    kept = {mishap.number for mishap in mishaps[::7]}
+    faults = script(1, BUSY, HOUR_S)
+    kept = {fault.number for fault in faults[::7]}
 
-    assert script(1, BUSY, HOUR_S, only=kept) == mishaps[::7]
+    assert script(1, BUSY, HOUR_S, only=kept) == faults[::7]
     assert script(1, BUSY, HOUR_S, only=()) == ()
 
 
-def test_mishaps_come_as_often_as_their_rate_says() -> None:
+def test_faults_come_as_often_as_their_rate_says() -> None:
     """Per minute, each kind by its own; what has no rate never comes."""
-    counts = Counter(mishap.what for mishap in script(3, BUSY, 10 * HOUR_S))
+    counts = Counter(fault.what for fault in script(3, BUSY, 10 * HOUR_S))
 
     assert set(counts) == {STORM, *(name for name in RATES if getattr(BUSY, name))}
     for name in RATES:
@@ -135,22 +135,22 @@ def test_every_rate_is_drawn_from_and_happens() -> None:
 
 def test_without_calm_it_is_one_storm_from_beginning_to_end() -> None:
     """And the weather turns bad once."""
-    storms = [mishap for mishap in script(1, BUSY, 600.0) if mishap.what == STORM]
+    storms = [fault for fault in script(1, BUSY, 600.0) if fault.what == STORM]
 
-    assert [(mishap.at_s, mishap.lasts) for mishap in storms] == [(0.0, 600.0)]
+    assert [(fault.at_s, fault.lasts) for fault in storms] == [(0.0, 600.0)]
 
 
 def test_in_the_calm_between_storms_nothing_happens() -> None:
     """Storms and calms are about as long as they should be."""
-    mishaps = script(4, replace(BUSY, storm_s=20.0, calm_s=100.0), HOUR_S)
-    storms = [mishap for mishap in mishaps if mishap.what == STORM]
+    faults = script(4, replace(BUSY, storm_s=20.0, calm_s=100.0), HOUR_S)
+    storms = [fault for fault in faults if fault.what == STORM]
 
     assert 15 < len(storms) < 60
-    assert all(0.5 * 20 <= mishap.lasts <= 1.5 * 20 for mishap in storms[:-1])
+    assert all(0.5 * 20 <= fault.lasts <= 1.5 * 20 for fault in storms[:-1])
     for before, after in pairwise(storms):
         assert 0.2 * 100 <= after.at_s - (before.at_s + before.lasts) <= 1.8 * 100
-    assert all(_within(storms, mishap) for mishap in mishaps)
+    assert all(_within(storms, fault) for fault in faults)
 
 
-def _within(storms: list[Mishap], mishap: Mishap) -> bool:
-    return any(storm.at_s <= mishap.at_s <= storm.at_s + storm.lasts for storm in storms)
+def _within(storms: list[Fault], fault: Fault) -> bool:
+    return any(storm.at_s <= fault.at_s <= storm.at_s + storm.lasts for storm in storms)

@@ -51,7 +51,7 @@ def breaks(world: World, rule: str) -> None:
 
 def test_two_at_once(world: World) -> None:
     """S1."""
-    world.service("service", on="ctr2").lives = True
+    world.service("service", on="ctr2").alive = True
 
     breaks(world, "S1: service runs on ctr1 and ctr2")
 
@@ -59,14 +59,14 @@ def test_two_at_once(world: World) -> None:
 def test_two_that_answer_though_one_is_frozen(world: World) -> None:
     """S1: a frozen server runs nothing, but its kernel answers while the gate is open."""
     world.machines["ctr1"].freeze()
-    world.service("service", on="ctr2").lives = True
+    world.service("service", on="ctr2").alive = True
 
     breaks(world, "S1: service answers on ctr1 and ctr2")
 
 
 def test_a_start_under_an_epoch_that_never_was(world: World) -> None:
     """S2."""
-    world.service("service", on="ctr1").lives = False
+    world.service("service", on="ctr1").alive = False
     begin(world, "ctr1", epoch=7)
 
     breaks(world, "S2: ctr1 starts service under epoch 7, which never made it the sole holder")
@@ -132,7 +132,7 @@ def test_a_report_by_a_life_that_is_over(world: World) -> None:
     """S7: what a dead life says is not what is."""
     writer = incarnation_of(world, "ctr1")
     own, key = keys.incarnation(writer), keys.report(SERVICE, ServerName("ctr1"))
-    world.truth.lives[writer] = replace(world.truth.lives[writer], life=Life.EVICTED)
+    world.truth.incarnations[writer] = replace(world.truth.incarnations[writer], life=Life.EVICTED)
     revisions = world.truth.revisions
     world.hub.judge(
         Written(

@@ -16,7 +16,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 
 def leave_whoever_needs_the_vote(patch: Patch) -> None:
     """Who is done says farewell at once, and takes its vote along."""
-    exchange(patch, Leave._vote_needed)(lambda self, me, lives: False)
+    exchange(patch, Leave._vote_needed)(lambda self, me, states: False)
 
 
 def take_no_time(patch: Patch) -> None:
@@ -44,7 +44,7 @@ def forget_it_with_the_daemon(patch: Patch) -> None:
     async def tell_guard(self: Leave) -> None:
         return None
 
-    exchange(patch, Leave._tell_guard)(tell_guard)
+    exchange(patch, Leave._give_deadline_to_guard)(tell_guard)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class Row(NamedTuple):
     """It is seen in one of so many worlds."""
     options: Options
     seconds: float = 18.0
-    """Of mishaps, in each of them."""
+    """Of faults, in each of them."""
     costly: bool = False
     """It takes some seconds: only with `--long`."""
 
@@ -52,9 +52,9 @@ class Row(NamedTuple):
         return outcome.verdict is WorldVerdict.UNSAFE and self.rule in outcome.rule
 
 
-def world(**mishaps: Any) -> Options:
+def world(**faults: Any) -> Options:
     """A small cluster, at its worst in one way."""
-    return replace(BRISK, **mishaps)
+    return replace(BRISK, **faults)
 
 
 LAPSES = world(groups=3, freezes=100, service_deaths=300, commands=100)

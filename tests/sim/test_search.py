@@ -147,14 +147,14 @@ def test_worlds_live_in_processes_of_their_own() -> None:
     assert sorted((ended.case.seed, ended.verdict) for ended in found) == [(1, WorldVerdict.SAFE), (2, WorldVerdict.SAFE)]
 
 
-def test_a_tally_counts_worlds_hours_mishaps_and_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tally_counts_worlds_hours_faults_and_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line while it goes on, another at the end."""
     monkeypatch.setattr(time, "monotonic", lambda: 1_060.0)
     tally = Tally(begun=1_000.0)
     for verdict in (WorldVerdict.SAFE, WorldVerdict.SAFE, WorldVerdict.STUCK, WorldVerdict.STUCK, WorldVerdict.UNSAFE):
         tally.count(outcome(verdict))
 
-    assert tally.told() == "5 worlds  0.2 cluster-hours (0.2 a minute)  24 faults  1 unsafe, 2 stuck, 0 broken"
+    assert tally.progress() == "5 worlds  0.2 cluster-hours (0.2 a minute)  24 faults  1 unsafe, 2 stuck, 0 broken"
     assert tally.settled() == "healed worlds settled within 4 s and 2 moves of a resource"
     assert tally.skipped_hours == pytest.approx(0.1)
 
@@ -163,11 +163,11 @@ def test_a_tally_counts_worlds_hours_mishaps_and_what_went_wrong(monkeypatch: py
 
 BUSY = Options(servers=4, voters=3, groups=3, loss=0.1, doubled=0.05, power=2.0, cuts=4.0, commands=8.0)
 CASE = WorldCase(seed=1, hours=0.05, options=BUSY)
-NUMBERS = frozenset(mishap.number for mishap in script(1, BUSY, 180.0))
+NUMBERS = frozenset(fault.number for fault in script(1, BUSY, 180.0))
 
 
 class Judge:
-    """Says S1 whenever all the `guilty` mishaps happen in a world that is lossy; S3 where the last of them is missing."""
+    """Says S1 whenever all the `guilty` faults happen in a world that is lossy; S3 where the last of them is missing."""
 
     def __init__(self, *guilty: int) -> None:
         self.guilty = frozenset(guilty)
@@ -186,7 +186,7 @@ class Judge:
 
 @pytest.mark.parametrize("guilty", [(3,), (2, 17), (1, 5, 6, max(NUMBERS)), tuple(sorted(NUMBERS)[::5])], ids=len)
 def test_what_is_not_needed_is_left_out(guilty: tuple[int, ...]) -> None:
-    """Exactly the guilty mishaps stay, in the smallest world in which they do the same; another wrong is not taken for it."""
+    """Exactly the guilty faults stay, in the smallest world in which they do the same; another wrong is not taken for it."""
     judging, said = Judge(*guilty), list[str]()
     small = shrink(judging(CASE), said.append, judge=judging)
 
@@ -196,7 +196,7 @@ def test_what_is_not_needed_is_left_out(guilty: tuple[int, ...]) -> None:
     assert said[-1] == f"{len(guilty)} faults, 2 servers, 1 groups of resources"
 
 
-def test_what_needs_no_mishap_at_all_is_shown_without() -> None:
+def test_what_needs_no_fault_at_all_is_shown_without() -> None:
     """It goes wrong by itself."""
     stuck = outcome(WorldVerdict.STUCK, "not within 5 s: db runs")
     small = shrink(stuck, len, judge=lambda case: replace(outcome(WorldVerdict.STUCK, "not within 9 s: db runs"), case=case))
@@ -216,7 +216,7 @@ def test_shrinking_ends_when_it_is_told_to() -> None:
     assert {2, 17} <= small.case.only
 
 
-def test_it_takes_far_fewer_worlds_than_mishaps_times_mishaps() -> None:
+def test_it_takes_far_fewer_worlds_than_faults_times_faults() -> None:
     """Many are left out at once as long as that goes well."""
     judging = Judge(2, 17)
     shrink(judging(CASE), len, judge=judging)
@@ -232,10 +232,10 @@ def test_options_that_are_given_are_told_so_that_they_can_be_given_again() -> No
     given = Options().with_given("loss=0.1").with_given("servers=4")
 
     assert given == Options(loss=0.1, servers=4)
-    assert given.told() == "servers=4 loss=0.1"
-    assert Options().told() == "nothing unusual"
+    assert given.as_arguments() == "servers=4 loss=0.1"
+    assert Options().as_arguments() == "nothing unusual"
     again = Options()
-    for word in BUSY.told().split():
+    for word in BUSY.as_arguments().split():
         again = again.with_given(word)
     assert again == BUSY
 

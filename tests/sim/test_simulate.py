@@ -121,7 +121,7 @@ def test_a_timeline_is_printed_as_it_comes(capsys: pytest.CaptureFixture[str]) -
     assert Trace.echo is None
 
 
-def test_only_some_mishaps_happen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_some_faults_happen(capsys: pytest.CaptureFixture[str]) -> None:
     """By their numbers."""
     status, lines = ended(capsys, "--seed 1 --hours 0.05 --only 1,3-4")
 
@@ -165,7 +165,7 @@ def test_a_search_tells_each_failure_and_last_how_to_see_them(capsys: pytest.Cap
 
 
 def test_what_fails_is_shown_in_a_smaller_world(capsys: pytest.CaptureFixture[str], unsafe_seed: int) -> None:
-    """`--shrink`: the command names the mishaps that are left, and shows the same rule broken."""
+    """`--shrink`: the command names the faults that are left, and shows the same rule broken."""
     status, lines = ended(capsys, f"--seed {unsafe_seed} --hours 0.01 --seconds 15 --shrink")
 
     assert status == 3
@@ -215,7 +215,7 @@ def test_the_exit_status_is_that_of_the_worst(
 def test_the_command_repeats_all_that_was_asked_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_one_process: None
 ) -> None:
-    """Options that differ from those the seed draws, mishaps, and every beat."""
+    """Options that differ from those the seed draws, faults, and every beat."""
     monkeypatch.setattr(search, "judge", lambda case: Outcome(case=case, verdict=WorldVerdict.STUCK, story="seed 1: stuck"))
     as_drawn = f"--set servers={Options.draw(1).servers}"
     status, lines = ended(capsys, f"--seed 1 --hours 0.1 --only 3,7-9 --set loss=0.07 {as_drawn} --every-beat")

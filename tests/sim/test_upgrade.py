@@ -18,7 +18,7 @@ def formats_of(world: World) -> set[bytes]:
 def reads(world: World, name: str) -> int | None:
     """Which format the server's present incarnation says that it reads."""
     incarnation = world.machines[name].incarnation()
-    record = None if incarnation is None else world.truth.lives.get(incarnation)
+    record = None if incarnation is None else world.truth.incarnations.get(incarnation)
     return None if record is None else record.format
 
 

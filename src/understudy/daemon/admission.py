@@ -24,24 +24,24 @@ class Admission:
         self._guard = guard
         self._history = history
         self._server = server
-        self._told: ClusterRecord | None = None
+        self._given: ClusterRecord | None = None
         self._news = asyncio.Event()
         self._refused = ""
 
     @property
     def known(self) -> bool:
         """The registry was read in this daemon's life, and the guard was told what it says."""
-        return self._mirror.read_once and self._told == self._mirror.view.cluster
+        return self._mirror.read_once and self._given == self._mirror.view.cluster
 
     def changed(self) -> None:
         """There is a new View."""
-        if self._mirror.view.cluster != self._told:
+        if self._mirror.view.cluster != self._given:
             self._news.set()
 
-    def heard(self, refused: str) -> None:
+    def note_refusal(self, refused: str) -> None:
         """Why the guard takes no part, as it says now; empty: it does. Told once, in the history and the alert log."""
         if refused and refused != self._refused:
-            self._history.tell(events.TAKES_NO_PART, on=self._server, cause=refused)
+            self._history.record(events.TAKES_NO_PART, on=self._server, cause=refused)
         self._refused = refused
 
     async def run(self, then: Callable[[ClusterRecord], None]) -> None:
@@ -58,5 +58,5 @@ class Admission:
                 self._news.set()
                 await asyncio.sleep(RETRY_S)
                 continue
-            self._told = record
+            self._given = record
             then(record)

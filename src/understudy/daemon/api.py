@@ -71,7 +71,7 @@ class ApiServices:
     clock: Clock
     server: OwnServer
     token: Callable[[], str] = field(default=lambda: secrets.token_hex(TOKEN_BYTES))
-    tell: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
+    record: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     own: Callable[[], Own] | None = None
@@ -81,8 +81,8 @@ class ApiServices:
 async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer) -> None:
     """Answer requests until cancelled."""
 
-    def tell(kind: str, about: ResourceName | None, cause: str, text: str) -> None:
-        node.history.tell(kind, resource=about, cause=cause, text=text)
+    def record(kind: str, about: ResourceName | None, cause: str, text: str) -> None:
+        node.history.record(kind, resource=about, cause=cause, text=text)
 
     def check(name: ResourceName) -> None:
         if node.lanes is not None:
@@ -93,7 +93,7 @@ async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer)
         settings=settings,
         clock=node.clock,
         server=server,
-        tell=tell,
+        record=record,
         check=check,
         leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         own=sight.own,
@@ -128,7 +128,7 @@ class _Lines:
         self._put({"err": shown(text)})
 
     def exit(self, status: int) -> None:
-        self._tell({"exit": status})
+        self._send({"exit": status})
         self.queue.put_nowait(None)
 
     def _put(self, message: Mapping[str, object]) -> None:
@@ -137,9 +137,9 @@ class _Lines:
         if self._waiting > MOST_WAITING:  # what it asked for goes on; it is only told no more
             self.cut = True
             message = {"err": line(20180, MOST_WAITING >> 20)}
-        self._tell(message)
+        self._send(message)
 
-    def _tell(self, message: Mapping[str, object]) -> None:
+    def _send(self, message: Mapping[str, object]) -> None:
         if self.closed:
             return
         raw = json.dumps(message).encode() + b"\n"
@@ -249,7 +249,7 @@ class _Api:
             output=lines,
             server=services.server,
             token=services.token,
-            tell=services.tell,
+            record=services.record,
             number=services.number,
             own=None if services.own is None else _for_a_moment(services.own),
             check=services.check,

@@ -19,22 +19,22 @@ def activity_of(view: View) -> str:
     return f"t{0 if view.leader is None else view.leader.term}r{view.revision}"
 
 
-def tell_decision(history: History, view: View, step: Step, *, ms: float) -> None:
+def record_decision(history: History, view: View, step: Step, *, ms: float) -> None:
     """Of a step that was decided from this View and is written; `ms`: how long writing it took."""
     activity = activity_of(view)
-    if step.assignments or step.lives:
+    if step.assignments or step.incarnations:
         assigned = [_in_words(assignment) for assignment in step.assignments[:NAMED]]
-        lives = [f"{life.server} {life.life.value}" for life in step.lives[:NAMED]]
+        incarnations = [f"{life.server} {life.life.value}" for life in step.incarnations[:NAMED]]
         more = max(0, len(step.assignments) - NAMED) or None
-        log(logevents.DECIDED, activity=activity, assigned=assigned or None, more=more, lives=lives or None, ms=ms)
+        log(logevents.DECIDED, activity=activity, assigned=assigned or None, more=more, incarnations=incarnations or None, ms=ms)
     for note in step.notes:
-        history.tell(note.kind, resource=note.resource, on=note.on, cause=note.cause, ms=ms, activity=activity)
+        history.record(note.kind, resource=note.resource, on=note.on, cause=note.cause, ms=ms, activity=activity)
     for assignment in step.assignments:
         before = view.assignments.get(assignment.resource)
         if assignment.last_resort and not (before is not None and before.last_resort):
             on = assignment.owner.server if assignment.owner else None
             cause = code_of(assignment.reason)
-            history.tell(events.NO_CANDIDATE, resource=assignment.resource, on=on, cause=cause, activity=activity)
+            history.record(events.NO_CANDIDATE, resource=assignment.resource, on=on, cause=cause, activity=activity)
 
 
 def _in_words(assignment: Assignment) -> str:

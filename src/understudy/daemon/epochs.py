@@ -34,7 +34,7 @@ class Epochs:
         """What the guard has forgotten starts only above it."""
         self._of_era = 0
         """For which era of the registry the highest ones were asked for; 0: to be asked for."""
-        self._told: dict[ResourceName, int] = {}
+        self._recorded: dict[ResourceName, int] = {}
         self._seen: tuple[object, ...] = ()
         self._news = asyncio.Event()
 
@@ -87,7 +87,7 @@ class Epochs:
             if name in view.resources and name not in self._highest and 0 < given.epoch <= self._floor and self._holds(given):
                 found[name] = self._floor
         for name, epoch in found.items() if not view.recovering else ():
-            self._tell(view, name, epoch)
+            self._record_behind(view, name, epoch)
         return found
 
     def _is_over(self, view: View, name: ResourceName, epoch: int) -> bool:
@@ -95,15 +95,15 @@ class Epochs:
         held = (assignment := view.assignments.get(name)) is not None and self._holds(assignment)
         return name in self._released and epoch <= view.epoch_floor and not held
 
-    def _tell(self, view: View, name: ResourceName, epoch: int) -> None:
-        if self._told.get(name) == epoch:
+    def _record_behind(self, view: View, name: ResourceName, epoch: int) -> None:
+        if self._recorded.get(name) == epoch:
             return
-        self._told[name] = epoch
+        self._recorded[name] = epoch
         assignment = view.assignments.get(name)
         known = 0 if assignment is None else assignment.epoch
         server = self._me.server
         cause = f"the guard of {server} remembers epoch {epoch}, the registry says {known}: the registry went back"
-        self._history.tell(events.EPOCH_BEHIND, resource=name, on=server, cause=cause)
+        self._history.record(events.EPOCH_BEHIND, resource=name, on=server, cause=cause)
 
     def above_the_floor(self, view: View) -> int:
         """The highest epoch above the registry's floor that the guard has forgotten, or remembers of a name that nobody knows; 0: none."""
@@ -152,7 +152,7 @@ class Epochs:
             self._released.discard(name)  # of what was kept the guard knows better
             if name not in kept and self._highest[name] <= floor:
                 del self._highest[name]
-                self._told.pop(name, None)
+                self._recorded.pop(name, None)
 
     def _holds(self, assignment: Assignment) -> bool:
         return any(holder.incarnation == self._me.incarnation for holder in assignment.holders)

@@ -52,7 +52,7 @@ class ExecutorLink:
         self._wake = asyncio.Event()
         self._places: dict[str, ResourceName] = {}
         self._kernel = Groups(parent)
-        self._groups = CgroupEvents(parent, lambda resource, lives: None if lives else self._note(ResourceName(resource)))
+        self._groups = CgroupEvents(parent, lambda resource, populated_now: None if populated_now else self._note(ResourceName(resource)))
         self._links = NetlinkEvents(lambda place: self._note(self._places[place]), self._around)
         self._mounts = MountEvents(lambda: self._around("mounts"), lambda point: self._note(self._places[point]))
         self._changed: dict[Surroundings, None] = {}
@@ -91,7 +91,7 @@ class ExecutorLink:
             if outcome.unanswered != "not-begun" or outcome.housed is not None:
                 return outcome
             # an executor without a descriptor cannot ask the kernel either; we can
-            return replace(outcome, housed=self._lives(request))
+            return replace(outcome, housed=self._populated(request))
         except Unreachable as error:
             why = f"{error}: nothing can be started, stopped or checked here until it does"
         except ConnectionError:
@@ -104,10 +104,10 @@ class ExecutorLink:
             unanswered="executor-away",
             output=(why,),
             duration_s=asyncio.get_running_loop().time() - began,
-            housed=self._lives(request),
+            housed=self._populated(request),
         )
 
-    def _lives(self, request: ActionRequest) -> bool | None:
+    def _populated(self, request: ActionRequest) -> bool | None:
         """True: processes of it live in its group. Whether any did before only the executor remembers."""
         try:
             return True if populated(self._kernel.run(request.resource)) else None

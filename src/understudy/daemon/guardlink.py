@@ -30,7 +30,7 @@ from understudy.ports import (
     GuardSays,
     GuardSight,
     GuardState,
-    HeardGuard,
+    LastMessage,
     LeaseChanged,
     LeaveAsked,
     SilentWord,
@@ -120,7 +120,7 @@ class GuardLink:
         """See ports.Guard."""
         answer = await self._ask({"op": "epoch", "resource": resource, "epoch": epoch, "released": released})
         if "full" in answer:
-            self._tell(FULL.format(answer["full"]))
+            self._pass_on(FULL.format(answer["full"]))
         return bool(answer["ok"])
 
     async def forget(self, floor: int, names: Sequence[ResourceName]) -> frozenset[ResourceName]:
@@ -143,12 +143,12 @@ class GuardLink:
 
     async def census(self) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
-        lives = (await self._ask({"op": "census"}, within_s=self._round_s + ANSWER_S))["lives"]
-        if lives is None:
+        granted = (await self._ask({"op": "census"}, within_s=self._round_s + ANSWER_S))["lives"]
+        if granted is None:
             return None
         return tuple(
             Counted(server=ServerName(life["server"]), incarnation=Incarnation(life["incarnation"]), position=Position(*life["position"]))
-            for life in lives
+            for life in granted
         )
 
     async def able(self, able: bool, why: str) -> None:
@@ -164,8 +164,8 @@ class GuardLink:
             incarnation=Incarnation(said["incarnation"]),
             voters=tuple(ServerName(voter) for voter in said["voters"]),
             grants={ServerName(voter): float(age_s) for voter, age_s in said.get("grants", {}).items()},
-            heard={
-                ServerName(server): HeardGuard(incarnation=Incarnation(peer["incarnation"]), age_s=float(peer["heard_s"]))
+            last_messages={
+                ServerName(server): LastMessage(incarnation=Incarnation(peer["incarnation"]), age_s=float(peer["heard_s"]))
                 for server, peer in said.get("peers", {}).items()
             },
             lapsed_s=said.get("lapsed_s"),
@@ -294,7 +294,7 @@ class GuardLink:
         for word in message.get("farewells", ()):
             self._events.put_nowait(Farewell(ServerName(word["server"]), Incarnation(word["incarnation"])))
         for text in message.get("says", ()):
-            self._tell(text)
+            self._pass_on(text)
         for ability in message.get("abilities", ()):
             self._events.put_nowait(_ability(ability))
         if message.get("leave_left_s") is not None:
@@ -317,7 +317,7 @@ class GuardLink:
             case "able":
                 self._events.put_nowait(_ability(message))
 
-    def _tell(self, text: str) -> None:
+    def _pass_on(self, text: str) -> None:
         if text not in self._said:  # every hello repeats it
             self._said.add(text)
             self._events.put_nowait(GuardSays(text))

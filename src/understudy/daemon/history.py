@@ -49,7 +49,7 @@ class History:
         """Events for which there was no room while none could be written: the oldest of them."""
         self._more = asyncio.Event()
 
-    def tell(
+    def record(
         self,
         kind: str,
         *,
@@ -94,7 +94,7 @@ class History:
             if self._lost:
                 lost, self._lost = self._lost, 0
                 text = f"{lost} events of {self._server} are missing before this one: none could be written, and the newest {KEEP} wait"
-                self.tell(events.EVENTS_LOST, on=self._server, text=text)
+                self.record(events.EVENTS_LOST, on=self._server, text=text)
             if not self._queue:
                 self._more.clear()
 

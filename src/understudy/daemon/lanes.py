@@ -129,7 +129,7 @@ class Lanes:
     # --- what a lane has taken upon it ------------------------------------------------------------------------------
 
     def _do(self, taken: Taken) -> None:
-        self._tell(taken, taken.lines)
+        self._record_lines(taken, taken.lines)
         match taken.step:
             case Release():
                 self._spawn(self._reporting.release(taken.resource))
@@ -147,10 +147,10 @@ class Lanes:
         at = self._driver.instant(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
         lines = self._driver.ended(taken, outcome, at)
         self._reporting.note()
-        self._tell(taken, lines)
+        self._record_lines(taken, lines)
         self._wake.set()
 
-    def _tell(self, taken: Taken, lines: Iterable[HistoryLine]) -> None:
+    def _record_lines(self, taken: Taken, lines: Iterable[HistoryLine]) -> None:
         name, on, activity = taken.resource.name, self._me.server, taken.activity
         for line in lines:
-            self._history.tell(line.kind, resource=name, on=on, ms=line.ms, cause=line.cause, text=line.text, activity=activity)
+            self._history.record(line.kind, resource=name, on=on, ms=line.ms, cause=line.cause, text=line.text, activity=activity)

@@ -10,21 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.daemon.decisions import activity_of, tell_decision
+from understudy.daemon.decisions import activity_of, record_decision
 from understudy.daemon.history import History
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import CommitTooLarge, RegistryUnreachable, Unreachable
 from understudy.guard.log import log
 from understudy.model import events, logevents
+from understudy.model.lifecycle import go_on
 from understudy.model.limits import Limits, derive
-from understudy.model.lives import go_on
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, went_back
 from understudy.model.state import ALIVE, GONE, Life
 from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
 from understudy.policy.bounded import bounded
 from understudy.policy.decide import decide
-from understudy.policy.eras import heard
+from understudy.policy.eras import has_reported
 from understudy.policy.forgetting import EVERY_S
 from understudy.policy.plan import Memory, Step
 from understudy.ports import Clock, Counted, Farewell, Guard, SilentWord
@@ -83,7 +83,7 @@ class Leader:
         """The term, the reading of the registry and the era for which it is known who lives."""
         self._quiet_since_count = 0.0
         self._recovering_since: float | None = None
-        self._heard_since: dict[str, float] = {}
+        self._reported_since: dict[str, float] = {}
         self._too_large: set[ResourceName] = set()
         """Groups of which it was said that no commit holds them, by their first changed member."""
         self._forget_at = 0.0
@@ -121,7 +121,7 @@ class Leader:
         self._me = (server, incarnation)
         self._wake.set()
 
-    def heard(self, word: SilentWord | Farewell) -> None:
+    def receive(self, word: SilentWord | Farewell) -> None:
         """A voter's word, or a farewell, arrived at the guard."""
         if isinstance(word, Farewell):
             self._left.add(word.incarnation)
@@ -133,9 +133,9 @@ class Leader:
 
     def idle(self) -> bool:
         """Whether no round is under way, or about to be, and nothing that was heard waits to be written."""
-        told = any(self._mirror.view.life(incarnation) in (*ALIVE, Life.EVICTED) for incarnation in self._left)
+        reported = any(self._mirror.view.life(incarnation) in (*ALIVE, Life.EVICTED) for incarnation in self._left)
         new = any(self._ours_to_ask(suspect) and suspect not in self._asking for suspect in self._suspects)
-        return not (self._rounds or told or new or self._wake.is_set() or any(event.is_set() for event in self._asking.values()))
+        return not (self._rounds or reported or new or self._wake.is_set() or any(event.is_set() for event in self._asking.values()))
 
     def leads(self) -> bool:
         """Whether this daemon holds the term, as far as its mirror knows."""
@@ -183,7 +183,7 @@ class Leader:
         return self._roll_call_at if decide_at is None else min(decide_at, self._roll_call_at)
 
     async def _lead(self, view: View) -> float | None:
-        count_at = await self._count_lives(view)
+        count_at = await self._take_census(view)
         if count_at is not None:
             return count_at
         await self._believe_farewells()
@@ -196,12 +196,12 @@ class Leader:
         if self._settled is not None and self._settled.same_facts(view) and (self._decide_at is None or now < self._decide_at):
             return self._decide_at  # only a beat, or a line of the history: the same facts give the same plan, which was empty
         if not view.recovering:
-            self._recovering_since, self._heard_since = None, {}
+            self._recovering_since, self._reported_since = None, {}
         elif self._recovering_since is None:
             self._recovering_since = now
         else:
-            told = [record.incarnation for record in view.incarnations.values() if heard(view, record)]
-            self._heard_since = {incarnation: self._heard_since.get(incarnation, now) for incarnation in told}
+            reported = [record.incarnation for record in view.incarnations.values() if has_reported(view, record)]
+            self._reported_since = {incarnation: self._reported_since.get(incarnation, now) for incarnation in reported}
         plan = decide(view, now, self._memory())
         # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
         room = self._mirror.most_writes - 1  # beside the term
@@ -223,13 +223,13 @@ class Leader:
             acting_since=self.acting_since(),
             evicted_at=self._evicted_at,
             recovering_since=self._recovering_since,
-            heard_since=self._heard_since,
+            reported_since=self._reported_since,
             forget_at=self._forget_at,
             servers=frozenset(self._mirror.servers),
         )
 
     async def _commit(self, view: View, step: Step) -> bool:
-        writes: dict[str, Any] = {keys.incarnation(life.incarnation): life for life in step.lives}
+        writes: dict[str, Any] = {keys.incarnation(life.incarnation): life for life in step.incarnations}
         writes |= {keys.assignment(assignment.resource): assignment for assignment in step.assignments}
         writes |= {keys.target(name): target for name, target in step.targets}
         writes |= {keys.request(id): None for id in step.fulfilled}
@@ -251,9 +251,9 @@ class Leader:
         if step.names:
             self._forget_at = begun + EVERY_S
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
-        if any(life.life is Life.EVICTED for life in step.lives):
+        if any(life.life is Life.EVICTED for life in step.incarnations):
             self._evicted_at = begun
-        tell_decision(self._history, view, step, ms=ms)
+        record_decision(self._history, view, step, ms=ms)
         return True
 
     def _say_too_large(self, step: Step, why: str) -> None:
@@ -262,7 +262,7 @@ class Leader:
             if assignment.resource not in self._too_large:
                 self._too_large.add(assignment.resource)
                 others = f" (it moves together with {len(step.assignments) - 1} others)" if len(step.assignments) > 1 else ""
-                self._history.tell(events.TOO_LARGE, resource=assignment.resource, cause=f"{why}{others}")
+                self._history.record(events.TOO_LARGE, resource=assignment.resource, cause=f"{why}{others}")
 
     async def _write(self, view: View, writes: Mapping[str, Any], *unchanged: str) -> int | None:
         """Commit what only a leader may write (S7). Whether this daemon still is one is asked in the same breath in which the conditions
@@ -283,7 +283,7 @@ class Leader:
 
     # --- who lives --------------------------------------------------------------------------------------------------
 
-    async def _count_lives(self, view: View) -> float | None:
+    async def _take_census(self, view: View) -> float | None:
         """Before this leader decides anything in its term, after the registry was read anew, and in every era: ask all voters whom they
         grant. So it is noticed that the registry does not know a life, or what one has acted on. None: that is done; else when to go on.
 
@@ -292,8 +292,8 @@ class Leader:
         mark = (0 if view.leader is None else view.leader.term, self._mirror.rereads, view.era)
         if self._counted == mark:
             return self._quiet_since_count if self._clock.monotonic() < self._quiet_since_count else None
-        lives = await self._guard.census()
-        if lives is None:
+        counted_lives = await self._guard.census()
+        if counted_lives is None:
             return self._clock.monotonic() + ASK_AGAIN_S
         self._beats += 1
         # who was counted has registered before: after this commit the mirror has seen that
@@ -302,16 +302,16 @@ class Leader:
         view = self._mirror.view
         if revision is None or view.revision < revision or self._mirror.rereads != mark[1] or view.set_back:
             return self._clock.monotonic() + ASK_AGAIN_S
-        if not await self._take_in(view, lives):
+        if not await self._take_in(view, counted_lives):
             return self._clock.monotonic() + RETRY_S
         # a life that ended just before nobody knows any more: what it ran is gone when the quiet time is over, as after every loss
         self._counted, self._quiet_since_count = mark, self._clock.monotonic() + self._limits.quiet_s
         return self._quiet_since_count
 
-    async def _take_in(self, view: View, lives: Sequence[Counted]) -> bool:
+    async def _take_in(self, view: View, counted_lives: Sequence[Counted]) -> bool:
         """Compare those who live with what the registry knows of them; write down whom it does not know."""
         unknown: dict[Incarnation, Counted] = {}
-        for counted in lives:
+        for counted in counted_lives:
             if counted.position == NOWHERE:
                 continue  # it has not registered, so it was never given anything
             here = self._mirror.standing(keys.incarnation(counted.incarnation))
@@ -423,9 +423,9 @@ class Leader:
                 writes[keys.LEADER] = LeaderRecord(server=self._me[0], incarnation=self._me[1], term=view.leader.term + 1)
             if await self._mirror.commit(writes, decided_on=view, unchanged=(keys.LEADER,)) is not None:
                 activity = activity_of(view)
-                self._history.tell(events.LOST, on=server, ms=round(ms, 1), cause=lost.proof, activity=activity)
+                self._history.record(events.LOST, on=server, ms=round(ms, 1), cause=lost.proof, activity=activity)
                 if keys.LEADER in writes:
-                    self._history.tell(events.LEADER, on=self._me[0], cause=f"{server} is lost", activity=activity)
+                    self._history.record(events.LEADER, on=self._me[0], cause=f"{server} is lost", activity=activity)
                 return
             await self._mirror.wait(view.revision, RETRY_S)
 
@@ -438,7 +438,7 @@ class Leader:
                 left = go_on(record, Life.LEFT, "farewell")
                 if await self._write(view, {keys.incarnation(incarnation): left}) is None:
                     return
-                self._history.tell(events.LEFT, on=record.server, cause="farewell", activity=activity_of(view))
+                self._history.record(events.LEFT, on=record.server, cause="farewell", activity=activity_of(view))
             self._left.discard(incarnation)
 
     # --- the term ---------------------------------------------------------------------------------------------------
@@ -463,7 +463,7 @@ class Leader:
         server, incarnation = self._me
         record = LeaderRecord(server=server, incarnation=incarnation, term=1 if leader is None else leader.term + 1)
         if await self._mirror.commit({keys.LEADER: record}, decided_on=view) is not None:
-            self._history.tell(events.LEADER, on=server, cause=_why_taken(leader, idle=idle), activity=activity_of(view))
+            self._history.record(events.LEADER, on=server, cause=_why_taken(leader, idle=idle), activity=activity_of(view))
             self._wake.set()
             return None
         return self._clock.monotonic() + RETRY_S

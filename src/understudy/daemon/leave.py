@@ -18,7 +18,7 @@ from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.local import Local
 from understudy.lane.phases import Stuck
 from understudy.model import events
-from understudy.model.lives import go_on
+from understudy.model.lifecycle import go_on
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, Life, State
 from understudy.model.view import IncarnationRecord, View
@@ -29,7 +29,7 @@ LOOK_S = 0.05
 """How often it is looked at how far a leave is."""
 TAKEN_OVER_S = 3.0
 """How long the leader has to give away what is here, before it is stopped all the same."""
-TOLD_S = 5.0
+REGISTRY_WITHIN_S = 5.0
 """How long the registry has to take the last releases: after that the farewell says the same."""
 ASKED_TOO_S = 10.0
 """How long a voter that is needed waits for those who need it to be asked to leave as well."""
@@ -76,12 +76,12 @@ class Leave:
             self._by, self._at_once = record.by or self._by, record.at_once or self._at_once
         if self._until is None:
             self._until = self._clock.monotonic() + self._time_for(me, lanes)
-        await self._tell_guard()
+        await self._give_deadline_to_guard()
         recording = asyncio.create_task(self._record(me))
         try:
             in_order = not self._at_once and await self._stop_in_order(me, lanes)
             if in_order or self._at_once:
-                self._history.tell(events.STOPPED, on=me.server, cause="in order" if in_order else "at once")
+                self._history.record(events.STOPPED, on=me.server, cause="in order" if in_order else "at once")
             await self._say_farewell(in_order)
         finally:
             recording.cancel()
@@ -98,7 +98,7 @@ class Leave:
         """As long as all that runs here may take to stop one after the other, within the bound of the settings."""
         return min(self._longest_s, SLACK_S + sum(resource.stop_timeout_s + resource.clean_timeout_s for resource in self._up(me, lanes)))
 
-    async def _tell_guard(self) -> None:
+    async def _give_deadline_to_guard(self) -> None:
         """It holds the deadline, should this daemon hang; and keeps the server out afterwards, if an operator wants that."""
         while True:
             try:
@@ -108,7 +108,7 @@ class Leave:
 
     async def _record(self, me: Me) -> None:
         """Be known as LEAVING, as soon as the registry can be told."""
-        self._history.tell(events.LEAVING, on=me.server, cause=f"by {self._by}" if self._by else "its guard was asked to end")
+        self._history.record(events.LEAVING, on=me.server, cause=f"by {self._by}" if self._by else "its guard was asked to end")
         while True:
             view = self._mirror.view
             record = view.incarnations.get(me.incarnation)
@@ -126,15 +126,15 @@ class Leave:
 
     async def _stop_in_order(self, me: Me, lanes: Lanes) -> bool:
         """True when everything was seen to be stopped; False: the time is over, or something cannot be stopped."""
-        await self._while(lambda: self._mirror.reachable and self._unrecorded(me), TOLD_S)
+        await self._while(lambda: self._mirror.reachable and self._unrecorded(me), REGISTRY_WITHIN_S)
         await self._while(lambda: self._owns(me), TAKEN_OVER_S)
         lanes.leave()
         await self._while(lambda: any(not _stuck(lanes, resource) for resource in self._up(me, lanes)), self._left_s())
         if left := self._up(me, lanes):
             why = "cannot be stopped" if all(_stuck(lanes, resource) for resource in left) else "not stopped within the time for it"
-            self._history.tell(events.LEFT_BEHIND, on=me.server, cause=why, text=", ".join(resource.name for resource in left))
+            self._history.record(events.LEFT_BEHIND, on=me.server, cause=why, text=", ".join(resource.name for resource in left))
             return False
-        await self._while(lambda: self._mirror.reachable and self._holds(me), TOLD_S)
+        await self._while(lambda: self._mirror.reachable and self._holds(me), REGISTRY_WITHIN_S)
         await self._while(lambda: self._mirror.reachable and self._vote_needed(me, (Life.ONLINE, Life.LEAVING)), ASKED_TOO_S)
         await self._while(lambda: self._mirror.reachable and self._vote_needed(me, (Life.LEAVING,)), self._left_s())
         return True
@@ -177,7 +177,7 @@ class Leave:
     def _holds(self, me: Me) -> bool:
         return holds(self._mirror.view, me.incarnation)
 
-    def _vote_needed(self, me: Me, lives: tuple[Life, ...]) -> bool:
+    def _vote_needed(self, me: Me, states: tuple[Life, ...]) -> bool:
         """Whether others of these lives still run things under leases that end with this server's vote: when all machines are shut down,
         who is done first must not end the lease under which another stops its database."""
         view = self._mirror.view
@@ -186,7 +186,7 @@ class Leave:
         present = view.present()
         voters = [present[voter] for voter in view.cluster.voters if voter in present and voter != me.server]
         staying = [voter for voter in voters if voter.life in (Life.JOINING, Life.ONLINE)]
-        others = [incarnation for incarnation in present.values() if incarnation.life in lives and incarnation.server != me.server]
+        others = [incarnation for incarnation in present.values() if incarnation.life in states and incarnation.server != me.server]
         return len(staying) <= len(view.cluster.voters) // 2 and any(holds(view, other.incarnation) for other in others)
 
     async def _say_farewell(self, in_order: bool) -> None:

@@ -91,7 +91,7 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
+    loop.add_signal_handler(signal.SIGUSR1, _log_tasks)
     broken = asyncio.Event()
     loop.set_exception_handler(lambda _, context: _break(context, broken))
     start_second_line(settings, after_s=BEHIND_THE_EXECUTOR_S, ended=_second_line)
@@ -120,7 +120,7 @@ def _second_line(sentences: list[str]) -> None:
     log(logevents.SECOND_LINE, why="; ".join(sentences))
 
 
-def _tell_tasks() -> None:
+def _log_tasks() -> None:
     """SIGUSR1: where every task of the daemon stands, into the log."""
     for task in asyncio.all_tasks():
         frames = task.get_stack(limit=4)

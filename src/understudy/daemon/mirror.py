@@ -165,7 +165,7 @@ class Mirror:
                     break
                 fresh = [entry for entry in page if entry.key > after]  # a registry that knows no pages answers all of it each time
                 self._take_history(fresh, ())
-                self._tell()
+                self._wake_waiting()
                 if not fresh or len(fresh) < len(page):
                     self.records.complete = True
                     break
@@ -305,7 +305,7 @@ class Mirror:
     def _revision_of(self, key: str) -> int:
         return self._revisions.get(key, 0) or self.records.revision(key)
 
-    def heard(self, incarnation: Incarnation, unable: Unable | None, server: ServerName) -> None:
+    def note_unable(self, incarnation: Incarnation, unable: Unable | None, server: ServerName) -> None:
         """What this server's guard has heard about another's ability to act (None: it can); of each server the newest word counts."""
         others = {other: said for other, said in self.view.unable.items() if said.server != server}
         if unable is not None:
@@ -401,7 +401,7 @@ class Mirror:
     def _apply(self, batch: Batch) -> None:
         self._take_history(batch.changed, batch.deleted)
         if batch.revision <= self.view.revision:
-            self._tell()  # a reading has overtaken it, but for its events
+            self._wake_waiting()  # a reading has overtaken it, but for its events
             return
         view = self._taken(self.view, batch.revision, batch.changed, batch.deleted)
         if view.set_back and standing_of(view).era > self._known.era:
@@ -443,9 +443,9 @@ class Mirror:
 
     def _show(self, view: View) -> None:
         self.view = view
-        self._tell()
+        self._wake_waiting()
 
-    def _tell(self) -> None:
+    def _wake_waiting(self) -> None:
         """Whoever waits for something new looks again."""
         self._news.set()
         self._news = asyncio.Event()

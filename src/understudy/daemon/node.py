@@ -24,8 +24,8 @@ from understudy.daemon.unregistered import Unregistered
 from understudy.errors import UnderstudyError, Unreachable
 from understudy.guard.log import log
 from understudy.model import events, logevents
+from understudy.model.lifecycle import go_on
 from understudy.model.limits import Limits
-from understudy.model.lives import go_on
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
@@ -108,10 +108,9 @@ class Node:
         """Whether it was said last that this server holds a lease."""
         self._away = False
         self._addresses: tuple[str, ...] | None = None
-        self._addresses_of: Mapping[ResourceName, Resource] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
         self._new_addresses = asyncio.Event()
-        self._told, self._revision = View(), 0
+        self._seen_by_lanes, self._revision = View(), 0
 
     async def run(self) -> None:
         """Join, then lead or follow and drive the lanes, until superseded, or until the registry holds what this version cannot read."""
@@ -152,7 +151,7 @@ class Node:
             except Unreachable:
                 await asyncio.sleep(RETRY_S)
                 continue
-            self.admission.heard(state.refused)
+            self.admission.note_refusal(state.refused)
             if state.held and not self.mirror.read_once and self.clock.monotonic() >= without_registry_at:
                 await self._remember(state)
             if state.held and (self.admission.known or (self.mirror.remembered and self._sought == state.incarnation)):
@@ -211,7 +210,7 @@ class Node:
         if not await self._committed(writes, view):
             return False
         anew = view.cluster is None
-        self.history.tell(events.REGISTRY_SET_BACK, on=self.server, cause=view.set_back, text=_WHAT_TO_DO[anew])
+        self.history.record(events.REGISTRY_SET_BACK, on=self.server, cause=view.set_back, text=_WHAT_TO_DO[anew])
         return True
 
     @staticmethod
@@ -242,7 +241,7 @@ class Node:
             writes |= self._creation()
         if not await self._committed(writes, view):
             return False
-        self.history.tell(events.JOINING, on=self.server)
+        self.history.record(events.JOINING, on=self.server)
         return True
 
     def _creation(self) -> dict[str, object]:
@@ -262,7 +261,7 @@ class Node:
             if await self._committed(writes, view):
                 for key, record in writes.items():
                     if isinstance(record, Definition):
-                        self.history.tell(events.DEFINED, resource=record.name, cause="by understudy.toml", text=key)
+                        self.history.record(events.DEFINED, resource=record.name, cause="by understudy.toml", text=key)
 
     async def _come_online(self, view: View, incarnation: Incarnation) -> bool:
         """S6: ONLINE once every registered resource was looked at here, and the look is written; or after a while, when what it has not
@@ -276,7 +275,7 @@ class Node:
         if not self._looked(view, incarnation) and now < self._joining_since + FIRST_LOOK_S:
             return False
         if await self._committed({keys.incarnation(incarnation): go_on(record, Life.ONLINE)}, view):
-            self.history.tell(events.JOINED, on=self.server)
+            self.history.record(events.JOINED, on=self.server)
         return True
 
     async def _note_position(self) -> None:
@@ -314,17 +313,15 @@ class Node:
             self._keeping.changed(self.mirror.view)
         self._name_addresses(self.mirror.view.resources)
         self.admission.changed()
-        if self.lanes is not None and not self.mirror.view.same_facts(self._told):
-            self._told = self.mirror.view
+        if self.lanes is not None and not self.mirror.view.same_facts(self._seen_by_lanes):
+            self._seen_by_lanes = self.mirror.view
             self.lanes.changed()
             self.leave.changed()
 
     def _name_addresses(self, resources: Mapping[ResourceName, Resource]) -> None:
-        if resources is self._addresses_of:
-            return  # a thousand resources, and each report is a new View
-        self._addresses_of = resources
-        addresses = tuple(address for address in cluster_addresses(resources.values()) if address not in self._named)
-        if addresses != self._addresses:  # a server's own address is never shut
+        ours = cluster_addresses(resources.values())
+        addresses = tuple(address for address in ours if address not in self._named)  # a server's own address is never shut
+        if addresses != self._addresses:
             self._addresses = addresses
             self._new_addresses.set()
 
@@ -333,7 +330,7 @@ class Node:
             self._away = not reachable
             if reachable:
                 self.ability.reached()
-            self.history.tell(events.REGISTRY_BACK if reachable else events.REGISTRY_AWAY, on=self.server)
+            self.history.record(events.REGISTRY_BACK if reachable else events.REGISTRY_AWAY, on=self.server)
 
     async def _protect(self) -> None:
         """The guard knows every address of the cluster before any server starts it: none answers here without a start here (S1)."""
@@ -368,25 +365,25 @@ class Node:
                 case LeaveAsked(left_s):
                     self.leave.asked(left_s)
                 case SilentWord() | Farewell():
-                    self.leader.heard(event)
+                    self.leader.receive(event)
                 case AbilityChanged():
-                    self._heard(event)
+                    self._note_ability(event)
                 case GuardSays(text):
-                    self.history.tell(events.GUARD_SAYS, on=self.server, cause=text)
+                    self.history.record(events.GUARD_SAYS, on=self.server, cause=text)
 
     def _log_lease(self, incarnation: Incarnation, held: bool) -> None:
         if held != self._lease_logged:
             self._lease_logged = held
             log(logevents.LEASE_HELD if held else logevents.LEASE_LOST, incarnation=incarnation)
 
-    def _heard(self, word: AbilityChanged) -> None:
+    def _note_ability(self, word: AbilityChanged) -> None:
         since = self.clock.monotonic() - word.for_s
         unable = None if word.able else Unable(server=word.server, why=word.why, since=since)
         before = self.mirror.view.unable.get(word.incarnation)
-        self.mirror.heard(word.incarnation, unable, word.server)
+        self.mirror.note_unable(word.incarnation, unable, word.server)
         news = before is not None if unable is None else before is None or before.why != unable.why
         if news and self.leader.leads() and self.mirror.view.alive(word.incarnation):  # every server hears it; one tells it
-            self.history.tell(events.CAN_ACT if word.able else events.CANNOT_ACT, on=word.server, cause=word.why)
+            self.history.record(events.CAN_ACT if word.able else events.CANNOT_ACT, on=word.server, cause=word.why)
 
     @property
     def not_kept(self) -> str:

@@ -131,7 +131,7 @@ class Reporting:
         if await self.mirror.commit(writes, decided_on=view, unchanged=(keys.incarnation(self.me.incarnation),)) is None:
             return False
         activity = self.driver.activity_of(resource.name)
-        self.history.tell(events.RELEASED, resource=resource.name, on=self.me.server, activity=activity)
+        self.history.record(events.RELEASED, resource=resource.name, on=self.me.server, activity=activity)
         return True
 
     # --- reports and the look ---------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ class Reporting:
             parts = [Part(writes={key: record}) for key, record in writes.items()]
             written = await self.mirror.commit_parts(parts, decided_on=view, unchanged=(keys.incarnation(self.me.incarnation),))
             if written.done == len(parts):
-                self._say_what_cannot_be_told(view.looks.get(self.me.server), look)
+                self._record_silent_looks(view.looks.get(self.me.server), look)
                 return
         except RegistryUnreachable:
             self._unreported |= unreported
@@ -224,7 +224,7 @@ class Reporting:
         mine = (keys.incarnation(self.me.incarnation),)
         before, self._too_large = self._too_large, self.mirror.too_large({keys.look(self.me.server): look}, unchanged=mine)
         if self._too_large and not before:
-            self.history.tell(events.LOOK_TOO_LARGE, on=self.me.server, cause=self._too_large)
+            self.history.record(events.LOOK_TOO_LARGE, on=self.me.server, cause=self._too_large)
         return not self._too_large
 
     def _not_before(self, before: Look | None, look: Look, *, ended: bool) -> float:
@@ -236,7 +236,7 @@ class Reporting:
             return 0.0  # something else is told in it that others wait for
         return self._look_ended_at + min(LOOK_EVERY_S, len(look.looked) / LOOK_NAMES_PER_S)
 
-    def _say_what_cannot_be_told(self, before: Look | None, look: Look | None) -> None:
+    def _record_silent_looks(self, before: Look | None, look: Look | None) -> None:
         known = before.untold if before is not None and before.incarnation == self.me.incarnation else {}
         for name in () if look is None else look.untold.keys() - known.keys():
-            self.history.tell(events.LOOK_SILENT, resource=name, on=self.me.server, cause="its check did not answer")
+            self.history.record(events.LOOK_SILENT, resource=name, on=self.me.server, cause="its check did not answer")

@@ -30,9 +30,7 @@ class Me:
     """Its own, by its settings."""
 
 
-def action_request(
-    resource: Resource, action: ActionName, *, epoch: int, incarnation: Incarnation | None, site: Site
-) -> ActionRequest:
+def action_request(resource: Resource, action: ActionName, *, epoch: int, incarnation: Incarnation | None, site: Site) -> ActionRequest:
     """What the executor needs to run one action of this resource. `incarnation` None: exempt from the lease (local resources)."""
     return ActionRequest(
         resource=resource.name,

@@ -38,7 +38,7 @@ NAMED = 20
 OTHERS_FIRST_S = 2.0
 """Who does not lead waits so long before it tells that the majority is back, and a second more for each server before it by name."""
 _COUNTS = re.compile(r"\b\d[\d:.-]*\b")
-_TOLD_BY_HISTORY = {
+_IN_HISTORY_BY_OTHERS = {
     ConditionKind.CANNOT_ACT: events.CANNOT_ACT,
     ConditionKind.GUARD_SAYS: events.GUARD_SAYS,
     ConditionKind.TAKES_NO_PART: events.TAKES_NO_PART,
@@ -58,16 +58,16 @@ class _Seen:
     gist: str = ""
     """Its cause without durations, and since when it is this one."""
     gist_since: float = 0.0
-    told: str | None = None
+    reported: str | None = None
     """The gist that was told; None: nothing yet."""
 
-    def to_tell(self, gist: str, now: float) -> bool:
+    def to_report(self, gist: str, now: float) -> bool:
         """Whether this is news that has lasted: a condition that has begun, or another cause of it."""
         if gist != self.gist:
             self.gist, self.gist_since = gist, now
-        if self.told == gist or now - self.gist_since < TOLD_AFTER_S:
+        if self.reported == gist or now - self.gist_since < TOLD_AFTER_S:
             return False
-        self.told = gist
+        self.reported = gist
         return True
 
 
@@ -127,7 +127,7 @@ class Sight:
         """and a leader at work meanwhile,"""
         self._down: tuple[ResourceName, ...] = ()
         """and what was wanted and down."""
-        self._tell_back_at: float | None = None
+        self._report_back_at: float | None = None
         self._gap_s = 0.0
         self._retry_alerts_at = 0.0
         self.alert: Callable[[str], object] = lambda _: None
@@ -141,7 +141,7 @@ class Sight:
         """Ask and tell, for ever."""
         while True:
             await self.look()
-            self._tell()
+            self._report_changes()
             await asyncio.sleep(ASK_EVERY_S)
 
     async def look(self) -> None:
@@ -173,7 +173,7 @@ class Sight:
             leader_silent_s=self._leader_silent_s(now),
             leader_watched_s=0.0 if self._first is None else now - self._first_at,
             unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,
-            not_run={name: told for name, local in self._locals().items() if (told := not_run(local))},
+            not_run={name: reported for name, local in self._locals().items() if (reported := not_run(local))},
             waits=LaneWaits({} if node.lanes is None else node.lanes.steps),
             not_kept=node.not_kept,
             alerts_lost=lost,
@@ -206,37 +206,37 @@ class Sight:
 
     # --- the alert log ----------------------------------------------------------------------------------------------
 
-    def _tell(self) -> None:
+    def _report_changes(self) -> None:
         own, view, now = self.own(), self._node.mirror.view, self._node.clock.monotonic()
         found = {(condition.kind, condition.about): condition for condition in conditions(view, own)}
         for key, present in found.items():
-            if self._present.setdefault(key, _Seen(since=now)).to_tell(_gist(present), now):
-                self._tell_begun(present, own)
+            if self._present.setdefault(key, _Seen(since=now)).to_report(_gist(present), now):
+                self._report_begun(present, own)
         for key in [known for known in self._present if known not in found]:
             seen = self._present.pop(key)
-            if seen.told is not None:
-                self._tell_over(key, now - seen.since, own)
+            if seen.reported is not None:
+                self._report_over(key, now - seen.since, own)
         if own.alerts_lost and now >= self._retry_alerts_at:  # whether there is room again only a line that is written can tell
             self._retry_alerts_at = now + RETRY_ALERTS_S
             self.alert(f"{number(NUMBERS[ConditionKind.ALERTS_LOST])}:lines before this one are lost; understudy history has them")
         self._follow_the_lease(own)
 
-    def _tell_begun(self, condition: Condition, own: Own) -> None:
+    def _report_begun(self, condition: Condition, own: Own) -> None:
         if not self._in_history(condition):
             self.alert(condition.line.replace(": ", ":", 1))
         if condition.kind in (ConditionKind.MAJORITY_LOST, ConditionKind.NO_LEASE):
-            self._node.history.tell(events.NO_LEASE, on=own.server, cause=condition.line.partition(": ")[2])
+            self._node.history.record(events.NO_LEASE, on=own.server, cause=condition.line.partition(": ")[2])
 
-    def _tell_over(self, key: tuple[ConditionKind, ServerName | None], for_s: float, own: Own) -> None:
+    def _report_over(self, key: tuple[ConditionKind, ServerName | None], for_s: float, own: Own) -> None:
         kind, about = key
-        if kind not in _TOLD_BY_HISTORY or own.registry_away_s:
+        if kind not in _IN_HISTORY_BY_OTHERS or own.registry_away_s:
             what = WORDS[NUMBERS[kind]].partition(":")[0].format(about or "")
             self.alert(f"{number(NUMBERS[kind])}:Over after {ago(for_s)}: {what} ({kind.value})")
 
     def _in_history(self, condition: Condition) -> bool:
         """Whether an event has told it, and so the alert log has it."""
         since = self._node.clock.wall() - self._node.clock.monotonic() + self._present[condition.kind, condition.about].since - CLOCKS_S
-        kind = _TOLD_BY_HISTORY.get(condition.kind)
+        kind = _IN_HISTORY_BY_OTHERS.get(condition.kind)
         known = (event for event in self._node.mirror.history() if event.kind == kind and event.wall >= since)
         return any(condition.about in (None, event.on) for event in known)
 
@@ -252,26 +252,26 @@ class Sight:
         elif self._without and self._node.joined() and self._said is not None and self._said.gap_s is not None:
             self._without, gap_s = False, self._said.gap_s
             if gap_s > 0:
-                self._node.history.tell(events.LAPSED, on=own.server, cause=f"it held no lease for {ago(gap_s)}")
+                self._node.history.record(events.LAPSED, on=own.server, cause=f"it held no lease for {ago(gap_s)}")
             if gap_s >= OUTAGE_S and not self._others_led:
-                self._tell_back_at = own.now + self._turn(own.server)
+                self._report_back_at = own.now + self._turn(own.server)
                 self._gap_s = gap_s
-        if self._tell_back_at is not None and own.now >= self._tell_back_at:
-            self._tell_back_at = None
-            self._tell_back(own)
+        if self._report_back_at is not None and own.now >= self._report_back_at:
+            self._report_back_at = None
+            self._report_back(own)
 
     def _turn(self, server: ServerName) -> float:
         """Who tells first: the leader; else one after the other, until one has told."""
         names = sorted(settings.name for settings in self._node.settings.servers)
         return 0.0 if self._node.leader.leads() else OTHERS_FIRST_S + names.index(server)
 
-    def _tell_back(self, own: Own) -> None:
+    def _report_back(self, own: Own) -> None:
         since = self._node.clock.wall() - self._gap_s
         if any(event.kind == events.MAJORITY_BACK and event.wall > since for event in self._node.mirror.history()):
             return
         names = ", ".join(self._down[:NAMED]) + (f" and {len(self._down) - NAMED} more" if len(self._down) > NAMED else "")
         text = f"down meanwhile: {names or 'nothing that was wanted'}"
-        self._node.history.tell(events.MAJORITY_BACK, on=own.server, cause=f"after {ago(self._gap_s)} without one", text=text)
+        self._node.history.record(events.MAJORITY_BACK, on=own.server, cause=f"after {ago(self._gap_s)} without one", text=text)
 
 
 def _gist(condition: Condition) -> str:

@@ -15,7 +15,7 @@ from understudy.model.names import ResourceName, ServerName
 from understudy.ports import Executor
 
 ASK_EVERY_S = 5.0
-MOST_TOLD = 32
+MOST_NAMED = 32
 """Names in a look, and in an event: enough to know what was lost, and bounded whatever runs."""
 
 
@@ -29,21 +29,21 @@ class Unregistered:
         self._server = server
         self._suspected: frozenset[ResourceName] = frozenset()
 
-    async def run(self, tell: Callable[[tuple[ResourceName, ...]], None]) -> None:
+    async def run(self, on_change: Callable[[tuple[ResourceName, ...]], None]) -> None:
         """For ever; `tell` is called whenever it is other names than before."""
-        told: tuple[ResourceName, ...] = ()
+        known: tuple[ResourceName, ...] = ()
         while True:
             await asyncio.sleep(ASK_EVERY_S)
             try:
                 found = await self._look()
             except Unreachable:
                 continue  # what is known stays; that the executor does not answer is said elsewhere
-            if found == told:
+            if found == known:
                 continue
-            if more := sorted({*found} - {*told}):
-                self._history.tell(events.UNREGISTERED, on=self._server, cause=", ".join(more))
-            told = found
-            tell(found)
+            if more := sorted({*found} - {*known}):
+                self._history.record(events.UNREGISTERED, on=self._server, cause=", ".join(more))
+            known = found
+            on_change(found)
 
     async def _look(self) -> tuple[ResourceName, ...]:
         """Seen twice: what is deleted just now may still be ending."""
@@ -53,4 +53,4 @@ class Unregistered:
             return ()
         found = frozenset(living) - view.resources.keys()
         sure, self._suspected = found & self._suspected, found
-        return tuple(sorted(sure)[:MOST_TOLD])
+        return tuple(sorted(sure)[:MOST_NAMED])

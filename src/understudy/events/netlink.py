@@ -72,7 +72,7 @@ class NetlinkEvents:
             return
         touched = set()
         for change in interfaces.changes(packet):
-            self._tell_around(change)
+            self._pass_on(change)
             if change.link is not None:
                 touched |= {address for address, indices in self._watched.items() if change.index in indices}
                 touched |= self._watched_links & {change.link}
@@ -82,7 +82,7 @@ class NetlinkEvents:
                 touched.add(change.address)
         self._wake(touched)
 
-    def _tell_around(self, change: interfaces.LinkChange) -> None:
+    def _pass_on(self, change: interfaces.LinkChange) -> None:
         """An address that is watched comes and goes by our own doing: that is nothing that anybody waits for."""
         if change.link is None:
             if change.address not in self._watched:

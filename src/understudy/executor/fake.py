@@ -24,7 +24,7 @@ _DOWN = 1
 class FakeService:
     """What one resource truly is on this server, and how it behaves."""
 
-    lives: bool = False
+    alive: bool = False
     took_s: dict[ActionName, float] = field(default_factory=dict)
     """How long each action takes; 0 if not said."""
     fails: dict[ActionName, int] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class FakeService:
     @property
     def populates(self) -> bool:
         """Whether something of it lives in its group."""
-        return self.lives and not self.outside
+        return self.alive and not self.outside
 
     def behave(self) -> None:
         """Everything works from now on; what lives, lives on."""
@@ -72,10 +72,10 @@ class FakeService:
     @property
     def housed(self) -> bool | None:
         """As the kernel would say it."""
-        if self.lives and not self.astray:
+        if self.alive and not self.astray:
             self.seen_living = True
             return True
-        return False if self.seen_living and not self.lives else None
+        return False if self.seen_living and not self.alive else None
 
 
 @dataclass(slots=True, eq=False)
@@ -106,8 +106,8 @@ class FakeExecutor:
     def die(self, resource: ResourceName) -> None:
         """The service dies by itself; the kernel says so."""
         service = self.service(resource)
-        if service.lives:
-            service.lives = False
+        if service.alive:
+            service.alive = False
             self.wake(resource)
 
     def wake(self, resource: ResourceName) -> None:
@@ -133,7 +133,7 @@ class FakeExecutor:
             flight.ended.set_result(None)
         self.done.append((loop.time(), request.resource, request.action, outcome.status))
         service = self.service(request.resource)
-        strays = ("service (pid 7)",) if service.lives and service.astray else ()
+        strays = ("service (pid 7)",) if service.alive and service.astray else ()
         return replace(outcome, duration_s=loop.time() - began, housed=service.housed, strays=strays)
 
     async def kill(self, resource: ResourceName) -> bool:
@@ -179,7 +179,7 @@ class FakeExecutor:
     async def _act(self, flight: _InFlight) -> ActionOutcome:
         request, service = flight.request, self.service(flight.request.resource)
         wanted_s = float("inf") if request.action in service.hangs else service.took_s.get(request.action, 0.0)
-        lived_before = service.lives
+        lived_before = service.alive
         await asyncio.wait({flight.halted}, timeout=min(wanted_s, request.timeout_s))
         if flight.halted.done() or wanted_s > request.timeout_s:
             overran = not flight.halted.done()
@@ -206,18 +206,18 @@ class FakeExecutor:
             return 0, "answered"  # it is only looked at
         match request.action:
             case "start":
-                service.lives, service.astray = True, service.astray and service.lives
+                service.alive, service.astray = True, service.astray and service.alive
                 service.seen_living = True
             case "stop" | "clean":
                 self._end(request.resource)
-                service.seen_living = service.lives
-                return (_DOWN if service.lives else 0), "answered"
+                service.seen_living = service.alive
+                return (_DOWN if service.alive else 0), "answered"
             case "check":
                 if service.check_says is not None:
                     return service.check_says, "answered"
-                if service.lives and service.partly:
+                if service.alive and service.partly:
                     return PARTIAL, "answered"
-                if not service.lives:
+                if not service.alive:
                     return _DOWN, "gone" if service.seen_living or not KINDS[request.agent].housed else "answered"
         return 0, "answered"
 

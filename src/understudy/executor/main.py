@@ -46,7 +46,7 @@ class Server:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        runner.waits.told = self._tell
+        runner.waits.answered = self._send_answered
         self._actions = ActionLog()
         self._daemon: asyncio.StreamWriter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,7 +63,7 @@ class Server:
         finally:
             writer.close()
 
-    def _tell(self, resource: str) -> None:
+    def _send_answered(self, resource: str) -> None:
         """Of our own accord: what this resource's start failed over is so no more."""
         if self._daemon is not None and not self._daemon.is_closing():
             self._daemon.write(encode({"event": "neighbour", "resource": resource}))

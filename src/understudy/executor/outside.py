@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from understudy.agents.groups import Groups, resource_of
-from understudy.guard.strays import Stray, end, group_of, lives, stray, strays, within
+from understudy.guard.strays import Stray, end, group_of, is_alive, stray, strays, within
 from understudy.linux.processes import status
 
 _PAUSE_S = 0.005
@@ -49,11 +49,11 @@ class Outside:
     def look(self, resource: str) -> list[Stray]:
         """What of this resource lives outside now."""
         parent = self._groups.parent
-        found = {process.pid: process for process in self._known.get(resource, ()) if lives(process) and not within(parent, process.pid)}
+        found = {process.pid: process for process in self._known.get(resource, ()) if is_alive(process) and not within(parent, process.pid)}
         for pid in _children():
             if pid not in found and not self._began(pid) and self._whose(pid) == resource and not within(parent, pid):
                 now = status(pid)
-                if now.lives:
+                if now.alive:
                     found[pid] = Stray(pid, now.started, resource, now.command)
         if found:
             self._known[resource] = list(found.values())

@@ -39,7 +39,7 @@ from understudy.linux.cgroups import populated
 from understudy.ports import ActionOutcome, ActionRequest
 
 _STARTING, _STARTED = ".starting", ".out"
-_MOST_TOLD = 8
+_MOST_NAMED = 8
 _KILL_S = 5.0
 """The kill verb's bound: longer than an action's, for a service with much memory to give back."""
 
@@ -161,13 +161,13 @@ class Runner:
         began = time.monotonic()
         outcome = await self._run(request)
         pressure = self._pressure.now() if request.action == "check" else {}
-        outside = self.outside.look(request.resource)[:_MOST_TOLD]
+        outside = self.outside.look(request.resource)[:_MOST_NAMED]
         return dataclasses.replace(
             outcome,
             duration_s=time.monotonic() - began,
             pressure=pressure,
             housed=self.housed(request.resource),
-            strays=tuple(stray.told() for stray in outside),
+            strays=tuple(stray.description() for stray in outside),
         )
 
     async def _run(self, request: ActionRequest) -> ActionOutcome:
@@ -261,10 +261,10 @@ class Runner:
     def housed(self, resource: str) -> bool | None:
         """See contract.Context."""
         try:
-            lives = populated(self.groups.run(resource))
+            occupied = populated(self.groups.run(resource))
         except OSError:
             return None  # no descriptor to be had: it was not looked
-        if lives:
+        if occupied:
             self._seen_housed.add(resource)
             return True
         return False if resource in self._seen_housed else None

@@ -16,7 +16,7 @@ class AgentQuestions:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.told: Callable[[str], None] = lambda _: None
+        self.answered: Callable[[str], None] = lambda _: None
         """Called with a resource when its answer was yes."""
 
     def wait_for(self, resource: str, every_s: float, asked: Callable[[], Awaitable[bool]]) -> None:
@@ -37,7 +37,7 @@ class AgentQuestions:
             await asyncio.sleep(every_s)
             try:
                 if await asked():
-                    self.told(resource)
+                    self.answered(resource)
                     return
             except OSError:
                 continue  # the link is away: it is asked again

@@ -64,8 +64,8 @@ def ability(able: Able) -> dict[str, Any]:
 def state(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[str, Any]:
     """The same, whom this server hears, and who grants it a lease."""
     peers = {
-        server: {"incarnation": incarnation.hex(), "heard_s": round((now.boot_ns - heard_ns) / 1e9, 3)}
-        for server, (incarnation, heard_ns) in process.core.peers.items()
+        server: {"incarnation": incarnation.hex(), "heard_s": round((now.boot_ns - last_message_ns) / 1e9, 3)}
+        for server, (incarnation, last_message_ns) in process.core.peers.items()
     }
     voter = process.core.voter
     voting = None if voter is None else {"boot": f"{voter.boot:016x}", "mute": voter.mute(now)}
@@ -82,7 +82,7 @@ def state(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
 def differing(process: GuardProcess, now: Reading) -> list[str]:
     """Servers whose common settings are others, while they say so."""
     heard = process.core.differing.values()
-    return [why for why, heard_ns in heard if now.boot_ns - heard_ns < DIFFERS_FOR_S * 1_000_000_000]
+    return [why for why, last_message_ns in heard if now.boot_ns - last_message_ns < DIFFERS_FOR_S * 1_000_000_000]
 
 
 def of_epochs(remembered: HeldEpochs, request: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def shut_down_all(points: Sequence[str], *, within_s: float) -> list[str]:
     """What was not done, or not in time, as sentences."""
     hangs = "its storage does not answer: data not written yet may be written late"
     done = side_by_side(points, lambda point: shut_down(point) or "", cannot="shut down", within_s=within_s)
-    return [f"{point}: {hangs}" if told is None else told for point, told in done.items() if told is None or told]
+    return [f"{point}: {hangs}" if answer is None else answer for point, answer in done.items() if answer is None or answer]
 
 
 def shut_down(point: str, *, table: str = TABLE) -> str | None:

@@ -29,7 +29,7 @@ class Gating:
         self._gate: Gate | None = means.gate
         self._flushed = 0
         if self._gate is None:
-            self.state = f"unavailable: {means.untold.get('gate', 'this kernel has no nf_tables')}"
+            self.state = f"unavailable: {means.unchecked.get('gate', 'this kernel has no nf_tables')}"
 
     def begin(self, *, fresh: bool) -> list[str]:
         """A new incarnation: everything shut, and no cluster address here. A successor takes the tables as they stand, open or not.

@@ -32,7 +32,7 @@ class Helper:
             self._be_it(work, writing)
         os.close(writing)
 
-    def told(self, deadline: float) -> str | None:
+    def answer(self, deadline: float) -> str | None:
         """What it has to tell by then (time.monotonic); None: it hangs. To be called once."""
         poll = select.poll()
         poll.register(self._wire, select.POLLIN)
@@ -77,12 +77,12 @@ def side_by_side(places: Sequence[str], work: Callable[[str], str], *, cannot: s
         except OSError as error:
             return failed(place, error)
 
-    told: dict[str, str | None] = {}
+    answer: dict[str, str | None] = {}
     begun: list[tuple[str, Helper]] = []
     for place in places:
         try:
             begun.append((place, Helper(partial(work_or_say, place))))
         except OSError as error:
-            told[place] = failed(place, error)
+            answer[place] = failed(place, error)
     deadline = time.monotonic() + within_s
-    return told | {place: helper.told(deadline) for place, helper in begun}
+    return answer | {place: helper.answer(deadline) for place, helper in begun}

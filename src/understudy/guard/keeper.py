@@ -221,7 +221,7 @@ class KeeperProcess:
 
     def _end_everything(self, scope: EndScope) -> list[core.KeeperEffect]:
         self._begin_to_stop()
-        ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, scope=scope, told=self._held.reach)
+        ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, scope=scope, on_stage=self._held.reach)
         return self._core.ended(ended, self._sight())
 
     def _begin_to_stop(self) -> None:

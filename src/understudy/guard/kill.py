@@ -38,7 +38,7 @@ def strike(means: Means) -> None:
 
 
 def end_everything(
-    means: Means, *, within_s: float, scope: EndScope = AFTER_A_LEASE, told: Callable[[EndStage], None] = lambda stage: None
+    means: Means, *, within_s: float, scope: EndScope = AFTER_A_LEASE, on_stage: Callable[[EndStage], None] = lambda stage: None
 ) -> EndSeen:
     """Kill, remove, verify; `told` hears how far it has come."""
     steps, ending = _Steps(means, deadline=time.monotonic() + within_s), Ending(scope)
@@ -46,7 +46,7 @@ def end_everything(
         before = ending.stage
         ending.found(steps.do(ending.step))
         if ending.stage is not before:
-            told(ending.stage)
+            on_stage(ending.stage)
     return ending.ended()
 
 
@@ -84,7 +84,7 @@ class _Steps:
     def _see_starters_dead(self) -> EndFound:
         starters = self._means.starters
         alive = [f"{name} does not die: {HANGS}" for name in starters.left(self._deadline)]
-        return EndFound((*alive, *starters.untold.values()))
+        return EndFound((*alive, *starters.unchecked.values()))
 
     def _seek_strays(self) -> None:
         """Processes that have left their control groups; by a process of its own, for to look at others may hang."""
@@ -94,22 +94,24 @@ class _Steps:
             self._seeking = None
 
     def _see_strays_dead(self) -> EndFound:
-        told = None if self._seeking is None else self._seeking.told(time.monotonic() + STRAYS_WITHIN_S)
-        if told is None:
-            return EndFound(untold=("not all processes could be checked: one that has left its control group may run on",))
-        return EndFound((f"processes outside their control groups do not die: {told}",) if told else ())
+        left = None if self._seeking is None else self._seeking.answer(time.monotonic() + STRAYS_WITHIN_S)
+        if left is None:
+            return EndFound(unchecked=("not all processes could be checked: one that has left its control group may run on",))
+        return EndFound((f"processes outside their control groups do not die: {left}",) if left else ())
 
     def _see_addresses_known(self) -> EndFound:
-        if self._means.list.readable or "tables" not in self._means.untold:
+        if self._means.list.readable or "tables" not in self._means.unchecked:
             return EndFound()
-        return EndFound(untold=("kill-list.json cannot be read, nor the gate's tables: addresses that are recorded nowhere may be there",))
+        return EndFound(
+            unchecked=("kill-list.json cannot be read, nor the gate's tables: addresses that are recorded nowhere may be there",)
+        )
 
     def _shut_file_systems(self) -> EndFound:
-        return EndFound(untold=tuple(filesystems.shut_down_all(self._means.list.filesystems, within_s=FILE_SYSTEMS_WITHIN_S)))
+        return EndFound(unchecked=tuple(filesystems.shut_down_all(self._means.list.filesystems, within_s=FILE_SYSTEMS_WITHIN_S)))
 
     def _cut_off_mounts(self) -> EndFound:
         means = self._means
-        return EndFound(untold=tuple(mounts.cut_off_all(means.list.mounts, keep=means.settings.places(), within_s=MOUNTS_WITHIN_S)))
+        return EndFound(unchecked=tuple(mounts.cut_off_all(means.list.mounts, keep=means.settings.places(), within_s=MOUNTS_WITHIN_S)))
 
 
 def _each(groups: list[Group], what: Callable[[Group], None]) -> None:
@@ -129,7 +131,7 @@ def _wait_empty(groups: list[Group], deadline: float) -> list[str]:
         poll.poll(min(max(deadline - time.monotonic(), 0), KILL_AGAIN_S) * 1000)
         for group in still:
             group.kill()  # for whoever has entered it since
-    return [f"control group {group.path} {group.untold or 'is not empty: ' + _who(group.path)}" for group in still]
+    return [f"control group {group.path} {group.unchecked or 'is not empty: ' + _who(group.path)}" for group in still]
 
 
 def _who(path: str) -> str:
@@ -147,13 +149,13 @@ def _who(path: str) -> str:
 def _remove_addresses(means: Means) -> list[str]:
     which = means.addresses_to_end()
     if means.addresses is None:
-        return [means.untold.get("addresses", "addresses cannot be removed")] if which else []
+        return [means.unchecked.get("addresses", "addresses cannot be removed")] if which else []
     return means.addresses.remove(which)
 
 
 def _close_gate(means: Means) -> list[str]:
     if means.gate is None:
-        return [means.untold["gate"]] if "gate" in means.untold else []
+        return [means.unchecked["gate"]] if "gate" in means.unchecked else []
     try:
         means.gate.close()
     except OSError as error:

@@ -81,8 +81,8 @@ class Lines:
                 lines, self._bytes = list(self._waiting), 0
                 self._waiting.clear()
                 lost, self._lost = self._lost, 0
-            told = [self._missing(lost, self._why or "too many at once")] if lost else []
-            if not self._written(b"".join((*told, *lines))):
+            gap = [self._missing(lost, self._why or "too many at once")] if lost else []
+            if not self._written(b"".join((*gap, *lines))):
                 with self._more:
                     self._lost += lost + len(lines)
                     self.lost += len(lines)

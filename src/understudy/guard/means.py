@@ -30,7 +30,7 @@ class Means:
         self.starters = Starters(settings.run_dir)
         self.addresses: Addresses | None = None
         self.gate: Gate | None = None
-        self.untold: dict[str, str] = {}
+        self.unchecked: dict[str, str] = {}
         """What cannot be held, and why."""
         self.cluster_addresses: frozenset[str] = frozenset()
         """What the process knows of them besides the kill list."""
@@ -71,7 +71,7 @@ class Means:
             try:
                 return frozenset(self.gate.remembered())
             except OSError as error:
-                self.untold["tables"] = f"the gate's tables cannot be read: {error.strerror}"
+                self.unchecked["tables"] = f"the gate's tables cannot be read: {error.strerror}"
         return frozenset()
 
     def let_go(self) -> None:
@@ -88,15 +88,15 @@ class Means:
     def _open_sockets(self) -> None:
         try:
             self.addresses = self.addresses or Addresses()
-            self.untold.pop("addresses", None)
+            self.unchecked.pop("addresses", None)
         except OSError as error:
-            self.untold["addresses"] = f"addresses cannot be removed: {error.strerror}"
+            self.unchecked["addresses"] = f"addresses cannot be removed: {error.strerror}"
         try:
             self.gate = self.gate or Gate()
-            self.untold.pop("gate", None)
+            self.unchecked.pop("gate", None)
         except OSError as error:
             if error.errno not in (errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT):  # a kernel without it: no address was ever let pass
-                self.untold["gate"] = f"the gate cannot be closed: {error.strerror}"
+                self.unchecked["gate"] = f"the gate cannot be closed: {error.strerror}"
 
     def _read_list(self) -> None:
         """The list as the executor last wrote it. One that cannot be read changes nothing of what is known from before."""

@@ -16,10 +16,10 @@ def cut_off_all(points: Sequence[str], *, keep: Iterable[str], within_s: float) 
     needed = tuple(keep)
     refused = {point: why for point in points if (why := why_no_mount_point(point, needed))}
     left = list(refused.values())
-    for point, told in side_by_side(
+    for point, answer in side_by_side(
         [point for point in points if point not in refused], cut_off, cannot="unmounted", within_s=within_s
     ).items():
-        left += _left(point) if told is None else [told] if told else []
+        left += _left(point) if answer is None else [answer] if answer else []
     return left
 
 

@@ -78,7 +78,7 @@ class GuardProcess:
         self._poll.register(self._timer.fileno(), select.POLLIN)
         self._networks = Networks(settings, self._poll)
         self._rounds: dict[int, tuple[Client, dict[str, Any]]] = {}
-        self._told_held: bool | None = None
+        self._pushed_held: bool | None = None
         self._lapsed: str | None = None
         self._asked_to_end: list[tuple[Client, dict[str, Any]]] = []
         self._ending: str | None = None
@@ -94,17 +94,17 @@ class GuardProcess:
         self._looked_boot_ns = 0
         self._notice = notice
         self._settings_notice = _settings_notice(settings) if notice is not None else None
-        self._settings_told: list[str] = []
+        self._settings_notified: list[str] = []
         self.says: list[str] = [] if notice is None else notice.read()
         """For people; a new daemon hears it too, and of what the lease before this one left."""
-        self.gating = Gating(self._means, Protected(held.protected), self._tell_operators)
+        self.gating = Gating(self._means, Protected(held.protected), self._notify_operators)
         troubles = self.gating.begin(fresh=start.begun_here)
         self.core = self._begin(start)
         self._save()
         # Last, for whoever connects is answered at once.
         self._clients = Clients(os.path.join(settings.run_dir, "guard.sock"), self._poll)
         for sentence in troubles:
-            self._tell_operators(sentence)
+            self._notify_operators(sentence)
         signal.signal(signal.SIGTERM, lambda *_: self._count_signal())
 
     def _begin(self, start: GuardStart) -> GuardCore:
@@ -133,7 +133,7 @@ class GuardProcess:
         self.held_file.beat()
         now = read_clocks()
         self._perform(self.core.tick(now))
-        self._tell_of_settings(now)
+        self._notify_of_settings(now)
         self._look_around(now)
         self._heed_signals()
         if over := self._ending or self.leave.over(now, daemon_there=self._clients.daemon_there()):
@@ -152,17 +152,17 @@ class GuardProcess:
     def _has_lapsed(self) -> bool:
         return self._lapsed is not None
 
-    def _tell_of_settings(self, now: Reading) -> None:
+    def _notify_of_settings(self, now: Reading) -> None:
         """Whose settings differ, for as long as they do."""
         core = self.core
-        if not (core.refused or core.differing or self._settings_told):
+        if not (core.refused or core.differing or self._settings_notified):
             return
-        told = [*([core.refused] if core.refused else []), *answers.differing(self, now)]
-        if told != self._settings_told and self._settings_notice is not None:
-            self._settings_notice.post(told)
-        self._settings_told = told
+        noted = [*([core.refused] if core.refused else []), *answers.differing(self, now)]
+        if noted != self._settings_notified and self._settings_notice is not None:
+            self._settings_notice.post(noted)
+        self._settings_notified = noted
 
-    def _tell_operators(self, sentence: str) -> None:
+    def _notify_operators(self, sentence: str) -> None:
         """In the log, where `crsctl check crs` looks, and by the daemon in history and alert log."""
         say(logevents.GUARD_NOTICE, why=sentence)
         self.says = [*self.says, sentence][-MOST_SAID:]
@@ -225,17 +225,17 @@ class GuardProcess:
                 self._ask(client, request)
                 return None
             case "cluster":
-                return self._told_registry(request)
+                return self._note_registry(request)
             case "note":
                 return self._note(request)
             case "dead":
-                told = tuple(bytes.fromhex(text) for text in request["incarnations"])
-                self._perform(self.core.told_dead(told, read_clocks()))
+                noted = tuple(bytes.fromhex(text) for text in request["incarnations"])
+                self._perform(self.core.note_gone(noted, read_clocks()))
                 return {"ok": True}
             case "leave":
                 return self._begin_leave(float(request["within_s"]), str(request.get("stay_out") or ""))
             case "able":
-                self._perform(self.core.told_able(bool(request["able"]), str(request["why"])))
+                self._perform(self.core.note_able(bool(request["able"]), str(request["why"])))
                 return {"ok": True}
             case "farewell":
                 self._asked_to_end.append((client, request))
@@ -288,10 +288,10 @@ class GuardProcess:
 
     def _counted(self, ended: CensusEnded) -> None:
         client, request = self._rounds.pop(ended.nonce)
-        lives = None
-        if ended.lives is not None:
-            lives = [{"server": life.server, "incarnation": life.incarnation.hex(), "position": life.position} for life in ended.lives]
-        self._clients.answer(client, request, {"lives": lives})
+        granted = None
+        if ended.granted is not None:
+            granted = [{"server": life.server, "incarnation": life.incarnation.hex(), "position": life.position} for life in ended.granted]
+        self._clients.answer(client, request, {"lives": granted})
 
     def _count_signal(self) -> None:
         self._terminated += 1
@@ -335,7 +335,7 @@ class GuardProcess:
                         self._note_gap(until)
                         self._lease.extend(until)
                         self.gating.refresh(self.core.pass_ns(read_clocks()))
-                        self._tell_held(True)
+                        self._push_held(True)
                 case Lapsed(why):
                     self._lapsed = why
                 case Word(voter, server, incarnation):
@@ -370,17 +370,17 @@ class GuardProcess:
         if not self._kept.put(keep) and self.core.voter is not None:
             self._kept.write(self.core.voter.memory())
 
-    def _told_registry(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _note_registry(self, request: dict[str, Any]) -> dict[str, Any]:
         """What the registry says that the common settings are; the daemon has written it to the disk already."""
         cluster, voters = str(request["cluster"]), [str(voter) for voter in request["voters"]]
-        told = registered.common(cluster, voters, int(request["voter_set"]), float(request["pause_tolerance"]))
-        self.held_file.registry = told
-        self._perform(self.core.told_registry(told, read_clocks()))
+        noted = registered.common(cluster, voters, int(request["voter_set"]), float(request["pause_tolerance"]))
+        self.held_file.registry = noted
+        self._perform(self.core.note_registry(noted, read_clocks()))
         return {"ok": not self.core.refused, "why": self.core.refused}
 
-    def _tell_held(self, held: bool) -> None:
-        if held != self._told_held:
-            self._told_held = held
+    def _push_held(self, held: bool) -> None:
+        if held != self._pushed_held:
+            self._pushed_held = held
             self._clients.push({"op": "lease", "held": held, "incarnation": self.core.holder.incarnation.hex()})
 
     def _save(self) -> None:
@@ -395,7 +395,7 @@ class GuardProcess:
         self.held_file.reach(EndStage.STOPPING)
         self._lease.clear()
         scope = EndScope(in_order=self._in_order)
-        ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, scope=scope, told=self.held_file.reach)
+        ended = kill.end_everything(self._means, within_s=KILL_WITHIN_S, scope=scope, on_stage=self.held_file.reach)
         words = last_words(ended, asked=self._ending is not None)
         if words.farewell:
             self._say_farewell()

@@ -77,9 +77,9 @@ class Scribe:
             os.closerange(after + 1, before)
         log, lost = LogFile(fd=2), 0
         while chunk := os.read(self._reading, LONGEST_CHUNK):
-            told = _missing(lost) if lost else b""
+            gap = _missing(lost) if lost else b""
             try:
-                log.write(told + chunk)
+                log.write(gap + chunk)
                 lost = 0
             except OSError:  # its disk is full: this is lost, the next may not be
                 lost += chunk.count(b"\n")

@@ -26,7 +26,7 @@ class Starters:
         self._known: dict[str, dict[Process, int]] = {name: {} for name in STARTERS}
         self._seen: dict[str, tuple[int, ...]] = {}
         """What the pid file was when it was last read."""
-        self.untold: dict[str, str] = {}
+        self.unchecked: dict[str, str] = {}
         """Of which of them it cannot be told whether they live, and why."""
 
     def look(self) -> None:
@@ -38,7 +38,7 @@ class Starters:
             with contextlib.suppress(OSError):
                 now = os.stat(path)
                 seen = (now.st_ino, now.st_mtime_ns, now.st_size)
-            if seen != self._seen.get(name) or name in self.untold or not (seen or self._known[name]):
+            if seen != self._seen.get(name) or name in self.unchecked or not (seen or self._known[name]):
                 self._seen[name] = seen
                 self._find(name, path)
 
@@ -79,7 +79,7 @@ class Starters:
             known.clear()
 
     def _find(self, name: str, path: str) -> None:
-        self.untold.pop(name, None)
+        self.unchecked.pop(name, None)
         process = read_pid(path)
         if process is not None:
             self._know(name, process)
@@ -99,7 +99,7 @@ class Starters:
         except ProcessLookupError:
             return
         except OSError as error:
-            self.untold[name] = f"{name} (process {process[0]}) cannot be watched: {error.strerror}"
+            self.unchecked[name] = f"{name} (process {process[0]}) cannot be watched: {error.strerror}"
             return
         # Read after the pidfd is open: the number cannot be reused between the two.
         if start_time(process[0]) != process[1]:

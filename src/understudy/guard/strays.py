@@ -30,7 +30,7 @@ class Stray:
     resource: str
     command: str
 
-    def told(self) -> str:
+    def description(self) -> str:
         """For people: `mysqld (pid 4711)`."""
         return f"{self.command} (pid {self.pid})"
 
@@ -51,7 +51,7 @@ def stray(parent: str, pid: int, namespace: str = "") -> Stray | None:
         return None  # of a lab host on this machine, whose groups have the same names
     name = next((variable for variable in environment if variable.startswith(f"{NAME}=".encode())), b"=").split(b"=", 1)[1]
     now = status(pid)
-    return Stray(pid, now.started, os.fsdecode(name), now.command) if now.lives else None
+    return Stray(pid, now.started, os.fsdecode(name), now.command) if now.alive else None
 
 
 def within(parent: str, pid: int) -> bool:
@@ -65,10 +65,10 @@ def group_of(parent: str, pid: int) -> str:
     return below.partition("/")[0] if before != below else ""
 
 
-def lives(process: Stray) -> bool:
+def is_alive(process: Stray) -> bool:
     """Whether this very process still runs."""
     now = status(process.pid)
-    return now.started == process.started and now.lives
+    return now.started == process.started and now.alive
 
 
 def end(found: list[Stray]) -> list[Stray]:
@@ -83,7 +83,7 @@ def end(found: list[Stray]) -> list[Stray]:
             left.append(process)
             continue
         try:
-            if lives(process):  # asked after the descriptor was had: from here on it cannot be another
+            if is_alive(process):  # asked after the descriptor was had: from here on it cannot be another
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         except ProcessLookupError:
             continue
@@ -100,9 +100,9 @@ def end_all(parent: str, within_s: float) -> str:
     deadline = time.monotonic() + within_s
     while (found := strays(parent)) and time.monotonic() < deadline:
         end(found)
-        while any(map(lives, found)) and time.monotonic() < deadline:
+        while any(map(is_alive, found)) and time.monotonic() < deadline:
             time.sleep(0.001)
-    return ", ".join(process.told() for process in found)
+    return ", ".join(process.description() for process in found)
 
 
 def _all() -> Iterator[int]:

@@ -14,14 +14,14 @@ from understudy.guard.core.messages import (
     Body,
     BootNumber,
     Census,
+    CensusAnswer,
     Differs,
     Envelope,
     FarewellMessage,
     Grant,
     GrantedLife,
-    Heard,
-    KnownLives,
     Lost,
+    NotSilent,
     Pulse,
     Query,
     Renew,
@@ -49,8 +49,8 @@ _LIFE = struct.Struct("!16sIQQ")
 _KNOWN = struct.Struct("!QIBBB")
 
 _KINDS: dict[type[Body], int] = {
-    Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, Heard: 6, FarewellMessage: 7,
-    Pulse: 8, Census: 9, KnownLives: 10, Differs: 11, BootNumber: 12,
+    Renew: 1, Grant: 2, Lost: 3, Query: 4, Silent: 5, NotSilent: 6, FarewellMessage: 7,
+    Pulse: 8, Census: 9, CensusAnswer: 10, Differs: 11, BootNumber: 12,
 }  # fmt: skip
 
 
@@ -124,13 +124,13 @@ def _pack(body: Body) -> bytes:
             return _NONCE.pack(nonce) + incarnation + _name(server)
         case Silent(nonce, server, incarnation, boot):
             return _SAID.pack(nonce, boot) + incarnation + _name(server)
-        case Heard(nonce, incarnation, boot):
+        case NotSilent(nonce, incarnation, boot):
             return _SAID.pack(nonce, boot) + incarnation
         case Census(nonce):
             return _NONCE.pack(nonce)
-        case KnownLives(nonce, answer, part, parts, lives):
-            each = (_LIFE.pack(life.incarnation, *life.position) + _name(life.server) for life in lives)
-            return _KNOWN.pack(nonce, answer, part, parts, len(lives)) + b"".join(each)
+        case CensusAnswer(nonce, answer, part, parts, granted):
+            each = (_LIFE.pack(life.incarnation, *life.position) + _name(life.server) for life in granted)
+            return _KNOWN.pack(nonce, answer, part, parts, len(granted)) + b"".join(each)
         case FarewellMessage() | Differs():
             return b""
         case Pulse(able, why, for_ms):
@@ -152,7 +152,7 @@ def _unpack(kind: int, text: bytes) -> Body:
             return Silent(nonce, _read_name(text, 32)[0], text[16:32], boot)
         case 6:
             nonce, boot = _SAID.unpack_from(text)
-            return Heard(nonce, text[16:32], boot)
+            return NotSilent(nonce, text[16:32], boot)
         case 7:
             return FarewellMessage()
         case 8:
@@ -169,14 +169,14 @@ def _unpack(kind: int, text: bytes) -> Body:
     raise BadMessage(f"unknown kind {kind}")
 
 
-def _known(text: bytes) -> KnownLives:
+def _known(text: bytes) -> CensusAnswer:
     nonce, answer, part, parts, count = _KNOWN.unpack_from(text)
-    lives, at = [], _KNOWN.size
+    granted, at = [], _KNOWN.size
     for _ in range(count):
         incarnation, *position = _LIFE.unpack_from(text, at)
         server, at = _read_name(text, at + _LIFE.size)
-        lives.append(GrantedLife(server, incarnation, Position(*position)))
-    return KnownLives(nonce, answer, part, parts, tuple(lives))
+        granted.append(GrantedLife(server, incarnation, Position(*position)))
+    return CensusAnswer(nonce, answer, part, parts, tuple(granted))
 
 
 def _stamped(text: bytes) -> tuple[int, Reading, int]:

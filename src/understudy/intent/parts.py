@@ -47,9 +47,9 @@ def _of_resources(rests: Rests) -> Rests:
 def _joined(edit: Edit) -> dict[ResourceName, frozenset[ResourceName]]:
     """Every name that the edit is about, with all that are in its part; in the order in which the edit has them."""
     rests = edit.rests
-    told = (entry.resource for entry in edit.history if entry.resource is not None)
+    named = (entry.resource for entry in edit.history if entry.resource is not None)
     names = dict.fromkeys((*edit.targets, *(name for request in edit.requests for name in request.resources)))
-    names |= dict.fromkeys((*rests.resources, *rests.targets, *rests.assignments, *told))
+    names |= dict.fromkeys((*rests.resources, *rests.targets, *rests.assignments, *named))
     part_of = {name: frozenset((name,)) for name in names}
     for request in edit.requests:
         whole = frozenset(member for name in request.resources for member in part_of[name])

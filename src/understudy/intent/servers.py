@@ -6,7 +6,7 @@ from dataclasses import replace
 from understudy.intent.edit import Edit
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
-from understudy.model.lives import go_on
+from understudy.model.lifecycle import go_on
 from understudy.model.names import ServerName
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life

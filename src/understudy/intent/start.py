@@ -79,8 +79,8 @@ def start(view: View, command: StartCommand, operator: Operator, *, shown: View 
         except _Nobody as nobody_can:
             left = _without(view, names, nobody_can)
             remarks.append(nobody_can.refusal)
-            told, asked = {*left, *nobody_can.refusal.names}, nobody_can.refusal.names[0]
-            remarks += [Refusal(code=2502, names=(name, asked)) for name in names if name not in told]
+            named, asked = {*left, *nobody_can.refusal.names}, nobody_can.refusal.names[0]
+            remarks += [Refusal(code=2502, names=(name, asked)) for name in names if name not in named]
             names = left
         else:
             return StartPlan(edit=edit, names=names, remarks=tuple(remarks))

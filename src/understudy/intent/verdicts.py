@@ -153,11 +153,11 @@ def _local_started(view: View, name: ResourceName) -> Verdict:
 class Fulfilled:
     """A judge: everything that was told of a resource has come about."""
 
-    told: Sequence[Impact]
+    impacts: Sequence[Impact]
     before: View
 
     def __call__(self, view: View, name: ResourceName) -> Verdict:
-        verdicts = {self._of(view, effect) for effect in self.told if effect.resource == name}
+        verdicts = {self._of(view, effect) for effect in self.impacts if effect.resource == name}
         return next(verdict for verdict in (Verdict.PENDING, Verdict.FAILED, Verdict.DONE) if verdict in verdicts)
 
     def _of(self, view: View, effect: Impact) -> Verdict:

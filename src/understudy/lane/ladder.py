@@ -73,9 +73,9 @@ def rung_done(local: Local, phase: Climbing, event: ActionDone) -> LaneUpdate:
     tried = _tried(local, replace(phase, overran=False))
     if phase.rung is Rung.KILL:
         return LaneUpdate(local=tried, lines=(_killed(event),))
-    told = phase.rung is Rung.CLEAN and phase.stopping  # else the check after it tells that the clean is done
+    reported = phase.rung is Rung.CLEAN and phase.stopping  # else the check after it tells that the clean is done
     line = HistoryLine(kind=events.CLEAN_DONE, ms=milliseconds(event.outcome.duration_s))
-    return LaneUpdate(local=tried, lines=(line,) if told else ())
+    return LaneUpdate(local=tried, lines=(line,) if reported else ())
 
 
 def rung_failed(local: Local, phase: Climbing, event: ActionFailed) -> LaneUpdate:
@@ -116,7 +116,7 @@ def rung_left_nothing(local: Local, phase: Climbing, event: CheckDown) -> LaneUp
     return _ended(local, phase, event) if ended else _left(local, phase, event)
 
 
-def rung_not_told(local: Local, phase: Climbing, event: CheckSilent) -> LaneUpdate:
+def rung_unanswered(local: Local, phase: Climbing, event: CheckSilent) -> LaneUpdate:
     """Silence of the resource says that something is left; that nothing could be asked says nothing, for a while."""
     silent, _ = silence.silent_check(local, event.resource, event.outcome, event.at)
     if silence.could_not_ask(event.outcome) and silent.local.silent < event.resource.check_failures:
@@ -176,6 +176,6 @@ def seen_gone(local: Local, phase: Stuck, event: CheckDown) -> LaneUpdate:
     return LaneUpdate(local=looked_at_and_down(local, Down(dirty=phase.dirty), event))
 
 
-def stuck_not_told(local: Local, phase: Stuck, event: CheckSilent) -> LaneUpdate:
+def stuck_unanswered(local: Local, phase: Stuck, event: CheckSilent) -> LaneUpdate:
     """It stays what it is."""
     return silence.silent_check(local, event.resource, event.outcome, event.at)[0]

@@ -9,9 +9,7 @@ from understudy.model.resource import Resource
 from understudy.model.view import Look
 
 
-def look_at(
-    resources: Mapping[ResourceName, Resource], locals: Mapping[ResourceName, Local], before: Look
-) -> Look:
+def look_at(resources: Mapping[ResourceName, Resource], locals: Mapping[ResourceName, Local], before: Look) -> Look:
     """The look to be written; `before` is what this incarnation has written, perhaps by a daemon that died: what was seen stays seen.
 
     A check that does not answer ends the look as well. Where the kernel says that something of it lives the report tells it instead.

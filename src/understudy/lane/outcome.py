@@ -57,8 +57,8 @@ def ended(local: Local, resource: Resource, outcome: ActionOutcome, at: Instant)
     if action != "check":
         return happened(local, _what_it_did(local, resource, outcome, at))
     event = _what_it_saw(local, resource, outcome, at)
-    told = isinstance(event, CheckUp | CheckDown)
-    return happened(replace(local, held=0, cannot="") if told else local, event)
+    answered = isinstance(event, CheckUp | CheckDown)
+    return happened(replace(local, held=0, cannot="") if answered else local, event)
 
 
 def _what_it_did(local: Local, resource: Resource, outcome: ActionOutcome, at: Instant) -> Happening:

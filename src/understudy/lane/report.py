@@ -13,7 +13,7 @@ from understudy.model.view import Report
 def report_of(local: Local, server: ServerName, incarnation: Incarnation) -> Report:
     """The report, as this incarnation would write it now."""
     phase, failure = local.phase, local.budget.failure
-    told_as = phase.before if isinstance(phase, Climbing) else phase
+    shown_as = phase.before if isinstance(phase, Climbing) else phase
     return Report(
         resource=local.resource,
         server=server,
@@ -25,7 +25,7 @@ def report_of(local: Local, server: ServerName, incarnation: Incarnation) -> Rep
         restarts=local.budget.restarts,
         starts=local.starts,
         failure=None if failure is None else replace(failure, text=excerpt(failure.text, EVENT_BYTES)),
-        proven=isinstance(told_as, Up) and told_as.proven,
+        proven=isinstance(shown_as, Up) and shown_as.proven,
         changed_wall=local.changed_wall,
         started_wall=local.started_wall,
         guarded=phase.guarded if isinstance(phase, Up) else True,

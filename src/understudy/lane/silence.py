@@ -27,7 +27,7 @@ OFFLINE_LOOK_S = 60.0
 """How often what is not assigned here is looked at, if OFFLINE_CHECK_INTERVAL does not say."""
 PRESSED = 4.0
 """How many times rarer on a machine under pressure."""
-SilenceVerdict = Literal["none yet", "failed", "lives"]
+SilenceVerdict = Literal["none yet", "failed", "alive"]
 """Of silent checks in a row: too few; a failure; or nothing could be asked while the kernel sees that it lives."""
 UP = (State.ONLINE, State.INTERMEDIATE)
 
@@ -84,9 +84,9 @@ def held_up(local: Local, outcome: ActionOutcome, now: float) -> LaneUpdate:
     """An action could not be run now: again after a pause that grows. Told when it is no passing thing."""
     held = local.held + 1
     first = 3 if not_asked(outcome) else 1  # a refusal is often over at once: the lease comes back, an action ends
-    told = held == first or (held > first and _now_and_then(held))
+    reported = held == first or (held > first and _now_and_then(held))
     why = reason(outcome, None)
-    news = (HistoryLine(kind=events.NOT_BEGUN, cause=f"{held} times in a row" if held > 1 else "", text=why),) if told else ()
+    news = (HistoryLine(kind=events.NOT_BEGUN, cause=f"{held} times in a row" if held > 1 else "", text=why),) if reported else ()
     hold_until = now + pause_s(held)
     return LaneUpdate(local=replace(local, held=held, hold_until=hold_until, cannot=why if held >= first else ""), lines=news)
 
@@ -113,11 +113,11 @@ def silent_check(local: Local, resource: Resource, outcome: ActionOutcome, at: I
         details=_DETAILS[outcome.unanswered],
     )
     kept_up = could_not_ask(outcome) and seen_living(outcome)
-    told = silent <= allowed or _now_and_then(silent)
+    reported = silent <= allowed or _now_and_then(silent)
     of = f"{silent} of {allowed}" if silent <= allowed else f"{silent} times in a row"
     news = HistoryLine(kind=events.CHECK_SILENT, ms=milliseconds(outcome.duration_s), cause=of, text=reason(outcome, resource))
-    verdict: SilenceVerdict = "none yet" if silent < allowed else "lives" if kept_up else "failed"
-    return LaneUpdate(local=after, lines=(news,) if told else ()), verdict
+    verdict: SilenceVerdict = "none yet" if silent < allowed else "alive" if kept_up else "failed"
+    return LaneUpdate(local=after, lines=(news,) if reported else ()), verdict
 
 
 def reason(outcome: ActionOutcome, resource: Resource | None) -> str:

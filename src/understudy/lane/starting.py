@@ -100,7 +100,7 @@ def unconfirmed(local: Local, phase: Starting, event: CheckSilent) -> LaneUpdate
     if verdict == "failed":
         why = f"it was started, and {after.silent} checks in a row did not answer: {silence.reason(event.outcome, event.resource)}"
         over = _down_again(after, phase, event, why)
-    elif verdict == "lives":  # nothing can be asked, and the kernel sees it: taken for up, not for well
+    elif verdict == "alive":  # nothing can be asked, and the kernel sees it: taken for up, not for well
         over = _came_up(after, phase, event, State.INTERMEDIATE)
         over = replace(over, local=replace(over.local, details=after.details, silent=after.silent, check_due=after.check_due))
     else:

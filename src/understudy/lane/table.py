@@ -92,7 +92,7 @@ TABLE: Mapping[type[Phase], PhaseRow] = {
         RungBegun: Rule(ladder.begin_ladder, (Climbing,)),
         CheckUp: Rule(watching.found, (Up,)),
         CheckDown: Rule(watching.still_down, (Down,)),
-        CheckSilent: Rule(watching.not_told_while_down, (Down,)),
+        CheckSilent: Rule(watching.unanswered_while_down, (Down,)),
         Charged: Rule(budget.charge, (Down,)),
     },
     Cleaning: _in_any(Cleaning) | {
@@ -124,7 +124,7 @@ TABLE: Mapping[type[Phase], PhaseRow] = {
         RungBegun: Rule(ladder.begin_ladder, (Climbing,)),
         CheckUp: Rule(watching.still_up, (Up,)),
         CheckDown: Rule(watching.died, (Down,)),
-        CheckSilent: Rule(watching.not_told, (Up, Down)),
+        CheckSilent: Rule(watching.unanswered, (Up, Down)),
     },
     Climbing: _in_any(Climbing) | {
         StartBegun: _CLIMBS_ON,
@@ -135,13 +135,13 @@ TABLE: Mapping[type[Phase], PhaseRow] = {
         ActionHeld: Rule(ladder.rung_held, (Climbing, Down, Up, Stuck)),
         CheckUp: Rule(ladder.rung_left_it_up, (Climbing, Stuck, Down)),
         CheckDown: Rule(ladder.rung_left_nothing, (Down, Climbing, Stuck)),
-        CheckSilent: Rule(ladder.rung_not_told, (Climbing, Stuck, Down)),
+        CheckSilent: Rule(ladder.rung_unanswered, (Climbing, Stuck, Down)),
     },
     Stuck: _in_any(Stuck) | {
         RungBegun: Rule(ladder.begin_ladder, (Climbing,)),
         CheckUp: Rule(ladder.still_stuck, (Stuck,)),
         CheckDown: Rule(ladder.seen_gone, (Down, Stuck)),
-        CheckSilent: Rule(ladder.stuck_not_told, (Stuck,)),
+        CheckSilent: Rule(ladder.stuck_unanswered, (Stuck,)),
     },
 }  # fmt: skip
 

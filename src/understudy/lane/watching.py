@@ -89,13 +89,13 @@ def died(local: Local, phase: Up, event: CheckDown) -> LaneUpdate:
     return _failed(local, event, "\n".join(event.outcome.output) or "the check says that it does not run")
 
 
-def not_told(local: Local, phase: Up, event: CheckSilent) -> LaneUpdate:
+def unanswered(local: Local, phase: Up, event: CheckSilent) -> LaneUpdate:
     """INTERMEDIATE at once, a failure only after CHECK_FAILURES in a row, one more under pressure."""
     silent, verdict = silence.silent_check(local, event.resource, event.outcome, event.at)
     after = silent.local
     if verdict == "failed":
         return _silent_for_long(silent, event)
-    for_long = verdict == "lives" and after.silent == event.resource.check_failures
+    for_long = verdict == "alive" and after.silent == event.resource.check_failures
     cause = f"{after.silent} checks in a row"
     cannot = HistoryLine(kind=events.NOT_BEGUN, cause=cause, text=silence.reason(event.outcome, event.resource))
     between = replace(after, phase=replace(phase, state=State.INTERMEDIATE))
@@ -211,7 +211,7 @@ def not_seen(local: Local, phase: Unseen, event: CheckSilent) -> LaneUpdate:
     return silent
 
 
-def not_told_while_down(local: Local, phase: Down, event: CheckSilent) -> LaneUpdate:
+def unanswered_while_down(local: Local, phase: Down, event: CheckSilent) -> LaneUpdate:
     """It stays down; after some silent checks it is asked as rarely as what answers."""
     silent, _ = silence.silent_check(local, event.resource, event.outcome, event.at)
     if silent.local.silent < event.resource.check_failures:

@@ -29,7 +29,7 @@ class Group:
         self.path = path
         self._number: int | None = None
         self._files: dict[str, int] = {}
-        self.untold: str | None = None
+        self.unchecked: str | None = None
         """Why its files cannot be opened although it is there."""
         self.look()
 
@@ -40,7 +40,7 @@ class Group:
         except OSError as error:
             if error.errno in _GONE:
                 self.close()
-                self.untold = None
+                self.unchecked = None
             return
         if number != self._number or len(self._files) < len(_FILES):
             self._open(number)
@@ -70,10 +70,10 @@ class Group:
                     return b"populated 0" in os.pread(events, 4096, 0)
             except OSError as error:
                 if error.errno not in _GONE:
-                    self.untold = f"cannot be read: {error.strerror}"
+                    self.unchecked = f"cannot be read: {error.strerror}"
                     return None
             self.look()  # it is gone, or was made anew
-            if not self._files and self.untold is None:
+            if not self._files and self.unchecked is None:
                 return True  # no group, no process
         return None
 
@@ -97,9 +97,9 @@ class Group:
                 self._files[name] = os.open(os.path.join(self.path, name), how | os.O_CLOEXEC)
         except OSError as error:
             self.close()
-            self.untold = None if error.errno in _GONE else f"cannot be read: {error.strerror}"
+            self.unchecked = None if error.errno in _GONE else f"cannot be read: {error.strerror}"
             return
-        self._number, self.untold = number, None
+        self._number, self.unchecked = number, None
 
     def _write(self, name: str, value: bytes) -> None:
         for _ in range(2):

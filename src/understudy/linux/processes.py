@@ -30,7 +30,7 @@ class Status(NamedTuple):
     """It is about to be gone, and has left its control group already."""
 
     @property
-    def lives(self) -> bool:
+    def alive(self) -> bool:
         """Whether it runs on: neither gone, nor ending, nor dead and not yet reaped."""
         return bool(self.started) and self.state not in "ZX" and not self.ending
 

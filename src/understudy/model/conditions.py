@@ -149,7 +149,7 @@ class Lease(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeardGuard:
+class LastMessage:
     """Another server's guard, as this server's hears it. A registered incarnation that is heard held its lease when it spoke: it has won
     one to be registered, and a guard says nothing after a lapse."""
 
@@ -166,7 +166,7 @@ class GuardSight:
     """As the guard's settings name them."""
     grants: Mapping[ServerName, float] = field(default_factory=dict)
     """Voter -> seconds since the newest renew was sent that it has granted to this incarnation."""
-    heard: Mapping[ServerName, HeardGuard] = field(default_factory=dict)
+    last_messages: Mapping[ServerName, LastMessage] = field(default_factory=dict)
     """Other servers; who was not heard in this guard's life is not named."""
     lapsed_s: float | None = None
     """Since the last lease of this server ended by a lapse; None: it holds one, or never lost one since its keeper began."""
@@ -254,17 +254,17 @@ class Own:
             return None
         return self.guard.lapsed_s + self.guard_age_s
 
-    def heard_s(self, server: ServerName) -> float | None:
+    def silence_s(self, server: ServerName) -> float | None:
         """Since another server's guard was heard; None: not in this guard's life."""
-        heard = None if self.guard is None else self.guard.heard.get(server)
-        return None if heard is None else heard.age_s + self.guard_age_s
+        last = None if self.guard is None else self.guard.last_messages.get(server)
+        return None if last is None else last.age_s + self.guard_age_s
 
-    def life_heard(self, server: ServerName) -> Incarnation | None:
+    def last_incarnation(self, server: ServerName) -> Incarnation | None:
         """The life in which another server was heard a moment ago; None: it was not."""
-        age_s = self.heard_s(server)
+        age_s = self.silence_s(server)
         if self.guard is None or age_s is None or age_s > self.fresh_s:
             return None
-        return self.guard.heard[server].incarnation
+        return self.guard.last_messages[server].incarnation
 
     def granted(self, voter: ServerName) -> bool:
         """Whether a voter has granted something a moment ago."""

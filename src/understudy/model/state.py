@@ -1,4 +1,4 @@
-"""States: what is wanted, what is, what is under way. How a life goes on: `lives.py`.
+"""States: what is wanted, what is, what is under way. How a life goes on: `lifecycle.py`.
 
 `TARGET` is what is wanted, `State` what is, `Internal` the action in progress, `Life` where one incarnation of a server stands.
 """

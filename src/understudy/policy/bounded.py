@@ -29,19 +29,19 @@ def bounded(step: Step, most: int) -> Iterator[Step]:
 
 def weight(step: Step) -> int:
     """Of how many records' revisions its commit depends, without those on which every commit does."""
-    lives = {life.incarnation for life in step.lives} | set(step.forgotten)
-    lives |= {holder.incarnation for assignment in step.assignments for holder in assignment.holders}
+    incarnations = {life.incarnation for life in step.incarnations} | set(step.forgotten)
+    incarnations |= {holder.incarnation for assignment in step.assignments for holder in assignment.holders}
     records = (step.assignments, step.targets, step.fulfilled, step.names, step.names, step.reports)  # of a name: assignment, definition
-    return len(lives) + sum(map(len, records)) + (step.cluster is not None)
+    return len(incarnations) + sum(map(len, records)) + (step.cluster is not None)
 
 
 def _of_a_group(step: Step, most: int) -> Iterator[Step]:
     """The lives first, if there are some: what the group's place rests on stays true without it. Then the group with as many of its
     requests as there is room for, at least the first, for which it moves: left behind, that would move it again, without end. Those that
     are left are answered when this is done."""
-    if step.lives:
-        yield Step(lives=step.lives, notes=tuple(note for note in step.notes if note.kind not in OF_A_GROUP))
-        step = replace(step, lives=(), notes=tuple(note for note in step.notes if note.kind in OF_A_GROUP))
+    if step.incarnations:
+        yield Step(incarnations=step.incarnations, notes=tuple(note for note in step.notes if note.kind not in OF_A_GROUP))
+        step = replace(step, incarnations=(), notes=tuple(note for note in step.notes if note.kind in OF_A_GROUP))
     surplus = max(0, weight(step) - most)
     if step.assignments:
         fitting = step.fulfilled[: len(step.fulfilled) - surplus] if surplus < len(step.fulfilled) else ()
@@ -63,7 +63,7 @@ def _apart(step: Step, most: int) -> Iterator[Step]:
 
 
 def _singles(step: Step) -> Iterator[Step]:
-    yield from (Step(lives=(life,)) for life in step.lives)
+    yield from (Step(incarnations=(life,)) for life in step.incarnations)
     yield from (Step(assignments=(assignment,)) for assignment in step.assignments)
     yield from (Step(targets=(target,)) for target in step.targets)
     yield from (Step(fulfilled=(request,)) for request in step.fulfilled)
@@ -76,7 +76,7 @@ def _singles(step: Step) -> Iterator[Step]:
 
 def _added(part: Step, single: Step) -> Step:
     return Step(
-        lives=part.lives + single.lives,
+        incarnations=part.incarnations + single.incarnations,
         assignments=part.assignments + single.assignments,
         targets=part.targets + single.targets,
         fulfilled=part.fulfilled + single.fulfilled,

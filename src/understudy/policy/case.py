@@ -34,9 +34,9 @@ def case_of(ground: Ground, wanted: Sequence[ResourceName], held: Mapping[Resour
 
 def evicted_from(ground: Ground, wanted: Sequence[ResourceName], held: Mapping[ResourceName, Assignment]) -> set[ServerName]:
     """Servers off which an operator or the leader has moved the group by evicting their life, as long as it has no new owner."""
-    lives = ground.view.incarnations
+    incarnations = ground.view.incarnations
     owners = [owner for name in wanted if (owner := held[name].owner) is not None]
-    return {holder.server for holder in owners if holder.incarnation in lives and lives[holder.incarnation].evicted}
+    return {holder.server for holder in owners if holder.incarnation in incarnations and incarnations[holder.incarnation].evicted}
 
 
 def _home(

@@ -62,15 +62,15 @@ def lease_of(view: View, own: Own, server: ServerName) -> Lease:
         if own.incarnation is not None and own.incarnation != record.incarnation:
             return Lease.OVER
         return Lease.HELD if own.held else Lease.OVER
-    heard = own.life_heard(server)
-    if heard is not None:
-        return Lease.HELD if heard == record.incarnation else Lease.OVER
+    reached = own.last_incarnation(server)
+    if reached is not None:
+        return Lease.HELD if reached == record.incarnation else Lease.OVER
     return Lease.HELD if led(view, own) else Lease.UNHEARD
 
 
-def voters_heard(own: Own) -> tuple[ServerName, ...]:
+def reached_voters(own: Own) -> tuple[ServerName, ...]:
     """Voters that are there: this server's own, and those that were heard a moment ago."""
-    return tuple(voter for voter in own.voters if (own.incarnation if voter == own.server else own.life_heard(voter)) is not None)
+    return tuple(voter for voter in own.voters if (own.incarnation if voter == own.server else own.last_incarnation(voter)) is not None)
 
 
 # --- this server ----------------------------------------------------------------------------------------------------
@@ -109,27 +109,27 @@ def _own_lease(view: View, own: Own) -> Iterator[Condition]:
     guard = own.guard
     if own.held or own.left or guard is None or guard.refused or own.guard_age_s >= GUARD_S:
         return
-    heard, since_s = voters_heard(own), own.lapsed_s
+    reached, since_s = reached_voters(own), own.lapsed_s
     for_so_long = f" (for {ago(since_s)})" if since_s is not None else ""
     if _majority_lost(view, own):
         yield _down(
             ConditionKind.MAJORITY_LOST, None,
-            f"of {len(own.voters)} voters {own.needed} are needed, and only {_names(heard) or 'none'} can be reached from "
-            f"{own.server}{for_so_long}; {_missing(own, heard)}. Everything that this server ran was stopped, and nothing starts until "
+            f"of {len(own.voters)} voters {own.needed} are needed, and only {_names(reached) or 'none'} can be reached from "
+            f"{own.server}{for_so_long}; {_missing(own, reached)}. Everything that this server ran was stopped, and nothing starts until "
             "a majority is back",
-            _bring_back(own, heard), since_s,
+            _bring_back(own, reached), since_s,
         )  # fmt: skip
         return
     if _just_begun(own):
         cause, advice = "it has only just started", "It joins by itself within seconds"
-    elif len(heard) < own.needed:
-        cause = f"it is cut off: of the {own.needed} voters that it needs it reaches {_names(heard) or 'none'}; {_missing(own, heard)}"
+    elif len(reached) < own.needed:
+        cause = f"it is cut off: of the {own.needed} voters that it needs it reaches {_names(reached) or 'none'}; {_missing(own, reached)}"
         advice = f"Look at the networks of {own.server}; the others start what it ran"
     else:
         granting = [voter for voter in own.voters if own.granted(voter)]
         cause = (
-            f"a majority of voters is there ({_names(heard)}) and does not grant it one: {_names(granting) or 'none'} of {own.needed} do. "
-            "A voter that has just restarted grants no lease for some seconds; one that knows that this incarnation is over never does"
+            f"a majority of voters is there ({_names(reached)}) and does not grant it one: {_names(granting) or 'none'} of {own.needed} do"
+            ". A voter that has just restarted grants no lease for some seconds; one that knows that this incarnation is over never does"
         )
         advice = f"It joins by itself; if this stays, restart understudy-guard on {own.server}"
     yield _down(ConditionKind.NO_LEASE, own.server, f"{cause}{for_so_long}. What it ran was stopped", advice, since_s)
@@ -139,7 +139,7 @@ def _majority_lost(view: View, own: Own) -> bool:
     """Whether so few voters are heard that no server can hold a lease, unless this one alone is cut off: then a leader is seen at work."""
     if own.held or own.left or own.guard is None or own.guard.refused or own.guard_age_s >= GUARD_S or _just_begun(own):
         return False
-    return len(voters_heard(own)) < own.needed and not led(view, own)
+    return len(reached_voters(own)) < own.needed and not led(view, own)
 
 
 def _just_begun(own: Own) -> bool:
@@ -228,13 +228,13 @@ def _others(view: View, own: Own) -> Iterator[Condition]:
     for server, record in view.present().items():
         if server == own.server or record.life not in ALIVE:
             continue
-        heard, age_s = own.life_heard(server), own.heard_s(server) or own.daemon_s
-        if heard not in (None, record.incarnation):
+        reached, age_s = own.last_incarnation(server), own.silence_s(server) or own.daemon_s
+        if reached not in (None, record.incarnation):
             yield _down(
                 ConditionKind.OTHER_NO_LEASE, server, "it has begun a new incarnation; what it ran was stopped",
                 "It joins by itself when a majority of voters grants it a lease and it reaches the registry", None,
             )  # fmt: skip
-        elif heard is None and age_s > own.fresh_s:
+        elif reached is None and age_s > own.fresh_s:
             what = "the leader decides what happens to it" if led(view, own) else "no server decides what happens to it"
             yield _down(
                 ConditionKind.OTHER_UNHEARD, server, f"for {ago(age_s)}; what is shown of it is as old, and {what}",
@@ -259,11 +259,11 @@ def _unregistered(view: View, own: Own) -> Iterator[Condition]:
 
 
 def _weak_points(own: Own) -> Iterator[Condition]:
-    guard, heard = own.guard or _NOTHING_SAID, voters_heard(own)
-    if own.held and len(own.voters) > own.needed and len(heard) == own.needed and own.daemon_s > own.fresh_s:
+    guard, reached = own.guard or _NOTHING_SAID, reached_voters(own)
+    if own.held and len(own.voters) > own.needed and len(reached) == own.needed and own.daemon_s > own.fresh_s:
         yield _weak(
-            ConditionKind.LAST_MAJORITY, None, f"no voter is left to spare: {_missing(own, heard)}. If one more is lost everything stops",
-            _bring_back(own, heard),
+            ConditionKind.LAST_MAJORITY, None, f"no voter is left to spare: {_missing(own, reached)}. If one more is lost everything stops",
+            _bring_back(own, reached),
         )  # fmt: skip
     if guard.priority:
         yield _weak(
@@ -337,18 +337,18 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(found[:NAMED]) + more
 
 
-def _missing(own: Own, heard: Iterable[ServerName]) -> str:
-    there = set(heard)
-    told = []
+def _missing(own: Own, reached: Iterable[ServerName]) -> str:
+    there = set(reached)
+    missing = []
     for voter in own.voters:
         if voter not in there:
-            age_s = own.heard_s(voter)
-            told.append(f"{voter} (for {ago(age_s)})" if age_s is not None else f"{voter} (not since this server's guard started)")
-    return f"no message from: {_names(told) or 'none'}"
+            age_s = own.silence_s(voter)
+            missing.append(f"{voter} (for {ago(age_s)})" if age_s is not None else f"{voter} (not since this server's guard started)")
+    return f"no message from: {_names(missing) or 'none'}"
 
 
-def _bring_back(own: Own, heard: Iterable[ServerName]) -> str:
-    missing = [voter for voter in own.voters if voter not in set(heard)]
+def _bring_back(own: Own, reached: Iterable[ServerName]) -> str:
+    missing = [voter for voter in own.voters if voter not in set(reached)]
     which = " or ".join(missing[:NAMED]) or "a voter"
     return f"Bring back {which} (power, understudy-guard, networks); if they run, {own.server} is cut off from them"
 

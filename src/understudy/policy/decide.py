@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from understudy.model.events import EVICTED, FENCED, REGISTRY_RECOVERED, UNENDED
-from understudy.model.lives import go_on
+from understudy.model.lifecycle import go_on
 from understudy.model.names import ResourceName
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
-from understudy.policy.eras import UNHEARD_S, overdue, recovered, wanted_again
+from understudy.policy.eras import UNREPORTED_S, overdue, recovered, wanted_again
 from understudy.policy.forgetting import floor_raised, forget
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import groups
@@ -29,17 +29,17 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock)."""
     # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same breath
     forgotten = forgettable(view)  # by what is written already: a proof is not forgotten in the breath in which it is made
-    lives, wake_at = fence_what_is_quiet(view, now, memory)
-    view = _with(view, lives)
+    records, wake_at = fence_what_is_quiet(view, now, memory)
+    view = _with(view, records)
     #    then who lives, but cannot act: an eviction is only the beginning of a proof
     evicted, evict_at = evict_who_cannot_act(view, now, memory)
-    view, lives = _with(view, evicted), (*lives, *evicted)
+    view, records = _with(view, evicted), (*records, *evicted)
     if again := wanted_again(view):  # before all else: what is not wanted would be stopped
         return Plan(steps=(Step(targets=tuple(again.items())),), wake_at=wake_at)
     if raised := floor_raised(view, memory):  # and no epoch is given that a guard has to refuse
         return Plan(steps=(raised,), wake_at=wake_at)
     ground = survey(view)
-    steps = [Step(lives=lives, notes=tuple(note for life in lives for note in _told(view, life)))] if lives else []
+    steps = [Step(incarnations=records, notes=tuple(note for life in records for note in _notes_of(view, life)))] if records else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
     for members in _needed_first(ground, groups(view)):
         step = settle_group(ground, members)
@@ -67,7 +67,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     if deleted:
         steps.append(deleted)
     times = (wake_at, evict_at, late_at, forget_at)
-    return Plan(steps=_joined_with_lives(steps), wake_at=min((at for at in times if at is not None), default=None))
+    return Plan(steps=_joined_with_incarnations(steps), wake_at=min((at for at in times if at is not None), default=None))
 
 
 def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -> list[tuple[ResourceName, ...]]:
@@ -97,11 +97,11 @@ def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -
     return list(ordered)
 
 
-def _with(view: View, lives: tuple[IncarnationRecord, ...]) -> View:
-    return replace(view, incarnations={**view.incarnations, **{life.incarnation: life for life in lives}}) if lives else view
+def _with(view: View, records: tuple[IncarnationRecord, ...]) -> View:
+    return replace(view, incarnations={**view.incarnations, **{life.incarnation: life for life in records}}) if records else view
 
 
-def _told(view: View, life: IncarnationRecord) -> Iterator[Note]:
+def _notes_of(view: View, life: IncarnationRecord) -> Iterator[Note]:
     yield Note(kind=EVICTED if life.life is Life.EVICTED else FENCED, on=life.server, cause=life.proof)
     for name, failure in unended_of(view, life):
         yield Note(kind=UNENDED, resource=name, on=life.server, cause=failure.text)
@@ -111,11 +111,13 @@ def _late(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
     """The eviction of who holds up the recovery, or when it will be."""
     late, at = overdue(view, now, memory)
     why = (
-        f"evicted by the leader: it has not reported what it runs, or could not act, for {UNHEARD_S:g} s after the registry had been "
+        f"evicted by the leader: it has not reported what it runs, or could not act, for {UNREPORTED_S:g} s after the registry had been "
         "set back"
     )
     gone = tuple(go_on(record, Life.EVICTED, why) for record in late)
-    return Step(lives=gone, notes=tuple(Note(kind=EVICTED, on=incarnation.server, cause=incarnation.proof) for incarnation in gone)), at
+    return Step(
+        incarnations=gone, notes=tuple(Note(kind=EVICTED, on=incarnation.server, cause=incarnation.proof) for incarnation in gone)
+    ), at
 
 
 def _end_of_recovery(view: View) -> Step:
@@ -138,9 +140,9 @@ def _orphans(view: View) -> Step:
     return Step(assignments=tuple(changed))
 
 
-def _joined_with_lives(steps: list[Step]) -> tuple[Step, ...]:
+def _joined_with_incarnations(steps: list[Step]) -> tuple[Step, ...]:
     """The fencing and the first hand-over that follows from it go in one commit: the outage is one commit shorter."""
-    if len(steps) < 2 or not steps[0].lives:
+    if len(steps) < 2 or not steps[0].incarnations:
         return tuple(steps)
     first, second, *rest = steps
-    return (replace(second, lives=first.lives, notes=first.notes + second.notes), *rest)
+    return (replace(second, incarnations=first.incarnations, notes=first.notes + second.notes), *rest)

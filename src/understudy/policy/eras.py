@@ -14,28 +14,28 @@ from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
 from understudy.model.view import Assignment, Holder, IncarnationRecord, Report, TargetRecord, View
 from understudy.policy.plan import Memory
 
-UNHEARD_S = 30.0
+UNREPORTED_S = 30.0
 """So long may who has not told what it runs hold up what runs nowhere; then the leader evicts it."""
 FOUND_RUNNING = "it was found running after the registry had been set back"
 
 
-def heard(view: View, record: IncarnationRecord) -> bool:
+def has_reported(view: View, record: IncarnationRecord) -> bool:
     """Whether this incarnation has told, in this era, what it runs."""
     look = view.looks.get(record.server)
     return look is not None and look.incarnation == record.incarnation and look.era == view.era
 
 
-def unheard(view: View, name: ResourceName) -> tuple[IncarnationRecord, ...]:
+def unreported(view: View, name: ResourceName) -> tuple[IncarnationRecord, ...]:
     """Incarnations that could be running a resource for all that is known in this era."""
     records = (incarnation for incarnation in view.incarnations.values() if incarnation.life not in PROVEN)
-    return tuple(record for record in records if not _told(view, record, view.resources[name]))
+    return tuple(record for record in records if not _has_looked(view, record, view.resources[name]))
 
 
-def _told(view: View, record: IncarnationRecord, resource: Resource) -> bool:
+def _has_looked(view: View, record: IncarnationRecord, resource: Resource) -> bool:
     """Whether it has looked at the resource in this era; or could not tell, but has never started it."""
     if view.looked(record.server, record.incarnation, resource):
         return True
-    ended = heard(view, record) and view.could_not_tell(record.server, record.incarnation, resource)
+    ended = has_reported(view, record) and view.could_not_tell(record.server, record.incarnation, resource)
     return ended and resource.name not in view.looks[record.server].epochs
 
 
@@ -45,7 +45,7 @@ def running(view: View, name: ResourceName) -> tuple[Report, ...]:
     found = []
     for server, report in sorted(view.reports.get(name, {}).items()):
         record = view.incarnations.get(report.incarnation)
-        if record is None or record.life in PROVEN or record.server != server or not heard(view, record):
+        if record is None or record.life in PROVEN or record.server != server or not has_reported(view, record):
             continue
         if report.state is State.UNKNOWN and name not in view.looks[server].epochs:
             continue
@@ -62,7 +62,7 @@ def must_wait(view: View, name: ResourceName) -> bool:
     found = running(view, name)
     if found:
         return any(view.life(report.incarnation) is not Life.ONLINE or report.incarnation in view.unable for report in found)
-    return bool(unheard(view, name))
+    return bool(unreported(view, name))
 
 
 def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
@@ -103,17 +103,17 @@ def recovered(view: View) -> bool:
     if any(assignment.era != view.era for name, assignment in view.assignments.items() if name in view.resources):
         return False
     moving = [resource for resource in view.resources.values() if not resource.local]
-    return not any(unheard(view, resource.name) for resource in moving)
+    return not any(unreported(view, resource.name) for resource in moving)
 
 
 def held_up_by(view: View) -> tuple[IncarnationRecord, ...]:
     """Lives that could be running what is registered, or what will be, for all that is known: not heard in this era, not back, or unable
     to act."""
     records = (incarnation for incarnation in view.incarnations.values() if incarnation.life not in PROVEN)
-    return tuple(record for record in records if not (heard(view, record) and _can_tell(view, record)))
+    return tuple(record for record in records if not (has_reported(view, record) and _can_report(view, record)))
 
 
-def _can_tell(view: View, record: IncarnationRecord) -> bool:
+def _can_report(view: View, record: IncarnationRecord) -> bool:
     return record.life in (Life.ONLINE, Life.LEAVING) and record.incarnation not in view.unable
 
 
@@ -134,17 +134,17 @@ def overdue(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRe
         return (), None
     since: dict[IncarnationRecord, float] = {}
     waiting = [name for name in _wanted(view) if must_wait(view, name) and not running(view, name)]
-    for record in (each for name in waiting for each in unheard(view, name) if each.life in ALIVE):
-        if not heard(view, record):
+    for record in (each for name in waiting for each in unreported(view, name) if each.life in ALIVE):
+        if not has_reported(view, record):
             since[record] = memory.recovering_since
         elif (said := view.unable.get(record.incarnation)) is not None:
-            since[record] = max(said.since, memory.heard_since.get(record.incarnation, now))
+            since[record] = max(said.since, memory.reported_since.get(record.incarnation, now))
     for resource in (report for name in view.resources if must_wait(view, name) for report in running(view, name)):
         record = view.incarnations[resource.incarnation]
         if record.life in ALIVE and resource.incarnation in view.unable:
-            since[record] = memory.heard_since.get(resource.incarnation, now)
-    late = tuple(record for record, at in since.items() if now >= at + UNHEARD_S)
-    return late, min((at + UNHEARD_S for at in since.values() if now < at + UNHEARD_S), default=None)
+            since[record] = memory.reported_since.get(resource.incarnation, now)
+    late = tuple(record for record, at in since.items() if now >= at + UNREPORTED_S)
+    return late, min((at + UNREPORTED_S for at in since.values() if now < at + UNREPORTED_S), default=None)
 
 
 def _wanted(view: View) -> list[ResourceName]:

@@ -21,10 +21,10 @@ EVERY_S = 1.0
 def floor_raised(view: View, memory: Memory) -> Step:
     """After the registry went back guards may have forgotten, or remember of names that nobody knows, what is above its floor: then that
     rises before an epoch is given."""
-    told = max((look.floor for look in view.looks.values()), default=0)
-    if view.cluster is None or told <= view.epoch_floor or not _all_know(view, memory):
+    reported = max((look.floor for look in view.looks.values()), default=0)
+    if view.cluster is None or reported <= view.epoch_floor or not _all_know(view, memory):
         return Step()
-    return Step(cluster=replace(view.cluster, epoch_floor=told))
+    return Step(cluster=replace(view.cluster, epoch_floor=reported))
 
 
 def forget(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:

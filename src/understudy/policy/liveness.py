@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from understudy.model.lives import go_on
+from understudy.model.lifecycle import go_on
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Life
 from understudy.model.view import Assignment, Failure, Holder, IncarnationRecord, Proof, View

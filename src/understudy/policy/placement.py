@@ -58,12 +58,12 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
         elif name not in wanted:
             after[name] = _not_wanted(ground, held[name])
     changed = tuple(after[name] for name in members if after[name] != _registered(ground, name))
-    told = tuple(
+    blocked = tuple(
         Note(kind=ASSIGNED, resource=assignment.resource, on=assignment.owner.server, cause=code_of(assignment.reason))
         for assignment in changed
         if assignment.owner is not None and assignment.owner != held[assignment.resource].owner
     )
-    return Step(group=True, assignments=changed, fulfilled=tuple(request.id for request in requests), notes=(*notes, *told))
+    return Step(group=True, assignments=changed, fulfilled=tuple(request.id for request in requests), notes=(*notes, *blocked))
 
 
 def _held_now(ground: Ground, name: ResourceName) -> Assignment:

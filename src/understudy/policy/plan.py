@@ -23,7 +23,7 @@ class Step:
 
     group: bool = False
     """All of it or nothing: these are the assignments of a group. Of any other step each record holds for itself (`bounded.py`)."""
-    lives: tuple[IncarnationRecord, ...] = ()
+    incarnations: tuple[IncarnationRecord, ...] = ()
     assignments: tuple[Assignment, ...] = ()
     forgotten: tuple[Incarnation, ...] = ()
     """Records of incarnations that are deleted: proved gone, and no assignment needs the proof any more."""
@@ -40,7 +40,7 @@ class Step:
     notes: tuple[Note, ...] = ()
 
     def __bool__(self) -> bool:
-        return any((self.lives, self.assignments, self.targets, self.cluster, self.names, self.forgotten, self.fulfilled))
+        return any((self.incarnations, self.assignments, self.targets, self.cluster, self.names, self.forgotten, self.fulfilled))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Memory:
     """When it last evicted a server that could not act."""
     recovering_since: float | None = None
     """When the leader first saw that the registry went back, or took its term since;"""
-    heard_since: Mapping[str, float] = field(default_factory=dict)
+    reported_since: Mapping[str, float] = field(default_factory=dict)
     """and since when it knows of an incarnation that it has told what it runs."""
     forget_at: float = 0.0
     """No names of deleted resources are forgotten before this instant: not at each deletion."""

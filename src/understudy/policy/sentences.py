@@ -94,17 +94,17 @@ def against(view: View, name: ResourceName) -> tuple[str, ...]:
     """What is to be said of each server on which it does not run, with its group: why not, and what would change that."""
     wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE] or [name]
     assignment = view.assignments.get(name)
-    told = []
+    found = []
     for group_standing in group_standings(survey(view), wanted):
         report = view.report(name, group_standing.server)
         if report is not None and report.failure is not None:
-            told.append(f"{group_standing.server}: it failed there ({one_line(report.failure.text)})")
+            found.append(f"{group_standing.server}: it failed there ({one_line(report.failure.text)})")
         elif group_standing.admitted and assignment is not None and group_standing.incarnation in assignment.tried:
-            told.append(f"{group_standing.server}: it failed there before")
+            found.append(f"{group_standing.server}: it failed there before")
         elif not group_standing.admitted:
             change = remedy_here(view, group_standing.reason, group_standing.server)
-            told.append(f"{group_standing.server}: {sentence_about(group_standing.reason, name)}{f' -> {change}' if change else ''}")
-    return tuple(told)
+            found.append(f"{group_standing.server}: {sentence_about(group_standing.reason, name)}{f' -> {change}' if change else ''}")
+    return tuple(found)
 
 
 def remedy_here(view: View, reason: Reason, server: ServerName) -> str:

@@ -5,7 +5,7 @@ An eviction only ends a lease: what was held starts elsewhere when the life is p
 
 from collections.abc import Iterator
 
-from understudy.model.lives import go_on
+from understudy.model.lifecycle import go_on
 from understudy.model.names import ResourceName
 from understudy.model.state import ALIVE, Life, Target
 from understudy.model.view import IncarnationRecord, Unable, View

@@ -49,7 +49,7 @@ def age_of(view: View, own: Own, server: ServerName | None) -> tuple[float, Leas
     if server == own.server and own.held:
         return 0.0, lease
     if lease is Lease.UNHEARD:
-        age_s = own.heard_s(server)
+        age_s = own.silence_s(server)
         return max(own.registry_away_s, own.daemon_s if age_s is None else age_s), lease
     return own.registry_away_s, lease
 

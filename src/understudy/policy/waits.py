@@ -16,7 +16,7 @@ from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Assignment, Failure, Holder, Report, View
 from understudy.policy.eligibility import group_standings, missing_looks
-from understudy.policy.eras import UNHEARD_S, must_wait, unheard
+from understudy.policy.eras import UNREPORTED_S, must_wait, unreported
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import group_of
 from understudy.policy.liveness import unended
@@ -98,11 +98,11 @@ class Waits:
     def _of_proof(self, assignment: Assignment) -> Iterator[Cause]:
         view, owner, name = self.ground.view, assignment.owner, assignment.resource
         if must_wait(view, name):
-            for record in unheard(view, name):
+            for record in unreported(view, name):
                 who = f"{record.server}/{short(record.incarnation)}"
                 yield Cause(
                     text=f"{who} to tell whether it runs there, or to be proved gone: the registry went back and does not know it "
-                    f"(for {UNHEARD_S:g} s, then it is evicted)"
+                    f"(for {UNREPORTED_S:g} s, then it is evicted)"
                 )
         for holder in assignment.holders:
             if (failure := unended(view, name, holder)) is not None:

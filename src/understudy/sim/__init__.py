@@ -2,9 +2,9 @@
 
 The world                                                      What happens in it
   loop.py      virtual time, and places: what a process is       options.py     what a seed draws
-  chance.py    luck, by the instant                              script.py      mishaps, drawn before anything happens
+  chance.py    luck, by the instant                              script.py      faults, drawn before anything happens
   clocks.py    each machine's clocks                             resources.py   what is registered
-  network.py   packets between guards, on two networks           faults.py      carries the mishaps out
+  network.py   packets between guards, on two networks           faults.py      carries the faults out
   link.py      one server's way to the registry, and its disk    life.py        one world from its boot to its end
   machine.py   power, boot, freeze, daemon                       quiet.py       passes over time in which nothing happens
   guard.py     keeper and guard; the daemon's end: guardport.py

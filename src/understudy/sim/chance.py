@@ -1,7 +1,7 @@
 """Chance in the false world: numbers that depend on the seed, on whose luck it is and on the instant, and on nothing that happened before.
 
 A queue of random numbers would be shifted by everything that is left out of a run; this is not. So the same seed gives the same run byte
-for byte; a run whose quiet time is passed over meets the same luck afterwards (`sim/quiet.py`), and so does one from which some mishaps
+for byte; a run whose quiet time is passed over meets the same luck afterwards (`sim/quiet.py`), and so does one from which some faults
 were taken out (`sim/shrink.py`). Called by everything in `sim/`. Must never: depend on the hash of a string, or on the platform.
 """
 

@@ -197,7 +197,7 @@ def _watch(world: World, names: Sequence[ResourceName], lost: ServerName, bound_
 
 def _answers(world: World, name: ResourceName, lost: ServerName) -> bool:
     """What runs on a server that is off, or that nobody reaches, answers nobody."""
-    return any(machine.up and server != lost and world.service(name, on=server).lives for server, machine in world.machines.items())
+    return any(machine.up and server != lost and world.service(name, on=server).alive for server, machine in world.machines.items())
 
 
 # --- what is said of it ---------------------------------------------------------------------------------------------
@@ -214,10 +214,10 @@ def _why(view: View, name: ResourceName, down: Collection[ResourceName]) -> str:
     owner = None if assignment is None else assignment.owner
     if owner is not None and needed:
         return f"it needs {', '.join(needed)}, which does not run"
-    told = explain(view, name)
-    if owner is not None and not told.waits_for:
+    explained = explain(view, name)
+    if owner is not None and not explained.waits_for:
         return f"it belongs to {owner.server} and does not come up there"
-    return "; ".join((told.here_because, *(f"waits for {wait}" for wait in told.waits_for)))
+    return "; ".join((explained.here_because, *(f"waits for {wait}" for wait in explained.waits_for)))
 
 
 def _broken_by(intent: Intent, server: ServerName) -> str:

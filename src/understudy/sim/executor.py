@@ -35,9 +35,9 @@ class SimService(FakeService):
         super().__init__()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        before = name == "lives" and getattr(self, "lives", False)
+        before = name == "alive" and getattr(self, "alive", False)
         super().__setattr__(name, value)
-        if name == "lives" and value != before:
+        if name == "alive" and value != before:
             self._changed(value)  # type: ignore[attr-defined]
 
 
@@ -63,14 +63,14 @@ class MachineServices(FakeExecutor):
     def service(self, resource: ResourceName) -> FakeService:
         """See FakeExecutor."""
         if resource not in self.services:
-            self.services[resource] = service = SimService(lambda lives: self._changed(resource, lives))
+            self.services[resource] = service = SimService(lambda alive: self._changed(resource, alive))
             service.took_s = {**TOOK_S, "start": self._starts_take_s.get(resource, TOOK_S["start"])}
         return self.services[resource]
 
     def active(self, resource: ResourceName) -> bool:
         """Whether anything of it may be running: it lives, or is being started."""
         service = self.services.get(resource)
-        if service is not None and service.lives:
+        if service is not None and service.alive:
             return True
         return any(request.action == "start" for request in self.in_action.get(resource, ()))
 
@@ -114,7 +114,7 @@ class ExecutorProcess:
     def kill(self) -> None:
         """It ends; whoever waits is told that it hung up. What it had seen of services that live no more is forgotten with it."""
         for service in self.services.services.values():
-            service.seen_living = service.seen_living and service.lives
+            service.seen_living = service.seen_living and service.alive
         self.place.kill()
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong, and what operators do: carries out the mishaps of a script, each at its time, and undoes it when its time is over.
+"""What goes wrong, and what operators do: carries out the faults of a script, each at its time, and undoes it when its time is over.
 
 Called by `sim/life.py`. Must never touch the product but through the verbs of the world and its machines.
 """
@@ -16,7 +16,7 @@ from understudy.sim.link import Road
 from understudy.sim.machine import Edited, Machine
 from understudy.sim.network import NETWORKS, Weather, ways_of
 from understudy.sim.resources import Drawn
-from understudy.sim.script import STORM, Mishap
+from understudy.sim.script import STORM, Fault
 from understudy.sim.world import World
 
 Item = TypeVar("Item")
@@ -35,7 +35,7 @@ ACTIONS: tuple[ActionName, ...] = ("start", "start", "stop", "check", "clean")
 
 
 class Picks:
-    """The numbers of one mishap, used one after the other."""
+    """The numbers of one fault, used one after the other."""
 
     def __init__(self, numbers: tuple[float, ...]) -> None:
         self._numbers: Iterator[float] = iter(numbers)
@@ -52,12 +52,12 @@ class Picks:
 class Faults:
     """All that happens to a world."""
 
-    def __init__(self, world: World, drawn: Drawn, mishaps: Sequence[Mishap]) -> None:
+    def __init__(self, world: World, drawn: Drawn, faults: Sequence[Fault]) -> None:
         self.world = world
         self.drawn = drawn
         self.done = 0
         self._begun = world.loop.now
-        self._left = list(reversed(mishaps))
+        self._left = list(reversed(faults))
         self._undone = 0
         """Faults that have not been undone yet."""
         self._last_at = self._begun
@@ -68,7 +68,7 @@ class Faults:
 
     @property
     def next_at(self) -> float | None:
-        """When the next mishap comes; None: no more."""
+        """When the next fault comes; None: no more."""
         return self._begun + self._left[-1].at_s if self._left else None
 
     def quiet_for_s(self) -> float:
@@ -81,11 +81,11 @@ class Faults:
             self.world.loop.post(at, self._happens)
 
     def _happens(self) -> None:
-        mishap = self._left.pop()
+        fault = self._left.pop()
         self.done += 1
         self._last_at = self.world.loop.now
-        self.world.trace.say("mishap", f"{mishap.number} {mishap.what.replace('_', ' ')}")
-        HAPPENS[mishap.what](self, mishap, Picks(mishap.picks))
+        self.world.trace.say("fault", f"{fault.number} {fault.what.replace('_', ' ')}")
+        HAPPENS[fault.what](self, fault, Picks(fault.picks))
         self._plan_next()
 
     def _undo_later(self, leases: float, undo: Callable[[], None]) -> None:
@@ -111,7 +111,7 @@ class Faults:
 
     # --- weather ----------------------------------------------------------------------------------------------------
 
-    def _storm(self, mishap: Mishap, _: Picks) -> None:
+    def _storm(self, fault: Fault, _: Picks) -> None:
         world, options = self.world, self.world.options
         world.network.turns(Weather(loss=options.loss, doubled=options.doubled, late=options.late, late_s=2 * self._lease_s))
         world.hub.road = Road(slow=options.slow_registry, lost_answer=options.lost_answers, torn=options.torn_watches)
@@ -123,32 +123,32 @@ class Faults:
             world.hub.road = Road()
             world.slow_answers(0.0)
 
-        self._undo_later(mishap.lasts / self._lease_s, over)
+        self._undo_later(fault.lasts / self._lease_s, over)
 
     # --- machines ---------------------------------------------------------------------------------------------------
 
-    def _power(self, mishap: Mishap, picks: Picks) -> None:
+    def _power(self, fault: Fault, picks: Picks) -> None:
         for machine in self._victims(picks):
             if machine.up:
                 machine.power_off()
-                self._undo_later(mishap.lasts, lambda machine=machine: None if machine.up else machine.boot())  # type: ignore[misc]
+                self._undo_later(fault.lasts, lambda machine=machine: None if machine.up else machine.boot())  # type: ignore[misc]
 
-    def _freeze(self, mishap: Mishap, picks: Picks) -> None:
+    def _freeze(self, fault: Fault, picks: Picks) -> None:
         victims, clock = self._victims(picks), picks.any_of((None, None, 0, 1))
         for machine in victims:
             machine.freeze(clock)
-            self._undo_later(mishap.lasts, machine.thaw)
+            self._undo_later(fault.lasts, machine.thaw)
 
-    def _kill_daemon(self, mishap: Mishap, picks: Picks) -> None:
+    def _kill_daemon(self, fault: Fault, picks: Picks) -> None:
         for machine in self._victims(picks):
             machine.kill_daemon()
 
-    def _hang_daemon(self, mishap: Mishap, picks: Picks) -> None:
+    def _hang_daemon(self, fault: Fault, picks: Picks) -> None:
         for machine in self._victims(picks):
-            machine.hang_daemon(mishap.lasts * self._lease_s)
-            self._undo_later(mishap.lasts, lambda: None)
+            machine.hang_daemon(fault.lasts * self._lease_s)
+            self._undo_later(fault.lasts, lambda: None)
 
-    def _cannot_act(self, mishap: Mishap, picks: Picks) -> None:
+    def _cannot_act(self, fault: Fault, picks: Picks) -> None:
         """For longer than it takes until the leader evicts it, or not quite."""
         machine, kind, seconds = self._victims(picks)[0], picks.any_of(("daemon", "executor", "registry")), 5.0 + 30.0 * picks.number()
         match kind:
@@ -160,11 +160,11 @@ class Faults:
                 self._cut_ways(f"{machine.name} from the registry", [], machine.name, seconds / self._lease_s)
         self._undo_later(seconds / self._lease_s, lambda: None)
 
-    def _kill_executor(self, mishap: Mishap, picks: Picks) -> None:
+    def _kill_executor(self, fault: Fault, picks: Picks) -> None:
         for machine in self._victims(picks):
             machine.kill_executor()
 
-    def _kill_guard(self, mishap: Mishap, picks: Picks) -> None:
+    def _kill_guard(self, fault: Fault, picks: Picks) -> None:
         victims, keeper_too, daemon_too = self._victims(picks), picks.number() < 0.2, picks.number() < 0.2
         late = picks.any_of((0.005, self.world.limits.hang_s, 2 * self._lease_s))
         forgets = picks.number() < 0.3
@@ -178,10 +178,10 @@ class Faults:
             if daemon_too:
                 machine.kill_daemon()
 
-    def _upgrade(self, mishap: Mishap, picks: Picks) -> None:
+    def _upgrade(self, fault: Fault, picks: Picks) -> None:
         picks.any_of(list(self.world.machines.values())).upgrade()
 
-    def _edit(self, mishap: Mishap, picks: Picks) -> None:
+    def _edit(self, fault: Fault, picks: Picks) -> None:
         """Somebody edits understudy.toml on one or two servers and restarts their guards; later he puts it right."""
         machines = list(self.world.machines.values())
         first, count = picks.any_of(range(len(machines))), picks.any_of((1, 2))
@@ -195,13 +195,13 @@ class Faults:
         edited = Edited(voters=voters, pause_tolerance=tolerance)
         for machine in (machines * 2)[first : first + count]:
             machine.edit(edited)
-            self._undo_later(mishap.lasts, lambda machine=machine: machine.edit(None))  # type: ignore[misc]
+            self._undo_later(fault.lasts, lambda machine=machine: machine.edit(None))  # type: ignore[misc]
 
-    def _replay(self, mishap: Mishap, picks: Picks) -> None:
+    def _replay(self, fault: Fault, picks: Picks) -> None:
         """Somebody who has nothing but what he recorded sends it again."""
         world, luck = self.world, Random(picks.number())
-        ends = world.loop.now + mishap.lasts * self._lease_s
-        world.trace.say("network", f"recorded packets are sent again for {mishap.lasts * self._lease_s:.3f} s")
+        ends = world.loop.now + fault.lasts * self._lease_s
+        world.trace.say("network", f"recorded packets are sent again for {fault.lasts * self._lease_s:.3f} s")
 
         def again() -> None:
             if world.loop.now < ends:
@@ -209,11 +209,11 @@ class Faults:
                 world.loop.post(world.loop.now + REPLAY_EVERY_S, again)
 
         again()
-        self._undo_later(mishap.lasts, lambda: None)
+        self._undo_later(fault.lasts, lambda: None)
 
     # --- links ------------------------------------------------------------------------------------------------------
 
-    def _cut(self, mishap: Mishap, picks: Picks) -> None:
+    def _cut(self, fault: Fault, picks: Picks) -> None:
         world = self.world
         server = self._victims(picks)[0].name
         kind = picks.any_of(("both", "both", "out", "in", "pair", "one way", "registry"))
@@ -230,15 +230,15 @@ class Faults:
             "one way": pair,
         }.get(kind, [])
         registry = kind == "registry" or (kind in ("both", "out", "in") and 1 in networks)
-        self._cut_ways(f"{server} {kind} {networks}", ways, server if registry else None, mishap.lasts)
+        self._cut_ways(f"{server} {kind} {networks}", ways, server if registry else None, fault.lasts)
 
-    def _cut_pair(self, mishap: Mishap, picks: Picks) -> None:
+    def _cut_pair(self, fault: Fault, picks: Picks) -> None:
         server = self._victims(picks)[0].name
         other = picks.any_of([name for name in self.world.machines if name != server])
         there, back = ([(here, to, network) for network in NETWORKS] for here, to in ((server, other), (other, server)))
         kind = picks.any_of(("out", "in", "both"))
         ways = [*(there if kind != "in" else ()), *(back if kind != "out" else ())]
-        self._cut_ways(f"{server} {other} {kind}", ways, None, mishap.lasts)
+        self._cut_ways(f"{server} {other} {kind}", ways, None, fault.lasts)
 
     def _cut_ways(self, what: str, ways: list[tuple[str, str, int]], registry_of: str | None, leases: float) -> None:
         world = self.world
@@ -255,7 +255,7 @@ class Faults:
 
         self._undo_later(leases, mend)
 
-    def _cut_leader(self, mishap: Mishap, picks: Picks) -> None:
+    def _cut_leader(self, fault: Fault, picks: Picks) -> None:
         """When a leader sends its next decision, it is cut off while the commit is on its way, there or back."""
         after_s, everything = picks.number() * 0.006, picks.number() < 0.5
 
@@ -264,24 +264,24 @@ class Faults:
             ways = [*out, *back] if everything else []
             self.world.loop.post(
                 self.world.loop.now + after_s,
-                lambda: self._cut_ways(f"{server} in the middle of a commit", ways, server, mishap.lasts),
+                lambda: self._cut_ways(f"{server} in the middle of a commit", ways, server, fault.lasts),
             )
 
         self.world.hub.trap(spring)
 
-    def _registry_away(self, mishap: Mishap, _: Picks) -> None:
+    def _registry_away(self, fault: Fault, _: Picks) -> None:
         self.world.registry_away()
-        self._undo_later(mishap.lasts, lambda: self.world.registry_away(False))
+        self._undo_later(fault.lasts, lambda: self.world.registry_away(False))
 
-    def _registry_power(self, mishap: Mishap, _: Picks) -> None:
+    def _registry_power(self, fault: Fault, _: Picks) -> None:
         self.world.registry_loses_power()
-        self._undo_later(mishap.lasts, self.world.registry_boots)
+        self._undo_later(fault.lasts, self.world.registry_boots)
 
     def _copy_now_and_then(self) -> None:
         self.world.copy_registry()
         self.world.loop.post(self.world.loop.now + COPY_EVERY_S, self._copy_now_and_then)
 
-    def _set_back(self, mishap: Mishap, picks: Picks) -> None:
+    def _set_back(self, fault: Fault, picks: Picks) -> None:
         """The registry goes, and comes back as it was some time ago, or empty; later its operators register again what is lost."""
         world = self.world
         anew, ago = picks.number() < 0.2, 1 + int(picks.number() ** 2 * len(world.hub.copies))
@@ -291,8 +291,8 @@ class Faults:
             world.set_back(0 if anew or not world.hub.copies else min(ago, len(world.hub.copies)))
             world.registry_away(False)
 
-        self._undo_later(max(BEATS_AWAY * world.limits.beat_s / self._lease_s, mishap.lasts), back)
-        self._undo_later(mishap.lasts + AGAIN_LEASES, self._register_again)
+        self._undo_later(max(BEATS_AWAY * world.limits.beat_s / self._lease_s, fault.lasts), back)
+        self._undo_later(fault.lasts + AGAIN_LEASES, self._register_again)
 
     def _register_again(self) -> None:
         world = self.world
@@ -303,18 +303,18 @@ class Faults:
 
     # --- services ---------------------------------------------------------------------------------------------------
 
-    def _kill_service(self, mishap: Mishap, picks: Picks) -> None:
+    def _kill_service(self, fault: Fault, picks: Picks) -> None:
         world = self.world
         names = [*self.drawn.names, NETWORK]
         alive = [
-            (running, name) for running in world.machines.values() for name in names if running.up and running.services.service(name).lives
+            (running, name) for running in world.machines.values() for name in names if running.up and running.services.service(name).alive
         ]
         if alive:
             machine, name = picks.any_of(alive)
             machine.says(f"{name} is killed")
             machine.services.die(name)
 
-    def _spoil_script(self, mishap: Mishap, picks: Picks) -> None:
+    def _spoil_script(self, fault: Fault, picks: Picks) -> None:
         if not self.drawn.names:
             return
         machine = picks.any_of(list(self.world.machines.values()))
@@ -339,7 +339,7 @@ class Faults:
                 service.botches = {**service.botches, action: status}
         self._undo_later(0.04 + 3 * picks.number(), lambda: self._mend(machine, name, service))
 
-    def _silence(self, mishap: Mishap, picks: Picks) -> None:
+    def _silence(self, fault: Fault, picks: Picks) -> None:
         """One of its actions gives no answer in another way than by hanging, or what lives of it moves out of its control group."""
         if not self.drawn.names:
             return
@@ -351,7 +351,7 @@ class Faults:
             case "signal":
                 service.signals = True
             case "stray":
-                service.astray = service.lives
+                service.astray = service.alive
                 machine.services.wake(name)
             case _:
                 service.unbegun = {**service.unbegun, action: "not-begun" if how == "not-begun" else "no-script"}
@@ -363,7 +363,7 @@ class Faults:
 
     # --- operators --------------------------------------------------------------------------------------------------
 
-    def _command(self, mishap: Mishap, picks: Picks) -> None:
+    def _command(self, fault: Fault, picks: Picks) -> None:
         world = self.world
         if world.hub.away:
             return
@@ -377,7 +377,7 @@ class Faults:
         name = picks.any_of(self.drawn.names)
         server = world.machines[picks.any_of(list(world.machines))]
         if verb == 18:
-            self._leave(server, mishap.lasts, pick)
+            self._leave(server, fault.lasts, pick)
         else:
             world.tries(lambda: self._commanded(verb, name, server.name, pick))
 
@@ -420,7 +420,7 @@ class Faults:
         self._undo_later(leases, machine.come_again)
 
 
-HAPPENS: Mapping[str, Callable[[Faults, Mishap, Picks], None]] = {
+HAPPENS: Mapping[str, Callable[[Faults, Fault, Picks], None]] = {
     STORM: Faults._storm,
     "power": Faults._power,
     "freezes": Faults._freeze,
@@ -443,4 +443,4 @@ HAPPENS: Mapping[str, Callable[[Faults, Mishap, Picks], None]] = {
     "silences": Faults._silence,
     "set_backs": Faults._set_back,
 }
-"""Of each mishap that a script may hold: what it does."""
+"""Of each fault that a script may hold: what it does."""

@@ -83,7 +83,7 @@ class SimKeeper:
         self._wakes = 0
         self._wake_luck = Chance(machine.loop, machine.scene.seed, f"wakes of {machine.name}")
         self._wake_at = 0.0
-        self._told_held = False
+        self._pushed_held = False
         self._farewell_asked = False
 
     # --- the keeper -------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class SimKeeper:
     @property
     def guard_hangs(self) -> bool:
         """Whether a guard that is to be dead is not, so that the keeper waits for it (`GuardWatch`)."""
-        return self.core is None and self._keeper.guard_lives
+        return self.core is None and self._keeper.guard_alive
 
     @property
     def stopping(self) -> bool:
@@ -135,7 +135,7 @@ class SimKeeper:
                     strike(self)
                 case deciding.EndEverything(scope):
                     self._begin_to_stop("no guard was there in time")
-                    end_everything(self, scope, lambda ended: self._hear(lambda: self._keeper.ended(ended, self._sight())))
+                    end_everything(self, scope, lambda ended: self._receive(lambda: self._keeper.ended(ended, self._sight())))
                 case deciding.Pause(seconds):
                     self._pause(seconds)
                 case deciding.Reboot(why):
@@ -152,7 +152,7 @@ class SimKeeper:
                 case _:
                     assert_never(effect)
 
-    def _hear(self, happened: Callable[[], Sequence[deciding.KeeperEffect]]) -> None:
+    def _receive(self, happened: Callable[[], Sequence[deciding.KeeperEffect]]) -> None:
         """Something has happened that a living keeper hears of."""
         if not self.dead and self.machine.keeper is self:
             self._keeper.reboots = self.machine.reboots
@@ -176,14 +176,14 @@ class SimKeeper:
 
     def _reap(self, generation: int) -> None:
         """The guard that hung is dead."""
-        if self.generation == generation and self.core is None and self._keeper.guard_lives:
-            self._hear(lambda: self._keeper.guard_ended(-9, self.machine.loop.now - self._forked_at, self._sight()))
+        if self.generation == generation and self.core is None and self._keeper.guard_alive:
+            self._receive(lambda: self._keeper.guard_ended(-9, self.machine.loop.now - self._forked_at, self._sight()))
 
     def _watch(self, generation: int) -> None:
         """Look at a guard that hangs, as often as the keeper would."""
-        if self.generation != generation or not self._keeper.guard_lives:
+        if self.generation != generation or not self._keeper.guard_alive:
             return
-        self._hear(lambda: self._keeper.look(self._sight()))
+        self._receive(lambda: self._keeper.look(self._sight()))
         wait_s = self._keeper.wait_s(self._sight())
         if wait_s is not None:
             self.machine.later(wait_s, lambda: self._watch(generation))
@@ -194,7 +194,7 @@ class SimKeeper:
 
         def over() -> None:
             if self._pauses == number:
-                self._hear(lambda: self._keeper.go_on(self._sight()))
+                self._receive(lambda: self._keeper.go_on(self._sight()))
 
         self.machine.later(seconds, over)
 
@@ -282,7 +282,7 @@ class SimKeeper:
 
     def _guard(self, start: GuardStart) -> None:
         self._forked_at = self.machine.loop.now
-        self._told_held = False
+        self._pushed_held = False
         self.generation += 1
         self.there.set()
         now = self.machine.clocks.read()
@@ -314,10 +314,10 @@ class SimKeeper:
         if self.core is not None and not self.still:
             self._perform(self.core, self.core.ask(query, self.machine.clocks.read()))
 
-    def told_able(self, able: bool, why: str) -> None:
+    def note_able(self, able: bool, why: str) -> None:
         """What the daemon says of this server."""
         if self.core is not None:
-            self._perform(self.core, self.core.told_able(able, why))
+            self._perform(self.core, self.core.note_able(able, why))
 
     def count(self, census: Census) -> None:
         """Begin a census on behalf of the daemon."""
@@ -331,17 +331,17 @@ class SimKeeper:
             self.core.noted(position)
             self._keep(self.core)
 
-    def told_dead(self, incarnations: Sequence[Incarnation]) -> None:
+    def note_gone(self, incarnations: Sequence[Incarnation]) -> None:
         """What the registry says."""
         if self.core is not None:
-            told = tuple(bytes.fromhex(incarnation) for incarnation in incarnations)
-            self._perform(self.core, self.core.told_dead(told, self.machine.clocks.read()))
+            noted = tuple(bytes.fromhex(incarnation) for incarnation in incarnations)
+            self._perform(self.core, self.core.note_gone(noted, self.machine.clocks.read()))
 
-    def told_registry(self, record: ClusterRecord) -> None:
+    def note_registry(self, record: ClusterRecord) -> None:
         """What the registry says of voters and pause_tolerance: on the disk first."""
-        self.machine.registered = told = registered.common(record.name, record.voters, record.voter_set, record.pause_tolerance)
+        self.machine.registered = noted = registered.common(record.name, record.voters, record.voter_set, record.pause_tolerance)
         if self.core is not None:
-            self._perform(self.core, self.core.told_registry(told, self.machine.clocks.read()))
+            self._perform(self.core, self.core.note_registry(noted, self.machine.clocks.read()))
 
     def _tick(self, guard: GuardCore) -> None:
         self._wake_at = 0.0
@@ -378,11 +378,11 @@ class SimKeeper:
                 self._lapse(effect.why, guard)
                 return
             else:
-                self._told(guard, effect)
+                self._push(guard, effect)
         if not self._wake_at:  # else a wake is planned for the next beat at the latest, and nothing that comes in is due before it
             self._wake_later(guard)
 
-    def _told(self, guard: GuardCore, effect: GuardEffect) -> None:
+    def _push(self, guard: GuardCore, effect: GuardEffect) -> None:
         match effect:
             case Leased(until):
                 self._keep(guard)
@@ -394,7 +394,7 @@ class SimKeeper:
             case Able():
                 self.push(ability(effect))
             case CensusEnded() if self.port is not None:
-                self.port.round_ended(effect.nonce, effect.lives)
+                self.port.round_ended(effect.nonce, effect.granted)
             case RoundEnded() if self.port is not None:
                 self.port.round_ended(effect.nonce, effect.lost)
 
@@ -404,8 +404,8 @@ class SimKeeper:
         if left_ns is not None and left_ns > 0:
             self.gate_until = self.machine.loop.now + self.machine.clocks.true_s(left_ns)
             self.machine.truth.gate_opened(self.machine)
-        if not self._told_held:
-            self._told_held = True
+        if not self._pushed_held:
+            self._pushed_held = True
             self.machine.says("holds its lease")
             self.push(LeaseChanged(self.incarnation, True))
 
@@ -436,9 +436,9 @@ class SimKeeper:
         for effect in guard.farewell() if words.farewell else ():
             if isinstance(effect, Send):
                 self.machine.network.send(effect.envelope)
-        self._hear(lambda: self._keeper.guard_ended(words.exit, self.machine.loop.now - self._forked_at, self._sight()))
+        self._receive(lambda: self._keeper.guard_ended(words.exit, self.machine.loop.now - self._forked_at, self._sight()))
 
 
-def ability(told: Able) -> AbilityChanged:
+def ability(noted: Able) -> AbilityChanged:
     """As the daemon is told of it."""
-    return AbilityChanged(ServerName(told.server), Incarnation(told.incarnation.hex()), told.able, told.why, told.for_ms / 1000)
+    return AbilityChanged(ServerName(noted.server), Incarnation(noted.incarnation.hex()), noted.able, noted.why, noted.for_ms / 1000)

@@ -143,18 +143,18 @@ class GuardPort:
     async def census(self) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
         await self._connected()
-        lives = await self._answered(lambda nonce: self._keeper.count(Census(nonce)))
-        if lives is None:
+        granted = await self._answered(lambda nonce: self._keeper.count(Census(nonce)))
+        if granted is None:
             return None
         return tuple(
             Counted(server=ServerName(life.server), incarnation=Incarnation(life.incarnation.hex()), position=life.position)
-            for life in lives
+            for life in granted
         )
 
     async def able(self, able: bool, why: str) -> None:
         """See ports.Guard."""
         await self._connected()
-        self._keeper.told_able(able, why)
+        self._keeper.note_able(able, why)
 
     async def sight(self) -> GuardSight:
         """See ports.Guard; nobody asks here."""
@@ -163,16 +163,16 @@ class GuardPort:
     async def cluster(self, record: ClusterRecord) -> None:
         """See ports.Guard."""
         await self._connected()
-        self._keeper.told_registry(record)
+        self._keeper.note_registry(record)
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""
-        generation, told = self._dead
-        if generation == self._keeper.generation and told >= set(incarnations):
+        generation, noted = self._dead
+        if generation == self._keeper.generation and noted >= set(incarnations):
             return
         await self._connected()
         self._dead = (self._keeper.generation, frozenset(incarnations))
-        self._keeper.told_dead(sorted(incarnations))
+        self._keeper.note_gone(sorted(incarnations))
 
     async def protect(self, addresses: Sequence[str]) -> None:
         """See ports.Guard."""

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from understudy.model.dependencies import parse
+from understudy.model.lifecycle import may_follow
 from understudy.model.limits import DRIFT
-from understudy.model.lives import may_follow
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import ALIVE, PROVEN, Life, Target
 from understudy.model.view import Assignment, Holder, IncarnationRecord, View
@@ -101,7 +101,7 @@ def start_goes_by_the_newest_seen(truth: "Truth", machine: "Machine", request: A
 
 def start_begins_afresh(machine: "Machine", request: ActionRequest) -> str | None:
     """Nothing is started beside what is left of itself: it was looked at, and cleaned, before."""
-    left = machine.services.service(request.resource).lives
+    left = machine.services.service(request.resource).alive
     return f"{machine.name} starts {request.resource} although something of it is left" if left else None
 
 
@@ -205,7 +205,7 @@ def _left(truth: "Truth", machine: "Machine") -> list[ResourceName]:
     services = machine.services.services.items()
     hangs = machine.keeper is not None and machine.keeper.guard_hangs
     stays = {name for name, service in services if service.undying} if hangs or not machine.reboots else set()
-    return [name for name, service in services if service.lives and not truth.is_local(name) and name not in stays]
+    return [name for name, service in services if service.alive and not truth.is_local(name) and name not in stays]
 
 
 def first_look_then_act(truth: "Truth", before: Assignment | None, after: Assignment) -> str | None:
@@ -307,7 +307,7 @@ def _wanted(view: View, name: ResourceName) -> bool:
 
 def _alive(truth: "Truth", written: "Written") -> bool:
     """Whether the writer is a life that the registry takes for running, or is being registered in this very commit."""
-    record = truth.lives.get(written.writer or Incarnation(""))
+    record = truth.incarnations.get(written.writer or Incarnation(""))
     if record is None:
         return any(write.key == keys.incarnation(written.writer or "") for write in written.commit.writes)
     return record.life in ALIVE
@@ -336,11 +336,11 @@ def registry_is_no_lifeline(truth: "Truth", machine: "Machine", request: ActionR
     mine = None if assignment is None else entitled(assignment)
     if mine is None or mine[2] != incarnation or view.target(name) is not Target.ONLINE or name not in truth.definitions:
         return None
-    if not machine.services.service(name).lives:
+    if not machine.services.service(name).alive:
         return None
     for dependency in parse(_attribute(truth, name, "STOP_DEPENDENCIES"), "STOP_DEPENDENCIES", name):
         needed = ResourceName(dependency.entity)
-        if not machine.services.service(needed).lives or truth.loop.now - truth.began.get((machine.name, needed), 0.0) < SETTLED_S:
+        if not machine.services.service(needed).alive or truth.loop.now - truth.began.get((machine.name, needed), 0.0) < SETTLED_S:
             return None
     return f"S8: {machine.name} stops {name} while it cannot reach the registry"
 
@@ -360,8 +360,8 @@ def intent_survives(truth: "Truth", entries: Mapping[str, bytes]) -> str | None:
 
 def commits_survive(truth: "Truth") -> str | None:
     """S9: so is every other commit that anybody was told of: what was started went by it."""
-    there, told = truth.hub.store.revision, truth.told_up_to
-    return f"S9: commits up to {told} were reported, and those after {there} are gone" if there < told else None
+    there, reported = truth.hub.store.revision, truth.reported_up_to
+    return f"S9: commits up to {reported} were reported, and those after {there} are gone" if there < reported else None
 
 
 def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
@@ -388,7 +388,7 @@ def _attribute(truth: "Truth", name: ResourceName, attribute: str) -> str:
 
 def _long_dead(truth: "Truth", machine: "Machine", name: ResourceName) -> bool:
     """Dead for longer than it takes to notice."""
-    if machine.services.service(name).lives:
+    if machine.services.service(name).alive:
         return False
     return truth.loop.now - truth.died.get((machine.name, name), 0.0) > NOTICED_S
 

@@ -1,4 +1,4 @@
-"""The life of a random world: mishaps for a while, then healing; safe all along, and at the end everything that is wanted runs.
+"""The life of a random world: faults for a while, then healing; safe all along, and at the end everything that is wanted runs.
 
 Called by tests and `understudy simulate`. The verdict is an exception: Violation (unsafe), Stuck or Deadlock (not live), anything else (the
 product broke).
@@ -35,11 +35,11 @@ class WorldCase:
 
     seed: int
     hours: float = 0.05
-    """Virtual hours of mishaps."""
+    """Virtual hours of faults."""
     options: Options | None = None
     """None: drawn from the seed."""
     only: frozenset[int] | None = None
-    """Numbers of the mishaps that happen; None: all."""
+    """Numbers of the faults that happen; None: all."""
     every_beat: bool = False
     """Simulate also the time in which nothing happens."""
 
@@ -114,17 +114,17 @@ def unsettled(world: World) -> list[str]:
     truth = world.truth
     wrong: list[str] = []
     for name in truth.definitions:
-        lives = [machine.name for machine in world.machines.values() if machine.services.service(name).lives]
+        running_on = [machine.name for machine in world.machines.values() if machine.services.service(name).alive]
         wanted = truth.targets.get(name) is Target.ONLINE
         if truth.is_local(name):
-            right = len(lives) == len(world.machines) if wanted else True
+            right = len(running_on) == len(world.machines) if wanted else True
         elif wanted:
             held = truth.assignments.get(name)
-            right = len(lives) == 1 and held is not None and [holder.server for holder in held.holders] == lives
-            right = right or (not lives and _needs_what_is_stopped(world, name))
+            right = len(running_on) == 1 and held is not None and [holder.server for holder in held.holders] == running_on
+            right = right or (not running_on and _needs_what_is_stopped(world, name))
         else:
             # what nobody ever asked about may run, if it was found running
-            right = not lives or name not in truth.targets
+            right = not running_on or name not in truth.targets
         if not right:
             wrong.append(name)
     return wrong

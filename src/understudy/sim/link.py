@@ -132,30 +132,30 @@ class Hub:
     def go(self) -> None:
         """The registry goes; as often as this is called it has to come back."""
         self._absences += 1
-        self._tell()
+        self._wake_waiting()
 
     def come_back(self) -> None:
         """It is back, if nothing else keeps it away."""
         self._absences = max(0, self._absences - 1)
-        self._tell()
+        self._wake_waiting()
 
     def cut(self, server: str) -> None:
         """This server's link carries nothing from now on."""
         self._cuts[server] = self._cuts.get(server, 0) + 1
-        self._tell()
+        self._wake_waiting()
 
     def mend(self, server: str) -> None:
         """It carries again, if nothing else cuts it."""
         left = self._cuts.pop(server, 0) - 1
         if left > 0:
             self._cuts[server] = left
-        self._tell()
+        self._wake_waiting()
 
     def mend_all(self) -> None:
         """Everybody reaches it."""
         self._cuts.clear()
         self._absences = 0
-        self._tell()
+        self._wake_waiting()
 
     async def change(self) -> None:
         """Until some link was cut or healed."""
@@ -194,7 +194,7 @@ class Hub:
         """No more."""
         self._links.pop(link, None)
 
-    def _tell(self) -> None:
+    def _wake_waiting(self) -> None:
         changed, self._changed = self._changed, []
         for future in changed:
             if not future.done():
@@ -251,7 +251,7 @@ class Hub:
         self.generation += 1
         self.store = Store(keep_commits=self._keep_commits, image=copy)
         self.registry = LocalRegistry(self.store)
-        self._tell()
+        self._wake_waiting()
 
     def _flush(self) -> None:
         self._flushing = True

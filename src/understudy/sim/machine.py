@@ -163,12 +163,12 @@ class Machine:
         if self.keeper.left:
             self.says("is asked to come back")
             self._begin_keeper()
-        elif self.keeper.stopping or self.keeper.leaving_until is not None or self._told_to_leave():
+        elif self.keeper.stopping or self.keeper.leaving_until is not None or self._asked_to_leave():
             self.later(self.limits.pace.kill_s, self.come_again)
 
-    def _told_to_leave(self) -> bool:
+    def _asked_to_leave(self) -> bool:
         """Whether the registry says so of its present life, which may not know it yet."""
-        record = self.truth.lives.get(self.keeper.incarnation) if self.keeper is not None else None
+        record = self.truth.incarnations.get(self.keeper.incarnation) if self.keeper is not None else None
         return record is not None and record.life is Life.LEAVING
 
     def upgrade(self) -> None:
@@ -277,7 +277,7 @@ class Machine:
             self._half_done = [name for name in self.services.starting() if self.chance.random() < 0.5]
             self.executor.kill()
             for name in self._half_done:
-                self.services.service(name).lives = True
+                self.services.service(name).alive = True
             self.executor = None
             stops = self._stops
             self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_executor(stops))
@@ -316,8 +316,8 @@ class Machine:
         """The second: everything that runs, but for local resources (S4)."""
         for name in sorted(self.services.services):
             service = self.services.services[name]
-            if service.lives and not service.undying and not self.truth.is_local(name):
-                service.lives = False
+            if service.alive and not service.undying and not self.truth.is_local(name):
+                service.alive = False
 
     def reset_services(self) -> None:
         """Every service behaves from now on; what lives, lives on."""
@@ -326,7 +326,7 @@ class Machine:
 
     def not_ended(self) -> tuple[str, ...]:
         """What is left of all that a lapse must end."""
-        return tuple(name for name, service in self.services.services.items() if service.lives and not self.truth.is_local(name))
+        return tuple(name for name, service in self.services.services.items() if service.alive and not self.truth.is_local(name))
 
     async def hesitates(self) -> None:
         """To be awaited by a daemon on its way to guard or executor, or back."""
@@ -346,9 +346,9 @@ class Machine:
             self.took_s,
         )
 
-    def _came_or_went(self, resource: ResourceName, lives: bool) -> None:
-        self.says(f"{resource} {'RUNS' if lives else 'is gone'}")
-        self.truth.changed(self, resource, lives)
+    def _came_or_went(self, resource: ResourceName, alive: bool) -> None:
+        self.says(f"{resource} {'RUNS' if alive else 'is gone'}")
+        self.truth.changed(self, resource, alive)
 
     def _places(self) -> list[Place]:
         own = [self._daemon, None if self.executor is None else self.executor.place]

@@ -12,7 +12,7 @@ from understudy.sim.chance import dice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """One world. Rates are mishaps of a kind per minute of storm in the whole cluster; `longest` is in leases, weather is chances."""
+    """One world. Rates are faults of a kind per minute of storm in the whole cluster; `longest` is in leases, weather is chances."""
 
     servers: int = 3
     voters: int = 3
@@ -22,7 +22,7 @@ class Options:
     guide: int = 0
     """1: the resources of the guide's cluster on its four servers, instead of groups."""
     storm_s: float = 60.0
-    """Mishaps come in storms of about this length,"""
+    """Faults come in storms of about this length,"""
     calm_s: float = 0.0
     """with about this long between them, in which the cluster comes to rest; 0: it never does."""
     loss: float = 0.0
@@ -111,8 +111,8 @@ class Options:
             raise BadInput(f"{given}: {name} is {least:g} to {most:g}")
         return replace(self, **{name: number})
 
-    def told(self) -> str:
-        """What differs from a world without mishaps, as it may be given again."""
+    def as_arguments(self) -> str:
+        """What differs from a world without faults, as it may be given again."""
         return " ".join(self.differs(Options())) or "nothing unusual"
 
     def differs(self, other: "Options") -> tuple[str, ...]:

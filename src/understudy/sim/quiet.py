@@ -35,7 +35,7 @@ WORTH_S = 2.0
 
 
 class Quiet:
-    """Runs a world from mishap to mishap."""
+    """Runs a world from fault to fault."""
 
     def __init__(self, world: World, faults: Faults, *, every_beat: bool = False) -> None:
         self._world = world
@@ -64,8 +64,8 @@ class Quiet:
     def _pass_over(self, end: float) -> None:
         if not self._at_rest():
             return
-        world, mishap_at = self._world, self._faults.next_at
-        until = min([end if mishap_at is None else min(mishap_at, end), *self._deadlines()]) - self._run_in_s
+        world, fault_at = self._world, self._faults.next_at
+        until = min([end if fault_at is None else min(fault_at, end), *self._deadlines()]) - self._run_in_s
         if until - world.loop.now < WORTH_S:
             return
         self.skipped_s += until - world.loop.now
@@ -152,7 +152,7 @@ def _grant(machine: Machine, machines: list[Machine]) -> None:
             answer = voter.renew(machine.name, holder.incarnation, renew, other.clocks.read())
             voter.changes.clear()
             if isinstance(answer, Grant):
-                holder.heard_boot(other.name, answer)
+                holder.note_boot(other.name, answer)
                 holder.granted(other.name, answer, now)
     keeper.carried_on()
 

@@ -1,6 +1,6 @@
-"""The mishaps of a world, drawn before anything happens: when, what, for how long, and with which luck they choose whom they hit.
+"""The faults of a world, drawn before anything happens: when, what, for how long, and with which luck they choose whom they hit.
 
-Whom a mishap hits is settled when it comes (the server that is active then, say), by numbers it carries; so a mishap that is taken out of
+Whom a fault hits is settled when it comes (the server that is active then, say), by numbers it carries; so a fault that is taken out of
 the script changes nothing about the others, and a long story can be made short (`sim/shrink.py`). Values only; called by `sim/life.py`.
 """
 
@@ -23,7 +23,7 @@ STORM = "storm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mishap:
+class Fault:
     """One thing that goes wrong, or that an operator does."""
 
     number: int
@@ -38,15 +38,15 @@ class Mishap:
     """Numbers from 0 to 1, by which it chooses."""
 
 
-def script(seed: int, options: Options, seconds: float, only: Collection[int] | None = None) -> tuple[Mishap, ...]:
-    """All mishaps within so many seconds, in order; or only those with the given numbers."""
+def script(seed: int, options: Options, seconds: float, only: Collection[int] | None = None) -> tuple[Fault, ...]:
+    """All faults within so many seconds, in order; or only those with the given numbers."""
     luck = dice(seed, "mishaps")
     drawn = [event for begins, ends in _storms(luck, options, seconds) for event in _storm(luck, options, begins, ends)]
     drawn.sort(key=lambda event: event[:2])
-    mishaps = [
-        Mishap(number=number, at_s=at_s, what=what, lasts=lasts, picks=picks) for number, (at_s, what, lasts, picks) in enumerate(drawn, 1)
+    faults = [
+        Fault(number=number, at_s=at_s, what=what, lasts=lasts, picks=picks) for number, (at_s, what, lasts, picks) in enumerate(drawn, 1)
     ]
-    return tuple(mishap for mishap in mishaps if only is None or mishap.number in only)
+    return tuple(fault for fault in faults if only is None or fault.number in only)
 
 
 _Drawn = tuple[float, str, float, tuple[float, ...]]

@@ -102,7 +102,7 @@ class Tally:
     worlds: int = 0
     hours: float = 0.0
     skipped_hours: float = 0.0
-    mishaps: int = 0
+    faults: int = 0
     settled_s: float = 0.0
     moves: int = 0
     bad: dict[WorldVerdict, int] | None = None
@@ -113,14 +113,14 @@ class Tally:
         if outcome.lived is not None:
             self.hours += outcome.lived.simulated_s / 3600
             self.skipped_hours += outcome.lived.skipped_s / 3600
-            self.mishaps += outcome.lived.faults
+            self.faults += outcome.lived.faults
             self.settled_s = max(self.settled_s, outcome.lived.settled_s)
             self.moves = max(self.moves, outcome.lived.moves)
         else:
             self.bad = self.bad or {}
             self.bad[outcome.verdict] = self.bad.get(outcome.verdict, 0) + 1
 
-    def told(self) -> str:
+    def progress(self) -> str:
         """One line."""
         minutes = (time.monotonic() - self.begun) / 60
         bad = ", ".join(
@@ -128,7 +128,7 @@ class Tally:
         )
         return (
             f"{self.worlds:,} worlds  {self.hours:,.1f} cluster-hours ({self.hours / minutes if minutes else 0:,.1f} a minute)"
-            f"  {self.mishaps:,} faults  {bad}"
+            f"  {self.faults:,} faults  {bad}"
         )
 
     def settled(self) -> str:

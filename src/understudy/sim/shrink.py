@@ -24,7 +24,7 @@ def shrink(outcome: Outcome, say: Say, *, judge: JudgeCase = judge, until: Calla
     before = None
     while before != search.best.case and not until():
         before = search.best.case
-        search.leave_out_mishaps()
+        search.leave_out_faults()
         search.simplify_options()
     return search.best
 
@@ -35,11 +35,11 @@ class _Shrinking:
     def __init__(self, outcome: Outcome, say: Say, judge: JudgeCase, until: Callable[[], bool]) -> None:
         case = outcome.case
         self._options = case.options or Options.draw(case.seed)
-        numbers = frozenset(mishap.number for mishap in script(case.seed, self._options, case.hours * HOUR_S, case.only))
+        numbers = frozenset(fault.number for fault in script(case.seed, self._options, case.hours * HOUR_S, case.only))
         self.best = replace(outcome, case=replace(case, only=numbers, options=self._options))
         self._say, self._judge, self._until = say, judge, until
 
-    def leave_out_mishaps(self) -> None:
+    def leave_out_faults(self) -> None:
         """Delta debugging: without each half, then each quarter, ... of what is left."""
         parts = 2
         while not self._until():

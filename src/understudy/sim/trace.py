@@ -16,10 +16,10 @@ class TraceLine(NamedTuple):
 
     at: float
     where: str
-    """A server, `registry`, `network`, `operator`, `mishap` or `world`."""
+    """A server, `registry`, `network`, `operator`, `fault` or `world`."""
     what: str
 
-    def told(self) -> str:
+    def as_text(self) -> str:
         """As it is printed."""
         return f"{self.at:10.4f}  {self.where:<9}{self.what}"
 
@@ -43,11 +43,11 @@ class Trace:
         if self.listener is not None:
             self.listener(line)
         if Trace.echo is not None:
-            Trace.echo(line.told())
+            Trace.echo(line.as_text())
 
     def last(self, count: int = 50) -> str:
         """The last lines."""
-        return "\n".join(line.told() for line in islice(self._lines, max(len(self._lines) - count, 0), None))
+        return "\n".join(line.as_text() for line in islice(self._lines, max(len(self._lines) - count, 0), None))
 
     def all(self) -> str:
         """As much as is kept."""

@@ -56,7 +56,7 @@ class Truth:
     definitions: dict[ResourceName, Definition] = field(init=False, default_factory=dict)
     assignments: dict[ResourceName, Assignment] = field(init=False, default_factory=dict)
     targets: dict[ResourceName, Target] = field(init=False, default_factory=dict)
-    lives: dict[Incarnation, IncarnationRecord] = field(init=False, default_factory=dict)
+    incarnations: dict[Incarnation, IncarnationRecord] = field(init=False, default_factory=dict)
     leader: LeaderRecord | None = field(init=False, default=None)
     revisions: dict[str, int] = field(init=False, default_factory=dict)
     """Of the last change of every key, by the truth's own count."""
@@ -132,9 +132,9 @@ class Truth:
             if incarnation is not None:
                 self.looked.add((incarnation, request.resource))
 
-    def changed(self, machine: "Machine", resource: ResourceName, lives: bool) -> None:
+    def changed(self, machine: "Machine", resource: ResourceName, incarnations: bool) -> None:
         """Something came to life or died."""
-        (self.began if lives else self.died)[(machine.name, resource)] = self.loop.now
+        (self.began if incarnations else self.died)[(machine.name, resource)] = self.loop.now
         self._touch(machine, resource)
 
     def gate_opened(self, machine: "Machine") -> None:
@@ -177,9 +177,9 @@ class Truth:
     def broken(self, what: str, error: BaseException) -> None:
         """The product broke: the run ends here."""
         if self.loop.failure is None:
-            told = "".join(traceback.format_exception(error))
+            trace = "".join(traceback.format_exception(error))
             self.trace.say("world", f"BROKEN: {what}")
-            self.loop.failure = Broken(f"{what}\n{told}")
+            self.loop.failure = Broken(f"{what}\n{trace}")
 
     # --- what time brings -------------------------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class Truth:
             self.violated(complaint)
 
     @property
-    def told_up_to(self) -> int:
+    def reported_up_to(self) -> int:
         """Revision of the newest commit that anybody was told of."""
         return self._seen
 
@@ -244,7 +244,7 @@ class Truth:
         before = self.assignments
         self.given = {assignment.resource: assignment.epoch for _, assignment in records if isinstance(assignment, Assignment)}
         self.assignments = {assignment.resource: assignment for _, assignment in records if isinstance(assignment, Assignment)}
-        self.lives = {record.incarnation: record for _, record in records if isinstance(record, IncarnationRecord)}
+        self.incarnations = {record.incarnation: record for _, record in records if isinstance(record, IncarnationRecord)}
         self.types = {type_record.name: type_record for _, type_record in records if isinstance(type_record, TypeRecord)}
         self.targets = {ResourceName(name): target.target for name, target in records if isinstance(target, TargetRecord)}
         self.leader = next((record for _, record in records if isinstance(record, LeaderRecord)), None)
@@ -297,7 +297,7 @@ class Truth:
         elif key.startswith(keys.RESOURCE):
             self.definitions.pop(ResourceName(key.removeprefix(keys.RESOURCE)))
         elif key.startswith(keys.INCARNATION):
-            record = self.lives.pop(Incarnation(key.removeprefix(keys.INCARNATION)))
+            record = self.incarnations.pop(Incarnation(key.removeprefix(keys.INCARNATION)))
             self.trace.say("registry", f"{record.server}/{record.incarnation[:8]} forgotten")
             self._judge(invariants.only_the_proven_are_forgotten(self, record))
 
@@ -329,8 +329,8 @@ class Truth:
         self.lost = {entitled for entitled in self.lost if entitled[0] not in decided}
 
     def _incarnation(self, _: str, record: IncarnationRecord) -> None:
-        before = self.lives.get(record.incarnation)
-        self.lives[record.incarnation] = record
+        before = self.incarnations.get(record.incarnation)
+        self.incarnations[record.incarnation] = record
         self.trace.say("registry", f"{record.server}/{record.incarnation[:8]} {record.life} {record.proof}")
         self._judge(invariants.a_life_only_goes_on(before, record))
         if record.life in PROVEN:

@@ -99,7 +99,7 @@ class World:
 
     def story(self, what: str) -> str:
         """Everything that is needed to see what happened, and to see it again."""
-        return f"seed {self.seed}: {what}\noptions: {self.options.told()}\n{self.trace.last()}"
+        return f"seed {self.seed}: {what}\noptions: {self.options.as_arguments()}\n{self.trace.last()}"
 
     def close(self) -> None:
         """End of the world: every process is killed, so that nothing is left to be collected."""
@@ -339,16 +339,16 @@ class World:
     def runs_on(self, name: str) -> str | None:
         """Where it truly runs; None: nowhere, or on more than one."""
         active = [self.machines[server] for server in self.truth.active.get(ResourceName(name), ())]
-        found = [machine.name for machine in active if machine.services.service(ResourceName(name)).lives]
+        found = [machine.name for machine in active if machine.services.service(ResourceName(name)).alive]
         return found[0] if len(found) == 1 else None
 
     def online(self) -> list[str]:
         """Servers whose present incarnation is ONLINE in the registry."""
-        lives = self.truth.lives
+        incarnations = self.truth.incarnations
         return [
             name
             for name, machine in self.machines.items()
-            if (now := machine.incarnation()) is not None and now in lives and lives[now].life is Life.ONLINE
+            if (now := machine.incarnation()) is not None and now in incarnations and incarnations[now].life is Life.ONLINE
         ]
 
     def leader(self) -> str | None:

@@ -40,7 +40,7 @@ def test_address_that_a_stranger_had(cluster: AttackedCluster, trio: Trio) -> No
     trio.register()
     trio.watch()
     cluster.lab.client(["ip", "addr", "add", f"{service.ADDRESS}/24", "dev", "eth1"])
-    cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1", check=False)
+    cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1", "-l", check=False)
     cluster.passes(40.0)
     cluster.lab.client(["ip", "addr", "del", f"{service.ADDRESS}/24", "dev", "eth1"])
     trio.asker.served(within_s=15)

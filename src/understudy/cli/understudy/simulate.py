@@ -171,9 +171,9 @@ def _many(arguments: argparse.Namespace) -> int:
             failed.append(outcome)
             show.end()
             print(f"\n{outcome.story}\n", flush=True)
-        show(tally.told)
+        show(tally.progress)
     show.end()
-    print(f"{tally.told()}\n{tally.settled()}")
+    print(f"{tally.progress()}\n{tally.settled()}")
     if arguments.shrink and failed:
         failed = [_shrunk(outcome, arguments.seconds) for outcome in failed[:1]] + failed[1:]
     for outcome in sorted(failed, key=lambda outcome: outcome.case.seed):

@@ -78,7 +78,7 @@ def _drill(intent: "Intent", arguments: argparse.Namespace) -> int:
 
     try:
         with ProcessPoolExecutor(arguments.jobs or None, initializer=_stand_aside) as pool:
-            each = _Each(pool, told=sys.stderr.isatty())
+            each = _Each(pool, shown=sys.stderr.isatty())
             found = drill(intent, losses=arguments.losses, assumed_start_s=arguments.assume_start, each=each)
     except AssertionError as error:  # a rule of safety; or servers that do not join, a deadlock, a broken task: told with their story
         print(error, file=sys.stderr)
@@ -96,17 +96,17 @@ def _stand_aside() -> None:
 class _Each:
     """`map` on all cores; somebody who waits is told how far it is."""
 
-    def __init__(self, pool: ProcessPoolExecutor, *, told: bool) -> None:
+    def __init__(self, pool: ProcessPoolExecutor, *, shown: bool) -> None:
         self._pool = pool
-        self._told = told
+        self._shown = shown
 
     def __call__(self, function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
         all_tasks = list(tasks)
         for number, outcome in enumerate(self._pool.map(function, all_tasks), 1):
             yield outcome
-            if self._told:
-                told = f"{number} of {len(all_tasks)} losses" if number < len(all_tasks) else _ERASED
-                print(f"\r{told}", end="", file=sys.stderr, flush=True)
+            if self._shown:
+                shown = f"{number} of {len(all_tasks)} losses" if number < len(all_tasks) else _ERASED
+                print(f"\r{shown}", end="", file=sys.stderr, flush=True)
 
 
 # --- what is read ---------------------------------------------------------------------------------------------------
@@ -203,11 +203,11 @@ def _cells(row: "DrillRow") -> tuple[str, ...]:
 
 def _troubles(found: "Drill") -> str:
     """What is wrong with each, and what would mend it; what goes wrong for several in the same way is said once."""
-    told: dict[tuple[str, ...], list[str]] = {}
+    shown: dict[tuple[str, ...], list[str]] = {}
     for row in found.rows:
         if not row.safe:
-            told.setdefault(tuple(_trouble(row)), []).append(row.resource)
-    return "\n".join("\n".join((", ".join(names), *(f"  {line}" for line in lines))) for lines, names in told.items())
+            shown.setdefault(tuple(_trouble(row)), []).append(row.resource)
+    return "\n".join("\n".join((", ".join(names), *(f"  {line}" for line in lines))) for lines, names in shown.items())
 
 
 def _trouble(row: "DrillRow") -> Iterator[str]:

@@ -112,18 +112,18 @@ class Health:
     acts: bool
     """It can act."""
     leased: bool
-    hears: bool
+    gets_events: bool
     """It hears of the cluster."""
     lease: Lease
     cannot_act: str
     """Why it cannot; empty: it can."""
-    heard_s: float | None
+    silence_s: float | None
     """How long ago its guard was heard; None: that is not known."""
 
     @property
     def well(self) -> bool:
         """Whether it takes part in everything."""
-        return self.acts and self.hears
+        return self.acts and self.gets_events
 
     def as_json(self) -> dict[str, object]:
         """For `--json`."""
@@ -132,7 +132,7 @@ class Health:
             "healthy": self.well,
             "lease": self.lease,
             "cannot_act": self.cannot_act,
-            "heard_s": self.heard_s,
+            "heard_s": self.silence_s,
         }
 
 
@@ -145,10 +145,10 @@ def health(known: KnownHere, server: ServerName) -> Health:
         server=server,
         acts=life(known.view, server) is Life.ONLINE and held and not any(condition.weight is Weight.DOWN for condition in about),
         leased=held,
-        hears=held and not (here and any(condition.kind is ConditionKind.REGISTRY_AWAY for condition in known.conditions)),
+        gets_events=held and not (here and any(condition.kind is ConditionKind.REGISTRY_AWAY for condition in known.conditions)),
         lease=lease,
         cannot_act=next((condition.cause for condition in about if condition.kind is ConditionKind.CANNOT_ACT), ""),
-        heard_s=None if own is None else own.heard_s(server),
+        silence_s=None if own is None else own.silence_s(server),
     )
 
 

@@ -94,9 +94,9 @@ def _say_type(world: CommandContext, vip: NewVip, *, existed: bool) -> None:
     base = cluster_vip_type(vip.network)
     _executing(world, f"add type {vip.type} -basetype {base} -file {GRID}/crs/template/appvip.type")
     if existed:
-        told = [line(2728, vip.type), line(4000, "Add")]
+        lines = [line(2728, vip.type), line(4000, "Add")]
         _stamp(world, "Command output:")
-        world.output.out("\n".join([f">  {told[0]}", f">  {told[1]} ", ">End Command output", *told]))
+        world.output.out("\n".join([f">  {lines[0]}", f">  {lines[1]} ", ">End Command output", *lines]))
 
 
 def _executing(world: CommandContext, command: str) -> None:

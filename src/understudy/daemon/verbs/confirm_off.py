@@ -27,7 +27,7 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
     except BadInput as error:
         world.refuse(error)
         return 1
-    world.tell(events.FENCED, None, f"{CONFIRMED_OFF} by {world.by}", server)
+    world.record(events.FENCED, None, f"{CONFIRMED_OFF} by {world.by}", server)
     world.output.out(f"{server} counts as off; what waited for it may start elsewhere")
     return 0
 

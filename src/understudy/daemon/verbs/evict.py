@@ -26,7 +26,7 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
     except BadInput as error:
         world.refuse(error)
         return 1
-    world.tell(events.EVICTED, None, f"by {world.by}", server)
+    world.record(events.EVICTED, None, f"by {world.by}", server)
     world.output.out(f"{server} is granted no lease any more; waiting until it is proved fenced")
     if server == world.settings.server:
         world.output.out("this is that server: everything on it stops now, this answer with it; ask another server how it went")

@@ -57,7 +57,7 @@ class Watch:
 
 
 @dataclass(slots=True)
-class Told:
+class CommandProgress:
     """What the history has told so far; filled by the printing task alone."""
 
     open: set[ActionSeen] = field(default_factory=set)
@@ -110,11 +110,11 @@ class Settled:
 
 async def follow(world: CommandContext, watch: Watch) -> Settled:
     """Print and wait; the verdicts come from the View, the lines from the history."""
-    told = Told()
-    printer = asyncio.create_task(_print(world, watch, told))
+    progress = CommandProgress()
+    printer = asyncio.create_task(_print(world, watch, progress))
     try:
-        settled = await _settle(world, watch, told)
-        await _last_lines(watch, told, settled)
+        settled = await _settle(world, watch, progress)
+        await _last_lines(watch, progress, settled)
         return settled
     finally:
         printer.cancel()
@@ -129,16 +129,16 @@ def deadline(resources: Iterable[Resource], servers: int) -> float:
     return min(LONGEST_S, SLACK_S + each * max(1, servers))
 
 
-async def _print(world: CommandContext, watch: Watch, told: Told) -> None:
+async def _print(world: CommandContext, watch: Watch, progress: CommandProgress) -> None:
     about = watch.about | set(watch.names)
     async for _, event in world.mirror.events(watch.since):
         if event.resource in about:
             for text in lines(event):
                 world.output.out(text)
-            told.take(event)
+            progress.take(event)
 
 
-async def _settle(world: CommandContext, watch: Watch, told: Told) -> Settled:
+async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress) -> Settled:
     loop = asyncio.get_running_loop()
     began = loop.time()
     until = began + watch.deadline_s
@@ -146,39 +146,39 @@ async def _settle(world: CommandContext, watch: Watch, told: Told) -> Settled:
     view, waiting = world.mirror.view, watch.names
     while True:
         # Of many, only those that still wait are judged at every change; once none does, all are judged anew.
-        waiting = _with(Verdict.PENDING, watch, told, view, waiting) or _with(Verdict.PENDING, watch, told, view, watch.names)
+        waiting = _with(Verdict.PENDING, watch, progress, view, waiting) or _with(Verdict.PENDING, watch, progress, view, watch.names)
         now = loop.time()
-        patience.look(view, waiting, happened=told.count, now=now)
-        if not waiting or told.refused or now >= until or patience.over(now):
-            failed = _with(Verdict.FAILED, watch, told, view, watch.names)
-            late = () if told.refused else waiting
+        patience.look(view, waiting, happened=progress.count, now=now)
+        if not waiting or progress.refused or now >= until or patience.over(now):
+            failed = _with(Verdict.FAILED, watch, progress, view, watch.names)
+            late = () if progress.refused else waiting
             why = {name: patience.why(name) for name in late}
-            refused = tuple(told.refused.values())
+            refused = tuple(progress.refused.values())
             return Settled(view=view, failed=failed, pending=late, after_s=now - began, why=why, refused=refused)
         view = await world.mirror.wait(view.revision, min(until - now, LOOK_EVERY_S))
 
 
-def _with(verdict: Verdict, watch: Watch, told: Told, view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
+def _with(verdict: Verdict, watch: Watch, progress: CommandProgress, view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The names on which the verdict is this one. What cannot be stopped fails, and with it whatever has to move with it."""
-    stuck_now = [name for name in watch.names if told.stuck(name)]
+    stuck_now = [name for name in watch.names if progress.stuck(name)]
     unmovable = {member for name in stuck_now for member in group_of(view, name)}
     return tuple(name for name in names if (Verdict.FAILED if name in unmovable else watch.judge(view, name)) is verdict)
 
 
-async def _last_lines(watch: Watch, told: Told, settled: Settled) -> None:
+async def _last_lines(watch: Watch, progress: CommandProgress, settled: Settled) -> None:
     """The state may be known before its line is: wait for the line, but not for long (what was adopted has none)."""
     expected = set(_to_come(watch, settled.view)) if watch.before is not None and settled.well else set()
     for name in settled.failed:
         for server in settled.view.reports.get(name, {}):
             if stuck(settled.view, name, server):
                 expected.add((events.UNRECOVERABLE, name, server))
-            elif ("start", name, server) in told.ended:
+            elif ("start", name, server) in progress.ended:
                 expected.add(("clean", name, server))
     try:
         async with asyncio.timeout(GRACE_S):
-            while told.open or not expected <= told.ended:
-                told.more.clear()
-                await told.more.wait()
+            while progress.open or not expected <= progress.ended:
+                progress.more.clear()
+                await progress.more.wait()
     except TimeoutError:
         pass
 

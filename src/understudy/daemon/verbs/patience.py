@@ -10,7 +10,7 @@ from understudy.model.view import View
 from understudy.policy.waits import Cause, waits
 
 LOOK_EVERY_S = 1.0
-TOLD_AFTER_S = 2.0
+SAY_AFTER_S = 2.0
 """What passes sooner is not worth a line."""
 STANDSTILL_S = 15.0
 """So long nobody has been at work on what is waited for: it would not come about by waiting. Longer than an UNKNOWN one takes to be looked
@@ -55,7 +55,7 @@ class Patience:
         for name in list(causes)[:MOST_NAMED]:
             text = self.why(name)
             idle = not all(cause.under_way for cause in causes[name])
-            if text and idle and text != self._said.get(name) and now - self._since[name] >= TOLD_AFTER_S:
+            if text and idle and text != self._said.get(name) and now - self._since[name] >= SAY_AFTER_S:
                 self._said[name] = text
                 self._say(name, text)
 

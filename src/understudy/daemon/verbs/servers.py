@@ -69,9 +69,9 @@ async def check_cluster(world: CommandContext, arguments: Arguments) -> int:
     for name in asked:
         here = health(known, ServerName(name)) if name in everyone else None
         all_well = all_well and here is not None and here.well
-        told = [line(20024, name)] if here is None else _lines(here)
-        told += [condition.line for condition in found if condition.about == name]
-        world.output.out("\n".join([STARS, f"{name}:", *told]))
+        lines = [line(20024, name)] if here is None else _lines(here)
+        lines += [condition.line for condition in found if condition.about == name]
+        world.output.out("\n".join([STARS, f"{name}:", *lines]))
     world.output.out("\n".join([STARS, *(condition.line for condition in found if condition.about is None)]))
     return _status(all_well, [condition for condition in found if condition.about is None or condition.about in asked])
 
@@ -153,7 +153,7 @@ def _status(well: bool, found: Iterable[Condition]) -> int:
 
 def _lines(server: Health) -> list[str]:
     """In crsctl's three lines: it can act, it holds its lease, it hears of the cluster."""
-    return [line(4537 if server.acts else 4535), line(4529 if server.leased else 4530), line(4533 if server.hears else 4534)]
+    return [line(4537 if server.acts else 4535), line(4529 if server.leased else 4530), line(4533 if server.gets_events else 4534)]
 
 
 def _chosen(values: Mapping[str, str], arguments: Arguments) -> Mapping[str, str]:

@@ -77,7 +77,7 @@ def only_if_possible(run: Run, title: str, *, registry_alone: bool = False) -> R
 @contextlib.asynccontextmanager
 async def telling(world: CommandContext) -> AsyncIterator[None]:
     """While a verb waits: each state that begins is printed when it does, and after a while those that were there before."""
-    task = asyncio.ensure_future(_tell(world))
+    task = asyncio.ensure_future(_say_states(world))
     try:
         yield
     finally:
@@ -85,15 +85,15 @@ async def telling(world: CommandContext) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _tell(world: CommandContext) -> None:
-    known, told = {(condition.kind, condition.about) for condition in now_so(world)}, set[tuple[ConditionKind, ServerName | None]]()
+async def _say_states(world: CommandContext) -> None:
+    known, said = {(condition.kind, condition.about) for condition in now_so(world)}, set[tuple[ConditionKind, ServerName | None]]()
     waited_s = 0.0
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         waited_s += LOOK_EVERY_S
         found = {(condition.kind, condition.about): condition for condition in now_so(world) if condition.weight is Weight.DOWN}
         for key, present in found.items():
-            if key not in told and (key not in known or waited_s >= WAITED_S):
+            if key not in said and (key not in known or waited_s >= WAITED_S):
                 world.output.err(present.line)
-                told.add(key)
-        told, known = told & found.keys(), known & found.keys()
+                said.add(key)
+        said, known = said & found.keys(), known & found.keys()

@@ -131,7 +131,7 @@ class CommandContext:
     server: OwnServer
     token: Callable[[], str]
     """Random hex digits: identities of definitions and requests."""
-    tell: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
+    record: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
     """Note a history event: kind, resource, cause, text."""
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     """A fresh number for each event that a commit carries with it."""

@@ -42,7 +42,7 @@ class Abilities:
         """Whether a daemon has come yet."""
         self._own: Pulse | None = None
         """None: no daemon has spoken yet, and none is late. Nothing is told then: a new guard has no reason to doubt its daemon."""
-        self._told: Pulse | None = None
+        self._sent: Pulse | None = None
         self._own_since = 0
         self.others: dict[str, _Said] = {}
 
@@ -67,14 +67,14 @@ class Abilities:
 
     def due(self) -> Pulse | None:
         """What to tell the others now: what has changed, or is to be repeated."""
-        own, told = self._own, self._told
-        changed = own is not None and (told is None or (own.able, own.why) != (told.able, told.why))
+        own, sent = self._own, self._sent
+        changed = own is not None and (sent is None or (own.able, own.why) != (sent.able, sent.why))
         if own is None or not (changed or self._beat % self._pulse_beats == 0):
             return None
-        self._told = own._replace(for_ms=self._ms(self._own_since))
-        return self._told
+        self._sent = own._replace(for_ms=self._ms(self._own_since))
+        return self._sent
 
-    def heard(self, server: str, incarnation: bytes, pulse: Pulse) -> Able | None:
+    def receive(self, server: str, incarnation: bytes, pulse: Pulse) -> Able | None:
         """Take in what a guard told of its server; the news in it, if any."""
         known = self.others.get(server)
         since = self._beat - pulse.for_ms * 1_000_000 // self._beat_ns

@@ -4,7 +4,7 @@ Called by: `core/guard.py`, for the leader or whoever wants to become it.
 Must never: add up answers of different rounds. A voter that restarted in between may have granted again (S5).
 """
 
-from understudy.guard.core.messages import Census, CensusEnded, Heard, KnownLives, Query, RoundEnded, Silent
+from understudy.guard.core.messages import Census, CensusAnswer, CensusEnded, NotSilent, Query, RoundEnded, Silent
 from understudy.linux.reading import Reading, most_elapsed
 
 
@@ -20,7 +20,7 @@ class Round:
         self._silent: set[str] = set()
         self._heard: set[str] = set()
 
-    def answer(self, voter: str, answer: Silent | Heard, now: Reading) -> None:
+    def answer(self, voter: str, answer: Silent | NotSilent, now: Reading) -> None:
         """Note a voter's answer, if it belongs to this round and came in time on the asker's faster clock."""
         if answer.nonce != self.query.nonce or answer.incarnation != self.query.incarnation:
             return
@@ -64,9 +64,9 @@ class Count:
         self._majority = len(voters) // 2 + 1
         self._started = started
         self._round_ns = round_ns
-        self._parts: dict[str, dict[int, KnownLives]] = {}
+        self._parts: dict[str, dict[int, CensusAnswer]] = {}
 
-    def answer(self, voter: str, known: KnownLives, now: Reading) -> None:
+    def answer(self, voter: str, known: CensusAnswer, now: Reading) -> None:
         """Note a part of a voter's answer, if it belongs to this census."""
         if voter not in self._voters or self.over(now):
             return
@@ -83,8 +83,8 @@ class Count:
         """The result, as soon as there is one."""
         whole = self._whole()
         if len(whole) >= self._majority:
-            lives = dict.fromkeys(life for voter in whole for _, part in sorted(self._parts[voter].items()) for life in part.lives)
-            return CensusEnded(self.census.nonce, tuple(lives))
+            granted = dict.fromkeys(life for voter in whole for _, part in sorted(self._parts[voter].items()) for life in part.granted)
+            return CensusEnded(self.census.nonce, tuple(granted))
         return CensusEnded(self.census.nonce, None) if self.over(now) else None
 
     def unanswered(self) -> list[str]:

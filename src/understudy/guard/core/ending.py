@@ -48,7 +48,7 @@ class EndFound(NamedTuple):
 
     left: tuple[str, ...] = ()
     """What is not gone: no new life may begin."""
-    untold: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
     """What cannot be told for certain: no farewell may be said."""
 
 
@@ -105,7 +105,7 @@ class Ending:
         """What is reached."""
         self.step: EndStep | None = None
         self._left: list[str] = []
-        self._untold: list[str] = []
+        self._unchecked: list[str] = []
         self._blind = True
         """In the strike, whose findings do not count."""
         self._steps = self._in_order(scope)
@@ -115,13 +115,13 @@ class Ending:
         """The present step is done; this is what it found."""
         if not self._blind:
             self._left += found.left
-            self._untold += found.untold
+            self._unchecked += found.unchecked
         self._go_on()
 
     def ended(self) -> EndSeen:
         """What was seen, after the last step."""
         assert self.step is None, "asked before everything was checked"
-        return EndSeen(stopped=not self._left, left=(*self._left, *self._untold))
+        return EndSeen(stopped=not self._left, left=(*self._left, *self._unchecked))
 
     def _go_on(self) -> None:
         self.step = next(self._steps, None)

@@ -16,6 +16,7 @@ from understudy.guard.core.messages import (
     Body,
     BootNumber,
     Census,
+    CensusAnswer,
     CensusEnded,
     Differs,
     Envelope,
@@ -23,11 +24,10 @@ from understudy.guard.core.messages import (
     Gone,
     Grant,
     GuardEffect,
-    Heard,
-    KnownLives,
     Lapsed,
     Leased,
     Lost,
+    NotSilent,
     Pulse,
     Query,
     RefusedSettings,
@@ -43,7 +43,7 @@ from understudy.model.limits import Limits
 from understudy.model.position import NOWHERE, Position
 
 WORDS_KEPT = 256
-LIVES_A_PART = 5
+GRANTED_PER_PART = 5
 """Lives in one datagram: with the longest names they fit."""
 PARTS_MAX = 255
 SAID_AGAIN_NS = 1_000_000_000
@@ -92,7 +92,7 @@ class GuardCore:
         if member.server in member.common.voters:
             assert start.memory is not None, "a voter begins with a memory"
             self.voter = Voter(start.memory, silent_after_ns=_ns(limits.silent_after_s))
-            self.holder.heard_boot(member.server, BootNumber(start.incarnation, start.sequence, self.voter.boot))
+            self.holder.note_boot(member.server, BootNumber(start.incarnation, start.sequence, self.voter.boot))
         self.peers: dict[str, tuple[bytes, int]] = {}
         """Per server: its incarnation and when it was last heard, on the boot clock."""
         self.words: dict[tuple[str, bytes], str] = {}
@@ -180,7 +180,7 @@ class GuardCore:
         """The daemon acts on this from now on."""
         self.holder.position = position
 
-    def told_registry(self, registry: CommonSettings, now: Reading) -> list[GuardEffect]:
+    def note_registry(self, registry: CommonSettings, now: Reading) -> list[GuardEffect]:
         """The registry says what the common settings are. Voters of a living cluster are fixed: who has others takes no part."""
         effects: list[GuardEffect] = []
         refused = self._refusal(registry)
@@ -192,10 +192,10 @@ class GuardCore:
             self._lapse(refused, effects)
         return effects
 
-    def told_dead(self, incarnations: tuple[bytes, ...], now: Reading) -> list[GuardEffect]:
+    def note_gone(self, incarnations: tuple[bytes, ...], now: Reading) -> list[GuardEffect]:
         """The registry says that these are lost, fenced or evicted."""
         if self.voter is not None:
-            self.voter.told_dead(incarnations)
+            self.voter.note_gone(incarnations)
         effects: list[GuardEffect] = []
         if self.holder.incarnation in incarnations:
             self._lapse("the registry says that this incarnation is lost or evicted", effects)
@@ -205,7 +205,7 @@ class GuardCore:
         """A daemon of this server has connected."""
         self.abilities.met()
 
-    def told_able(self, able: bool, why: str) -> list[GuardEffect]:
+    def note_able(self, able: bool, why: str) -> list[GuardEffect]:
         """This server's daemon says whether it can act: about itself, its executor and its way to the registry."""
         self.abilities.prove(able, why)
         effects: list[GuardEffect] = []
@@ -283,7 +283,7 @@ class GuardCore:
         if self.refused:
             if now.boot_ns - self._refusal_said_ns >= SAID_AGAIN_NS:
                 self._refusal_said_ns = now.boot_ns
-                self._tell_all(Differs(), effects)
+                self._send_to_all(Differs(), effects)
             return
         renew = self.holder.beat(now)
         if renew is None:
@@ -295,7 +295,7 @@ class GuardCore:
                 return
         self._pulse(self.abilities.beat(), effects)
         for silent, _ in self._pushes:
-            self._tell_all(silent, effects)
+            self._send_to_all(silent, effects)
         self._pushes = [(silent, left - 1) for silent, left in self._pushes if left > 1]
         for asked in list(self._rounds.values()):
             for voter in asked.unanswered():
@@ -307,11 +307,11 @@ class GuardCore:
     def _pulse(self, pulse: Pulse | None, effects: list[GuardEffect]) -> None:
         if pulse is None:
             return
-        self._tell_all(pulse, effects)
+        self._send_to_all(pulse, effects)
         self._note_pulse(self.member.server, self.holder.incarnation, pulse, effects)
 
     def _note_pulse(self, server: str, incarnation: bytes, pulse: Pulse, effects: list[GuardEffect]) -> None:
-        news = self.abilities.heard(server, incarnation, pulse)
+        news = self.abilities.receive(server, incarnation, pulse)
         if news is not None:
             effects.append(news)
 
@@ -327,7 +327,7 @@ class GuardCore:
             word = Silent(PUSHED, server, incarnation, self.voter.boot)
             self._keep(self.voter, effects)
             self._note_word(self.member.server, word, now, effects)
-            self._tell_all(word, effects)
+            self._send_to_all(word, effects)
             self._pushes.append((word, self._repeats))
 
     def _end_rounds(self, now: Reading, effects: list[GuardEffect]) -> None:
@@ -350,22 +350,22 @@ class GuardCore:
                 self._granted(sender, body, now, effects)
             case BootNumber():
                 if sender in self._voters:
-                    self.holder.heard_boot(sender, body)
+                    self.holder.note_boot(sender, body)
             case Lost():
                 if sender in self._voters and body.incarnation == self.holder.incarnation:
                     self._lapse(f"{sender} knows that this incarnation is lost or evicted", effects)
             case Query():
-                self._tell_silence(sender, body, now, effects)
+                self._answer_query(sender, body, now, effects)
             case Silent() if body.nonce == PUSHED:
                 self._note_word(sender, body, now, effects)
-            case Silent() | Heard():
+            case Silent() | NotSilent():
                 asked = self._rounds.get(body.nonce)
                 if asked is not None:
                     asked.answer(sender, body, now)
                     self._end_rounds(now, effects)
             case Census():
-                self._tell_lives(sender, body, now, effects)
-            case KnownLives():
+                self._answer_census(sender, body, now, effects)
+            case CensusAnswer():
                 if (count := self._counts.get(body.nonce)) is not None:
                     count.answer(sender, body, now)
                     self._end_rounds(now, effects)
@@ -386,29 +386,29 @@ class GuardCore:
             if answer is not None:
                 self._post(envelope.sender, answer, now, effects)
 
-    def _tell_silence(self, asker: str, query: Query, now: Reading, effects: list[GuardEffect]) -> None:
+    def _answer_query(self, asker: str, query: Query, now: Reading, effects: list[GuardEffect]) -> None:
         if self.voter is None:
             return
         said, boot = self._speaks() and self.voter.says_silent(query.server, query.incarnation, now), self.voter.boot
         self._keep(self.voter, effects)
-        reply = Silent(*query, boot) if said else Heard(query.nonce, query.incarnation, boot)
+        reply = Silent(*query, boot) if said else NotSilent(query.nonce, query.incarnation, boot)
         self._post(asker, reply, now, effects)
 
-    def _tell_lives(self, asker: str, census: Census, now: Reading, effects: list[GuardEffect]) -> None:
-        lives = None if self.voter is None else self.voter.census(now)
-        if lives is None:
+    def _answer_census(self, asker: str, census: Census, now: Reading, effects: list[GuardEffect]) -> None:
+        granted = None if self.voter is None else self.voter.census(now)
+        if granted is None:
             return
-        parts = [lives[at : at + LIVES_A_PART] for at in range(0, len(lives), LIVES_A_PART)] or [()]
+        parts = [granted[at : at + GRANTED_PER_PART] for at in range(0, len(granted), GRANTED_PER_PART)] or [()]
         if len(parts) > PARTS_MAX:
             return
-        answer = sum(int.from_bytes(life.incarnation[:8], "big") for life in lives) & 0xFFFFFFFF
+        answer = sum(int.from_bytes(life.incarnation[:8], "big") for life in granted) & 0xFFFFFFFF
         for number, part in enumerate(parts):
-            self._post(asker, KnownLives(census.nonce, answer, number, len(parts), part), now, effects)
+            self._post(asker, CensusAnswer(census.nonce, answer, number, len(parts), part), now, effects)
 
     def _granted(self, voter: str, grant: Grant, now: Reading, effects: list[GuardEffect]) -> None:
         if voter not in self._voters:
             return
-        self.holder.heard_boot(voter, grant)
+        self.holder.note_boot(voter, grant)
         if self.holder.granted(voter, grant, now):
             until = self.holder.until()
             assert until is not None, "a lease rests on a base"
@@ -436,14 +436,14 @@ class GuardCore:
 
     def _gone(self, envelope: Envelope, effects: list[GuardEffect]) -> None:
         if self.voter is not None:
-            self.voter.told_dead((envelope.incarnation,))
+            self.voter.note_gone((envelope.incarnation,))
         if envelope.incarnation not in self.farewells:
             _keep_newest(self.farewells, envelope.incarnation, envelope.sender)
             effects.append(Gone(envelope.sender, envelope.incarnation))
 
     # Outputs.
 
-    def _tell_all(self, body: Body, effects: list[GuardEffect]) -> None:
+    def _send_to_all(self, body: Body, effects: list[GuardEffect]) -> None:
         for server in self.member.servers:
             if server != self.member.server:
                 effects.append(Send(self._envelope(server, body)))

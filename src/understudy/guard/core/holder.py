@@ -53,7 +53,7 @@ class LeaseHolder:
         known = self._boots.get(voter)
         return renew if known is None else Renew(renew.sequence, renew.stamp, known[1], renew.position)
 
-    def heard_boot(self, voter: str, answer: Grant | BootNumber) -> None:
+    def note_boot(self, voter: str, answer: Grant | BootNumber) -> None:
         """A voter says its boot number. What answers an older renew teaches nothing: a recording must not take a number back."""
         if answer.incarnation != self.incarnation or answer.sequence > self.sequence:
             return

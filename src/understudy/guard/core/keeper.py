@@ -174,7 +174,7 @@ class Keeper:
     def __init__(self, limits: Limits, *, reboots: bool) -> None:
         """`reboots`: what cannot be ended may be ended by a reboot."""
         self.phase = KeeperPhase.ENDING
-        self.guard_lives = False
+        self.guard_alive = False
         self._limits = limits
         self.reboots = reboots
         self._watch = GuardWatch(limits)
@@ -221,7 +221,7 @@ class Keeper:
 
     def guard_ended(self, code: int, lived_s: float, sight: KeeperSight) -> list[KeeperEffect]:
         """It is dead and reaped: its exit code, negative if a signal ended it."""
-        self.guard_lives = False
+        self.guard_alive = False
         self.failures = 0 if lived_s > STEADY_S else self.failures + 1
         self._exit = Exit.of(code)
         if self.phase not in (KeeperPhase.GUARDED, KeeperPhase.OUTLIVED):
@@ -237,7 +237,7 @@ class Keeper:
         """Everything was ended, as far as it could be."""
         effects: list[KeeperEffect] = []
         if ended.left and ended.left != self._said:
-            effects += _told_of_what_is_left(ended)
+            effects += _alarms_of_what_is_left(ended)
         self._said = ended.left
         if not ended.left:
             return [TakeBack(), *self._all_gone(sight)]
@@ -295,7 +295,7 @@ class Keeper:
 
     def _all_gone(self, sight: KeeperSight) -> list[KeeperEffect]:
         """Everything but perhaps the guard was seen to be gone."""
-        if self.guard_lives:
+        if self.guard_alive:
             self.phase = KeeperPhase.OUTLIVED
             whose = f"understudy-guard (process {sight.guard}) does not die of SIGKILL"
             left = f"{whose}, and this server stays out of the cluster until it does: {HANGS}"
@@ -327,8 +327,8 @@ class Keeper:
         return self._exit in (Exit.FAREWELL, Exit.FAREWELL_NOT_EMPTY)
 
     def _guarded(self, by: BeginAnew | Succeed, sight: KeeperSight) -> list[KeeperEffect]:
-        assert not self.guard_lives, "two guards at once"
-        self.phase, self.guard_lives, self._exit = KeeperPhase.GUARDED, True, None
+        assert not self.guard_alive, "two guards at once"
+        self.phase, self.guard_alive, self._exit = KeeperPhase.GUARDED, True, None
         self._watch = GuardWatch(self._limits)
         if not sight.leaving:
             self._passed_on = 0  # a predecessor that ended before it could heed the request
@@ -340,7 +340,7 @@ class Keeper:
         return round((self._limits.lease_s - self._limits.stop_now_s) * 1e9) - most_elapsed(sight.held.base, sight.now)
 
 
-def _told_of_what_is_left(ended: EndSeen) -> list[KeeperEffect]:
+def _alarms_of_what_is_left(ended: EndSeen) -> list[KeeperEffect]:
     head = (
         "everything is stopped, but not all could be made certain"
         if ended.stopped

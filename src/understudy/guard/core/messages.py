@@ -71,7 +71,7 @@ class Silent(NamedTuple):
     boot: int = NO_BOOT
 
 
-class Heard(NamedTuple):
+class NotSilent(NamedTuple):
     """A voter's answer to a query when it cannot say silent."""
 
     nonce: int
@@ -111,7 +111,7 @@ class GrantedLife(NamedTuple):
     position: Position
 
 
-class KnownLives(NamedTuple):
+class CensusAnswer(NamedTuple):
     """A part of a voter's answer to a census: one datagram holds a few lives."""
 
     nonce: int
@@ -119,10 +119,10 @@ class KnownLives(NamedTuple):
     """The same in all parts of one answer: parts of two make none."""
     part: int
     parts: int
-    lives: tuple[GrantedLife, ...]
+    granted: tuple[GrantedLife, ...]
 
 
-Body = Renew | Grant | Lost | Query | Silent | Heard | FarewellMessage | Pulse | Differs | BootNumber | Census | KnownLives
+Body = Renew | Grant | Lost | Query | Silent | NotSilent | FarewellMessage | Pulse | Differs | BootNumber | Census | CensusAnswer
 
 
 class Envelope(NamedTuple):
@@ -198,7 +198,7 @@ class CensusEnded(NamedTuple):
     """The result of a census: all that any of a majority grants, one life perhaps twice. None: no majority has answered in time."""
 
     nonce: int
-    lives: tuple[GrantedLife, ...] | None
+    granted: tuple[GrantedLife, ...] | None
 
 
 class Keep(NamedTuple):

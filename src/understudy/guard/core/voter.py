@@ -103,7 +103,7 @@ class Voter:
         """Having said silent about an incarnation a voter never grants it again (S5)."""
         return incarnation in self._said
 
-    def told_dead(self, incarnations: tuple[bytes, ...]) -> None:
+    def note_gone(self, incarnations: tuple[bytes, ...]) -> None:
         """The registry says that these are lost, fenced or evicted. It stops grants; it is not silence."""
         for incarnation in incarnations:
             self._dead.pop(incarnation, None)
@@ -133,12 +133,12 @@ class Voter:
         """Everyone whom this voter may have granted a lease that is not over yet, by incarnation. None: it cannot tell."""
         if self.mute(now):
             return None
-        lives = []
+        granted = []
         for incarnation, seen in sorted(self._seen.items()):
             if seen.position is None:
                 return None  # it says so with its next renew, or falls silent
-            lives.append(GrantedLife(seen.server, incarnation, seen.position))
-        return tuple(lives)
+            granted.append(GrantedLife(seen.server, incarnation, seen.position))
+        return tuple(granted)
 
     def newly_silent(self, now: Reading, soon_ns: int = 0) -> list[tuple[str, bytes]]:
         """Incarnations whose time is up: (server, incarnation), each once.
@@ -159,8 +159,8 @@ class Voter:
         return self._due_boot_ns
 
     def _due(self, seen: LastRenew, now: Reading) -> int:
-        heard_ns, own_ns = least_elapsed(seen.at, now), least_elapsed(self._started, now)
-        return now.boot_ns + max(self._silent_after_ns - min(heard_ns, own_ns), 1)
+        last_message_ns, own_ns = least_elapsed(seen.at, now), least_elapsed(self._started, now)
+        return now.boot_ns + max(self._silent_after_ns - min(last_message_ns, own_ns), 1)
 
 
 def _forget_oldest(memory: dict[bytes, Any], most: int) -> None:

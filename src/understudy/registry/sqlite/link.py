@@ -94,7 +94,7 @@ class WireLink(asyncio.Protocol):
         self._feeds: dict[int, Feed] = {}
         self._transport: asyncio.Transport | None = None
         self._beat_timer: asyncio.TimerHandle | None = None
-        self._heard = True
+        self._received = True
         self._unheard = 0
 
     async def dial(self, address: str, port: int) -> None:
@@ -170,7 +170,7 @@ class WireLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand out what is complete."""
-        self._heard = True
+        self._received = True
         try:
             for payload in self._splitter.feed(data):
                 if self.lost:
@@ -227,11 +227,11 @@ class WireLink(asyncio.Protocol):
             self._welcome.set_result(None)
 
     def _beat(self) -> None:
-        self._unheard = 0 if self._heard else self._unheard + 1
+        self._unheard = 0 if self._received else self._unheard + 1
         if self._unheard >= PINGS_UNHEARD_MAX:
             self._fail(f"there was no answer to {PINGS_UNHEARD_MAX} pings")
             return
-        self._heard = False
+        self._received = False
         self._beat_timer = asyncio.get_running_loop().call_later(PING_S, self._beat)
         self._send(frames.WirePing())
 

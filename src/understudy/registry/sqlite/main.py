@@ -76,11 +76,11 @@ async def _begin(store: Store, key: bytes | None, address: str, port: int) -> in
 
 
 async def _serve(server: RegistryServer) -> int:
-    told_to_end = asyncio.Event()
+    asked_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_end.set)
-    ending = asyncio.create_task(told_to_end.wait())
+        loop.add_signal_handler(number, asked_to_end.set)
+    ending = asyncio.create_task(asked_to_end.wait())
     await asyncio.wait((ending, server.failed), return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
     await server.close()

@@ -35,7 +35,6 @@ COMMITS_AT_ONCE = 100
 """Looked at for a watch before it is asked again whether its client still takes them."""
 
 
-
 class RegistryServer:
     """Serves a store that somebody else opened and will close."""
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.model.lives import LIFE_TRANSITIONS, go_on, may_follow
+from understudy.model.lifecycle import LIFE_TRANSITIONS, go_on, may_follow
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.state import ALIVE, GONE, PROVEN, Life
 from understudy.model.view import IncarnationRecord
@@ -48,4 +48,4 @@ def test_a_life_never_comes_back(wishes: list[Life]) -> None:
 def test_nobody_goes_round_the_table() -> None:
     """A record gets another life by `go_on`, and by nothing else."""
     found = {str(path.relative_to(SOURCES)) for path in SOURCES.rglob("*.py") if re.search(r"replace\([^=\n]*, life=", path.read_text())}
-    assert found - {"model/lives.py"} == SUPPOSED
+    assert found - {"model/lifecycle.py"} == SUPPOSED
