@@ -218,7 +218,7 @@ async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch:
         await own_sight.look()
         own_sight._report_changes()
         early = list(told)
-        exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
+        exchange_value(monkeypatch, sight, "REPORT_AFTER_S", 0.0)
         own_sight._report_changes()
         own_sight._report_changes()
         cluster.guards["ctr1"].holds = True
@@ -236,7 +236,7 @@ async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch:
 
 async def test_another_cause_of_the_same_state_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has mended the first must not take its line for the last word; that it lasts longer is no news."""
-    exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
+    exchange_value(monkeypatch, sight, "REPORT_AFTER_S", 0.0)
     async with running("ctr1") as cluster:
         told: list[str] = []
         own_sight = cluster.sights["ctr1"]
@@ -259,7 +259,7 @@ async def test_another_cause_of_the_same_state_is_told_again(monkeypatch: pytest
 
 async def test_what_no_leader_tells_each_server_tells_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """The history says who cannot act as long as somebody leads who writes it; with every executor hanging the alert logs said nothing."""
-    exchange_value(monkeypatch, sight, "TOLD_AFTER_S", 0.0)
+    exchange_value(monkeypatch, sight, "REPORT_AFTER_S", 0.0)
     async with running("ctr1", "ctr2") as cluster:
         node, ctr2, told = cluster.nodes["ctr1"], ServerName("ctr2"), list[str]()
         cluster.sights["ctr1"].alert = told.append

@@ -1,18 +1,21 @@
 """A plan in steps that the registry takes: whatever part of it was carried out, what is left is decided from there."""
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from policy.language import carried_out
+from cutting import cut
+from policy.language import Cluster, carried_out
 from policy.strategies import views
 from policy.test_properties import LATER, memory_of
 from understudy.model.events import ASSIGNED, FENCED
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import PROVEN, Life
 from understudy.model.view import Assignment, ClusterRecord, Holder, IncarnationRecord, View
+from understudy.policy import bounded as bounded_policy
 from understudy.policy.bounded import bounded, weight
 from understudy.policy.decide import decide
-from understudy.policy.plan import Note, Plan, Step
+from understudy.policy.plan import Memory, Note, Plan, Step
 
 HERE = Holder(server=ServerName("ctr1"), incarnation=Incarnation("i1"), epoch=1)
 LOST = IncarnationRecord(incarnation=Incarnation("i2"), server=ServerName("ctr2"), life=Life.FENCED, order=2)
@@ -39,6 +42,46 @@ def test_a_group_moves_with_the_request_that_it_moves_for_or_not_at_all() -> Non
     assert (len(just.assignments), just.fulfilled) == (5, ("q0",))
     (whole,) = bounded(group_of(5, requests=3), weight(group_of(5)))
     assert whole == group_of(5, requests=3)
+
+
+MOVED = """
+servers ctr1 ctr2
+resource vip
+resource data START_DEPENDENCIES=hard(vip)
+resource db START_DEPENDENCIES=hard(vip,data)
+vip data db belong to ctr1
+relocate db
+start db
+start data
+start vip
+"""
+
+
+def homes(most: int) -> list[str]:
+    """Where each decision puts the database, where one commit rests on so many records: nothing starts or stops in between."""
+    cluster, found = Cluster(), list[str]()
+    for line in MOVED.strip().splitlines():
+        cluster.do(line)
+    for _ in range(8):
+        parts = [part for step in decide(cluster.view, LATER, Memory()).steps for part in bounded(step, most)]
+        cluster.view = carried_out(cluster.view, Plan(steps=tuple(parts)))
+        owner = cluster.view.assignments[ResourceName("db")].owner
+        found.append("nowhere" if owner is None else owner.server)
+    assert cluster.view.requests == ()
+    return found
+
+
+def test_a_group_that_was_asked_to_move_moves_once() -> None:
+    """Four requests, and room for one of them: it goes with the group."""
+    assert homes(100) == ["ctr2"] * 8
+    assert homes(6) == ["ctr2"] * 8
+
+
+def test_what_keeps_it_from_moving_to_and_fro(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the last of the requests goes with the group instead, the story above goes wrong."""
+    cut(monkeypatch, bounded_policy._of_a_group, "step.fulfilled[: len(step.fulfilled) - surplus]", "step.fulfilled[surplus:]")
+    with pytest.raises(AssertionError):
+        test_a_group_that_was_asked_to_move_moves_once()
 
 
 def test_a_group_is_never_divided() -> None:

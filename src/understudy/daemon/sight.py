@@ -28,7 +28,7 @@ from understudy.policy.vouched import vouched
 from understudy.ports import GuardSight
 
 ASK_EVERY_S = 1.0
-TOLD_AFTER_S = 3.0
+REPORT_AFTER_S = 3.0
 """What is over sooner is no alert: a daemon that begins anew, a leader that changes."""
 RETRY_ALERTS_S = 10.0
 OUTAGE_S = 3.0
@@ -59,13 +59,13 @@ class _Seen:
     """Its cause without durations, and since when it is this one."""
     gist_since: float = 0.0
     reported: str | None = None
-    """The gist that was told; None: nothing yet."""
+    """The gist that was reported; None: nothing yet."""
 
     def to_report(self, gist: str, now: float) -> bool:
         """Whether this is news that has lasted: a condition that has begun, or another cause of it."""
         if gist != self.gist:
             self.gist, self.gist_since = gist, now
-        if self.reported == gist or now - self.gist_since < TOLD_AFTER_S:
+        if self.reported == gist or now - self.gist_since < REPORT_AFTER_S:
             return False
         self.reported = gist
         return True
@@ -223,9 +223,9 @@ class Sight:
 
     def _report_begun(self, condition: Condition, own: Own) -> None:
         if not self._in_history(condition):
-            self.alert(condition.line.replace(": ", ":", 1))
+            self.alert(f"{number(NUMBERS[condition.kind])}:{condition.text}")
         if condition.kind in (ConditionKind.MAJORITY_LOST, ConditionKind.NO_LEASE):
-            self._node.history.record(events.NO_LEASE, on=own.server, cause=condition.line.partition(": ")[2])
+            self._node.history.record(events.NO_LEASE, on=own.server, cause=condition.text)
 
     def _report_over(self, key: tuple[ConditionKind, ServerName | None], for_s: float, own: Own) -> None:
         kind, about = key

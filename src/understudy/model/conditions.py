@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from understudy.model.messages import line
+from understudy.model.messages import number, words
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.view import Report
 
@@ -87,10 +87,15 @@ class Condition:
     """For how long it has been so; None: nobody knows."""
 
     @property
+    def text(self) -> str:
+        """The whole of it in words, without its number."""
+        about = (self.about,) if self.kind in _ABOUT else ()
+        return words(NUMBERS[self.kind], *about, self.cause, self.advice)
+
+    @property
     def line(self) -> str:
         """As every command prints it."""
-        about = (self.about,) if self.kind in _ABOUT else ()
-        return line(NUMBERS[self.kind], *about, self.cause, self.advice)
+        return f"{number(NUMBERS[self.kind])}: {self.text}"
 
 
 NUMBERS: dict[ConditionKind, int] = {
