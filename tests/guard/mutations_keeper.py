@@ -29,4 +29,4 @@ def begin_before_all_is_gone(patch: Patch) -> None:
 
 def begin_beside_a_guard_that_cannot_be_killed(patch: Patch) -> None:
     """When all else has ended, a new incarnation begins."""
-    cut(patch, Keeper._all_gone, "if self.guard_lives:", "self.guard_lives = False\n    if self.guard_lives:")
+    cut(patch, Keeper._all_gone, "if self.guard_alive:", "self.guard_alive = False\n    if self.guard_alive:")

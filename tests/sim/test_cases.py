@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import pytest
 
 from cutting import exchange
+from sim import mutations_commits
 from sim.present import incarnation_of, instead_of, keeper_of, node_of
 from sim.trio import cluster, make_leader, running_trio
 from support import wait_until
@@ -103,7 +104,7 @@ async def _overtaken(after: Callable[[Mirror, View], Awaitable[object]]) -> obje
         view = mirror.view
         await mirror.commit({key: TargetRecord(target=Target.ONLINE)}, decided_on=view)
         answer = await after(mirror, view)
-        assert (await mirror.read_all()).targets[ResourceName("db")] == TargetRecord(target=Target.ONLINE)
+        assert (await mirror.read_all()).targets.get(ResourceName("db")) == TargetRecord(target=Target.ONLINE)
         return answer
 
 
@@ -114,6 +115,13 @@ async def test_what_was_decided_on_an_older_view_is_a_conflict() -> None:
     written = await _overtaken(lambda mirror, view: mirror.commit_parts([Part(writes=writes)], decided_on=view))
     assert isinstance(written, PartsWritten)
     assert written.done == 0
+
+
+async def test_what_keeps_it_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the comparison of Views the story above goes wrong."""
+    mutations_commits.commit_what_was_decided_before(monkeypatch)
+    with pytest.raises(AssertionError):
+        await test_what_was_decided_on_an_older_view_is_a_conflict()
 
 
 def test_a_farewell_that_is_believed_while_a_loss_is_written_does_not_overwrite_it() -> None:
