@@ -36,4 +36,4 @@ def go_back_to_an_older_reading(patch: Patch) -> None:
 
 def let_holders_be_gone(patch: Patch) -> None:
     """An assignment does not rest on the lives of those that it makes holders."""
-    cut(patch, Leader._commit, "self._write(writes, *holders, ", "self._write(writes, ")
+    cut(patch, Leader._commit, "self._write(view, writes, *holders, ", "self._write(view, writes, ")
