@@ -71,7 +71,7 @@ def left_behind(lab: str) -> list[str]:
 
 
 def keep(cluster: Cluster, folder: Path, found: Iterable[str]) -> None:
-    """All that tells what happened, in a folder; what was found also where the report shows it."""
+    """All that shows what happened, in a folder; what was found also where the report shows it."""
     print(f"kept: {folder}", *found, sep="\n", file=sys.stderr)
     name = cluster.lab.name
     for host, path in logs(name):

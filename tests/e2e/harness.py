@@ -121,7 +121,7 @@ class Cluster(ABC):
         ]
 
     def tells(self, kind: str, within_s: float = SOON_S, **about: Any) -> None:
-        """Wait until the history tells of such an event."""
+        """Wait until the history shows such an event."""
         wait_for(lambda: self.history(kind, **about), within_s, f"the history tells {kind} of {about}")
 
     def leader(self, ask: str | None = None) -> str:
@@ -290,7 +290,7 @@ class Cluster(ABC):
         """All that each witness has seen."""
 
     def figures(self) -> Iterator[str]:
-        """What is told at the end of every story, however it went."""
+        """What is printed at the end of every story, however it went."""
         return iter(())
 
 

@@ -22,7 +22,7 @@ if "hidden" not in sys.argv:
         file.write("0")
     os.execve(sys.executable, [sys.executable, "-IS", sys.argv[0], "hidden"], {})
 """
-"""A session of its own, another control group, and nothing in the environment that tells whose it is: all of it before it is anybody's
+"""A session of its own, another control group, and nothing in the environment that shows whose it is: all of it before it is anybody's
 child but its own script's, for what was seen once is not forgotten."""
 
 
@@ -57,7 +57,7 @@ def test_failed_start_here_is_a_success_there(cluster: Cluster, trio: Trio, end:
 
 
 def test_service_that_never_starts_stays_wanted_and_says_so(cluster: Cluster, trio: Trio) -> None:
-    """Failed on every candidate and left so (-l): retried with growing pauses, for ever; it comes up by itself once the cause is gone."""
+    """Failed on every candidate and left so (-l): retried without end, with growing pauses; comes up by itself when the cause is gone."""
     trio.register()
     cluster.story("start", "exit 1", "ctr1", "ctr2")
     trio.watch()
@@ -146,7 +146,7 @@ def test_hung_check_is_no_verdict(cluster: Cluster, trio: Trio) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("process", ["understudyd", "understudy-exec", "guard"])
 def test_kill_of_a_process_while_a_start_is_under_way(cluster: Cluster, trio: Trio, process: str) -> None:
-    """The start ends or is made anew; either way there is one service in the end, where it was asked for."""
+    """The start ends or is repeated; either way there is one service in the end, where it was asked for."""
     trio.register()
     cluster.story("start", f"touch /run/starting; sleep 3; exec python3 -IS {service.HOME}/web.py", "ctr1")
     trio.watch()

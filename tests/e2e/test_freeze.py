@@ -1,4 +1,4 @@
-"""A whole server stands still for longer than its lease, and runs on."""
+"""A whole server is frozen for longer than its lease, and runs on."""
 
 import time
 

@@ -27,7 +27,7 @@ def test_cut_of_the_active_server(cluster: Cluster, trio: Trio, way: CutWay | No
 
 
 def test_cut_of_the_interconnect_alone_stops_nothing(cluster: Cluster, trio: Trio) -> None:
-    """The guards still hear each other, the registry is out of reach: all runs on, and is restarted in place; later it is told."""
+    """The guards still reach each other, the registry is out of reach: all runs on, and is restarted in place; later it is reported."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
     cut = cluster.lab.cut("ctr1", networks=["interconnect"])

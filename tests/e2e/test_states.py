@@ -86,7 +86,7 @@ def test_whoever_stands_still_is_said_to(cluster: Cluster, teller: Teller) -> No
 
 @pytest.mark.long
 def test_whoever_goes_is_said_to_be_gone(cluster: Cluster, teller: Teller) -> None:
-    """One voter, a server that is cut off, one that leaves, one whose settings are others, one whose guard stands still."""
+    """One voter, a server that is cut off, one that leaves, one whose settings are others, one whose guard is paused."""
     lab = cluster.lab
     with stopped(*cluster.keeper_and_guard("ctr4")):
         teller.tells(

@@ -1,4 +1,4 @@
-"""States of the registry, driven in a lab: its disk is full, it was set back, it was made anew; and what becomes of servers meanwhile.
+"""States of the registry, driven in a lab: its disk is full, it was set back, it was recreated; and what becomes of servers meanwhile.
 
 The answers stand in `states/*.txt`, as those of `test_states.py`.
 """
@@ -32,7 +32,7 @@ def full_disk(cluster: Cluster) -> Iterator[None]:
 
 
 def led_by_another(cluster: Cluster, server: str) -> None:
-    """A leader that is to be paused hands over first: who led last is no leader while nobody hears it, which is another answer."""
+    """A leader that is to be paused hands over first: a leader from which no message comes is none, which is another answer."""
     if cluster.leader(ask="ctr1") == server:
         cluster.strike(server, "understudyd")
         wait_for(lambda: cluster.leader(ask="ctr1") != server, SOON_S, f"another server than {server} leads")
@@ -40,7 +40,7 @@ def led_by_another(cluster: Cluster, server: str) -> None:
 
 
 def test_a_registry_that_takes_nothing_and_one_that_is_away(cluster: Cluster, teller: Teller) -> None:
-    """Its disk is full; then it stands still, and a server that stands still as well is looked after by nobody."""
+    """Its disk is full; then it is paused, and a server that is frozen meanwhile is looked after by nobody."""
     cluster.expected.append('"event": "store-failed"')
     with full_disk(cluster):
         teller.tells(

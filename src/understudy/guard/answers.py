@@ -1,6 +1,6 @@
 """What guard.sock answers; the JSON of docs/design/0001-interfaces.md.
 
-Called by: `guard/process.py`. Must never: change anything but the epochs it is told.
+Called by: `guard/process.py`. Must never: change anything but the epochs it is given.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PAGE_BYTES = 32_768
 FORGET_AT_ONCE = 500
 """Names; a guard does nothing else meanwhile."""
 DIFFERS_FOR_S = 10
-"""A server with other settings was heard within this: else it is switched off, or was mended and not heard since."""
+"""A server with other settings sent a message within this: else it is switched off, or was mended and has sent none since."""
 
 
 def hello(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[str, Any]:
@@ -57,12 +57,12 @@ def hello(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
 
 
 def ability(able: Able) -> dict[str, Any]:
-    """Whether a server can act, as its guard told."""
+    """Whether a server can act, as its guard reported."""
     return {"server": able.server, "incarnation": able.incarnation.hex(), "able": able.able, "why": able.why, "for_s": able.for_ms / 1000}
 
 
 def state(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[str, Any]:
-    """The same, whom this server hears, and who grants it a lease."""
+    """The same, from whom this server has received messages, and who grants it a lease."""
     peers = {
         server: {"incarnation": incarnation.hex(), "heard_s": round((now.boot_ns - last_message_ns) / 1e9, 3)}
         for server, (incarnation, last_message_ns) in process.core.peers.items()

@@ -1,9 +1,9 @@
 """The gate: the kernel's own lease on cluster addresses; raw nf_tables netlink, standard library only.
 
 Owns: the tables `inet understudy` and `arp understudy`. A cluster address that was started here, or a declared storage endpoint, passes
-only while its own element of a timeout set lives (`open4`, `open6`). Every majority grant refreshes them with the time left; when this
+only while its own element of a timeout set exists (`open4`, `open6`). Every majority grant refreshes them with the time left; when this
 server lapses, freezes or loses its guard they run out with no help from any process (S1: the gate keeps a frozen server from answering).
-What was not started here under this incarnation has no element: a copy that an older life, or anybody, left on an interface is mute.
+What was not started here under this incarnation has no element: a copy that an older incarnation, or anybody, left on an interface is mute.
 Called by: `guard/process.py` (install, protect, refresh), `guard/means.py` (remembered), `guard/kill.py` (close).
 Must never: be refreshed from anything but a majority grant; be absent while a cluster address is present.
 
@@ -96,7 +96,7 @@ class Gate:
     def remembered(self) -> set[str]:
         """The cluster's addresses as the tables have them: a memory that outlives every process. Empty without tables.
 
-        OSError: it cannot be told.
+        OSError: they cannot be read.
         """
         found: set[str] = set()
         for name in ("cluster4", "cluster6"):

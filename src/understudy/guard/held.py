@@ -49,7 +49,7 @@ class Held:
         """What it was as a voter (`kept.py`)."""
 
     def write(self, state: HeldState) -> None:
-        """Before a renew with this sequence leaves, and before anybody is told of a lease with this base."""
+        """Before a renew with this sequence leaves, and before a lease with this base is reported to anybody."""
         slot = 1 - self._fields[_CURRENT]
         at = _SLOTS[slot]
         self._fields[at] = int.from_bytes(state.incarnation[:8], "little", signed=True)
@@ -70,12 +70,12 @@ class Held:
         return HeldState(b"".join(halves), self._fields[at + 2], base, position, seen)
 
     def beat(self) -> None:
-        """The guard's loop went round."""
+        """The guard's loop has completed a cycle."""
         self._fields[_BEATS] += 1
 
     @property
     def beats(self) -> int:
-        """Grows while the guard's loop goes round."""
+        """Grows while the guard's loop runs."""
         return self._fields[_BEATS]
 
     @property

@@ -20,7 +20,7 @@ class Helper:
     """One piece of work, begun at once."""
 
     def __init__(self, work: Callable[[], str]) -> None:
-        """`work` is done in the process; what it returns is told. OSError: no process could be made."""
+        """`work` is done in the process; what it returns is the answer. OSError: no process could be made."""
         self._wire, writing = os.pipe2(os.O_CLOEXEC)
         try:
             self._pid = os.fork()
@@ -33,7 +33,7 @@ class Helper:
         os.close(writing)
 
     def answer(self, deadline: float) -> str | None:
-        """What it has to tell by then (time.monotonic); None: it hangs. To be called once."""
+        """What it has answered by then (time.monotonic); None: it hangs. To be called once."""
         poll = select.poll()
         poll.register(self._wire, select.POLLIN)
         said = b""
@@ -65,8 +65,8 @@ class Helper:
 
 
 def side_by_side(places: Sequence[str], work: Callable[[str], str], *, cannot: str, within_s: float) -> dict[str, str | None]:
-    """What was told of each place, by a process of its own, so that storage that hangs holds up nobody; None: not in time. What an OSError
-    prevents is told as `PLACE cannot be WHAT: why`; `cannot` is WHAT."""
+    """The answer for each place, from a process of its own, so that storage that hangs delays nobody; None: not in time. What an OSError
+    prevents is answered as `PLACE cannot be WHAT: why`; `cannot` is WHAT."""
 
     def failed(place: str, error: OSError) -> str:
         return f"{place} cannot be {cannot}: {error.strerror or error}"

@@ -40,7 +40,7 @@ def strike(means: Means) -> None:
 def end_everything(
     means: Means, *, within_s: float, scope: EndScope = AFTER_A_LEASE, on_stage: Callable[[EndStage], None] = lambda stage: None
 ) -> EndSeen:
-    """Kill, remove, verify; `told` hears how far it has come."""
+    """Kill, remove, verify; `on_stage` is called with each stage that is reached."""
     steps, ending = _Steps(means, deadline=time.monotonic() + within_s), Ending(scope)
     while ending.step is not None:
         before = ending.stage
@@ -120,7 +120,7 @@ def _each(groups: list[Group], what: Callable[[Group], None]) -> None:
 
 
 def _wait_empty(groups: list[Group], deadline: float) -> list[str]:
-    """Until nothing lives in any of them, or time is up; the groups that are not empty, as sentences."""
+    """Until nothing runs in any of them, or time is up; the groups that are not empty, as sentences."""
     poll = select.poll()
     for group in groups:
         if group.events is not None:

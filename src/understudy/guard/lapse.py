@@ -1,6 +1,6 @@
 """The second line: whoever starts things ends everything by itself when the lease has run out and nobody else did.
 
-Guard and keeper may both stand still (SIGSTOP, a frozen control group, a real-time loop above them). Executor and daemon each know when the
+Guard and keeper may both be paused (SIGSTOP, a frozen control group, a real-time loop above them). Executor and daemon each know when the
 lease ends, for it is in a mapped file; each has a thread with a timer aimed at that end. It sleeps from aim to aim (a lease that is
 renewed moves on meanwhile), so it costs a wake-up or two per lease.
 Owns: the control group's files and the netlink socket that it needs, opened beforehand.
@@ -39,7 +39,7 @@ NEVER = Reading(0, 0)
 
 
 class Aim:
-    """When to act; pure. Told what the lease file says at an instant, it answers how long to wait, or that it is time."""
+    """When to act; pure. From what the lease file says at an instant it finds how long to wait, or that it is time."""
 
     def __init__(self, after_s: float) -> None:
         self._after_ns = round(after_s * 1e9)

@@ -77,7 +77,7 @@ def fault(error: BaseException, what: str) -> None:
 
 def trace(error: BaseException) -> str:
     """Where it happened, with the faults that it came from."""
-    with contextlib.suppress(Exception):  # an error that cannot be shown: its kind and text are told all the same
+    with contextlib.suppress(Exception):  # an error that cannot be shown: its kind and text are logged all the same
         return "".join(traceback.format_exception(error, limit=-FRAMES)).rstrip()
     return ""
 

@@ -38,7 +38,7 @@ EXAMPLE = """example:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the guard, or end everything. 0: told to end; 1: it cannot begin now; 2: settings, key, or what it is to listen on cannot be
+    """Run the guard, or end everything. 0: asked to end; 1: it cannot begin now; 2: settings, key, or what it is to listen on cannot be
     used."""
     chosen = _parser().parse_args(arguments)
     if chosen.kill_all:

@@ -44,7 +44,7 @@ class Means:
         self.look()
 
     def look(self) -> None:
-        """Open what is missing or was made anew; a handful of `stat` when nothing has changed."""
+        """Open what is missing or was recreated; a handful of `stat` when nothing has changed."""
         self.starters.look()
         self._read_list()
         with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ from understudy.linux.mounts import cut_off, is_mounted
 
 
 def cut_off_all(points: Sequence[str], *, keep: Iterable[str], within_s: float) -> list[str]:
-    """What is still mounted afterwards, or cannot be told, as sentences."""
+    """What is still mounted afterwards, or is not known to be gone, as sentences."""
     needed = tuple(keep)
     refused = {point: why for point in points if (why := why_no_mount_point(point, needed))}
     left = list(refused.values())

@@ -14,7 +14,7 @@ from understudy.errors import BadSettings
 from understudy.model.settings import Settings
 
 _AT_ONCE = 2048
-"""More than come in during a pause that the cluster survives: a voter that slept hears all before it judges."""
+"""More datagrams than arrive in a pause that the cluster survives: a voter that was paused receives all before it judges."""
 _FREE_BIND, _FREE_BIND_6 = 15, 78
 _FORCE_RECEIVE_BUFFER = 33
 _RECEIVE_BUFFER = 1 << 20

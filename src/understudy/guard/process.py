@@ -96,7 +96,7 @@ class GuardProcess:
         self._settings_notice = _settings_notice(settings) if notice is not None else None
         self._settings_notified: list[str] = []
         self.says: list[str] = [] if notice is None else notice.read()
-        """For people; a new daemon hears it too, and of what the lease before this one left."""
+        """For people; a new daemon receives it too, with what the guard of the lease before this one left."""
         self.gating = Gating(self._means, Protected(held.protected), self._notify_operators)
         troubles = self.gating.begin(fresh=start.begun_here)
         self.core = self._begin(start)
@@ -142,7 +142,7 @@ class GuardProcess:
         if self._has_lapsed():
             return True
         self._timer.set(self.core.wake_boot_ns(now))
-        # The timeout is a second alarm, should the boot clock stand still.
+        # The timeout is a second alarm, should the boot clock stop.
         for descriptor, _ in self._poll.poll(self.limits.beat_s * 1000):
             self._take(descriptor)
             if self._has_lapsed():

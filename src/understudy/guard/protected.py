@@ -33,7 +33,7 @@ class Protected:
         return frozenset(address for address, use in self._notes.all().items() if use in (_SHUT, _OPEN))
 
     def passing(self) -> list[str]:
-        """What may pass while the lease lives: what was started here, and storage."""
+        """What may pass while the lease is valid: what was started here, and storage."""
         return [address for address, use in self._notes.all().items() if use in (_OPEN, _STORAGE)]
 
     def is_open(self, address: str) -> bool:

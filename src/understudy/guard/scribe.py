@@ -1,7 +1,7 @@
 """Who writes the log on behalf of keeper and guard: a small process at normal priority, behind a pipe that never keeps its writer waiting.
 
 A regular file calls itself writable and then the write waits for its disk: on a log disk that hangs, a guard that wrote its own log would
-stand still before it has killed anything. So descriptor 2 of keeper and guard is a pipe that does not block; what does not fit is dropped
+hang before it has killed anything. So descriptor 2 of keeper and guard is a pipe that does not block; what does not fit is dropped
 and counted (`system.say`).
 Owns: the pipe, and the descriptor that the log had.
 Called by: `guard/keeper.py`, `guard/main.py`. Must never: be waited for, or keep anything of its keeper's open but that pipe (the keeper's
@@ -54,7 +54,7 @@ class Scribe:
     def _begin(self) -> None:
         self._begun_s = time.monotonic()
         self._alive, its_end = os.pipe2(os.O_CLOEXEC)
-        # Forked twice: it is nobody's child, so nobody has to reap it.
+        # Forked twice: it is no child of ours, so we need not reap it.
         middle = os.fork()
         if middle == 0:
             try:

@@ -27,7 +27,7 @@ class Starters:
         self._seen: dict[str, tuple[int, ...]] = {}
         """What the pid file was when it was last read."""
         self.unchecked: dict[str, str] = {}
-        """Of which of them it cannot be told whether they live, and why."""
+        """Those of which it is not known whether they are alive, and why."""
 
     def look(self) -> None:
         """Take in what the pid files say now. Costs two `stat` when nothing has changed."""
@@ -84,7 +84,7 @@ class Starters:
         if process is not None:
             self._know(name, process)
         elif not self._known[name]:
-            # No pid file: the lock that it holds while it lives says who it is.
+            # No pid file: the lock that it holds while it runs says who it is.
             holder = holder_of(os.path.join(self._run_dir, f"{name}.lock"))
             started = None if holder is None else start_time(holder)
             if holder is not None and started is not None:

@@ -1,7 +1,7 @@
 """Processes of resources that have left their control groups: found by what every action carries in its environment, and ended.
 
 Standard library only: guard, keeper and executor use it. A process is a stray of a cluster's server if its environment names that server's
-parent control group (`_CRS_CGROUP`, given to every action and inherited by what it starts) and it lives outside it. One that has cleared
+parent control group (`_CRS_CGROUP`, given to every action and inherited by what it starts) and it runs outside it. One that has cleared
 its environment, or was started by a service manager, is not found here. Reads /proc alone; never waits, never raises for what it reads.
 """
 
@@ -55,12 +55,12 @@ def stray(parent: str, pid: int, namespace: str = "") -> Stray | None:
 
 
 def within(parent: str, pid: int) -> bool:
-    """Whether the process lives in a control group below this parent (in one with the parent's name, as seen from any namespace)."""
+    """Whether the process is in a control group below this parent (in one with the parent's name, as seen from any namespace)."""
     return f"/{os.path.basename(parent)}/" in _unified(pid) + "/"
 
 
 def group_of(parent: str, pid: int) -> str:
-    """The folder below the parent in which the process lives, as a resource's group is named; empty if it lives outside."""
+    """The folder below the parent in which the process is, as a resource's group is named; empty if it is outside."""
     before, _, below = _unified(pid).partition(f"/{os.path.basename(parent)}/")
     return below.partition("/")[0] if before != below else ""
 

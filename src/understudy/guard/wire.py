@@ -31,7 +31,7 @@ from understudy.linux.reading import Reading
 from understudy.model.position import Position
 
 MAGIC = b"US2"
-"""Guards that speak another format are not heard: all servers are upgraded together."""
+"""Messages in another format are ignored: all servers are upgraded together."""
 MAC_LENGTH = 32
 LONGEST = 1200
 """Fits any network's packet."""

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
 GRAIN = 100_000
-"""Instants per second that are told apart: coarser than the rounding of floats, finer than anything that takes time."""
+"""Instants per second that are distinguished: coarser than the rounding of floats, finer than anything that takes time."""
 _SPREAD = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 _UNIT = 2.0**-53

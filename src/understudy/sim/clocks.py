@@ -1,6 +1,6 @@
 """Each machine's clocks: two that guards read, each with its own drift and offset, and the one its daemon reads.
 
-Called by `sim/machine.py`. One of the two may stand still while the machine is frozen (design section 4: Clocks). Both at once never do:
+Called by `sim/machine.py`. One of the two may stop while the machine is frozen (design section 4: Clocks). Both at once never do:
 that is the case in which S1 is not claimed without a power fence.
 """
 
@@ -20,7 +20,7 @@ class Clocks:
         self._true = true
         extreme = chance.random() < 0.5
         self._rates = [chance.choice((1 - DRIFT, 1 + DRIFT)) if extreme else 1 + chance.uniform(-DRIFT, DRIFT) for _ in range(2)]
-        # each shows zero + rate * true time; a clock that stands still has rate 0 meanwhile
+        # each shows zero + rate * true time; a clock that is stopped has rate 0 meanwhile
         self._zeros = [chance.uniform(1.0, 1e6) for _ in range(2)]
         self._offset = chance.uniform(-5.0, 5.0)
         self._stopped: int | None = None
@@ -51,7 +51,7 @@ class Clocks:
         return boot_ns / SECOND / self._rates[0]
 
     def stop(self, which: int) -> None:
-        """One of the two stands still from now on."""
+        """One of the two is stopped from now on."""
         self._zeros[which] += self._rates[which] * self._true.now
         self._stopped = which
         self._runs()

@@ -19,7 +19,7 @@ KILLS = (EndStep.KILL_STARTERS, EndStep.KILL_GROUPS)
 
 
 def end_everything(keeper: "SimKeeper", scope: EndScope, ended: Callable[[EndSeen], None]) -> None:
-    """Go through the order once; `ended` hears what was seen."""
+    """Go through the order once; `ended` is called with what was seen."""
     passing = Ending(scope)
 
     def go_on() -> None:

@@ -1,7 +1,7 @@
 """What truly runs on a server, and the daemon's way to it.
 
-`MachineServices` is FakeExecutor with every change of the truth told; `ExecutorPort` is what a daemon holds: requests run in the executor's
-own place, so that they go on when the daemon dies, and end with the executor. Called by `sim/machine.py`. Must never decide.
+`MachineServices` is FakeExecutor that reports every change of the truth; `ExecutorPort` is what a daemon holds: requests run in the
+executor's own place, so that they go on when the daemon dies, and end with the executor. Called by `sim/machine.py`. Must never decide.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ GONE = ActionOutcome(observed=None, evidence="silent", unanswered="executor-away
 
 
 class SimService(FakeService):
-    """A service whose life and death are told at the instant they happen."""
+    """A service whose start and death are reported at the instant they happen."""
 
     def __init__(self, changed: Callable[[bool], None]) -> None:
         object.__setattr__(self, "_changed", changed)
@@ -68,7 +68,7 @@ class MachineServices(FakeExecutor):
         return self.services[resource]
 
     def active(self, resource: ResourceName) -> bool:
-        """Whether anything of it may be running: it lives, or is being started."""
+        """Whether anything of it may be running: it is alive, or is being started."""
         service = self.services.get(resource)
         if service is not None and service.alive:
             return True
@@ -112,7 +112,7 @@ class ExecutorProcess:
             self._answers.discard(answer)
 
     def kill(self) -> None:
-        """It ends; whoever waits is told that it hung up. What it had seen of services that live no more is forgotten with it."""
+        """It ends; whoever waits is answered `GONE`. What it had seen of services that run no more is forgotten with it."""
         for service in self.services.services.values():
             service.seen_living = service.seen_living and service.alive
         self.place.kill()
@@ -167,7 +167,7 @@ class ExecutorPort:
         await self._services.abandon()
 
     async def ping(self) -> str:
-        """See ports.Executor: answered in the executor's own place, so not by one that stands still; one that begins meanwhile answers."""
+        """See ports.Executor: answered in the executor's own place, so not by one that hangs; one that begins meanwhile answers."""
         if self._place.dead:
             raise asyncio.CancelledError
         process = self._machine.executor

@@ -340,7 +340,7 @@ class Faults:
         self._undo_later(0.04 + 3 * picks.number(), lambda: self._mend(machine, name, service))
 
     def _silence(self, fault: Fault, picks: Picks) -> None:
-        """One of its actions gives no answer in another way than by hanging, or what lives of it moves out of its control group."""
+        """One of its actions gives no answer in another way than by hanging, or what runs of it moves out of its control group."""
         if not self.drawn.names:
             return
         machine, name = picks.any_of(list(self.world.machines.values())), picks.any_of(self.drawn.names)

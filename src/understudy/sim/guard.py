@@ -64,7 +64,7 @@ class SimKeeper:
         self.epochs: dict[ResourceName, int] = {}
         self.released: set[ResourceName] = set()  # of those, what was released since
         self.epoch_floor = 0  # what is not among them starts only above it
-        self.protected: frozenset[str] = frozenset()  # the cluster's addresses, as the daemon last told them
+        self.protected: frozenset[str] = frozenset()  # the cluster's addresses, as the daemon last sent them
         self.stopping_since = 0.0
         self._aim = Aim(0.0)
         self.still = False
@@ -153,7 +153,7 @@ class SimKeeper:
                     assert_never(effect)
 
     def _receive(self, happened: Callable[[], Sequence[deciding.KeeperEffect]]) -> None:
-        """Something has happened that a living keeper hears of."""
+        """Notify the keeper, if it is alive, of what has happened, and do what it decides."""
         if not self.dead and self.machine.keeper is self:
             self._keeper.reboots = self.machine.reboots
             self._carry_out(happened())
@@ -237,7 +237,7 @@ class SimKeeper:
         self.dead = True
 
     def kill_all(self, then: Callable[[bool], None]) -> None:
-        """What systemd, or the lab host's init, runs after a keeper that died; another begins then, and hears whether anything is left."""
+        """What systemd, or the lab host's init, runs after a keeper that died; another begins then, and knows whether anything is left."""
         self._begin_to_stop("keeper and guard are dead")
         end_everything(self, EndScope(), lambda ended: then(not ended.stopped))
 
@@ -440,5 +440,5 @@ class SimKeeper:
 
 
 def ability(noted: Able) -> AbilityChanged:
-    """As the daemon is told of it."""
+    """As the daemon receives it."""
     return AbilityChanged(ServerName(noted.server), Incarnation(noted.incarnation.hex()), noted.able, noted.why, noted.for_ms / 1000)

@@ -1,6 +1,6 @@
 """The daemon's end of guard.sock in the false world: the Guard port of one daemon, over the keeper of its machine.
 
-Called by `sim/machine.py`, once for each daemon. Must never: know more than guard.sock tells.
+Called by `sim/machine.py`, once for each daemon. Must never: know more than guard.sock reports.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class GuardPort:
         self._events.put_nowait(event)
 
     def round_ended(self, nonce: int, result: Any) -> None:
-        """The answer of a round: whether it is lost; of a census: who lives."""
+        """The answer of a round: whether it is lost; of a census: who is alive."""
         self._rounds.answer(nonce, result)
 
     # --- the port ---------------------------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ def nothing_outlives_its_lease(truth: "Truth", machine: "Machine") -> str | None
 
 
 def a_life_only_goes_on(before: IncarnationRecord | None, after: IncarnationRecord) -> str | None:
-    """S4, S5: nothing brings a life back that was proved over, or that voters were told to refuse."""
+    """S4, S5: nothing brings an incarnation back that was proved over, or that voters must refuse."""
     if before is None or before.life is after.life or may_follow(before.life, after.life):
         return None
     return f"S5: {after.server} was {before.life} and is called {after.life}"
@@ -184,8 +184,8 @@ def lost_has_no_lease(truth: "Truth", record: IncarnationRecord) -> str | None:
 
 
 def fenced_runs_nothing(truth: "Truth", record: IncarnationRecord) -> str | None:
-    """S5: fenced, and left, cannot be running anything any more; fenced is who could not be told to stop for the quiet time since its lease
-    ended, by its own clock."""
+    """S5: fenced, and left, cannot be running anything any more; it is fenced only after the quiet time since its lease ended, by its
+    own clock."""
     machine = truth.machines.get(record.server)
     if machine is None or machine.incarnation() != record.incarnation:
         return None
@@ -324,9 +324,9 @@ def _releases(truth: "Truth", written: "Written", write: Write) -> bool:
 
 
 def registry_is_no_lifeline(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
-    """S8: while a server does not reach the registry nothing that runs there, and that it was told to run, is stopped (but for what it
-    stands on, or where the server was asked to leave). Asked only where no script lies and nobody stands still: what a server believes is
-    then what is."""
+    """S8: while a server does not reach the registry nothing that runs there, and is assigned and wanted there, is stopped (unless what
+    it depends on does not run, or the server was asked to leave). Judged only where no script lies and nobody is paused: what a server
+    believes is then what is."""
     if not truth.options.orderly or machine.node is None or request.action not in ("stop", "clean", "abort"):
         return None
     if truth.hub.reachable(machine.name) or (machine.keeper is not None and machine.keeper.leaving_until is not None):
@@ -353,13 +353,13 @@ def registry_holds_no_lease(truth: "Truth", machine: "Machine") -> str | None:
 
 
 def intent_survives(truth: "Truth", entries: Mapping[str, bytes]) -> str | None:
-    """S9: what an operator was told that it is written is there after every power loss."""
+    """S9: what was acknowledged to an operator as written is there after every power loss."""
     lost = [key for key, value in truth.acknowledged.items() if entries.get(key) != value]
     return f"S9: acknowledged and gone: {' '.join(lost)}" if lost else None
 
 
 def commits_survive(truth: "Truth") -> str | None:
-    """S9: so is every other commit that anybody was told of: what was started went by it."""
+    """S9: so is every other commit that was reported to anybody: what was started relied on it."""
     there, reported = truth.hub.store.revision, truth.reported_up_to
     return f"S9: commits up to {reported} were reported, and those after {there} are gone" if there < reported else None
 

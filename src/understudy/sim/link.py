@@ -45,7 +45,7 @@ class Road:
     lost_answer: float = 0.0
     """Chance that something was done and its answer never arrives."""
     torn: float = 0.0
-    """Chance that a watch breaks between two commits that it tells of."""
+    """Chance that a watch breaks between two commits that it reports."""
     late_request: float = 0.5
     """Chance that what was underway when the link was cut arrives when it is healed."""
 
@@ -187,7 +187,7 @@ class Hub:
         self.loop.post(self.loop.now + seconds, at_the_end)
 
     def join(self, link: "RegistryLink") -> None:
-        """A link to be told of cuts."""
+        """A link to be notified of cuts."""
         self._links[link] = None
 
     def leave(self, link: "RegistryLink") -> None:
@@ -211,7 +211,7 @@ class Hub:
     # --- the leader's commits, for who wants to disturb one ---------------------------------------------------------
 
     def trap(self, spring: Callable[[str], None]) -> None:
-        """At the next decision that a leader sends: told its server while the commit is underway."""
+        """At the next decision that a leader sends: called with its server while the commit is underway."""
         self._traps.append(spring)
 
     def sent(self, server: str, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> None:

@@ -20,11 +20,11 @@ AT_ONCE_MAX = 50_000
 
 
 class Deadlock(AssertionError):
-    """Everything waits for ever."""
+    """Everything waits without end."""
 
 
 class Spinning(AssertionError):
-    """Something goes round and round and no time passes."""
+    """Something runs without end and no time passes."""
 
 
 class PlaceClock(Protocol):
@@ -145,7 +145,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         heapq.heappush(self._timers, (max(when, self.now), self._count, call))
 
     def jump(self, to: float) -> None:
-        """Time that nobody lives through passes; what was to happen meanwhile happens at its end."""
+        """Time passes in which nothing is run; what was to happen meanwhile happens at its end."""
         assert to >= self.now, "time goes on"
         self.now = to
 
@@ -186,7 +186,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 continue
             handle._run()
             if self.failure is not None:
-                return  # nothing more is told than led to it
+                return  # the trace ends with what led to it
             left -= 1
             if left < 0:
                 self._spins(handle)

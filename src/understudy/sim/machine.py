@@ -122,7 +122,7 @@ class Machine:
 
     @property
     def steady(self) -> bool:
-        """It runs, nothing of it stands still, and no freeze is still felt."""
+        """It runs, nothing of it is paused, and no freeze is still felt."""
         still = any(place.frozen for place in self._places())
         return self.up and not self.frozen and not still and self.loop.now >= self.excused_until
 
@@ -187,7 +187,7 @@ class Machine:
     # --- freeze -----------------------------------------------------------------------------------------------------
 
     def freeze(self, clock: int | None = None) -> None:
-        """Nothing on it runs from now on; one of its two clocks may stand still as well."""
+        """Nothing on it runs from now on; one of its two clocks may stop as well."""
         if self.frozen or not self.up:
             return
         self.says("freezes" + ("" if clock is None else f", clock {clock} stops"))
@@ -254,7 +254,7 @@ class Machine:
             self.later(self.chance.uniform(*RESTART_S), lambda: self._begin_daemon(stops))
 
     def hang_executor(self, seconds: float) -> None:
-        """The executor stands still for a while: no action begins or ends, and nobody is answered."""
+        """The executor hangs for a while: no action begins or ends, and nobody is answered."""
         place = None if self.executor is None else self.executor.place
         if place is not None and not place.frozen:
             self.says(f"executor hangs for {seconds:.3f} s")
@@ -262,7 +262,7 @@ class Machine:
             self.later(seconds, place.thaw)
 
     def hang_daemon(self, seconds: float) -> None:
-        """The daemon stands still for a while, and goes on from where it was; its guard does not notice."""
+        """The daemon hangs for a while, and goes on from where it was; its guard does not notice."""
         place = self._daemon
         if place is not None and not place.frozen:
             self.says(f"daemon hangs for {seconds:.3f} s")
@@ -320,7 +320,7 @@ class Machine:
                 service.alive = False
 
     def reset_services(self) -> None:
-        """Every service behaves from now on; what lives, lives on."""
+        """Every service behaves from now on; what runs goes on running."""
         for service in self.services.services.values():
             service.behave()
 

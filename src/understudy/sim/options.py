@@ -50,7 +50,7 @@ class Options:
     set_backs: float = 0.0
     """Times that the registry's file is replaced by an older copy, or lost."""
     pair_cuts: float = 0.0
-    """Cuts between two servers alone, on all networks, one way or both: each of them is still heard by others."""
+    """Cuts between two servers alone, on all networks, one way or both: others still receive from each of them."""
     edits: float = 0.0
     """understudy.toml of a server is given other voters or another tolerance, and its guard begins again with it; later it is put right."""
     replays: float = 0.0
@@ -70,7 +70,7 @@ class Options:
 
     @property
     def orderly(self) -> bool:
-        """Whether no daemon stands still in the middle of something, and every script tells the truth."""
+        """Whether no daemon is paused in the middle of something, and every script tells the truth."""
         return not (self.freezes or self.daemon_hangs or self.bad_scripts or self.unable or self.silences)
 
     @property

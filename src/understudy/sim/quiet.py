@@ -3,7 +3,7 @@
 A cluster at rest is periodic. Renews and grants, the leader's beats and the checks of what runs come round on grids that follow from the
 machines' clocks alone; luck depends on the instant and not on what came before (`sim/chance.py`). So the state at a later instant can be
 written down: leases freshly granted, the leader just seen, the next check of each resource due in its turn. The world lands some beats
-before the next thing that happens and lives through those, which leaves it as if it had lived through all (docs/design/0003-simulator.md).
+before the next thing that happens and goes through those, which leaves it as if it had gone through all (docs/design/0003-simulator.md).
 Called by `sim/life.py`. Must never pass over anything that anybody decides.
 """
 
@@ -124,7 +124,7 @@ def _rests(machine: Machine, fresh_s: float) -> bool:
 
 
 def _only_watched(local: Local, step: LaneStep | None) -> bool:
-    """It runs, or is nobody's here and off, and is looked at now and then."""
+    """It runs, or is off and not assigned here, and is looked at now and then."""
     if local.silent or local.alarmed or local.action is not None:
         return False
     match local.phase:

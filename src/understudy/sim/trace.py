@@ -32,7 +32,7 @@ class Trace:
 
     def __init__(self, time: Callable[[], float]) -> None:
         self.listener: Callable[[TraceLine], object] | None = None
-        """Told every line at its instant, for one who retells them in other words."""
+        """Called with every line at its instant, for one who repeats them in other words."""
         self._time = time
         self._lines: deque[TraceLine] = deque(maxlen=LINES_KEPT)
 

@@ -1,7 +1,7 @@
 """What truly is in the false world, and what was ever written into its registry: what the invariants judge by.
 
-Told by machines of everything that begins, ends, lives or dies, and by the store of every commit, at that instant; asks
-`sim/invariants.py` whether it may be. Must never: be read by the product, or believe what it says of itself.
+Machines report everything that begins, ends, comes up or dies, and the store every commit, at that instant; it asks
+`sim/invariants.py` whether that may be. Must never: be read by the product, or believe what it says of itself.
 """
 
 import math
@@ -50,9 +50,9 @@ class Truth:
     options: Options
     machines: "dict[str, Machine]" = field(init=False, default_factory=dict)
     active: dict[ResourceName, dict[str, None]] = field(init=False, default_factory=dict)
-    """Where each resource may be running now: it lives there, or is being started."""
+    """Where each resource may be running now: it is alive there, or is being started."""
     doubled: dict[ResourceName, None] = field(init=False, default_factory=dict)
-    """What is active on more than one server: wrong, unless all but one stand still."""
+    """What is active on more than one server: wrong, unless all but one are frozen."""
     definitions: dict[ResourceName, Definition] = field(init=False, default_factory=dict)
     assignments: dict[ResourceName, Assignment] = field(init=False, default_factory=dict)
     targets: dict[ResourceName, Target] = field(init=False, default_factory=dict)
@@ -81,7 +81,7 @@ class Truth:
     decisions: list[tuple[float, ResourceName, int, str]] = field(init=False, default_factory=list)
     """Time, resource, epoch and owner of every new owner."""
     acknowledged: dict[str, bytes | None] = field(init=False, default_factory=dict)
-    """What operators were told that it is written: key -> value, None for a deletion."""
+    """What was acknowledged to operators as written: key -> value, None for a deletion."""
     began: dict[tuple[str, ResourceName], float] = field(init=False, default_factory=dict)
     """When something last came to life on a server."""
     died: dict[tuple[str, ResourceName], float] = field(init=False, default_factory=dict)
@@ -94,7 +94,7 @@ class Truth:
         self.hub.store.on_commit(self._committed)
         self.hub.judge = self._written
 
-    # --- what machines tell -----------------------------------------------------------------------------------------
+    # --- what machines report ---------------------------------------------------------------------------------------
 
     def asked(self, machine: "Machine", request: ActionRequest) -> None:
         """A daemon asks its executor for an action: it goes by what it has seen until now."""
@@ -217,13 +217,13 @@ class Truth:
 
     @property
     def reported_up_to(self) -> int:
-        """Revision of the newest commit that anybody was told of."""
+        """Revision of the newest commit that was reported to anybody."""
         return self._seen
 
-    # --- what the registry is told ----------------------------------------------------------------------------------
+    # --- what is written to the registry ----------------------------------------------------------------------------
 
     def acknowledge(self, writes: Mapping[str, bytes | None]) -> None:
-        """An operator was told that this is written."""
+        """This was acknowledged to an operator as written."""
         self.acknowledged |= writes
 
     def registry_is_back(self) -> None:

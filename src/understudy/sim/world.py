@@ -328,7 +328,7 @@ class World:
     # --- what is asked of the world ---------------------------------------------------------------------------------
 
     def service(self, name: str, on: str) -> FakeService:
-        """The truth behind a resource on a server, to be told how to behave."""
+        """The true service of a resource on a server, for setting how it behaves."""
         return self.machines[on].services.service(ResourceName(name))
 
     def dies(self, name: str, on: str) -> None:

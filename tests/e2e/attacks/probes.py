@@ -32,7 +32,7 @@ _NOBODY = bytes.fromhex("0275730000ee")
 _PORTS = 20_000
 """SYNs leave from this port and the next 20,000."""
 _REMEMBERED = 4096
-"""Rounds whose answers are still told apart."""
+"""Rounds whose answers are still distinguished."""
 _BRIDGED = 2
 """So many rounds without an answer do not end a stretch: a packet may be late."""
 _NEW_GROUPS_EVERY = 5
@@ -101,7 +101,7 @@ class Ip4:
         self._mac = mac
 
     def to_all(self) -> bytes:
-        """Who has it? As a duplicate-address probe asks, from a MAC of nobody's: no table of any host learns from question or answer."""
+        """Who has it? As a duplicate-address probe asks, from a MAC that no host has: no host's table learns from question or answer."""
         asked = struct.pack("!HHBBH", 1, _IP, 6, 4, _ARP_REQUEST) + _NOBODY + bytes(4) + bytes(6) + self._address
         return b"\xff" * 6 + _NOBODY + struct.pack("!H", _ARP) + asked
 
@@ -171,7 +171,7 @@ class Ip6:
 
 
 class Packets:
-    """Asks the network, and hears who answers."""
+    """Asks the network, and notes who answers."""
 
     def __init__(self, order: Order, stretches: Stretches) -> None:
         interface, address = order["interface"], order["address"]
@@ -195,7 +195,7 @@ class Packets:
                 self.sockets[0].send(question)
 
     def take(self, connection: socket.socket) -> None:
-        """Hear what came in on a socket."""
+        """Receive what came in on a socket."""
         while True:
             try:
                 frame = connection.recv(256)

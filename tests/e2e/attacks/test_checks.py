@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 def test_check_that_ends_by_a_signal(cluster: AttackedCluster) -> None:
-    """The service runs, its check kills itself: that is no answer, it is told, and after a few the service has failed and moves."""
+    """The service runs, its check kills itself: that is no answer, it is reported, and after a few the service has failed and moves."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2", RESTART_ATTEMPTS=0)
     cluster.put(f"{service.HOME}/aux-check", "#!/bin/sh\nkill -9 $$\n", ["ctr1"])
@@ -24,7 +24,7 @@ def test_check_that_ends_by_a_signal(cluster: AttackedCluster) -> None:
 
 
 def test_script_that_is_not_executable_for_a_while(cluster: AttackedCluster) -> None:
-    """A deployment takes the script's permission away for eight seconds: what runs is left alone, and the reason is told."""
+    """A deployment takes the script's permission away for eight seconds: what runs is left alone, and the reason is reported."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2")
     cluster.runs("aux", on="ctr1")
@@ -58,7 +58,7 @@ def test_executor_that_can_open_nothing(cluster: AttackedCluster) -> None:
 
 @pytest.mark.parametrize("why", ["its check hangs", "its owner is not there"])
 def test_server_boots_that_can_never_check_one_resource(cluster: AttackedCluster, why: str) -> None:
-    """It joins for all others, and takes over what it can; of the one it is told."""
+    """It joins for all other resources, and takes over what it can; `explain` of the one names it."""
     cluster.watch_aux("aux", "odd")
     cluster.aux("aux", "ctr1", "ctr2")
     if why == "its check hangs":

@@ -108,7 +108,7 @@ def test_guard_that_cannot_be_killed(cluster: AttackedCluster, trio: Trio, whom:
 
 @pytest.mark.long
 def test_frozen_owner_whose_rules_are_flushed(cluster: AttackedCluster, trio: Trio) -> None:
-    """`nft flush ruleset` while every process of the server stands still: nobody could put the gate back. It ends with the thaw."""
+    """`nft flush ruleset` while every process of the server is frozen: nobody could put the gate back. It ends with the thaw."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
     cluster.lab.freeze("ctr1")
@@ -123,7 +123,7 @@ def test_frozen_owner_whose_rules_are_flushed(cluster: AttackedCluster, trio: Tr
 
 @pytest.mark.long
 def test_rules_flushed_on_the_owner(cluster: AttackedCluster, trio: Trio) -> None:
-    """A firewall's reload takes the gate away: it is put back, that is said, and a server that then stands still does not answer."""
+    """A firewall's reload takes the gate away: it is put back, that is reported, and a server that is then frozen does not answer."""
     trio.run(on="ctr1")
     before = cluster.incarnation("ctr1")
     cluster.flush_rules("ctr1")

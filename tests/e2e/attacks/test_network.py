@@ -47,7 +47,7 @@ def test_address_that_a_stranger_had(cluster: AttackedCluster, trio: Trio) -> No
 
 
 def test_recorded_packets_of_a_dead_server(cluster: AttackedCluster, trio: Trio) -> None:
-    """Its renews were recorded; after its power loss the voters' guards begin anew, and hear the records: that keeps nobody alive."""
+    """Its renews were recorded; after its power loss the voters' guards restart, and receive the recording: that keeps nobody alive."""
     trio.run(on="ctr1")
     recorded = cluster.lab.inside_network("switch", lambda: record(cluster, "ctr1", 4.0))
     assert len(recorded) > 20

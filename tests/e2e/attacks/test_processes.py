@@ -54,7 +54,7 @@ def test_start_that_leaves_its_control_group_and_lies(cluster: AttackedCluster, 
 
 @pytest.mark.long
 def test_service_outside_its_group_is_shown_unguarded(cluster: AttackedCluster) -> None:
-    """Whoever looks sees at once that the kernel does not tell of this service's death, and that a lapse has to search for it."""
+    """Whoever looks sees at once that the kernel does not report this service's death, and that a lapse has to search for it."""
     cluster.aux("aux", "ctr1", "ctr2", start=False)
     cluster.put(f"{service.HOME}/aux-start", LEAVE_BARE, ["ctr1"])
     cluster.run("crsctl", "start", "resource", "aux", "-n", "ctr1")
@@ -84,7 +84,7 @@ def test_process_that_cannot_be_killed(cluster: AttackedCluster, tmp_path: Path)
 
 
 def test_service_started_by_hand_on_the_standby(cluster: AttackedCluster) -> None:
-    """Nothing can prevent it; it is seen, told, and ended, and the owner's goes on."""
+    """Nothing can prevent it; it is seen, reported, and ended, and the owner's goes on."""
     witness = cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr2", OFFLINE_CHECK_INTERVAL=2)
     cluster.passes(0.3)

@@ -1,4 +1,4 @@
-"""A registry that is not the one it was: set back to an older copy, or made anew, while the servers live."""
+"""A registry that is not the one it was: set back to an older copy, or recreated, while the servers run."""
 
 import time
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.lab
 
 
 def test_voters_edited_on_two_servers(cluster: AttackedCluster) -> None:
-    """Two servers name themselves the voters, and one of them leads: they may not prove anybody lost who lives."""
+    """Two servers name themselves the voters, and one of them leads: they may not prove anybody lost who is alive."""
     cluster.watch_aux("aux")
     cluster.aux("aux", "ctr1", "ctr3")
     for server in ("ctr3", "ctr4"):

@@ -1,10 +1,10 @@
-"""Whether this server can act, as its guard tells the others, and what they tell of theirs; pure.
+"""Whether this server can act, as its guard reports to the others, and what they report of theirs; pure.
 
-A lease proves that the guard lives. Whether daemon, executor and the way to the registry do as well, the daemon proves to its own guard
+A lease proves that the guard works. Whether daemon, executor and the way to the registry do as well, the daemon proves to its own guard
 about once a second; a guard whose daemon does not says so for it.
 Called by: `core/guard.py`. Must never: touch a lease. What is said here moves resources only by an eviction, which goes the whole way.
 
-Time is counted in the guard's own beats: while the machine stands still nobody's daemon is at fault, and no beat is made.
+Time is counted in the guard's own beats: while the machine is paused no daemon is at fault, and no beat is made.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from understudy.guard.core.messages import Able, Pulse
 
 PULSE_S = 1.0
-"""How often the others are told, changes apart."""
+"""How often it is reported to the others, apart from changes."""
 SILENT_S = 3.0
 """A daemon that has proved nothing for so long does not answer. Longer than its restart takes on a busy machine."""
 LONGEST_WHY = 120
@@ -21,7 +21,7 @@ SILENT = "its daemon does not answer"
 
 
 class _Said(NamedTuple):
-    """A server's ability as it was last told, and the beat at which it had been so for `beats` beats."""
+    """A server's ability as it was last reported, and the beat since which it is so."""
 
     incarnation: bytes
     able: bool
@@ -41,7 +41,7 @@ class Abilities:
         self._met = False
         """Whether a daemon has come yet."""
         self._own: Pulse | None = None
-        """None: no daemon has spoken yet, and none is late. Nothing is told then: a new guard has no reason to doubt its daemon."""
+        """None: no daemon has spoken yet, and none is late. Nothing is reported then: a new guard has no reason to doubt its daemon."""
         self._sent: Pulse | None = None
         self._own_since = 0
         self.others: dict[str, _Said] = {}
@@ -54,7 +54,7 @@ class Abilities:
         self._met = True
 
     def prove(self, able: bool, why: str) -> None:
-        """The daemon's word about itself, its executor and its way to the registry: it went round."""
+        """The daemon's word about itself, its executor and its way to the registry: its loop runs."""
         self._proved_beat = self._beat
         self._become(able, clipped(why), since=self._beat)
 
@@ -75,7 +75,7 @@ class Abilities:
         return self._sent
 
     def receive(self, server: str, incarnation: bytes, pulse: Pulse) -> Able | None:
-        """Take in what a guard told of its server; the news in it, if any."""
+        """Take in what a guard reported of its server; the news in it, if any."""
         known = self.others.get(server)
         since = self._beat - pulse.for_ms * 1_000_000 // self._beat_ns
         if known is not None and known[:3] == (incarnation, pulse.able, pulse.why):
@@ -84,7 +84,7 @@ class Abilities:
         return Able(server, incarnation, pulse.able, pulse.why, pulse.for_ms)
 
     def known(self) -> list[Able]:
-        """What was heard last of every server, for a daemon that comes later."""
+        """What was last received of every server, for a daemon that comes later."""
         return [Able(server, *said[:3], self._ms(said.since_beat)) for server, said in sorted(self.others.items())]
 
     def _become(self, able: bool, why: str, *, since: int) -> None:

@@ -52,7 +52,7 @@ class Round:
 
 
 class Count:
-    """One census: who lives, as a majority of voters knows it.
+    """One census: who is alive, as a majority of voters knows it.
 
     Whoever holds a lease has it from a majority, and in any other majority there is one voter of these; that one has not fallen silent
     about it. A voter that is mute after its start does not remember whom it granted before, and does not answer.

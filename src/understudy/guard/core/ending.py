@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class EndStage(IntEnum):
-    """How far the end has come; what guard and keeper tell each other in the memory they share."""
+    """How far the end has come; guard and keeper exchange it in the memory they share."""
 
     RUNNING = 0
     STOPPING = 1
@@ -49,7 +49,7 @@ class EndFound(NamedTuple):
     left: tuple[str, ...] = ()
     """What is not gone: no new life may begin."""
     unchecked: tuple[str, ...] = ()
-    """What cannot be told for certain: no farewell may be said."""
+    """What is not known for certain: no farewell may be said."""
 
 
 class EndPart(NamedTuple):

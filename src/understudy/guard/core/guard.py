@@ -44,7 +44,7 @@ from understudy.model.position import NOWHERE, Position
 
 WORDS_KEPT = 256
 GRANTED_PER_PART = 5
-"""Lives in one datagram: with the longest names they fit."""
+"""Incarnations in one datagram: with the longest names they fit."""
 PARTS_MAX = 255
 SAID_AGAIN_NS = 1_000_000_000
 """How often a guard that takes no part says so to the others."""
@@ -94,15 +94,15 @@ class GuardCore:
             self.voter = Voter(start.memory, silent_after_ns=_ns(limits.silent_after_s))
             self.holder.note_boot(member.server, BootNumber(start.incarnation, start.sequence, self.voter.boot))
         self.peers: dict[str, tuple[bytes, int]] = {}
-        """Per server: its incarnation and when it was last heard, on the boot clock."""
+        """Per server: its incarnation and when its last message was received, on the boot clock."""
         self.words: dict[tuple[str, bytes], str] = {}
-        """Words heard: (voter, incarnation) to server; for daemons that come later."""
+        """Words received: (voter, incarnation) to server; for daemons that come later."""
         self.farewells: dict[bytes, str] = {}
         """Incarnations that said farewell, with their server."""
         self.abilities = Abilities(beat_ns=_ns(limits.beat_s))
         """Who can act, this server included."""
         self.differing: dict[str, tuple[str, int]] = {}
-        """Servers whose common settings are not ours: what differs, and when that was last heard, on the boot clock."""
+        """Servers whose common settings are not ours: what differs, and when that was last received, on the boot clock."""
         self.refused = self._refusal(start.registry)
         """Why this guard takes no part: neither asks for a lease nor answers as a voter. Empty: it does."""
         self._may_say_farewell = start.begun_here
@@ -316,8 +316,8 @@ class GuardCore:
             effects.append(news)
 
     def _speaks(self) -> bool:
-        """Whether this voter says silent. Not before its own server holds a lease: one that a cut has made begin anew hears nobody because
-        it is cut off itself. Nobody would hear its words, and to stand by them would cost those lives its vote for good."""
+        """Whether this voter says silent. Not before its own server holds a lease: one that a cut has made begin again receives nothing,
+        for it is cut off itself. Nobody would receive its words, and to stand by them would cost those incarnations its vote for good."""
         return self.holder.base is not None
 
     def _speak(self, now: Reading, effects: list[GuardEffect]) -> None:

@@ -49,7 +49,7 @@ class LeaseHolder:
         return Renew(self.sequence, now, position=self.position)
 
     def renew_for(self, voter: str, renew: Renew) -> Renew:
-        """What one voter is sent: with the boot number that this holder last heard from it."""
+        """What one voter is sent: with the boot number that this holder last received from it."""
         known = self._boots.get(voter)
         return renew if known is None else Renew(renew.sequence, renew.stamp, known[1], renew.position)
 

@@ -1,6 +1,6 @@
 """What the keeper does next: begin a new incarnation, let a successor continue, kill, end everything, wait, reboot, give up; pure.
 
-Owns: every decision of the guard's parent. It is told what happened, with a sight taken after it, and answers effects in the order in
+Owns: every decision of the guard's parent. It is given what happened, with a sight taken after it, and returns effects in the order in
 which they must be carried out.
 Called by: `guard/keeper.py` (the real one) and `sim/guard.py`, which carry out the same effects.
 Must never: have a second guard while the first may live, continue an incarnation whose lease has run out, or begin a new one before

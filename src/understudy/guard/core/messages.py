@@ -49,7 +49,7 @@ class BootNumber(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """A voter was told by the registry that this incarnation is lost, fenced or evicted."""
+    """A voter knows from the registry that this incarnation is lost, fenced or evicted."""
 
     incarnation: bytes
 
@@ -112,7 +112,7 @@ class GrantedLife(NamedTuple):
 
 
 class CensusAnswer(NamedTuple):
-    """A part of a voter's answer to a census: one datagram holds a few lives."""
+    """A part of a voter's answer to a census: one datagram holds a few incarnations."""
 
     nonce: int
     answer: int

@@ -74,7 +74,7 @@ class Voter:
         if incarnation in self._dead:
             return Lost(incarnation)
         if self.refuses(incarnation):
-            return Silent(PUSHED, server, incarnation, self.boot)  # it may not know: one that never held a lease would ask for ever
+            return Silent(PUSHED, server, incarnation, self.boot)  # it may not know: one that never held a lease would ask without end
         if self.is_from_before(renew):
             return BootNumber(incarnation, renew.sequence, self.boot)
         known = self._seen.get(incarnation)
@@ -126,7 +126,7 @@ class Voter:
         return True
 
     def unheard_since(self, known: LastRenew | None) -> Reading:
-        """Of one never heard we only know that we have not granted it since this memory began: so a voter that restarted says nothing."""
+        """Of one that sent no renew we only know that it has no grant since this memory began: so a voter that restarted says nothing."""
         return known.at if known is not None else self._started
 
     def census(self, now: Reading) -> tuple[GrantedLife, ...] | None:

@@ -1,6 +1,6 @@
 """How the keeper judges its guard: is it what it should be, is it late, how far has it come; pure.
 
-Owns: what a keeper sees (`KeeperSight`), and what follows from a look at it while its guard lives.
+Owns: what a keeper sees (`KeeperSight`), and what follows from a look at it while its guard is alive.
 Called by: `core/keeper.py`, often while nothing happens and more often while everything is being stopped.
 Must never: have the kill begun again from the start because it is slow (then under load it would never end): the keeper helps instead, for
 every step may be done twice.
@@ -15,7 +15,7 @@ from understudy.model.position import NOWHERE, Position
 
 STOPPING_LOOK_S = 0.005
 UNKILLABLE_S = 0.05
-"""A guard that lives this long after SIGKILL hangs in the kernel: nobody waits for it with the end of the lease."""
+"""A guard that is alive this long after SIGKILL hangs in the kernel: nobody waits for it with the end of the lease."""
 ENDS_WITHIN_S = 2.0
 """A guard that needs longer hangs: the kill itself, processes outside their groups, and file systems have their own bounds within this."""
 
@@ -40,7 +40,7 @@ class KeeperSight(NamedTuple):
     """What its guard has left in the memory that both share."""
     stage: EndStage
     beats: int = 0
-    """Grows while the guard's loop goes round."""
+    """Grows while the guard's loop runs."""
     stays_out: bool = False
     """An operator took this server out, and has not asked it back."""
     leaving: bool = False
@@ -110,7 +110,7 @@ class GuardWatch:
         # After a pause of the whole machine the guard is given its turn first.
         if late_s is not None and late_s > self._limits.pace.reaction_s and since_s < 2 * self._interval_s:
             return "it did not stop this server when the lease ended"
-        # If we ourselves were late, the whole machine stood still: that is not the guard's fault, and to replace the
+        # If we ourselves were late, the whole machine was paused: that is not the guard's fault, and to replace the
         # guards of all voters at once would end every lease of the cluster.
         moved = sight.beats != self._beats or since_s > 2 * self._interval_s
         self._beats = sight.beats
