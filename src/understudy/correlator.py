@@ -9,7 +9,7 @@ without a deadline, hold anything of a request after its wait, or claim more of 
   TooManyWaiting               it was never sent
   what `send` raised           what the link says of that
   TimeoutError, or what        it was sent: it may have been carried out, or may be yet
-  `fail` was told
+  `fail` was given
 
 It stands beside the ports and not on the ground floor (`linux/`): it waits, with asyncio, which guard and keeper never import.
 """
@@ -68,7 +68,7 @@ class Correlator(Generic[T]):
         finally:
             self._waiting.pop(number, None)
             if answer.done() and not answer.cancelled():
-                answer.exception()  # who waited has an error already, should it have come during the sending: this one is nobody's
+                answer.exception()  # who waited has an error already, should it have come during the sending: nobody reads this one
 
     def answer(self, number: int, answer: T) -> bool:
         """An answer has come. False: nobody waits for it (any more)."""
@@ -85,7 +85,7 @@ class Correlator(Generic[T]):
             wait.limit.reschedule(until)
 
     def fail(self, error: Callable[[], Exception]) -> None:
-        """The peer hung up: everybody who waits gets an error of their own, now."""
+        """The peer closed the connection: everybody who waits gets an error of their own, now."""
         for wait in self._waiting.values():
             if not wait.answer.done():
                 wait.answer.set_exception(error())

@@ -1,6 +1,6 @@
 """Every error that Understudy raises on purpose.
 
-UnderstudyError                 base: something an operator can be told in one sentence
+UnderstudyError                 base: something that can be said to an operator in one sentence
 ├── BadInput                    what was asked for is wrong; nothing was changed
 │   ├── BadSettings             understudy.toml or a key file
 │   ├── BadAttribute            a resource, type or pool attribute
@@ -24,7 +24,7 @@ A broken invariant is not in this tree: it is an `assert`, and ends the process.
 
 
 class UnderstudyError(Exception):
-    """Something an operator can be told in one sentence; str() is that sentence."""
+    """Something that can be said to an operator in one sentence; str() is that sentence."""
 
 
 class BadInput(UnderstudyError):

@@ -142,11 +142,11 @@ class Executor(Protocol):
         ...
 
     async def empty(self, resource: ResourceName) -> bool:
-        """Whether nothing lives in the resource's group (True also when there is no group)."""
+        """Whether nothing runs in the resource's group (True also when there is no group)."""
         ...
 
     async def running(self) -> tuple[ResourceName, ...]:
-        """Resources of which something lives here, registered or not: a process, an address. Unreachable: no answer, or
+        """Resources of which something is here, registered or not: a process, an address. Unreachable: no answer, or
         it could not look."""
         ...
 
@@ -228,14 +228,14 @@ class GuardSays:
 
 @dataclass(frozen=True, slots=True)
 class AbilityChanged:
-    """Whether a server can act (its daemon, its executor, its way to the registry), as its guard told; `why` is empty when it can."""
+    """Whether a server can act (its daemon, its executor, its way to the registry), as its guard reported; `why` is empty when it can."""
 
     server: ServerName
     incarnation: Incarnation
     able: bool
     why: str
     for_s: float
-    """For how long it had been so when this was told."""
+    """For how long it had been so when this was reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ class Guard(Protocol):
         ...
 
     async def note(self, position: Position, seen: Position) -> None:
-        """What this incarnation acts on from now on, told to the voters with the next renew; and where the registry was seen to be, kept
+        """What this incarnation acts on from now on, sent to the voters with the next renew; and where the registry was seen to be, kept
         for the daemons after this one."""
         ...
 
@@ -285,7 +285,7 @@ class Guard(Protocol):
         ...
 
     async def able(self, able: bool, why: str) -> None:
-        """Prove that this daemon goes round, and say whether this server can act; a guard that hears nothing says that it cannot."""
+        """Prove that this daemon runs, and say whether this server can act; a guard that receives nothing says that it cannot."""
         ...
 
     async def sight(self) -> GuardSight:

@@ -10,4 +10,4 @@ from understudy.holdings.holding import AddressHolding, Holding
 AGENTS: Mapping[str, Agent] = {"script": script.AGENT, "address": address.AGENT, "network": network.AGENT}
 
 ANNOUNCES: Mapping[type[Holding], Callable[[Any], None]] = {AddressHolding: address.announce}
-"""What others have to be told of a holding that is here, after whoever told them has ended."""
+"""How a holding that is here is announced to others again, after the process that announced it has ended."""

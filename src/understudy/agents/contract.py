@@ -34,19 +34,19 @@ class Context(Protocol):
         ...
 
     def housed(self, resource: str) -> bool | None:
-        """Whether the service lives in its group; None when it never was seen there (a mount, or started by a service manager)."""
+        """Whether the service runs in its group; None when it was never seen there (a mount, or started by a service manager)."""
         ...
 
     def moved_out(self, resource: str) -> None:
-        """The service lives, but no longer in its group: do not expect it there."""
+        """The service runs, but no longer in its group: do not expect it there."""
         ...
 
     async def gate(self, addresses: Sequence[str]) -> str | None:
-        """Let these addresses pass while the lease lives, for they are started now; None, or why the guard does not."""
+        """Let these addresses pass while the lease is valid, for they are started now; None, or why the guard does not."""
         ...
 
     async def shut(self, addresses: Sequence[str]) -> None:
-        """They were stopped: they pass no longer. Where the guard cannot be told, they are not there to pass."""
+        """They were stopped: they pass no longer. If the guard cannot be reached, no harm: they are not here any more."""
         ...
 
     async def shut_out(self, addresses: Sequence[str]) -> frozenset[str]:

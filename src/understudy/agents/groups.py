@@ -36,7 +36,7 @@ class Groups:
         return f"{self.parent}/{group_name(resource)}"
 
     def run(self, resource: str) -> str:
-        """Where the service lives."""
+        """Where the service runs."""
         return f"{self.group(resource)}/run"
 
     def act(self, resource: str) -> str:
@@ -58,13 +58,13 @@ class Groups:
         return sorted(resource_of(name) for name in names)
 
     def sweep(self) -> None:
-        """Remove groups in which nothing lives. Only where nobody starts anything: at the executor's own start."""
+        """Remove groups in which nothing runs. Only where nobody starts anything: at the executor's own start."""
         for resource in self.resources():
             for path in (self.run(resource), self.act(resource), self.group(resource)):
                 try:
                     os.rmdir(path)
                 except OSError:
-                    pass  # somebody lives there, or it is gone already: both are fine
+                    pass  # something runs there, or it is gone already: both are fine
 
 
 async def kill_and_see(path: str, within_s: float) -> bool:

@@ -28,7 +28,7 @@ async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
     observed = None if ended.status is None else read_status(request.action, ended.status)
     evidence: Evidence = "silent" if observed is None else "answered"
     if observed is Observed.OFFLINE and context.housed(request.resource) is False:
-        evidence = "gone"  # the script says no, and the kernel says that nothing of it lives
+        evidence = "gone"  # the script says no, and the kernel says that no process of it is alive
     return ActionOutcome(
         observed=observed,
         status=ended.status,
@@ -41,8 +41,8 @@ async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
 
 
 async def _ask_again(request: ActionRequest, context: Context, path: str) -> Ended:
-    """The script says yes, the kernel says that nothing lives in the group. A script that looks at a process id is deceived by a dead
-    process that init has not yet reaped; if it insists, the service lives elsewhere."""
+    """The script says yes, the kernel says that nothing runs in the group. A script that looks at a process id is deceived by a dead
+    process that init has not yet reaped; if it insists, the service runs elsewhere."""
     for pause_s in _REAPED_S:
         await asyncio.sleep(pause_s)
         ended = await context.command(request, (path, request.action))

@@ -103,8 +103,8 @@ def _print(text: str) -> None:
 
 
 def _ahead(connection: socket.socket) -> "Iterator[dict[str, Any] | Away]":
-    """The messages of an answer, read while the output waits for its own reader (`| less`): the daemon does not wait for ever for those who
-    do not read, and holds nothing for them."""
+    """The messages of an answer, read while the output waits for its own reader (`| less`): the daemon does not wait without end for
+    clients that do not read, and holds nothing for them."""
     read: SimpleQueue[dict[str, Any] | Away | None] = SimpleQueue()
     connection.settimeout(SILENT_S)
 
@@ -174,7 +174,7 @@ def _send(connection: socket.socket, method: str, path: str, body: bytes) -> Non
     try:
         connection.sendall("\r\n".join(head).encode() + body)
     except OSError:
-        pass  # it hears no more of this; its answer may be there, and says why
+        pass  # it reads no more of this; its answer may be there, and says why
 
 
 def _head(stream: "BinaryIO") -> tuple[int, bool]:

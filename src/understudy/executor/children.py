@@ -56,7 +56,7 @@ class Children:
         """How many files a child may open: what we were given, before we took all that we may have for ourselves."""
 
     def begin(self, reaped: Callable[[int], None] = lambda _: None) -> None:
-        """On the running loop, in the main thread; `reaped` is told of every process that was ours and has ended."""
+        """On the running loop, in the main thread; `reaped` is called with the id of every process that was ours and has ended."""
         self._reaped = reaped
         if libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")

@@ -132,7 +132,7 @@ def _crowd(request: ActionRequest, groups: Groups) -> Ended | None:
 
 
 def _answer(code: int, text: str, *, check: bool, why_not_run: str) -> Ended:
-    """An end by a signal is an answer of what changes something: it failed, as in a shell. A check that died has told nothing."""
+    """An end by a signal is an answer of an action that changes something: it failed, as in a shell. A check that died gave no answer."""
     *_, last = text.rstrip("\n").split("\n")
     if code < 0:
         text = f"{text}ended by signal {-code} ({signal.strsignal(-code)})\n"
@@ -155,7 +155,7 @@ def _answer(code: int, text: str, *, check: bool, why_not_run: str) -> Ended:
 async def _end(request: ActionRequest, child: Child, groups: Groups, *, spare_service: bool) -> bool:
     """Kill what belongs to the action. A start that overran takes the whole group with it: nobody can tell its parts from the service's."""
     if request.action == "abort" or spare_service:
-        child.kill(session=True)  # the action that it was to abort, or the service, lives on
+        child.kill(session=True)  # the action that it was to abort, or the service, goes on
         return True
     child.kill()  # by itself first: it may not have entered the group yet
     path = groups.group(request.resource) if request.action == "start" else groups.act(request.resource)

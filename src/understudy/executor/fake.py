@@ -1,7 +1,7 @@
 """An executor in memory: the same answers as the real one, for the simulator and for daemons in tests.
 
-Runs on whatever loop it is awaited on, so in virtual time too. It passes the same contract test as the real executor. A service here is
-told what to do wrong (fail, hang, lie, refuse to die); what it truly does is in `FakeService.lives`: invariants are judged by that.
+Runs on whatever loop it is awaited on, so in virtual time too. It passes the same contract test as the real executor. A service here can
+be set to misbehave (fail, hang, lie, refuse to die); whether it truly runs is in `FakeService.alive`: invariants are judged by that.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class FakeService:
     fails: dict[ActionName, int] = field(default_factory=dict)
     """Actions that do nothing and answer with this status."""
     hangs: set[ActionName] = field(default_factory=set)
-    """Actions that never answer (a check on dead storage, a stop that waits for ever)."""
+    """Actions that never answer (a check on dead storage, a stop that waits without end)."""
     pretends: set[ActionName] = field(default_factory=set)
     """Actions that do nothing and answer 0."""
     botches: dict[ActionName, int] = field(default_factory=dict)
@@ -40,26 +40,26 @@ class FakeService:
     check_says: int | None = None
     """A status that check answers whatever is true."""
     partly: bool = False
-    """While it lives the check finds it partly online."""
+    """While it runs the check finds it partly online."""
     signals: bool = False
     """The check ends by a signal."""
     unbegun: dict[ActionName, Unanswered] = field(default_factory=dict)
     """Actions that cannot be begun: `not-begun` or `no-script`."""
     astray: bool = False
-    """What lives of it has left its control group; it is found by its mark."""
+    """What runs of it has left its control group; it is found by its mark."""
     undying: bool = False
     """Survives even SIGKILL: waiting in the kernel for dead storage."""
     outside: bool = False
-    """Lives in a unit of its own: its group is empty, and to kill the group does not end it. Its scripts, and a lapse, do."""
+    """Runs in a unit of its own: its group is empty, and to kill the group does not end it. Its scripts, and a lapse, do."""
     seen_living: bool = False
 
     @property
     def populates(self) -> bool:
-        """Whether something of it lives in its group."""
+        """Whether something of it runs in its group."""
         return self.alive and not self.outside
 
     def behave(self) -> None:
-        """Everything works from now on; what lives, lives on."""
+        """Everything works from now on; what runs keeps running."""
         self.fails, self.hangs, self.pretends, self.botches = {}, set(), set(), {}
         self.check_says, self.undying, self.signals, self.unbegun, self.partly = None, False, False, {}, False
 
@@ -100,7 +100,7 @@ class FakeExecutor:
         self._wake = asyncio.Event()
 
     def service(self, resource: ResourceName) -> FakeService:
-        """The service behind this resource, to be told how to behave."""
+        """The service behind this resource, whose behaviour can be set."""
         return self.services.setdefault(resource, FakeService())
 
     def die(self, resource: ResourceName) -> None:

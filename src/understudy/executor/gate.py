@@ -20,7 +20,7 @@ _PACKET = 1 << 18
 
 
 async def open_gate(guard_socket: Path, addresses: Sequence[str], incarnation: str | None) -> str | None:
-    """None: they pass while the lease of that incarnation lives; else why not."""
+    """None: they pass while the lease of that incarnation is valid; else why not."""
     return _refusal(await _ask(guard_socket, {"op": "gate", "addresses": list(addresses), "incarnation": incarnation}))
 
 
@@ -36,7 +36,7 @@ async def shut_out(guard_socket: Path, addresses: Sequence[str]) -> frozenset[st
 
 
 async def stay_known(guard_socket: Path) -> None:
-    """Tell every guard, one after the other, who we are; for ever."""
+    """Report to every guard, one after the other, who we are; until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as guard:

@@ -20,7 +20,7 @@ _WITHIN_S = 1.0
 
 
 def is_here(holding: Holding) -> bool:
-    """Whether it is on this server now. OSError: it cannot be told."""
+    """Whether it is on this server now. OSError: that cannot be determined."""
     match holding:
         case GroupHolding(path):
             return populated(path)
@@ -56,7 +56,7 @@ async def end_all(holdings: Sequence[Holding], *, guard_socket: Path, keep: tupl
 
 
 async def as_the_kernel_names(holdings: Sequence[Holding]) -> tuple[Holding, ...]:
-    """Mount points without symbolic links, as the table of mounts has them; as written where that cannot be told."""
+    """Mount points without symbolic links, as the table of mounts has them; as written where that cannot be determined."""
     return tuple([MountHolding(await _real(holding.point)) if isinstance(holding, MountHolding) else holding for holding in holdings])
 
 

@@ -7,7 +7,7 @@ from understudy.ports import ActionRequest
 
 
 def holder(path: Path) -> str | None:
-    """Whose lease is valid at this instant; None: nobody's."""
+    """The incarnation whose lease is valid at this instant; None: there is none."""
     lease = read_lease(str(path))
     return lease.incarnation.hex() if lease.left_s() > 0 else None
 

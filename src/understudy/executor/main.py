@@ -1,7 +1,7 @@
 """understudy-exec: listens on exec.sock and runs what the daemon asks for.
 
 Wires the runner to the socket; started by systemd (or the lab host's init) and restarted whenever it ends. One daemon at a time: the newest
-hello wins, ends every action in flight and is told what runs. Its own process is never in a resource's group. It keeps nothing that its
+hello wins, ends every action in flight and is sent what runs. Its own process is never in a resource's group. It keeps nothing that its
 successor needs.
 """
 
@@ -196,7 +196,7 @@ async def serve(settings: Settings, groups: Groups) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """understudy-exec [--config F]; 0: told to end; 1: it cannot begin now; 2: its settings cannot be used."""
+    """understudy-exec [--config F]; 0: asked to end; 1: it cannot begin now; 2: its settings cannot be used."""
     parser = argparse.ArgumentParser(
         prog="understudy-exec",
         description="Run the actions of this server's resources, each in a control group of its own, as the daemon asks on exec.sock.",
@@ -229,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _be_the_only_one(run_dir: Path) -> tuple[int, str]:
     """Take the lock that ends with this process, and say who we are; or why that cannot be written, for the guard knows us by our
-    connection and our lock as well. UnderstudyError if another executor lives."""
+    connection and our lock as well. UnderstudyError if another executor runs."""
     lock = os.open(run_dir / "understudy-exec.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

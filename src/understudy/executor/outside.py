@@ -1,7 +1,7 @@
 """Processes of resources that left their control groups, among the executor's children.
 
 The executor is the subreaper of all that its actions begin: whatever loses its parent becomes its child, so that one file of the kernel's
-names every main process of every service. Which resource a child belongs to is told by the group it was seen in, or by the mark in its
+names every main process of every service. Which resource a child belongs to is known by the group it was seen in, or by the mark in its
 environment. Called by the runner after every action; reads a few small files of /proc, never waits on anything else.
 """
 
@@ -18,13 +18,13 @@ _PAUSE_S = 0.005
 
 
 class Outside:
-    """Who lives outside, by resource."""
+    """Processes that run outside, by resource."""
 
     def __init__(self, groups: Groups, began: Callable[[int], bool]) -> None:
         self._groups = groups
         self._began = began
         self._of: dict[int, str] = {}
-        """Child -> its resource, as found when it was new; empty: nobody's. Exact, as only we reap them: see `reaped`."""
+        """Child -> its resource, as found when it was new; empty: of no resource. Exact, as only we reap them: see `reaped`."""
         self._known: dict[str, list[Stray]] = {}
         self._sessions: dict[str, str] = {}
         """Resource -> the session of its last start: what stays in it is the resource's, whatever its environment says."""
@@ -47,7 +47,7 @@ class Outside:
         return [name for name in list(self._known) if self.look(name)]
 
     def look(self, resource: str) -> list[Stray]:
-        """What of this resource lives outside now."""
+        """What of this resource runs outside now."""
         parent = self._groups.parent
         found = {process.pid: process for process in self._known.get(resource, ()) if is_alive(process) and not within(parent, process.pid)}
         for pid in _children():
@@ -92,7 +92,7 @@ def _children() -> list[int]:
     try:
         threads = os.listdir("/proc/self/task")
     except OSError:
-        return []  # no descriptor to be had; who asks whether all is gone hears of that elsewhere
+        return []  # no descriptor to be had; who asks whether all is gone gets that error elsewhere
     for thread in threads:
         try:
             with open(f"/proc/self/task/{thread}/children", "rb", buffering=0) as file:

@@ -29,7 +29,7 @@ class Rooms:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.unbounded: Callable[[str], None] = lambda _: None
-        """Told once why rooms have no bound."""
+        """Called once, with the reason why rooms have no bound."""
         self._plain = False
 
     def started(self, user: str, name: str) -> Capture:

@@ -230,7 +230,7 @@ class Runner:
             await asyncio.wait({flight.ended for flight in flights}, timeout=2 * SURVIVOR_S + ABORT_S)
 
     def empty(self, resource: str) -> bool:
-        """Nothing lives in its group or has left it, no action is in flight, nothing that it held is here."""
+        """Nothing runs in its group or has left it, no action is in flight, nothing that it held is here."""
         if resource in self._in_flight or populated(self.groups.group(resource)):
             return False
         return not self.outside.look(resource) and not any(map(is_here, self._kill_list.of(resource)))
@@ -240,7 +240,7 @@ class Runner:
         return bool(self._in_flight)
 
     def running(self) -> list[str]:
-        """Resources of which something lives here."""
+        """Resources of which something is here: a process or a holding."""
         housed = [resource for resource in self.groups.resources() if populated(self.groups.group(resource))]
         holding = [resource for resource, held in self._kill_list.held().items() if any(map(is_here, held))]
         return sorted({*housed, *holding, *self.outside.resources()})
@@ -284,7 +284,7 @@ class Runner:
             self._repeats[resource] = [loop.call_later(delay_s, self._say_again, call) for delay_s in delays_s]
 
     def link_came_up(self) -> None:
-        """Whoever is behind it has not heard what was said meanwhile."""
+        """Whoever is behind it has not received what was said meanwhile."""
         for resource, (delays_s, call) in list(self._repeated.items()):
             self.repeat(resource, delays_s, call)
 

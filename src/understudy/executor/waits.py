@@ -1,4 +1,4 @@
-"""What actions have failed over and what is asked for now and then, so that the daemon hears when another try is worth it.
+"""What actions have failed over and what is asked for now and then, so that the daemon knows when another try is worth it.
 
 Owned by the runner; agents ask for it (an address that a stranger has). Asks without a lease too, as it changes nothing. Bounded in time:
 the next failure begins it anew.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GroupHolding:
-    """A control group and all that lives in it."""
+    """A control group and all that runs in it."""
 
     path: str
 

@@ -1,4 +1,4 @@
-"""A change of definitions (resources, types, pools): what it writes, and what it does to what runs, told before it is done.
+"""A change of definitions (resources, types, pools): what it writes, and what it does to what runs, shown before it is done.
 
 Made by the modules that modify or delete. `policy/impact.py` says what follows. Pure.
 """

@@ -137,5 +137,5 @@ def last_server(instance: Instance) -> str:
 
 
 def cardinality_id(instance: Instance) -> str:
-    """A local instance is told apart by its server, a cluster one by its number."""
+    """A local instance is identified by its server, a cluster one by its number."""
     return str(instance.server) if instance.resource.local else "1"

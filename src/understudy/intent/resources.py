@@ -143,7 +143,7 @@ def delete(view: View, names: tuple[ResourceName, ...], operator: Operator, *, f
     return Edit(
         resources=dict.fromkeys(known),
         targets=dict.fromkeys(name for name in known if name in view.targets),
-        # A resource registered later under this name is another one: nothing of this one may be told about it.
+        # A resource registered later under this name is another one: no report of this one may be taken for it.
         forgotten=tuple((name, server) for name in known for server in view.reports.get(name, {})),
         rests=Rests(assignments=names),
         history=tuple(HistoryEntry(kind=events.DELETED, resource=name) for name in names),

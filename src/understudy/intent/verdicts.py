@@ -151,7 +151,7 @@ def _local_started(view: View, name: ResourceName) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Fulfilled:
-    """A judge: everything that was told of a resource has come about."""
+    """A judge: everything that was announced for a resource has happened."""
 
     impacts: Sequence[Impact]
     before: View

@@ -6,7 +6,7 @@ agents and commands are the real ones. Nothing here may touch the machine's own 
     plan.py      what a lab consists of: hosts, networks, addresses (pure); machine.py: what this machine must offer for it
     image.py     the cached root file system (bootstrap.py: Debian's packages into a directory); bytecode.py: the project, compiled for it
     lab.py       Lab, as its users see it; places.py: where a lab's files are; remains.py: how they are removed
-    power.py     the process that is the lab's hardware: power switch, freezer, cables; orders.py: what it is told
+    power.py     the process that is the lab's hardware: power switch, freezer, cables; orders.py: the orders to it
     network.py   switch, cables; cgroups.py: control groups; hosts.py, root.py, disk.py, storage.py: one lab host
     init.py      first process of a lab host; enter.py: a command inside one
     witness.py   which servers are active, seen from outside

@@ -35,7 +35,7 @@ def join(group: Path) -> None:
 
 
 def freeze(group: Path) -> None:
-    """Stop all processes below the group where they are; returns when they stand still."""
+    """Freeze all processes below the group; returns when they are frozen."""
     (group / "cgroup.freeze").write_text("1")
     _wait_for_event(group, "frozen", "1")
 

@@ -68,7 +68,7 @@ class Supervised:
 
 
 def main(order: str) -> None:
-    """Boot, then supervise for ever."""
+    """Boot, then supervise without end."""
     wanted = json.loads(order)
     signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     socket.sethostname(wanted["hostname"])

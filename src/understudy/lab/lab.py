@@ -226,7 +226,7 @@ class Lab:
         os.kill(self.first_process(REGISTRY), signal.SIGHUP)
 
     def registry_pause(self) -> None:
-        """Let the registry process stand still (SIGSTOP): it answers nobody."""
+        """Pause the registry process (SIGSTOP): it answers nobody."""
         for pid in self.service_pids(REGISTRY, REGISTRY_PROCESS):
             _send(pid, signal.SIGSTOP)
 

@@ -2,7 +2,7 @@
 their cables.
 
 Started by `Lab.up` as `python -m understudy.lab.power LAB IMAGE`, its error output a log. It takes one order per connection
-on the lab's socket, as a line of JSON, and answers with one. It lives in a network namespace of its own, the switch, and is
+on the lab's socket, as a line of JSON, and answers with one. It runs in a network namespace of its own, the switch, and is
 the parent of every host's first process: when it dies, all hosts die. A single thread, because it forks. It never looks into
 a host: what runs there is not its business.
 """

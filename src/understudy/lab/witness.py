@@ -110,7 +110,7 @@ def _group(lab: Lab, server: str, resource: str) -> Path:
 
 
 class _Arp:
-    """Asks who has the address, as a duplicate-address probe does: nobody's cache is touched."""
+    """Asks who has the address, as a duplicate-address probe does: no host's cache is touched."""
 
     def __init__(self, interface: str, address: str) -> None:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETHERTYPE_ARP))

@@ -1,6 +1,6 @@
 """What one server knows of one resource by itself: the lane's memory, a frozen value. Identity, budget, one phase, and what holds in any.
 
-`lane/table.py` makes the next one of it and of what happens; `lane/reconcile.py` reads it. It lives in the daemon's memory only: after a
+`lane/table.py` makes the next one of it and of what happens; `lane/reconcile.py` reads it. It is kept in the daemon's memory only: after a
 restart of the daemon everything is looked at again.
 """
 

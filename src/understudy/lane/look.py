@@ -1,4 +1,4 @@
-"""What this server can say of each resource after its first look (S6): whether it was seen to run or not, or could not be told."""
+"""What this server can say of each resource after its first look (S6): whether it was seen to run or not, or that is not known."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from understudy.model.view import Look
 def look_at(resources: Mapping[ResourceName, Resource], locals: Mapping[ResourceName, Local], before: Look) -> Look:
     """The look to be written; `before` is what this incarnation has written, perhaps by a daemon that died: what was seen stays seen.
 
-    A check that does not answer ends the look as well. Where the kernel says that something of it lives the report tells it instead.
+    A check that does not answer ends the look as well. Where the kernel says that something of it runs, the report says so instead.
     """
     looked: dict[ResourceName, str] = {}
     untold: dict[ResourceName, str] = {}

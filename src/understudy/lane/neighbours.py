@@ -94,7 +94,7 @@ def _named(
 def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
     """Hard dependencies that are not up, and weak ones that are on their way up here; empty: it may start.
 
-    What it would have to be stopped for at once is missing as well: else it would be started and stopped in turn, for ever.
+    What it would have to be stopped for at once is missing as well: else it would be started and stopped in turn, without end.
     """
     missing: list[ResourceName] = []
     known: BrokenBy = {}
@@ -143,7 +143,7 @@ def _has_to_stop(here: Here, name: ResourceName, known: BrokenBy) -> bool:
     if resource is None or local is None or local.state is None:
         return False
     if not wanted_here(here, resource):
-        return resource.local or is_mine(here, name)  # what is nobody's here is never stopped
+        return resource.local or is_mine(here, name)  # what this incarnation does not hold is never stopped
     return resource.enabled and bool(resource.stop and _broken(here, resource, known))
 
 
@@ -207,11 +207,11 @@ def wanted_here(here: Here, resource: Resource) -> bool:
 
 
 def _may_run(here: Here, local: Local) -> bool:
-    """Not known to be off. What a new daemon has not looked at yet may run; but a check that never answers holds nobody up for ever."""
+    """Not known to be off. What a new daemon has not looked at yet may run; a check that never answers blocks others for a time only."""
     resource = here.view.resources[local.resource]
     if not resource.local and not is_mine(here, local.resource):
-        # nobody cleans up here after what is nobody's: only whether something of it is left counts; and what this life does not hold it has
-        # not started, so that its first look, which may last, keeps nobody waiting
+        # nobody cleans up here what this incarnation does not hold: only whether something of it is left counts; and this incarnation has
+        # not started it, so that its first look, which may last, keeps nobody waiting
         seen = local.state is not None and (local.state is not State.OFFLINE or local.action is not None)
         return seen or not local.empty
     if local.state is None:

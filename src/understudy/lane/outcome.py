@@ -71,7 +71,7 @@ def _what_it_did(local: Local, resource: Resource, outcome: ActionOutcome, at: I
 
 
 def _wait_for_it(local: Local, outcome: ActionOutcome) -> bool:
-    """Whether it was not even tried, and is tried again: for ever without executor or lease, a few times without processes."""
+    """Whether it was not even tried, and is tried again: always if executor or lease is missing, a few times if no process can be had."""
     if silence.not_asked(outcome) or outcome.unanswered == "executor-away":
         return True
     return outcome.unanswered == "not-begun" and local.held + 1 < MOST_HELD

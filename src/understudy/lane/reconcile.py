@@ -53,7 +53,7 @@ def _owned(here: Here, assignment: Assignment) -> bool:
 
 def _not_mine(here: Here, resource: Resource, local: Local, why: WaitsFor) -> LaneStep:
     """Not a holder: never started or stopped here. It is looked at now and then, for somebody may start it by hand; what is found running
-    is told, and the leader makes us a holder (S6)."""
+    is reported, and the leader makes us a holder (S6)."""
     if local.alarmed or (local.check_due <= here.now and resource.enabled):
         return Check()
     return Wait(why, until=local.check_due if resource.enabled else None)
@@ -91,7 +91,7 @@ def _watch(here: Here, resource: Resource, local: Local) -> LaneStep:
 
 
 def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: Rung) -> LaneStep:
-    """While it waits for them it is still looked at when asked for: they may be waiting to hear whether it is to blame."""
+    """While it waits for them it is still looked at when asked for: they may be waiting to know whether it is to blame."""
     dependents = dependents_not_off(here, resource)
     if not dependents:
         return Climb(rung)

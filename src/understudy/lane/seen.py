@@ -1,7 +1,7 @@
 """A server's lanes as every other server sees them: what each would answer next, asked of the lane's own rules over what it has reported.
 
 Called by `policy/waits.py`, so that what a command or `explain` says of a wait is what the lane waits for. Pure. What a lane alone knows
-(pauses, how often it has tried) is not reported: such a wait is told by its cause, without its end.
+(pauses, how often it has tried) is not reported: such a wait is described by its cause, without its end.
 """
 
 import math
@@ -38,7 +38,7 @@ class Seen:
         return self._here[server]
 
     def step(self, name: ResourceName, server: ServerName) -> LaneStep:
-        """What the lane of the resource on this server answers, as far as it has told what it knows."""
+        """What the lane of the resource on this server answers, as far as it has reported what it knows."""
         here = self.here(server)
         if here is None:
             return Wait(WaitsFor.NOT_LIVING)

@@ -1,7 +1,7 @@
 """What silence means: an action that gave no answer, in whatever way, and one that was not asked at all. Pure.
 
-One idea of it (`model/actions.py`: Unanswered), from the executor to here. Silence is counted and told, and makes a failure in the end; but
-where the kernel sees that the service lives, "could not be asked" is not "does not run", and where it sees that it is gone, it is gone.
+One idea of it (`model/actions.py`: Unanswered), from the executor to here. Silence is counted and reported, and a failure in the end; but
+where the kernel sees that the service runs, "could not be asked" is not "does not run", and where it sees that it is gone, it is gone.
 """
 
 from dataclasses import replace
@@ -28,7 +28,7 @@ OFFLINE_LOOK_S = 60.0
 PRESSED = 4.0
 """How many times rarer on a machine under pressure."""
 SilenceVerdict = Literal["none yet", "failed", "alive"]
-"""Of silent checks in a row: too few; a failure; or nothing could be asked while the kernel sees that it lives."""
+"""Of silent checks in a row: too few; a failure; or nothing could be asked while the kernel sees that it is alive."""
 UP = (State.ONLINE, State.INTERMEDIATE)
 
 _DETAILS: dict[Unanswered | None, str] = {
@@ -66,7 +66,7 @@ def fault_of_script(outcome: ActionOutcome) -> bool:
 
 
 def gone(outcome: ActionOutcome, at: Instant) -> bool:
-    """The kernel's word: its processes were in its group, and nothing of it lives any more."""
+    """The kernel's word: its processes were in its group, and nothing of it is alive any more."""
     return outcome.housed is False and at.empty
 
 
@@ -81,7 +81,7 @@ def pressed(outcome: ActionOutcome) -> bool:
 
 
 def held_up(local: Local, outcome: ActionOutcome, now: float) -> LaneUpdate:
-    """An action could not be run now: again after a pause that grows. Told when it is no passing thing."""
+    """An action could not be run now: again after a pause that grows. Reported once it lasts."""
     held = local.held + 1
     first = 3 if not_asked(outcome) else 1  # a refusal is often over at once: the lease comes back, an action ends
     reported = held == first or (held > first and _now_and_then(held))

@@ -127,7 +127,7 @@ def look_at_its_dependencies(resource: Resource) -> tuple[ResourceName, ...]:
 
 
 def watched(up: Local, event: ActionEnd, lines: tuple[HistoryLine, ...] = (), *, anew: bool = False) -> LaneUpdate:
-    """While it is up: whether the kernel watches its processes. Told when it does not any more, after the other `lines`.
+    """While it is up: whether the kernel watches its processes. Reported when it no longer does, after the other `lines`.
 
     `anew`: it has just come up, or was found; else it was up before, and watched.
     """

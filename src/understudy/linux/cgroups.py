@@ -1,6 +1,6 @@
-"""Control groups of version 2: where they are, what lives in one, and its end.
+"""Control groups of version 2: where they are, what runs in one, and its end.
 
-`Group` holds a group's files open: to freeze and kill all that lives in one, and to see that nothing does, when nothing can be opened any
+`Group` holds a group's files open: to freeze and kill all that runs in one, and to see that nothing does, when nothing can be opened any
 more. Called by: guard, keeper and second line (which hold groups), executor, agents and event sources (which ask by path), the lab.
 Must never: take "it cannot be looked at" for "it is empty"; only a group that is gone is empty unseen.
 """
@@ -34,7 +34,7 @@ class Group:
         self.look()
 
     def look(self) -> None:
-        """Open its files if they are not, or if the group was made anew since."""
+        """Open its files if they are not, or if the group was recreated since."""
         try:
             number = os.stat(self.path).st_ino
         except OSError as error:
@@ -53,7 +53,7 @@ class Group:
         self._number = None
 
     def kill(self) -> None:
-        """End all that lives in it. Frozen first: whatever an action forked before its executor died, and enters late, cannot run in it."""
+        """End all that runs in it. Frozen first: whatever an action forked before its executor died, and enters late, cannot run in it."""
         self._write("cgroup.freeze", b"1")
         self._write("cgroup.kill", b"1")
 
@@ -62,7 +62,7 @@ class Group:
         self._write("cgroup.freeze", b"0")
 
     def empty(self) -> bool | None:
-        """Whether nothing lives in it; None: it cannot be told (`untold` says why)."""
+        """Whether nothing runs in it; None: it is not known (`unchecked` says why)."""
         for _ in range(2):
             events = self._files.get("cgroup.events")
             try:
@@ -72,7 +72,7 @@ class Group:
                 if error.errno not in _GONE:
                     self.unchecked = f"cannot be read: {error.strerror}"
                     return None
-            self.look()  # it is gone, or was made anew
+            self.look()  # it is gone, or was recreated
             if not self._files and self.unchecked is None:
                 return True  # no group, no process
         return None
@@ -115,7 +115,7 @@ class Group:
 
 
 def populated(path: str) -> bool:
-    """Whether anything lives in this group or below it; False when there is no such group. OSError: it cannot be told."""
+    """Whether anything runs in this group or below it; False when there is no such group. OSError: it cannot be read."""
     try:
         with open(f"{path}/cgroup.events", "rb", buffering=0) as file:
             return b"populated 1" in file.read(256)

@@ -22,7 +22,7 @@ _IFLA_ADDRESS, _IFLA_IFNAME = 1, 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO = 1, 2, 4, 6
 _IFA_F_NODAD = 0x02
 _NEVER_PREFERRED = struct.pack("=IIII", 0, 0xFFFFFFFF, 0, 0)
-"""Lifetimes, preferred and valid: it answers for ever, but the kernel takes no other connection of this server from it."""
+"""Lifetimes, preferred and valid: it answers without end, but the kernel takes no other connection of this server from it."""
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _LINK, _ADDR = struct.Struct("=BxHiII"), struct.Struct("=BBBBI")
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -78,7 +78,7 @@ class Addresses:
         return [found for found in _addresses(self._wire) if found.address in among]
 
     def remove(self, which: Collection[str]) -> list[str]:
-        """Take these away, on whatever interface and under whatever prefix length they are; what cannot be told or is still there
+        """Take these away, on whatever interface and under whatever prefix length they are; what cannot be read or is still there
         afterwards, as sentences."""
         if not which:
             return []

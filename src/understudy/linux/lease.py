@@ -94,7 +94,7 @@ class LeaseReader:
             os.close(descriptor)
 
     def read(self) -> LeaseEntry:
-        """What it says now; nobody's without a file."""
+        """What it says now; without a file nobody holds it."""
         if self._map is None:
             return LeaseEntry(NOBODY, Reading(0, 0))
         fields = memoryview(self._map).cast("q")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 class Reading(NamedTuple):
     """Both clocks of one machine, read together; nanoseconds.
 
-    Two clocks, because either may stand still while the machine is paused or be slewed by NTP (design: Clocks).
+    Two clocks, because either may stop while the machine is paused or be slewed by NTP (design: Clocks).
     """
 
     boot_ns: int

@@ -25,7 +25,7 @@ class ConditionKind(StrEnum):
     LEFT = "left"
     """An operator took this server out: its guard begins no new life until it is asked back."""
     MAJORITY_LOST = "majority-lost"
-    """Too few voters are heard, and nobody leads: nothing runs, and nothing will."""
+    """Too few voters are reached, and nobody leads: nothing runs, and nothing will."""
     NO_LEASE = "no-lease"
     """This server holds no lease, for another reason."""
     REGISTRY_AWAY = "registry-away"
@@ -42,7 +42,7 @@ class ConditionKind(StrEnum):
     OTHER_NO_LEASE = "other-no-lease"
     """The life of another server that the registry knows is over: its guard has begun a new one."""
     OTHER_UNHEARD = "other-unheard"
-    """Another server is not heard, and not yet proved lost."""
+    """No message comes from another server, and it is not yet proved lost."""
     LAST_MAJORITY = "no-voter-to-spare"
     """One more voter lost, and everything stops."""
     NOT_REAL_TIME = "not-real-time"
@@ -155,8 +155,8 @@ class Lease(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastMessage:
-    """Another server's guard, as this server's hears it. A registered incarnation that is heard held its lease when it spoke: it has won
-    one to be registered, and a guard says nothing after a lapse."""
+    """The last message that this server's guard has from another's. A registered incarnation that sent one held its lease then: it has won
+    one to be registered, and a guard sends nothing after a lapse."""
 
     incarnation: Incarnation
     age_s: float
@@ -172,7 +172,7 @@ class GuardSight:
     grants: Mapping[ServerName, float] = field(default_factory=dict)
     """Voter -> seconds since the newest renew was sent that it has granted to this incarnation."""
     last_messages: Mapping[ServerName, LastMessage] = field(default_factory=dict)
-    """Other servers; who was not heard in this guard's life is not named."""
+    """Other servers; one that has sent nothing since this guard began is not named."""
     lapsed_s: float | None = None
     """Since the last lease of this server ended by a lapse; None: it holds one, or never lost one since its keeper began."""
     gap_s: float | None = None
@@ -184,7 +184,7 @@ class GuardSight:
     gate: str = ""
     """Why there is no gate; empty: there is."""
     differing: tuple[str, ...] = ()
-    """Sentences: servers heard whose settings are others."""
+    """Sentences: servers that have sent messages, with other settings than this one."""
     refused: str = ""
     not_kept: str = ""
     """Why what the registry says of the settings is not on this server's disk."""
@@ -214,7 +214,7 @@ class Own:
     lease_s: float = 2.5
     """How long a lease lasts."""
     daemon_s: float = 0.0
-    """For how long its daemon has been running: what it never heard is at least that old."""
+    """For how long its daemon has been running: what it has never received is at least that old."""
     guard: GuardSight | None = None
     """What the guard said last; None: nothing yet."""
     guard_age_s: float = 0.0
@@ -260,12 +260,12 @@ class Own:
         return self.guard.lapsed_s + self.guard_age_s
 
     def silence_s(self, server: ServerName) -> float | None:
-        """Since another server's guard was heard; None: not in this guard's life."""
+        """Since the last message of another server's guard; None: none since this guard began."""
         last = None if self.guard is None else self.guard.last_messages.get(server)
         return None if last is None else last.age_s + self.guard_age_s
 
     def last_incarnation(self, server: ServerName) -> Incarnation | None:
-        """The life in which another server was heard a moment ago; None: it was not."""
+        """The incarnation of another server that sent a message a moment ago; None: it sent none."""
         age_s = self.silence_s(server)
         if self.guard is None or age_s is None or age_s > self.fresh_s:
             return None
@@ -283,7 +283,7 @@ class Own:
 
     @property
     def fresh_s(self) -> float:
-        """Who was heard within this is there: the others speak at least once a second, and some of it may be lost."""
+        """Who has sent a message within this is there: the others send at least one a second, and some may be lost."""
         return max(self.lease_s, FRESH_S)
 
 

@@ -1,7 +1,7 @@
 """How the life of an incarnation goes on: one table of what may follow what, and the one function that goes by it.
 
 Called by whoever writes an incarnation's record: its own server, the leader, operators' verbs. Nothing may write a life past it: none comes
-back that was proved over (S3, S5), and none that voters were told to refuse is granted again (S4).
+back that was proved over (S3, S5), and none that voters were asked to refuse is granted again (S4).
 """
 
 from collections.abc import Mapping

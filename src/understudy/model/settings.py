@@ -57,7 +57,7 @@ class Settings:
     voter_set: int = 1
     """`[cluster] voter_set`: number of the voter set; grows with each change of it."""
     pause_tolerance: float = 2.0
-    """`[cluster] pause_tolerance`, seconds: a server that stands still for up to this long keeps what it runs."""
+    """`[cluster] pause_tolerance`, seconds: a server that is paused for up to this long keeps what it runs."""
     engine: str = DEFAULT_ENGINE
     """`[registry] engine`: `sqlite`."""
     registry: tuple[str, ...] = ("127.0.0.1:7400",)
@@ -79,7 +79,7 @@ class Settings:
     cgroup: str = ""
     """`[executor] cgroup`: the one parent control group of all resources; empty: `understudy` below this process's cgroup v2 mount."""
     storage: tuple[str, ...] = ()
-    """`[guard] storage`: addresses of storage servers; traffic with them passes only while this server's lease lives."""
+    """`[guard] storage`: addresses of storage servers; traffic with them passes only while this server's lease is valid."""
     filesystems: tuple[str, ...] = ()
     """`[guard] filesystems`: mount points of local file systems to shut down at a lapse (never a bind mount)."""
 

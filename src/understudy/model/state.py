@@ -19,7 +19,7 @@ class State(StrEnum):
     ONLINE = "ONLINE"
     OFFLINE = "OFFLINE"
     INTERMEDIATE = "INTERMEDIATE"
-    """Was ONLINE and cannot be told now, or is partially online."""
+    """Was ONLINE and is not known now, or is partially online."""
     UNKNOWN = "UNKNOWN"
     """An attempt to stop (and clean, and kill) failed: it may still be running."""
 

@@ -25,9 +25,9 @@ class ClusterRecord:
     uid: str = ""
     """Made at creation, 128 random bits: another one is another registry."""
     era: int = 1
-    """Grows whenever somebody notices that the registry went back (was set back to an older copy, or made anew)."""
+    """Grows whenever somebody notices that the registry went back (was set back to an older copy, or recreated)."""
     branch: int = 0
-    """63 random bits of this era: two eras of one number are told apart by them."""
+    """63 random bits of this era: two eras of one number are distinguished by them."""
     recovering: bool = False
     """The era has begun and it is not known yet what runs where: nothing is given to anybody that may run elsewhere."""
     epoch_floor: int = 0
@@ -211,13 +211,13 @@ class Look:
     incarnation: Incarnation
     looked: Mapping[ResourceName, str] = field(default_factory=dict)
     era: int = 1
-    """Of the registry, as that daemon knew it: who has written its look in this era goes by it alone, and has told what it runs."""
+    """Of the registry, as that daemon knew it: who has written its look in this era goes by it alone, and has reported what it runs."""
     epochs: Mapping[ResourceName, int] = field(default_factory=dict)
     """Where the guard of this server remembers a higher epoch than the registry says: nothing starts there below it."""
     floor: int = 0
     """Above the registry's epoch floor: what the guard of this server has forgotten, or remembers of names that nobody knows."""
     untold: Mapping[ResourceName, str] = field(default_factory=dict)
-    """The same of what its look could not tell: the check did not answer, and nothing of the resource's control group lives."""
+    """The same of what its look could not tell: the check did not answer, and nothing runs in the resource's control group."""
     unregistered: tuple[ResourceName, ...] = ()
     """What runs there and is not registered, for people; the first of them."""
 
@@ -257,7 +257,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unable:
-    """What a server's guard says of a server that cannot act; not in the registry: each daemon hears it from its own guard."""
+    """What a server's guard says of a server that cannot act; not in the registry: each daemon gets it from its own guard."""
 
     server: ServerName
     why: str

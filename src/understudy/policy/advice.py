@@ -1,4 +1,4 @@
-"""How a server would come into a pool: the change of the pool that has this effect, tried out before it is told. Pure."""
+"""How a server would come into a pool: the change of the pool that has this effect, tried out before it is proposed. Pure."""
 
 from collections.abc import Iterator, Mapping
 

@@ -10,7 +10,7 @@ from understudy.model.events import ASSIGNED, REFUSED
 from understudy.policy.plan import Step
 
 OF_A_GROUP = (ASSIGNED, REFUSED)
-"""Notes about where a group belongs; all others are about the lives that change in the same step."""
+"""Notes about where a group belongs; all others are about the incarnations that change in the same step."""
 
 
 def bounded(step: Step, most: int) -> Iterator[Step]:
@@ -36,7 +36,7 @@ def weight(step: Step) -> int:
 
 
 def _of_a_group(step: Step, most: int) -> Iterator[Step]:
-    """The lives first, if there are some: what the group's place rests on stays true without it. Then the group with as many of its
+    """The incarnations first, if there are any: what the group's place rests on stays true without it. Then the group with as many of its
     requests as there is room for, at least the first, for which it moves: left behind, that would move it again, without end. Those that
     are left are answered when this is done."""
     if step.incarnations:

@@ -69,7 +69,7 @@ def lease_of(view: View, own: Own, server: ServerName) -> Lease:
 
 
 def reached_voters(own: Own) -> tuple[ServerName, ...]:
-    """Voters that are there: this server's own, and those that were heard a moment ago."""
+    """Voters that are there: this server's own, and those that sent a message a moment ago."""
     return tuple(voter for voter in own.voters if (own.incarnation if voter == own.server else own.last_incarnation(voter)) is not None)
 
 
@@ -136,14 +136,14 @@ def _own_lease(view: View, own: Own) -> Iterator[Condition]:
 
 
 def _majority_lost(view: View, own: Own) -> bool:
-    """Whether so few voters are heard that no server can hold a lease, unless this one alone is cut off: then a leader is seen at work."""
+    """Whether so few voters are reached that no server can hold a lease, unless only this one is cut off: then a leader is seen at work."""
     if own.held or own.left or own.guard is None or own.guard.refused or own.guard_age_s >= GUARD_S or _just_begun(own):
         return False
     return len(reached_voters(own)) < own.needed and not led(view, own)
 
 
 def _just_begun(own: Own) -> bool:
-    """Nobody was heard yet, or the leader not seen yet; but who had no lease before its daemon began is soon believed."""
+    """No message has come yet, or the leader was not seen yet; but who had no lease before its daemon began is soon believed."""
     if own.daemon_s < SEES_S:
         return True
     return own.daemon_s < JOINS_S and (own.lapsed_s is None or own.lapsed_s < JOINS_S)
@@ -224,7 +224,7 @@ def _others(view: View, own: Own) -> Iterator[Condition]:
     """Servers that the registry still takes for alive, and that are not. Of a lost majority that is the consequence."""
     guard = own.guard or _NOTHING_SAID
     if own.left or guard.refused or own.guard_age_s >= GUARD_S or _majority_lost(view, own) or (not own.held and led(view, own)):
-        return  # who hears nobody, or is cut off while others go on, knows nothing of the others
+        return  # who reaches nobody, or is cut off while others go on, knows nothing of the others
     for server, record in view.present().items():
         if server == own.server or record.life not in ALIVE:
             continue
@@ -243,7 +243,7 @@ def _others(view: View, own: Own) -> Iterator[Condition]:
 
 
 def _unregistered(view: View, own: Own) -> Iterator[Condition]:
-    """What servers have found running on themselves that the registry, made anew or set back, knows nothing of."""
+    """What servers have found running on themselves that the registry, recreated or set back, knows nothing of."""
     for server, look in sorted(view.looks.items()):
         names = [name for name in look.unregistered if name not in view.resources]
         if names and look.incarnation == view.present()[server].incarnation and lease_of(view, own, server) is Lease.HELD:

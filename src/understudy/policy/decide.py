@@ -27,11 +27,11 @@ NO_LONGER_REGISTERED = Reason(Why.NO_LONGER_REGISTERED)
 
 def decide(view: View, now: float, memory: Memory) -> Plan:
     """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock)."""
-    # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same breath
-    forgotten = forgettable(view)  # by what is written already: a proof is not forgotten in the breath in which it is made
+    # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same decision
+    forgotten = forgettable(view)  # by what is written already: a proof is not forgotten in the decision in which it is made
     records, wake_at = fence_what_is_quiet(view, now, memory)
     view = _with(view, records)
-    #    then who lives, but cannot act: an eviction is only the beginning of a proof
+    #    then who is alive, but cannot act: an eviction is only the beginning of a proof
     evicted, evict_at = evict_who_cannot_act(view, now, memory)
     view, records = _with(view, evicted), (*records, *evicted)
     if again := wanted_again(view):  # before all else: what is not wanted would be stopped
@@ -53,10 +53,10 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     stale = tuple(request.id for request in view.requests if not any(name in view.resources for name in request.resources))
     if stale:
         steps.append(Step(fulfilled=stale))
-    # 5. lives that are over, once no assignment rests on the proof of it
+    # 5. incarnations that are over, once no assignment rests on the proof of it
     if forgotten:
         steps.append(Step(forgotten=forgotten))
-    # 6. after the registry went back: who has not told what it runs holds up what is wanted for so long and no longer
+    # 6. after the registry went back: who has not reported what it runs delays what is wanted for a limited time only
     late, late_at = _late(view, now, memory)
     if late:
         steps.append(late)

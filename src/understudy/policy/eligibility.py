@@ -126,7 +126,7 @@ def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason |
 def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> tuple[ServerName, ...]:
     """S6: joined servers on which it has to be looked at before it may start anywhere.
 
-    A look has an end. One that could not tell stands in nobody's way: nothing that this cluster started runs there, for the life's groups
+    A look has an end. One that could not tell delays nothing: nothing that this cluster started runs there, for the incarnation's groups
     were seen empty when it began and are empty now. But a resource that was never started by the cluster could be running there by hand
     alone, and may then not be started for the first time while a server that could run it says so. And one of which the guard remembers a
     higher epoch than the registry says was started there: the registry went back, and only a look can tell.
@@ -211,7 +211,7 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
 
 def _coming(ground: Ground, name: ResourceName, server: ServerName) -> bool:
     """Whether it is not up on this server, and is to come up there: wanted, its own, and it has not failed there. The lane of whoever needs
-    it waits for it. A network is only looked at: it comes up by nobody's doing."""
+    it waits for it. A network is only looked at: nothing here brings it up."""
     resource = ground.view.resources.get(name)
     if resource is None or not resource.enabled or resource.kind.only_looked_at or ground.view.target(name) is not Target.ONLINE:
         return False

@@ -15,12 +15,12 @@ from understudy.model.view import Assignment, Holder, IncarnationRecord, Report,
 from understudy.policy.plan import Memory
 
 UNREPORTED_S = 30.0
-"""So long may who has not told what it runs hold up what runs nowhere; then the leader evicts it."""
+"""So long may who has not reported what it runs delay what runs nowhere; then the leader evicts it."""
 FOUND_RUNNING = "it was found running after the registry had been set back"
 
 
 def has_reported(view: View, record: IncarnationRecord) -> bool:
-    """Whether this incarnation has told, in this era, what it runs."""
+    """Whether this incarnation has reported, in this era, what it runs."""
     look = view.looks.get(record.server)
     return look is not None and look.incarnation == record.incarnation and look.era == view.era
 
@@ -40,7 +40,7 @@ def _has_looked(view: View, record: IncarnationRecord, resource: Resource) -> bo
 
 
 def running(view: View, name: ResourceName) -> tuple[Report, ...]:
-    """What those say who have told in this era that they run it, or may be about to; also that they cannot tell, if they have started it.
+    """The reports in this era that it runs, or may be about to; also those that cannot tell, of a server that has started it.
     Who cannot tell and has never started it becomes a holder (`recovery.found_running`), and nothing is given to it for that (S6)."""
     found = []
     for server, report in sorted(view.reports.get(name, {}).items()):
@@ -55,7 +55,7 @@ def running(view: View, name: ResourceName) -> tuple[Report, ...]:
 
 
 def must_wait(view: View, name: ResourceName) -> bool:
-    """Whether nothing may be decided about a resource yet: somebody could be running it who has not told, or who is not ONLINE yet."""
+    """Whether nothing may be decided about a resource yet: somebody could be running it who has not reported, or is not ONLINE yet."""
     assignment = view.assignments.get(name)
     if not view.recovering or (assignment is not None and assignment.era == view.era):
         return False
@@ -107,8 +107,8 @@ def recovered(view: View) -> bool:
 
 
 def held_up_by(view: View) -> tuple[IncarnationRecord, ...]:
-    """Lives that could be running what is registered, or what will be, for all that is known: not heard in this era, not back, or unable
-    to act."""
+    """Incarnations that could be running what is registered, or what will be, for all that is known: without a report in this era, not
+    back, or unable to act."""
     records = (incarnation for incarnation in view.incarnations.values() if incarnation.life not in PROVEN)
     return tuple(record for record in records if not (has_reported(view, record) and _can_report(view, record)))
 
@@ -118,7 +118,7 @@ def _can_report(view: View, record: IncarnationRecord) -> bool:
 
 
 def remembered(view: View) -> dict[ResourceName, int]:
-    """The highest epoch that any guard has told of, of the resources of which one remembers more than the registry says."""
+    """The highest epoch that any guard has reported, of the resources of which one remembers more than the registry says."""
     found: dict[ResourceName, int] = {}
     for look in view.looks.values():
         for name, epoch in look.epochs.items():
@@ -127,9 +127,9 @@ def remembered(view: View) -> dict[ResourceName, int]:
 
 
 def overdue(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRecord, ...], float | None]:
-    """Who holds up the recovery for too long, and when somebody may: who is alive for all that is known, has not told what it runs (or has
-    come back, and cannot act), and so holds up something that is wanted and runs nowhere; and who has told that it runs something, and has
-    not been able to act since."""
+    """Who holds up the recovery for too long, and when somebody may: who is alive for all that is known, has not reported what it runs (or
+    has come back, and cannot act), and so delays something that is wanted and runs nowhere; and who has reported that it runs something,
+    and has not been able to act since."""
     if not view.recovering or memory.recovering_since is None:
         return (), None
     since: dict[IncarnationRecord, float] = {}

@@ -1,4 +1,4 @@
-"""Groups: a resource with its same-server hard dependencies and dependents. A group lives on one server and moves as a whole."""
+"""Groups: a resource with its same-server hard dependencies and dependents. A group runs on one server and moves as a whole."""
 
 from collections.abc import Iterable, Mapping
 

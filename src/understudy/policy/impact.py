@@ -159,7 +159,7 @@ def _spread(before: View, after: View, found: dict[ResourceAt, Impact]) -> None:
 
 
 def _broken(was: Ground, now: Ground, place: ResourceAt, found: Found) -> Impact | None:
-    """What becomes of what runs there when something that it stops with will not be up; what was broken before is not told."""
+    """What becomes of what runs there when something that it stops with will not be up; what was broken before is not reported."""
     name, server = place
     for stop_dependency in _stop_dependencies(now.view, name):
         if _is_up(now, stop_dependency, server, found):

@@ -60,15 +60,15 @@ class Memory:
     """What the leader itself has witnessed, on its own clock; a new leader begins with what it sees, at the time it sees it."""
 
     quiet_until: dict[str, float] = field(default_factory=dict)
-    """Incarnation that is LOST -> the instant from which it is fenced: proof heard (or record first seen) plus quiet_s."""
+    """Incarnation that is LOST -> the instant from which it is fenced: proof received (or record first seen) plus quiet_s."""
     acting_since: float | None = None
     """Since when the leader itself has been able to act; None: it is not. What it missed meanwhile is held against nobody."""
     evicted_at: float = float("-inf")
     """When it last evicted a server that could not act."""
     recovering_since: float | None = None
-    """When the leader first saw that the registry went back, or took its term since;"""
+    """When the leader first saw that the registry went back, or took its term since."""
     reported_since: Mapping[str, float] = field(default_factory=dict)
-    """and since when it knows of an incarnation that it has told what it runs."""
+    """Incarnation -> since when the leader knows that it has reported what it runs."""
     forget_at: float = 0.0
     """No names of deleted resources are forgotten before this instant: not at each deletion."""
     servers: frozenset[ServerName] = frozenset()

@@ -47,7 +47,7 @@ def must_wait_for_proof(case: Case) -> bool:
 def found_running(ground: Ground, name: ResourceName, assignment: Assignment) -> Assignment:
     """The assignment with every incarnation as a holder that reports the resource running without being one (S6).
 
-    A resource nobody was ever told to start or stop is left alone: it may be in use, and its first `start` adopts it.
+    A resource that was never asked to start or stop is left alone: it may be in use, and its first `start` adopts it.
     """
     if name not in ground.view.targets:
         return assignment

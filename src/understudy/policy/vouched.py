@@ -15,7 +15,7 @@ from understudy.policy.conditions import lease_of
 from understudy.policy.instances import NOT_CHECKED, RUNNING
 
 CANNOT_ACT = "SERVER CANNOT ACT"
-"""STATE_DETAILS of what was told by a server whose daemon, executor or way to the registry does not work now: nobody looks at it there."""
+"""STATE_DETAILS of what came from a server whose daemon, executor or way to the registry does not work now: nobody looks at it there."""
 NO_LEASE = "NO LEASE"
 """STATE_DETAILS of what ran on a server whose lease is over."""
 
@@ -83,7 +83,7 @@ def _unseen(servers: Mapping[ServerName, Report]) -> Mapping[ServerName, Report]
 
 
 def _is_news(before: Report | None, report: Report) -> bool:
-    """What was never here, and does not run, is told by the look alone."""
+    """What was never here, and does not run, is reported by the look alone."""
     if before is not None:
         return before != report
     return report.state is not State.OFFLINE or report.internal is not Internal.STABLE or report.failure is not None

@@ -35,7 +35,7 @@ class Cause:
     passing: bool = True
     """Somebody is at work on it, and it has an end; else it stays until an operator, or a change from outside, ends it."""
     under_way: bool = False
-    """No more than an action that has begun and has not ended: whoever follows has been told of its beginning."""
+    """No more than an action that has begun and has not ended: whoever follows has been shown its beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +182,7 @@ class Waits:
         return Cause(text=f"the next try on {server}, with growing pauses: it failed on every candidate{because}", passing=False)
 
     def _dependents(self, names: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
-        """Who depends on it stops first. One that is to go on running holds it up for ever."""
+        """Who depends on it stops first. One that is to go on running holds it up without end."""
         first, view = names[0], self.ground.view
         own = self.lane(first, server, deep=deep - 1) if deep else None
         wanted = view.target(first) is Target.ONLINE
@@ -243,7 +243,7 @@ class Waits:
         assignment = self.ground.view.assignments.get(name, Assignment(resource=name, epoch=0))
         lanes = (self.lane(name, holder.server, deep=deep - 1) for holder in assignment.holders)
         found = [*self._of_place(assignment), *(lane for lane in lanes if lane is not None), *self._of_proof(assignment)]
-        # what nobody is at work on is what has to be told
+        # what nobody is at work on is what has to be shown
         return min(found, key=lambda cause: (cause.passing, cause.under_way), default=None)
 
 

@@ -1,6 +1,6 @@
 """What the registry's values look like: JSON of the records in `model/view.py`, each with its format number.
 
-Owns: which record lives under which key prefix, the formats and how each is read and written. Called by whoever reads or writes the
+Owns: which record is kept under which key prefix, the formats and how each is read and written. Called by whoever reads or writes the
 registry through the port: in a daemon the mirror alone. Must never know an engine, a connection or a key's writer.
 
     {"v":1,"target":"ONLINE","by":"root@ctr1"}
@@ -77,7 +77,7 @@ RECORD_OF: Mapping[str, type[Record]] = MappingProxyType(
         keys.HISTORY: Event,
     }
 )
-"""Key (`cluster`) or key prefix (`pool/`) -> the record that lives there."""
+"""Key (`cluster`) or key prefix (`pool/`) -> the record that is kept there."""
 
 
 class Unreadable(UnderstudyError):
@@ -106,7 +106,7 @@ class FormatChange:
 class Formats:
     """The formats that one version of Understudy reads and writes: format 1, and one more for each change since.
 
-    A change stays here for ever: what was registered years ago is not written anew by an upgrade.
+    A change is never removed: what was registered years ago is not rewritten by an upgrade.
     """
 
     changes: tuple[FormatChange, ...] = ()

@@ -159,7 +159,7 @@ def _many(arguments: argparse.Namespace) -> int:
 
     first = arguments.first_seed if arguments.first_seed is not None else int.from_bytes(os.urandom(4), "big")
     cases = (_case(arguments, seed) for seed in range(first, first + arguments.seeds))
-    _case(arguments, first)  # bad input is told before anything else is
+    _case(arguments, first)  # bad input is reported before anything else is
     limit = "" if arguments.seconds == float("inf") else f", for {arguments.seconds:g} s"
     last, hours = first + arguments.seeds - 1, arguments.hours
     print(f"seeds {first} to {last}{limit}: {hours:g} virtual hours of faults each, then healed", flush=True)

@@ -80,7 +80,7 @@ def _drill(intent: "Intent", arguments: argparse.Namespace) -> int:
         with ProcessPoolExecutor(arguments.jobs or None, initializer=_stand_aside) as pool:
             each = _Each(pool, shown=sys.stderr.isatty())
             found = drill(intent, losses=arguments.losses, assumed_start_s=arguments.assume_start, each=each)
-    except AssertionError as error:  # a rule of safety; or servers that do not join, a deadlock, a broken task: told with their story
+    except AssertionError as error:  # a rule of safety; or servers that do not join, a deadlock, a broken task: shown with their story
         print(error, file=sys.stderr)
         return UNSAFE if isinstance(error, Violation) else BROKEN
     print(json.dumps(as_json(intent, found)) if arguments.json else table(intent, found))
@@ -94,7 +94,7 @@ def _stand_aside() -> None:
 
 
 class _Each:
-    """`map` on all cores; somebody who waits is told how far it is."""
+    """`map` on all cores; shows on a terminal how far it is."""
 
     def __init__(self, pool: ProcessPoolExecutor, *, shown: bool) -> None:
         self._pool = pool

@@ -3,8 +3,8 @@
 Called by `daemon/main.py` (which alone makes one) and the lab. Must never block longer than its deadline, retry a commit by itself,
 or take silence for an answer.
 
-**When a commit raises RegistryUnreachable** it may have happened, or happen yet (the server may be standing still with the request
-in its socket). Nothing can be told from the error; the registry can:
+**When a commit raises RegistryUnreachable** it may have happened, or happen yet (the server may be paused with the request
+in its socket). The error does not say which; the registry does:
 * Read again: a read that succeeds after the error, by this same client, shows what came of the commit; it will not happen later.
   (The server carries out one client's requests in order, and drops an old connection's when the client comes back on a new one.)
 * Or commit the same again, conditions included: if the first did happen, its writes have moved the revisions that the conditions

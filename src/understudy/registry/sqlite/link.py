@@ -18,7 +18,7 @@ from understudy.registry.sqlite import access, frames, sockets
 PING_S = 0.2
 PINGS_UNHEARD_MAX = 4
 """A link on which nothing arrives between so many pings is dead: noticed within 0.8 to 1.0 s. Pings are counted, not seconds, so that
-a client that itself stood still, and has the answers waiting in its socket, does not blame the link."""
+a client that was itself paused, and has the answers waiting in its socket, does not blame the link."""
 BATCHES_WAITING_MAX = 10_000
 """Batches of one watch that its reader has not taken: beyond this it must read again."""
 
@@ -140,7 +140,7 @@ class WireLink(asyncio.Protocol):
             self._send(frames.WireUnwatch(feed.id))
 
     def end(self, why: str) -> None:
-        """The link is of no use any more: everyone who waits is told, now."""
+        """The link is of no use any more: everyone who waits gets an error, now."""
         if self.lost:
             return
         self.lost = True

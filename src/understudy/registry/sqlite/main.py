@@ -1,4 +1,4 @@
-"""The command `understudy-registry`: opens a store and serves it until it is told to end.
+"""The command `understudy-registry`: opens a store and serves it until it is asked to end.
 
 Called by systemd, or by the lab outside all lab hosts. Must never serve a file that it does not own alone, nor go on after the disk
 failed: what is on it can then be known only by opening it again.

@@ -117,7 +117,7 @@ class RegistryServer:
             self.failed.set_result(error)
 
     def joined(self, session: "_Session") -> None:
-        """A connection was made; it is nobody's yet. What goes for it is the oldest of a flood."""
+        """A connection was made; it has not proved whose it is. If there are too many, the oldest are closed."""
         self._connections.add(session)
         for other in self._door.came(session, session.address):
             self.refused(other, "too many connections that have proved nothing")

@@ -15,7 +15,7 @@ def tune(transport: asyncio.Transport, *, dead_after_s: float) -> None:
     connection: socket.socket = transport.get_extra_info("socket")
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(dead_after_s * 1000))
-    # An idle peer whose cable was cut never answers a FIN: without these its session would stay for ever.
+    # An idle peer whose cable was cut never answers a FIN: without these its session would never end.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, int(dead_after_s) // _KEEPALIVE_PROBES))

@@ -120,7 +120,7 @@ class Store:
             if batches:
                 self._database.execute("UPDATE counter SET revision = ?", (revision,))
                 self._trim()
-            self._database.execute("COMMIT")  # durable from here on; nobody was told of any of them yet
+            self._database.execute("COMMIT")  # durable from here on; none of them was answered yet
         except sqlite3.Error as error:
             self._roll_back()
             full = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
