@@ -1,7 +1,7 @@
 """One trial of a side-by-side benchmark: a blow to the server that holds the service, and how long the client got no answer.
 
 For a cut it also measures how long two servers were active at once, from within each of them, because nobody outside can see a server
-that is cut off: the kernel tells when an address comes and goes and when a process ends. Knows no particular clusterware.
+that is cut off: the kernel reports when an address comes and goes and when a process ends. Knows no particular clusterware.
 """
 
 import os

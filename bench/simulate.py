@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def measured(what: str, case: WorldCase) -> Run:
-    """Let it live, and tell."""
+    """Simulate it, and print its row."""
     begun = time.process_time()
     run = Run(what=what, lived=live(case), cpu_s=time.process_time() - begun)
     print(run.row(), flush=True)

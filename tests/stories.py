@@ -1,6 +1,6 @@
-"""Scenario files: one file is one story, told in stimuli and expected answers.
+"""Scenario files: one file is one story of stimuli and expected answers.
 
-A file begins with comment lines that say why it is told. Then come blocks, divided by blank lines: stimuli, a line `----`, and the
+A file begins with comment lines that say why it exists. Then come blocks, divided by blank lines: stimuli, a line `----`, and the
 answer expected to them. A block without an answer fails. `pytest --rewrite` writes today's answers; read the diff before you commit it.
 """
 

@@ -59,7 +59,7 @@ def open_to_all(folder: Path) -> None:
 
 @contextlib.contextmanager
 def stopped(*pids: int) -> Iterator[None]:
-    """These processes stand still meanwhile (SIGSTOP)."""
+    """These processes are paused meanwhile (SIGSTOP)."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:

@@ -1,4 +1,4 @@
-"""Requests and their answers on one connection: whatever order they come in, nobody gets another's, waits for ever, or is left behind."""
+"""Requests and their answers on one connection: in whatever order, nobody gets another's, waits without end, or is left behind."""
 
 import asyncio
 import gc

@@ -32,7 +32,7 @@ class System(ABC):
 
     @abstractmethod
     def lab(self, name: str) -> Lab:
-        """The lab it lives in, not yet up."""
+        """The lab it runs in, not yet up."""
 
     @abstractmethod
     def up(self, lab: Lab) -> None:

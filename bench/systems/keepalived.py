@@ -75,5 +75,5 @@ class Keepalived(System):
         lab.exec(server, [f"{service.DIRECTORY}/start"])
 
     def whole(self, lab: Lab) -> None:
-        """It tells nobody; steady answers for `settle_s` are all there is."""
+        """It reports no state; steady answers for `settle_s` are all there is."""
         del lab

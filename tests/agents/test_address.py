@@ -48,7 +48,7 @@ async def gated(network: RealRig) -> AsyncIterator[RealRig]:
 async def do(
     rig: RealRig, action: ActionName, address: str = "10.99.0.9", *, subnet: str = "", interface: str = "eth1", own: str = ""
 ) -> ActionOutcome:
-    """An action as a lane asks for it: what the agent is told comes from the registered network."""
+    """An action as a lane asks for it: the agent's parameters come from the registered network."""
     subnet = subnet or ("fd99::/64" if ":" in address else "10.99.0.0/24")
     network = resolve(network_definition(1, subnet, interface, "net1"), {})
     vip = resolve(Definition(name=VIP, type=TypeName(cluster_vip_type(1)), uid="vip", attributes={"USR_ORA_VIP": address}), {})

@@ -139,7 +139,7 @@ async def test_what_the_guard_left_to_say_is_shown_although_nobody_answers(tmp_p
 def test_a_daemon_that_hangs_is_said_to_hang(
     verb: str, lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is there, it takes the connection, and it says nothing: no command waits for it without a word, or for ever."""
+    """It is there, accepts the connection, and sends nothing: no command waits for it silently, or without end."""
     monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
     exchange_value(monkeypatch, client, "ANSWERS_S", 0.02)
     exchange_value(monkeypatch, client, "PATIENCE_S", 0.02)

@@ -34,7 +34,7 @@ class Loop:
         self.worst_s = 0.0
 
     async def watch(self) -> None:
-        """For ever."""
+        """Until cancelled."""
         while True:
             before = time.thread_time()
             await asyncio.sleep(TICK_S)
@@ -65,7 +65,7 @@ async def registered(cluster: Cluster, number: int) -> None:
 
 
 async def main(path: str, number: int) -> int:
-    """Until told to end (0), or broken (1)."""
+    """Serve until SIGTERM (0), or until an invariant is broken (1)."""
     loop, broken, told = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     loop.set_exception_handler(lambda _, context: _break(context, broken))
     loop.add_signal_handler(signal.SIGTERM, told.set)

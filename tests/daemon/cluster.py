@@ -37,7 +37,7 @@ ROOT = Caller(0, "root", "root")
 
 
 class StandingClock:
-    """Wall time that stands still, so that printed times are known; monotonic time is the loop's."""
+    """Wall time that never advances, so that printed times are known; monotonic time is the loop's."""
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
@@ -130,7 +130,7 @@ class Cluster:
         executor = FakeExecutor(lease=lambda: incarnation)
         for network in ("ora.net1.network", "ora.net2.network"):
             service = executor.service(ResourceName(network))
-            service.alive = service.outside = True  # nobody's process
+            service.alive = service.outside = True  # no process of the cluster
         settings = self.settings(name)
         others = {ServerName(server): self.life_of(server) for server in self.servers if server != name}
         guard = self.guards.setdefault(name, HeldGuard(ServerName(name), incarnation, others))
@@ -156,7 +156,7 @@ class Cluster:
                 await self.nodes[name].mirror.wait(self.nodes[name].mirror.view.revision, 0.2)
 
     def _left(self, name: str, incarnation: Incarnation) -> None:
-        """A guard kills its daemon, and tells the others."""
+        """A guard kills its daemon, and notifies the other guards."""
         self.tasks[name].cancel()
         for other, guard in self.guards.items():
             if other != name:

@@ -1,4 +1,4 @@
-"""The guard that tests of daemons hold: its lease ends only when a story says so, and it hears of no other guard.
+"""The guard that tests of daemons hold: its lease ends only when a story says so, and it receives nothing from other guards.
 
 It passes the part of `guard/test_contract.py` that needs no others.
 """
@@ -23,7 +23,7 @@ class HeldGuard:
         self.said = GuardSight(
             incarnation=incarnation, last_messages={name: LastMessage(incarnation=other, age_s=0.0) for name, other in others.items()}
         )
-        """What it tells people; a story changes it."""
+        """What it reports; a story changes it."""
         self.answers = True
         self.holds = True
         self.left: bool | None = None

@@ -22,7 +22,7 @@ def present(cluster: Cluster, server: str) -> IncarnationRecord:
 
 
 def hears(cluster: Cluster, server: str, *, able: bool, incarnation: Incarnation | None = None) -> None:
-    """The guard of ctr1 tells it."""
+    """The guard of ctr1 reports it."""
     life = incarnation or present(cluster, server).incarnation
     cluster.nodes["ctr1"]._note_ability(AbilityChanged(ServerName(server), life, able, "" if able else WHY, 4.0))
 
@@ -116,7 +116,7 @@ async def test_off_is_believed_of_a_silent_server_alone_and_asked_first() -> Non
 
 
 async def test_a_first_start_says_whose_check_does_not_answer() -> None:
-    """It could be running there by hand; refused with what to do, rather than waiting for ever."""
+    """It could be running there by hand; refused with what to do, rather than waiting without end."""
     async with running("ctr1", "ctr2") as cluster:
         service = cluster.executors["ctr2"].service(ResourceName("db"))
         service.fails["check"] = 3

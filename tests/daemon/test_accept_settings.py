@@ -1,4 +1,4 @@
-"""Other voters, or another pause_tolerance, for a cluster that is stopped; refused for one that lives."""
+"""Other voters, or another pause_tolerance, for a cluster that is stopped; refused for one that runs."""
 
 from dataclasses import replace
 

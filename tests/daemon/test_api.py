@@ -165,7 +165,7 @@ async def test_a_follower_that_goes_away_is_forgotten(tmp_path: Path) -> None:
 
 
 async def test_a_command_that_is_silent_hears_that_the_daemon_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long it waits: who hears nothing at all may take it for hung."""
+    """However long it waits: a client that receives nothing at all may take the daemon for hung."""
     exchange_value(monkeypatch, api, "STILL_S", 0.01)
     async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
         reader, writer = await asyncio.open_unix_connection(path)
@@ -210,7 +210,7 @@ async def test_a_daemon_that_has_not_read_yet_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_broken_verb_breaks_only_itself(tmp_path: Path) -> None:
-    """The caller is told, the trace is logged, and the next request is answered."""
+    """The caller gets an error, the trace is logged, and the next request is answered."""
     async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
         _, text = await ask(path, "POST", "/v1/verb/history", {"last": {"no": "number"}})
         assert messages(text)[-1] == {"exit": 1}

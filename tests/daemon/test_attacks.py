@@ -1,4 +1,4 @@
-"""What a user who may only look does to a daemon: it goes on, root is answered at once, its loop stands still for no one."""
+"""What a user who may only look does to a daemon: it goes on, root is answered at once, nobody blocks its loop."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ WORKS_ON_END_MS = 250
 
 
 class Target:
-    """The process, its socket, and what root is told."""
+    """The process, its socket, and the answers that root gets."""
 
     def __init__(self, folder: Path, resources: int, *open_files: int) -> None:
         self.path = str(folder / "api.sock")
@@ -140,7 +140,7 @@ def whole(one):
 
 @contextlib.contextmanager
 def attacking(daemon: Target, script: str) -> Iterator["subprocess.Popen[str]"]:
-    """A process of nobody's, which says `there` when it has begun and ends when its standard input does."""
+    """A process of user nobody, which prints `there` when it has begun and ends when its standard input does."""
     process = subprocess.Popen(
         [sys.executable, "-c", ATTACK + script, daemon.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -157,7 +157,7 @@ def attacking(daemon: Target, script: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def attacked(daemon: Target, script: str) -> str:
-    """What a process of nobody's printed, when it has ended."""
+    """What a process of user nobody printed, when it has ended."""
     process = subprocess.run([sys.executable, "-c", ATTACK + script, daemon.path], capture_output=True, text=True, timeout=60, check=True)
     return process.stdout
 

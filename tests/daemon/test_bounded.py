@@ -103,7 +103,7 @@ class _Slow(LocalRegistry):
 
 
 async def test_a_group_that_no_commit_holds_is_told_and_alarmed_once() -> None:
-    """It was registered by an older version, say. It is not tried for ever, nothing of it is written, and others go on."""
+    """It was registered by an older version, say. It is not retried without end, nothing of it is written, and others go on."""
     async with running("ctr1", bound=FEW) as cluster:
         mirror = cluster.nodes["ctr1"].mirror
         attributes = """-type cluster_resource -attr 'ACTION_SCRIPT="/x"'"""

@@ -24,7 +24,7 @@ SHORT = [
     "hard(base)/hard(base)/unknown/new", "hard(global:base)/hard(global:base)/fails/new", "hard(base)/none/outside up/new",
     "exclusion(base)/none/here/new",
 ]  # fmt: skip
-"""Those that hung, or were told an untruth, before this table was there; the others are long."""
+"""Those in which a command hung or said an untruth before this table existed; the others are for long tests."""
 
 DONE = {
     "hard(base)/hard(shutdown:base)/here/up": "stop resource base",

@@ -60,7 +60,7 @@ async def test_a_new_cluster_can_be_exported() -> None:
 
 
 def test_of_several_starts_the_slowest_counts() -> None:
-    """Stops are no starts, and a start whose time is not known tells nothing."""
+    """Stops are not starts, and a start whose time is not known does not count."""
     told = [("a", START_DONE, 100.0), ("a", START_DONE, 250.0), ("a", STOP_DONE, 900.0), ("b", START_DONE, None), (None, START_DONE, 1.0)]
     events = [
         Event(wall=0.0, server=ServerName("ctr1"), kind=kind, resource=None if name is None else ResourceName(name), ms=ms)

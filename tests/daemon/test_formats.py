@@ -76,7 +76,7 @@ async def test_a_server_that_is_off_counts_if_it_is_expected_back(store: Store, 
 
 
 async def test_a_server_that_was_never_seen_may_be_of_the_oldest_version(store: Store) -> None:
-    """The registry may have been made anew while servers of two versions share it: who begins it does not know who else reads."""
+    """The registry may have been recreated while servers of two versions share it: who begins it does not know who else reads."""
     mirror = await mirror_of(store, servers=("ctr1", "ctr2"))
     await known(mirror, "ctr1", NEXT.newest)
     assert await written_in(store, mirror) == b'{"v":1,'

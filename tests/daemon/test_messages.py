@@ -29,7 +29,7 @@ def test_what_the_thin_client_says_itself_is_the_catalogues() -> None:
 
 
 def test_an_alert_has_no_number_of_another_message() -> None:
-    """But for a state that commands tell as well: who takes no part, and a majority that is lost or back."""
+    """Except for a state that commands report as well: who takes no part, and a majority that is lost or back."""
     alerts = [code for code, _ in CRS.values() if code >= OURS]
 
     assert len(alerts) == len(set(alerts))

@@ -1,4 +1,4 @@
-"""Networks beside the first: added to a cluster that lives, and over IPv6."""
+"""Networks beside the first: added to a running cluster, and over IPv6."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ async def test_a_network_that_is_added_to_the_settings_is_registered_by_the_next
 
 
 async def test_an_ipv6_address_lives_on_the_second_network() -> None:
-    """Created, started, moved; what its agent is told is the network's."""
+    """Created, started, moved; its agent's parameters are the network's."""
     async with running("ctr1", "ctr2") as cluster:
         await with_second_network(cluster)
         made = await cluster.run("appvipcfg create -network=2 -ip=fd00:10::11 -vipname=vip6 -user=root")

@@ -1,4 +1,4 @@
-"""What a failed start puts back, and what it leaves: TARGETs that others rely on, or that a caller was told of, stay."""
+"""What a failed start puts back, and what it leaves: TARGETs that others rely on, or that were reported to a caller, stay."""
 
 from dataclasses import replace
 

@@ -200,7 +200,7 @@ async def test_an_event_that_cannot_be_read_is_passed_over() -> None:
 
 
 async def test_a_verb_asks_only_how_far_the_registry_is() -> None:
-    """To read all of it for each verb took as long as it is large, and had every lane told and every voter asked again."""
+    """Reading all of it for each verb took time in proportion to its size, notified every lane, and asked every voter again."""
     async with running("ctr1", "ctr2") as cluster:
         mirror = cluster.nodes["ctr1"].mirror
         registry = mirror._registry = Weighed(LocalRegistry(cluster.store))

@@ -67,7 +67,7 @@ def test_another_life_and_another_epoch_count_for_nothing() -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"format": 1}', b'{"format": 1, "incarnation": "11", "entries": 1}'])
 def test_what_cannot_be_read_is_nothing(content: bytes | None) -> None:
-    """A spoilt file is no reason to fail."""
+    """A damaged file is no reason to fail."""
     assert found(content, Incarnation("11")) == set()
 
 

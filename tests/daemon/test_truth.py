@@ -1,7 +1,7 @@
-"""What commands say when something is not as it should be, and what the alert log and the history tell of it.
+"""What commands say when something is not as it should be, and what the alert log and the history say about it.
 
-Each state is made of what a server knows itself: its guard's word, its lanes, whether the registry answers.
-`tests/e2e/test_states.py` drives the same in a lab.
+Each state is made of what a server knows itself: what its guard reports, its lanes, whether the registry answers.
+`tests/e2e/test_states.py` tests the same in a lab.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ async def with_db(*servers: str) -> AsyncIterator[Cluster]:
 
 
 def lapse(cluster: Cluster, *servers: str, for_s: float = 31.0) -> None:
-    """Their leases are over, and their guards, in new lives, hear nobody; as daemons that have begun since see it."""
+    """Their leases are over, and their guards, in new incarnations, receive nothing; as daemons that have begun since see it."""
     for name in servers:
         cluster.guards[name].holds = False
         cluster.guards[name].said = GuardSight(
@@ -186,7 +186,7 @@ async def test_what_was_so_before_a_verb_waits_is_printed_when_it_has_waited_for
     ],
 )
 async def test_what_has_no_effect_yet_ends_with_3(said: dict[str, Any], line: str) -> None:
-    """All that is wanted runs; a script can tell it from well, and from down."""
+    """All that is wanted runs; a script can distinguish it from healthy, and from down."""
     async with running("ctr1") as cluster:
         cluster.guards["ctr1"].said = replace(cluster.guards["ctr1"].said, **said)
         found = [await cluster.run(command) for command in ("crsctl check crs", "crsctl check cluster", "understudy cluster status")]
@@ -209,7 +209,7 @@ async def test_a_guard_that_does_not_answer_is_shown_with_its_age() -> None:
 
 
 async def test_states_are_told_in_the_alert_log_of_their_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Entered and left, one line each, without the registry; what is over at once is told by nobody."""
+    """Entered and left, one line each, without the registry; what is over at once is not logged."""
     async with with_db("ctr1", "ctr2", "ctr3") as cluster:
         lapse(cluster, "ctr1")
         told: list[str] = []
@@ -280,7 +280,7 @@ async def test_what_no_leader_tells_each_server_tells_itself(monkeypatch: pytest
 
 
 async def test_what_runs_and_is_not_registered_is_said_by_every_server() -> None:
-    """Its registry was made anew: nobody would notice its end. It is said until it is registered again, and then adopted."""
+    """The registry was recreated: nobody would notice its end. It is reported until it is registered again, and then adopted."""
     async with running("ctr1", "ctr2") as cluster:
         for name in ("webVIP", "web"):
             cluster.executors["ctr1"].service(ResourceName(name)).alive = True

@@ -166,7 +166,7 @@ def test_a_restart_of_what_could_not_start_again_stops_nothing() -> None:
 
 
 def test_a_disabled_resource_that_has_died_is_not_shown_as_online() -> None:
-    """It is not restarted either; and as long as it lives it is said that nobody checks it."""
+    """It is not restarted either; and as long as it runs, `explain` says that it is not checked."""
 
     async def story(cluster: Cluster) -> None:
         await well(cluster, ADD.format("db", "db", ""), "crsctl start resource db -n ctr1", "crsctl modify resource db -attr ENABLED=0")

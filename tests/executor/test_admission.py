@@ -129,7 +129,7 @@ def ask_for_the_lease_first(patch: Patch) -> None:
 
 
 def let_two_act_at_once(patch: Patch) -> None:
-    """What is in flight is nobody's business."""
+    """An action in flight is ignored."""
     cut(patch, Runner._run, "if busy:", "if False:")
 
 

@@ -1,4 +1,4 @@
-"""How the end of a command is read: what tells of the service, and what tells of the server alone."""
+"""How the end of a command is read: what says something about the service, and what only about the server."""
 
 import pytest
 

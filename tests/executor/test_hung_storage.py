@@ -48,7 +48,7 @@ async def test_checks_that_hang_for_ever_do_not_fill_the_process_table(real: Rea
 
 
 async def test_a_verb_that_looks_at_a_script_has_an_end(tmp_path: Path) -> None:
-    """And the daemon's loop goes round meanwhile."""
+    """And the daemon's loop runs meanwhile."""
     with hung_storage(tmp_path / "hung") as folder:
         rounds = 0
 

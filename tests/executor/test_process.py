@@ -267,7 +267,7 @@ async def test_the_kill_list_is_written_before_the_action_begins(real: RealRig) 
 
 
 async def test_actions_of_an_executor_that_died_are_silent_and_ended(real: RealRig) -> None:
-    """The service lives; the next executor adopts it."""
+    """The service stays alive; the next executor adopts it."""
     await act(real, "start")
     real.hangs(DB, "stop")
     stop = asyncio.create_task(act(real, "stop", timeout_s=60))
@@ -412,7 +412,7 @@ def test_a_new_daemon_ends_what_the_former_had_in_flight(bare: RealRig) -> None:
     ],
 )
 def test_a_malformed_line_is_answered_with_what_is_wrong(bare: RealRig, line: bytes, says: str) -> None:
-    """And the connection lives on."""
+    """And the connection stays open."""
     with _daemon(bare) as daemon:
         _ask(daemon, {"op": "hello"})
         daemon.sendall(line + b"\n")

@@ -39,7 +39,7 @@ def test_an_answer_of_wrong_types_is_an_outcome_that_says_so(changes: dict[str, 
 
 
 def test_an_executor_of_the_version_before_tells_a_status_alone() -> None:
-    """And a daemon of that version hears one from every agent."""
+    """And a daemon of that version receives one from every agent."""
     told = outcome_to_wire(ActionOutcome(observed=Observed.PARTIAL))
     assert told["status"] == 4
     del told["observed"]

@@ -142,7 +142,7 @@ async def speaker(first: bytes | bytearray, answer: Callable[[bytes], bytes | by
 
 
 class Speaker:
-    """Says `first` to whoever connects, and answers the first thing it is told."""
+    """Sends `first` to whoever connects, and answers the first data it receives."""
 
     def __init__(self, first: bytes | bytearray, answer: Callable[[bytes], bytes | bytearray]) -> None:
         self.endpoint = ""
@@ -164,7 +164,7 @@ class Speaker:
 
 
 class Proxy:
-    """Stands between clients and a server, and loses what it is told to lose, in silence, like a cable."""
+    """Relays between clients and a server, and silently loses what its flags say, like a cable."""
 
     def __init__(self, endpoint: str) -> None:
         self._address, port = endpoint.rsplit(":", 1)

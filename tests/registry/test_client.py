@@ -166,7 +166,7 @@ async def test_no_call_outlives_its_deadline(backend: ServedBackend, proxy: Prox
 
 
 async def test_a_dead_link_ends_a_watch(backend: ServedBackend, proxy: Proxy) -> None:
-    """Nothing is sent by a quiet watch: only the pings can tell."""
+    """A quiet watch sends nothing: only the pings can detect it."""
     async with client_of(await proxy.start()) as registry:
         found: list[Batch] = []
         watching = asyncio.create_task(taken(registry, "", 0, found))

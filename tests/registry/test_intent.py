@@ -68,7 +68,7 @@ SERVICE = ("records", "resource/service")
     ],
 )
 def test_what_is_wrong_is_named_with_what_to_do(path: tuple[str, ...], to: object, said: str) -> None:
-    """One place of a good file is spoilt."""
+    """One place of a valid file is made invalid."""
     with pytest.raises(BadInput) as refused:
         decode(edited(TRIO, *path, to=to))
 

@@ -1,4 +1,4 @@
-"""Whatever is committed in whatever order, a registry holds what a dict would, and tells watchers so."""
+"""Whatever is committed in whatever order, a registry holds what a dict would, and sends watchers just that."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The command itself: killed in the middle of commits, standing still, told to end."""
+"""The command itself: killed in the middle of commits, paused, ended by SIGTERM."""
 
 import asyncio
 import json
@@ -118,7 +118,7 @@ def at_least(counts: list[int], enough: int) -> Callable[[], bool]:
 
 
 async def test_one_that_stands_still_costs_a_deadline_and_goes_on(served: Served) -> None:
-    """Its clients are told in time; when it wakes, a commit that nobody waits for any more is found out by reading."""
+    """Its clients get an error in time; when it resumes, what came of a commit that nobody waits for is learnt by reading."""
     endpoint = served.start()
     async with client_of(endpoint, deadline_s=0.3) as hasty, client_of(endpoint) as patient:
         first = await written(patient, Write("a", b"1"))
