@@ -37,7 +37,7 @@ class Backend(Protocol):
     cluster: str
 
     def guard(self, server: ServerName) -> Guard:
-        """The port of another daemon of this server; what an earlier one was told it is told too."""
+        """The port of another daemon of this server; what an earlier one was sent it is sent too."""
         ...
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""Three real guards, each on a server of its own, and a way to tell what was measured."""
+"""Three real guards, each on a server of its own, and a way to print what was measured."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Three servers' guards on this machine for tests: each its own network namespace, run directory and control group.
 
-Smaller than a lab host (no image, no daemon): real guards, real kernel, one bridge between them. The bridge lives in a
+Smaller than a lab host (no image, no daemon): real guards, real kernel, one bridge between them. The bridge has a
 namespace of its own, so the machine's network is never touched, and everything is gone when the test ends.
 """
 
@@ -111,7 +111,7 @@ class Host:
         return self.run(["sleep", "1000"], subprocess.DEVNULL, group)
 
     def beating_resource(self) -> tuple[subprocess.Popen[bytes], Path]:
-        """A service that writes down how long it lives (`guard/beats.py`), and where."""
+        """A service that writes down how long it runs (`guard/beats.py`), and where."""
         group, evidence = f"{self.resources}/beats/run", self.directory / "beats"
         os.makedirs(group, exist_ok=True)
         command = [sys.executable, "-IS", str(ROOT / "tests/guard/beats.py"), str(self.run_dir / "lease"), str(evidence)]
@@ -145,7 +145,7 @@ class Host:
             kernel.link("set", index=kernel.link_lookup(ifname=self.name)[0], state="down" if away else "up")
 
     def freeze(self, still: bool = True) -> None:
-        """Stand still, all of it, as a paused machine does; the kernel goes on."""
+        """Freeze (or thaw) everything on it, as if the machine were paused; the kernel goes on."""
         Path(self.group, "cgroup.freeze").write_text("1" if still else "0")
         want = f"frozen {int(still)}"
         wait_for(lambda: want in Path(self.group, "cgroup.events").read_text(), 5, f"{self.name}: {want}")

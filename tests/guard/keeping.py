@@ -108,7 +108,7 @@ class Keepers:
         self._hear(server, self._kill_s() if scope.after_a_lease else None, ended)
 
     def _hear(self, server: Server, after_s: float | None, happened: Callable[[Keeper, KeeperSight], list[KeeperEffect]]) -> None:
-        """Something happens that this keeper hears of: now, or after a while."""
+        """Something happens of which this keeper is notified: now, or after a while."""
         keeper = server.keeper
         assert keeper is not None
 

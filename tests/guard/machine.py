@@ -112,7 +112,7 @@ class Server:
         self.wake_at = 0
         self.wakes = 0
         self.owner_of: bytes | None = None
-        """The incarnation under which this server was told to own the resource."""
+        """The incarnation under which this server was made the owner of the resource."""
         self.active = False
         """Processes of the resource exist here."""
         self.excused_until = 0

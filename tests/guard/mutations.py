@@ -1,6 +1,6 @@
 """The core with one clause of design section 4 taken out at a time: what the world's judge must catch.
 
-Each replaces the one method in which the clause lives.
+Each replaces the one method that implements the clause.
 """
 
 from cutting import Patch, cut, exchange
@@ -33,7 +33,7 @@ def add_up_rounds(patch: Patch) -> None:
 
 
 def grant_after_silent(patch: Patch) -> None:
-    """A voter that said silent grants again when it hears a renew."""
+    """A voter that said silent grants again when it receives a renew."""
     exchange(patch, Voter.refuses)(lambda self, incarnation: False)
 
 

@@ -1,6 +1,6 @@
 """More clauses of the core taken out one at a time: seen in the core's own world or in a story of its guards, not in whole clusters.
 
-Tried by `test_clauses.py`. Each replaces the one method in which the clause lives.
+Tried by `test_clauses.py`. Each replaces the one method that implements the clause.
 """
 
 import pytest
@@ -76,7 +76,7 @@ def say_farewell_for_a_predecessor(patch: Patch) -> None:
 
 
 def forget_what_was_said(patch: Patch) -> None:
-    """A keeper carries whom a voter heard, and not whom it called silent."""
+    """A keeper carries over whose renews a voter received, and not whom it called silent."""
     original = Voter.__init__
 
     def begin(self: Voter, memory: VoterMemory, *, silent_after_ns: int) -> None:
@@ -98,7 +98,7 @@ def keep_after_the_answer(patch: Patch) -> None:
 
 
 def speak_of_the_never_heard_at_once(patch: Patch) -> None:
-    """A restarted voter does not wait before it says silent about those it has not heard yet."""
+    """A restarted voter does not wait before it says silent about those that have sent it nothing yet."""
     exchange(patch, Voter.unheard_since)(lambda self, known: known.at if known is not None else Reading(-(1 << 62), -(1 << 62)))
 
 

@@ -8,7 +8,7 @@ ME = b"i" * 16
 
 
 def beats(abilities: Abilities, count: int) -> list[Pulse]:
-    """What is told in that many beats."""
+    """What is sent in that many beats."""
     return [told for _ in range(count) if (told := abilities.beat()) is not None]
 
 
@@ -80,7 +80,7 @@ def test_every_change_is_told_at_once_and_another_reason_is_no_new_beginning() -
 
 
 def test_what_others_tell_is_news_once_and_repeated_to_who_comes_later() -> None:
-    """A daemon that connects later hears for how long it has been so by now."""
+    """A daemon that connects later is informed how long it has been so by now."""
     abilities = Abilities(beat_ns=BEAT_NS)
 
     assert abilities.receive("ctr2", ME, Pulse(False, SILENT, 3000)) == Able("ctr2", ME, False, SILENT, 3000)

@@ -1,4 +1,4 @@
-"""Who lives, as a majority of voters knows it: the census, one sentence a test."""
+"""Which incarnations are alive, as a majority of voters knows it: the census, one sentence a test."""
 
 import pytest
 

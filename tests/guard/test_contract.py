@@ -41,11 +41,11 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
 
 every_guard = pytest.mark.parametrize("backend", [REAL, "simulated", "held"], indirect=True)
 among_others = pytest.mark.parametrize("backend", [REAL, "simulated"], indirect=True)
-"""What a guard does that hears others: the one that tests hold hears nobody."""
+"""What a guard does that receives messages of others: the one that tests hold receives none."""
 
 
 async def next_of(guard: Guard, kind: type[Event]) -> Event:
-    """The next thing of a kind that it tells."""
+    """The next event of a kind that it sends."""
     async with asyncio.timeout(PATIENT_S):
         while True:
             event = await guard.next_event()

@@ -331,7 +331,7 @@ def _read(descriptor: int) -> bytes:
 
 
 def _end(process_id: int) -> None:
-    """Kill a process that is nobody's child here, and wait until it is gone."""
+    """Kill a process that is no child of the test, and wait until it is gone."""
     process = os.pidfd_open(process_id)
     try:
         signal.pidfd_send_signal(process, signal.SIGKILL)

@@ -63,7 +63,7 @@ class Server:
             self.floor = max(self.floor, epoch)
 
     def forget(self, _: str) -> None:
-        """The guard is told what is registered no more (docs/design/0008-forgotten-names.md)."""
+        """The guard is asked to forget what is registered no more (docs/design/0008-forgotten-names.md)."""
         for name, (epoch, mine) in self.records.items():
             if mine and epoch <= self.floor and (name not in self.guard or self.guard[name].epoch < epoch):
                 assert self.asks(name, epoch)
@@ -73,7 +73,7 @@ class Server:
                 del self.guard[name]
 
     def late_starts(self) -> None:
-        """Of everything that was ever given, by somebody who has not heard of what came after it."""
+        """Of everything that was ever given, by a daemon that does not know what came after it."""
         for name, epoch in self.given:
             if epoch < self.highest.get(name, 0):
                 assert not admitted(self.guard.get(name), self.guards_floor, epoch, released=False), (name, epoch)

@@ -213,7 +213,7 @@ def test_an_address_is_taken_away_on_whatever_interface_and_prefix_it_is(pair: H
 
 
 def test_what_was_forgotten_already_is_forgotten_with_the_others(pair: Hosts, gate: Gate) -> None:
-    """A guard ended after it had told the kernel and before it had noted it: its successor could let go of no address any more."""
+    """A guard ended after it had changed the kernel's sets and before it had noted it: its successor could release no address any more."""
     gate.protect([VIRTUAL, VIRTUAL6])
     gate.forget([VIRTUAL])
     assert (passes(pair, VIRTUAL), passes(pair, VIRTUAL6)) == (True, False)

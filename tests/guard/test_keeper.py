@@ -253,7 +253,7 @@ def test_a_server_that_was_taken_out_waits_until_it_is_asked_back_or_told_to_end
 
 
 class Anything(RuleBasedStateMachine):
-    """A world that tells the keeper all it likes, and carries out what it answers: judged by what truly is."""
+    """A world that reports anything to the keeper, and carries out what it answers: judged by what truly is."""
 
     def __init__(self) -> None:
         super().__init__()

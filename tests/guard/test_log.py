@@ -134,7 +134,7 @@ def test_every_event_of_the_catalogue_is_logged_somewhere_and_nothing_else_is() 
 
 
 def test_nothing_in_the_product_uses_another_log() -> None:
-    """`logging` is for libraries, and heard in one place."""
+    """`logging` is for libraries, and received in one place."""
     users = {str(path.relative_to(SOURCE)) for path in (SOURCE / "understudy").rglob("*.py") if "import logging" in path.read_text()}
     assert users == {"understudy/guard/log.py"}
 

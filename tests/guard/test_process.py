@@ -81,8 +81,8 @@ def test_a_guard_that_hangs_is_replaced_and_the_lease_goes_on(servers: Hosts, re
 
 
 def test_a_server_cut_off_is_empty_before_its_lease_ends(servers: Hosts, report: Report) -> None:
-    """Judged by what the resource itself wrote down on the lease's own clock, so that a slow machine makes nobody late. Only where the
-    resource was kept from beating may it have lived on unseen; how long that was is told."""
+    """Judged by what the resource itself wrote down on the lease's own clock, so that a slow machine makes nobody late. Only between
+    two beats may the resource have run on unseen; the longest such gap is reported."""
     host = servers[1]
     resource, evidence = host.beating_resource()
     daemon, executor = host.starter("understudyd"), host.starter("understudy-exec")

@@ -72,7 +72,7 @@ def test_a_kill_under_way_is_not_begun_again_however_slow_it_is() -> None:
 def test_a_guard_that_stands_still_before_its_kill_gets_help() -> None:
     story = Story()
     story.look(0.1, beats=True)
-    story.held.stage = EndStage.STOPPING  # told that it is evicted, say: the lease itself would last
+    story.held.stage = EndStage.STOPPING  # it knows that it is evicted, for example: the lease itself would last
     verdicts = [story.look(0.1 + 0.005 * step) for step in range(1, 5)]
     assert [verdict.strike for verdict in verdicts].count(True) == 1
     assert not any(verdict.kill for verdict in verdicts)

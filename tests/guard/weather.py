@@ -81,7 +81,7 @@ FLAPPING = LATE._replace(servers=5, late=0.0, freezes=0.0, cuts=1.5, longest=3.0
 """Networks come and go, and guards restart as they come; rounds are as long as the limits allow."""
 
 STANDING = LATE._replace(late=0.0, freezes=1.5, cuts=0.0, longest=2.5)
-"""Machines stand still, some with a clock that does too."""
+"""Machines are paused, some with a clock that stops too."""
 
 CARRIED = FLAPPING._replace(forgets=0.0)
 """The same, and keepers carry what their guards were as voters."""
@@ -91,14 +91,14 @@ REPLAYED = FLAPPING._replace(replays=200.0)
 EDITED = LATE._replace(servers=4, late=0.0, freezes=0.0, cuts=0.5, edits=0.7, longest=4.0)
 """Settings are edited server by server; what the registry says is on every disk."""
 NEWLY_EDITED = EDITED._replace(disk_lost=1.0)
-"""The same where it is on none: a guard is told only when its daemon has read the registry."""
+"""The same where it is on none: a guard gets it only when its daemon has read the registry."""
 
 LEAPING = LATE._replace(late=0.0, freezes=0.0, cuts=1.0, longest=2.0, leaps=1.5)
 """Clocks that run ahead by more than any drift."""
 
 
 class Clocks:
-    """One machine's two clocks: each with its own drift; one may stand still while the machine is frozen."""
+    """One machine's two clocks: each with its own drift; one may stop while the machine is frozen."""
 
     def __init__(self, dice: random.Random, now: int) -> None:
         extreme = dice.random() < 0.5
@@ -111,7 +111,7 @@ class Clocks:
         return Reading(self._value(0, now), self._value(1, now))
 
     def stop(self, which: int, now: int) -> None:
-        """One clock stands still from now on."""
+        """One clock stops from now on."""
         self._from[which] = (now, float(self._value(which, now)))
         self._stopped = which
 

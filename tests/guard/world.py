@@ -1,7 +1,7 @@
 """A false world around the real guard cores: clocks that drift and stop, a network that loses and delays, machines that
 freeze, guards that die; one seed draws everything. One resource moves between servers; the world's truth judges S1.
 
-The daemon and the leader are reduced to what S1 rests on: whoever hears of silence asks a round, `lost` plus `quiet` on the
+The daemon and the leader are reduced to what S1 rests on: whoever gets word of silence asks a round, `lost` plus `quiet` on the
 asker's clock makes fenced, then another live incarnation becomes owner. A farewell is proof as well.
 """
 

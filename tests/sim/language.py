@@ -1,8 +1,8 @@
 """The language of whole-cluster stories: real servers in virtual time, and what truly happens to what they run.
 
 A stimulus is one line; `_VERBS` at the end lists them all, `_CONDITIONS` what may be waited for. `the trio` are address, data and service,
-each on top of what is before it, in a pool of ctr1 and ctr2, with two restarts for the service. What a stimulus says is not told again: an
-answer tells, in order, what comes of it (`sim/retold.py`); after `with times`, with the tenths of seconds since the block began.
+each on top of what is before it, in a pool of ctr1 and ctr2, with two restarts for the service. What a stimulus says is not repeated: an
+answer lists, in order, what comes of it (`sim/retold.py`); after `with times`, with the tenths of seconds since the block began.
 """
 
 import re
@@ -37,7 +37,7 @@ GLANCE_S = 0.00005
 
 
 class Stage(Conditions):
-    """A false world, and who tells of it."""
+    """A false world, and who reports on it."""
 
     def __init__(self) -> None:
         self._world: World | None = None
@@ -64,13 +64,13 @@ class Stage(Conditions):
 
     @property
     def teller(self) -> Teller:
-        """Who tells of it."""
+        """Who reports on it."""
         if self._teller is None:
             self._teller = Teller(self.world)
         return self._teller
 
     def do(self, line: str) -> None:
-        """One stimulus. What it does there and then is not told: the story says so itself."""
+        """One stimulus. What it does at once is not reported: the story says so itself."""
         for pattern, verb in _TIME_PASSES:
             if match := re.fullmatch(pattern, line):
                 verb(self, **match.groupdict())
@@ -174,7 +174,7 @@ class Stage(Conditions):
     # --- machines and processes -------------------------------------------------------------------------------------
 
     def freeze(self, server: str, clock: str | None) -> None:
-        """As a whole; one of its clocks may stand still with it."""
+        """As a whole; one of its clocks may stop with it."""
         self._machine(server).freeze(None if clock is None else int(clock))
 
     def daemon_hangs(self, server: str, seconds: str) -> None:
@@ -326,13 +326,13 @@ class Stage(Conditions):
                     service.took_s = {**service.took_s, action: float(how.removeprefix("takes ").removesuffix("s"))}
 
     def stray(self, name: str, server: str) -> None:
-        """What lives of it moves to another control group; the kernel says that its own is empty."""
+        """What is alive of it moves to another control group; the kernel says that its own is empty."""
         for service in self._services(name, server):
             service.astray = True
         self._machine(server).services.wake(ResourceName(name))
 
     def outside(self, name: str, server: str) -> None:
-        """As an address does, or what a unit of its own runs: it lives, and its control group is empty."""
+        """Like an address, or what a unit of its own runs: it is alive, and its control group is empty."""
         for service in self._services(name, server):
             service.outside = service.astray = True
 
@@ -379,7 +379,7 @@ class Stage(Conditions):
         self._asked.append(lambda: self.teller.standing(expanded(names)))
 
     def show_servers(self) -> None:
-        """All lives that the registry knows."""
+        """All incarnations that the registry knows."""
         self._asked.append(lambda: [self.teller.lives()])
 
 

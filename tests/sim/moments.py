@@ -1,6 +1,6 @@
 """Stories that bring about one moment, for one clause: what random worlds of reasonable length do too seldom, or cannot do at all.
 
-Each lives through its story with any seed, and is safe and live with every clause in its place; a Violation, or Stuck where something
+Each runs its story with any seed, and is safe and live with every clause in its place; a Violation, or WorldStuck where something
 should have come about, shows that one is missing. Called by `sim/test_mutations.py`.
 """
 
@@ -54,7 +54,7 @@ def it_is_started_by_hand_before_the_leader_takes_it_back(seed: int) -> None:
 
 
 def it_is_started_by_hand_while_its_release_waits(seed: int) -> None:
-    """It has stopped on ctr1, whose guard has just died and cannot be told of the release yet; the kernel says that it is there again."""
+    """It has stopped on ctr1, whose guard has just died and cannot note the release yet; the kernel says that it is there again."""
     with _running_on_ctr1(seed) as world:
         machine = world.machines["ctr1"]
         world.relocate("db", to="ctr2")
@@ -80,7 +80,7 @@ def its_start_fails_while_nobody_wants_it_any_more(seed: int) -> None:
 
 
 def the_check_of_a_start_cannot_tell(seed: int) -> None:
-    """The start of what lives in a unit is done, the check after it ends by a signal and is asked again after a pause; in that pause it is
+    """The start of what runs in a unit is done, the check after it ends by a signal and is asked again after a pause; in that pause it is
     to be stopped, with what it stands on."""
     with cluster(seed) as world:
         world.define("base", hosting_members="ctr1", placement="restricted")
@@ -303,8 +303,8 @@ def many_starts_end_while_the_lease_does(seed: int) -> None:
 
 
 def a_voter_comes_back_in_the_middle_of_a_round(seed: int) -> None:
-    """It says silent, restarts, and hears the holder again before another voter says silent in the same round: within a tenth of a second,
-    which no random world of reasonable length brings about."""
+    """It says silent, restarts, and gets renews of the holder again before another voter says silent in the same round: within a tenth of
+    a second, which no random world of reasonable length brings about."""
     with _ctr2_and_two_other_voters(seed) as world:
         world.cut_from("ctr2", "ctr1")
         world.run(0.98 * world.limits.round_s)

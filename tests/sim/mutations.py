@@ -1,6 +1,6 @@
 """The product with one clause of its safety taken out at a time: what the simulator must catch.
 
-Each replaces the one method or function in which the clause lives (where the product checks a thing in two places, both); those of the
+Each replaces the one method or function that implements the clause (where the product checks a thing in two places, both); those of the
 guard's core are in `guard/mutations.py`, those of liveness in `sim/mutations_live.py`. Called by `sim/test_mutations.py`, which says in
 which world each is caught.
 """
@@ -50,7 +50,7 @@ FOR_EVER_NS = 1 << 62
 
 
 def leave_the_gate_out(patch: Patch) -> None:
-    """Nothing in the kernel ends with the lease: what runs answers, also while its server stands still."""
+    """Nothing in the kernel ends with the lease: what runs answers, also while its server is paused."""
     exchange(patch, GuardCore.pass_ns)(lambda self, now: FOR_EVER_NS)
 
 
@@ -410,7 +410,7 @@ def lease_from_the_registry(patch: Patch) -> None:
 
 
 def answer_before_it_is_flushed(patch: Patch) -> None:
-    """Who commits is told that it is written before the registry's disk has it: that comes with the next commit."""
+    """A commit is acknowledged before it is on the registry's disk: it is flushed with the next commit."""
     cut(patch, Store.commit_all, 'self._database.execute("COMMIT")')
     begin = 'self._database.execute("BEGIN IMMEDIATE")'
     cut(patch, Store.commit_all, begin, f'self._database.in_transaction and self._database.execute("COMMIT"); {begin}')

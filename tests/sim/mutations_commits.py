@@ -27,7 +27,7 @@ def commit_what_was_decided_before(patch: Patch) -> None:
 
 
 def tell_the_look_first(patch: Patch) -> None:
-    """What a server has looked at is told before what it has found."""
+    """What a server has looked at is recorded before what it has found."""
     original = Mirror.commit_parts
 
     async def commit_parts(self: Mirror, parts: Sequence[Part], *, decided_on: View, unchanged: Iterable[str] = ()) -> PartsWritten:

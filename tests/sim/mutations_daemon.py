@@ -25,7 +25,7 @@ def outlive_its_own_life(patch: Patch) -> None:
 
 
 def register_without_seeing_the_other_life(patch: Patch) -> None:
-    """Two lives of a server that register at once take one order."""
+    """Two incarnations of a server that register at once take the same order."""
     cut(patch, Node._register, "writes[keys.look(self.server)] = Look(", "Look(")
 
 
@@ -35,5 +35,5 @@ def go_back_to_an_older_reading(patch: Patch) -> None:
 
 
 def let_holders_be_gone(patch: Patch) -> None:
-    """An assignment does not rest on the lives of those that it makes holders."""
+    """An assignment is committed without a condition on the incarnations that it makes holders."""
     cut(patch, Leader._commit, "self._write(view, writes, *holders, ", "self._write(view, writes, ")

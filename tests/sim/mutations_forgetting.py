@@ -49,12 +49,12 @@ def give_epochs_below_the_floor(patch: Patch) -> None:
 
 
 def keep_the_guards_floor_to_oneself(patch: Patch) -> None:
-    """The look does not tell what the guard has forgotten."""
+    """The look does not report what the guard has forgotten."""
     exchange(patch, Epochs.above_the_floor)(lambda self, view: 0)
 
 
 def forget_what_was_given_before(patch: Patch) -> None:
-    """The guard is not told of what was given under an epoch below its floor to be."""
+    """The guard is not asked to remember what was given under an epoch below its next floor."""
     original = Epochs._holds
 
     def holds(self: Epochs, assignment: Assignment) -> bool:

@@ -1,6 +1,6 @@
 """What must hold after the registry went back, with one clause taken out at a time: each is missed in a story (`sim/test_set_back.py`).
 
-Each replaces the one method or function in which the clause lives; where the product asks twice, both.
+Each replaces the one method or function that implements the clause; where the product checks twice, both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def decide_without_a_census(patch: Patch) -> None:
 
 
 def forget_who_is_not_in_the_copy(patch: Patch) -> None:
-    """Lives that the voters know and the copy does not are not written down: nobody waits for them."""
+    """Incarnations that the voters know and the copy does not are not recorded: nobody waits for them."""
     original = Leader._take_in
 
     async def take_in(self: Leader, view: View, counted_lives: Sequence[Counted]) -> bool:
@@ -52,7 +52,7 @@ def forget_who_is_not_in_the_copy(patch: Patch) -> None:
 
 
 def give_away_what_may_run_elsewhere(patch: Patch) -> None:
-    """Nobody waits for who has not told what it runs."""
+    """Nobody waits for a server that has not reported what it runs."""
     exchange(patch, eras.must_wait)(lambda view, name: False)
 
 
@@ -83,7 +83,7 @@ def want_only_what_the_copy_wants(patch: Patch) -> None:
 
 
 def end_the_recovery_before_all_can_look(patch: Patch) -> None:
-    """Where nothing is registered, nobody has anything to tell."""
+    """Where nothing is registered, nobody has anything to report."""
     exchange(patch, eras._can_report)(lambda view, record: True)
 
 

@@ -1,6 +1,6 @@
 """What truly happens in a false world, retold in an operator's words, and so that a millisecond more or less changes nothing of it.
 
-`Teller` listens to the timeline (machines, services) and to the store (lives, assignments, leaders). It tells what comes of things, not
+`Teller` listens to the timeline (machines, services) and to the store (incarnations, assignments, leaders). It reports results, not
 what is tried, and leaves out local resources. What several do alike, one after the other, is one line.
 """
 
@@ -26,7 +26,7 @@ from understudy.sim.world import World
 TOGETHER_S = 1.0
 """What servers do alike within this time is one line, whatever comes between."""
 _RANKS = {"incarnation": 0, "leader": 1, "assignment": 2}
-"""What is told first of one commit."""
+"""Which records of one commit are reported first."""
 STOPPED, RELEASED = "is|are stopped", "is|are released by {}"
 GAVE_UP = {"start": "it cannot be started", "restarts": "its restarts are used up"}
 
@@ -56,7 +56,7 @@ class Teller:
         self._muted = False
         self._told: list[Saying] = []
         self._lives: dict[str, list[Incarnation]] = {}
-        """Server -> its incarnations, in the order in which the registry heard of them."""
+        """Server -> its incarnations, in the order in which they appeared in the registry."""
         self._records: dict[str, Any] = {}
         """Key -> what the registry said of it last."""
         self._begun: dict[str, Incarnation] = {}
@@ -71,7 +71,7 @@ class Teller:
         world.hub.store.on_commit(self._committed)
 
     def follow_anew(self) -> None:
-        """The registry was replaced by a copy: what is told from now on is compared with that."""
+        """The registry was replaced by a copy: what is reported from now on is compared with that."""
         store = self._world.hub.store
         self._seen = store.revision
         self._records = {entry.key: NEXT.decode(entry.key, entry.value) for entry in store.read("")[1]}

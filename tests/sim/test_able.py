@@ -85,7 +85,7 @@ CASES: tuple[tuple[Mutation, str, str], ...] = (
 
 @pytest.mark.parametrize(("mutation", "story", "rule"), CASES, ids=lambda given: getattr(given, "__name__", str(given)))
 def test_the_story_shows_what_the_clause_is_for(mutation: Mutation, story: str, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the clause the story ends otherwise; with it the story is told by `test_scenarios.py`."""
+    """Without the clause the story fails; with it `test_scenarios.py` plays it."""
     mutation(monkeypatch)
     with pytest.raises((Violation, WorldStuck, AssertionError)) as seen, Stage() as stage:
         play(SCENARIOS / f"{story}.txt", stage, rewrite=False)
@@ -118,7 +118,7 @@ def test_what_has_another_home_gets_it_in_time(seed: int) -> None:
 
 
 def ail(world: World, machine: Machine, how: str, seconds: float) -> None:
-    """It cannot act from now on, for as long as it lives; and some time passes."""
+    """It cannot act from now on, for as long as it is alive; and some time passes."""
     match how:
         case "daemon":
             machine.hang_daemon(600.0)

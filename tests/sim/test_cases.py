@@ -1,4 +1,4 @@
-"""What the search has found and no scenario file can tell, as it needs or shows what no cluster has. The other findings are retold in
+"""What the search has found and no scenario file can express, as it needs or shows what no cluster has. The other findings are retold in
 `scenarios/`."""
 
 import asyncio
@@ -27,7 +27,7 @@ from understudy.sim.loop import VirtualLoop
 
 
 class _LateNews(LocalRegistry):
-    """A registry whose watchers hear of everything late."""
+    """A registry whose watchers receive everything late."""
 
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
         """See ports.Registry."""
@@ -147,7 +147,7 @@ def test_a_farewell_that_is_believed_while_a_loss_is_written_does_not_overwrite_
 
 
 def test_a_keeper_that_is_dead_already_does_not_die_again() -> None:
-    """In the simulator: killed twice while its machine stood still it had two successors; nobody knew one of them, and both held leases."""
+    """In the simulator: killed twice while its machine was frozen it had two successors; nobody knew one of them, and both held leases."""
     with running_trio() as world:
         machine = world.machines["ctr1"]
         machine.freeze()
@@ -161,7 +161,7 @@ def test_a_keeper_that_is_dead_already_does_not_die_again() -> None:
 
 
 def test_a_server_that_is_still_leaving_when_everything_is_healed_comes_back() -> None:
-    """In the simulator: it was asked to come back before it had left, nobody asked again, and the world waited for it for ever."""
+    """In the simulator: it was asked to come back before it had left, nobody asked again, and the world waited for it without end."""
     with running_trio() as world:
         ask_to_leave(keeper_of(world, "ctr3"), 30)
         world.machines["ctr3"].freeze()
@@ -180,7 +180,7 @@ def test_what_keeps_the_vote_of_a_voter_that_was_cut_off(monkeypatch: pytest.Mon
 
 
 def test_a_voter_that_was_cut_off_grants_again_when_it_is_back() -> None:
-    """While it was cut off it fell silent about everybody. That nobody heard it say so must not cost them its vote for good: the next loss
+    """While it was cut off it fell silent about everybody. That nobody received this must not cost them its vote for good: the next loss
     of a voter would end the leases of all who are left."""
     with cluster() as world:
         world.cut("ctr1")

@@ -64,7 +64,7 @@ def test_a_difference_that_floats_make_is_no_other_instant() -> None:
 
 @pytest.mark.parametrize("every_s", [0.05, 0.1, 0.31])
 def test_numbers_are_about_uniform_and_unlike_their_neighbours(every_s: float) -> None:
-    """In step with a beat, as everything here is: no bucket is preferred, and no number tells of the next one."""
+    """In step with a beat, as everything here is: no bucket is preferred, and no number predicts the next one."""
     numbers = drawn(3, "packets ctr1 ctr2", beats(every_s, 10_000), count=2)
 
     buckets = Counter(int(number * 20) for number in numbers)

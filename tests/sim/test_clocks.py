@@ -11,7 +11,7 @@ from understudy.sim.loop import Spinning, VirtualLoop
 
 @given(seed=st.integers(0, 10_000), booted=st.floats(0, 1e5), wait_ns=st.integers(0, 10**14))
 def test_whoever_is_woken_by_a_clock_reads_the_time_he_waited_for(seed: int, booted: float, wait_ns: int) -> None:
-    """Else he goes back to sleep until the same instant, for ever: floats are rounded, readings are cut to whole nanoseconds."""
+    """Else it sleeps until the same instant again and again: floats are rounded, readings are cut to whole nanoseconds."""
     loop = VirtualLoop()  # type: ignore[abstract]
     loop.now = booted
     clocks = Clocks(Chance(loop, seed, "ctr1"), loop)

@@ -91,7 +91,7 @@ def epochs(world: World) -> set[int]:
 
 @pytest.mark.parametrize("leader", ["ctr1", "ctr3"])
 def test_nothing_is_forgotten_while_a_daemon_does_not_know_of_the_floor(leader: str) -> None:
-    """Whoever leads; what is made anew goes on above its old epochs. With the last upgrade deleted names begin to be forgotten."""
+    """Whoever leads; what is recreated goes on above its old epochs. Deleted names are forgotten only after the last upgrade."""
     earlier = {name: Earlier(server=name) for name in SERVERS}
     with started(**earlier) as world:
         given = max(epochs(world))

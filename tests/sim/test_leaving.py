@@ -29,7 +29,7 @@ def take_no_time(patch: Patch) -> None:
 
 
 def tell_nobody(patch: Patch) -> None:
-    """The registry is not told: the leader has to find out by silence."""
+    """The leave is not recorded in the registry: the leader has to find out by silence."""
 
     async def record(self: Leave, me: Me) -> None:
         return None
@@ -60,7 +60,7 @@ def forget_it_with_the_daemon(patch: Patch) -> None:
     ids=lambda given: getattr(given, "__name__", str(given)),
 )
 def test_the_story_shows_what_the_clause_is_for(mutation: Mutation, story: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the clause the story goes otherwise; with it the story is told by `test_scenarios.py`."""
+    """Without the clause the story fails; with it `test_scenarios.py` plays it."""
     mutation(monkeypatch)
     with pytest.raises(AssertionError), Stage() as stage:
         play(SCENARIOS / f"{story}.txt", stage, rewrite=False)

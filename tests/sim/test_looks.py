@@ -16,7 +16,7 @@ def looks_of(world: World, server: str) -> int:
 
 
 def test_looks_are_written_less_often_the_longer_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One resource that is added in peace is told of at once."""
+    """One resource that is added alone is reported at once."""
     exchange_value(monkeypatch, reporting, "LOOK_NAMES_PER_S", 50)
     with cluster() as world:
         world.pool("pool", "ctr1", "ctr2")

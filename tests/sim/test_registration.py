@@ -1,4 +1,4 @@
-"""Lives of one server are told apart by their order, and everybody must agree on it, however late a registration arrives."""
+"""Incarnations of one server are distinguished by their order, and all must agree on it, however late a registration arrives."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from understudy.model.names import Incarnation, ServerName
 
 
 def test_a_registration_that_arrives_after_its_successors_is_dropped() -> None:
-    """The registry heard of the old life when the new one had registered: both had the same order, and the leader took the dead one for
-    the server's present life. What was left to that server never ran again."""
+    """The old incarnation's registration arrived after the new one's: both had the same order, and the leader took the dead one for the
+    server's present incarnation. What was assigned to that server never ran again."""
     with cluster(servers=3) as world:
         world.power_off("ctr3")
         world.run(5)

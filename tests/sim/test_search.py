@@ -1,4 +1,4 @@
-"""The search for worlds in which something goes wrong: what came of each, how it is told, and how a long story is made a short one."""
+"""The search for worlds in which something goes wrong: what came of each, how it is reported, and how a long story is made short."""
 
 import time
 from collections.abc import Callable
@@ -114,7 +114,7 @@ def test_the_same_kind_of_wrong_has_the_same_rule(what: str, rule: str) -> None:
 
 
 def test_a_search_judges_every_case_and_begins_none_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is handed out already is still told."""
+    """What is handed out already is still reported."""
     monkeypatch.setattr(searching, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(searching, "judge", lambda case: outcome(WorldVerdict.SAFE, seed=case.seed))
     cases = [WorldCase(seed=seed) for seed in range(20)]
@@ -124,7 +124,7 @@ def test_a_search_judges_every_case_and_begins_none_once_it_is_over(monkeypatch:
 
 
 def test_a_process_that_dies_is_a_finding_and_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A world that eats all memory, say: its seed is told."""
+    """For example, a world that uses up all memory: its seed is reported."""
 
     def dies(case: WorldCase) -> Outcome:
         if case.seed == 1:
@@ -265,7 +265,7 @@ def test_a_value_that_makes_no_world_is_refused(given: str) -> None:
 
 
 def test_a_seed_draws_its_world_and_each_is_of_its_own_kind() -> None:
-    """With at least as many servers as voters, and all of it given again by what is told."""
+    """With at least as many servers as voters; the same seed draws all of it again."""
     drawn = [Options.draw(seed) for seed in range(200)]
 
     assert drawn == [Options.draw(seed) for seed in range(200)]

@@ -1,4 +1,4 @@
-"""Keeper and guard that stand still: what the second line is for, seen by its absence."""
+"""Keeper and guard are paused: what the second line is for, seen by its absence."""
 
 from pathlib import Path
 

@@ -100,7 +100,7 @@ def test_a_limit_in_seconds_is_told(capsys: pytest.CaptureFixture[str], in_one_p
     assert status == 0
     assert lines[0] == "seeds 5 to 104, for 0.001 s: 0.001 virtual hours of faults each, then healed"
     counted = [line for line in lines if " worlds  " in line]
-    assert counted[-1].startswith(f"{search.AHEAD} worlds "), lines  # a slow machine may have told of fewer before
+    assert counted[-1].startswith(f"{search.AHEAD} worlds "), lines  # a slow machine may have reported fewer before
 
 
 def test_the_first_seed_is_drawn_and_told(capsys: pytest.CaptureFixture[str], in_one_process: None) -> None:

@@ -88,7 +88,7 @@ def test_a_server_loses_power_in_the_middle_of_an_upgrade(version: Formats) -> N
 
 
 def test_power_is_lost_everywhere_in_the_middle_of_an_upgrade() -> None:
-    """Whoever is back first, and proves the old lives of the others lost, does not take the upgrade for done."""
+    """The first server back, which proves the old incarnations of the others lost, does not consider the upgrade done."""
     with running_trio() as world:
         install(world, "ctr3", NEXT)
         world.power_off()

@@ -109,7 +109,10 @@ KEEPER_STRUCK = LogEvent(
     "See what kept the guard from the processor: a pause of the machine, a loop at real-time priority.",
 )
 LEASE_ENDED = LogEvent(
-    "lease-ended", "warning", "The lease ended, and everything here is stopped; the server joins anew.", "See why voters were not heard."
+    "lease-ended",
+    "warning",
+    "The lease ended, and everything here is stopped; the server joins anew.",
+    "See why no message of the voters arrived.",
 )
 GUARD_OUTLIVES = LogEvent(
     "guard-outlives",
@@ -154,7 +157,7 @@ CONNECTION_LOST = LogEvent("connection-lost", "info", "The daemon's connection b
 NOT_SEEN_EMPTY = LogEvent(
     "not-seen-empty",
     "warning",
-    "Whether anything of a resource lives here could not be seen.",
+    "Whether anything of a resource runs here could not be seen.",
     "Raise the limit that `why` names, if it is one.",
 )
 NOT_SEEN_RUNNING = LogEvent(

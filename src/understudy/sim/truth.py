@@ -132,9 +132,9 @@ class Truth:
             if incarnation is not None:
                 self.looked.add((incarnation, request.resource))
 
-    def changed(self, machine: "Machine", resource: ResourceName, incarnations: bool) -> None:
+    def changed(self, machine: "Machine", resource: ResourceName, alive: bool) -> None:
         """Something came to life or died."""
-        (self.began if incarnations else self.died)[(machine.name, resource)] = self.loop.now
+        (self.began if alive else self.died)[(machine.name, resource)] = self.loop.now
         self._touch(machine, resource)
 
     def gate_opened(self, machine: "Machine") -> None:
