@@ -1,8 +1,8 @@
-"""The language of lane stories: one server, ctr1, with a lane for every resource, and scripts that do as they are told.
+"""The language of lane stories: one server, ctr1, with a lane for every resource, and scripts that do as the story says.
 
 Stimuli of the policy stories build the View (`policy/language.py`); those listed in `_VERBS` below are about ctr1 itself. Everything has
-been looked at and is OFFLINE when a story begins. An answer tells, in order, every action that the lanes take until they come to rest
-at this instant, what they tell the history, and where each lane stands that has changed.
+been looked at and is OFFLINE when a story begins. An answer lists, in order, every action that the lanes take until they come to rest
+at this instant, what they report to the history, and the state of each lane that has changed.
 """
 
 import re
@@ -41,13 +41,13 @@ class Script:
     """Action -> one of `HOW`; else it succeeds."""
     words: str = ""
     runs: bool = False
-    """Whether something of it lives."""
+    """Whether something of it runs."""
     seen: bool = False
     """Whether it was ever seen in its control group."""
     processes: bool = True
     """False: it is a mount, or something like it."""
     place: str = "inside"
-    """Where it lives: `inside` its control group; `outside`, and found by its mark; `hidden`, so that only its check knows."""
+    """Where it runs: `inside` its control group; `outside`, and found by its mark; `hidden`, so that only its check knows."""
 
     @property
     def empty(self) -> bool:
@@ -216,7 +216,7 @@ class Server:
             self._told.append(f"{line.kind}{f' ({more})' if more else ''}")
 
     def _say(self, line: str) -> None:
-        """A line, with what was told to the history because of it."""
+        """A line, with what was reported to the history because of it."""
         told, self._told = self._told, []
         self.lines.append(f"{line} [{'; '.join(told)}]" if told else line)
 
@@ -267,12 +267,12 @@ class Server:
         script.runs, script.place = True, "hidden"
 
     def no_processes(self, name: str) -> None:
-        """It is a mount, say: nothing of it lives in a control group, ever."""
+        """It is a mount, for example: nothing of it ever runs in a control group."""
         script = self.scripts[ResourceName(name)]
         script.processes, script.seen = False, False
 
     def leave(self, name: str, hiding: str | None) -> None:
-        """What lives of it moves to another control group; the kernel says that its own is empty."""
+        """What runs of it moves to another control group; the kernel says that its own is empty."""
         self.scripts[ResourceName(name)].place = "hidden" if hiding else "outside"
         self.alarm(name)
 
@@ -341,7 +341,7 @@ class Server:
             self._assign(name, server)
 
     def hold(self, name: str) -> None:
-        """The leader has heard that it runs here: this server is one more holder, and not the owner."""
+        """The leader has a report that it runs here: this server is one more holder, and not the owner."""
         before = self.cluster.view.assignments[ResourceName(name)]
         me = Holder(server=ME, incarnation=self.cluster.incarnation(ME), epoch=before.epoch)
         self._put(replace(before, holders=(*before.holders, me)))

@@ -1,4 +1,4 @@
-"""Every story in `scenarios/` goes as it is told. `--rewrite` writes what they do today; read the diff before you commit it."""
+"""Every story in `scenarios/` goes as it is written. `--rewrite` writes what they do today; read the diff before you commit it."""
 
 from pathlib import Path
 

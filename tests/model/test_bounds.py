@@ -29,7 +29,7 @@ def long_list(size: int) -> str:
 
 @pytest.mark.parametrize("text", ["weak(" + "ü" * 300_000 + ")", long_list(LONGEST_DEPENDENCIES + 100)])
 def test_dependencies_have_a_bound_in_bytes(text: str) -> None:
-    """300,000 letters were 1.8 MB on the way to the executor, which hung up on every daemon of the cluster, for ever."""
+    """300,000 letters were 1.8 MB on the way to the executor, which closed the connection of every daemon, again and again."""
     with pytest.raises(BadInput) as caught:
         validate(definition(START_DEPENDENCIES=text), Registered(), force=True)
     assert f"{LONGEST_DEPENDENCIES:,} are allowed" in str(caught.value)

@@ -1,4 +1,4 @@
-"""How lives go on: by one table, that nobody goes round."""
+"""How the life of an incarnation goes on: by one table, which nothing bypasses."""
 
 import re
 from pathlib import Path

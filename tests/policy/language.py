@@ -1,7 +1,7 @@
 """The language of policy stories: stimuli that build a View, and a Plan in an operator's words.
 
 A stimulus is one line; `_VERBS` at the end lists them all. Servers look at resources as soon as these exist (S6) unless the resource is
-introduced as a `new` one. What the leader decides is applied to the View as the registry would; what servers do about it is told by the
+introduced as a `new` one. What the leader decides is applied to the View as the registry would; what servers do about it is said by the
 next stimuli (`ctr1 releases db`, `db runs on ctr2`).
 """
 
@@ -250,7 +250,7 @@ class Cluster:
     # --- what operators want ----------------------------------------------------------------------------------------
 
     def want(self, names: str) -> None:
-        """TARGET ONLINE, by nobody's request (as after a power loss)."""
+        """TARGET ONLINE, without a request (as after a power loss)."""
         self._aim(names, Target.ONLINE)
 
     def stop(self, names: str) -> None:

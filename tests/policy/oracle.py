@@ -1,6 +1,6 @@
 """Placement once more, deliberately dumb: every server is asked every question, in the words of the documentation.
 
-It knows fresh groups only (nobody owns or runs anything of it), which is where placement is decided; staying and moving are told by the
+It knows fresh groups only (nobody owns or runs anything of it), which is where placement is decided; staying and moving are covered by the
 stories. Written without looking at `policy/eligibility.py`, so that the two can disagree.
 """
 

@@ -85,7 +85,7 @@ def test_what_keeps_it_from_moving_to_and_fro(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_group_is_never_divided() -> None:
-    """The lives that changed with it go first, and requests for which there is no room wait; too large it stays whole."""
+    """The incarnations that changed with it go first, and requests for which there is no room wait; too large it stays whole."""
     first, second = bounded(group_of(5, requests=9, incarnations=(LOST,)), 8)
     assert (first.incarnations, first.assignments, [note.kind for note in first.notes]) == ((LOST,), (), [FENCED])
     assert (len(second.assignments), second.fulfilled, {note.kind for note in second.notes}) == (5, ("q0", "q1"), {ASSIGNED})
@@ -94,7 +94,7 @@ def test_a_group_is_never_divided() -> None:
 
 
 def test_what_holds_each_for_itself_is_divided() -> None:
-    """Deleted requests, forgotten lives, resources that are no longer registered."""
+    """Deleted requests, forgotten incarnations, resources that are no longer registered."""
     forgotten = tuple(Incarnation(f"i{number}") for number in range(20))
     several = list(bounded(Step(forgotten=forgotten, notes=(Note(kind=FENCED),)), 8))
     assert [len(step.forgotten) for step in several] == [8, 8, 4]

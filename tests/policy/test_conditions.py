@@ -22,7 +22,7 @@ REFUSED = "the registry has voters ctr1, ctr2, this server ctr1: make understudy
 
 
 def heard(**ages: float) -> dict[ServerName, LastMessage]:
-    """Other guards, in the lives that the registry knows."""
+    """Other guards, in the incarnations that the registry knows."""
     return {ServerName(name): LastMessage(incarnation=LIVES[ServerName(name)], age_s=age_s) for name, age_s in ages.items()}
 
 
@@ -37,7 +37,7 @@ GUARD = GuardSight(
 )
 WELL = Own(server=ME, voters=NAMES, daemon_s=100.0, guard=GUARD, guard_age_s=0.5, leader_silent_s=0.3)
 NEW = replace(GUARD, incarnation=Incarnation("f" * 32), last_messages={}, grants={}, lapsed_s=31.0, gap_s=None)
-"""The guard after a lapse: a new life that hears nobody."""
+"""The guard after a lapse: a new incarnation without a message from anybody."""
 
 
 def guard(**changes: Any) -> Own:
@@ -147,7 +147,7 @@ def test_who_is_cut_off_alone_does_not_call_the_majority_lost() -> None:
 
 
 def test_a_server_that_has_only_just_begun_calls_nothing_lost() -> None:
-    """Its guard has heard nobody yet; but one that was without a lease before its daemon began says so at once."""
+    """Its guard has no message from anybody yet; but one that was without a lease before its daemon began says so at once."""
     view, own = STATES[ConditionKind.MAJORITY_LOST]
     young = replace(own, daemon_s=1.5, guard_age_s=0.1)
 

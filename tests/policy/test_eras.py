@@ -35,7 +35,7 @@ def holder(server: ServerName, epoch: int) -> Holder:
 
 
 def copied(*told: ServerName, target: Target | None = Target.ONLINE) -> View:
-    """Era 2 of a registry whose copy says that ctr1 holds the database; `told` have written their look of this era, running nothing."""
+    """Era 2 of a registry whose copy says that ctr1 holds the database; the named servers have written this era's look and run nothing."""
     definition = Definition(name=DB, type=TypeName("cluster_resource"), uid="u", attributes={"SERVER_POOLS": "*"})
     resources = {DB: resolve(definition, {})}
     lives = [IncarnationRecord(incarnation=life(server), server=server, life=Life.ONLINE, order=1) for server in (CTR1, CTR2)]
@@ -55,7 +55,7 @@ def copied(*told: ServerName, target: Target | None = Target.ONLINE) -> View:
 
 
 def running(view: View, server: ServerName, *, epoch: int = 7, state: State = State.ONLINE, internal: Internal = Internal.STABLE) -> View:
-    """This server has told that it runs it, started under this epoch."""
+    """This server has reported that it runs it, started under this epoch."""
     report = Report(resource=DB, server=server, incarnation=life(server), epoch=epoch, state=state, internal=internal)
     look = replace(view.looks[server], epochs={DB: epoch})
     return replace(view, reports={DB: {server: report}}, looks={**view.looks, server: look})
@@ -71,7 +71,7 @@ def test_nothing_is_given_away_while_somebody_has_not_told() -> None:
 
 
 def test_it_belongs_to_where_it_runs_under_an_epoch_above_all_that_is_remembered() -> None:
-    """Whoever else has not told yet: it runs on one server alone. The copy's holder stays one until it has released it."""
+    """Whoever else has not reported yet: it runs on one server alone. The copy's holder stays one until it has released it."""
     after = assigned(decide(running(copied(CTR2), CTR2), 1.0, MEMORY))
 
     assert after is not None
@@ -89,7 +89,7 @@ def test_what_is_about_to_run_counts_as_running() -> None:
 
 
 def cannot_tell(view: View, server: ServerName) -> View:
-    """This server has told that nobody runs checks there; it has never started the database."""
+    """This server has reported that no checks can be run there; it has never started the database."""
     report = Report(resource=DB, server=server, incarnation=life(server), epoch=0, state=State.UNKNOWN, internal=Internal.STABLE)
     return replace(view, reports={DB: {server: report}})
 

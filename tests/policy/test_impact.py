@@ -1,4 +1,4 @@
-"""What a change does to what runs is told before it is made: what is not told does not happen, and what is told does."""
+"""What a change does to what runs is reported before it is made: what is not reported does not happen, and what is reported does."""
 
 from dataclasses import replace
 
@@ -82,7 +82,7 @@ def owners(view: View) -> dict[ResourceName, ServerName | None]:
 
 @given(changes())
 def test_what_is_not_told_stays_where_it_runs(views: tuple[View, View]) -> None:
-    """Deciding with the new definitions takes nothing that runs from its server, unless it was told or would have gone anyhow."""
+    """Deciding with the new definitions takes nothing that runs from its server, unless that was reported or it would have gone anyway."""
     before, after = views
     told = {effect.resource for effect in impact(before, after)}
     then, now = owners(before), owners(after)
@@ -95,7 +95,7 @@ def test_what_is_not_told_stays_where_it_runs(views: tuple[View, View]) -> None:
 
 @given(changes())
 def test_what_is_told_happens(views: tuple[View, View]) -> None:
-    """A resource of which it is told that it moves belongs elsewhere then, and one that stops belongs to nobody, or stands on nothing."""
+    """A resource reported to move belongs elsewhere then, and one reported to stop belongs to no server, or lacks what it depends on."""
     before, after = views
     now = owners(after)
     for effect in impact(before, after):

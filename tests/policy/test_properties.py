@@ -71,7 +71,7 @@ def test_an_owner_is_a_holder(view: View) -> None:
 
 @given(views())
 def test_epochs_never_go_down_and_grow_with_every_new_owner(view: View) -> None:
-    """S2: an action under an older epoch can be told from one under the present one."""
+    """S2: an action under an older epoch can be distinguished from one under the present one."""
     for before, after in assignments(view).values():
         assert after.epoch >= before.epoch
         assert after.epoch > before.epoch or after.owner == before.owner

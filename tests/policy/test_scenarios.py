@@ -1,4 +1,4 @@
-"""Every story in `scenarios/` is decided as it is told. `--rewrite` writes what is decided today; read the diff before you commit it."""
+"""Every story in `scenarios/` is decided as it is written. `--rewrite` writes what is decided today; read the diff before you commit it."""
 
 from pathlib import Path
 

@@ -30,7 +30,7 @@ LAPSED = replace(WELL, guard=NEW, held=False, leader_silent_s=None)
 
 
 def test_what_all_vouch_for_is_the_view_itself() -> None:
-    """Nothing is made anew where nothing is to be said."""
+    """No new View is made where nothing is to be said."""
     view = runs(CTR2)
 
     assert vouched(view, WELL) is view

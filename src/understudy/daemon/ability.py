@@ -1,9 +1,8 @@
-"""Whether this server can act: its loop goes round, its executor answers and can begin an action, the registry is reached; proved each
-second.
+"""Whether this server can act: its loop runs, its executor answers and can begin an action, the registry is reached; proved every second.
 
-A lease proves that the guard lives, and no more. Run by `daemon/node.py`; a daemon that does not get round to it is called
-silent by its guard.
-Time is counted in rounds of this loop: what was not asked for, because everything stood still, is held against nobody.
+A lease proves that the guard runs, and no more. Run by `daemon/node.py`; a daemon that does not prove it in time is reported as silent
+by its guard.
+Time is counted in rounds of this loop: what was not asked, because everything was paused, does not count as a failure.
 """
 
 import asyncio
@@ -55,7 +54,7 @@ class Ability:
         self.why = ""
         """Why this server cannot act; empty: it can, or nothing is known yet."""
         self.since = clock.monotonic()
-        """Since when that is so; also since everything stood still last. On this daemon's monotonic clock."""
+        """Since when that is so, or since this daemon was last paused. On its monotonic clock."""
 
     def acting_since(self) -> float | None:
         """Since when this server is able to act; None: it is not."""
@@ -67,10 +66,10 @@ class Ability:
         self._unreached = 0
         self._reached = True
         if self.why == REGISTRY_AWAY:
-            self._back.set()  # told at once: until the others know, they give this server nothing
+            self._back.set()  # reported at once: until the others know, they give this server nothing
 
     async def run(self) -> None:
-        """Prove it, once a second, for ever."""
+        """Prove it, once a second, until cancelled."""
         due = self._clock.monotonic()
         async with asyncio.TaskGroup() as tasks:
             while True:

@@ -81,7 +81,7 @@ class Acting:
     async def _remembered(self, resource: Resource, epoch: int) -> bool:
         if await self.epochs.remember(resource.name, epoch):
             return True
-        self.unwritten.set()  # the look tells the leader what the guard remembers
+        self.unwritten.set()  # the look reports to the leader what the guard remembers
         return False
 
     def _may_start(self, resource: Resource, epoch: int) -> bool:

@@ -1,7 +1,7 @@
 """Whether this server may take part: its guard knows what the registry says of voters and pause_tolerance, and its own settings are those.
 
-Run by `daemon/node.py`. Must never: let anything be done under a lease before the guard was told (S1, S5). Whose settings are others holds
-no lease any more when it was.
+Run by `daemon/node.py`. Must never: let anything be done under a lease before the guard knows them (S1, S5). A server with other settings
+holds no lease any more once its guard knows.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from understudy.ports import Guard
 
 
 class Admission:
-    """What the guard was told, and what it says to that."""
+    """What the guard was sent, and what it answers to that."""
 
     def __init__(self, mirror: Mirror, guard: Guard, history: History, server: ServerName) -> None:
         self._mirror = mirror
@@ -30,7 +30,7 @@ class Admission:
 
     @property
     def known(self) -> bool:
-        """The registry was read in this daemon's life, and the guard was told what it says."""
+        """Whether this daemon has read the registry, and the guard knows what it says."""
         return self._mirror.read_once and self._given == self._mirror.view.cluster
 
     def changed(self) -> None:
@@ -39,13 +39,13 @@ class Admission:
             self._news.set()
 
     def note_refusal(self, refused: str) -> None:
-        """Why the guard takes no part, as it says now; empty: it does. Told once, in the history and the alert log."""
+        """Why the guard takes no part, as it says now; empty: it does. Recorded once, in the history and the alert log."""
         if refused and refused != self._refused:
             self._history.record(events.TAKES_NO_PART, on=self._server, cause=refused)
         self._refused = refused
 
     async def run(self, then: Callable[[ClusterRecord], None]) -> None:
-        """Tell the guard whenever the registry says something new, for ever; `then` is called when it knows."""
+        """Inform the guard whenever the registry says something new, until cancelled; `then` is called when it knows."""
         while True:
             await self._news.wait()
             self._news.clear()

@@ -99,7 +99,7 @@ class Alerts:
         return (self._lines.lost, self._lines.why) if self._lines.why else (0, "")
 
     async def follow(self, mirror: Mirror) -> None:
-        """Write every alert that comes, for ever; a disk that is full or hangs is no reason to end."""
+        """Write every alert that comes, until cancelled; a disk that is full or hangs is no reason to end."""
         while not mirror.read_once:
             await mirror.wait(mirror.view.revision, 1.0)
         async for _, event in mirror.events(mirror.view.revision):

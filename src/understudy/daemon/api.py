@@ -44,9 +44,9 @@ from understudy.ports import Clock, OwnServer
 
 TOKEN_BYTES = 16
 MOST_WAITING = 16 << 20
-"""Bytes of a command's lines that wait for its reader; then it is told no more."""
+"""Bytes of a command's lines that wait for its reader; further lines are dropped."""
 STILL_S, STILL = 5.0, b'{"still":true}\n'
-"""How often a command that is silent is told that the daemon is there: whoever hears nothing for longer may take it for hung."""
+"""How often a client is sent a keep-alive line while its command prints nothing; if none comes, it may assume that the daemon hangs."""
 MOMENT_S = 0.02
 MOST_NAMES = 256
 """Of users, remembered."""
@@ -117,9 +117,9 @@ class _Lines:
         self._waiting = 0
         """Bytes that nobody has taken yet."""
         self.cut = False
-        """Whether it was told no more, because nobody took what was there."""
+        """Whether further lines are dropped, because nobody took what was there."""
         self.closed = False
-        """Whether nobody reads any more: the caller has gone away, or was told the end."""
+        """Whether nobody reads any more: the caller has gone away, or was sent the end."""
 
     def out(self, text: str) -> None:
         self._put({"out": shown(text)})
@@ -134,7 +134,7 @@ class _Lines:
     def _put(self, message: Mapping[str, object]) -> None:
         if self.cut:
             return
-        if self._waiting > MOST_WAITING:  # what it asked for goes on; it is only told no more
+        if self._waiting > MOST_WAITING:  # what it asked for goes on; only its lines are dropped
             self.cut = True
             message = {"err": line(20180, MOST_WAITING >> 20)}
         self._send(message)

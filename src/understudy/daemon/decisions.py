@@ -1,4 +1,4 @@
-"""What is told of a decision of the leader once it is written: lines for the history, and one for the log, by which they can be found.
+"""What is recorded of a decision of the leader once it is written: lines for the history, and one for the log, to find them by.
 
 Called by `daemon/leader.py`. Decides nothing, and writes nothing to the registry itself.
 """

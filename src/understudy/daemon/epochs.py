@@ -1,7 +1,7 @@
-"""What this server's guard remembers of epochs, and what is told of it: nothing starts here below a remembered one (S2).
+"""What this server's guard remembers of epochs, and what is reported of it: nothing starts here below a remembered one (S2).
 
-Called by `acting.py` and `reporting.py`. After the registry went back it may say less than the guard remembers; the look tells the leader,
-which goes above it. Must never start or refuse anything by itself.
+Called by `acting.py` and `reporting.py`. After the registry went back it may say less than the guard remembers; the look reports that,
+and the leader goes above it. Must never start or refuse anything by itself.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class Epochs:
         self._history = history
         self._me = me
         self._noted = NOWHERE
-        """What the guard was last told that this server acts on."""
+        """The position that the guard was last sent: what this server acts on."""
         self._highest: dict[ResourceName, int] = {}
         self._released: set[ResourceName] = set()
         """Of these: nothing of it is here under that epoch."""
@@ -47,7 +47,7 @@ class Epochs:
 
     async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
         """Have the guard remember an epoch under which a resource is to be started, or was released. It refuses one below what it knows:
-        then the registry went back, and is told. Unreachable."""
+        then the registry went back, and that is reported. Unreachable."""
         if await self._guard.remember(resource, epoch, released=released):
             self._highest[resource] = max(epoch, self._highest.get(resource, 0))
             (self._released.add if released else self._released.discard)(resource)
@@ -73,8 +73,8 @@ class Epochs:
         self._news.set()
 
     def ahead(self, view: View) -> dict[ResourceName, int]:
-        """Of which the guard remembers a higher epoch than the registry says, each told once; while that is a copy's, also an equal one.
-        What this server is given and the guard does not remember it refuses up to its floor: that is told in the same way."""
+        """Of which the guard remembers a higher epoch than the registry says, each recorded once; if that is a copy's, also an equal one.
+        What this server is given and its guard does not remember, the guard refuses up to its floor: that is reported in the same way."""
         found: dict[ResourceName, int] = {}
         for name, epoch in self._highest.items():
             assignment = view.assignments.get(name)
@@ -122,7 +122,7 @@ class Epochs:
             self._news.set()
 
     async def forget_the_deleted(self) -> None:
-        """Have the guard forget what is registered no more, for ever."""
+        """Have the guard forget what is registered no more, until cancelled."""
         while True:
             await self._news.wait()
             self._news.clear()

@@ -209,7 +209,7 @@ class ExecutorLink:
                     self._writer = writer
                     self._reading = asyncio.create_task(self._read(reader))
                     return writer
-            writer.close()  # it hung up
+            writer.close()  # the executor closed the connection
             await asyncio.sleep(_AGAIN_S)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:

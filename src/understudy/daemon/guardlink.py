@@ -181,7 +181,7 @@ class GuardLink:
 
     async def cluster(self, record: ClusterRecord) -> None:
         """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there. The epoch floor rises with deletions:
-        it is not told with the rest."""
+        it is not sent with the rest."""
         record = replace(record, epoch_floor=0)
         if record == self._cluster:
             return
@@ -193,7 +193,7 @@ class GuardLink:
         self._cluster = record
 
     async def _keep(self, record: ClusterRecord) -> str:
-        """Why it could not be written; the guard is told all the same: it knows until its keeper ends."""
+        """Why it could not be written; the guard is sent it all the same, and knows it until its keeper ends."""
         self._keep_again_at = time.monotonic() + KEEP_AGAIN_S
         path, voters = self._cluster_file, tuple(record.voters)
         try:
@@ -270,7 +270,7 @@ class GuardLink:
                 connection.close()
                 raise
             self._socket = connection
-            self._dead = frozenset()  # a successor guard has to be told again
+            self._dead = frozenset()  # a successor guard has to be informed again
             self._cluster = None
             self._reading = asyncio.create_task(self._read(connection), name="guard link")
             hello = {"op": "hello", "role": "daemon", "id": 0, "pid": os.getpid()}
@@ -283,7 +283,7 @@ class GuardLink:
             while packet := await loop.sock_recv(connection, PACKET):
                 self._take(json.loads(packet))
         except (OSError, ValueError):
-            pass  # the guard is gone, or its packet was cut: whoever waits is told below, and connects anew
+            pass  # the guard is gone, or its packet was cut: whoever waits gets an error below, and connects anew
         finally:
             self._hang_up()
 

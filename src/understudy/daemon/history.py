@@ -84,7 +84,7 @@ class History:
         return not self._queue
 
     async def write(self) -> None:
-        """Write what is queued, for ever."""
+        """Write what is queued, until cancelled."""
         while True:
             await self._more.wait()
             batch = dict(islice(self._queue, min(BATCH, self._mirror.most_writes)))

@@ -74,11 +74,11 @@ class Lanes:
         self.changed()
 
     def also_runs(self, names: tuple[ResourceName, ...]) -> None:
-        """What lives here and is not registered: the look tells it."""
+        """What runs here and is not registered: the look reports it."""
         self._reporting.also_runs(names)
 
     def idle(self) -> bool:
-        """Whether no lane acts, and the registry knows everything that there is to tell."""
+        """Whether no lane acts, and the registry knows everything that there is to report."""
         return self._driver.rests() and self._reporting.idle() and not (self._all or self._wake.is_set())
 
     def resource(self, name: ResourceName) -> Resource:
@@ -86,7 +86,7 @@ class Lanes:
         return self._mirror.view.resources[name]
 
     async def run(self) -> None:
-        """Drive every lane, for ever."""
+        """Drive every lane, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._listen())
@@ -111,7 +111,7 @@ class Lanes:
                 self._wake.set()
 
     def _round(self) -> float | None:
-        """Ask every lane that may have something to do; when to go round again without being woken."""
+        """Ask every lane that may have something to do; when to run again without being woken."""
         if not (self._mirror.read_once or self._mirror.remembered):
             return None
         now = self._clock.monotonic()

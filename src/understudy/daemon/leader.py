@@ -36,7 +36,7 @@ ASK_SELDOM_S = 2.0
 ROLL_CALL_S = 5.0
 """How often everybody is asked about once, suspected or not,"""
 ROLL_CALL_SOON_S = 0.5
-"""and while it is not known who of those in a copy of the registry still lives."""
+"""and while it is not known which incarnations in a copy of the registry are still alive."""
 HISTORY_KEEP = 5_000
 HISTORY_BYTES = 4 * 1024 * 1024
 """How much is kept of the history: so many events, and of these so many bytes."""
@@ -80,7 +80,7 @@ class Leader:
         self._roll_call_at = 0.0
         self._beats = 0
         self._counted: tuple[int, int, int] | None = None
-        """The term, the reading of the registry and the era for which it is known who lives."""
+        """The term, the reading of the registry and the era for which it is known who is alive."""
         self._quiet_since_count = 0.0
         self._recovering_since: float | None = None
         self._reported_since: dict[str, float] = {}
@@ -132,7 +132,7 @@ class Leader:
         self._wake.set()
 
     def idle(self) -> bool:
-        """Whether no round is under way, or about to be, and nothing that was heard waits to be written."""
+        """Whether no round is under way, or about to be, and nothing that was received waits to be written."""
         reported = any(self._mirror.view.life(incarnation) in (*ALIVE, Life.EVICTED) for incarnation in self._left)
         new = any(self._ours_to_ask(suspect) and suspect not in self._asking for suspect in self._suspects)
         return not (self._rounds or reported or new or self._wake.is_set() or any(event.is_set() for event in self._asking.values()))
@@ -145,7 +145,7 @@ class Leader:
     # --- the loop ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Lead, or stand by to lead, for ever."""
+        """Lead, or stand by to lead, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat())
             while True:
@@ -239,8 +239,8 @@ class Leader:
         writes |= {keys.assignment(name): None for name in step.names if name in view.assignments}
         writes |= {keys.report(name, server): None for name, server in step.reports}
         begun = self._clock.monotonic()
-        # S7: conditional on the term, on each record's revision (which commit() adds for what is written) and on the lives of whoever is a
-        # holder from now on: a commit that was long underway must not make one of somebody proved gone and forgotten meanwhile
+        # S7: conditional on the term, on each record's revision (which commit() adds for what is written) and on the records of whoever is
+        # a holder from now on: a commit that was long under way must not make one of somebody proved gone and forgotten meanwhile
         holders = {keys.incarnation(holder.incarnation): None for assignment in step.assignments for holder in assignment.holders}
         try:
             if await self._write(view, writes, *holders, *map(keys.resource, step.names)) is None:
@@ -265,7 +265,7 @@ class Leader:
                 self._history.record(events.TOO_LARGE, resource=assignment.resource, cause=f"{why}{others}")
 
     async def _write(self, view: View, writes: Mapping[str, Any], *unchanged: str) -> int | None:
-        """Commit what only a leader may write (S7). Whether this daemon still is one is asked in the same breath in which the conditions
+        """Commit what only a leader may write (S7). Whether this daemon still is one is checked in the same step in which the conditions
         are taken: it may have been overtaken at any await, and a condition on somebody else's term would hold."""
         if not self.leads():
             return None
@@ -281,7 +281,7 @@ class Leader:
                 self._mirror.read_history_anew()  # perhaps one of them is gone already
             self._wake.set()
 
-    # --- who lives --------------------------------------------------------------------------------------------------
+    # --- who is alive -----------------------------------------------------------------------------------------------
 
     async def _take_census(self, view: View) -> float | None:
         """Before this leader decides anything in its term, after the registry was read anew, and in every era: ask all voters whom they
@@ -309,7 +309,7 @@ class Leader:
         return self._quiet_since_count
 
     async def _take_in(self, view: View, counted_lives: Sequence[Counted]) -> bool:
-        """Compare those who live with what the registry knows of them; write down whom it does not know."""
+        """Compare those who are alive with what the registry knows of them; write down whom it does not know."""
         unknown: dict[Incarnation, Counted] = {}
         for counted in counted_lives:
             if counted.position == NOWHERE:
@@ -342,8 +342,8 @@ class Leader:
                 tasks.create_task(self._prove(server, incarnation))
 
     def _suspect_the_unheard(self, view: View, tasks: asyncio.TaskGroup) -> None:
-        """Voters push words only about what they have heard: who went while nobody listened (all lost power at once) is never a suspect
-        by word. So what its own server has left behind is suspected at once, and everybody is asked about now and then."""
+        """Voters report the silence only of those that have sent them something: who went while no voter ran (all lost power at once) is
+        never reported. So an incarnation that its server has replaced is suspected at once, and everybody is asked about now and then."""
         present, now = view.present(), self._clock.monotonic()
         roll_call = now >= self._roll_call_at
         if roll_call:
@@ -433,7 +433,7 @@ class Leader:
         for incarnation in sorted(self._left):
             view = self._mirror.view
             record = view.incarnations.get(incarnation)
-            # EVICTED too: a guard that was told so stops everything at once, and proves it sooner than silence can
+            # EVICTED too: a guard that learns of it stops everything at once, and proves it sooner than silence can
             if record is not None and record.life in (*ALIVE, Life.EVICTED):
                 left = go_on(record, Life.LEFT, "farewell")
                 if await self._write(view, {keys.incarnation(incarnation): left}) is None:

@@ -60,7 +60,7 @@ class Leave:
         self._news.set()
 
     def order(self, by: str, *, at_once: bool) -> None:
-        """An operator's word on this server, which the registry cannot be told just now."""
+        """An operator's request on this server, which cannot be written to the registry just now."""
         self._by, self._at_once = by, at_once
         self._begun = True
         self._news.set()
@@ -107,7 +107,7 @@ class Leave:
                 await asyncio.sleep(RETRY_S)
 
     async def _record(self, me: Me) -> None:
-        """Be known as LEAVING, as soon as the registry can be told."""
+        """Be known as LEAVING, as soon as the registry can be written."""
         self._history.record(events.LEAVING, on=me.server, cause=f"by {self._by}" if self._by else "its guard was asked to end")
         while True:
             view = self._mirror.view
@@ -170,7 +170,7 @@ class Leave:
         return max(0.0, self._until - self._clock.monotonic())
 
     def _owns(self, me: Me) -> bool:
-        """Whether the leader, if there is one to be heard of, has yet to give away something that belongs here."""
+        """Whether the leader, if the registry is reachable, has yet to give away something that belongs here."""
         owners = (assignment.owner for assignment in self._mirror.view.assignments.values())
         return self._mirror.reachable and any(owner is not None and owner.incarnation == me.incarnation for owner in owners)
 
@@ -178,8 +178,8 @@ class Leave:
         return holds(self._mirror.view, me.incarnation)
 
     def _vote_needed(self, me: Me, states: tuple[Life, ...]) -> bool:
-        """Whether others of these lives still run things under leases that end with this server's vote: when all machines are shut down,
-        who is done first must not end the lease under which another stops its database."""
+        """Whether others in these states still run things under leases that end with this server's vote: when all machines are shut down,
+        the first that is done must not end the lease under which another stops its database."""
         view = self._mirror.view
         if view.cluster is None or me.server not in view.cluster.voters:
             return False

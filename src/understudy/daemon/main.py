@@ -1,5 +1,5 @@
 """understudyd: the only place that wires adapters. Reads the settings, makes the real clock, registry client, guard link and executor
-client, runs the Node's loops and the API until told to end, or until this server has become a new incarnation.
+client, runs the Node's loops and the API until a signal ends it, or until this server has become a new incarnation.
 """
 
 import argparse
@@ -44,7 +44,7 @@ BEHIND_THE_EXECUTOR_S = 0.01
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; 0: told to end; 1: a failure (systemd, or the lab host's init, starts it again); 2: settings or key cannot be used."""
+    """The command; 0: asked to end; 1: a failure (systemd, or the lab host's init, starts it again); 2: settings or key cannot be used."""
     arguments = _parser().parse_args(argv)
     try:
         return _begin(arguments.config, arguments.log_level)
@@ -159,7 +159,7 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, br
 def _report(task: "asyncio.Task[object]") -> None:
     error = task.exception() if not task.cancelled() else None
     if task.get_name() == "what nobody awaits":
-        return  # told when it happened
+        return  # logged when it happened
     if isinstance(error, BaseExceptionGroup) and error.split(Superseded)[1] is None:
         log(logevents.SUPERSEDED, why=str(error.exceptions[0]))
     elif isinstance(error, BaseExceptionGroup) and error.split(Unreadable)[1] is None:

@@ -114,9 +114,9 @@ class Mirror:
         return self.view
 
     async def follow(self, on_change: Callable[[], None], on_reach: Callable[[bool], None] = lambda _: None) -> None:
-        """Follow the registry for ever; `on_change` after every new View, `on_reach` when the registry goes away or comes back.
+        """Follow the registry until cancelled; `on_change` after every new View, `on_reach` when the registry goes away or comes back.
 
-        Unreadable ends it: who cannot read one value does not know what is.
+        Unreadable ends it: a daemon that cannot read one value does not know the state.
         """
         self._on_change = on_change
         history = asyncio.create_task(self._read_history(), name="history")
@@ -306,7 +306,7 @@ class Mirror:
         return self._revisions.get(key, 0) or self.records.revision(key)
 
     def note_unable(self, incarnation: Incarnation, unable: Unable | None, server: ServerName) -> None:
-        """What this server's guard has heard about another's ability to act (None: it can); of each server the newest word counts."""
+        """What this server's guard has received about another's ability to act (None: it can); of each server the newest message counts."""
         others = {other: said for other, said in self.view.unable.items() if said.server != server}
         if unable is not None:
             others[incarnation] = unable

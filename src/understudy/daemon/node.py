@@ -54,14 +54,14 @@ WITHOUT_REGISTRY_S = 1.0
 FIRST_LOOK_S = 5.0
 """How long a joining server waits for its looks to end before it counts as ONLINE for what it has looked at."""
 NOTE_S = 1.0
-"""How often the guard is told how far the registry was seen; what is acted on it is told at once."""
+"""How often the guard is sent how far the registry was seen; what is acted on it is sent at once."""
 _WHAT_TO_DO = {
     False: "what runs goes on running; what was registered, started, stopped or moved after the copy was made is forgotten: look at"
     " `crsctl stat res -t` and say it again",
     True: "what runs goes on running, unwatched: restore the registry's file from a copy, or register every resource again under its old"
     " name; what is found running is adopted",
 }
-"""Whether it was made anew -> what an administrator does about it."""
+"""Whether it was recreated -> what an administrator does about it."""
 
 
 class Superseded(UnderstudyError):
@@ -198,7 +198,7 @@ class Node:
 
     async def _begin_era(self, view: View) -> bool:
         """Whoever notices first that the registry went back writes that down before anything else is written; then the leader asks the
-        voters who lives, and everybody registers again."""
+        voters who is alive, and everybody registers again."""
         if not self.guard.held():
             return False
         era = 1 + max(self.mirror.known_era, view.era if view.cluster else 0)
@@ -228,13 +228,13 @@ class Node:
         order = 1 + max((known.order for known in view.incarnations.values()), default=0)
         if not self.guard.held():
             return False  # a life that is over is not begun again
-        if known is not None:  # by a daemon of another version; or the leader has heard of it before it registered again
+        if known is not None:  # by a daemon of another version, or by the leader before it registered again
             order = known.order if self._newest(view, known) else order
             again = replace(known, format=newest, order=order, forgets=True)
             return await self._committed({keys.incarnation(incarnation): again}, view)
         record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True)
-        # two lives of one server register one after the other, each on condition that it has seen the other's look: a registration
-        # that arrives late must not take the same order, for the newest life is the one that counts
+        # two incarnations of one server register one after the other, each on condition that it has seen the other's look: a
+        # registration that arrives late must not take the same order, for the newest incarnation is the one that counts
         writes: dict[str, object] = {keys.incarnation(incarnation): record}
         writes[keys.look(self.server)] = Look(server=self.server, incarnation=incarnation, era=view.era)
         if view.cluster is None:
@@ -305,7 +305,7 @@ class Node:
     # --- news -------------------------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        if self.mirror.view.revision != self._revision:  # else it is only what the guard has heard
+        if self.mirror.view.revision != self._revision:  # else it is only what the guard has received
             self._revision = self.mirror.view.revision
             self.ability.reached()
         self.leader.changed()
@@ -382,7 +382,7 @@ class Node:
         before = self.mirror.view.unable.get(word.incarnation)
         self.mirror.note_unable(word.incarnation, unable, word.server)
         news = before is not None if unable is None else before is None or before.why != unable.why
-        if news and self.leader.leads() and self.mirror.view.alive(word.incarnation):  # every server hears it; one tells it
+        if news and self.leader.leads() and self.mirror.view.alive(word.incarnation):  # every server receives it; one records it
             self.history.record(events.CAN_ACT if word.able else events.CANNOT_ACT, on=word.server, cause=word.why)
 
     @property

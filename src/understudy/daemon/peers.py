@@ -129,7 +129,7 @@ class _Door:
         async def answering() -> None:
             try:
                 reply = await self._app(request)
-            except Exception as error:  # noqa: BLE001 - as above; the caller is told
+            except Exception as error:  # noqa: BLE001 - as above; the caller gets status 500
                 self._complaints.failed(peer.uid, request.path, error)
                 reply = Reply(error_body("internal error, see understudyd's log"), 500)
             if reply.status == 400 and isinstance(reply.body, bytes):

@@ -82,7 +82,7 @@ class Keeping:
             self._news.set()
 
     async def run(self, incarnation: Incarnation) -> None:
-        """Write what is new, now and then, for ever."""
+        """Write what is new, at most every EVERY_S, until cancelled."""
         while True:
             await self._news.wait()
             self._news.clear()

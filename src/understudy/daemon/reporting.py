@@ -1,4 +1,4 @@
-"""What this server's lanes write to the registry: reports, the look (S6), and releases (S3), on the condition that it still lives (S7).
+"""What this server's lanes write to the registry: reports, the look (S6), and releases (S3), provided that it is still alive (S7).
 
 Called by `daemon/lanes.py`. Must never decide what is to be done: it writes down what the lanes know, until the registry knows it.
 """
@@ -42,7 +42,7 @@ class Reporting:
     driver: Driver
     me: Me
     wake: asyncio.Event
-    """Set: the lanes go round."""
+    """Set: the lanes run their next round."""
     unwritten: asyncio.Event = field(default_factory=asyncio.Event)
     """Set: there is something to write."""
     _unreported: dict[ResourceName, None] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Reporting:
             self.unwritten.set()
 
     def read(self) -> None:
-        """Another reading, another era, another registration: what the registry was told once it may not know, and is told all of it."""
+        """After another reading, era or registration the registry may lack what was reported before: all of it is reported again."""
         view = self.mirror.view
         read = (self.mirror.rereads, view.era, view.alive(self.me.incarnation))
         if read != self._read:
@@ -76,7 +76,7 @@ class Reporting:
             self.unwritten.set()
 
     def also_runs(self, names: tuple[ResourceName, ...]) -> None:
-        """What lives here and is not registered: the look tells it."""
+        """What runs here and is not registered: the look reports it."""
         self._unregistered = names
         self.unwritten.set()
 
@@ -137,10 +137,10 @@ class Reporting:
     # --- reports and the look ---------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Write what is to be written, for ever."""
+        """Write what is to be written, until cancelled."""
         while True:
             await self.unwritten.wait()
-            await asyncio.sleep(0)  # the lanes go round first: what is released now is told in that very commit, a commit sooner
+            await asyncio.sleep(0)  # the lanes run first: what is released now is reported in the commit of its release, a commit sooner
             self.unwritten.clear()
             try:
                 async with self._writing:
@@ -156,7 +156,7 @@ class Reporting:
             return
         before = view.looks.get(self.me.server)
         if before is None or (before.incarnation, before.era) != (self.me.incarnation, view.era):
-            # what is told in this era for the first time is told whole, before the look that says so
+            # the first report in this era is complete, and comes before the look that says so
             self._unreported = dict.fromkeys(self.driver.locals)
         unreported, self._unreported = self._unreported, {}
         writes: dict[str, Any] = dict(self._reports(unreported, view))
@@ -188,12 +188,12 @@ class Reporting:
 
     def _worth_writing(self, name: ResourceName, report: Report) -> bool:
         local = self.driver.locals[name]
-        # what its look cannot tell is told by the look, but for what lives in its group: that may be running (S6)
+        # what its check could not find out is reported by the look alone, unless its group has processes: then it may be running (S6)
         if (local.state is None and (local.empty or not local.silent)) or name in self.driver.releasing:
             return False
         before = self.mirror.view.reports.get(name, {}).get(self.me.server)
         if before is None or before.incarnation != report.incarnation:
-            # what is OFFLINE and was never here is told by the look alone: one key a server, not one for each resource
+            # what is OFFLINE and was never here is reported by the look alone: one key for each server, not one for each resource
             quiet = report.state is State.OFFLINE and report.internal is Internal.STABLE and report.failure is None
             return before is not None or not quiet
         return before != report
@@ -202,7 +202,7 @@ class Reporting:
         """S6: what this incarnation has looked at and the registry does not know: soon when every look has ended, else now and then."""
         before = view.looks.get(self.me.server)
         if before is not None and (before.incarnation, before.era) != (self.me.incarnation, view.era):
-            before = None  # of another life, or of a registry that went back: what is told now is told whole
+            before = None  # of another incarnation, or from before the registry went back: this look is written in full
         begun = before or Look(server=self.me.server, incarnation=self.me.incarnation, era=view.era)
         look = look_at(view.resources, self.driver.locals, begun)
         floor = self.epochs.above_the_floor(view)
@@ -220,7 +220,7 @@ class Reporting:
         return look
 
     def _fits(self, look: Look) -> bool:
-        """Whether a commit holds it; if not, that is told, once, and keeps no report back."""
+        """Whether a commit holds it; if not, that is recorded once, and the reports are written all the same."""
         mine = (keys.incarnation(self.me.incarnation),)
         before, self._too_large = self._too_large, self.mirror.too_large({keys.look(self.me.server): look}, unchanged=mine)
         if self._too_large and not before:
@@ -233,7 +233,7 @@ class Reporting:
         if not ended:
             return self._look_written_at + LOOK_EVERY_S
         if before is None or replace(before, looked=look.looked, untold=look.untold) != look:
-            return 0.0  # something else is told in it that others wait for
+            return 0.0  # it reports something else that others wait for
         return self._look_ended_at + min(LOOK_EVERY_S, len(look.looked) / LOOK_NAMES_PER_S)
 
     def _record_silent_looks(self, before: Look | None, look: Look | None) -> None:

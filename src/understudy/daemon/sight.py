@@ -1,6 +1,6 @@
 """What this server knows by itself this minute, and the alert log of the states that follow from it.
 
-Once a second it asks the guard what it can tell; a command that asks in between is told how old that is. Run by `daemon/main.py` beside the
+Once a second it asks the guard what it knows; a command that asks in between also gets the age of that. Run by `daemon/main.py` beside the
 node, so that it works without a lease and without the registry. It decides nothing.
 """
 
@@ -32,11 +32,11 @@ REPORT_AFTER_S = 3.0
 """What is over sooner is no alert: a daemon that begins anew, a leader that changes."""
 RETRY_ALERTS_S = 10.0
 OUTAGE_S = 3.0
-"""A lease that was away for less is told as a rejoin, not as an outage of the cluster."""
+"""A lease that was lost for less is recorded as a rejoin, not as an outage of the cluster."""
 NAMED = 20
 """So many resources that were down are named in the history."""
 OTHERS_FIRST_S = 2.0
-"""Who does not lead waits so long before it tells that the majority is back, and a second more for each server before it by name."""
+"""Who does not lead waits so long before reporting that the majority is back, and a second more for each server before it by name."""
 _COUNTS = re.compile(r"\b\d[\d:.-]*\b")
 _IN_HISTORY_BY_OTHERS = {
     ConditionKind.CANNOT_ACT: events.CANNOT_ACT,
@@ -45,7 +45,7 @@ _IN_HISTORY_BY_OTHERS = {
     ConditionKind.REGISTRY_SET_BACK: events.REGISTRY_SET_BACK,
     ConditionKind.RECOVERING: events.REGISTRY_SET_BACK,
 }
-"""These come as events, and so into every alert log of the cluster; unless nobody is there to tell them, or the registry takes none."""
+"""These come as events, and so into every alert log of the cluster; unless nobody is there to report them, or the registry takes none."""
 CLOCKS_S = 60.0
 """So far apart the clocks of two servers may be, for an event of the one to count as of the other's present."""
 
@@ -138,7 +138,7 @@ class Sight:
         """By whose word this server stays out of the cluster; empty: it does not."""
 
     async def run(self) -> None:
-        """Ask and tell, for ever."""
+        """Ask and report, until cancelled."""
         while True:
             await self.look()
             self._report_changes()
@@ -216,7 +216,7 @@ class Sight:
             seen = self._present.pop(key)
             if seen.reported is not None:
                 self._report_over(key, now - seen.since, own)
-        if own.alerts_lost and now >= self._retry_alerts_at:  # whether there is room again only a line that is written can tell
+        if own.alerts_lost and now >= self._retry_alerts_at:  # only writing a line shows whether there is room again
             self._retry_alerts_at = now + RETRY_ALERTS_S
             self.alert(f"{number(NUMBERS[ConditionKind.ALERTS_LOST])}:lines before this one are lost; understudy history has them")
         self._follow_the_lease(own)
@@ -234,7 +234,7 @@ class Sight:
             self.alert(f"{number(NUMBERS[kind])}:Over after {ago(for_s)}: {what} ({kind.value})")
 
     def _in_history(self, condition: Condition) -> bool:
-        """Whether an event has told it, and so the alert log has it."""
+        """Whether an event has reported it, and so the alert log has it."""
         since = self._node.clock.wall() - self._node.clock.monotonic() + self._present[condition.kind, condition.about].since - CLOCKS_S
         kind = _IN_HISTORY_BY_OTHERS.get(condition.kind)
         known = (event for event in self._node.mirror.history() if event.kind == kind and event.wall >= since)
@@ -261,7 +261,7 @@ class Sight:
             self._report_back(own)
 
     def _turn(self, server: ServerName) -> float:
-        """Who tells first: the leader; else one after the other, until one has told."""
+        """How long this server waits to report: the leader not at all, the others one after the other, until one has reported."""
         names = sorted(settings.name for settings in self._node.settings.servers)
         return 0.0 if self._node.leader.leads() else OTHERS_FIRST_S + names.index(server)
 

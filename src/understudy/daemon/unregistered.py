@@ -1,4 +1,4 @@
-"""What runs on this server and is not registered: what a registry that was made anew, or set back, knows nothing of.
+"""What runs on this server and is not registered: what a registry that was recreated, or set back, knows nothing of.
 
 Owns the question. Run by `daemon/node.py`; the lanes write what is found into this server's look, so that every server can say it. Must
 never touch what it finds: it may be somebody's database.
@@ -20,7 +20,7 @@ MOST_NAMED = 32
 
 
 class Unregistered:
-    """Asks the executor now and then what lives here, and compares."""
+    """Asks the executor now and then what runs here, and compares."""
 
     def __init__(self, mirror: Mirror, executor: Executor, history: History, server: ServerName) -> None:
         self._mirror = mirror
@@ -30,7 +30,7 @@ class Unregistered:
         self._suspected: frozenset[ResourceName] = frozenset()
 
     async def run(self, on_change: Callable[[tuple[ResourceName, ...]], None]) -> None:
-        """For ever; `tell` is called whenever it is other names than before."""
+        """Until cancelled; `on_change` is called whenever the names have changed."""
         known: tuple[ResourceName, ...] = ()
         while True:
             await asyncio.sleep(ASK_EVERY_S)

@@ -20,7 +20,7 @@ class ClusterStatus:
     revision: int
     registry_reachable: bool
     registry_went_back: str
-    """What the registry lacks, if it was set back to a copy or made anew; `no`."""
+    """What the registry lacks, if it was set back to a copy or recreated; else `no`."""
     leader: str
     term: int
     voters: tuple[ServerName, ...]
@@ -109,7 +109,7 @@ def _leader(known: KnownHere) -> str:
 
 
 def _went_back(view: View) -> str:
-    """What the registry lacks, if it was set back to a copy or made anew."""
+    """What the registry lacks, if it was set back to a copy or recreated."""
     if view.set_back:
         return f"{view.set_back}; nothing is decided until a new era has begun"
     if not view.recovering:

@@ -24,7 +24,7 @@ class ServerStatus:
 
     server: ServerName
     state: str
-    """ONLINE and the other lives; OFFLINE without a lease, UNKNOWN while nothing is known of it."""
+    """Its state in the registry, such as ONLINE; OFFLINE without a lease, UNKNOWN while nothing is known of it."""
     details: str
     """What is not as it should be with it, in short."""
     pools: tuple[PoolName, ...]
@@ -113,12 +113,12 @@ class Health:
     """It can act."""
     leased: bool
     gets_events: bool
-    """It hears of the cluster."""
+    """It receives the events of the cluster."""
     lease: Lease
     cannot_act: str
     """Why it cannot; empty: it can."""
     silence_s: float | None
-    """How long ago its guard was heard; None: that is not known."""
+    """Time since the last message of its guard; None: that is not known."""
 
     @property
     def well(self) -> bool:

@@ -1,4 +1,4 @@
-"""Owns the way of every change of definitions (resources, types, pools): what it does to what runs is told before it is done.
+"""Owns how every change of definitions (resources, types, pools) is made: what it does to what runs is worked out first, and reported.
 
 Called by the verbs that modify or delete. Without `-f` a change that would stop, move or restart something is refused, and each is named;
 with it the same lines are printed and what follows is waited for. `intent/change.py` says what may be done.

@@ -12,7 +12,7 @@ from understudy.model.view import View
 
 
 def chosen(world: CommandContext, view: View, arguments: Arguments) -> tuple[tuple[ResourceName, ...], bool]:
-    """The resources meant, and whether every name was known; unknown ones are told (CRS-2613) and left out.
+    """The resources meant, and whether every name was known; unknown ones are reported (CRS-2613) and left out.
 
     With a filter only the resources it matches; `-all` is every resource that the cluster does not own itself.
     """

@@ -58,7 +58,7 @@ class Watch:
 
 @dataclass(slots=True)
 class CommandProgress:
-    """What the history has told so far; filled by the printing task alone."""
+    """What the events of the history have said so far; filled by the printing task alone."""
 
     open: set[ActionSeen] = field(default_factory=set)
     ended: set[ActionSeen] = field(default_factory=set)

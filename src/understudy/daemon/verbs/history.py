@@ -21,7 +21,7 @@ from understudy.policy.sentences import sentence
 SHOWN = 50
 """Lines shown unless -n asks for another number."""
 TOGETHER = 50
-"""Lines told at once."""
+"""Lines sent at once."""
 
 
 async def history(world: CommandContext, arguments: Arguments) -> int:

@@ -16,9 +16,9 @@ STANDSTILL_S = 15.0
 """So long nobody has been at work on what is waited for: it would not come about by waiting. Longer than an UNKNOWN one takes to be looked
 at again."""
 MOST_ASKED = 50
-"""Of thousands that wait, so many tell whether anybody is at work."""
+"""Of thousands that wait, so many are asked whether anybody is at work."""
 MOST_NAMED = 10
-"""Of many that wait for as many things, so many are told of."""
+"""Of many that wait for as many things, so many are named."""
 
 
 class Patience:
@@ -36,14 +36,14 @@ class Patience:
         """Whether so many were looked at that it is known that nobody is at work."""
 
     def look(self, view: View, names: Iterable[ResourceName], *, happened: int, now: float) -> None:
-        """Take in what is waited for now, and say what has to be said. `happened`: how much the history has told so far."""
+        """Take in what is waited for now, and say what has to be said. `happened`: how many events the history has brought so far."""
         if happened != self._happened:
             self._happened, self._moved_at = happened, now
         if now - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = now
         asked, known = waits(view), [name for name in names if name in view.resources]
-        # of a mass start a few tell what the others wait for; who is about to give up asks more of them
+        # in a mass start a few show what the others wait for; a command that is about to give up asks more of them
         causes = {name: asked.of(name) for name in known[: MOST_ASKED if self._stands(now) else MOST_NAMED]}
         self._enough = len(causes) >= min(len(known), MOST_ASKED)
         for name, found in causes.items():

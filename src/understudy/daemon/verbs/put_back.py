@@ -1,7 +1,7 @@
 """Owns putting TARGETs back when a start has failed: `intent/put_back.py` says which.
 
-Called by `start.py` after the waiting. What only the failed ones needed, and was started for them, is stopped again. A caller that has
-gone away was told that what it asked for stays wanted: then nothing is put back.
+Called by `start.py` after the waiting. What only the failed ones needed, and was started for them, is stopped again. When the caller
+has gone away nothing is put back: its client has printed that what it asked for stays wanted.
 """
 
 from understudy.daemon.verbs.follow import Watch, deadline, follow

@@ -152,7 +152,7 @@ def _status(well: bool, found: Iterable[Condition]) -> int:
 
 
 def _lines(server: Health) -> list[str]:
-    """In crsctl's three lines: it can act, it holds its lease, it hears of the cluster."""
+    """In crsctl's three lines: it can act, it holds its lease, it receives the events of the cluster."""
     return [line(4537 if server.acts else 4535), line(4529 if server.leased else 4530), line(4533 if server.gets_events else 4534)]
 
 

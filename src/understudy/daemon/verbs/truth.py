@@ -23,7 +23,7 @@ Read = Callable[[CommandContext, Arguments], Awaitable[str]]
 LOOK_EVERY_S = 0.5
 """How often a verb that waits looks whether something has come between."""
 WAITED_S = 2.0
-"""Whoever has waited for so long is told what was not as it should be before he asked: it may be what he waits for."""
+"""A command that has waited for so long also prints what was wrong before it began: it may be what it waits for."""
 
 
 def now_so(world: CommandContext, view: View | None = None) -> tuple[Condition, ...]:

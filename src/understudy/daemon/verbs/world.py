@@ -140,9 +140,9 @@ class CommandContext:
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     """Wake this server's lane of a resource, so that it checks at once."""
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
-    """This server leaves without being told by the registry: by whose word, and whether at once."""
+    """Make this server leave while the registry cannot be written: on whose request, and whether at once."""
     detached: Callable[[], bool] = field(default=lambda: False)
-    """Whether the caller has gone away (Ctrl-C): it was told that what it asked for goes on and stays wanted."""
+    """Whether the caller has gone away (Ctrl-C): the client has printed that what it asked for goes on and stays wanted."""
     turn: TurnPort = field(default_factory=NoHurry)
 
     def say(self, code: int, *names: object) -> None:
