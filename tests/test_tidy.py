@@ -250,7 +250,7 @@ def test_a_loop_names_what_it_goes_through() -> None:
 
 @cache
 def shown_texts() -> tuple[tuple[str, str], ...]:
-    """What operators read, with its place: the pages, and every text of the product but its docstrings."""
+    """What people read, with its place: the pages, every text of the product, all docstrings and comments."""
     return tuple(_shown_texts())
 
 
@@ -258,16 +258,24 @@ def _shown_texts() -> Iterator[tuple[str, str]]:
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for number, line in enumerate(path.read_text().splitlines(), 1):
             yield f"{name_of(path)}:{number}", line
-    for path in sorted((ROOT / "src").rglob("*.py")):
-        passive = {id(node.value) for node in ast.walk(parsed(path)) if isinstance(node, ast.Expr)}
+    for path in python_files():
+        product = path.is_relative_to(ROOT / "src")
+        docstrings = {id(node.value) for node in ast.walk(parsed(path)) if isinstance(node, ast.Expr)}
         for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passive and " " in node.value:
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and (id(node) in docstrings or (product and " " in node.value))
+            ):
                 yield f"{name_of(path)}:{node.lineno}", node.value
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+            if token.type == tokenize.COMMENT:
+                yield f"{name_of(path)}:{token.start[0]}", token.string
 
 
 @pytest.mark.parametrize("phrase", OWN_IDIOM)
-def test_operators_read_the_words_of_the_field(phrase: str) -> None:
-    """In messages, helps and pages: a phrase of our own does not come back; `OWN_IDIOM` says what to write instead."""
+def test_people_read_the_words_of_the_field(phrase: str) -> None:
+    """In messages, helps, pages, docstrings and comments: a phrase of our own does not come back; `OWN_IDIOM` says what to write."""
     found = [f"{place}: {text.strip()[:100]}" for place, text in shown_texts() if re.search(rf"\b{phrase}\b", text)]
     assert not found, f"write: {OWN_IDIOM[phrase]}"
 
