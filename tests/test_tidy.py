@@ -248,6 +248,19 @@ def test_a_loop_names_what_it_goes_through() -> None:
     assert not found
 
 
+def test_names_in_the_product_are_the_words_of_the_field() -> None:
+    """What `OWN_IDIOM` keeps out of texts does not live on in names."""
+    own = re.compile(r"(?:^|_)(?:told|heard|mishaps?|leaners?|spoilt)(?:_|$)")
+    found = {
+        f"{name_of(path)}: {token.string}"
+        for path in python_files()
+        if path.is_relative_to(ROOT / "src")
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+        if token.type == tokenize.NAME and own.search(token.string)
+    }
+    assert not found
+
+
 @cache
 def shown_texts() -> tuple[tuple[str, str], ...]:
     """What people read, with its place: the pages, every text of the product, all docstrings and comments."""

@@ -24,7 +24,7 @@ def believe_what_is_read(patch: Patch) -> None:
     def was_seen_at(self: Mirror, known: Position) -> None:
         pass
 
-    async def take_in(self: Leader, view: View, counted_lives: Sequence[Counted]) -> bool:
+    async def take_in(self: Leader, view: View, census: Sequence[Counted]) -> bool:
         return True
 
     exchange(patch, Mirror._judged)(judged)
@@ -45,8 +45,8 @@ def forget_who_is_not_in_the_copy(patch: Patch) -> None:
     """Incarnations that the voters know and the copy does not are not recorded: nobody waits for them."""
     original = Leader._take_in
 
-    async def take_in(self: Leader, view: View, counted_lives: Sequence[Counted]) -> bool:
-        return await original(self, view, [counted for counted in counted_lives if counted.incarnation in view.incarnations])
+    async def take_in(self: Leader, view: View, census: Sequence[Counted]) -> bool:
+        return await original(self, view, [counted for counted in census if counted.incarnation in view.incarnations])
 
     exchange(patch, Leader._take_in)(take_in)
 

@@ -292,8 +292,8 @@ class Leader:
         mark = (0 if view.leader is None else view.leader.term, self._mirror.rereads, view.era)
         if self._counted == mark:
             return self._quiet_since_count if self._clock.monotonic() < self._quiet_since_count else None
-        counted_lives = await self._guard.census()
-        if counted_lives is None:
+        census = await self._guard.census()
+        if census is None:
             return self._clock.monotonic() + ASK_AGAIN_S
         self._beats += 1
         # who was counted has registered before: after this commit the mirror has seen that
@@ -302,16 +302,16 @@ class Leader:
         view = self._mirror.view
         if revision is None or view.revision < revision or self._mirror.rereads != mark[1] or view.set_back:
             return self._clock.monotonic() + ASK_AGAIN_S
-        if not await self._take_in(view, counted_lives):
+        if not await self._take_in(view, census):
             return self._clock.monotonic() + RETRY_S
         # a life that ended just before nobody knows any more: what it ran is gone when the quiet time is over, as after every loss
         self._counted, self._quiet_since_count = mark, self._clock.monotonic() + self._limits.quiet_s
         return self._quiet_since_count
 
-    async def _take_in(self, view: View, counted_lives: Sequence[Counted]) -> bool:
+    async def _take_in(self, view: View, census: Sequence[Counted]) -> bool:
         """Compare those who are alive with what the registry knows of them; write down whom it does not know."""
         unknown: dict[Incarnation, Counted] = {}
-        for counted in counted_lives:
+        for counted in census:
             if counted.position == NOWHERE:
                 continue  # it has not registered, so it was never given anything
             here = self._mirror.standing(keys.incarnation(counted.incarnation))

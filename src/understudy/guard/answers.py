@@ -81,8 +81,8 @@ def state(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
 
 def differing(process: GuardProcess, now: Reading) -> list[str]:
     """Servers whose common settings are others, while they say so."""
-    heard = process.core.differing.values()
-    return [why for why, last_message_ns in heard if now.boot_ns - last_message_ns < DIFFERS_FOR_S * 1_000_000_000]
+    known = process.core.differing.values()
+    return [why for why, last_message_ns in known if now.boot_ns - last_message_ns < DIFFERS_FOR_S * 1_000_000_000]
 
 
 def of_epochs(remembered: HeldEpochs, request: dict[str, Any]) -> dict[str, Any]:

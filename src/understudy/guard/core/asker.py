@@ -18,7 +18,7 @@ class Round:
         self._started = started
         self._round_ns = round_ns
         self._silent: set[str] = set()
-        self._heard: set[str] = set()
+        self._not_silent: set[str] = set()
 
     def answer(self, voter: str, answer: Silent | NotSilent, now: Reading) -> None:
         """Note a voter's answer, if it belongs to this round and came in time on the asker's faster clock."""
@@ -26,7 +26,7 @@ class Round:
             return
         if voter not in self._voters or self.over(now):
             return
-        (self._silent if isinstance(answer, Silent) else self._heard).add(voter)
+        (self._silent if isinstance(answer, Silent) else self._not_silent).add(voter)
 
     def over(self, now: Reading) -> bool:
         """The time in which answers count has passed."""
@@ -35,11 +35,11 @@ class Round:
     def ended(self, now: Reading) -> RoundEnded | None:
         """The result, as soon as there is one."""
         lost = len(self._silent) >= self._majority
-        alive = len(self._heard - self._silent) >= self._majority
+        alive = len(self._not_silent - self._silent) >= self._majority
         if not (lost or alive or self.over(now)):
             return None
         _, server, incarnation = self.query
-        answered = tuple(sorted(self._silent | self._heard))
+        answered = tuple(sorted(self._silent | self._not_silent))
         return RoundEnded(self.query.nonce, server, incarnation, lost, tuple(sorted(self._silent)), answered)
 
     def unanswered(self) -> list[str]:
