@@ -410,6 +410,7 @@ class SimKeeper:
             self.push(LeaseChanged(self.incarnation, True))
 
     def push(self, event: GuardEvent) -> None:
+        """To the daemon, if one is connected."""
         if self.port is not None:
             self.port.push(event)
 

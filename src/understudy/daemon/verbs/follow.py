@@ -67,6 +67,7 @@ class CommandProgress:
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, event: Event) -> None:
+        """Something happened to a resource that is followed."""
         self.count += 1
         where = event.on or event.server
         if (action := _BEGUN.get(event.kind)) is not None:
