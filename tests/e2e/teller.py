@@ -46,11 +46,10 @@ class Teller:
         for wanted in filter(None, alerts):
             wait_for(partial(self._has_alert, on, wanted), SOON_S, f"the alert log of {on} has {wanted}")
         answers = states.ask(self.cluster, on, commands)
-        meant = {
-            *(each[:8] for each in alerts),
-            *(line[:8] for each in answers for line in each.lines),
-        }  # not what comes late of another state
-        text = states.told(title, why, answers, [line for line in self.alerts(on) if line[:8] in meant])
+        shown = {line[:8] for each in answers for line in each.lines}
+        meant = tuple(filter(None, alerts))  # not what comes late of another state
+        logged = [line for line in self.alerts(on) if line[:8] in shown or any(text in line for text in meant)]
+        text = states.told(title, why, answers, sorted(logged))
         path = states.FOLDER / f"{name}.txt"
         if self.rewrite:
             path.write_text(text)

@@ -60,6 +60,23 @@ async def test_a_death_is_told_and_a_birth_too(groups: Groups) -> None:
     events.close()
 
 
+async def test_a_death_before_anybody_looked_at_the_birth_is_reported(groups: Groups) -> None:
+    """Under load the daemon reads both at once: it was empty when it looked last, and is empty now. A check that had asked in between
+    said ONLINE, and nobody would have looked again before the next check."""
+    seen: list[tuple[str, bool]] = []
+    groups.make("db")
+    events = CgroupEvents(groups.parent, lambda resource, alive: seen.append((resource, alive)))
+    events.start()
+    process = live_in(groups.run("db"))
+    wait_for(lambda: populated(groups.run("db")), 5, "it runs; the loop stands meanwhile")
+    process.kill()
+    process.wait()
+    wait_for(lambda: not populated(groups.run("db")), 5, "it has ended")
+    assert seen == []
+    await wait_until(lambda: seen == [("db", False)], 5, "its death is reported")
+    events.close()
+
+
 async def test_a_service_that_lived_before_is_watched(groups: Groups) -> None:
     """A daemon that was restarted learns of deaths all the same."""
     seen: list[tuple[str, bool]] = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from cutting import Patch, cut, exchange
+from cutting import Patch, exchange
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part, PartsWritten
 from understudy.model.view import View
@@ -18,12 +18,6 @@ def divide_groups(patch: Patch) -> None:
         yield from bounded._apart(step, 1)
 
     exchange(patch, bounded.bounded)(each_alone)
-
-
-def commit_what_was_decided_before(patch: Patch) -> None:
-    """A commit rests on what is there now, whatever its writer had seen."""
-    cut(patch, Mirror.commit, "if decided_on is not self.view:\n        return None", "pass")
-    cut(patch, Mirror.commit_parts, "if decided_on is not self.view:", "if False:")
 
 
 def tell_the_look_first(patch: Patch) -> None:

@@ -66,7 +66,7 @@ class CgroupEvents:
                 self._look_at_all()
                 look_for_groups = True
             elif place.endswith("/run/cgroup.events"):
-                self._look(place)
+                self._look(place, happened=True)
             else:
                 look_for_groups = True
         if look_for_groups:
@@ -84,10 +84,12 @@ class CgroupEvents:
             if place.endswith("/run/cgroup.events"):
                 self._look(place)
 
-    def _look(self, events: str) -> None:
+    def _look(self, events: str, *, happened: bool = False) -> None:
+        """`happened`: the kernel says that something changed. An empty group that was empty before was not so all the time: what was begun
+        in it has ended before anybody looked, and several events of the kernel are one by then."""
         run = Path(events).parent
         resource, now = resource_of(run.parent.name), populated(str(run))
-        if self._last.get(resource, False) != now:
+        if self._last.get(resource, False) != now or (happened and not now):
             self._last[resource] = now
             self._changed(resource, now)
 
