@@ -52,7 +52,7 @@ class ExecutorLink:
         self._wake = asyncio.Event()
         self._places: dict[str, ResourceName] = {}
         self._kernel = Groups(parent)
-        self._groups = CgroupEvents(parent, lambda resource, populated_now: None if populated_now else self._note(ResourceName(resource)))
+        self._groups = CgroupEvents(parent, lambda resource, alive: None if alive else self._note(ResourceName(resource)))
         self._links = NetlinkEvents(lambda place: self._note(self._places[place]), self._around)
         self._mounts = MountEvents(lambda: self._around("mounts"), lambda point: self._note(self._places[point]))
         self._changed: dict[Surroundings, None] = {}

@@ -7,7 +7,6 @@ decided.
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 
 from understudy.daemon.ability import Ability
@@ -26,7 +25,7 @@ from understudy.guard.log import log
 from understudy.model import events, logevents
 from understudy.model.lifecycle import go_on
 from understudy.model.limits import Limits
-from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.names import Incarnation, ServerName
 from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
 from understudy.model.settings import Settings
@@ -311,19 +310,16 @@ class Node:
         self.leader.changed()
         if self._keeping is not None and self.mirror.read_once:
             self._keeping.changed(self.mirror.view)
-        self._name_addresses(self.mirror.view.resources)
+        ours = cluster_addresses(self.mirror.view.resources.values())
+        addresses = tuple(address for address in ours if address not in self._named)  # a server's own address is never shut
+        if addresses != self._addresses:
+            self._addresses = addresses
+            self._new_addresses.set()
         self.admission.changed()
         if self.lanes is not None and not self.mirror.view.same_facts(self._seen_by_lanes):
             self._seen_by_lanes = self.mirror.view
             self.lanes.changed()
             self.leave.changed()
-
-    def _name_addresses(self, resources: Mapping[ResourceName, Resource]) -> None:
-        ours = cluster_addresses(resources.values())
-        addresses = tuple(address for address in ours if address not in self._named)  # a server's own address is never shut
-        if addresses != self._addresses:
-            self._addresses = addresses
-            self._new_addresses.set()
 
     def _reached(self, reachable: bool) -> None:
         if reachable == self._away:
