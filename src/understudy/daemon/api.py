@@ -230,13 +230,16 @@ class _Api:
         """What a verb that only shows would answer as JSON; `otherwise`: the status when that cannot be shown."""
         lines = _Lines(request.peer)
         world = await self._world(request.peer, lines)
-        await world.turn.begin()
-        if not world.mirror.read_once:
-            return _refused(503, line(4535))
-        try:
-            text = (await read(world, Arguments(body))).encode()
-        except BadInput as error:
-            return _refused(otherwise, with_number(error.code, str(error)))
+        async with self._turns.place(request.peer.uid):
+            if why := request.peer.callers.busy(request.peer.uid):  # by the answers to those before
+                return _refused(503, why)
+            await world.turn.begin()
+            if not world.mirror.read_once:
+                return _refused(503, line(4535))
+            try:
+                text = (await read(world, Arguments(body))).encode()
+            except BadInput as error:
+                return _refused(otherwise, with_number(error.code, str(error)))
         return Reply(text) if len(text) <= MOST_WAITING else _refused(503, line(20180, MOST_WAITING >> 20))
 
     async def _world(self, peer: Peer, lines: _Lines) -> CommandContext:
@@ -261,15 +264,15 @@ class _Api:
     async def _run(self, verb: Verb, world: CommandContext, arguments: Arguments, lines: _Lines) -> None:
         status, callers = 1, lines.peer.callers
         try:
-            if not verb.changes:
-                await world.turn.begin()
-            if verb.changes and world.caller.uid != 0:
-                _refuse(world, arguments)
-            elif verb.knows and not world.mirror.read_once:
-                world.say(4535)
-                head(world)
+            if verb.changes:
+                status = await self._carry_out(verb, world, arguments)
             else:
-                status = await verb.run(world, arguments)
+                async with self._turns.place(world.caller.uid):
+                    await world.turn.begin()
+                    if why := callers.busy(world.caller.uid):  # by the answers to those before
+                        lines.err(why)
+                    else:
+                        status = await self._carry_out(verb, world, arguments)
         except BadInput as error:
             lines.out(with_number(error.code, str(error)))
         except Unreachable as error:
@@ -281,24 +284,42 @@ class _Api:
             lines.exit(status)
 
 
+    async def _carry_out(self, verb: Verb, world: CommandContext, arguments: Arguments) -> int:
+        """Its exit status; 1 where it is not even begun."""
+        if verb.changes and world.caller.uid != 0:
+            _refuse(world, arguments)
+        elif verb.knows and not world.mirror.read_once:
+            world.say(4535)
+            head(world)
+        else:
+            return await verb.run(world, arguments)
+        return 1
+
+
 async def _streamed(lines: _Lines) -> AsyncIterator[bytes]:
     """Whatever there is, together: a chunk for each line would cost more than the line."""
-    line: bytes | None = b""
-    while line is not None:
-        part = bytearray()
+    ended = False
+    while not ended:
+        found: list[bytes] = []
         try:
             async with asyncio.timeout(STILL_S):
                 line = await lines.queue.get()
         except TimeoutError:
             yield STILL
             continue
+        size = 0
         while line is not None:
-            part += line
-            if len(part) >= PART or lines.queue.empty():
+            found.append(line)
+            size += len(line)
+            if size >= PART or lines.queue.empty():
                 break
             line = lines.queue.get_nowait()
-        yield bytes(part)
-        lines.taken(len(part))
+        ended = line is None
+        part = b"".join(found)  # a long line alone is not copied, and is kept once while it waits for its reader
+        del found, line
+        yield part
+        del part
+        lines.taken(size)
 
 
 def _body(raw: bytes) -> dict[str, Any]:

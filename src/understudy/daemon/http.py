@@ -118,14 +118,16 @@ class Exchange:
         body = reply.body
         length = [("Content-Length", str(len(body)))] if isinstance(body, bytes) else []
         headers = [("Content-Type", reply.media_type), ("Connection", "close"), *length]
-        await self._send(h11.Response(status_code=reply.status, headers=headers, reason=HTTPStatus(reply.status).phrase))
+        head = h11.Response(status_code=reply.status, headers=headers, reason=HTTPStatus(reply.status).phrase)
         if isinstance(body, bytes):
             self._peer.callers.hold(self._peer.uid, len(body))
             try:
+                await self._send(head)
                 await self._send_parts(body)
             finally:
                 self._peer.callers.drop(self._peer.uid, len(body))
         else:
+            await self._send(head)
             async for part in body:
                 await self._send_parts(part)
         await self._send(h11.EndOfMessage())
