@@ -83,9 +83,7 @@ def the_check_of_a_start_cannot_tell(seed: int) -> None:
     """The start of what runs in a unit is done, the check after it ends by a signal and is asked again after a pause; in that pause it is
     to be stopped, with what it stands on."""
     with cluster(seed) as world:
-        world.define("base", hosting_members="ctr1", placement="restricted")
-        on_base = "hard(base)"
-        _define(world, "ctr1", outside=True, start_dependencies=on_base, stop_dependencies=on_base)
+        _define_on_base(world, outside=True)
         world.run(1)
         world.service("db", on="ctr1").signals = True
         world.start("db")
@@ -99,15 +97,34 @@ def the_check_of_a_start_cannot_tell(seed: int) -> None:
 def its_start_fails_while_what_it_stands_on_is_stopped(seed: int) -> None:
     """The failed start leaves processes in its group; what it stands on waits until they are gone."""
     with cluster(seed) as world:
-        world.define("base", hosting_members="ctr1", placement="restricted")
-        on_base = "hard(base)"
-        _define(world, "ctr1", start_dependencies=on_base, stop_dependencies=on_base)
+        _define_on_base(world)
         world.machines["ctr1"].took_s[DB] = 0.5
         world.service("db", on="ctr1").botches = {"start": 1}
         world.start("db")
         world.until(lambda: DB in world.machines["ctr1"].services.starting(), 5, "it is being started")
         world.stop("base")
         world.run(4)
+
+
+def it_is_started_by_hand_and_what_it_stands_on_is_stopped(seed: int) -> None:
+    """It was stopped, and the leader hangs; somebody starts its unit by hand, and what it stands on is stopped while it is looked at."""
+    with cluster(seed) as world:
+        make_leader(world, "ctr2")
+        world.run(5)  # until those who were cut off meanwhile count as able to act
+        _define_on_base(world, outside=True)
+        world.start("db", on="ctr1")
+        world.until(lambda: world.runs_on("db") == "ctr1", 5, "it runs")
+        world.run(1)
+        world.machines["ctr2"].hang_daemon(1.5)
+        world.stop("db")
+        service = world.service("db", on="ctr1")
+        world.until(lambda: not service.alive, 1, "it is stopped")
+        world.run(0.1)
+        service.took_s["check"], service.alive = 0.3, True
+        world.machines["ctr1"].services.wake(DB)
+        world.run(0.01)
+        world.stop("base")
+        world.run(5)
 
 
 def its_clean_says_that_it_has_cleaned(seed: int) -> None:
@@ -355,6 +372,12 @@ def _define(world: World, servers: str, *, outside: bool = False, **attributes: 
     for name in world.machines:
         world.service("db", on=name).outside = outside
     world.define("db", hosting_members=servers, placement="restricted", **attributes)
+
+
+def _define_on_base(world: World, *, outside: bool = False) -> None:
+    """On ctr1, both."""
+    world.define("base", hosting_members="ctr1", placement="restricted")
+    _define(world, "ctr1", outside=outside, start_dependencies="hard(base)", stop_dependencies="hard(base)")
 
 
 @contextmanager

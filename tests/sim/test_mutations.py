@@ -129,7 +129,6 @@ ROWS = (
     Row(mutations_live.start_without_what_it_needs, "starts # without #", 10, world(groups=3)),
     Row(mutations_commits.divide_groups, "divides a group", 2, world(commands=60)),
     Row(mutations_live.stop_under_what_needs_it, "stops # under #", 10, world(commands=60)),
-    Row(mutations_lanes.off_while_acting, "stops # under #", 5, world(commands=300, groups=3), seconds=10, costly=True),
 )
 
 
@@ -180,6 +179,7 @@ STORIES = (
     (mutations_lanes.release_despite_an_alarm, "S3", moments.it_is_started_by_hand_before_the_leader_takes_it_back),
     (mutations_lanes.off_while_dirty, "S3", moments.its_start_fails_while_nobody_wants_it_any_more),
     (mutations_lanes.off_before_the_confirming_check, "stops base under db", moments.the_check_of_a_start_cannot_tell),
+    (mutations_lanes.off_while_acting, "stops base under db", moments.it_is_started_by_hand_and_what_it_stands_on_is_stopped),
     (mutations_lanes.stopped_with_processes_left, "it is killed, and runs on ctr2", moments.only_sigkill_ends_it),
     # liveness
     (mutations_lanes.ignore_events_until_confirmed, "it is started again", moments.it_dies_while_its_start_is_confirmed),

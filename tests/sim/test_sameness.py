@@ -59,7 +59,8 @@ def test_a_run_is_the_same_after_others_in_the_same_process() -> None:
 
 
 def _both(seed: int) -> tuple[Lived, Lived]:
-    options = replace(Options.draw(seed), storm_s=10.0, calm_s=90.0)
+    """Without set-backs of the registry: how far back is counted in revisions, and beats that are passed over write none."""
+    options = replace(Options.draw(seed), storm_s=10.0, calm_s=90.0, set_backs=0.0)
     beat_by_beat, passed_over = (live(WorldCase(seed=seed, hours=0.08, options=options, every_beat=every)) for every in (True, False))
     return beat_by_beat, passed_over
 

@@ -283,7 +283,6 @@ class _Api:
         finally:
             lines.exit(status)
 
-
     async def _carry_out(self, verb: Verb, world: CommandContext, arguments: Arguments) -> int:
         """Its exit status; 1 where it is not even begun."""
         if verb.changes and world.caller.uid != 0:

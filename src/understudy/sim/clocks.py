@@ -12,6 +12,10 @@ SECOND = 1_000_000_000
 FUZZ_S = 2e-9
 """Added to every wait, so that floats' rounding never lets a timer go off before its clock shows the time."""
 
+ZERO_MAX_S = 1_000.0
+"""What a clock shows at the beginning. The rounding of larger numbers would now and then move an instant over a boundary of `chance.GRAIN`,
+and a time that was passed over would end in other luck than one that was lived through."""
+
 
 class Clocks:
     """One machine's clocks since its boot. Drift is bounded by `model/limits.py`."""
@@ -21,7 +25,7 @@ class Clocks:
         extreme = chance.random() < 0.5
         self._rates = [chance.choice((1 - DRIFT, 1 + DRIFT)) if extreme else 1 + chance.uniform(-DRIFT, DRIFT) for _ in range(2)]
         # each shows zero + rate * true time; a clock that is stopped has rate 0 meanwhile
-        self._zeros = [chance.uniform(1.0, 1e6) for _ in range(2)]
+        self._zeros = [chance.uniform(1.0, ZERO_MAX_S) for _ in range(2)]
         self._offset = chance.uniform(-5.0, 5.0)
         self._stopped: int | None = None
         self._runs()

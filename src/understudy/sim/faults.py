@@ -64,7 +64,7 @@ class Faults:
         self._lease_s = world.limits.lease_s
         self._plan_next()
         if world.options.set_backs:
-            self._copy_now_and_then()
+            self._copy_now_and_then(world.loop.now)
 
     @property
     def next_at(self) -> float | None:
@@ -277,9 +277,12 @@ class Faults:
         self.world.registry_loses_power()
         self._undo_later(fault.lasts, self.world.registry_boots)
 
-    def _copy_now_and_then(self) -> None:
-        self.world.copy_registry()
-        self.world.loop.post(self.world.loop.now + COPY_EVERY_S, self._copy_now_and_then)
+    def _copy_now_and_then(self, due: float) -> None:
+        """One for each instant that has come: in a time that was passed over nothing was written, so that those hold what there is now."""
+        while due <= self.world.loop.now:
+            self.world.copy_registry()
+            due += COPY_EVERY_S
+        self.world.loop.post(due, lambda: self._copy_now_and_then(due))
 
     def _set_back(self, fault: Fault, picks: Picks) -> None:
         """The registry goes, and comes back as it was some time ago, or empty; later its operators register again what is lost."""
