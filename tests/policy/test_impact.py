@@ -10,12 +10,12 @@ from policy.strategies import SERVERS, resources, views
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Placement
 from understudy.model.state import Life, State, Target
-from understudy.model.view import IncarnationRecord, Look, Report, TargetRecord, View
+from understudy.model.view import Assignment, IncarnationRecord, Look, Report, TargetRecord, View
 from understudy.policy.decide import decide
 from understudy.policy.impact import impact, runs_at
 from understudy.policy.plan import Memory
 
-ROUNDS = 3
+ROUNDS = 4
 
 
 @st.composite
@@ -74,10 +74,21 @@ def changes(draw: st.DrawFn) -> tuple[View, View]:
 
 
 def owners(view: View) -> dict[ResourceName, ServerName | None]:
-    """Where everything belongs when the leader has nothing more to decide."""
+    """Where everything belongs when the leader has nothing more to decide, and all that moves has moved."""
     for _ in range(ROUNDS):
-        view = carried_out(view, decide(view, 0.0, Memory()))
-    return {name: None if assignment.owner is None else assignment.owner.server for name, assignment in view.assignments.items()}
+        then, view = view, carried_out(view, decide(view, 0.0, Memory()))
+        moved = {name: now for name, now in view.assignments.items() if owner(now) != owner(then.assignments.get(name))}
+        alone = {name: replace(now, holders=() if now.owner is None else (now.owner,)) for name, now in moved.items()}
+        there = {
+            name: {} if now.owner is None else {now.owner.server: running(name, now.owner.server, now.epoch)} for name, now in moved.items()
+        }
+        view = replace(view, assignments={**view.assignments, **alone}, reports={**view.reports, **there})
+    return {name: owner(assignment) for name, assignment in view.assignments.items()}
+
+
+def owner(assignment: Assignment | None) -> ServerName | None:
+    """Its server."""
+    return None if assignment is None or assignment.owner is None else assignment.owner.server
 
 
 @given(changes())

@@ -13,7 +13,7 @@ from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Internal, State, Target
-from understudy.model.view import Assignment, View
+from understudy.model.view import Assignment, Holder, Report, View
 from understudy.policy.decide import decide
 from understudy.policy.eligibility import joint_standing
 from understudy.policy.ground import Ground, survey
@@ -21,8 +21,8 @@ from understudy.policy.groups import groups
 from understudy.policy.plan import Memory
 
 _UP = (State.ONLINE, State.INTERMEDIATE)
-_ROUNDS = 3
-"""Of decisions that follow from one another without anything being started or stopped in between; hardly ever more than one."""
+_ROUNDS = 4
+"""Of decisions that follow from one another, each carried out before the next: who was kept away by what moved, and who by that."""
 _ANY_TIME = 0.0
 """When the two decisions are made: with an empty memory nothing is due, whatever the time."""
 
@@ -115,7 +115,7 @@ def _replaced(before: View, after: View) -> dict[ResourceAt, Impact]:
 
 
 def _decided(view: View) -> Mapping[ResourceName, Assignment]:
-    """Every assignment once the leader has nothing more to decide from this View: what one group leaves or takes may move another."""
+    """Every assignment once the leader has nothing more to decide: what one group leaves or takes may move another."""
     for _ in range(_ROUNDS):
         steps = decide(view, _ANY_TIME, Memory()).steps
         changed = {assignment.resource: assignment for step in steps for assignment in step.assignments}
@@ -123,8 +123,28 @@ def _decided(view: View) -> Mapping[ResourceName, Assignment]:
             break
         answered = {id for step in steps for id in step.fulfilled}
         requests = tuple(request for request in view.requests if request.id not in answered)
-        view = replace(view, assignments={**view.assignments, **changed}, requests=requests)
+        view = _carried_out(replace(view, requests=requests), changed)
     return view.assignments
+
+
+def _carried_out(view: View, changed: Mapping[ResourceName, Assignment]) -> View:
+    """As if whatever was given to another place had been stopped where it was, released, and started there."""
+    assignments, reports = {**view.assignments, **changed}, dict(view.reports)
+    for name, now in changed.items():
+        if _owner(view.assignments, name) == _owner(changed, name):
+            continue
+        left = [holder for holder in now.holders if holder != now.owner]
+        assignments[name] = replace(now, holders=() if now.owner is None else (now.owner,))
+        there = {**view.reports.get(name, {})}
+        there |= {holder.server: _report(now, holder, State.OFFLINE) for holder in left}
+        if now.owner is not None:
+            there[now.owner.server] = _report(now, now.owner, State.ONLINE)
+        reports[name] = there
+    return replace(view, assignments=assignments, reports=reports)
+
+
+def _report(assignment: Assignment, holder: Holder, state: State) -> Report:
+    return Report(resource=assignment.resource, server=holder.server, incarnation=holder.incarnation, epoch=assignment.epoch, state=state)
 
 
 def _owner(assignments: Mapping[ResourceName, Assignment], name: ResourceName) -> ServerName | None:
