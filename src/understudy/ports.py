@@ -306,7 +306,7 @@ class Guard(Protocol):
         ...
 
     async def leave(self, within_s: float, stay_out: str = "") -> None:
-        """This server leaves in order: the guard gives the daemon this long. `stay_out`: who took it out, and so no new life begins here
+        """This server leaves in order: the guard gives the daemon this long. `stay_out`: who took it out, and so no new one begins here
         until it is asked back."""
         ...
 
@@ -363,5 +363,5 @@ class OwnServer(Protocol):
         ...
 
     def come_back(self) -> bool:
-        """Let this server begin a new life; False: nobody had taken it out."""
+        """Let this server begin a new incarnation; False: nobody had taken it out."""
         ...

@@ -90,7 +90,7 @@ async def test_nothing_is_started_where_nobody_acts() -> None:
 
 
 async def test_another_life_of_the_server_is_not_meant() -> None:
-    """What was said of a life that is over says nothing about the next."""
+    """What was said of an incarnation that is over says nothing about the next."""
     async with running("ctr1", "ctr2") as cluster:
         hears(cluster, "ctr2", able=False, incarnation=Incarnation("f" * 32))
 

@@ -131,7 +131,7 @@ async def test_with_the_registry_away_what_is_shown_is_said_to_be_old() -> None:
 
 
 async def test_a_start_does_not_take_an_old_report_for_a_resource_that_runs() -> None:
-    """Its server has begun a new life: what the registry says of the old one is over."""
+    """Its server has begun a new incarnation: what the registry says of the old one is over."""
     async with with_db("ctr1", "ctr2") as cluster:
         guard = cluster.guards["ctr2"]
         guard.said = replace(guard.said, last_messages={ServerName("ctr1"): LastMessage(incarnation=NEW_LIFE, age_s=0.1)})

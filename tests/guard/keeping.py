@@ -39,7 +39,7 @@ class Keepers:
         self._world = world
 
     def begin(self, server: Server) -> None:
-        """A keeper begins, and with it a life; an earlier keeper's plans come to nothing."""
+        """A keeper begins, and with it an incarnation; an earlier keeper's plans come to nothing."""
         server.owner_of = None
         server.stage = EndStage.RUNNING
         server.keeper = Keeper(self._world.settings(server).limits, reboots=False)

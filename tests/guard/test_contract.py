@@ -67,7 +67,7 @@ async def another_life(guard: Guard, before: Incarnation) -> GuardState:
             return None if state.incarnation == before else state
         return None
 
-    state = await wait_for_answer(anew, PATIENT_S, "another life begins")
+    state = await wait_for_answer(anew, PATIENT_S, "another incarnation begins")
     assert state is not None
     return state
 

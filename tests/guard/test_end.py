@@ -195,7 +195,7 @@ def test_an_address_is_removed_wherever_it_is(servers: Hosts) -> None:
     host.cut(away=False)
     wait_for(host.holds, 5, "rejoined")
     add(host, VIRTUAL, 24)
-    assert not answers_arp(servers[2]), "a new life opens none, whatever the one before had open"
+    assert not answers_arp(servers[2]), "a new incarnation opens none, whatever the one before had open"
 
 
 @pytest.mark.lab
@@ -225,7 +225,7 @@ def test_an_address_that_no_definition_names_passes_again(servers: Hosts) -> Non
     host.ask("protect", addresses=[VIRTUAL])
     add(host, VIRTUAL, 24)
     host.ask("protect", addresses=[])
-    assert not answers_arp(client), "it is here: whoever left it there may be an older life"
+    assert not answers_arp(client), "it is here: whoever left it there may be an older incarnation"
     with NetNS(host.namespace) as kernel:
         kernel.addr("del", index=kernel.link_lookup(ifname="eth0")[0], address=VIRTUAL, prefixlen=24)
     host.ask("protect", addresses=[])

@@ -82,7 +82,7 @@ def test_every_end_of_a_guard_is_ruled_on(ended: Exit, stage: EndStage, lease: s
     effects = keeper.guard_ended(CODES[ended], STEADY_S, seen)
 
     if ended is Exit.DIED and stage is EndStage.RUNNING and lease == "valid":
-        assert kinds(effects) == [Succeed], "nothing else lets a life go on, and nothing but its own death stands in its way"
+        assert kinds(effects) == [Succeed], "nothing else lets an incarnation go on, and nothing but its own death stands in its way"
         return
     if ended not in (Exit.LAPSED, Exit.FAREWELL) or stage is not EndStage.GONE:
         assert kinds(effects) == [EndEverything], "nobody has seen it gone"

@@ -246,7 +246,7 @@ def test_a_guard_tells_since_when_its_server_had_no_lease_and_who_grants_it_one(
         return False
 
     host.cut()
-    wait_for(without_a_lease, 5, "a new life without a lease")
+    wait_for(without_a_lease, 5, "a new incarnation without a lease")
     without = host.ask("state")
     host.cut(away=False)
     wait_for(host.holds, 5, "rejoined")

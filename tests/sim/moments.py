@@ -188,7 +188,7 @@ def a_lapse_misses_the_daemon(seed: int) -> None:
 
 
 def a_registration_arrives_after_its_successors(seed: int) -> None:
-    """ctr3 loses power while its registration is under way, and registers as another life before that arrives."""
+    """ctr3 loses power while its registration is under way, and registers as another incarnation before that arrives."""
     with cluster(seed) as world:
         world.power_off("ctr3")
         world.run(5)

@@ -56,12 +56,12 @@ def off_while_populated(patch: Patch) -> None:
 
 
 def report_when_over(patch: Patch) -> None:
-    """A life that the registry calls over goes on reporting."""
+    """An incarnation that the registry calls over goes on reporting."""
     cut(patch, Reporting._write_changed, " or not view.alive(self.me.incarnation)")
 
 
 def release_when_over(patch: Patch) -> None:
-    """A life that the registry calls over goes on releasing."""
+    """An incarnation that the registry calls over goes on releasing."""
     cut(patch, Reporting._write_release, " or not view.alive(self.me.incarnation)")
 
 

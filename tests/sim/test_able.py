@@ -31,12 +31,12 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 
 
 def believe_silence(patch: Patch) -> None:
-    """Silence and quiet time prove the end also of what a life has said that it could not end."""
+    """Silence and quiet time prove the end also of what an incarnation has said that it could not end."""
     exchange(patch, liveness.is_gone)(lambda view, resource, holder: view.proven(holder.incarnation))
 
 
 def believe_any_life(patch: Patch) -> None:
-    """What is kept on disk counts for every life of the server, as if it had been its own."""
+    """What is kept on disk counts for every incarnation of the server, as if it had been its own."""
 
     original = remembered.recalled
 

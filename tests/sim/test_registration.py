@@ -28,7 +28,7 @@ def test_a_registration_that_arrives_after_its_successors_is_dropped() -> None:
         world.until(lambda: late, 10, "its registration is on its way")
         world.power_off("ctr3")
         world.boot("ctr3")
-        world.until(lambda: len(world.online()) == 3, 7, "it joins as another life")
+        world.until(lambda: len(world.online()) == 3, 7, "it joins as another incarnation")
         world.run(10)
 
         orders = [(record.server, record.order) for record in world.view().incarnations.values()]

@@ -30,7 +30,7 @@ def install(world: World, name: str, formats: Formats) -> None:
     machine.kill_daemon()
     world.until(lambda: reads(world, name) == formats.newest, 5, f"the daemon of {name} tells what it reads")
     world.run(1)  # its first look
-    assert machine.incarnation() == before, "a restart of the daemon is no new life"
+    assert machine.incarnation() == before, "a restart of the daemon is no new incarnation"
 
 
 def move(world: World, to: str) -> None:

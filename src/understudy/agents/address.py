@@ -120,7 +120,7 @@ async def _check(request: ActionRequest, context: Context) -> ActionOutcome:
     if not found:
         return ActionOutcome(observed=Observed.OFFLINE, evidence="gone", output=("the address is on no interface",))
     if await context.shut_out([address]):
-        # What an older life or somebody's hand has left: it answers nobody, and whoever wants it has to start it (S1).
+        # What an older incarnation or somebody's hand has left: it answers nobody, and whoever wants it has to start it (S1).
         text = f"{address} is there, but shut: it was not started under this lease"
         return ActionOutcome(observed=Observed.OFFLINE, output=(text,), details=text)
     down = [link for link in _links_of(found) if not link.up]

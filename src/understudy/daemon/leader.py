@@ -285,7 +285,7 @@ class Leader:
 
     async def _take_census(self, view: View) -> float | None:
         """Before this leader decides anything in its term, after the registry was read anew, and in every era: ask all voters whom they
-        grant. So it is noticed that the registry does not know a life, or what one has acted on. None: that is done; else when to go on.
+        grant. So it is noticed that the registry does not know one, or what it has acted on. None: that is done; else when to go on.
 
         A registry that went back looks like any other. Who holds a lease has it from a majority, so any majority knows it.
         """
@@ -304,7 +304,7 @@ class Leader:
             return self._clock.monotonic() + ASK_AGAIN_S
         if not await self._take_in(view, census):
             return self._clock.monotonic() + RETRY_S
-        # a life that ended just before nobody knows any more: what it ran is gone when the quiet time is over, as after every loss
+        # an incarnation that ended just before nobody knows any more: what it ran is gone when the quiet time is over, as after every loss
         self._counted, self._quiet_since_count = mark, self._clock.monotonic() + self._limits.quiet_s
         return self._quiet_since_count
 

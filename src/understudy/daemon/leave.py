@@ -205,10 +205,10 @@ def _stuck(lanes: Lanes, resource: Resource) -> bool:
 
 
 def holds(view: View, incarnation: str) -> bool:
-    """Whether a life may still be running something that moves."""
+    """Whether an incarnation may still be running something that moves."""
     return any(holder.incarnation == incarnation for assignment in view.assignments.values() for holder in assignment.holders)
 
 
 def over(view: View, record: IncarnationRecord) -> bool:
-    """Whether a life has ended, for whoever waits for that."""
+    """Whether an incarnation has ended, for whoever waits for that."""
     return view.life(record.incarnation) not in ALIVE

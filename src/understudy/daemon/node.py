@@ -64,7 +64,7 @@ _WHAT_TO_DO = {
 
 
 class Superseded(UnderstudyError):
-    """This server has a new incarnation: what this daemon knows is another life's. It ends, and its successor joins."""
+    """This server has a new incarnation: what this daemon knows is another incarnation's. It ends, and its successor joins."""
 
 
 class Node:
@@ -181,7 +181,7 @@ class Node:
                 await asyncio.sleep(RETRY_S)
 
     async def _belong(self, incarnation: Incarnation, *, until_registered: bool = False) -> None:
-        """Be known in the registry, and ONLINE after the look; again, when the registry has gone back and knows nothing of this life."""
+        """Be known in the registry, and ONLINE after the look; again, when the registry has gone back and knows nothing of it."""
         while True:
             view = self.mirror.view
             if view.set_back:
@@ -226,7 +226,7 @@ class Node:
         known, newest = view.incarnations.get(incarnation), self.mirror.formats.newest
         order = 1 + max((known.order for known in view.incarnations.values()), default=0)
         if not self.guard.held():
-            return False  # a life that is over is not begun again
+            return False  # an incarnation that is over is not begun again
         if known is not None:  # by a daemon of another version, or by the leader before it registered again
             order = known.order if self._newest(view, known) else order
             again = replace(known, format=newest, order=order, forgets=True)

@@ -48,7 +48,7 @@ class Reporting:
     _unreported: dict[ResourceName, None] = field(default_factory=dict)
     """What the registry may not know of."""
     _read: tuple[int, int, bool] = (0, 0, False)
-    """The reading of the registry, its era, and whether this life was known in it, when everything was reported last."""
+    """The reading of the registry, its era, and whether this incarnation was known in it, when everything was reported last."""
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _look_written_at: float = 0.0
     _look_ended_at: float = float("-inf")
@@ -118,7 +118,7 @@ class Reporting:
         if assignment.epoch != epoch:
             return False  # not the one that was remembered
         if view.in_doubt(assignment) or not view.alive(self.me.incarnation):
-            return False  # S7: a life that the registry calls over says nothing more; its end is proved otherwise
+            return False  # S7: an incarnation that the registry calls over says nothing more; its end is proved otherwise
         report = report_of(local, self.me.server, self.me.incarnation)
         mine = [holder for holder in assignment.holders if holder.incarnation == self.me.incarnation]
         proofs = tuple(Proof(holder=holder, kind="release", epoch=assignment.epoch) for holder in mine)

@@ -22,7 +22,7 @@ _FIELDS = 1024
 _CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _FLOOR, _REGISTRY = 0, 1, 2, 3, 4, 5, 8
 _SLOTS = (16, 32)
 _EPOCH_BYTES = 4 << 20
-"""Room for some 60,000 names of resources: each that was ever started here in the life of this keeper, and not forgotten."""
+"""Room for some 60,000 names of resources: each that was ever started here in the incarnation of this keeper, and not forgotten."""
 _NOTES_BYTES = 1 << 20
 _REGISTRY_BYTES = 1 << 12
 """Of what the registry says: two slots, as for the state."""

@@ -32,7 +32,7 @@ LOOK_S = 0.25
 STILL = "the lease ended and understudy-guard stopped nothing: it is paused; daemon and executor have ended everything themselves"
 ADVICE = "find out what stopped understudy-guard (SIGSTOP, a frozen control group, a real-time loop): resume it, or kill it; it joins"
 AGAIN_S = 0.5
-"""Between attempts, while something is left and no new life has begun."""
+"""Between attempts, while something is left and no new incarnation has begun."""
 
 
 NEVER = Reading(0, 0)
@@ -104,7 +104,7 @@ class SecondLine:
                 self._end()
 
     def _end(self) -> None:
-        """The lease has run out and we live: whoever should have ended us did not. Until nothing is left, or a new life has begun."""
+        """The lease has run out and we live: whoever should have ended us did not. Until nothing is left, or another one has begun."""
         incarnation, said = self._lease.read().incarnation, False
         while True:
             left = self._end_once()

@@ -19,12 +19,12 @@ STAY_OUT = "stay-out"
 
 
 def stays_out(settings: Settings) -> bool:
-    """Whether this server is to begin no new life for now."""
+    """Whether this server is to begin no new incarnation for now."""
     return os.path.exists(os.path.join(settings.run_dir, STAY_OUT))
 
 
 def stay_away(settings: Settings, by: str) -> None:
-    """From the end of this life on, begin no new one; OSError."""
+    """From the end of this incarnation on, begin no new one; OSError."""
     with open(os.path.join(settings.run_dir, STAY_OUT), "w", encoding="utf-8") as file:
         file.write(f"{by}\n")
 

@@ -356,7 +356,7 @@ class GuardProcess:
                     assert_never(effect)
 
     def _note_gap(self, until: Reading) -> None:
-        """At the first lease of a life: for how long this server had none."""
+        """At the first lease of an incarnation: for how long this server had none."""
         if self.gap_s is None:
             lapsed_ns = self.held_file.lapsed_boot_ns
             self.gap_s = (until.boot_ns - lapsed_ns) / 1e9 - self.limits.lease_s if lapsed_ns else 0.0

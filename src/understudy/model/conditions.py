@@ -23,7 +23,7 @@ class ConditionKind(StrEnum):
     LEAVING = "leaving"
     """This server was asked to go."""
     LEFT = "left"
-    """An operator took this server out: its guard begins no new life until it is asked back."""
+    """An operator took this server out: its guard begins no new incarnation until it is asked back."""
     MAJORITY_LOST = "majority-lost"
     """Too few voters are reached, and nobody leads: nothing runs, and nothing will."""
     NO_LEASE = "no-lease"
@@ -40,7 +40,7 @@ class ConditionKind(StrEnum):
     CANNOT_ACT = "cannot-act"
     """A server holds its lease, and its daemon, its executor or its way to the registry does not work."""
     OTHER_NO_LEASE = "other-no-lease"
-    """The life of another server that the registry knows is over: its guard has begun a new one."""
+    """The incarnation of another server that the registry knows is over: its guard has begun a new one."""
     OTHER_UNHEARD = "other-unheard"
     """No message comes from another server, and it is not yet proved lost."""
     LAST_MAJORITY = "no-voter-to-spare"
@@ -146,11 +146,11 @@ class Lease(StrEnum):
 
     HELD = "held"
     OVER = "over"
-    """The life of which the registry knows has ended, and everything was stopped before."""
+    """The incarnation of which the registry knows has ended, and everything was stopped before."""
     UNHEARD = "unheard"
     """Nobody has said anything for longer than a lease lasts, and nobody looks after it."""
     NONE = "none"
-    """The registry knows of no life of this server that could hold one."""
+    """The registry knows of no incarnation of this server that could hold one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +176,7 @@ class GuardSight:
     lapsed_s: float | None = None
     """Since the last lease of this server ended by a lapse; None: it holds one, or never lost one since its keeper began."""
     gap_s: float | None = None
-    """For how long this server had no lease before it won the present one; None: it has won none in this life."""
+    """For how long this server had no lease before it won the present one; None: it has won none in this incarnation."""
     mute: bool = False
     """Whether its voter grants nobody yet: it has begun anew."""
     priority: str = ""
@@ -249,7 +249,7 @@ class Own:
 
     @property
     def incarnation(self) -> Incarnation | None:
-        """The life that its guard is in; None: the guard has not answered yet."""
+        """The incarnation that its guard is in; None: the guard has not answered yet."""
         return None if self.guard is None else self.guard.incarnation
 
     @property

@@ -95,7 +95,7 @@ NOT_EVERYTHING_STOPPED = LogEvent(
 NOT_STOPPED = LogEvent(
     "not-stopped",
     "warning",
-    "Something that could not be stopped, or not be seen to be gone. It is tried again until it succeeds; no new life begins before that.",
+    "Something that could not be stopped, or not be seen to be gone. It is tried until it succeeds; no new incarnation begins before that.",
     "End what `why` names. If it hangs in the kernel, its storage has to come back, or the machine has to be restarted.",
 )
 GUARD_ENDED = LogEvent(

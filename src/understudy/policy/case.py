@@ -50,7 +50,7 @@ def _home(
             counts[owner.server] = counts.get(owner.server, 0) + 1
     if counts:
         return max(sorted(counts), key=lambda server: (counts[server], [-number for number in admitted[server].rank]))
-    # owned by nobody, but found running on one admitted server: adopted there rather than stopped (S6); what an evicted life left is not
+    # owned by nobody, but found running on one admitted server: adopted there rather than stopped (S6); not what an evicted one left
     found = {holder.server for name in wanted for holder in held[name].holders if ground.online_here(name, holder.server)}
     found -= evicted_from(ground, wanted, held)
     return next(iter(found)) if len(found) == 1 and found <= set(admitted) else None

@@ -96,8 +96,8 @@ def wanted_again(view: View) -> dict[ResourceName, TargetRecord]:
 
 
 def recovered(view: View) -> bool:
-    """Whether it is known again what runs where, also of what may be registered again later: every life that is not proved gone has come
-    back, and can look at it."""
+    """Whether it is known again what runs where, also of what may be registered again later: every incarnation that is not proved gone has
+    come back, and can look at it."""
     if held_up_by(view):
         return False
     if any(assignment.era != view.era for name, assignment in view.assignments.items() if name in view.resources):

@@ -10,7 +10,7 @@ from understudy.model.view import Assignment, Failure, Holder, IncarnationRecord
 from understudy.policy.plan import Memory
 
 QUIET_OVER = "quiet time over"
-"""How the proof of a life ends that is known by silence alone. Nobody has seen what became of what it could not end."""
+"""How the proof of an incarnation ends that is known by silence alone. Nobody has seen what became of what it could not end."""
 CONFIRMED_OFF = "confirmed off"
 """How the proof ends of a server of which an operator has said that it has no power."""
 
@@ -54,7 +54,7 @@ def is_gone(view: View, resource: ResourceName, holder: Holder) -> bool:
 def unended(view: View, resource: ResourceName, holder: Holder) -> Failure | None:
     """What a holder said of this resource that it could not end, if nothing but its silence speaks for its end: then nobody knows.
 
-    A keeper begins a new life of its server only when everything was seen gone, so a new life is proof; so are a farewell and a fence.
+    A keeper begins a new incarnation of its server when everything was seen gone, so a new one is proof; so are a farewell and a fence.
     """
     report = view.reports.get(resource, {}).get(holder.server)
     if report is None or report.incarnation != holder.incarnation or report.failure is None or report.failure.kind != "stop":
@@ -66,7 +66,7 @@ def unended(view: View, resource: ResourceName, holder: Holder) -> Failure | Non
 
 
 def unended_of(view: View, life: IncarnationRecord) -> Iterator[tuple[ResourceName, Failure]]:
-    """Each resource of which a life has said that something could not be ended, and nobody has seen it end."""
+    """Each resource of which an incarnation has said that something could not be ended, and nobody has seen it end."""
     for name, assignment in sorted(view.assignments.items()):
         for holder in assignment.holders:
             if holder.incarnation == life.incarnation and (failure := unended(view, name, holder)) is not None:

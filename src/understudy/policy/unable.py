@@ -1,6 +1,7 @@
 """Servers that hold a lease and cannot act: whom the leader moves off by an eviction of its own, and when (docs/design/0006-able.md).
 
-An eviction only ends a lease: what was held starts elsewhere when the life is proved gone, as always (S3, S5). Called by `decide.py`. Pure.
+An eviction only ends a lease: what was held starts elsewhere when the incarnation is proved gone, as always (S3, S5). Pure.
+Called by `decide.py`.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ EVICT_PAUSE_S = 30.0
 
 
 def evict_who_cannot_act(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRecord, ...], float | None]:
-    """The life that is evicted now, if any, and when there may be another. At most one, and none while another is on its way out."""
+    """The incarnation that is evicted now, if any, and when there may be another. At most one, and none while another is on its way out."""
     unable = sorted(_who(view), key=lambda pair: (pair[1].since, pair[0].server))
     if not unable or memory.acting_since is None or view.recovering:
         return (), None  # after the registry went back they may have been held up by that; `eras.py` says for how long

@@ -44,7 +44,7 @@ def _times(keeper: "SimKeeper", scope: EndScope) -> list[float]:
     """When each step is done. The kill is sent within the time that a kill takes; then it is seen what came of it."""
     machine = keeper.machine
     now, kill_s = machine.loop.now, machine.limits.pace.kill_s
-    # What was struck already is only looked at again; and before a keeper has begun a life there is nothing that could be slow.
+    # What was struck already is only looked at again; and before a keeper has begun an incarnation there is nothing that could be slow.
     at_once = keeper.stage >= EndStage.STRUCK or not keeper.incarnation
     draws = iter(() if at_once else sorted(machine.chance.uniform(0.0, 0.9 * kill_s) for _ in KILLS))
     times, due = [], now

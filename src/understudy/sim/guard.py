@@ -270,7 +270,7 @@ class SimKeeper:
         self._leased(self.core, until)
 
     def asked(self) -> None:
-        """The keeper is asked to end: no new life follows this one."""
+        """The keeper is asked to end: no new incarnation follows this one."""
         self._keeper.asked()
 
     def farewell(self) -> None:

@@ -306,7 +306,7 @@ def _wanted(view: View, name: ResourceName) -> bool:
 
 
 def _alive(truth: "Truth", written: "Written") -> bool:
-    """Whether the writer is a life that the registry takes for running, or is being registered in this very commit."""
+    """Whether the writer is an incarnation that the registry takes for running, or is being registered in this very commit."""
     record = truth.incarnations.get(written.writer or Incarnation(""))
     if record is None:
         return any(write.key == keys.incarnation(written.writer or "") for write in written.commit.writes)

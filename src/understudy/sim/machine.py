@@ -102,7 +102,7 @@ class Machine:
         self.services = self._services()
         self.disk = MachineDisk()
         self.reboots = True
-        """`reboot_on_lapse`: what cannot be ended, a reboot ends. Else the keeper goes on trying, and no new life begins."""
+        """`reboot_on_lapse`: what cannot be ended, a reboot ends. Else the keeper goes on trying, and no new incarnation begins."""
         self.edited: Edited | None = None
         self.registered: CommonSettings | None = None
         """On its disk: what the registry last said of voters and pause_tolerance."""

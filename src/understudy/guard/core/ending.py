@@ -47,7 +47,7 @@ class EndFound(NamedTuple):
     """What a step has found, as sentences."""
 
     left: tuple[str, ...] = ()
-    """What is not gone: no new life may begin."""
+    """What is not gone: no new incarnation may begin."""
     unchecked: tuple[str, ...] = ()
     """What is not known for certain: no farewell may be said."""
 

@@ -311,7 +311,7 @@ class Keeper:
         return [NoteLapse(sight.held.base.boot_ns + round(self._limits.lease_s * 1e9))]
 
     def _next(self, sight: KeeperSight) -> list[KeeperEffect]:
-        """Nothing is left of the life before: a new one, unless this server was asked to end."""
+        """Nothing is left of the incarnation before: a new one, unless this server was asked to end."""
         if self._exit is Exit.CANNOT_LISTEN or self._asked or (self._left() and not sight.stays_out):
             return self._finish()
         if sight.stays_out:

@@ -195,7 +195,7 @@ class RoundEnded(NamedTuple):
 
 
 class CensusEnded(NamedTuple):
-    """The result of a census: all that any of a majority grants, one life perhaps twice. None: no majority has answered in time."""
+    """The result of a census: all that any of a majority grants, one incarnation perhaps twice. None: no majority has answered in time."""
 
     nonce: int
     granted: tuple[GrantedLife, ...] | None
