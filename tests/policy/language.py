@@ -77,7 +77,7 @@ class Cluster:
     def __init__(self) -> None:
         self.view = View()
         self.now = 0.0
-        self._quiet: dict[str, float] = {}
+        self._quiet: dict[Incarnation, float] = {}
         self._unseen: set[tuple[ServerName, ResourceName]] = set()
         self._untold: set[tuple[ServerName, ResourceName]] = set()
         self._count = 0

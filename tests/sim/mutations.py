@@ -39,6 +39,7 @@ from understudy.model.state import PROVEN, Life, State
 from understudy.model.view import Assignment, Holder, View
 from understudy.policy import liveness, placement, recovery
 from understudy.policy.ground import Ground
+from understudy.policy.plan import Memory
 from understudy.registry import keys
 from understudy.registry.commits import Commit
 from understudy.registry.sqlite.store import Store
@@ -216,9 +217,9 @@ def keep_the_epoch(patch: Patch) -> None:
 def forget_a_life_too_early(patch: Patch) -> None:
     """A record goes as soon as its server has a newer one, proof or not."""
 
-    def forgettable(view: View) -> tuple[Incarnation, ...]:
+    def forgettable(view: View, now: float, memory: Memory) -> tuple[tuple[Incarnation, ...], float | None]:
         last = {record.incarnation for record in view.present().values()}
-        return tuple(sorted(incarnation for incarnation in view.incarnations if incarnation not in last))
+        return tuple(sorted(incarnation for incarnation in view.incarnations if incarnation not in last)), None
 
     exchange(patch, liveness.forgettable)(forgettable)
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from cutting import Patch, cut, exchange
 from understudy.daemon.leader import Leader
+from understudy.daemon.memory import LeaderMemory
 from understudy.daemon.mirror import Mirror
+from understudy.intent import stop
 from understudy.model.position import Position
 from understudy.model.view import Assignment, View
 from understudy.policy import eras
@@ -80,6 +82,21 @@ def leave_it_to_whom_the_copy_names(patch: Patch) -> None:
 def want_only_what_the_copy_wants(patch: Patch) -> None:
     """What runs is not wanted unless the copy says so."""
     exchange(patch, eras.wanted_again)(lambda view: {})
+
+
+def want_again_what_was_stopped_since(patch: Patch) -> None:
+    """What runs was wanted, whatever an operator has said since the registry went back."""
+    cut(patch, eras.wanted_again, "if said is not None and said.era == view.era:", "if False:")
+
+
+def take_what_a_copy_says_for_an_operators_word(patch: Patch) -> None:
+    """A stop of what the copy calls stopped writes nothing."""
+    cut(patch, stop._edit, " or _is_of_a_copy(view, name)")
+
+
+def forget_who_is_counted_still(patch: Patch) -> None:
+    """A record goes as soon as nobody needs the proof, although voters still count its incarnation."""
+    cut(patch, LeaderMemory.see, "now + limits.uncounted_s", "now")
 
 
 def end_the_recovery_before_all_can_look(patch: Patch) -> None:

@@ -21,6 +21,9 @@ MISSED: list[tuple[Mutation, str, str | None]] = [
     (mutations.take_the_epoch_of_the_copy, "set_back", None),
     (mutations.leave_it_to_whom_the_copy_names, "set_back", None),
     (mutations.want_only_what_the_copy_wants, "set_back_behind_a_start", None),
+    (mutations.want_again_what_was_stopped_since, "set_back_and_stopped", None),
+    (mutations.take_what_a_copy_says_for_an_operators_word, "set_back_and_stopped", None),
+    (mutations.forget_who_is_counted_still, "farewell_and_another_leader", "somebody notices"),
     (mutations.end_the_recovery_before_all_can_look, "made_anew_while_the_owner_cannot_tell", "S1"),
     (mutations.give_to_who_cannot_tell, "set_back_while_one_cannot_tell", "S6"),
 ]

@@ -12,6 +12,7 @@ from typing import Any
 
 from understudy.daemon.decisions import activity_of, record_decision
 from understudy.daemon.history import History
+from understudy.daemon.memory import LeaderMemory
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import CommitTooLarge, RegistryUnreachable, Unreachable
 from understudy.guard.log import log
@@ -24,9 +25,7 @@ from understudy.model.state import ALIVE, GONE, Life
 from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
 from understudy.policy.bounded import bounded
 from understudy.policy.decide import decide
-from understudy.policy.eras import has_reported
-from understudy.policy.forgetting import EVERY_S
-from understudy.policy.plan import Memory, Step
+from understudy.policy.plan import Step
 from understudy.ports import Clock, Counted, Farewell, Guard, SilentWord
 from understudy.registry import keys
 
@@ -61,7 +60,6 @@ class Leader:
     def __init__(self, mirror: Mirror, guard: Guard, clock: Clock, history: History, limits: Limits) -> None:
         self.acting_since: Callable[[], float | None] = lambda: float("-inf")
         """Since when this server is able to act, None if it is not (`daemon/ability.py`): who cannot does not lead."""
-        self._evicted_at = float("-inf")
         self._mirror = mirror
         self._guard = guard
         self._clock = clock
@@ -70,7 +68,7 @@ class Leader:
         self._wake = asyncio.Event()
         self.sight = _Sight()
         """When the leader was last seen to make progress."""
-        self._quiet: dict[str, float] = {}
+        self._memory = LeaderMemory()
         self._asking: dict[Incarnation, asyncio.Event] = {}
         """Who is being asked about; set when a voter has said something new about it."""
         self._rounds = 0
@@ -82,11 +80,8 @@ class Leader:
         self._counted: tuple[int, int, int] | None = None
         """The term, the reading of the registry and the era for which it is known who is alive."""
         self._quiet_since_count = 0.0
-        self._recovering_since: float | None = None
-        self._reported_since: dict[str, float] = {}
         self._too_large: set[ResourceName] = set()
         """Groups of which it was said that no commit holds them, by their first changed member."""
-        self._forget_at = 0.0
         self._settled: View | None = None
         """The last View in which there was nothing to decide."""
         self._decide_at: float | None = None
@@ -189,20 +184,11 @@ class Leader:
         await self._believe_farewells()
         await self._trim()
         now, view = self._clock.monotonic(), self._mirror.view
-        for incarnation, record in view.incarnations.items():
-            if record.life is Life.LOST:
-                self._quiet.setdefault(incarnation, now + self._limits.quiet_s)
-        self._quiet = {name: at for name, at in self._quiet.items() if name in view.incarnations}
+        self._memory.see(view, now, self._limits)
         if self._settled is not None and self._settled.same_facts(view) and (self._decide_at is None or now < self._decide_at):
             return self._decide_at  # only a beat, or a line of the history: the same facts give the same plan, which was empty
-        if not view.recovering:
-            self._recovering_since, self._reported_since = None, {}
-        elif self._recovering_since is None:
-            self._recovering_since = now
-        else:
-            reported = [record.incarnation for record in view.incarnations.values() if has_reported(view, record)]
-            self._reported_since = {incarnation: self._reported_since.get(incarnation, now) for incarnation in reported}
-        plan = decide(view, now, self._memory())
+        memory = self._memory.for_decision(acting_since=self.acting_since(), servers=frozenset(self._mirror.servers))
+        plan = decide(view, now, memory)
         # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
         room = self._mirror.most_writes - 1  # beside the term
         commits = [asyncio.ensure_future(self._commit(view, part)) for step in plan.steps for part in bounded(step, room)]
@@ -216,17 +202,6 @@ class Leader:
             self._wake.set()  # a conflict: decide anew from what is there now
         self._settled, self._decide_at = None if plan else view, plan.wake_at
         return plan.wake_at
-
-    def _memory(self) -> Memory:
-        return Memory(
-            quiet_until=self._quiet,
-            acting_since=self.acting_since(),
-            evicted_at=self._evicted_at,
-            recovering_since=self._recovering_since,
-            reported_since=self._reported_since,
-            forget_at=self._forget_at,
-            servers=frozenset(self._mirror.servers),
-        )
 
     async def _commit(self, view: View, step: Step) -> bool:
         writes: dict[str, Any] = {keys.incarnation(life.incarnation): life for life in step.incarnations}
@@ -248,11 +223,8 @@ class Leader:
         except CommitTooLarge as error:
             self._say_too_large(step, str(error))
             return True  # the same again would be refused again: when something changes it is decided anew
-        if step.names:
-            self._forget_at = begun + EVERY_S
+        self._memory.written(step, begun)
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
-        if any(life.life is Life.EVICTED for life in step.incarnations):
-            self._evicted_at = begun
         record_decision(self._history, view, step, ms=ms)
         return True
 
@@ -370,7 +342,7 @@ class Leader:
             while self._ours_to_ask(incarnation):
                 try:
                     if await self._round(server, incarnation):
-                        self._quiet.setdefault(incarnation, self._clock.monotonic() + self._limits.quiet_s)
+                        self._memory.proved(incarnation, self._clock.monotonic(), self._limits)
                         await self._commit_lost(server, incarnation, (self._clock.monotonic() - begun) * 1000)
                         return
                 except Unreachable:

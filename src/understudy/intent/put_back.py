@@ -43,7 +43,7 @@ def put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName], opera
     names, earlier = to_put_back(view, attempt, failed), attempt.before.targets
     text = f"{Target.OFFLINE.value}, as before the start that failed"
     edit = Edit(
-        targets={name: earlier.get(name) or TargetRecord(target=Target.OFFLINE, by=operator.by) for name in names},
+        targets={name: earlier.get(name) or TargetRecord(target=Target.OFFLINE, by=operator.by, era=view.era) for name in names},
         rests=Rests(resources=names),
         history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=text) for name in names),
     )

@@ -52,6 +52,6 @@ def wanted_again(view: View, names: Iterable[ResourceName], operator: Operator) 
     """A restart went wrong half way: what it has stopped is wanted as before."""
     down = [name for name in names if name in view.resources and view.target(name) is not Target.ONLINE]
     return Edit(
-        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by) for name in down},
+        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by, era=view.era) for name in down},
         history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.ONLINE.value) for name in down),
     )

@@ -143,7 +143,7 @@ def _written(view: View, wanted: Collection[ResourceName], places: PlacesAsked, 
         for number, (group, place) in enumerate(places.items(), 1)
     )
     return Edit(
-        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by) for name in begins},
+        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by, era=view.era) for name in begins},
         requests=requests,
         rests=Rests(resources=tuple(sorted({*wanted, *(name for group in places for name in group)}))),
         history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.ONLINE.value) for name in begins),

@@ -47,13 +47,18 @@ def _dependents(view: View, names: tuple[ResourceName, ...], *, force: bool) -> 
 
 
 def _edit(view: View, names: Iterable[ResourceName], operator: Operator) -> Edit:
-    # Written even where nobody ever wanted it: a resource found running is left alone until a TARGET says otherwise.
-    ends = [name for name in names if view.target(name) is Target.ONLINE or name not in view.targets]
+    # Written even where nobody ever wanted it: a resource found running is left alone until a TARGET says otherwise; and where the registry
+    # went back, what a copy says is believed of nothing that runs.
+    ends = [name for name in names if view.target(name) is Target.ONLINE or name not in view.targets or _is_of_a_copy(view, name)]
     return Edit(
-        targets={name: TargetRecord(target=Target.OFFLINE, by=operator.by) for name in ends},
+        targets={name: TargetRecord(target=Target.OFFLINE, by=operator.by, era=view.era) for name in ends},
         rests=Rests(resources=tuple(names)),
         history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.OFFLINE.value) for name in ends),
     )
+
+
+def _is_of_a_copy(view: View, name: ResourceName) -> bool:
+    return view.recovering and view.targets[name].era != view.era
 
 
 def without_support(view: View, names: Iterable[ResourceName]) -> tuple[Refusal, ...]:

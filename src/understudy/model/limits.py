@@ -91,6 +91,12 @@ class Limits:
         proof_s = pace.one_way_s + self.silent_after_s / (1 - DRIFT) + (pace.lateness_s + pace.one_way_s)
         return proof_s + self.quiet_s / (1 - DRIFT) + COMMIT_S + START_S
 
+    @property
+    def uncounted_s(self) -> float:
+        """From the proof that an incarnation is gone until no voter takes part of a lease of it for possible any more: its last renew was
+        sent before that proof."""
+        return self.pace.one_way_s + RHO * self.silent_after_s + self.pace.lateness_s
+
 
 def derive(pause_tolerance: float, *, watchdog_s: float = 0.0) -> Limits:
     """All bounds from the one knob; BadSettings if it is out of range."""

@@ -111,10 +111,12 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRecord:
-    """What the administrator wants of a resource, since when and by whose word."""
+    """What the administrator wants of a resource, and by whose word."""
 
     target: Target
     by: str = ""
+    era: int = 1
+    """Of the registry in which it was said: of an older one, it is what a copy says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,8 @@ NO_LONGER_REGISTERED = Reason(Why.NO_LONGER_REGISTERED)
 def decide(view: View, now: float, memory: Memory) -> Plan:
     """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock)."""
     # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same decision
-    forgotten = forgettable(view)  # by what is written already: a proof is not forgotten in the decision in which it is made
+    #    (who is forgotten goes by what is written already: a proof is not forgotten in the decision in which it is made)
+    forgotten, uncounted_at = forgettable(view, now, memory)
     records, wake_at = fence_what_is_quiet(view, now, memory)
     view = _with(view, records)
     #    then who is alive, but cannot act: an eviction is only the beginning of a proof
@@ -66,7 +67,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     deleted, forget_at = (Step(), None) if steps else forget(view, now, memory)
     if deleted:
         steps.append(deleted)
-    times = (wake_at, evict_at, late_at, forget_at)
+    times = (wake_at, evict_at, late_at, forget_at, uncounted_at)
     return Plan(steps=_joined_with_incarnations(steps), wake_at=min((at for at in times if at is not None), default=None))
 
 

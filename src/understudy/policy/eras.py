@@ -82,16 +82,19 @@ def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
 
 
 def wanted_again(view: View) -> dict[ResourceName, TargetRecord]:
-    """TARGETs that the copy does not know: what the cluster started and runs was wanted. What was started by hand is left alone."""
+    """TARGETs that the copy does not know: what the cluster started and runs was wanted. What was started by hand is left alone, and so is
+    what an operator has said since."""
     if not view.recovering:
         return {}
     found: dict[ResourceName, TargetRecord] = {}
     for name in sorted(view.resources):
-        assignment = view.assignments.get(name)
+        assignment, said = view.assignments.get(name), view.targets.get(name)
         if view.target(name) is Target.ONLINE or view.resources[name].local or (assignment is not None and assignment.era == view.era):
             continue
+        if said is not None and said.era == view.era:
+            continue
         if any(name in view.looks[report.server].epochs for report in running(view, name)):
-            found[name] = TargetRecord(target=Target.ONLINE, by=FOUND_RUNNING)
+            found[name] = TargetRecord(target=Target.ONLINE, by=FOUND_RUNNING, era=view.era)
     return found
 
 

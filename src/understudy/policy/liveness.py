@@ -73,18 +73,16 @@ def unended_of(view: View, life: IncarnationRecord) -> Iterator[tuple[ResourceNa
                 yield name, failure
 
 
-def forgettable(view: View) -> tuple[Incarnation, ...]:
-    """Incarnations that are proved gone and that nobody needs: not a holder anywhere, and not the last of its server (which tells how
-    that server stands, and whose order its next incarnation goes on from)."""
+def forgettable(view: View, now: float, memory: Memory) -> tuple[tuple[Incarnation, ...], float | None]:
+    """Incarnations that are proved gone and that nobody needs, and when there will be another: not a holder anywhere, not the last of its
+    server (which tells how that server stands, and whose order its next incarnation goes on from), and not counted by a voter: a leader
+    that counts one of which the registry knows nothing takes the registry for one that went back."""
     last = {incarnation.incarnation for incarnation in view.present().values()}
     needed = {holder.incarnation for assignment in view.assignments.values() for holder in assignment.holders}
-    return tuple(
-        sorted(
-            incarnation
-            for incarnation in view.incarnations
-            if view.proven(incarnation) and incarnation not in last and incarnation not in needed
-        )
-    )
+    unneeded = [name for name in sorted(view.incarnations) if view.proven(name) and name not in last and name not in needed]
+    times = {name: memory.uncounted_at[name] for name in unneeded if name in memory.uncounted_at}
+    gone = tuple(name for name, at in times.items() if at <= now)
+    return gone, min((at for at in times.values() if at > now), default=None)
 
 
 def _recent(proofs: tuple[Proof, ...]) -> tuple[Proof, ...]:

@@ -59,8 +59,10 @@ class Plan:
 class Memory:
     """What the leader itself has witnessed, on its own clock; a new leader begins with what it sees, at the time it sees it."""
 
-    quiet_until: dict[str, float] = field(default_factory=dict)
+    quiet_until: Mapping[Incarnation, float] = field(default_factory=dict)
     """Incarnation that is LOST -> the instant from which it is fenced: proof received (or record first seen) plus quiet_s."""
+    uncounted_at: Mapping[Incarnation, float] = field(default_factory=dict)
+    """Incarnation that is proved gone -> from when no voter counts it any more among those that may hold a lease."""
     acting_since: float | None = None
     """Since when the leader itself has been able to act; None: it is not. What it missed meanwhile is held against nobody."""
     evicted_at: float = float("-inf")

@@ -25,7 +25,7 @@ from understudy.intent.stop import stop
 from understudy.model.limits import derive
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.state import Life
-from understudy.model.view import View
+from understudy.model.view import TargetRecord, View
 from understudy.registry import keys
 from understudy.registry.commits import BOUND
 from understudy.sim.formats import NEXT
@@ -196,7 +196,9 @@ class World:
         lost = {key: value for key, value in self._said.items() if entries.get(key) != value}
         if lost:
             self.trace.say("operator", f"registers again: {' '.join(sorted(lost))}")
-            self.change({key: None if value is None else NEXT.decode(key, value) for key, value in lost.items()})
+            again = {key: None if value is None else NEXT.decode(key, value) for key, value in lost.items()}
+            era = self.view().era
+            self.change({key: replace(record, era=era) if isinstance(record, TargetRecord) else record for key, record in again.items()})
 
     def heal(self) -> None:
         """Every link works, every machine runs, every service behaves."""
