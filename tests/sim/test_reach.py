@@ -38,6 +38,7 @@ STORIES = (
     "cold_start",
     "leaving_guard_dies",
     "three_deaths",
+    "set_back_behind_a_start",
     "set_back_and_stopped",
     "kept_before_a_release",
     "set_back_behind_a_life",
