@@ -6,8 +6,12 @@ import random
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
+import grpc
+
+from registry.etcd_members import Member, etcd
 from understudy.errors import RegistryUnreachable
 from understudy.ports import CommitCondition, Entry, Registry, Write
+from understudy.registry.etcd.client import EtcdClient
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.access import show_endpoint
 from understudy.registry.sqlite.client import RegistryClient
@@ -61,6 +65,31 @@ class ServedBackend:
         await fill(self.client())
 
 
+class EtcdBackend:
+    """A real etcd of one member, and clients of it."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.clients: list[EtcdClient] = []
+
+    def client(self) -> EtcdClient:
+        self.clients.append(EtcdClient([self.member.endpoint], cluster="tests", dice=random.Random(1), deadline_s=PATIENT_S))
+        return self.clients[-1]
+
+    async def forget(self) -> None:
+        """Compact: field 1 of etcd's CompactionRequest is the revision, field 2 asks to wait until it is done."""
+        await fill(registry := self.client())
+        revision, _ = await registry.read("")
+        async with grpc.aio.insecure_channel(self.member.endpoint) as channel:
+            compact: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/etcdserverpb.KV/Compact")
+            await compact(b"\x08" + _varint(revision) + b"\x10\x01")
+
+
+def _varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
 async def fill(registry: Registry) -> None:
     """As many commits as are kept, and one."""
     for number in range(KEPT + 1):
@@ -94,7 +123,23 @@ async def served() -> AsyncIterator[ServedBackend]:
             await server.close()
 
 
-BACKENDS: dict[str, Callable[[], contextlib.AbstractAsyncContextManager[Backend]]] = {"local": local, "tcp": served}
+@contextlib.asynccontextmanager
+async def etcd_served() -> AsyncIterator[EtcdBackend]:
+    """A registry in an etcd."""
+    with etcd() as (member,):
+        backend = EtcdBackend(member)
+        try:
+            yield backend
+        finally:
+            for client in backend.clients:
+                await client.close()
+
+
+BACKENDS: dict[str, Callable[[], contextlib.AbstractAsyncContextManager[Backend]]] = {
+    "etcd": etcd_served,
+    "local": local,
+    "tcp": served,
+}
 
 
 async def revision_of(registry: Registry, key: str) -> int:

@@ -12,6 +12,7 @@ from registry.backends import KEY, PATIENT_S, Proxy, ServedBackend, client_of, g
 from support import wait_until
 from understudy.errors import BadSettings, Compacted, RegistryUnreachable
 from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
+from understudy.registry import feed
 from understudy.registry.commits import checked
 from understudy.registry.sqlite import access, frames, link
 from understudy.registry.sqlite.client import RegistryClient
@@ -100,9 +101,9 @@ async def test_a_commit_never_goes_over_a_connection_over_which_nothing_was_read
         await registry.read("")
         assert await registry.commit([], [Write("a", b"1")]) == 1
         proxy.drop()
-        await wait_until(lambda: registry._link is None or registry._link.lost, PATIENT_S, "the link is lost")
+        await wait_until(lambda: registry._rotation.made is None or registry._rotation.made.lost, PATIENT_S, "the link is lost")
         async with asyncio.timeout(PATIENT_S):
-            while registry._link is None or registry._link.lost:
+            while registry._rotation.made is None or registry._rotation.made.lost:
                 with contextlib.suppress(RegistryUnreachable):
                     await registry.read("b")  # not everything
         with pytest.raises(RegistryUnreachable, match="not read over it yet"):
@@ -183,7 +184,7 @@ async def test_a_quiet_link_stays(backend: ServedBackend, monkeypatch: pytest.Mo
     exchange_value(monkeypatch, link, "PING_S", 0.05)
     async with client_of(backend.endpoint) as registry:
         await registry.read("")
-        first = registry._link
+        first = registry._rotation.made
         assert first is not None
         beats: set[float] = set()
 
@@ -196,7 +197,7 @@ async def test_a_quiet_link_stays(backend: ServedBackend, monkeypatch: pytest.Mo
         await wait_until(beaten, PATIENT_S, "more pings than a dead link survives")
         assert not first.lost
         await registry.read("")
-        assert registry._link is first
+        assert registry._rotation.made is first
 
 
 async def test_a_caller_that_gives_up_does_not_disturb_the_others(backend: ServedBackend) -> None:
@@ -227,8 +228,8 @@ async def test_an_endpoint_that_accepts_and_says_nothing_is_passed_over_and_not_
     async with speaker(b"") as dumb, client_of(dumb.endpoint, backend.endpoint) as registry:
         assert await registry.read("") == (0, ())
         assert len(dumb.writers) == 1
-        assert registry._link is not None
-        registry._link.end("cut by the test")
+        assert registry._rotation.made is not None
+        registry._rotation.made.end("cut by the test")
         assert await registry.read("") == (0, ())
         assert len(dumb.writers) == 1
 
@@ -237,7 +238,8 @@ async def test_nobody_is_called_for_whom_nobody_waits() -> None:
     async with client_of("127.0.0.1:1", deadline_s=DEADLINE_S) as registry:
         with pytest.raises(RegistryUnreachable):
             await registry.read("")
-        await wait_until(lambda: registry._dialling is not None and registry._dialling.done(), PATIENT_S, "it gives up too")
+        rotation = registry._rotation
+        await wait_until(lambda: rotation._dialling is not None and rotation._dialling.done(), PATIENT_S, "it gives up too")
 
 
 async def test_a_watch_that_ended_costs_the_server_nothing(backend: ServedBackend) -> None:
@@ -268,7 +270,7 @@ async def test_a_closed_client_says_so(backend: ServedBackend) -> None:
 async def test_a_client_is_closed_while_it_dials() -> None:
     registry = client_of("127.0.0.1:1")
     reading = asyncio.create_task(registry.read(""))
-    await wait_until(lambda: registry._rounds_failed, PATIENT_S, "it has tried")
+    await wait_until(lambda: registry._rotation._rounds_failed, PATIENT_S, "it has tried")
     await registry.close()
     with pytest.raises(RegistryUnreachable, match="closed"):
         await reading
@@ -321,7 +323,7 @@ async def test_what_was_asked_is_answered_before_the_server_ends(backend: Served
 
 
 async def test_a_reader_that_does_not_take_its_batches_must_read_again(backend: ServedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    exchange_value(monkeypatch, link, "BATCHES_WAITING_MAX", 5)
+    exchange_value(monkeypatch, feed, "BATCHES_WAITING_MAX", 5)
     registry = backend.client()
     watch = aiter(registry.watch("", 0))
     await written(registry, Write("a", b"0"))

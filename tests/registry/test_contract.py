@@ -10,7 +10,7 @@ from understudy.errors import CommitTooLarge, Compacted
 from understudy.ports import Batch, CommitCondition, Conflict, Entry, Registry, Write
 
 
-@pytest.fixture(params=sorted(BACKENDS))
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.lab) if name == "etcd" else name for name in sorted(BACKENDS)])
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
     async with BACKENDS[request.param]() as engine:
         yield engine

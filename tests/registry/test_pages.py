@@ -54,7 +54,7 @@ async def test_what_the_registry_refuses_is_no_end_of_a_daemon(backend: ServedBa
     """A newer or older server may find malformed what this client asks: it cannot be reached for that, and says why."""
     async with client_of(backend.endpoint) as registry:
         await registry.read("")
-        link = registry._link
+        link = registry._rotation.made
         assert link is not None
         asking = asyncio.create_task(registry.read(""))
         await asyncio.sleep(0)

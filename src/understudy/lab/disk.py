@@ -5,6 +5,7 @@ Called by `Lab.up`, once per host, before anything is mounted: the files go stra
 host's root. What the host changes later is its own and survives crash and boot.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def settings_text(plan: LabPlan, host: Host) -> str:
         "",
         "[registry]",
         f'engine = "{plan.engine}"',
-        f'endpoints = ["{plan.registry_endpoint}"]',
+        f"endpoints = {json.dumps(plan.registry_endpoints)}",
         "",
         "[network.1]",
         f'subnet = "{management.subnet}"',

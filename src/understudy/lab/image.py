@@ -27,6 +27,7 @@ _PYTHON = "3.11"
 PACKAGES = (
     "ca-certificates",
     "curl",
+    "etcd-server",
     "init-system-helpers",
     "iproute2",
     "iputils-arping",

@@ -25,7 +25,6 @@ from understudy.lab.places import child_environment, make_directory, places_of, 
 from understudy.lab.plan import (
     CLIENT,
     NETWORKS,
-    REGISTRY,
     REGISTRY_PROCESS,
     SERVER_SERVICES,
     SWITCH,
@@ -89,7 +88,7 @@ class Lab:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The names of all its hosts: servers, client, registry."""
+        """The names of all its hosts: servers, client, and the registry's if it has one of its own."""
         return tuple(host.name for host in self.plan.hosts)
 
     def up(self, *, progress: Callable[[str], None] = lambda text: None, ready_within_s: float | None = 30.0) -> None:
@@ -206,34 +205,39 @@ class Lab:
         """Repair the host's cables."""
         return float(self.order("heal", name=self._checked(host), networks=self._networks(networks))["at"])
 
-    # The registry process
+    # The registry's processes
 
-    def registry_stop(self) -> None:
-        """End the registry process; it stays down until `registry_start`."""
-        self._switched_off().touch()
+    def registry_stop(self, host: str | None = None) -> None:
+        """End the registry, or its process on one host; it stays down until `registry_start`."""
+        hosts = self._registry_on(host)
+        for name in hosts:
+            self._switched_off(name).touch()
         deadline = time.monotonic() + _END_S
         number = signal.SIGTERM
-        while pids := self.service_pids(REGISTRY, REGISTRY_PROCESS):
+        while pids := [pid for name in hosts for pid in self.service_pids(name, REGISTRY_PROCESS)]:
             if time.monotonic() > deadline:
                 number = signal.SIGKILL
             for pid in pids:
                 _send(pid, number)
             time.sleep(_POLL_S)
 
-    def registry_start(self) -> None:
-        """Start the registry process again, on the same store."""
-        self._switched_off().unlink(missing_ok=True)
-        os.kill(self.first_process(REGISTRY), signal.SIGHUP)
+    def registry_start(self, host: str | None = None) -> None:
+        """Start it again, on the same store."""
+        for name in self._registry_on(host):
+            self._switched_off(name).unlink(missing_ok=True)
+            os.kill(self.first_process(name), signal.SIGHUP)
 
-    def registry_pause(self) -> None:
-        """Pause the registry process (SIGSTOP): it answers nobody."""
-        for pid in self.service_pids(REGISTRY, REGISTRY_PROCESS):
-            _send(pid, signal.SIGSTOP)
+    def registry_pause(self, host: str | None = None) -> None:
+        """Pause it (SIGSTOP): it answers nobody."""
+        for name in self._registry_on(host):
+            for pid in self.service_pids(name, REGISTRY_PROCESS):
+                _send(pid, signal.SIGSTOP)
 
-    def registry_resume(self) -> None:
-        """Let a paused registry process run on."""
-        for pid in self.service_pids(REGISTRY, REGISTRY_PROCESS):
-            _send(pid, signal.SIGCONT)
+    def registry_resume(self, host: str | None = None) -> None:
+        """Let a paused registry run on."""
+        for name in self._registry_on(host):
+            for pid in self.service_pids(name, REGISTRY_PROCESS):
+                _send(pid, signal.SIGCONT)
 
     # For watchers outside
 
@@ -329,8 +333,14 @@ class Lab:
             and (project_root() / "src/understudy/daemon/main.py").exists()
         )
 
-    def _switched_off(self) -> Path:
-        return self.host_path(REGISTRY, f"/run/lab/off/{REGISTRY_PROCESS}")
+    def _registry_on(self, host: str | None) -> tuple[str, ...]:
+        hosts = self.plan.registry_hosts
+        if host is not None and host not in hosts:
+            raise LabError(f"the registry does not run on {host!r}; it runs on {', '.join(hosts) or 'no host'}")
+        return hosts if host is None else (host,)
+
+    def _switched_off(self, host: str) -> Path:
+        return self.host_path(host, f"/run/lab/off/{REGISTRY_PROCESS}")
 
     def _checked(self, host: str) -> str:
         return self.plan.host(host).name

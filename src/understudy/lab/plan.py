@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from understudy.errors import LabError
 from understudy.linux import paths
 from understudy.model.engines import DEFAULT_ENGINE
-from understudy.registry.engines import engine_named
+from understudy.registry.engines import Seat, engine_named
 
 CLIENT = "client"
 REGISTRY = "registry"
@@ -21,7 +21,6 @@ _RESERVED = (CLIENT, REGISTRY, SWITCH, "power")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _CLIENT_NUMBER = 100
 _REGISTRY_NUMBER = 250
-REGISTRY_PORT = 7400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +90,7 @@ class Cable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """One lab host: a server, the client, or the host of the registry process."""
+    """One lab host: a server, the client, or the host of the registry if that does not run on the servers."""
 
     name: str
     number: int
@@ -127,9 +126,14 @@ class LabPlan:
     """What the registry is built on."""
 
     @property
-    def registry_endpoint(self) -> str:
+    def registry_hosts(self) -> tuple[str, ...]:
+        """The hosts on which the registry's processes run."""
+        return tuple(host.name for host in self.hosts if any(service.name == REGISTRY_PROCESS for service in host.services))
+
+    @property
+    def registry_endpoints(self) -> tuple[str, ...]:
         """Where the servers reach the registry."""
-        return _registry_endpoint(self.host(REGISTRY), ipv6=self.ipv6)
+        return tuple(_seat(self.host(name), ipv6=self.ipv6).endpoint for name in self.registry_hosts)
 
     def host(self, name: str) -> Host:
         """The host of this name; LabError lists the names there are."""
@@ -166,7 +170,7 @@ def make_plan(
     if ipv6:
         hosts = [_with_ipv6(host) for host in hosts]
     if services:
-        hosts[-1] = _with_registry(hosts[-1], engine, ipv6=ipv6)
+        hosts = _with_registry(hosts, engine, ipv6=ipv6)
     return LabPlan(name=name, pause_tolerance=pause_tolerance, servers=tuple(servers), hosts=tuple(hosts), ipv6=ipv6, engine=engine)
 
 
@@ -176,15 +180,22 @@ def _with_ipv6(host: Host) -> Host:
     return replace(host, links=links)
 
 
-def _with_registry(host: Host, name: str, *, ipv6: bool) -> Host:
-    endpoint = _registry_endpoint(host, ipv6=ipv6)
-    command = engine_named(name).server_command(endpoint, store=f"{paths.STATE_DIR}/registry.db", key=paths.GUARD_KEY)
-    return replace(host, services=(LabService(name=REGISTRY_PROCESS, command=command),))
+def _with_registry(hosts: Sequence[Host], name: str, *, ipv6: bool) -> list[Host]:
+    engine = engine_named(name)
+    *servers, _, apart = hosts
+    seats = engine.seats([_seat(server, ipv6=ipv6) for server in servers], _seat(apart, ipv6=ipv6))
+    processes = {
+        seat.host: LabService(
+            name=REGISTRY_PROCESS, command=engine.server_command(seat, seats, directory=paths.STATE_DIR, key=paths.GUARD_KEY)
+        )
+        for seat in seats
+    }
+    needed = [host for host in hosts if host.name != REGISTRY or host.name in processes]
+    return [replace(host, services=(processes[host.name], *host.services)) if host.name in processes else host for host in needed]
 
 
-def _registry_endpoint(host: Host, *, ipv6: bool) -> str:
-    address = f"[{host.address6('interconnect')}]" if ipv6 else host.address("interconnect")
-    return f"{address}:{REGISTRY_PORT}"
+def _seat(host: Host, *, ipv6: bool) -> Seat:
+    return Seat(host=host.name, address=f"[{host.address6('interconnect')}]" if ipv6 else host.address("interconnect"))
 
 
 def _host(name: str, number: int, networks: tuple[LabNetwork, ...], services: tuple[LabService, ...]) -> Host:

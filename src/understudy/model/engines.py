@@ -7,6 +7,6 @@ and by `registry/engines.py`, which opens one. Standard library only: the guard 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-ENGINES: Mapping[str, str] = MappingProxyType({"sqlite": "understudy.registry.sqlite"})
+ENGINES: Mapping[str, str] = MappingProxyType({"etcd": "understudy.registry.etcd", "sqlite": "understudy.registry.sqlite"})
 """Name -> the package whose `ENGINE` is what `registry/engines.py` asks for."""
 DEFAULT_ENGINE = "sqlite"

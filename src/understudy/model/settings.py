@@ -59,7 +59,7 @@ class Settings:
     pause_tolerance: float = 2.0
     """`[cluster] pause_tolerance`, seconds: a server that is paused for up to this long keeps what it runs."""
     engine: str = DEFAULT_ENGINE
-    """`[registry] engine`: `sqlite`."""
+    """`[registry] engine`: `sqlite` or `etcd`."""
     registry: tuple[str, ...] = ("127.0.0.1:7400",)
     """`[registry] endpoints`: ADDRESS:PORT of the registry."""
     networks: tuple[NetworkSettings, ...] = ()

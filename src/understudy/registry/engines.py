@@ -7,10 +7,14 @@ Owns how an engine is found by its name (`model/engines.py` has the rows); only 
 import importlib
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from understudy.model.engines import ENGINES
 from understudy.ports import Registry
+
+PORT = 7400
+"""Where a registry of ours is reached."""
 
 
 class RegistryConnection(Registry, Protocol):
@@ -21,17 +25,35 @@ class RegistryConnection(Registry, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A host on which a process of the registry runs, in a lab."""
+
+    host: str
+    address: str
+    """As it stands before a port: of IPv6 with its brackets."""
+
+    @property
+    def endpoint(self) -> str:
+        """Where the servers reach it."""
+        return f"{self.address}:{PORT}"
+
+
 class Engine(Protocol):
     """One engine."""
 
-    def connect(self, endpoints: Sequence[str], *, dice: random.Random, key: bytes) -> RegistryConnection:
+    def connect(self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, key: bytes) -> RegistryConnection:
         """A connection for a daemon. It connects when it is first asked; no commit goes over another connection than the one over which
-        everything was last read. `endpoints`: ADDRESS:PORT each; `dice` draws the pauses between attempts.
+        everything was last read. `endpoints`: ADDRESS:PORT each; `cluster`: its name; `dice` draws the pauses between attempts.
         """
         ...
 
-    def server_command(self, listen: str, *, store: str, key: str) -> tuple[str, ...]:
-        """The command of the process that serves it at `listen` (ADDRESS:PORT), with the files where it stores and that hold the key."""
+    def seats(self, servers: Sequence[Seat], apart: Seat) -> tuple[Seat, ...]:
+        """Where it runs in a lab: on which of the servers, or on a host apart from them."""
+        ...
+
+    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str) -> tuple[str, ...]:
+        """The command of its process at one of the seats, with the directory where it stores and the file that holds the cluster's key."""
         ...
 
 

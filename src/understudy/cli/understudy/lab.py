@@ -124,7 +124,7 @@ def _heal(arguments: argparse.Namespace) -> int:
 def _registry(arguments: argparse.Namespace) -> int:
     lab = _lab(arguments)
     verbs = {"stop": lab.registry_stop, "start": lab.registry_start, "pause": lab.registry_pause, "resume": lab.registry_resume}
-    verbs[arguments.verb]()
+    verbs[arguments.verb](arguments.host)
     return 0
 
 
@@ -191,8 +191,9 @@ def _parser() -> argparse.ArgumentParser:
     for command in (cut, add("heal", _heal, "repair a host's cables", "heal ctr1")):
         command.add_argument("host")
         command.add_argument("--network", choices=("all", "public", "management", "interconnect", "vm"), default="all")
-    registry = add("registry", _registry, "end, start, pause or resume the registry process", "registry stop")
+    registry = add("registry", _registry, "end, start, pause or resume the registry's processes", "registry stop")
     registry.add_argument("verb", choices=("stop", "start", "pause", "resume"))
+    registry.add_argument("host", nargs="?", help="only the one on this host (default: all)")
     return parser
 
 

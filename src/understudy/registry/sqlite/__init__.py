@@ -12,6 +12,8 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from understudy.registry.engines import Seat
+
 if TYPE_CHECKING:
     from understudy.registry.sqlite.client import RegistryClient
 
@@ -19,15 +21,19 @@ if TYPE_CHECKING:
 class SqliteEngine:
     """What `registry/engines.py` asks for."""
 
-    def connect(self, endpoints: Sequence[str], *, dice: random.Random, key: bytes) -> "RegistryClient":
-        """As the Protocol says."""
+    def connect(self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, key: bytes) -> "RegistryClient":
+        """As the Protocol says; one registry serves one cluster."""
         from understudy.registry.sqlite.client import RegistryClient
 
         return RegistryClient(endpoints, dice=dice, key=key, read_first=True)
 
-    def server_command(self, listen: str, *, store: str, key: str) -> tuple[str, ...]:
+    def seats(self, servers: Sequence[Seat], apart: Seat) -> tuple[Seat, ...]:
+        """As the Protocol says: it is one process, and the loss of a server is not to be the loss of it."""
+        return (apart,)
+
+    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str) -> tuple[str, ...]:
         """As the Protocol says."""
-        return ("understudy-registry", "--listen", listen, "--store", store, "--key", key)
+        return ("understudy-registry", "--listen", seat.endpoint, "--store", f"{directory}/registry.db", "--key", key)
 
 
 ENGINE = SqliteEngine()

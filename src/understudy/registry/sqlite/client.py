@@ -14,7 +14,6 @@ Other engines promise only the second, so safety may rest on conditions alone; t
 """
 
 import asyncio
-import os
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -23,17 +22,13 @@ from typing import Self
 from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
 from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import BOUND, checked
+from understudy.registry.rotation import Rotation
 from understudy.registry.sqlite import access, frames
 from understudy.registry.sqlite.link import WireLink
 
 DEADLINE_S = 1.0
 PAGE_BYTES = 256 * 1024
 """Of a long answer: each page has the deadline of an answer of its own."""
-DIAL_S = 0.5
-"""For one endpoint to accept and to prove itself: then the next one is tried."""
-PAUSE_MIN_S = 0.02
-PAUSE_MAX_S = 0.3
-"""Between rounds over all endpoints, doubling, each times 0.5 to 1.5: a registry that comes back is not met by all at once."""
 
 
 class RegistryClient:
@@ -54,19 +49,12 @@ class RegistryClient:
         the registry may have been replaced by a copy, which must not be written to by who does not know it.
         """
         self.bound = BOUND
-        self._endpoints = [access.parse_endpoint(endpoint) for endpoint in endpoints]
+        self._rotation = Rotation([access.show_endpoint(*access.parse_endpoint(endpoint)) for endpoint in endpoints], self._dial, dice=dice)
         self._key = key
-        self._dice = dice
         self._deadline_s = deadline_s
         self._name = secrets.token_bytes(access.NONCE_BYTES)
         self._read_first = read_first
         self._read_over: WireLink | None = None
-        self._link: WireLink | None = None
-        self._dialling: asyncio.Task[WireLink | None] | None = None
-        self._waiting = 0
-        self._rounds_failed = 0
-        self._trouble = "nobody answers"
-        self._closed = False
 
     async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """As the port says; each page of it within the deadline."""
@@ -91,7 +79,7 @@ class RegistryClient:
         """As the port says; a batch holds what of its commit lies under the prefix. A dead link is noticed within a second."""
         try:
             async with asyncio.timeout(self._deadline_s):
-                link = await self._linked()
+                link = await self._rotation.connected()
         except TimeoutError:
             raise self._silent() from None
         feed = link.watch(prefix, from_revision)
@@ -103,13 +91,7 @@ class RegistryClient:
 
     async def close(self) -> None:
         """End the link; calls still waiting raise RegistryUnreachable."""
-        self._closed = True
-        if self._dialling is not None:
-            self._dialling.cancel()
-            await asyncio.wait((self._dialling,))
-        if self._link is not None:
-            self._link.end("this client was closed")
-            await self._link.gone.wait()
+        await self._rotation.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -122,7 +104,7 @@ class RegistryClient:
         until = asyncio.get_running_loop().time() + self._deadline_s
         try:
             async with asyncio.timeout_at(until):
-                link = await self._linked()
+                link = await self._rotation.connected()
             if writes and self._read_first and link is not self._read_over:
                 raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
             answer = await link.ask(make, until=until)
@@ -132,51 +114,14 @@ class RegistryClient:
             raise _error(answer)
         return answer, link
 
-    async def _linked(self) -> WireLink:
-        """The link, once there is one; only the caller's deadline ends the wait."""
-        while self._link is None or self._link.lost:
-            if self._closed:
-                raise RegistryUnreachable("this client of the registry was closed")
-            if self._dialling is None or self._dialling.done():
-                self._dialling = asyncio.get_running_loop().create_task(self._dial())
-            dialling = self._dialling
-            self._waiting += 1
-            try:
-                # Not awaited itself: a caller whose deadline passes must not end it for the others.
-                await asyncio.wait((dialling,))
-            finally:
-                self._waiting -= 1
-            if not dialling.cancelled():
-                dialling.result()
-        return self._link
-
-    async def _dial(self) -> WireLink | None:
-        """Try the endpoints in turn until one answers, or nobody waits for it any more."""
-        while True:
-            for endpoint in tuple(self._endpoints):
-                link = WireLink(self._name, self._key, page_s=self._deadline_s)
-                try:
-                    async with asyncio.timeout(DIAL_S):
-                        await link.dial(*endpoint)
-                except (OSError, RegistryUnreachable) as error:
-                    self._trouble = _words(error)
-                    # The one that answered last is tried first.
-                    self._endpoints.append(self._endpoints.pop(0))
-                    continue
-                self._rounds_failed = 0
-                self._link = link
-                return link
-            pause = min(PAUSE_MIN_S * 2 ** min(self._rounds_failed, 10), PAUSE_MAX_S)
-            self._rounds_failed += 1
-            await asyncio.sleep(pause * self._dice.uniform(0.5, 1.5))
-            if not self._waiting:
-                return None
+    async def _dial(self, endpoint: str) -> WireLink:
+        link = WireLink(self._name, self._key, page_s=self._deadline_s)
+        await link.dial(*access.parse_endpoint(endpoint))
+        return link
 
     def _silent(self) -> RegistryUnreachable:
-        linked = self._link is not None and not self._link.lost
-        trouble = "it does not answer" if linked else self._trouble
-        where = ", ".join(access.show_endpoint(*endpoint) for endpoint in sorted(self._endpoints))
-        return RegistryUnreachable(f"the registry at {where} did not answer within {self._deadline_s:g} s: {trouble}")
+        where = ", ".join(sorted(self._rotation.endpoints))
+        return RegistryUnreachable(f"the registry at {where} did not answer within {self._deadline_s:g} s: {self._rotation.why_not}")
 
 
 def _error(failed: frames.WireFailed) -> Exception:
@@ -191,11 +136,3 @@ def _error(failed: frames.WireFailed) -> Exception:
 
 def _unexpected(answer: frames.WireAnswer) -> RegistryUnreachable:
     return RegistryUnreachable(f"the registry answered {type(answer).__name__}, which is no answer to what was asked")
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "nobody answers"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
-    return str(error)

@@ -6,54 +6,18 @@ alone. Must never live again once it was lost: the client makes another.
 
 import asyncio
 import secrets
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
 from understudy.correlator import Correlator
 from understudy.errors import Compacted, RegistryUnreachable, TooManyWaiting
-from understudy.ports import Batch
+from understudy.registry.feed import Feed
 from understudy.registry.sqlite import access, frames, sockets
 
 PING_S = 0.2
 PINGS_UNHEARD_MAX = 4
 """A link on which nothing arrives between so many pings is dead: noticed within 0.8 to 1.0 s. Pings are counted, not seconds, so that
 a client that was itself paused, and has the answers waiting in its socket, does not blame the link."""
-BATCHES_WAITING_MAX = 10_000
-"""Batches of one watch that its reader has not taken: beyond this it must read again."""
-
-
-class Feed:
-    """The batches of one watch, as they arrive."""
-
-    def __init__(self, id: int) -> None:
-        self.id = id
-        self._batches: deque[Batch] = deque()
-        self._error: Exception | None = None
-        self._woken = asyncio.Event()
-
-    async def next(self) -> Batch:
-        """The next batch; raises what ended the watch once all that came before was taken."""
-        while not self._batches:
-            if self._error is not None:
-                raise self._error
-            self._woken.clear()
-            await self._woken.wait()
-        return self._batches.popleft()
-
-    def put(self, batches: tuple[frames.WireBatch, ...]) -> None:
-        """Batches arrived."""
-        if self._error is None and len(self._batches) + len(batches) > BATCHES_WAITING_MAX:
-            self.end(Compacted("this watch was read too slowly: read again"))
-        elif self._error is None:
-            self._batches.extend(map(frames.unpack_batch, batches))
-            self._woken.set()
-
-    def end(self, error: Exception) -> None:
-        """Nothing more will come."""
-        if self._error is None:
-            self._error = error
-            self._woken.set()
 
 
 class _Pages:
@@ -184,7 +148,7 @@ class WireLink(asyncio.Protocol):
             case frames.WireChanges():
                 feed = self._feeds.get(message.id)
                 if feed is not None:
-                    feed.put(message.batches)
+                    feed.put(map(frames.unpack_batch, message.batches))
             case frames.WirePong():
                 pass
             case frames.WireChallenge():

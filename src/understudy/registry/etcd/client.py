@@ -1,0 +1,170 @@
+"""The registry in etcd: the port, for daemons and commands.
+
+Called through `registry/engines.py`, and by the lab. Must never block longer than its deadline, retry a commit by itself, or take
+silence for an answer.
+
+**When a commit raises RegistryUnreachable** it may have happened, or happen yet: a member may hand it to the leader later. Commit the
+same again, conditions included: if the first did happen, its writes have moved the revisions that the conditions name, and the second
+is a Conflict. This needs at least one condition on a key that the commit itself writes (S7 asks for it anyway).
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Self
+
+from understudy.errors import Compacted, RegistryUnreachable
+from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
+from understudy.registry.commits import BOUND, checked
+from understudy.registry.etcd.etcd_pb2 import RangeRequest, RangeResponse
+from understudy.registry.etcd.link import EtcdLink
+from understudy.registry.etcd.requests import Root
+from understudy.registry.rotation import Rotation
+
+DEADLINE_S = 1.0
+PAGE_BYTES = 256 * 1024
+"""How long a page of a read is meant to be; it has the deadline of an answer of its own."""
+FIRST_KEYS, MOST_KEYS = 128, 4096
+"""How many keys a page has: the first, before anything is known of their values, and any."""
+
+
+class EtcdClient:
+    """One client of the registry; connects when first asked, and again when asked after the link was lost. Close it."""
+
+    def __init__(
+        self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, deadline_s: float = DEADLINE_S, read_first: bool = False
+    ) -> None:
+        """`endpoints`: ADDRESS:PORT of the members, any of which will do; `cluster`: whose keys; `dice` draws the pauses.
+
+        `read_first`: no commit goes over another connection than the one over which everything was last read. While the link was lost
+        etcd may have been set back to a copy, which must not be written to by who does not know it.
+        """
+        self.bound = BOUND
+        self._root = Root(cluster)
+        self._deadline_s = deadline_s
+        self._read_first = read_first
+        self._read_over: EtcdLink | None = None
+        self._rotation = Rotation(endpoints, self._dial, dice=dice)
+
+    async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
+        """As the port says; each page of it within the deadline."""
+        while True:
+            try:
+                link = await self._linked()
+                reading = _Reading(limit_bytes)
+                for start, stop in self._root.ranges(prefix, without=without, after=after):
+                    while reading.wants_more(start, stop):
+                        reading.take(await self._page(link, reading.request()), self._root)
+                if not reading.revision:
+                    reading.take(await self._page(link, RangeRequest(key=self._root.key("\0"), count_only=True)), self._root)
+                break
+            except Compacted:  # between one page and the next
+                continue
+        if not (prefix or after or limit_bytes):
+            self._read_over = link
+        return reading.revision, tuple(reading.entries)
+
+    async def commit(self, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:
+        """As the port says; within the deadline. RegistryUnreachable: see this module's docstring."""
+        commit = checked(conditions, writes, self.bound)
+        request = self._root.commit(commit)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                link = await self._rotation.connected()
+                if self._read_first and link is not self._read_over:
+                    raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
+                return self._root.outcome(commit, await link.txn(request))
+        except TimeoutError:
+            raise self._silent() from None
+
+    async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
+        """As the port says; a batch holds what of its commit lies under the prefix. A member that is dead, hangs or has no leader is
+        noticed within a second or an election."""
+        link = await self._linked()
+        feed = link.watch(prefix, from_revision)
+        try:
+            while True:
+                yield await feed.next()
+        finally:
+            link.unwatch(feed)
+
+    async def close(self) -> None:
+        """End the link; calls still waiting raise RegistryUnreachable."""
+        await self._rotation.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _dial(self, endpoint: str) -> EtcdLink:
+        link = EtcdLink(self._root)
+        await link.dial(endpoint)
+        return link
+
+    async def _linked(self) -> EtcdLink:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._rotation.connected()
+        except TimeoutError:
+            raise self._silent() from None
+
+    async def _page(self, link: EtcdLink, request: RangeRequest) -> RangeResponse:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await link.range(request)
+        except TimeoutError:
+            raise self._silent() from None
+
+    def _silent(self) -> RegistryUnreachable:
+        where = ", ".join(sorted(self._rotation.endpoints))
+        return RegistryUnreachable(
+            f"the registry at {where} did not answer within {self._deadline_s:g} s: {self._rotation.why_not}"
+        )
+
+
+class _Reading:
+    """A read in pages, all at the revision of the first."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.revision = 0
+        self.entries: list[Entry] = []
+        self._limit_bytes = limit_bytes
+        self._bytes = 0
+        self._full = False
+        self._keys = FIRST_KEYS
+        self._range: tuple[bytes, bytes] | None = None
+        self._next = b""
+        self._more = True
+
+    def wants_more(self, start: bytes, stop: bytes) -> bool:
+        """Whether there may be more between these two; a range is asked for until it says no."""
+        if self._range != (start, stop):
+            self._range, self._next, self._more = (start, stop), start, True
+        return self._more and not self._full
+
+    def request(self) -> RangeRequest:
+        """The next page."""
+        assert self._range is not None
+        return RangeRequest(key=self._next, range_end=self._range[1], limit=self._keys, revision=self.revision)
+
+    def take(self, answer: RangeResponse, root: Root) -> None:
+        """A page has come."""
+        self.revision = self.revision or answer.header.revision
+        self._more = answer.more
+        size = 0
+        for entry in self._fitting(root.entry(found) for found in answer.kvs):
+            self.entries.append(entry)
+            size += entry.size
+        if answer.kvs:
+            self._next = answer.kvs[-1].key + b"\0"
+            self._keys = max(1, min(MOST_KEYS, PAGE_BYTES * len(answer.kvs) // max(1, size)))
+
+    def _fitting(self, found: Iterator[Entry]) -> Iterator[Entry]:
+        for entry in found:
+            if self._limit_bytes and self.entries and self._bytes + entry.size > self._limit_bytes:
+                self._full = True
+                return
+            self._bytes += entry.size
+            yield entry

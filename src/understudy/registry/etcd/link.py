@@ -1,0 +1,231 @@
+"""One connection to one member of etcd, from the first answer to its end.
+
+Owns the connection's state: its channel, the one stream over which everything is watched, and whether the member is alive and has a
+leader. Called by `client.py` alone. Must never live again once it was lost: the client makes another, maybe to another member.
+
+A member that hangs accepts requests and answers none, and neither TCP nor HTTP/2 notices soon enough (etcd closes connections that ping
+more often than every five seconds). So the stream of watches carries a progress request every PING_S, which a member that lives answers.
+A member that has lost its leader ends the stream by itself (`hasleader`).
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import grpc
+
+from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
+from understudy.registry.etcd.etcd_pb2 import (
+    RangeRequest,
+    RangeResponse,
+    TxnRequest,
+    TxnResponse,
+    WatchCancelRequest,
+    WatchCreateRequest,
+    WatchProgressRequest,
+    WatchRequest,
+    WatchResponse,
+)
+from understudy.registry.etcd.requests import Root
+from understudy.registry.feed import Feed
+
+PING_S = 0.2
+PINGS_UNHEARD_MAX = 4
+"""A member of which nothing is heard between so many pings is given up: noticed within 0.8 to 1.0 s. Pings are counted, not seconds, so
+that a client that itself stood still does not blame the member."""
+_LEADER = (("hasleader", "true"),)
+_ALIVE = 1
+"""The watch of a key that never is: a member answers progress requests only on a stream that watches something."""
+_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_retries", 0),  # what may have been done is not done again behind our back
+    ("grpc.use_local_subchannel_pool", 1),  # a new connection is a new one, without the former one's pauses
+)
+_FULL = (
+    "its disk quota is used up (alarm NOSPACE). Compact and defragment it, or give it more (--quota-backend-bytes), "
+    "then: etcdctl alarm disarm"
+)
+
+
+class _Call(Protocol):
+    """Of a stream of grpc's, what is used."""
+
+    async def read(self) -> Any: ...
+    async def write(self, request: WatchRequest) -> None: ...
+    def cancel(self) -> bool: ...
+
+
+class EtcdLink:
+    """One connection. `lost` for good once anything went wrong."""
+
+    def __init__(self, root: Root) -> None:
+        self.lost = False
+        self.gone = asyncio.Event()
+        """The connection is closed, and nothing of it is left."""
+        self._root = root
+        self._channel: grpc.aio.Channel | None = None
+        self._call: _Call | None = None
+        self._range: Callable[..., Any] | None = None
+        self._txn: Callable[..., Any] | None = None
+        self._welcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._feeds: dict[int, Feed] = {}
+        self._ids = _ALIVE
+        self._to_write: deque[WatchRequest] = deque()
+        self._written = asyncio.Event()
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._beat_timer: asyncio.TimerHandle | None = None
+        self._heard = True
+        self._unheard = 0
+        self._why = ""
+        self._ending: asyncio.Task[None] | None = None
+
+    async def dial(self, endpoint: str) -> None:
+        """Connect, and hear from the member. RegistryUnreachable or a time limit of the caller's: then it is lost."""
+        loop = asyncio.get_running_loop()
+        channel = self._channel = grpc.aio.insecure_channel(
+            f"{'ipv6' if endpoint.startswith('[') else 'ipv4'}:{endpoint}", options=_OPTIONS
+        )
+        self._range = channel.unary_unary("/etcdserverpb.KV/Range", RangeRequest.SerializeToString, RangeResponse.FromString)
+        self._txn = channel.unary_unary("/etcdserverpb.KV/Txn", TxnRequest.SerializeToString, TxnResponse.FromString)
+        watch = channel.stream_stream("/etcdserverpb.Watch/Watch", WatchRequest.SerializeToString, WatchResponse.FromString)
+        try:
+            self._call = watch(metadata=_LEADER)
+            self._send(WatchRequest(create_request=WatchCreateRequest(key=self._root.key("\0"), watch_id=_ALIVE)))
+            self._tasks = (loop.create_task(self._read(self._call)), loop.create_task(self._write(self._call)))
+            await self._welcome
+        except BaseException:
+            self.end("not connected")
+            raise
+        self._beat()
+
+    async def range(self, request: RangeRequest) -> RangeResponse:
+        """Read. Compacted: what stood at its revision is gone."""
+        answer: RangeResponse = await self._ask(self._range, request)
+        return answer
+
+    async def txn(self, request: TxnRequest) -> TxnResponse:
+        """Commit."""
+        answer: TxnResponse = await self._ask(self._txn, request)
+        return answer
+
+    def watch(self, prefix: str, after: int) -> Feed:
+        """Begin a watch."""
+        self._ids += 1
+        feed = Feed(self._ids)
+        self._feeds[feed.id] = feed
+        key, end = self._root.span(prefix)
+        self._send(
+            WatchRequest(create_request=WatchCreateRequest(key=key, range_end=end, start_revision=after + 1, watch_id=feed.id))
+        )
+        return feed
+
+    def unwatch(self, feed: Feed) -> None:
+        """End a watch; harmless when the link is lost."""
+        if self._feeds.pop(feed.id, None) is not None and not self.lost:
+            self._send(WatchRequest(cancel_request=WatchCancelRequest(watch_id=feed.id)))
+
+    def end(self, why: str) -> None:
+        """The link is of no use any more: everyone who waits is told, now."""
+        if self.lost:
+            return
+        self.lost = True
+        self._why = f"the link to the registry was lost: {why}"
+        for feed in self._feeds.values():
+            feed.end(RegistryUnreachable(self._why))
+        if not self._welcome.done():
+            self._welcome.cancel()
+        if self._beat_timer is not None:
+            self._beat_timer.cancel()
+        self._ending = asyncio.get_running_loop().create_task(self._close())
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._call is not None:
+            self._call.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._channel is not None:
+            await self._channel.close()  # calls that wait for an answer end with CANCELLED
+        self.gone.set()
+
+    async def _ask(self, method: Callable[..., Any] | None, request: RangeRequest | TxnRequest) -> Any:
+        if self.lost or method is None:
+            raise RegistryUnreachable(self._why or "the link to the registry was lost")
+        try:
+            answer = await method(request, metadata=_LEADER)
+        except grpc.aio.AioRpcError as error:
+            raise self._error(error) from None
+        except asyncio.CancelledError:
+            if _is_cancelled() or not self._why:
+                raise
+            raise RegistryUnreachable(self._why) from None  # the channel was closed, which grpc says in this way
+        self._heard = True
+        return answer
+
+    def _error(self, error: grpc.aio.AioRpcError) -> Exception:
+        details = (error.details() or error.code().name).removeprefix("etcdserver: ")
+        if error.code() is grpc.StatusCode.OUT_OF_RANGE:
+            return Compacted(details)
+        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "space" in details:
+            return RegistryFailed(f"the registry has failed: {_FULL}")
+        return RegistryUnreachable(self._why if self.lost else f"the registry did not do what was asked: {details}")
+
+    async def _read(self, call: _Call) -> None:
+        try:
+            while (answer := await call.read()) is not grpc.aio.EOF:
+                self._heard = True
+                self._take(answer)
+            self._fail("the member closed it")
+        except grpc.aio.AioRpcError as error:
+            self._fail((error.details() or error.code().name).removeprefix("etcdserver: "))
+
+    def _take(self, answer: WatchResponse) -> None:
+        if answer.created and answer.watch_id == _ALIVE and not self._welcome.done():
+            self._welcome.set_result(None)
+        feed = self._feeds.get(answer.watch_id)
+        if feed is None:
+            return
+        if answer.events:
+            feed.put(self._root.batches(answer.events))
+        if answer.compact_revision:
+            feed.end(Compacted(f"the registry remembers nothing before revision {answer.compact_revision}"))
+        elif answer.canceled:
+            feed.end(RegistryUnreachable(f"the registry ended a watch: {answer.cancel_reason or 'without a reason'}"))
+
+    async def _write(self, call: _Call) -> None:
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # the reader hears why
+            while True:
+                while self._to_write:
+                    await call.write(self._to_write.popleft())
+                self._written.clear()
+                await self._written.wait()
+
+    def _beat(self) -> None:
+        self._unheard = 0 if self._heard else self._unheard + 1
+        if self._unheard >= PINGS_UNHEARD_MAX:
+            self._fail(f"the member did not answer {PINGS_UNHEARD_MAX} pings")
+            return
+        self._heard = False
+        self._beat_timer = asyncio.get_running_loop().call_later(PING_S, self._beat)
+        self._send(WatchRequest(progress_request=WatchProgressRequest()))
+
+    def _send(self, request: WatchRequest) -> None:
+        if self.lost:
+            raise RegistryUnreachable(self._why)
+        self._to_write.append(request)
+        self._written.set()
+
+    def _fail(self, why: str) -> None:
+        if not self._welcome.done():
+            self._welcome.set_exception(RegistryUnreachable(why))
+        self.end(why)
+
+
+def _is_cancelled() -> bool:
+    """Whether the task that runs now was asked to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,113 @@
+"""One connection to a registry that can be reached at several endpoints: made when it is needed, and made again when it was lost.
+
+Used by the clients of the engines. Owns which endpoint is tried next, and the pauses between rounds. Must never wait longer than its
+caller does, nor be ended by a caller whose time is over while others wait.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from understudy.errors import RegistryUnreachable
+
+DIAL_S = 0.5
+"""For one endpoint to accept and to prove itself: then the next one is tried."""
+PAUSE_MIN_S = 0.02
+PAUSE_MAX_S = 0.3
+"""Between rounds over all endpoints, doubling, each times 0.5 to 1.5: a registry that comes back is not met by all at once."""
+
+
+class Connection(Protocol):
+    """What is made: `lost` for good once anything went wrong with it."""
+
+    lost: bool
+    gone: asyncio.Event
+    """Nothing of it is left."""
+
+    def end(self, why: str) -> None:
+        """It is of no use any more."""
+        ...
+
+
+Made = TypeVar("Made", bound=Connection)
+
+
+class Rotation(Generic[Made]):
+    """The one connection, over whichever endpoint answers."""
+
+    def __init__(self, endpoints: Sequence[str], dial: Callable[[str], Awaitable[Made]], *, dice: random.Random) -> None:
+        """`dial` makes a connection or raises OSError, RegistryUnreachable or TimeoutError; `dice` draws the pauses."""
+        self.endpoints = list(endpoints)
+        """The one that answered last is tried first."""
+        self._dial_one = dial
+        self._dice = dice
+        self.made: Made | None = None
+        """The connection there is, or was."""
+        self._dialling: asyncio.Task[Made | None] | None = None
+        self._waiting = 0
+        self._rounds_failed = 0
+        self._trouble = "nobody answers"
+        self._closed = False
+
+    @property
+    def why_not(self) -> str:
+        """What is wrong, when there is no answer in time."""
+        return "it does not answer" if self.made is not None and not self.made.lost else self._trouble
+
+    async def connected(self) -> Made:
+        """The connection, once there is one; only the caller's deadline ends the wait. RegistryUnreachable: this was closed."""
+        while self.made is None or self.made.lost:
+            if self._closed:
+                raise RegistryUnreachable("this client of the registry was closed")
+            if self._dialling is None or self._dialling.done():
+                self._dialling = asyncio.get_running_loop().create_task(self._dial())
+            dialling = self._dialling
+            self._waiting += 1
+            try:
+                # Not awaited itself: a caller whose deadline passes must not end it for the others.
+                await asyncio.wait((dialling,))
+            finally:
+                self._waiting -= 1
+            if not dialling.cancelled():
+                dialling.result()
+        return self.made
+
+    async def close(self) -> None:
+        """End the connection; calls still waiting raise RegistryUnreachable."""
+        self._closed = True
+        if self._dialling is not None:
+            self._dialling.cancel()
+            await asyncio.wait((self._dialling,))
+        if self.made is not None:
+            self.made.end("this client was closed")
+            await self.made.gone.wait()
+
+    async def _dial(self) -> Made | None:
+        """Try the endpoints in turn until one answers, or nobody waits for it any more."""
+        while True:
+            for endpoint in tuple(self.endpoints):
+                try:
+                    async with asyncio.timeout(DIAL_S):
+                        made = await self._dial_one(endpoint)
+                except (OSError, RegistryUnreachable) as error:
+                    self._trouble = _words(error)
+                    self.endpoints.append(self.endpoints.pop(0))
+                    continue
+                self._rounds_failed = 0
+                self.made = made
+                return made
+            pause = min(PAUSE_MIN_S * 2 ** min(self._rounds_failed, 10), PAUSE_MAX_S)
+            self._rounds_failed += 1
+            await asyncio.sleep(pause * self._dice.uniform(0.5, 1.5))
+            if not self._waiting:
+                return None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "nobody answers"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error)
