@@ -1,6 +1,7 @@
 """Options of the whole test suite."""
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from understudy.guard import log
+
+os.environ["GRPC_VERBOSITY"] = "NONE"  # as in the product, which sets it before it imports grpc
 
 # how long an example takes says how loaded the machine is, and nothing about the product; what is short says the same each time
 COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,6 +11,7 @@ from e2e.harness import Cluster, Trio
 from e2e.teller import Teller
 from e2e.watched import WatchedCluster
 from understudy.lab import Lab
+from understudy.model.engines import DEFAULT_ENGINE
 
 
 @pytest.hookimpl(wrapper=True)
@@ -28,9 +29,16 @@ def pause_tolerance() -> float:
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: float) -> Iterator[WatchedCluster]:
+def engine() -> str:
+    """What the registry of the labs of a file is built on."""
+    return DEFAULT_ENGINE
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: float, engine: str) -> Iterator[WatchedCluster]:
     """Four servers that have joined; audited after the test."""
-    with audited(Lab(name_of_a_lab("e2e"), pause_tolerance=pause_tolerance), WatchedCluster, request, tmp_path) as cluster:
+    lab = Lab(name_of_a_lab("e2e"), pause_tolerance=pause_tolerance, engine=engine)
+    with audited(lab, WatchedCluster, request, tmp_path) as cluster:
         yield cluster
 
 

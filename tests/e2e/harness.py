@@ -23,6 +23,7 @@ from e2e import service
 from e2e.asker import Asker
 from support import wait_for
 from understudy.lab import Lab
+from understudy.lab.plan import REGISTRY_PROCESS
 from understudy.model.limits import Limits, derive
 
 SOON_S = 30.0
@@ -210,7 +211,8 @@ class Cluster(ABC):
         """Wait until this process is gone, and keeper, guard, executor and daemon are all there, and the daemon says that it has joined."""
 
         def whole() -> bool:
-            pids = [self.lab.service_pids(server, lab_service.name) for lab_service in self.lab.plan.host(server).services]
+            ours = [name for name in self.lab.plan.host(server).services if name.name != REGISTRY_PROCESS]
+            pids = [self.lab.service_pids(server, lab_service.name) for lab_service in ours]
             # keeper, guard and their scribe
             return [len(found) for found in pids] == [3, 1, 1] and not any(pid in found for found in pids) and self.lab.is_ready(server)
 

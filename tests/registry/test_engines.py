@@ -15,7 +15,7 @@ NOBODY = "127.0.0.1:9"
 @pytest.mark.parametrize("name", ENGINES)
 async def test_each_row_can_be_connected_to_and_ended(name: str) -> None:
     """A daemon gets no more of an engine than this."""
-    connection = engine_named(name).connect([NOBODY], cluster="c", dice=random.Random(1), key=bytes(32))
+    connection = engine_named(name).connect([NOBODY], cluster="c", dice=random.Random(1), key=bytes(32), tls=None)
     await connection.close()
     with pytest.raises(RegistryUnreachable):
         await connection.read("")

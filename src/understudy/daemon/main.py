@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     lock = _write_pid(settings.run_dir)
     registry = engine_named(settings.engine).connect(
-        settings.registry, cluster=settings.cluster, dice=random.Random(), key=key
+        settings.registry, cluster=settings.cluster, dice=random.Random(), key=key, tls=settings.registry_tls
     )
     guard = GuardLink.of(settings, round_s=limits.round_s)
     executor = ExecutorLink.of(settings)

@@ -167,6 +167,7 @@ class Sight:
             held=node.guard.held(),
             left=self.taken_out_by(),
             notices=read_notice(node.settings.run_dir),
+            engine=node.settings.engine,
             registry_away_s=self._registry_away_s(now),
             registry_refuses=node.mirror.unwritable,
             read_once=node.mirror.read_once,

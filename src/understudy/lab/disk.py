@@ -8,10 +8,15 @@ host's root. What the host changes later is its own and survives crash and boot.
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from understudy.lab import storage
 from understudy.lab.places import Places, project_root
-from understudy.lab.plan import NETWORKS, Host, LabPlan
+from understudy.lab.plan import NETWORKS, TLS, Host, LabPlan
+from understudy.model.engines import ENGINES
+
+if TYPE_CHECKING:
+    from understudy.security.authority import Authority
 
 COMMANDS = ("crsctl", "appvipcfg", "understudy")
 DAEMONS = ("understudyd", "understudy-exec", "understudy-guard", "understudy-registry")
@@ -19,8 +24,8 @@ _GRID_HOME = "u01/app/12.1.0/grid/bin"
 _ACTION_SCRIPTS = "opt/openstack-ha"
 
 
-def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str) -> None:
-    """Make the disk of one host."""
+def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str, authority: "Authority | None") -> None:
+    """Make the disk of one host. `authority`: of an engine whose members prove themselves by certificates."""
     disk = places.disk(host.name)
     for directory in (
         "etc/understudy/keys",
@@ -35,6 +40,8 @@ def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str) -> Non
     (disk / "etc/hosts").write_text(_hosts_text(plan))
     (disk / "etc/resolv.conf").write_text("")
     _write_private(disk / "etc/understudy/keys/guard.key", f"{guard_key}\n")
+    if authority is not None:
+        _write_certificate(disk, host, authority)
     if host.name in plan.servers:
         (disk / "etc/understudy/understudy.toml").write_text(settings_text(plan, host))
     _link_commands(disk)
@@ -56,6 +63,7 @@ def settings_text(plan: LabPlan, host: Host) -> str:
         "[registry]",
         f'engine = "{plan.engine}"',
         f"endpoints = {json.dumps(plan.registry_endpoints)}",
+        *([f'ca = "{TLS.ca}"', f'certificate = "{TLS.certificate}"', f'key = "{TLS.key}"'] if ENGINES[plan.engine].tls else []),
         "",
         "[network.1]",
         f'subnet = "{management.subnet}"',
@@ -95,6 +103,14 @@ def _install_action_scripts(disk: Path) -> None:
     (disk / "etc/openstack-ha-data.conf").write_text(
         f"MYSQL_DATA_EXPORT='{storage.FILE_SERVER}:/mysql_data'\nMYSQL_DATA_PATH='/var/lib/mysql'\n"
     )
+
+
+def _write_certificate(disk: Path, host: Host, authority: "Authority") -> None:
+    addresses = [address for link in host.links for address in (link.address, link.address6) if address]
+    issued = authority.issue(host.name, addresses)
+    (disk / TLS.ca.lstrip("/")).write_text(authority.certificate)
+    (disk / TLS.certificate.lstrip("/")).write_text(issued.certificate)
+    _write_private(disk / TLS.key.lstrip("/"), issued.key)
 
 
 def _write_executable(path: Path, text: str) -> None:

@@ -33,7 +33,7 @@ from understudy.lab.plan import (
     make_plan,
     plan_text,
 )
-from understudy.model.engines import DEFAULT_ENGINE
+from understudy.model.engines import DEFAULT_ENGINE, ENGINES
 
 T = TypeVar("T")
 CutWay = Literal["in", "out"]
@@ -249,6 +249,10 @@ class Lab:
             raise LabError(f"{host} is off: understudy lab boot {host}")
         return pid
 
+    def is_on(self, host: str) -> bool:
+        """Whether the host has power."""
+        return read_process(self._places.first_process(host)) is not None
+
     def host_cgroup(self, host: str) -> Path:
         """The control group, on the machine, of everything on the host; to the host it is /sys/fs/cgroup."""
         return cgroups.group_of(self.name, host)
@@ -301,11 +305,16 @@ class Lab:
 
     def _make(self, root_file_system: Path) -> None:
         guard_key = secrets.token_hex(32)
+        authority = None
+        if ENGINES[self._wanted.engine].tls:
+            from understudy.security.authority import Authority  # a tenth of a second that other orders need not wait
+
+            authority = Authority(self.name)
         storage.make_exports(self._places, root_file_system)
         for host in self._wanted.hosts:
             for part in ("upper", "work", "root"):
                 (self._places.host(host.name) / part).mkdir(parents=True)
-            disk.write_disk(self._wanted, host, self._places, guard_key)
+            disk.write_disk(self._wanted, host, self._places, guard_key, authority)
         bytecode.compile_project()
 
     def _start_power(self, root_file_system: Path) -> None:
@@ -337,7 +346,7 @@ class Lab:
         hosts = self.plan.registry_hosts
         if host is not None and host not in hosts:
             raise LabError(f"the registry does not run on {host!r}; it runs on {', '.join(hosts) or 'no host'}")
-        return hosts if host is None else (host,)
+        return (host,) if host is not None else tuple(name for name in hosts if self.is_on(name))
 
     def _switched_off(self, host: str) -> Path:
         return self.host_path(host, f"/run/lab/off/{REGISTRY_PROCESS}")

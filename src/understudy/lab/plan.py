@@ -12,8 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from understudy.errors import LabError
 from understudy.linux import paths
 from understudy.model.engines import DEFAULT_ENGINE
+from understudy.model.settings import TlsFiles
 from understudy.registry.engines import Seat, engine_named
 
+TLS = TlsFiles(ca=paths.REGISTRY_CA, certificate=paths.REGISTRY_CERTIFICATE, key=paths.REGISTRY_KEY)
+"""Where each host has its part of it."""
 CLIENT = "client"
 REGISTRY = "registry"
 SWITCH = "switch"
@@ -186,7 +189,7 @@ def _with_registry(hosts: Sequence[Host], name: str, *, ipv6: bool) -> list[Host
     seats = engine.seats([_seat(server, ipv6=ipv6) for server in servers], _seat(apart, ipv6=ipv6))
     processes = {
         seat.host: LabService(
-            name=REGISTRY_PROCESS, command=engine.server_command(seat, seats, directory=paths.STATE_DIR, key=paths.GUARD_KEY)
+            name=REGISTRY_PROCESS, command=engine.server_command(seat, seats, directory=paths.STATE_DIR, key=paths.GUARD_KEY, tls=TLS)
         )
         for seat in seats
     }

@@ -2,6 +2,9 @@
 
 CONFIG = "/etc/understudy/understudy.toml"
 GUARD_KEY = "/etc/understudy/keys/guard.key"
+REGISTRY_CA = "/etc/understudy/keys/registry-ca.pem"
+REGISTRY_CERTIFICATE = "/etc/understudy/keys/registry.pem"
+REGISTRY_KEY = "/etc/understudy/keys/registry.key"
 RUN_DIR = "/run/understudy"
 LOG_DIR = "/var/log/understudy"
 STATE_DIR = "/var/lib/understudy"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from understudy.model.engines import DEFAULT_ENGINE
 from understudy.model.messages import number, words
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.view import Report
@@ -223,6 +224,8 @@ class Own:
     left: str = ""
     """At whose request this server has left the cluster and stays out; empty: it does not."""
     notices: tuple[str, ...] = ()
+    engine: str = DEFAULT_ENGINE
+    """What the registry is built on."""
     registry_away_s: float = 0.0
     """Since the registry last answered; 0: it answers."""
     registry_refuses: str = ""

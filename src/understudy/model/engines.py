@@ -6,7 +6,36 @@ and by `registry/engines.py`, which opens one. Standard library only: the guard 
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
-ENGINES: Mapping[str, str] = MappingProxyType({"etcd": "understudy.registry.etcd", "sqlite": "understudy.registry.sqlite"})
-"""Name -> the package whose `ENGINE` is what `registry/engines.py` asks for."""
+
+class EngineRow(NamedTuple):
+    """One engine."""
+
+    package: str
+    """Its `ENGINE` is what `registry/engines.py` asks for."""
+    tls: bool
+    """Both sides prove themselves by certificates; else by the cluster's key."""
+    away: str
+    """What to do when it does not answer."""
+    full: str
+    """What to do when it answers and writes nothing."""
+
+
+ENGINES: Mapping[str, EngineRow] = MappingProxyType(
+    {
+        "etcd": EngineRow(
+            package="understudy.registry.etcd",
+            tls=True,
+            away="Check etcd: a majority of its members has to run; their hosts, their disks and the network paths to them",
+            full="Make room on the disks of etcd's members, or in their quota, as it says; then it continues by itself",
+        ),
+        "sqlite": EngineRow(
+            package="understudy.registry.sqlite",
+            tls=False,
+            away="Check understudy-registry, its host, its disk and the network path to it",
+            full="Make room on the disk of the host that understudy-registry runs on; it continues by itself",
+        ),
+    }
+)
 DEFAULT_ENGINE = "sqlite"

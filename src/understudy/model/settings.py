@@ -44,6 +44,18 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """Where this server's part of mutual TLS with a registry stands, as PEM files."""
+
+    ca: str
+    """`[registry] ca`: the certificate of the authority that both sides trust, and no other."""
+    certificate: str
+    """`[registry] certificate`: this server's own."""
+    key: str
+    """`[registry] key`: its private key; only root may read it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one server."""
 
@@ -62,6 +74,8 @@ class Settings:
     """`[registry] engine`: `sqlite` or `etcd`."""
     registry: tuple[str, ...] = ("127.0.0.1:7400",)
     """`[registry] endpoints`: ADDRESS:PORT of the registry."""
+    registry_tls: TlsFiles | None = None
+    """`[registry] ca`, `certificate` and `key`: of engine `etcd`; without them it is reached on loopback only."""
     networks: tuple[NetworkSettings, ...] = ()
     guard_port: int = 7401
     """`[guard] port`, UDP: leases."""
@@ -106,12 +120,13 @@ class Settings:
         raise KeyError(name)
 
 
+_TLS = ("ca", "certificate", "key")
 SECTIONS: dict[str, tuple[str, ...]] = {
     "cluster": ("name", "voters", "voter_set", "pause_tolerance"),
     "server": ("name", "run_dir", "log_dir", "state_dir", "leave_within"),
     "servers": (),
     "network": (),
-    "registry": ("engine", "endpoints"),
+    "registry": ("engine", "endpoints", *_TLS),
     "guard": ("port", "key", "reboot_on_lapse", "storage", "filesystems"),
     "executor": ("cgroup",),
 }
@@ -135,6 +150,7 @@ def parse_settings(text: str, *, server: str | None = None) -> Settings:
     name = server if server is not None else own.name("name")
     if name not in {settings.name for settings in servers}:
         raise BadSettings(f"[server] name is {seen(name)}, but there is no [servers.{name}] with its addresses")
+    engine, endpoints, tls = _registry(registry)
     return Settings(
         cluster=cluster.text("name", longest=LONGEST_NAME),
         server=name,
@@ -142,8 +158,9 @@ def parse_settings(text: str, *, server: str | None = None) -> Settings:
         voters=_voters(cluster.names("voters"), servers),
         voter_set=cluster.whole("voter_set", 1, least=1, most=HIGHEST_VOTER_SET),
         pause_tolerance=cluster.seconds("pause_tolerance", 2.0, least=SHORTEST_PAUSE_S, most=LONGEST_PAUSE_S),
-        engine=registry.choice("engine", DEFAULT_ENGINE, ENGINES),
-        registry=registry.endpoints("endpoints", ("127.0.0.1:7400",)),
+        engine=engine,
+        registry=endpoints,
+        registry_tls=tls,
         networks=_networks(raw.get("network", {})),
         guard_port=guard.whole("port", 7401, least=1, most=65535),
         guard_key=guard.path("key", paths.GUARD_KEY),
@@ -165,6 +182,29 @@ def _toml(text: str) -> dict[str, object]:
         raise BadSettings("it cannot be read: brackets within brackets without end") from None
     except ValueError as error:  # also a number of more digits than Python reads
         raise BadSettings(f"it cannot be read: {str(error).splitlines()[0][:LONGEST_ERROR]}") from None
+
+
+def _registry(registry: Table) -> tuple[str, tuple[str, ...], TlsFiles | None]:
+    """Its engine, endpoints and TLS. What anybody on the network might write to is refused."""
+    engine = registry.choice("engine", DEFAULT_ENGINE, ENGINES)
+    endpoints = registry.endpoints("endpoints", ("127.0.0.1:7400",))
+    files = {key: registry.path(key, "") for key in _TLS}
+    given = [key for key in _TLS if files[key]]
+    if not ENGINES[engine].tls:
+        if given:
+            raise BadSettings(f"[registry] {given[0]} is of no use to engine {engine}, which proves itself by [guard] key: leave it out")
+        return engine, endpoints, None
+    if given:
+        if missing := [key for key in _TLS if not files[key]]:
+            raise BadSettings(f"[registry] {' and '.join(missing)} is missing: write {', '.join(_TLS)}, or none of them")
+        return engine, endpoints, TlsFiles(**files)
+    for endpoint in endpoints:
+        if not ipaddress.ip_address(parse_endpoint(endpoint)[0]).is_loopback:
+            raise BadSettings(
+                f"[registry] {', '.join(_TLS)} are missing: {endpoint} is reached over a network, and without them whoever reaches it too "
+                "may write to the registry"
+            )
+    return engine, endpoints, None
 
 
 def _servers(raw: object) -> tuple[ServerSettings, ...]:

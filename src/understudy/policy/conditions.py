@@ -7,6 +7,7 @@ moves nothing. The order is that of what an operator has to know first.
 from collections.abc import Iterable, Iterator
 
 from understudy.model.conditions import NOTHING_BEGINS, UNREACHED, Condition, ConditionKind, GuardSight, Lease, Own, Weight, ago
+from understudy.model.engines import ENGINES
 from understudy.model.names import Incarnation, ServerName, short
 from understudy.model.state import ALIVE
 from understudy.model.view import View
@@ -183,13 +184,13 @@ def _registry(view: View, own: Own) -> Iterator[Condition]:
             ConditionKind.REGISTRY_AWAY, None,
             f"for {ago(own.registry_away_s)}; {shown}. {'What runs goes on and is restarted where it is. ' if own.held else ''}"
             "Nothing can be changed, moved or started elsewhere",
-            "Check understudy-registry, its host, its disk and the network path to it", own.registry_away_s,
+            ENGINES[own.engine].away, own.registry_away_s,
         )  # fmt: skip
     elif own.registry_refuses:
         yield _down(
             ConditionKind.REGISTRY_FULL, None,
             f"{own.registry_refuses}. What runs goes on and is restarted where it is; nothing can be changed, moved or started elsewhere",
-            "Make room on the disk of the host that understudy-registry runs on; it continues by itself", None,
+            ENGINES[own.engine].full, None,
         )  # fmt: skip
     if view.set_back:
         yield _down(

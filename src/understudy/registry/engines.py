@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from understudy.model.engines import ENGINES
+from understudy.model.settings import TlsFiles
 from understudy.ports import Registry
 
 PORT = 7400
@@ -42,9 +43,12 @@ class Seat:
 class Engine(Protocol):
     """One engine."""
 
-    def connect(self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, key: bytes) -> RegistryConnection:
+    def connect(
+        self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, key: bytes, tls: TlsFiles | None
+    ) -> RegistryConnection:
         """A connection for a daemon. It connects when it is first asked; no commit goes over another connection than the one over which
-        everything was last read. `endpoints`: ADDRESS:PORT each; `cluster`: its name; `dice` draws the pauses between attempts.
+        everything was last read. `endpoints`: ADDRESS:PORT each; `cluster`: its name; `dice` draws the pauses between attempts; `key` or
+        `tls`: by which it proves itself, and the registry to it.
         """
         ...
 
@@ -52,12 +56,13 @@ class Engine(Protocol):
         """Where it runs in a lab: on which of the servers, or on a host apart from them."""
         ...
 
-    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str) -> tuple[str, ...]:
-        """The command of its process at one of the seats, with the directory where it stores and the file that holds the cluster's key."""
+    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str, tls: TlsFiles) -> tuple[str, ...]:
+        """The command of its process at one of the seats, with the directory where it stores, the file that holds the cluster's key, and
+        those of that host's part of TLS."""
         ...
 
 
 def engine_named(name: str) -> Engine:
     """The engine of this name; KeyError: there is none."""
-    found: Engine = importlib.import_module(ENGINES[name]).ENGINE
+    found: Engine = importlib.import_module(ENGINES[name].package).ENGINE
     return found

@@ -14,10 +14,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Self
 
 from understudy.errors import Compacted, RegistryUnreachable
+from understudy.model.settings import TlsFiles
 from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import BOUND, checked
 from understudy.registry.etcd.etcd_pb2 import RangeRequest, RangeResponse
-from understudy.registry.etcd.link import EtcdLink
+from understudy.registry.etcd.link import EtcdLink, credentials
 from understudy.registry.etcd.requests import Root
 from understudy.registry.rotation import Rotation
 
@@ -32,15 +33,24 @@ class EtcdClient:
     """One client of the registry; connects when first asked, and again when asked after the link was lost. Close it."""
 
     def __init__(
-        self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, deadline_s: float = DEADLINE_S, read_first: bool = False
+        self,
+        endpoints: Sequence[str],
+        *,
+        cluster: str,
+        dice: random.Random,
+        tls: TlsFiles | None = None,
+        deadline_s: float = DEADLINE_S,
+        read_first: bool = False,
     ) -> None:
-        """`endpoints`: ADDRESS:PORT of the members, any of which will do; `cluster`: whose keys; `dice` draws the pauses.
+        """`endpoints`: ADDRESS:PORT of the members, any of which will do; `cluster`: whose keys; `dice` draws the pauses; `tls`: read for
+        each connection, so that new files count from the next one on.
 
         `read_first`: no commit goes over another connection than the one over which everything was last read. While the link was lost
         etcd may have been set back to a copy, which must not be written to by who does not know it.
         """
         self.bound = BOUND
         self._root = Root(cluster)
+        self._tls = tls
         self._deadline_s = deadline_s
         self._read_first = read_first
         self._read_over: EtcdLink | None = None
@@ -100,7 +110,7 @@ class EtcdClient:
 
     async def _dial(self, endpoint: str) -> EtcdLink:
         link = EtcdLink(self._root)
-        await link.dial(endpoint)
+        await link.dial(endpoint, None if self._tls is None else await credentials(self._tls))
         return link
 
     async def _linked(self) -> EtcdLink:

@@ -10,13 +10,19 @@ A member that has lost its leader ends the stream by itself (`hasleader`).
 
 import asyncio
 import contextlib
+import os
+import ssl
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read at import: grpc writes lines of its own for each failed attempt, without a bound
 
 import grpc
 
 from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
+from understudy.model.settings import TlsFiles
 from understudy.registry.etcd.etcd_pb2 import (
     RangeRequest,
     RangeResponse,
@@ -48,6 +54,15 @@ _FULL = (
     "its disk quota is used up (alarm NOSPACE). Compact and defragment it, or give it more (--quota-backend-bytes), "
     "then: etcdctl alarm disarm"
 )
+
+
+_TLS_CAUSES = (
+    ("Hostname Verification", "its certificate does not name this address"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not of the authority in [registry] ca, or not valid at this time"),
+    ("TSI_DATA_CORRUPTED", "it does not accept the certificate of this server ([registry] certificate)"),
+    ("Handshake read failed", "it does not speak TLS"),
+)
+"""What grpc says, and what it means. A member that does not accept a certificate says so after the handshake, in TLS 1.3, by an alert."""
 
 
 class _Call(Protocol):
@@ -82,12 +97,12 @@ class EtcdLink:
         self._why = ""
         self._ending: asyncio.Task[None] | None = None
 
-    async def dial(self, endpoint: str) -> None:
+    async def dial(self, endpoint: str, tls: grpc.ChannelCredentials | None = None) -> None:
         """Connect, and hear from the member. RegistryUnreachable or a time limit of the caller's: then it is lost."""
         loop = asyncio.get_running_loop()
-        channel = self._channel = grpc.aio.insecure_channel(
-            f"{'ipv6' if endpoint.startswith('[') else 'ipv4'}:{endpoint}", options=_OPTIONS
-        )
+        target = f"{'ipv6' if endpoint.startswith('[') else 'ipv4'}:{endpoint}"
+        secure = None if tls is None else grpc.aio.secure_channel(target, tls, options=_OPTIONS)
+        channel = self._channel = secure or grpc.aio.insecure_channel(target, options=_OPTIONS)
         self._range = channel.unary_unary("/etcdserverpb.KV/Range", RangeRequest.SerializeToString, RangeResponse.FromString)
         self._txn = channel.unary_unary("/etcdserverpb.KV/Txn", TxnRequest.SerializeToString, TxnResponse.FromString)
         watch = channel.stream_stream("/etcdserverpb.Watch/Watch", WatchRequest.SerializeToString, WatchResponse.FromString)
@@ -167,7 +182,7 @@ class EtcdLink:
         return answer
 
     def _error(self, error: grpc.aio.AioRpcError) -> Exception:
-        details = (error.details() or error.code().name).removeprefix("etcdserver: ")
+        details = _why(error)
         if error.code() is grpc.StatusCode.OUT_OF_RANGE:
             return Compacted(details)
         if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "space" in details:
@@ -181,7 +196,7 @@ class EtcdLink:
                 self._take(answer)
             self._fail("the member closed it")
         except grpc.aio.AioRpcError as error:
-            self._fail((error.details() or error.code().name).removeprefix("etcdserver: "))
+            self._fail(_why(error))
 
     def _take(self, answer: WatchResponse) -> None:
         if answer.created and answer.watch_id == _ALIVE and not self._welcome.done():
@@ -223,6 +238,40 @@ class EtcdLink:
         if not self._welcome.done():
             self._welcome.set_exception(RegistryUnreachable(why))
         self.end(why)
+
+
+def _why(error: grpc.aio.AioRpcError) -> str:
+    details = (error.details() or error.code().name).removeprefix("etcdserver: ")
+    return next((means for says, means in _TLS_CAUSES if says in details), details)
+
+
+async def credentials(files: TlsFiles) -> grpc.ChannelCredentials:
+    """As the files are now. RegistryUnreachable: which of them cannot be read, or is not what it should be."""
+    ca, certificate, key = await asyncio.to_thread(_read, files)
+    return grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=certificate)
+
+
+def _read(files: TlsFiles) -> tuple[bytes, bytes, bytes]:
+    """Looked at first by Python's own TLS: grpc says of a file that is none only that nobody answers."""
+    try:
+        found = (Path(files.ca).read_bytes(), Path(files.certificate).read_bytes(), Path(files.key).read_bytes())
+    except OSError as error:
+        raise RegistryUnreachable(f"{error.filename} cannot be read: {error.strerror}") from None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(files.ca)
+    except (OSError, ssl.SSLError):
+        raise RegistryUnreachable(f"{files.ca} holds no certificate of an authority") from None
+    try:
+        context.load_cert_chain(files.certificate, files.key, password=_refuse)
+    except (OSError, ssl.SSLError, ValueError):
+        raise RegistryUnreachable(f"{files.certificate} and {files.key} are no certificate and its key, without a password") from None
+    return found
+
+
+def _refuse() -> str:
+    """Instead of a question on a terminal."""
+    raise ValueError("a key with a password")
 
 
 def _is_cancelled() -> bool:

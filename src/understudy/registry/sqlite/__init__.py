@@ -12,6 +12,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from understudy.model.settings import TlsFiles
 from understudy.registry.engines import Seat
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 class SqliteEngine:
     """What `registry/engines.py` asks for."""
 
-    def connect(self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, key: bytes) -> "RegistryClient":
+    def connect(
+        self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, key: bytes, tls: TlsFiles | None
+    ) -> "RegistryClient":
         """As the Protocol says; one registry serves one cluster."""
         from understudy.registry.sqlite.client import RegistryClient
 
@@ -31,7 +34,7 @@ class SqliteEngine:
         """As the Protocol says: it is one process, and the loss of a server is not to be the loss of it."""
         return (apart,)
 
-    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str) -> tuple[str, ...]:
+    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str, tls: TlsFiles) -> tuple[str, ...]:
         """As the Protocol says."""
         return ("understudy-registry", "--listen", seat.endpoint, "--store", f"{directory}/registry.db", "--key", key)
 
