@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.errors import BadSettings
-from understudy.model.settings import SECTIONS, NetworkSettings, Settings, parse_settings
+from understudy.model.settings import SECTIONS, NetworkSettings, Settings, TlsFiles, parse_settings
 
 TEXT = '[cluster]\nname = "lab"\n[server]\nname = "ctr1"\n[servers.ctr1]\naddresses = ["10.10.10.1"]\n'
 
@@ -28,6 +28,14 @@ def test_addresses_that_are_somebodys_own_are_known_with_whose() -> None:
         "10.10.10.9": "of a storage server ([guard] storage)",
         "fd00::7": "of the registry ([registry] endpoints)",
     }
+
+
+def test_an_etcd_is_reached_with_certificates_or_on_loopback() -> None:
+    files = 'ca = "/etc/ca.pem"\ncertificate = "/etc/own.pem"\nkey = "/etc/own.key"\n'
+    afar = parse_settings(f'{TEXT}[registry]\nengine = "etcd"\nendpoints = ["10.10.10.1:7400"]\n{files}')
+    assert afar.registry_tls == TlsFiles(ca="/etc/ca.pem", certificate="/etc/own.pem", key="/etc/own.key")
+    here = parse_settings(f'{TEXT}[registry]\nengine = "etcd"\nendpoints = ["127.0.0.1:7400", "[::1]:7400"]\n')
+    assert here.registry_tls is None
 
 
 def test_networks_are_in_the_order_of_their_numbers() -> None:
@@ -53,8 +61,17 @@ WRONG = [
     ('[guard]\nstorage = ["nas"]', "[guard] storage: 'nas' (a text) is no IP address; write a list of IP addresses"),
     ('[guard]\nstroage = ["10.10.10.9"]', "[guard] stroage is no setting; settings are filesystems, key, port, reboot_on_lapse, storage"),
     ("[executor]\ncgroup = 5", "[executor] cgroup is 5 (a whole number); write a path that begins with /"),
-    ('[registry]\nengine = "etcd"', "[registry] engine is 'etcd' (a text); this version has sqlite"),
-    ("[registry]\nengine = 1", "[registry] engine is 1 (a whole number); write one of sqlite"),
+    ('[registry]\nengine = "paper"', "[registry] engine is 'paper' (a text); this version has etcd and sqlite"),
+    ("[registry]\nengine = 1", "[registry] engine is 1 (a whole number); write one of etcd, sqlite"),
+    ('[registry]\nca = "/etc/ca.pem"', "[registry] ca is of no use to engine sqlite, which proves itself by [guard] key: leave it out"),
+    (
+        '[registry]\nengine = "etcd"\nendpoints = ["127.0.0.1:7400", "10.10.10.1:7400"]',
+        "[registry] ca, certificate, key are missing: 10.10.10.1:7400 is reached over a network, and without them whoever reaches it",
+    ),
+    (
+        '[registry]\nengine = "etcd"\nca = "/etc/ca.pem"',
+        "[registry] certificate and key missing: write ca, certificate, key, or none of them",
+    ),
     ("[registry]\nendpoints = []", "[registry] endpoints is empty; write a list of ADDRESS:PORT"),
     ('[registry]\nendpoints = ["nas:7400"]', "[registry] endpoints: 'nas:7400' (a text) is no IP address with a port; write"),
     ('[registry]\nendpoints = "10.0.0.1:7400"', "[registry] endpoints is '10.0.0.1:7400' (a text); write a list of ADDRESS:PORT"),

@@ -26,8 +26,8 @@ def members() -> Iterator[list[Member]]:
 
 @pytest.fixture
 def member() -> Iterator[Member]:
-    with etcd() as (one,):
-        yield one
+    with etcd() as (alone,):
+        yield alone
 
 
 @contextlib.asynccontextmanager
@@ -100,7 +100,7 @@ async def test_a_watch_goes_on_at_another_member_and_misses_nothing(members: lis
 
 
 async def test_a_member_without_a_leader_is_left(members: list[Member]) -> None:
-    """Its own network is cut, say: here its two peers stand still, and come back without it being asked."""
+    """Its own network is cut, say: here its two peers are paused, and come back without it being asked."""
     async with client(members[0].endpoint) as registry:
         revision, _ = await registry.read("")
         feed = registry.watch("", revision)
@@ -122,7 +122,7 @@ async def test_a_member_without_a_leader_is_left(members: list[Member]) -> None:
 
 
 async def test_an_answer_that_is_lost_is_no_answer(member: Member) -> None:
-    """The commit has happened; who commits the same again is told of the conflict, and writes nothing twice."""
+    """The commit has happened; who commits the same again gets a conflict, and writes nothing twice."""
     proxy = Proxy(member.endpoint)
     try:
         async with client(await proxy.start()) as registry, client(member.endpoint) as other:
@@ -169,12 +169,12 @@ async def test_nothing_is_committed_over_a_connection_that_was_not_read_over(mem
 
 async def test_clusters_share_an_etcd_and_see_nothing_of_each_other(member: Member) -> None:
     """Not even one whose name begins like another's."""
-    async with client(member.endpoint, cluster="a") as one, client(member.endpoint, cluster="ab") as other:
-        await written(one, Write("k", b"one"))
+    async with client(member.endpoint, cluster="a") as first, client(member.endpoint, cluster="ab") as other:
+        await written(first, Write("k", b"first"))
         revision = await written(other, Write("k", b"other"))
-        assert [entry.value for entry in (await one.read(""))[1]] == [b"one"]
+        assert [entry.value for entry in (await first.read(""))[1]] == [b"first"]
         assert await other.read("") == (revision, (Entry("k", b"other", revision),))
-        assert await one.commit([CommitCondition("k", revision)], []) == Conflict(("k",))
+        assert await first.commit([CommitCondition("k", revision)], []) == Conflict(("k",))
 
 
 async def test_a_read_of_many_pages_is_of_one_revision(member: Member) -> None:

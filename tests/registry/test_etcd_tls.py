@@ -35,7 +35,7 @@ async def client(tls: TlsFiles | None, *endpoints: str) -> AsyncIterator[EtcdCli
 
 
 async def why_not(tls: TlsFiles | None, endpoint: str) -> str:
-    """What a client is told that cannot connect."""
+    """What a client that cannot connect gives as the reason."""
     async with client(tls, endpoint) as registry:
         with pytest.raises(RegistryUnreachable) as refused:
             await registry.read("")

@@ -196,7 +196,7 @@ def _registry(registry: Table) -> tuple[str, tuple[str, ...], TlsFiles | None]:
         return engine, endpoints, None
     if given:
         if missing := [key for key in _TLS if not files[key]]:
-            raise BadSettings(f"[registry] {' and '.join(missing)} is missing: write {', '.join(_TLS)}, or none of them")
+            raise BadSettings(f"[registry] {' and '.join(missing)} missing: write {', '.join(_TLS)}, or none of them")
         return engine, endpoints, TlsFiles(**files)
     for endpoint in endpoints:
         if not ipaddress.ip_address(parse_endpoint(endpoint)[0]).is_loopback:

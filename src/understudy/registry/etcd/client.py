@@ -129,9 +129,7 @@ class EtcdClient:
 
     def _silent(self) -> RegistryUnreachable:
         where = ", ".join(sorted(self._rotation.endpoints))
-        return RegistryUnreachable(
-            f"the registry at {where} did not answer within {self._deadline_s:g} s: {self._rotation.why_not}"
-        )
+        return RegistryUnreachable(f"the registry at {where} did not answer within {self._deadline_s:g} s: {self._rotation.why_not}")
 
 
 class _Reading:

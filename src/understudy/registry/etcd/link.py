@@ -38,9 +38,9 @@ from understudy.registry.etcd.requests import Root
 from understudy.registry.feed import Feed
 
 PING_S = 0.2
-PINGS_UNHEARD_MAX = 4
-"""A member of which nothing is heard between so many pings is given up: noticed within 0.8 to 1.0 s. Pings are counted, not seconds, so
-that a client that itself stood still does not blame the member."""
+PINGS_UNANSWERED_MAX = 4
+"""A member from which nothing arrives between so many pings is given up: noticed within 0.8 to 1.0 s. Pings are counted, not seconds, so
+that a client that was itself paused does not blame the member."""
 _LEADER = (("hasleader", "true"),)
 _ALIVE = 1
 """The watch of a key that never is: a member answers progress requests only on a stream that watches something."""
@@ -92,8 +92,8 @@ class EtcdLink:
         self._written = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._beat_timer: asyncio.TimerHandle | None = None
-        self._heard = True
-        self._unheard = 0
+        self._answered = True
+        self._unanswered = 0
         self._why = ""
         self._ending: asyncio.Task[None] | None = None
 
@@ -132,9 +132,7 @@ class EtcdLink:
         feed = Feed(self._ids)
         self._feeds[feed.id] = feed
         key, end = self._root.span(prefix)
-        self._send(
-            WatchRequest(create_request=WatchCreateRequest(key=key, range_end=end, start_revision=after + 1, watch_id=feed.id))
-        )
+        self._send(WatchRequest(create_request=WatchCreateRequest(key=key, range_end=end, start_revision=after + 1, watch_id=feed.id)))
         return feed
 
     def unwatch(self, feed: Feed) -> None:
@@ -143,7 +141,7 @@ class EtcdLink:
             self._send(WatchRequest(cancel_request=WatchCancelRequest(watch_id=feed.id)))
 
     def end(self, why: str) -> None:
-        """The link is of no use any more: everyone who waits is told, now."""
+        """The link is of no use any more: everyone who waits gets that as an error, now."""
         if self.lost:
             return
         self.lost = True
@@ -178,7 +176,7 @@ class EtcdLink:
             if _is_cancelled() or not self._why:
                 raise
             raise RegistryUnreachable(self._why) from None  # the channel was closed, which grpc says in this way
-        self._heard = True
+        self._answered = True
         return answer
 
     def _error(self, error: grpc.aio.AioRpcError) -> Exception:
@@ -192,7 +190,7 @@ class EtcdLink:
     async def _read(self, call: _Call) -> None:
         try:
             while (answer := await call.read()) is not grpc.aio.EOF:
-                self._heard = True
+                self._answered = True
                 self._take(answer)
             self._fail("the member closed it")
         except grpc.aio.AioRpcError as error:
@@ -220,11 +218,11 @@ class EtcdLink:
                 await self._written.wait()
 
     def _beat(self) -> None:
-        self._unheard = 0 if self._heard else self._unheard + 1
-        if self._unheard >= PINGS_UNHEARD_MAX:
-            self._fail(f"the member did not answer {PINGS_UNHEARD_MAX} pings")
+        self._unanswered = 0 if self._answered else self._unanswered + 1
+        if self._unanswered >= PINGS_UNANSWERED_MAX:
+            self._fail(f"the member did not answer {PINGS_UNANSWERED_MAX} pings")
             return
-        self._heard = False
+        self._answered = False
         self._beat_timer = asyncio.get_running_loop().call_later(PING_S, self._beat)
         self._send(WatchRequest(progress_request=WatchProgressRequest()))
 

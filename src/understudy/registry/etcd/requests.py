@@ -73,9 +73,7 @@ class Root:
                 else RequestOp(request_put=PutRequest(key=self.key(write.key), value=write.value))
                 for write in commit.writes
             ],
-            failure=[
-                RequestOp(request_range=RangeRequest(key=self.key(condition.key), keys_only=True)) for condition in commit.conditions
-            ],
+            failure=[RequestOp(request_range=RangeRequest(key=self.key(condition.key), keys_only=True)) for condition in commit.conditions],
         )
         if (size := request.ByteSize()) > REQUEST_BYTES_MAX:
             raise CommitTooLarge(f"a commit of {size} bytes as etcd takes it; it takes at most {REQUEST_BYTES_MAX}")

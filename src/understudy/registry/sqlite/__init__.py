@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 class SqliteEngine:
     """What `registry/engines.py` asks for."""
 
-    def connect(
-        self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, key: bytes, tls: TlsFiles | None
-    ) -> "RegistryClient":
+    def connect(self, endpoints: Sequence[str], *, cluster: str, dice: random.Random, key: bytes, tls: TlsFiles | None) -> "RegistryClient":
         """As the Protocol says; one registry serves one cluster."""
         from understudy.registry.sqlite.client import RegistryClient
 
