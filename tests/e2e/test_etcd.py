@@ -7,15 +7,8 @@ import time
 
 import pytest
 
-from e2e import service
+from e2e import service, test_power
 from e2e.harness import Cluster, Trio
-from e2e.test_power import (
-    test_cold_start_after_a_power_loss_of_all as test_cold_start_after_a_power_loss_of_all,
-)
-from e2e.test_power import (
-    test_power_loss_of_the_active_server_and_its_return as test_power_loss_of_the_active_server_and_its_return,
-)
-from e2e.test_power import test_registry_is_no_lifeline as test_registry_is_no_lifeline
 from support import wait_for
 from understudy.lab.plan import REGISTRY_PROCESS
 from understudy.registry.engines import PORT
@@ -55,6 +48,24 @@ def leader_of(cluster: Cluster) -> str:
 
     wait_for(one_leads, 30, "etcd has a leader")
     return found[0]
+
+
+@pytest.mark.long
+def test_power_loss_of_the_active_server_and_its_return(cluster: Cluster, trio: Trio) -> None:
+    """A member of etcd comes back with it."""
+    test_power.test_power_loss_of_the_active_server_and_its_return(cluster, trio)
+
+
+@pytest.mark.long
+def test_cold_start_after_a_power_loss_of_all(cluster: Cluster, trio: Trio) -> None:
+    """The members find each other again, and everything comes back by itself."""
+    test_power.test_cold_start_after_a_power_loss_of_all(cluster, trio)
+
+
+@pytest.mark.parametrize("away_s", [5.0, pytest.param(600.0, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+def test_all_members_are_away(cluster: Cluster, trio: Trio, away_s: float) -> None:
+    """Nothing stops, and what dies is restarted in place."""
+    test_power.test_registry_is_no_lifeline(cluster, trio, "stopped", away_s)
 
 
 def test_the_active_server_takes_etcds_leader_with_it(cluster: Cluster, trio: Trio) -> None:
