@@ -93,8 +93,8 @@ class Limits:
 
     @property
     def uncounted_s(self) -> float:
-        """From the proof that an incarnation is gone until no voter takes part of a lease of it for possible any more: its last renew was
-        sent before that proof."""
+        """From the proof that an incarnation is gone until no voter counts it among those that may hold a lease: its last renew was sent
+        before that proof."""
         return self.pace.one_way_s + RHO * self.silent_after_s + self.pace.lateness_s
 
 
