@@ -167,9 +167,10 @@ async def test_nothing_is_committed_over_a_connection_that_was_not_read_over(mem
         await proxy.close()
 
 
-async def test_clusters_share_an_etcd_and_see_nothing_of_each_other(member: Member) -> None:
-    """Not even one whose name begins like another's."""
-    async with client(member.endpoint, cluster="a") as first, client(member.endpoint, cluster="ab") as other:
+@pytest.mark.parametrize("name", ["ab", "a/b", "a/"])
+async def test_clusters_share_an_etcd_and_see_nothing_of_each_other(member: Member, name: str) -> None:
+    """Not even one whose name begins like another's, or like the place of its keys."""
+    async with client(member.endpoint, cluster="a") as first, client(member.endpoint, cluster=name) as other:
         await written(first, Write("k", b"first"))
         revision = await written(other, Write("k", b"other"))
         assert [entry.value for entry in (await first.read(""))[1]] == [b"first"]

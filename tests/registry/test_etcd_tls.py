@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -90,6 +91,20 @@ async def test_files_that_are_missing_are_named(members: list[Member], tmp_path:
     os.unlink(tls.key)
 
     assert f"{tls.key} cannot be read: No such file or directory" in await why_not(tls, members[0].endpoint)
+
+
+async def test_a_disk_that_hangs_leaves_no_more_than_one_thread_behind(members: list[Member], tmp_path: Path) -> None:
+    """A pipe that nobody writes to: the read never ends. Each attempt takes half a second at most."""
+    tls = write_certificate(OURS, tmp_path / "tls", "ctr1")
+    os.unlink(tls.ca)
+    os.mkfifo(tls.ca)
+    async with client(tls, members[0].endpoint) as registry:
+        threads = threading.active_count()
+        for _ in range(2):
+            with pytest.raises(RegistryUnreachable):
+                await registry.read("")
+        assert threading.active_count() <= threads + 1
+    Path(tls.ca).write_text("")
 
 
 async def test_a_file_that_holds_no_key_is_named(members: list[Member], tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str, author
     (disk / "etc/hosts").write_text(_hosts_text(plan))
     (disk / "etc/resolv.conf").write_text("")
     _write_private(disk / "etc/understudy/keys/guard.key", f"{guard_key}\n")
-    if authority is not None:
+    if authority is not None and host.name in (*plan.servers, *plan.registry_hosts):  # whoever has one may write to the registry
         _write_certificate(disk, host, authority)
     if host.name in plan.servers:
         (disk / "etc/understudy/understudy.toml").write_text(settings_text(plan, host))

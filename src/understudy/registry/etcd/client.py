@@ -11,7 +11,7 @@ is a Conflict. This needs at least one condition on a key that the commit itself
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from understudy.errors import Compacted, RegistryUnreachable
 from understudy.model.settings import TlsFiles
@@ -21,6 +21,9 @@ from understudy.registry.etcd.etcd_pb2 import RangeRequest, RangeResponse
 from understudy.registry.etcd.link import EtcdLink, credentials
 from understudy.registry.etcd.requests import Root
 from understudy.registry.rotation import Rotation
+
+if TYPE_CHECKING:
+    import grpc  # link.py sets what has to be set before it is imported
 
 DEADLINE_S = 1.0
 PAGE_BYTES = 256 * 1024
@@ -53,6 +56,7 @@ class EtcdClient:
         self._tls = tls
         self._deadline_s = deadline_s
         self._read_first = read_first
+        self._reading: asyncio.Task[grpc.ChannelCredentials] | None = None
         self._read_over: EtcdLink | None = None
         self._rotation = Rotation(endpoints, self._dial, dice=dice)
 
@@ -101,6 +105,8 @@ class EtcdClient:
     async def close(self) -> None:
         """End the link; calls still waiting raise RegistryUnreachable."""
         await self._rotation.close()
+        if self._reading is not None:
+            self._reading.cancel()
 
     async def __aenter__(self) -> Self:
         return self
@@ -110,8 +116,25 @@ class EtcdClient:
 
     async def _dial(self, endpoint: str) -> EtcdLink:
         link = EtcdLink(self._root)
-        await link.dial(endpoint, None if self._tls is None else await credentials(self._tls))
+        await link.dial(endpoint, await self._credentials())
         return link
+
+    async def _credentials(self) -> "grpc.ChannelCredentials | None":
+        """One reading at a time: on a disk that hangs each attempt would leave a thread behind."""
+        if self._tls is None:
+            return None
+        if self._reading is None:
+            self._reading = asyncio.create_task(credentials(self._tls))
+            self._reading.add_done_callback(self._read_once)
+        reading = self._reading
+        await asyncio.wait((reading,))
+        return reading.result()
+
+    def _read_once(self, reading: "asyncio.Task[grpc.ChannelCredentials]") -> None:
+        """The next connection reads the files anew. What went wrong may have nobody left who waits for it."""
+        self._reading = None
+        if not reading.cancelled():
+            reading.exception()
 
     async def _linked(self) -> EtcdLink:
         try:

@@ -257,8 +257,8 @@ def _read(files: TlsFiles) -> tuple[bytes, bytes, bytes]:
         raise RegistryUnreachable(f"{error.filename} cannot be read: {error.strerror}") from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context.load_verify_locations(files.ca)
-    except (OSError, ssl.SSLError):
+        context.load_verify_locations(cadata=found[0].decode())
+    except (ssl.SSLError, ValueError):
         raise RegistryUnreachable(f"{files.ca} holds no certificate of an authority") from None
     try:
         context.load_cert_chain(files.certificate, files.key, password=_refuse)

@@ -6,6 +6,7 @@ Owns where a cluster's keys stand in etcd: below a root of its own, so that an e
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from urllib.parse import quote
 
 from understudy.errors import CommitTooLarge
 from understudy.ports import Batch, Conflict, Entry
@@ -30,7 +31,7 @@ class Root:
     """Where the keys of one cluster stand."""
 
     def __init__(self, cluster: str) -> None:
-        self._bytes = f"/understudy/{cluster}/".encode()
+        self._bytes = f"/understudy/{quote(cluster, safe='')}/".encode()  # else what is below a/b would be below a as well
 
     def key(self, key: str) -> bytes:
         """The key's place in etcd."""
