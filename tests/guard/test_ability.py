@@ -9,7 +9,8 @@ ME = b"i" * 16
 
 def beats(abilities: Abilities, count: int) -> list[Pulse]:
     """What is sent in that many beats."""
-    return [told for _ in range(count) if (told := abilities.beat()) is not None]
+    begun = abilities._beat
+    return [pulse for number in range(begun + 1, begun + count + 1) if (pulse := abilities.beat(number)) is not None]
 
 
 def test_a_daemon_that_proves_itself_is_told_once_a_second() -> None:
@@ -98,3 +99,12 @@ def test_a_reason_of_any_length_travels() -> None:
 
     assert told is not None
     assert len(told.why.encode()) <= LONGEST_WHY
+
+
+def test_a_repetition_whose_beat_was_missed_is_sent_at_the_next() -> None:
+    abilities = Abilities(beat_ns=BEAT_NS)
+    abilities.prove(True, "")
+
+    sent = [number for number in (1, 9, 12, 13, 20, 31) if abilities.beat(number) is not None]
+
+    assert sent == [1, 12, 20, 31]

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 from policy.test_conditions import GUARD, LIVES, ME, NAMES, NEW, VIEW, WELL, heard
 from understudy.model.conditions import LastMessage, Lease, Own
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import ResourceName, ServerName, TypeName
+from understudy.model.profile import resolve
 from understudy.model.state import Internal, State
-from understudy.model.view import Report, Unable, View
+from understudy.model.view import Definition, Look, Report, Unable, View
 from understudy.policy.conditions import lease_of
-from understudy.policy.vouched import NO_LEASE, age_of, vouched
+from understudy.policy.instances import instances
+from understudy.policy.vouched import NO_LEASE, NOT_YET, age_of, vouched
 
 DB = ResourceName("db")
 CTR2 = NAMES[1]
@@ -79,3 +81,16 @@ def test_while_the_registry_is_away_the_others_are_shown_with_their_age() -> Non
     assert said(runs(CTR2), own, CTR2) == (State.ONLINE, "40 s old")
     assert said(runs(ME), own, ME) == (State.OFFLINE, "")
     assert vouched(runs(ME), own).reports[DB][ME] is fresh
+
+
+def test_a_local_resource_is_unknown_where_it_was_not_checked_yet() -> None:
+    """A server that has just joined has not looked at its network: that is not the same as a network that is down."""
+    network = resolve(Definition(name=ResourceName("net"), type=TypeName("local_resource"), uid="net"), {})
+    view = replace(VIEW, resources={network.name: network})
+    looked = Look(server=CTR2, incarnation=LIVES[CTR2], looked={network.name: network.uid}, era=view.era)
+
+    shown = vouched(replace(view, looks={CTR2: looked}), WELL)
+
+    found = {instance.server: (instance.state, instance.details) for instance in instances(shown, network)}
+    assert found[ME] == (State.UNKNOWN, NOT_YET)
+    assert found[CTR2] == (State.OFFLINE, "")

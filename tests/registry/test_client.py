@@ -12,9 +12,9 @@ from registry.backends import KEY, PATIENT_S, Proxy, ServedBackend, client_of, g
 from support import wait_until
 from understudy.errors import BadSettings, Compacted, RegistryUnreachable
 from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
-from understudy.registry import feed
+from understudy.registry import feed, heartbeat
 from understudy.registry.commits import checked
-from understudy.registry.sqlite import access, frames, link
+from understudy.registry.sqlite import access, frames
 from understudy.registry.sqlite.client import RegistryClient
 from understudy.registry.sqlite.server import BUFFERED_BYTES_MAX, RegistryServer
 from understudy.registry.sqlite.store import Store
@@ -175,13 +175,13 @@ async def test_a_dead_link_ends_a_watch(backend: ServedBackend, proxy: Proxy) ->
         await wait_until(lambda: found, PATIENT_S, "the watch yields")
         proxy.lose_requests = proxy.lose_answers = True
         begun = asyncio.get_running_loop().time()
-        with pytest.raises(RegistryUnreachable, match="there was no answer to"):
+        with pytest.raises(RegistryUnreachable, match="pings were not answered"):
             await asyncio.wait_for(watching, PATIENT_S)
-        assert asyncio.get_running_loop().time() - begun < link.PING_S * (link.PINGS_UNHEARD_MAX + 1) + 2
+        assert asyncio.get_running_loop().time() - begun < heartbeat.PING_S * (heartbeat.PINGS_UNANSWERED_MAX + 1) + 2
 
 
 async def test_a_quiet_link_stays(backend: ServedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    exchange_value(monkeypatch, link, "PING_S", 0.05)
+    exchange_value(monkeypatch, heartbeat, "PING_S", 0.05)
     async with client_of(backend.endpoint) as registry:
         await registry.read("")
         first = registry._rotation.made
@@ -190,9 +190,9 @@ async def test_a_quiet_link_stays(backend: ServedBackend, monkeypatch: pytest.Mo
 
         def beaten() -> bool:
             assert first is not None
-            assert first._beat_timer is not None
-            beats.add(first._beat_timer.when())
-            return len(beats) > 3 * link.PINGS_UNHEARD_MAX
+            assert first._heartbeat._timer is not None
+            beats.add(first._heartbeat._timer.when())
+            return len(beats) > 3 * heartbeat.PINGS_UNANSWERED_MAX
 
         await wait_until(beaten, PATIENT_S, "more pings than a dead link survives")
         assert not first.lost

@@ -84,7 +84,8 @@ class Leader:
         """Groups of which it was said that no commit holds them, by their first changed member."""
         self._settled: View | None = None
         """The last View in which there was nothing to decide."""
-        self._decide_at: float | None = None
+        self.decide_at: float | None = None
+        """When there will be something to decide even if nothing changes; None: then never."""
         self._woken_by = View()
         self._led = False
         """As far as was seen last."""
@@ -185,8 +186,8 @@ class Leader:
         await self._trim()
         now, view = self._clock.monotonic(), self._mirror.view
         self._memory.see(view, now, self._limits)
-        if self._settled is not None and self._settled.same_facts(view) and (self._decide_at is None or now < self._decide_at):
-            return self._decide_at  # only a beat, or a line of the history: the same facts give the same plan, which was empty
+        if self._settled is not None and self._settled.same_facts(view) and (self.decide_at is None or now < self.decide_at):
+            return self.decide_at  # only a beat, or a line of the history: the same facts give the same plan, which was empty
         memory = self._memory.for_decision(acting_since=self.acting_since(), servers=frozenset(self._mirror.servers))
         plan = decide(view, now, memory)
         # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
@@ -200,7 +201,7 @@ class Leader:
             if self._mirror.view is view:  # what it conflicts with has not been seen yet: not at once the same again
                 await self._mirror.wait(view.revision, RETRY_S)
             self._wake.set()  # a conflict: decide anew from what is there now
-        self._settled, self._decide_at = None if plan else view, plan.wake_at
+        self._settled, self.decide_at = None if plan else view, plan.wake_at
         return plan.wake_at
 
     async def _commit(self, view: View, step: Step) -> bool:

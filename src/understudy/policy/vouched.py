@@ -4,12 +4,12 @@ Reports in the registry are not taken back when nobody leads: a server that lost
 saying ONLINE. Called by the commands, and by the verbs where they ask what runs. Pure; no decision of policy or lane goes by this.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from understudy.model.conditions import Lease, Own, ago
 from understudy.model.names import ServerName
-from understudy.model.state import Internal, State
+from understudy.model.state import ALIVE, Internal, State
 from understudy.model.view import Report, View
 from understudy.policy.conditions import lease_of
 from understudy.policy.instances import NOT_CHECKED, RUNNING
@@ -18,6 +18,8 @@ CANNOT_ACT = "SERVER CANNOT ACT"
 """STATE_DETAILS of what came from a server whose daemon, executor or way to the registry does not work now: nobody looks at it there."""
 NO_LEASE = "NO LEASE"
 """STATE_DETAILS of what ran on a server whose lease is over."""
+NOT_YET = "NOT CHECKED YET"
+"""STATE_DETAILS of a local resource on a server that has just joined, or just learned of it."""
 
 
 def vouched(view: View, own: Own) -> View:
@@ -38,6 +40,8 @@ def vouched(view: View, own: Own) -> View:
             reports = {**reports, **{name: {**reports.get(name, {}), own.server: report} for name, report in newer.items()}}
     if blind := {name: _unseen(reports[name]) for name, resource in view.resources.items() if not resource.enabled and name in reports}:
         reports = {**reports, **blind}
+    for report in tuple(_not_yet(replace(view, reports=reports))):
+        reports = {**reports, report.resource: {**reports.get(report.resource, {}), report.server: report}}
     return view if reports is view.reports else replace(view, reports=reports)
 
 
@@ -80,6 +84,17 @@ def _unseen(servers: Mapping[ServerName, Report]) -> Mapping[ServerName, Report]
         else report
         for server, report in servers.items()
     }
+
+
+def _not_yet(view: View) -> Iterator[Report]:
+    """Of each local resource on each server that has neither looked at it nor reported it: until then nobody knows."""
+    local = [resource for resource in view.resources.values() if resource.local and resource.enabled]
+    for server, record in view.present().items():
+        for resource in local if record.life in ALIVE else ():
+            if view.report(resource.name, server) is None and not view.looked(server, record.incarnation, resource):
+                yield Report(
+                    resource=resource.name, server=server, incarnation=record.incarnation, epoch=0, state=State.UNKNOWN, details=NOT_YET
+                )
 
 
 def _is_news(before: Report | None, report: Report) -> bool:

@@ -51,10 +51,19 @@ class Rotation(Generic[Made]):
         self._trouble = "nobody answers"
         self._closed = False
 
-    @property
-    def why_not(self) -> str:
-        """What is wrong, when there is no answer in time."""
-        return "it does not answer" if self.made is not None and not self.made.lost else self._trouble
+    def silent(self, within_s: float) -> RegistryUnreachable:
+        """What to raise when there was no answer in time: where, and what is wrong."""
+        why = "it does not answer" if self.made is not None and not self.made.lost else self._trouble
+        where = ", ".join(sorted(self.endpoints))
+        return RegistryUnreachable(f"the registry at {where} did not answer within {within_s:g} s: {why}")
+
+    async def within(self, seconds: float) -> Made:
+        """The connection, within that time; else RegistryUnreachable."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.connected()
+        except TimeoutError:
+            raise self.silent(seconds) from None
 
     async def connected(self) -> Made:
         """The connection, once there is one; only the caller's deadline ends the wait. RegistryUnreachable: this was closed."""

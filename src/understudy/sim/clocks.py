@@ -36,11 +36,6 @@ class Clocks:
         self._boot_ns, self._boot_rate_ns = self._zeros[0] * SECOND, boot * SECOND
         self._raw_ns, self._raw_rate_ns = self._zeros[1] * SECOND, raw * SECOND
 
-    @property
-    def rate(self) -> float:
-        """How many of its seconds a true one is, on the clock of `monotonic`."""
-        return self._rates[1]
-
     def read(self) -> Reading:
         """Both, together."""
         now = self._true.now
@@ -71,9 +66,18 @@ class Clocks:
         """See ports.Clock: the raw clock, as CLOCK_MONOTONIC does not count what the boot clock may."""
         return self._zeros[1] + self._raw * self._true.now
 
-    def lasts_s(self, seconds: float) -> float:
-        """True seconds until `monotonic` has run on by this much, unless it is stopped meanwhile."""
-        return max(seconds, 0.0) / self._rates[1] + FUZZ_S
+    def shown_at(self, true: float) -> float:
+        """What `monotonic` shows at a true instant, unless it is stopped before."""
+        return self._zeros[1] + self._rates[1] * true
+
+    def reaches_at(self, shown: float) -> float:
+        """The true instant, perhaps over, at which `monotonic` shows this, unless it is stopped before.
+
+        While the clock runs it follows from the clock alone: the rounding of waits that follow each other does not add up.
+        """
+        if self._stopped == 1:
+            return self._true.now + (shown - self.monotonic()) / self._rates[1]
+        return (shown - self._zeros[1]) / self._rates[1] + FUZZ_S
 
     def wall(self) -> float:
         """See ports.Clock."""

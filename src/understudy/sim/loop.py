@@ -34,8 +34,8 @@ class PlaceClock(Protocol):
         """Its reading."""
         ...
 
-    def lasts_s(self, seconds: float) -> float:
-        """How long it truly takes until this clock has run on by so much."""
+    def reaches_at(self, shown: float) -> float:
+        """The true instant at which it shows this."""
         ...
 
 
@@ -221,7 +221,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         timer = _Timer(when, callback, args, self, context)
         place = PLACE.get()
         if place is not None and place.clock is not None:
-            when = self.now + place.clock.lasts_s(when - place.clock.monotonic())
+            when = place.clock.reaches_at(when)
         self.post(when, timer)
         return timer
 

@@ -92,17 +92,19 @@ class Quiet:
         """When something that waits for its time will happen by itself."""
         for machine in self._world.machines.values():
             lanes = _lanes(machine)
-            now = machine.clocks.monotonic()
+            assert machine.node is not None, f"{machine.name} has joined"
+            if machine.node.leader.leads() and machine.node.leader.decide_at is not None:
+                yield machine.clocks.reaches_at(machine.node.leader.decide_at)
             for name, step in lanes.steps.items():
                 local = lanes.locals.get(name)
                 if local is None or not isinstance(step, Wait) or step.until is None:
                     continue
                 if not _only_watched(local, step):
-                    yield self._world.loop.now + machine.clocks.lasts_s(step.until - now)
+                    yield machine.clocks.reaches_at(step.until)
                 elif isinstance(local.phase, Up) and not local.phase.proven:
                     # the first check after its threshold says that it has proved itself
                     proven_at = _check_from(machine, local, local.phase.since + lanes.resource(name).uptime_threshold_s)
-                    yield self._world.loop.now + machine.clocks.lasts_s(proven_at - now)
+                    yield machine.clocks.reaches_at(proven_at)
 
 
 def _lanes(machine: Machine) -> Lanes:
@@ -174,7 +176,8 @@ def _check_from(machine: Machine, local: Local, at: float) -> float:
     due = local.check_due
     resource = _lanes(machine).resource(local.resource)
     rare_s = offline_look_s(resource, ActionOutcome(observed=Observed.OFFLINE), spread_of(local.resource, ServerName(machine.name)))
-    every_s = (resource.check_interval_s if local.state is State.ONLINE else rare_s) + TOOK_S["check"] * machine.clocks.rate
+    every_s = resource.check_interval_s if local.state is State.ONLINE else rare_s
+    clocks = machine.clocks
     while due < at:
-        due += every_s
+        due = clocks.shown_at(clocks.reaches_at(due) + TOOK_S["check"]) + every_s
     return due

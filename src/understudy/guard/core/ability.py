@@ -37,6 +37,8 @@ class Abilities:
         self._pulse_beats = max(1, _beats(PULSE_S, beat_ns))
         self._silent_beats = max(1, _beats(SILENT_S, beat_ns))
         self._beat = 0
+        self._turn = self._sent_turn = 0
+        """Which repetition is due, on the grid of the guard's beats, and which was sent."""
         self._proved_beat = 0
         self._met = False
         """Whether a daemon has come yet."""
@@ -58,9 +60,10 @@ class Abilities:
         self._proved_beat = self._beat
         self._become(able, clipped(why), since=self._beat)
 
-    def beat(self) -> Pulse | None:
-        """A beat has passed; what to tell the others now, if anything."""
+    def beat(self, number: int) -> Pulse | None:
+        """A beat has passed; what to tell the others now, if anything. `number`: its place on the guard's grid, those missed included."""
         self._beat += 1
+        self._turn = number // self._pulse_beats
         if self._beat - self._proved_beat >= self._silent_beats:
             self._become(False, SILENT, since=self._proved_beat)
         return self.due()
@@ -69,8 +72,9 @@ class Abilities:
         """What to tell the others now: what has changed, or is to be repeated."""
         own, sent = self._own, self._sent
         changed = own is not None and (sent is None or (own.able, own.why) != (sent.able, sent.why))
-        if own is None or not (changed or self._beat % self._pulse_beats == 0):
+        if own is None or not (changed or self._turn != self._sent_turn):
             return None
+        self._sent_turn = self._turn
         self._sent = own._replace(for_ms=self._ms(self._own_since))
         return self._sent
 

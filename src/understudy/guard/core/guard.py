@@ -293,7 +293,7 @@ class GuardCore:
             self._post(voter, self.holder.renew_for(voter, renew), now, effects)
             if self.holder.lapsed:  # our own voter knew that we are evicted
                 return
-        self._pulse(self.abilities.beat(), effects)
+        self._pulse(self.abilities.beat(self._next_beat_boot_ns // self._beat_ns), effects)
         for silent, _ in self._pushes:
             self._send_to_all(silent, effects)
         self._pushes = [(silent, left - 1) for silent, left in self._pushes if left > 1]

@@ -64,7 +64,7 @@ class EtcdClient:
         """As the port says; each page of it within the deadline."""
         while True:
             try:
-                link = await self._linked()
+                link = await self._rotation.within(self._deadline_s)
                 reading = _Reading(limit_bytes)
                 for start, stop in self._root.ranges(prefix, without=without, after=after):
                     while reading.wants_more(start, stop):
@@ -89,12 +89,12 @@ class EtcdClient:
                     raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
                 return self._root.outcome(commit, await link.txn(request))
         except TimeoutError:
-            raise self._silent() from None
+            raise self._rotation.silent(self._deadline_s) from None
 
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
         """As the port says; a batch holds what of its commit lies under the prefix. A member that is dead, hangs or has no leader is
         noticed within a second or an election."""
-        link = await self._linked()
+        link = await self._rotation.within(self._deadline_s)
         feed = link.watch(prefix, from_revision)
         try:
             while True:
@@ -136,23 +136,12 @@ class EtcdClient:
         if not reading.cancelled():
             reading.exception()
 
-    async def _linked(self) -> EtcdLink:
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                return await self._rotation.connected()
-        except TimeoutError:
-            raise self._silent() from None
-
     async def _page(self, link: EtcdLink, request: RangeRequest) -> RangeResponse:
         try:
             async with asyncio.timeout(self._deadline_s):
                 return await link.range(request)
         except TimeoutError:
-            raise self._silent() from None
-
-    def _silent(self) -> RegistryUnreachable:
-        where = ", ".join(sorted(self._rotation.endpoints))
-        return RegistryUnreachable(f"the registry at {where} did not answer within {self._deadline_s:g} s: {self._rotation.why_not}")
+            raise self._rotation.silent(self._deadline_s) from None
 
 
 class _Reading:

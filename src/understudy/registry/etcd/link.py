@@ -4,8 +4,8 @@ Owns the connection's state: its channel, the one stream over which everything i
 leader. Called by `client.py` alone. Must never live again once it was lost: the client makes another, maybe to another member.
 
 A member that hangs accepts requests and answers none, and neither TCP nor HTTP/2 notices soon enough (etcd closes connections that ping
-more often than every five seconds). So the stream of watches carries a progress request every PING_S, which a member that lives answers.
-A member that has lost its leader ends the stream by itself (`hasleader`).
+more often than every five seconds). So the stream of watches carries progress requests (`registry/heartbeat.py`), which a member that
+lives answers. A member that has lost its leader ends the stream by itself (`hasleader`).
 """
 
 import asyncio
@@ -36,11 +36,8 @@ from understudy.registry.etcd.etcd_pb2 import (
 )
 from understudy.registry.etcd.requests import Root
 from understudy.registry.feed import Feed
+from understudy.registry.heartbeat import Heartbeat
 
-PING_S = 0.2
-PINGS_UNANSWERED_MAX = 4
-"""A member from which nothing arrives between so many pings is given up: noticed within 0.8 to 1.0 s. Pings are counted, not seconds, so
-that a client that was itself paused does not blame the member."""
 _LEADER = (("hasleader", "true"),)
 _ALIVE = 1
 """The watch of a key that never is: a member answers progress requests only on a stream that watches something."""
@@ -91,9 +88,7 @@ class EtcdLink:
         self._to_write: deque[WatchRequest] = deque()
         self._written = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        self._beat_timer: asyncio.TimerHandle | None = None
-        self._answered = True
-        self._unanswered = 0
+        self._heartbeat = Heartbeat(lambda: self._send(WatchRequest(progress_request=WatchProgressRequest())), self._fail)
         self._why = ""
         self._ending: asyncio.Task[None] | None = None
 
@@ -114,7 +109,7 @@ class EtcdLink:
         except BaseException:
             self.end("not connected")
             raise
-        self._beat()
+        self._heartbeat.begin()
 
     async def range(self, request: RangeRequest) -> RangeResponse:
         """Read. Compacted: what stood at its revision is gone."""
@@ -150,8 +145,7 @@ class EtcdLink:
             feed.end(RegistryUnreachable(self._why))
         if not self._welcome.done():
             self._welcome.cancel()
-        if self._beat_timer is not None:
-            self._beat_timer.cancel()
+        self._heartbeat.end()
         self._ending = asyncio.get_running_loop().create_task(self._close())
 
     async def _close(self) -> None:
@@ -176,7 +170,7 @@ class EtcdLink:
             if _is_cancelled() or not self._why:
                 raise
             raise RegistryUnreachable(self._why) from None  # the channel was closed, which grpc says in this way
-        self._answered = True
+        self._heartbeat.received()
         return answer
 
     def _error(self, error: grpc.aio.AioRpcError) -> Exception:
@@ -190,7 +184,7 @@ class EtcdLink:
     async def _read(self, call: _Call) -> None:
         try:
             while (answer := await call.read()) is not grpc.aio.EOF:
-                self._answered = True
+                self._heartbeat.received()
                 self._take(answer)
             self._fail("the member closed it")
         except grpc.aio.AioRpcError as error:
@@ -216,15 +210,6 @@ class EtcdLink:
                     await call.write(self._to_write.popleft())
                 self._written.clear()
                 await self._written.wait()
-
-    def _beat(self) -> None:
-        self._unanswered = 0 if self._answered else self._unanswered + 1
-        if self._unanswered >= PINGS_UNANSWERED_MAX:
-            self._fail(f"the member did not answer {PINGS_UNANSWERED_MAX} pings")
-            return
-        self._answered = False
-        self._beat_timer = asyncio.get_running_loop().call_later(PING_S, self._beat)
-        self._send(WatchRequest(progress_request=WatchProgressRequest()))
 
     def _send(self, request: WatchRequest) -> None:
         if self.lost:

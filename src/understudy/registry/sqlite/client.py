@@ -77,11 +77,7 @@ class RegistryClient:
 
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
         """As the port says; a batch holds what of its commit lies under the prefix. A dead link is noticed within a second."""
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                link = await self._rotation.connected()
-        except TimeoutError:
-            raise self._silent() from None
+        link = await self._rotation.within(self._deadline_s)
         feed = link.watch(prefix, from_revision)
         try:
             while True:
@@ -109,7 +105,7 @@ class RegistryClient:
                 raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
             answer = await link.ask(make, until=until)
         except TimeoutError:
-            raise self._silent() from None
+            raise self._rotation.silent(self._deadline_s) from None
         if isinstance(answer, frames.WireFailed):
             raise _error(answer)
         return answer, link
@@ -118,10 +114,6 @@ class RegistryClient:
         link = WireLink(self._name, self._key, page_s=self._deadline_s)
         await link.dial(*access.parse_endpoint(endpoint))
         return link
-
-    def _silent(self) -> RegistryUnreachable:
-        where = ", ".join(sorted(self._rotation.endpoints))
-        return RegistryUnreachable(f"the registry at {where} did not answer within {self._deadline_s:g} s: {self._rotation.why_not}")
 
 
 def _error(failed: frames.WireFailed) -> Exception:

@@ -12,12 +12,8 @@ from typing import cast
 from understudy.correlator import Correlator
 from understudy.errors import Compacted, RegistryUnreachable, TooManyWaiting
 from understudy.registry.feed import Feed
+from understudy.registry.heartbeat import Heartbeat
 from understudy.registry.sqlite import access, frames, sockets
-
-PING_S = 0.2
-PINGS_UNHEARD_MAX = 4
-"""A link on which nothing arrives between so many pings is dead: noticed within 0.8 to 1.0 s. Pings are counted, not seconds, so that
-a client that was itself paused, and has the answers waiting in its socket, does not blame the link."""
 
 
 class _Pages:
@@ -57,9 +53,7 @@ class WireLink(asyncio.Protocol):
         """Of what was asked, what has arrived of its answer."""
         self._feeds: dict[int, Feed] = {}
         self._transport: asyncio.Transport | None = None
-        self._beat_timer: asyncio.TimerHandle | None = None
-        self._received = True
-        self._unheard = 0
+        self._heartbeat = Heartbeat(lambda: self._send(frames.WirePing()), self._fail)
 
     async def dial(self, address: str, port: int) -> None:
         """Connect and be welcomed. OSError, RegistryUnreachable or a time limit of the caller's: then it is lost."""
@@ -70,7 +64,7 @@ class WireLink(asyncio.Protocol):
             self.end("not connected")
             raise
         self._splitter.limit = frames.ANSWER_BYTES_MAX
-        self._beat()
+        self._heartbeat.begin()
 
     async def ask(self, make: Callable[[int], frames.WireRequest], *, until: float) -> frames.WireAnswer:
         """Send a request and wait for its answer, or for its first page, until then on the loop's clock. RegistryUnreachable: the link
@@ -114,8 +108,7 @@ class WireLink(asyncio.Protocol):
             feed.end(RegistryUnreachable(text))
         if not self._welcome.done():
             self._welcome.cancel()
-        if self._beat_timer is not None:
-            self._beat_timer.cancel()
+        self._heartbeat.end()
         if self._transport is None:
             self.gone.set()
         else:
@@ -134,7 +127,7 @@ class WireLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand out what is complete."""
-        self._received = True
+        self._heartbeat.received()
         try:
             for payload in self._splitter.feed(data):
                 if self.lost:
@@ -189,15 +182,6 @@ class WireLink(asyncio.Protocol):
             self._fail("it does not have this cluster's key")
         elif not self._welcome.done():
             self._welcome.set_result(None)
-
-    def _beat(self) -> None:
-        self._unheard = 0 if self._received else self._unheard + 1
-        if self._unheard >= PINGS_UNHEARD_MAX:
-            self._fail(f"there was no answer to {PINGS_UNHEARD_MAX} pings")
-            return
-        self._received = False
-        self._beat_timer = asyncio.get_running_loop().call_later(PING_S, self._beat)
-        self._send(frames.WirePing())
 
     def _send(self, message: frames.WireRequest) -> None:
         if self.lost or self._transport is None:
