@@ -74,17 +74,6 @@ class Means:
                 self.unchecked["tables"] = f"the gate's tables cannot be read: {error.strerror}"
         return frozenset()
 
-    def let_go(self) -> None:
-        """Close everything."""
-        for group in self._groups.values():
-            group.close()
-        self._groups.clear()
-        self.starters.close()
-        if self.addresses is not None:
-            self.addresses.close()
-        if self.gate is not None:
-            self.gate.close_socket()
-
     def _open_sockets(self) -> None:
         try:
             self.addresses = self.addresses or Addresses()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from understudy.model.conditions import Lease, Own, ago
-from understudy.model.names import ServerName
+from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import ALIVE, Internal, State
 from understudy.model.view import Report, View
 from understudy.policy.conditions import lease_of
@@ -40,7 +40,7 @@ def vouched(view: View, own: Own) -> View:
             reports = {**reports, **{name: {**reports.get(name, {}), own.server: report} for name, report in newer.items()}}
     if blind := {name: _unseen(reports[name]) for name, resource in view.resources.items() if not resource.enabled and name in reports}:
         reports = {**reports, **blind}
-    for report in tuple(_not_yet(replace(view, reports=reports))):
+    for report in tuple(_not_yet(view, reports)):
         reports = {**reports, report.resource: {**reports.get(report.resource, {}), report.server: report}}
     return view if reports is view.reports else replace(view, reports=reports)
 
@@ -86,12 +86,14 @@ def _unseen(servers: Mapping[ServerName, Report]) -> Mapping[ServerName, Report]
     }
 
 
-def _not_yet(view: View) -> Iterator[Report]:
+def _not_yet(view: View, reports: Mapping[ResourceName, Mapping[ServerName, Report]]) -> Iterator[Report]:
     """Of each local resource on each server that has neither looked at it nor reported it: until then nobody knows."""
     local = [resource for resource in view.resources.values() if resource.local and resource.enabled]
     for server, record in view.present().items():
         for resource in local if record.life in ALIVE else ():
-            if view.report(resource.name, server) is None and not view.looked(server, record.incarnation, resource):
+            report = reports.get(resource.name, {}).get(server)
+            reported = report is not None and view.alive(report.incarnation)
+            if not reported and not view.looked(server, record.incarnation, resource):
                 yield Report(
                     resource=resource.name, server=server, incarnation=record.incarnation, epoch=0, state=State.UNKNOWN, details=NOT_YET
                 )
