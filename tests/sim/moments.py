@@ -196,13 +196,13 @@ def a_registration_arrives_after_its_successors(seed: int) -> None:
         late: list[str] = []
 
         @instead_of(world.hub.travel)
-        def slow_at_first(server: str, arrive: Callable[[], None]) -> None:
+        def slow_at_first(server: str, member: str, arrive: Callable[[], None]) -> None:
             node = world.machines["ctr3"].node
             if server == "ctr3" and node is not None and node.incarnation is not None and not late:
                 late.append(server)
                 world.loop.post(world.loop.now + 8.0, arrive)
             else:
-                usual(server, arrive)
+                usual(server, member, arrive)
 
         world.boot("ctr3")
         world.until(lambda: late, 10, "its registration is on its way")

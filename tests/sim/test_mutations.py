@@ -114,6 +114,9 @@ ROWS = (
     Row(mutations.write_whatever_stands_there, "S7", 1, BRISK),
     Row(mutations.release_whoever_one_is, "S7", 1, BRISK),
     Row(mutations.go_on_deciding_when_deposed, "S7", 40, world(commands=300, slow_registry=0.3), seconds=10, costly=True),
+    Row(mutations.decide_whoever_leads, "S7", 3, world(members=3)),
+    Row(mutations.write_whatever_stands_there, "S7", 3, world(members=3)),
+    Row(mutations.go_on_deciding_when_deposed, "S7", 40, world(members=3, commands=300, slow_registry=0.3), seconds=10, costly=True),
     # S8
     Row(mutations.stop_without_the_registry, "S8", 10, world(groups=3, registry_away=60)),
     Row(mutations.lease_from_the_registry, "S8", 3, world(registry_away=30, longest=16)),
@@ -123,6 +126,7 @@ ROWS = (
     Row(mutations_live.never_ask_about_a_lost_server, STUCK, 3, world(power=30), costly=True),
     Row(mutations_live.never_take_the_term, STUCK, 3, world(power=30), costly=True),
     Row(mutations_live.never_read_again, STUCK, 3, world(torn_watches=0.05, commands=60), costly=True),
+    Row(mutations_live.never_read_again, STUCK, 3, world(members=3, power=30)),
     Row(mutations_live.never_retry, STUCK, 10, world(bad_scripts=600), costly=True),
     Row(mutations_live.move_back_and_forth, STUCK, 5, world(groups=3), costly=True),
     # the order of dependencies

@@ -17,12 +17,12 @@ def test_a_registration_that_arrives_after_its_successors_is_dropped() -> None:
         late: list[Incarnation] = []
 
         @instead_of(world.hub.travel)
-        def slow_at_first(server: str, arrive: Callable[[], None]) -> None:
+        def slow_at_first(server: str, member: str, arrive: Callable[[], None]) -> None:
             if server == "ctr3" and node_of(world, server).incarnation is not None and not late:
                 late.append(incarnation_of(world, server))
                 world.loop.post(world.loop.now + 8.0, arrive)
             else:
-                usual(server, arrive)
+                usual(server, member, arrive)
 
         world.boot("ctr3")
         world.until(lambda: late, 10, "its registration is on its way")

@@ -1,5 +1,7 @@
 """The registry as seen from servers: one store in memory behind a disk, and one link per daemon that is slow, loses answers or is cut.
 
+It is one process apart, as the engine `sqlite`, or has members on servers, as `etcd` (`sim/ensemble.py`): then a link leads to one of them.
+
 Called by `sim/machine.py`; implements ports.Registry. As in registry/sqlite/server.py a commit is judged, flushed and then answered,
 several at a time. A commit whose answer was lost may have happened, and one that was sent before a cut may happen long after its
 sender gave up, or died: safety rests on conditions alone (S7). The registry may lose power: what was not flushed yet is gone, and was
@@ -21,6 +23,7 @@ from understudy.registry.commits import BOUND, Commit, checked
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
 from understudy.sim.chance import Chance, dice
+from understudy.sim.ensemble import Ensemble
 from understudy.sim.loop import Place, VirtualLoop
 
 DEADLINE_S = 1.0
@@ -78,6 +81,15 @@ class Written:
     answer: Callable[[int | Conflict], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stuck:
+    """A message that was underway when its way was cut."""
+
+    server: str
+    member: str
+    arrive: Callable[[], None]
+
+
 class Hub:
     """The store, its disk, and who can reach it."""
 
@@ -105,7 +117,11 @@ class Hub:
         self._power = 0
         self._changed: list[asyncio.Future[None]] = []
         self._links: dict[RegistryLink, None] = {}
-        self._stuck: list[tuple[str, Callable[[], None]]] = []
+        self._stuck: list[_Stuck] = []
+        self.ensemble: Ensemble | None = None
+        """None: one process, on no server."""
+        self.losses: dict[str, int] = {}
+        """How often each member's server has lost its power: every connection to it is gone since."""
         self._traps: list[Callable[[str], None]] = []
 
     # --- who reaches it ---------------------------------------------------------------------------------------------
@@ -118,7 +134,12 @@ class Hub:
     @property
     def whole(self) -> bool:
         """Everybody reaches it, and everything arrives soon."""
-        return not (self._absences or self._cuts or self._stuck) and self.road.fine
+        sound = self.ensemble is None or self.ensemble.whole
+        return sound and not (self._absences or self._cuts or self._stuck) and self.road.fine
+
+    @property
+    def _commits(self) -> bool:
+        return self.ensemble is None or self.ensemble.commits
 
     @property
     def idle(self) -> bool:
@@ -126,8 +147,38 @@ class Hub:
         return not (self._waiting or self._flushing)
 
     def reachable(self, server: str) -> bool:
-        """Whether messages of this server pass now."""
-        return not self._absences and server not in self._cuts
+        """Whether this server has a way to the registry now."""
+        return self.way(server, "") is not None
+
+    def way(self, server: str, present: str) -> str | None:
+        """The member by which this server reaches the registry ("": the one process); None: it does not. `present`: that to which it is
+        connected, and stays connected for as long as it is served."""
+        members = ("",) if self.ensemble is None else self.ensemble.members
+        first = members.index(present) if present in members else sum(server.encode()) % len(members)
+        return next((member for member in (*members[first:], *members[:first]) if self.serves(server, member)), None)
+
+    def serves(self, server: str, member: str) -> bool:
+        """Whether this server gets an answer from this member now ("": from the one process)."""
+        if self._absences:
+            return False
+        if self.ensemble is None:
+            return server not in self._cuts
+        return (server == member or server not in self._cuts) and self.ensemble.serves(member)
+
+    def seat(self, members: Sequence[str], runs: Callable[[str], bool]) -> None:
+        """The registry's members are on these servers; `runs`: whether a server does."""
+        alone = len(members) == 1
+        self.ensemble = Ensemble(
+            self.loop, self.seed, members, lambda member: runs(member) and (alone or member not in self._cuts), self._wake_waiting
+        )
+
+    def servers_changed(self, lost: str | None = None) -> None:
+        """A server runs again, or does not; `lost`: this one lost its power, and with it what was underway to its member."""
+        if self.ensemble is not None:
+            if lost is not None:
+                self.losses[lost] = self.losses.get(lost, 0) + 1
+            self._stuck = [message for message in self._stuck if message.member != lost]
+            self._wake_waiting()
 
     def go(self) -> None:
         """The registry goes; as often as this is called it has to come back."""
@@ -169,8 +220,8 @@ class Hub:
             self._luck[server] = Chance(self.loop, self.seed, f"registry {server}")
         return self._luck[server]
 
-    def travel(self, server: str, arrive: Callable[[], None]) -> None:
-        """A message underway, in one direction; it goes on whatever becomes of who sent it."""
+    def travel(self, server: str, member: str, arrive: Callable[[], None]) -> None:
+        """A message underway between the two, in one direction; it goes on whatever becomes of who sent it."""
         chance, road = self.luck(server), self.road
         seconds, generation = chance.uniform(*road.delay_s), self.generation
         if road.slow and chance.random() < road.slow:
@@ -179,12 +230,16 @@ class Hub:
         def at_the_end() -> None:
             if self.generation != generation:
                 return
-            if self.reachable(server):
+            if self.serves(server, member):
                 arrive()
             elif chance.random() < self.road.late_request:
-                self._stuck.append((server, arrive))
+                self._stuck.append(_Stuck(server=server, member=member, arrive=arrive))
 
         self.loop.post(self.loop.now + seconds, at_the_end)
+
+    def lag_s(self, member: str) -> float:
+        """How old what this member reports is."""
+        return self.ensemble.lag_s(member) if self.ensemble is not None and not self.road.fine else 0.0
 
     def join(self, link: "RegistryLink") -> None:
         """A link to be notified of cuts."""
@@ -195,6 +250,8 @@ class Hub:
         self._links.pop(link, None)
 
     def _wake_waiting(self) -> None:
+        if self.ensemble is not None:
+            self.ensemble.look()
         changed, self._changed = self._changed, []
         for future in changed:
             if not future.done():
@@ -202,11 +259,13 @@ class Hub:
         for link in list(self._links):
             link.woken.set()
         stuck, self._stuck = self._stuck, []
-        for server, arrive in stuck:
-            if self.reachable(server):
-                self.loop.post(self.loop.now + self.luck(server).uniform(*self.road.delay_s), arrive)
+        for message in stuck:
+            if self.serves(message.server, message.member):
+                self.loop.post(self.loop.now + self.luck(message.server).uniform(*self.road.delay_s), message.arrive)
             else:
-                self._stuck.append((server, arrive))
+                self._stuck.append(message)
+        if self._waiting and not self._flushing and self._commits:
+            self._flush()
 
     # --- the leader's commits, for who wants to disturb one ---------------------------------------------------------
 
@@ -230,7 +289,7 @@ class Hub:
     def arrive(self, written: Written) -> None:
         """A commit has come in: it is flushed with whatever comes in meanwhile, and answered after that."""
         self._waiting.append(written)
-        if not self._flushing:
+        if not self._flushing and self._commits:
             self._flush()
 
     def lose_power(self) -> None:
@@ -255,18 +314,25 @@ class Hub:
 
     def _flush(self) -> None:
         self._flushing = True
-        batch, self._waiting, power = self._waiting, [], self._power
+        batch, self._waiting, power, ensemble = self._waiting, [], self._power, self.ensemble
+        term = 0 if ensemble is None else ensemble.term
         seconds = self._disk_luck.uniform(*self.road.flush_s)
         if self.road.slow and self._disk_luck.random() < self.road.slow:
             seconds = self._disk_luck.uniform(0.0, self.road.slow_s)
+        if self.road.slow and ensemble is not None and ensemble.deposed_now():
+            ensemble.depose()
+            self._wake_waiting()
 
         def flushed() -> None:
             if self._power != power:
                 return
             self._flushing = False
-            for written in batch:
-                self._carry_out(written)
-            if self._waiting:
+            if ensemble is None or (ensemble.term == term and ensemble.commits):
+                for written in batch:
+                    self._carry_out(written)
+            else:  # what a majority has is the next leader's first
+                self._waiting = [written for written in batch if ensemble.survives()] + self._waiting
+            if self._waiting and self._commits:
                 self._flush()
 
         self.loop.post(self.loop.now + seconds, flushed)
@@ -284,8 +350,10 @@ class RegistryLink:
         self._server = server
         self._place = place
         self._who = who
-        self._generation = 0
-        """Of the registry that was last read over this link."""
+        self._member = ""
+        self._connections = 0
+        self._read_over = (0, 0, 0)
+        """The connection over which everything was last read: see `_connection`."""
         self.bound = hub.bound
         self.woken = asyncio.Event()
 
@@ -295,7 +363,7 @@ class RegistryLink:
 
         def at_the_registry(answer: "asyncio.Future[Any]") -> None:
             if not (prefix or after or limit_bytes):
-                self._generation = hub.generation
+                self._read_over = self._connection
             self._answer(answer, hub.store.read(prefix, without=without, after=after, limit_bytes=limit_bytes))
 
         result: tuple[int, tuple[Entry, ...]] = await self._ask(at_the_registry)
@@ -305,50 +373,65 @@ class RegistryLink:
         """See ports.Registry."""
         hub, writer = self._hub, self._who()
         commit = checked(conditions, writes, self.bound)
-        if self._generation != hub.generation:
-            raise RegistryUnreachable("the link is a new one, and the registry was not read over it yet")
+        self._must_have_read()
+
+        def underway() -> None:
+            self._must_have_read()  # perhaps it is another link by now
+            hub.sent(self._server, conditions, writes)
 
         def at_the_registry(answer: "asyncio.Future[Any]") -> None:
             back = partial(self._answer, answer)
             hub.arrive(Written(server=self._server, writer=writer.incarnation, view=writer.view, commit=commit, answer=back))
 
-        result: int | Conflict = await self._ask(at_the_registry, lambda: hub.sent(self._server, conditions, writes))
+        result: int | Conflict = await self._ask(at_the_registry, underway)
         return result
 
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
         """See ports.Registry."""
         hub, seen, chance = self._hub, from_revision, self._hub.luck(self._server)
         await self._reach()
+        connection = self._connection
         stop = hub.store.on_commit(self.woken.set)
         hub.join(self)
         try:
             while True:
                 self.woken.clear()
-                if self._generation != hub.generation:
+                if self._read_over[0] != hub.generation or connection != self._connection:
                     raise RegistryUnreachable("the link to the registry was lost")
-                if not hub.reachable(self._server):
+                if not hub.serves(self._server, self._member):
                     await asyncio.sleep(chance.uniform(*NOTICED_S))
-                    if not hub.reachable(self._server):
+                    if not hub.serves(self._server, self._member):
                         raise RegistryUnreachable("the link to the registry is dead")
-                await hub.loop.passes(chance.uniform(*hub.road.delay_s))
+                await hub.loop.passes(chance.uniform(*hub.road.delay_s) + hub.lag_s(self._member))
                 seen, batches = hub.store.changes(prefix, seen)
                 for batch in batches:
                     yield batch
                     if hub.road.torn and chance.random() < hub.road.torn:
                         raise RegistryUnreachable("the link broke in the middle of an answer")
-                if seen == hub.store.revision and hub.reachable(self._server):
+                if seen == hub.store.revision and hub.serves(self._server, self._member):
                     await self.woken.wait()
         finally:
             stop()
             hub.leave(self)
 
+    @property
+    def _connection(self) -> tuple[int, int, int]:
+        """Which connection this is: another one to another member, or after the registry was replaced or the member's server was off."""
+        return self._hub.generation, self._connections, self._hub.losses.get(self._member, 0)
+
+    def _must_have_read(self) -> None:
+        if self._read_over != self._connection:
+            raise RegistryUnreachable("the link is a new one, and the registry was not read over it yet")
+
     async def _reach(self) -> None:
         try:
             async with asyncio.timeout(DEADLINE_S):
-                while not self._hub.reachable(self._server):
+                while (member := self._hub.way(self._server, self._member)) is None:
                     await self._hub.change()
         except TimeoutError:
             raise RegistryUnreachable("nobody answers") from None
+        if member != self._member:
+            self._member, self._connections = member, self._connections + 1
 
     async def _ask(self, do: Callable[["asyncio.Future[Any]"], None], underway: Callable[[], None] = lambda: None) -> Any:
         if self._place.dead:
@@ -357,8 +440,8 @@ class RegistryLink:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await self._reach()
-                self._hub.travel(self._server, partial(do, answer))
                 underway()
+                self._hub.travel(self._server, self._member, partial(do, answer))
                 return await answer
         except TimeoutError:
             raise RegistryUnreachable("the registry did not answer in time") from None
@@ -372,4 +455,4 @@ class RegistryLink:
             if not answer.done():
                 answer.set_result(done)
 
-        hub.travel(self._server, arrive)
+        hub.travel(self._server, self._member, arrive)

@@ -139,6 +139,7 @@ class Machine:
         self._half_done = []
         self._begin_keeper()
         self.truth.watch(self, self.life)
+        self.scene.hub.servers_changed()
 
     def power_off(self) -> None:
         """Power loss: everything ends at once."""
@@ -155,6 +156,7 @@ class Machine:
         if keeper is not None:
             keeper.gate_until = 0.0
         self.truth.off(self)
+        self.scene.hub.servers_changed(lost=self.name)
 
     def come_again(self) -> None:
         """An operator starts the cluster again on a server that left it, or is about to."""
@@ -196,6 +198,7 @@ class Machine:
             self.clocks.stop(clock)
         for place in self._places():
             place.freeze()
+        self.scene.hub.servers_changed()
 
     def thaw(self) -> None:
         """Everything goes on, late and in any order; what came in meanwhile waits in the queues."""
@@ -214,6 +217,7 @@ class Machine:
         late_s = self.chance.uniform(0.0, pace.lateness_s)
         for action in waiting:
             self.later(late_s, action)
+        self.scene.hub.servers_changed()
 
     def when_awake(self, action: Callable[[], None]) -> None:
         """Put aside until the thaw."""

@@ -16,6 +16,8 @@ class Options:
 
     servers: int = 3
     voters: int = 3
+    members: int = 0
+    """The registry has so many members, on the first servers, as etcd has; 0: it is one process, on no server."""
     pause_tolerance: float = 2.0
     groups: int = 1
     """Groups of resources to begin with."""
@@ -96,6 +98,12 @@ class Options:
         )
         return _with_faults(cluster, luck)
 
+    @staticmethod
+    def of_seed(seed: int) -> "Options":
+        """The same; in every other world the registry has members on the voters. (Apart from `draw`, whose worlds tests know by seed.)"""
+        drawn = Options.draw(seed)
+        return replace(drawn, members=drawn.voters) if dice(seed, "registry").random() < 0.5 else drawn
+
     def with_given(self, given: str) -> "Options":
         """With one of them as given: `loss=0.1`. BadInput names what there is."""
         name, equals, value = given.partition("=")
@@ -125,6 +133,7 @@ class Options:
         found = [replace(self, groups=self.groups - 1)] if self.groups > 1 else []
         found += [replace(self, voters=voters, servers=max(voters, 2)) for voters in (1, 3) if voters < self.voters]
         found += [replace(self, servers=self.servers - 1)] if self.servers > max(self.voters, 2) else []
+        found += [replace(self, members=0)] if self.members else []
         weather = _CHANCES
         return (*found, *(replace(self, **{name: getattr(plain, name)}) for name in weather if getattr(self, name)))
 
@@ -138,8 +147,9 @@ _MOST = 10_000.0
 """Of anything a minute, or seconds: more is no world any more."""
 _CHANCES = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches", "slow_answers", "again")
 BOUNDS: dict[str, tuple[float, float]] = {
-    "servers": (2, 16), "voters": (1, 5), "groups": (0, 20), "guide": (0, 1), "storm_s": (1.0, _MOST), "longest": (0.05, 100.0),
-    "operations": (FEW, 1_000), "pause_tolerance": (SHORTEST_PAUSE_S, LONGEST_PAUSE_S), **dict.fromkeys(_CHANCES, (0.0, 1.0)),
+    "servers": (2, 16), "voters": (1, 5), "members": (0, 5), "groups": (0, 20), "guide": (0, 1), "storm_s": (1.0, _MOST),
+    "longest": (0.05, 100.0), "operations": (FEW, 1_000), "pause_tolerance": (SHORTEST_PAUSE_S, LONGEST_PAUSE_S),
+    **dict.fromkeys(_CHANCES, (0.0, 1.0)),
 }  # fmt: skip
 """Option -> the least and the most that makes a world; all others are rates, from 0."""
 

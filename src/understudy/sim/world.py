@@ -71,6 +71,8 @@ class World:
         self._settings = settings_of(scene, names[0])
         self.machines = {name: Machine(scene, name) for name in names}
         self.truth.machines = dict(self.machines)
+        if self.options.members:
+            self.hub.seat(names[: self.options.members], lambda name: self.machines[name].up and not self.machines[name].frozen)
         self._mirror = self._mirror_of(self.hub)
         self._commands = 0
         self._said: dict[str, bytes | None] = {}

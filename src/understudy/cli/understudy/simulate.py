@@ -115,14 +115,14 @@ def _case(arguments: argparse.Namespace, seed: int) -> "WorldCase":
     from understudy.sim.life import WorldCase
     from understudy.sim.options import Options
 
-    options = Options.draw(seed)
+    options = Options.of_seed(seed)
     for given in arguments.set:
         options = options.with_given(given)
     if options.voters > options.servers:
         raise BadInput(f"{options.voters} voters of {options.servers} servers: give --set voters= as well")
     only = None if arguments.only is None else _numbers(arguments.only)
     every_beat = arguments.every_beat
-    return WorldCase(seed=seed, hours=arguments.hours, options=options if arguments.set else None, only=only, every_beat=every_beat)
+    return WorldCase(seed=seed, hours=arguments.hours, options=options, only=only, every_beat=every_beat)
 
 
 def _numbers(given: str) -> frozenset[int]:
@@ -147,7 +147,7 @@ def _command(case: "WorldCase") -> str:
     if case.only is not None:
         words.append(f"--only {','.join(map(str, sorted(case.only))) or '0'}")
     if case.options is not None:
-        words += [f"--set {differ}" for differ in case.options.differs(Options.draw(case.seed))]
+        words += [f"--set {differ}" for differ in case.options.differs(Options.of_seed(case.seed))]
     return " ".join([*words, *(["--every-beat"] if case.every_beat else []), "--trace"])
 
 
