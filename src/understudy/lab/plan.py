@@ -20,6 +20,8 @@ TLS = TlsFiles(ca=paths.REGISTRY_CA, certificate=paths.REGISTRY_CERTIFICATE, key
 CLIENT = "client"
 REGISTRY = "registry"
 SWITCH = "switch"
+PLAIN, SYSTEMD = INITS = ("plain", "systemd")
+"""What a server's first process is: a small one of the lab's own, or a real systemd that starts the project's units."""
 _RESERVED = (CLIENT, REGISTRY, SWITCH, "power")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _CLIENT_NUMBER = 100
@@ -99,6 +101,8 @@ class Host:
     number: int
     links: tuple[Cable, ...]
     services: tuple[LabService, ...]
+    """What its first process starts; systemd does so by the units of these services."""
+    init: str = PLAIN
 
     def address(self, network: str) -> str:
         """Its address on one of the lab's networks; KeyError if it has none there."""
@@ -155,8 +159,9 @@ def make_plan(
     *,
     ipv6: bool = False,
     engine: str = DEFAULT_ENGINE,
+    init: str = PLAIN,
 ) -> LabPlan:
-    """The plan of a lab with these servers; LabError if a name cannot be used."""
+    """The plan of a lab with these servers; LabError if a name cannot be used. `init`: of the servers; other hosts are always plain."""
     if not _NAME.fullmatch(name):
         raise LabError(f"{name!r} cannot name a lab: use at most ten lower-case letters, digits and hyphens, a letter first")
     if not servers or len(set(servers)) != len(servers) or len(servers) >= _CLIENT_NUMBER:
@@ -167,7 +172,7 @@ def make_plan(
                 f"{server!r} cannot name a server: use at most ten lower-case letters, digits and hyphens, not {', '.join(_RESERVED)}"
             )
     interconnect = tuple(network for network in NETWORKS if network.name == "interconnect")
-    hosts = [_host(server, number, NETWORKS, services) for number, server in enumerate(servers, start=1)]
+    hosts = [replace(_host(server, number, NETWORKS, services), init=init) for number, server in enumerate(servers, start=1)]
     hosts.append(_host(CLIENT, _CLIENT_NUMBER, NETWORKS, ()))
     hosts.append(_host(REGISTRY, _REGISTRY_NUMBER, interconnect, ()))
     if ipv6:
@@ -231,6 +236,7 @@ def parse_plan(text: str) -> LabPlan:
             services=tuple(
                 LabService(name=each["name"], command=tuple(each["command"]), cleanup=tuple(each["cleanup"])) for each in host["services"]
             ),
+            init=host.get("init", PLAIN),
         )
         for host in raw["hosts"]
     )
