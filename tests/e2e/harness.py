@@ -24,8 +24,8 @@ import pytest
 from e2e import service
 from e2e.asker import Asker
 from support import wait_for
-from understudy.lab import Lab
-from understudy.lab.plan import REGISTRY_PROCESS
+from understudy.lab import Lab, units
+from understudy.lab.plan import REGISTRY_PROCESS, SYSTEMD
 from understudy.model.engines import DEFAULT_ENGINE
 from understudy.model.limits import Limits, derive
 
@@ -137,6 +137,12 @@ class Cluster(ABC):
     def alerts(self, server: str) -> str:
         """The alert log of a server."""
         return self.lab.host_path(server, "/var/log/understudy/alert.log").read_text()
+
+    def log(self, server: str, lab_service: str) -> str:
+        """What a service of the host's init has written."""
+        if self.lab.plan.host(server).init == SYSTEMD:
+            return self.run("journalctl", "--output", "cat", "--unit", units.unit_of(lab_service), on=server)
+        return self.lab.host_path(server, f"/var/log/understudy/{lab_service}.log").read_text()
 
     def put(self, path: str, text: str, on: Iterable[str]) -> None:
         """Write an executable file on servers; nothing half written is ever seen."""

@@ -102,9 +102,13 @@ def sweep(pid: int, group: Path) -> None:
     cgroups.remove(group)
 
 
+def has_spoken(booting: Booting) -> bool:
+    """Whether the host has said something that was not read, or can say nothing more."""
+    return bool(select.select([booting.said], [], [], 0.0)[0])
+
+
 def _said_meanwhile(booting: Booting) -> str:
-    ready, _, _ = select.select([booting.said], [], [], 0.0)
-    return os.read(booting.said, 4096).decode().strip() if ready else ""
+    return os.read(booting.said, 4096).decode().strip() if has_spoken(booting) else ""
 
 
 def _expect(host: Host, booting: Booting, word: str) -> None:

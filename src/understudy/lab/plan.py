@@ -171,6 +171,8 @@ def make_plan(
             raise LabError(
                 f"{server!r} cannot name a server: use at most ten lower-case letters, digits and hyphens, not {', '.join(_RESERVED)}"
             )
+    if init == SYSTEMD and services not in ((), SERVER_SERVICES):
+        raise LabError("a host with systemd starts the project's own units, or none: leave its services out")
     interconnect = tuple(network for network in NETWORKS if network.name == "interconnect")
     hosts = [replace(_host(server, number, NETWORKS, services), init=init) for number, server in enumerate(servers, start=1)]
     hosts.append(_host(CLIENT, _CLIENT_NUMBER, NETWORKS, ()))

@@ -44,7 +44,7 @@ class Power:
         self._watched: dict[str, int] = {}
         """A pidfd of each host's first process."""
         self._rebooting: dict[str, hosts.Booting] = {}
-        """Hosts that restarted themselves: nobody waits for them, and what they say is not read."""
+        """Hosts that restarted themselves and have not booted yet: no order waits for them."""
         self._frozen: set[str] = set()
         self._cuts: dict[str, dict[str, set[str]]] = {host.name: {} for host in self._plan.hosts}
         kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWNS)
@@ -65,7 +65,7 @@ class Power:
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out one order; the answer, or `{"error": SENTENCE}`."""
-        self.notice_ends()
+        self.notice()
         arguments = dict(order)
         try:
             return self._orders[arguments.pop("do")](**arguments)
@@ -149,11 +149,18 @@ class Power:
         self.is_on = False
         return {"at": time.monotonic()}
 
-    def first_processes(self) -> tuple[int, ...]:
-        """Descriptors by which poll notices that one has ended."""
-        return tuple(self._watched.values())
+    def descriptors(self) -> tuple[int, ...]:
+        """What poll is to watch: one can be read when there is something to `notice`."""
+        return (*self._watched.values(), *(booting.said for booting in self._rebooting.values()))
 
-    def notice_ends(self) -> None:
+    def notice(self) -> None:
+        """Take in what has happened by itself: first processes that ended, hosts that have booted again."""
+        self._notice_ends()
+        for name, booting in list(self._rebooting.items()):
+            if hosts.has_spoken(booting):
+                self._finish_reboot(name, booting)
+
+    def _notice_ends(self) -> None:
         """A host whose first process has ended by itself is off; one that asked the kernel for a reboot is switched on again."""
         for name, pid in list(self._running.items()):
             ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -163,15 +170,25 @@ class Power:
                     self._reboot(name)
 
     def _reboot(self, name: str) -> None:
-        host = self._plan.host(name)
         try:
             self._rebooting[name] = self._switch_on(name)
-            hosts.wire(host, self._rebooting[name], self._switch, self._cuts[name])
-            write_process(self._places.first_process(name), self._running[name])
+            hosts.wire(self._plan.host(name), self._rebooting[name], self._switch, self._cuts[name])
         except _FAILURES as error:
-            print(f"{name} did not reboot: {error}", file=sys.stderr, flush=True)
-            if name in self._running:
-                self._lose_power(host)
+            self._fail_reboot(name, error)
+
+    def _finish_reboot(self, name: str, booting: hosts.Booting) -> None:
+        try:
+            hosts.wait_until_booted(self._plan.host(name), booting)
+            write_process(self._places.first_process(name), booting.pid)
+        except _FAILURES as error:
+            self._fail_reboot(name, error)
+        else:
+            self._rebooting.pop(name).close()
+
+    def _fail_reboot(self, name: str, error: Exception) -> None:
+        print(f"{name} did not reboot: {error}", file=sys.stderr, flush=True)
+        if name in self._running:
+            self._lose_power(self._plan.host(name))
 
     def _switch_on(self, name: str) -> hosts.Booting:
         booting = hosts.switch_on(self._parts(name))
@@ -227,14 +244,14 @@ def main(lab: str, image: str) -> int:
             if _wait(listener, power):
                 _serve_one(listener, power)
             else:
-                power.notice_ends()
+                power.notice()
     return 0
 
 
 def _wait(listener: socket.socket, power: Power) -> bool:
-    """Until an order comes (True), or the first process of a host ends."""
+    """Until an order comes (True), or there is something to notice."""
     poll = select.poll()
-    for descriptor in (listener.fileno(), *power.first_processes()):
+    for descriptor in (listener.fileno(), *power.descriptors()):
         poll.register(descriptor, select.POLLIN)
     return any(descriptor == listener.fileno() for descriptor, _ in poll.poll())
 
