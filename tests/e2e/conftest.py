@@ -15,8 +15,7 @@ from e2e.audited import FAILED, audited, name_of_a_lab
 from e2e.harness import Cluster, Trio
 from e2e.teller import Teller
 from e2e.watched import WatchedCluster
-from understudy.lab import Lab
-from understudy.lab.plan import PLAIN
+from understudy.lab import PLAIN, Lab
 from understudy.model.engines import DEFAULT_ENGINE
 
 

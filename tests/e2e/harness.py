@@ -24,8 +24,8 @@ import pytest
 from e2e import service
 from e2e.asker import Asker
 from support import wait_for
-from understudy.lab import Lab, units
-from understudy.lab.plan import REGISTRY_PROCESS, SYSTEMD
+from understudy.lab import SYSTEMD, Lab, units
+from understudy.lab.plan import REGISTRY_PROCESS
 from understudy.model.engines import DEFAULT_ENGINE
 from understudy.model.limits import Limits, derive
 

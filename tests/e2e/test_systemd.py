@@ -11,7 +11,7 @@ from e2e.test_etcd import accepts, answers
 from e2e.test_leave import stops
 from e2e.test_processes import ends
 from support import wait_for
-from understudy.lab.plan import SYSTEMD
+from understudy.lab import SYSTEMD
 
 pytestmark = pytest.mark.lab
 

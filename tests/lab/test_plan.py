@@ -3,8 +3,9 @@
 import pytest
 
 from understudy.errors import LabError
+from understudy.lab import PLAIN, SYSTEMD
 from understudy.lab.disk import settings_text
-from understudy.lab.plan import PLAIN, SYSTEMD, LabService, make_plan, parse_plan, plan_text
+from understudy.lab.plan import LabService, make_plan, parse_plan, plan_text
 from understudy.model.settings import parse_settings
 
 

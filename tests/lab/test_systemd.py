@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from support import wait_for
-from understudy.lab import Lab
-from understudy.lab.plan import INITS, SYSTEMD
+from understudy.lab import INITS, SYSTEMD, Lab
 
 pytestmark = pytest.mark.lab
 

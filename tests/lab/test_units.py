@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from understudy.lab import units
+from understudy.lab import SYSTEMD, units
 from understudy.lab.places import project_root
-from understudy.lab.plan import REGISTRY_PROCESS, SERVER_SERVICES, SYSTEMD, make_plan
+from understudy.lab.plan import REGISTRY_PROCESS, SERVER_SERVICES, make_plan
 
 UNITS = project_root() / "packaging/systemd"
 

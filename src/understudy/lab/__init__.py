@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from understudy.lab.lab import Lab as Lab
 
+PLAIN, SYSTEMD = INITS = ("plain", "systemd")
+"""What a server's first process is: a small one of the lab's own, or a real systemd that starts the project's units."""
+
 
 def __getattr__(name: str) -> Any:
     # init.py and enter.py live in this package and must start fast: Lab is imported by those who ask for it.

@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.lab import storage, units
+from understudy.lab import SYSTEMD, storage, units
 from understudy.lab.places import Places, project_root
-from understudy.lab.plan import NETWORKS, SYSTEMD, TLS, Host, LabPlan
+from understudy.lab.plan import NETWORKS, TLS, Host, LabPlan
 from understudy.model.engines import ENGINES
 
 if TYPE_CHECKING:

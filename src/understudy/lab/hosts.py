@@ -16,10 +16,10 @@ from typing import NoReturn
 from pyroute2 import NetlinkError
 
 from understudy.errors import LabError
-from understudy.lab import cgroups, kernel, root
+from understudy.lab import SYSTEMD, cgroups, kernel, root
 from understudy.lab.network import Switch
 from understudy.lab.places import Places
-from understudy.lab.plan import SYSTEMD, Host
+from understudy.lab.plan import Host
 
 _BOOT_S = 20.0
 _BOOT_SYSTEMD_S = 60.0

@@ -20,16 +20,14 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from understudy.errors import LabError
-from understudy.lab import bytecode, cgroups, disk, image, kernel, machine, orders, remains, storage, units
+from understudy.lab import PLAIN, SYSTEMD, bytecode, cgroups, disk, image, kernel, machine, orders, remains, storage, units
 from understudy.lab.places import child_environment, make_directory, places_of, project_root, read_plan, read_process
 from understudy.lab.plan import (
     CLIENT,
     NETWORKS,
-    PLAIN,
     REGISTRY_PROCESS,
     SERVER_SERVICES,
     SWITCH,
-    SYSTEMD,
     LabPlan,
     LabService,
     make_plan,

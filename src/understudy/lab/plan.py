@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from understudy.errors import LabError
+from understudy.lab import PLAIN, SYSTEMD
 from understudy.linux import paths
 from understudy.model.engines import DEFAULT_ENGINE
 from understudy.model.settings import TlsFiles
@@ -20,8 +21,6 @@ TLS = TlsFiles(ca=paths.REGISTRY_CA, certificate=paths.REGISTRY_CERTIFICATE, key
 CLIENT = "client"
 REGISTRY = "registry"
 SWITCH = "switch"
-PLAIN, SYSTEMD = INITS = ("plain", "systemd")
-"""What a server's first process is: a small one of the lab's own, or a real systemd that starts the project's units."""
 _RESERVED = (CLIENT, REGISTRY, SWITCH, "power")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _CLIENT_NUMBER = 100

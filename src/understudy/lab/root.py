@@ -9,9 +9,9 @@ import os
 import stat
 from pathlib import Path
 
-from understudy.lab import kernel, storage
+from understudy.lab import SYSTEMD, kernel, storage
 from understudy.lab.places import Places, project_root
-from understudy.lab.plan import SYSTEMD, Host
+from understudy.lab.plan import Host
 
 _DEVICES = {
     "null": (1, 3),

@@ -20,8 +20,7 @@ from e2e import audits, service
 from e2e.attacks.witness import ADDRESS, INTERVAL_S, Stretch, Twice, Witness
 from e2e.harness import Cluster
 from support import stopped, wait_for
-from understudy.lab import Lab, units
-from understudy.lab.plan import SYSTEMD
+from understudy.lab import SYSTEMD, Lab, units
 
 SETTINGS = "/etc/understudy/understudy.toml"
 WEB = f"{service.HOME}/web.py"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from understudy.errors import LabError, UnderstudyError
-from understudy.lab.plan import INITS, PLAIN
+from understudy.lab import INITS, PLAIN
 from understudy.model.engines import DEFAULT_ENGINE, ENGINES
 
 _UNABLE = 2
