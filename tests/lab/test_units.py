@@ -25,11 +25,12 @@ class Unit(configparser.RawConfigParser):
 
 
 def test_each_service_of_a_server_has_a_unit_that_belongs_to_the_target() -> None:
-    """In the slice in which the lab, and everybody, looks for it; and whatever happens to it, it is started again."""
+    """Its stop waits for theirs; they are in the slice where the lab looks for them; whatever happens to them, they are started again."""
     for service in (REGISTRY_PROCESS, *(service.name for service in SERVER_SERVICES)):
         unit = Unit(units.unit_of(service))
         assert units.unit_of(service) in Unit("understudy.target")["Unit"]["Wants"].split()
         assert unit["Unit"]["PartOf"] == "understudy.target"
+        assert "After=understudy.target\n" in (UNITS / units.unit_of(service)).read_text()
         assert unit["Unit"]["StartLimitIntervalSec"] == "0"
         assert unit["Service"]["Slice"] == units.group_of(service).partition("/")[0]
         assert unit["Service"]["Restart"] == "always"
