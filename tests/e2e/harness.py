@@ -24,6 +24,7 @@ import pytest
 from e2e import service
 from e2e.asker import Asker
 from support import wait_for
+from understudy.errors import LabError
 from understudy.lab import SYSTEMD, Lab, units
 from understudy.lab.plan import REGISTRY_PROCESS
 from understudy.model.engines import DEFAULT_ENGINE
@@ -203,7 +204,7 @@ class Cluster(ABC):
         """Wait until a server has joined as another incarnation than `after`."""
 
         def joined() -> bool:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, LabError):  # it may just be off, and boot
                 return self.incarnation(server) != after and self.lab.is_ready(server)
             return False
 
