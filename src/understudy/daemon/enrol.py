@@ -115,22 +115,43 @@ class JoinListener:
 
     async def _accept(self, door: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        loop.add_reader(door, self._take, door)
         try:
-            while True:
-                try:
-                    connection, peer = await loop.sock_accept(door)
-                except OSError:  # it went away, or no descriptor is to be had: who asks waits a little
-                    await asyncio.sleep(PAUSE_S)
-                    continue
-                if len(self._callers) >= MOST_CONNECTIONS:
-                    connection.close()
-                    continue
-                task = loop.create_task(self._serve(connection, Comer(str(peer[0]).partition("%")[0], int(peer[1]))), name="who joins")
-                self._callers.add(task)
-                task.add_done_callback(self._callers.discard)
+            await asyncio.Event().wait()
         finally:
+            loop.remove_reader(door)
             for task in self._callers:
                 task.cancel()
+
+    def _take(self, door: socket.socket) -> None:
+        """Accept those who wait. By hand rather than with asyncio's server, which shakes hands with everybody before it asks us."""
+        loop = asyncio.get_running_loop()
+        for _ in range(_BACKLOG):
+            try:
+                connection, peer = door.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:  # no descriptor is to be had: whoever asks waits a little
+                loop.remove_reader(door)
+                loop.call_later(PAUSE_S, self._resume, door)
+                return
+            if len(self._callers) >= MOST_CONNECTIONS:
+                connection.close()
+                continue
+            connection.setblocking(False)
+            comer = Comer(str(peer[0]).partition("%")[0], int(peer[1]))
+            task = loop.create_task(self._serve(connection, comer), name="who joins")
+            self._callers.add(task)
+            task.add_done_callback(functools.partial(self._gone, connection))
+
+    def _resume(self, door: socket.socket) -> None:
+        if door.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(door, self._take, door)
+
+    def _gone(self, connection: socket.socket, task: "asyncio.Task[None]") -> None:
+        """However it ended, also before it began."""
+        self._callers.discard(task)
+        connection.close()
 
     async def _serve(self, connection: socket.socket, comer: Comer) -> None:
         """One connection to its end. Whatever happens in it ends nothing else."""
@@ -156,8 +177,6 @@ class JoinListener:
             log(logevents.JOIN_NOT_LISTENING, why=str(error))
         except Exception as error:  # noqa: BLE001 - the listener goes on for others, and the daemon with it
             fault(error, "a connection to join")
-        finally:
-            connection.close()
 
     async def _exchange(self, exchange: Exchange, comer: Comer) -> None:
         try:

@@ -3,7 +3,6 @@
 Called by `setup/` and by `daemon/enrol.py`.
 """
 
-import os
 from dataclasses import dataclass
 
 PRIVATE, PUBLIC = 0o600, 0o644
@@ -18,24 +17,24 @@ class KeyFiles:
     @property
     def authority(self) -> str:
         """The certificate of the cluster's authority: what everybody trusts."""
-        return os.path.join(self.folder, "authority.pem")
+        return f"{self.folder}/authority.pem"
 
     @property
     def authority_key(self) -> str:
         """Its private key, on voters alone: who has it can make himself a server of the cluster."""
-        return os.path.join(self.folder, "authority.key")
+        return f"{self.folder}/authority.key"
 
     @property
     def certificate(self) -> str:
         """This server's own certificate: etcd, the way to it, and the join listener prove themselves by it."""
-        return os.path.join(self.folder, "server.pem")
+        return f"{self.folder}/server.pem"
 
     @property
     def key(self) -> str:
         """Its private key, made on this server, which it never leaves."""
-        return os.path.join(self.folder, "server.key")
+        return f"{self.folder}/server.key"
 
     @property
     def guard(self) -> str:
         """The key of the guards' messages, the same on every server."""
-        return os.path.join(self.folder, "guard.key")
+        return f"{self.folder}/guard.key"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from understudy.errors import BadInput, UnderstudyError
 from understudy.linux.keys import KEY_BYTES
 from understudy.model.messages import words
-from understudy.model.settings import Settings
+from understudy.model.settings import Settings, TlsFiles
 from understudy.security.authority import Authority
 from understudy.security.certificates import fingerprint, look
 from understudy.security.keyfiles import PRIVATE, PUBLIC, KeyFiles
@@ -38,7 +38,8 @@ def new_files(settings: Settings, places: SetupPlaces) -> list[NewFile]:
             raise BadInput(words(20283, keys.guard, "it holds no key of a guard; move it away"), code=20283)
         guard_key = f"{secrets.token_hex(KEY_BYTES)}\n"
     certificate, key = read_text(keys.certificate), read_text(keys.key)
-    if not certificate or not key or authority.certificate != read_text(keys.authority) or wrong_certificate(settings, keys):
+    own = TlsFiles(ca=keys.authority, certificate=keys.certificate, key=keys.key)
+    if authority.certificate != read_text(keys.authority) or wrong_certificate(settings, own):
         issued = authority.issue(settings.server, settings.peer(settings.server).addresses)
         certificate, key = issued.certificate, issued.key
     files = [NewFile(keys.authority_key, authority.key, PRIVATE), NewFile(keys.authority, authority.certificate, PUBLIC)]

@@ -54,11 +54,11 @@ def judge(request: JoinRequest, comer: Comer, settings: Settings, store: TokenSt
         verdict = store.look(secret, now)
         if verdict is not TokenVerdict.GOOD:
             return _refused(verdict.value)
+        if not request.csr:  # no secret: it only says which servers there are, so that its bearer finds out which he is
+            return JoinJudgement(body=answer_bytes(JoinAnswer(authority=authority, settings=settings_text(settings))))
         found = _server_at(comer, settings)
         if found is None:
             return _refused(_not_from_here(comer, settings))
-        if not request.csr:
-            return JoinJudgement(body=answer_bytes(JoinAnswer(authority=authority, settings=settings_text(settings))))
         if request.server != found.name:
             return _refused(
                 f"{request.server} has other addresses ([servers.{request.server}]) than the one that this came from, {comer.address}"

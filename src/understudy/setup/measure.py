@@ -2,7 +2,6 @@
 nameless file of its own, which is gone afterwards."""
 
 import concurrent.futures
-import contextlib
 import ctypes
 import os
 import shutil
@@ -13,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TypedDict
 
 from understudy.errors import UnderstudyError
 from understudy.guard.gate import Gate
@@ -20,7 +20,7 @@ from understudy.guard.system import KEEPER_PRIORITY, become_real_time
 from understudy.linux import cgroups
 from understudy.linux.interfaces import addresses, links
 from understudy.linux.libc import libc
-from understudy.model.settings import Settings
+from understudy.model.settings import Settings, TlsFiles
 from understudy.security.certificates import look, why_not_pair
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.clock import read_clock
@@ -30,19 +30,22 @@ from understudy.setup.places import SetupPlaces
 from understudy.setup.ports import read_ports
 from understudy.setup.readings import HostReadings, KeyReading
 from understudy.setup.services import systemd_runs, units_known
-from understudy.setup.state import HereNow, wrong_certificate
+from understudy.setup.state import HereNow, tls_files, wrong_certificate
 from understudy.setup.wanted import is_voter
 
 _NEW_NETWORK = 0x40000000
 _FLUSHES, _FLUSH_BYTES, _FLUSHING_S = 50, 4096, 1.0
 _RESOLVING_S = 2.0
 _ETCD_S = 10.0
+_TRIED = b"tried:"
+"""What an attempt begins its answer with: one that broke off has said nothing, and that is no good news."""
 
 
 def read_host(settings: Settings | None, here: HereNow, places: SetupPlaces, *, others: bool) -> HostReadings:
     """All readings. `settings`: wanted, or here already. `others`: ask whether other servers belong to a cluster already."""
     state_dir = settings.state_dir if settings is not None else places.state_dir
     flush_ms, flush_failed = _flush(state_dir)
+    gate, real_time = _in_a_child(_try_gate), _in_a_child(_try_real_time)  # before anything here has threads
     return HostReadings(
         root=os.geteuid() == 0,
         addresses=here.addresses,
@@ -51,8 +54,8 @@ def read_host(settings: Settings | None, here: HereNow, places: SetupPlaces, *, 
         clock=read_clock(),
         ports=read_ports(settings),
         cgroups=_cgroups(),
-        gate=_in_a_child(_try_gate),
-        real_time=_in_a_child(lambda: become_real_time(KEEPER_PRIORITY)),
+        gate=gate,
+        real_time=real_time,
         flush_ms=flush_ms,
         flush_failed=flush_failed,
         etcd=_etcd(),
@@ -113,16 +116,14 @@ def _in_a_child(attempt: Callable[[], str]) -> str:
     child = os.fork()
     if child == 0:
         try:
-            os.write(say, attempt().encode()[:4000])
-        except OSError as error:
-            os.write(say, f"{error.strerror}".encode())
+            os.write(say, _TRIED + attempt().encode()[:4000])
         finally:
             os._exit(0)
     os.close(say)
     with os.fdopen(said, "rb") as answers:
         text = answers.read().decode(errors="replace")
     os.waitpid(child, 0)
-    return text
+    return text.removeprefix(_TRIED.decode()) if text.startswith(_TRIED.decode()) else "it could not be tried"
 
 
 def _try_gate() -> str:
@@ -135,6 +136,10 @@ def _try_gate() -> str:
         return "" if gate.whole() else "the kernel does not keep the rules of the gate"
     except OSError as error:
         return f"the kernel refuses the gate's tables: {error.strerror}"
+
+
+def _try_real_time() -> str:
+    return become_real_time(KEEPER_PRIORITY)
 
 
 def _flush(state_dir: str) -> tuple[float | None, str]:
@@ -170,31 +175,54 @@ def _etcd() -> str:
 
 
 def _keys(settings: Settings, keys: KeyFiles) -> tuple[KeyReading, ...]:
-    voter = is_voter(settings)
-    paths = [(keys.guard, True)]
-    if settings.join_port:
-        paths += [(keys.authority, False), (keys.certificate, False), (keys.key, True)]
-        paths += [(keys.authority_key, True)] if voter else []
-    return tuple(_key(path, secret, keys, settings) for path, secret in paths)
+    """Those that these settings need: of a cluster that was set up by hand only what they name."""
+    found = [KeyReading(settings.guard_key, True, **_stat(settings.guard_key))]
+    tls = tls_files(settings, keys)
+    if tls is not None:
+        found += [_certificate(tls.ca, ""), _certificate(tls.certificate, _wrong(settings, tls))]
+        found.append(KeyReading(tls.key, True, **_stat(tls.key)))
+    if settings.join_port and is_voter(settings):
+        wrong = _wrong_pair(keys.authority, keys.authority_key)
+        found.append(KeyReading(keys.authority_key, True, wrong=wrong, **_stat(keys.authority_key)))
+    return tuple(found)
 
 
-def _key(path: str, secret: bool, keys: KeyFiles, settings: Settings) -> KeyReading:
+class _Stat(TypedDict):
+    found: bool
+    mode: int
+    owner: int
+
+
+def _stat(path: str) -> _Stat:
     try:
         found = os.stat(path)
-        text = read_text(path)
-    except FileNotFoundError:
-        return KeyReading(path, secret, found=False)
+    except OSError:
+        return _Stat(found=False, mode=0, owner=0)
+    return _Stat(found=True, mode=found.st_mode & 0o777, owner=found.st_uid)
+
+
+def _certificate(path: str, wrong: str) -> KeyReading:
+    """With when it ends."""
+    stat = _stat(path)
+    if not stat["found"]:
+        return KeyReading(path, False, **stat)
+    try:
+        ends_in_s = (look(read_text(path)).ends - datetime.now(UTC)).total_seconds()
     except (OSError, UnderstudyError) as error:
-        return KeyReading(path, secret, wrong=getattr(error, "strerror", None) or str(error))
-    wrong, ends = "", None
-    with contextlib.suppress(OSError, UnderstudyError):
-        if path == keys.certificate:
-            wrong = wrong_certificate(settings, keys)
-        elif path == keys.authority_key:
-            wrong = why_not_pair(read_text(keys.authority), text, read_text(keys.authority))
-    if path in (keys.certificate, keys.authority):
-        try:
-            ends = (look(text).ends - datetime.now(UTC)).total_seconds()
-        except UnderstudyError as error:
-            wrong = str(error)
-    return KeyReading(path, secret, mode=found.st_mode & 0o777, owner=found.st_uid, wrong=wrong, ends_in_s=ends)
+        return KeyReading(path, False, wrong=getattr(error, "strerror", None) or str(error), **stat)
+    return KeyReading(path, False, wrong=wrong, ends_in_s=ends_in_s, **stat)
+
+
+def _wrong(settings: Settings, tls: TlsFiles) -> str:
+    try:
+        return wrong_certificate(settings, tls)
+    except (OSError, UnderstudyError) as error:
+        return getattr(error, "strerror", None) or str(error)
+
+
+def _wrong_pair(certificate: str, key: str) -> str:
+    try:
+        authority = read_text(certificate)
+        return why_not_pair(authority, read_text(key), authority) if os.path.exists(key) else ""
+    except (OSError, UnderstudyError) as error:
+        return getattr(error, "strerror", None) or str(error)

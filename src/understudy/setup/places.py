@@ -3,7 +3,6 @@
 Called by all of `setup/`.
 """
 
-import os
 from dataclasses import dataclass
 
 from understudy.linux import paths
@@ -20,19 +19,19 @@ class SetupPlaces:
     @property
     def folder(self) -> str:
         """What holds the settings."""
-        return os.path.dirname(self.config)
+        return self.config.rpartition("/")[0]
 
     @property
     def keys(self) -> str:
         """What holds the keys."""
-        return os.path.join(self.folder, "keys")
+        return f"{self.folder}/keys"
 
     @property
     def etcd(self) -> str:
         """The configuration of this server's member of etcd, on voters."""
-        return os.path.join(self.folder, "etcd.yaml")
+        return f"{self.folder}/etcd.yaml"
 
 
 def tokens_file(state_dir: str) -> str:
     """The tokens that this server has given out, as hashes."""
-    return os.path.join(state_dir, "tokens.json")
+    return f"{state_dir}/tokens.json"

@@ -7,9 +7,8 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from understudy.model.engines import PEER_PORT, PORT
 from understudy.model.settings import Settings
-from understudy.registry.engines import PORT
-from understudy.registry.etcd import PEER_PORT
 from understudy.setup.readings import PortReading
 from understudy.setup.wanted import JOIN_PORT, is_voter
 

@@ -94,7 +94,7 @@ def wait_online(settings: Settings, ask: Ask, within_s: float, progress: Callabl
         if waited_s > within_s:
             return Arrived(online=False, there=there, waits_for=waits_for, waited_s=waited_s, in_time=False)
         if waits_for != said:
-            progress(f"waiting: {waits_for}")
+            progress(f"waiting {waits_for}" if waits_for.startswith("for ") else f"waiting: {waits_for}")
             said = waits_for
         time.sleep(_POLL_S)
 

@@ -3,19 +3,18 @@
 Called by all commands of `setup/`. A server counts as configured once it has understudy.toml, which is written last.
 """
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from understudy.errors import BadSettings
 from understudy.guard.configured import read_settings
-from understudy.model.settings import Settings
+from understudy.model.settings import Settings, TlsFiles
 from understudy.security.certificates import look, why_not_pair
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.files import read_text
 from understudy.setup.places import SetupPlaces
-from understudy.setup.wanted import is_voter
+from understudy.setup.wanted import is_voter, normal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +38,21 @@ def here_now(places: SetupPlaces, addresses: Mapping[str, str]) -> HereNow:
         return HereNow(addresses=addresses, unreadable=str(error))
 
 
-def wrong_certificate(settings: Settings, keys: KeyFiles) -> str:
+def tls_files(settings: Settings, keys: KeyFiles) -> TlsFiles | None:
+    """Where this server's certificate is: what the settings name, or what lets others join; None: it needs none."""
+    if settings.registry_tls is not None:
+        return settings.registry_tls
+    return TlsFiles(ca=keys.authority, certificate=keys.certificate, key=keys.key) if settings.join_port else None
+
+
+def wrong_certificate(settings: Settings, tls: TlsFiles) -> str:
     """Why this server's certificate is not what it should be; empty: it is. OSError; BadInput."""
-    certificate = read_text(keys.certificate)
-    why = why_not_pair(certificate, read_text(keys.key), read_text(keys.authority))
+    certificate = read_text(tls.certificate)
+    why = why_not_pair(certificate, read_text(tls.key), read_text(tls.ca))
     if why:
         return why
     said = look(certificate)
-    wanted = {str(ipaddress.ip_address(address)) for address in settings.peer(settings.server).addresses}
+    wanted = set(map(normal, settings.peer(settings.server).addresses))
     if said.name != settings.server or not wanted <= said.addresses:
         return f"it is for {said.name} at {', '.join(sorted(said.addresses))}"
     return ""
@@ -57,4 +63,5 @@ def is_whole(settings: Settings, places: SetupPlaces) -> bool:
     keys = KeyFiles(places.keys)
     if not read_text(keys.guard) or (is_voter(settings) and not read_text(keys.authority_key)):
         return False
-    return not wrong_certificate(settings, keys)
+    tls = tls_files(settings, keys)
+    return tls is None or not wrong_certificate(settings, tls)

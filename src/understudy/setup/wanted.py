@@ -8,10 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 
 from understudy.errors import BadInput, BadSettings
+from understudy.model.engines import PORT
 from understudy.model.messages import words
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings, TlsFiles, parse_settings
 from understudy.model.tables import parse_endpoint
-from understudy.registry.engines import PORT
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.places import SetupPlaces
 from understudy.setup.written import settings_text
@@ -135,9 +135,11 @@ def differences(found: Settings, wanted: Settings) -> list[str]:
 
 def for_server(settings: Settings, name: str, places: SetupPlaces) -> Settings:
     """The settings of the server that made a token, for another one: all the same but for who it is, and where its keys are."""
-    keys = KeyFiles(places.keys)
+    keys, usual = KeyFiles(places.keys), SetupPlaces()
+    state_dir = settings.state_dir if places.state_dir == usual.state_dir else places.state_dir
+    run_dir = settings.run_dir if places.run_dir == usual.run_dir else places.run_dir
     tls = None if settings.registry_tls is None else TlsFiles(ca=keys.authority, certificate=keys.certificate, key=keys.key)
-    return replace(settings, server=name, guard_key=keys.guard, registry_tls=tls, state_dir=places.state_dir, run_dir=places.run_dir)
+    return replace(settings, server=name, guard_key=keys.guard, registry_tls=tls, state_dir=state_dir, run_dir=run_dir)
 
 
 def is_voter(settings: Settings) -> bool:

@@ -8,9 +8,8 @@ import json
 from collections.abc import Iterable
 
 from understudy.linux import paths
+from understudy.model.engines import ELECTION_MS, HEARTBEAT_MS, KEPT_REVISIONS, PEER_PORT, PORT
 from understudy.model.settings import Settings
-from understudy.registry.engines import PORT
-from understudy.registry.etcd import ELECTION_MS, HEARTBEAT_MS, KEPT_REVISIONS, PEER_PORT
 
 HEAD = "# Made by `understudy cluster`; docs/guide/settings.md explains each setting. The same on all servers but for [server] name.\n"
 ETCD_HEAD = "# Made by `understudy cluster`: this server's member of the cluster's etcd.\n"

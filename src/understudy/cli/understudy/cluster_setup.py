@@ -42,6 +42,9 @@ def main(argv: list[str]) -> int:
     except UnderstudyError as error:
         print(with_number(getattr(error, "code", None), str(error)), file=sys.stderr)
         return 1
+    except OSError as error:
+        print(line(20285, error.filename or "This server", error.strerror or error), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from here", file=sys.stderr)
         return 130
