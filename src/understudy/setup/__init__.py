@@ -3,7 +3,7 @@
 What is decided is pure, what touches the server stands apart:
 
     wanted.py     command line -> settings (pure)           written.py    settings -> understudy.toml, etcd.yaml (pure)
-    readings.py   what was found on a server (values)       measure.py    reads it; ports.py, clock.py: two parts of that
+    readings.py   what was found on a server (values)       measure.py    reads it, with ports.py, clock.py, attempts.py
     checks.py     readings -> the table of checks (pure)    table.py      the table as text and as JSON (pure)
     token.py      a token as text (pure)                    tokens.py     the file of tokens that were given out
     wire.py       request and answer of a join (pure)       ask.py        the joining side's connection

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from understudy.model.limits import DRIFT
 from understudy.model.settings import Settings
-from understudy.setup.readings import REAL_TIME, ClockReading, HostReadings, PortReading
+from understudy.setup.readings import ClockReading, HostReadings, PortReading
 from understudy.setup.wanted import differences, is_voter, normal
 
 SLOW_FLUSH_MS = 20.0
@@ -214,7 +214,7 @@ def _port(port: PortReading) -> str:
 
 
 def _real_time(found: HostReadings, settings: Settings | None) -> CheckRow:
-    if found.real_time == REAL_TIME:
+    if not found.real_time:
         return _passed("real time", "priority and locked memory are to be had")
     advice = f"allow real-time priority and locked memory, or set pause_tolerance to {PAUSE_WITHOUT_REAL_TIME_S} s or more"
     if settings is not None and settings.pause_tolerance < PAUSE_WITHOUT_REAL_TIME_S:

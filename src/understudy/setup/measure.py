@@ -2,27 +2,25 @@
 nameless file of its own, which is gone afterwards."""
 
 import concurrent.futures
-import ctypes
 import os
 import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypedDict
 
 from understudy.errors import UnderstudyError
-from understudy.guard.gate import Gate
-from understudy.guard.system import KEEPER_PRIORITY, become_real_time
 from understudy.linux import cgroups
 from understudy.linux.interfaces import addresses, links
-from understudy.linux.libc import libc
 from understudy.model.settings import Settings, TlsFiles
 from understudy.security.certificates import look, why_not_pair
 from understudy.security.keyfiles import KeyFiles
+from understudy.setup import attempts
 from understudy.setup.clock import read_clock
 from understudy.setup.files import read_text
 from understudy.setup.others import answering
@@ -33,19 +31,16 @@ from understudy.setup.services import systemd_runs, units_known
 from understudy.setup.state import HereNow, tls_files, wrong_certificate
 from understudy.setup.wanted import is_voter
 
-_NEW_NETWORK = 0x40000000
 _FLUSHES, _FLUSH_BYTES, _FLUSHING_S = 50, 4096, 1.0
 _RESOLVING_S = 2.0
 _ETCD_S = 10.0
-_TRIED = b"tried:"
-"""What an attempt begins its answer with: one that broke off has said nothing, and that is no good news."""
+_ATTEMPT_S = 10.0
 
 
 def read_host(settings: Settings | None, here: HereNow, places: SetupPlaces, *, others: bool) -> HostReadings:
     """All readings. `settings`: wanted, or here already. `others`: ask whether other servers belong to a cluster already."""
     state_dir = settings.state_dir if settings is not None else places.state_dir
     flush_ms, flush_failed = _flush(state_dir)
-    gate, real_time = _in_a_child(_try_gate), _in_a_child(_try_real_time)  # before anything here has threads
     return HostReadings(
         root=os.geteuid() == 0,
         addresses=here.addresses,
@@ -54,8 +49,8 @@ def read_host(settings: Settings | None, here: HereNow, places: SetupPlaces, *, 
         clock=read_clock(),
         ports=read_ports(settings),
         cgroups=_cgroups(),
-        gate=gate,
-        real_time=real_time,
+        gate=_attempt("gate"),
+        real_time=_attempt("priority"),
         flush_ms=flush_ms,
         flush_failed=flush_failed,
         etcd=_etcd(),
@@ -110,36 +105,14 @@ def _cgroups() -> str:
     return ""
 
 
-def _in_a_child(attempt: Callable[[], str]) -> str:
-    """What an attempt says, made in a process of its own, so that nothing of it stays."""
-    said, say = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(say, _TRIED + attempt().encode()[:4000])
-        finally:
-            os._exit(0)
-    os.close(say)
-    with os.fdopen(said, "rb") as answers:
-        text = answers.read().decode(errors="replace")
-    os.waitpid(child, 0)
-    return text.removeprefix(_TRIED.decode()) if text.startswith(_TRIED.decode()) else "it could not be tried"
-
-
-def _try_gate() -> str:
-    """The gate as it will be, in a network namespace that ends with this process."""
-    if libc.unshare(_NEW_NETWORK) != 0:
-        return f"it cannot be tried: {os.strerror(ctypes.get_errno())}"
+def _attempt(name: str) -> str:
+    """Why something that can only be tried does not work; empty: it does. That its process said nothing is no good news."""
+    command = [sys.executable, "-IS", attempts.__file__, name]
     try:
-        gate = Gate()
-        gate.install()
-        return "" if gate.whole() else "the kernel does not keep the rules of the gate"
-    except OSError as error:
-        return f"the kernel refuses the gate's tables: {error.strerror}"
-
-
-def _try_real_time() -> str:
-    return become_real_time(KEEPER_PRIORITY)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ATTEMPT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "it could not be tried"
+    return done.stdout.strip() if done.returncode == 0 else "it could not be tried"
 
 
 def _flush(state_dir: str) -> tuple[float | None, str]:

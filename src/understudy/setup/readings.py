@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 
 from understudy.model.settings import Settings
 
-REAL_TIME = "rr"
-"""What the guard says of its priority when all is as it should be."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockReading:
@@ -70,7 +67,7 @@ class HostReadings:
     cgroups: str = ""
     """Why control groups cannot be used; empty: they can. The same for the next."""
     gate: str = ""
-    real_time: str = REAL_TIME
+    real_time: str = ""
     flush_ms: float | None = None
     """Median of small writes to stable storage; None: `flush_failed` says why."""
     flush_failed: str = ""

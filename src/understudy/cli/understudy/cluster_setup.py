@@ -231,14 +231,17 @@ def _checked(result: _Result, target: _Target, here: "HereNow", purpose: "Purpos
     if not failed(rows):
         return True
     if purpose is not Purpose.CHECK:
-        print(line(20273 if _configured_otherwise(rows) else 20270), file=sys.stderr)
+        otherwise = _configured_otherwise(rows) if here.settings is not None else ""
+        print(line(20273, otherwise) if otherwise else line(20270), file=sys.stderr)
     return False
 
 
-def _configured_otherwise(rows: "tuple[CheckRow, ...]") -> bool:
+def _configured_otherwise(rows: "tuple[CheckRow, ...]") -> str:
+    """In what, if that is all that failed."""
     from understudy.setup.checks import CheckResult
 
-    return [row.kind for row in rows if row.result is CheckResult.FAILED] == ["settings"]
+    found = [row for row in rows if row.result is CheckResult.FAILED]
+    return found[0].sentence if [row.kind for row in found] == ["settings"] else ""
 
 
 def _show_voters(result: _Result, settings: "Settings") -> None:
