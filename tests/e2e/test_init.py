@@ -62,6 +62,11 @@ def test_bare_servers_become_a_cluster_that_survives_a_power_loss(cluster: Watch
     assert "UND-0273: This server is configured already, and otherwise than asked for" in other.stderr
     assert "[servers] is ctr1=10.10.20.1,10.10.10.1, ctr2=" in other.stderr
 
+    cluster.run("rm", "/etc/understudy/keys/server.pem", on="ctr3")
+    assert cluster.lab.exec("ctr3", ["understudy", "cluster", "check"], check=False).returncode == 1
+    join(cluster, "ctr3", token_in(cluster.run("understudy", "cluster", "token", on="ctr1")))
+    cluster.run("understudy", "cluster", "check", on="ctr3")
+
     trio.run(on="ctr1")
     cluster.lab.crash("ctr1")
     assert trio.follows(within_s=30) == "ctr2"

@@ -31,7 +31,7 @@ def test_a_request_gets_the_name_and_addresses_that_the_authority_knows() -> Non
     certificate = OURS.sign(request, "ctr2", ["10.10.20.2", "fd00::2"])
     said = look(certificate)
 
-    assert (said.name, said.addresses) == ("ctr2", {"10.10.20.2", "fd00::2"})
+    assert (said.name, said.addresses) == ("ctr2", frozenset({"10.10.20.2", "fd00::2"}))
     assert abs(said.ends - datetime.now(UTC) - CERTIFICATE_LASTS) < timedelta(minutes=5)
     assert why_not_pair(certificate, key, OURS.certificate) == ""
 

@@ -115,6 +115,14 @@ def test_keys_and_certificates_of_a_configured_server(key: KeyReading, kind: str
     assert (judged.result, said in judged.sentence) == (result, True), judged
 
 
+def test_a_key_that_is_missing_keeps_nobody_from_mending_that() -> None:
+    """By joining once more, or by the same init."""
+    found = replace(GOOD, configured=settings_of(), keys=(KeyReading("/k/server.pem", False, found=False),))
+    assert failed(check_rows(found, settings_of(), Purpose.CHECK))
+    assert not failed(check_rows(found, settings_of(), Purpose.JOIN))
+    assert not failed(check_rows(found, settings_of(), Purpose.INIT))
+
+
 def test_a_bare_server_can_be_checked() -> None:
     rows = check_rows(GOOD, None, Purpose.CHECK)
     assert not failed(rows)

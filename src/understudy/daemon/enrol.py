@@ -44,7 +44,7 @@ _WAIT = "too many attempts from this address were refused; wait a minute"
 
 
 async def let_join(settings: Settings) -> None:
-    """Listen on each address of this server, until cancelled; for ever idle where this server cannot let anybody join."""
+    """Listen on each address of this server, until cancelled; idle where this server cannot let anybody join."""
     keys = KeyFiles(os.path.dirname(settings.guard_key))
     if not settings.join_port or not os.path.exists(keys.authority_key):
         await asyncio.Event().wait()

@@ -138,7 +138,6 @@ WORDS: dict[int, str] = {
     20271: "This is no token: {}",
     20272: "The token is refused: {}",
     20273: "This server is configured already, and otherwise than asked for; nothing was changed: {}",
-    20274: "This server is none of the servers of the cluster: {}",
     20275: "No answer from the server that made the token: {}",
     20276: "{} is not of the cluster that made this token: the certificate of its authority is another. Nothing was sent to it; see who "
     "answers there.",

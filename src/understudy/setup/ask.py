@@ -45,7 +45,7 @@ class Issuer:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_verify_locations(cadata=self.authority)
         try:
-            answer = _post(_Line(self.address, self.port, source, context), request)
+            answer = _post(_Way(self.address, self.port, source, context), request)
         except (OSError, http.client.HTTPException) as error:
             raise Refused(words(20275, f"{self.named}: {_why(error)}"), code=20275) from None
         try:
@@ -68,7 +68,7 @@ def find_issuer(token: JoinToken) -> Issuer:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # nothing is sent over it, and nothing that it says is believed before its hash was compared
         try:
-            answer = _post(_Line(address, port, "", context), JoinRequest())
+            answer = _post(_Way(address, port, "", context), JoinRequest())
             if answer.status != 200:
                 failures.append(f"{issuer.named}: {shown(parse_refusal(answer.body).error)}")
                 continue
@@ -84,7 +84,7 @@ def find_issuer(token: JoinToken) -> Issuer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _Way:
     address: str
     port: int
     source: str
@@ -97,7 +97,7 @@ class _HttpAnswer:
     body: bytes = field(repr=False)
 
 
-def _post(line: _Line, request: JoinRequest) -> _HttpAnswer:
+def _post(line: _Way, request: JoinRequest) -> _HttpAnswer:
     ports = random.sample(range(_LOWEST_PORT, HIGHEST_PORT_OF_ROOT + 1), _PORTS_TRIED)
     for number, port in enumerate(ports, 1):
         try:
@@ -108,7 +108,7 @@ def _post(line: _Line, request: JoinRequest) -> _HttpAnswer:
     raise AssertionError("the last port either answers or raises")
 
 
-def _post_from(line: _Line, port: int, request: JoinRequest) -> _HttpAnswer:
+def _post_from(line: _Way, port: int, request: JoinRequest) -> _HttpAnswer:
     connection = http.client.HTTPSConnection(
         line.address, line.port, timeout=CONNECT_S, context=line.context, source_address=(line.source, port)
     )

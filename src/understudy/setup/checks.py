@@ -87,7 +87,7 @@ def _rows(found: HostReadings, settings: Settings | None, purpose: Purpose, not_
     yield _services(found)
     if purpose is Purpose.INIT and found.configured is None:
         yield _others(found)
-    if found.keys:
+    if purpose is Purpose.CHECK and found.keys:  # init and join put in place what is missing or wrong
         yield _keys(found)
         yield _certificates(found)
 

@@ -1,7 +1,7 @@
 """A token: what an operator carries from a server of the cluster to one that is to join; pure.
 
 Owns its form: a version, the addresses of the join listener, the SHA-256 of the authority's certificate, a secret of 128 bits, and a
-checksum, in letters and digits that no font confuses. Whoever mistypes it is told so before anything is connected.
+checksum, in letters and digits that no font confuses. A mistyped one is noticed before anything is connected.
 """
 
 import base64

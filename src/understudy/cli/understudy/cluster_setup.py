@@ -222,6 +222,7 @@ def _checked(result: _Result, target: _Target, here: "HereNow", purpose: "Purpos
     from understudy.setup.checks import Purpose, check_rows, failed
     from understudy.setup.measure import read_host
     from understudy.setup.table import table_text
+    from understudy.setup.wanted import differences
 
     _progress("looking at this server ...")
     found = read_host(target.settings, here, _places(), others=purpose is Purpose.INIT)
@@ -231,17 +232,9 @@ def _checked(result: _Result, target: _Target, here: "HereNow", purpose: "Purpos
     if not failed(rows):
         return True
     if purpose is not Purpose.CHECK:
-        otherwise = _configured_otherwise(rows) if here.settings is not None else ""
-        print(line(20273, otherwise) if otherwise else line(20270), file=sys.stderr)
+        otherwise = differences(here.settings, target.settings) if here.settings and target.settings else []
+        print(line(20273, "; ".join(otherwise)) if otherwise else line(20270), file=sys.stderr)
     return False
-
-
-def _configured_otherwise(rows: "tuple[CheckRow, ...]") -> str:
-    """In what, if that is all that failed."""
-    from understudy.setup.checks import CheckResult
-
-    found = [row for row in rows if row.result is CheckResult.FAILED]
-    return found[0].sentence if [row.kind for row in found] == ["settings"] else ""
 
 
 def _show_voters(result: _Result, settings: "Settings") -> None:
@@ -365,7 +358,7 @@ def _ask_daemon(verb: str, body: dict[str, object]) -> str:
 
 
 def _written(seconds: float) -> str:
-    for unit, worth in (("d", 86400.0), ("h", 3600.0), ("m", 60.0)):
+    for unit, worth in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds % worth == 0:
             return f"{seconds / worth:.0f} {unit}"
     return f"{seconds:.0f} s"
