@@ -3,14 +3,14 @@
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from e2e import journals
 from e2e.harness import Cluster, Thaw
 from understudy.errors import LabError
-from understudy.lab import cgroups, places
+from understudy.lab import cgroups, image, places
 from understudy.lab.witness import INTERVAL_S, Sighting
 from understudy.model.limits import Limits
 
@@ -36,7 +36,7 @@ def doubled(sights: Sequence[Sighting], thaws: Iterable[Thaw], limits: Limits) -
 
 def odd_lines(lab: str, expected: Iterable[str] = ()) -> list[str]:
     """What no log of any host should say; `expected` are words of lines that this story brings about."""
-    lines = [(f"{path.name} of {host}", line) for host, path in logs(lab) for line in path.read_text().splitlines()]
+    lines = [(f"{name} of {host}", line) for host, name, text in logs(lab) for line in text.splitlines()]
     return [f"{where}: {line}" for where, line in lines if _odd(line) and not any(harmless in line for harmless in expected)]
 
 
@@ -47,13 +47,15 @@ def _odd(line: str) -> bool:
     return _ODD.search(line) is not None
 
 
-def logs(lab: str) -> Iterator[tuple[str, Path]]:
-    """The logs on every host's disk, whether it is on or off, and those of the lab's hardware."""
+def logs(lab: str) -> Iterator[tuple[str, str, str]]:
+    """Host, name and text of the logs on every host's disk, whether it is on or off, and of those of the lab's hardware."""
     where = places.places_of(lab)
     for disk in sorted((where.root / "hosts").iterdir()):
         for path in sorted((where.disk(disk.name) / "var/log/understudy").glob("*.log")):
-            yield disk.name, path
-    yield "the lab", where.log
+            yield disk.name, path.name, path.read_text()
+        for unit, text in journals.of_units(where.disk(disk.name), image.path()):
+            yield disk.name, unit, text
+    yield "the lab", where.log.name, where.log.read_text()
 
 
 def left_behind(lab: str) -> list[str]:
@@ -74,9 +76,9 @@ def keep(cluster: Cluster, folder: Path, found: Iterable[str]) -> None:
     """All that shows what happened, in a folder; what was found also where the report shows it."""
     print(f"kept: {folder}", *found, sep="\n", file=sys.stderr)
     name = cluster.lab.name
-    for host, path in logs(name):
+    for host, log, text in logs(name):
         (folder / host).mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, folder / host)
+        (folder / host / log).write_text(text)
     for number, account in enumerate(cluster.accounts()):
         (folder / f"witness{number}").write_text(account)
     commands = {

@@ -1,5 +1,10 @@
-"""A lab for each story, and the audits after it."""
+"""A lab for each story, and the audits after it.
 
+UNDERSTUDY_LAB_INIT=systemd and UNDERSTUDY_LAB_ENGINE=etcd run all stories on hosts with that first process, on a registry built on that,
+but for those that choose for themselves.
+"""
+
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -10,7 +15,7 @@ from e2e.audited import FAILED, audited, name_of_a_lab
 from e2e.harness import Cluster, Trio
 from e2e.teller import Teller
 from e2e.watched import WatchedCluster
-from understudy.lab import Lab
+from understudy.lab import PLAIN, Lab
 from understudy.model.engines import DEFAULT_ENGINE
 
 
@@ -31,13 +36,19 @@ def pause_tolerance() -> float:
 @pytest.fixture
 def engine() -> str:
     """What the registry of the labs of a file is built on."""
-    return DEFAULT_ENGINE
+    return os.environ.get("UNDERSTUDY_LAB_ENGINE", DEFAULT_ENGINE)
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: float, engine: str) -> Iterator[WatchedCluster]:
+def init() -> str:
+    """What the first process of the servers of a file is."""
+    return os.environ.get("UNDERSTUDY_LAB_INIT", PLAIN)
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: float, engine: str, init: str) -> Iterator[WatchedCluster]:
     """Four servers that have joined; audited after the test."""
-    lab = Lab(name_of_a_lab("e2e"), pause_tolerance=pause_tolerance, engine=engine)
+    lab = Lab(name_of_a_lab("e2e"), pause_tolerance=pause_tolerance, engine=engine, init=init)
     with audited(lab, WatchedCluster, request, tmp_path) as cluster:
         yield cluster
 

@@ -19,11 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from e2e import service
 from e2e.asker import Asker
 from support import wait_for
-from understudy.lab import Lab
+from understudy.errors import LabError
+from understudy.lab import SYSTEMD, Lab, units
 from understudy.lab.plan import REGISTRY_PROCESS
+from understudy.model.engines import DEFAULT_ENGINE
 from understudy.model.limits import Limits, derive
 
 SOON_S = 30.0
@@ -135,6 +139,12 @@ class Cluster(ABC):
         """The alert log of a server."""
         return self.lab.host_path(server, "/var/log/understudy/alert.log").read_text()
 
+    def log(self, server: str, lab_service: str) -> str:
+        """What a service of the host's init has written."""
+        if self.lab.plan.host(server).init == SYSTEMD:
+            return self.run("journalctl", "--output", "cat", "--unit", units.unit_of(lab_service), on=server)
+        return self.lab.host_path(server, f"/var/log/understudy/{lab_service}.log").read_text()
+
     def put(self, path: str, text: str, on: Iterable[str]) -> None:
         """Write an executable file on servers; nothing half written is ever seen."""
         for server in on:
@@ -149,7 +159,7 @@ class Cluster(ABC):
 
     def processes(self, server: str, resource: str) -> list[int]:
         """What runs of a resource on a server, as the machine sees it."""
-        group = self.lab.host_cgroup(server) / "understudy" / resource
+        group = self.lab.resources_cgroup(server) / resource
         pids: list[int] = []
         for path in group.rglob("cgroup.procs"):
             with contextlib.suppress(OSError):
@@ -167,7 +177,7 @@ class Cluster(ABC):
     def runs_anything(self, server: str) -> bool:
         """Whether any process of any resource exists on a server."""
         try:
-            return "populated 1" in (self.lab.host_cgroup(server) / "understudy/cgroup.events").read_text()
+            return "populated 1" in (self.lab.resources_cgroup(server) / "cgroup.events").read_text()
         except OSError:
             return False  # off, or nothing ever ran there
 
@@ -194,7 +204,7 @@ class Cluster(ABC):
         """Wait until a server has joined as another incarnation than `after`."""
 
         def joined() -> bool:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, LabError):  # it may just be off, and boot
                 return self.incarnation(server) != after and self.lab.is_ready(server)
             return False
 
@@ -271,6 +281,8 @@ class Cluster(ABC):
     @property
     def store(self) -> Path:
         """The registry's file."""
+        if self.lab.plan.engine != DEFAULT_ENGINE:
+            pytest.skip(f"a registry in {self.lab.plan.engine} is no file")
         return self.lab.host_path("registry", "/var/lib/understudy/registry.db")
 
     # What watches, and what is looked at after the story

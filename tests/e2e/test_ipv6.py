@@ -43,9 +43,10 @@ esac
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AttackedCluster]:
+def cluster(request: pytest.FixtureRequest, tmp_path: Path, engine: str, init: str) -> Iterator[AttackedCluster]:
     """Four servers in a lab with both families; after the story nothing answered twice."""
-    with audited(Lab(name_of_a_lab("six"), pause_tolerance=0.5, ipv6=True), AttackedCluster, request, tmp_path) as cluster:
+    lab = Lab(name_of_a_lab("six"), pause_tolerance=0.5, ipv6=True, engine=engine, init=init)
+    with audited(lab, AttackedCluster, request, tmp_path) as cluster:
         yield cluster
 
 

@@ -43,11 +43,11 @@ def test_user_who_floods_the_daemon_holds_up_nothing(cluster: Cluster, trio: Tri
     daemon; nothing moves, nobody else misses the server, and the log has a few lines."""
     trio.run(on="ctr1")
     daemon, silent = cluster.lab.service_pids("ctr1", "understudyd"), cluster.history("cannot-act", on="ctr1")
-    said = len(cluster.run("cat", "/var/log/understudy/understudyd.log", on="ctr1"))
+    said = len(cluster.log("ctr1", "understudyd"))
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     with cluster.meanwhile(*nobody, "python3", "-c", FLOOD, on="ctr1"):
         refused = '"event": "request-refused", "process": "understudyd"'
-        wait_for(lambda: refused in cluster.run("cat", "/var/log/understudy/understudyd.log", on="ctr1"), 20, "it is flooded")
+        wait_for(lambda: refused in cluster.log("ctr1", "understudyd"), 20, "it is flooded")
         for _ in range(2):  # RESTART_ATTEMPTS
             killed = time.monotonic()
             cluster.kill(service.SERVICE, on="ctr1")
@@ -56,5 +56,5 @@ def test_user_who_floods_the_daemon_holds_up_nothing(cluster: Cluster, trio: Tri
             assert back.at - killed < 3
             cluster.runs(*service.TRIO, on="ctr1", ask="ctr1")
     assert cluster.lab.service_pids("ctr1", "understudyd") == daemon
-    assert len(cluster.run("cat", "/var/log/understudy/understudyd.log", on="ctr1")) - said < 10_000
+    assert len(cluster.log("ctr1", "understudyd")) - said < 10_000
     assert cluster.history("cannot-act", on="ctr1") == silent

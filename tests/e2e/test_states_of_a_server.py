@@ -16,7 +16,7 @@ from e2e.teller import Teller, well
 from support import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
-GUARD = "/usr/local/bin/understudy-guard"
+GUARD = "/usr/bin/understudy-guard"
 GO = "/run/go"
 
 

@@ -3,14 +3,22 @@
 import pytest
 
 from understudy.errors import LabError
+from understudy.lab import PLAIN, SYSTEMD
 from understudy.lab.disk import settings_text
-from understudy.lab.plan import make_plan, parse_plan, plan_text
+from understudy.lab.plan import LabService, make_plan, parse_plan, plan_text
 from understudy.model.settings import parse_settings
 
 
 def test_a_plan_survives_being_written_and_read() -> None:
-    plan = make_plan("lab", ("ctr1", "ctr2"), 0.5)
-    assert parse_plan(plan_text(plan)) == plan
+    for plan in (make_plan("lab", ("ctr1", "ctr2"), 0.5), make_plan("lab", ("ctr1", "ctr2"), 0.5, engine="etcd", init=SYSTEMD)):
+        assert parse_plan(plan_text(plan)) == plan
+
+
+def test_systemd_is_for_servers_and_starts_the_projects_own_units() -> None:
+    plan = make_plan("lab", ("ctr1",), 2.0, init=SYSTEMD)
+    assert {host.name: host.init for host in plan.hosts} == {"ctr1": SYSTEMD, "client": PLAIN, "registry": PLAIN}
+    with pytest.raises(LabError, match="own units"):
+        make_plan("lab", ("ctr1",), 2.0, (LabService(name="idle", command=("sleep", "600")),), init=SYSTEMD)
 
 
 def test_servers_are_numbered_in_the_order_named() -> None:

@@ -108,7 +108,7 @@ def active_server(lab: Lab) -> str:
 
 
 def _kill(lab: Lab, server: str) -> Callable[[], None]:
-    group = lab.host_cgroup(server) / "understudy" / "mysqld"
+    group = lab.resources_cgroup(server) / "mysqld"
     pids = [int(pid) for path in group.rglob("cgroup.procs") for pid in path.read_text().split()]
     if not pids:
         raise LabError(f"no process of mysqld on {server}")

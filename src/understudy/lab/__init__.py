@@ -9,6 +9,7 @@ agents and commands are the real ones. Nothing here may touch the machine's own 
     power.py     the process that is the lab's hardware: power switch, freezer, cables; orders.py: the orders to it
     network.py   switch, cables; cgroups.py: control groups; hosts.py, root.py, disk.py, storage.py: one lab host
     init.py      first process of a lab host; enter.py: a command inside one
+    units.py     what a host whose first process is systemd has on its disk besides
     witness.py   which servers are active, seen from outside
     kernel.py    the system calls that Python lacks
 """
@@ -17,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from understudy.lab.lab import Lab as Lab
+
+PLAIN, SYSTEMD = INITS = ("plain", "systemd")
+"""What a server's first process is: a small one of the lab's own, or a real systemd that starts the project's units."""
 
 
 def __getattr__(name: str) -> Any:

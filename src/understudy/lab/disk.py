@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.lab import storage
+from understudy.lab import SYSTEMD, storage, units
 from understudy.lab.places import Places, project_root
 from understudy.lab.plan import NETWORKS, TLS, Host, LabPlan
 from understudy.model.engines import ENGINES
@@ -44,6 +44,8 @@ def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str, author
     _link_commands(disk)
     _write_executable(disk / storage.MOUNT_HELPER.lstrip("/"), storage.MOUNT_HELPER_TEXT)
     _install_action_scripts(disk)
+    if host.init == SYSTEMD:
+        units.write_units(disk, host)
 
 
 def _configure(plan: LabPlan, host: Host, disk: Path, guard_key: str, authority: "Authority | None") -> None:
@@ -95,7 +97,7 @@ def _hosts_text(plan: LabPlan) -> str:
 
 def _link_commands(disk: Path) -> None:
     for name in (*COMMANDS, *DAEMONS):
-        for directory in ("usr/local/bin", _GRID_HOME) if name in COMMANDS[:2] else ("usr/local/bin",):
+        for directory in ("usr/bin", _GRID_HOME) if name in COMMANDS[:2] else ("usr/bin",):
             (disk / directory).mkdir(parents=True, exist_ok=True)
             (disk / directory / name).symlink_to(f"/opt/understudy/bin/{name}")
 

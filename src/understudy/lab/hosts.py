@@ -16,12 +16,13 @@ from typing import NoReturn
 from pyroute2 import NetlinkError
 
 from understudy.errors import LabError
-from understudy.lab import cgroups, kernel, root
+from understudy.lab import SYSTEMD, cgroups, kernel, root
 from understudy.lab.network import Switch
 from understudy.lab.places import Places
 from understudy.lab.plan import Host
 
 _BOOT_S = 20.0
+_BOOT_SYSTEMD_S = 60.0
 _NAMESPACES = kernel.CLONE_NEWNET | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWCGROUP
 _INIT = "/opt/understudy/src/understudy/lab/init.py"
 
@@ -101,19 +102,24 @@ def sweep(pid: int, group: Path) -> None:
     cgroups.remove(group)
 
 
+def has_spoken(booting: Booting) -> bool:
+    """Whether the host has said something that was not read, or can say nothing more."""
+    return bool(select.select([booting.said], [], [], 0.0)[0])
+
+
 def _said_meanwhile(booting: Booting) -> str:
-    ready, _, _ = select.select([booting.said], [], [], 0.0)
-    return os.read(booting.said, 4096).decode().strip() if ready else ""
+    return os.read(booting.said, 4096).decode().strip() if has_spoken(booting) else ""
 
 
 def _expect(host: Host, booting: Booting, word: str) -> None:
-    deadline = time.monotonic() + _BOOT_S
+    within_s = _BOOT_SYSTEMD_S if host.init == SYSTEMD else _BOOT_S
+    deadline = time.monotonic() + within_s
     text = b""
     while not text.endswith(b"\n"):
         ready, _, _ = select.select([booting.said], [], [], max(0.0, deadline - time.monotonic()))
         piece = os.read(booting.said, 1) if ready else b""
         if not piece:
-            why = "its first process ended" if ready else f"it took more than {_BOOT_S:.0f} s"
+            why = "its first process ended" if ready else f"it took more than {within_s:.0f} s"
             raise LabError(f"{host.name} did not boot: {text.decode().strip() or why}")
         text += piece
     if text.decode().strip() != word:
@@ -128,13 +134,14 @@ def _become_first_process(parts: Parts, say: int, listen: int) -> NoReturn:
         cgroups.join(parts.group)
         kernel.unshare(_NAMESPACES)
         os.write(say, b"namespaces\n")
-        root.enter_root(_prepare(parts))
+        host = parts.host
+        root.enter_root(_prepare(parts), host)
         os.read(listen, 1)
         os.set_inheritable(say, True)
-        host = parts.host
         order = {
             "hostname": host.name,
             "say": say,
+            "init": host.init,
             "links": {link.interface: [link.address, link.address6] for link in host.links},
             "services": [
                 {"name": service.name, "command": service.command, "cleanup": service.cleanup, "needs": service.needs}
@@ -149,7 +156,7 @@ def _become_first_process(parts: Parts, say: int, listen: int) -> NoReturn:
 
 def _prepare(parts: Parts) -> Path:
     console = os.open(parts.places.host(parts.host.name) / "console.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    mounted = root.mount_root(parts.places, parts.host.name, parts.image)
+    mounted = root.mount_root(parts.places, parts.host, parts.image)
     os.dup2(console, 1)
     os.dup2(console, 2)
     return mounted

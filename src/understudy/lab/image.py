@@ -21,7 +21,7 @@ from understudy.lab.places import project_root
 
 Progress = Callable[[str], None]
 CACHE = Path("/var/cache/understudy/lab")
-_RECIPE = 1
+_RECIPE = 2
 """Grows when what is done to the image changes in a way that the lists below do not show."""
 _PYTHON = "3.11"
 PACKAGES = (
@@ -44,15 +44,30 @@ PACKAGES = (
     "psmisc",
     "python3",
     "python3-pymysql",
+    "systemd",
+    "systemd-sysv",
     "util-linux",
 )
 _LIBRARIES = "opt/understudy/lib"
+_PRESET = "etc/systemd/system-preset/00-lab.preset"
+_PRESETS = """# A lab host starts what its lab wants, and nothing because its package is installed.
+enable remote-fs.target
+disable *
+"""
+_MASKED = (
+    "dev-hugepages.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-journald-audit.socket",
+    "systemd-sysctl.service",
+)
+"""Units that would reach for the machine's kernel."""
 
 
 def path(extra: Sequence[str] = ()) -> Path:
     """Where the image of the present recipe is, or will be; `extra`: Debian packages besides those of every image."""
     requirements = _requirements().read_bytes()
-    recipe = repr((_RECIPE, bootstrap.SUITE, bootstrap.OPTIONS, _packages(extra), _PYTHON)).encode()
+    recipe = repr((_RECIPE, bootstrap.SUITE, bootstrap.OPTIONS, _packages(extra), _PYTHON, _PRESETS, _MASKED)).encode()
     return CACHE / hashlib.sha256(recipe + requirements).hexdigest()[:16]
 
 
@@ -85,6 +100,7 @@ def _make(image: Path, packages: Sequence[str], progress: Progress) -> None:
             _install_libraries(root)
         with _phase("bytecode", progress):
             _run(["chroot", str(root), "/usr/bin/python3", "-m", "compileall", "-q", f"/{_LIBRARIES}"])
+        _settle_units(root)
         (root / "etc/machine-id").write_text("")
         root.rename(image)
     finally:
@@ -96,6 +112,14 @@ def _install_libraries(root: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--target", str(root / _LIBRARIES), "--python-version", _PYTHON, "--only-binary", ":all:"]
     _run([*command, "--require-hashes", "-r", str(_requirements())])
+
+
+def _settle_units(root: Path) -> None:
+    """Which units a host with systemd starts: none of the packages' own, and none that reaches beyond the host."""
+    (root / _PRESET).parent.mkdir(parents=True, exist_ok=True)
+    (root / _PRESET).write_text(_PRESETS)
+    _run(["chroot", str(root), "systemctl", "--quiet", "preset-all"])
+    _run(["chroot", str(root), "systemctl", "--quiet", "mask", *_MASKED])
 
 
 def _requirements() -> Path:

@@ -1,4 +1,4 @@
-"""First process of a lab host: brings up the links, starts and restarts the services, reaps orphans.
+"""First process of a lab host: brings up the links, starts and restarts the services, reaps orphans; or becomes systemd, which does that.
 
 Started by `hosts.py` as `python3 -IS init.py` with its order, JSON, in the environment; standard library only, and
 nothing of ours, so that it starts fast and stays small. Each service runs in a control group of its own,
@@ -32,6 +32,8 @@ _LOOK_S = 0.3
 """How often it is looked whether a file is there that a service needs."""
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK = 0x8913, 0x8914, 0x8916, 0x891C
 _IFF_UP = 0x1
+_SYSTEMD = "/lib/systemd/systemd"
+_NOTIFY = "/run/lab/notify"
 
 
 class Supervised:
@@ -75,15 +77,33 @@ def main(order: str) -> None:
     wanted = json.loads(order)
     signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     socket.sethostname(wanted["hostname"])
-    _enter_group("init")
     os.makedirs(SWITCHED_OFF)
     for interface, (address, address6) in {"lo": ("", ""), **wanted["links"]}.items():
         _bring_up(interface, address)
         if address6:
             _add_ipv6(interface, address6)
+    if wanted["init"] == "systemd":
+        _become_systemd(wanted["say"])
+    _enter_group("init")
     os.write(wanted["say"], b"booted\n")
     os.close(wanted["say"])
     _supervise([Supervised(service["name"], service["command"], service["cleanup"], service["needs"]) for service in wanted["services"]])
+
+
+def _become_systemd(say: int) -> None:
+    """Let systemd go on as the first process; a child says when it has booted, and ends."""
+    announced = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    announced.bind(_NOTIFY)
+    if os.fork() == 0:
+        while b"READY=1" not in announced.recv(4096).split(b"\n"):
+            pass
+        os.write(say, b"booted\n")
+        os._exit(0)
+    os.close(say)
+    announced.close()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+    # `container` keeps systemd from what belongs to the machine: clocks, devices, kernel settings
+    os.execve(_SYSTEMD, [_SYSTEMD, "--unit=multi-user.target"], {**ENVIRONMENT, "container": "lab", "NOTIFY_SOCKET": _NOTIFY})
 
 
 def _supervise(services: list[Supervised]) -> None:

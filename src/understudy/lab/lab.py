@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from understudy.errors import LabError
-from understudy.lab import bytecode, cgroups, disk, image, kernel, machine, orders, remains, storage
+from understudy.lab import PLAIN, SYSTEMD, bytecode, cgroups, disk, image, kernel, machine, orders, remains, storage, units
 from understudy.lab.places import child_environment, make_directory, places_of, project_root, read_plan, read_process
 from understudy.lab.plan import (
     CLIENT,
@@ -33,6 +33,7 @@ from understudy.lab.plan import (
     make_plan,
     plan_text,
 )
+from understudy.linux.cgroups import DELEGATED, PARENT_NAME
 from understudy.model.engines import DEFAULT_ENGINE, ENGINES
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Lab:
         ipv6: bool = False,
         engine: str = DEFAULT_ENGINE,
         bare: bool = False,
+        init: str = PLAIN,
     ) -> None:
         """`services`: what the servers' init starts; with none, the servers boot bare and there is no registry process.
 
@@ -66,7 +68,7 @@ class Lab:
         """
         self.name = name
         self._packages = tuple(packages)
-        self._wanted = make_plan(name, servers, pause_tolerance, services, ipv6=ipv6, engine=engine, bare=bare)
+        self._wanted = make_plan(name, servers, pause_tolerance, services, ipv6=ipv6, engine=engine, bare=bare, init=init)
         self._places = places_of(name)
 
     def __enter__(self) -> Self:
@@ -211,6 +213,9 @@ class Lab:
     def registry_stop(self, host: str | None = None) -> None:
         """End the registry, or its process on one host; it stays down until `registry_start`."""
         hosts = self._registry_on(host)
+        for name in [name for name in hosts if self._has_systemd(name)]:
+            self.exec(name, ["systemctl", "stop", units.unit_of(REGISTRY_PROCESS)])
+        hosts = tuple(name for name in hosts if not self._has_systemd(name))
         for name in hosts:
             self._switched_off(name).touch()
         deadline = time.monotonic() + _END_S
@@ -225,6 +230,9 @@ class Lab:
     def registry_start(self, host: str | None = None) -> None:
         """Start it again, on the same store."""
         for name in self._registry_on(host):
+            if self._has_systemd(name):
+                self.exec(name, ["systemctl", "start", units.unit_of(REGISTRY_PROCESS)])
+                continue
             self._switched_off(name).unlink(missing_ok=True)
             os.kill(self.first_process(name), signal.SIGHUP)
 
@@ -258,9 +266,15 @@ class Lab:
         """The control group, on the machine, of everything on the host; to the host it is /sys/fs/cgroup."""
         return cgroups.group_of(self.name, host)
 
+    def resources_cgroup(self, server: str) -> Path:
+        """The control group, on the machine, of all resources of a server."""
+        below = DELEGATED if self._has_systemd(server) else ""
+        return self.host_cgroup(server) / below / PARENT_NAME
+
     def service_pids(self, host: str, service: str) -> tuple[int, ...]:
         """The pids, on the machine, of a service that the host's init started."""
-        return cgroups.members(self.host_cgroup(host) / "system" / service)
+        group = units.group_of(service) if self._has_systemd(host) else f"system/{service}"
+        return cgroups.members(self.host_cgroup(host) / group)
 
     def host_path(self, host: str, path: str) -> Path:
         """Where the machine sees a path of a host that is on: for reading a file or connecting to a socket."""
@@ -348,6 +362,9 @@ class Lab:
         if host is not None and host not in hosts:
             raise LabError(f"the registry does not run on {host!r}; it runs on {', '.join(hosts) or 'no host'}")
         return (host,) if host is not None else tuple(name for name in hosts if self.is_on(name))
+
+    def _has_systemd(self, host: str) -> bool:
+        return self.plan.host(host).init == SYSTEMD
 
     def _switched_off(self, host: str) -> Path:
         return self.host_path(host, f"/run/lab/off/{REGISTRY_PROCESS}")

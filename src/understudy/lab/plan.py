@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from understudy.errors import LabError
+from understudy.lab import PLAIN, SYSTEMD
 from understudy.linux import paths
 from understudy.model.engines import DEFAULT_ENGINE
 from understudy.model.settings import TlsFiles
@@ -106,6 +107,8 @@ class Host:
     number: int
     links: tuple[Cable, ...]
     services: tuple[LabService, ...]
+    """What its first process starts; systemd does so by the units of these services."""
+    init: str = PLAIN
 
     def address(self, network: str) -> str:
         """Its address on one of the lab's networks; KeyError if it has none there."""
@@ -165,8 +168,9 @@ def make_plan(
     ipv6: bool = False,
     engine: str = DEFAULT_ENGINE,
     bare: bool = False,
+    init: str = PLAIN,
 ) -> LabPlan:
-    """The plan of a lab with these servers; LabError if a name cannot be used."""
+    """The plan of a lab with these servers; LabError if a name cannot be used. `init`: of the servers; other hosts are always plain."""
     if not _NAME.fullmatch(name):
         raise LabError(f"{name!r} cannot name a lab: use at most ten lower-case letters, digits and hyphens, a letter first")
     if not servers or len(set(servers)) != len(servers) or len(servers) >= _CLIENT_NUMBER:
@@ -176,9 +180,11 @@ def make_plan(
             raise LabError(
                 f"{server!r} cannot name a server: use at most ten lower-case letters, digits and hyphens, not {', '.join(_RESERVED)}"
             )
+    if init == SYSTEMD and services not in ((), SERVER_SERVICES):
+        raise LabError("a host with systemd starts the project's own units, or none: leave its services out")
     interconnect = tuple(network for network in NETWORKS if network.name == "interconnect")
     services = CONFIGURED_LATER if bare else services
-    hosts = [_host(server, number, NETWORKS, services) for number, server in enumerate(servers, start=1)]
+    hosts = [replace(_host(server, number, NETWORKS, services), init=init) for number, server in enumerate(servers, start=1)]
     hosts.append(_host(CLIENT, _CLIENT_NUMBER, NETWORKS, ()))
     hosts.append(_host(REGISTRY, _REGISTRY_NUMBER, interconnect, ()))
     if ipv6:
@@ -253,6 +259,7 @@ def parse_plan(text: str) -> LabPlan:
                 LabService(name=each["name"], command=tuple(each["command"]), cleanup=tuple(each["cleanup"]), needs=each.get("needs", ""))
                 for each in host["services"]
             ),
+            init=host.get("init", PLAIN),
         )
         for host in raw["hosts"]
     )

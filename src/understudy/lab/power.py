@@ -3,12 +3,14 @@ their cables.
 
 Started by `Lab.up` as `python -m understudy.lab.power LAB IMAGE`, its error output a log. It takes one order per connection
 on the lab's socket, as a line of JSON, and answers with one. It runs in a network namespace of its own, the switch, and is
-the parent of every host's first process: when it dies, all hosts die. A single thread, because it forks. It never looks into
-a host: what runs there is not its business.
+the parent of every host's first process: when it dies, all hosts die. A host that powers itself off stays off, one that reboots is
+switched on again. A single thread, because it forks. It never looks into a host: what runs there is not its business.
 """
 
 import json
 import os
+import select
+import signal
 import socket
 import sys
 import time
@@ -39,6 +41,10 @@ class Power:
         self._plan = read_plan(places)
         self.is_on = True
         self._running: dict[str, int] = {}
+        self._watched: dict[str, int] = {}
+        """A pidfd of each host's first process."""
+        self._rebooting: dict[str, hosts.Booting] = {}
+        """Hosts that restarted themselves and have not booted yet: no order waits for them."""
         self._frozen: set[str] = set()
         self._cuts: dict[str, dict[str, set[str]]] = {host.name: {} for host in self._plan.hosts}
         kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWNS)
@@ -59,7 +65,7 @@ class Power:
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out one order; the answer, or `{"error": SENTENCE}`."""
-        self._notice_ends()
+        self.notice()
         arguments = dict(order)
         try:
             return self._orders[arguments.pop("do")](**arguments)
@@ -74,8 +80,7 @@ class Power:
         booting: dict[str, hosts.Booting] = {}
         try:
             for name in names:
-                booting[name] = hosts.switch_on(self._parts(name))
-                self._running[name] = booting[name].pid
+                booting[name] = self._switch_on(name)
             for name, booted in booting.items():
                 hosts.wire(self._plan.host(name), booted, self._switch, self._cuts[name])
             for name, booted in booting.items():
@@ -144,10 +149,60 @@ class Power:
         self.is_on = False
         return {"at": time.monotonic()}
 
+    def descriptors(self) -> tuple[int, ...]:
+        """What poll is to watch: one can be read when there is something to `notice`."""
+        return (*self._watched.values(), *(booting.said for booting in self._rebooting.values()))
+
+    def notice(self) -> None:
+        """Take in what has happened by itself: first processes that ended, hosts that have booted again."""
+        self._notice_ends()
+        for name, booting in list(self._rebooting.items()):
+            if hosts.has_spoken(booting):
+                self._finish_reboot(name, booting)
+
+    def _notice_ends(self) -> None:
+        """A host whose first process has ended by itself is off; one that asked the kernel for a reboot is switched on again."""
+        for name, pid in list(self._running.items()):
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended:
+                self._lose_power(self._plan.host(name))
+                if (ended.si_code, ended.si_status) == (os.CLD_KILLED, signal.SIGHUP):  # how the kernel reboots a PID namespace
+                    self._reboot(name)
+
+    def _reboot(self, name: str) -> None:
+        try:
+            self._rebooting[name] = self._switch_on(name)
+            hosts.wire(self._plan.host(name), self._rebooting[name], self._switch, self._cuts[name])
+        except _FAILURES as error:
+            self._fail_reboot(name, error)
+
+    def _finish_reboot(self, name: str, booting: hosts.Booting) -> None:
+        try:
+            hosts.wait_until_booted(self._plan.host(name), booting)
+            write_process(self._places.first_process(name), booting.pid)
+        except _FAILURES as error:
+            self._fail_reboot(name, error)
+        else:
+            self._rebooting.pop(name).close()
+
+    def _fail_reboot(self, name: str, error: Exception) -> None:
+        print(f"{name} did not reboot: {error}", file=sys.stderr, flush=True)
+        if name in self._running:
+            self._lose_power(self._plan.host(name))
+
+    def _switch_on(self, name: str) -> hosts.Booting:
+        booting = hosts.switch_on(self._parts(name))
+        self._running[name] = booting.pid
+        self._watched[name] = os.pidfd_open(booting.pid)
+        return booting
+
     def _lose_power(self, host: Host) -> float:
         group = self._group(host.name)
         self._places.first_process(host.name).unlink(missing_ok=True)
         pid = self._running.pop(host.name)
+        os.close(self._watched.pop(host.name))
+        if rebooting := self._rebooting.pop(host.name, None):
+            rebooting.close()
         self._frozen.discard(host.name)
         self._switch.silence(host)
         hosts.switch_off(pid, group)
@@ -155,12 +210,6 @@ class Power:
         self._switch.unplug(host)
         hosts.sweep(pid, group)
         return at
-
-    def _notice_ends(self) -> None:
-        """A host whose first process has ended by itself is off."""
-        for name, pid in list(self._running.items()):
-            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                self._lose_power(self._plan.host(name))
 
     def _must_run(self, name: str) -> None:
         self._plan.host(name)
@@ -192,8 +241,19 @@ def main(lab: str, image: str) -> int:
         os.write(1, b"ready")
         os.dup2(2, 1)
         while power.is_on:
-            _serve_one(listener, power)
+            if _wait(listener, power):
+                _serve_one(listener, power)
+            else:
+                power.notice()
     return 0
+
+
+def _wait(listener: socket.socket, power: Power) -> bool:
+    """Until an order comes (True), or there is something to notice."""
+    poll = select.poll()
+    for descriptor in (listener.fileno(), *power.descriptors()):
+        poll.register(descriptor, select.POLLIN)
+    return any(descriptor == listener.fileno() for descriptor, _ in poll.poll())
 
 
 def _serve_one(listener: socket.socket, power: Power) -> None:

@@ -9,8 +9,9 @@ import os
 import stat
 from pathlib import Path
 
-from understudy.lab import kernel, storage
+from understudy.lab import SYSTEMD, kernel, storage
 from understudy.lab.places import Places, project_root
+from understudy.lab.plan import Host
 
 _DEVICES = {
     "null": (1, 3),
@@ -32,14 +33,17 @@ _DEVICE_LINKS = {
 _PLAIN = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
 
-def mount_root(places: Places, host: str, image: Path) -> Path:
+def mount_root(places: Places, of: Host, image: Path) -> Path:
     """Put the host's root together; returns where."""
+    host = of.name
     kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     root = places.host(host) / "root"
     options = f"lowerdir={image},upperdir={places.disk(host)},workdir={places.host(host) / 'work'}"
     kernel.mount(f"disk-of-{host}", str(root), "overlay", options=options)
     kernel.mount("proc", f"{root}/proc", "proc", _PLAIN)
-    kernel.mount("sysfs", f"{root}/sys", "sysfs", _PLAIN)
+    if of.init == SYSTEMD:
+        _protect_kernel(f"{root}/proc")
+    kernel.mount("sysfs", f"{root}/sys", "sysfs", _PLAIN | (kernel.MS_RDONLY if of.init == SYSTEMD else 0))
     # With the control group namespace, the host sees its own group as the root of the tree.
     kernel.mount("cgroup2", f"{root}/sys/fs/cgroup", "cgroup2", _PLAIN)
     kernel.mount("run", f"{root}/run", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
@@ -56,12 +60,23 @@ def mount_root(places: Places, host: str, image: Path) -> Path:
     return root
 
 
-def enter_root(root: Path) -> None:
+def enter_root(root: Path, of: Host) -> None:
     """Make it the root of this process; the machine's own file systems are out of reach afterwards."""
     os.chdir(root)
     kernel.pivot_root(".", ".")
     kernel.unmount(".")
     os.chdir("/")
+    if of.init == SYSTEMD:  # as systemd has it on a server: what is unmounted goes away for services with a tree of their own, too
+        kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_SHARED)
+
+
+def _protect_kernel(proc: str) -> None:
+    """What systemd writes for a whole machine stays out of its reach; settings of networks are the host's own."""
+    kernel.bind(f"{proc}/sys", f"{proc}/sys")
+    kernel.bind(f"{proc}/sys/net", f"{proc}/sys/net")
+    kernel.mount("none", f"{proc}/sys", flags=_PLAIN | kernel.MS_BIND | kernel.MS_REMOUNT | kernel.MS_RDONLY)
+    if os.path.exists(f"{proc}/sysrq-trigger"):
+        kernel.bind(f"{proc}/sysrq-trigger", f"{proc}/sysrq-trigger", read_only=True)
 
 
 def _mount_devices(devices: Path) -> None:

@@ -103,7 +103,7 @@ def _management_macs(lab: Lab) -> Mapping[str, Mapping[str, str]]:
 
 
 def _group(lab: Lab, server: str, resource: str) -> Path:
-    return lab.host_cgroup(server) / "understudy" / resource.replace("%", "%25").replace("/", "%2F")
+    return lab.resources_cgroup(server) / resource.replace("%", "%25").replace("/", "%2F")
 
 
 # --- the watching process -------------------------------------------------------------------------------------------

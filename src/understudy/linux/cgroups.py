@@ -13,6 +13,8 @@ from understudy.errors import BadSettings
 from understudy.linux.mounts import TABLE, read_mounts
 
 PARENT_NAME = "understudy"
+DELEGATED = "understudy.slice/understudy-resources.service"
+"""Below the mount, while that unit runs: what systemd leaves to us, whatever becomes of our other units."""
 _USUAL_MOUNT = "/sys/fs/cgroup"
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
@@ -150,13 +152,15 @@ def version_2_mount(table: str = TABLE) -> str | None:
 
 
 def find_parent(configured: str = "", *, table: str = TABLE) -> str:
-    """The one parent control group of all resources: as configured, else `understudy` below the mount. BadSettings: nothing is mounted."""
+    """The one parent control group of all resources: as configured, else `understudy` below the group that systemd delegates, else below
+    the mount. BadSettings: nothing is mounted."""
     if configured:
         return configured
     mount = version_2_mount(table)
     if mount is None:
         raise BadSettings("no cgroup v2 is mounted here: mount one, or write [executor] cgroup in understudy.toml")
-    return os.path.join(mount, PARENT_NAME)
+    delegated = os.path.join(mount, DELEGATED)
+    return os.path.join(delegated if os.path.isdir(delegated) else mount, PARENT_NAME)
 
 
 def likely_parent(configured: str = "", *, table: str = TABLE) -> str:

@@ -11,7 +11,8 @@ from understudy.lab import Lab
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: float) -> Iterator[AttackedCluster]:
+def cluster(request: pytest.FixtureRequest, tmp_path: Path, pause_tolerance: float, engine: str, init: str) -> Iterator[AttackedCluster]:
     """Four servers that have joined; audited after the story."""
-    with audited(Lab(name_of_a_lab("att"), pause_tolerance=pause_tolerance), AttackedCluster, request, tmp_path) as cluster:
+    lab = Lab(name_of_a_lab("att"), pause_tolerance=pause_tolerance, engine=engine, init=init)
+    with audited(lab, AttackedCluster, request, tmp_path) as cluster:
         yield cluster

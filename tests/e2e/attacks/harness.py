@@ -20,7 +20,7 @@ from e2e import audits, service
 from e2e.attacks.witness import ADDRESS, INTERVAL_S, Stretch, Twice, Witness
 from e2e.harness import Cluster
 from support import stopped, wait_for
-from understudy.lab import Lab
+from understudy.lab import SYSTEMD, Lab, units
 
 SETTINGS = "/etc/understudy/understudy.toml"
 WEB = f"{service.HOME}/web.py"
@@ -168,12 +168,18 @@ class AttackedCluster(Cluster):
 
     def stop_service(self, server: str, name: str) -> None:
         """Let a service of the host's init be away until `start_service`."""
+        if self.lab.plan.host(server).init == SYSTEMD:
+            self.run("systemctl", "stop", units.unit_of(name), on=server)
+            return
         self.lab.host_path(server, f"/run/lab/off/{name}").touch()
         for pid in self.lab.service_pids(server, name):
             os.kill(pid, signal.SIGKILL)
 
     def start_service(self, server: str, name: str) -> None:
         """Let it be started again."""
+        if self.lab.plan.host(server).init == SYSTEMD:
+            self.run("systemctl", "start", units.unit_of(name), on=server)
+            return
         self.lab.host_path(server, f"/run/lab/off/{name}").unlink()
         os.kill(self.lab.first_process(server), signal.SIGHUP)
 

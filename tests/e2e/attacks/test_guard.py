@@ -57,7 +57,8 @@ def test_log_on_a_disk_that_hangs(cluster: AttackedCluster, trio: Trio, tmp_path
 @pytest.mark.parametrize("how", ["not one is left", pytest.param("a root client that leaks", marks=pytest.mark.long)])
 def test_guard_without_descriptors(cluster: AttackedCluster, trio: Trio, how: str) -> None:
     """A guard that can open nothing any more stops its server as always."""
-    cluster.edit_settings("ctr1", lambda text: f'{text}\n[executor]\ncgroup = "/sys/fs/cgroup/understudy"\n')
+    parent = Path("/sys/fs/cgroup", cluster.lab.resources_cgroup("ctr1").relative_to(cluster.lab.host_cgroup("ctr1")))
+    cluster.edit_settings("ctr1", lambda text: f'{text}\n[executor]\ncgroup = "{parent}"\n')
     cluster.reboot("ctr1")
     trio.run(on="ctr1")
     _, guard = cluster.keeper_and_guard("ctr1")

@@ -54,9 +54,10 @@ def test_file_system_that_refuses_to_be_shut_down(cluster: AttackedCluster, trio
     cluster.edit_settings("ctr1", lambda text: text + settings)
     cluster.reboot("ctr1")
     trio.run(on="ctr1")
+    first = cluster.lab.first_process("ctr1")
     cluster.lab.cut("ctr1")
     trio.follows(to="ctr2")
-    wait_for(lambda: cluster.lab.status()["ctr1"]["power"] == "off", SOON_S, "ctr1 has rebooted")
+    wait_for(lambda: cluster.lab.is_on("ctr1") and cluster.lab.first_process("ctr1") != first, SOON_S, "ctr1 has rebooted")
     cluster.lab.heal("ctr1")
 
 
