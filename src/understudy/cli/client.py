@@ -58,13 +58,14 @@ def run(verb: str, body: dict[str, object]) -> int:
         return BROKEN
 
 
-def ask(verb: str, body: dict[str, object]) -> tuple[int, str]:
-    """Ask for a verb that only reads; its exit status and what it says, for a command that makes something of it. Away."""
+def ask(verb: str, body: dict[str, object], *, quiet: bool = False) -> tuple[int, str]:
+    """Ask for a verb that only reads; its exit status and what it says, for a command that makes something of it. Away. `quiet`: what it
+    says besides, to standard error, is left out."""
     said: list[str] = []
     with _connect() as connection:
         _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
         _wait(connection, patient=True)
-        return _print_answer(connection, said.append), "\n".join(said)
+        return _print_answer(connection, said.append, quiet=quiet), "\n".join(said)
 
 
 def say_away(error: Away) -> None:
@@ -85,7 +86,7 @@ def _notices() -> "list[str]":
         return []
 
 
-def _print_answer(connection: socket.socket, out: "Callable[[str], object] | None" = None) -> int:
+def _print_answer(connection: socket.socket, out: "Callable[[str], object] | None" = None, *, quiet: bool = False) -> int:
     for message in _ahead(connection):
         if isinstance(message, Away):
             raise message
@@ -93,7 +94,7 @@ def _print_answer(connection: socket.socket, out: "Callable[[str], object] | Non
             return int(message["exit"])
         if "out" in message:
             (out or _print)(message["out"])
-        elif "err" in message:
+        elif "err" in message and not quiet:
             print(message["err"], file=sys.stderr, flush=True)
     raise Away("it stopped in the middle of its answer; what was asked for may go on")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from understudy.daemon.alerts import Alerts
 from understudy.daemon.api import serve
 from understudy.daemon.clock import SystemClock
+from understudy.daemon.enrol import let_join
 from understudy.daemon.execlink import ExecutorLink
 from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.node import Node, Superseded
@@ -140,6 +141,7 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, br
         asyncio.create_task(node.run(), name="node"),
         asyncio.create_task(serve(node, sight, settings, server), name="api"),
         asyncio.create_task(sight.run(), name="sight"),
+        asyncio.create_task(let_join(settings), name="join listener"),
         asyncio.create_task(alerts.follow(node.mirror), name="alerts"),
         asyncio.create_task(broken.wait(), name="what nobody awaits"),
     ]

@@ -39,16 +39,21 @@ def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str, author
     (disk / "etc/hostname").write_text(f"{host.name}\n")
     (disk / "etc/hosts").write_text(_hosts_text(plan))
     (disk / "etc/resolv.conf").write_text("")
-    _write_private(disk / "etc/understudy/keys/guard.key", f"{guard_key}\n")
-    if authority is not None and host.name in (*plan.servers, *plan.registry_hosts):  # whoever has one may write to the registry
-        _write_certificate(disk, host, authority)
-    if host.name in plan.servers:
-        (disk / "etc/understudy/understudy.toml").write_text(settings_text(plan, host))
+    if not plan.bare:
+        _configure(plan, host, disk, guard_key, authority)
     _link_commands(disk)
     _write_executable(disk / storage.MOUNT_HELPER.lstrip("/"), storage.MOUNT_HELPER_TEXT)
     _install_action_scripts(disk)
     if host.init == SYSTEMD:
         units.write_units(disk, host)
+
+
+def _configure(plan: LabPlan, host: Host, disk: Path, guard_key: str, authority: "Authority | None") -> None:
+    _write_private(disk / "etc/understudy/keys/guard.key", f"{guard_key}\n")
+    if authority is not None and host.name in (*plan.servers, *plan.registry_hosts):  # whoever has one may write to the registry
+        _write_certificate(disk, host, authority)
+    if host.name in plan.servers:
+        (disk / "etc/understudy/understudy.toml").write_text(settings_text(plan, host))
 
 
 def settings_text(plan: LabPlan, host: Host) -> str:

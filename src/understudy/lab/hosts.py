@@ -143,7 +143,10 @@ def _become_first_process(parts: Parts, say: int, listen: int) -> NoReturn:
             "say": say,
             "init": host.init,
             "links": {link.interface: [link.address, link.address6] for link in host.links},
-            "services": [{"name": service.name, "command": service.command, "cleanup": service.cleanup} for service in host.services],
+            "services": [
+                {"name": service.name, "command": service.command, "cleanup": service.cleanup, "needs": service.needs}
+                for service in host.services
+            ],
         }
         os.execve("/usr/bin/python3", ["python3", "-IS", _INIT], {"LAB_ORDER": json.dumps(order)})
     except Exception as error:  # noqa: BLE001 - this process ends here, and its parent tells the operator why

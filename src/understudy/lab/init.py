@@ -3,7 +3,7 @@
 Started by `hosts.py` as `python3 -IS init.py` with its order, JSON, in the environment; standard library only, and
 nothing of ours, so that it starts fast and stays small. Each service runs in a control group of its own,
 `/system/NAME`. A service whose name stands in /run/lab/off is not started again until it is taken out and this process
-gets SIGHUP. Never ends: the lab's power switch ends it.
+gets SIGHUP; one that needs a file, not before the file is there. Never ends: the lab's power switch ends it.
 """
 
 import fcntl
@@ -28,6 +28,8 @@ _PAUSE_MIN_S = 0.05
 _PAUSE_MAX_S = 2.0
 _SETTLED_S = 5.0
 _IDLE_S = 3600.0
+_LOOK_S = 0.3
+"""How often it is looked whether a file is there that a service needs."""
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK = 0x8913, 0x8914, 0x8916, 0x891C
 _IFF_UP = 0x1
 _SYSTEMD = "/lib/systemd/systemd"
@@ -37,8 +39,9 @@ _NOTIFY = "/run/lab/notify"
 class Supervised:
     """A service of this host, and the process that runs it now."""
 
-    def __init__(self, name: str, command: list[str], cleanup: list[str]) -> None:
+    def __init__(self, name: str, command: list[str], cleanup: list[str], needs: str) -> None:
         self.name = name
+        self.needs = needs
         self.command = command
         self.cleanup = cleanup
         self.pid = 0
@@ -84,7 +87,7 @@ def main(order: str) -> None:
     _enter_group("init")
     os.write(wanted["say"], b"booted\n")
     os.close(wanted["say"])
-    _supervise([Supervised(service["name"], service["command"], service["cleanup"]) for service in wanted["services"]])
+    _supervise([Supervised(service["name"], service["command"], service["cleanup"], service["needs"]) for service in wanted["services"]])
 
 
 def _become_systemd(say: int) -> None:
@@ -107,10 +110,12 @@ def _supervise(services: list[Supervised]) -> None:
     while True:
         now_s = time.monotonic()
         waiting = [process for process in services if process.pid == 0 and not os.path.exists(f"{SWITCHED_OFF}/{process.name}")]
+        lacking = [process for process in waiting if process.needs and not os.path.exists(process.needs)]
+        waiting = [process for process in waiting if process not in lacking]
         for service in waiting:
             if service.due_s <= now_s:
                 service.start(now_s)
-        next_s = min((process.due_s - now_s for process in waiting if process.pid == 0), default=_IDLE_S)
+        next_s = min((process.due_s - now_s for process in waiting if process.pid == 0), default=_LOOK_S if lacking else _IDLE_S)
         signal.sigtimedwait(_HANDLED, max(0.0, next_s))
         for pid in _reap():
             for service in services:

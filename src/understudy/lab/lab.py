@@ -58,16 +58,17 @@ class Lab:
         *,
         ipv6: bool = False,
         engine: str = DEFAULT_ENGINE,
+        bare: bool = False,
         init: str = PLAIN,
     ) -> None:
         """`services`: what the servers' init starts; with none, the servers boot bare and there is no registry process.
 
         `packages`: Debian packages that the hosts have besides the usual ones. `ipv6`: both families on all links, a second network for
-        IPv6 addresses (on the management one), and IPv6 between guards and to the registry. `init`: what the servers' first process is.
+        IPv6 addresses (on the management one), and IPv6 between guards and to the registry. `bare`: servers without settings and keys.
         """
         self.name = name
         self._packages = tuple(packages)
-        self._wanted = make_plan(name, servers, pause_tolerance, services, ipv6=ipv6, engine=engine, init=init)
+        self._wanted = make_plan(name, servers, pause_tolerance, services, ipv6=ipv6, engine=engine, bare=bare, init=init)
         self._places = places_of(name)
 
     def __enter__(self) -> Self:
@@ -108,7 +109,7 @@ class Lab:
             except BaseException:
                 remains.remove(self._places)
                 raise
-        if ready_within_s is not None and self._has_daemon():
+        if ready_within_s is not None and not self._wanted.bare and self._has_daemon():
             self.ready(ready_within_s)
 
     def down(self) -> None:
@@ -320,7 +321,7 @@ class Lab:
     def _make(self, root_file_system: Path) -> None:
         guard_key = secrets.token_hex(32)
         authority = None
-        if ENGINES[self._wanted.engine].tls:
+        if ENGINES[self._wanted.engine].tls and not self._wanted.bare:
             from understudy.security.authority import Authority  # a tenth of a second that other orders need not wait
 
             authority = Authority(self.name)

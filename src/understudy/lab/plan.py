@@ -68,6 +68,8 @@ class LabService:
     command: tuple[str, ...]
     cleanup: tuple[str, ...] = ()
     """Run to its end each time the process has ended, before it is started again."""
+    needs: str = ""
+    """A file without which it is not started: what configures it."""
 
 
 SERVER_SERVICES = (
@@ -75,6 +77,11 @@ SERVER_SERVICES = (
     LabService(name="understudy-exec", command=("understudy-exec",)),
     LabService(name="understudyd", command=("understudyd",)),
 )
+CONFIGURED_LATER = (
+    LabService(name="understudy-etcd", command=("etcd", "--config-file", paths.ETCD), needs=paths.ETCD),
+    *(replace(service, needs=paths.CONFIG) for service in SERVER_SERVICES),
+)
+"""Of a bare lab: `understudy cluster init` and `join` configure the servers, and then these begin."""
 REGISTRY_PROCESS = "understudy-registry"
 """What the init of the registry's host calls the process that serves it, whatever it is built on."""
 
@@ -130,6 +137,8 @@ class LabPlan:
     """Both families on all links, a second network for IPv6 addresses, and guards and registry that talk over it."""
     engine: str = DEFAULT_ENGINE
     """What the registry is built on."""
+    bare: bool = False
+    """The servers have neither settings nor keys."""
 
     @property
     def registry_hosts(self) -> tuple[str, ...]:
@@ -158,6 +167,7 @@ def make_plan(
     *,
     ipv6: bool = False,
     engine: str = DEFAULT_ENGINE,
+    bare: bool = False,
     init: str = PLAIN,
 ) -> LabPlan:
     """The plan of a lab with these servers; LabError if a name cannot be used. `init`: of the servers; other hosts are always plain."""
@@ -173,14 +183,25 @@ def make_plan(
     if init == SYSTEMD and services not in ((), SERVER_SERVICES):
         raise LabError("a host with systemd starts the project's own units, or none: leave its services out")
     interconnect = tuple(network for network in NETWORKS if network.name == "interconnect")
+    services = CONFIGURED_LATER if bare else services
     hosts = [replace(_host(server, number, NETWORKS, services), init=init) for number, server in enumerate(servers, start=1)]
     hosts.append(_host(CLIENT, _CLIENT_NUMBER, NETWORKS, ()))
     hosts.append(_host(REGISTRY, _REGISTRY_NUMBER, interconnect, ()))
     if ipv6:
         hosts = [_with_ipv6(host) for host in hosts]
-    if services:
+    if bare:
+        hosts = [host for host in hosts if host.name != REGISTRY]
+    elif services:
         hosts = _with_registry(hosts, engine, ipv6=ipv6)
-    return LabPlan(name=name, pause_tolerance=pause_tolerance, servers=tuple(servers), hosts=tuple(hosts), ipv6=ipv6, engine=engine)
+    return LabPlan(
+        name=name,
+        pause_tolerance=pause_tolerance,
+        servers=tuple(servers),
+        hosts=tuple(hosts),
+        ipv6=ipv6,
+        engine=engine,
+        bare=bare,
+    )
 
 
 def _with_ipv6(host: Host) -> Host:
@@ -235,7 +256,8 @@ def parse_plan(text: str) -> LabPlan:
             number=host["number"],
             links=tuple(Cable(**link) for link in host["links"]),
             services=tuple(
-                LabService(name=each["name"], command=tuple(each["command"]), cleanup=tuple(each["cleanup"])) for each in host["services"]
+                LabService(name=each["name"], command=tuple(each["command"]), cleanup=tuple(each["cleanup"]), needs=each.get("needs", ""))
+                for each in host["services"]
             ),
             init=host.get("init", PLAIN),
         )
@@ -248,4 +270,5 @@ def parse_plan(text: str) -> LabPlan:
         hosts=hosts,
         ipv6=raw["ipv6"],
         engine=raw.get("engine", DEFAULT_ENGINE),
+        bare=raw.get("bare", False),
     )

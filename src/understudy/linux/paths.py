@@ -1,6 +1,7 @@
 """Default places of an installation; pure. The settings may name others."""
 
 CONFIG = "/etc/understudy/understudy.toml"
+ETCD = "/etc/understudy/etcd.yaml"
 GUARD_KEY = "/etc/understudy/keys/guard.key"
 REGISTRY_CA = "/etc/understudy/keys/registry-ca.pem"
 REGISTRY_CERTIFICATE = "/etc/understudy/keys/registry.pem"

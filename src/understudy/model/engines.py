@@ -8,6 +8,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+PORT = 7400
+"""Where a registry of ours is reached."""
+PEER_PORT = 7401
+"""Where members of an etcd reach each other."""
+HEARTBEAT_MS, ELECTION_MS = 50, 500
+"""Of an etcd on a local network: a leader that is lost has a successor within about a second, and a processor that is busy for a moment
+loses none."""
+KEPT_REVISIONS = 10_000
+"""Of an etcd. A daemon that was away for longer reads everything again."""
+
 
 class EngineRow(NamedTuple):
     """One engine."""

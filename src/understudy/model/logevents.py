@@ -237,6 +237,22 @@ ADDRESS_NOT_ASKED = LogEvent(
     "See the link that `why` names.",
 )
 
+JOIN_LISTENING = LogEvent("join-listening", "info", "Other servers may join here, each with a token of `understudy cluster token`.")
+JOIN_NOT_LISTENING = LogEvent(
+    "join-not-listening",
+    "warning",
+    "Other servers cannot join here, and why. It is tried again.",
+    "Mend what `why` names: an address that is not here, a port that something else has, a key file.",
+)
+JOIN_ACCEPTED = LogEvent("join-accepted", "info", "A server (`joined`) used its token and was given a certificate, settings and keys.")
+JOIN_REFUSED = LogEvent(
+    "join-refused",
+    "warning",
+    "Somebody wanted to join, and was refused; `why` is what he was answered. Five a minute for each address, sixty in all; `not_logged`"
+    " counts the others.",
+    "If it is no mistake of yours, see who is at that address.",
+)
+
 # --- the registry ---------------------------------------------------------------------------------------------------
 
 CLIENT_REFUSED = LogEvent(

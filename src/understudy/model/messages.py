@@ -133,6 +133,25 @@ WORDS: dict[int, str] = {
     20073: "Run this command on server '{}' itself: a server that has left the cluster has no news of the others.",
     20074: "Server '{}' was not taken out by an operator; there is nothing to take back. It joins when its guard runs and holds a lease.",
     20075: "Server '{}' has not joined within {} seconds; it goes on trying; see understudyd's log there.",
+    # --- ours: making a cluster, and joining it
+    20270: "Nothing was changed: what failed above has to be mended first.",
+    20271: "This is no token: {}",
+    20272: "The token is refused: {}",
+    20273: "This server is configured already, and otherwise than asked for; nothing was changed: {}",
+    20275: "No answer from the server that made the token: {}",
+    20276: "{} is not of the cluster that made this token: the certificate of its authority is another. Nothing was sent to it; see who "
+    "answers there.",
+    20277: "Two servers have one voter: when {} is lost, everything stops on the other as well. Name a third server, which may be small, "
+    "or insist with --accept-single-voter.",
+    20278: "The key of the cluster's authority is not on this server; run this command on {}.",
+    20279: "{} tokens wait to be used, and more are not made: use them, or wait until they expire.",
+    20280: "Only root may do this: run the command as root.",
+    20281: "'{}' is not ONLINE after {} s: {}",
+    20282: "The answer of {} cannot be used: {}",
+    20283: "{} belongs to something else: {}",
+    20284: "{} cannot be written: {}",
+    20285: "{}: {}",
+    20286: "understudy.target cannot be started: {}",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20151: "'{}' moves from '{}' to '{}' ({}: {})",

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from understudy.model.engines import ENGINES
+from understudy.model.engines import PORT as PORT
 from understudy.model.settings import TlsFiles
 from understudy.ports import Registry
-
-PORT = 7400
-"""Where a registry of ours is reached."""
 
 
 class RegistryConnection(Registry, Protocol):

@@ -1,1 +1,1 @@
-"""Certificates of a cluster: `authority` makes them."""
+"""Keys and certificates of a cluster: `authority` makes and signs them, `certificates` looks at them, `keyfiles` says where they are."""

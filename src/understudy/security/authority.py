@@ -1,17 +1,22 @@
 """A cluster's own certificate authority: who has a certificate of it belongs to the cluster, on either side of a connection.
 
-Called by the lab, which makes one for each cluster. Must never write a file: who calls says where a key may stand.
+Called by the lab, which makes one for each cluster, by `understudy cluster init`, and by the daemon of a server that lets others join.
+Must never write a file: who calls says where a key may stand.
 """
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from understudy.errors import BadInput
+from understudy.security.certificates import key_text, new_key, parse_certificate, parse_key, parse_request
 
 AUTHORITY_LASTS = timedelta(days=3650)
 CERTIFICATE_LASTS = timedelta(days=730)
@@ -24,16 +29,22 @@ class Certificate:
     """A certificate and its private key, as the text of PEM files."""
 
     certificate: str
-    key: str
+    key: str = field(repr=False)
 
 
 class Authority:
-    """Signs for one cluster. Its key lives in this object alone."""
+    """Signs for one cluster. Its key lives in this object, and where its caller has stored it."""
 
-    def __init__(self, cluster: str, now: datetime | None = None) -> None:
-        """`now`: UTC, from when everything is valid that this authority makes."""
+    def __init__(
+        self, cluster: str, now: datetime | None = None, *, stored: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None
+    ) -> None:
+        """`now`: UTC, from when everything is valid that this authority makes. `stored`: not a new one (see `load`)."""
         self._now = now or datetime.now(UTC)
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        if stored is not None:
+            self._certificate, self._key = stored
+            self._name = self._certificate.subject
+            return
+        self._key = new_key()
         self._name = x509.Name(
             [x509.NameAttribute(NameOID.ORGANIZATION_NAME, cluster), x509.NameAttribute(NameOID.COMMON_NAME, "Understudy authority")]
         )
@@ -44,27 +55,45 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
 
+    @classmethod
+    def load(cls, certificate: str, key: str, now: datetime | None = None) -> Self:
+        """From what `certificate` and `key` of another said. BadInput: they are none, or do not belong together."""
+        found, private = parse_certificate(certificate), parse_key(key)
+        if found.public_key() != private.public_key():
+            raise BadInput("the authority's key is not that of its certificate")
+        return cls("", now, stored=(found, private))
+
     @property
     def certificate(self) -> str:
         """What everybody trusts, as the text of a PEM file."""
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
+    @property
+    def key(self) -> str:
+        """Its private key as the text of a PEM file: whoever has it can make himself a server of the cluster."""
+        return key_text(self._key)
+
     def issue(self, name: str, addresses: Iterable[str]) -> Certificate:
         """For a server of this name at these addresses, as a server and as a client."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = new_key()
+        return Certificate(self._signed(key.public_key(), name, addresses), key_text(key))
+
+    def sign(self, request: str, name: str, addresses: Iterable[str]) -> str:
+        """A certificate for the key of a signing request. Whatever else the request says is not looked at: name and addresses are what the
+        caller knows to be right. BadInput: it is no request that is signed by its own key, on the curve of all our keys."""
+        return self._signed(parse_request(request), name, addresses)
+
+    def _signed(self, key: ec.EllipticCurvePublicKey, name: str, addresses: Iterable[str]) -> str:
         names = [x509.DNSName(name), *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses)]
         certificate = (
-            self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key.public_key(), CERTIFICATE_LASTS)
+            self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, CERTIFICATE_LASTS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        return Certificate(
-            certificate.public_bytes(serialization.Encoding.PEM).decode(),
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode(),
-        )
+        return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def _builder(self, name: x509.Name, key: ec.EllipticCurvePublicKey, lasts: timedelta) -> x509.CertificateBuilder:
         return (

@@ -10,8 +10,14 @@ ASKING = ("cluster", "explain", "history", "server", "status")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
 OWN = ("demo", "lab", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
+SETUP = ("init", "join", "token", "check")
+"""`understudy cluster ...` that need none either: `cluster_setup.py`."""
 _USAGE = """Usage: understudy <command> [options]
+  cluster check         whether this server has all that a cluster needs
   cluster export        what is registered and wanted, as a file for simulate
+  cluster init NAME     make a cluster, beginning with this server
+  cluster join TOKEN    make this server one of a cluster's
+  cluster token         another token, for another server to join with
   cluster status        the cluster as a whole, and whether everything wanted runs
   demo                  the main job in a lab: a database survives four accidents
   explain NAME          why a resource is where it is, and what every server is worth to it
@@ -39,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     name, rest = words[0], words[1:]
     if name in OWN:
         return int(importlib.import_module(f"understudy.cli.understudy.{name}").main(rest))
+    if name == "cluster" and rest and rest[0] in SETUP:
+        return int(importlib.import_module("understudy.cli.understudy.cluster_setup").main(rest))
     if name not in ASKING:
         return _unknown(name, sorted((*ASKING, *OWN)))
     return _ask(importlib.import_module(f"understudy.cli.understudy.{name}").COMMANDS, name, rest)
@@ -52,9 +60,11 @@ def _ask(commands: dict[str, Command], name: str, rest: list[str]) -> int:
         command, rest = commands[rest[0]], rest[1:]
     elif not rest or rest[0] in HELP:
         print("\n\n".join(subcommand.help() for subcommand in commands.values()))
+        if name == "cluster":
+            print(f"\nMaking a cluster: understudy cluster {' | '.join(SETUP)}; each tells more with -h.")
         return 0 if rest else 1
     else:
-        return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in commands])
+        return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *(SETUP if name == "cluster" else ()))])
     try:
         body = parse(command, rest)
     except Usage as error:

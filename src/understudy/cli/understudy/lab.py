@@ -61,7 +61,15 @@ def _up(arguments: argparse.Namespace) -> int:
     if why := machine.refusal():
         return _say(why, _UNABLE)
     servers = [name.strip() for name in arguments.servers.split(",") if name.strip()]
-    lab = Lab(arguments.name, servers, arguments.pause_tolerance, ipv6=arguments.ipv6, engine=arguments.engine, init=arguments.init)
+    lab = Lab(
+        arguments.name,
+        servers,
+        arguments.pause_tolerance,
+        ipv6=arguments.ipv6,
+        engine=arguments.engine,
+        bare=arguments.bare,
+        init=arguments.init,
+    )
     started = time.monotonic()
     lab.up(progress=_progress, ready_within_s=None if arguments.no_wait else arguments.timeout)
     _progress(f"lab {arguments.name} is up after {time.monotonic() - started:.1f} s")
@@ -204,6 +212,7 @@ def _add_up(command: argparse.ArgumentParser) -> None:
     command.add_argument("--engine", choices=tuple(ENGINES), default=DEFAULT_ENGINE, help="what the registry is built on")
     command.add_argument("--init", choices=INITS, default=PLAIN, help="the servers' first process: a small one, or a real systemd")
     command.add_argument("--ipv6", action="store_true", help="both families on all links, and network 2 for IPv6 addresses")
+    command.add_argument("--bare", action="store_true", help="servers without settings: understudy cluster init and join make the cluster")
     command.add_argument("--no-wait", action="store_true", help="do not wait until the servers have joined the cluster")
     command.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for that (default: 30)")
 

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from understudy.model.engines import ELECTION_MS, HEARTBEAT_MS, KEPT_REVISIONS, PEER_PORT
 from understudy.model.settings import TlsFiles
 from understudy.registry.engines import Seat
 
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
 
 MEMBERS = 3
-PEER_PORT = 7401
-HEARTBEAT_MS, ELECTION_MS = 50, 500
-"""Of a local network: a leader that is lost has a successor within about a second, and a processor that is busy for a moment loses none."""
-KEPT_REVISIONS = 10_000
-"""A daemon that was away for longer reads everything again."""
 
 
 class EtcdEngine:

@@ -1,0 +1,129 @@
+"""The joining side of a join: finds the server that made the token, makes sure of it, then asks.
+
+Called by `understudy cluster join`. It trusts nobody before it has seen an authority's certificate whose SHA-256 the token names: until
+then it sends an empty request and nothing else; after that, TLS with that authority alone, to the very address. Each request is a
+connection of its own, from a port that only root has.
+"""
+
+import contextlib
+import errno
+import http.client
+import random
+import ssl
+from dataclasses import dataclass, field
+
+from understudy.errors import BadInput, Refused
+from understudy.model.messages import words
+from understudy.model.shown import shown
+from understudy.security.certificates import fingerprint
+from understudy.setup.judge import HIGHEST_PORT_OF_ROOT
+from understudy.setup.token import JoinToken
+from understudy.setup.wire import LARGEST_ANSWER, PATH, JoinAnswer, JoinRequest, parse_answer, parse_refusal, request_bytes
+
+CONNECT_S = 10.0
+_LOWEST_PORT = 600
+"""Below are ports of well-known services."""
+_PORTS_TRIED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """The server that made the token, and the authority that the token names."""
+
+    address: str
+    port: int
+    authority: str
+
+    @property
+    def named(self) -> str:
+        """As it is shown."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+    def ask(self, request: JoinRequest, source: str = "") -> JoinAnswer:
+        """Over verified TLS; `source`: from which of our addresses. Refused: it says no, and why, or does not answer."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_verify_locations(cadata=self.authority)
+        try:
+            answer = _post(_Way(self.address, self.port, source, context), request)
+        except (OSError, http.client.HTTPException) as error:
+            raise Refused(words(20275, f"{self.named}: {_why(error)}"), code=20275) from None
+        try:
+            if answer.status != 200:
+                refusal = parse_refusal(answer.body)
+                raise Refused(shown(refusal.error), code=refusal.code if refusal.code == 20272 else 20275)
+            return parse_answer(answer.body)
+        except Refused:
+            raise
+        except BadInput as error:
+            raise Refused(words(20282, self.named, error), code=20282) from None
+
+
+def find_issuer(token: JoinToken) -> Issuer:
+    """The first of the token's addresses where the cluster's authority is shown. Refused: nobody answers, or somebody else does."""
+    failures = []
+    for address, port in token.endpoints:
+        issuer = Issuer(address, port, "")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # nothing is sent over it, and nothing that it says is believed before its hash was compared
+        try:
+            answer = _post(_Way(address, port, "", context), JoinRequest())
+            if answer.status != 200:
+                failures.append(f"{issuer.named}: {shown(parse_refusal(answer.body).error)}")
+                continue
+            authority = parse_answer(answer.body).authority
+            pin = fingerprint(authority)
+        except (OSError, http.client.HTTPException, BadInput) as error:
+            failures.append(f"{issuer.named}: {_why(error)}")
+            continue
+        if pin != token.pin:
+            raise Refused(words(20276, issuer.named), code=20276)
+        return Issuer(address, port, authority)
+    raise Refused(words(20275, "; ".join(failures)), code=20275)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    address: str
+    port: int
+    source: str
+    context: ssl.SSLContext
+
+
+@dataclass(frozen=True, slots=True)
+class _HttpAnswer:
+    status: int
+    body: bytes = field(repr=False)
+
+
+def _post(line: _Way, request: JoinRequest) -> _HttpAnswer:
+    ports = random.sample(range(_LOWEST_PORT, HIGHEST_PORT_OF_ROOT + 1), _PORTS_TRIED)
+    for number, port in enumerate(ports, 1):
+        try:
+            return _post_from(line, port, request)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or number == len(ports):
+                raise
+    raise AssertionError("the last port either answers or raises")
+
+
+def _post_from(line: _Way, port: int, request: JoinRequest) -> _HttpAnswer:
+    connection = http.client.HTTPSConnection(
+        line.address, line.port, timeout=CONNECT_S, context=line.context, source_address=(line.source, port)
+    )
+    with contextlib.closing(connection):
+        connection.request("POST", PATH, request_bytes(request), {"Content-Type": "application/json"})
+        with connection.getresponse() as response:
+            body = response.read(LARGEST_ANSWER + 1)
+            return _HttpAnswer(response.status, body)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate cannot be accepted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return "it does not speak TLS"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

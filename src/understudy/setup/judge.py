@@ -1,0 +1,130 @@
+"""What a request to join is answered, by the server that was asked: it looks at the token, at where the request came from, and signs.
+
+Called by `daemon/enrol.py`, beside the loop, with a whole request. Whoever has no good token learns nothing but the certificate of the
+authority, which is no secret. A token is used up, on disk, before anything is given for it.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from understudy.errors import BadInput, UnderstudyError
+from understudy.model.messages import words
+from understudy.model.settings import ServerSettings, Settings
+from understudy.security.authority import Authority
+from understudy.security.keyfiles import KeyFiles
+from understudy.setup.files import read_text
+from understudy.setup.tokens import TokenStore, TokenVerdict
+from understudy.setup.wire import JoinAnswer, JoinRefusal, JoinRequest, answer_bytes
+from understudy.setup.written import settings_text
+
+HIGHEST_PORT_OF_ROOT = 1023
+"""A connection from a port up to this one was made by root: no other user of the joining server can use a token that he sees there."""
+_REFUSED, _FAILED = 403, 500
+
+
+class Comer(NamedTuple):
+    """Where a request came from."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinJudgement:
+    """The answer, and what the log says about it."""
+
+    status: int = 200
+    body: bytes = field(repr=False)
+    refused: str = ""
+    """Why, as it was answered."""
+    joined: str = ""
+    """The server that was given a certificate."""
+
+
+def judge(request: JoinRequest, comer: Comer, settings: Settings, store: TokenStore, now: float) -> JoinJudgement:
+    """Whatever is asked. `now`: seconds since the epoch. OSError is answered as a failure of this server, without its words."""
+    keys = KeyFiles(_folder(settings))
+    try:
+        authority = read_text(keys.authority)
+        if not request.secret:
+            return JoinJudgement(body=answer_bytes(JoinAnswer(authority=authority)))
+        secret = bytes.fromhex(request.secret)
+        verdict = store.look(secret, now)
+        if verdict is not TokenVerdict.GOOD:
+            return _refused(verdict.value)
+        if not request.csr:  # no secret: it only says which servers there are, so that its bearer finds out which he is
+            return JoinJudgement(body=answer_bytes(JoinAnswer(authority=authority, settings=settings_text(settings))))
+        found = _server_at(comer, settings)
+        if found is None:
+            return _refused(_not_from_here(comer, settings))
+        if request.server != found.name:
+            return _refused(
+                f"{request.server} has other addresses ([servers.{request.server}]) than the one that this came from, {comer.address}"
+            )
+        return _admit(request, secret, found, _Means(settings, keys, store, now))
+    except (OSError, UnderstudyError) as error:
+        why = f"{getattr(error, 'filename', None) or ''} {getattr(error, 'strerror', None) or error}".strip()
+        refusal = JoinRefusal("that server cannot let anybody join at present: see the log of understudyd there")
+        return JoinJudgement(status=_FAILED, body=answer_bytes(refusal), refused=why)
+
+
+class _Means(NamedTuple):
+    settings: Settings
+    keys: KeyFiles
+    store: TokenStore
+    now: float
+
+
+def _admit(request: JoinRequest, secret: bytes, server: ServerSettings, means: _Means) -> JoinJudgement:
+    """Everything that can fail comes before the token is used up."""
+    keys = means.keys
+    key = read_text(keys.authority_key)
+    authority, guard_key = Authority.load(read_text(keys.authority), key), read_text(keys.guard)
+    try:
+        certificate = authority.sign(request.csr, server.name, server.addresses)
+    except BadInput as error:
+        return _refused(str(error))
+    verdict = means.store.use(secret, server.name, means.now)
+    if verdict is not TokenVerdict.GOOD:
+        return _refused(verdict.value)
+    answer = JoinAnswer(
+        authority=authority.certificate,
+        settings=settings_text(means.settings),
+        certificate=certificate,
+        guard_key=guard_key,
+        authority_key=key if server.name in means.settings.voters else "",
+    )
+    return JoinJudgement(body=answer_bytes(answer), joined=server.name)
+
+
+def _server_at(comer: Comer, settings: Settings) -> ServerSettings | None:
+    """Which server this is, as the network and its port say: another one than this."""
+    if comer.port > HIGHEST_PORT_OF_ROOT:
+        return None
+    return _addresses(settings).get(comer.address)
+
+
+def _addresses(settings: Settings) -> Mapping[str, ServerSettings]:
+    others = [server for server in settings.servers if server.name != settings.server]
+    return {str(ipaddress.ip_address(address)): server for server in others for address in server.addresses}
+
+
+def _not_from_here(comer: Comer, settings: Settings) -> str:
+    if comer.address in _addresses(settings):
+        return f"it came from {comer.address}, but not from root there"
+    return (
+        f"it came from {comer.address}, which is no address of another server; `understudy cluster init` named them, and "
+        f"understudy.toml of {settings.server} has them"
+    )
+
+
+def _refused(why: str) -> JoinJudgement:
+    said = words(20272, why)
+    return JoinJudgement(status=_REFUSED, body=answer_bytes(JoinRefusal(said, 20272)), refused=said)
+
+
+def _folder(settings: Settings) -> str:
+    """The keys stand beside the guards'."""
+    return settings.guard_key.rpartition("/")[0] or "/"

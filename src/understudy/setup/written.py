@@ -1,0 +1,97 @@
+"""The texts that are written for a server: its settings as understudy.toml, and its member of etcd as etcd.yaml; pure.
+
+Called by `begin.py` and `enter.py`, and by `daemon/enrol.py`, which sends settings to a server that joins. What `settings_text` writes,
+`parse_settings` reads as the same settings. Must never hold a secret: keys are named by their files.
+"""
+
+import json
+from collections.abc import Iterable
+
+from understudy.linux import paths
+from understudy.model.engines import ELECTION_MS, HEARTBEAT_MS, KEPT_REVISIONS, PEER_PORT, PORT
+from understudy.model.settings import Settings
+
+HEAD = "# Made by `understudy cluster`; docs/guide/settings.md explains each setting. The same on all servers but for [server] name.\n"
+ETCD_HEAD = "# Made by `understudy cluster`: this server's member of the cluster's etcd.\n"
+_SAME = object()
+
+
+def settings_text(settings: Settings) -> str:
+    """As understudy.toml; settings that are as by default are left out, but for those that an operator looks for."""
+    tls = settings.registry_tls
+    own = (
+        ("name", settings.server, _SAME),
+        ("join_port", settings.join_port, 0),
+        ("run_dir", settings.run_dir, paths.RUN_DIR),
+        ("log_dir", settings.log_dir, paths.LOG_DIR),
+        ("state_dir", settings.state_dir, paths.STATE_DIR),
+        ("leave_within", settings.leave_within, 300.0),
+    )
+    registry = [("engine", settings.engine, _SAME), ("endpoints", settings.registry, _SAME)]
+    if tls is not None:
+        registry += [("ca", tls.ca, _SAME), ("certificate", tls.certificate, _SAME), ("key", tls.key, _SAME)]
+    guard = (
+        ("port", settings.guard_port, 7401),
+        ("key", settings.guard_key, paths.GUARD_KEY),
+        ("reboot_on_lapse", settings.reboot_on_lapse, False),
+        ("storage", settings.storage, ()),
+        ("filesystems", settings.filesystems, ()),
+    )
+    cluster = (
+        ("name", settings.cluster, _SAME),
+        ("voters", settings.voters, _SAME),
+        ("voter_set", settings.voter_set, 1),
+        ("pause_tolerance", settings.pause_tolerance, _SAME),
+    )
+    sections = [("cluster", cluster), ("server", own), ("registry", registry), ("guard", guard)]
+    sections.append(("executor", (("cgroup", settings.cgroup, ""),)))
+    sections += [(f"servers.{json.dumps(server.name)}", (("addresses", server.addresses, _SAME),)) for server in settings.servers]
+    for network in settings.networks:
+        sections.append((f"network.{network.number}", (("subnet", network.subnet, _SAME), ("interface", network.interface, _SAME))))
+    return "\n".join([HEAD, *(text for name, rows in sections if (text := _section(name, rows)))])
+
+
+def _section(name: str, rows: Iterable[tuple[str, object, object]]) -> str:
+    lines = [f"{key} = {_toml(value)}\n" for key, value, default in rows if value != default]
+    return "".join([f"[{name}]\n", *lines]) if lines else ""
+
+
+def _toml(value: object) -> str:
+    """A text, number, truth value or list of texts; JSON writes these as TOML reads them."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+
+
+def etcd_text(settings: Settings) -> str:
+    """This voter's etcd.yaml. All members are named from the start, so the cluster forms when a majority of them is there, in any order."""
+    assert settings.registry_tls is not None
+    tls = settings.registry_tls
+    members = [settings.peer(name) for name in settings.voters]
+    own = settings.peer(settings.server)
+    client, peer = f"https://{_host(own.addresses[0])}:{PORT}", f"https://{_host(own.addresses[0])}:{PEER_PORT}"
+    lines: dict[str, object] = {
+        "name": settings.server,
+        "data-dir": f"{settings.state_dir}/etcd",
+        "logger": "zap",
+        "listen-client-urls": client,
+        "advertise-client-urls": client,
+        "listen-peer-urls": peer,
+        "initial-advertise-peer-urls": peer,
+        "initial-cluster": ",".join(f"{member.name}=https://{_host(member.addresses[0])}:{PEER_PORT}" for member in members),
+        "initial-cluster-state": "new",
+        "initial-cluster-token": settings.cluster,
+        "heartbeat-interval": HEARTBEAT_MS,
+        "election-timeout": ELECTION_MS,
+        "auto-compaction-mode": "revision",
+        "auto-compaction-retention": f"{KEPT_REVISIONS}",
+    }
+    text = [ETCD_HEAD, *(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())]
+    for side in ("client", "peer"):
+        text.append(f"{side}-transport-security:\n")
+        files = {"trusted-ca-file": tls.ca, "cert-file": tls.certificate, "key-file": tls.key, "client-cert-auth": True}
+        text += [f"  {key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in files.items()]
+    return "".join(text)
+
+
+def _host(address: str) -> str:
+    """As it stands before a port."""
+    return f"[{address}]" if ":" in address else address

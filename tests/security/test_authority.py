@@ -1,0 +1,79 @@
+"""The cluster's authority: it is kept and loaded, and signs for a key that it never sees."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.errors import BadInput
+from understudy.security.authority import CERTIFICATE_LASTS, Authority
+from understudy.security.certificates import fingerprint, look, new_request, parse_certificate, parse_key, parse_request, why_not_pair
+
+OURS = Authority("prod")
+
+
+def test_a_kept_authority_signs_as_before() -> None:
+    loaded = Authority.load(OURS.certificate, OURS.key)
+    issued = loaded.issue("ctr1", ["10.10.20.1"])
+
+    assert loaded.certificate == OURS.certificate
+    assert why_not_pair(issued.certificate, issued.key, OURS.certificate) == ""
+
+
+def test_a_request_gets_the_name_and_addresses_that_the_authority_knows() -> None:
+    """Whatever it says of itself."""
+    key, request = new_request("root-of-everything")
+    certificate = OURS.sign(request, "ctr2", ["10.10.20.2", "fd00::2"])
+    said = look(certificate)
+
+    assert (said.name, said.addresses) == ("ctr2", frozenset({"10.10.20.2", "fd00::2"}))
+    assert abs(said.ends - datetime.now(UTC) - CERTIFICATE_LASTS) < timedelta(minutes=5)
+    assert why_not_pair(certificate, key, OURS.certificate) == ""
+
+
+def test_a_key_of_another_certificate_is_refused() -> None:
+    other = Authority("prod")
+    with pytest.raises(BadInput, match="not that of its certificate"):
+        Authority.load(OURS.certificate, other.key)
+    assert fingerprint(OURS.certificate) != fingerprint(other.certificate)
+    issued = other.issue("ctr1", ["10.10.20.1"])
+    assert why_not_pair(issued.certificate, issued.key, OURS.certificate) == "the certificate is not of this authority"
+    assert why_not_pair(issued.certificate, OURS.key, other.certificate) == "the key is not that of the certificate"
+
+
+def test_a_request_with_another_kind_of_key_is_refused() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ctr1")]))
+    request = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    with pytest.raises(BadInput, match="not about a key on the curve P-256"):
+        OURS.sign(request, "ctr1", ["10.10.20.1"])
+
+
+def test_a_request_that_another_key_has_signed_is_refused() -> None:
+    """A bit of it is turned: nobody gets a certificate for a key that he does not have."""
+    _, request = new_request("ctr1")
+    lines = request.splitlines()
+    middle = lines[len(lines) // 2]
+    turned = request.replace(middle, middle[:-1] + ("A" if middle[-1] != "A" else "B"))
+    with pytest.raises(BadInput):
+        OURS.sign(turned, "ctr1", ["10.10.20.1"])
+
+
+@given(st.text(max_size=200) | st.sampled_from([OURS.certificate, OURS.key, new_request("x")[1]]).map(lambda text: text[:-40]))
+def test_whatever_is_no_pem_file_is_refused_in_a_sentence(text: str) -> None:
+    """And never repeated."""
+    for parse in (parse_certificate, parse_key, parse_request):
+        with pytest.raises(BadInput, match="this is no"):
+            parse(text)
+
+
+def test_no_key_is_shown() -> None:
+    """Where an object is printed, in a traceback for one."""
+    issued = OURS.issue("ctr1", ["10.10.20.1"])
+    assert "PRIVATE" not in repr(issued)
+    assert "PRIVATE" not in repr(OURS)
