@@ -1,7 +1,7 @@
 """What the package's maintainer scripts must find out or do with the product's own knowledge.
 
-Called by prerm and postinst as `python3 -IS -B /usr/lib/understudy/maintain.py WORD`, with the libraries of the package. Changes nothing but
-what its word says, and never ends a guard.
+Called by prerm and postinst as `python3 -IS -B /usr/lib/understudy/maintain.py WORD`. Changes nothing but what its word says, and never
+ends a guard.
 """
 
 import contextlib

@@ -104,5 +104,3 @@ def _zsh_table(name: str, rows: Mapping[str, str]) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
-
-

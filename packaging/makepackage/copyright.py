@@ -1,8 +1,8 @@
 """The files `copyright` and `changelog`, in Debian's forms."""
 
 from collections.abc import Iterable
-from email.utils import format_datetime
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 from makepackage.libraries import Distribution
 from makepackage.project import ROOT
@@ -24,7 +24,7 @@ def changelog(package: str, version: str, seconds: int) -> str:
 def copyright_file(dependencies: Iterable[Distribution] = ()) -> str:
     """Ours, and of each dependency that is in the package its authors and the text of its licence."""
     head = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: understudy\n"
-    ours = f"Files: *\nCopyright: {MAINTAINER.partition(' <')[0]}\nLicense: Apache-2.0\n"
+    ours = f"Files: *\nCopyright: 2026 {MAINTAINER.partition(' <')[0]}\nLicense: Apache-2.0\n"
     parts = [head, ours, *(_dependency(found) for found in dependencies), f"License: Apache-2.0\n{_indented(_APACHE)}"]
     return "\n".join(parts)
 

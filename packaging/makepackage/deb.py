@@ -9,7 +9,7 @@ from pathlib import Path
 
 from makepackage.project import PackageError
 
-_UMASK = 0o022
+_DIRECTORY = 0o755
 
 
 class DebianTree:
@@ -19,6 +19,8 @@ class DebianTree:
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
         self.root = root
+        self.modes: dict[Path, int] = {}
+        """Of directories, where it is not the usual one."""
 
     def write(self, name: str, content: str | bytes, mode: int = 0o644) -> None:
         """A file; its directories are made."""
@@ -48,6 +50,7 @@ class DebianTree:
         path = self.root / name
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(mode)
+        self.modes[path] = mode
 
     def files(self) -> list[str]:
         """All that would be installed besides directories, in order."""
@@ -69,18 +72,16 @@ class DebianTree:
         self.write("DEBIAN/control", control.replace("@SIZE@", str(self.size_kib())))
 
 
-def build(tree: DebianTree, target: Path, seconds: int) -> Path:
-    """The package of a tree, at `target`. PackageError."""
+def build(tree: DebianTree, target: Path, seconds: int, *, compression: str = "-Zxz") -> Path:
+    """The package of a tree, at `target`; `compression`: as dpkg-deb is asked for it. PackageError."""
     if shutil.which("dpkg-deb") is None:
         raise PackageError("UND-0264: there is no dpkg-deb on this machine: make Debian packages on Debian 12")
-    for path in tree.root.rglob("*"):
-        if path.is_dir() and not path.is_symlink() and path.stat().st_mode & 0o777 != 0o700:
-            path.chmod(0o777 & ~_UMASK)
+    for path in (*tree.root.rglob("*"), tree.root):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(tree.modes.get(path, _DIRECTORY))
         os.utime(path, (seconds, seconds), follow_symlinks=False)
-    tree.root.chmod(0o755)
-    os.utime(tree.root, (seconds, seconds))
     target.parent.mkdir(parents=True, exist_ok=True)
-    command = ["dpkg-deb", "--root-owner-group", "-Zxz", "--threads-max=1", "--build", str(tree.root), str(target)]
+    command = ["dpkg-deb", "--root-owner-group", compression, "--threads-max=1", "--build", str(tree.root), str(target)]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(seconds), "LC_ALL": "C"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -1,8 +1,8 @@
 """The dependencies of run time, as they go into the package.
 
-Installed by pip into a directory of their own, by the hashes in requirements/runtime.txt, for Debian 12's Python whatever runs this; kept in
-.cache/package under the hash of that file. What pip adds that differs from machine to machine, and what nobody needs at run time (commands,
-test data), is left out.
+Installed by pip into a directory of their own, by the hashes in requirements/runtime.txt, for Debian 12's Python whatever runs this; kept
+in .cache/package under the hash of that file. What pip adds that differs from machine to machine, and what nobody needs at run time
+(commands, test data), is left out.
 """
 
 import email.parser

@@ -8,9 +8,13 @@ from makepackage import roff
 from makepackage.project import ROOT, SUMMARY, epoch, version
 from makepackage.typed import Program, TypedCommand, TypedOption, programs
 
-_STATUS = """0: done. 1: refused or failed; what to do is said. `crsctl check` and `understudy cluster status`: 3: all that is wanted runs, but the next
-fault may not be survived. 130: interrupted; what was asked for goes on."""
-_DAEMON_STATUS = "0: it was asked to end. 1: it cannot go on now; begin again. 2: settings or key cannot be used; beginning again does not help."
+_STATUS = (
+    "0: done. 1: refused or failed; what to do is said. 3, of `crsctl check` and `understudy cluster status`: all that is wanted runs, but "
+    "the next fault may not be survived. 130: interrupted; what was asked for goes on."
+)
+_DAEMON_STATUS = (
+    "0: it was asked to end. 1: it cannot go on now; begin again. 2: settings or key cannot be used; beginning again does not help."
+)
 _FILES = (
     ("/etc/understudy/understudy.toml", "the settings; see `understudy.toml(5)`"),
     ("/etc/understudy/keys/", "the key of the guards, and the certificates of the registry"),

@@ -23,7 +23,7 @@ def version() -> str:
     """The one that `understudy --version` prints."""
     found = re.search(r'^__version__ = "([\w.+~]+)"$', (ROOT / "src/understudy/__init__.py").read_text(), re.MULTILINE)
     if found is None:
-        raise PackageError("UND-0260: src/understudy/__init__.py has no line __version__ = \"NUMBER\": write it")
+        raise PackageError('UND-0260: src/understudy/__init__.py has no line __version__ = "NUMBER": write it')
     return found[1]
 
 

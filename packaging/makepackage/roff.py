@@ -72,7 +72,7 @@ def _block(lines: list[str]) -> str:
     if first.startswith("```"):
         return typed(lines[1:-1])
     if first.startswith("#"):
-        heading = inline(first.lstrip("# ")).replace("\\fB", "").replace("\\fR", "").replace('"', '\\(dq')
+        heading = inline(first.lstrip("# ")).replace("\\fB", "").replace("\\fR", "").replace('"', "\\(dq")
         following = _block(lines[1:]) if lines[1:] else ""
         return f'.SH "{heading}"\n{following}'
     if first.startswith("|"):

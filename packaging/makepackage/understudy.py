@@ -1,8 +1,8 @@
 """The package `understudy`: every file that it installs, and where.
 
-    /usr/lib/understudy/{bin,src}   the project     /usr/lib/understudy/lib    its dependencies, and nothing of the machine's own Python
-    /usr/bin                        the commands    /lib/systemd/system        the units
-    /usr/share/{man,doc}, completion for bash and zsh; /etc/understudy and the directories of its state
+/usr/lib/understudy/{bin,src}   the project     /usr/lib/understudy/lib    its dependencies, and nothing of the machine's own Python
+/usr/bin                        the commands    /lib/systemd/system        the units
+/usr/share/{man,doc}, completion for bash and zsh; /etc/understudy and the directories of its state
 """
 
 from collections.abc import Callable
@@ -22,25 +22,31 @@ _DIRECTORIES = {"etc/understudy": 0o755, "etc/understudy/keys": 0o700, "var/lib/
 
 def build(into: Path, workshop: Path, progress: Callable[[str], None], *, version: str, unit_folder: Path = units.FOLDER) -> Path:
     """Make `understudy_VERSION_ARCHITECTURE.deb` in a directory. PackageError."""
+    tree = put_together(workshop / "understudy", progress, version=version, unit_folder=unit_folder)
+    progress("the package understudy ...")
+    return deb.build(tree, into / f"understudy_{version}_{deb.architecture()}.deb", project.epoch())
+
+
+def put_together(root: Path, progress: Callable[[str], None], *, version: str, unit_folder: Path = units.FOLDER) -> DebianTree:
+    """The directory of which it is made, with its control files."""
     dependencies = libraries.installed(progress)
     found = units.units(unit_folder)
-    progress("the package understudy ...")
-    tree = DebianTree(workshop / "understudy")
+    tree = DebianTree(root)
     _project(tree)
     for path in sorted(path for path in dependencies.rglob("*") if path.is_file()):
-        tree.copy(path, f"{HOME}/lib/{path.relative_to(dependencies)}")
+        tree.write(f"{HOME}/lib/{path.relative_to(dependencies)}", path.read_bytes())
     _commands(tree)
     for unit in found:
-        tree.copy(unit, f"lib/systemd/system/{unit.name}")
+        tree.write(f"lib/systemd/system/{unit.name}", unit.read_bytes())
     _documents(tree, copyright.copyright_file(libraries.distributions(dependencies)), version)
     for name, mode in _DIRECTORIES.items():
         tree.directory(name, mode)
-    architecture = deb.architecture()
-    names = {"VERSION": version, "ARCHITECTURE": architecture, "MAINTAINER": copyright.MAINTAINER, "LIBC": libraries.least_libc(dependencies)}
-    words = {"UNITS": units.services(found), "ENABLED": units.enabled(found)}
+    names = {"VERSION": version, "ARCHITECTURE": deb.architecture(), "MAINTAINER": copyright.MAINTAINER}
+    names["LIBC"] = libraries.least_libc(dependencies)
+    words = {"UNITS": units.stopped(found), "ENABLED": units.enabled(found)}
     scripts = {name: _filled((_DEBIAN / name).read_text(), words) for name in _SCRIPTS}
     tree.finish(_filled((_DEBIAN / "control").read_text(), names), scripts)
-    return deb.build(tree, into / f"understudy_{version}_{architecture}.deb", project.epoch())
+    return tree
 
 
 def _project(tree: DebianTree) -> None:

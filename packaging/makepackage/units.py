@@ -13,9 +13,9 @@ def units(folder: Path = FOLDER) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix in _SORTS)
 
 
-def services(found: list[Path]) -> str:
-    """What the maintainer scripts stop, as words: the target first, then all services in one order to systemd, which knows their order."""
-    return " ".join(path.name for path in found if path.suffix in (".target", ".service"))
+def stopped(found: list[Path]) -> str:
+    """Those that a removal stops, as words: all in one order to systemd, which knows in which sequence."""
+    return " ".join(path.name for path in found if "RefuseManualStop=yes" not in path.read_text())
 
 
 def enabled(found: list[Path]) -> str:
