@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from makepackage.project import PackageError
@@ -72,7 +73,7 @@ class DebianTree:
         self.write("DEBIAN/control", control.replace("@SIZE@", str(self.size_kib())))
 
 
-def build(tree: DebianTree, target: Path, seconds: int, *, compression: str = "-Zxz") -> Path:
+def build(tree: DebianTree, target: Path, seconds: int, *, compression: Sequence[str] = ("-Zxz",)) -> Path:
     """The package of a tree, at `target`; `compression`: as dpkg-deb is asked for it. PackageError."""
     if shutil.which("dpkg-deb") is None:
         raise PackageError("UND-0264: there is no dpkg-deb on this machine: make Debian packages on Debian 12")
@@ -81,7 +82,7 @@ def build(tree: DebianTree, target: Path, seconds: int, *, compression: str = "-
             path.chmod(tree.modes.get(path, _DIRECTORY))
         os.utime(path, (seconds, seconds), follow_symlinks=False)
     target.parent.mkdir(parents=True, exist_ok=True)
-    command = ["dpkg-deb", "--root-owner-group", compression, "--threads-max=1", "--build", str(tree.root), str(target)]
+    command = ["dpkg-deb", "--root-owner-group", *compression, "--threads-max=1", "--build", str(tree.root), str(target)]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(seconds), "LC_ALL": "C"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:

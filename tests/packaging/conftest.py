@@ -9,7 +9,7 @@ from debianroot import SYSTEMD, DebianRoot
 from makepackage import deb, oracle, project, understudy, units
 from makepackage.deb import DebianTree
 
-_QUICK = "-Znone"
+_QUICK = ("-Zxz", "-z0")
 """The bytes of these packages are of no interest."""
 _UNIT = """[Unit]
 PartOf=understudy.target
@@ -80,6 +80,14 @@ def oracle_paths(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package understudy-oracle-paths."""
     folder = tmp_path_factory.mktemp("oracle")
     return oracle.build(folder, folder, print, version=project.version())
+
+
+@pytest.fixture(scope="module")
+def ready(package: Path) -> Iterator[DebianRoot]:
+    """A Debian with the package, for tests that only look."""
+    with DebianRoot() as root:
+        root.install(package)
+        yield root
 
 
 @pytest.fixture

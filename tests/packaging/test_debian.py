@@ -93,6 +93,8 @@ def test_an_upgrade_under_a_running_resource_and_a_removal_after_a_leave(booted:
     booted.install(package)
     assert "inactive" in booted.run("systemctl", "is-active", "understudy.target", "understudyd.service", check=False)
     configured(booted)
+    ask = "COMP_WORDS=(crsctl stat res co) COMP_CWORD=3; _understudy crsctl; echo ${COMPREPLY[@]}"
+    assert booted.run("bash", "-c", f". /usr/share/bash-completion/completions/crsctl; {ask}").strip() == "counter"
     kept = [process(booted, "understudy-guard"), booted.run("cat", "/run/counter.pid")]
     replaced = [process(booted, "understudyd"), process(booted, "understudy-exec")]
 
