@@ -13,7 +13,7 @@ import pytest
 from makepackage.deb import DebianTree
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
-_ANSWERS_S = 20.0
+_ANSWERS_S = 60.0
 
 
 class Terminal:
@@ -44,7 +44,8 @@ class Terminal:
     def offered(self, line: str) -> set[str]:
         """The words that are offered after a line."""
         self.type(f"{line}\t")
-        self.type("\x15echo e''nd\n")  # ^U takes the line back; the mark is put together only when it is carried out
+        # ^A^K take the line back (^U may be taken by the kernel); the mark is put together only when it is carried out
+        self.type("\x01\x0becho e''nd\n")
         return set(self.read_until("end\r\n").replace("\a", "").split()[:-1])
 
     def close(self) -> None:

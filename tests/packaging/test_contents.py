@@ -18,6 +18,7 @@ from makepackage.project import ROOT, PackageError
 from makepackage.understudy import HOME
 from understudy import __version__
 from understudy.cli import appvipcfg, crsctl, understudy
+from understudy.lab import image
 
 FORBIDDEN = re.compile(r"(^|/)(tests?|testing|__pycache__|pip|setuptools|pytest|mypy|RECORD|direct_url\.json)(/|$)|\.pyc$|/lib/bin/")
 
@@ -143,6 +144,14 @@ def test_licences_of_all_that_is_in_it_are_named(tree: DebianTree) -> None:
     known = {f"{HOME}/lib/{part}" for distribution in found for part in distribution.parts}
     alone = {path for path in (tree.root / HOME / "lib").iterdir() if path.suffix != ".dist-info" and path.name != "google"}
     assert {path.relative_to(tree.root).as_posix() for path in alone} <= known
+
+
+def test_a_lab_of_the_package_has_its_libraries(tree: DebianTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`understudy lab` works where there is no pip and no package index for Python."""
+    monkeypatch.setattr(image, "project_root", lambda: tree.root / HOME)
+    image._install_libraries(tmp_path)
+    assert (tmp_path / "opt/understudy/lib/grpc/__init__.py").is_file()
+    assert image._requirements().read_bytes() == libraries.REQUIREMENTS.read_bytes()
 
 
 def test_the_wheel_asks_for_what_the_product_imports() -> None:

@@ -32,7 +32,7 @@ def commands(cluster: WatchedCluster, service_name: str) -> set[str]:
 
 
 def test_clients_notice_nothing_of_an_upgrade(request: pytest.FixtureRequest, tmp_path: Path, package: Path, newer: Path) -> None:
-    """Daemon and executor run in the new version, guard and resources go on; a removal is refused while the server has a lease or daemons."""
+    """Daemon and executor run in the new version, guard and resources go on; a removal is refused meanwhile."""
     with audited(Lab(name_of_a_lab("pkg"), pause_tolerance=2.0), WatchedCluster, request, tmp_path) as cluster:
         trio = Trio(cluster)
         trio.register()
