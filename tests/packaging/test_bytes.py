@@ -34,6 +34,6 @@ def test_the_wheel_is_pure_and_its_commands_work(tmp_path: Path) -> None:
     subprocess.run(pip, check=True)
     paths = os.pathsep.join([str(tmp_path / "site"), str(libraries.installed(print))])
     for name in ("crsctl", "understudy", "understudyd", "understudy-exec", "understudy-guard", "understudy-registry"):
-        command = [tmp_path / "site/bin" / name, "--help"]
+        command = [str(tmp_path / "site/bin" / name), "--help"]
         done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=True)
         assert name in done.stdout.lower()

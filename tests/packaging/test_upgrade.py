@@ -3,6 +3,7 @@ while that server may run something. A client asks the service all the time.
 """
 
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ def commands(cluster: WatchedCluster, service_name: str) -> set[str]:
     return {word for line in lines for word in line if word.endswith(service_name)}
 
 
+def from_the_package(cluster: WatchedCluster) -> bool:
+    """Whether the installed daemon and executor are what runs."""
+    return all(commands(cluster, name) == {f"/usr/bin/{name}"} for name in RESTARTED)
+
+
+def gone(pids: set[int]) -> bool:
+    """Whether none of these processes is there."""
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
 def test_clients_notice_nothing_of_an_upgrade(request: pytest.FixtureRequest, tmp_path: Path, package: Path, newer: Path) -> None:
     """Daemon and executor run in the new version, guard and resources go on; a removal is refused meanwhile."""
     with audited(Lab(name_of_a_lab("pkg"), pause_tolerance=2.0), WatchedCluster, request, tmp_path) as cluster:
@@ -44,9 +55,8 @@ def test_clients_notice_nothing_of_an_upgrade(request: pytest.FixtureRequest, tm
         for made in (package, newer):
             old = {pid for name in RESTARTED for pid in cluster.lab.service_pids(SERVER, name)}
             install(cluster, made)
-            for name in RESTARTED:
-                wait_for(lambda name=name: commands(cluster, name) == {f"/usr/bin/{name}"}, 30, f"{name} runs from the package")
-            wait_for(lambda old=old: not any(Path(f"/proc/{pid}").exists() for pid in old), 30, "the old ones have ended")
+            wait_for(lambda: from_the_package(cluster), 30, "they run from the package")
+            wait_for(partial(gone, old), 30, "the old ones have ended")
             wait_for(lambda: cluster.lab.exec(SERVER, ["crsctl", "check", "crs"], check=False).returncode == 0, 30, "the new one answers")
             cluster.runs(*service.TRIO, on=SERVER, ask=SERVER)
             cluster.acts(SERVER)
