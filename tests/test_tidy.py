@@ -73,7 +73,7 @@ TEXTS = ("*.py", "*.md", "*.toml", "*.txt", "*.sh", "*.in", "*.service", "*.scr"
 
 def python_files() -> list[Path]:
     """Everything we wrote in Python."""
-    return sorted(path for folder in ("src", "tests", "bench") for path in (ROOT / folder).rglob("*.py"))
+    return sorted(path for folder in ("src", "tests", "bench", "packaging") for path in (ROOT / folder).rglob("*.py"))
 
 
 def texts() -> list[Path]:
@@ -81,7 +81,7 @@ def texts() -> list[Path]:
     folders = [ROOT / name for name in ("src", "tests", "bench", "docs", "bin", "requirements", ".ci")]
     found = [*ROOT.glob("*.md"), ROOT / "run", ROOT / "pyproject.toml"]
     found += [path for folder in folders for pattern in TEXTS for path in folder.rglob(pattern.removeprefix("bin/"))]
-    found += [path for path in (ROOT / "bin").iterdir() if path.is_file()]
+    found += [*(ROOT / "bin").iterdir(), *(ROOT / "packaging").rglob("*")]
     return sorted({path for path in found if path.is_file() and "__pycache__" not in path.parts})
 
 

@@ -189,6 +189,16 @@ def test_a_gate_without_its_rules_is_not_whole(pair: Hosts, gate: Gate) -> None:
     assert gate.whole()
 
 
+def test_a_gate_that_is_removed_lets_everything_pass(pair: Hosts, gate: Gate) -> None:
+    """Where the package is removed; also where no table is."""
+    gate.protect([VIRTUAL, VIRTUAL6])
+    for _ in range(2):
+        gate.remove()
+        assert gate.remembered() == set()
+        assert passes(pair, VIRTUAL)
+    assert not gate.whole()
+
+
 def test_without_tables_nothing_is_remembered(pair: Hosts) -> None:
     gate = pair[1].inside(Gate)
     assert gate.remembered() == set()

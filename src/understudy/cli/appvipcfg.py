@@ -3,8 +3,9 @@
 import os
 import sys
 
+from understudy import __version__
 from understudy.cli import client
-from understudy.cli.options import FLAG, HELP, VALUE, Command, Option, Usage, parse
+from understudy.cli.options import FLAG, HELP, VALUE, VERSION, Command, Option, Usage, parse
 
 COMMANDS = {
     "create": Command(
@@ -40,6 +41,9 @@ def main(argv: list[str] | None = None) -> int:
     if not words or words[0] in HELP:
         print("\n\n".join(command.help() for command in COMMANDS.values()))
         return 0 if words else 1
+    if words[0] == VERSION:
+        print(f"understudy {__version__}")
+        return 0
     command = COMMANDS.get(words[0])
     if command is None:
         print(f"UND-0066: '{words[0]}' is not something this command knows; try {', '.join(COMMANDS)}", file=sys.stderr)

@@ -7,6 +7,7 @@ only, and little of it: these commands must start in a few milliseconds.
 import sys
 
 HELP = ("-h", "-help", "--help", "-?")
+VERSION = "--version"
 LONG_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 FLAG, VALUE, VALUES, FILE = "flag", "value", "values", "file"
 

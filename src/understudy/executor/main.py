@@ -197,13 +197,7 @@ async def serve(settings: Settings, groups: Groups) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """understudy-exec [--config F]; 0: asked to end; 1: it cannot begin now; 2: its settings cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog="understudy-exec",
-        description="Run the actions of this server's resources, each in a control group of its own, as the daemon asks on exec.sock.",
-        epilog="example: understudy-exec --config /etc/understudy/understudy.toml",
-    )
-    parser.add_argument("--config", default=CONFIG, metavar="F", help=f"settings (default {CONFIG})")
-    arguments = parser.parse_args(argv)
+    arguments = _parser().parse_args(argv)
     try:
         settings = read_settings(arguments.config)
         make_run_dir(settings)
@@ -225,6 +219,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         log(logevents.ENDED)
     os.close(lock)
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="understudy-exec",
+        description="Run the actions of this server's resources, each in a control group of its own, as the daemon asks on exec.sock.",
+        epilog="example: understudy-exec --config /etc/understudy/understudy.toml",
+    )
+    parser.add_argument("--config", default=CONFIG, metavar="F", help=f"settings (default {CONFIG})")
+    return parser
 
 
 def _be_the_only_one(run_dir: Path) -> tuple[int, str]:

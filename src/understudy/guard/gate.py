@@ -4,7 +4,8 @@ Owns: the tables `inet understudy` and `arp understudy`. A cluster address that 
 only while its own element of a timeout set exists (`open4`, `open6`). Every majority grant refreshes them with the time left; when this
 server lapses, freezes or loses its guard they run out with no help from any process (S1: the gate keeps a frozen server from answering).
 What was not started here under this incarnation has no element: a copy that an older incarnation, or anybody, left on an interface is mute.
-Called by: `guard/process.py` (install, protect, refresh), `guard/means.py` (remembered), `guard/kill.py` (close).
+Called by: `guard/process.py` (install, protect, refresh), `guard/means.py` (remembered), `guard/kill.py` (close), and when the
+package is removed (remove).
 Must never: be refreshed from anything but a majority grant; be absent while a cluster address is present.
 
 In nft's own words (`nft list ruleset` shows them), in `inet` and the same in `arp`:
@@ -92,6 +93,10 @@ class Gate:
     def close(self) -> None:
         """Shut all of them now."""
         self._batch(_shut())
+
+    def remove(self) -> None:
+        """Take both tables away, where nothing of a cluster is left. Each is made first: what is not there cannot be deleted."""
+        self._batch([_step(kind, family, text(1, TABLE)) for family in (INET, ARP) for kind in (_NEW_TABLE, _DELETE_TABLE)])
 
     def remembered(self) -> set[str]:
         """The cluster's addresses as the tables have them: a memory that outlives every process. Empty without tables.

@@ -109,6 +109,10 @@ def _make(image: Path, packages: Sequence[str], progress: Progress) -> None:
 
 
 def _install_libraries(root: Path) -> None:
+    carried = project_root() / "lib"
+    if carried.is_dir():  # installed from the package, which brings them and no pip
+        shutil.copytree(carried, root / _LIBRARIES, ignore=shutil.ignore_patterns("__pycache__"))
+        return
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--target", str(root / _LIBRARIES), "--python-version", _PYTHON, "--only-binary", ":all:"]
     _run([*command, "--require-hashes", "-r", str(_requirements())])

@@ -2,8 +2,9 @@
 
 import sys
 
+from understudy import __version__
 from understudy.cli import client
-from understudy.cli.options import HELP, Command, Usage, parse
+from understudy.cli.options import HELP, VERSION, Command, Usage, parse
 
 VERBS = ("add", "check", "delete", "getperm", "modify", "relocate", "restart", "setperm", "start", "stat", "stop")
 _SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
@@ -22,6 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     if not words or words[0] in HELP:
         print(_USAGE)
         return 0 if words else 1
+    if words[0] == VERSION:
+        print(f"understudy {__version__}")
+        return 0
     if words[0] not in VERBS:
         print(f"UND-0066: '{words[0]}' is not something this command knows; try {', '.join(VERBS)}", file=sys.stderr)
         return 1

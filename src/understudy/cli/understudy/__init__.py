@@ -3,8 +3,9 @@
 import importlib
 import sys
 
+from understudy import __version__
 from understudy.cli import client
-from understudy.cli.options import HELP, Command, Usage, parse
+from understudy.cli.options import HELP, VERSION, Command, Usage, parse
 
 ASKING = ("cluster", "explain", "history", "server", "status")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
@@ -29,7 +30,7 @@ _USAGE = """Usage: understudy <command> [options]
   server list           servers, their states and what runs on them
   simulate              whole clusters in virtual time, with faults, judged at every instant; your own with --live
   status                resources, as crsctl stat res -t
-  understudy <command> -h tells more.
+  understudy <command> -h tells more; understudy --version says which version this is.
 Examples:
   understudy lab up --servers ctr1,ctr2,ctr3,ctr4
   understudy explain mysqld
@@ -42,6 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     if not words or words[0] in HELP:
         print(_USAGE)
         return 0 if words else 1
+    if words[0] == VERSION:
+        print(f"understudy {__version__}")
+        return 0
     name, rest = words[0], words[1:]
     if name in OWN:
         return int(importlib.import_module(f"understudy.cli.understudy.{name}").main(rest))

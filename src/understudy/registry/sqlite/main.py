@@ -37,17 +37,7 @@ _KEYLESS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGTERM (0), or until the store or the address cannot be used (1), or what was written cannot (2)."""
-    parser = argparse.ArgumentParser(
-        prog="understudy-registry",
-        description="Serve the cluster's registry from one SQLite file. Exactly one such process serves a cluster.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--listen", metavar="ADDRESS:PORT", required=True, help="where to listen; port 0: any that is free")
-    parser.add_argument("--store", metavar="FILE", required=True, help="the store; made if it is missing")
-    parser.add_argument("--key", metavar="FILE", help="64 hex digits; clients must hold the same")
-    parser.add_argument("--no-key", action="store_true", help="serve without a key, and not on loopback only: whoever reaches it may write")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
         address, port = access.parse_endpoint(options.listen)
         if options.key is None and not ipaddress.ip_address(address).is_loopback and not options.no_key:
@@ -64,6 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"{PROCESS}: cannot listen on {options.listen}: {error.strerror or error}", file=sys.stderr)
     return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="understudy-registry",
+        description="Serve the cluster's registry from one SQLite file. Exactly one such process serves a cluster.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--listen", metavar="ADDRESS:PORT", required=True, help="where to listen; port 0: any that is free")
+    parser.add_argument("--store", metavar="FILE", required=True, help="the store; made if it is missing")
+    parser.add_argument("--key", metavar="FILE", help="64 hex digits; clients must hold the same")
+    parser.add_argument("--no-key", action="store_true", help="serve without a key, and not on loopback only: whoever reaches it may write")
+    return parser
 
 
 async def _begin(store: Store, key: bytes | None, address: str, port: int) -> int:
