@@ -16,10 +16,10 @@ pytestmark = [pytest.mark.lab, pytest.mark.long]
 NETWORK = ("--network", "1=10.10.10.0/24,eth1", "--pause-tolerance", "0.5")
 
 
-@pytest.fixture
+@pytest.fixture(params=["plain", "systemd"])
 def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedCluster]:
     """Servers without settings and keys, whose services begin when they are configured."""
-    lab = Lab(name_of_a_lab("ini"), pause_tolerance=0.5, bare=True)
+    lab = Lab(name_of_a_lab("ini"), pause_tolerance=0.5, bare=True, init=request.param)
     with audited(lab, WatchedCluster, request, tmp_path) as cluster:
         yield cluster
 
