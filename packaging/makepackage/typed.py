@@ -111,6 +111,9 @@ def _understudy() -> Iterator[TypedCommand]:
             yield _own(command)
         if hasattr(module, "_parser"):
             yield from _parsed(("understudy", name), module._parser())
+        if name == "cluster":
+            making = _parsed(("understudy", name), _parser_of("understudy.cli.understudy.cluster_setup"))
+            yield from (command for command in making if command.words[-1] in understudy.SETUP)
 
 
 def _parser_of(module: str) -> argparse.ArgumentParser:

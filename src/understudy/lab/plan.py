@@ -171,15 +171,7 @@ def make_plan(
     init: str = PLAIN,
 ) -> LabPlan:
     """The plan of a lab with these servers; LabError if a name cannot be used. `init`: of the servers; other hosts are always plain."""
-    if not _NAME.fullmatch(name):
-        raise LabError(f"{name!r} cannot name a lab: use at most ten lower-case letters, digits and hyphens, a letter first")
-    if not servers or len(set(servers)) != len(servers) or len(servers) >= _CLIENT_NUMBER:
-        raise LabError(f"servers are {', '.join(servers) or 'missing'}: name 1 to {_CLIENT_NUMBER - 1} different ones")
-    for server in servers:
-        if not _NAME.fullmatch(server) or server in _RESERVED:
-            raise LabError(
-                f"{server!r} cannot name a server: use at most ten lower-case letters, digits and hyphens, not {', '.join(_RESERVED)}"
-            )
+    _check_names(name, servers)
     if init == SYSTEMD and services not in ((), SERVER_SERVICES):
         raise LabError("a host with systemd starts the project's own units, or none: leave its services out")
     interconnect = tuple(network for network in NETWORKS if network.name == "interconnect")
@@ -202,6 +194,18 @@ def make_plan(
         engine=engine,
         bare=bare,
     )
+
+
+def _check_names(name: str, servers: Sequence[str]) -> None:
+    if not _NAME.fullmatch(name):
+        raise LabError(f"{name!r} cannot name a lab: use at most ten lower-case letters, digits and hyphens, a letter first")
+    if not servers or len(set(servers)) != len(servers) or len(servers) >= _CLIENT_NUMBER:
+        raise LabError(f"servers are {', '.join(servers) or 'missing'}: name 1 to {_CLIENT_NUMBER - 1} different ones")
+    for server in servers:
+        if not _NAME.fullmatch(server) or server in _RESERVED:
+            raise LabError(
+                f"{server!r} cannot name a server: use at most ten lower-case letters, digits and hyphens, not {', '.join(_RESERVED)}"
+            )
 
 
 def _with_ipv6(host: Host) -> Host:
