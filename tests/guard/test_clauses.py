@@ -28,7 +28,7 @@ BRISK = derive(0.25)
 WORLDS: tuple[tuple[Mutation, Options | None, int], ...] = (
     (own.take_any_grant, None, 12),
     (own.speak_of_the_never_heard_at_once, FLAPPING, 4),
-    (own.voter_trusts_the_faster_clock, LEAPING, 4),
+    (own.voter_trusts_the_faster_clock, LEAPING, 12),
     (own.vote_under_edited_settings, EDITED, 4),
 )
 """Which mutation, in which weather, within how many seeds."""

@@ -126,7 +126,6 @@ ROWS = (
     Row(mutations_live.never_ask_about_a_lost_server, STUCK, 3, world(power=30), costly=True),
     Row(mutations_live.never_take_the_term, STUCK, 3, world(power=30), costly=True),
     Row(mutations_live.never_read_again, STUCK, 3, world(torn_watches=0.05, commands=60), costly=True),
-    Row(mutations_live.never_read_again, STUCK, 3, world(members=3, power=30)),
     Row(mutations_live.never_retry, STUCK, 10, world(bad_scripts=600), costly=True),
     Row(mutations_live.move_back_and_forth, STUCK, 5, world(groups=3), costly=True),
     # the order of dependencies
