@@ -38,7 +38,7 @@ def configured(root: DebianRoot) -> None:
     """A cluster of one server, with Debian's own etcd, and a resource that runs."""
     root.write("/etc/understudy/understudy.toml", SETTINGS)
     root.write("/etc/understudy/keys/guard.key", "0123456789abcdef" * 4 + "\n", 0o600)
-    root.run("systemctl", "enable", "--now", "understudy.target")
+    root.run("systemctl", "enable", "--now", "etcd", "understudy.target")  # the image starts nothing because it is installed
     root.wait(lambda: "ONLINE" in root.run("crsctl", "stat", "server", "ctr1", check=False), "the server has joined")
     root.write("/opt/counter.scr", COUNTER, 0o755)
     root.run("crsctl", "add", "resource", "counter", "-type", "cluster_resource", "-attr", "ACTION_SCRIPT=/opt/counter.scr")
