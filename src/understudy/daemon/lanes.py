@@ -11,6 +11,7 @@ from typing import Any
 from understudy.daemon.acting import Acting
 from understudy.daemon.epochs import Epochs
 from understudy.daemon.history import History
+from understudy.daemon.looking import Looking
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.reporting import Reporting
 from understudy.daemon.requests import Me
@@ -18,6 +19,7 @@ from understudy.lane.driver import Driver, Taken
 from understudy.lane.happenings import HistoryLine
 from understudy.lane.local import Local
 from understudy.lane.steps import Check, Clean, Climb, LaneAction, LaneStep, Release, Start
+from understudy.model.looks import PAGE_NAMES
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.ports import Clock, Executor, Guard, Surroundings
@@ -29,7 +31,10 @@ IDLE_S = 30.0
 class Lanes:
     """All lanes of this server."""
 
-    def __init__(self, mirror: Mirror, executor: Executor, guard: Guard, clock: Clock, history: History, me: Me) -> None:
+    def __init__(
+        self, mirror: Mirror, executor: Executor, guard: Guard, clock: Clock, history: History, me: Me, *, page_names: int = PAGE_NAMES
+    ) -> None:
+        """`page_names`: on a page of this server's look, at most."""
         self._mirror = mirror
         self._executor = executor
         self._clock = clock
@@ -41,9 +46,11 @@ class Lanes:
         self._asked_all_at = 0.0
         self._driver = Driver(me.server, me.incarnation, activities_after=int(clock.wall() * 1000))
         self._epochs = epochs = Epochs(mirror, guard, history, me)
+        looking = Looking(mirror=mirror, clock=clock, epochs=epochs, driver=self._driver, me=me, page_names=page_names)
         self._reporting = Reporting(
-            mirror=mirror, executor=executor, clock=clock, history=history, epochs=epochs, driver=self._driver, me=me, wake=self._wake
-        )
+            mirror=mirror, executor=executor, clock=clock, history=history, epochs=epochs, driver=self._driver, me=me, looking=looking,
+            wake=self._wake,
+        )  # fmt: skip
         self._acting = Acting(mirror=mirror, executor=executor, guard=guard, epochs=epochs, me=me, unwritten=self._reporting.unwritten)
         self._tasks: asyncio.TaskGroup | None = None
 

@@ -25,6 +25,7 @@ from understudy.guard.log import log
 from understudy.model import events, logevents
 from understudy.model.lifecycle import go_on
 from understudy.model.limits import Limits
+from understudy.model.looks import PAGE_NAMES
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
@@ -81,7 +82,9 @@ class Node:
         executor: Executor,
         formats: Formats = PRESENT,
         disk: Disk | None = None,
+        page_names: int = PAGE_NAMES,
     ) -> None:
+        """`page_names`: on a page of this server's look, at most."""
         self.settings = settings
         self.limits = limits
         self.server = ServerName(settings.server)
@@ -89,6 +92,7 @@ class Node:
         self.guard = guard
         self.executor = executor
         self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(server.name) for server in settings.servers))
+        self._page_names = page_names
         self._disk = disk
         self._sought: Incarnation | None = None  # whose file was looked for on disk
         self._keeping = None if disk is None else Keeping(disk, formats)
@@ -124,7 +128,7 @@ class Node:
             self._log_lease(self.incarnation, True)
             await self._executor_is_ours()
             me = Me(self.server, self.incarnation, self.settings.peer(self.server).addresses)
-            self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me)
+            self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me, page_names=self._page_names)
             self.mirror.act_as(self.incarnation)
             await self._belong(self.incarnation, until_registered=True)
             self.leader.joined(self.server, self.incarnation)
