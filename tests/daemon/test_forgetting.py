@@ -42,7 +42,7 @@ async def come_and_go(names: int, room: int) -> tuple[Store, Mirror, HeldEpochs]
             assert answers.epoch(epochs, name, epoch, released=True)["ok"]
         await mirror.commit({keys.assignment(name): Assignment(resource=name, epoch=epoch) for name in batch}, decided_on=mirror.view)
         await mirror.commit({keys.resource(name): None for name in batch}, decided_on=mirror.view)
-        while step := forget(mirror.view, 1.0, Memory())[0]:
+        while step := forget(mirror.view, 1.0, Memory(), batch)[0]:
             writes: dict[str, object] = {keys.CLUSTER: step.cluster, **{keys.assignment(name): None for name in step.names}}
             await mirror.commit({**writes, **{keys.report(*report): None for report in step.reports}}, decided_on=mirror.view)
         assert answers.forget(epochs, mirror.view.epoch_floor, list(batch)) == {"ok": True, "kept": []}

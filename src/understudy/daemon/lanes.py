@@ -42,7 +42,9 @@ class Lanes:
         self._me = me
         self._wake = asyncio.Event()
         self._all = True
-        """Every lane has to be asked: the View is another, or it was long ago."""
+        """Every lane has to be asked: the lease is another, or it was long ago."""
+        self._seen = -1
+        """The version of the View that the lanes have."""
         self._asked_all_at = 0.0
         self._driver = Driver(me.server, me.incarnation, activities_after=int(clock.wall() * 1000))
         self._epochs = epochs = Epochs(mirror, guard, history, me)
@@ -65,8 +67,12 @@ class Lanes:
         return self._driver.steps
 
     def changed(self) -> None:
-        """There is a new View, or the lease changed."""
+        """The lease changed, or this server leaves."""
         self._all = True
+        self.viewed()
+
+    def viewed(self) -> None:
+        """There is a new View."""
         self._wake.set()
         self._epochs.changed()
 
@@ -122,16 +128,21 @@ class Lanes:
         if not (self._mirror.read_once or self._mirror.remembered):
             return None
         now = self._clock.monotonic()
-        self._driver.see(self._mirror.view)
+        self._see()
+        self._reporting.read()
         if self._all or now - self._asked_all_at >= IDLE_S:
             self._all, self._asked_all_at = False, now
             self._driver.ask_all()
-            self._reporting.read()
         steps = self._driver.round(now, self._clock.wall(), kept_only=not self._mirror.read_once)
         self._reporting.note()  # before the history: whoever follows that looks at the reports for more
         for taken in steps:
             self._do(taken)
         return self._driver.until()
+
+    def _see(self) -> None:
+        """The lanes go by the newest View."""
+        changed, self._seen = self._mirror.changes(self._seen), self._mirror.version
+        self._driver.see(self._mirror.view, changed)
 
     # --- what a lane has taken upon it ------------------------------------------------------------------------------
 
@@ -150,7 +161,7 @@ class Lanes:
     async def _act(self, taken: Taken, step: LaneAction) -> None:
         resource = taken.resource
         outcome, empty = await self._acting.act(step, resource, taken.epoch, taken.activity)
-        self._driver.see(self._mirror.view)
+        self._see()
         at = self._driver.instant(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
         lines = self._driver.ended(taken, outcome, at)
         self._reporting.note()

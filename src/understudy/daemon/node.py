@@ -322,7 +322,7 @@ class Node:
         self.admission.changed()
         if self.lanes is not None and not self.mirror.view.same_facts(self._seen_by_lanes):
             self._seen_by_lanes = self.mirror.view
-            self.lanes.changed()
+            self.lanes.viewed()
             self.leave.changed()
 
     def _reached(self, reachable: bool) -> None:

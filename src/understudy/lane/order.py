@@ -1,0 +1,64 @@
+"""The order of the lanes of one server: who stops before whom, and whom a change concerns. Kept up with what changes, as that is little.
+
+Owned by the driver. The answers are those of `neighbours.py`, asked about what has a part in the change. Pure.
+"""
+
+from collections.abc import Mapping
+
+from understudy.lane.neighbours import concerned, dependents_of_each
+from understudy.model.namers import NOBODY, Resources, differing, named, namers
+from understudy.model.names import ResourceName, TypeName
+from understudy.model.resource import Resource
+from understudy.model.view import TypeRecord
+
+Names = tuple[ResourceName, ...]
+
+
+class LaneOrder:
+    """Of the resources that were seen last."""
+
+    def __init__(self) -> None:
+        self.dependents: dict[ResourceName, Names] = {}
+        """See `dependents_of_each`."""
+        self.concerned: dict[ResourceName, Names] = {}
+        """See `concerned`."""
+        self._resources: Resources = {}
+        self._types: Mapping[TypeName, TypeRecord] = {}
+        self._leaving = False
+        self._typed: set[ResourceName] = set()
+        """Who depends on a type: any resource may be of it."""
+
+    def see(self, resources: Resources, types: Mapping[TypeName, TypeRecord], *, leaving: bool = False) -> None:
+        """These are registered now."""
+        before, touched = self._resources, differing(self._resources, resources)
+        anew = types is not self._types or leaving is not self._leaving
+        if not touched and not anew:
+            return
+        for name in touched:
+            (self._typed.add if _on_a_type(resources.get(name)) else self._typed.discard)(name)
+        self._resources, self._types, self._leaving = resources, types, leaving
+        part = resources if anew or self._typed or not before else self._part(before, resources, touched)
+        if part is resources:
+            self.dependents, self.concerned = {}, {}
+        self.dependents |= dependents_of_each(part, leaving=leaving)
+        self.concerned |= concerned(part, types)
+
+    def _part(self, before: Resources, after: Resources, touched: Names) -> Resources:
+        """Everything that dependencies join to what has changed, now or before; what was known of that is forgotten."""
+        was, now = namers(before), namers(after)
+        found: set[ResourceName] = set()
+        border = list(touched)
+        while border:
+            name = border.pop()
+            if name not in found:
+                found.add(name)
+                joined = (*named(before.get(name)), *named(after.get(name)), *was.get(name, NOBODY), *now.get(name, NOBODY))
+                border += map(ResourceName, joined)
+        for name in found:
+            self.dependents.pop(name, None)
+            self.concerned.pop(name, None)
+        return {name: after[name] for name in sorted(found) if name in after}
+
+
+def _on_a_type(resource: Resource | None) -> bool:
+    return resource is not None and any(dependency.is_type for dependency in (*resource.start, *resource.stop))
