@@ -18,7 +18,7 @@ from understudy.daemon.leave import Leave
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.networks import missing_networks
 from understudy.daemon.remembered import Keeping, recalled
-from understudy.daemon.requests import Me, cluster_addresses
+from understudy.daemon.requests import ClusterAddresses, Me
 from understudy.daemon.unregistered import Unregistered
 from understudy.errors import UnderstudyError, Unreachable
 from understudy.guard.log import log
@@ -112,6 +112,9 @@ class Node:
         self._away = False
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
+        self._cluster_addresses = ClusterAddresses()
+        self._registered = -1
+        """The version of the View whose resources these are of."""
         self._new_addresses = asyncio.Event()
         self._seen_by_lanes, self._revision = View(), 0
 
@@ -314,16 +317,20 @@ class Node:
         self.leader.changed()
         if self._keeping is not None and self.mirror.read_once:
             self._keeping.changed(self.mirror.view)
-        ours = cluster_addresses(self.mirror.view.resources.values())
-        addresses = tuple(address for address in ours if address not in self._named)  # a server's own address is never shut
-        if addresses != self._addresses:
-            self._addresses = addresses
-            self._new_addresses.set()
+        self._note_addresses()
         self.admission.changed()
         if self.lanes is not None and not self.mirror.view.same_facts(self._seen_by_lanes):
             self._seen_by_lanes = self.mirror.view
             self.lanes.viewed()
             self.leave.changed()
+
+    def _note_addresses(self) -> None:
+        changed, self._registered = self.mirror.changes(self._registered), self.mirror.version
+        ours = self._cluster_addresses.see(self.mirror.view.resources, changed)
+        addresses = tuple(address for address in ours if address not in self._named)  # a server's own address is never shut
+        if addresses != self._addresses:
+            self._addresses = addresses
+            self._new_addresses.set()
 
     def _reached(self, reachable: bool) -> None:
         if reachable == self._away:

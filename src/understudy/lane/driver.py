@@ -104,7 +104,7 @@ class Driver:
             changed = None
             self._number(view.resources)
         if view.resources is not before.resources:
-            self._lane_order.see(view.resources, view.types, leaving=self._leaving)
+            self._lane_order.see(view.resources, view.types, changed, leaving=self._leaving)
         for name in (*view.resources, *self._gone(view)) if changed is None else self._in_order(changed):
             self._see_resource(view, name)
         if changed is None:

@@ -3,7 +3,7 @@
 Owned by the driver. The answers are those of `neighbours.py`, asked about what has a part in the change. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from understudy.lane.neighbours import concerned, dependents_of_each
 from understudy.model.namers import NOBODY, Resources, differing, named, namers
@@ -28,9 +28,17 @@ class LaneOrder:
         self._typed: set[ResourceName] = set()
         """Who depends on a type: any resource may be of it."""
 
-    def see(self, resources: Resources, types: Mapping[TypeName, TypeRecord], *, leaving: bool = False) -> None:
-        """These are registered now."""
-        before, touched = self._resources, differing(self._resources, resources)
+    def see(
+        self,
+        resources: Resources,
+        types: Mapping[TypeName, TypeRecord],
+        changed: Collection[ResourceName] | None = None,
+        *,
+        leaving: bool = False,
+    ) -> None:
+        """These are registered now; `changed`: whose definition may be another, None: anybody's."""
+        before = self._resources
+        touched = differing(before, resources) if changed is None else tuple(name for name in changed if _differs(before, resources, name))
         anew = types is not self._types or leaving is not self._leaving
         if not touched and not anew:
             return
@@ -58,6 +66,10 @@ class LaneOrder:
             self.dependents.pop(name, None)
             self.concerned.pop(name, None)
         return {name: after[name] for name in sorted(found) if name in after}
+
+
+def _differs(before: Resources, after: Resources, name: ResourceName) -> bool:
+    return before.get(name) is not after.get(name)
 
 
 def _on_a_type(resource: Resource | None) -> bool:

@@ -14,15 +14,20 @@ Namers = Mapping[str, frozenset[ResourceName]]
 Resources = Mapping[ResourceName, Resource]
 NOBODY: frozenset[ResourceName] = frozenset()
 
+KEPT = 4
+"""Sets of resources of which the answer is remembered: what is, what was, and what a command would make of it."""
 _last: list[tuple[Resources, Namers]] = []
 
 
 def namers(resources: Resources) -> Namers:
     """For every name that a dependency names, registered or not, who does."""
-    if not _last or _last[0][0] is not resources:
-        before, known = _last[0] if _last else ({}, {})
-        _last[:] = [(resources, _amended(known, before, resources))]
-    return _last[0][1]
+    for known, answer in _last:
+        if known is resources:
+            return answer
+    before, known_answer = _last[0] if _last else ({}, {})
+    answer = _amended(known_answer, before, resources)
+    _last[:] = [(resources, answer), *_last[: KEPT - 1]]
+    return answer
 
 
 def differing(before: Resources, after: Resources) -> tuple[ResourceName, ...]:
