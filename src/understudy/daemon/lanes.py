@@ -15,6 +15,7 @@ from understudy.daemon.looking import Looking
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.reporting import Reporting
 from understudy.daemon.requests import Me
+from understudy.daemon.slots import ActionSlots
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.happenings import HistoryLine
 from understudy.lane.local import Local
@@ -24,6 +25,10 @@ from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.ports import Clock, Executor, Guard, Surroundings
 
+LOOKS_AT_ONCE = 32
+"""First looks that run at once: a server that joins may have ten thousand to do."""
+ACTIONS_AT_ONCE = 64
+"""The same of all other actions."""
 IDLE_S = 30.0
 """The longest that any lane is not asked: a safety net, everything wakes it."""
 
@@ -54,6 +59,7 @@ class Lanes:
             wake=self._wake,
         )  # fmt: skip
         self._acting = Acting(mirror=mirror, executor=executor, guard=guard, epochs=epochs, me=me, unwritten=self._reporting.unwritten)
+        self._looks, self._actions = ActionSlots(LOOKS_AT_ONCE, clock), ActionSlots(ACTIONS_AT_ONCE, clock)
         self._tasks: asyncio.TaskGroup | None = None
 
     @property
@@ -65,6 +71,11 @@ class Lanes:
     def steps(self) -> Mapping[ResourceName, LaneStep]:
         """What each lane answered last."""
         return self._driver.steps
+
+    @property
+    def not_run(self) -> Mapping[ResourceName, str]:
+        """Why actions of a resource cannot be run here, of those that cannot."""
+        return self._driver.not_run
 
     def changed(self) -> None:
         """The lease changed, or this server leaves."""
@@ -160,7 +171,9 @@ class Lanes:
 
     async def _act(self, taken: Taken, step: LaneAction) -> None:
         resource = taken.resource
-        outcome, empty = await self._acting.act(step, resource, taken.epoch, taken.activity)
+        slots = self._looks if self._driver.looks_first(taken) else self._actions
+        async with slots.slot():
+            outcome, empty = await self._acting.act(step, resource, taken.epoch, taken.activity)
         self._see()
         at = self._driver.instant(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
         lines = self._driver.ended(taken, outcome, at)

@@ -7,6 +7,7 @@ decided.
 import asyncio
 import contextlib
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 
 from understudy.daemon.ability import Ability
@@ -26,7 +27,7 @@ from understudy.model import events, logevents
 from understudy.model.lifecycle import go_on
 from understudy.model.limits import Limits
 from understudy.model.looks import PAGE_NAMES
-from understudy.model.names import Incarnation, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
 from understudy.model.settings import Settings
@@ -113,8 +114,8 @@ class Node:
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
         self._cluster_addresses = ClusterAddresses()
-        self._registered = -1
-        """The version of the View whose resources these are of."""
+        self._version = -1
+        """The version of the View that was last passed on."""
         self._new_addresses = asyncio.Event()
         self._seen_by_lanes, self._revision = View(), 0
 
@@ -315,17 +316,17 @@ class Node:
             self._revision = self.mirror.view.revision
             self.ability.reached()
         self.leader.changed()
+        changed, self._version = self.mirror.changes(self._version), self.mirror.version
         if self._keeping is not None and self.mirror.read_once:
-            self._keeping.changed(self.mirror.view)
-        self._note_addresses()
+            self._keeping.changed(self.mirror.view, changed)
+        self._note_addresses(changed)
         self.admission.changed()
         if self.lanes is not None and not self.mirror.view.same_facts(self._seen_by_lanes):
             self._seen_by_lanes = self.mirror.view
             self.lanes.viewed()
             self.leave.changed()
 
-    def _note_addresses(self) -> None:
-        changed, self._registered = self.mirror.changes(self._registered), self.mirror.version
+    def _note_addresses(self, changed: Collection[ResourceName] | None) -> None:
         ours = self._cluster_addresses.see(self.mirror.view.resources, changed)
         addresses = tuple(address for address in ours if address not in self._named)  # a server's own address is never shut
         if addresses != self._addresses:

@@ -55,7 +55,7 @@ def check_free_address(view: View, settings: Settings, resource: Resource) -> tu
     if (whose := settings.named().get(str(address))) is not None:
         raise Declined(20050, text, whose)
     for other in view.resources.values():
-        if other.name != resource.name and _parsed(other.kind.address(other)) == address:
+        if other.name != resource.name and (theirs := other.kind.address(other)) and _parsed(theirs) == address:
             raise Declined(20045, text, other.name)
     return address, network
 

@@ -18,6 +18,7 @@ from understudy.lane.order import LaneOrder
 from understudy.lane.outcome import begin, ended
 from understudy.lane.phases import Climbing, Starting, Unseen
 from understudy.lane.reconcile import reconcile
+from understudy.lane.silence import not_run
 from understudy.lane.sooner import concerns
 from understudy.lane.steps import Charge, Check, Clean, Climb, LaneAction, LaneStep, Release, Start, Wait
 from understudy.lane.table import happened
@@ -77,6 +78,8 @@ class Driver:
         """the same by time, with what does not count any more."""
         self._answers = 0
         self._changed: dict[ResourceName, None] = {}
+        self.not_run: dict[ResourceName, str] = {}
+        """Why actions of a resource cannot be run here, of those that cannot."""
         self.in_flight: dict[ResourceName, Taken] = {}
         """Actions that have begun and not ended, of lanes that were not forgotten since."""
         self.releasing: set[ResourceName] = set()
@@ -140,6 +143,7 @@ class Driver:
             self._until.pop(name, None)
             self._activities.pop(name, None)
             self._place.pop(name, None)
+            self.not_run.pop(name, None)
 
     def _number(self, names: Iterable[ResourceName]) -> None:
         self._place = {name: place for place, name in enumerate(names, 1)}
@@ -259,6 +263,11 @@ class Driver:
         """Whether every lane waits, and none has to be asked."""
         return not (self._stale or self.releasing) and all(isinstance(step, Wait) for step in self.steps.values())
 
+    def looks_first(self, taken: Taken) -> bool:
+        """Whether this is the first look at the resource in this daemon's life."""
+        local = self.locals.get(taken.resource.name)
+        return local is not None and isinstance(local.phase, Unseen) and isinstance(taken.step, Check)
+
     def activity_of(self, name: ResourceName) -> str:
         """What was done last of this resource; empty: nothing was."""
         return self._activities.get(name, "")
@@ -321,6 +330,10 @@ class Driver:
     def _remember(self, local: Local) -> None:
         """A lane's memory is another: it is asked anew, with all whom that concerns, and the registry is to know."""
         self.locals[local.resource] = local
+        if why := not_run(local):
+            self.not_run[local.resource] = why
+        else:
+            self.not_run.pop(local.resource, None)
         self._stale |= dict.fromkeys(self._lane_order.concerned.get(local.resource, (local.resource,)))
         self._changed[local.resource] = None
 
