@@ -42,8 +42,8 @@ def it_is_started_by_hand_where_it_gave_up(seed: int) -> None:
 
 
 def its_server_comes_back_and_looks_for_long(seed: int) -> None:
-    """ctr2 alone may run it, loses power, and comes back; its first look takes a while, and what it had looked at before is still there to be
-    read, on further pages of its look."""
+    """ctr2 alone may run it, loses power, and comes back; its first look takes a while, and what it had looked at before is still there to
+    be read, on further pages of its look."""
     with cluster(seed, page_names=1) as world:
         for name in ("base", "db"):
             world.define(name, hosting_members="ctr2", placement="restricted")
