@@ -46,7 +46,7 @@ from understudy.guard.notice import SETTINGS, Notice
 from understudy.guard.protected import Protected
 from understudy.guard.starters import STARTERS
 from understudy.guard.system import say
-from understudy.guard.wire import BadMessage, decode, encode
+from understudy.guard.wire import MAC_LENGTH, BadMessage, decode, encode
 from understudy.linux.clocks import Timer, read_clocks
 from understudy.linux.lease import LeaseFile
 from understudy.linux.processes import start_time
@@ -59,6 +59,8 @@ from understudy.model.settings import Settings
 KILL_WITHIN_S = 0.5
 """How long the guard itself tries before it leaves the rest to its keeper."""
 FAREWELLS = 3
+COPIES_KNOWN = 64
+"""Of so many messages a copy, which came over another network, is known by sight: half of all that arrives need not be read."""
 MOST_SAID = 8
 
 
@@ -77,6 +79,8 @@ class GuardProcess:
         self._timer = Timer()
         self._poll.register(self._timer.fileno(), select.POLLIN)
         self._networks = Networks(settings, self._poll)
+        self._taken: dict[bytes, bytes] = {}
+        """The last messages that were taken in, by their codes."""
         self._rounds: dict[int, tuple[Client, dict[str, Any]]] = {}
         self._pushed_held: bool | None = None
         self._lapsed: str | None = None
@@ -191,11 +195,17 @@ class GuardProcess:
         # Else the timer: the tick follows, and setting it again clears it.
 
     def _receive(self, datagram: bytes) -> None:
+        mac = datagram[-MAC_LENGTH:]
+        if mac in self._taken and self._taken[mac] == datagram:
+            return  # it came over another network already: the same again refreshes nothing
         now = read_clocks()  # after the datagram: a voter's stamp must not be older than what it answers
         try:
             envelope = decode(datagram, key=self._key)
         except BadMessage:
             return
+        self._taken[mac] = datagram
+        if len(self._taken) > COPIES_KNOWN:
+            del self._taken[next(iter(self._taken))]
         self._perform(self.core.receive(envelope, now))
 
     def _request(self, client: Client, request: dict[str, Any]) -> None:
