@@ -36,13 +36,13 @@ def test_what_differs_is_named_in_order() -> None:
     """What is new, what is another, what is gone."""
     view = View(resources={})
     assert differing(view.resources, view.resources) == ()
-    one, two, three = (object() for _ in range(3))
-    assert differing({"a": one, "b": two, "c": three}, {"b": two, "a": three, "d": one}) == ("a", "d", "c")  # type: ignore[dict-item]
+    first, second, third = (object() for _ in range(3))
+    assert differing({"a": first, "b": second, "c": third}, {"b": second, "a": third, "d": first}) == ("a", "d", "c")  # type: ignore[dict-item]
 
 
 @given(st.data())
 def test_who_is_asked_because_of_a_change_answers_as_if_all_were_asked(data: st.DataObject) -> None:
-    """Two drivers of one server: one is told what has changed, the other that anything may have."""
+    """Two drivers of one server: the first gets what has changed, the second that anything may have."""
     some, every = (Driver(ME.server, ME.incarnation) for _ in range(2))
     view = data.draw(views())
     for driver in (some, every):

@@ -18,7 +18,7 @@ from understudy.model.view import Assignment, Definition, Holder, IncarnationRec
 from understudy.policy import placement
 from understudy.policy.decide import decide
 from understudy.policy.ground import Ground
-from understudy.policy.part import Parts
+from understudy.policy.part import DecisionParts
 from understudy.policy.plan import Memory, Step
 
 BY_NAME = ("definitions", "resources", "targets", "assignments", "reports")
@@ -65,7 +65,7 @@ def _mixed(mine: Any, theirs: Any, names: Iterable[ResourceName]) -> dict[Any, A
 @given(st.data())
 def test_the_decision_about_a_part_is_the_decision_about_the_whole(data: st.DataObject) -> None:
     """Also where a decision is carried out, or only some of it, or none."""
-    parts, view, names = Parts(), data.draw(views()), None
+    parts, view, names = DecisionParts(), data.draw(views()), None
     for _ in range(data.draw(st.integers(2, 5))):
         part = parts.part(view, names)
         plan = decide(view, LATER, memory_of(view), part)
@@ -106,7 +106,7 @@ def test_of_a_thousand_groups_only_who_has_changed_is_gone_through(monkeypatch: 
         return original(ground, members)
 
     exchange(monkeypatch, placement.settle_group)(counted)
-    view, parts = _large(1000), Parts()
+    view, parts = _large(1000), DecisionParts()
     parts.decided(decide(view, LATER, Memory(), parts.part(view, None)))
     assert len(settled) == 1000
     settled.clear()

@@ -25,7 +25,7 @@ from understudy.model.state import ALIVE, GONE, Life
 from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
 from understudy.policy.bounded import bounded
 from understudy.policy.decide import decide
-from understudy.policy.part import Parts
+from understudy.policy.part import DecisionParts
 from understudy.policy.plan import Step
 from understudy.ports import Clock, Counted, Farewell, Guard, SilentWord
 from understudy.registry import keys
@@ -83,7 +83,7 @@ class Leader:
         self._quiet_since_count = 0.0
         self._too_large: set[ResourceName] = set()
         """Groups of which it was said that no commit holds them, by their first changed member."""
-        self._parts = Parts()
+        self._parts = DecisionParts()
         self._decided_at = -1
         """The version of the View that was decided on last."""
         self._settled: View | None = None

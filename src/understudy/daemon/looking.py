@@ -40,7 +40,9 @@ class Looking:
     """What runs here and is not registered, for people."""
     _index: PageIndex = field(default_factory=PageIndex)
     _stale: dict[ResourceName, None] = field(default_factory=dict)
-    """Of whom the registry may not know what is to be said."""
+    """Of whom it was not asked yet what is to be said."""
+    _draft: dict[ResourceName, LookEntry] = field(default_factory=dict)
+    """What is to be said, and the registry does not know."""
     _unlooked: set[ResourceName] = field(default_factory=set)
     """Whose look has not ended."""
     _behind: Mapping[ResourceName, int] = field(default_factory=dict)
@@ -68,14 +70,15 @@ class Looking:
         first = Look(server=self.me.server, incarnation=self.me.incarnation, era=view.era)
         self._take_in(view, stored, first)
         first = replace(first, floor=self.epochs.above_the_floor(view), unregistered=self.unregistered)
-        entries = {name: self._entry(view, name) for name in self._stale}
-        self._stale = {name: None for name, entry in entries.items() if entry != self._index.said(name)}
-        pages = self._index.changed(first, {name: entries[name] for name in self._stale})
+        self._ask(view)
+        now = self.clock.monotonic()
+        if self._unlooked and now < self._written_at + LOOK_EVERY_S:
+            return {}, (self._written_at + LOOK_EVERY_S - now if self._draft or self._first_differs(first) else 0.0)
+        pages = self._index.changed(first, self._draft)
         if not self._unlooked:  # pages of another life or era count for nothing; until all is looked at they may be used again
             pages |= {number: None for number, page in stored.items() if number not in pages and not belongs(page, first)}
         if not pages:
             return {}, 0.0
-        now = self.clock.monotonic()
         wait_s = self._not_before(pages) - now
         if wait_s > 0:
             return {}, wait_s
@@ -90,12 +93,21 @@ class Looking:
         behind = dict(self.epochs.ahead(view, changed))
         differing = {name for name, _ in behind.items() ^ self._behind.items()} | self._index.see(stored, first)
         if changed is None or view.era != self._era:
-            self._stale = dict.fromkeys((*view.resources, *self._index.names, *self._stale))
+            self._stale = dict.fromkeys((*view.resources, *self._index.names, *self._stale, *self._draft))
             self._unlooked.clear()
         else:
             differing |= changed
         self._stale |= dict.fromkeys(sorted(differing))
         self._behind, self._seen, self._era = behind, self.mirror.version, view.era
+
+    def _ask(self, view: View) -> None:
+        for name in self._stale:
+            entry = self._entry(view, name)
+            if entry == self._index.said(name):
+                self._draft.pop(name, None)
+            else:
+                self._draft[name] = entry
+        self._stale = {}
 
     def _entry(self, view: View, name: ResourceName) -> LookEntry:
         entry = look_at(view.resources.get(name), self.driver.locals.get(name), self._index.said(name), self._behind.get(name, 0))
@@ -104,6 +116,11 @@ class Looking:
         else:
             self._unlooked.discard(name)
         return entry
+
+    def _first_differs(self, first: Look) -> bool:
+        """Whether the first page is to say something else, its names apart."""
+        known = self._index.pages.get(0)
+        return known is None or (known.floor, known.unregistered) != (first.floor, first.unregistered)
 
     def _not_before(self, pages: PagesToWrite) -> float:
         """When these may be written. Of a look that has ended at once, but for one more resource in it not as often as resources may be

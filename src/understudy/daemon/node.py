@@ -111,6 +111,10 @@ class Node:
         self._lease_logged = False
         """Whether it was said last that this server holds a lease."""
         self._away = False
+        self._pass_on_from_nothing()
+
+    def _pass_on_from_nothing(self) -> None:
+        """What of each View was passed on to others."""
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
         self._cluster_addresses = ClusterAddresses()

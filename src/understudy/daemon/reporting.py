@@ -46,6 +46,8 @@ class Reporting:
     _read: tuple[int, int, bool] = (0, 0, False)
     """The reading of the registry, its era, and whether this incarnation was known in it, when everything was reported last."""
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _again: asyncio.TimerHandle | None = None
+    """Sets `unwritten` when it is time for what could not be written yet."""
 
     def note(self) -> None:
         """What the lanes know may be another: it is written soon."""
@@ -150,7 +152,7 @@ class Reporting:
         writes: dict[str, Any] = dict(self._reports(unreported, view))
         pages, wait_s = self.looking.pages(view)
         if wait_s:
-            asyncio.get_running_loop().call_later(wait_s, self.unwritten.set)
+            self._write_in(wait_s)
         writes |= {keys.look(self.me.server, number): page for number, page in pages.items()}
         if not writes:
             return
@@ -168,6 +170,12 @@ class Reporting:
         self._unreported |= unreported
         self.unwritten.set()
         await self.mirror.wait(view.revision, RETRY_S)
+
+    def _write_in(self, seconds: float) -> None:
+        """There is something to write that it is too early for."""
+        loop = asyncio.get_running_loop()
+        if self._again is None or self._again.cancelled() or not loop.time() < self._again.when() <= loop.time() + seconds:
+            self._again = loop.call_later(seconds, self.unwritten.set)
 
     def _reports(self, names: dict[ResourceName, None], view: View) -> dict[str, Report]:
         locals, me = self.driver.locals, self.me

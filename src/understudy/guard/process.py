@@ -79,8 +79,6 @@ class GuardProcess:
         self._timer = Timer()
         self._poll.register(self._timer.fileno(), select.POLLIN)
         self._networks = Networks(settings, self._poll)
-        self._taken: dict[bytes, bytes] = {}
-        """The last messages that were taken in, by their codes."""
         self._rounds: dict[int, tuple[Client, dict[str, Any]]] = {}
         self._pushed_held: bool | None = None
         self._lapsed: str | None = None
@@ -113,6 +111,8 @@ class GuardProcess:
 
     def _begin(self, start: GuardStart) -> GuardCore:
         """The core, with what the keeper holds."""
+        self._taken: dict[bytes, bytes] = {}
+        """The last messages that were taken in, by their codes."""
         settings, now = self.settings, read_clocks()
         self.gap_s: float | None = None if start.base is None else 0.0
         """For how long this server had no lease before it won the present one; None: it has not won one yet."""

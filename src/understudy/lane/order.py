@@ -6,23 +6,23 @@ Owned by the driver. The answers are those of `neighbours.py`, asked about what 
 from collections.abc import Collection, Mapping
 
 from understudy.lane.neighbours import concerned, dependents_of_each
-from understudy.model.namers import NOBODY, Resources, differing, named, namers
+from understudy.model.namers import NOBODY, ResourcesByName, differing, named, namers
 from understudy.model.names import ResourceName, TypeName
 from understudy.model.resource import Resource
 from understudy.model.view import TypeRecord
 
-Names = tuple[ResourceName, ...]
+LaneNames = tuple[ResourceName, ...]
 
 
 class LaneOrder:
     """Of the resources that were seen last."""
 
     def __init__(self) -> None:
-        self.dependents: dict[ResourceName, Names] = {}
+        self.dependents: dict[ResourceName, LaneNames] = {}
         """See `dependents_of_each`."""
-        self.concerned: dict[ResourceName, Names] = {}
+        self.concerned: dict[ResourceName, LaneNames] = {}
         """See `concerned`."""
-        self._resources: Resources = {}
+        self._resources: ResourcesByName = {}
         self._types: Mapping[TypeName, TypeRecord] = {}
         self._leaving = False
         self._typed: set[ResourceName] = set()
@@ -30,7 +30,7 @@ class LaneOrder:
 
     def see(
         self,
-        resources: Resources,
+        resources: ResourcesByName,
         types: Mapping[TypeName, TypeRecord],
         changed: Collection[ResourceName] | None = None,
         *,
@@ -51,7 +51,7 @@ class LaneOrder:
         self.dependents |= dependents_of_each(part, leaving=leaving)
         self.concerned |= concerned(part, types)
 
-    def _part(self, before: Resources, after: Resources, touched: Names) -> Resources:
+    def _part(self, before: ResourcesByName, after: ResourcesByName, touched: LaneNames) -> ResourcesByName:
         """Everything that dependencies join to what has changed, now or before; what was known of that is forgotten."""
         was, now = namers(before), namers(after)
         found: set[ResourceName] = set()
@@ -68,7 +68,7 @@ class LaneOrder:
         return {name: after[name] for name in sorted(found) if name in after}
 
 
-def _differs(before: Resources, after: Resources, name: ResourceName) -> bool:
+def _differs(before: ResourcesByName, after: ResourcesByName, name: ResourceName) -> bool:
     return before.get(name) is not after.get(name)
 
 

@@ -11,15 +11,15 @@ from understudy.model.resource import Resource
 
 Namers = Mapping[str, frozenset[ResourceName]]
 """Name -> who names it; dependencies on a type are left out."""
-Resources = Mapping[ResourceName, Resource]
+ResourcesByName = Mapping[ResourceName, Resource]
 NOBODY: frozenset[ResourceName] = frozenset()
 
 KEPT = 4
 """Sets of resources of which the answer is remembered: what is, what was, and what a command would make of it."""
-_last: list[tuple[Resources, Namers]] = []
+_last: list[tuple[ResourcesByName, Namers]] = []
 
 
-def namers(resources: Resources) -> Namers:
+def namers(resources: ResourcesByName) -> Namers:
     """For every name that a dependency names, registered or not, who does."""
     for known, answer in _last:
         if known is resources:
@@ -30,7 +30,7 @@ def namers(resources: Resources) -> Namers:
     return answer
 
 
-def differing(before: Resources, after: Resources) -> tuple[ResourceName, ...]:
+def differing(before: ResourcesByName, after: ResourcesByName) -> tuple[ResourceName, ...]:
     """Names whose resource is another, is new or is gone, in the order of the later ones."""
     if before is after:
         return ()
@@ -46,7 +46,7 @@ def named(resource: Resource | None) -> Iterable[str]:
     return dict.fromkeys(dependency.entity for dependency in (*resource.start, *resource.stop) if not dependency.is_type)
 
 
-def _amended(known: Namers, before: Resources, after: Resources) -> Namers:
+def _amended(known: Namers, before: ResourcesByName, after: ResourcesByName) -> Namers:
     touched: dict[str, set[ResourceName]] = {}
     for name in differing(before, after):
         for entity in named(before.get(name)):

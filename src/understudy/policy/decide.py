@@ -17,7 +17,7 @@ from understudy.policy.eras import UNREPORTED_S, overdue, recovered, wanted_agai
 from understudy.policy.forgetting import floor_raised, forget
 from understudy.policy.ground import Ground
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended_of, without_proven
-from understudy.policy.part import Part, whole
+from understudy.policy.part import DecisionPart, whole
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
 from understudy.policy.unable import evict_who_cannot_act
@@ -25,7 +25,7 @@ from understudy.policy.unable import evict_who_cannot_act
 NO_LONGER_REGISTERED = Reason(Why.NO_LONGER_REGISTERED)
 
 
-def decide(view: View, now: float, memory: Memory, part: Part | None = None) -> Plan:
+def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = None) -> Plan:
     """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock). `part`: what of this View has to be
     gone through; else all is."""
     # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same decision

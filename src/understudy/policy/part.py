@@ -21,7 +21,7 @@ _LOOKS_AROUND = (DependencyKind.EXCLUSION, DependencyKind.ATTRACTION, Dependency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class DecisionPart:
     """What has to be gone through."""
 
     ground: Ground
@@ -31,12 +31,12 @@ class Part:
     """Names that are assigned or reported, among them all that are not registered."""
 
 
-def whole(view: View) -> Part:
+def whole(view: View) -> DecisionPart:
     """All of it."""
-    return Part(ground=survey(view), groups=groups(view), strangers={**view.assignments, **view.reports}.keys())
+    return DecisionPart(ground=survey(view), groups=groups(view), strangers={**view.assignments, **view.reports}.keys())
 
 
-class Parts:
+class DecisionParts:
     """What was decided of the Views before."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Parts:
         """Who looks at others, wherever they belong."""
         self._strangers: set[ResourceName] = set()
 
-    def part(self, view: View, changed: Collection[ResourceName] | None) -> Part:
+    def part(self, view: View, changed: Collection[ResourceName] | None) -> DecisionPart:
         """Of this View; `changed` are those of whom it may say something else than the one before, None: any."""
         before, ground = self._view, self._ground
         self._view = view
@@ -69,7 +69,7 @@ class Parts:
         _count_again(ground, {*changed, *self._open})
         asked = {name for request in view.requests for name in request.resources}
         around = {*self._open, *self._watchful, *asked, *_who_goes_by(before, view, changed)}
-        return Part(ground=ground, groups=_groups_of(view, around), strangers=self._strangers)
+        return DecisionPart(ground=ground, groups=_groups_of(view, around), strangers=self._strangers)
 
     def decided(self, plan: Plan) -> None:
         """What was decided about the part that was made last."""
@@ -77,7 +77,7 @@ class Parts:
         if any(step.targets or step.cluster is not None or step.incarnations for step in plan.steps):
             self._view = None  # not all of it was decided, or of another View than this
 
-    def _anew(self, view: View) -> Part:
+    def _anew(self, view: View) -> DecisionPart:
         part = whole(view)
         self._ground = part.ground
         self._watchful = {name for name, resource in view.resources.items() if _looks_around(resource)}
