@@ -6,7 +6,7 @@ Adapters (registry client, executor client, guard link, clocks) and the simulato
 
 __all__ = ["ActionName", "ActionOutcome", "ActionRequest", "Evidence", "GuardSight", "LastMessage"]
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, E
 from understudy.model.conditions import GuardSight, LastMessage
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
+from understudy.model.servers import ServerRecord
 from understudy.model.settings import NetworkSettings
 from understudy.model.view import ClusterRecord
 
@@ -295,6 +296,11 @@ class Guard(Protocol):
     async def cluster(self, record: ClusterRecord) -> None:
         """What the registry says of voters and pause_tolerance; kept on this server's disk. A guard with other settings takes no part:
         it lapses if it held a lease, and `state` says why."""
+        ...
+
+    async def servers(self, servers: Collection[ServerRecord]) -> None:
+        """Which servers there are, by the registry; kept on this server's disk. The guard sends to these and listens to no others. None:
+        the registry does not say it, and the settings count."""
         ...
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:

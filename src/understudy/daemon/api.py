@@ -70,6 +70,8 @@ class ApiServices:
     settings: Settings
     clock: Clock
     server: OwnServer
+    settings_now: Callable[[], Settings] | None = None
+    """The settings with the servers that there are by now; None: those above."""
     token: Callable[[], str] = field(default=lambda: secrets.token_hex(TOKEN_BYTES))
     record: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
@@ -91,6 +93,7 @@ async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer)
     services = ApiServices(
         mirror=node.mirror,
         settings=settings,
+        settings_now=lambda: node.settings,
         clock=node.clock,
         server=server,
         record=record,
@@ -246,7 +249,7 @@ class _Api:
         services = self._services
         return CommandContext(
             mirror=services.mirror,
-            settings=services.settings,
+            settings=services.settings if services.settings_now is None else services.settings_now(),
             clock=services.clock,
             caller=await self._names.caller(peer.uid, peer.gid),
             output=lines,

@@ -43,12 +43,15 @@ _BACKLOG = 16
 _WAIT = "too many attempts from this address were refused; wait a minute"
 
 
-async def let_join(settings: Settings) -> None:
-    """Listen on each address of this server, until cancelled; idle where this server cannot let anybody join."""
+async def let_join(settings: Settings, now: Callable[[], Settings] | None = None) -> None:
+    """Listen on each address of this server, until cancelled; idle as long as this server cannot let anybody join: a server that becomes a
+    voter gets the authority's key later. `now`: the settings as they are, with the servers that there are by now."""
     keys = KeyFiles(os.path.dirname(settings.guard_key))
-    if not settings.join_port or not os.path.exists(keys.authority_key):
+    if not settings.join_port:
         await asyncio.Event().wait()
-    listener = JoinListener(settings, keys)
+    while not os.path.exists(keys.authority_key):  # noqa: ASYNC110 - a file sends no event
+        await asyncio.sleep(AGAIN_S)
+    listener = JoinListener(settings, keys, now)
     async with asyncio.TaskGroup() as tasks:
         for address in settings.peer(settings.server).addresses:
             tasks.create_task(listener.listen(address))
@@ -91,8 +94,8 @@ class Refusals:
 class JoinListener:
     """One for all addresses of this server."""
 
-    def __init__(self, settings: Settings, keys: KeyFiles) -> None:
-        self._settings, self._keys = settings, keys
+    def __init__(self, settings: Settings, keys: KeyFiles, now: Callable[[], Settings] | None = None) -> None:
+        self._settings, self._keys, self._now = settings, keys, now or (lambda: settings)
         self._store = TokenStore(tokens_file(settings.state_dir))
         self._refusals = Refusals()
         self._callers: set[asyncio.Task[None]] = set()
@@ -199,7 +202,7 @@ class JoinListener:
         except BadInput as error:
             self._refusals.note(comer.address, str(error))
             return _refused(400, str(error))
-        work = functools.partial(judge, asked, comer, self._settings, self._store, time.time())
+        work = functools.partial(judge, asked, comer, self._now(), self._store, time.time())
         judgement: JoinJudgement = await aside(work, within_s=JUDGING_S, kind="join")
         if judgement.refused:
             self._refusals.note(comer.address, judgement.refused)

@@ -89,6 +89,7 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     executor = ExecutorLink.of(settings)
     disk = FileDisk(Path(settings.state_dir) / "held.json")
     node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk)
+    node.on_servers = lambda present: registry.reach(present.registry)
     await executor.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -141,7 +142,7 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, br
         asyncio.create_task(node.run(), name="node"),
         asyncio.create_task(serve(node, sight, settings, server), name="api"),
         asyncio.create_task(sight.run(), name="sight"),
-        asyncio.create_task(let_join(settings), name="join listener"),
+        asyncio.create_task(let_join(settings, lambda: node.settings), name="join listener"),
         asyncio.create_task(alerts.follow(node.mirror), name="alerts"),
         asyncio.create_task(broken.wait(), name="what nobody awaits"),
     ]

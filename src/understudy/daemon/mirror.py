@@ -35,6 +35,7 @@ CATCH_UP_S = 1.0
 """How long a commit waits for the watch to bring what came before it."""
 
 _MAPS = {
+    keys.SERVER: "servers",
     keys.INCARNATION: "incarnations",
     keys.POOL: "pools",
     keys.TYPE: "types",

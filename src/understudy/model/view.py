@@ -11,6 +11,7 @@ from operator import attrgetter, is_
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
+from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
 
 
@@ -72,6 +73,8 @@ class IncarnationRecord:
     """An operator or the leader has ended it; true whatever became of it since."""
     forgets: bool = False
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
+    knows_servers: bool = False
+    """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +278,8 @@ class View:
     cluster: ClusterRecord | None = None
     leader: LeaderRecord | None = None
     beat: Beat | None = None
+    servers: Mapping[ServerName, ServerRecord] = field(default_factory=dict)
+    """Which servers there are; none: the cluster was made before they were registered, and the settings say it."""
     incarnations: Mapping[Incarnation, IncarnationRecord] = field(default_factory=dict)
     pools: Mapping[PoolName, Pool] = field(default_factory=dict)
     types: Mapping[TypeName, TypeRecord] = field(default_factory=dict)

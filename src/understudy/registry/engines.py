@@ -19,6 +19,10 @@ from understudy.ports import Registry
 class RegistryConnection(Registry, Protocol):
     """The registry as one process reaches it: the port, and its end."""
 
+    def reach(self, endpoints: Sequence[str]) -> None:
+        """Where it is reached from the next connection on."""
+        ...
+
     async def close(self) -> None:
         """End the connection; calls still waiting raise RegistryUnreachable."""
         ...
@@ -54,9 +58,12 @@ class Engine(Protocol):
         """Where it runs in a lab: on which of the servers, or on a host apart from them."""
         ...
 
-    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str, tls: TlsFiles) -> tuple[str, ...]:
-        """The command of its process at one of the seats, with the directory where it stores, the file that holds the cluster's key, and
-        those of that host's part of TLS."""
+    def server_command(self, seat: Seat, *, directory: str, key: str) -> tuple[str, ...]:
+        """The command of its process at one of the seats, with the directory where it stores and the file that holds the cluster's key."""
+        ...
+
+    def server_file(self, seat: Seat, seats: Sequence[Seat], *, directory: str, tls: TlsFiles) -> tuple[str, str]:
+        """Where that process finds its configuration, and its text; two empty ones: it has none. `tls`: that host's part of TLS."""
         ...
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from understudy.errors import BadInput, BadSettings
 from understudy.model.engines import PORT
 from understudy.model.messages import words
+from understudy.model.servers import etcd_endpoint
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings, TlsFiles, parse_settings
 from understudy.model.tables import parse_endpoint
 from understudy.security.keyfiles import KeyFiles
@@ -153,16 +154,10 @@ def _endpoints(wish: InitWish, servers: Sequence[ServerSettings], voters: Sequen
             raise _bad("--endpoint", "an etcd runs on the voters; leave it out, or write --engine sqlite")
         return wish.endpoints
     if wish.engine == "etcd":
-        return tuple(etcd_endpoint(server) for server in servers if server.name in voters)
+        return tuple(etcd_endpoint(server.addresses) for server in servers if server.name in voters)
     if len(servers) > 1:
         raise _bad("--engine", "sqlite is for a cluster of one server, or name with --endpoint where its registry is; write --engine etcd")
     return (f"127.0.0.1:{PORT}",)
-
-
-def etcd_endpoint(server: ServerSettings, port: int = PORT) -> str:
-    """Where the member of etcd on this server is reached: on the first, most trusted of its networks."""
-    address = server.addresses[0]
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _refuse_shared(servers: Sequence[ServerSettings]) -> None:

@@ -343,6 +343,12 @@ class SimKeeper:
         if self.core is not None:
             self._perform(self.core, self.core.note_registry(noted, self.machine.clocks.read()))
 
+    def note_servers(self, names: tuple[str, ...]) -> None:
+        """Which servers there are."""
+        self.member = self.member._replace(servers=names)
+        if self.core is not None:
+            self.core.note_servers(names)
+
     def _tick(self, guard: GuardCore) -> None:
         self._wake_at = 0.0
         effects = guard.tick(self.machine.clocks.read())

@@ -192,6 +192,13 @@ class GuardCore:
             self._lapse(refused, effects)
         return effects
 
+    def note_servers(self, servers: tuple[str, ...]) -> None:
+        """Which servers there are by now: no others are listened to. A lease rests on voters alone, whatever stands here."""
+        self.member = self.member._replace(servers=servers)
+        for known in (self.peers, self.differing):
+            for name in known.keys() - {*servers}:
+                del known[name]
+
     def note_gone(self, incarnations: tuple[bytes, ...], now: Reading) -> list[GuardEffect]:
         """The registry says that these are lost, fenced or evicted."""
         if self.voter is not None:

@@ -32,9 +32,13 @@ class SqliteEngine:
         """As the Protocol says: it is one process, and the loss of a server is not to be the loss of it."""
         return (apart,)
 
-    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str, tls: TlsFiles) -> tuple[str, ...]:
+    def server_command(self, seat: Seat, *, directory: str, key: str) -> tuple[str, ...]:
         """As the Protocol says."""
         return ("understudy-registry", "--listen", seat.endpoint, "--store", f"{directory}/registry.db", "--key", key)
+
+    def server_file(self, seat: Seat, seats: Sequence[Seat], *, directory: str, tls: TlsFiles) -> tuple[str, str]:
+        """As the Protocol says: all stands in its command."""
+        return "", ""
 
 
 ENGINE = SqliteEngine()
