@@ -364,6 +364,10 @@ class OwnServer(Protocol):
         """Who answers for an address on a network, in words; None: nobody does, or it cannot be asked from here."""
         ...
 
+    def no_way(self, own: str, other: str) -> str:
+        """Why nothing can be sent from an address of this server to another's, as the kernel's routes say; empty: it can."""
+        ...
+
     def taken_out_by(self) -> str:
         """By whose word this server stays out of the cluster; empty: it does not."""
         ...

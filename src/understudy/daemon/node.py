@@ -237,8 +237,8 @@ class Node:
         """Be known as JOINING; the first daemon of all also creates the cluster."""
         known, newest = view.incarnations.get(incarnation), self.mirror.formats.newest
         order = 1 + max((known.order for known in view.incarnations.values()), default=0)
-        if not self.guard.held():
-            return False  # an incarnation that is over is not begun again
+        if not self.guard.held() or (view.servers and self.server not in view.servers):
+            return False  # an incarnation that is over is not begun again, nor one of a server that was removed
         if known is not None:  # by a daemon of another version, or by the leader before it registered again
             order = known.order if self._newest(view, known) else order
             again = replace(known, format=newest, order=order, forgets=True, knows_servers=True)

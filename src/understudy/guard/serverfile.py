@@ -76,5 +76,5 @@ def _record(fields: dict[str, Any]) -> ServerRecord:
     if not addresses:
         raise ValueError(f"{fields['name']} has no address")
     return ServerRecord(
-        server=ServerName(str(fields["name"])), addresses=addresses, witness=bool(fields.get("witness")), etcd=bool(fields.get("etcd"))
+        server=ServerName(str(fields["name"])), addresses=addresses, witness=bool(fields.get("witness")), etcd=str(fields.get("etcd") or "")
     )

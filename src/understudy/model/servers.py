@@ -11,6 +11,8 @@ from understudy.model.engines import PORT
 from understudy.model.names import ServerName
 from understudy.model.settings import ServerSettings, Settings
 
+MEMBER, LEARNER = "member", "learner"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerRecord:
@@ -21,8 +23,8 @@ class ServerRecord:
     """One per cluster network, in the order of the networks; the most trusted first."""
     witness: bool = False
     """It votes and runs no resources."""
-    etcd: bool = False
-    """It runs a full member of the registry's etcd."""
+    etcd: str = ""
+    """MEMBER: it runs a member of the registry's etcd; LEARNER: one that does not count yet; empty: none."""
 
 
 Servers = Mapping[ServerName, ServerRecord]
@@ -33,7 +35,10 @@ def records_of(settings: Settings) -> tuple[ServerRecord, ...]:
     members = set(settings.registry) if settings.engine == "etcd" else set()
     return tuple(
         ServerRecord(
-            server=ServerName(each.name), addresses=each.addresses, witness=each.witness, etcd=etcd_endpoint(each.addresses) in members
+            server=ServerName(each.name),
+            addresses=each.addresses,
+            witness=each.witness,
+            etcd=MEMBER if etcd_endpoint(each.addresses) in members else "",
         )
         for each in settings.servers
     )
@@ -52,7 +57,7 @@ def with_servers(settings: Settings, records: Collection[ServerRecord]) -> Setti
     servers = {each.server: _setting(each) for each in records}
     if settings.server not in servers:
         servers[ServerName(settings.server)] = settings.peer(settings.server)
-    endpoints = tuple(etcd_endpoint(each.addresses) for each in sorted(records, key=_name) if each.etcd)
+    endpoints = tuple(etcd_endpoint(each.addresses) for each in sorted(records, key=_name) if each.etcd == MEMBER)
     return replace(
         settings,
         servers=tuple(servers[name] for name in sorted(servers)),

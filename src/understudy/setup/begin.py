@@ -53,6 +53,8 @@ def server_files(settings: Settings, places: SetupPlaces, given: tuple[str, str,
     files = [NewFile(keys.guard, guard_key, PRIVATE), NewFile(keys.key, key, PRIVATE), NewFile(keys.certificate, certificate, PUBLIC)]
     if settings.engine == "etcd" and is_voter(settings):
         files.append(NewFile(places.etcd, etcd_text(settings), PUBLIC))
+    if settings.engine == "sqlite" and settings.registry[0].startswith("127."):
+        files.append(NewFile(places.registry, f"LISTEN={settings.registry[0]}\n", PUBLIC))
     if not os.path.lexists(places.config):
         files.append(NewFile(places.config, settings_text(settings), PUBLIC))
     return files

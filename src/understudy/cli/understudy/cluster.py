@@ -10,12 +10,29 @@ COMMANDS = {
         example="understudy cluster accept-settings\nunderstudy cluster accept-settings -f",
         options={"-f": Option("force", "yes: it is stopped everywhere, and understudy.toml is the same on all servers")},
     ),
+    "add-server": Command(
+        "understudy cluster add-server <name=address,...>",
+        "add-server",
+        about="One more server, with its address on each network, in the order in which the other servers have them; then it joins with a "
+        "token.",
+        example="understudy cluster add-server ctr5=10.10.20.5,10.10.10.5\n"
+        "understudy cluster add-server wit1=10.10.20.9,10.10.10.9 --witness",
+        options={"--witness": Option("witness", "it is to vote, and runs no resources")},
+    ),
     "export": Command(
         "understudy cluster export",
         "cluster-export",
         about="The intent of the cluster as JSON: servers, voters, pools, types, resources, TARGETs, and the slowest starts seen.",
         example="understudy cluster export",
         options={"--json": Option("json", "on one line")},
+    ),
+    "remove-server": Command(
+        "understudy cluster remove-server <name>",
+        "remove-server",
+        about="Take a server out for good that runs nothing any more: it has left, is fenced, or was confirmed off. On a server that "
+        "lives, type understudy cluster leave.",
+        example="understudy cluster remove-server ctr5",
+        options={},
     ),
     "status": Command(
         "understudy cluster status",

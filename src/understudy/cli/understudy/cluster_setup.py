@@ -1,4 +1,4 @@
-"""`understudy cluster init`, `join`, `token`, `check`: from bare servers to a cluster.
+"""`understudy cluster init`, `join`, `token`, `check`, `leave`: from bare servers to a cluster, and out of one.
 
 Only reads the command line, prints, and puts the parts of `setup/` in their order. Exit status 0: done; 1: refused or failed, and nothing
 was changed that the same command would not go on from; 2: the command line is wrong.
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(
             name, help=text, description=text, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        command.set_defaults(run={"init": _init, "join": _join, "token": _token, "check": _check}[name])
+        command.set_defaults(run={"init": _init, "join": _join, "token": _token, "check": _check, "leave": _leave}[name])
         command.add_argument("--json", action="store_true", help="one JSON object, in the end")
         return command
 
@@ -77,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     token.add_argument("--expires", type=_duration, default=_TOKEN_LASTS_S, metavar="TIME", help="after 90s, 20m, 2h, 1d, ... (1h)")
     add("check", "Whether this server has all that a cluster needs; changes nothing.", "example: understudy cluster check --json")
+    leave = add(
+        "leave", "This server leaves the cluster for good: what runs here starts elsewhere, then its settings and keys are removed.",
+        "example: understudy cluster leave",
+    )  # fmt: skip
+    leave.add_argument("--keep", action="store_true", help="leave services, settings and keys as they are")
     return parser
 
 
@@ -206,6 +211,13 @@ def _check(arguments: argparse.Namespace) -> int:
         if name and name != here.settings.server:
             not_a_server = f"it has the addresses of {name}, and understudy.toml says that it is {here.settings.server}"
     return result.end(0 if _checked(result, _Target(here.settings, not_a_server), here, Purpose.CHECK) else 1)
+
+
+def _leave(arguments: argparse.Namespace) -> int:
+    from understudy.cli.understudy.cluster_leave import leave
+
+    result = _Result(arguments.json)
+    return result.end(leave(arguments))
 
 
 # --- their parts ------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from understudy.daemon.verbs import (
     permissions,
     relocate,
     restart,
+    roster,
     serverpool,
     servers,
     start,
@@ -46,6 +47,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "accept-settings": Verb(accept_settings.run, changes=True),
         "add-resource": Verb(only_if_possible(add_resource.run, "Add", registry_alone=True), changes=True),
+        "add-server": Verb(only_if_possible(roster.add, "Add", registry_alone=True), changes=True),
         "add-serverpool": Verb(only_if_possible(serverpool.add, "Add", registry_alone=True), changes=True),
         "add-type": Verb(only_if_possible(types.add, "Add", registry_alone=True), changes=True),
         "appvip-create": Verb(only_if_possible(appvip.create, "Add", registry_alone=True), changes=True),
@@ -70,6 +72,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "modify-serverpool": Verb(only_if_possible(serverpool.modify, "Modify"), changes=True),
         "modify-type": Verb(only_if_possible(types.modify, "Modify"), changes=True),
         "relocate-resource": Verb(only_if_possible(relocate.run, "Relocate"), changes=True),
+        "remove-server": Verb(only_if_possible(roster.remove, "Remove", registry_alone=True), changes=True),
         "restart-resource": Verb(only_if_possible(restart.run, "Restart"), changes=True),
         "server-list": Verb(servers.server_list),
         "setperm": Verb(only_if_possible(permissions.setperm, "Modify", registry_alone=True), changes=True),

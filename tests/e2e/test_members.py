@@ -1,0 +1,74 @@
+"""Servers come and go while the cluster runs: added, taken out, and voters changed or replaced, with a real etcd under it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.audited import audited, name_of_a_lab
+from e2e.harness import Trio
+from e2e.test_init import NETWORK, join, servers, token_in
+from e2e.watched import WatchedCluster
+from support import wait_for
+from understudy.lab import Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.long]
+
+CTR5 = "ctr5=10.10.20.5,10.10.10.5"
+
+
+@pytest.fixture(params=["plain", "systemd"])
+def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedCluster]:
+    """Five servers without settings and keys."""
+    lab = Lab(name_of_a_lab("mem"), servers=[f"ctr{number}" for number in range(1, 6)], pause_tolerance=0.5, bare=True, init=request.param)
+    with audited(lab, WatchedCluster, request, tmp_path) as cluster:
+        yield cluster
+
+
+def make(cluster: WatchedCluster, *numbers: int) -> None:
+    """A cluster of these servers; the first one begins."""
+    first, *others = numbers
+    said = cluster.run("understudy", "cluster", "init", "prod", *servers(*numbers), *NETWORK, on=f"ctr{first}")
+    for number in others:
+        join(cluster, f"ctr{number}", token_in(said))
+        said = cluster.run("understudy", "cluster", "token", on=f"ctr{first}")
+
+
+def listed(cluster: WatchedCluster, on: str) -> dict[str, dict[str, str]]:
+    """What `server list` says on a server, by server."""
+    rows = json.loads(cluster.run("understudy", "server", "list", "--json", on=on))["servers"]
+    return {row["server"]: row for row in rows}
+
+
+def test_a_server_is_added_runs_something_and_leaves_for_good(cluster: WatchedCluster, trio: Trio) -> None:
+    """On any server, with no file edited; a guard that begins anew knows it too. What it ran goes elsewhere, and nothing of it is left."""
+    make(cluster, 1, 2, 3, 4)
+    refused = cluster.lab.exec("ctr4", ["understudy", "cluster", "add-server", "ctr5=10.10.20.4,10.10.10.5"], check=False)
+    assert "UND-0305: 'ctr5' cannot be added: address 10.10.20.4 is of server ctr4" in refused.stdout
+    said = cluster.run("understudy", "cluster", "add-server", CTR5, on="ctr4")
+    assert "ctr5 is one of the servers now. Next, on ctr1, ctr2 or ctr3" in said
+    assert "ctr5 is one of the servers already" in cluster.run("understudy", "cluster", "add-server", CTR5, on="ctr2")
+    join(cluster, "ctr5", token_in(cluster.run("understudy", "cluster", "token", on="ctr2")))
+    assert listed(cluster, "ctr3")["ctr5"]["state"] == "ONLINE"
+    cluster.run("understudy", "cluster", "check", on="ctr5")
+
+    before, struck = cluster.incarnation("ctr5"), cluster.strike("ctr2", "guard")
+    cluster.replaced("ctr2", struck)
+    cluster.lab.crash("ctr3")
+    cluster.tells("fenced", on="ctr3")
+    trio.run(on="ctr1", pool=("ctr1", "ctr2", "ctr5"))
+    cluster.run("crsctl", "relocate", "resource", "web", "-n", "ctr5", "-f")
+    assert trio.follows() == "ctr5"
+    assert cluster.incarnation("ctr5") == before, "ctr2 has granted it its lease all the time"
+    cluster.lab.boot("ctr3")
+
+    lives = cluster.lab.exec("ctr1", ["understudy", "cluster", "remove-server", "ctr5"], check=False)
+    assert "UND-0306: 'ctr5' cannot be removed: it is ONLINE" in lives.stdout
+    voter = cluster.lab.exec("ctr1", ["understudy", "cluster", "leave"], check=False)
+    assert "UND-0307: 'ctr1' is a voter" in voter.stdout
+    assert "ctr5 has left cluster prod for good" in cluster.run("understudy", "cluster", "leave", on="ctr5")
+    assert trio.follows() in ("ctr1", "ctr2")
+    assert "ctr5" not in listed(cluster, "ctr3")
+    assert not list(cluster.lab.host_path("ctr5", "/etc/understudy/keys").iterdir())
+    wait_for(lambda: "ctr5" not in cluster.run("understudy", "cluster", "status"), 30, "nothing speaks of ctr5")
