@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from understudy.errors import UnderstudyError
 from understudy.kinds.kind import Around
 from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, Evidence
 from understudy.model.conditions import GuardSight, LastMessage
@@ -338,6 +339,49 @@ class Disk(Protocol):
 
 
 # --- the server under the daemon ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EtcdMember:
+    """One member of the registry's etcd."""
+
+    identity: int
+    name: str
+    urls: tuple[str, ...]
+    """Where the other members reach it."""
+    learner: bool
+    """It copies and does not count."""
+    begun: bool
+    """It has run, and said so."""
+
+
+class NotInStep(UnderstudyError):
+    """A learner has not copied all yet."""
+
+
+class RegistryMembers(Protocol):
+    """The members of a registry that has several, as commands change them. RegistryUnreachable: none did it, or it is not known; Refused:
+    it may not be done, and why."""
+
+    async def listed(self) -> tuple[EtcdMember, ...]:
+        """All that it has, learners too."""
+        ...
+
+    async def add_learner(self, url: str) -> None:
+        """One more, at this URL, which copies and does not count."""
+        ...
+
+    async def promote(self, identity: int) -> None:
+        """A learner counts from now on. NotInStep: not yet."""
+        ...
+
+    async def remove(self, identity: int) -> None:
+        """One less."""
+        ...
+
+    async def answers(self, endpoint: str) -> bool:
+        """Whether the member at this ADDRESS:PORT answers."""
+        ...
 
 
 class OwnServer(Protocol):

@@ -167,6 +167,18 @@ WORDS: dict[int, str] = {
     20314: "{} cannot be removed: {}",
     20316: "understudy.target cannot be stopped: {}",
     20315: "systemd does not run here: end the processes of Understudy, and start none of them again.",
+    # --- ours: a change of the voters
+    20295: "The voters cannot change now: the registry was set back, and it is not known again yet what runs where. Try again when "
+    "'understudy cluster status' says that it has recovered.",
+    20296: "'{}' cannot be the voters: a cluster has 1, 3 or 5 of them, each named once.",
+    20297: "'{}' cannot become a voter: {}. A server votes only once it takes part in the cluster; 'understudy server list' shows "
+    "who does.",
+    20298: "The voters are {} already.",
+    20299: "The voters are changing from {} to {} already, and the change waits for {}. It ends by itself when they have acknowledged it "
+    "or are proved gone; until then the voters can only change back, to {}.",
+    20300: "Server '{}' runs a version of Understudy that knows of no change of the voters: upgrade it, and restart understudy-guard "
+    "there.",
+    20301: "Of the voters {} only {} would be there, and {} are needed: everything would stop. Start the others first.",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20151: "'{}' moves from '{}' to '{}' ({}: {})",

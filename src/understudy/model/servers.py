@@ -11,7 +11,7 @@ from understudy.model.engines import PORT
 from understudy.model.names import ServerName
 from understudy.model.settings import ServerSettings, Settings
 
-MEMBER, LEARNER = "member", "learner"
+MEMBER, LEARNER, REMOVED = "member", "learner", "removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,8 @@ class ServerRecord:
     witness: bool = False
     """It votes and runs no resources."""
     etcd: str = ""
-    """MEMBER: it runs a member of the registry's etcd; LEARNER: one that does not count yet; empty: none."""
+    """MEMBER: it runs a member of the registry's etcd; LEARNER: one that does not count yet; REMOVED: it had one; empty: none, or none that
+    commands look after."""
 
 
 Servers = Mapping[ServerName, ServerRecord]
@@ -63,6 +64,11 @@ def with_servers(settings: Settings, records: Collection[ServerRecord]) -> Setti
         servers=tuple(servers[name] for name in sorted(servers)),
         registry=endpoints if endpoints and settings.engine == "etcd" else settings.registry,
     )
+
+
+def members_of(servers: Servers) -> tuple[ServerRecord, ...]:
+    """Those whose etcd counts, by name; none: commands do not look after etcd here."""
+    return tuple(record for _, record in sorted(servers.items()) if record.etcd == MEMBER)
 
 
 def etcd_endpoint(addresses: tuple[str, ...], port: int = PORT) -> str:

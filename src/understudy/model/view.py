@@ -33,6 +33,19 @@ class ClusterRecord:
     """The era has begun and it is not known yet what runs where: nothing is given to anybody that may run elsewhere."""
     epoch_floor: int = 0
     """Every epoch that is given is above it; a name without an assignment stands at it: no epoch of a forgotten name was higher."""
+    old_voters: tuple[ServerName, ...] = ()
+    """Not empty: the voters are changing from these to `voters`, and `voter_set` is the new number already. Lost needs a majority of both
+    until every incarnation that is not proved gone has acknowledged that number (docs/design/0011-voters-change-jointly.md)."""
+
+    @property
+    def phase(self) -> int:
+        """Grows with each step of a change of the voters: who goes by the same one counts the same voters."""
+        return 2 * self.voter_set - bool(self.old_voters)
+
+    @property
+    def all_voters(self) -> tuple[ServerName, ...]:
+        """Whoever votes now; while they change, of either set."""
+        return tuple(dict.fromkeys((*self.voters, *self.old_voters)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +88,9 @@ class IncarnationRecord:
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
     knows_servers: bool = False
     """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
+    voter_set: int = 0
+    """It has acknowledged the voters of this number: it holds its lease by their grants alone. 0: daemon or guard are of a version that
+    knows of no change of the voters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +329,14 @@ class View:
     def recovering(self) -> bool:
         """Whether the registry went back, and it is not known again yet what runs where."""
         return self.cluster is not None and self.cluster.recovering
+
+    def unacknowledged(self) -> tuple[IncarnationRecord, ...]:
+        """While the voters change: whom the change waits for, by server. It may hold its lease by the old ones, and is not proved gone."""
+        if self.cluster is None or not self.cluster.old_voters:
+            return ()
+        waited_for = (record for record in self.incarnations.values() if record.life not in PROVEN)
+        late = (record for record in waited_for if record.voter_set < self.cluster.voter_set)
+        return tuple(sorted(late, key=lambda record: (record.server, record.order)))
 
     def in_doubt(self, assignment: Assignment) -> bool:
         """Whether an assignment is only what a copy of the registry says: nobody acts on it."""

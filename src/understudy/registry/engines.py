@@ -6,14 +6,14 @@ Owns how an engine is found by its name (`model/engines.py` has the rows); only 
 
 import importlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from understudy.model.engines import ENGINES
 from understudy.model.engines import PORT as PORT
 from understudy.model.settings import TlsFiles
-from understudy.ports import Registry
+from understudy.ports import Registry, RegistryMembers
 
 
 class RegistryConnection(Registry, Protocol):
@@ -52,6 +52,10 @@ class Engine(Protocol):
         everything was last read. `endpoints`: ADDRESS:PORT each; `cluster`: its name; `dice` draws the pauses between attempts; `key` or
         `tls`: by which it proves itself, and the registry to it.
         """
+        ...
+
+    def members(self, endpoints: Callable[[], Sequence[str]], tls: TlsFiles | None) -> RegistryMembers | None:
+        """What changes its members, which are at these endpoints by now; None: it has none to change."""
         ...
 
     def seats(self, servers: Sequence[Seat], apart: Seat) -> tuple[Seat, ...]:

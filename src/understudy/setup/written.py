@@ -5,7 +5,7 @@ Called by `begin.py` and `enter.py`, and by `daemon/enrol.py`, which sends setti
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from understudy.linux import paths
 from understudy.model.settings import Settings
@@ -63,14 +63,15 @@ def _toml(value: object) -> str:
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
-def etcd_text(settings: Settings, state: str = NEW) -> str:
-    """This voter's etcd.yaml. All members are named from the start, so the cluster forms when a majority of them is there, in any order."""
+def etcd_text(settings: Settings, members: Collection[str] | None = None, state: str = NEW) -> str:
+    """This server's etcd.yaml. `members`: all of them; None: the voters, of a cluster that is made. They are named from the start, so the
+    cluster forms when a majority of them is there, in any order."""
     assert settings.registry_tls is not None
     return (
         ETCD_HEAD
         + MemberFile(
             name=settings.server,
-            members={name: _host(settings.peer(name).addresses[0]) for name in settings.voters},
+            members={name: _host(settings.peer(name).addresses[0]) for name in (settings.voters if members is None else members)},
             state=state,
             token=settings.cluster,
             directory=f"{settings.state_dir}/etcd",

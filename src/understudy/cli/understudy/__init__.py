@@ -18,6 +18,8 @@ _USAGE = """Usage: understudy <command> [options]
   cluster export        what is registered and wanted, as a file for simulate
   cluster init NAME     make a cluster, beginning with this server
   cluster join TOKEN    make this server one of a cluster's
+  cluster add-voter, remove-voter, replace-voter
+                        who votes, and runs the registry's members
   cluster add-server    one more server; it joins with a token
   cluster leave         this server leaves the cluster for good
   cluster remove-server take a server out that is gone for good

@@ -2,13 +2,14 @@
 
     client      the port, for daemons             link       one connection to one member
     requests    the port in etcd's words, pure    etcd_pb2   etcd's messages, made from etcd.proto
+    members         who they are, one more, one less
     configuration   etcd.yaml of one member, pure
 
 Called by `registry/engines.py` through ENGINE.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.linux import paths
@@ -18,6 +19,7 @@ from understudy.registry.etcd.configuration import MemberFile
 
 if TYPE_CHECKING:
     from understudy.registry.etcd.client import EtcdClient
+    from understudy.registry.etcd.members import EtcdMembers
 
 
 MEMBERS = 3
@@ -31,6 +33,12 @@ class EtcdEngine:
         from understudy.registry.etcd.client import EtcdClient
 
         return EtcdClient(endpoints, cluster=cluster, dice=dice, tls=tls, read_first=True)
+
+    def members(self, endpoints: Callable[[], Sequence[str]], tls: TlsFiles | None) -> "EtcdMembers":
+        """As the Protocol says."""
+        from understudy.registry.etcd.members import EtcdMembers
+
+        return EtcdMembers(endpoints, tls)
 
     def seats(self, servers: Sequence[Seat], apart: Seat) -> tuple[Seat, ...]:
         """As the Protocol says: the first three by name, or one; of two, the loss of either would be the loss of both."""

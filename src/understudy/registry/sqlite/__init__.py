@@ -9,7 +9,7 @@ Called by `registry/engines.py` through ENGINE; `registry/local.py` has the same
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.model.settings import TlsFiles
@@ -27,6 +27,9 @@ class SqliteEngine:
         from understudy.registry.sqlite.client import RegistryClient
 
         return RegistryClient(endpoints, dice=dice, key=key, read_first=True)
+
+    def members(self, endpoints: Callable[[], Sequence[str]], tls: TlsFiles | None) -> None:
+        """As the Protocol says: it is one process."""
 
     def seats(self, servers: Sequence[Seat], apart: Seat) -> tuple[Seat, ...]:
         """As the Protocol says: it is one process, and the loss of a server is not to be the loss of it."""
