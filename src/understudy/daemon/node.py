@@ -305,7 +305,7 @@ class Node:
         def ended(resource: Resource) -> bool:
             return view.looked(self.server, incarnation, resource) or view.could_not_tell(self.server, incarnation, resource)
 
-        return self.server in view.looks and all(map(ended, view.resources.values()))
+        return self.server in view.looks and (view.witness(self.server) or all(map(ended, view.resources.values())))
 
     async def _committed(self, writes: dict[str, object], view: View) -> bool:
         try:

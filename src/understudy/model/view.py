@@ -356,6 +356,16 @@ class View:
                 newest[record.server] = record
         return dict(sorted(newest.items()))
 
+    def witness(self, server: ServerName) -> bool:
+        """Whether a server only votes: it runs no resources, and looks at none."""
+        record = self.servers.get(server)
+        return record is not None and record.witness
+
+    def workers(self) -> Mapping[ServerName, IncarnationRecord]:
+        """As `present`, without witnesses."""
+        present = self.present()
+        return {server: record for server, record in present.items() if not self.witness(server)} if self.servers else present
+
     def life(self, incarnation: Incarnation) -> Life | None:
         """Where an incarnation stands; None if it was never registered (or was forgotten after it was proven)."""
         record = self.incarnations.get(incarnation)

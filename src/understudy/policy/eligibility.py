@@ -21,6 +21,10 @@ BALANCED_POOLS = (PoolName("Generic"), PoolName("Free"))
 """Where a balanced resource without SERVER_POOLS may go (Oracle's guide, SERVER_POOLS)."""
 
 
+_OF_THE_SERVER = (Why.NEVER_SEEN, Why.NOT_ONLINE, Why.WITNESS)
+"""Refuses whatever the resource."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How one server stands for one resource or group."""
@@ -84,7 +88,11 @@ def joint_standing(ground: Ground, members: Sequence[ResourceName], server: Serv
     for name in members:
         verdict = standing(ground, ground.view.resources[name], server)
         if not verdict.admitted:
-            alone = len(members) == 1 or verdict.reason.why in (Why.NEVER_SEEN, Why.NOT_ONLINE)  # true of the server, whatever the resource
+            alone = len(members) == 1 or verdict.reason.why in (
+                Why.NEVER_SEEN,
+                Why.NOT_ONLINE,
+                Why.WITNESS,
+            )  # true of the server, whatever the resource
             about = verdict.reason if alone else Reason(Why.FELLOW_REFUSED, (name,), verdict.reason)
             return Standing(server=server, incarnation=verdict.incarnation, admitted=False, reason=about)
         each.append(verdict)
@@ -108,6 +116,8 @@ def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason |
     life = ground.life(server)
     if not resource.enabled:
         return Reason(Why.DISABLED)
+    if ground.view.witness(server):
+        return Reason(Why.WITNESS)
     if life is None:
         return Reason(Why.NEVER_SEEN)
     # a rule about the place is said first, being the more lasting one; but who is in Free or Generic shows only while it is ONLINE
@@ -133,7 +143,7 @@ def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> 
     """
     missing = []
     for server, record in ground.present.items():
-        if record.life is not Life.ONLINE or ground.view.looked(server, record.incarnation, resource):
+        if record.life is not Life.ONLINE or ground.view.witness(server) or ground.view.looked(server, record.incarnation, resource):
             continue
         ended = ground.view.could_not_tell(server, record.incarnation, resource) and resource.name not in ground.view.looks[server].epochs
         if not ended or (never_placed and _placement_refusal(ground, resource, server) is None):

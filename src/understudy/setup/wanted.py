@@ -50,13 +50,15 @@ class InitWish:
     """The operator accepts that of two servers one is the only voter."""
 
 
-def parse_server(text: str) -> ServerSettings:
+def parse_server(text: str, *, witness: bool = False) -> ServerSettings:
     """`ctr1=10.10.20.1,10.10.10.1`. BadInput."""
     name, equals, addresses = text.partition("=")
     listed = tuple(address.strip() for address in addresses.split(",") if address.strip())
     if not equals or not name or not listed:
-        raise _bad("--server", f"'{text}' is no server; write NAME=ADDRESS,ADDRESS as ctr1=10.10.20.1,10.10.10.1")
-    return ServerSettings(name=name, addresses=tuple(map(normal, listed)))
+        raise _bad(
+            "--witness" if witness else "--server", f"'{text}' is no server; write NAME=ADDRESS,ADDRESS as ctr1=10.10.20.1,10.10.10.1"
+        )
+    return ServerSettings(name=name, addresses=tuple(map(normal, listed)), witness=witness)
 
 
 def normal(address: str) -> str:
@@ -85,7 +87,9 @@ def wanted_settings(wish: InitWish, here: Collection[str], places: SetupPlaces) 
     if not servers:
         raise _bad("--server", "name each server of the cluster, this one too, as --server ctr1=10.10.20.1,10.10.10.1")
     _refuse_shared(servers)
-    voters = wish.voters if wish.voters is not None else tuple(names[:3] if len(names) >= 3 else names[:1])
+    voters = wish.voters if wish.voters is not None else _first_voters(servers)
+    if servers and all(server.witness for server in servers):
+        raise _bad("--witness", "name at least one server that runs resources, as --server ctr1=10.10.20.1,10.10.10.1")
     if len(servers) == 2 and len(voters) == 1 and not wish.single_voter:
         raise BadInput(words(20277, voters[0]), code=20277)
     name, why = own_name(servers, here)
@@ -109,6 +113,12 @@ def wanted_settings(wish: InitWish, here: Collection[str], places: SetupPlaces) 
         return parse_settings(settings_text(wanted)), why
     except BadSettings as error:
         raise BadInput(words(20285, "What was asked for cannot be written", error), code=20285) from None
+
+
+def _first_voters(servers: Sequence[ServerSettings]) -> tuple[str, ...]:
+    """Witnesses, for they are there for nothing else, then the first by name: three in all, or one."""
+    ranked = [server.name for server in sorted(servers, key=lambda server: (not server.witness, server.name))]
+    return tuple(sorted(ranked[:3] if len(ranked) >= 3 else ranked[:1]))
 
 
 def own_name(servers: Sequence[ServerSettings], here: Collection[str]) -> tuple[str, str]:

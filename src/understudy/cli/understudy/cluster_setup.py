@@ -91,6 +91,10 @@ def _add_init(init: argparse.ArgumentParser) -> None:
         "--server", action="append", default=[], metavar="NAME=ADDRESS,...", help="once for each server: its address on each network, the"
         " most trusted network first"
     )  # fmt: skip
+    init.add_argument(
+        "--witness", action="append", default=[], metavar="NAME=ADDRESS,...", help="a server that votes and runs no resources, so that two"
+        " others have a majority without a third"
+    )  # fmt: skip
     init.add_argument("--network", action="append", default=[], metavar="N=SUBNET,INTERFACE", help="a network for virtual addresses")
     init.add_argument("--pause-tolerance", type=float, default=2.0, metavar="SECONDS", help="survive pauses up to (2)")
     init.add_argument("--voters", metavar="NAMES", help="1, 3 or 5 servers, separated by commas (the first three by name)")
@@ -314,7 +318,7 @@ def _wish(arguments: argparse.Namespace) -> "InitWish":
     voters = arguments.voters
     return InitWish(
         cluster=arguments.cluster,
-        servers=tuple(map(parse_server, arguments.server)),
+        servers=(*map(parse_server, arguments.server), *(parse_server(text, witness=True) for text in arguments.witness)),
         networks=tuple(map(parse_network, arguments.network)),
         voters=None if voters is None else tuple(sorted(name.strip() for name in voters.split(",") if name.strip())),
         engine=arguments.engine,
