@@ -64,7 +64,7 @@ class HeldGuard:
         self._asked()
         return frozenset(answers.forget(self._epochs, floor, list(names))["kept"])
 
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
         self._asked()
         return False
 
@@ -72,7 +72,7 @@ class HeldGuard:
         self._asked()
         self._seen = seen
 
-    async def census(self) -> tuple[Counted, ...] | None:
+    async def census(self, phase: int) -> tuple[Counted, ...] | None:
         self._asked()
         return ()
 
@@ -89,8 +89,9 @@ class HeldGuard:
     async def protect(self, addresses: Sequence[str]) -> None:
         self._asked()
 
-    async def cluster(self, record: ClusterRecord) -> None:
+    async def cluster(self, record: ClusterRecord) -> ClusterRecord:
         self._asked()
+        return record
 
     async def leave(self, within_s: float, stay_out: str = "") -> None:
         self._asked()

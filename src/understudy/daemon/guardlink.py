@@ -34,6 +34,7 @@ from understudy.ports import (
     LeaseChanged,
     LeaveAsked,
     SilentWord,
+    VotersAcknowledged,
 )
 
 ANSWER_S = 2.0
@@ -59,6 +60,8 @@ class GuardLink:
         self._round_s = round_s
         self._cluster_file = cluster_file
         self._cluster: ClusterRecord | None = None
+        self._goes_by: dict[str, Any] = {}
+        """What the guard answered to that: the voters that it goes by."""
         self._not_kept = ""
         """Why what the registry says of the settings is not on this server's disk,"""
         self._keep_again_at = 0.0
@@ -114,6 +117,7 @@ class GuardLink:
             epoch_floor=int(answer.get("epoch_floor", 0)),
             position=Position(*answer["registry_seen"]),
             refused=str(answer.get("refused", "")),
+            voter_set=int(answer.get("acknowledged", 0)),
         )
 
     async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
@@ -132,18 +136,19 @@ class GuardLink:
             kept += [ResourceName(name) for name in answer["kept"]] if answer.get("ok") else page
         return frozenset(kept)
 
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
         """See ports.Guard."""
-        answer = await self._ask({"op": "round", "server": server, "incarnation": incarnation}, within_s=self._round_s + ANSWER_S)
+        asked = {"op": "round", "server": server, "incarnation": incarnation, "phase": phase}
+        answer = await self._ask(asked, within_s=self._round_s + ANSWER_S)
         return bool(answer.get("lost"))
 
     async def note(self, position: Position, seen: Position) -> None:
         """See ports.Guard."""
         await self._ask({"op": "note", "position": position, "seen": seen})
 
-    async def census(self) -> tuple[Counted, ...] | None:
+    async def census(self, phase: int) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
-        granted = (await self._ask({"op": "census"}, within_s=self._round_s + ANSWER_S))["lives"]
+        granted = (await self._ask({"op": "census", "phase": phase}, within_s=self._round_s + ANSWER_S))["lives"]
         if granted is None:
             return None
         return tuple(
@@ -163,6 +168,8 @@ class GuardLink:
         return GuardSight(
             incarnation=Incarnation(said["incarnation"]),
             voters=tuple(ServerName(voter) for voter in said["voters"]),
+            old_voters=tuple(ServerName(voter) for voter in said.get("old_voters", ())),
+            acknowledged=int(said.get("acknowledged", 0)) >= int(said.get("voter_set", 0)),
             grants={ServerName(voter): float(age_s) for voter, age_s in said.get("grants", {}).items()},
             last_messages={
                 ServerName(server): LastMessage(incarnation=Incarnation(peer["incarnation"]), age_s=float(peer["heard_s"]))
@@ -179,26 +186,24 @@ class GuardLink:
             leave_left_s=said.get("leave_left_s"),
         )
 
-    async def cluster(self, record: ClusterRecord) -> None:
+    async def cluster(self, record: ClusterRecord) -> ClusterRecord:
         """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there. The epoch floor rises with deletions:
         it is not sent with the rest."""
-        record = replace(record, epoch_floor=0)
-        if record == self._cluster:
-            return
-        voters = list(record.voters)
-        if self._cluster_file:
-            self._not_kept = await self._keep(record)
-        fields = {"cluster": record.name, "voters": voters, "voter_set": record.voter_set, "pause_tolerance": record.pause_tolerance}
-        await self._ask({"op": "cluster", **fields})
-        self._cluster = record
+        sent = replace(record, epoch_floor=0)
+        if sent != self._cluster:
+            if self._cluster_file:
+                self._not_kept = await self._keep(sent)
+            self._goes_by = await self._ask({"op": "cluster", **registered.fields_of(sent)})
+            self._cluster = sent
+        return _later_voters(record, self._goes_by)
 
     async def _keep(self, record: ClusterRecord) -> str:
         """Why it could not be written; the guard is sent it all the same, and knows it until its keeper ends."""
         self._keep_again_at = time.monotonic() + KEEP_AGAIN_S
-        path, voters = self._cluster_file, tuple(record.voters)
+        path = self._cluster_file
         try:
             async with asyncio.timeout(ANSWER_S):
-                await asyncio.to_thread(registered.write, path, record.name, voters, record.voter_set, record.pause_tolerance)
+                await asyncio.to_thread(registered.write, path, record)
         except (OSError, TimeoutError) as error:
             why = "the disk does not answer" if isinstance(error, TimeoutError) else error.strerror
             advice = "Make room there, it is tried again; until it succeeds, do not edit voters and pause_tolerance on this server"
@@ -299,6 +304,8 @@ class GuardLink:
             self._events.put_nowait(_ability(ability))
         if message.get("leave_left_s") is not None:
             self._events.put_nowait(LeaveAsked(message["leave_left_s"]))
+        if message.get("op") == "hello" and message.get("acknowledged"):
+            self._events.put_nowait(_acknowledged(message))
         number = message.get("id")
         if number is not None:
             if isinstance(number, int):
@@ -316,6 +323,8 @@ class GuardLink:
                 self._events.put_nowait(Farewell(ServerName(message["server"]), Incarnation(message["incarnation"])))
             case "able":
                 self._events.put_nowait(_ability(message))
+            case "acknowledged":
+                self._events.put_nowait(_acknowledged(message))
 
     def _pass_on(self, text: str) -> None:
         if text not in self._said:  # every hello repeats it
@@ -327,6 +336,19 @@ class GuardLink:
             self._socket.close()
             self._socket = None
         self._requests.fail(lambda: ConnectionResetError("the guard closed the connection"))
+
+
+def _later_voters(record: ClusterRecord, goes_by: dict[str, Any]) -> ClusterRecord:
+    """The record with the voters that a guard goes by, if those came later. A guard of an older version does not say."""
+    if "voters" not in goes_by or "voter_set" not in goes_by:
+        return record
+    voters, old_voters = (tuple(map(ServerName, goes_by[name])) for name in ("voters", "old_voters"))
+    found = replace(record, voters=voters, voter_set=goes_by["voter_set"], old_voters=old_voters)
+    return found if found.phase > record.phase else record
+
+
+def _acknowledged(fields: dict[str, Any]) -> VotersAcknowledged:
+    return VotersAcknowledged(Incarnation(fields["incarnation"]), int(fields["acknowledged"]))
 
 
 def _ability(fields: dict[str, Any]) -> AbilityChanged:
