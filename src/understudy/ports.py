@@ -184,6 +184,9 @@ class GuardState:
     """Why this server's guard takes no part: its settings are not the registry's. Empty: it does."""
     position: Position = NOWHERE
     """Where a daemon of this server has seen the registry to be, since the machine booted, in this or an earlier incarnation."""
+    voter_set: int = 0
+    """The number of the voters on whose grants alone this incarnation holds its lease. 0: it holds none, or the guard is of a version that
+    knows of no change of the voters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +251,15 @@ class LeaveAsked:
     """Within how many seconds everything has to be stopped; then the guard does it at once."""
 
 
-GuardEvent = LeaseChanged | SilentWord | Farewell | AbilityChanged | LeaveAsked | GuardSays
+@dataclass(frozen=True, slots=True)
+class VotersAcknowledged:
+    """An incarnation of this server holds its lease by the grants of the voters of this number alone from now on."""
+
+    incarnation: Incarnation
+    voter_set: int
+
+
+GuardEvent = LeaseChanged | SilentWord | Farewell | AbilityChanged | LeaveAsked | GuardSays | VotersAcknowledged
 
 
 class Guard(Protocol):
@@ -272,8 +283,9 @@ class Guard(Protocol):
         not remembered starts only above the floor. Which are kept."""
         ...
 
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
-        """One round among all voters; True: a majority said silent in it, which is proof for good."""
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
+        """One round among all voters; True: a majority said silent in it, of both sets while they change, which is proof for good. False
+        too if the guard goes by voters of another phase (`ClusterRecord.phase`) than given."""
         ...
 
     async def note(self, position: Position, seen: Position) -> None:
@@ -281,9 +293,10 @@ class Guard(Protocol):
         for the daemons after this one."""
         ...
 
-    async def census(self) -> tuple[Counted, ...] | None:
+    async def census(self, phase: int) -> tuple[Counted, ...] | None:
         """One round among all voters: every incarnation that any of a majority grants, so every one that can hold a lease; the same one
-        more than once where voters know different positions. None: no majority answered in time. A mute voter does not answer."""
+        more than once where voters know different positions. None: no majority answered in time, or the guard goes by voters of another
+        phase. A mute voter does not answer."""
         ...
 
     async def able(self, able: bool, why: str) -> None:
@@ -294,9 +307,10 @@ class Guard(Protocol):
         """What it can tell people, about others too. It changes nothing, not even whose daemon this is."""
         ...
 
-    async def cluster(self, record: ClusterRecord) -> None:
-        """What the registry says of voters and pause_tolerance; kept on this server's disk. A guard with other settings takes no part:
-        it lapses if it held a lease, and `state` says why."""
+    async def cluster(self, record: ClusterRecord) -> ClusterRecord:
+        """What the registry says of voters and pause_tolerance; kept on this server's disk. A guard with another tolerance takes no part:
+        it lapses if it held a lease, and `state` says why. The answer has the voters that it goes by: those of a higher number if an
+        earlier reading of the registry named such."""
         ...
 
     async def servers(self, servers: Collection[ServerRecord]) -> None:

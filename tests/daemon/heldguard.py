@@ -65,7 +65,7 @@ class HeldGuard:
         self._asked()
         return frozenset(answers.forget(self._epochs, floor, list(names))["kept"])
 
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
         self._asked()
         return False
 
@@ -73,7 +73,7 @@ class HeldGuard:
         self._asked()
         self._seen = seen
 
-    async def census(self) -> tuple[Counted, ...] | None:
+    async def census(self, phase: int) -> tuple[Counted, ...] | None:
         self._asked()
         return ()
 
@@ -90,8 +90,9 @@ class HeldGuard:
     async def protect(self, addresses: Sequence[str]) -> None:
         self._asked()
 
-    async def cluster(self, record: ClusterRecord) -> None:
+    async def cluster(self, record: ClusterRecord) -> ClusterRecord:
         self._asked()
+        return record
 
     async def servers(self, servers: Collection[ServerRecord]) -> None:
         self._asked()

@@ -7,6 +7,7 @@ holds no lease any more once its guard knows.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from understudy.daemon.history import History
 from understudy.daemon.mirror import RETRY_S, Mirror
@@ -31,11 +32,20 @@ class Admission:
         """The servers that the guard was sent last."""
         self._news = asyncio.Event()
         self._refused = ""
+        self._later: ClusterRecord | None = None
 
     @property
     def known(self) -> bool:
         """Whether this daemon has read the registry, and the guard knows what it says."""
         return self._mirror.read_once and self._given == self._mirror.view.cluster
+
+    def with_later_voters(self, record: ClusterRecord) -> ClusterRecord:
+        """The registry's record with the voters of a higher number that this server's guard knows: then the registry was set back to a copy
+        from before they were changed. The same record if it knows of none."""
+        later = self._later
+        if later is None or later.phase <= record.phase:
+            return record
+        return replace(record, voters=later.voters, voter_set=later.voter_set, old_voters=later.old_voters)
 
     def changed(self) -> None:
         """There is a new View."""
@@ -57,7 +67,7 @@ class Admission:
             if record is None:
                 continue
             try:
-                await self._guard.cluster(record)
+                self._later = await self._guard.cluster(record)
                 await self._guard.servers(servers.values())
             except Unreachable:
                 self._news.set()

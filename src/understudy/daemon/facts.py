@@ -41,9 +41,8 @@ class KeptFacts:
 
     async def cluster(self, record: ClusterRecord) -> None:
         """Voters and pause_tolerance."""
-        path, voters = registered.path_of(self._settings), tuple(record.voters)
-        write = functools.partial(registered.write, path, record.name, voters, record.voter_set, record.pause_tolerance)
-        await self._keep(path, registered.FILE, write)
+        path = registered.path_of(self._settings)
+        await self._keep(path, registered.FILE, functools.partial(registered.write, path, record))
 
     async def servers(self, servers: Collection[ServerRecord]) -> None:
         """Which servers there are."""

@@ -16,6 +16,7 @@ from typing import Any
 from understudy.correlator import Correlator
 from understudy.daemon.facts import KeptFacts
 from understudy.errors import TooManyWaiting, Unreachable
+from understudy.guard import registered
 from understudy.linux.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
@@ -34,6 +35,7 @@ from understudy.ports import (
     LeaseChanged,
     LeaveAsked,
     SilentWord,
+    VotersAcknowledged,
 )
 
 ANSWER_S = 2.0
@@ -60,6 +62,8 @@ class GuardLink:
         self._cluster: ClusterRecord | None = None
         self._servers: frozenset[ServerRecord] = frozenset()
         """What the guard was sent last."""
+        self._goes_by: dict[str, Any] = {}
+        """What the guard answered to that: the voters that it goes by."""
         self._socket: socket.socket | None = None
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
@@ -111,6 +115,7 @@ class GuardLink:
             epoch_floor=int(answer.get("epoch_floor", 0)),
             position=Position(*answer["registry_seen"]),
             refused=str(answer.get("refused", "")),
+            voter_set=int(answer.get("acknowledged", 0)),
         )
 
     async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
@@ -129,18 +134,19 @@ class GuardLink:
             kept += [ResourceName(name) for name in answer["kept"]] if answer.get("ok") else page
         return frozenset(kept)
 
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
         """See ports.Guard."""
-        answer = await self._ask({"op": "round", "server": server, "incarnation": incarnation}, within_s=self._round_s + ANSWER_S)
+        asked = {"op": "round", "server": server, "incarnation": incarnation, "phase": phase}
+        answer = await self._ask(asked, within_s=self._round_s + ANSWER_S)
         return bool(answer.get("lost"))
 
     async def note(self, position: Position, seen: Position) -> None:
         """See ports.Guard."""
         await self._ask({"op": "note", "position": position, "seen": seen})
 
-    async def census(self) -> tuple[Counted, ...] | None:
+    async def census(self, phase: int) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
-        granted = (await self._ask({"op": "census"}, within_s=self._round_s + ANSWER_S))["lives"]
+        granted = (await self._ask({"op": "census", "phase": phase}, within_s=self._round_s + ANSWER_S))["lives"]
         if granted is None:
             return None
         return tuple(
@@ -160,6 +166,8 @@ class GuardLink:
         return GuardSight(
             incarnation=Incarnation(said["incarnation"]),
             voters=tuple(ServerName(voter) for voter in said["voters"]),
+            old_voters=tuple(ServerName(voter) for voter in said.get("old_voters", ())),
+            acknowledged=int(said.get("acknowledged", 0)) >= int(said.get("voter_set", 0)),
             grants={ServerName(voter): float(age_s) for voter, age_s in said.get("grants", {}).items()},
             last_messages={
                 ServerName(server): LastMessage(incarnation=Incarnation(peer["incarnation"]), age_s=float(peer["heard_s"]))
@@ -176,18 +184,16 @@ class GuardLink:
             leave_left_s=said.get("leave_left_s"),
         )
 
-    async def cluster(self, record: ClusterRecord) -> None:
+    async def cluster(self, record: ClusterRecord) -> ClusterRecord:
         """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there. The epoch floor rises with deletions:
         it is not sent with the rest."""
-        record = replace(record, epoch_floor=0)
-        if record == self._cluster:
-            return
-        voters = list(record.voters)
-        if self._facts is not None:
-            await self._facts.cluster(record)
-        fields = {"cluster": record.name, "voters": voters, "voter_set": record.voter_set, "pause_tolerance": record.pause_tolerance}
-        await self._ask({"op": "cluster", **fields})
-        self._cluster = record
+        sent = replace(record, epoch_floor=0)
+        if sent != self._cluster:
+            if self._facts is not None:
+                await self._facts.cluster(sent)
+            self._goes_by = await self._ask({"op": "cluster", **registered.fields_of(sent)})
+            self._cluster = sent
+        return _later_voters(record, self._goes_by)
 
     async def servers(self, servers: Collection[ServerRecord]) -> None:
         """See ports.Guard. To the disk first, as above; a guard of an older version goes on with those that it began with."""
@@ -293,6 +299,8 @@ class GuardLink:
             self._events.put_nowait(_ability(ability))
         if message.get("leave_left_s") is not None:
             self._events.put_nowait(LeaveAsked(message["leave_left_s"]))
+        if message.get("op") == "hello" and message.get("acknowledged"):
+            self._events.put_nowait(_acknowledged(message))
         number = message.get("id")
         if number is not None:
             if isinstance(number, int):
@@ -310,6 +318,8 @@ class GuardLink:
                 self._events.put_nowait(Farewell(ServerName(message["server"]), Incarnation(message["incarnation"])))
             case "able":
                 self._events.put_nowait(_ability(message))
+            case "acknowledged":
+                self._events.put_nowait(_acknowledged(message))
 
     def _pass_on(self, text: str) -> None:
         if text not in self._said:  # every hello repeats it
@@ -321,6 +331,19 @@ class GuardLink:
             self._socket.close()
             self._socket = None
         self._requests.fail(lambda: ConnectionResetError("the guard closed the connection"))
+
+
+def _later_voters(record: ClusterRecord, goes_by: dict[str, Any]) -> ClusterRecord:
+    """The record with the voters that a guard goes by, if those came later. A guard of an older version does not say."""
+    if "voters" not in goes_by or "voter_set" not in goes_by:
+        return record
+    voters, old_voters = (tuple(map(ServerName, goes_by[name])) for name in ("voters", "old_voters"))
+    found = replace(record, voters=voters, voter_set=goes_by["voter_set"], old_voters=old_voters)
+    return found if found.phase > record.phase else record
+
+
+def _acknowledged(fields: dict[str, Any]) -> VotersAcknowledged:
+    return VotersAcknowledged(Incarnation(fields["incarnation"]), int(fields["acknowledged"]))
 
 
 def _ability(fields: dict[str, Any]) -> AbilityChanged:

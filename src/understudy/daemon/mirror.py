@@ -419,8 +419,9 @@ class Mirror:
             self._revisions[entry.key] = entry.revision
             record = self.formats.decode(entry.key, entry.value)
             self._put(view, fresh, entry.key, record)
-            mine = record.incarnation == self._me if isinstance(record, IncarnationRecord) else False
-            if mine or (isinstance(record, Assignment) and self._names(record)):
+            if (isinstance(record, IncarnationRecord) and record.incarnation == self._me) or (
+                isinstance(record, Assignment) and self._names(record)
+            ):
                 self._acted = max(self._acted, entry.revision)
         for key in deleted:
             self._revisions.pop(key, None)

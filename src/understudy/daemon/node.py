@@ -46,6 +46,7 @@ from understudy.ports import (
     LeaveAsked,
     Registry,
     SilentWord,
+    VotersAcknowledged,
 )
 from understudy.registry import keys
 from understudy.registry.wire import PRESENT, Formats
@@ -116,6 +117,11 @@ class Node:
         """The cluster's addresses as the View has them; None: not read yet."""
         self._new_addresses = asyncio.Event()
         self._seen_by_lanes, self._revision = View(), 0
+        self._voter_set = 0
+        """The number of the voters on whose grants this incarnation holds its lease,"""
+        self._acknowledged = asyncio.Event()
+        """and that it is news."""
+        self._last_acknowledged: VotersAcknowledged | None = None
 
     async def run(self) -> None:
         """Join, then lead or follow and drive the lanes, until superseded, or until the registry holds what this version cannot read."""
@@ -142,6 +148,7 @@ class Node:
             tasks.create_task(self._add_networks())
             tasks.create_task(self.leave.run(me, self.lanes))
             tasks.create_task(self._note_position())
+            tasks.create_task(self._acknowledge(self.incarnation))
             await self._belong(self.incarnation)
 
     # --- joining ----------------------------------------------------------------------------------------------------
@@ -161,6 +168,10 @@ class Node:
                 await self._remember(state)
             if state.held and (self.admission.known or (self.mirror.remembered and self._sought == state.incarnation)):
                 self.mirror.was_seen_at(state.position)
+                last = self._last_acknowledged  # perhaps later than this state
+                self._voter_set = state.voter_set
+                if last is not None and last.incarnation == state.incarnation:
+                    self._voter_set = max(last.voter_set, state.voter_set)
                 return state.incarnation
             self._lease.clear()
             try:
@@ -192,6 +203,8 @@ class Node:
             view = self.mirror.view
             if view.set_back:
                 done = await self._begin_era(view)
+            elif view.cluster is not None and (cluster := self.admission.with_later_voters(view.cluster)) != view.cluster:
+                done = await self._committed({keys.CLUSTER: cluster}, view)
             elif not self._known(view, incarnation):
                 done = await self._register(view, incarnation)
             elif until_registered:
@@ -211,6 +224,7 @@ class Node:
         writes = {} if view.cluster else self._creation()
         cluster = view.cluster or writes[keys.CLUSTER]
         assert isinstance(cluster, ClusterRecord)
+        cluster = self.admission.with_later_voters(cluster)
         writes[keys.CLUSTER] = replace(cluster, era=era, branch=int.from_bytes(bits[:8], "big") >> 1, recovering=True)
         if not await self._committed(writes, view):
             return False
@@ -225,37 +239,54 @@ class Node:
     def _known(self, view: View, incarnation: Incarnation) -> bool:
         """A daemon that died was here before: same incarnation, same life."""
         known = view.incarnations.get(incarnation)
-        return (
-            known is not None
-            and known.format == self.mirror.formats.newest
-            and known.forgets
-            and known.knows_servers
-            and self._newest(view, known)
-        )
+        if known is None or not (known.forgets and known.knows_servers) or known.voter_set < self._voter_set:
+            return False
+        return known.format == self.mirror.formats.newest and self._newest(view, known)
 
     async def _register(self, view: View, incarnation: Incarnation) -> bool:
         """Be known as JOINING; the first daemon of all also creates the cluster."""
         known, newest = view.incarnations.get(incarnation), self.mirror.formats.newest
         order = 1 + max((known.order for known in view.incarnations.values()), default=0)
-        if not self.guard.held() or (view.servers and self.server not in view.servers):
-            return False  # an incarnation that is over is not begun again, nor one of a server that was removed
+        if not self.guard.held() or not self._may_register(view):
+            return False  # an incarnation that is over is not begun again
         if known is not None:  # by a daemon of another version, or by the leader before it registered again
             order = known.order if self._newest(view, known) else order
-            again = replace(known, format=newest, order=order, forgets=True, knows_servers=True)
+            again = replace(known, format=newest, order=order, forgets=True, knows_servers=True, voter_set=self._voter_set)
             return await self._committed({keys.incarnation(incarnation): again}, view)
         record = IncarnationRecord(
-            incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True, knows_servers=True
-        )
+            incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True,
+            knows_servers=True, voter_set=self._voter_set,
+        )  # fmt: skip
         # two incarnations of one server register one after the other, each on condition that it has seen the other's look: a
         # registration that arrives late must not take the same order, for the newest incarnation is the one that counts
         writes: dict[str, object] = {keys.incarnation(incarnation): record}
         writes[keys.look(self.server)] = Look(server=self.server, incarnation=incarnation, era=view.era)
         if view.cluster is None:
             writes |= self._creation()
+        elif view.cluster.old_voters and self._voter_set < view.cluster.voter_set:
+            # with the old voters, while they change: whoever ends the change must have seen this incarnation, so it is a conflict
+            writes[keys.CLUSTER] = view.cluster
         if not await self._committed(writes, view):
             return False
         self.history.record(events.JOINING, on=self.server)
         return True
+
+    async def _acknowledge(self, incarnation: Incarnation) -> None:
+        """Write at once that the lease rests on the new voters alone: a change of them waits for every server. (`_belong` would, later.)"""
+        while True:
+            await self._acknowledged.wait()
+            self._acknowledged.clear()
+            view = self.mirror.view
+            if incarnation in view.incarnations and not view.set_back and not self._known(view, incarnation):
+                await self._register(view, incarnation)
+
+    def _may_register(self, view: View) -> bool:
+        """Not with a lease of voters that may count no more: nobody else could tell when it ends (S5). Its guard is asking the others. (0:
+        that of a version which holds its lease by those of the registry, or none.)"""
+        cluster = view.cluster
+        if view.servers and self.server not in view.servers:
+            return False  # it was removed
+        return cluster is None or not self._voter_set or self._voter_set >= cluster.voter_set - bool(cluster.old_voters)
 
     def _creation(self) -> dict[str, object]:
         """The cluster's own record, and `ora.netN.network` for each network of the settings."""
@@ -391,6 +422,11 @@ class Node:
                     self.leader.receive(event)
                 case AbilityChanged():
                     self._note_ability(event)
+                case VotersAcknowledged():
+                    self._last_acknowledged = event
+                    if event.incarnation == self.incarnation and event.voter_set > self._voter_set:
+                        self._voter_set = event.voter_set
+                        self._acknowledged.set()
                 case GuardSays(text):
                     self.history.record(events.GUARD_SAYS, on=self.server, cause=text)
 

@@ -62,6 +62,7 @@ class Held:
         self._fields[at + 5] = state.base is not None
         for number, value in enumerate((*state.position, *state.seen)):
             self._fields[at + 6 + number] = value
+        self._fields[at + 12] = state.voter_set
         self._fields[_CURRENT] = slot
 
     def read(self) -> HeldState:
@@ -70,7 +71,7 @@ class Held:
         halves = [self._fields[at + half].to_bytes(8, "little", signed=True) for half in (0, 1)]
         base = Reading(self._fields[at + 3], self._fields[at + 4]) if self._fields[at + 5] else None
         position, seen = (Position(*(self._fields[at + first + number] for number in range(3))) for first in (6, 9))
-        return HeldState(b"".join(halves), self._fields[at + 2], base, position, seen)
+        return HeldState(b"".join(halves), self._fields[at + 2], base, position, seen, self._fields[at + 12])
 
     def beat(self) -> None:
         """The guard's loop has completed a cycle."""
@@ -96,7 +97,7 @@ class Held:
 
     @property
     def registry(self) -> CommonSettings | None:
-        """What the registry last said that the common settings are."""
+        """What the registry said that the common settings are, with the voters of the highest number that it named."""
         current = self._fields[_REGISTRY]
         if not current:
             return None

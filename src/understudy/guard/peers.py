@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from understudy.guard.core import GuardCore
 from understudy.model.settings import Settings
 
 MOST = 128
@@ -49,6 +50,14 @@ def changed(before: tuple[Peer, ...], servers: Iterable[Peer]) -> tuple[Peer, ..
 def names_of(peers: Iterable[Peer]) -> tuple[str, ...]:
     """Of those that are servers now."""
     return tuple(peer.name for peer in peers if peer.addresses)
+
+
+def listen_to(core: GuardCore, servers: tuple[str, ...]) -> None:
+    """These are the servers from now on. A lease rests on voters alone, whatever stands here."""
+    core.member = core.member._replace(servers=servers)
+    for known in (core.peers, core.differing):
+        for name in known.keys() - {*servers}:
+            del known[name]
 
 
 class HeldPeers:

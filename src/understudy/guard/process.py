@@ -15,6 +15,8 @@ from understudy.guard import answers, kill, registered
 from understudy.guard.clients import Client, Clients
 from understudy.guard.core import (
     Able,
+    Acknowledged,
+    BeganToVote,
     Census,
     CensusEnded,
     Gone,
@@ -43,7 +45,7 @@ from understudy.guard.leave import LeaveDeadline, stay_away
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
 from understudy.guard.notice import SETTINGS, Notice
-from understudy.guard.peers import Peer, changed, names_of, peers_of
+from understudy.guard.peers import Peer, changed, listen_to, names_of, peers_of
 from understudy.guard.protected import Protected
 from understudy.guard.starters import STARTERS
 from understudy.guard.system import say
@@ -277,13 +279,14 @@ class GuardProcess:
         return self.gating.open(list(request["addresses"]), left_ns)
 
     def _ask(self, client: Client, request: dict[str, Any]) -> None:
-        nonce = int.from_bytes(os.urandom(8), "big") | 1
-        self._rounds[nonce] = (client, request)
+        nonce, phase = int.from_bytes(os.urandom(8), "big") | 1, request.get("phase")
         if request["op"] == "census":
-            self._perform(self.core.count(Census(nonce), read_clocks()))
+            self._rounds[nonce] = (client, request)
+            self._perform(self.core.count(Census(nonce), read_clocks(), phase))
             return
         query = Query(nonce, str(request["server"]), bytes.fromhex(request["incarnation"]))
-        self._perform(self.core.ask(query, read_clocks()))
+        self._rounds[nonce] = (client, request)
+        self._perform(self.core.ask(query, read_clocks(), phase))
 
     def _note(self, request: dict[str, Any]) -> dict[str, Any]:
         self.core.noted(Position(*map(int, request["position"])))
@@ -355,6 +358,10 @@ class GuardProcess:
                     self._round_ended(effect)
                 case Keep():
                     self._keep(effect)
+                case BeganToVote(boot, started):
+                    self._kept.write(VoterMemory(boot, started))
+                case Acknowledged(voter_set):
+                    self._clients.push({"op": "acknowledged", "incarnation": self.core.holder.incarnation.hex(), "acknowledged": voter_set})
                 case RefusedSettings(_, why):
                     say(logevents.REFUSED_SETTINGS, why=why)
                 case _:
@@ -376,12 +383,14 @@ class GuardProcess:
             self._kept.write(self.core.voter.memory())
 
     def _note_registry(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What the registry says that the common settings are; the daemon has written it to the disk already."""
-        cluster, voters = str(request["cluster"]), [str(voter) for voter in request["voters"]]
-        noted = registered.common(cluster, voters, int(request["voter_set"]), float(request["pause_tolerance"]))
-        self.held_file.registry = noted
-        self._perform(self.core.note_registry(noted, read_clocks()))
-        return {"ok": not self.core.refused, "why": self.core.refused}
+        """What the registry says that the common settings are; the daemon has written it to the disk already. A successor must find what
+        it was as a voter of new voters before it finds that it is one."""
+        noted = registered.of_record(request)
+        effects = self.core.note_registry(noted, read_clocks(), knows_changes="old_voters" in request)
+        self._perform(effects)
+        if self.core.registry is not None:
+            self.held_file.registry = self.core.registry
+        return {"ok": not self.core.refused, "why": self.core.refused, **answers.voters(self.core)}
 
     def _note_servers(self, request: dict[str, Any]) -> dict[str, Any]:
         """Which servers there are by now; the daemon has written it to the disk already."""
@@ -389,7 +398,7 @@ class GuardProcess:
         self.held_file.peers.write(peers)  # first: what is kept from now on may name a new one
         self._peers, self._kept.servers = peers, tuple(peer.name for peer in peers)
         self._networks.reach(peers)
-        self.core.note_servers(names_of(peers))
+        listen_to(self.core, names_of(peers))
         return {"ok": True}
 
     def _push_held(self, held: bool) -> None:
@@ -399,7 +408,9 @@ class GuardProcess:
 
     def _save(self) -> None:
         holder = self.core.holder
-        self.held_file.write(HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.registry_seen))
+        self.held_file.write(
+            HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.registry_seen, holder.voter_set)
+        )
 
     # The end.
 

@@ -173,7 +173,11 @@ class GuardSight:
 
     incarnation: Incarnation
     voters: tuple[ServerName, ...] = ()
-    """As the guard's settings name them."""
+    """Those of the newest number of which the guard knows,"""
+    old_voters: tuple[ServerName, ...] = ()
+    """and while the voters change those before;"""
+    acknowledged: bool = True
+    """whether this server holds its lease by the newest alone."""
     grants: Mapping[ServerName, float] = field(default_factory=dict)
     """Voter -> seconds since the newest renew was sent that it has granted to this incarnation."""
     last_messages: Mapping[ServerName, LastMessage] = field(default_factory=dict)

@@ -43,6 +43,11 @@ class ClusterRecord:
         return 2 * self.voter_set - bool(self.old_voters)
 
     @property
+    def voter_sets(self) -> tuple[tuple[ServerName, ...], ...]:
+        """The sets of which a majority each is needed to prove anything: one, or both while they change."""
+        return (self.voters, self.old_voters) if self.old_voters else (self.voters,)
+
+    @property
     def all_voters(self) -> tuple[ServerName, ...]:
         """Whoever votes now; while they change, of either set."""
         return tuple(dict.fromkeys((*self.voters, *self.old_voters)))
@@ -315,6 +320,11 @@ class View:
     def era(self) -> int:
         """Of the registry: what was decided in an older one is not confirmed yet."""
         return 1 if self.cluster is None else self.cluster.era
+
+    @property
+    def phase(self) -> int:
+        """Of the voters; 0 before there is a cluster."""
+        return 0 if self.cluster is None else self.cluster.phase
 
     @property
     def epoch_floor(self) -> int:

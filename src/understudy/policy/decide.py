@@ -21,12 +21,16 @@ from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
 from understudy.policy.unable import evict_who_cannot_act
+from understudy.policy.voters import end_of_change
 
 NO_LONGER_REGISTERED = Reason(Why.NO_LONGER_REGISTERED)
 
 
 def decide(view: View, now: float, memory: Memory) -> Plan:
     """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock)."""
+    # 0. a commit that changes the cluster's record is a conflict for all others: this one goes alone
+    if changed := end_of_change(view):
+        return Plan(steps=(changed,))
     # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same decision
     #    (who is forgotten goes by what is written already: a proof is not forgotten in the decision in which it is made)
     forgotten, uncounted_at = forgettable(view, now, memory)

@@ -5,9 +5,10 @@ Called by all commands of `setup/`. A server counts as configured once it has un
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from understudy.errors import BadSettings
+from understudy.guard import registered
 from understudy.guard.configured import read_settings
 from understudy.model.settings import Settings, TlsFiles
 from understudy.security.certificates import look, why_not_pair
@@ -33,7 +34,11 @@ def here_now(places: SetupPlaces, addresses: Mapping[str, str]) -> HereNow:
     if not os.path.lexists(places.config):
         return HereNow(addresses=addresses)
     try:
-        return HereNow(addresses=addresses, settings=read_settings(places.config))
+        settings = read_settings(places.config)
+        common = registered.read(registered.path_of(settings))
+        if common is not None:  # the voters may have changed since the settings were written
+            settings = replace(settings, voters=common.voters, voter_set=common.voter_set)
+        return HereNow(addresses=addresses, settings=settings)
     except BadSettings as error:
         return HereNow(addresses=addresses, unreadable=str(error))
 

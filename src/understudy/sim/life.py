@@ -111,6 +111,8 @@ def unsettled(world: World) -> list[str]:
     """What is not as it is wanted, in truth and in the registry; empty: it has settled."""
     if len(world.online()) != len(world.machines):
         return ["servers"]
+    if (cluster := world.view().cluster) is not None and cluster.old_voters:
+        return ["voters"]
     truth = world.truth
     wrong: list[str] = []
     for name in truth.definitions:
