@@ -80,3 +80,53 @@ def test_a_server_is_added_runs_something_and_leaves_for_good(cluster: WatchedCl
     assert "ctr5" not in listed(cluster, "ctr3")
     assert not list(cluster.lab.host_path("ctr5", "/etc/understudy/keys").iterdir())
     wait_for(lambda: "ctr5" not in cluster.run("understudy", "cluster", "status"), 30, "nothing speaks of ctr5")
+
+
+def voters(cluster: WatchedCluster, on: str) -> list[str]:
+    """Who votes, as `server list` says on a server."""
+    return [name for name, row in listed(cluster, on).items() if row["voter"] == "yes"]
+
+
+def members(cluster: WatchedCluster, on: str) -> set[str]:
+    """Names of etcd's members that have begun, as the member on a server says."""
+    address = cluster.lab.plan.host(on).address("interconnect")
+    keys = "/etc/understudy/keys"
+    proof = ("--cacert", f"{keys}/authority.pem", "--cert", f"{keys}/server.pem", "--key", f"{keys}/server.key")
+    said = cluster.run("curl", "-sf", "-m", "5", *proof, "-X", "POST", "-d", "{}", f"https://{address}:7400/v3/cluster/member/list", on=on)
+    return {member.get("name", "") for member in json.loads(said)["members"]}
+
+
+def test_voters_are_added_removed_and_replaced(cluster: WatchedCluster, trio: Trio) -> None:
+    """A lost one by another; then five, then three. What runs is not touched, and each of the new ones carries the cluster."""
+    make(cluster, 1, 2, 3, 4, 5)
+    trio.run(on="ctr1", pool=("ctr1", "ctr2"))
+    before = cluster.incarnation("ctr1")
+    two = cluster.lab.exec("ctr1", ["understudy", "cluster", "add-voter", "ctr4"], check=False)
+    assert "UND-0296" in two.stdout
+
+    cluster.lab.crash("ctr3")
+    cluster.tells("fenced", on="ctr3")
+    said = cluster.run("understudy", "cluster", "replace-voter", "ctr3", "--by", "ctr4", on="ctr2")
+    assert "the voters are ctr1, ctr2, ctr4" in said
+    assert voters(cluster, "ctr5") == ["ctr1", "ctr2", "ctr4"]
+    assert members(cluster, "ctr4") == {"ctr1", "ctr2", "ctr4"}
+    assert "the voters are ctr1, ctr2, ctr4" in cluster.run("understudy", "cluster", "replace-voter", "ctr3", "--by", "ctr4", on="ctr1")
+    cluster.lab.boot("ctr3")
+    wait_for(lambda: listed(cluster, "ctr2")["ctr3"]["state"] == "ONLINE", 60, "ctr3 is back, as a server that does not vote")
+    assert token_in(cluster.run("understudy", "cluster", "token", on="ctr4"))
+
+    cluster.run("understudy", "cluster", "add-voter", "ctr3", "ctr5", on="ctr4")
+    assert len(voters(cluster, "ctr5")) == len(members(cluster, "ctr5")) == 5
+    assert cluster.incarnation("ctr1") == before
+    cluster.lab.crash("ctr1")
+    cluster.lab.crash("ctr4")
+    assert trio.follows(within_s=30) == "ctr2", "three of five are a majority"
+    for server in ("ctr1", "ctr4"):
+        cluster.lab.boot(server)
+    wait_for(lambda: all(row["state"] == "ONLINE" for row in listed(cluster, "ctr2").values()), 90, "all are ONLINE")
+    cluster.run("understudy", "cluster", "remove-voter", "ctr1", "ctr4", on="ctr2")
+    assert voters(cluster, "ctr4") == ["ctr2", "ctr3", "ctr5"]
+    assert members(cluster, "ctr5") == {"ctr2", "ctr3", "ctr5"}
+    wait_for(
+        lambda: not cluster.lab.host_path("ctr1", "/etc/understudy/keys/authority.key").exists(), 30, "ctr1 has no key of the authority"
+    )

@@ -30,7 +30,7 @@ from understudy.security.certificates import new_request
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.begin import new_files, new_token, write_all
 from understudy.setup.enter import JoinTerms, admitted, terms
-from understudy.setup.judge import Comer, judge
+from understudy.setup.judge import Comer, judge, made_with
 from understudy.setup.places import SetupPlaces, tokens_file
 from understudy.setup.state import HereNow, here_now, is_whole
 from understudy.setup.token import JoinToken, parse_token, token_text
@@ -215,7 +215,7 @@ async def test_nobody_answers(made: Made) -> None:
 
 def judged(made: Made, request: JoinRequest, comer: Comer) -> tuple[int, str]:
     """Status, and why it is refused."""
-    found = judge(request, comer, made.settings, TokenStore(tokens_file(made.settings.state_dir)), NOW)
+    found = judge(request, comer, made_with(made.settings), TokenStore(tokens_file(made.settings.state_dir)), NOW)
     return found.status, found.refused
 
 
@@ -262,7 +262,7 @@ def test_an_authority_that_cannot_be_read_uses_no_token_up(made: Made) -> None:
     key = Path(KeyFiles(made.places.keys).authority_key)
     content = key.read_bytes()
     key.write_text("damaged")
-    found = judge(request, comer, made.settings, TokenStore(tokens_file(made.settings.state_dir)), NOW)
+    found = judge(request, comer, made_with(made.settings), TokenStore(tokens_file(made.settings.state_dir)), NOW)
     assert (found.status, parse_refusal(found.body).code) == (500, 0)
     assert "no private key" in found.refused
     assert "no private key" not in found.body.decode()
