@@ -1,6 +1,7 @@
 """Servers come and go while the cluster runs: added, taken out, and voters changed or replaced, with a real etcd under it."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from e2e.test_init import NETWORK, join, servers, token_in
 from e2e.watched import WatchedCluster
 from support import wait_for
 from understudy.lab import Lab
+from understudy.lab.places import places_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
@@ -138,3 +140,57 @@ def test_voters_are_added_removed_and_replaced(cluster: WatchedCluster, trio: Tr
     wait_for(
         lambda: not cluster.lab.host_path("ctr1", "/etc/understudy/keys/authority.key").exists(), 30, "ctr1 has no key of the authority"
     )
+
+
+def lose_the_disk(cluster: WatchedCluster, server: str) -> None:
+    """Power loss, and nothing of Understudy is left on its disk when it boots."""
+    cluster.lab.crash(server)
+    disk = places_of(cluster.lab.name).disk(server)
+    for folder in ("etc/understudy", "var/lib/understudy"):
+        shutil.rmtree(disk / folder)
+        (disk / folder).mkdir()
+    cluster.lab.boot(server)
+
+
+def test_a_voter_that_lost_its_disk_is_set_up_anew(cluster: WatchedCluster, trio: Trio) -> None:
+    """Its member of etcd may not begin with an empty memory, so a join is refused before it is replaced."""
+    make(cluster, 1, 2, 3)
+    trio.run(on="ctr1", pool=("ctr1", "ctr2"))
+    cluster.onlooker = "ctr1"
+    answers = cluster.lab.exec("ctr1", ["understudy", "cluster", "replace-voter", "ctr3"], check=False)
+    assert "UND-0310: The voters cannot be changed so: the member of etcd on ctr3 answers" in answers.stdout
+    lose_the_disk(cluster, "ctr3")
+    token = token_in(cluster.run("understudy", "cluster", "token", on="ctr1"))
+    early = cluster.lab.exec("ctr3", ["understudy", "cluster", "join", token], check=False)
+    assert "UND-0313: The member of etcd of 'ctr3' has run before" in early.stderr
+    said = cluster.run("understudy", "cluster", "replace-voter", "ctr3", on="ctr2")
+    assert "ctr3 has no member of etcd any more" in said
+    join(cluster, "ctr3", token_in(cluster.run("understudy", "cluster", "token", on="ctr1")))
+    assert "ctr3 has a new member of etcd" in cluster.run("understudy", "cluster", "replace-voter", "ctr3", on="ctr2")
+    assert members(cluster, "ctr3") == {"ctr1", "ctr2", "ctr3"}
+    cluster.run("understudy", "cluster", "check", on="ctr3")
+    cluster.lab.crash("ctr1")
+    cluster.onlooker = "ctr3"
+    assert trio.follows(within_s=30) == "ctr2", "ctr3 votes, and its member counts"
+
+
+def test_two_servers_and_a_witness_survive_the_loss_of_either(cluster: WatchedCluster, trio: Trio) -> None:
+    """The witness votes and runs a member of etcd, and nothing else is ever placed there."""
+    witness = ("--witness", "ctr3=10.10.20.3,10.10.10.3")
+    said = cluster.run("understudy", "cluster", "init", "prod", *servers(1, 2), *witness, *NETWORK, on="ctr1")
+    for server in ("ctr2", "ctr3"):
+        join(cluster, server, token_in(said))
+        said = cluster.run("understudy", "cluster", "token", on="ctr1")
+    assert voters(cluster, "ctr2") == ["ctr1", "ctr2", "ctr3"]
+    assert "STATE_DETAILS=a witness: it votes and runs no resources" in cluster.run("crsctl", "stat", "server", "ctr3", on="ctr1")
+    cluster.onlooker = "ctr3"
+    trio.run(on="ctr1", pool=("ctr1", "ctr2"))
+    cluster.run("crsctl", "add", "resource", "any", "-type", "cluster_resource", "-attr", "ACTION_SCRIPT=/bin/true", on="ctr1")
+    refused = cluster.lab.exec("ctr1", ["crsctl", "start", "resource", "any", "-n", "ctr3"], check=False)
+    assert "it is a witness, which votes and runs no resources" in refused.stdout
+    cluster.lab.crash("ctr1")
+    assert trio.follows(within_s=30) == "ctr2"
+    cluster.lab.crash("ctr2")
+    cluster.lab.boot("ctr1")
+    assert trio.follows(within_s=60) == "ctr1"
+    assert not cluster.runs_anything("ctr3")
