@@ -155,8 +155,8 @@ def lose_the_disk(cluster: WatchedCluster, server: str) -> None:
 def test_a_voter_that_lost_its_disk_is_set_up_anew(cluster: WatchedCluster, trio: Trio) -> None:
     """Its member of etcd may not begin with an empty memory, so a join is refused before it is replaced."""
     make(cluster, 1, 2, 3)
-    trio.run(on="ctr1", pool=("ctr1", "ctr2"))
     cluster.onlooker = "ctr1"
+    trio.run(on="ctr1", pool=("ctr1", "ctr2"))
     answers = cluster.lab.exec("ctr1", ["understudy", "cluster", "replace-voter", "ctr3"], check=False)
     assert "UND-0310: The voters cannot be changed so: the member of etcd on ctr3 answers" in answers.stdout
     lose_the_disk(cluster, "ctr3")
