@@ -10,7 +10,7 @@ from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.intent.roster import add_server, may_go, remove_server, still_named, wanted_server
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
-from understudy.model.servers import ServerRecord, records_of
+from understudy.model.servers import LEARNER, MEMBER, REMOVED, ServerRecord, records_of
 from understudy.model.state import Life
 from understudy.model.view import Assignment, ClusterRecord, Holder, IncarnationRecord, Look, Pool, View
 from understudy.policy.liveness import CONFIRMED_OFF
@@ -99,6 +99,15 @@ def test_who_may_run_something_or_votes_is_not_taken_out() -> None:
     refused(20307, "remove-voter ctr1, or replace-voter ctr1 --by OTHER", lambda: may_go(a_view(), ServerName("ctr1"), OPERATOR))
     refused(20024, "ctr9", lambda: may_go(a_view(), ServerName("ctr9"), OPERATOR))
     assert remove_server(a_view(life(4, Life.FENCED, proof=f"{CONFIRMED_OFF} by root@ctr1")), CTR4, OPERATOR).servers
+
+
+@pytest.mark.parametrize(("etcd", "allowed"), [(MEMBER, False), (LEARNER, False), (REMOVED, True), ("", True)])
+def test_a_server_that_had_a_member_of_etcd_may_go(etcd: str, allowed: bool) -> None:
+    view = a_view(life(4, Life.LEFT), servers={**RECORDS, CTR4: replace(RECORDS[CTR4], etcd=etcd)})
+    if allowed:
+        assert remove_server(view, CTR4, OPERATOR).servers == {CTR4: None}
+    else:
+        refused(20307, "remove-voter ctr4", lambda: remove_server(view, CTR4, OPERATOR))
 
 
 def test_what_still_names_it_is_said() -> None:

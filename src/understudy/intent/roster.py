@@ -11,7 +11,7 @@ from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.model.events import SERVER_ADDED, SERVER_REMOVED
 from understudy.model.names import ServerName
-from understudy.model.servers import ServerRecord, Servers, known_servers
+from understudy.model.servers import LEARNER, MEMBER, ServerRecord, Servers, known_servers
 from understudy.model.settings import LONGEST_NAME, MOST_SERVERS, Settings
 from understudy.model.state import PROVEN, Life
 from understudy.model.tables import NAME, NAMES_ALLOWED
@@ -57,7 +57,7 @@ def may_go(view: View, name: ServerName, operator: Operator) -> None:
     if name not in known:
         raise Declined(20024, name)
     voters = view.cluster.voters if view.cluster is not None else ()
-    if name in voters or known[name].etcd:
+    if name in voters or known[name].etcd in (MEMBER, LEARNER):
         what = f"remove-voter {name}, or replace-voter {name} --by OTHER" if len(voters) > 1 else f"replace-voter {name} --by OTHER"
         raise Declined(20307, name, what)
     if len(known) == 1:

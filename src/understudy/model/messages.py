@@ -156,7 +156,7 @@ WORDS: dict[int, str] = {
     20130: "Server '{}' is no server of the cluster any more: {}. {}",
     20305: "'{}' cannot be added: {}",
     20306: "'{}' cannot be removed: {}",
-    20307: "'{}' is a voter, and its vote is needed or may be needed; take it first, with: understudy cluster {}",
+    20307: "'{}' is a voter, or runs a member of etcd. That has to be changed first: understudy cluster {}",
     20308: "understudyd of {} is of a version that knows no records of servers: upgrade it first.",
     20309: "A member of etcd is not added, promoted or removed now: {}",
     20310: "The voters cannot be changed so: {}",
