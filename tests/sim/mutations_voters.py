@@ -7,7 +7,6 @@ from understudy.daemon.node import Node
 from understudy.guard.core import GuardCore, Query, VoterSet
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
-from understudy.guard.core.messages import GuardEffect
 from understudy.linux.reading import Reading
 from understudy.model.names import ServerName
 from understudy.model.view import IncarnationRecord, View
@@ -65,27 +64,9 @@ def forget_what_was_acknowledged(patch: Patch) -> None:
     exchange(patch, original)(lambda self, sequence, base, voter_set: original(self, sequence, base, 0))
 
 
-def forget_the_voters_of_the_registry(patch: Patch) -> None:
-    """A guard that begins goes by its settings, whatever the registry has named before."""
-    cut(patch, GuardCore.__init__, "member.common if registry is None else member.common.with_voters_of(registry)", "member.common")
-
-
 def take_the_voters_of_a_copy(patch: Patch) -> None:
     """Where the registry was set back, the voters of then count again."""
     cut(patch, GuardCore.note_registry, "self.registry.phase > registry.phase", "False")
-
-
-def write_what_was_proved_before(patch: Patch) -> None:
-    """By which voters it was proved is not asked when it is written."""
-    exchange(patch, View.phase)(lambda self: 0)
-    asked = GuardCore.ask
-
-    def ask(self: GuardCore, query: Query, now: Reading, phase: int | None = None) -> list[GuardEffect]:
-        return asked(self, query, now)
-
-    counted = GuardCore.count
-    exchange(patch, asked)(ask)
-    exchange(patch, counted)(lambda self, census, now, phase=None: counted(self, census, now))
 
 
 def register_unseen(patch: Patch) -> None:
