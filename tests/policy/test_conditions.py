@@ -74,6 +74,8 @@ STATES: dict[ConditionKind, tuple[View, Own]] = {
     ConditionKind.NOT_REAL_TIME: (VIEW, guard(priority="normal priority, real time refused: Operation not permitted")),
     ConditionKind.NO_GATE: (VIEW, guard(gate="unavailable: this kernel has no nf_tables")),
     ConditionKind.SETTINGS_DIFFER: (VIEW, guard(differing=("ctr3 has pause_tolerance 2 s, this server 0.5 s: make them the same",))),
+    ConditionKind.VOTERS_CHANGE: (replace(VIEW, cluster=ClusterRecord(name="c", voters=NAMES[:1], voter_set=2, old_voters=NAMES)), WELL),
+    ConditionKind.VOTERS_DIFFER: (VIEW, replace(WELL, settings_voters=NAMES[1:])),
     ConditionKind.SETTINGS_NOT_KEPT: (VIEW, guard(not_kept="/var/x cannot be written: full. Until it can, do not edit voters")),
     ConditionKind.HELD_NOT_KEPT: (VIEW, replace(WELL, not_kept="No space left on device")),
     ConditionKind.CHECKS_NOT_RUN: (VIEW, replace(WELL, not_run={ResourceName("db"): "Too many open files"})),

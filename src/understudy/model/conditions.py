@@ -52,6 +52,10 @@ class ConditionKind(StrEnum):
     NO_GATE = "no-gate"
     SETTINGS_DIFFER = "settings-differ"
     """Another server's settings are not this one's."""
+    VOTERS_CHANGE = "voters-change"
+    """A change of the voters has not ended: lost needs a majority of both sets until somebody acknowledges the new one."""
+    VOTERS_DIFFER = "voters-differ"
+    """understudy.toml of this server names other voters than the registry, which count for nothing."""
     SETTINGS_NOT_KEPT = "settings-not-kept"
     HELD_NOT_KEPT = "held-not-kept"
     """What a next daemon would need to restart something without the registry is not on this server's disk."""
@@ -121,6 +125,8 @@ NUMBERS: dict[ConditionKind, int] = {
     ConditionKind.NOT_REAL_TIME: 20145,
     ConditionKind.NO_GATE: 20145,
     ConditionKind.SETTINGS_DIFFER: 20145,
+    ConditionKind.VOTERS_CHANGE: 20128,
+    ConditionKind.VOTERS_DIFFER: 20129,
     ConditionKind.SETTINGS_NOT_KEPT: 20145,
     ConditionKind.HELD_NOT_KEPT: 20145,
     ConditionKind.CHECKS_NOT_RUN: 20146,
@@ -141,6 +147,7 @@ _ABOUT = frozenset(
         ConditionKind.OTHER_UNHEARD,
         ConditionKind.CHECKS_NOT_RUN,
         ConditionKind.UNREGISTERED,
+        ConditionKind.VOTERS_DIFFER,
     }
 )
 """Those whose line names the server."""
@@ -220,6 +227,9 @@ class Own:
     now: float = 0.0
     """On this daemon's monotonic clock, for the View's times."""
     voters: tuple[ServerName, ...] = ()
+    """Those by whose majority this server holds its lease."""
+    settings_voters: tuple[ServerName, ...] = ()
+    """As understudy.toml of this server names them; empty: not asked about."""
     lease_s: float = 2.5
     """How long a lease lasts."""
     daemon_s: float = 0.0

@@ -200,6 +200,8 @@ WORDS: dict[int, str] = {
     20145: "Not as it should be: {}. {}",
     20146: "Actions cannot be run on server '{}': {}. {}",
     20233: "Something of the name '{}' runs on server '{}' and is not registered any more; 'understudy cluster status' says what to do.",
+    20128: "The voters are changing: {}. {}",
+    20129: "understudy.toml of server '{}' names other voters than the registry: {}. {}",
     20230: "Server '{}' runs what is not registered: {}. {}",
     20221: "The registry cannot take that, and nothing of it was changed: {}. Do it in several commands.",
     20241: "'{}' would be one too many: a server tells of all that it has looked at in one record, which has room for {} resources with "

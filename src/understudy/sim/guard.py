@@ -343,12 +343,10 @@ class SimKeeper:
 
     def note_registry(self, record: ClusterRecord) -> None:
         """What the registry says of voters and pause_tolerance: on the disk first."""
-        noted, known = registered.of_record(registered.fields_of(record)), self.machine.registered
-        if known is not None and known.phase > noted.phase:
-            noted = noted.with_voters_of(known)
-        self.machine.registered = noted
-        if self.core is not None:
-            self._perform(self.core, self.core.note_registry(noted, self.machine.clocks.read()))
+        core, noted = self.core, registered.of_record(registered.fields_of(record))
+        if core is not None:
+            self._perform(core, core.note_registry(noted, self.machine.clocks.read()))
+            self.machine.registered = core.registry
 
     def note_servers(self, names: tuple[str, ...]) -> None:
         """Which servers there are."""

@@ -361,6 +361,10 @@ class World:
             if (now := machine.incarnation()) is not None and now in incarnations and incarnations[now].life is Life.ONLINE
         ]
 
+    def unacknowledged(self) -> list[str]:
+        """Servers for which a change of the voters waits."""
+        return [record.server for record in self.view().unacknowledged()]
+
     def leader(self) -> str | None:
         """Who leads, as the registry says."""
         record = self.view().leader

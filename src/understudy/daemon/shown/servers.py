@@ -98,7 +98,7 @@ def server_row(known: KnownHere, server: ServerName) -> ServerRow:
         state=state + (f", {why}" if why else ""),
         lease=held,
         leads=leads and held is Lease.HELD,
-        votes=server in known.voters,
+        votes=server in known.all_voters,
         incarnation=None if record is None else record.incarnation,
         resources=tuple(sorted(name for name in moving if running_on(view, name) == server)),
     )
