@@ -40,6 +40,7 @@ async def register(names, attributes):
     registry = engine_named(settings.engine).connect(
         settings.registry, cluster=settings.cluster, dice=random.Random(), key=read_key(settings.guard_key), tls=settings.registry_tls
     )
+    await registry.read("")  # what is written rests on a registry that was read over this very connection
     for first in range(0, len(names), AT_ONCE):
         made = [
             Definition(name=name, type="cluster_resource", uid=os.urandom(16).hex(), attributes=attributes)

@@ -17,6 +17,7 @@ from understudy.model.view import Definition, Look, Report, Request, View
 from understudy.registry import keys
 
 _MAPS = {
+    keys.SERVER: "servers",
     keys.INCARNATION: "incarnations",
     keys.POOL: "pools",
     keys.TYPE: "types",

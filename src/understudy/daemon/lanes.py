@@ -6,6 +6,7 @@ that needs this server's own release, or the end of its lease. It decides nothin
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.acting import Acting
@@ -151,9 +152,10 @@ class Lanes:
         return self._driver.until()
 
     def _see(self) -> None:
-        """The lanes go by the newest View."""
+        """The lanes go by the newest View; those of a witness by one without resources, for it neither runs nor looks at any."""
         changed, self._seen = self._mirror.changes(self._seen), self._mirror.version
-        self._driver.see(self._mirror.view, changed)
+        view = self._mirror.view
+        self._driver.see(replace(view, resources={}) if view.witness(self._me.server) else view, changed)
 
     # --- what a lane has taken upon it ------------------------------------------------------------------------------
 

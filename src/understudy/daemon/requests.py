@@ -1,6 +1,6 @@
 """From a step of a lane to the request for the executor: which agent, which parameters, which environment, which deadline."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from understudy.kinds.address import plain
@@ -43,6 +43,12 @@ def action_request(resource: Resource, action: ActionName, *, epoch: int, incarn
         incarnation=incarnation,
         user=resource.user,
     )
+
+
+def cluster_addresses(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Every address that any of these would put on a server, as the kernel writes it, in order."""
+    written = (plain(resource.kind.address(resource)) for resource in resources)
+    return tuple(sorted({address for address in written if address is not None}))  # what is none can be on no server
 
 
 class ClusterAddresses:

@@ -360,7 +360,7 @@ class Driver:
 
 def _alike_for_lanes(before: View, view: View) -> bool:
     """Whether the two differ in nothing that all lanes go by."""
-    same = before.incarnations is view.incarnations and before.types is view.types
+    same = before.incarnations is view.incarnations and before.types is view.types and before.servers is view.servers
     return same and before.set_back == view.set_back and before.era == view.era
 
 

@@ -94,6 +94,7 @@ class DecisionParts:
 def _alike(before: View, view: View) -> bool:
     """Whether the two differ in nothing that decisions about all groups go by."""
     same = before.incarnations is view.incarnations and before.pools is view.pools and before.types is view.types
+    same = same and before.servers is view.servers
     return same and before.cluster is view.cluster and before.unable is view.unable and not (view.recovering or view.set_back)
 
 
