@@ -14,8 +14,8 @@ Namers = Mapping[str, frozenset[ResourceName]]
 ResourcesByName = Mapping[ResourceName, Resource]
 NOBODY: frozenset[ResourceName] = frozenset()
 
-KEPT = 4
-"""Sets of resources of which the answer is remembered: what is, what was, and what a command would make of it."""
+KEPT = 8
+"""Sets of resources whose answer is remembered: what is, what was, and what a command would make of it; of some servers, in a test."""
 _last: list[tuple[ResourcesByName, Namers]] = []
 
 
@@ -24,10 +24,15 @@ def namers(resources: ResourcesByName) -> Namers:
     for known, answer in _last:
         if known is resources:
             return answer
-    before, known_answer = _last[0] if _last else ({}, {})
+    before, known_answer = next((known for known in _last if _akin(known[0], resources)), ({}, {}))
     answer = _amended(known_answer, before, resources)
     _last[:] = [(resources, answer), *_last[: KEPT - 1]]
     return answer
+
+
+def _akin(before: ResourcesByName, after: ResourcesByName) -> bool:
+    """Whether the one has probably come of the other: then few differ."""
+    return next(iter(before.values()), None) is next(iter(after.values()), None)
 
 
 def differing(before: ResourcesByName, after: ResourcesByName) -> tuple[ResourceName, ...]:
