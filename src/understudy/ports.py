@@ -6,15 +6,17 @@ Adapters (registry client, executor client, guard link, clocks) and the simulato
 
 __all__ = ["ActionName", "ActionOutcome", "ActionRequest", "Evidence", "GuardSight", "LastMessage"]
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from understudy.errors import UnderstudyError
 from understudy.kinds.kind import Around
 from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, Evidence
 from understudy.model.conditions import GuardSight, LastMessage
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
+from understudy.model.servers import ServerRecord
 from understudy.model.settings import NetworkSettings
 from understudy.model.view import ClusterRecord
 
@@ -137,8 +139,8 @@ class Executor(Protocol):
         """Run one action to its end or deadline; never raises: an executor that is not there is an outcome (`executor-away`)."""
         ...
 
-    async def kill(self, resource: ResourceName) -> bool:
-        """Kill everything in the resource's group; True when it was seen empty."""
+    async def kill(self, resource: ResourceName, activity: str = "") -> bool:
+        """Kill everything in the resource's group; True when it was seen empty. `activity`: what the logs call it by."""
         ...
 
     async def empty(self, resource: ResourceName) -> bool:
@@ -311,6 +313,11 @@ class Guard(Protocol):
         earlier reading of the registry named such."""
         ...
 
+    async def servers(self, servers: Collection[ServerRecord]) -> None:
+        """Which servers there are, by the registry; kept on this server's disk. The guard sends to these and listens to no others. None:
+        the registry does not say it, and the settings count."""
+        ...
+
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """Tell the voter part which incarnations the registry calls lost, fenced or evicted."""
         ...
@@ -348,6 +355,49 @@ class Disk(Protocol):
 # --- the server under the daemon ------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EtcdMember:
+    """One member of the registry's etcd."""
+
+    identity: int
+    name: str
+    urls: tuple[str, ...]
+    """Where the other members reach it."""
+    learner: bool
+    """It copies and does not count."""
+    begun: bool
+    """It has run, and said so."""
+
+
+class NotInStep(UnderstudyError):
+    """A learner has not copied all yet."""
+
+
+class RegistryMembers(Protocol):
+    """The members of a registry that has several, as commands change them. RegistryUnreachable: none did it, or it is not known; Refused:
+    it may not be done, and why."""
+
+    async def listed(self) -> tuple[EtcdMember, ...]:
+        """All that it has, learners too."""
+        ...
+
+    async def add_learner(self, url: str) -> None:
+        """One more, at this URL, which copies and does not count."""
+        ...
+
+    async def promote(self, identity: int) -> None:
+        """A learner counts from now on. NotInStep: not yet."""
+        ...
+
+    async def remove(self, identity: int) -> None:
+        """One less."""
+        ...
+
+    async def answers(self, endpoint: str) -> bool:
+        """Whether the member at this ADDRESS:PORT answers."""
+        ...
+
+
 class OwnServer(Protocol):
     """What commands ask of the very server that they were given on: its users, files and networks. Each answers within a few seconds."""
 
@@ -370,6 +420,10 @@ class OwnServer(Protocol):
 
     async def in_use(self, address: str, network: NetworkSettings) -> str | None:
         """Who answers for an address on a network, in words; None: nobody does, or it cannot be asked from here."""
+        ...
+
+    def no_way(self, own: str, other: str) -> str:
+        """Why nothing can be sent from an address of this server to another's, as the kernel's routes say; empty: it can."""
         ...
 
     def taken_out_by(self) -> str:

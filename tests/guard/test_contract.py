@@ -13,8 +13,9 @@ import pytest
 from guard.backends import LIMITS, SERVERS, Backend, HeldGuards, SimulatedGuards, real
 from support import wait_for_answer, wait_until
 from understudy.errors import Unreachable
-from understudy.model.names import Incarnation, ResourceName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
+from understudy.model.servers import ServerRecord
 from understudy.model.view import ClusterRecord
 from understudy.ports import AbilityChanged, Counted, Farewell, Guard, GuardState, LeaveAsked, SilentWord
 
@@ -194,6 +195,32 @@ def test_the_others_hear_a_farewell_and_so_do_daemons_that_come_later(backend: B
         await later.state()
         assert await next_of(later, Farewell) == said
         farewell.cancel()
+
+    backend.run(story())
+
+
+@among_others
+def test_it_listens_to_the_servers_that_it_is_sent_and_to_no_others(backend: Backend) -> None:
+    """None says nothing of them: then it goes on with those that it knows."""
+
+    def servers(*names: ServerName) -> list[ServerRecord]:
+        return [ServerRecord(server=name, addresses=(f"10.77.0.{SERVERS.index(name) + 1}",)) for name in names]
+
+    async def story() -> None:
+        hearing, second, third = map(backend.guard, SERVERS)
+        for guard in (hearing, second, third):
+            await guard.state()
+        for known in (servers(FIRST, SECOND), servers(FIRST, SECOND), []):
+            await hearing.servers(known)
+        farewells = [asyncio.ensure_future(third.farewell())]
+        assert (await next_of(second, Farewell)).server == THIRD
+        farewells.append(asyncio.ensure_future(second.farewell()))
+        assert (await next_of(hearing, Farewell)).server == SECOND, "the first that it listens to"
+        later = backend.guard(FIRST)
+        await later.state()
+        assert (await next_of(later, Farewell)).server == SECOND
+        for farewell in farewells:
+            farewell.cancel()
 
     backend.run(story())
 

@@ -11,6 +11,7 @@ from support import times
 from understudy.model.conditions import NUMBERS, UNREACHED, Condition, ConditionKind, GuardSight, LastMessage, Own, Weight, ago, status
 from understudy.model.messages import WORDS
 from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.servers import ServerRecord
 from understudy.model.state import Life
 from understudy.model.view import ClusterRecord, IncarnationRecord, LeaderRecord, Look, Unable, View
 from understudy.policy.conditions import about, conditions, nothing_can_be_done
@@ -46,10 +47,12 @@ def guard(**changes: Any) -> Own:
 
 
 LOST_SIGHT_OF = Look(server=NAMES[2], incarnation=LIVES[NAMES[2]], unregistered=(ResourceName("db"),))
+OTHERS_ALONE = {ServerName("ctr9"): ServerRecord(server=ServerName("ctr9"), addresses=("10.10.20.9",))}
 STATES: dict[ConditionKind, tuple[View, Own]] = {
     ConditionKind.GUARD_SILENT: (VIEW, replace(WELL, guard_age_s=4.0)),
     ConditionKind.TAKES_NO_PART: (VIEW, replace(guard(refused=REFUSED), held=False)),
     ConditionKind.LEAVING: (VIEW, guard(leave_left_s=12.0)),
+    ConditionKind.REMOVED: (replace(VIEW, servers=OTHERS_ALONE), WELL),
     ConditionKind.LEFT: (VIEW, replace(WELL, guard=NEW, held=False, left="root@ctr1")),
     ConditionKind.MAJORITY_LOST: (VIEW, replace(WELL, guard=NEW, held=False, leader_silent_s=None)),
     ConditionKind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, last_messages=GUARD.last_messages), held=False)),

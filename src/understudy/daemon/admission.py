@@ -1,4 +1,5 @@
 """Whether this server may take part: its guard knows what the registry says of voters and pause_tolerance, and its own settings are those.
+It is sent, too, which servers there are.
 
 Run by `daemon/node.py`. Must never: let anything be done under a lease before the guard knows them (S1, S5). A server with other settings
 holds no lease any more once its guard knows.
@@ -13,6 +14,7 @@ from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import Unreachable
 from understudy.model import events
 from understudy.model.names import ServerName
+from understudy.model.servers import Servers
 from understudy.model.view import ClusterRecord
 from understudy.ports import Guard
 
@@ -26,6 +28,8 @@ class Admission:
         self._history = history
         self._server = server
         self._given: ClusterRecord | None = None
+        self._servers: Servers = {}
+        """The servers that the guard was sent last."""
         self._news = asyncio.Event()
         self._refused = ""
         self._later: ClusterRecord | None = None
@@ -45,7 +49,7 @@ class Admission:
 
     def changed(self) -> None:
         """There is a new View."""
-        if self._mirror.view.cluster != self._given:
+        if self._mirror.view.cluster != self._given or self._mirror.view.servers != self._servers:
             self._news.set()
 
     def note_refusal(self, refused: str) -> None:
@@ -59,14 +63,15 @@ class Admission:
         while True:
             await self._news.wait()
             self._news.clear()
-            record = self._mirror.view.cluster
+            record, servers = self._mirror.view.cluster, self._mirror.view.servers
             if record is None:
                 continue
             try:
                 self._later = await self._guard.cluster(record)
+                await self._guard.servers(servers.values())
             except Unreachable:
                 self._news.set()
                 await asyncio.sleep(RETRY_S)
                 continue
-            self._given = record
+            self._given, self._servers = record, servers
             then(record)

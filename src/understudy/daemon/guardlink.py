@@ -8,18 +8,19 @@ import contextlib
 import json
 import os
 import socket
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from understudy.correlator import Correlator
+from understudy.daemon.facts import KeptFacts
 from understudy.errors import TooManyWaiting, Unreachable
 from understudy.guard import registered
 from understudy.linux.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
+from understudy.model.servers import ServerRecord
 from understudy.model.settings import Settings
 from understudy.model.view import ClusterRecord
 from understudy.ports import (
@@ -41,8 +42,6 @@ ANSWER_S = 2.0
 AGAIN_S = 0.02
 FORGET_AT_ONCE = 200
 """Names, of which a guard takes no more than `guard/answers.py` says."""
-KEEP_AGAIN_S = 10.0
-"""How often what could not be written to the disk is tried again."""
 PACKET = 1 << 20
 FULL = (
     "it remembers the epochs of {} resources and has room for no more: what was never started on this server cannot start here. "
@@ -54,18 +53,17 @@ FULL = (
 class GuardLink:
     """One connection to the local guard."""
 
-    def __init__(self, run_dir: Path, *, round_s: float, cluster_file: str = "") -> None:
+    def __init__(self, run_dir: Path, *, round_s: float, facts: KeptFacts | None = None) -> None:
         self._socket_path = str(run_dir / "guard.sock")
         self._lease_path = str(run_dir / "lease")
         self._round_s = round_s
-        self._cluster_file = cluster_file
+        self._facts = facts
+        """What is kept on disk; None: nothing is."""
         self._cluster: ClusterRecord | None = None
+        self._servers: frozenset[ServerRecord] = frozenset()
+        """What the guard was sent last."""
         self._goes_by: dict[str, Any] = {}
         """What the guard answered to that: the voters that it goes by."""
-        self._not_kept = ""
-        """Why what the registry says of the settings is not on this server's disk,"""
-        self._keep_again_at = 0.0
-        """and when that is tried again."""
         self._socket: socket.socket | None = None
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
@@ -79,7 +77,7 @@ class GuardLink:
     @classmethod
     def of(cls, settings: Settings, *, round_s: float) -> "GuardLink":
         """For this server."""
-        return cls(Path(settings.run_dir), round_s=round_s, cluster_file=registered.path_of(settings))
+        return cls(Path(settings.run_dir), round_s=round_s, facts=KeptFacts(settings))
 
     async def close(self) -> None:
         """Hang up."""
@@ -163,8 +161,8 @@ class GuardLink:
     async def sight(self) -> GuardSight:
         """See ports.Guard. A guard of an older version says less."""
         said = await self._ask({"op": "state", "brief": True})
-        if self._not_kept and self._cluster is not None and time.monotonic() >= self._keep_again_at:
-            self._not_kept = await self._keep(self._cluster)
+        if self._facts is not None:
+            await self._facts.again()
         return GuardSight(
             incarnation=Incarnation(said["incarnation"]),
             voters=tuple(ServerName(voter) for voter in said["voters"]),
@@ -182,7 +180,7 @@ class GuardLink:
             gate="" if said.get("gate") in ("ready", None) else str(said["gate"]),
             differing=tuple(said.get("differing", ())),
             refused=str(said.get("refused", "")),
-            not_kept=self._not_kept,
+            not_kept=self._facts.trouble if self._facts is not None else "",
             leave_left_s=said.get("leave_left_s"),
         )
 
@@ -191,24 +189,21 @@ class GuardLink:
         it is not sent with the rest."""
         sent = replace(record, epoch_floor=0)
         if sent != self._cluster:
-            if self._cluster_file:
-                self._not_kept = await self._keep(sent)
+            if self._facts is not None:
+                await self._facts.cluster(sent)
             self._goes_by = await self._ask({"op": "cluster", **registered.fields_of(sent)})
             self._cluster = sent
         return _later_voters(record, self._goes_by)
 
-    async def _keep(self, record: ClusterRecord) -> str:
-        """Why it could not be written; the guard is sent it all the same, and knows it until its keeper ends."""
-        self._keep_again_at = time.monotonic() + KEEP_AGAIN_S
-        path = self._cluster_file
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                await asyncio.to_thread(registered.write, path, record)
-        except (OSError, TimeoutError) as error:
-            why = "the disk does not answer" if isinstance(error, TimeoutError) else error.strerror
-            advice = "Make room there, it is tried again; until it succeeds, do not edit voters and pause_tolerance on this server"
-            return f"{path} cannot be written: {why}. {advice}"
-        return ""
+    async def servers(self, servers: Collection[ServerRecord]) -> None:
+        """See ports.Guard. To the disk first, as above; a guard of an older version goes on with those that it began with."""
+        if not servers or frozenset(servers) == self._servers:
+            return
+        if self._facts is not None:
+            await self._facts.servers(servers)
+        listed = [{"name": each.server, "addresses": each.addresses} for each in sorted(servers, key=lambda each: each.server)]
+        await self._ask({"op": "servers", "servers": listed})
+        self._servers = frozenset(servers)
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""
@@ -276,7 +271,7 @@ class GuardLink:
                 raise
             self._socket = connection
             self._dead = frozenset()  # a successor guard has to be informed again
-            self._cluster = None
+            self._cluster, self._servers = None, frozenset()
             self._reading = asyncio.create_task(self._read(connection), name="guard link")
             hello = {"op": "hello", "role": "daemon", "id": 0, "pid": os.getpid()}
             await asyncio.get_running_loop().sock_sendall(connection, json.dumps(hello).encode())

@@ -45,6 +45,7 @@ from understudy.guard.leave import LeaveDeadline, stay_away
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
 from understudy.guard.notice import SETTINGS, Notice
+from understudy.guard.peers import Peer, changed, listen_to, names_of, peers_of
 from understudy.guard.protected import Protected
 from understudy.guard.starters import STARTERS
 from understudy.guard.system import say
@@ -114,11 +115,13 @@ class GuardProcess:
         settings, now = self.settings, read_clocks()
         self.gap_s: float | None = None if start.base is None else 0.0
         """For how long this server had no lease before it won the present one; None: it has not won one yet."""
-        servers = tuple(server.name for server in settings.servers)
-        self._kept = Kept(self.held_file.voting, servers)
+        self._peers = self.held_file.peers.read() or peers_of(settings)
+        self._networks.reach(self._peers)
+        self._kept = Kept(self.held_file.voting, tuple(peer.name for peer in self._peers))
         memory = self._kept.read() or VoterMemory(int.from_bytes(os.urandom(8)) | 1, now)
         self._kept.write(memory)
-        member = Member(settings.server, servers, common_settings(settings.cluster, settings.voters, settings.voter_set, self.limits))
+        common = common_settings(settings.cluster, settings.voters, settings.voter_set, self.limits)
+        member = Member(settings.server, names_of(self._peers), common)
         core = GuardCore(member, self.limits, start._replace(memory=memory, registry=self.held_file.registry), now)
         if core.refused:
             say(logevents.REFUSED_SETTINGS, why=core.refused)
@@ -228,6 +231,8 @@ class GuardProcess:
                 return None
             case "cluster":
                 return self._note_registry(request)
+            case "servers":
+                return self._note_servers(request)
             case "note":
                 return self._note(request)
             case "dead":
@@ -386,6 +391,15 @@ class GuardProcess:
         if self.core.registry is not None:
             self.held_file.registry = self.core.registry
         return {"ok": not self.core.refused, "why": self.core.refused, **answers.voters(self.core)}
+
+    def _note_servers(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Which servers there are by now; the daemon has written it to the disk already."""
+        peers = changed(self._peers, (Peer(str(each["name"]), tuple(map(str, each["addresses"]))) for each in request["servers"]))
+        self.held_file.peers.write(peers)  # first: what is kept from now on may name a new one
+        self._peers, self._kept.servers = peers, tuple(peer.name for peer in peers)
+        self._networks.reach(peers)
+        listen_to(self.core, names_of(peers))
+        return {"ok": True}
 
     def _push_held(self, held: bool) -> None:
         if held != self._pushed_held:

@@ -23,6 +23,8 @@ class ConditionKind(StrEnum):
     """The settings of this server are not the registry's: it neither asks for a lease nor grants any."""
     LEAVING = "leaving"
     """This server was asked to go."""
+    REMOVED = "removed"
+    """This server was taken out of the cluster for good."""
     LEFT = "left"
     """An operator took this server out: its guard begins no new incarnation until it is asked back."""
     MAJORITY_LOST = "majority-lost"
@@ -107,6 +109,7 @@ NUMBERS: dict[ConditionKind, int] = {
     ConditionKind.GUARD_SILENT: 20142,
     ConditionKind.TAKES_NO_PART: 20120,
     ConditionKind.LEAVING: 20149,
+    ConditionKind.REMOVED: 20130,
     ConditionKind.LEFT: 20149,
     ConditionKind.MAJORITY_LOST: 20140,
     ConditionKind.NO_LEASE: 20141,
@@ -136,6 +139,7 @@ _ABOUT = frozenset(
     {
         ConditionKind.TAKES_NO_PART,
         ConditionKind.LEAVING,
+        ConditionKind.REMOVED,
         ConditionKind.LEFT,
         ConditionKind.NO_LEASE,
         ConditionKind.CANNOT_ACT,

@@ -152,6 +152,21 @@ WORDS: dict[int, str] = {
     20284: "{} cannot be written: {}",
     20285: "{}: {}",
     20286: "understudy.target cannot be started: {}",
+    # --- ours: servers and voters of a living cluster
+    20130: "Server '{}' is no server of the cluster any more: {}. {}",
+    20305: "'{}' cannot be added: {}",
+    20306: "'{}' cannot be removed: {}",
+    20307: "'{}' is a voter, or runs a member of etcd. That has to be changed first: understudy cluster {}",
+    20308: "understudyd of {} is of a version that knows no records of servers: upgrade it first.",
+    20309: "A member of etcd is not added, promoted or removed now: {}",
+    20310: "The voters cannot be changed so: {}",
+    20311: "The registry is of engine '{}': it has no member on '{}' that could be replaced.",
+    20312: "Not finished after {} s: {}. What was done stays; the same command goes on from there.",
+    20313: "The member of etcd of '{}' has run before, and its data is not on this server any more. It may not begin with an empty memory: "
+    "on another voter type: understudy cluster replace-voter {}; then join again.",
+    20314: "{} cannot be removed: {}",
+    20316: "understudy.target cannot be stopped: {}",
+    20315: "systemd does not run here: end the processes of Understudy, and start none of them again.",
     # --- ours: a change of the voters
     20295: "The voters cannot change now: the registry was set back, and it is not known again yet what runs where. Try again when "
     "'understudy cluster status' says that it has recovered.",

@@ -11,6 +11,7 @@ from operator import attrgetter, is_
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
+from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
 
 
@@ -90,6 +91,8 @@ class IncarnationRecord:
     """An operator or the leader has ended it; true whatever became of it since."""
     forgets: bool = False
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
+    knows_servers: bool = False
+    """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
     voter_set: int = 0
     """It has acknowledged the voters of this number: it holds its lease by their grants alone. 0: daemon or guard are of a version that
     knows of no change of the voters."""
@@ -296,6 +299,8 @@ class View:
     cluster: ClusterRecord | None = None
     leader: LeaderRecord | None = None
     beat: Beat | None = None
+    servers: Mapping[ServerName, ServerRecord] = field(default_factory=dict)
+    """Which servers there are; none: the cluster was made before they were registered, and the settings say it."""
     incarnations: Mapping[Incarnation, IncarnationRecord] = field(default_factory=dict)
     pools: Mapping[PoolName, Pool] = field(default_factory=dict)
     types: Mapping[TypeName, TypeRecord] = field(default_factory=dict)
@@ -360,6 +365,16 @@ class View:
             if other is None or (record.order, record.incarnation) > (other.order, other.incarnation):
                 newest[record.server] = record
         return dict(sorted(newest.items()))
+
+    def witness(self, server: ServerName) -> bool:
+        """Whether a server only votes: it runs no resources, and looks at none."""
+        record = self.servers.get(server)
+        return record is not None and record.witness
+
+    def workers(self) -> Mapping[ServerName, IncarnationRecord]:
+        """As `present`, without witnesses."""
+        present = self.present()
+        return {server: record for server, record in present.items() if not self.witness(server)} if self.servers else present
 
     def life(self, incarnation: Incarnation) -> Life | None:
         """Where an incarnation stands; None if it was never registered (or was forgotten after it was proven)."""

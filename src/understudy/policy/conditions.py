@@ -29,7 +29,7 @@ _NOTHING_SAID = GuardSight(incarnation=Incarnation(""))
 
 def conditions(view: View, own: Own) -> tuple[Condition, ...]:
     """Everything that is not as it should be, as far as one server knows; nothing when all is well."""
-    return tuple(_all(view, own))
+    return tuple(_removed(view, own)) or tuple(_all(view, own))
 
 
 def _all(view: View, own: Own) -> Iterator[Condition]:
@@ -76,6 +76,17 @@ def reached_voters(own: Own) -> tuple[ServerName, ...]:
 
 
 # --- this server ----------------------------------------------------------------------------------------------------
+
+
+def _removed(view: View, own: Own) -> Iterator[Condition]:
+    """Then nothing else matters."""
+    if own.read_once and view.servers and own.server not in view.servers:
+        yield _down(
+            ConditionKind.REMOVED, own.server, "an operator has removed it. Nobody grants it a lease, and it runs nothing",
+            "Stop understudy.target here and remove /etc/understudy and /var/lib/understudy; or add it again on another server: "
+            "understudy cluster add-server",
+            None,
+        )  # fmt: skip
 
 
 def _own_guard(own: Own) -> Iterator[Condition]:

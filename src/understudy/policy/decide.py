@@ -14,7 +14,7 @@ from understudy.model.reasons import Reason, Why
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.eras import UNREPORTED_S, overdue, recovered, wanted_again
-from understudy.policy.forgetting import floor_raised, forget
+from understudy.policy.forgetting import floor_raised, forget, left_of_removed
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import groups
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended_of, without_proven
@@ -71,6 +71,9 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     deleted, forget_at = (Step(), None) if steps else forget(view, now, memory)
     if deleted:
         steps.append(deleted)
+    #    and what servers reported that were removed, before their lives are
+    if left := left_of_removed(view):
+        steps = [*(step for step in steps if not step.forgotten), left]
     times = (wake_at, evict_at, late_at, forget_at, uncounted_at)
     return Plan(steps=_joined_with_incarnations(steps), wake_at=min((at for at in times if at is not None), default=None))
 

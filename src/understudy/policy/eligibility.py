@@ -101,7 +101,7 @@ def _cannot_act(ground: Ground, members: Sequence[ResourceName], server: ServerN
     return Reason(Why.CANNOT_ACT, (why,))
 
 
-_OF_THE_SERVER = (Why.NEVER_SEEN, Why.NOT_ONLINE, Why.OLD_VOTERS)
+_OF_THE_SERVER = (Why.NEVER_SEEN, Why.NOT_ONLINE, Why.WITNESS, Why.OLD_VOTERS)
 
 # --- what refuses ---------------------------------------------------------------------------------------------------
 
@@ -110,6 +110,8 @@ def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason |
     life = ground.life(server)
     if not resource.enabled:
         return Reason(Why.DISABLED)
+    if ground.view.witness(server):
+        return Reason(Why.WITNESS)
     if life is None:
         return Reason(Why.NEVER_SEEN)
     # a rule about the place is said first, being the more lasting one; but who is in Free or Generic shows only while it is ONLINE
@@ -144,7 +146,7 @@ def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> 
     """
     missing = []
     for server, record in ground.present.items():
-        if record.life is not Life.ONLINE or ground.view.looked(server, record.incarnation, resource):
+        if record.life is not Life.ONLINE or ground.view.witness(server) or ground.view.looked(server, record.incarnation, resource):
             continue
         ended = ground.view.could_not_tell(server, record.incarnation, resource) and resource.name not in ground.view.looks[server].epochs
         if not ended or (never_placed and _placement_refusal(ground, resource, server) is None):

@@ -15,6 +15,7 @@ from understudy.policy.groups import group_of
 
 _SENTENCES: dict[Why, str] = {
     Why.NEVER_SEEN: "it has never joined the cluster",
+    Why.WITNESS: "it is a witness, which votes and runs no resources",
     Why.NOT_ONLINE: "the server is {0}",
     Why.CANNOT_ACT: "it holds its lease but cannot act: {0}",
     Why.NOT_LOOKED: "it has not checked yet whether the resource runs there",
@@ -51,6 +52,7 @@ _SENTENCES: dict[Why, str] = {
 
 _REMEDIES: dict[Why, str] = {
     Why.NEVER_SEEN: "start the clusterware on {server}",
+    Why.WITNESS: "nothing: take it out and add it again without --witness, if it is to run resources",
     Why.NOT_ONLINE: "it is considered again when {server} has joined",
     Why.CANNOT_ACT: "it is considered again when understudyd and understudy-exec answer on {server} and it reaches the registry",
     Why.NOT_LOOKED: "nothing to do: the check is under way",

@@ -35,6 +35,7 @@ from understudy.guard.core.ending import EndScope, EndSeen, EndStage
 from understudy.guard.core.messages import GuardEffect
 from understudy.guard.core.watch import HeldState, KeeperSight
 from understudy.guard.lapse import LOOK_S, Aim
+from understudy.guard.peers import listen_to
 from understudy.linux.lease import LeaseEntry
 from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -346,6 +347,12 @@ class SimKeeper:
         if core is not None:
             self._perform(core, core.note_registry(noted, self.machine.clocks.read()))
             self.machine.registered = core.registry
+
+    def note_servers(self, names: tuple[str, ...]) -> None:
+        """Which servers there are."""
+        self.member = self.member._replace(servers=names)
+        if self.core is not None:
+            listen_to(self.core, names)
 
     def later_voters(self, record: ClusterRecord) -> ClusterRecord:
         """The record with the voters that the guard goes by, if those came later."""

@@ -4,7 +4,7 @@ Called by `sim/machine.py`, once for each daemon. Must never: know more than gua
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from understudy.correlator import Correlator
@@ -13,6 +13,7 @@ from understudy.guard.core import Census, GuardCore, Query
 from understudy.guard.core import epochs as core_epochs
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
+from understudy.model.servers import ServerRecord
 from understudy.model.view import ClusterRecord
 from understudy.ports import Counted, Farewell, GuardEvent, GuardSight, GuardState, LeaveAsked, SilentWord, VotersAcknowledged
 from understudy.sim.guard import SimKeeper, ability
@@ -168,6 +169,13 @@ class GuardPort:
         await self._connected()
         self._keeper.note_registry(record)
         return self._keeper.later_voters(record)
+
+    async def servers(self, servers: Collection[ServerRecord]) -> None:
+        """See ports.Guard. Most worlds have the servers that they began with."""
+        names = tuple(sorted(record.server for record in servers))
+        if names and names != tuple(sorted(self._keeper.member.servers)):
+            await self._connected()
+            self._keeper.note_servers(names)
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""
