@@ -102,21 +102,16 @@ class Node:
         self.leader = Leader(self.mirror, guard, clock, self.history, limits)
         self.leader.acting_since = self.ability.acting_since
         self._named = frozenset(settings.named())
-        self._servers: Servers = {}
-        """Those of the registry, as `settings` has them by now."""
+        self._servers: Servers = {}  # those of the registry, as `settings` has them by now
         self.on_servers: Callable[[Settings], None] = lambda _: None
         """Called with the settings when the registry names other servers than before."""
         self.leave = Leave(self.mirror, guard, clock, self.history, settings.leave_within)
         self.lanes: Lanes | None = None
         self.incarnation: Incarnation | None = None
-        self._lease = asyncio.Event()
+        self._lease, self._new_addresses = asyncio.Event(), asyncio.Event()
         self._joining_since: float | None = None  # on this server's clock
-        self._lease_logged = False
-        """Whether it was said last that this server holds a lease."""
-        self._away = False
-        self._addresses: tuple[str, ...] | None = None
-        """The cluster's addresses as the View has them; None: not read yet."""
-        self._new_addresses = asyncio.Event()
+        self._lease_logged = self._away = False  # what was said last: that this server holds a lease, that the registry is away
+        self._addresses: tuple[str, ...] | None = None  # the cluster's, as the View has them; None: not read yet
         self._seen_by_lanes, self._revision = View(), 0
         self._acknowledged = AcknowledgedVoters()
 
