@@ -6,7 +6,6 @@ import pytest
 
 from guard.room import LIMITS, ME, Room, at
 from understudy.guard.core import (
-    Acknowledged,
     BeganToVote,
     Census,
     CensusEnded,
@@ -19,6 +18,7 @@ from understudy.guard.core import (
     Renew,
     RoundEnded,
     Send,
+    WentOver,
     common_settings,
 )
 from understudy.guard.core.holder import LeaseHolder
@@ -53,7 +53,7 @@ def test_everybody_goes_over_to_the_new_voters_without_losing_its_lease() -> Non
     room = a_room()
     say(room, CHANGING)
     room.run(1.5)
-    assert all(room.seen(name, Acknowledged) == [Acknowledged(2)] for name in room.names), "once"
+    assert all(room.seen(name, WentOver) == [WentOver(2)] for name in room.names), "once"
     say(room, CHANGED)
     room.run(1.5)
     assert all(room.holds(name) and not room.seen(name, Lapsed) for name in room.names)

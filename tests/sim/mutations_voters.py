@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cutting import Patch, cut, exchange
-from understudy.daemon.node import Node
+from understudy.daemon.acknowledged import AcknowledgedVoters
 from understudy.guard.core import GuardCore, Query, VoterSet
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
@@ -71,12 +71,12 @@ def take_the_voters_of_a_copy(patch: Patch) -> None:
 
 def register_unseen(patch: Patch) -> None:
     """Who registers with the old voters while they change does not disturb whoever ends the change at that moment."""
-    cut(patch, Node._register, "view.cluster.old_voters and self._voter_set < view.cluster.voter_set", "False")
+    exchange(patch, AcknowledgedVoters.by_the_old)(lambda self, view: False)
 
 
 def register_by_voters_of_before(patch: Patch) -> None:
     """A server registers with a lease of voters that count no more."""
-    exchange(patch, Node._may_register)(lambda self, view: True)
+    exchange(patch, AcknowledgedVoters.may_register)(lambda self, view: True)
 
 
 def assign_to_whom_old_voters_grant(patch: Patch) -> None:

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import replace
 
 from understudy.daemon.ability import Ability
+from understudy.daemon.acknowledged import AcknowledgedVoters
 from understudy.daemon.admission import Admission
 from understudy.daemon.history import History
 from understudy.daemon.lanes import Lanes
@@ -112,11 +113,7 @@ class Node:
         """The cluster's addresses as the View has them; None: not read yet."""
         self._new_addresses = asyncio.Event()
         self._seen_by_lanes, self._revision = View(), 0
-        self._voter_set = 0
-        """The number of the voters on whose grants this incarnation holds its lease,"""
-        self._acknowledged = asyncio.Event()
-        """and that it is news."""
-        self._last_acknowledged: VotersAcknowledged | None = None
+        self._acknowledged = AcknowledgedVoters()
 
     @property
     def settings(self) -> Settings:
@@ -168,10 +165,7 @@ class Node:
                 await self._remember(state)
             if state.held and (self.admission.known or (self.mirror.remembered and self._sought == state.incarnation)):
                 self.mirror.was_seen_at(state.position)
-                last = self._last_acknowledged  # perhaps later than this state
-                self._voter_set = state.voter_set
-                if last is not None and last.incarnation == state.incarnation:
-                    self._voter_set = max(last.voter_set, state.voter_set)
+                self._acknowledged.begin(state)
                 return state.incarnation
             self._lease.clear()
             try:
@@ -239,7 +233,7 @@ class Node:
     def _known(self, view: View, incarnation: Incarnation) -> bool:
         """A daemon that died was here before: same incarnation, same life."""
         known = view.incarnations.get(incarnation)
-        if known is None or not (known.forgets and known.knows_servers) or known.voter_set < self._voter_set:
+        if known is None or not (known.forgets and known.knows_servers) or known.voter_set < self._acknowledged.voter_set:
             return False
         return known.format == self.mirror.formats.newest and self._newest(view, known)
 
@@ -247,15 +241,15 @@ class Node:
         """Be known as JOINING; the first daemon of all also creates the cluster."""
         known, newest = view.incarnations.get(incarnation), self.mirror.formats.newest
         order = 1 + max((known.order for known in view.incarnations.values()), default=0)
-        if not self.guard.held() or not self._may_register(view):
-            return False  # an incarnation that is over is not begun again
+        if not self.guard.held() or not self._acknowledged.may_register(view) or self.servers_now.removed:
+            return False  # an incarnation that is over is not begun again, nor one of a server that was taken out
         if known is not None:  # by a daemon of another version, or by the leader before it registered again
             order = known.order if self._newest(view, known) else order
-            again = replace(known, format=newest, order=order, forgets=True, knows_servers=True, voter_set=self._voter_set)
+            again = replace(known, format=newest, order=order, forgets=True, knows_servers=True, voter_set=self._acknowledged.voter_set)
             return await self._committed({keys.incarnation(incarnation): again}, view)
         record = IncarnationRecord(
             incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True,
-            knows_servers=True, voter_set=self._voter_set,
+            knows_servers=True, voter_set=self._acknowledged.voter_set,
         )  # fmt: skip
         # two incarnations of one server register one after the other, each on condition that it has seen the other's look: a
         # registration that arrives late must not take the same order, for the newest incarnation is the one that counts
@@ -263,8 +257,7 @@ class Node:
         writes[keys.look(self.server)] = Look(server=self.server, incarnation=incarnation, era=view.era)
         if view.cluster is None:
             writes |= self._creation()
-        elif view.cluster.old_voters and self._voter_set < view.cluster.voter_set:
-            # with the old voters, while they change: whoever ends the change must have seen this incarnation, so it is a conflict
+        elif self._acknowledged.by_the_old(view):  # whoever ends the change must have seen this incarnation: so that is a conflict
             writes[keys.CLUSTER] = view.cluster
         if not await self._committed(writes, view):
             return False
@@ -274,19 +267,11 @@ class Node:
     async def _acknowledge(self, incarnation: Incarnation) -> None:
         """Write at once that the lease rests on the new voters alone: a change of them waits for every server. (`_belong` would, later.)"""
         while True:
-            await self._acknowledged.wait()
-            self._acknowledged.clear()
+            await self._acknowledged.news.wait()
+            self._acknowledged.news.clear()
             view = self.mirror.view
             if incarnation in view.incarnations and not view.set_back and not self._known(view, incarnation):
                 await self._register(view, incarnation)
-
-    def _may_register(self, view: View) -> bool:
-        """Not with a lease of voters that may count no more: nobody else could tell when it ends (S5). Its guard is asking the others. (0:
-        that of a version which holds its lease by those of the registry, or none.)"""
-        cluster = view.cluster
-        if view.servers and self.server not in view.servers:
-            return False  # it was removed
-        return cluster is None or not self._voter_set or self._voter_set >= cluster.voter_set - bool(cluster.old_voters)
 
     def _creation(self) -> dict[str, object]:
         """The cluster's own record, and `ora.netN.network` for each network of the settings."""
@@ -412,10 +397,7 @@ class Node:
                 case AbilityChanged():
                     self._note_ability(event)
                 case VotersAcknowledged():
-                    self._last_acknowledged = event
-                    if event.incarnation == self.incarnation and event.voter_set > self._voter_set:
-                        self._voter_set = event.voter_set
-                        self._acknowledged.set()
+                    self._acknowledged.note(event, self.incarnation)
                 case GuardSays(text):
                     self.history.record(events.GUARD_SAYS, on=self.server, cause=text)
 

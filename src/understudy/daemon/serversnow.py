@@ -26,6 +26,11 @@ class ServersNow:
         self._seen: Servers = {}
         mirror.servers = _names(settings)
 
+    @property
+    def removed(self) -> bool:
+        """Whether this server is none of them any more."""
+        return bool(self._seen) and ServerName(self.settings.server) not in self._seen
+
     def changed(self, view: View) -> None:
         """There is a new View."""
         if view.servers is self._seen:

@@ -15,7 +15,6 @@ from understudy.guard import answers, kill, registered
 from understudy.guard.clients import Client, Clients
 from understudy.guard.core import (
     Able,
-    Acknowledged,
     BeganToVote,
     Census,
     CensusEnded,
@@ -31,6 +30,7 @@ from understudy.guard.core import (
     RoundEnded,
     Send,
     VoterMemory,
+    WentOver,
     Word,
     common_settings,
 )
@@ -360,7 +360,7 @@ class GuardProcess:
                     self._keep(effect)
                 case BeganToVote(boot, started):
                     self._kept.write(VoterMemory(boot, started))
-                case Acknowledged(voter_set):
+                case WentOver(voter_set):
                     self._clients.push({"op": "acknowledged", "incarnation": self.core.holder.incarnation.hex(), "acknowledged": voter_set})
                 case RefusedSettings(_, why):
                     say(logevents.REFUSED_SETTINGS, why=why)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, assert_never
 from understudy.guard import registered
 from understudy.guard.core import (
     Able,
-    Acknowledged,
     BeganToVote,
     Census,
     CensusEnded,
@@ -28,6 +27,7 @@ from understudy.guard.core import (
     RoundEnded,
     Send,
     VoterMemory,
+    WentOver,
     Word,
 )
 from understudy.guard.core import keeper as deciding
@@ -406,7 +406,7 @@ class SimKeeper:
             case Leased(until):
                 self._keep(guard)
                 self._leased(guard, until)
-            case Acknowledged(voter_set):
+            case WentOver(voter_set):
                 self._keep(guard)
                 self.machine.says(f"holds its lease by the voters of number {voter_set}")
                 self.push(VotersAcknowledged(self.incarnation, voter_set))

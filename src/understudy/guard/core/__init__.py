@@ -18,7 +18,6 @@ from understudy.guard.core.common import CommonSettings, VoterSet, common_settin
 from understudy.guard.core.guard import GuardCore
 from understudy.guard.core.messages import (
     Able,
-    Acknowledged,
     BeganToVote,
     BootNumber,
     Census,
@@ -42,6 +41,7 @@ from understudy.guard.core.messages import (
     RoundEnded,
     Send,
     Silent,
+    WentOver,
     Word,
 )
 from understudy.guard.core.start import GuardStart, Member
@@ -49,7 +49,6 @@ from understudy.guard.core.voter import LastRenew, VoterMemory
 
 __all__ = [
     "Able",
-    "Acknowledged",
     "BeganToVote",
     "BootNumber",
     "Census",
@@ -80,6 +79,7 @@ __all__ = [
     "Silent",
     "VoterMemory",
     "VoterSet",
+    "WentOver",
     "Word",
     "common_settings",
 ]

@@ -14,7 +14,6 @@ from understudy.guard.core.common import MEND, CommonSettings, differ
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.messages import (
     PUSHED,
-    Acknowledged,
     BeganToVote,
     Body,
     BootNumber,
@@ -38,6 +37,7 @@ from understudy.guard.core.messages import (
     RoundEnded,
     Send,
     Silent,
+    WentOver,
     Word,
 )
 from understudy.guard.core.start import GuardStart, Member
@@ -437,7 +437,7 @@ class GuardCore:
             assert until is not None, "a lease rests on a base"
             effects.append(Leased(until))
             if before not in (0, self.holder.voter_set):
-                effects.append(Acknowledged(self.holder.voter_set))
+                effects.append(WentOver(self.holder.voter_set))
 
     def _keep(self, voter: Voter, effects: list[GuardEffect]) -> None:
         """Before an answer: a guard that dies right after it leaves behind what it has said."""

@@ -211,7 +211,7 @@ class Keep(NamedTuple):
     silent: bool
 
 
-class Acknowledged(NamedTuple):
+class WentOver(NamedTuple):
     """The lease rests on the voters of this number alone from now on: tell the daemon. Said when an incarnation goes over to newer ones."""
 
     voter_set: int
@@ -231,4 +231,4 @@ class RefusedSettings(NamedTuple):
     why: str
 
 
-GuardEffect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded | CensusEnded | Keep | Acknowledged | BeganToVote | RefusedSettings
+GuardEffect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded | CensusEnded | Keep | WentOver | BeganToVote | RefusedSettings
