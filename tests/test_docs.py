@@ -173,7 +173,7 @@ def test_every_setting_is_documented() -> None:
     page = (DOCS / "guide/settings.md").read_text()
     parts = {match[1]: part for part in page.split("\n## ")[1:] if (match := re.match(r"`\[([\w.]+)\]`", part))}
     known = {section: set(keys) for section, keys in settings.SECTIONS.items() if keys}
-    known |= {"servers.NAME": {"addresses"}, "network.N": {"subnet", "interface"}}
+    known |= {"servers.NAME": {"addresses", "witness"}, "network.N": {"subnet", "interface"}}
     assert {section: set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for section, part in parts.items()} == known
 
 

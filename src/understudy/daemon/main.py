@@ -92,7 +92,7 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     executor = ExecutorLink.of(settings)
     disk = FileDisk(Path(settings.state_dir) / "held.json")
     node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk)
-    node.on_servers = lambda present: registry.reach(present.registry)
+    node.servers_now.on_change = lambda present: registry.reach(present.registry)
     await executor.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
