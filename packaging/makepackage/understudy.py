@@ -32,7 +32,7 @@ def put_together(root: Path, progress: Callable[[str], None], *, version: str, u
     dependencies = libraries.installed(progress)
     found = units.units(unit_folder)
     tree = DebianTree(root)
-    _project(tree)
+    _project(tree, version)
     for path in sorted(path for path in dependencies.rglob("*") if path.is_file()):
         tree.write(f"{HOME}/lib/{path.relative_to(dependencies)}", path.read_bytes())
     _commands(tree)
@@ -49,7 +49,7 @@ def put_together(root: Path, progress: Callable[[str], None], *, version: str, u
     return tree
 
 
-def _project(tree: DebianTree) -> None:
+def _project(tree: DebianTree, version: str) -> None:
     for folder in ("src", "bin"):
         for name in project.files(folder):
             path = ROOT / folder / name
@@ -57,6 +57,8 @@ def _project(tree: DebianTree) -> None:
                 tree.link(f"{HOME}/{folder}/{name}", path.readlink().as_posix())
             else:
                 tree.copy(path, f"{HOME}/{folder}/{name}")
+    said = f"{HOME}/src/understudy/__init__.py"
+    tree.write(said, (tree.root / said).read_text().replace(f'"{project.version()}"', f'"{version}"'))  # as --version prints it
     tree.copy(libraries.REQUIREMENTS, f"{HOME}/requirements/{libraries.REQUIREMENTS.name}")  # of the hosts of a lab
     tree.copy(_DEBIAN / "maintain.py", f"{HOME}/maintain.py")
 

@@ -34,6 +34,10 @@ def write_units(disk: Path, host: Host) -> None:
     for service in host.services:
         if service.name == REGISTRY_PROCESS:
             (disk / ETCD_SETTINGS).write_text(etcd_settings(service.command))
+
+
+def write_machine(disk: Path) -> None:
+    """What every machine with systemd has: an id of its own, and a journal that survives."""
     (disk / "var/log/journal").mkdir(parents=True, exist_ok=True)
     (disk / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
 
@@ -63,7 +67,8 @@ def etcd_settings(command: Sequence[str]) -> str:
     sections: dict[str, dict[str, Any]] = {}
     for section, prefix in (("client-transport-security", ""), ("peer-transport-security", "peer-")):
         sections[section] = {name: flags.pop(f"{prefix}{name}") for name in _TLS}
-    return json.dumps({**flags, **sections}, indent=1) + "\n"  # JSON is YAML
+    # what a command line has by default, a file has to ask for; JSON is YAML
+    return json.dumps({**flags, "enable-grpc-gateway": True, **sections}, indent=1) + "\n"
 
 
 def _flags(words: Sequence[str]) -> list[tuple[str, Any]]:

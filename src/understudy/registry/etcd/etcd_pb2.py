@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\netcd.proto\x12\x0funderstudy.etcd\"A\n\x06Header\x12\x12\n\ncluster_id\x18\x01 \x01(\x04\x12\x11\n\tmember_id\x18\x02 \x01(\x04\x12\x10\n\x08revision\x18\x03 \x01(\x03\"<\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x14\n\x0cmod_revision\x18\x03 \x01(\x03\x12\r\n\x05value\x18\x05 \x01(\x0c\"v\n\x05\x45vent\x12)\n\x04type\x18\x01 \x01(\x0e\x32\x1b.understudy.etcd.Event.Type\x12%\n\x02kv\x18\x02 \x01(\x0b\x32\x19.understudy.etcd.KeyValue\"\x1b\n\x04Type\x12\x07\n\x03PUT\x10\x00\x12\n\n\x06\x44\x45LETE\x10\x01\"v\n\x0cRangeRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x11\n\trange_end\x18\x02 \x01(\x0c\x12\r\n\x05limit\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x11\n\tkeys_only\x18\x08 \x01(\x08\x12\x12\n\ncount_only\x18\t \x01(\x08\"n\n\rRangeResponse\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.understudy.etcd.Header\x12&\n\x03kvs\x18\x02 \x03(\x0b\x32\x19.understudy.etcd.KeyValue\x12\x0c\n\x04more\x18\x03 \x01(\x08\"(\n\nPutRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\"\r\n\x0bPutResponse\"!\n\x12\x44\x65leteRangeRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\"\x15\n\x13\x44\x65leteRangeResponse\"\xcf\x01\n\x07\x43ompare\x12/\n\x06result\x18\x01 \x01(\x0e\x32\x1f.understudy.etcd.Compare.Result\x12/\n\x06target\x18\x02 \x01(\x0e\x32\x1f.understudy.etcd.Compare.Target\x12\x0b\n\x03key\x18\x03 \x01(\x0c\x12\x14\n\x0cmod_revision\x18\x06 \x01(\x03\"\x13\n\x06Result\x12\t\n\x05\x45QUAL\x10\x00\"*\n\x06Target\x12\x0b\n\x07VERSION\x10\x00\x12\n\n\x06\x43REATE\x10\x01\x12\x07\n\x03MOD\x10\x02\"\xc7\x01\n\tRequestOp\x12\x36\n\rrequest_range\x18\x01 \x01(\x0b\x32\x1d.understudy.etcd.RangeRequestH\x00\x12\x32\n\x0brequest_put\x18\x02 \x01(\x0b\x32\x1b.understudy.etcd.PutRequestH\x00\x12\x43\n\x14request_delete_range\x18\x03 \x01(\x0b\x32#.understudy.etcd.DeleteRangeRequestH\x00\x42\t\n\x07request\"\xcf\x01\n\nResponseOp\x12\x38\n\x0eresponse_range\x18\x01 \x01(\x0b\x32\x1e.understudy.etcd.RangeResponseH\x00\x12\x34\n\x0cresponse_put\x18\x02 \x01(\x0b\x32\x1c.understudy.etcd.PutResponseH\x00\x12\x45\n\x15response_delete_range\x18\x03 \x01(\x0b\x32$.understudy.etcd.DeleteRangeResponseH\x00\x42\n\n\x08response\"\x91\x01\n\nTxnRequest\x12)\n\x07\x63ompare\x18\x01 \x03(\x0b\x32\x18.understudy.etcd.Compare\x12+\n\x07success\x18\x02 \x03(\x0b\x32\x1a.understudy.etcd.RequestOp\x12+\n\x07\x66\x61ilure\x18\x03 \x03(\x0b\x32\x1a.understudy.etcd.RequestOp\"y\n\x0bTxnResponse\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.understudy.etcd.Header\x12\x11\n\tsucceeded\x18\x02 \x01(\x08\x12.\n\tresponses\x18\x03 \x03(\x0b\x32\x1b.understudy.etcd.ResponseOp\"^\n\x12WatchCreateRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x11\n\trange_end\x18\x02 \x01(\x0c\x12\x16\n\x0estart_revision\x18\x03 \x01(\x03\x12\x10\n\x08watch_id\x18\x07 \x01(\x03\"&\n\x12WatchCancelRequest\x12\x10\n\x08watch_id\x18\x01 \x01(\x03\"\x16\n\x14WatchProgressRequest\"\xe0\x01\n\x0cWatchRequest\x12=\n\x0e\x63reate_request\x18\x01 \x01(\x0b\x32#.understudy.etcd.WatchCreateRequestH\x00\x12=\n\x0e\x63\x61ncel_request\x18\x02 \x01(\x0b\x32#.understudy.etcd.WatchCancelRequestH\x00\x12\x41\n\x10progress_request\x18\x03 \x01(\x0b\x32%.understudy.etcd.WatchProgressRequestH\x00\x42\x0f\n\rrequest_union\"\xc6\x01\n\rWatchResponse\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.understudy.etcd.Header\x12\x10\n\x08watch_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\x12\x10\n\x08\x63\x61nceled\x18\x04 \x01(\x08\x12\x18\n\x10\x63ompact_revision\x18\x05 \x01(\x03\x12\x15\n\rcancel_reason\x18\x06 \x01(\t\x12&\n\x06\x65vents\x18\x0b \x03(\x0b\x32\x16.understudy.etcd.Eventb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\netcd.proto\x12\x0funderstudy.etcd\"T\n\x06Header\x12\x12\n\ncluster_id\x18\x01 \x01(\x04\x12\x11\n\tmember_id\x18\x02 \x01(\x04\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x11\n\traft_term\x18\x04 \x01(\x04\"<\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x14\n\x0cmod_revision\x18\x03 \x01(\x03\x12\r\n\x05value\x18\x05 \x01(\x0c\"v\n\x05\x45vent\x12)\n\x04type\x18\x01 \x01(\x0e\x32\x1b.understudy.etcd.Event.Type\x12%\n\x02kv\x18\x02 \x01(\x0b\x32\x19.understudy.etcd.KeyValue\"\x1b\n\x04Type\x12\x07\n\x03PUT\x10\x00\x12\n\n\x06\x44\x45LETE\x10\x01\"v\n\x0cRangeRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x11\n\trange_end\x18\x02 \x01(\x0c\x12\r\n\x05limit\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x11\n\tkeys_only\x18\x08 \x01(\x08\x12\x12\n\ncount_only\x18\t \x01(\x08\"n\n\rRangeResponse\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.understudy.etcd.Header\x12&\n\x03kvs\x18\x02 \x03(\x0b\x32\x19.understudy.etcd.KeyValue\x12\x0c\n\x04more\x18\x03 \x01(\x08\"(\n\nPutRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\"\r\n\x0bPutResponse\"!\n\x12\x44\x65leteRangeRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\"\x15\n\x13\x44\x65leteRangeResponse\"\xcf\x01\n\x07\x43ompare\x12/\n\x06result\x18\x01 \x01(\x0e\x32\x1f.understudy.etcd.Compare.Result\x12/\n\x06target\x18\x02 \x01(\x0e\x32\x1f.understudy.etcd.Compare.Target\x12\x0b\n\x03key\x18\x03 \x01(\x0c\x12\x14\n\x0cmod_revision\x18\x06 \x01(\x03\"\x13\n\x06Result\x12\t\n\x05\x45QUAL\x10\x00\"*\n\x06Target\x12\x0b\n\x07VERSION\x10\x00\x12\n\n\x06\x43REATE\x10\x01\x12\x07\n\x03MOD\x10\x02\"\xc7\x01\n\tRequestOp\x12\x36\n\rrequest_range\x18\x01 \x01(\x0b\x32\x1d.understudy.etcd.RangeRequestH\x00\x12\x32\n\x0brequest_put\x18\x02 \x01(\x0b\x32\x1b.understudy.etcd.PutRequestH\x00\x12\x43\n\x14request_delete_range\x18\x03 \x01(\x0b\x32#.understudy.etcd.DeleteRangeRequestH\x00\x42\t\n\x07request\"\xcf\x01\n\nResponseOp\x12\x38\n\x0eresponse_range\x18\x01 \x01(\x0b\x32\x1e.understudy.etcd.RangeResponseH\x00\x12\x34\n\x0cresponse_put\x18\x02 \x01(\x0b\x32\x1c.understudy.etcd.PutResponseH\x00\x12\x45\n\x15response_delete_range\x18\x03 \x01(\x0b\x32$.understudy.etcd.DeleteRangeResponseH\x00\x42\n\n\x08response\"\x91\x01\n\nTxnRequest\x12)\n\x07\x63ompare\x18\x01 \x03(\x0b\x32\x18.understudy.etcd.Compare\x12+\n\x07success\x18\x02 \x03(\x0b\x32\x1a.understudy.etcd.RequestOp\x12+\n\x07\x66\x61ilure\x18\x03 \x03(\x0b\x32\x1a.understudy.etcd.RequestOp\"y\n\x0bTxnResponse\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.understudy.etcd.Header\x12\x11\n\tsucceeded\x18\x02 \x01(\x08\x12.\n\tresponses\x18\x03 \x03(\x0b\x32\x1b.understudy.etcd.ResponseOp\"^\n\x12WatchCreateRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x11\n\trange_end\x18\x02 \x01(\x0c\x12\x16\n\x0estart_revision\x18\x03 \x01(\x03\x12\x10\n\x08watch_id\x18\x07 \x01(\x03\"&\n\x12WatchCancelRequest\x12\x10\n\x08watch_id\x18\x01 \x01(\x03\"\x16\n\x14WatchProgressRequest\"\xe0\x01\n\x0cWatchRequest\x12=\n\x0e\x63reate_request\x18\x01 \x01(\x0b\x32#.understudy.etcd.WatchCreateRequestH\x00\x12=\n\x0e\x63\x61ncel_request\x18\x02 \x01(\x0b\x32#.understudy.etcd.WatchCancelRequestH\x00\x12\x41\n\x10progress_request\x18\x03 \x01(\x0b\x32%.understudy.etcd.WatchProgressRequestH\x00\x42\x0f\n\rrequest_union\"\xc6\x01\n\rWatchResponse\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.understudy.etcd.Header\x12\x10\n\x08watch_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\x12\x10\n\x08\x63\x61nceled\x18\x04 \x01(\x08\x12\x18\n\x10\x63ompact_revision\x18\x05 \x01(\x03\x12\x15\n\rcancel_reason\x18\x06 \x01(\t\x12&\n\x06\x65vents\x18\x0b \x03(\x0b\x32\x16.understudy.etcd.Eventb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,47 +32,47 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'etcd_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_HEADER']._serialized_start=31
-  _globals['_HEADER']._serialized_end=96
-  _globals['_KEYVALUE']._serialized_start=98
-  _globals['_KEYVALUE']._serialized_end=158
-  _globals['_EVENT']._serialized_start=160
-  _globals['_EVENT']._serialized_end=278
-  _globals['_EVENT_TYPE']._serialized_start=251
-  _globals['_EVENT_TYPE']._serialized_end=278
-  _globals['_RANGEREQUEST']._serialized_start=280
-  _globals['_RANGEREQUEST']._serialized_end=398
-  _globals['_RANGERESPONSE']._serialized_start=400
-  _globals['_RANGERESPONSE']._serialized_end=510
-  _globals['_PUTREQUEST']._serialized_start=512
-  _globals['_PUTREQUEST']._serialized_end=552
-  _globals['_PUTRESPONSE']._serialized_start=554
-  _globals['_PUTRESPONSE']._serialized_end=567
-  _globals['_DELETERANGEREQUEST']._serialized_start=569
-  _globals['_DELETERANGEREQUEST']._serialized_end=602
-  _globals['_DELETERANGERESPONSE']._serialized_start=604
-  _globals['_DELETERANGERESPONSE']._serialized_end=625
-  _globals['_COMPARE']._serialized_start=628
-  _globals['_COMPARE']._serialized_end=835
-  _globals['_COMPARE_RESULT']._serialized_start=772
-  _globals['_COMPARE_RESULT']._serialized_end=791
-  _globals['_COMPARE_TARGET']._serialized_start=793
-  _globals['_COMPARE_TARGET']._serialized_end=835
-  _globals['_REQUESTOP']._serialized_start=838
-  _globals['_REQUESTOP']._serialized_end=1037
-  _globals['_RESPONSEOP']._serialized_start=1040
-  _globals['_RESPONSEOP']._serialized_end=1247
-  _globals['_TXNREQUEST']._serialized_start=1250
-  _globals['_TXNREQUEST']._serialized_end=1395
-  _globals['_TXNRESPONSE']._serialized_start=1397
-  _globals['_TXNRESPONSE']._serialized_end=1518
-  _globals['_WATCHCREATEREQUEST']._serialized_start=1520
-  _globals['_WATCHCREATEREQUEST']._serialized_end=1614
-  _globals['_WATCHCANCELREQUEST']._serialized_start=1616
-  _globals['_WATCHCANCELREQUEST']._serialized_end=1654
-  _globals['_WATCHPROGRESSREQUEST']._serialized_start=1656
-  _globals['_WATCHPROGRESSREQUEST']._serialized_end=1678
-  _globals['_WATCHREQUEST']._serialized_start=1681
-  _globals['_WATCHREQUEST']._serialized_end=1905
-  _globals['_WATCHRESPONSE']._serialized_start=1908
-  _globals['_WATCHRESPONSE']._serialized_end=2106
+  _globals['_HEADER']._serialized_end=115
+  _globals['_KEYVALUE']._serialized_start=117
+  _globals['_KEYVALUE']._serialized_end=177
+  _globals['_EVENT']._serialized_start=179
+  _globals['_EVENT']._serialized_end=297
+  _globals['_EVENT_TYPE']._serialized_start=270
+  _globals['_EVENT_TYPE']._serialized_end=297
+  _globals['_RANGEREQUEST']._serialized_start=299
+  _globals['_RANGEREQUEST']._serialized_end=417
+  _globals['_RANGERESPONSE']._serialized_start=419
+  _globals['_RANGERESPONSE']._serialized_end=529
+  _globals['_PUTREQUEST']._serialized_start=531
+  _globals['_PUTREQUEST']._serialized_end=571
+  _globals['_PUTRESPONSE']._serialized_start=573
+  _globals['_PUTRESPONSE']._serialized_end=586
+  _globals['_DELETERANGEREQUEST']._serialized_start=588
+  _globals['_DELETERANGEREQUEST']._serialized_end=621
+  _globals['_DELETERANGERESPONSE']._serialized_start=623
+  _globals['_DELETERANGERESPONSE']._serialized_end=644
+  _globals['_COMPARE']._serialized_start=647
+  _globals['_COMPARE']._serialized_end=854
+  _globals['_COMPARE_RESULT']._serialized_start=791
+  _globals['_COMPARE_RESULT']._serialized_end=810
+  _globals['_COMPARE_TARGET']._serialized_start=812
+  _globals['_COMPARE_TARGET']._serialized_end=854
+  _globals['_REQUESTOP']._serialized_start=857
+  _globals['_REQUESTOP']._serialized_end=1056
+  _globals['_RESPONSEOP']._serialized_start=1059
+  _globals['_RESPONSEOP']._serialized_end=1266
+  _globals['_TXNREQUEST']._serialized_start=1269
+  _globals['_TXNREQUEST']._serialized_end=1414
+  _globals['_TXNRESPONSE']._serialized_start=1416
+  _globals['_TXNRESPONSE']._serialized_end=1537
+  _globals['_WATCHCREATEREQUEST']._serialized_start=1539
+  _globals['_WATCHCREATEREQUEST']._serialized_end=1633
+  _globals['_WATCHCANCELREQUEST']._serialized_start=1635
+  _globals['_WATCHCANCELREQUEST']._serialized_end=1673
+  _globals['_WATCHPROGRESSREQUEST']._serialized_start=1675
+  _globals['_WATCHPROGRESSREQUEST']._serialized_end=1697
+  _globals['_WATCHREQUEST']._serialized_start=1700
+  _globals['_WATCHREQUEST']._serialized_end=1924
+  _globals['_WATCHRESPONSE']._serialized_start=1927
+  _globals['_WATCHRESPONSE']._serialized_end=2125
 # @@protoc_insertion_point(module_scope)
