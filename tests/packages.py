@@ -7,12 +7,11 @@ from makepackage.deb import DebianTree
 
 NEXT = "next1"
 """What the version of a later build has behind it."""
-_QUICK = ("-Zxz", "-z0")
 
 
 def packed(tree: DebianTree, target: Path, *, later_s: int = 0) -> Path:
     """A package of what was put together."""
-    return deb.build(tree, target, project.epoch() + later_s, compression=_QUICK)
+    return deb.build(tree, target, project.epoch() + later_s, compression=deb.QUICK)
 
 
 def made(folder: Path, version: str, unit_folder: Path = units.FOLDER) -> Path:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from makepackage import libraries, oracle, project, understudy, units, wheel
+from makepackage import deb, libraries, oracle, project, understudy, units, wheel
 from makepackage.project import PackageError
 
 _WHAT = ("understudy", "oracle-paths", "wheel")
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = arguments.only or [what for what in _WHAT if what != "wheel" or arguments.local is None]
         if arguments.local is not None and "wheel" in wanted:
             raise PackageError("UND-0346: the version of a wheel is always that of the sources: leave --local out, or --only wheel")
-        made = _make(wanted, version, arguments.output, progress)
+        made = _make(wanted, version, arguments, progress)
     except PackageError as error:
         print(f"package: {error}", file=sys.stderr)
         return 1
@@ -40,19 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _make(wanted: list[str], version: str, output: Path, progress: Callable[[str], None]) -> list[Path]:
+def _make(wanted: list[str], version: str, arguments: argparse.Namespace, progress: Callable[[str], None]) -> list[Path]:
+    compression = deb.QUICK if arguments.quick else deb.USUAL
     libraries.CACHE.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
     with tempfile.TemporaryDirectory(dir=libraries.CACHE) as folder:
         workshop = Path(folder)
         if "understudy" in wanted:
-            made.append(understudy.build(workshop, workshop, progress, version=version))
+            made.append(understudy.build(workshop, workshop, progress, version=version, compression=compression))
         if "oracle-paths" in wanted:
             made.append(oracle.build(workshop, workshop, progress, version=version))
         if "wheel" in wanted:
             made.append(wheel.build(workshop / "wheel", progress))
-        output.mkdir(parents=True, exist_ok=True)
-        return [path.rename(output / path.name) for path in made]
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        return [path.rename(arguments.output / path.name) for path in made]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         "--local", metavar="WORD", help="make VERSION+WORD, an upgrade of VERSION, from the same sources: a build of your own (no wheel)"
     )
     parser.add_argument("--only", action="append", choices=_WHAT, help="only this one; may be given again")
+    parser.add_argument("--quick", action="store_true", help="hardly compress them: to try them on this machine")
     return parser
 
 

@@ -5,7 +5,7 @@
 /usr/share/{man,doc}, completion for bash and zsh; /etc/understudy and the directories of its state
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from makepackage import completion, copyright, deb, libraries, manpages, project, units
@@ -20,11 +20,19 @@ _SCRIPTS = ("postinst", "prerm", "postrm")
 _DIRECTORIES = {"etc/understudy": 0o755, "etc/understudy/keys": 0o700, "var/lib/understudy": 0o755, "var/log/understudy": 0o755}
 
 
-def build(into: Path, workshop: Path, progress: Callable[[str], None], *, version: str, unit_folder: Path = units.FOLDER) -> Path:
+def build(
+    into: Path,
+    workshop: Path,
+    progress: Callable[[str], None],
+    *,
+    version: str,
+    unit_folder: Path = units.FOLDER,
+    compression: Sequence[str] = deb.USUAL,
+) -> Path:
     """Make `understudy_VERSION_ARCHITECTURE.deb` in a directory. PackageError."""
     tree = put_together(workshop / "understudy", progress, version=version, unit_folder=unit_folder)
     progress("the package understudy ...")
-    return deb.build(tree, into / f"understudy_{version}_{deb.architecture()}.deb", project.epoch())
+    return deb.build(tree, into / f"understudy_{version}_{deb.architecture()}.deb", project.epoch(), compression=compression)
 
 
 def put_together(root: Path, progress: Callable[[str], None], *, version: str, unit_folder: Path = units.FOLDER) -> DebianTree:

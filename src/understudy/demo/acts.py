@@ -175,7 +175,11 @@ def _play(lab: Lab, traffic: Traffic, act: DemoAct, say: Narrate) -> _Stretch:
     struck = time.monotonic()
     repair = act.strike(lab, server)
     traffic.await_flow(struck, 60)
-    say(f"  the client writes again after {traffic.outage_ms(struck, time.monotonic()):.0f} ms; repairing {server}")
+    waited_ms = traffic.outage_ms(struck, time.monotonic())
+    if act.unnoticed:
+        say(f"  the client waited {waited_ms:.0f} ms at most")
+    else:
+        say(f"  the client writes again after {waited_ms:.0f} ms; repairing {server}")
     repair()
     return _Stretch(act, begun, struck, time.monotonic())
 
