@@ -157,9 +157,11 @@ class Changers:
             worker = self._lab.popen(server, ["python3", "-c", _WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         except LabError:
             return  # it has just lost its power
-        with worker:  # which ends it at its end
+        try:
             while not self._over.is_set() and self._change(server, worker):
                 pass
+        finally:
+            _end(worker)
 
     def _ready(self, server: str) -> bool:
         try:
@@ -199,6 +201,16 @@ class Changers:
         if known.target[-1] == "ONLINE":
             return "stop", "stop-resource", "OFFLINE"
         return "start", "start-resource", "ONLINE"
+
+
+def _end(worker: "subprocess.Popen[str]") -> None:
+    """At the end of its input it ends; on a server without power it has ended, and has not read all."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    with contextlib.suppress(OSError):
+        worker.stdin.close()
+    worker.wait(_ENDS_S)
+    worker.stdout.close()
 
 
 def _ask(worker: "subprocess.Popen[str]", line: str) -> tuple[int | None, float, str]:
