@@ -61,8 +61,9 @@ heartbeat. A vote that two members split costs as much again; of three members o
 MEMBER_S = 1.0
 """Until a server notices that the member of etcd that it is connected to is gone without a word (`registry/heartbeat.py`). A voter uses its
 own, which is lost only with it."""
-TERM_S = 0.2
-"""Until a server notices that etcd has another leader than the one to which its commit was passed on: the next answered ping."""
+TERM_S = 0.35
+"""Until a server gives up a commit that was passed on to the leader that died: the next answered ping names the new term, and what was not
+lost with that leader has 0.15 s to be answered (`registry/etcd/link.py`)."""
 RETRY_S = 0.15
 """And from then on until the commit is made once more: a new connection, everything read anew, another round of voters."""
 

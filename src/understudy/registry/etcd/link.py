@@ -7,9 +7,9 @@ A member that hangs accepts requests and answers none, and neither TCP nor HTTP/
 more often than every five seconds). So the stream of watches carries progress requests (`registry/heartbeat.py`), which a member that
 lives answers. A member that has lost its leader ends the stream by itself (`hasleader`).
 
-What a member has passed on to a leader that died is lost, and the member does not say so. Each answer to a progress request names the
-term; when that is another one, whoever still waits for an answer to something older gets none (it may or may not have been done), and asks
-again instead of waiting for its deadline.
+What a member has passed on to a leader that died is lost, and the member does not say so; what came while there was none it passes on to
+the next. Each answer to a progress request names the term; a moment after that is another one, whoever still waits for an answer to
+something older gets none (it may or may not have been done), and asks again instead of waiting for its deadline.
 """
 
 import asyncio
@@ -66,6 +66,8 @@ _TLS_CAUSES = (
 """What grpc says, and what it means. A member that does not accept a certificate says so after the handshake, in TLS 1.3, by an alert."""
 
 
+PASSED_ON_S = 0.15
+"""From the first sign of a new term until what waited for a leader has been passed on to it, and answered."""
 _ELECTED = "etcd has elected another leader meanwhile: perhaps it was done, perhaps not"
 
 
@@ -200,10 +202,14 @@ class EtcdLink:
 
     def _see_term(self, term: int) -> None:
         if self._term and term > self._term:
-            self._overtaken |= self._asked
-            for question in tuple(self._asked):
-                question.cancel()
+            asyncio.get_running_loop().call_later(PASSED_ON_S, self._give_up, frozenset(self._asked))
         self._term = max(self._term, term)
+
+    def _give_up(self, asked: frozenset[_Question]) -> None:
+        late = asked & self._asked
+        self._overtaken |= late
+        for question in late:
+            question.cancel()
 
     def _error(self, error: grpc.aio.AioRpcError) -> Exception:
         details = _why(error)
