@@ -22,10 +22,10 @@ from understudy.guard.log import fault, log
 from understudy.model import logevents
 from understudy.model.settings import Settings
 from understudy.security.keyfiles import KeyFiles
-from understudy.setup.judge import Comer, JoinJudgement, judge
+from understudy.setup.judge import ClusterNow, Comer, JoinJudgement, judge, judge_voter, made_with
 from understudy.setup.places import tokens_file
 from understudy.setup.tokens import TokenStore
-from understudy.setup.wire import LARGEST_REQUEST, PATH, JoinRefusal, answer_bytes, parse_request
+from understudy.setup.wire import LARGEST_REQUEST, PATH, VOTER_PATH, JoinRefusal, answer_bytes, parse_request
 
 MOST_CONNECTIONS = 16
 """Of this listener; further ones are closed at once, so that strangers cannot use up the daemon's descriptors."""
@@ -43,12 +43,15 @@ _BACKLOG = 16
 _WAIT = "too many attempts from this address were refused; wait a minute"
 
 
-async def let_join(settings: Settings) -> None:
-    """Listen on each address of this server, until cancelled; idle where this server cannot let anybody join."""
+async def let_join(settings: Settings, now: Callable[[], ClusterNow] | None = None) -> None:
+    """Listen on each address of this server, until cancelled; idle as long as this server cannot let anybody join: a server that becomes a
+    voter gets the authority's key later. `now`: what is known of the cluster by now."""
     keys = KeyFiles(os.path.dirname(settings.guard_key))
-    if not settings.join_port or not os.path.exists(keys.authority_key):
+    if not settings.join_port:
         await asyncio.Event().wait()
-    listener = JoinListener(settings, keys)
+    while not os.path.exists(keys.authority_key):  # noqa: ASYNC110 - a file sends no event
+        await asyncio.sleep(AGAIN_S)
+    listener = JoinListener(settings, keys, now)
     async with asyncio.TaskGroup() as tasks:
         for address in settings.peer(settings.server).addresses:
             tasks.create_task(listener.listen(address))
@@ -91,8 +94,8 @@ class Refusals:
 class JoinListener:
     """One for all addresses of this server."""
 
-    def __init__(self, settings: Settings, keys: KeyFiles) -> None:
-        self._settings, self._keys = settings, keys
+    def __init__(self, settings: Settings, keys: KeyFiles, now: Callable[[], ClusterNow] | None = None) -> None:
+        self._settings, self._keys, self._now = settings, keys, now or (lambda: made_with(settings))
         self._store = TokenStore(tokens_file(settings.state_dir))
         self._refusals = Refusals()
         self._callers: set[asyncio.Task[None]] = set()
@@ -165,7 +168,7 @@ class JoinListener:
             )
             exchange = Exchange(reader, asyncio.StreamWriter(transport, protocol, reader, loop), Peer(uid=NOBODY, gid=NOBODY, pid=0))
             try:
-                await self._exchange(exchange, comer)
+                await self._exchange(exchange, comer._replace(name=_certified(transport)))
                 await exchange.close()
             finally:
                 exchange.abort()
@@ -188,7 +191,7 @@ class JoinListener:
         await exchange.answer(await self._answer(request, comer))
 
     async def _answer(self, request: HttpRequest, comer: Comer) -> Reply:
-        if request.path != PATH:
+        if request.path not in (PATH, VOTER_PATH):
             return _refused(404, "no such path")
         if request.method != "POST":
             return _refused(405, "use POST")
@@ -199,7 +202,9 @@ class JoinListener:
         except BadInput as error:
             self._refusals.note(comer.address, str(error))
             return _refused(400, str(error))
-        work = functools.partial(judge, asked, comer, self._settings, self._store, time.time())
+        work = functools.partial(judge, asked, comer, self._now(), self._store, time.time())
+        if request.path == VOTER_PATH:
+            work = functools.partial(judge_voter, comer, self._now())
         judgement: JoinJudgement = await aside(work, within_s=JUDGING_S, kind="join")
         if judgement.refused:
             self._refusals.note(comer.address, judgement.refused)
@@ -213,9 +218,17 @@ class JoinListener:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         try:
             context.load_cert_chain(self._keys.certificate, self._keys.key, password=_no_password)
+            context.load_verify_locations(self._keys.authority)
+            context.verify_mode = ssl.CERT_OPTIONAL  # who joins has none yet; who becomes a voter proves itself by its own
         except (OSError, ssl.SSLError) as error:
             raise ValueError(f"{self._keys.certificate} and {self._keys.key} cannot be used: {error}") from None
         return context
+
+
+def _certified(transport: asyncio.BaseTransport) -> str:
+    """The name in the certificate of the other side, which TLS has verified; empty: it has shown none."""
+    shown = transport.get_extra_info("peercert") or {}
+    return next((str(value) for part in shown.get("subject", ()) for key, value in part if key == "commonName"), "")
 
 
 def _listening(address: str, port: int) -> contextlib.closing[socket.socket]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 COMMANDS = ("crsctl", "appvipcfg", "understudy")
 DAEMONS = ("understudyd", "understudy-exec", "understudy-guard", "understudy-registry")
+_GATEWAY = "enable-grpc-gateway: true\n"
+"""Of an etcd: `members.py` moves its leadership through this."""
 _GRID_HOME = "u01/app/12.1.0/grid/bin"
 _ACTION_SCRIPTS = "opt/openstack-ha"
 _DIRECTORIES = ("etc/understudy/keys", "var/lib/understudy", "var/log/understudy", "opt/understudy/src", "opt/understudy/bin")
@@ -63,6 +65,10 @@ def _configure(plan: LabPlan, host: Host, disk: Path, guard_key: str, authority:
         _write_certificate(disk, host, authority)
     if host.name in plan.servers:
         (disk / "etc/understudy/understudy.toml").write_text(settings_text(plan, host))
+    if host.name in plan.registry_hosts:
+        path, text = plan.registry_file(host.name)
+        if text:
+            (disk / path.lstrip("/")).write_text(f"{text}{_GATEWAY}" if ENGINES[plan.engine].tls else text)
 
 
 def settings_text(plan: LabPlan, host: Host) -> str:
