@@ -18,7 +18,7 @@ LARGEST_HEAD = 16 << 10
 """Bytes of the request's first line and headers."""
 LARGEST_BODY = 1 << 20
 LARGEST_BODY_OF_OTHERS = 64 << 10
-"""Who is not root can only ask, and needs names and a filter for that."""
+"""Who is not root needs names, a filter, or the attributes of what is his."""
 HEAD_S = 5.0
 BODY_S = 5.0
 UNREAD_S = 60.0
@@ -39,12 +39,16 @@ class NoRequest(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Who is at the other end, as the kernel says."""
+    """Who is at the other end, as the kernel says, or a certificate."""
 
     uid: int
     gid: int
     pid: int
     callers: Callers = field(default_factory=Callers)
+    name: str = ""
+    """The user that a certificate names; empty: the kernel's word counts."""
+    place: str = ""
+    """The server or the address from which it comes over the network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

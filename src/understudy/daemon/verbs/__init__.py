@@ -34,38 +34,40 @@ from understudy.daemon.verbs.truth import Run, only_if_possible
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb. `changes`: only root may, and it is carried to its end even if the caller goes away."""
+    """One verb. `changes`: it is carried to its end even if the caller goes away; access lists say who may (`intent/permitted.py`)."""
 
     run: Run
     changes: bool = False
+    only_root: bool = False
+    """It changes what no access list is about: servers, the cluster, which types and pools there are."""
     knows: bool = True
     """It speaks of the cluster, so this daemon must have read the registry; else it only says how this server is."""
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
-        "accept-settings": Verb(accept_settings.run, changes=True),
+        "accept-settings": Verb(accept_settings.run, changes=True, only_root=True),
         "add-resource": Verb(only_if_possible(add_resource.run, "Add", registry_alone=True), changes=True),
-        "add-serverpool": Verb(only_if_possible(serverpool.add, "Add", registry_alone=True), changes=True),
-        "add-type": Verb(only_if_possible(types.add, "Add", registry_alone=True), changes=True),
-        "appvip-create": Verb(only_if_possible(appvip.create, "Add", registry_alone=True), changes=True),
-        "appvip-delete": Verb(only_if_possible(appvip.delete, "Delete", registry_alone=True), changes=True),
+        "add-serverpool": Verb(only_if_possible(serverpool.add, "Add", registry_alone=True), changes=True, only_root=True),
+        "add-type": Verb(only_if_possible(types.add, "Add", registry_alone=True), changes=True, only_root=True),
+        "appvip-create": Verb(only_if_possible(appvip.create, "Add", registry_alone=True), changes=True, only_root=True),
+        "appvip-delete": Verb(only_if_possible(appvip.delete, "Delete", registry_alone=True), changes=True, only_root=True),
         "check-cluster": Verb(servers.check_cluster, knows=False),
         "check-crs": Verb(servers.check_crs, knows=False),
         "check-has": Verb(servers.check_has, knows=False),
         "check-resource": Verb(check_resource.run, changes=True),
         "cluster-export": Verb(export.run),
         "cluster-status": Verb(servers.cluster_status),
-        "confirm-off": Verb(only_if_possible(confirm_off.run, "Confirm-off", registry_alone=True), changes=True),
+        "confirm-off": Verb(only_if_possible(confirm_off.run, "Confirm-off", registry_alone=True), changes=True, only_root=True),
         "delete-resource": Verb(only_if_possible(delete_resource.run, "Delete", registry_alone=True), changes=True),
         "delete-serverpool": Verb(only_if_possible(serverpool.delete, "Delete", registry_alone=True), changes=True),
         "delete-type": Verb(only_if_possible(types.delete, "Delete", registry_alone=True), changes=True),
         "explain": Verb(history.explain),
-        "evict-server": Verb(only_if_possible(evict.run, "Evict"), changes=True),
+        "evict-server": Verb(only_if_possible(evict.run, "Evict"), changes=True, only_root=True),
         "getperm": Verb(permissions.getperm),
         "history": Verb(history.history),
-        "join-server": Verb(leave.join, changes=True, knows=False),
-        "leave-server": Verb(leave.leave, changes=True),
+        "join-server": Verb(leave.join, changes=True, only_root=True, knows=False),
+        "leave-server": Verb(leave.leave, changes=True, only_root=True),
         "modify-resource": Verb(only_if_possible(modify_resource.run, "Modify"), changes=True),
         "modify-serverpool": Verb(only_if_possible(serverpool.modify, "Modify"), changes=True),
         "modify-type": Verb(only_if_possible(types.modify, "Modify"), changes=True),
