@@ -29,6 +29,7 @@ from understudy.daemon.callers import Callers, Room
 from understudy.daemon.http import PART, App, HttpRequest, Peer, Reply, error_body
 from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
+from understudy.daemon.remote import answer_remotely
 from understudy.daemon.seen import SeenMirror
 from understudy.daemon.sight import Sight
 from understudy.daemon.turns import Turn, Turns
@@ -103,9 +104,9 @@ async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer)
         leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         own=sight.own,
     )
-    callers = Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
-    async with listening(application(services), f"{settings.run_dir}/api.sock", callers=callers):
-        await asyncio.Event().wait()
+    app, callers = application(services), Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+    async with listening(app, f"{settings.run_dir}/api.sock", callers=callers):
+        await answer_remotely(app, settings, callers)
 
 
 def application(services: ApiServices) -> App:

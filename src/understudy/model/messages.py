@@ -161,6 +161,7 @@ WORDS: dict[int, str] = {
     20328: "Only root may change {} of '{}': {}.",
     20329: "{} of '{}' decides what its actions do as user '{}': only that user and root may change it.",
     20330: "User '{}' has {} commands under way on this server, and more are not begun: wait until one has ended.",
+    20331: "No certificate can be made for that name: {}.",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20151: "'{}' moves from '{}' to '{}' ({}: {})",
