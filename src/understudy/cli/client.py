@@ -36,6 +36,8 @@ _HANGS = (
 SILENT_S = 30.0
 """In the middle of an answer: the daemon says every few seconds that it is there (`STILL_S` in daemon/api.py)."""
 QUEUES_S = 5
+LARGEST_PART = 64 << 20
+"""Bytes of one part of an answer: a daemon sends no more before it waits for its reader."""
 _FULL = "takes no more connections: it hangs, or more ask it than it can answer; try again, and look at its log and state"
 INTERRUPTED = 130
 
@@ -121,12 +123,9 @@ def _ahead(connection: socket.socket) -> "Iterator[dict[str, Any] | Away]":
         begun = False
         try:
             with connection.makefile("rb") as stream:
-                status, chunked = _head(stream)
-                begun = True
-                for line in _lines(stream, chunked):
-                    message = json.loads(line)
-                    refused = "error" in message
-                    read.put(Away(f"it answers {status}: {message['error']}") if refused else message)
+                for message in messages(stream):
+                    begun = True
+                    read.put(message)
             read.put(None)
         except TimeoutError:
             read.put(Away(f"it {_HANGS.format(SILENT_S)}. What was asked for may still be done"))
@@ -140,6 +139,19 @@ def _ahead(connection: socket.socket) -> "Iterator[dict[str, Any] | Away]":
     start_new_thread(read_all, ())
     while (message := read.get()) is not None:
         yield message
+
+
+def messages(stream: "BinaryIO") -> "Iterator[dict[str, Any] | Away]":
+    """Those of an answer, as they come. Away: there is none. ValueError: it is no answer of ours."""
+    try:
+        status, chunked = _head(stream)
+        for line in _lines(stream, chunked):
+            message = json.loads(line)
+            if not isinstance(message, dict):
+                raise ValueError("no object")
+            yield Away(f"it answers {status}: {message['error']}") if "error" in message else message
+    except (IndexError, RecursionError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _wait(connection: socket.socket, *, patient: bool) -> None:
@@ -213,6 +225,8 @@ def _lines(stream: "BinaryIO", chunked: bool) -> "Iterator[bytes]":
         return
     rest = b""
     while size := int(stream.readline().split(b";")[0].strip() or b"0", 16):
+        if not 0 < size <= LARGEST_PART:
+            raise ValueError("no size of a part")
         rest += stream.read(size)
         stream.readline()
         *whole, rest = rest.split(b"\n")

@@ -190,7 +190,7 @@ class TlsDoor:
             try:
                 await self._use.serve(visitor)
             finally:
-                _abort(visitor.writer)
+                visitor.writer.transport.abort()  # also where it is closing: the other side may not take part in that
         except ssl.SSLEOFError:
             pass  # it went away in the middle: whoever only looks whether a port is open
         except ssl.SSLError as error:  # somebody who speaks no TLS, does not like our certificate, or has none that we trust
@@ -230,12 +230,6 @@ def server_context(certificate: str, key: str, *, trusted: str = "") -> ssl.SSLC
     except (OSError, ssl.SSLError) as error:
         raise ValueError(f"{certificate}, {key}{f' and {trusted}' if trusted else ''} cannot be used: {error}") from None
     return context
-
-
-def _abort(writer: asyncio.StreamWriter) -> None:
-    transport = writer.transport
-    if not transport.is_closing() or transport.get_write_buffer_size():
-        transport.abort()
 
 
 def _listening(address: str, port: int) -> contextlib.closing[socket.socket]:
