@@ -28,6 +28,8 @@ check) [ -e /tmp/up ];;
 esac
 """
 INIT = ("--server", "ctr1=10.10.20.1,10.10.10.1", "--server", "ctr2=10.10.20.2,10.10.10.2", "--accept-single-voter")
+HOME = "/root"
+SCRIPT = ("-type", "cluster_resource", "-attr", "ACTION_SCRIPT=/opt/who.scr,SERVER_POOLS=team")
 KEYS = "/etc/understudy/keys"
 LOOKED_AT = ("/etc", "/var/log", "/var/lib/understudy", "/run", "/root", "/tmp", "/opt")
 
@@ -40,7 +42,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]
         said = cluster.run("understudy", "cluster", "init", "prod", *INIT, "--network", "1=10.10.10.0/24,eth1", on="ctr1")
         token = re.search(r"^  understudy cluster join (\S+)$", said, re.MULTILINE)
         assert token is not None
-        cluster.run("sh", "-c", f"printf %s {token[1]} >/root/token; understudy cluster join - </root/token; rm /root/token", on="ctr2")
+        cluster.run("sh", "-c", f"printf %s {token[1]} >{HOME}/token; understudy cluster join - <{HOME}/token; rm {HOME}/token", on="ctr2")
         yield cluster
 
 
@@ -54,62 +56,70 @@ def test_who_may_do_what_from_where(cluster: Cluster) -> None:
     """Each as it would be typed."""
     cluster.put("/opt/who.scr", WHO, on=cluster.lab.servers)
     cluster.run("crsctl", "add", "serverpool", "team", "-attr", "PARENT_POOLS=Generic,SERVER_NAMES=ctr1 ctr2", on="ctr1")
-    cluster.run(
-        "crsctl",
-        "add",
-        "resource",
-        "other",
-        "-type",
-        "cluster_resource",
-        "-attr",
-        "ACTION_SCRIPT=/opt/who.scr,SERVER_POOLS=team",
-        on="ctr1",
-    )
+    cluster.run("crsctl", "add", "resource", "other", *SCRIPT, on="ctr1")
+    a_user_of_a_server(cluster)
+    root_of_another_server(cluster)
+    an_administrator_elsewhere(cluster)
+    no_secret_is_where_others_look(cluster, nobody(cluster))
 
-    # a user of a server
-    own = ("crsctl", "add", "resource", "app", "-type", "cluster_resource", "-attr", "ACTION_SCRIPT=/opt/who.scr,SERVER_POOLS=team")
-    status, text = tried(cluster, *GAMES, *own)
-    assert (status, "UND-0325: User 'games' does not have the right x on server pool 'team'." in text) == (1, True), text
+
+def a_user_of_a_server(cluster: Cluster) -> None:
+    """Registers and starts what is his own, when root has given him a pool; nothing else."""
+    own = (*GAMES, "crsctl", "add", "resource", "app", *SCRIPT)
+    refused(cluster, "UND-0325: User 'games' does not have the right x on server pool 'team'.", *own)
     cluster.run("crsctl", "setperm", "serverpool", "team", "-u", "user:games:r-x", on="ctr1")
-    assert tried(cluster, *GAMES, *own) == (0, "")
+    assert tried(cluster, *own) == (0, "")
     assert tried(cluster, *GAMES, "crsctl", "start", "resource", "app", "-n", "ctr2")[0] == 0
     assert cluster.run("cat", "/tmp/who", on="ctr2") == "games\n", "its actions run as its owner"
-    status, text = tried(cluster, *GAMES, "crsctl", "start", "resource", "other")
-    assert (status, "CRS-2725: User 'games' does not have permission to operate on resource 'other'." in text) == (1, True), text
-    assert tried(cluster, *GAMES, "understudy", "server", "leave")[0] == 1
-    status, text = tried(cluster, *GAMES, "crsctl", "--server", "ctr2", "stat", "res", "-t")
-    assert (status, "an administrator's certificate is made on a voter by: understudy cluster certificate NAME" in text) == (1, True), text
+    refused(
+        cluster,
+        "CRS-2725: User 'games' does not have permission to operate on resource 'other'.",
+        *GAMES,
+        "crsctl",
+        "start",
+        "res",
+        "other",
+    )
+    refused(cluster, "UND-0064: Only root may do this, and you are user 'games'", *GAMES, "understudy", "server", "leave")
+    refused(cluster, "an administrator's certificate is made on a voter by", *GAMES, "crsctl", "--server", "ctr2", "stat", "res", "-t")
 
-    # another server of the cluster, as root there
+
+def root_of_another_server(cluster: Cluster) -> None:
+    """Is root there."""
     assert "ctr2" in cluster.run("crsctl", "--server", "ctr1", "stat", "res", "app", on="ctr2")
     assert tried(cluster, "crsctl", "--server", "ctr1", "relocate", "resource", "app", "-n", "ctr1", on="ctr2")[0] == 0
+    assert tried(cluster, "crsctl", "--server", "ctr1", "stop", "resource", "app", on="ctr2")[0] == 0
     assert "by root@ctr2" in cluster.run("understudy", "history", "app", on="ctr1")
     assert tried(cluster, "crsctl", "check", "crs", "--server", "ctr2")[0] == 0
 
-    # an administrator on a machine that is no server
-    made = cluster.run("understudy", "cluster", "certificate", "games", "--days", "2", "--out", "/root/games.pem", on="ctr1")
+
+def an_administrator_elsewhere(cluster: Cluster) -> None:
+    """On a machine that is no server: by name and by address, as the user that the certificate names."""
+    made = cluster.run("understudy", "cluster", "certificate", "games", "--days", "2", "--out", f"{HOME}/games.pem", on="ctr1")
     assert "PRIVATE" not in made
-    carry(cluster, cluster.lab.host_path("ctr1", "/root/games.pem").read_text(), "/root/.config/understudy/certificate.pem")
+    carry(cluster, cluster.lab.host_path("ctr1", f"{HOME}/games.pem").read_text(), f"{HOME}/.config/understudy/certificate.pem")
     for server in ("ctr2", "10.10.20.1", "10.10.10.1:7403"):
         assert "app" in cluster.lab.client(["crsctl", "--server", server, "stat", "res", "-t"]).stdout
-    assert tried(cluster, "crsctl", "--server", "ctr1", "stop", "resource", "app", on="client")[0] == 0
-    status, text = tried(cluster, "crsctl", "--server", "ctr1", "start", "resource", "other", on="client")
-    assert (status, "CRS-2725: User 'games'" in text) == (1, True), text
+    assert tried(cluster, "crsctl", "--server", "ctr1", "start", "resource", "app", on="client")[0] == 0
+    refused(cluster, "CRS-2725: User 'games'", "crsctl", "--server", "ctr1", "start", "resource", "other", on="client")
 
-    # nobody
-    stranger = Authority("prod")
-    issued = stranger.issue_to_user("root", timedelta(days=1))
+
+def nobody(cluster: Cluster) -> str:
+    """With a certificate of another authority, in which the name is root; the key in it. And a server that is not there."""
+    issued = Authority("prod").issue_to_user("root", timedelta(days=1))
     true = cluster.lab.host_path("ctr1", f"{KEYS}/authority.pem").read_text()
-    carry(cluster, issued.certificate + issued.key + true, "/root/stranger.pem")
-    status, text = tried(
-        cluster, "crsctl", "--server", "10.10.20.1", "--certificate", "/root/stranger.pem", "stop", "resource", "app", on="client"
-    )
-    assert (status, "CRS-4639" in text, "the certificate that was shown is of another authority" in text) == (1, True, True), text
+    carry(cluster, issued.certificate + issued.key + true, f"{HOME}/stranger.pem")
+    command = ("crsctl", "--server", "10.10.20.1", "--certificate", f"{HOME}/stranger.pem", "stop", "resource", "app")
+    refused(cluster, "the certificate that was shown is of another authority", *command, on="client")
     wait_for(lambda: "command-not-trusted" in cluster.log("ctr1", "understudyd"), 10, "it is logged")
-    status, text = tried(cluster, "crsctl", "--server", "10.10.20.77", "stat", "res", on="client")
-    assert (status, "10.10.20.77 port 7403: " in text) == (1, True), text
+    refused(cluster, "10.10.20.77 port 7403: ", "crsctl", "--server", "10.10.20.77", "stat", "res", on="client")
+    return issued.key
 
-    no_secret_is_where_others_look(cluster, issued.key)
+
+def refused(cluster: Cluster, said: str, *argv: str, on: str = "ctr1") -> None:
+    """It ends with status 1, and says why."""
+    status, text = tried(cluster, *argv, on=on)
+    assert (status, said in text) == (1, True), text
 
 
 def carry(cluster: Cluster, text: str, path: str) -> None:
@@ -125,7 +135,7 @@ def no_secret_is_where_others_look(cluster: Cluster, *more: str) -> None:
     secrets = {
         part for host in cluster.lab.servers for key in ("guard.key", "server.key", "authority.key") for part in _forms(cluster, host, key)
     }
-    secrets |= {form for text in (*more, cluster.lab.host_path("ctr1", "/root/games.pem").read_text()) for form in _of_pem(text)}
+    secrets |= {form for text in (*more, cluster.lab.host_path("ctr1", f"{HOME}/games.pem").read_text()) for form in _of_pem(text)}
     assert len(secrets) > 8
     for host in (*cluster.lab.servers, "client"):
         for path in _files(cluster, host):

@@ -286,7 +286,7 @@ def _split(parse: Callable[[bytes], object]) -> Callable[[bytes], object]:
 
 def _values() -> list[bytes]:
     life, name = Incarnation("0" * 32), ResourceName("db")
-    records = [
+    records: list[tuple[str, registrywire.Record]] = [
         (keys.resource(name), Definition(name=name, type=CLUSTER, uid="1", attributes={"A": "b"})),
         (keys.report(name, "ctr1"), Report(resource=name, server="ctr1", incarnation=life, epoch=1, state=State.ONLINE)),  # type: ignore[arg-type]
         (keys.history(1, "ctr1", 1), Event(wall=1.0, server="ctr1", kind="joined")),  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ _MOST_DAYS = 730
 
 def main(argv: list[str]) -> int:
     """Run it; its exit status."""
-    arguments = parser().parse_args(argv)
+    arguments = _parser().parse_args(argv)
     try:
         return _made(arguments)
     except UnderstudyError as error:
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         return 1
 
 
-def parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     """Its command line."""
     text = "A certificate with its key, in one file, by which an administrator gives commands from elsewhere (--server)."
     found = argparse.ArgumentParser(
