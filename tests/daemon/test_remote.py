@@ -365,6 +365,15 @@ def test_a_certificate_that_names_nobody_here(site: Site, certificate: dict[str,
     assert said in found
 
 
+def test_an_administrators_certificate_is_never_taken_for_a_servers() -> None:
+    """Also where its name is that of a server that came later: nobody becomes a voter, and gets the authority's key, by it."""
+    subject = ((("organizationName", "test"),), (("commonName", "ctr4"),))
+    assert tlsdoor.server_named({"subject": subject}) == ""
+    assert tlsdoor.server_named({"subject": subject, "subjectAltName": (("IP Address", FROM), ("DNS", "ctr5"))}) == ""
+    assert tlsdoor.server_named({"subject": subject, "subjectAltName": (("DNS", "ctr4"), ("IP Address", FROM))}) == "ctr4"
+    assert tlsdoor.server_named({}) == ""
+
+
 def test_no_certificate_is_made_for_a_server_or_a_name_that_is_none(site: Site) -> None:
     """And none is written over another."""
     path = site.user_file("bob")

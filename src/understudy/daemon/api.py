@@ -46,7 +46,7 @@ from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import Settings
 from understudy.model.shown import shown
 from understudy.model.state import Life
-from understudy.ports import Clock, OwnServer
+from understudy.ports import Clock, OwnServer, RegistryMembers
 
 TOKEN_BYTES = 16
 MOST_WAITING = 16 << 20
@@ -76,6 +76,9 @@ class ApiServices:
     settings: Settings
     clock: Clock
     server: OwnServer
+    settings_now: Callable[[], Settings] | None = None
+    """The settings with the servers that there are by now; None: those above."""
+    members: RegistryMembers | None = None
     token: Callable[[], str] = field(default=lambda: secrets.token_hex(TOKEN_BYTES))
     record: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
@@ -84,7 +87,7 @@ class ApiServices:
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
 
 
-async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer) -> None:
+async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer, members: RegistryMembers | None = None) -> None:
     """Answer requests until cancelled."""
 
     def record(kind: str, about: ResourceName | None, cause: str, text: str) -> None:
@@ -97,6 +100,8 @@ async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer)
     services = ApiServices(
         mirror=node.mirror,
         settings=settings,
+        settings_now=lambda: node.settings,
+        members=members,
         clock=node.clock,
         server=server,
         record=record,
@@ -106,7 +111,7 @@ async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer)
     )
     app, callers = application(services), Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
     async with listening(app, f"{settings.run_dir}/api.sock", callers=callers):
-        await answer_remotely(app, settings, callers)
+        await answer_remotely(app, settings, callers, services.settings_now)
 
 
 def application(services: ApiServices) -> App:
@@ -257,7 +262,7 @@ class _Api:
         services, caller = self._services, await self._names.caller(peer)
         return CommandContext(
             mirror=services.mirror if changes or caller.who.root else SeenMirror(services.mirror, caller.who),
-            settings=services.settings,
+            settings=services.settings if services.settings_now is None else services.settings_now(),
             clock=services.clock,
             caller=caller,
             output=lines,
@@ -268,6 +273,7 @@ class _Api:
             own=None if services.own is None else _for_a_moment(services.own),
             check=services.check,
             leave_here=services.leave_here,
+            members=services.members,
             detached=lambda: lines.closed,
             turn=Turn(self._turns, queued=peer.uid != 0),
         )
@@ -301,7 +307,7 @@ class _Api:
     async def _carry_out(self, verb: Verb, world: CommandContext, arguments: Arguments) -> int:
         """Its exit status; 1 where it is not even begun."""
         user, root = world.caller.user, world.caller.who.root
-        if verb.only_root and not root:
+        if verb.changes and not verb.by_rights and not root:
             world.say(20064, user)
         elif verb.changes and not root and self._under_way[user] > MOST_UNDER_WAY:
             world.say(20330, user, MOST_UNDER_WAY)

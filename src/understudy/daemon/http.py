@@ -4,6 +4,7 @@ Called by `peers.py` for each connection. h11 knows the grammar; this says how m
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ HEAD_S = 5.0
 BODY_S = 5.0
 UNREAD_S = 60.0
 """How long a part of an answer waits for its reader; then the connection is cut."""
+FINISH_S = 1.0
 PART = 64 << 10
 MOST_FIELDS = 100
 SURPLUS = 64 << 10
@@ -145,6 +147,15 @@ class Exchange:
     def refuse(self, status: int, why: str) -> None:
         """In place of an answer."""
         self._writer.write(raw_refusal(status, why))
+
+    async def let_finish(self) -> None:
+        """Read on for a moment what nobody wants, so that a refusal is not lost with a connection that ends while the request still comes.
+        Of TLS: there the other side sees an error instead."""
+        left = LARGEST_BODY
+        with contextlib.suppress(TimeoutError, OSError):
+            async with asyncio.timeout(FINISH_S):
+                while left > 0 and (data := await self._reader.read(PART)):
+                    left -= len(data)
 
     def abort(self) -> None:
         """End the connection now, whatever is still unread."""

@@ -126,6 +126,8 @@ async def answer_once(app: App, exchange: Exchange, peer: Peer) -> None:
         if bad.status:
             peer.callers.complaints.say(peer.uid, str(bad))
             exchange.refuse(bad.status, str(bad))
+            if peer.place:
+                await exchange.let_finish()
         return
 
     async def answering() -> None:

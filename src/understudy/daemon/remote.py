@@ -9,7 +9,7 @@ import contextlib
 import functools
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -34,13 +34,14 @@ def certificates_of(settings: Settings) -> TlsFiles | None:
     return files if all(os.path.exists(path) for path in (files.ca, files.certificate, files.key)) else None
 
 
-async def answer_remotely(app: App, settings: Settings, callers: Callers) -> None:
-    """Listen on each address of this server, until cancelled; idle without certificates, or where the port is 0."""
+async def answer_remotely(app: App, settings: Settings, callers: Callers, now: Callable[[], Settings] | None = None) -> None:
+    """Listen on each address of this server, until cancelled; idle without certificates, or where the port is 0. `now`: the settings with
+    the servers that there are by now."""
     files = certificates_of(settings)
     if files is None or not settings.api_port:
         await asyncio.Event().wait()
         return
-    listener = RemoteListener(app, settings, callers, files)
+    listener = RemoteListener(app, now or (lambda: settings), callers, files)
     async with asyncio.TaskGroup() as tasks:
         for address in settings.peer(settings.server).addresses:
             tasks.create_task(listener.door.listen(address))
@@ -49,13 +50,13 @@ async def answer_remotely(app: App, settings: Settings, callers: Callers) -> Non
 class RemoteListener:
     """One for all addresses of this server."""
 
-    def __init__(self, app: App, settings: Settings, callers: Callers, files: TlsFiles) -> None:
-        self._app, self._settings, self._callers = app, settings, callers
+    def __init__(self, app: App, now: Callable[[], Settings], callers: Callers, files: TlsFiles) -> None:
+        self._app, self._now, self._callers = app, now, callers
         self._refusals = Refusals(logevents.COMMAND_NOT_TRUSTED)
         self.door = TlsDoor(
             TlsUse(
                 kind="commands",
-                port=settings.api_port,
+                port=now().api_port,
                 context=functools.partial(server_context, files.certificate, files.key, trusted=files.ca),
                 serve=self._serve,
                 bounds=BOUNDS,
@@ -67,7 +68,7 @@ class RemoteListener:
         )
 
     async def _serve(self, visitor: TlsVisitor) -> None:
-        who = proven(visitor.certificate, visitor.address, self._settings)
+        who = proven(visitor.certificate, visitor.address, self._now())
         peer = replace(who if isinstance(who, Peer) else Peer(uid=NOBODY, gid=NOBODY, pid=0), callers=self._callers)
         exchange = Exchange(visitor.reader, visitor.writer, peer)
         if isinstance(who, str):

@@ -216,9 +216,17 @@ class TlsDoor:
         return TlsVisitor(reader=reader, writer=writer, address=address, port=port, certificate=certificate)
 
 
-def server_context(certificate: str, key: str, *, trusted: str = "") -> ssl.SSLContext:
-    """TLS 1.3 with this server's certificate. `trusted`: the authority of whose certificates the other side has to show one; empty: of
-    none. ValueError: a file cannot be used."""
+def server_named(certificate: Mapping[str, Any]) -> str:
+    """The server whose certificate this is, of which it is known that the cluster's authority has signed it; empty: of none. Of a server
+    the name stands among the other names, too; an administrator's has none of these, and so is never taken for a server's."""
+    names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    named = len(names) == 1 and ("DNS", names[0]) in certificate.get("subjectAltName", ())
+    return str(names[0]) if named else ""
+
+
+def server_context(certificate: str, key: str, *, trusted: str = "", asks: ssl.VerifyMode = ssl.CERT_REQUIRED) -> ssl.SSLContext:
+    """TLS 1.3 with this server's certificate. `trusted`: the authority of whose certificates the other side has to show one, or may;
+    empty: of none. ValueError: a file cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0  # one request for each connection: there is nothing to resume
@@ -226,7 +234,7 @@ def server_context(certificate: str, key: str, *, trusted: str = "") -> ssl.SSLC
         context.load_cert_chain(certificate, key, password=_no_password)
         if trusted:
             context.load_verify_locations(cafile=trusted)
-            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_mode = asks
     except (OSError, ssl.SSLError) as error:
         raise ValueError(f"{certificate}, {key}{f' and {trusted}' if trusted else ''} cannot be used: {error}") from None
     return context

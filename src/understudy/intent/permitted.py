@@ -5,7 +5,7 @@ The rules are those of the page `docs/guide/rights.md`; root is never asked.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from understudy.intent.edit import Edit
 from understudy.intent.facts import registered
@@ -25,6 +25,8 @@ OPEN_ACL = "owner:root:rwx,pgrp:root:r-x,other::r-x"
 """Of the type that everybody may use: there the right on the server pool counts."""
 BY_OWNER = frozenset({"ACTION_SCRIPT", "ACTIONS", "AGENT_FILENAME", "NLS_LANG", "TYPE_VERSION"})
 """Of the attributes that every type has, those by which actions do one thing or another; those that a type adds are all such."""
+_BY_LISTS = frozenset({"resources", "types", "pools", "targets", "requests", "forgotten", "rests", "history"})
+"""Parts of an edit that access lists are about, or that come with those; whatever else there is, or will be, is root's."""
 MOST_NAMED = 20
 """Refusals that are shown."""
 
@@ -64,7 +66,7 @@ def refusals(view: View, edit: Edit, who: Identity) -> tuple[Refusal, ...]:
     types = {name: record for name, record in {**view.types, **edit.types}.items() if record is not None}
     asked = _Asked(view, who, types)
     found: list[Refusal] = []
-    if edit.cluster is not None or edit.incarnations:
+    if any(getattr(edit, field.name) for field in fields(Edit) if field.name not in _BY_LISTS):
         found.append(Refusal(code=20064, names=(who.user,)))
     running = dict.fromkeys((*edit.targets, *(name for request in edit.requests for name in request.resources)))
     for name in running:

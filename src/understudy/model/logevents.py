@@ -141,7 +141,10 @@ SETTINGS_UNREADABLE = LogEvent(
 
 LISTENING = LogEvent("listening", "info", "It can be asked now, at the place that is named.")
 ACTION_BEGUN = LogEvent(
-    "action-begun", "info", "An action (start, stop, clean, abort) was begun. `activity` is that of the lines of the history about it."
+    "action-begun",
+    "info",
+    "An action (start, stop, clean, abort; kill: all that is left of it is ended by force) was begun. `activity` is that of the"
+    " lines of the history about it.",
 )
 ACTION_ENDED = LogEvent(
     "action-ended",
@@ -267,6 +270,15 @@ COMMAND_NOT_TRUSTED = LogEvent(
     "Somebody connected to give a command and showed no certificate that counts here; nothing was read. Five a minute for each address,"
     " sixty in all; `not_logged` counts the others.",
     "If it is no mistake of yours, see who is at that address.",
+)
+MEMBER_CHANGED = LogEvent(
+    "member-changed", "info", "This server's member of etcd was configured, or taken away, as commands have it; `what` says which."
+)
+MEMBER_NOT_CHANGED = LogEvent(
+    "member-not-changed",
+    "warning",
+    "This server's member of etcd cannot be configured or taken away, and why. It is tried again.",
+    "Mend what `why` names: a disk, a voter that does not answer on its port for joining.",
 )
 
 # --- the registry ---------------------------------------------------------------------------------------------------

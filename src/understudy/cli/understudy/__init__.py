@@ -11,16 +11,21 @@ ASKING = ("cluster", "explain", "history", "server", "status")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
 OWN = ("demo", "lab", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
-SETUP = ("init", "join", "token", "check")
-"""`understudy cluster ...` that need none either: `cluster_setup.py`."""
+SETUP = ("init", "join", "token", "check", "leave")
+"""`understudy cluster ...` with a command line of their own: `cluster_setup.py`."""
 CERTIFICATE = "certificate"
-"""`understudy cluster certificate`, which needs none: `cluster_certificate.py`."""
+"""`understudy cluster certificate`, which needs no daemon: `cluster_certificate.py`."""
 _USAGE = f"""Usage: understudy <command> [options]
   cluster certificate   a certificate with which an administrator gives commands from elsewhere
   cluster check         whether this server has all that a cluster needs
   cluster export        what is registered and wanted, as a file for simulate
   cluster init NAME     make a cluster, beginning with this server
   cluster join TOKEN    make this server one of a cluster's
+  cluster add-voter, remove-voter, replace-voter
+                        who votes, and runs the registry's members
+  cluster add-server    one more server; it joins with a token
+  cluster leave         this server leaves the cluster for good
+  cluster remove-server take a server out that is gone for good
   cluster token         another token, for another server to join with
   cluster status        the cluster as a whole, and whether everything wanted runs
   demo                  the main job in a lab: a database survives four accidents
