@@ -23,7 +23,7 @@ def test_a_server_keeps_its_number_and_one_that_was_removed_has_no_address() -> 
 
 
 def test_numbers_of_removed_servers_are_used_again_only_when_there_are_no_others() -> None:
-    peers: tuple[Peer, ...] = FIRST
+    peers: tuple[KnownServer, ...] = FIRST
     for number in itertools.count():
         peers = changed(peers, (FIRST[0], KnownServer(f"s{number}", ("10.0.1.1",))))
         if number == MOST - 2:
