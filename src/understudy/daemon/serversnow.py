@@ -4,6 +4,7 @@ Owned by `daemon/node.py`, which passes on every View. Its guard is sent the sam
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from understudy.daemon.mirror import Mirror
 from understudy.model.names import ServerName
@@ -30,6 +31,10 @@ class ServersNow:
     def removed(self) -> bool:
         """Whether this server is none of them any more."""
         return bool(self._seen) and ServerName(self.settings.server) not in self._seen
+
+    def written(self, settings: Settings) -> None:
+        """understudy.toml says this by now."""
+        self.settings = replace(self.settings, voters=settings.voters, voter_set=settings.voter_set)
 
     def changed(self, view: View) -> None:
         """There is a new View."""
