@@ -45,7 +45,7 @@ from understudy.guard.leave import LeaveDeadline, stay_away
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
 from understudy.guard.notice import SETTINGS, Notice
-from understudy.guard.peers import Peer, changed, listen_to, names_of, peers_of
+from understudy.guard.peers import KnownServer, changed, listen_to, names_of, peers_of
 from understudy.guard.protected import Protected
 from understudy.guard.starters import STARTERS
 from understudy.guard.system import say
@@ -404,7 +404,7 @@ class GuardProcess:
 
     def _note_servers(self, request: dict[str, Any]) -> dict[str, Any]:
         """Which servers there are by now; the daemon has written it to the disk already."""
-        peers = changed(self._peers, (Peer(str(each["name"]), tuple(map(str, each["addresses"]))) for each in request["servers"]))
+        peers = changed(self._peers, (KnownServer(str(each["name"]), tuple(map(str, each["addresses"]))) for each in request["servers"]))
         self.held_file.peers.write(peers)  # first: what is kept from now on may name a new one
         self._peers, self._kept.servers = peers, tuple(peer.name for peer in peers)
         self._networks.reach(peers)
