@@ -11,7 +11,7 @@ import pytest
 
 from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
-from understudy.cli.understudy import cluster_setup, demo, lab, simulate
+from understudy.cli.understudy import cluster_certificate, cluster_setup, demo, lab, simulate
 from understudy.model import events, logevents, settings
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
@@ -86,6 +86,7 @@ def helps() -> dict[str, str]:
         module = __import__(f"understudy.cli.understudy.{name}", fromlist=["COMMANDS"])
         found |= {command.title: command.help() for command in module.COMMANDS.values()}
     found |= {title: text for title, text in parser_helps("understudy cluster", cluster_setup._parser()).items() if title in SETUP}
+    found |= parser_helps(f"understudy cluster {understudy.CERTIFICATE}", cluster_certificate._parser())
     for name, parser in (("demo", demo._parser()), ("lab", lab._parser()), ("simulate", simulate._parser())):
         found |= parser_helps(f"understudy {name}", parser)
     return found
@@ -166,6 +167,8 @@ def test_the_bounds_of_the_architecture_are_those_that_are_derived() -> None:
         hundredths = (f"{value:.2f} s" for value in (bounds.quiet_s, bounds.outage_s))
         cells = (f"{value:.2f} s" for value in (bounds.pace.beat_s, bounds.stop_now_s, bounds.lease_s))
         assert f"| {' | '.join((f'{tolerance} s', *cells, f'{bounds.silent_after_s:.3f} s', *hundredths))} |" in page
+        with_etcd = (f"{bounds.outage_with_etcd_s(leader_lost=lost):.2f} s" for lost in (False, True))
+        assert f"| {' | '.join((f'{tolerance} s', *with_etcd))} |" in page
 
 
 def test_every_setting_is_documented() -> None:

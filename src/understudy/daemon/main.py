@@ -41,6 +41,7 @@ from understudy.model.limits import Limits, derive
 from understudy.model.logevents import Level
 from understudy.model.settings import Settings
 from understudy.registry.engines import engine_named
+from understudy.registry.rotation import nearest_first
 from understudy.registry.wire import Unreadable
 from understudy.setup.places import SetupPlaces
 
@@ -86,8 +87,10 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     lock = _write_pid(settings.run_dir)
+    number = sorted(server.name for server in settings.servers).index(settings.server)
+    endpoints = nearest_first(settings.registry, settings.peer(settings.server).addresses, number)
     registry = engine_named(settings.engine).connect(
-        settings.registry, cluster=settings.cluster, dice=random.Random(), key=key, tls=settings.registry_tls
+        endpoints, cluster=settings.cluster, dice=random.Random(), key=key, tls=settings.registry_tls
     )
     guard = GuardLink.of(settings, round_s=limits.round_s)
     executor = ExecutorLink.of(settings)

@@ -7,6 +7,7 @@ decided.
 import asyncio
 import contextlib
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 
 from understudy.daemon.ability import Ability
@@ -19,7 +20,7 @@ from understudy.daemon.leave import Leave
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.networks import missing_networks
 from understudy.daemon.remembered import Keeping, recalled
-from understudy.daemon.requests import Me, cluster_addresses
+from understudy.daemon.requests import ClusterAddresses, Me
 from understudy.daemon.serversnow import ServersNow
 from understudy.daemon.unregistered import Unregistered
 from understudy.errors import UnderstudyError, Unreachable
@@ -27,7 +28,8 @@ from understudy.guard.log import log
 from understudy.model import events, logevents
 from understudy.model.lifecycle import go_on
 from understudy.model.limits import Limits
-from understudy.model.names import Incarnation, ServerName
+from understudy.model.looks import PAGE_NAMES
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
 from understudy.model.servers import records_of
@@ -85,7 +87,9 @@ class Node:
         executor: Executor,
         formats: Formats = PRESENT,
         disk: Disk | None = None,
+        page_names: int = PAGE_NAMES,
     ) -> None:
+        """`page_names`: on a page of this server's look, at most."""
         self.limits = limits
         self.server = ServerName(settings.server)
         self.clock = clock
@@ -93,6 +97,7 @@ class Node:
         self.executor = executor
         self.mirror = Mirror(registry, formats=formats)
         self.servers_now = ServersNow(settings, self.mirror)
+        self._page_names = page_names
         self._disk = disk
         self._sought: Incarnation | None = None  # whose file was looked for on disk
         self._keeping = None if disk is None else Keeping(disk, formats)
@@ -104,14 +109,18 @@ class Node:
         self.leave = Leave(self.mirror, guard, clock, self.history, settings.leave_within)
         self.lanes: Lanes | None = None
         self.incarnation: Incarnation | None = None
-        self._lease = asyncio.Event()
+        self._lease, self._new_addresses = asyncio.Event(), asyncio.Event()
         self._joining_since: float | None = None  # on this server's clock
-        self._lease_logged = False
-        """Whether it was said last that this server holds a lease."""
-        self._away = False
+        self._lease_logged = self._away = False  # what was said last: that this server holds a lease, that the registry is away
+        self._pass_on_from_nothing()
+
+    def _pass_on_from_nothing(self) -> None:
+        """What of each View was passed on to others."""
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
-        self._new_addresses = asyncio.Event()
+        self._cluster_addresses = ClusterAddresses()
+        self._version = -1
+        """The version of the View that was last passed on."""
         self._seen_by_lanes, self._revision = View(), 0
         self._acknowledged = AcknowledgedVoters()
 
@@ -133,7 +142,7 @@ class Node:
             self._log_lease(self.incarnation, True)
             await self._executor_is_ours()
             me = Me(self.server, self.incarnation, self.settings.peer(self.server).addresses)
-            self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me)
+            self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me, page_names=self._page_names)
             self.mirror.act_as(self.incarnation)
             await self._belong(self.incarnation, until_registered=True)
             self.leader.joined(self.server, self.incarnation)
@@ -340,18 +349,22 @@ class Node:
             self.ability.reached()
         self.servers_now.changed(self.mirror.view)
         self.leader.changed()
+        changed, self._version = self.mirror.changes(self._version), self.mirror.version
         if self._keeping is not None and self.mirror.read_once:
-            self._keeping.changed(self.mirror.view)
-        ours = cluster_addresses(self.mirror.view.resources.values())
+            self._keeping.changed(self.mirror.view, changed)
+        self._note_addresses(changed)
+        self.admission.changed()
+        if self.lanes is not None and not self.mirror.view.same_facts(self._seen_by_lanes):
+            self._seen_by_lanes = self.mirror.view
+            self.lanes.viewed()
+            self.leave.changed()
+
+    def _note_addresses(self, changed: Collection[ResourceName] | None) -> None:
+        ours = self._cluster_addresses.see(self.mirror.view.resources, changed)
         addresses = tuple(address for address in ours if address not in self.servers_now.named)  # a server's own address is never shut
         if addresses != self._addresses:
             self._addresses = addresses
             self._new_addresses.set()
-        self.admission.changed()
-        if self.lanes is not None and not self.mirror.view.same_facts(self._seen_by_lanes):
-            self._seen_by_lanes = self.mirror.view
-            self.lanes.changed()
-            self.leave.changed()
 
     def _reached(self, reachable: bool) -> None:
         if reachable == self._away:
