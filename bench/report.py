@@ -28,7 +28,7 @@ def machine() -> dict[str, Any]:
 
 def table(about: Mapping[str, Any], systems: Sequence[System], trials: Sequence[Trial], bounds: Mapping[str, float]) -> str:
     """Markdown: a row for each act and system, in milliseconds."""
-    ours = [system.title for system in systems if system.family == "understudy"]
+    ours = [system.title for system in systems if system.family == "understudy" and system.acts == ACTS]
     ratios = [f"/ {title.removeprefix('understudy, ')}" for title in ours] if len(ours) < len(systems) else []
     head = ["act", "system", "n", "min", "median", "p99", "max", "bound", *ratios, "both active", "load"]
     rows = [head, ["---" if name in ("act", "system", "both active") else "---:" for name in head]]

@@ -133,6 +133,11 @@ def web_pids(lab: Lab, server: str) -> list[int]:
     return found
 
 
+def runs(lab: Lab, server: str) -> bool:
+    """Whether a process of the web server is there."""
+    return any(f"{DIRECTORY}/web.py".encode() in _command_line(pid) for pid in _pids(lab, server))
+
+
 def _pids(lab: Lab, server: str) -> Iterator[int]:
     for group in lab.host_cgroup(server).rglob("cgroup.procs"):
         try:

@@ -167,6 +167,8 @@ def test_the_bounds_of_the_architecture_are_those_that_are_derived() -> None:
         hundredths = (f"{value:.2f} s" for value in (bounds.quiet_s, bounds.outage_s))
         cells = (f"{value:.2f} s" for value in (bounds.pace.beat_s, bounds.stop_now_s, bounds.lease_s))
         assert f"| {' | '.join((f'{tolerance} s', *cells, f'{bounds.silent_after_s:.3f} s', *hundredths))} |" in page
+        with_etcd = (f"{bounds.outage_with_etcd_s(leader_lost=lost):.2f} s" for lost in (False, True))
+        assert f"| {' | '.join((f'{tolerance} s', *with_etcd))} |" in page
 
 
 def test_every_setting_is_documented() -> None:
@@ -174,7 +176,7 @@ def test_every_setting_is_documented() -> None:
     page = (DOCS / "guide/settings.md").read_text()
     parts = {match[1]: part for part in page.split("\n## ")[1:] if (match := re.match(r"`\[([\w.]+)\]`", part))}
     known = {section: set(keys) for section, keys in settings.SECTIONS.items() if keys}
-    known |= {"servers.NAME": {"addresses"}, "network.N": {"subnet", "interface"}}
+    known |= {"servers.NAME": {"addresses", "witness"}, "network.N": {"subnet", "interface"}}
     assert {section: set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for section, part in parts.items()} == known
 
 

@@ -10,13 +10,18 @@ from bench.systems.keepalived import Keepalived
 from bench.systems.pacemaker import Pacemaker
 from bench.systems.understudy import Understudy
 
+from understudy.model.engines import DEFAULT_ENGINE
+
 FAMILIES = ("understudy", "pacemaker", "keepalived")
 
 
-def variants(families: Sequence[str], pause_tolerances: Sequence[float]) -> list[System]:
-    """Every configuration of these families that is measured."""
+def variants(families: Sequence[str], pause_tolerances: Sequence[float], engine: str) -> list[System]:
+    """Every configuration of these families that is measured; `engine`: what the registry of ours is built on."""
+    ours = [Understudy(tolerance, engine) for tolerance in pause_tolerances]
+    if engine != DEFAULT_ENGINE:
+        ours += [Understudy(tolerance, engine, leader_lost=True) for tolerance in pause_tolerances]
     made: dict[str, list[System]] = {
-        "understudy": [Understudy(tolerance) for tolerance in pause_tolerances],
+        "understudy": [*ours],
         "pacemaker": [Pacemaker(token_ms=None, kill_interval_s=10), Pacemaker(token_ms=500, kill_interval_s=1)],
         "keepalived": [Keepalived(advert_s=1.0), Keepalived(advert_s=0.1)],
     }

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from makepackage.project import PackageError
 
+USUAL, QUICK = ("-Zxz",), ("-Zxz", "-z0")
+"""How dpkg-deb is asked to compress; quickly where the package goes no further than this machine."""
 _DIRECTORY = 0o755
 
 
@@ -73,7 +75,7 @@ class DebianTree:
         self.write("DEBIAN/control", control.replace("@SIZE@", str(self.size_kib())))
 
 
-def build(tree: DebianTree, target: Path, seconds: int, *, compression: Sequence[str] = ("-Zxz",)) -> Path:
+def build(tree: DebianTree, target: Path, seconds: int, *, compression: Sequence[str] = USUAL) -> Path:
     """The package of a tree, at `target`; `compression`: as dpkg-deb is asked for it. PackageError."""
     if shutil.which("dpkg-deb") is None:
         raise PackageError("UND-0264: there is no dpkg-deb on this machine: make Debian packages on Debian 12")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from makepackage import libraries, oracle, project, understudy, units, wheel
+from makepackage import deb, libraries, oracle, project, understudy, units, wheel
 from makepackage.project import PackageError
 
 _WHAT = ("understudy", "oracle-paths", "wheel")
@@ -27,7 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not units.units():
         print("package: packaging/systemd has no units, so the package starts nothing at a boot", file=sys.stderr)
     try:
-        made = _make(arguments.only or list(_WHAT), arguments.output, progress)
+        version = project.version() if arguments.local is None else project.local_version(arguments.local)
+        wanted = arguments.only or [what for what in _WHAT if what != "wheel" or arguments.local is None]
+        if arguments.local is not None and "wheel" in wanted:
+            raise PackageError("UND-0346: the version of a wheel is always that of the sources: leave --local out, or --only wheel")
+        made = _make(wanted, version, arguments, progress)
     except PackageError as error:
         print(f"package: {error}", file=sys.stderr)
         return 1
@@ -36,20 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _make(wanted: list[str], output: Path, progress: Callable[[str], None]) -> list[Path]:
-    version = project.version()
+def _make(wanted: list[str], version: str, arguments: argparse.Namespace, progress: Callable[[str], None]) -> list[Path]:
+    compression = deb.QUICK if arguments.quick else deb.USUAL
     libraries.CACHE.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
     with tempfile.TemporaryDirectory(dir=libraries.CACHE) as folder:
         workshop = Path(folder)
         if "understudy" in wanted:
-            made.append(understudy.build(workshop, workshop, progress, version=version))
+            made.append(understudy.build(workshop, workshop, progress, version=version, compression=compression))
         if "oracle-paths" in wanted:
             made.append(oracle.build(workshop, workshop, progress, version=version))
         if "wheel" in wanted:
             made.append(wheel.build(workshop / "wheel", progress))
-        output.mkdir(parents=True, exist_ok=True)
-        return [path.rename(output / path.name) for path in made]
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        return [path.rename(arguments.output / path.name) for path in made]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,7 +63,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: ./run package --only understudy --output /tmp/packages",
     )
     parser.add_argument("--output", type=Path, default=project.ROOT / "dist", metavar="DIRECTORY", help="where to (default: dist)")
+    parser.add_argument(
+        "--local", metavar="WORD", help="make VERSION+WORD, an upgrade of VERSION, from the same sources: a build of your own (no wheel)"
+    )
     parser.add_argument("--only", action="append", choices=_WHAT, help="only this one; may be given again")
+    parser.add_argument("--quick", action="store_true", help="hardly compress them: to try them on this machine")
     return parser
 
 

@@ -27,6 +27,13 @@ def version() -> str:
     return found[1]
 
 
+def local_version(word: str) -> str:
+    """The version of a build of one's own: newer than that of the sources, older than the next one. PackageError."""
+    if not re.fullmatch(r"[a-z0-9]+(\.[a-z0-9]+)*", word):
+        raise PackageError(f"UND-0345: {word!r} cannot stand behind a version: write lower-case letters and digits, with dots between them")
+    return f"{version()}+{word}"
+
+
 def epoch() -> int:
     """The time that all files of a package bear, in seconds: SOURCE_DATE_EPOCH, else that of the commit."""
     given = os.environ.get("SOURCE_DATE_EPOCH", "")

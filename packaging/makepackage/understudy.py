@@ -5,7 +5,7 @@
 /usr/share/{man,doc}, completion for bash and zsh; /etc/understudy and the directories of its state
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from makepackage import completion, copyright, deb, libraries, manpages, project, units
@@ -20,11 +20,19 @@ _SCRIPTS = ("postinst", "prerm", "postrm")
 _DIRECTORIES = {"etc/understudy": 0o755, "etc/understudy/keys": 0o700, "var/lib/understudy": 0o755, "var/log/understudy": 0o755}
 
 
-def build(into: Path, workshop: Path, progress: Callable[[str], None], *, version: str, unit_folder: Path = units.FOLDER) -> Path:
+def build(
+    into: Path,
+    workshop: Path,
+    progress: Callable[[str], None],
+    *,
+    version: str,
+    unit_folder: Path = units.FOLDER,
+    compression: Sequence[str] = deb.USUAL,
+) -> Path:
     """Make `understudy_VERSION_ARCHITECTURE.deb` in a directory. PackageError."""
     tree = put_together(workshop / "understudy", progress, version=version, unit_folder=unit_folder)
     progress("the package understudy ...")
-    return deb.build(tree, into / f"understudy_{version}_{deb.architecture()}.deb", project.epoch())
+    return deb.build(tree, into / f"understudy_{version}_{deb.architecture()}.deb", project.epoch(), compression=compression)
 
 
 def put_together(root: Path, progress: Callable[[str], None], *, version: str, unit_folder: Path = units.FOLDER) -> DebianTree:
@@ -32,7 +40,7 @@ def put_together(root: Path, progress: Callable[[str], None], *, version: str, u
     dependencies = libraries.installed(progress)
     found = units.units(unit_folder)
     tree = DebianTree(root)
-    _project(tree)
+    _project(tree, version)
     for path in sorted(path for path in dependencies.rglob("*") if path.is_file()):
         tree.write(f"{HOME}/lib/{path.relative_to(dependencies)}", path.read_bytes())
     _commands(tree)
@@ -49,7 +57,7 @@ def put_together(root: Path, progress: Callable[[str], None], *, version: str, u
     return tree
 
 
-def _project(tree: DebianTree) -> None:
+def _project(tree: DebianTree, version: str) -> None:
     for folder in ("src", "bin"):
         for name in project.files(folder):
             path = ROOT / folder / name
@@ -57,6 +65,8 @@ def _project(tree: DebianTree) -> None:
                 tree.link(f"{HOME}/{folder}/{name}", path.readlink().as_posix())
             else:
                 tree.copy(path, f"{HOME}/{folder}/{name}")
+    said = f"{HOME}/src/understudy/__init__.py"
+    tree.write(said, (tree.root / said).read_text().replace(f'"{project.version()}"', f'"{version}"'))  # as --version prints it
     tree.copy(libraries.REQUIREMENTS, f"{HOME}/requirements/{libraries.REQUIREMENTS.name}")  # of the hosts of a lab
     tree.copy(_DEBIAN / "maintain.py", f"{HOME}/maintain.py")
 

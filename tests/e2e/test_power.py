@@ -1,5 +1,6 @@
 """Power losses, and the registry's process away."""
 
+import re
 import time
 
 import pytest
@@ -37,7 +38,7 @@ def test_cold_start_after_a_power_loss_of_all(cluster: Cluster, trio: Trio) -> N
 def test_registry_is_no_lifeline(cluster: Cluster, trio: Trio, how: str, away_s: float) -> None:
     """While it is away nothing stops and what dies is restarted in place; when it is back all is reported and moves again."""
     trio.run(on="ctr1")
-    before, since = cluster.incarnation("ctr1"), time.monotonic()
+    before, given, since = cluster.incarnation("ctr1"), len(cluster.history("assigned")), time.monotonic()
     away, back = {
         "stopped": (cluster.lab.registry_stop, cluster.lab.registry_start),
         "paused": (cluster.lab.registry_pause, cluster.lab.registry_resume),
@@ -49,10 +50,14 @@ def test_registry_is_no_lifeline(cluster: Cluster, trio: Trio, how: str, away_s:
     shown = cluster.run("crsctl", "stat", "res", service.SERVICE, on="ctr1")
     assert "ONLINE on ctr1" in shown
     assert "UND-0068: The registry does not answer: for " in shown
+    table = cluster.run("crsctl", "stat", "res", "-t", on="ctr1")
+    assert "UND-0068: The registry does not answer: for " in table
+    assert re.search(r"what is shown is \d+ s old|what is shown is \d+ min", table)
     back()
     cluster.tells("failed", resource=service.SERVICE, on="ctr1")
     cluster.tells("registry-back", on="ctr1")
     assert cluster.incarnation("ctr1") == before
+    assert len(cluster.history("assigned")) == given, "nothing moves without need"
     cluster.acts("ctr2")
     cluster.run("crsctl", "relocate", "resource", service.SERVICE, "-n", "ctr2", "-f")
     trio.follows(to="ctr2")

@@ -68,3 +68,12 @@ SMALL = derive(0.5)
 def test_bounds_that_contradict_each_other_are_refused(broken: Limits, relation: str) -> None:
     with pytest.raises(BadSettings, match=relation):
         check(broken)
+
+
+@pytest.mark.parametrize(("tolerance", "elsewhere", "lost"), [(2.0, "2.81", "2.81"), (0.5, "1.26", "1.66"), (0.25, "1.26", "1.66")])
+def test_an_etcd_costs_what_it_takes_longer_than_the_proof(tolerance: float, elsewhere: str, lost: str) -> None:
+    """Nothing where the lease is longer than an election; never less than with a registry that is always there."""
+    limits = derive(tolerance)
+    bounds = [limits.outage_with_etcd_s(leader_lost=leader_lost) for leader_lost in (False, True)]
+    assert [f"{bound:.2f}" for bound in bounds] == [elsewhere, lost]
+    assert limits.outage_s <= bounds[0] <= bounds[1]

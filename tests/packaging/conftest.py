@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
+import packages
 from debianroot import SYSTEMD, DebianRoot
-from makepackage import deb, oracle, project, understudy, units
+from makepackage import oracle, project, understudy, units
 from makepackage.deb import DebianTree
 
-_QUICK = ("-Zxz", "-z0")
-"""The bytes of these packages are of no interest."""
 _UNIT = """[Unit]
 PartOf=understudy.target
 ConditionPathExists=/etc/understudy/understudy.toml
@@ -62,17 +61,13 @@ def tree(tmp_path_factory: pytest.TempPathFactory, unit_folder: Path) -> DebianT
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory, tree: DebianTree) -> Path:
     """The package understudy, as it would be made."""
-    return deb.build(tree, tmp_path_factory.mktemp("package") / "understudy.deb", project.epoch(), compression=_QUICK)
+    return packages.packed(tree, tmp_path_factory.mktemp("package") / "understudy.deb")
 
 
 @pytest.fixture(scope="session")
 def newer(tmp_path_factory: pytest.TempPathFactory, unit_folder: Path) -> Path:
     """The same of a later version."""
-    folder = tmp_path_factory.mktemp("newer")
-    tree = understudy.put_together(folder / "tree", print, version="99.0", unit_folder=unit_folder)
-    said = tree.root / understudy.HOME / "src/understudy/__init__.py"
-    tree.write(said.relative_to(tree.root).as_posix(), said.read_text().replace(project.version(), "99.0"))
-    return deb.build(tree, folder / "newer.deb", project.epoch() + 1, compression=_QUICK)
+    return packages.made(tmp_path_factory.mktemp("newer"), "99.0", unit_folder)
 
 
 @pytest.fixture(scope="session")

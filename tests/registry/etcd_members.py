@@ -60,11 +60,19 @@ class Member:
 
     def answers(self) -> bool:
         """It has a leader, and reads."""
+        return b'"true"' in self._says("health")
+
+    def leads(self) -> bool:
+        """It is the leader."""
+        return b"etcd_server_is_leader 1" in self._says("metrics")
+
+    def _says(self, path: str) -> bytes:
+        """What it answers over HTTP; empty: nothing."""
         context = None if self.tls is None else client_context(self.tls)
-        url = f"{'http' if self.tls is None else 'https'}://{self.endpoint}/health"
+        url = f"{'http' if self.tls is None else 'https'}://{self.endpoint}/{path}"
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2, context=context) as answer:
-            return b'"true"' in answer.read()
-        return False
+            return bytes(answer.read())
+        return b""
 
     def kill(self) -> None:
         """As power loss does."""

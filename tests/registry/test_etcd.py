@@ -121,6 +121,19 @@ async def test_a_member_without_a_leader_is_left(members: list[Member]) -> None:
                     break
 
 
+async def test_what_was_passed_on_to_a_leader_that_died_is_given_up_with_the_next_one(members: list[Member]) -> None:
+    """Nobody answers it any more: its sender is informed as soon as another leads, long before a deadline, and commits once more."""
+    leading = next(member for member in members if member.leads())
+    follower = next(member for member in members if member is not leading)
+    async with client(follower.endpoint, deadline_s=PATIENT_S) as registry:
+        await registry.read("")
+        await written(registry, Write("a", b"1"))
+        with hung(leading):
+            with pytest.raises(RegistryUnreachable, match=r"elected another leader meanwhile|no leader"):
+                await registry.commit([], [Write("a", b"2")])
+            await written_at_last(registry, Write("a", b"3"))
+
+
 async def test_an_answer_that_is_lost_is_no_answer(member: Member) -> None:
     """The commit has happened; who commits the same again gets a conflict, and writes nothing twice."""
     proxy = Proxy(member.endpoint)

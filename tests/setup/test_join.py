@@ -369,7 +369,7 @@ async def test_a_server_that_becomes_a_voter_gets_the_authoritys_key_by_its_cert
         KeyFiles(made.places_of("ctr4").keys),
         ServerRecord(server=ServerName("ctr1"), addresses=(address_of("ctr1"),), etcd=MEMBER),
     )
-    with pytest.raises(Refused, match=r"ctr4 at .* is no server that becomes a voter"):
+    with pytest.raises(Refused, match="is no server that becomes a voter"):
         await asyncio.to_thread(voters_key, own, keys, [voter])
     voting.add("ctr4")
     assert await asyncio.to_thread(voters_key, own, keys, [voter]) == Path(KeyFiles(made.places.keys).authority_key).read_text()

@@ -29,6 +29,15 @@ class SeenMirror:
         return self._seen(self._mirror.view)
 
     @property
+    def version(self) -> int:
+        """See MirrorPort."""
+        return self._mirror.version
+
+    def changes(self, since: int) -> frozenset[ResourceName] | None:
+        """See MirrorPort. Some of them may be hidden: who goes by these names finds nothing in the View."""
+        return self._mirror.changes(since)
+
+    @property
     def read_once(self) -> bool:
         """See MirrorPort."""
         return self._mirror.read_once

@@ -1,13 +1,13 @@
-"""The demo itself: a lab of four servers, the guide's server pools and MySQL trio registered with the guide's own commands, four acts.
+"""The demo itself: the guide's server pools and MySQL trio registered with the guide's own commands, and what happens to them.
 
-Called by `understudy demo`. Whatever happens, the lab is taken down at the end; nothing is left behind.
+Called by `understudy demo`, on a lab that is up; `real.py` has the acts that need servers of their own kind.
 """
 
 import os
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from understudy.demo.traffic import Traffic
@@ -36,6 +36,8 @@ RESOURCES = (
     ],
 )  # fmt: skip
 START = ["crsctl", "start", "resource", *TRIO, "-n", "ctr1"]
+_BACK_S = 60.0
+"""Within this a repaired server has joined."""
 SETUP_SQL = (
     "create database demo; create table demo.rows_written (id int primary key) engine=innodb;"
     "create user 'demo'@'%' identified by 'demo'; grant all on demo.* to 'demo'@'%';"
@@ -51,16 +53,30 @@ class ActRow:
     acknowledged: int
     lost: int
     active: int
+    failed: int = 0
+    """Writes that failed in an act of which the client must notice nothing."""
 
     @property
     def good(self) -> bool:
-        """Nothing lost, never two at once, and the client really wrote on both sides of the act."""
-        return self.lost == 0 and self.active <= 1 and self.acknowledged > 0
+        """Nothing lost, never two at once, the client really wrote on both sides of the act, and noticed nothing where there was nothing
+        to notice."""
+        return self.lost == 0 and self.active <= 1 and self.acknowledged > 0 and self.failed == 0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAct:
+    """One thing that happens to the active server."""
+
+    title: str
+    strike: Callable[[Lab, str], Callable[[], None]]
+    """Strikes at the active server; answers how to repair it."""
+    unnoticed: bool = False
+    """The client must not notice: no write may fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    act: str
+    act: DemoAct
     begun: float
     struck: float
     ended: float
@@ -69,7 +85,7 @@ class _Stretch:
 Narrate = Callable[[str], None]
 
 
-def perform(lab: Lab, say: Narrate) -> list[ActRow]:
+def perform(lab: Lab, say: Narrate, acts: Sequence[DemoAct]) -> list[ActRow]:
     """Everything, on a lab that is up. LabError if an act could not be played or the service did not come back."""
     register(lab, say)
     traffic = Traffic(lab, ADDRESS)
@@ -77,7 +93,7 @@ def perform(lab: Lab, say: Narrate) -> list[ActRow]:
         begun = time.monotonic()
         traffic.await_flow(begun, 30)
         with Witness(lab, ADDRESS, TRIO) as witness:
-            stretches = [_play(lab, traffic, act, say) for act in ACTS]
+            stretches = [_play(lab, traffic, act, say) for act in acts]
         say("reading every row back")
         lost = traffic.finish()
         return [_row(stretch, traffic, lost, witness) for stretch in stretches]
@@ -122,7 +138,7 @@ def _power_loss(lab: Lab, server: str) -> Callable[[], None]:
 
     def repair() -> None:
         lab.boot(server)
-        lab.ready(30, [server])
+        lab.ready(_BACK_S, [server])
 
     return repair
 
@@ -132,7 +148,7 @@ def _cut(lab: Lab, server: str) -> Callable[[], None]:
 
     def repair() -> None:
         lab.heal(server)
-        lab.ready(30, [server])
+        lab.ready(_BACK_S, [server])
 
     return repair
 
@@ -143,22 +159,15 @@ def _relocate(lab: Lab, server: str) -> Callable[[], None]:
     return lambda: None
 
 
-@dataclass(frozen=True, slots=True)
-class _Act:
-    title: str
-    strike: Callable[[Lab, str], Callable[[], None]]
-    """Strikes at the active server; answers how to repair it."""
-
-
 ACTS = (
-    _Act("database process killed", _kill),
-    _Act("active server loses power", _power_loss),
-    _Act("active server cut from the network", _cut),
-    _Act("planned relocation", _relocate),
+    DemoAct("database process killed", _kill),
+    DemoAct("active server loses power", _power_loss),
+    DemoAct("active server cut from the network", _cut),
+    DemoAct("planned relocation", _relocate),
 )
 
 
-def _play(lab: Lab, traffic: Traffic, act: _Act, say: Narrate) -> _Stretch:
+def _play(lab: Lab, traffic: Traffic, act: DemoAct, say: Narrate) -> _Stretch:
     begun = time.monotonic()
     traffic.await_flow(begun, 30)
     server = active_server(lab)
@@ -166,17 +175,22 @@ def _play(lab: Lab, traffic: Traffic, act: _Act, say: Narrate) -> _Stretch:
     struck = time.monotonic()
     repair = act.strike(lab, server)
     traffic.await_flow(struck, 60)
-    say(f"  the client writes again after {traffic.outage_ms(struck, time.monotonic()):.0f} ms; repairing {server}")
+    waited_ms = traffic.outage_ms(struck, time.monotonic())
+    if act.unnoticed:
+        say(f"  the client waited {waited_ms:.0f} ms at most")
+    else:
+        say(f"  the client writes again after {waited_ms:.0f} ms; repairing {server}")
     repair()
-    return _Stretch(act.title, begun, struck, time.monotonic())
+    return _Stretch(act, begun, struck, time.monotonic())
 
 
 def _row(stretch: _Stretch, traffic: Traffic, lost: set[int], witness: Witness) -> ActRow:
     rows = traffic.acknowledged(stretch.begun, stretch.ended)
     return ActRow(
-        act=stretch.act,
+        act=stretch.act.title,
         outage_ms=traffic.outage_ms(stretch.struck, stretch.ended),
         acknowledged=len(rows),
         lost=len(lost & set(rows)),
         active=witness.most_active(stretch.begun, stretch.ended),
+        failed=traffic.failures(stretch.begun, stretch.ended) if stretch.act.unnoticed else 0,
     )

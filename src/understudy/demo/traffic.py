@@ -33,6 +33,7 @@ class Traffic:
             text=True,
         )
         self._rows: list[Acknowledged] = []
+        self._failures: list[float] = []
         self._lost: set[int] = set()
         self._read_back = False
         self._reader = threading.Thread(target=self._read, name="traffic", daemon=True)
@@ -44,6 +45,8 @@ class Traffic:
             match line.split():
                 case ["ok", number, at]:
                     self._rows.append(Acknowledged(int(number), float(at)))
+                case ["no", at]:
+                    self._failures.append(float(at))
                 case ["lost", number]:
                     self._lost.add(int(number))
                 case ["end"]:
@@ -79,6 +82,10 @@ class Traffic:
     def acknowledged(self, since: float, until: float) -> list[int]:
         """Numbers of the rows acknowledged in a stretch of time."""
         return [row.number for row in self._rows if since < row.at <= until]
+
+    def failures(self, since: float, until: float) -> int:
+        """How many writes failed in a stretch of time."""
+        return sum(since < at <= until for at in self._failures)
 
     def finish(self) -> set[int]:
         """End the writing, read the table back: the numbers of acknowledged rows that are not there."""

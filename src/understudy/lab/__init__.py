@@ -10,7 +10,7 @@ agents and commands are the real ones. Nothing here may touch the machine's own 
     network.py   switch, cables; cgroups.py: control groups; hosts.py, root.py, disk.py, storage.py: one lab host
     init.py      first process of a lab host; enter.py: a command inside one
     units.py     what a host whose first process is systemd has on its disk besides
-    witness.py   which servers are active, seen from outside
+    witness.py   which servers are active, seen from outside; members.py: which member of a lab's etcd leads
     kernel.py    the system calls that Python lacks
 """
 

@@ -7,6 +7,7 @@ host's root. What the host changes later is its own and survives crash and boot.
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,32 +21,42 @@ if TYPE_CHECKING:
 
 COMMANDS = ("crsctl", "appvipcfg", "understudy")
 DAEMONS = ("understudyd", "understudy-exec", "understudy-guard", "understudy-registry")
+_GATEWAY = "enable-grpc-gateway: true\n"
+"""Of an etcd: `members.py` moves its leadership through this."""
 _GRID_HOME = "u01/app/12.1.0/grid/bin"
 _ACTION_SCRIPTS = "opt/openstack-ha"
+_DIRECTORIES = ("etc/understudy/keys", "var/lib/understudy", "var/log/understudy", "opt/understudy/src", "opt/understudy/bin")
 
 
 def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str, authority: "Authority | None") -> None:
     """Make the disk of one host. `authority`: of an engine whose members prove themselves by certificates."""
     disk = places.disk(host.name)
-    for directory in (
-        "etc/understudy/keys",
-        "var/lib/understudy",
-        "var/log/understudy",
-        "srv/exports",
-        "opt/understudy/src",
-        "opt/understudy/bin",
-    ):
+    for directory in ("etc", "srv/exports", *(() if host.empty else _DIRECTORIES)):
         (disk / directory).mkdir(parents=True, exist_ok=True)
     (disk / "etc/hostname").write_text(f"{host.name}\n")
     (disk / "etc/hosts").write_text(_hosts_text(plan))
     (disk / "etc/resolv.conf").write_text("")
     if not plan.bare:
         _configure(plan, host, disk, guard_key, authority)
-    _link_commands(disk)
     _write_executable(disk / storage.MOUNT_HELPER.lstrip("/"), storage.MOUNT_HELPER_TEXT)
-    _install_action_scripts(disk)
+    (disk / "etc/openstack-ha-data.conf").write_text(
+        f"MYSQL_DATA_EXPORT='{storage.FILE_SERVER}:/mysql_data'\nMYSQL_DATA_PATH='/var/lib/mysql'\n"
+    )
+    if host.empty:
+        _hide(disk / "opt/understudy")
+    else:
+        _link_commands(disk)
+        _install_action_scripts(disk)
     if host.init == SYSTEMD:
-        units.write_units(disk, host)
+        units.write_machine(disk)
+        if not host.empty:
+            units.write_units(disk, host)
+
+
+def _hide(path: Path) -> None:
+    """What the image has at this place is not there: as the overlay of a host's root has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mknod(path, stat.S_IFCHR, os.makedev(0, 0))
 
 
 def _configure(plan: LabPlan, host: Host, disk: Path, guard_key: str, authority: "Authority | None") -> None:
@@ -57,7 +68,7 @@ def _configure(plan: LabPlan, host: Host, disk: Path, guard_key: str, authority:
     if host.name in plan.registry_hosts:
         path, text = plan.registry_file(host.name)
         if text:
-            (disk / path.lstrip("/")).write_text(text)
+            (disk / path.lstrip("/")).write_text(f"{text}{_GATEWAY}" if ENGINES[plan.engine].tls else text)
 
 
 def settings_text(plan: LabPlan, host: Host) -> str:
@@ -111,9 +122,6 @@ def _install_action_scripts(disk: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for script in sorted((project_root() / "src/understudy/openstack/scripts").glob("*.scr")):
         _write_executable(target / script.name, script.read_text())
-    (disk / "etc/openstack-ha-data.conf").write_text(
-        f"MYSQL_DATA_EXPORT='{storage.FILE_SERVER}:/mysql_data'\nMYSQL_DATA_PATH='/var/lib/mysql'\n"
-    )
 
 
 def _write_certificate(disk: Path, host: Host, authority: "Authority") -> None:

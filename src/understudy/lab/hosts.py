@@ -25,6 +25,8 @@ _BOOT_S = 20.0
 _BOOT_SYSTEMD_S = 60.0
 _NAMESPACES = kernel.CLONE_NEWNET | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWCGROUP
 _INIT = "/opt/understudy/src/understudy/lab/init.py"
+_INIT_TEXT = Path(__file__).with_name("init.py")
+"""The same as the machine has it: an empty host has no file of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,7 @@ def _become_first_process(parts: Parts, say: int, listen: int) -> NoReturn:
         kernel.unshare(_NAMESPACES)
         os.write(say, b"namespaces\n")
         host = parts.host
+        program = ["-c", _INIT_TEXT.read_text()] if host.empty else [_INIT]
         root.enter_root(_prepare(parts), host)
         os.read(listen, 1)
         os.set_inheritable(say, True)
@@ -148,7 +151,7 @@ def _become_first_process(parts: Parts, say: int, listen: int) -> NoReturn:
                 for service in host.services
             ],
         }
-        os.execve("/usr/bin/python3", ["python3", "-IS", _INIT], {"LAB_ORDER": json.dumps(order)})
+        os.execve("/usr/bin/python3", ["python3", "-IS", *program], {"LAB_ORDER": json.dumps(order)})
     except Exception as error:  # noqa: BLE001 - this process ends here, and its parent tells the operator why
         os.write(say, f"{error}\n".encode())
         os._exit(1)

@@ -25,6 +25,7 @@ _RECIPE = 2
 """Grows when what is done to the image changes in a way that the lists below do not show."""
 _PYTHON = "3.11"
 PACKAGES = (
+    "apt",
     "ca-certificates",
     "curl",
     "etcd-server",

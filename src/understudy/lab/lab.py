@@ -59,16 +59,18 @@ class Lab:
         ipv6: bool = False,
         engine: str = DEFAULT_ENGINE,
         bare: bool = False,
+        empty: bool = False,
         init: str = PLAIN,
     ) -> None:
         """`services`: what the servers' init starts; with none, the servers boot bare and there is no registry process.
 
         `packages`: Debian packages that the hosts have besides the usual ones. `ipv6`: both families on all links, a second network for
         IPv6 addresses (on the management one), and IPv6 between guards and to the registry. `bare`: servers without settings and keys.
+        `empty`: bare, with systemd, and nothing of Understudy is installed: for packages.
         """
         self.name = name
         self._packages = tuple(packages)
-        self._wanted = make_plan(name, servers, pause_tolerance, services, ipv6=ipv6, engine=engine, bare=bare, init=init)
+        self._wanted = make_plan(name, servers, pause_tolerance, services, ipv6=ipv6, engine=engine, bare=bare, empty=empty, init=init)
         self._places = places_of(name)
 
     def __enter__(self) -> Self:

@@ -109,6 +109,8 @@ class Host:
     services: tuple[LabService, ...]
     """What its first process starts; systemd does so by the units of these services."""
     init: str = PLAIN
+    empty: bool = False
+    """Nothing of Understudy is installed on it, and nothing of it is seen there."""
 
     def address(self, network: str) -> str:
         """Its address on one of the lab's networks; KeyError if it has none there."""
@@ -138,7 +140,7 @@ class LabPlan:
     engine: str = DEFAULT_ENGINE
     """What the registry is built on."""
     bare: bool = False
-    """The servers have neither settings nor keys."""
+    """The servers have neither settings nor keys; an empty one has not even the commands."""
 
     @property
     def registry_hosts(self) -> tuple[str, ...]:
@@ -174,15 +176,20 @@ def make_plan(
     ipv6: bool = False,
     engine: str = DEFAULT_ENGINE,
     bare: bool = False,
+    empty: bool = False,
     init: str = PLAIN,
 ) -> LabPlan:
-    """The plan of a lab with these servers; LabError if a name cannot be used. `init`: of the servers; other hosts are always plain."""
+    """The plan of a lab with these servers; LabError if a name cannot be used. `init`: of the servers; other hosts are always plain.
+    `empty`: bare, and nothing of Understudy is installed on the servers."""
     _check_names(name, servers)
+    if empty and init != SYSTEMD:
+        raise LabError("servers on which nothing is installed need systemd, which starts what is installed later: choose it as their init")
+    bare = bare or empty
     if init == SYSTEMD and services not in ((), SERVER_SERVICES):
         raise LabError("a host with systemd starts the project's own units, or none: leave its services out")
     interconnect = tuple(network for network in NETWORKS if network.name == "interconnect")
     services = CONFIGURED_LATER if bare else services
-    hosts = [replace(_host(server, number, NETWORKS, services), init=init) for number, server in enumerate(servers, start=1)]
+    hosts = [replace(_host(server, number, NETWORKS, services), init=init, empty=empty) for number, server in enumerate(servers, start=1)]
     hosts.append(_host(CLIENT, _CLIENT_NUMBER, NETWORKS, ()))
     hosts.append(_host(REGISTRY, _REGISTRY_NUMBER, interconnect, ()))
     if ipv6:
@@ -268,6 +275,7 @@ def parse_plan(text: str) -> LabPlan:
                 for each in host["services"]
             ),
             init=host.get("init", PLAIN),
+            empty=host.get("empty", False),
         )
         for host in raw["hosts"]
     )

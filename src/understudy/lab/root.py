@@ -1,5 +1,5 @@
 """The root file system of a host at power-on: its disk over the image, fresh /run, /tmp and /dev, the project
-read-only.
+read-only unless the host is to be an empty one.
 
 Called by `hosts.py` in the process that becomes the host's first one, inside its own mount namespace; never called on
 the machine itself.
@@ -51,7 +51,7 @@ def mount_root(places: Places, of: Host, image: Path) -> Path:
     os.mkdir(f"{root}/run/lock")
     os.chmod(f"{root}/run/lock", 0o1777)
     _mount_devices(root / "dev")
-    for part in ("src", "bin"):
+    for part in () if of.empty else ("src", "bin"):
         kernel.bind(str(project_root() / part), f"{root}/opt/understudy/{part}", read_only=True)
     for export in storage.EXPORTS:
         target = f"{root}{storage.IN_HOST}/{export}"

@@ -26,6 +26,10 @@ def write_units(disk: Path, host: Host) -> None:
     if host.services:
         (disk / _WANTED).mkdir(parents=True, exist_ok=True)
         (disk / _WANTED / _TARGET).symlink_to(f"/{_UNITS}/{_TARGET}")
+
+
+def write_machine(disk: Path) -> None:
+    """What every machine with systemd has: an id of its own, and a journal that survives."""
     (disk / "var/log/journal").mkdir(parents=True, exist_ok=True)
     (disk / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
 

@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass
 
 from understudy.errors import BadSettings
+from understudy.model.engines import ELECTION_MS, HEARTBEAT_MS
 
 DRIFT = 0.01
 """d: how much faster or slower than true time a clock may run. 1 % is twenty times what NTP may slew."""
@@ -54,6 +55,17 @@ BRISK_BELOW_S = 1.0
 COMMIT_S = 0.02
 START_S = 0.03
 """Share of the outage that is the registry's and the address agent's; a resource's own start comes on top."""
+ELECTION_S = (HEARTBEAT_MS + 2 * ELECTION_MS) / 1000
+"""Until an etcd without its leader has another: each member draws its patience between one election timeout and two, after the last
+heartbeat. A vote that two members split costs as much again; of three members of which one is lost, both must draw nearly the same."""
+MEMBER_S = 1.0
+"""Until a server notices that the member of etcd that it is connected to is gone without a word (`registry/heartbeat.py`). A voter uses its
+own, which is lost only with it."""
+TERM_S = 0.35
+"""Until a server gives up a commit that was passed on to the leader that died: the next answered ping names the new term, and what was not
+lost with that leader has 0.15 s to be answered (`registry/etcd/link.py`)."""
+RETRY_S = 0.15
+"""And from then on until the commit is made once more: a new connection, everything read anew, another round of voters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +99,19 @@ class Limits:
     @property
     def outage_s(self) -> float:
         """Upper bound of the outage by power loss or cut, without the resource's own start."""
+        return self.proof_s + self.quiet_s / (1 - DRIFT) + COMMIT_S + START_S
+
+    @property
+    def proof_s(self) -> float:
+        """From the last grant until the leader can have proved that an incarnation is lost, at the latest."""
         pace = self.pace
-        proof_s = pace.one_way_s + self.silent_after_s / (1 - DRIFT) + (pace.lateness_s + pace.one_way_s)
-        return proof_s + self.quiet_s / (1 - DRIFT) + COMMIT_S + START_S
+        return pace.one_way_s + self.silent_after_s / (1 - DRIFT) + (pace.lateness_s + pace.one_way_s)
+
+    def outage_with_etcd_s(self, *, leader_lost: bool) -> float:
+        """The same with a registry in etcd, if the lost server's member was etcd's leader, or was not: what of the time until the registry
+        takes commits again is longer than the time until the proof comes on top."""
+        registry_s = ELECTION_S + TERM_S + RETRY_S if leader_lost else MEMBER_S + RETRY_S
+        return self.outage_s + max(0.0, registry_s - self.proof_s)
 
     @property
     def uncounted_s(self) -> float:

@@ -271,6 +271,15 @@ COMMAND_NOT_TRUSTED = LogEvent(
     " sixty in all; `not_logged` counts the others.",
     "If it is no mistake of yours, see who is at that address.",
 )
+SETTINGS_FOLLOWED = LogEvent(
+    "settings-followed", "info", "understudy.toml of this server was written again: the registry names other servers or voters (`voters`)."
+)
+SETTINGS_NOT_FOLLOWED = LogEvent(
+    "settings-not-followed",
+    "warning",
+    "understudy.toml of this server could not be written again after servers or voters had changed, and why. The registry's word counts.",
+    "Mend the disk; it is tried again.",
+)
 MEMBER_CHANGED = LogEvent(
     "member-changed", "info", "This server's member of etcd was configured, or taken away, as commands have it; `what` says which."
 )

@@ -214,8 +214,6 @@ WORDS: dict[int, str] = {
     20129: "understudy.toml of server '{}' names other voters than the registry: {}. {}",
     20230: "Server '{}' runs what is not registered: {}. {}",
     20221: "The registry cannot take that, and nothing of it was changed: {}. Do it in several commands.",
-    20241: "'{}' would be one too many: a server tells of all that it has looked at in one record, which has room for {} resources with "
-    "names like these. Delete what is needed no more, or give shorter names.",
     20222: "'{}' would move together with {} others, and a group has at most {} members, for it moves in one commit. Let dependencies "
     "that need no common server be global: hard(global:{}).",
     20147: "The alert log cannot be written: {}. {}",

@@ -19,6 +19,14 @@ PAUSE_MAX_S = 0.3
 """Between rounds over all endpoints, doubling, each times 0.5 to 1.5: a registry that comes back is not met by all at once."""
 
 
+def nearest_first(endpoints: Sequence[str], own: Sequence[str], number: int) -> list[str]:
+    """In the order in which a server tries them: the one that runs on itself (`own`: its addresses), which is lost only together with it;
+    else they are begun with another one on each server (`number`: which one this is), so that not all lose theirs at once."""
+    first = number % max(1, len(endpoints))
+    turned = [*endpoints[first:], *endpoints[:first]]
+    return sorted(turned, key=lambda endpoint: endpoint.rpartition(":")[0].strip("[]") not in own)
+
+
 class Connection(Protocol):
     """What is made: `lost` for good once anything went wrong with it."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from understudy.errors import LabError, UnderstudyError
-from understudy.lab import INITS, PLAIN
+from understudy.lab import INITS, PLAIN, SYSTEMD
 from understudy.model.engines import DEFAULT_ENGINE, ENGINES
 
 _UNABLE = 2
@@ -68,7 +68,8 @@ def _up(arguments: argparse.Namespace) -> int:
         ipv6=arguments.ipv6,
         engine=arguments.engine,
         bare=arguments.bare,
-        init=arguments.init,
+        empty=arguments.empty,
+        init=SYSTEMD if arguments.empty else arguments.init,
     )
     started = time.monotonic()
     lab.up(progress=_progress, ready_within_s=None if arguments.no_wait else arguments.timeout)
@@ -213,6 +214,9 @@ def _add_up(command: argparse.ArgumentParser) -> None:
     command.add_argument("--init", choices=INITS, default=PLAIN, help="the servers' first process: a small one, or a real systemd")
     command.add_argument("--ipv6", action="store_true", help="both families on all links, and network 2 for IPv6 addresses")
     command.add_argument("--bare", action="store_true", help="servers without settings: understudy cluster init and join make the cluster")
+    command.add_argument(
+        "--empty", action="store_true", help="servers with systemd and nothing of Understudy: packages are installed there"
+    )
     command.add_argument("--no-wait", action="store_true", help="do not wait until the servers have joined the cluster")
     command.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for that (default: 30)")
 

@@ -44,6 +44,15 @@ class MirrorPort(Protocol):
         ...
 
     @property
+    def version(self) -> int:
+        """Grows with every View."""
+        ...
+
+    def changes(self, since: int) -> frozenset[ResourceName] | None:
+        """Resources of which the View may say something else than at that version; None: any."""
+        ...
+
+    @property
     def read_once(self) -> bool:
         """Whether the registry was ever read in this daemon's life: before that the View is empty."""
         ...

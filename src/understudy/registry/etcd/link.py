@@ -6,6 +6,10 @@ leader. Called by `client.py` alone. Must never live again once it was lost: the
 A member that hangs accepts requests and answers none, and neither TCP nor HTTP/2 notices soon enough (etcd closes connections that ping
 more often than every five seconds). So the stream of watches carries progress requests (`registry/heartbeat.py`), which a member that
 lives answers. A member that has lost its leader ends the stream by itself (`hasleader`).
+
+What a member has passed on to a leader that died is lost, and the member does not say so; what came while there was none it passes on to
+the next. Each answer to a progress request names the term; a moment after that is another one, whoever still waits for an answer to
+something older gets none (it may or may not have been done), and asks again instead of waiting for its deadline.
 """
 
 import asyncio
@@ -62,6 +66,17 @@ _TLS_CAUSES = (
 """What grpc says, and what it means. A member that does not accept a certificate says so after the handshake, in TLS 1.3, by an alert."""
 
 
+PASSED_ON_S = 0.15
+"""From the first sign of a new term until what waited for a leader has been passed on to it, and answered."""
+_ELECTED = "etcd has elected another leader meanwhile: perhaps it was done, perhaps not"
+
+
+class _Question(Protocol):
+    """Of a call of grpc's that waits for its one answer, what is used."""
+
+    def cancel(self) -> bool: ...
+
+
 class _Call(Protocol):
     """Of a stream of grpc's, what is used."""
 
@@ -90,6 +105,12 @@ class EtcdLink:
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._heartbeat = Heartbeat(lambda: self._send(WatchRequest(progress_request=WatchProgressRequest())), self._fail)
         self._why = ""
+        self._term = 0
+        """Of etcd, as the member last said."""
+        self._asked: set[_Question] = set()
+        """What waits for an answer."""
+        self._overtaken: set[_Question] = set()
+        """Of these, what was asked before the term began."""
         self._ending: asyncio.Task[None] | None = None
 
     async def dial(self, endpoint: str, tls: grpc.ChannelCredentials | None = None) -> None:
@@ -162,16 +183,33 @@ class EtcdLink:
     async def _ask(self, method: Callable[..., Any] | None, request: RangeRequest | TxnRequest) -> Any:
         if self.lost or method is None:
             raise RegistryUnreachable(self._why or "the link to the registry was lost")
+        question = method(request, metadata=_LEADER)
+        self._asked.add(question)
         try:
-            answer = await method(request, metadata=_LEADER)
+            answer = await question
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from None
         except asyncio.CancelledError:
-            if _is_cancelled() or not self._why:
+            why = self._why or (_ELECTED if question in self._overtaken else "")
+            if _is_cancelled() or not why:
                 raise
-            raise RegistryUnreachable(self._why) from None  # the channel was closed, which grpc says in this way
+            raise RegistryUnreachable(why) from None  # the channel was closed, or the call ended here, which grpc says in this way
+        finally:
+            self._asked.discard(question)
+            self._overtaken.discard(question)
         self._heartbeat.received()
         return answer
+
+    def _see_term(self, term: int) -> None:
+        if self._term and term > self._term:
+            asyncio.get_running_loop().call_later(PASSED_ON_S, self._give_up, frozenset(self._asked))
+        self._term = max(self._term, term)
+
+    def _give_up(self, asked: frozenset[_Question]) -> None:
+        late = asked & self._asked
+        self._overtaken |= late
+        for question in late:
+            question.cancel()
 
     def _error(self, error: grpc.aio.AioRpcError) -> Exception:
         details = _why(error)
@@ -193,6 +231,7 @@ class EtcdLink:
     def _take(self, answer: WatchResponse) -> None:
         if answer.created and answer.watch_id == _ALIVE and not self._welcome.done():
             self._welcome.set_result(None)
+        self._see_term(answer.header.raft_term)
         feed = self._feeds.get(answer.watch_id)
         if feed is None:
             return
