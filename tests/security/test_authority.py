@@ -85,6 +85,7 @@ def test_no_key_is_shown() -> None:
     ("before", "after", "none"),
     [
         (b"\x0c\x04ctr1", b"\x0d\x04ctr1", True),  # its subject is of no kind of text that there is
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x6a", True),  # its version is none
         (b"\x06\x03\x55\x1d\x23", b"\x06\x03\x55\x1d\x0e", False),  # it has one extension twice
     ],
 )

@@ -18,6 +18,8 @@ from understudy.errors import BadInput
 
 LONGEST = 16 << 10
 """Characters of a text that is read at all: ours have about a thousand."""
+_DAMAGED = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What comes of reading what is none: only the first of them is a ValueError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ def parse_certificate(text: str) -> x509.Certificate:
         found = x509.load_pem_x509_certificate(_bytes(text))
         _ = found.subject, found.issuer, found.not_valid_after_utc, found.public_key()  # read only when they are asked for
         return found
-    except (ValueError, UnsupportedAlgorithm):
+    except _DAMAGED:
         raise BadInput("this is no certificate in PEM form") from None
 
 
@@ -74,7 +76,7 @@ def parse_request(text: str) -> ec.EllipticCurvePublicKey:
     try:
         request = x509.load_pem_x509_csr(_bytes(text))
         key, signed = request.public_key(), request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm):
+    except _DAMAGED:
         raise BadInput("this is no signing request in PEM form") from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise BadInput("the signing request is not about a key on the curve P-256")
@@ -94,7 +96,7 @@ def look(text: str) -> CertificateLook:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         addresses = frozenset(str(address) for address in names.get_values_for_type(x509.IPAddress))
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+    except (x509.ExtensionNotFound, *_DAMAGED):
         addresses = frozenset()
     subject = certificate.subject
     named = subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME) or subject.get_attributes_for_oid(NameOID.COMMON_NAME)
