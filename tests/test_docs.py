@@ -11,7 +11,7 @@ import pytest
 
 from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
-from understudy.cli.understudy import cluster_setup, demo, lab, simulate
+from understudy.cli.understudy import cluster_certificate, cluster_setup, demo, lab, simulate
 from understudy.model import events, logevents, settings
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
@@ -86,6 +86,7 @@ def helps() -> dict[str, str]:
         module = __import__(f"understudy.cli.understudy.{name}", fromlist=["COMMANDS"])
         found |= {command.title: command.help() for command in module.COMMANDS.values()}
     found |= {title: text for title, text in parser_helps("understudy cluster", cluster_setup._parser()).items() if title in SETUP}
+    found |= parser_helps(f"understudy cluster {understudy.CERTIFICATE}", cluster_certificate._parser())
     for name, parser in (("demo", demo._parser()), ("lab", lab._parser()), ("simulate", simulate._parser())):
         found |= parser_helps(f"understudy {name}", parser)
     return found
@@ -175,7 +176,7 @@ def test_every_setting_is_documented() -> None:
     page = (DOCS / "guide/settings.md").read_text()
     parts = {match[1]: part for part in page.split("\n## ")[1:] if (match := re.match(r"`\[([\w.]+)\]`", part))}
     known = {section: set(keys) for section, keys in settings.SECTIONS.items() if keys}
-    known |= {"servers.NAME": {"addresses"}, "network.N": {"subnet", "interface"}}
+    known |= {"servers.NAME": {"addresses", "witness"}, "network.N": {"subnet", "interface"}}
     assert {section: set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for section, part in parts.items()} == known
 
 

@@ -37,7 +37,7 @@ CATCHES_ALL = {
     "src/understudy/guard/log.py": "a process that ends of a fault says so in its log, in the form of all lines",
     "src/understudy/sim/search.py": "whatever breaks a world is a finding: the seed that shows it is kept, the search goes on",
     "src/understudy/daemon/api.py": "an answer to a client must come, and the daemon goes on for the others",
-    "src/understudy/daemon/enrol.py": "no connection from the network may end the daemon; the fault is logged",
+    "src/understudy/daemon/tlsdoor.py": "no connection from the network may end the daemon; the fault is logged",
     "src/understudy/daemon/peers.py": "no connection of anybody may end the daemon; the fault is logged, its caller told",
     "src/understudy/demo/writer.py": "to this user any failure is the same: not acknowledged",
     "src/understudy/lab/hosts.py": "the process ends here and its parent tells why",

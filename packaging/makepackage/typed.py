@@ -114,6 +114,7 @@ def _understudy() -> Iterator[TypedCommand]:
         if name == "cluster":
             making = _parsed(("understudy", name), _parser_of("understudy.cli.understudy.cluster_setup"))
             yield from (command for command in making if command.words[-1] in understudy.SETUP)
+            yield from _parsed(("understudy", name, understudy.CERTIFICATE), _parser_of("understudy.cli.understudy.cluster_certificate"))
 
 
 def _parser_of(module: str) -> argparse.ArgumentParser:

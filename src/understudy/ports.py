@@ -414,6 +414,10 @@ class OwnServer(Protocol):
         """Whether the group is known here. TimeoutError: nobody says."""
         ...
 
+    async def groups_of(self, user: str) -> frozenset[str] | None:
+        """The groups of a user, by name; none if there is no such user. None: nobody could say in time."""
+        ...
+
     async def names_of(self, uid: int, gid: int) -> tuple[str, str]:
         """Names of a user and a group; their numbers where they have none. TimeoutError: nobody says."""
         ...

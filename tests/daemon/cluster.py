@@ -16,6 +16,7 @@ from daemon.heldguard import HeldGuard
 from understudy.cli.options import Usage, parse
 from understudy.daemon.api import ApiServices
 from understudy.daemon.node import Node
+from understudy.daemon.seen import SeenMirror
 from understudy.daemon.sight import Sight
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
@@ -70,6 +71,7 @@ class StandInServer:
     def __init__(self, scripts: dict[str, str], answering: dict[str, str]) -> None:
         self.scripts, self.answering = scripts, answering
         self.stays_out = ""
+        self.groups: dict[str, frozenset[str]] = {}
 
     async def script(self, path: str, user: str = "root") -> str:
         return self.scripts.get(path, "ok")
@@ -79,6 +81,9 @@ class StandInServer:
 
     async def group_exists(self, name: str) -> bool:
         return name in {group.gr_name for group in grp.getgrall()}
+
+    async def groups_of(self, user: str) -> frozenset[str] | None:
+        return self.groups.get(user, frozenset())
 
     async def names_of(self, uid: int, gid: int) -> tuple[str, str]:
         users = {user.pw_uid: user.pw_name for user in pwd.getpwall()}
@@ -181,7 +186,7 @@ class Cluster:
             lines.status = 1
             return lines
         await self.sights[on or self.servers[0]].look()
-        world = self.world(lines, on or self.servers[0], caller)
+        world = self.world(lines, on or self.servers[0], caller, changes=VERBS[verb].changes)
         try:
             lines.status = await VERBS[verb].run(world, Arguments(body))
         except BadInput as error:
@@ -189,11 +194,15 @@ class Cluster:
             lines.status = 1
         return lines
 
-    def world(self, lines: Lines, server: str, caller: Caller = ROOT) -> CommandContext:
+    def user(self, name: str) -> Caller:
+        """Who is not root, with the groups that the first server knows."""
+        return Caller(4711, name, name, self.machines[self.servers[0]].groups.get(name, frozenset()))
+
+    def world(self, lines: Lines, server: str, caller: Caller = ROOT, *, changes: bool = True) -> CommandContext:
         node = self.nodes[server]
 
         return CommandContext(
-            mirror=node.mirror,
+            mirror=node.mirror if changes or caller.who.root else SeenMirror(node.mirror, caller.who),
             settings=node.settings,
             clock=node.clock,
             caller=caller,

@@ -115,23 +115,77 @@ async def test_what_is_no_request_is_refused(tmp_path: Path) -> None:
         assert messages(text)[-1] == {"exit": 1}
 
 
-async def test_only_root_may_change(tmp_path: Path) -> None:
-    """Others read, and are refused by name (CRS-2725). The uid is the kernel's word."""
+async def ask_as_nobody(path: str, *requests: tuple[str, dict[str, object]]) -> list[str]:
+    """What a user other than root is answered, verb after verb. The uid is the kernel's word."""
+    script = (
+        "import json,os,socket,sys\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "for verb, body in json.loads(sys.argv[2]):\n"
+        "    s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); b=json.dumps(body).encode()\n"
+        "    s.sendall(b'POST /v1/verb/%s HTTP/1.0\\r\\nContent-Length: %d\\r\\n\\r\\n' % (verb.encode(), len(b)) + b)\n"
+        "    print(json.dumps(b''.join(iter(lambda: s.recv(4096), b'')).decode()))"
+    )
+    command = ("python3", "-c", script, path, json.dumps(requests))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    return [json.loads(line) for line in (await process.communicate())[0].splitlines()]
+
+
+async def test_who_is_not_root_changes_what_access_lists_give(tmp_path: Path) -> None:
+    """Refused by name (CRS-2725), and what no list is about is root's alone."""
     async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
-        script = (
-            "import json,os,socket\n"
-            f"os.setgid(65534); os.setuid(65534)\ns=socket.socket(socket.AF_UNIX); s.connect({path!r})\n"
-            "b=json.dumps({'names':['db']}).encode()\n"
-            "s.sendall(b'POST /v1/verb/stop-resource HTTP/1.0\\r\\nContent-Length: %d\\r\\n\\r\\n' % len(b) + b)\n"
-            "print(b''.join(iter(lambda: s.recv(4096), b'')).decode())"
-        )
         open_to_all(tmp_path)
-        process = await asyncio.create_subprocess_exec("python3", "-c", script, stdout=asyncio.subprocess.PIPE)
+        await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/x"')
+        db: dict[str, object] = {"names": ["db"]}
 
-        text = (await process.communicate())[0].decode()
+        stopped, started, left = await ask_as_nobody(path, ("stop-resource", db), ("start-resource", db), ("leave-server", {}))
 
-        assert "does not have permission to operate on resource 'db'" in text
-        assert '{"exit": 1}' in text
+        for text in (stopped, started):
+            assert "CRS-2725: User 'nobody' does not have permission to operate on resource 'db'" in text
+            assert '{"exit": 1}' in text
+        assert "UND-0064: Only root may do this, and you are user 'nobody'" in left
+        assert ResourceName("db") not in cluster.nodes["ctr1"].mirror.view.targets
+
+        await cluster.run("crsctl setperm resource db -u user:nobody:r-x")
+        (started,) = await ask_as_nobody(path, ("start-resource", db))
+        assert '{"exit": 0}' in started
+        assert cluster.nodes["ctr1"].mirror.view.targets[ResourceName("db")].by == "nobody@ctr1"
+
+
+async def test_what_may_not_be_seen_is_nowhere(tmp_path: Path) -> None:
+    """Neither in what verbs print nor in what is read as JSON."""
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        open_to_all(tmp_path)
+        acl = "ACL='owner:root:rwx,pgrp:root:r-x,other::---'"
+        await cluster.run(f'crsctl add resource secret -type cluster_resource -attr "ACTION_SCRIPT=/x,{acl}"')
+        await cluster.run("crsctl start resource secret")
+        await cluster.run(f'crsctl add serverpool hidden -attr "{acl}"')
+        await cluster.run(
+            f'crsctl add type veiled.type -basetype cluster_resource -attr "ATTRIBUTE=ACL,TYPE=string,DEFAULT_VALUE={acl[4:]}"'
+        )
+        reading: list[tuple[str, dict[str, object]]] = [
+            ("stat-resource", {}), ("stat-resource", {"names": ["secret"]}), ("history", {}), ("explain", {"names": ["secret"]}),
+            ("stat-serverpool", {}), ("stat-type", {}), ("cluster-export", {}), ("cluster-status", {}), ("server-list", {}),
+            ("getperm", {"names": ["secret"]}),
+        ]  # fmt: skip
+
+        answers = await ask_as_nobody(path, *reading)
+
+        assert len(answers) == len(reading)
+        for (verb, _), answer in zip(reading, answers, strict=True):
+            answer = answer.replace("Could not find resource 'secret'", "")
+            hidden = ("secret",) if verb == "history" else ("secret", "hidden", "veiled")  # its lines name pools and types
+            assert not [word for word in hidden if word in answer], verb
+        assert "secret" in (await ask(path, "POST", "/v1/verb/history", {}))[1]
+
+
+async def test_one_user_has_only_so_many_commands_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They go on when their caller goes away, so connections do not bound them."""
+    exchange_value(monkeypatch, api, "MOST_UNDER_WAY", 0)
+    async with running("ctr1") as cluster, served(cluster, tmp_path) as path:
+        open_to_all(tmp_path)
+        (answer,) = await ask_as_nobody(path, ("stop-resource", {"names": ["db"]}))
+        assert "UND-0330: User 'nobody' has 0 commands under way" in answer
+        assert messages((await ask(path, "POST", "/v1/verb/stop-resource", {"names": ["db"]}))[1])[0]["out"].startswith("CRS-2613")
 
 
 async def test_a_caller_that_goes_away_leaves_its_intent(tmp_path: Path) -> None:

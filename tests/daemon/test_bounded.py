@@ -12,14 +12,13 @@ from support import wait_until
 from understudy.daemon.alerts import alert_lines
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part, PartsWritten
-from understudy.intent.checks import LOOK_BYTES_MAX, check_room, look_bytes
-from understudy.intent.refusal import Declined
 from understudy.model import events
-from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.looks import PAGE_NAMES
+from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Target
-from understudy.model.view import Look, TargetRecord, View
+from understudy.model.view import TargetRecord, View
 from understudy.ports import Bound, CommitCondition, Conflict, Write
-from understudy.registry import keys, wire
+from understudy.registry import keys
 from understudy.registry.commits import BOUND
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
@@ -143,37 +142,24 @@ async def test_parts_rest_on_what_was_seen_when_they_were_decided() -> None:
         assert (await other.refresh()).targets == {"a": wanted, "b": wanted, "c": theirs}
 
 
-async def test_a_look_that_no_commit_holds_is_told_and_keeps_no_report_back() -> None:
-    """So many resources were registered by an older version, say. What runs goes on, is reported and can be stopped; the server is no
-    candidate for what it could not say that it has looked at, and the alert log says why."""
+async def test_what_was_looked_at_is_written_in_pages() -> None:
+    """More resources than a page names, and than a commit of so few bytes could: the server has looked at all of them, and what runs among
+    them is reported and stopped as ever."""
     async with running("ctr1", bound=Bound(operations=128, bytes=8_000)) as cluster:
         mirror = cluster.nodes["ctr1"].mirror
         assert (await cluster.run("""crsctl add resource alone -type cluster_resource -attr 'ACTION_SCRIPT="/x"'""")).status == 0
         assert (await cluster.run("crsctl start resource alone")).status == 0
-        name = "a-virtual-machine-with-a-name-as-long-as-those-of-virtual-machines-are"
         like = mirror.view.definitions[ResourceName("alone")]
-        many = [replace(like, name=ResourceName(f"{name}-{number:03}"), uid=f"{number:032x}") for number in range(100)]
+        many = [replace(like, name=ResourceName(f"vm-{number:03}"), uid=f"{number:032x}") for number in range(200)]
         await mirror.commit_parts(
             [Part(writes={keys.resource(definition.name): definition}) for definition in many], decided_on=mirror.view
         )
 
-        await wait_until(lambda: any(event.kind == events.LOOK_TOO_LARGE for event in mirror.history()), 20, "it is told")
+        await wait_until(
+            lambda: mirror.view.looks[ServerName("ctr1")].looked.keys() >= mirror.view.resources.keys(), 20, "all is looked at"
+        )
         stopped = await cluster.run("crsctl stop resource alone")
         assert stopped.status == 0, stopped.text
-        (told,) = [event for event in mirror.history() if event.kind == events.LOOK_TOO_LARGE]
-        _, line = alert_lines(told, "understudyd")
-        assert line.startswith("[understudyd]UND-0240:Server 'ctr1' cannot say what it has looked at: a commit of ")
-        assert len(mirror.view.looks[ServerName("ctr1")].looked) < 100
-
-
-def test_no_more_is_registered_than_a_server_can_say_that_it_has_looked_at() -> None:
-    """A look of all of them is one record."""
-    names = [ResourceName(f"vm-{number:05}") for number in range(60_000)]
-    fits = [name for place, name in enumerate(names) if (place + 1) * look_bytes(name) <= LOOK_BYTES_MAX]
-    look = Look(server=ServerName("ctr1"), incarnation=Incarnation("1" * 32), looked=dict.fromkeys(fits, "0" * 32))
-    size = len(wire.encode(look))
-    assert 0.99 * LOOK_BYTES_MAX < size < 1.01 * LOOK_BYTES_MAX, "what is counted is what is written"
-    assert size < 0.9 * BOUND.bytes, "and leaves room for what else a look tells"
-    check_room(dict.fromkeys(fits[:-1]), fits[-1])
-    with pytest.raises(Declined, match=f"has room for {len(fits)}"):
-        check_room(dict.fromkeys(fits), ResourceName("vm-99999"))
+        pages = mirror.look_pages(ServerName("ctr1"))
+        assert sorted(pages) == [0, 1, 2, 3]
+        assert all(len(page.looked) <= PAGE_NAMES for page in pages.values())

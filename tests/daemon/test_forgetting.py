@@ -42,7 +42,7 @@ async def come_and_go(names: int, room: int) -> tuple[Store, Mirror, HeldEpochs]
             assert answers.epoch(epochs, name, epoch, released=True)["ok"]
         await mirror.commit({keys.assignment(name): Assignment(resource=name, epoch=epoch) for name in batch}, decided_on=mirror.view)
         await mirror.commit({keys.resource(name): None for name in batch}, decided_on=mirror.view)
-        while step := forget(mirror.view, 1.0, Memory())[0]:
+        while step := forget(mirror.view, 1.0, Memory(), batch)[0]:
             writes: dict[str, object] = {keys.CLUSTER: step.cluster, **{keys.assignment(name): None for name in step.names}}
             await mirror.commit({**writes, **{keys.report(*report): None for report in step.reports}}, decided_on=mirror.view)
         assert answers.forget(epochs, mirror.view.epoch_floor, list(batch)) == {"ok": True, "kept": []}
@@ -56,5 +56,5 @@ async def test_what_was_deleted_leaves_one_number(names: int) -> None:
     assert [entry.key for entry in store.read("")[1]] == [keys.CLUSTER, keys.incarnation(LIFE)]
     assert mirror.view.epoch_floor == 1 + names // BATCH
     assert (len(epochs), epochs.floor) == (0, mirror.view.epoch_floor)
-    for kept in (mirror.view.assignments, mirror.view.reports, mirror.view.resources, mirror._resolved, mirror._reports):
+    for kept in (mirror.view.assignments, mirror.view.reports, mirror.view.resources, mirror._entries._reports):
         assert not kept

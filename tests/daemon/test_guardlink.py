@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cutting import exchange_value
-from understudy.daemon import guardlink
+from understudy.daemon import facts, guardlink
 from understudy.daemon.guardlink import PACKET, GuardLink
 from understudy.errors import Unreachable
 from understudy.guard import answers
@@ -19,6 +19,8 @@ from understudy.guard.core.epochs import Remembered
 from understudy.guard.held import HeldEpochs
 from understudy.guard.notes import Notes
 from understudy.model.names import ResourceName, ServerName
+from understudy.model.servers import ServerRecord
+from understudy.model.settings import Settings
 from understudy.model.view import ClusterRecord
 from understudy.ports import GuardSays
 
@@ -34,7 +36,7 @@ class Guard:
 
     def answer(self, request: dict[str, Any]) -> bytes:
         match request["op"]:
-            case "cluster":
+            case "cluster" | "servers":
                 fields: dict[str, Any] = {}
             case "state":
                 fields = HELLO
@@ -144,15 +146,19 @@ async def test_a_packet_that_is_cut_is_a_guard_that_does_not_answer(tmp_path: Pa
 
 async def test_settings_that_could_not_be_kept_are_kept_when_there_is_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was tried once: the state was shown for as long as the daemon ran, whatever an administrator did about the disk."""
-    exchange_value(monkeypatch, guardlink, "KEEP_AGAIN_S", 0.0)
+    exchange_value(monkeypatch, facts, "AGAIN_S", 0.0)
     folder = tmp_path / "state"
     folder.touch()  # in whose place no folder can be made
+    ctr1 = ServerName("ctr1")
     async with linked(tmp_path, Guard().answer) as link:
-        link._cluster_file = str(folder / "cluster.json")
-        await link.cluster(ClusterRecord(name="c", voters=(ServerName("ctr1"),)))
+        link._facts = facts.KeptFacts(Settings(cluster="c", server="ctr1", servers=(), voters=("ctr1",), state_dir=str(folder)))
+        await link.cluster(ClusterRecord(name="c", voters=(ctr1,)))
+        await link.servers([ServerRecord(server=ctr1, addresses=("10.0.0.1",))])
         before = (await link.sight()).not_kept
         folder.unlink()
         after = (await link.sight()).not_kept
 
+    assert f"{folder}/servers.json cannot be written: " in before
+    assert (folder / "servers.json").exists()
     assert before.startswith(f"{folder}/cluster.json cannot be written: ")
     assert (after, (folder / "cluster.json").exists()) == ("", True)

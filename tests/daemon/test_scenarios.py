@@ -2,7 +2,7 @@
 
     # why
     % what happens in the world, done silently
-    $ a command as typed            (`ctr2$ ...`: on that server)
+    $ a command as typed            (`ctr2$ ...`: on that server; `oracle@$ ...`: as that user)
     its output, to the character
     [exit n]                        if n is not 0
 
@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cluster import Cluster, running
+from daemon.cluster import ROOT, Cluster, running
 from understudy.model.names import ResourceName
 from understudy.sim.loop import VirtualLoop
 
 SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
-_COMMAND = re.compile(r"(\w*)\$ (.+)")
+_COMMAND = re.compile(r"(?:(\w+)@)?(\w*)\$ (.+)")
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
@@ -47,17 +47,21 @@ async def played(text: str) -> str:
                 happen(cluster, line[2:])
                 lines.append(line)
             elif command:
-                done = await cluster.run(command[2], on=command[1] or None)
+                done = await cluster.run(command[3], on=command[2] or None, caller=cluster.user(command[1]) if command[1] else ROOT)
                 lines += [line, *done.text.split("\n")] if done.text else [line]
                 lines += [f"[exit {done.status}]"] if done.status else []
     return "\n".join(lines) + "\n"
 
 
 def happen(cluster: Cluster, what: str) -> None:
-    """`SERVER RESOURCE start|stop|clean fails [text]`, `... works`, `... is undying`, `script PATH missing`, `address A WHO`."""
+    """`SERVER RESOURCE start|stop|clean fails [text]`, `... works`, `... is undying`, `script PATH missing`, `address A WHO`,
+    `user NAME in GROUP`."""
     words = what.split(" ")
     if words[0] == "script":
         cluster.scripts[words[1]] = " ".join(words[2:])
+    elif words[0] == "user":
+        for machine in cluster.machines.values():
+            machine.groups[words[1]] = frozenset(words[3:])
     elif words[0] == "address":
         cluster.answering[words[1]] = " ".join(words[2:])
     else:

@@ -27,7 +27,7 @@ ASKED = (
 _MATTERS = {
     CHECK: re.compile("  it is there"),
     ASKED[1]: re.compile(r"(STATE|TARGET|STATE_DETAILS)="),
-    ASKED[2]: re.compile(r"(leader|servers online|resources (down|unknown|intermediate)) "),
+    ASKED[2]: re.compile(r"(leader|servers online|old voters|not acknowledged by|resources (down|unknown|intermediate)) "),
     ASKED[3]: re.compile(rf"{RESOURCE}: "),
     ASKED[4]: re.compile(r"(NAME|STATE|STATE_DETAILS)="),
 }
@@ -58,6 +58,8 @@ ORDER = (
     "guard-hangs",
     "takes-no-part",
     "settings-differ",
+    "voters-differ",
+    "voters-change",
     "leaving",
     "left",
     "removed",
@@ -89,7 +91,9 @@ SHOWS = {
     ConditionKind.LAST_MAJORITY: ("no-voter-to-spare", "no voter is left to spare"),
     ConditionKind.NOT_REAL_TIME: ("not-real-time", "has no real-time priority"),
     ConditionKind.NO_GATE: ("no-gate", "there is no gate"),
-    ConditionKind.SETTINGS_DIFFER: ("settings-differ", "ctr4 has voters ctr4, this server"),
+    ConditionKind.SETTINGS_DIFFER: ("settings-differ", "ctr4 has pause_tolerance"),
+    ConditionKind.VOTERS_DIFFER: ("voters-differ", "names other voters than the registry"),
+    ConditionKind.VOTERS_CHANGE: ("voters-change", "not acknowledged yet by: ctr4"),
     ConditionKind.SETTINGS_NOT_KEPT: ("settings-not-kept", "cluster.json cannot be written"),
     ConditionKind.HELD_NOT_KEPT: ("settings-not-kept", "cannot be kept on its disk"),
     ConditionKind.CHECKS_NOT_RUN: ("checks-not-run", "Actions cannot be run on server"),

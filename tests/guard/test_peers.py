@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from understudy.guard.peers import MOST, SLOT_BYTES, HeldPeers, Peer, changed, names_of
+from understudy.guard.peers import MOST, SLOT_BYTES, HeldPeers, KnownServer, changed, names_of
 
-FIRST = (Peer("ctr1", ("10.0.0.1",)), Peer("ctr2", ("10.0.0.2",)))
+FIRST = (KnownServer("ctr1", ("10.0.0.1",)), KnownServer("ctr2", ("10.0.0.2",)))
 
 
 def memory() -> HeldPeers:
@@ -14,24 +14,24 @@ def memory() -> HeldPeers:
 
 
 def test_a_server_keeps_its_number_and_one_that_was_removed_has_no_address() -> None:
-    more = changed(FIRST, (Peer("ctr0", ("10.0.0.9",)), Peer("ctr2", ("10.0.0.22",))))
-    assert more == (Peer("ctr1", ()), Peer("ctr2", ("10.0.0.22",)), Peer("ctr0", ("10.0.0.9",)))
+    more = changed(FIRST, (KnownServer("ctr0", ("10.0.0.9",)), KnownServer("ctr2", ("10.0.0.22",))))
+    assert more == (KnownServer("ctr1", ()), KnownServer("ctr2", ("10.0.0.22",)), KnownServer("ctr0", ("10.0.0.9",)))
     assert names_of(more) == ("ctr2", "ctr0")
-    back = changed(more, (*FIRST, Peer("ctr0", ("10.0.0.9",))))
+    back = changed(more, (*FIRST, KnownServer("ctr0", ("10.0.0.9",))))
     assert [peer.name for peer in back] == ["ctr1", "ctr2", "ctr0"]
     assert names_of(back) == ("ctr1", "ctr2", "ctr0")
 
 
 def test_numbers_of_removed_servers_are_used_again_only_when_there_are_no_others() -> None:
-    peers: tuple[Peer, ...] = FIRST
+    peers: tuple[KnownServer, ...] = FIRST
     for number in itertools.count():
-        peers = changed(peers, (FIRST[0], Peer(f"s{number}", ("10.0.1.1",))))
+        peers = changed(peers, (FIRST[0], KnownServer(f"s{number}", ("10.0.1.1",))))
         if number == MOST - 2:
             break
     assert len(peers) == MOST
     assert peers[1].name == f"s{MOST - 2}", "ctr2's number was the first that was free"
     with pytest.raises(ValueError, match="more than"):
-        changed((), (Peer(f"s{number}", ("10.0.1.1",)) for number in range(MOST + 1)))
+        changed((), (KnownServer(f"s{number}", ("10.0.1.1",)) for number in range(MOST + 1)))
 
 
 def test_what_is_written_is_current_as_a_whole_or_not_at_all() -> None:
@@ -41,5 +41,5 @@ def test_what_is_written_is_current_as_a_whole_or_not_at_all() -> None:
         held.write(peers)
         assert held.read() == peers
     with pytest.raises(ValueError, match="too long"):
-        held.write((Peer("x" * SLOT_BYTES, ()),))
+        held.write((KnownServer("x" * SLOT_BYTES, ()),))
     assert held.read() == changed(FIRST, ())

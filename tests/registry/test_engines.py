@@ -29,7 +29,8 @@ def test_each_row_can_be_served_in_a_lab(name: str) -> None:
         assert len(plan.registry_hosts) == len(plan.registry_endpoints) in (1, 3)
         for host, endpoint in zip(plan.registry_hosts, plan.registry_endpoints, strict=True):
             (service,) = (service for service in plan.host(host).services if service.name == REGISTRY_PROCESS)
-            assert any(endpoint in word for word in service.command)
+            _, configuration = plan.registry_file(host)
+            assert any(endpoint in word for word in (*service.command, configuration))
         assert plan.engine == name
 
 

@@ -1,5 +1,7 @@
 """The cluster's authority: it is kept and loaded, and signs for a key that it never sees."""
 
+import base64
+import textwrap
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -77,3 +79,23 @@ def test_no_key_is_shown() -> None:
     issued = OURS.issue("ctr1", ["10.10.20.1"])
     assert "PRIVATE" not in repr(issued)
     assert "PRIVATE" not in repr(OURS)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "none"),
+    [
+        (b"\x0c\x04ctr1", b"\x0d\x04ctr1", True),  # its subject is of no kind of text that there is
+        (b"\x06\x03\x55\x1d\x23", b"\x06\x03\x55\x1d\x0e", False),  # it has one extension twice
+    ],
+)
+def test_a_certificate_that_is_damaged_is_none_or_names_no_address(before: bytes, after: bytes, none: bool) -> None:
+    """It is read only when it is asked for what it says; that is asked at once."""
+    text = Authority("prod").issue("ctr1", ["10.0.0.1"]).certificate
+    der = base64.b64decode("".join(text.splitlines()[1:-1])).replace(before, after)
+    lines = textwrap.wrap(base64.b64encode(der).decode(), 64)
+    damaged = "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+    if none:
+        with pytest.raises(BadInput, match="no certificate"):
+            look(damaged)
+    else:
+        assert look(damaged).addresses == frozenset()

@@ -41,6 +41,21 @@ def it_is_started_by_hand_where_it_gave_up(seed: int) -> None:
         world.until(lambda: world.runs_on("db") == "ctr2", 10, "it is stopped on ctr1 and runs on ctr2")
 
 
+def its_server_comes_back_and_looks_for_long(seed: int) -> None:
+    """ctr2 alone may run it, loses power, and comes back; its first look takes a while, and what it had looked at before is still there to
+    be read, on further pages of its look."""
+    with cluster(seed, page_names=1) as world:
+        for name in ("base", "db"):
+            world.define(name, hosting_members="ctr2", placement="restricted")
+        world.run(2)
+        world.power_off("ctr2")
+        world.until(lambda: len(world.online()) == 2, 20, "ctr2 is lost")
+        world.boot("ctr2")
+        world.service("db", on="ctr2").took_s["check"] = 3.0
+        world.start("db")
+        world.until(lambda: world.runs_on("db") == "ctr2", 20, "it is looked at, and started")
+
+
 def it_is_started_by_hand_before_the_leader_takes_it_back(seed: int) -> None:
     """It was stopped; while the leader hangs somebody starts its unit by hand, and the kernel says so."""
     with _running_on_ctr1(seed, outside=True) as world:

@@ -109,9 +109,7 @@ def start_without_reading(patch: Patch) -> None:
         if before is not None and before.read_once:
             mirror.view = before.view
             mirror._revisions = before._revisions
-            mirror._reports = before._reports
-            mirror._requests = before._requests
-            mirror._resolved = before._resolved
+            mirror._entries = before._entries
             mirror.records = before.records
             mirror.read_once = before.read_once
             mirror.rereads = before.rereads

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from cutting import Patch, exchange
+from cutting import Patch, cut, exchange
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.parts import Part, PartsWritten
+from understudy.model import looks
 from understudy.model.view import View
 from understudy.policy import bounded
 from understudy.policy.plan import Step
@@ -26,11 +27,16 @@ def tell_the_look_first(patch: Patch) -> None:
 
     async def commit_parts(self: Mirror, parts: Sequence[Part], *, decided_on: View, unchanged: Iterable[str] = ()) -> PartsWritten:
         named = tuple(unchanged)
-        looks = [part for part in parts if any(key.startswith(keys.LOOK) for key in part.writes)]
-        for look in looks:
+        told = [part for part in parts if any(key.startswith(keys.LOOK) for key in part.writes)]
+        for look in told:
             await self.commit(look.writes, decided_on=self.view, unchanged=named)
-        left = [part for part in parts if part not in looks]
+        left = [part for part in parts if part not in told]
         written = await original(self, left, decided_on=self.view, unchanged=named)
-        return PartsWritten(done=written.done + len(looks), first=written.first, last=written.last)
+        return PartsWritten(done=written.done + len(told), first=written.first, last=written.last)
 
     exchange(patch, Mirror.commit_parts)(commit_parts)
+
+
+def believe_pages_of_other_lives(patch: Patch) -> None:
+    """What an earlier incarnation of a server has looked at counts for the present one."""
+    cut(patch, looks.belongs, "page.incarnation == look.incarnation and ", "")

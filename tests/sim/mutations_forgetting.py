@@ -1,5 +1,6 @@
 """What must hold where names are forgotten, with one clause taken out at a time: each is missed in a story (`sim/test_forgetting.py`)."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from cutting import Patch, exchange
@@ -26,7 +27,7 @@ def take_a_start_for_a_release(patch: Patch) -> None:
 def forget_who_holds_it(patch: Patch) -> None:
     """What is registered no more is forgotten, whoever may be running it."""
 
-    def deleted(view: View) -> tuple[ResourceName, ...]:
+    def deleted(view: View, among: Collection[ResourceName]) -> tuple[ResourceName, ...]:
         return tuple(name for name in view.assignments if name not in view.definitions)
 
     exchange(patch, forgetting._deleted)(deleted)
@@ -36,8 +37,8 @@ def leave_the_floor(patch: Patch) -> None:
     """The floor does not rise to what is forgotten."""
     original = forgetting.forget
 
-    def forget(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
-        step, at = original(view, now, memory)
+    def forget(view: View, now: float, memory: Memory, among: Collection[ResourceName]) -> tuple[Step, float | None]:
+        step, at = original(view, now, memory, among)
         return replace(step, cluster=view.cluster) if step else step, at
 
     exchange(patch, forgetting.forget)(forget)

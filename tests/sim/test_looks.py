@@ -1,10 +1,10 @@
-"""A look names every resource: what is added one by one, thousands of times, must not have it written whole each time."""
+"""A look is written in pages: what is added one by one, thousands of times, must not have them written each time."""
 
 import pytest
 
 from cutting import exchange_value
 from sim.trio import cluster
-from understudy.daemon import reporting
+from understudy.daemon import looking
 from understudy.model.names import ServerName
 from understudy.registry import keys
 from understudy.sim.world import World
@@ -17,7 +17,7 @@ def looks_of(world: World, server: str) -> int:
 
 def test_looks_are_written_less_often_the_longer_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """One resource that is added alone is reported at once."""
-    exchange_value(monkeypatch, reporting, "LOOK_NAMES_PER_S", 50)
+    exchange_value(monkeypatch, looking, "LOOK_NAMES_PER_S", 50)
     with cluster() as world:
         world.pool("pool", "ctr1", "ctr2")
         before = looks_of(world, "ctr1")

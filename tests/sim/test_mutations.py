@@ -190,6 +190,8 @@ STORIES = (
     (mutations.kill_the_groups_before_the_daemon, "S4", moments.many_starts_end_while_the_lease_does),
     # S5
     (core.add_up_rounds, "S5", moments.two_voters_are_silent_one_after_the_other),
+    # S6
+    (mutations_commits.believe_pages_of_other_lives, "S6", moments.its_server_comes_back_and_looks_for_long),
     # S7
     (mutations_lanes.report_when_over, "S7", moments.an_evicted_server_has_something_to_report),
     (mutations_lanes.release_when_over, "S7", moments.an_evicted_server_has_something_to_release),

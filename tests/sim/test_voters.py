@@ -291,7 +291,11 @@ def _life(seed: int, options: Options) -> None:
     assert outcome.verdict is WorldVerdict.SAFE, outcome.story
 
 
-@pytest.mark.parametrize("options", WORLDS, ids=lambda options: options.as_arguments())
+SHORT = (0, 3)
+"""Of them; the others take longer."""
+
+
+@pytest.mark.parametrize("options", [WORLDS[number] for number in SHORT], ids=lambda options: options.as_arguments())
 def test_in_random_worlds_the_voters_change_and_nothing_is_unsafe_or_stuck(options: Options) -> None:
     _life(1, options)
 
@@ -299,7 +303,7 @@ def test_in_random_worlds_the_voters_change_and_nothing_is_unsafe_or_stuck(optio
 @pytest.mark.long
 @pytest.mark.parametrize("options", WORLDS, ids=lambda options: options.as_arguments())
 def test_many_random_worlds(options: Options) -> None:
-    for seed in range(2, 60):
+    for seed in range(1, 60):
         _life(seed, options)
 
 

@@ -5,7 +5,7 @@ import sys
 
 from understudy import __version__
 from understudy.cli import client
-from understudy.cli.options import FLAG, HELP, VALUE, VERSION, Command, Option, Usage, parse
+from understudy.cli.options import FLAG, HELP, PLACE, VALUE, VERSION, Command, Option, Usage, parse, take_place
 
 COMMANDS = {
     "create": Command(
@@ -37,9 +37,13 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """The command; its exit status, which can be trusted."""
-    words = sys.argv[1:] if argv is None else argv
+    try:
+        words, server, certificate = take_place(sys.argv[1:] if argv is None else argv)
+    except Usage as error:
+        print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
+        return 1
     if not words or words[0] in HELP:
-        print("\n\n".join(command.help() for command in COMMANDS.values()))
+        print("\n\n".join([*(command.help() for command in COMMANDS.values()), PLACE]))
         return 0 if words else 1
     if words[0] == VERSION:
         print(f"understudy {__version__}")
@@ -53,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     except Usage as error:
         print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
         return 1
-    if os.geteuid() != 0:
+    if not server and os.geteuid() != 0:
         print("UND-0065: Only root may run appvipcfg.", file=sys.stderr)
         return 1
-    return client.run(command.verb, body)
+    return client.run(command.verb, body, server=server, certificate=certificate)

@@ -1,4 +1,5 @@
-"""Owns the talk with the daemon of this server: one HTTP request per connection over a unix socket, answers printed as they come.
+"""Owns the talk with the daemon: one HTTP request per connection, answers printed as they come. Over the unix socket of this server, or,
+where a server is named, over mutual TLS (`cli/place.py`, imported only then).
 
 Called by the commands. Decides nothing and keeps nothing. Standard library only, and little of it: no `http.client`, no `asyncio`.
 """
@@ -20,6 +21,10 @@ if TYPE_CHECKING:  # so does typing
     from collections.abc import Callable, Iterator
     from typing import Any, BinaryIO
 
+CLOSED = "it closed the connection without an answer"
+_NOT_TRUSTED = (
+    "it does that where the certificate that was shown is of another authority, or has expired: its log says which (command-not-trusted)"
+)
 AWAY = "CRS-4639: Could not contact Oracle High Availability Services"
 BROKEN = 1
 ANSWERS_S, PATIENCE_S = 5.0, 25.0
@@ -31,6 +36,8 @@ _HANGS = (
 SILENT_S = 30.0
 """In the middle of an answer: the daemon says every few seconds that it is there (`STILL_S` in daemon/api.py)."""
 QUEUES_S = 5
+LARGEST_PART = 64 << 20
+"""Bytes of one part of an answer: a daemon sends no more before it waits for its reader."""
 _FULL = "takes no more connections: it hangs, or more ask it than it can answer; try again, and look at its log and state"
 INTERRUPTED = 130
 
@@ -39,15 +46,16 @@ class Away(Exception):
     """The daemon does not answer, or stopped in the middle of an answer."""
 
 
-def run(verb: str, body: dict[str, object]) -> int:
-    """Ask for a verb and print what it says as it comes; the verb's exit status."""
+def run(verb: str, body: dict[str, object], *, server: str = "", certificate: str = "") -> int:
+    """Ask for a verb and print what it says as it comes; the verb's exit status. `server`: of this one (otherwise the one where we are), by
+    the certificate in that file."""
     try:
-        with _connect() as connection:
+        with _connect(server, certificate) as connection:
             _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
             _wait(connection, patient=not verb.startswith("check-"))
             return _print_answer(connection)
     except Away as error:
-        say_away(error)
+        say_away(error, elsewhere=bool(server))
         return BROKEN
     except KeyboardInterrupt:
         print("\ndetached: the request goes on and stays in force", file=sys.stderr)
@@ -68,12 +76,14 @@ def ask(verb: str, body: dict[str, object], *, quiet: bool = False) -> tuple[int
         return _print_answer(connection, said.append, quiet=quiet), "\n".join(said)
 
 
-def say_away(error: Away) -> None:
+def say_away(error: Away, *, elsewhere: bool = False) -> None:
     """The daemon could not be asked, as every command says it."""
     print(AWAY)
     if str(error):
         print(f"  {error}", file=sys.stderr)
-    for sentence in _notices():
+    if elsewhere and str(error).startswith(CLOSED):
+        print(f"  {_NOT_TRUSTED}", file=sys.stderr)
+    for sentence in () if elsewhere else _notices():
         print(f"  understudy-guard: {sentence}", file=sys.stderr)
 
 
@@ -110,24 +120,38 @@ def _ahead(connection: socket.socket) -> "Iterator[dict[str, Any] | Away]":
     connection.settimeout(SILENT_S)
 
     def read_all() -> None:
+        begun = False
         try:
             with connection.makefile("rb") as stream:
-                status, chunked = _head(stream)
-                for line in _lines(stream, chunked):
-                    message = json.loads(line)
-                    refused = "error" in message
-                    read.put(Away(f"it answers {status}: {message['error']}") if refused else message)
+                for message in messages(stream):
+                    begun = True
+                    read.put(message)
             read.put(None)
         except TimeoutError:
             read.put(Away(f"it {_HANGS.format(SILENT_S)}. What was asked for may still be done"))
         except Away as away:
             read.put(away)
+        except ConnectionError:
+            read.put(Away(CLOSED) if not begun else None)
         except (OSError, ValueError):
             read.put(None)
 
     start_new_thread(read_all, ())
     while (message := read.get()) is not None:
         yield message
+
+
+def messages(stream: "BinaryIO") -> "Iterator[dict[str, Any] | Away]":
+    """Those of an answer, as they come. Away: there is none. ValueError: it is no answer of ours."""
+    try:
+        status, chunked = _head(stream)
+        for line in _lines(stream, chunked):
+            message = json.loads(line)
+            if not isinstance(message, dict):
+                raise ValueError("no object")
+            yield Away(f"it answers {status}: {message['error']}") if "error" in message else message
+    except (IndexError, RecursionError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _wait(connection: socket.socket, *, patient: bool) -> None:
@@ -141,7 +165,11 @@ def _wait(connection: socket.socket, *, patient: bool) -> None:
     raise Away(f"it {_HANGS.format(ANSWERS_S + PATIENCE_S if patient else ANSWERS_S)}. What was asked for may still be done")
 
 
-def _connect() -> socket.socket:
+def _connect(server: str = "", certificate: str = "") -> socket.socket:
+    if server:
+        from understudy.cli.place import connect
+
+        return connect(server, certificate)
     path = _path()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@qq", QUEUES_S, 0))
@@ -182,7 +210,7 @@ def _head(stream: "BinaryIO") -> tuple[int, bool]:
     """Status, and whether the body comes in chunks."""
     first = stream.readline()
     if not first:
-        raise Away("it closed the connection without an answer")
+        raise Away(CLOSED)
     status, chunked = int(first.split()[1]), False
     while (line := stream.readline().strip()) != b"":
         name, _, value = line.partition(b":")
@@ -197,6 +225,8 @@ def _lines(stream: "BinaryIO", chunked: bool) -> "Iterator[bytes]":
         return
     rest = b""
     while size := int(stream.readline().split(b";")[0].strip() or b"0", 16):
+        if not 0 < size <= LARGEST_PART:
+            raise ValueError("no size of a part")
         rest += stream.read(size)
         stream.readline()
         *whole, rest = rest.split(b"\n")

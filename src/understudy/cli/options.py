@@ -6,6 +6,7 @@ only, and little of it: these commands must start in a few milliseconds.
 
 import sys
 
+PLACE = """With --server NAME, or ADDRESS[:PORT] (and --certificate FILE), the command is carried out by another server."""
 HELP = ("-h", "-help", "--help", "-?")
 VERSION = "--version"
 LONG_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
@@ -112,3 +113,24 @@ def _read(path: str) -> str:
             return file.read()
     except (OSError, ValueError) as error:
         raise Usage(f"file '{path}' cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def take_place(words: list[str]) -> tuple[list[str], str, str]:
+    """A command line without `--server` and `--certificate`, and what they name. Usage: one of them has nothing after it."""
+    if not any(word.startswith(("--server", "--certificate")) for word in words):
+        return words, "", ""
+    left: list[str] = []
+    found = {"--server": "", "--certificate": ""}
+    waiting = iter(words)
+    for word in waiting:
+        head, equals, glued = word.partition("=")
+        if head not in found:
+            left.append(word)
+            continue
+        value = glued if equals else next(waiting, "")
+        if not value or value.startswith("-"):
+            raise Usage(f"{head} needs {'a server, or ADDRESS:PORT,' if head == '--server' else 'a file'} after it")
+        found[head] = value
+    if found["--certificate"] and not found["--server"]:
+        raise Usage("--certificate is of use only together with --server")
+    return left, found["--server"], found["--certificate"]

@@ -50,11 +50,6 @@ CRS = {
         "What was decided about resource '{resource}' cannot be written: {cause}. It stays as it is, and cannot be started, moved or given "
         "back. Take dependencies away that keep so many resources together.",
     ),
-    events.LOOK_TOO_LARGE: (
-        20240,
-        "Server '{on}' cannot say what it has looked at: {cause}. What runs goes on, and it is no candidate for anything that it has not "
-        "reported. Delete resources that are needed no more, or give them shorter names.",
-    ),
     events.TAKES_NO_PART: (20120, "Server '{on}' takes no part: {cause}"),
     events.JOINED: (1601, "Server '{on}' has joined the cluster"),
 }

@@ -6,8 +6,9 @@
     GET  /v1/intent         what is registered and wanted, as `understudy cluster export`
     GET  /v1/resources, /v1/servers, /v1/serverpools, /v1/types, /v1/cluster, /v1/history?last=N, /v1/explain/NAME
 
-Owns the way from a request to a verb and back. Called by `daemon/main.py`. Anybody may read; only root may change. It never decides
-and never writes: the verbs do.
+The same over mutual TLS on the server's own addresses (`daemon/remote.py`). Owns the way from a request to a verb and back, and who it
+is that asks. Called by `daemon/main.py`. What a user may see and change is `intent/rights.py`'s. It never decides and never writes: the
+verbs do.
 """
 
 import asyncio
@@ -16,24 +17,29 @@ import itertools
 import json
 import resource
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from understudy.daemon.callernames import CallerNames
 from understudy.daemon.callers import Callers, Room
 from understudy.daemon.http import PART, App, HttpRequest, Peer, Reply, error_body
 from understudy.daemon.node import Node
 from understudy.daemon.peers import listening
+from understudy.daemon.remote import answer_remotely
+from understudy.daemon.seen import SeenMirror
 from understudy.daemon.sight import Sight
 from understudy.daemon.turns import Turn, Turns
 from understudy.daemon.verbs import VERBS, Verb, export, history, serverpool, servers, stat_resource, types
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.truth import Read, head
-from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, CommandContext, MirrorPort
+from understudy.daemon.verbs.world import FIRST_NUMBER, CommandContext, MirrorPort
 from understudy.errors import BadInput, Unreachable
 from understudy.intent.facts import life
+from understudy.intent.visible import definitions_shown
 from understudy.model.conditions import Own
 from understudy.model.messages import line, with_number
 from understudy.model.names import ResourceName, ServerName
@@ -48,8 +54,8 @@ MOST_WAITING = 16 << 20
 STILL_S, STILL = 5.0, b'{"still":true}\n'
 """How often a client is sent a keep-alive line while its command prints nothing; if none comes, it may assume that the daemon hangs."""
 MOMENT_S = 0.02
-MOST_NAMES = 256
-"""Of users, remembered."""
+MOST_UNDER_WAY = 8
+"""Commands that change something and have not ended, of one user other than root: they go on when their caller goes away."""
 VERB, EXPLAIN = "/v1/verb/", "/v1/explain/"
 READS: Mapping[str, Read] = {
     "/v1/resources": stat_resource.as_json,
@@ -103,9 +109,9 @@ async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer,
         leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         own=sight.own,
     )
-    callers = Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
-    async with listening(application(services), f"{settings.run_dir}/api.sock", callers=callers):
-        await asyncio.Event().wait()
+    app, callers = application(services), Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+    async with listening(app, f"{settings.run_dir}/api.sock", callers=callers):
+        await answer_remotely(app, settings, callers, services.settings_now)
 
 
 def application(services: ApiServices) -> App:
@@ -171,8 +177,10 @@ class _Api:
     def __init__(self, services: ApiServices) -> None:
         self._services = services
         self._running: set[asyncio.Task[None]] = set()
+        self._under_way: Counter[str] = Counter()
+        """By user other than root."""
         self._turns = Turns()
-        self._names = _Names(services.server)
+        self._names = CallerNames(services.server)
 
     async def answer(self, request: HttpRequest) -> Reply:
         """Whatever is asked."""
@@ -206,7 +214,8 @@ class _Api:
         if not verb.changes and (why := request.peer.callers.busy(request.peer.uid)):
             return _refused(503, why)
         lines = _Lines(request.peer)
-        task = asyncio.create_task(self._run(verb, await self._world(request.peer, lines), Arguments(body), lines))
+        world = await self._world(request.peer, lines, changes=verb.changes)
+        task = asyncio.create_task(self._run(verb, world, Arguments(body), lines))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -225,7 +234,8 @@ class _Api:
         return Reply(msgspec.json.encode(body), 200 if now is Life.ONLINE else 503)
 
     async def _view(self, request: HttpRequest) -> Reply:
-        return Reply(msgspec.json.encode(self._services.mirror.view, enc_hook=_plain))
+        world = await self._world(request.peer, _Lines(request.peer))
+        return Reply(msgspec.json.encode(definitions_shown(world.mirror.view, world.caller.who), enc_hook=_plain))
 
     async def _history(self, request: HttpRequest) -> Reply:
         arguments = {"last": request.query.get("last", ["100"])[-1], "names": list(request.query.get("resource", ()))}
@@ -247,13 +257,14 @@ class _Api:
                 return _refused(otherwise, with_number(error.code, str(error)))
         return Reply(text) if len(text) <= MOST_WAITING else _refused(503, line(20180, MOST_WAITING >> 20))
 
-    async def _world(self, peer: Peer, lines: _Lines) -> CommandContext:
-        services = self._services
+    async def _world(self, peer: Peer, lines: _Lines, *, changes: bool = False) -> CommandContext:
+        """What changes something is decided from all there is; what only shows, from what its caller may see."""
+        services, caller = self._services, await self._names.caller(peer)
         return CommandContext(
-            mirror=services.mirror,
+            mirror=services.mirror if changes or caller.who.root else SeenMirror(services.mirror, caller.who),
             settings=services.settings if services.settings_now is None else services.settings_now(),
             clock=services.clock,
-            caller=await self._names.caller(peer.uid, peer.gid),
+            caller=caller,
             output=lines,
             server=services.server,
             token=services.token,
@@ -271,6 +282,7 @@ class _Api:
         status, callers = 1, lines.peer.callers
         try:
             if verb.changes:
+                self._under_way[world.caller.user] += 1
                 status = await self._carry_out(verb, world, arguments)
             else:
                 async with self._turns.place(world.caller.uid):
@@ -287,12 +299,18 @@ class _Api:
             callers.complaints.failed(world.caller.uid, f"a request ({', '.join(arguments.body)})", error)
             lines.err("understudyd: internal error, see its log")
         finally:
+            if verb.changes:
+                self._under_way[world.caller.user] -= 1
+                self._under_way += Counter()  # whoever has none is not kept
             lines.exit(status)
 
     async def _carry_out(self, verb: Verb, world: CommandContext, arguments: Arguments) -> int:
         """Its exit status; 1 where it is not even begun."""
-        if verb.changes and world.caller.uid != 0:
-            _refuse(world, arguments)
+        user, root = world.caller.user, world.caller.who.root
+        if verb.changes and not verb.by_rights and not root:
+            world.say(20064, user)
+        elif verb.changes and not root and self._under_way[user] > MOST_UNDER_WAY:
+            world.say(20330, user, MOST_UNDER_WAY)
         elif verb.knows and not world.mirror.read_once:
             world.say(4535)
             head(world)
@@ -341,14 +359,6 @@ def _refused(status: int, why: str) -> Reply:
     return Reply(error_body(why), status)
 
 
-def _refuse(world: CommandContext, arguments: Arguments) -> None:
-    """CRS-2725 for every name, or one sentence for a request without names."""
-    for name in arguments.names:
-        world.say(2725, world.caller.user, name)
-    if not arguments.names:
-        world.say(20064, world.caller.user)
-
-
 def _for_a_moment(own: Callable[[], Own]) -> Callable[[], Own]:
     """What this server knows of itself, looked up once for all that a request asks within a moment: it walks over all lanes."""
     loop = asyncio.get_running_loop()
@@ -361,30 +371,6 @@ def _for_a_moment(own: Callable[[], Own]) -> Callable[[], Own]:
         return known[1]
 
     return ask
-
-
-class _Names:
-    """Names of users and groups. Asked one after the other: who knows them may be a server that does not answer."""
-
-    def __init__(self, server: OwnServer) -> None:
-        self._server = server
-        self._known: dict[tuple[int, int], Caller] = {}
-        self._asking = asyncio.Lock()
-
-    async def caller(self, uid: int, gid: int) -> Caller:
-        """Who it is; by number where nobody says in time."""
-        if (uid, gid) == (0, 0):
-            return Caller(0, "root", "root")
-        async with self._asking:
-            if (uid, gid) not in self._known:
-                if len(self._known) >= MOST_NAMES:
-                    self._known.clear()
-                try:
-                    found = await self._server.names_of(uid, gid)
-                except TimeoutError:
-                    return Caller(uid, str(uid), str(gid))  # asked again the next time
-                self._known[uid, gid] = Caller(uid, *found)
-            return self._known[uid, gid]
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ and the leader goes above it. Must never start or refuse anything by itself.
 """
 
 import asyncio
+from collections.abc import Collection, Mapping
 
 from understudy.daemon.history import History
 from understudy.daemon.mirror import Mirror
@@ -35,6 +36,14 @@ class Epochs:
         self._of_era = 0
         """For which era of the registry the highest ones were asked for; 0: to be asked for."""
         self._recorded: dict[ResourceName, int] = {}
+        self._behind: dict[ResourceName, int] = {}
+        """Where the registry says less than the guard remembers, as of the View that was judged last;"""
+        self._unknown: dict[ResourceName, None] = {}
+        """names that the guard remembers and nobody knows,"""
+        self._judged: tuple[object, ...] = ()
+        """what else that View was,"""
+        self._touched: set[ResourceName] | None = None
+        """and of whom the guard has remembered something else since; None: of anybody."""
         self._seen: tuple[object, ...] = ()
         self._news = asyncio.Event()
 
@@ -50,6 +59,7 @@ class Epochs:
         then the registry went back, and that is reported. Unreachable."""
         if await self._guard.remember(resource, epoch, released=released):
             self._highest[resource] = max(epoch, self._highest.get(resource, 0))
+            self._touch(resource)
             (self._released.add if released else self._released.discard)(resource)
             return True
         self._of_era = 0
@@ -70,25 +80,48 @@ class Epochs:
         self._highest = {**state.epochs, **meanwhile}
         self._released = set(state.released - meanwhile.keys()) | (self._released & meanwhile.keys())
         self._floor, self._of_era = state.epoch_floor, era
+        self._touched = None
         self._news.set()
 
-    def ahead(self, view: View) -> dict[ResourceName, int]:
+    def ahead(self, view: View, changed: Collection[ResourceName] | None) -> Mapping[ResourceName, int]:
         """Of which the guard remembers a higher epoch than the registry says, each recorded once; if that is a copy's, also an equal one.
-        What this server is given and its guard does not remember, the guard refuses up to its floor: that is reported in the same way."""
-        found: dict[ResourceName, int] = {}
-        for name, epoch in self._highest.items():
-            assignment = view.assignments.get(name)
-            known = 0 if assignment is None else assignment.epoch
-            copied = assignment is not None and view.in_doubt(assignment)
-            behind = epoch > known or (epoch == known and copied)
-            if behind and name in view.resources and not self._is_over(view, name, epoch):
-                found[name] = epoch
-        for name, given in view.assignments.items() if self._floor else ():
-            if name in view.resources and name not in self._highest and 0 < given.epoch <= self._floor and self._holds(given):
-                found[name] = self._floor
-        for name, epoch in found.items() if not view.recovering else ():
+        What this server is given and its guard does not remember, the guard refuses up to its floor: that is reported in the same way.
+
+        `changed`: of whom this View may say something else than the one before; None: of anybody.
+        """
+        judged, touched = (view.cluster, view.set_back, self._floor), self._touched
+        if changed is None or touched is None or judged != self._judged:
+            self._behind, self._unknown = {}, {}
+            names: Collection[ResourceName] = dict.fromkeys((*self._highest, *(view.assignments if self._floor else ())))
+        else:
+            names = {*changed, *touched}
+        self._judged, self._touched = judged, set()
+        for name in names:
+            self._judge(view, name)
+        for name, epoch in self._behind.items() if not view.recovering else ():
             self._record_behind(view, name, epoch)
-        return found
+        return self._behind
+
+    def _judge(self, view: View, name: ResourceName) -> None:
+        self._behind.pop(name, None)
+        self._unknown.pop(name, None)
+        epoch, assignment = self._highest.get(name), view.assignments.get(name)
+        if epoch is not None and _is_unknown(view, name):
+            self._unknown[name] = None
+        if name not in view.resources:
+            return
+        if epoch is None:
+            if assignment is not None and 0 < assignment.epoch <= self._floor and self._holds(assignment):
+                self._behind[name] = self._floor
+            return
+        known = 0 if assignment is None else assignment.epoch
+        copied = assignment is not None and view.in_doubt(assignment)
+        if (epoch > known or (epoch == known and copied)) and not self._is_over(view, name, epoch):
+            self._behind[name] = epoch
+
+    def _touch(self, name: ResourceName) -> None:
+        if self._touched is not None:
+            self._touched.add(name)
 
     def _is_over(self, view: View, name: ResourceName, epoch: int) -> bool:
         """Whether it is of a resource that was deleted, and whose name is registered again: what is given next is above it anyway."""
@@ -106,9 +139,9 @@ class Epochs:
         self._history.record(events.EPOCH_BEHIND, resource=name, on=server, cause=cause)
 
     def above_the_floor(self, view: View) -> int:
-        """The highest epoch above the registry's floor that the guard has forgotten, or remembers of a name that nobody knows; 0: none."""
-        unknown = (epoch for name, epoch in self._highest.items() if _is_unknown(view, name))
-        highest = max((self._floor, *unknown))
+        """The highest epoch above the registry's floor that the guard has forgotten, or remembers of a name that nobody knows; 0: none.
+        Of the View that `ahead` was last asked about."""
+        highest = max((self._floor, *(self._highest[name] for name in self._unknown)))
         return highest if highest > view.epoch_floor else 0
 
     # --- forgetting (docs/design/0008-forgotten-names.md) -----------------------------------------------------------
@@ -149,6 +182,7 @@ class Epochs:
         kept = await self._guard.forget(floor, useless)
         self._floor = max(floor, self._floor)
         for name in useless:
+            self._touch(name)
             self._released.discard(name)  # of what was kept the guard knows better
             if name not in kept and self._highest[name] <= floor:
                 del self._highest[name]

@@ -4,6 +4,7 @@ Called by `peers.py` for each connection. h11 knows the grammar; this says how m
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,12 @@ LARGEST_HEAD = 16 << 10
 """Bytes of the request's first line and headers."""
 LARGEST_BODY = 1 << 20
 LARGEST_BODY_OF_OTHERS = 64 << 10
-"""Who is not root can only ask, and needs names and a filter for that."""
+"""Who is not root needs names, a filter, or the attributes of what is his."""
 HEAD_S = 5.0
 BODY_S = 5.0
 UNREAD_S = 60.0
 """How long a part of an answer waits for its reader; then the connection is cut."""
+FINISH_S = 1.0
 PART = 64 << 10
 MOST_FIELDS = 100
 SURPLUS = 64 << 10
@@ -39,12 +41,16 @@ class NoRequest(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Who is at the other end, as the kernel says."""
+    """Who is at the other end, as the kernel says, or a certificate."""
 
     uid: int
     gid: int
     pid: int
     callers: Callers = field(default_factory=Callers)
+    name: str = ""
+    """The user that a certificate names; empty: the kernel's word counts."""
+    place: str = ""
+    """The server or the address from which it comes over the network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +147,15 @@ class Exchange:
     def refuse(self, status: int, why: str) -> None:
         """In place of an answer."""
         self._writer.write(raw_refusal(status, why))
+
+    async def let_finish(self) -> None:
+        """Read on for a moment what nobody wants, so that a refusal is not lost with a connection that ends while the request still comes.
+        Of TLS: there the other side sees an error instead."""
+        left = LARGEST_BODY
+        with contextlib.suppress(TimeoutError, OSError):
+            async with asyncio.timeout(FINISH_S):
+                while left > 0 and (data := await self._reader.read(PART)):
+                    left -= len(data)
 
     def abort(self) -> None:
         """End the connection now, whatever is still unread."""

@@ -12,18 +12,24 @@ from typing import Any
 from understudy.daemon.acting import Acting
 from understudy.daemon.epochs import Epochs
 from understudy.daemon.history import History
+from understudy.daemon.looking import Looking
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.reporting import Reporting
 from understudy.daemon.requests import Me
+from understudy.daemon.slots import ActionSlots
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.happenings import HistoryLine
 from understudy.lane.local import Local
 from understudy.lane.steps import Check, Clean, Climb, LaneAction, LaneStep, Release, Start
+from understudy.model.looks import PAGE_NAMES
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
-from understudy.model.view import View
 from understudy.ports import Clock, Executor, Guard, Surroundings
 
+LOOKS_AT_ONCE = 32
+"""First looks that run at once: a server that joins may have ten thousand to do."""
+ACTIONS_AT_ONCE = 64
+"""The same of all other actions."""
 IDLE_S = 30.0
 """The longest that any lane is not asked: a safety net, everything wakes it."""
 
@@ -31,7 +37,10 @@ IDLE_S = 30.0
 class Lanes:
     """All lanes of this server."""
 
-    def __init__(self, mirror: Mirror, executor: Executor, guard: Guard, clock: Clock, history: History, me: Me) -> None:
+    def __init__(
+        self, mirror: Mirror, executor: Executor, guard: Guard, clock: Clock, history: History, me: Me, *, page_names: int = PAGE_NAMES
+    ) -> None:
+        """`page_names`: on a page of this server's look, at most."""
         self._mirror = mirror
         self._executor = executor
         self._clock = clock
@@ -39,14 +48,19 @@ class Lanes:
         self._me = me
         self._wake = asyncio.Event()
         self._all = True
-        """Every lane has to be asked: the View is another, or it was long ago."""
+        """Every lane has to be asked: the lease is another, or it was long ago."""
+        self._seen = -1
+        """The version of the View that the lanes have."""
         self._asked_all_at = 0.0
         self._driver = Driver(me.server, me.incarnation, activities_after=int(clock.wall() * 1000))
         self._epochs = epochs = Epochs(mirror, guard, history, me)
+        looking = Looking(mirror=mirror, clock=clock, epochs=epochs, driver=self._driver, me=me, page_names=page_names)
         self._reporting = Reporting(
-            mirror=mirror, executor=executor, clock=clock, history=history, epochs=epochs, driver=self._driver, me=me, wake=self._wake
-        )
+            mirror=mirror, executor=executor, clock=clock, history=history, epochs=epochs, driver=self._driver, me=me, looking=looking,
+            wake=self._wake,
+        )  # fmt: skip
         self._acting = Acting(mirror=mirror, executor=executor, guard=guard, epochs=epochs, me=me, unwritten=self._reporting.unwritten)
+        self._looks, self._actions = ActionSlots(LOOKS_AT_ONCE, clock), ActionSlots(ACTIONS_AT_ONCE, clock)
         self._tasks: asyncio.TaskGroup | None = None
 
     @property
@@ -59,9 +73,18 @@ class Lanes:
         """What each lane answered last."""
         return self._driver.steps
 
+    @property
+    def not_run(self) -> Mapping[ResourceName, str]:
+        """Why actions of a resource cannot be run here, of those that cannot."""
+        return self._driver.not_run
+
     def changed(self) -> None:
-        """There is a new View, or the lease changed."""
+        """The lease changed, or this server leaves."""
         self._all = True
+        self.viewed()
+
+    def viewed(self) -> None:
+        """There is a new View."""
         self._wake.set()
         self._epochs.changed()
 
@@ -117,21 +140,22 @@ class Lanes:
         if not (self._mirror.read_once or self._mirror.remembered):
             return None
         now = self._clock.monotonic()
-        self._driver.see(self._seen())
+        self._see()
+        self._reporting.read()
         if self._all or now - self._asked_all_at >= IDLE_S:
             self._all, self._asked_all_at = False, now
             self._driver.ask_all()
-            self._reporting.read()
         steps = self._driver.round(now, self._clock.wall(), kept_only=not self._mirror.read_once)
         self._reporting.note()  # before the history: whoever follows that looks at the reports for more
         for taken in steps:
             self._do(taken)
         return self._driver.until()
 
-    def _seen(self) -> View:
-        """The View; for a witness one without resources, for it neither runs nor looks at any."""
+    def _see(self) -> None:
+        """The lanes go by the newest View; those of a witness by one without resources, for it neither runs nor looks at any."""
+        changed, self._seen = self._mirror.changes(self._seen), self._mirror.version
         view = self._mirror.view
-        return replace(view, resources={}) if view.witness(self._me.server) else view
+        self._driver.see(replace(view, resources={}) if view.witness(self._me.server) else view, changed)
 
     # --- what a lane has taken upon it ------------------------------------------------------------------------------
 
@@ -149,8 +173,10 @@ class Lanes:
 
     async def _act(self, taken: Taken, step: LaneAction) -> None:
         resource = taken.resource
-        outcome, empty = await self._acting.act(step, resource, taken.epoch, taken.activity)
-        self._driver.see(self._seen())
+        slots = self._looks if self._driver.looks_first(taken) else self._actions
+        async with slots.slot():
+            outcome, empty = await self._acting.act(step, resource, taken.epoch, taken.activity)
+        self._see()
         at = self._driver.instant(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
         lines = self._driver.ended(taken, outcome, at)
         self._reporting.note()

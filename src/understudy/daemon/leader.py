@@ -25,6 +25,7 @@ from understudy.model.state import ALIVE, GONE, Life
 from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
 from understudy.policy.bounded import bounded
 from understudy.policy.decide import decide
+from understudy.policy.part import DecisionParts
 from understudy.policy.plan import Step
 from understudy.ports import Clock, Counted, Farewell, Guard, SilentWord
 from understudy.registry import keys
@@ -82,6 +83,9 @@ class Leader:
         self._quiet_since_count = 0.0
         self._too_large: set[ResourceName] = set()
         """Groups of which it was said that no commit holds them, by their first changed member."""
+        self._parts = DecisionParts()
+        self._decided_at = -1
+        """The version of the View that was decided on last."""
         self._settled: View | None = None
         """The last View in which there was nothing to decide."""
         self.decide_at: float | None = None
@@ -189,7 +193,10 @@ class Leader:
         if self._settled is not None and self._settled.same_facts(view) and (self.decide_at is None or now < self.decide_at):
             return self.decide_at  # only a beat, or a line of the history: the same facts give the same plan, which was empty
         memory = self._memory.for_decision(acting_since=self.acting_since(), servers=frozenset(self._mirror.servers))
-        plan = decide(view, now, memory)
+        part = self._parts.part(view, self._mirror.changes(self._decided_at))
+        self._decided_at = self._mirror.version
+        plan = decide(view, now, memory, part)
+        self._parts.decided(plan)
         # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
         room = self._mirror.most_writes - 1  # beside the term
         commits = [asyncio.ensure_future(self._commit(view, part)) for step in plan.steps for part in bounded(step, room)]

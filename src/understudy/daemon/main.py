@@ -25,6 +25,7 @@ from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.node import Node, Superseded
 from understudy.daemon.ownserver import LinuxServer
 from understudy.daemon.remembered import FileDisk
+from understudy.daemon.settingsfile import keep_settings
 from understudy.daemon.sight import Sight
 from understudy.errors import BadSettings
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
@@ -95,7 +96,7 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     executor = ExecutorLink.of(settings)
     disk = FileDisk(Path(settings.state_dir) / "held.json")
     node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk)
-    node.on_servers = lambda present: registry.reach(present.registry)
+    node.servers_now.on_change = lambda present: registry.reach(present.registry)
     await executor.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -149,6 +150,7 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, br
         asyncio.create_task(node.run(), name="node"),
         asyncio.create_task(serve(node, sight, settings, server, members), name="api"),
         asyncio.create_task(keep_member(node.mirror, lambda: node.settings, SetupPlaces()), name="member of etcd"),
+        asyncio.create_task(keep_settings(node.mirror, node.servers_now, SetupPlaces().config), name="settings"),
         asyncio.create_task(sight.run(), name="sight"),
         asyncio.create_task(let_join(settings, lambda: cluster_now(node.mirror, node.settings)), name="join listener"),
         asyncio.create_task(alerts.follow(node.mirror), name="alerts"),

@@ -6,20 +6,21 @@ read (docs/design/0002-rolling-upgrades.md). It never decides.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from understudy.daemon.parts import Part, PartsWritten, check, together, too_large
+from understudy.daemon.entries import ChangedNames, Entries
+from understudy.daemon.parts import Part, PartsWritten, check, together
 from understudy.daemon.records import Records
 from understudy.daemon.standing import how_it_went_back, standing_of
-from understudy.errors import BadInput, Compacted, RegistryFailed, RegistryUnreachable
-from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
+from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
+from understudy.model.looks import Pages
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position, went_back
-from understudy.model.profile import resolve
-from understudy.model.resource import Resource
 from understudy.model.state import PROVEN
-from understudy.model.view import Assignment, Definition, Event, IncarnationRecord, Report, Request, TypeRecord, Unable, View
+from understudy.model.view import Assignment, Event, IncarnationRecord, Unable, View
 from understudy.ports import Batch, CommitCondition, Conflict, Entry, Registry, Write
 from understudy.registry import keys
 from understudy.registry.commits import Commit
@@ -34,17 +35,8 @@ PAGE_BYTES = 256 * 1024
 CATCH_UP_S = 1.0
 """How long a commit waits for the watch to bring what came before it."""
 
-_MAPS = {
-    keys.SERVER: "servers",
-    keys.INCARNATION: "incarnations",
-    keys.POOL: "pools",
-    keys.TYPE: "types",
-    keys.RESOURCE: "definitions",
-    keys.TARGET: "targets",
-    keys.ASSIGNMENT: "assignments",
-    keys.LOOK: "looks",
-}
-"""Prefix -> the View's mapping that is keyed by what follows it."""
+VIEWS_REMEMBERED = 4_096
+"""Of so many it is known what each changed: who looks less often goes through everything."""
 
 
 class Mirror:
@@ -56,9 +48,7 @@ class Mirror:
         self.servers = servers
         self.formats = formats
         self._revisions: dict[str, int] = {}
-        self._reports: dict[ResourceName, dict[ServerName, Report]] = {}
-        self._requests: dict[str, Request] = {}
-        self._resolved: dict[ResourceName, tuple[Definition, Resource]] = {}
+        self._entries = Entries()
         self.records = Records()
         self._unread = asyncio.Event()
         """The history has to be read."""
@@ -69,6 +59,10 @@ class Mirror:
         self._news = asyncio.Event()
         self._on_change: Callable[[], None] = lambda: None
         self.view = View()
+        self.version = 0
+        """Grows with every View."""
+        self._changed: deque[ChangedNames] = deque(maxlen=VIEWS_REMEMBERED)
+        """What each version changed, the newest last."""
         self._me: Incarnation | None = None
         self._acted = 0
         """The newest revision of what names this incarnation."""
@@ -83,8 +77,6 @@ class Mirror:
         self.reachable = False
         self.unwritable = ""
         """Why the last commit was refused by a registry that answers: its disk is full, say."""
-        self.broken: dict[str, str] = {}
-        """Resources whose definition cannot be resolved: name -> why (shown, never acted on)."""
 
     # --- following --------------------------------------------------------------------------------------------------
 
@@ -206,6 +198,29 @@ class Mirror:
         """The events that this daemon has in memory, oldest first."""
         return self.records.events()
 
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """Resources whose definition cannot be resolved: name -> why (shown, never acted on)."""
+        return self._entries.broken
+
+    def look_pages(self, server: ServerName) -> Pages:
+        """Every page of a server's look that the registry has, those that count for nothing, too."""
+        return self._entries.pages(server)
+
+    def changes(self, since: int) -> ChangedNames:
+        """Resources of which the View may say something else than at that version: their definitions, TARGETs, assignments, reports,
+        requests, and what was looked at. None: any. Other facts are compared by identity."""
+        behind = self.version - since
+        if behind > len(self._changed):
+            return None
+        names: set[ResourceName] = set()
+        for place in range(1, behind + 1):
+            changed = self._changed[-place]
+            if changed is None:
+                return None
+            names |= changed
+        return frozenset(names)
+
     # --- writing ----------------------------------------------------------------------------------------------------
 
     async def commit(self, writes: Mapping[str, Any], *, decided_on: View, unchanged: Iterable[str] = ()) -> int | None:
@@ -237,10 +252,6 @@ class Mirror:
             done += count
             revisions.append(revision)
         return PartsWritten(done=done, first=revisions[min(1, len(revisions) - 1)], last=revisions[-1])
-
-    def too_large(self, writes: Mapping[str, Any], *, unchanged: Iterable[str] = ()) -> str:
-        """Why no commit holds these records; empty: one does."""
-        return too_large(self._conditional(writes, (*unchanged, keys.CLUSTER)), self._registry.bound)
 
     @property
     def most_writes(self) -> int:
@@ -310,7 +321,7 @@ class Mirror:
         if unable is not None:
             others[incarnation] = unable
         if others != self.view.unable:
-            self.view = replace(self.view, unable=others)
+            self._put_up(replace(self.view, unable=others), frozenset())
             self._on_change()
 
     # --- whether it is the same registry ----------------------------------------------------------------------------
@@ -353,7 +364,7 @@ class Mirror:
         """It is another registry than one in which somebody has acted: nobody acts on it until a new era has begun."""
         if known.era > self._known.era:
             self._known = known
-        self._show(replace(self.view, set_back=self.view.set_back or why))
+        self._show(replace(self.view, set_back=self.view.set_back or why), frozenset())
         self._on_change()
 
     def _judged(self, before: Mapping[str, int], view: View) -> View:
@@ -383,7 +394,8 @@ class Mirror:
     def remember(self, entries: Iterable[Entry]) -> None:
         """Begin with what this incarnation kept on its disk; what is read from the registry replaces it."""
         if not self.read_once:
-            self._show(self._taken(View(unable=self.view.unable), 0, entries, ()))
+            self._entries.clear()
+            self._show(self._taken(View(unable=self.view.unable), 0, entries, ())[0], None)
             self.remembered = True
 
     # --- assembling -------------------------------------------------------------------------------------------------
@@ -392,40 +404,38 @@ class Mirror:
         self.rereads += 1
         before, self._revisions = self._revisions, {}
         self._acted = 0
-        self._reports.clear()
-        self._requests.clear()
+        self._entries.clear()
         blank = View(unable=self.view.unable, set_back=self.view.set_back)
-        self._show(self._judged(before, self._taken(blank, revision, sorted(entries, key=lambda entry: entry.revision), ())))
+        view, _ = self._taken(blank, revision, sorted(entries, key=lambda entry: entry.revision), ())
+        self._show(self._judged(before, view), None)
 
     def _apply(self, batch: Batch) -> None:
         self._take_history(batch.changed, batch.deleted)
         if batch.revision <= self.view.revision:
             self._wake_waiting()  # a reading has overtaken it, but for its events
             return
-        view = self._taken(self.view, batch.revision, batch.changed, batch.deleted)
+        view, names = self._taken(self.view, batch.revision, batch.changed, batch.deleted)
         if view.set_back and standing_of(view).era > self._known.era:
             view = replace(view, set_back="")  # somebody has begun a new era
         if not view.set_back:
             self._known = standing_of(view)
-        self._show(view)
+        self._show(view, names)
 
-    def _taken(self, view: View, revision: int, changed: Iterable[Entry], deleted: Iterable[str]) -> View:
-        fresh: dict[str, Any] = {}
+    def _taken(self, view: View, revision: int, changed: Iterable[Entry], deleted: Iterable[str]) -> tuple[View, ChangedNames]:
+        records: list[tuple[str, Any]] = []
         for entry in changed:
             if entry.key.startswith(keys.HISTORY):
                 continue
             self._revisions[entry.key] = entry.revision
             record = self.formats.decode(entry.key, entry.value)
-            self._put(view, fresh, entry.key, record)
+            records.append((entry.key, record))
             own = isinstance(record, IncarnationRecord) and record.incarnation == self._me
             if own or (isinstance(record, Assignment) and self._names(record)):
                 self._acted = max(self._acted, entry.revision)
         for key in deleted:
             self._revisions.pop(key, None)
-            self._put(view, fresh, key, None)
-        if "definitions" in fresh or "types" in fresh:
-            fresh["resources"] = self._resolve(fresh.get("definitions", view.definitions), fresh.get("types", view.types))
-        return replace(view, revision=revision, **fresh)
+            records.append((key, None))
+        return self._entries.taken(view, revision, records)
 
     def _take_history(self, changed: Iterable[Entry], deleted: Iterable[str]) -> None:
         """Who cannot read one line of the history goes on without it."""
@@ -440,60 +450,16 @@ class Mirror:
         for key in deleted:
             self.records.drop(key)
 
-    def _show(self, view: View) -> None:
-        self.view = view
+    def _show(self, view: View, names: ChangedNames) -> None:
+        self._put_up(view, names)
         self._wake_waiting()
+
+    def _put_up(self, view: View, names: ChangedNames) -> None:
+        self.view = view
+        self.version += 1
+        self._changed.append(names)
 
     def _wake_waiting(self) -> None:
         """Whoever waits for something new looks again."""
         self._news.set()
         self._news = asyncio.Event()
-
-    def _put(self, view: View, fresh: dict[str, Any], key: str, record: Any) -> None:
-        if key in (keys.CLUSTER, keys.LEADER, keys.BEAT):
-            fresh[key] = record
-            return
-        prefix, _, rest = key.partition("/")
-        prefix += "/"
-        if prefix == keys.REPORT:
-            name, _, server = rest.rpartition("/")
-            self._put_report(ResourceName(name), ServerName(server), record)
-            fresh["reports"] = dict(self._reports)
-        elif prefix == keys.REQUEST:
-            _set(self._requests, rest, record)
-            fresh["requests"] = tuple(self._requests[id] for id in sorted(self._requests))
-        elif (field := _MAPS.get(prefix)) is not None:
-            if field not in fresh:
-                fresh[field] = dict(getattr(view, field))
-            _set(fresh[field], rest, record)
-
-    def _put_report(self, name: ResourceName, server: ServerName, record: Report | None) -> None:
-        servers = dict(self._reports.get(name, {}))
-        _set(servers, server, record)
-        _set(self._reports, name, servers or None)
-
-    def _resolve(
-        self, definitions: Mapping[ResourceName, Definition], types: Mapping[TypeName, TypeRecord]
-    ) -> dict[ResourceName, Resource]:
-        resources: dict[ResourceName, Resource] = {}
-        self.broken = {}
-        for name, definition in definitions.items():
-            known = self._resolved.get(name)
-            if known is not None and known[0] is definition and types is self.view.types:
-                resources[name] = known[1]
-                continue
-            try:
-                resources[name] = resolve(definition, types)
-            except (BadInput, ValueError) as error:  # what an older version, or a hand, has written may be neither
-                self.broken[name] = str(error)
-                continue
-            self._resolved[name] = (definition, resources[name])
-        self._resolved = {name: definition for name, definition in self._resolved.items() if name in definitions}
-        return resources
-
-
-def _set(mapping: dict[Any, Any], key: Any, record: Any) -> None:
-    if record is not None:
-        mapping[key] = record
-    else:
-        mapping.pop(key, None)

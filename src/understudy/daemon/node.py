@@ -7,7 +7,7 @@ decided.
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import replace
 
 from understudy.daemon.ability import Ability
@@ -20,17 +20,19 @@ from understudy.daemon.leave import Leave
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.networks import missing_networks
 from understudy.daemon.remembered import Keeping, recalled
-from understudy.daemon.requests import Me, cluster_addresses
+from understudy.daemon.requests import ClusterAddresses, Me
+from understudy.daemon.serversnow import ServersNow
 from understudy.daemon.unregistered import Unregistered
 from understudy.errors import UnderstudyError, Unreachable
 from understudy.guard.log import log
 from understudy.model import events, logevents
 from understudy.model.lifecycle import go_on
 from understudy.model.limits import Limits
-from understudy.model.names import Incarnation, ServerName
+from understudy.model.looks import PAGE_NAMES
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
-from understudy.model.servers import Servers, records_of, with_servers
+from understudy.model.servers import records_of
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life
 from understudy.model.view import ClusterRecord, Definition, IncarnationRecord, Look, Unable, View
@@ -85,14 +87,17 @@ class Node:
         executor: Executor,
         formats: Formats = PRESENT,
         disk: Disk | None = None,
+        page_names: int = PAGE_NAMES,
     ) -> None:
-        self.settings = settings
+        """`page_names`: on a page of this server's look, at most."""
         self.limits = limits
         self.server = ServerName(settings.server)
         self.clock = clock
         self.guard = guard
         self.executor = executor
-        self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(server.name) for server in settings.servers))
+        self.mirror = Mirror(registry, formats=formats)
+        self.servers_now = ServersNow(settings, self.mirror)
+        self._page_names = page_names
         self._disk = disk
         self._sought: Incarnation | None = None  # whose file was looked for on disk
         self._keeping = None if disk is None else Keeping(disk, formats)
@@ -101,24 +106,28 @@ class Node:
         self.ability = Ability(clock, guard, executor, registry)
         self.leader = Leader(self.mirror, guard, clock, self.history, limits)
         self.leader.acting_since = self.ability.acting_since
-        self._named = frozenset(settings.named())
-        self._servers: Servers = {}
-        """Those of the registry, as `settings` has them by now."""
-        self.on_servers: Callable[[Settings], None] = lambda _: None
-        """Called with the settings when the registry names other servers than before."""
         self.leave = Leave(self.mirror, guard, clock, self.history, settings.leave_within)
         self.lanes: Lanes | None = None
         self.incarnation: Incarnation | None = None
-        self._lease = asyncio.Event()
+        self._lease, self._new_addresses = asyncio.Event(), asyncio.Event()
         self._joining_since: float | None = None  # on this server's clock
-        self._lease_logged = False
-        """Whether it was said last that this server holds a lease."""
-        self._away = False
+        self._lease_logged = self._away = False  # what was said last: that this server holds a lease, that the registry is away
+        self._pass_on_from_nothing()
+
+    def _pass_on_from_nothing(self) -> None:
+        """What of each View was passed on to others."""
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
-        self._new_addresses = asyncio.Event()
+        self._cluster_addresses = ClusterAddresses()
+        self._version = -1
+        """The version of the View that was last passed on."""
         self._seen_by_lanes, self._revision = View(), 0
         self._acknowledged = AcknowledgedVoters()
+
+    @property
+    def settings(self) -> Settings:
+        """With the servers that there are by now."""
+        return self.servers_now.settings
 
     async def run(self) -> None:
         """Join, then lead or follow and drive the lanes, until superseded, or until the registry holds what this version cannot read."""
@@ -133,7 +142,7 @@ class Node:
             self._log_lease(self.incarnation, True)
             await self._executor_is_ours()
             me = Me(self.server, self.incarnation, self.settings.peer(self.server).addresses)
-            self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me)
+            self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me, page_names=self._page_names)
             self.mirror.act_as(self.incarnation)
             await self._belong(self.incarnation, until_registered=True)
             self.leader.joined(self.server, self.incarnation)
@@ -241,8 +250,8 @@ class Node:
         """Be known as JOINING; the first daemon of all also creates the cluster."""
         known, newest = view.incarnations.get(incarnation), self.mirror.formats.newest
         order = 1 + max((known.order for known in view.incarnations.values()), default=0)
-        if not self.guard.held() or self._removed(view) or not self._acknowledged.may_register(view):
-            return False  # an incarnation that is over is not begun again
+        if not self.guard.held() or not self._acknowledged.may_register(view) or self.servers_now.removed:
+            return False  # an incarnation that is over is not begun again, nor one of a server that was taken out
         if known is not None:  # by a daemon of another version, or by the leader before it registered again
             order = known.order if self._newest(view, known) else order
             again = replace(known, format=newest, order=order, forgets=True, knows_servers=True, voter_set=self._acknowledged.voter_set)
@@ -272,10 +281,6 @@ class Node:
             view = self.mirror.view
             if incarnation in view.incarnations and not view.set_back and not self._known(view, incarnation):
                 await self._register(view, incarnation)
-
-    def _removed(self, view: View) -> bool:
-        """Whether this server was taken out of the cluster: it registers no more."""
-        return bool(view.servers) and self.server not in view.servers
 
     def _creation(self) -> dict[str, object]:
         """The cluster's own record, and `ora.netN.network` for each network of the settings."""
@@ -342,31 +347,24 @@ class Node:
         if self.mirror.view.revision != self._revision:  # else it is only what the guard has received
             self._revision = self.mirror.view.revision
             self.ability.reached()
-        if self.mirror.view.servers is not self._servers:
-            self._note_servers(self.mirror.view.servers)
+        self.servers_now.changed(self.mirror.view)
         self.leader.changed()
+        changed, self._version = self.mirror.changes(self._version), self.mirror.version
         if self._keeping is not None and self.mirror.read_once:
-            self._keeping.changed(self.mirror.view)
-        ours = cluster_addresses(self.mirror.view.resources.values())
-        addresses = tuple(address for address in ours if address not in self._named)  # a server's own address is never shut
-        if addresses != self._addresses:
-            self._addresses = addresses
-            self._new_addresses.set()
+            self._keeping.changed(self.mirror.view, changed)
+        self._note_addresses(changed)
         self.admission.changed()
         if self.lanes is not None and not self.mirror.view.same_facts(self._seen_by_lanes):
             self._seen_by_lanes = self.mirror.view
-            self.lanes.changed()
+            self.lanes.viewed()
             self.leave.changed()
 
-    def _note_servers(self, servers: Servers) -> None:
-        """From now on these are the servers, whatever this server's file says; the guard is sent them by `admission`."""
-        self._servers = servers
-        settings = with_servers(self.settings, servers.values())
-        if settings != self.settings:
-            self.settings = settings
-            self.mirror.servers = frozenset(ServerName(server.name) for server in settings.servers)
-            self._named = frozenset(settings.named())
-            self.on_servers(settings)
+    def _note_addresses(self, changed: Collection[ResourceName] | None) -> None:
+        ours = self._cluster_addresses.see(self.mirror.view.resources, changed)
+        addresses = tuple(address for address in ours if address not in self.servers_now.named)  # a server's own address is never shut
+        if addresses != self._addresses:
+            self._addresses = addresses
+            self._new_addresses.set()
 
     def _reached(self, reachable: bool) -> None:
         if reachable == self._away:

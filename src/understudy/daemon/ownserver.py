@@ -53,6 +53,13 @@ class LinuxServer:
             return False
         return True
 
+    async def groups_of(self, user: str) -> frozenset[str] | None:
+        """See ports.OwnServer."""
+        try:
+            return await aside(functools.partial(_groups, user), within_s=LOOK_S)
+        except TimeoutError:
+            return None
+
     async def names_of(self, uid: int, gid: int) -> tuple[str, str]:
         """See ports.OwnServer."""
         return await aside(functools.partial(_names, uid, gid), within_s=LOOK_S)
@@ -104,6 +111,20 @@ def _look(path: str, user: str) -> str:
     account = pwd.getpwnam(user)
     who = who_may_change(path, Owner(account.pw_uid, account.pw_gid))
     return f"users other than {user}, as whom it runs, may change it: {who}" if who else "ok"
+
+
+def _groups(user: str) -> frozenset[str]:
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        return frozenset()
+    found = set()
+    for gid in os.getgrouplist(user, account.pw_gid):
+        try:
+            found.add(grp.getgrgid(gid).gr_name)
+        except KeyError:
+            continue  # a number without a name, which no access list can mean
+    return frozenset(found)
 
 
 def _names(uid: int, gid: int) -> tuple[str, str]:

@@ -105,7 +105,7 @@ class _Door:
             transport, _ = await self._loop.connect_accepted_socket(lambda: protocol, connection)
             exchange = Exchange(reader, asyncio.StreamWriter(transport, protocol, reader, self._loop), peer)
             try:
-                await self._exchange(exchange, peer)
+                await answer_once(self._app, exchange, peer)
                 await exchange.close()
             finally:
                 exchange.abort()
@@ -117,29 +117,34 @@ class _Door:
             connection.close()
             self._callers.go(peer.uid)
 
-    async def _exchange(self, exchange: Exchange, peer: Peer) -> None:
+
+async def answer_once(app: App, exchange: Exchange, peer: Peer) -> None:
+    """One request, and what `app` answers; what is no request is refused. OSError: the other side went away."""
+    try:
+        request = await exchange.request()
+    except NoRequest as bad:
+        if bad.status:
+            peer.callers.complaints.say(peer.uid, str(bad))
+            exchange.refuse(bad.status, str(bad))
+            if peer.place:
+                await exchange.let_finish()
+        return
+
+    async def answering() -> None:
         try:
-            request = await exchange.request()
-        except NoRequest as bad:
-            if bad.status:
-                self._complaints.say(peer.uid, str(bad))
-                exchange.refuse(bad.status, str(bad))
-            return
+            reply = await app(request)
+        except Exception as error:  # noqa: BLE001 - the loop that serves others goes on; the caller gets status 500
+            peer.callers.complaints.failed(peer.uid, request.path, error)
+            reply = Reply(error_body("internal error, see understudyd's log"), 500)
+        if reply.status == 400 and isinstance(reply.body, bytes):
+            peer.callers.complaints.say(peer.uid, f"{request.path} answered {reply.body.decode()}")
+        try:
+            await exchange.answer(reply)
+        finally:
+            reply.ended()
 
-        async def answering() -> None:
-            try:
-                reply = await self._app(request)
-            except Exception as error:  # noqa: BLE001 - as above; the caller gets status 500
-                self._complaints.failed(peer.uid, request.path, error)
-                reply = Reply(error_body("internal error, see understudyd's log"), 500)
-            if reply.status == 400 and isinstance(reply.body, bytes):
-                self._complaints.say(peer.uid, f"{request.path} answered {reply.body.decode()}")
-            try:
-                await exchange.answer(reply)
-            finally:
-                reply.ended()
-
-        await _first_of(self._loop.create_task(answering()), self._loop.create_task(exchange.gone()))
+    loop = asyncio.get_running_loop()
+    await _first_of(loop.create_task(answering()), loop.create_task(exchange.gone()))
 
 
 async def _first_of(answering: "asyncio.Task[None]", gone: "asyncio.Task[None]") -> None:

@@ -8,16 +8,19 @@ Called by `daemon/node.py`. It never writes to the registry, and nobody waits fo
 import asyncio
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from operator import is_not
 from pathlib import Path
+from typing import Any
 
 from understudy.errors import UnderstudyError
 from understudy.guard.log import log
 from understudy.model import logevents
+from understudy.model.namers import NOBODY, namers
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Target
-from understudy.model.view import View
+from understudy.model.view import Assignment, View
 from understudy.ports import Disk, Entry
 from understudy.registry import keys
 from understudy.registry.wire import Formats
@@ -70,11 +73,17 @@ class Keeping:
         self._written = b""
         self._view = View()
         self._worth: tuple[object, ...] = ()
+        self._encoded: Encoded = {}
+        self._names: set[ResourceName] | None = None
+        """Of whom the View may say something else than when it was last kept; None: of anybody."""
+        self._around: tuple[object, ...] = ()
+        """What else is kept."""
         self.trouble = ""
         """Why what this server holds is not on its disk; empty: it is."""
 
-    def changed(self, view: View) -> None:
-        """There is a new View; a report alone is not worth a write."""
+    def changed(self, view: View, names: Collection[ResourceName] | None = None) -> None:
+        """There is a new View; a report alone is not worth a write. `names`: of whom it may say something else; None: of anybody."""
+        self._names = None if names is None or self._names is None else self._names | set(names)
         worth = (view.definitions, view.types, view.targets, view.assignments, view.incarnations)
         self._view = view
         if len(worth) != len(self._worth) or any(before is not other for before, other in zip(worth, self._worth, strict=True)):
@@ -86,18 +95,33 @@ class Keeping:
         while True:
             await self._news.wait()
             self._news.clear()
-            content = kept(self._view, incarnation, self._formats)
-            trouble = f"it takes {len(content) >> 20} MiB, {LONGEST >> 20} are kept" if len(content) > LONGEST else ""
-            content = b"" if trouble else content
-            if content != self._written:
-                try:
-                    await self._disk.write(content)
-                    self._written = content
-                    self._say(trouble)
-                except OSError as error:
-                    self._say(error.strerror or str(error))
-                    self._news.set()
+            if self._is_news(self._view, incarnation):
+                await self._keep(kept(self._view, incarnation, self._formats, self._encoded))
             await asyncio.sleep(EVERY_S)
+
+    async def _keep(self, content: bytes) -> None:
+        trouble = f"it takes {len(content) >> 20} MiB, {LONGEST >> 20} are kept" if len(content) > LONGEST else ""
+        content = b"" if trouble else content
+        if content == self._written:
+            return
+        try:
+            await self._disk.write(content)
+            self._written = content
+            self._say(trouble)
+        except OSError as error:
+            self._say(error.strerror or str(error))
+            self._names = None
+            self._news.set()
+
+    def _is_news(self, view: View, incarnation: Incarnation) -> bool:
+        """Whether anything of what this server keeps has changed: most of what is registered concerns others."""
+        names, self._names = self._names, set()
+        around, self._around = self._around, (view.incarnations, view.types, view.cluster)
+        if names is None or len(around) != len(self._around) or any(map(is_not, around, self._around)) or self.trouble:
+            return True
+        by = namers(view.resources)
+        needed = (other for name in names for other in (name, *by.get(name, NOBODY)))
+        return any(keys.resource(name) in self._encoded for name in needed) or any(_is_kept(view, name, incarnation) for name in names)
 
     def _say(self, trouble: str) -> None:
         """Why nothing can be kept, once, and once that it can be again: it is tried each second."""
@@ -108,20 +132,46 @@ class Keeping:
         self.trouble = trouble
 
 
-def kept(view: View, incarnation: Incarnation, formats: Formats) -> bytes:
-    """The file's content: the registry's own values of what this incarnation may restart by itself."""
-    mine = [name for name, assignment in view.assignments.items() if assignment.sole_holder(incarnation) and _wanted(view, name)]
+Encoded = dict[str, tuple[object, str]]
+"""Key -> a record, and the value that was made of it."""
+
+
+def kept(view: View, incarnation: Incarnation, formats: Formats, encoded: Encoded | None = None) -> bytes:
+    """The file's content: the registry's own values of what this incarnation may restart by itself. `encoded`: those that were made before,
+    and in the end those that are in it."""
+    mine = [name for name in view.assignments if _is_mine(view, name, incarnation)]
     known = _with_what_they_need(view, [*mine, *(name for name, resource in view.resources.items() if resource.local)])
     records: dict[str, object] = {keys.incarnation(name): record for name, record in view.incarnations.items()}
     records |= {f"{keys.TYPE}{name}": type_record for name, type_record in view.types.items()}
     records |= {keys.resource(name): view.definitions[name] for name in known}
     records |= {keys.target(name): view.targets[name] for name in known if name in view.targets}
-    records |= {keys.assignment(name): replace(view.assignments[name], proofs=()) for name in mine}
+    records |= {keys.assignment(name): view.assignments[name] for name in mine}
     records |= {keys.report(name, server): report for name in known for server, report in view.reports.get(name, {}).items()}
     if view.cluster is not None:
         records[keys.CLUSTER] = view.cluster  # in which era these assignments stand
-    values = {key: formats.encode(record, formats.newest).decode() for key, record in sorted(records.items())}  # type: ignore[arg-type]
+    before, made = {} if encoded is None else encoded, Encoded()
+    for key, record in sorted(records.items()):
+        known_record, _ = made[key] = before.get(key, (None, ""))
+        if known_record is not record:
+            made[key] = (record, formats.encode(_bare(record), formats.newest).decode())
+    if encoded is not None:
+        encoded.clear()
+        encoded.update(made)
+    values = {key: value for key, (_, value) in made.items()}
     return json.dumps({"format": FORMAT, "incarnation": incarnation, "entries": values}).encode()
+
+
+def _bare(record: Any) -> Any:
+    return replace(record, proofs=()) if isinstance(record, Assignment) else record
+
+
+def _is_mine(view: View, name: ResourceName, incarnation: Incarnation) -> bool:
+    assignment = view.assignments.get(name)
+    return assignment is not None and assignment.sole_holder(incarnation) and _wanted(view, name)
+
+
+def _is_kept(view: View, name: ResourceName, incarnation: Incarnation) -> bool:
+    return (name in view.resources and view.resources[name].local) or _is_mine(view, name, incarnation)
 
 
 def recalled(content: bytes | None, incarnation: Incarnation, epochs: Mapping[ResourceName, int], formats: Formats) -> tuple[Entry, ...]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from understudy.daemon.epochs import Epochs
 from understudy.daemon.history import History
+from understudy.daemon.looking import Looking, PagesToWrite
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.parts import Part
 from understudy.daemon.requests import Me
 from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.driver import Driver, owned_by
-from understudy.lane.look import look_at
 from understudy.lane.report import report_of
 from understudy.model import events
 from understudy.model.names import ResourceName
@@ -23,11 +23,6 @@ from understudy.model.state import Internal, State
 from understudy.model.view import Look, Proof, Report, View
 from understudy.ports import Clock, Executor
 from understudy.registry import keys
-
-LOOK_EVERY_S = 1.0
-"""How often a look is written that has not ended yet, and at least how often one that has."""
-LOOK_NAMES_PER_S = 5_000
-"""At most so many names a second are written in looks that have ended: about 300 kB."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +36,7 @@ class Reporting:
     epochs: Epochs
     driver: Driver
     me: Me
+    looking: Looking
     wake: asyncio.Event
     """Set: the lanes run their next round."""
     unwritten: asyncio.Event = field(default_factory=asyncio.Event)
@@ -50,20 +46,14 @@ class Reporting:
     _read: tuple[int, int, bool] = (0, 0, False)
     """The reading of the registry, its era, and whether this incarnation was known in it, when everything was reported last."""
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _look_written_at: float = 0.0
-    _look_ended_at: float = float("-inf")
-    """When a look was written that had ended."""
-    _unregistered: tuple[ResourceName, ...] = ()
-    _too_large: str = ""
-    """Why no commit holds this server's look; empty: one does."""
-
-    def __post_init__(self) -> None:
-        self._look_written_at = self.clock.monotonic()
+    _again: asyncio.TimerHandle | None = None
+    """Sets `unwritten` when it is time for what could not be written yet."""
 
     def note(self) -> None:
         """What the lanes know may be another: it is written soon."""
         if changed := self.driver.take_changed():
             self._unreported |= changed
+            self.looking.note(changed)
             self.unwritten.set()
 
     def read(self) -> None:
@@ -77,7 +67,7 @@ class Reporting:
 
     def also_runs(self, names: tuple[ResourceName, ...]) -> None:
         """What runs here and is not registered: the look reports it."""
-        self._unregistered = names
+        self.looking.unregistered = names
         self.unwritten.set()
 
     def idle(self) -> bool:
@@ -160,18 +150,19 @@ class Reporting:
             self._unreported = dict.fromkeys(self.driver.locals)
         unreported, self._unreported = self._unreported, {}
         writes: dict[str, Any] = dict(self._reports(unreported, view))
-        look = self._look_to_write(view)
-        if look is not None and self._fits(look):
-            writes[keys.look(self.me.server)] = look
+        pages, wait_s = self.looking.pages(view)
+        if wait_s:
+            self._write_in(wait_s)
+        writes |= {keys.look(self.me.server, number): page for number, page in pages.items()}
         if not writes:
             return
         try:
             # S7: conditional on this incarnation being what the registry thinks it is. S6: the look comes last, so that whoever reads it
-            # knows what was found
+            # knows what was found, and its first page last of all, as it alone says that all is reported
             parts = [Part(writes={key: record}) for key, record in writes.items()]
             written = await self.mirror.commit_parts(parts, decided_on=view, unchanged=(keys.incarnation(self.me.incarnation),))
             if written.done == len(parts):
-                self._record_silent_looks(view.looks.get(self.me.server), look)
+                self._record_silent_looks(view.looks.get(self.me.server), pages)
                 return
         except RegistryUnreachable:
             self._unreported |= unreported
@@ -179,6 +170,12 @@ class Reporting:
         self._unreported |= unreported
         self.unwritten.set()
         await self.mirror.wait(view.revision, RETRY_S)
+
+    def _write_in(self, seconds: float) -> None:
+        """There is something to write that it is too early for."""
+        loop = asyncio.get_running_loop()
+        if self._again is None or self._again.cancelled() or not loop.time() < self._again.when() <= loop.time() + seconds:
+            self._again = loop.call_later(seconds, self.unwritten.set)
 
     def _reports(self, names: dict[ResourceName, None], view: View) -> dict[str, Report]:
         locals, me = self.driver.locals, self.me
@@ -198,45 +195,8 @@ class Reporting:
             return before is not None or not quiet
         return before != report
 
-    def _look_to_write(self, view: View) -> Look | None:
-        """S6: what this incarnation has looked at and the registry does not know: soon when every look has ended, else now and then."""
-        before = view.looks.get(self.me.server)
-        if before is not None and (before.incarnation, before.era) != (self.me.incarnation, view.era):
-            before = None  # of another incarnation, or from before the registry went back: this look is written in full
-        begun = before or Look(server=self.me.server, incarnation=self.me.incarnation, era=view.era)
-        look = look_at(view.resources, self.driver.locals, begun)
-        floor = self.epochs.above_the_floor(view)
-        look = replace(look, epochs=self.epochs.ahead(view), floor=floor, unregistered=self._unregistered)
-        if look == before:
-            return None
-        now, ended = self.clock.monotonic(), len(look.looked) + len(look.untold) >= len(view.resources)
-        wait_s = self._not_before(before, look, ended=ended) - now
-        if wait_s > 0:
-            asyncio.get_running_loop().call_later(wait_s, self.unwritten.set)
-            return None
-        self._look_written_at = now
-        if ended:
-            self._look_ended_at = now
-        return look
-
-    def _fits(self, look: Look) -> bool:
-        """Whether a commit holds it; if not, that is recorded once, and the reports are written all the same."""
-        mine = (keys.incarnation(self.me.incarnation),)
-        before, self._too_large = self._too_large, self.mirror.too_large({keys.look(self.me.server): look}, unchanged=mine)
-        if self._too_large and not before:
-            self.history.record(events.LOOK_TOO_LARGE, on=self.me.server, cause=self._too_large)
-        return not self._too_large
-
-    def _not_before(self, before: Look | None, look: Look, *, ended: bool) -> float:
-        """When this look may be written. One that has ended is written at once, but for one more resource in it not as often as resources
-        may be added: it is as long as there are resources."""
-        if not ended:
-            return self._look_written_at + LOOK_EVERY_S
-        if before is None or replace(before, looked=look.looked, untold=look.untold) != look:
-            return 0.0  # it reports something else that others wait for
-        return self._look_ended_at + min(LOOK_EVERY_S, len(look.looked) / LOOK_NAMES_PER_S)
-
-    def _record_silent_looks(self, before: Look | None, look: Look | None) -> None:
+    def _record_silent_looks(self, before: Look | None, pages: PagesToWrite) -> None:
         known = before.untold if before is not None and before.incarnation == self.me.incarnation else {}
-        for name in () if look is None else look.untold.keys() - known.keys():
+        untold = {name for page in pages.values() if page is not None for name in page.untold if name not in known}
+        for name in sorted(untold):
             self.history.record(events.LOOK_SILENT, resource=name, on=self.me.server, cause="its check did not answer")

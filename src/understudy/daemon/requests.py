@@ -1,6 +1,6 @@
 """From a step of a lane to the request for the executor: which agent, which parameters, which environment, which deadline."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from understudy.kinds.address import plain
@@ -49,6 +49,27 @@ def cluster_addresses(resources: Iterable[Resource]) -> tuple[str, ...]:
     """Every address that any of these would put on a server, as the kernel writes it, in order."""
     written = (plain(resource.kind.address(resource)) for resource in resources)
     return tuple(sorted({address for address in written if address is not None}))  # what is none can be on no server
+
+
+class ClusterAddresses:
+    """Every address that any resource would put on a server; kept up with what is registered."""
+
+    def __init__(self) -> None:
+        self._of: dict[ResourceName, str] = {}
+
+    def see(self, resources: Mapping[ResourceName, Resource], changed: Collection[ResourceName] | None) -> tuple[str, ...]:
+        """As the kernel writes them, in order. `changed`: whose definition may be another since the last time, None: anybody's."""
+        if changed is None:
+            self._of.clear()
+        for name in resources if changed is None else changed:
+            resource = resources.get(name)
+            text = "" if resource is None else resource.kind.address(resource)
+            address = plain(text) if text else None
+            if address is not None:  # what is none can be on no server
+                self._of[name] = address
+            else:
+                self._of.pop(name, None)
+        return tuple(sorted(set(self._of.values())))
 
 
 def _timeout_s(resource: Resource, action: ActionName) -> float:

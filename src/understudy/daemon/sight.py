@@ -16,7 +16,6 @@ from understudy.guard.notice import read_notice
 from understudy.intent.facts import down
 from understudy.lane.local import Local
 from understudy.lane.report import report_of
-from understudy.lane.silence import not_run
 from understudy.lane.steps import LaneStep, Wait
 from understudy.model import events
 from understudy.model.conditions import NUMBERS, Condition, ConditionKind, LaneWait, Own, ago
@@ -175,7 +174,7 @@ class Sight:
             leader_silent_s=self._leader_silent_s(now),
             leader_watched_s=0.0 if self._first is None else now - self._first_at,
             unable="" if node.ability.why == REGISTRY_AWAY else node.ability.why,
-            not_run={name: reported for name, local in self._locals().items() if (reported := not_run(local))},
+            not_run={} if node.lanes is None else dict(node.lanes.not_run),
             waits=LaneWaits({} if node.lanes is None else node.lanes.steps),
             not_kept=node.not_kept,
             alerts_lost=lost,

@@ -25,6 +25,8 @@ class Outside:
         self._began = began
         self._of: dict[int, str] = {}
         """Child -> its resource, as found when it was new; empty: of no resource. Exact, as only we reap them: see `reaped`."""
+        self._children_of: dict[str, set[int]] = {}
+        """The same by resource: there may be thousands, and each action asks about one resource."""
         self._known: dict[str, list[Stray]] = {}
         self._sessions: dict[str, str] = {}
         """Resource -> the session of its last start: what stays in it is the resource's, whatever its environment says."""
@@ -40,7 +42,10 @@ class Outside:
 
     def reaped(self, pid: int) -> None:
         """A child has ended: its number may be used again."""
-        self._of.pop(pid, None)
+        if (resource := self._of.pop(pid, None)) is not None:
+            self._children_of[resource].discard(pid)
+            if not self._children_of[resource]:
+                del self._children_of[resource]
 
     def resources(self) -> list[str]:
         """Of which something is known to live outside."""
@@ -50,8 +55,12 @@ class Outside:
         """What of this resource runs outside now."""
         parent = self._groups.parent
         found = {process.pid: process for process in self._known.get(resource, ()) if is_alive(process) and not within(parent, process.pid)}
-        for pid in _children():
-            if pid not in found and not self._began(pid) and self._whose(pid) == resource and not within(parent, pid):
+        children = set(_children())
+        for pid in children - self._of.keys():
+            if not self._began(pid):
+                self._note_whose(pid)
+        for pid in sorted(self._children_of.get(resource, set()) & children):
+            if pid not in found and not self._began(pid) and not within(parent, pid):
                 now = status(pid)
                 if now.alive:
                     found[pid] = Stray(pid, now.started, resource, now.command)
@@ -71,15 +80,14 @@ class Outside:
             await asyncio.sleep(_PAUSE_S)
         return True
 
-    def _whose(self, pid: int) -> str:
-        known = self._of.get(pid)
-        if known is None:
-            parent = self._groups.parent
-            group = group_of(parent, pid)
-            marked = None if group else stray(parent, pid)
-            known = resource_of(group) if group else marked.resource if marked is not None else self._by_session(pid)
-            self._of[pid] = known
-        return known
+    def _note_whose(self, pid: int) -> None:
+        """Which resource a new child is of."""
+        parent = self._groups.parent
+        group = group_of(parent, pid)
+        marked = None if group else stray(parent, pid)
+        resource = resource_of(group) if group else marked.resource if marked is not None else self._by_session(pid)
+        self._of[pid] = resource
+        self._children_of.setdefault(resource, set()).add(pid)
 
     def _by_session(self, pid: int) -> str:
         session = status(pid).session

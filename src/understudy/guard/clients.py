@@ -32,6 +32,15 @@ class Client:
         """Of the process that connected; 0: of another process namespace."""
 
 
+def parse_packet(packet: bytes) -> dict[str, Any] | None:
+    """The request in a packet; None: it is none, or the connection has ended."""
+    try:
+        request = json.loads(packet) if packet else None
+    except (ValueError, RecursionError):  # RecursionError: brackets without end
+        return None
+    return request if isinstance(request, dict) else None
+
+
 class Clients:
     """The listening socket and all connections."""
 
@@ -63,12 +72,12 @@ class Clients:
         for _ in range(_AT_ONCE):
             try:
                 length = client.wire.recv_into(self._buffer)
-                request = json.loads(bytes(self._buffer[:length])) if length else None
+                request = parse_packet(bytes(self._buffer[:length]))
             except BlockingIOError:
                 return
-            except (OSError, ValueError):
+            except OSError:
                 request = None
-            if not isinstance(request, dict):
+            if request is None:
                 self.drop(client)
                 return
             yield client, request

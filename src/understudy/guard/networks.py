@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterable, Iterator
 
 from understudy.errors import BadSettings
-from understudy.guard.peers import Peer, peers_of
+from understudy.guard.peers import KnownServer, peers_of
 from understudy.model.settings import Settings
 
 _AT_ONCE = 2048
@@ -36,7 +36,7 @@ class Networks:
         for connection in self._sockets:
             poll.register(connection, select.POLLIN)
 
-    def reach(self, peers: Iterable[Peer]) -> None:
+    def reach(self, peers: Iterable[KnownServer]) -> None:
         """Where each server is reached from now on."""
         self._routes = {peer.name: list(zip(self._sockets, peer.addresses, strict=False)) for peer in peers}
 

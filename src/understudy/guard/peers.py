@@ -19,7 +19,7 @@ SLOT_BYTES = 1 << 17
 _LENGTH = 4
 
 
-class Peer(NamedTuple):
+class KnownServer(NamedTuple):
     """One server."""
 
     name: str
@@ -27,15 +27,15 @@ class Peer(NamedTuple):
     """Empty: it was removed; nothing is sent to it, and it is not listened to."""
 
 
-def peers_of(settings: Settings) -> tuple[Peer, ...]:
+def peers_of(settings: Settings) -> tuple[KnownServer, ...]:
     """Those of the settings, with which a keeper begins."""
-    return tuple(Peer(server.name, server.addresses) for server in settings.servers)
+    return tuple(KnownServer(server.name, server.addresses) for server in settings.servers)
 
 
-def changed(before: tuple[Peer, ...], servers: Iterable[Peer]) -> tuple[Peer, ...]:
+def changed(before: tuple[KnownServer, ...], servers: Iterable[KnownServer]) -> tuple[KnownServer, ...]:
     """These servers, each with the number that it had. ValueError: too many."""
     wanted = {peer.name: peer for peer in servers}
-    kept = [wanted.pop(peer.name, Peer(peer.name, ())) for peer in before]
+    kept = [wanted.pop(peer.name, KnownServer(peer.name, ())) for peer in before]
     free = [number for number, peer in enumerate(kept) if not peer.addresses]
     for peer in wanted.values():
         if len(kept) < MOST:
@@ -47,7 +47,7 @@ def changed(before: tuple[Peer, ...], servers: Iterable[Peer]) -> tuple[Peer, ..
     return tuple(kept)
 
 
-def names_of(peers: Iterable[Peer]) -> tuple[str, ...]:
+def names_of(peers: Iterable[KnownServer]) -> tuple[str, ...]:
     """Of those that are servers now."""
     return tuple(peer.name for peer in peers if peer.addresses)
 
@@ -67,16 +67,16 @@ class HeldPeers:
         """`memory`: twice SLOT_BYTES. `current`: one field that says which slot it is, 0: none."""
         self._memory, self._current = memory, current
 
-    def read(self) -> tuple[Peer, ...]:
+    def read(self) -> tuple[KnownServer, ...]:
         """What was last written; empty: nothing."""
         if not self._current[0]:
             return ()
         at = (self._current[0] - 1) * SLOT_BYTES
         length = int.from_bytes(self._memory[at : at + _LENGTH])
         raw = json.loads(bytes(self._memory[at + _LENGTH : at + _LENGTH + length]))
-        return tuple(Peer(name, tuple(addresses)) for name, addresses in raw)
+        return tuple(KnownServer(name, tuple(addresses)) for name, addresses in raw)
 
-    def write(self, peers: tuple[Peer, ...]) -> None:
+    def write(self, peers: tuple[KnownServer, ...]) -> None:
         """Beside the last one, then current by a single store. ValueError: they are too long."""
         raw = json.dumps(peers).encode()
         if len(raw) > SLOT_BYTES - _LENGTH:

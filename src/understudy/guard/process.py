@@ -45,11 +45,11 @@ from understudy.guard.leave import LeaveDeadline, stay_away
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
 from understudy.guard.notice import SETTINGS, Notice
-from understudy.guard.peers import Peer, changed, listen_to, names_of, peers_of
+from understudy.guard.peers import KnownServer, changed, listen_to, names_of, peers_of
 from understudy.guard.protected import Protected
 from understudy.guard.starters import STARTERS
 from understudy.guard.system import say
-from understudy.guard.wire import BadMessage, decode, encode
+from understudy.guard.wire import MAC_LENGTH, BadMessage, decode, encode
 from understudy.linux.clocks import Timer, read_clocks
 from understudy.linux.lease import LeaseFile
 from understudy.linux.processes import start_time
@@ -62,6 +62,8 @@ from understudy.model.settings import Settings
 KILL_WITHIN_S = 0.5
 """How long the guard itself tries before it leaves the rest to its keeper."""
 FAREWELLS = 3
+COPIES_KNOWN = 64
+"""Of so many messages a copy, which came over another network, is known by sight: half of all that arrives need not be read."""
 MOST_SAID = 8
 
 
@@ -112,6 +114,8 @@ class GuardProcess:
 
     def _begin(self, start: GuardStart) -> GuardCore:
         """The core, with what the keeper holds."""
+        self._taken: dict[bytes, bytes] = {}
+        """The last messages that were taken in, by their codes."""
         settings, now = self.settings, read_clocks()
         self.gap_s: float | None = None if start.base is None else 0.0
         """For how long this server had no lease before it won the present one; None: it has not won one yet."""
@@ -196,11 +200,17 @@ class GuardProcess:
         # Else the timer: the tick follows, and setting it again clears it.
 
     def _receive(self, datagram: bytes) -> None:
+        mac = datagram[-MAC_LENGTH:]
+        if mac in self._taken and self._taken[mac] == datagram:
+            return  # it came over another network already: the same again refreshes nothing
         now = read_clocks()  # after the datagram: a voter's stamp must not be older than what it answers
         try:
             envelope = decode(datagram, key=self._key)
         except BadMessage:
             return
+        self._taken[mac] = datagram
+        if len(self._taken) > COPIES_KNOWN:
+            del self._taken[next(iter(self._taken))]
         self._perform(self.core.receive(envelope, now))
 
     def _request(self, client: Client, request: dict[str, Any]) -> None:
@@ -394,7 +404,7 @@ class GuardProcess:
 
     def _note_servers(self, request: dict[str, Any]) -> dict[str, Any]:
         """Which servers there are by now; the daemon has written it to the disk already."""
-        peers = changed(self._peers, (Peer(str(each["name"]), tuple(map(str, each["addresses"]))) for each in request["servers"]))
+        peers = changed(self._peers, (KnownServer(str(each["name"]), tuple(map(str, each["addresses"]))) for each in request["servers"]))
         self.held_file.peers.write(peers)  # first: what is kept from now on may name a new one
         self._peers, self._kept.servers = peers, tuple(peer.name for peer in peers)
         self._networks.reach(peers)

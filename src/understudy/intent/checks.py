@@ -5,12 +5,12 @@ Called by the modules that register or change something. What must be asked of a
 
 import ipaddress
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from understudy.intent.refusal import Declined
 from understudy.kinds.address import network_number_of
 from understudy.model.attributes import base_name
-from understudy.model.names import ResourceName, ServerName, nearest
+from understudy.model.names import ServerName, nearest
 from understudy.model.resource import Placement, Resource
 from understudy.model.settings import NetworkSettings, Settings
 from understudy.model.view import View
@@ -18,8 +18,6 @@ from understudy.policy.groups import GROUP_MOST, too_large
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-LOOK_BYTES_MAX = 1 << 20
-"""Of a look, for all that is registered. A commit holds a quarter more: for what else a look tells, and the keys that it rests on."""
 _SERVER_LISTS = ("HOSTING_MEMBERS", "SERVER_NAMES")
 _SCOPE = re.compile(r"@SERVERNAME\(([^()@]+)\)")
 
@@ -48,17 +46,6 @@ def check_groups(before: View, after: View) -> None:
         raise Declined(20222, members[0], len(members) - 1, GROUP_MOST, members[0])
 
 
-def check_room(names: Collection[ResourceName], new: ResourceName) -> None:
-    """No more resources than each server can say that it has looked at, in one record (S6): it would be no candidate for the rest."""
-    if sum(map(look_bytes, names)) + look_bytes(new) > LOOK_BYTES_MAX:
-        raise Declined(20241, new, len(names))
-
-
-def look_bytes(name: ResourceName) -> int:
-    """What a resource takes in a look: its name, and the identity of its definition."""
-    return len(name.encode()) + 38
-
-
 def check_free_address(view: View, settings: Settings, resource: Resource) -> tuple[IPAddress, NetworkSettings]:
     """The address of a VIP and its network: it must lie in that, be no server's own and belong to no other resource. Whether it answers
     already somewhere is for the network to say."""
@@ -68,7 +55,7 @@ def check_free_address(view: View, settings: Settings, resource: Resource) -> tu
     if (whose := settings.named().get(str(address))) is not None:
         raise Declined(20050, text, whose)
     for other in view.resources.values():
-        if other.name != resource.name and _parsed(other.kind.address(other)) == address:
+        if other.name != resource.name and (theirs := other.kind.address(other)) and _parsed(theirs) == address:
             raise Declined(20045, text, other.name)
     return address, network
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from understudy.intent.change import Draft
-from understudy.intent.checks import check_groups, check_room, check_servers
+from understudy.intent.checks import check_groups, check_servers
 from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import find, instances, may_be_running, named_by, registered, running_on, servers
 from understudy.intent.operator import Operator
@@ -53,7 +53,6 @@ def define(view: View, new: NewResource, operator: Operator) -> Defining:
     if not new.force:
         check_servers(servers(view, operator.settings), {}, new.attributes)
     check_groups(view, replace(view, resources={**view.resources, new.name: resource}))
-    check_room(view.definitions.keys(), new.name)
     entry = HistoryEntry(kind=events.DEFINED, resource=new.name)
     return Defining(edit=Edit(resources={new.name: definition}, rests=rests_of(view, resource), history=(entry,)), resource=resource)
 

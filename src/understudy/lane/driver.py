@@ -5,17 +5,20 @@ event, an outcome and an instant come in; what is to be done, and what is to be 
 the system.
 """
 
+import heapq
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from understudy.kinds.kind import Around
 from understudy.lane.happenings import Alarm, AroundChanged, Charged, HistoryLine, Instant, LaneUpdate, Renewed
 from understudy.lane.local import Budget, Local
-from understudy.lane.neighbours import Here, concerned, dependents_of_each
+from understudy.lane.neighbours import Here
+from understudy.lane.order import LaneOrder
 from understudy.lane.outcome import begin, ended
 from understudy.lane.phases import Climbing, Starting, Unseen
 from understudy.lane.reconcile import reconcile
+from understudy.lane.silence import not_run
 from understudy.lane.sooner import concerns
 from understudy.lane.steps import Charge, Check, Clean, Climb, LaneAction, LaneStep, Release, Start, Wait
 from understudy.lane.table import happened
@@ -67,9 +70,16 @@ class Driver:
         self._spread = spread
         self._stale: dict[ResourceName, None] = {}
         """Lanes to be asked: something they go by has changed."""
-        self._until: dict[ResourceName, float] = {}
-        """When a lane has to be asked again even if nothing changes."""
+        self._sorted = True
+        """Whether they are to be asked in the order in which they were registered."""
+        self._until: dict[ResourceName, tuple[float, int]] = {}
+        """When a lane has to be asked again even if nothing changes, and the number of that answer;"""
+        self._due: list[tuple[float, int, ResourceName]] = []
+        """the same by time, with what does not count any more."""
+        self._answers = 0
         self._changed: dict[ResourceName, None] = {}
+        self.not_run: dict[ResourceName, str] = {}
+        """Why actions of a resource cannot be run here, of those that cannot."""
         self.in_flight: dict[ResourceName, Taken] = {}
         """Actions that have begun and not ended, of lanes that were not forgotten since."""
         self.releasing: set[ResourceName] = set()
@@ -78,38 +88,75 @@ class Driver:
         """The last of each lane."""
         self._activity_count = activities_after
         self._leaving = False
-        self._dependents: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
-        self._concerned: Mapping[ResourceName, tuple[ResourceName, ...]] = {}
+        self._lane_order = LaneOrder()
+        self._place: dict[ResourceName, int] = {}
+        """In which order resources were registered, as far as this server saw it."""
+        self._places = 0
 
     # --- what comes in ----------------------------------------------------------------------------------------------
 
-    def see(self, view: View) -> None:
-        """Another View: a lane for every resource; a new assignment begins its budget afresh; what is registered no more is forgotten."""
+    def see(self, view: View, changed: Collection[ResourceName] | None = None) -> None:
+        """Another View: a lane for every resource; a new assignment begins its budget afresh; what is registered no more is forgotten.
+
+        `changed`: of whom it may say something else than the one before; None: of any. Whoever goes by that is asked in the next round.
+        """
         before, self.view = self.view, view
         if view is before:
             return
+        if changed is None or not _alike_for_lanes(before, view):
+            changed = None
+            self._number(view.resources)
         if view.resources is not before.resources:
-            self._order()
-        for name, resource in view.resources.items():
-            local = self.locals.get(name)
-            if local is None or local.uid != resource.uid:
-                self.in_flight.pop(name, None)
-                local = self._first(resource)
-                self._remember(local)
-            assignment = view.assignments.get(name)
-            if assignment is not None and assignment.epoch > local.budget.assigned and owned_by(assignment, self.incarnation):
-                self._keep(happened(local, Renewed(epoch=assignment.epoch)))
-        for name in [known for known in self.locals if known not in view.resources]:
-            del self.locals[name]
+            self._lane_order.see(view.resources, view.types, changed, leaving=self._leaving)
+        for name in (*view.resources, *self._gone(view)) if changed is None else self._in_order(changed):
+            self._see_resource(view, name)
+        if changed is None:
+            self.ask_all()
+            return
+        asked = {name: None for each in changed for name in self._lane_order.concerned.get(each, (each,))}
+        self._stale |= asked
+        self._sorted = True
+
+    def _see_resource(self, view: View, name: ResourceName) -> None:
+        resource, local = view.resources.get(name), self.locals.get(name)
+        if resource is None:
+            self._forget(name)
+            return
+        if name not in self._place:
+            self._places += 1
+            self._place[name] = self._places
+        if local is None or local.uid != resource.uid:
+            self.in_flight.pop(name, None)
+            local = self._first(resource)
+            self._remember(local)
+        assignment = view.assignments.get(name)
+        if assignment is not None and assignment.epoch > local.budget.assigned and owned_by(assignment, self.incarnation):
+            self._keep(happened(local, Renewed(epoch=assignment.epoch)))
+
+    def _gone(self, view: View) -> list[ResourceName]:
+        return [known for known in self.locals if known not in view.resources]
+
+    def _forget(self, name: ResourceName) -> None:
+        if self.locals.pop(name, None) is not None:
             self.in_flight.pop(name, None)
             self.steps.pop(name, None)
             self._until.pop(name, None)
             self._activities.pop(name, None)
-        self.ask_all()
+            self._place.pop(name, None)
+            self.not_run.pop(name, None)
+
+    def _number(self, names: Iterable[ResourceName]) -> None:
+        self._place = {name: place for place, name in enumerate(names, 1)}
+        self._places = len(self._place)
+
+    def _in_order(self, names: Iterable[ResourceName]) -> list[ResourceName]:
+        """As they were registered; what is not is last, by name."""
+        return sorted(names, key=lambda name: (self._place.get(name, self._places + 1), name))
 
     def ask_all(self) -> None:
         """Every lane is asked in the next round."""
         self._stale = dict.fromkeys(self.view.resources)
+        self._sorted = False
 
     def released(self, name: ResourceName) -> None:
         """A release was written, or could not be: the lane is asked again."""
@@ -119,7 +166,7 @@ class Driver:
     def leave(self) -> None:
         """This server leaves: from now on everything here is stopped in order, and nothing is started."""
         self._leaving = True
-        self._order()
+        self._lane_order.see(self.view.resources, self.view.types, leaving=True)
         self.ask_all()
 
     def alarm(self, name: ResourceName) -> bool:
@@ -172,10 +219,11 @@ class Driver:
         """Ask every lane that may have something to do, until none has. `kept_only`: this daemon goes by what its predecessor kept on
         disk, and restarts what is kept there and nothing else."""
         taken: list[Taken] = []
-        self._stale |= {name: None for name, until in self._until.items() if until <= now}
+        self._stale |= dict.fromkeys(self._now_due(now))
         while self._stale:
             here, stale, self._stale = self.here(now), self._stale, {}
-            for name in stale:
+            asked, self._sorted = self._in_order(stale) if self._sorted else stale, False
+            for name in asked:
                 resource = here.view.resources.get(name)
                 if resource is None or (kept_only and not resource.local and name not in here.view.assignments):
                     continue
@@ -192,17 +240,33 @@ class Driver:
             incarnation=self.incarnation,
             locals=dict(self.locals),
             now=now,
-            dependents=self._dependents,
+            dependents=self._lane_order.dependents,
             leaving=self._leaving,
         )
 
     def until(self) -> float | None:
         """When a lane has to be asked again even if nothing changes."""
-        return min(self._until.values(), default=None)
+        while self._due and self._until.get(self._due[0][2]) != self._due[0][:2]:
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    def _now_due(self, now: float) -> list[ResourceName]:
+        """Lanes that waited until now, in the order in which they were asked last."""
+        due = []
+        while (until := self.until()) is not None and until <= now:
+            _, number, name = heapq.heappop(self._due)
+            due.append((number, name))
+            self._until.pop(name)
+        return [name for _, name in sorted(due)]
 
     def rests(self) -> bool:
         """Whether every lane waits, and none has to be asked."""
         return not (self._stale or self.releasing) and all(isinstance(step, Wait) for step in self.steps.values())
+
+    def looks_first(self, taken: Taken) -> bool:
+        """Whether this is the first look at the resource in this daemon's life."""
+        local = self.locals.get(taken.resource.name)
+        return local is not None and isinstance(local.phase, Unseen) and isinstance(taken.step, Check)
 
     def activity_of(self, name: ResourceName) -> str:
         """What was done last of this resource; empty: nothing was."""
@@ -221,7 +285,9 @@ class Driver:
         self._until.pop(resource.name, None)
         if isinstance(step, Wait):
             if step.until is not None:
-                self._until[resource.name] = step.until
+                self._answers += 1
+                self._until[resource.name] = (step.until, self._answers)
+                heapq.heappush(self._due, (step.until, self._answers, resource.name))
             return ()
         if isinstance(step, Release) and resource.name in self.releasing:
             return ()
@@ -264,12 +330,12 @@ class Driver:
     def _remember(self, local: Local) -> None:
         """A lane's memory is another: it is asked anew, with all whom that concerns, and the registry is to know."""
         self.locals[local.resource] = local
-        self._stale |= dict.fromkeys(self._concerned.get(local.resource, (local.resource,)))
+        if why := not_run(local):
+            self.not_run[local.resource] = why
+        else:
+            self.not_run.pop(local.resource, None)
+        self._stale |= dict.fromkeys(self._lane_order.concerned.get(local.resource, (local.resource,)))
         self._changed[local.resource] = None
-
-    def _order(self) -> None:
-        self._dependents = dependents_of_each(self.view.resources, leaving=self._leaving)
-        self._concerned = concerned(self.view.resources, self.view.types)
 
     def _first(self, resource: Resource) -> Local:
         """Before the first look. What this incarnation reported earlier (a daemon that died) is carried on."""
@@ -290,6 +356,12 @@ class Driver:
             changed_wall=report.changed_wall,
             started_wall=report.started_wall,
         )
+
+
+def _alike_for_lanes(before: View, view: View) -> bool:
+    """Whether the two differ in nothing that all lanes go by."""
+    same = before.incarnations is view.incarnations and before.types is view.types and before.servers is view.servers
+    return same and before.set_back == view.set_back and before.era == view.era
 
 
 def owned_by(assignment: Assignment, incarnation: Incarnation) -> bool:

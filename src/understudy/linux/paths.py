@@ -9,3 +9,5 @@ REGISTRY_KEY = "/etc/understudy/keys/registry.key"
 RUN_DIR = "/run/understudy"
 LOG_DIR = "/var/log/understudy"
 STATE_DIR = "/var/lib/understudy"
+API_PORT = 7403
+"""TCP: where a server answers commands from elsewhere."""

@@ -214,8 +214,8 @@ def acl_owner(acl: str) -> str:
 
 
 def creators_acl(user: str, group: str) -> str:
-    """The access list of what a user creates without giving one."""
-    return f"owner:{user}:rwx,pgrp:{group}:r-x,other::r--"
+    """The access list of what a user creates without giving one. No group: nobody knows one."""
+    return f"owner:{user}:rwx,pgrp:{group}:r-x,other::r--" if group else f"owner:{user}:rwx,other::r--"
 
 
 def check_value(attribute: Attribute, value: str) -> None:

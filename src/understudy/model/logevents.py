@@ -255,6 +255,31 @@ JOIN_REFUSED = LogEvent(
     " counts the others.",
     "If it is no mistake of yours, see who is at that address.",
 )
+COMMANDS_LISTENING = LogEvent(
+    "commands-listening", "info", "Commands from other servers and from administrators with a certificate are answered here."
+)
+COMMANDS_NOT_LISTENING = LogEvent(
+    "commands-not-listening",
+    "warning",
+    "Commands from elsewhere are not answered here, and why. It is tried again. Those of this server are not concerned.",
+    "Mend what `why` names: an address that is not here, a port that something else has ([server] api_port), a key file.",
+)
+COMMAND_NOT_TRUSTED = LogEvent(
+    "command-not-trusted",
+    "warning",
+    "Somebody connected to give a command and showed no certificate that counts here; nothing was read. Five a minute for each address,"
+    " sixty in all; `not_logged` counts the others.",
+    "If it is no mistake of yours, see who is at that address.",
+)
+SETTINGS_FOLLOWED = LogEvent(
+    "settings-followed", "info", "understudy.toml of this server was written again: the registry names other servers or voters (`voters`)."
+)
+SETTINGS_NOT_FOLLOWED = LogEvent(
+    "settings-not-followed",
+    "warning",
+    "understudy.toml of this server could not be written again after servers or voters had changed, and why. The registry's word counts.",
+    "Mend the disk; it is tried again.",
+)
 MEMBER_CHANGED = LogEvent(
     "member-changed", "info", "This server's member of etcd was configured, or taken away, as commands have it; `what` says which."
 )

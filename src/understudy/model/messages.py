@@ -21,6 +21,7 @@ WORDS: dict[int, str] = {
     2549: "Resource '{}' cannot be placed on '{}' as it is not a valid candidate as per the placement policy",
     2559: "Resource type '{}' may not be unregistered as it has the following resources:{}",
     2562: "Resource '{}' cannot be relocated as it is not running",
+    2566: "User '{}' does not have sufficient permissions to operate on resource '{}', which is part of the dependency specification.",
     2571: "Dependency kind '{}' is specified more than once for resource '{}'",
     2588: "A cyclical dependency on '{}' is detected from '{}' via type '{}'",
     2613: "Could not find resource '{}'.",
@@ -108,7 +109,7 @@ WORDS: dict[int, str] = {
     20061: "The registry does not answer; what was asked may or may not have been done: {}",
     20062: "Somebody else changed the same things at the same time, again and again; nothing was changed.",
     20063: "Not finished after {} seconds: {}. The request stays in force; see 'understudy explain {}'.",
-    20064: "User '{}' may read but not change anything; run the command as root.",
+    20064: "Only root may do this, and you are user '{}': run the command as root.",
     20065: "Only root may run appvipcfg.",
     20066: "'{}' is not something this command knows; try {}",
     20101: "Server '{}' holds its lease but cannot act: {}. {}",
@@ -152,6 +153,15 @@ WORDS: dict[int, str] = {
     20284: "{} cannot be written: {}",
     20285: "{}: {}",
     20286: "understudy.target cannot be started: {}",
+    # --- ours: who may do what
+    20325: "User '{}' does not have the right {} on {} '{}'.",
+    20326: "User '{}' may not let '{}' run on any server: name SERVER_POOLS on which that user has x, which with PLACEMENT=restricted or "
+    "balanced are the only ones where it runs (and no HOSTING_MEMBERS besides).",
+    20327: "Actions of '{}' would run as user '{}': only root registers what runs as another user than '{}', who asks.",
+    20328: "Only root may change {} of '{}': {}.",
+    20329: "{} of '{}' decides what its actions do as user '{}': only that user and root may change it.",
+    20330: "User '{}' has {} commands under way on this server, and more are not begun: wait until one has ended.",
+    20331: "No certificate can be made for that name: {}.",
     # --- ours: servers and voters of a living cluster
     20130: "Server '{}' is no server of the cluster any more: {}. {}",
     20305: "'{}' cannot be added: {}",
@@ -204,8 +214,6 @@ WORDS: dict[int, str] = {
     20129: "understudy.toml of server '{}' names other voters than the registry: {}. {}",
     20230: "Server '{}' runs what is not registered: {}. {}",
     20221: "The registry cannot take that, and nothing of it was changed: {}. Do it in several commands.",
-    20241: "'{}' would be one too many: a server tells of all that it has looked at in one record, which has room for {} resources with "
-    "names like these. Delete what is needed no more, or give shorter names.",
     20222: "'{}' would move together with {} others, and a group has at most {} members, for it moves in one commit. Let dependencies "
     "that need no common server be global: hard(global:{}).",
     20147: "The alert log cannot be written: {}. {}",

@@ -91,6 +91,8 @@ class Settings:
     """`[server] leave_within`, seconds: how long a planned leave may stop things in order; then the rest is stopped at once."""
     join_port: int = 0
     """`[server] join_port`, TCP: where a server that holds the authority's key lets others join; 0: nowhere."""
+    api_port: int = paths.API_PORT
+    """`[server] api_port`, TCP: where commands from elsewhere are answered, if this server has a certificate; 0: nowhere."""
     log_dir: str = paths.LOG_DIR
     state_dir: str = paths.STATE_DIR
     """`[server] state_dir`: what outlives the daemon, on a disk of this server's own."""
@@ -127,7 +129,7 @@ class Settings:
 _TLS = ("ca", "certificate", "key")
 SECTIONS: dict[str, tuple[str, ...]] = {
     "cluster": ("name", "voters", "voter_set", "pause_tolerance"),
-    "server": ("name", "run_dir", "log_dir", "state_dir", "leave_within", "join_port"),
+    "server": ("name", "run_dir", "log_dir", "state_dir", "leave_within", "join_port", "api_port"),
     "servers": (),
     "network": (),
     "registry": ("engine", "endpoints", *_TLS),
@@ -172,6 +174,7 @@ def parse_settings(text: str, *, server: str | None = None) -> Settings:
         run_dir=own.path("run_dir", paths.RUN_DIR, longest=LONGEST_RUN_DIR),
         leave_within=own.seconds("leave_within", 300.0, least=1, most=LONGEST_LEAVE_S),
         join_port=own.whole("join_port", 0, least=0, most=65535),
+        api_port=own.whole("api_port", paths.API_PORT, least=0, most=65535),
         log_dir=own.path("log_dir", paths.LOG_DIR),
         state_dir=own.path("state_dir", paths.STATE_DIR),
         cgroup=executor.path("cgroup", ""),

@@ -4,7 +4,7 @@
 Plan is done plans nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from understudy.model.events import EVICTED, FENCED, REGISTRY_RECOVERED, UNENDED
@@ -15,9 +15,9 @@ from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.eras import UNREPORTED_S, overdue, recovered, wanted_again
 from understudy.policy.forgetting import floor_raised, forget, left_of_removed
-from understudy.policy.ground import Ground, survey
-from understudy.policy.groups import groups
+from understudy.policy.ground import Ground
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended_of, without_proven
+from understudy.policy.part import DecisionPart, whole
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
 from understudy.policy.unable import evict_who_cannot_act
@@ -26,8 +26,9 @@ from understudy.policy.voters import end_of_change
 NO_LONGER_REGISTERED = Reason(Why.NO_LONGER_REGISTERED)
 
 
-def decide(view: View, now: float, memory: Memory) -> Plan:
-    """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock)."""
+def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = None) -> Plan:
+    """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock). `part`: what of this View has to be
+    gone through; else all is."""
     # 0. a commit that changes the cluster's record is a conflict for all others: this one goes alone
     if changed := end_of_change(view):
         return Plan(steps=(changed,))
@@ -43,16 +44,18 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
         return Plan(steps=(Step(targets=tuple(again.items())),), wake_at=wake_at)
     if raised := floor_raised(view, memory):  # and no epoch is given that a guard has to refuse
         return Plan(steps=(raised,), wake_at=wake_at)
-    ground = survey(view)
+    if part is None or records:  # whoever is gone from now on may free anything
+        part = whole(view)
+    ground = part.ground
     steps = [Step(incarnations=records, notes=tuple(note for life in records for note in _notes_of(view, life)))] if records else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
-    for members in _needed_first(ground, groups(view)):
+    for members in _needed_first(ground, part.groups):
         step = settle_group(ground, members)
         if step:
             steps.append(step)
             ground.settle(step.assignments)  # loads count for the groups that follow
     # 3. what is no longer registered is taken back
-    if orphans := _orphans(view):
+    if orphans := _orphans(view, part.strangers):
         steps.append(orphans)
     # 4. requests about resources that are gone
     stale = tuple(request.id for request in view.requests if not any(name in view.resources for name in request.resources))
@@ -68,7 +71,7 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     elif view.recovering and not steps and recovered(view):
         steps.append(_end_of_recovery(view))
     # 7. what is no longer registered is forgotten, when nothing else is to be decided
-    deleted, forget_at = (Step(), None) if steps else forget(view, now, memory)
+    deleted, forget_at = (Step(), None) if steps else forget(view, now, memory, part.strangers)
     if deleted:
         steps.append(deleted)
     #    and what servers reported that were removed, before their lives are
@@ -135,11 +138,10 @@ def _end_of_recovery(view: View) -> Step:
     return Step(cluster=replace(view.cluster, recovering=False), notes=(note,))
 
 
-def _orphans(view: View) -> Step:
+def _orphans(view: View, strangers: Collection[ResourceName]) -> Step:
     changed = []
-    for name, assignment in view.assignments.items():
-        if name in view.resources:
-            continue
+    orphans = [name for name in strangers if name in view.assignments and name not in view.resources]
+    for name, assignment in ((name, view.assignments[name]) for name in sorted(orphans)):
         left = without_proven(view, assignment)
         if left.owner is not None:
             left = replace(left, owner=None, epoch=view.next_epoch(left.epoch), reason=NO_LONGER_REGISTERED)

@@ -3,7 +3,7 @@
 Why nothing starts twice by it: docs/design/0008-forgotten-names.md. Called by `decide`, which asks last: what is registered comes first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import accumulate, islice
 
@@ -27,11 +27,11 @@ def floor_raised(view: View, memory: Memory) -> Step:
     return Step(cluster=replace(view.cluster, epoch_floor=reported))
 
 
-def forget(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
-    """What is registered no more and may run nowhere, or when it will be forgotten."""
+def forget(view: View, now: float, memory: Memory, among: Collection[ResourceName]) -> tuple[Step, float | None]:
+    """What is registered no more and may run nowhere, or when it will be forgotten. `among` these names are all that are not registered."""
     if view.cluster is None or view.recovering or not _all_know(view, memory):
         return Step(), None
-    names = _some_of(view, _deleted(view))
+    names = _some_of(view, _deleted(view, among))
     reports = tuple((name, server) for name in names for server in view.reports.get(name, ()))
     if not names or now < memory.forget_at:
         return Step(), memory.forget_at if names else None
@@ -54,11 +54,15 @@ def left_of_removed(view: View) -> Step:
     return Step(reports=tuple(islice(reports, AT_ONCE)))
 
 
-def _deleted(view: View) -> tuple[ResourceName, ...]:
+def _deleted(view: View, among: Collection[ResourceName]) -> tuple[ResourceName, ...]:
     asked = {name for request in view.requests for name in request.resources}
-    found = {name for name, assignment in view.assignments.items() if assignment.owner is None and not assignment.holders}
-    found |= {name for name in view.reports if name not in view.assignments}
-    return tuple(sorted(name for name in found if name not in view.definitions and name not in asked))
+    return tuple(sorted(name for name in among if name not in view.definitions and name not in asked and _is_nobodys(view, name)))
+
+
+def _is_nobodys(view: View, name: ResourceName) -> bool:
+    """Whether no incarnation may be running it: what is left of it is an assignment to nobody, or reports."""
+    assignment = view.assignments.get(name)
+    return name in view.reports if assignment is None else assignment.owner is None and not assignment.holders
 
 
 def _some_of(view: View, names: Sequence[ResourceName]) -> tuple[ResourceName, ...]:

@@ -1,11 +1,11 @@
 """The ground on which decisions stand: what many rules ask of one View, worked out once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.pools import membership
-from understudy.model.resource import Dependency, DependencyKind, Resource
+from understudy.model.resource import Dependency, DependencyKind
 from understudy.model.state import Life, State
 from understudy.model.types import descent
 from understudy.model.view import Assignment, IncarnationRecord, Request, View
@@ -95,20 +95,42 @@ def survey(view: View) -> Ground:
     """Look the View over once."""
     present = view.present()
     online = [server for server, record in view.workers().items() if record.life is Life.ONLINE]
-    by_type = _by_type(view)
+    by_type = ResourcesByType(view)
     ground = Ground(
         view=view,
         present=present,
         pools=membership(view.pools, online),
         by_type=by_type,
-        rivals=_rivals(view.resources.values(), by_type),
-        requests=_requests(view),
+        rivals=rivals_of(view, by_type),
+        requests=requests_of(view),
         owners={},
         loads={},
         remembered=remembered(view),
     )
     ground.settle(view.assignments.values())
     return ground
+
+
+class ResourcesByType(Mapping[str, tuple[ResourceName, ...]]):
+    """Resources of every type and of the types that descend from it, by name; worked out when it is asked for first, as few ask."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._found: dict[str, tuple[ResourceName, ...]] | None = None
+
+    def _all(self) -> dict[str, tuple[ResourceName, ...]]:
+        if self._found is None:
+            self._found = _by_type(self._view)
+        return self._found
+
+    def __getitem__(self, type_name: str) -> tuple[ResourceName, ...]:
+        return self._all()[type_name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
 
 
 def _by_type(view: View) -> dict[str, tuple[ResourceName, ...]]:
@@ -122,9 +144,11 @@ def _by_type(view: View) -> dict[str, tuple[ResourceName, ...]]:
     return {type_name: tuple(names) for type_name, names in members.items()}
 
 
-def _rivals(resources: Iterable[Resource], by_type: Mapping[str, tuple[ResourceName, ...]]) -> dict[ResourceName, frozenset[ResourceName]]:
+def rivals_of(view: View, by_type: Mapping[str, tuple[ResourceName, ...]] | None = None) -> dict[ResourceName, frozenset[ResourceName]]:
+    """Which exclude each other, whichever of the two says so."""
+    by_type = ResourcesByType(view) if by_type is None else by_type
     pairs: dict[ResourceName, set[ResourceName]] = {}
-    for resource in resources:
+    for resource in view.resources.values():
         for dependency in resource.start:
             if dependency.kind is not DependencyKind.EXCLUSION:
                 continue
@@ -135,7 +159,8 @@ def _rivals(resources: Iterable[Resource], by_type: Mapping[str, tuple[ResourceN
     return {name: frozenset(rivals) for name, rivals in pairs.items()}
 
 
-def _requests(view: View) -> dict[ResourceName, tuple[Request, ...]]:
+def requests_of(view: View) -> dict[ResourceName, tuple[Request, ...]]:
+    """Under the first resource of each that is still registered."""
     found: dict[ResourceName, tuple[Request, ...]] = {}
     for request in view.requests:
         name = next((resource for resource in request.resources if resource in view.resources), None)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
+from understudy.model.namers import NOBODY, Namers, differing, namers
 from understudy.model.names import ResourceName
-from understudy.model.resource import Resource
+from understudy.model.resource import Dependency, Resource
 from understudy.model.view import View
 
 GROUP_MOST = 64
@@ -20,12 +21,18 @@ def group_of(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
     """The group of one resource; a local resource is its own."""
     if name not in view.resources or view.resources[name].local:
         return (name,)
-    return _components([name], _links(view.resources.values()))[0]
+    index, found, border = namers(view.resources), {name}, [name]
+    while border:
+        for other in _linked(view.resources, index, border.pop()):
+            if other not in found:
+                found.add(other)
+                border.append(other)
+    return tuple(sorted(found))
 
 
 def too_large(before: View, after: View) -> tuple[ResourceName, ...]:
     """A group of the View after a change that is larger than groups may be, and larger than it was; empty if there is none."""
-    for members in groups(after):
+    for members in dict.fromkeys(group_of(after, name) for name in sorted(differing(before.resources, after.resources))):
         if len(members) > GROUP_MOST and all(len(members) > len(group_of(before, name)) for name in members):
             return members
     return ()
@@ -45,13 +52,28 @@ def dependents(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
     )
 
 
+def _linked(resources: Mapping[ResourceName, Resource], index: Namers, name: ResourceName) -> list[ResourceName]:
+    """Who must be on one server with it: whom it names so, and who names it."""
+    resource = resources[name]
+    found = [ResourceName(dependency.entity) for dependency in (*resource.start, *resource.stop) if _binds(dependency)]
+    for other in index.get(name, NOBODY):
+        by = resources[other]
+        if any(dependency.entity == name and _binds(dependency) for dependency in (*by.start, *by.stop)):
+            found.append(other)
+    return [other for other in found if other in resources and not resources[other].local and not resource.local]
+
+
+def _binds(dependency: Dependency) -> bool:
+    return dependency.same_server and not dependency.is_type
+
+
 def _links(resources: Iterable[Resource]) -> dict[ResourceName, set[ResourceName]]:
     known = {resource.name: resource for resource in resources}
     links: dict[ResourceName, set[ResourceName]] = {name: set() for name in known}
     for resource in known.values():
         for dependency in (*resource.start, *resource.stop):
             other = known.get(ResourceName(dependency.entity))
-            if dependency.is_type or not dependency.same_server or other is None or other.local or resource.local:
+            if not _binds(dependency) or other is None or other.local or resource.local:
                 continue
             links[resource.name].add(other.name)
             links[other.name].add(resource.name)

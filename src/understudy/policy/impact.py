@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from understudy.model.namers import differing
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Dependency, DependencyKind, Resource
@@ -83,9 +84,12 @@ def runs_at(view: View, name: ResourceName) -> ServerName | None:
 
 def _matters(before: View, after: View) -> bool:
     """Whether anything differs that a decision, or a lane's rule about neighbours, looks at: most changes are of timeouts and intervals."""
-    if before.pools != after.pools or before.types != after.types or set(before.resources) != set(after.resources):
+    if before.pools != after.pools or before.types != after.types:
         return True
-    return any(_placed_by(resource) != _placed_by(after.resources[name]) for name, resource in before.resources.items())
+    changed = differing(before.resources, after.resources)
+    if any(name not in before.resources or name not in after.resources for name in changed):
+        return True
+    return any(_placed_by(before.resources[name]) != _placed_by(after.resources[name]) for name in changed)
 
 
 def _placed_by(resource: Resource) -> Resource:

@@ -80,8 +80,9 @@ def forgettable(view: View, now: float, memory: Memory) -> tuple[tuple[Incarnati
     and not counted by a voter: a leader that counts one of which the registry knows nothing takes the registry for one that went back."""
     out = removed(view)
     last = {record.incarnation for server, record in view.present().items() if server not in out}
-    needed = {holder.incarnation for assignment in view.assignments.values() for holder in assignment.holders}
-    unneeded = [name for name in sorted(view.incarnations) if view.proven(name) and name not in last and name not in needed]
+    over = [name for name in sorted(view.incarnations) if view.proven(name) and name not in last]
+    needed = {holder.incarnation for assignment in view.assignments.values() for holder in assignment.holders} if over else set()
+    unneeded = [name for name in over if name not in needed]
     times = {name: memory.uncounted_at[name] for name in unneeded if name in memory.uncounted_at}
     gone = tuple(name for name, at in times.items() if at <= now)
     return gone, min((at for at in times.values() if at > now), default=None)

@@ -52,7 +52,7 @@ def decode(text: str | bytes) -> Intent:
     """The intent in a file's text. BadInput says what is wrong with it and what to do."""
     try:
         found = msgspec.json.decode(text, type=_File)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"this is no exported intent: {error}; {MAKE_IT}") from None
     if found.what != WHAT:
         raise BadInput(f"this is no exported intent: it calls itself {found.what!r}, not {WHAT!r}; {MAKE_IT}")

@@ -15,6 +15,7 @@
 | `assignment/RESOURCE` | Assignment | leader, which deletes it with its resource; a holder removes itself (its release) | leader, lanes |
 | `report/RESOURCE/SERVER` | Report | the server's lanes; the leader deletes what is left of a deleted resource | leader, all |
 | `look/SERVER` | Look | the server's own daemon: empty as it registers, then its lanes; anew in every era | leader |
+| `look/SERVER/N` | Look: a page of what does not fit the first, of the same incarnation and era | the same, before `look/SERVER` | leader |
 | `history/TIME-SERVER-N` | Event, bounded in bytes | any daemon; trimmed by the leader | `understudy history`, verbs that follow |
 """
 
@@ -79,9 +80,17 @@ def report(name: str, server: str) -> str:
     return f"{REPORT}{name}/{server}"
 
 
-def look(server: str) -> str:
-    """Key of a Look."""
-    return LOOK + server
+def look(server: str, page: int = 0) -> str:
+    """Key of a Look, or of a further page of it."""
+    return f"{LOOK}{server}/{page}" if page else LOOK + server
+
+
+def page_of(rest: str) -> tuple[str, int]:
+    """Server and page of what follows LOOK in a key. A page that is none (of a newer version, say) is -1: nobody goes by it."""
+    server, slash, page = rest.partition("/")
+    if not slash:
+        return server, 0
+    return server, int(page) if page.isascii() and page.isdigit() and page == str(int(page)) != "0" else -1
 
 
 def history(wall_ms: int, server: str, number: int) -> str:

@@ -147,7 +147,7 @@ class Formats:
             if not value.startswith(_START):
                 value = self._in_present_format(kind, value)
             record: AnyRecord = _as_known(decoder.decode(value))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Unreadable(f"this is no {kind.__name__}: {error}") from error
         return record
 

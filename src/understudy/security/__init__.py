@@ -1,1 +1,2 @@
-"""Keys and certificates of a cluster: `authority` makes and signs them, `certificates` looks at them, `keyfiles` says where they are."""
+"""Keys and certificates of a cluster: `authority` makes and signs them, `certificates` looks at them, `keyfiles` says where they are,
+`users` which names may stand in those of administrators."""

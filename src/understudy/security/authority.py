@@ -78,22 +78,34 @@ class Authority:
         key = new_key()
         return Certificate(self._signed(key.public_key(), name, addresses), key_text(key))
 
+    def issue_to_user(self, name: str, lasts: timedelta) -> Certificate:
+        """For an administrator: as a client alone, so that nobody can be a server by it; it names no address, so that it is of use from
+        anywhere."""
+        key = new_key()
+        return Certificate(self._signed(key.public_key(), name, None, lasts), key_text(key))
+
     def sign(self, request: str, name: str, addresses: Iterable[str]) -> str:
         """A certificate for the key of a signing request. Whatever else the request says is not looked at: name and addresses are what the
         caller knows to be right. BadInput: it is no request that is signed by its own key, on the curve of all our keys."""
         return self._signed(parse_request(request), name, addresses)
 
-    def _signed(self, key: ec.EllipticCurvePublicKey, name: str, addresses: Iterable[str]) -> str:
-        names = [x509.DNSName(name), *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses)]
-        certificate = (
-            self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, CERTIFICATE_LASTS)
+    def _signed(
+        self, key: ec.EllipticCurvePublicKey, name: str, addresses: Iterable[str] | None, lasts: timedelta = CERTIFICATE_LASTS
+    ) -> str:
+        """`addresses`: of a server; None: it is for no server."""
+        uses = (
+            [ExtendedKeyUsageOID.CLIENT_AUTH] if addresses is None else [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        )
+        builder = (
+            self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, lasts)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
         )
-        return certificate.public_bytes(serialization.Encoding.PEM).decode()
+        if addresses is not None:
+            names = [x509.DNSName(name), *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses)]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
     def _builder(self, name: x509.Name, key: ec.EllipticCurvePublicKey, lasts: timedelta) -> x509.CertificateBuilder:
         return (

@@ -51,7 +51,9 @@ def new_request(name: str) -> tuple[str, str]:
 def parse_certificate(text: str) -> x509.Certificate:
     """BadInput: it is none."""
     try:
-        return x509.load_pem_x509_certificate(_bytes(text))
+        found = x509.load_pem_x509_certificate(_bytes(text))
+        _ = found.subject, found.issuer, found.not_valid_after_utc, found.public_key()  # read only when they are asked for
+        return found
     except (ValueError, UnsupportedAlgorithm):
         raise BadInput("this is no certificate in PEM form") from None
 
@@ -92,7 +94,7 @@ def look(text: str) -> CertificateLook:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         addresses = frozenset(str(address) for address in names.get_values_for_type(x509.IPAddress))
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
         addresses = frozenset()
     subject = certificate.subject
     named = subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME) or subject.get_attributes_for_oid(NameOID.COMMON_NAME)

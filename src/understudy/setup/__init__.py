@@ -12,6 +12,7 @@ What is decided is pure, what touches the server stands apart:
     places.py     where everything is                       files.py      writes files whole, or not at all
     begin.py      what `init` writes                        enter.py      what `join` writes
     state.py      what is configured here already           services.py   starts the services, waits for the server
+    userfile.py   an administrator's certificate as a file
     depart.py     what `leave` takes off a server
 The listener that answers is `daemon/enrol.py`; the command lines are `cli/understudy/cluster_setup.py`.
 """

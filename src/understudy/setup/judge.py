@@ -156,8 +156,8 @@ def _not_from_here(comer: Comer, settings: Settings) -> str:
     if comer.address in _addresses(settings):
         return f"it came from {comer.address}, but not from root there"
     return (
-        f"it came from {comer.address}, which is no address of another server; `understudy cluster init` named them, and "
-        f"understudy.toml of {settings.server} has them"
+        f"it came from {comer.address}, which is no address of another server of this cluster: `understudy cluster add-server` on "
+        f"{settings.server} makes it one"
     )
 
 

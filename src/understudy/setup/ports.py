@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from understudy.linux.paths import API_PORT
 from understudy.model.engines import PEER_PORT, PORT
 from understudy.model.settings import Settings
 from understudy.setup.readings import PortReading
@@ -31,14 +32,16 @@ class NeededPort:
 def needed_ports(settings: Settings | None) -> tuple[NeededPort, ...]:
     """Of a server with these settings; None: of any."""
     if settings is None:
-        return _needed(("0.0.0.0",), ("0.0.0.0",), (_GUARD_PORT, JOIN_PORT))
+        return _needed(("0.0.0.0",), ("0.0.0.0",), (_GUARD_PORT, JOIN_PORT, API_PORT))
     own = settings.peer(settings.server).addresses
     etcd = own[:1] if settings.engine == "etcd" and is_voter(settings) else ()
-    return _needed(etcd, own, (settings.guard_port, settings.join_port if is_voter(settings) else 0))
+    certified = settings.registry_tls is not None or settings.join_port
+    ports = (settings.guard_port, settings.join_port if is_voter(settings) else 0, settings.api_port if certified else 0)
+    return _needed(etcd, own, ports)
 
 
-def _needed(etcd: tuple[str, ...], own: tuple[str, ...], ports: tuple[int, int]) -> tuple[NeededPort, ...]:
-    guard, join = ports
+def _needed(etcd: tuple[str, ...], own: tuple[str, ...], ports: tuple[int, int, int]) -> tuple[NeededPort, ...]:
+    guard, join, commands = ports
     found = [NeededPort(guard, "udp", "leases", "understudy-guard", own)]
     if etcd:
         found = [
@@ -48,6 +51,8 @@ def _needed(etcd: tuple[str, ...], own: tuple[str, ...], ports: tuple[int, int])
         ]
     if join:
         found.append(NeededPort(join, "tcp", "joining", "understudyd", own))
+    if commands:
+        found.append(NeededPort(commands, "tcp", "commands", "understudyd", own))
     return tuple(found)
 
 

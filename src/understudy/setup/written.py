@@ -22,6 +22,7 @@ def settings_text(settings: Settings) -> str:
     own = (
         ("name", settings.server, _SAME),
         ("join_port", settings.join_port, 0),
+        ("api_port", settings.api_port, paths.API_PORT),
         ("run_dir", settings.run_dir, paths.RUN_DIR),
         ("log_dir", settings.log_dir, paths.LOG_DIR),
         ("state_dir", settings.state_dir, paths.STATE_DIR),

@@ -49,6 +49,7 @@ class Scene:
     servers: tuple[str, ...]
     voters: tuple[str, ...]
     pause_tolerance: float
+    page_names: int
 
 
 class MachineDisk:
@@ -406,6 +407,7 @@ class Machine:
             executor=ExecutorPort(self, place),
             formats=self.formats,
             disk=self.disk,
+            page_names=self.scene.page_names,
         )
         task = self.loop.create_task(self.node.run(), context=place.context())
         task.add_done_callback(lambda done: self._daemon_ended(place, done))

@@ -6,6 +6,7 @@ from typing import Any, get_type_hints
 
 from understudy.errors import BadInput
 from understudy.model.limits import LONGEST_PAUSE_S, SHORTEST_PAUSE_S
+from understudy.model.looks import PAGE_NAMES
 from understudy.registry.commits import BOUND
 from understudy.sim.chance import dice
 
@@ -69,6 +70,8 @@ class Options:
     """Chance that a group that was deleted is registered again soon, under the same names."""
     operations: int = BOUND.operations
     """How many a commit of a daemon holds; with few of them what is decided and reported takes more commits."""
+    page_names: int = PAGE_NAMES
+    """How many a page of a look holds; with few of them small clusters have looks of several pages."""
     longest: float = 2.0
     """No cut, freeze or absence lasts longer than this many leases (but some: five times)."""
 
@@ -153,7 +156,7 @@ _MOST = 10_000.0
 _CHANCES = ("loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches", "slow_answers", "again")
 BOUNDS: dict[str, tuple[float, float]] = {
     "servers": (2, 16), "voters": (1, 5), "members": (0, 5), "groups": (0, 20), "guide": (0, 1), "storm_s": (1.0, _MOST),
-    "longest": (0.05, 100.0), "operations": (FEW, 1_000), "pause_tolerance": (SHORTEST_PAUSE_S, LONGEST_PAUSE_S),
+    "longest": (0.05, 100.0), "operations": (FEW, 1_000), "page_names": (1, 1_000), "pause_tolerance": (SHORTEST_PAUSE_S, LONGEST_PAUSE_S),
     **dict.fromkeys(_CHANCES, (0.0, 1.0)),
 }  # fmt: skip
 """Option -> the least and the most that makes a world; all others are rates, from 0."""

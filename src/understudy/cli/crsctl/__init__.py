@@ -4,22 +4,29 @@ import sys
 
 from understudy import __version__
 from understudy.cli import client
-from understudy.cli.options import HELP, VERSION, Command, Usage, parse
+from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place
 
 VERBS = ("add", "check", "delete", "getperm", "modify", "relocate", "restart", "setperm", "start", "stat", "stop")
 _SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
 _USAGE = f"""Usage: crsctl <verb> <object> [names] [options]
   verbs: {", ".join(VERBS)} (status is stat, res is resource)
   crsctl <verb> -h and crsctl <verb> <object> -h tell more.
+  {PLACE}
 Examples:
   crsctl stat res -t
+  crsctl --server ctr2 stat res -t
   crsctl start resource mysqlVIP mysql-data mysqld -n ctr1
   crsctl check cluster -all"""
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command; its exit status."""
-    words = [_SAME.get(word, word) if place < 2 else word for place, word in enumerate(sys.argv[1:] if argv is None else argv)]
+    try:
+        words, server, certificate = take_place(sys.argv[1:] if argv is None else argv)
+    except Usage as error:
+        print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
+        return 1
+    words = [_SAME.get(word, word) if place < 2 else word for place, word in enumerate(words)]
     if not words or words[0] in HELP:
         print(_USAGE)
         return 0 if words else 1
@@ -43,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
         print(f"  see: {command.title} -h", file=sys.stderr)
         return 1
-    return client.run(command.verb, body)
+    return client.run(command.verb, body, server=server, certificate=certificate)
 
 
 def load(verb: str) -> dict[str, Command]:

@@ -5,7 +5,7 @@ import sys
 
 from understudy import __version__
 from understudy.cli import client
-from understudy.cli.options import HELP, VERSION, Command, Usage, parse
+from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place
 
 ASKING = ("cluster", "explain", "history", "server", "status")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
@@ -13,7 +13,10 @@ OWN = ("demo", "lab", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
 SETUP = ("init", "join", "token", "check", "leave")
 """`understudy cluster ...` with a command line of their own: `cluster_setup.py`."""
-_USAGE = """Usage: understudy <command> [options]
+CERTIFICATE = "certificate"
+"""`understudy cluster certificate`, which needs no daemon: `cluster_certificate.py`."""
+_USAGE = f"""Usage: understudy <command> [options]
+  cluster certificate   a certificate with which an administrator gives commands from elsewhere
   cluster check         whether this server has all that a cluster needs
   cluster export        what is registered and wanted, as a file for simulate
   cluster init NAME     make a cluster, beginning with this server
@@ -36,6 +39,7 @@ _USAGE = """Usage: understudy <command> [options]
   simulate              whole clusters in virtual time, with faults, judged at every instant; your own with --live
   status                resources, as crsctl stat res -t
   understudy <command> -h tells more; understudy --version says which version this is.
+  {PLACE}
 Examples:
   understudy lab up --servers ctr1,ctr2,ctr3,ctr4
   understudy explain mysqld
@@ -45,6 +49,14 @@ Examples:
 def main(argv: list[str] | None = None) -> int:
     """The command; its exit status."""
     words = sys.argv[1:] if argv is None else argv
+    if _asks(words):
+        try:
+            words, server, certificate = take_place(words)
+        except Usage as error:
+            print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
+            return 1
+    else:
+        server = certificate = ""
     if not words or words[0] in HELP:
         print(_USAGE)
         return 0 if words else 1
@@ -56,13 +68,22 @@ def main(argv: list[str] | None = None) -> int:
         return int(importlib.import_module(f"understudy.cli.understudy.{name}").main(rest))
     if name == "cluster" and rest and rest[0] in SETUP:
         return int(importlib.import_module("understudy.cli.understudy.cluster_setup").main(rest))
+    if name == "cluster" and rest and rest[0] == CERTIFICATE:
+        return int(importlib.import_module("understudy.cli.understudy.cluster_certificate").main(rest[1:]))
     if name not in ASKING:
         return _unknown(name, sorted((*ASKING, *OWN)))
-    return _ask(importlib.import_module(f"understudy.cli.understudy.{name}").COMMANDS, name, rest)
+    return _ask(importlib.import_module(f"understudy.cli.understudy.{name}").COMMANDS, name, rest, (server, certificate))
 
 
-def _ask(commands: dict[str, Command], name: str, rest: list[str]) -> int:
-    """A command without a second word stands under the empty one."""
+def _asks(words: list[str]) -> bool:
+    """Whether the command asks a daemon, so that `--server` can say which. `cluster init` has an option of that name for another thing."""
+    if words and words[0].partition("=")[0] in ("--server", "--certificate"):
+        return True
+    return bool(words) and words[0] in ASKING and not (words[0] == "cluster" and words[1:2] and words[1] in (*SETUP, CERTIFICATE))
+
+
+def _ask(commands: dict[str, Command], name: str, rest: list[str], place: tuple[str, str]) -> int:
+    """A command without a second word stands under the empty one. `place`: server and certificate."""
     if "" in commands:
         command = commands[""]
     elif rest and rest[0] in commands:
@@ -70,17 +91,19 @@ def _ask(commands: dict[str, Command], name: str, rest: list[str]) -> int:
     elif not rest or rest[0] in HELP:
         print("\n\n".join(subcommand.help() for subcommand in commands.values()))
         if name == "cluster":
-            print(f"\nMaking a cluster: understudy cluster {' | '.join(SETUP)}; each tells more with -h.")
+            print(f"\nMaking a cluster: understudy cluster {' | '.join((*SETUP, CERTIFICATE))}; each tells more with -h.")
         return 0 if rest else 1
     else:
-        return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *(SETUP if name == "cluster" else ()))])
+        return _unknown(
+            f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *((*SETUP, CERTIFICATE) if name == "cluster" else ()))]
+        )
     try:
         body = parse(command, rest)
     except Usage as error:
         print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
         print(f"  see: {command.title} -h", file=sys.stderr)
         return 1
-    return client.run(command.verb, body)
+    return client.run(command.verb, body, server=place[0], certificate=place[1])
 
 
 def _unknown(word: str, known: list[str]) -> int:

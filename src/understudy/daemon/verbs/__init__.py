@@ -36,10 +36,12 @@ from understudy.daemon.verbs.truth import Run, only_if_possible
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb. `changes`: only root may, and it is carried to its end even if the caller goes away."""
+    """One verb. `changes`: it is carried to its end even if the caller goes away, and is root's alone unless `by_rights`."""
 
     run: Run
     changes: bool = False
+    by_rights: bool = False
+    """Others than root may do it as far as access lists give it to them (`intent/permitted.py`)."""
     knows: bool = True
     """It speaks of the cluster, so this daemon must have read the registry; else it only says how this server is."""
 
@@ -47,7 +49,7 @@ class Verb:
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "accept-settings": Verb(accept_settings.run, changes=True),
-        "add-resource": Verb(only_if_possible(add_resource.run, "Add", registry_alone=True), changes=True),
+        "add-resource": Verb(only_if_possible(add_resource.run, "Add", registry_alone=True), changes=True, by_rights=True),
         "add-server": Verb(only_if_possible(roster.add, "Add", registry_alone=True), changes=True),
         "add-serverpool": Verb(only_if_possible(serverpool.add, "Add", registry_alone=True), changes=True),
         "add-type": Verb(only_if_possible(types.add, "Add", registry_alone=True), changes=True),
@@ -57,34 +59,34 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "check-cluster": Verb(servers.check_cluster, knows=False),
         "check-crs": Verb(servers.check_crs, knows=False),
         "check-has": Verb(servers.check_has, knows=False),
-        "check-resource": Verb(check_resource.run, changes=True),
+        "check-resource": Verb(check_resource.run, changes=True, by_rights=True),
         "cluster-export": Verb(export.run),
         "cluster-status": Verb(servers.cluster_status),
         "confirm-off": Verb(only_if_possible(confirm_off.run, "Confirm-off", registry_alone=True), changes=True),
-        "delete-resource": Verb(only_if_possible(delete_resource.run, "Delete", registry_alone=True), changes=True),
-        "delete-serverpool": Verb(only_if_possible(serverpool.delete, "Delete", registry_alone=True), changes=True),
-        "delete-type": Verb(only_if_possible(types.delete, "Delete", registry_alone=True), changes=True),
+        "delete-resource": Verb(only_if_possible(delete_resource.run, "Delete", registry_alone=True), changes=True, by_rights=True),
+        "delete-serverpool": Verb(only_if_possible(serverpool.delete, "Delete", registry_alone=True), changes=True, by_rights=True),
+        "delete-type": Verb(only_if_possible(types.delete, "Delete", registry_alone=True), changes=True, by_rights=True),
         "explain": Verb(history.explain),
         "evict-server": Verb(only_if_possible(evict.run, "Evict"), changes=True),
         "getperm": Verb(permissions.getperm),
         "history": Verb(history.history),
         "join-server": Verb(leave.join, changes=True, knows=False),
         "leave-server": Verb(leave.leave, changes=True),
-        "modify-resource": Verb(only_if_possible(modify_resource.run, "Modify"), changes=True),
-        "modify-serverpool": Verb(only_if_possible(serverpool.modify, "Modify"), changes=True),
-        "modify-type": Verb(only_if_possible(types.modify, "Modify"), changes=True),
-        "relocate-resource": Verb(only_if_possible(relocate.run, "Relocate"), changes=True),
+        "modify-resource": Verb(only_if_possible(modify_resource.run, "Modify"), changes=True, by_rights=True),
+        "modify-serverpool": Verb(only_if_possible(serverpool.modify, "Modify"), changes=True, by_rights=True),
+        "modify-type": Verb(only_if_possible(types.modify, "Modify"), changes=True, by_rights=True),
+        "relocate-resource": Verb(only_if_possible(relocate.run, "Relocate"), changes=True, by_rights=True),
         "remove-voter": Verb(only_if_possible(members.remove, "Remove"), changes=True),
         "replace-voter": Verb(only_if_possible(members.replaced, "Replace", registry_alone=True), changes=True),
         "remove-server": Verb(only_if_possible(roster.remove, "Remove", registry_alone=True), changes=True),
-        "restart-resource": Verb(only_if_possible(restart.run, "Restart"), changes=True),
+        "restart-resource": Verb(only_if_possible(restart.run, "Restart"), changes=True, by_rights=True),
         "server-list": Verb(servers.server_list),
-        "setperm": Verb(only_if_possible(permissions.setperm, "Modify", registry_alone=True), changes=True),
-        "start-resource": Verb(only_if_possible(start.run, "Start"), changes=True),
+        "setperm": Verb(only_if_possible(permissions.setperm, "Modify", registry_alone=True), changes=True, by_rights=True),
+        "start-resource": Verb(only_if_possible(start.run, "Start"), changes=True, by_rights=True),
         "stat-resource": Verb(stat_resource.run),
         "stat-server": Verb(servers.stat),
         "stat-serverpool": Verb(serverpool.stat),
         "stat-type": Verb(types.stat),
-        "stop-resource": Verb(only_if_possible(stop.run, "Stop"), changes=True),
+        "stop-resource": Verb(only_if_possible(stop.run, "Stop"), changes=True, by_rights=True),
     }
 )

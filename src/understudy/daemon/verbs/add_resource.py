@@ -4,6 +4,7 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.edge import check_acl, check_address, check_script
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, commit
+from understudy.intent.permitted import check_permitted
 from understudy.intent.resources import NewResource, define
 from understudy.model.attributes import creators_acl
 from understudy.model.names import ResourceName, TypeName
@@ -27,7 +28,9 @@ async def add(world: CommandContext, new: NewResource) -> None:
     """Register it, or raise BadInput."""
     # What takes time and depends on no revision is asked once, before the loop that decides: users, the script's storage, the network.
     view, operator = await world.mirror.refresh(), world.operator()
-    resource = define(view, new, operator).resource
+    defining = define(view, new, operator)
+    check_permitted(view, defining.edit, world.caller.who)
+    resource = defining.resource
     await check_acl(world, new.attributes.get("ACL", ""), f"pgrp:{world.caller.group}:r-x")  # the kernel vouches for the caller's own
     if not new.force:
         await check_script(world, view, resource)

@@ -15,6 +15,7 @@ from understudy.daemon.verbs.world import CommandContext, commit, write
 from understudy.intent.change import Draft, allowed, impact_lines, restarted
 from understudy.intent.edit import Edit
 from understudy.intent.facts import stop_dependents
+from understudy.intent.permitted import check_permitted
 from understudy.intent.restart import places_of
 from understudy.intent.verdicts import Fulfilled
 from understudy.model.state import Target
@@ -26,6 +27,7 @@ async def carry_out(world: CommandContext, what: str, decide: Callable[[View], D
     """Make the change; whether all that follows from it came about. `what` is its object's name. BadInput: refused, nothing was changed."""
     view = await world.mirror.refresh()
     first = decide(view)
+    check_permitted(view, first.edit, world.caller.who)  # before anything is stopped for it
     found = allowed(view, what, first, force=force) if first.restarting else ()
     if restarted(first, found):
         return await _restarting(world, decide, first, found)

@@ -6,6 +6,7 @@ from understudy.daemon.verbs.named import check_server_name
 from understudy.daemon.verbs.truth import head
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput
+from understudy.intent.permitted import check_may_run
 
 
 async def run(world: CommandContext, arguments: Arguments) -> int:
@@ -17,6 +18,7 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
         if server not in (None, world.settings.server):
             raise bad(f"a check is made on the server where the command runs: run it on '{server}'")
         names, well = chosen(world, view, arguments)
+        check_may_run(view, names, world.caller.who)
     except BadInput as error:
         world.refuse(error)
         names, well = (), False

@@ -6,7 +6,9 @@ from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, write
 from understudy.intent import resources as intent
+from understudy.intent.edit import Edit
 from understudy.intent.facts import may_be_running
+from understudy.intent.permitted import check_permitted
 from understudy.model.names import ResourceName
 
 
@@ -25,6 +27,7 @@ async def _run(world: CommandContext, arguments: Arguments) -> bool:
 async def delete(world: CommandContext, names: tuple[ResourceName, ...], *, force: bool) -> None:
     """Forget all of them, in one commit, or raise BadInput. With `force` what runs is stopped first, and dependents may stay."""
     operator = world.operator()
+    check_permitted(world.mirror.view, Edit(resources=dict.fromkeys(names)), world.caller.who)  # before anything is stopped for it
     running = intent.to_stop_first(world.mirror.view, names, operator, force=force)
     if force and running and not await stop(world, running, force=True):
         view = world.mirror.view

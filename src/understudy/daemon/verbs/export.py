@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import running_on, servers
+from understudy.intent.visible import definitions_shown
 from understudy.intent.whole import Intent
 from understudy.model.events import START_DONE
 from understudy.model.names import ResourceName, ServerName
@@ -27,7 +28,7 @@ async def as_json(world: CommandContext, arguments: Arguments) -> str:
 
 def intent_of(world: CommandContext) -> Intent:
     """What is registered and wanted, and what the history tells of starts."""
-    view, settings = world.mirror.view, world.settings
+    view, settings = definitions_shown(world.mirror.view, world.caller.who), world.settings
     voters = tuple(ServerName(voter) for voter in settings.voters)
     cluster = view.cluster or ClusterRecord(name=settings.cluster, voters=voters, pause_tolerance=settings.pause_tolerance)
     places = {name: running_on(view, name) for name, resource in view.resources.items() if not resource.local}

@@ -22,6 +22,8 @@ from understudy.policy.groups import group_of
 GRACE_S = 3.0
 """How long the last lines of the history are waited for once the View says that all is settled. Each server writes its own, when it can;
 what has happened by its reports has a line to come, so that nothing is waited for that there is not."""
+FEW = 64
+"""So many that are waited for are all judged at every change."""
 SLACK_S = 30.0
 """Beyond the actions' own timeouts: commits, moves, the loss of a server on the way."""
 LONGEST_S = 3600.0
@@ -54,6 +56,11 @@ class Watch:
     before: View | None = None
     """As it was when it was asked for: what is otherwise at the end has a line in the history."""
     deadline_s: float = LONGEST_S
+    wanted: frozenset[ResourceName] = field(init=False)
+    """The names, to look one up."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wanted", frozenset(self.names))
 
 
 @dataclass(slots=True)
@@ -64,6 +71,8 @@ class CommandProgress:
     ended: set[ActionSeen] = field(default_factory=set)
     refused: dict[ResourceName | None, Event] = field(default_factory=dict)
     count: int = 0
+    unstoppable: dict[ResourceName, None] = field(default_factory=dict)
+    """Whose stop ladder has come to its end somewhere, and something was left."""
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, event: Event) -> None:
@@ -82,11 +91,9 @@ class CommandProgress:
             self.refused[event.resource] = event
         elif event.kind == events.UNRECOVERABLE:
             self.ended.add((events.UNRECOVERABLE, event.resource, where))
+            if event.resource is not None:
+                self.unstoppable[event.resource] = None
         self.more.set()
-
-    def stuck(self, name: ResourceName) -> bool:
-        """Whether its stop ladder has come to its end somewhere, and something was left."""
-        return any(action == events.UNRECOVERABLE and resource == name for action, resource, _ in self.ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +152,16 @@ async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress
     until = began + watch.deadline_s
     patience = Patience(lambda name, text: world.say(20160, name, text), began)
     view, waiting = world.mirror.view, watch.names
+    seen, all_judged_at = -1, began
     while True:
-        # Of many, only those that still wait are judged at every change; once none does, all are judged anew.
-        waiting = _with(Verdict.PENDING, watch, progress, view, waiting) or _with(Verdict.PENDING, watch, progress, view, watch.names)
+        # Of many, only those that still wait are judged when something of them has changed, and now and then; once none does, all are.
+        changed, seen = world.mirror.changes(seen), world.mirror.version
+        if changed is None or len(waiting) <= FEW or loop.time() - all_judged_at >= LOOK_EVERY_S:
+            changed, all_judged_at = None, loop.time()
+        asked = waiting if changed is None else tuple(name for name in waiting if name in changed or name in progress.unstoppable)
+        done = set(asked) - set(_with(Verdict.PENDING, watch, progress, view, asked))
+        waiting = tuple(name for name in waiting if name not in done) if done else waiting
+        waiting = waiting or _with(Verdict.PENDING, watch, progress, view, watch.names)
         now = loop.time()
         patience.look(view, waiting, happened=progress.count, now=now)
         if not waiting or progress.refused or now >= until or patience.over(now):
@@ -161,8 +175,7 @@ async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress
 
 def _with(verdict: Verdict, watch: Watch, progress: CommandProgress, view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The names on which the verdict is this one. What cannot be stopped fails, and with it whatever has to move with it."""
-    stuck_now = [name for name in watch.names if progress.stuck(name)]
-    unmovable = {member for name in stuck_now for member in group_of(view, name)}
+    unmovable = {member for name in progress.unstoppable if name in watch.wanted for member in group_of(view, name)}
     return tuple(name for name in names if (Verdict.FAILED if name in unmovable else watch.judge(view, name)) is verdict)
 
 

@@ -6,6 +6,7 @@ from understudy.daemon.verbs.edge import check_acl, check_address, check_script
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext
 from understudy.intent import resources as intent
+from understudy.intent.permitted import check_permitted
 from understudy.intent.resources import ResourceChange
 from understudy.model.attributes import Effect
 from understudy.model.names import ResourceName
@@ -32,6 +33,7 @@ async def modify(world: CommandContext, change: ResourceChange) -> bool:
     """Change attributes, restarting what must restart; whether all of it came about. BadInput: refused, nothing was changed."""
     view, operator = await world.mirror.refresh(), world.operator()
     first = intent.modify(view, change, operator)
+    check_permitted(view, first.draft.edit, world.caller.who)
     if any(name in first.effects for name in _ADDRESSES):
         await check_address(world, view, first.resource)
     if "ACL" in first.effects:

@@ -16,6 +16,8 @@ from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head
 from understudy.daemon.verbs.world import CommandContext
 from understudy.intent import pools as intent
+from understudy.intent.rights import Right
+from understudy.intent.visible import pool_shown
 from understudy.model.filters import matches
 from understudy.model.names import PoolName
 
@@ -74,6 +76,10 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
         if name not in every:
             world.say(20021, name)
             well = False
+        elif not pool_shown(world.mirror.view, name, world.caller.who):
+            if arguments.names:
+                world.say(20325, world.caller.user, Right.READ, "server pool", name)
+                well = False
         elif wanted is None or matches(wanted, every[name].values.get):
             shown.append(every[name])
     if arguments.flag("json"):
@@ -87,7 +93,8 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
 
 async def as_json(world: CommandContext, arguments: Arguments) -> str:
     """Every pool as JSON, for `GET /v1/serverpools`."""
-    return _json(pool_statuses(world.mirror.view).values())
+    view, who = world.mirror.view, world.caller.who
+    return _json(status for name, status in pool_statuses(view).items() if pool_shown(view, name, who))
 
 
 def _json(shown: Iterable[PoolStatus]) -> str:

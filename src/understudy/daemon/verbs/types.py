@@ -12,6 +12,8 @@ from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, write
 from understudy.intent import types as intent
+from understudy.intent.rights import Right
+from understudy.intent.visible import type_shown
 from understudy.model.filters import matches
 from understudy.model.names import TypeName
 from understudy.model.types import CLUSTER, find
@@ -39,8 +41,12 @@ async def modify(world: CommandContext, arguments: Arguments) -> int:
 
 
 async def _modify(world: CommandContext, arguments: Arguments) -> bool:
-    name, force, operator = TypeName(arguments.one_name("type")), arguments.flag("force"), world.operator()
-    changes = intent.read(name, CLUSTER, arguments.pairs())
+    return await change(world, TypeName(arguments.one_name("type")), arguments.pairs(), force=arguments.flag("force"))
+
+
+async def change(world: CommandContext, name: TypeName, pairs: tuple[tuple[str, str], ...], *, force: bool) -> bool:
+    """Change defaults, given as keywords; whether all that follows from it came about. BadInput: refused, nothing was changed."""
+    operator, changes = world.operator(), intent.read(name, CLUSTER, pairs)
     if "ACL" in changes.attributes:
         before = find(name, world.mirror.view.types)
         await check_acl(world, changes.attributes["ACL"], before.attributes.get("ACL", "") if before else "")
@@ -71,6 +77,10 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
         if status is None:
             world.say(20023, name)
             well = False
+        elif not type_shown(view, TypeName(name), world.caller.who):
+            if arguments.names:
+                world.say(20325, world.caller.user, Right.READ, "resource type", name)
+                well = False
         elif wanted is None or matches(wanted, status.values.get):
             shown.append(status)
     if arguments.flag("json"):
@@ -87,8 +97,9 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
 
 async def as_json(world: CommandContext, arguments: Arguments) -> str:
     """Every type as JSON, for `GET /v1/types`."""
-    view = world.mirror.view
-    return _json(status for name in type_names(view) if (status := type_status(view, name)) is not None)
+    view, who = world.mirror.view, world.caller.who
+    names = (name for name in type_names(view) if type_shown(view, name, who))
+    return _json(status for name in names if (status := type_status(view, name)) is not None)
 
 
 def _json(shown: Iterable[TypeStatus]) -> str:

@@ -16,7 +16,9 @@ from understudy.errors import BadInput, CommitTooLarge, Refused
 from understudy.intent.edit import Edit
 from understudy.intent.operator import Operator
 from understudy.intent.parts import EditPart, in_parts, together
+from understudy.intent.permitted import check_permitted
 from understudy.intent.refusal import Refusal
+from understudy.intent.rights import Identity
 from understudy.model.conditions import Own
 from understudy.model.excerpt import EVENT_BYTES, excerpt
 from understudy.model.messages import line, with_number, words
@@ -39,6 +41,15 @@ class MirrorPort(Protocol):
     @property
     def view(self) -> View:
         """The latest View."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Grows with every View."""
+        ...
+
+    def changes(self, since: int) -> frozenset[ResourceName] | None:
+        """Resources of which the View may say something else than at that version; None: any."""
         ...
 
     @property
@@ -78,11 +89,21 @@ class MirrorPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as the kernel says."""
+    """Who asks, as the kernel or a certificate says."""
 
     uid: int
+    """0: root, for whom access lists do not count."""
     user: str
     group: str = "root"
+    groups: frozenset[str] | None = frozenset()
+    """All of the user's groups; None: nobody could say in time."""
+    place: str = ""
+    """The server, or the address, from which the command came; empty: this server."""
+
+    @property
+    def who(self) -> Identity:
+        """As access lists name people."""
+        return Identity(self.user, self.groups)
 
 
 class Output(Protocol):
@@ -171,7 +192,7 @@ class CommandContext:
     @property
     def by(self) -> str:
         """Who asks and where, for records."""
-        return f"{self.caller.user}@{self.settings.server}"
+        return f"{self.caller.user}@{self.caller.place or self.settings.server}"
 
 
 class Decision(Protocol):
@@ -202,12 +223,13 @@ class Committed(Generic[D]):
 async def commit(world: CommandContext, decide: Callable[[View], D]) -> Committed[D]:
     """Decide from a fresh View and write, again if somebody else was faster.
 
-    `decide` raises BadInput to refuse. Refused when the others never stop.
+    `decide` raises BadInput to refuse. Declined when the caller may not write that. Refused when the others never stop.
     """
     begun: _Begun | None = None
     for _ in range(ATTEMPTS):
         view = await world.mirror.refresh()
         decided = decide(view)
+        check_permitted(view, decided.edit, world.caller.who)
         # what was too much for one commit is gone on with where somebody came in between: nothing is written twice
         parts = [part for part in in_parts(decided.edit) if begun is None or part.names not in begun.names]
         written = await _write_parts(world, view, [] if decided.edit.empty else parts)

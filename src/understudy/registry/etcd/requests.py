@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from urllib.parse import quote
 
-from understudy.errors import CommitTooLarge
+from understudy.errors import CommitTooLarge, RegistryUnreachable
 from understudy.ports import Batch, Conflict, Entry
 from understudy.registry.commits import Commit
 from understudy.registry.etcd.etcd_pb2 import (
@@ -38,8 +38,13 @@ class Root:
         return self._bytes + key.encode()
 
     def name(self, key: bytes) -> str:
-        """The key whose place this is."""
-        return key[len(self._bytes) :].decode()
+        """The key whose place this is. RegistryUnreachable: something else has written there."""
+        try:
+            if key.startswith(self._bytes):
+                return key[len(self._bytes) :].decode()
+        except UnicodeDecodeError:
+            pass
+        raise RegistryUnreachable(f"etcd has a key {key[:100]!r}, which is none of this cluster's: find out who wrote it, and delete it")
 
     def entry(self, found: KeyValue) -> Entry:
         """What stands at a key."""
@@ -85,6 +90,8 @@ class Root:
         if answer.succeeded:
             return answer.header.revision
         failed = []
+        if len(answer.responses) != len(commit.conditions):
+            raise RegistryUnreachable(f"etcd answers {len(answer.responses)} of {len(commit.conditions)} questions")
         for condition, response in zip(commit.conditions, answer.responses, strict=True):
             found = response.response_range.kvs
             if (found[0].mod_revision if found else 0) != condition.revision:

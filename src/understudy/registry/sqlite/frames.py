@@ -179,7 +179,7 @@ def from_client(payload: bytes) -> WireRequest:
     """What a client asks."""
     try:
         message: WireRequest = _requests.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrame(f"not understood: {error}") from None
     return message
 
@@ -188,7 +188,7 @@ def from_server(payload: bytes) -> WireMessage:
     """What the server says."""
     try:
         message: WireMessage = _messages.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrame(f"not understood: {error}") from None
     return message
 

@@ -1,0 +1,151 @@
+"""What a cluster costs in which nothing happens: processor time and memory of each process on a server, beside Pacemaker's.
+
+    ./run bench idle [--system understudy pacemaker] [--engine sqlite etcd] [--resources 30] [--interval 10] [--seconds 60] [--json FILE]
+
+Four servers run the resources, each checked every ten seconds. What the checks themselves use is counted apart: they are scripts of the
+user's. One lab at a time. Nothing here passes or fails by a figure.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench import many
+from bench.processes import host_cpu_s, named, used
+from bench.report import machine
+from bench.systems.base import PEER_PACKAGES
+from bench.systems.pacemaker import Pacemaker
+
+from understudy.lab.lab import Lab
+
+OURS = ("understudyd", "understudy-exec", "understudy-guard", "understudy-etcd")
+"""Services of a lab host's init."""
+THEIRS = (
+    "corosync",
+    "pacemakerd",
+    "pacemaker-based",
+    "pacemaker-fence",
+    "pacemaker-execd",
+    "pacemaker-attrd",
+    "pacemaker-sched",
+    "pacemaker-contr",
+)
+"""Names of processes, as the kernel cuts them off."""
+SETTLE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdleRow:
+    """One process, or all of them, on one server: the median of the servers."""
+
+    system: str
+    process: str
+    cpu_s_per_minute: float
+    memory_mib: float
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command."""
+    options = _parser().parse_args(argv)
+    rows: list[IdleRow] = []
+    for engine in options.engine if "understudy" in options.system else ():
+        _say(f"understudy on {engine}: a lab comes up")
+        with Lab(options.name, engine=engine) as lab:
+            lab.up(progress=_say)
+            _run_ours(lab, options.resources, options.interval)
+            rows += _measured(f"understudy, {engine}", lab, options.seconds, _ours(lab))
+    if "pacemaker" in options.system:
+        _say("pacemaker: a lab comes up")
+        system = Pacemaker(token_ms=None, kill_interval_s=options.interval)
+        with Lab(options.name, services=(), packages=PEER_PACKAGES) as lab:
+            lab.up(progress=_say)
+            system.up(lab)
+            _run_theirs(lab, options.resources, options.interval)
+            rows += _measured("pacemaker", lab, options.seconds, _theirs(lab))
+    about = {**machine(), "resources": options.resources, "interval_s": options.interval, "measured_s": options.seconds}
+    print(f"\n{json.dumps(about)}\n\n| system | process | CPU s a minute | MiB (PSS) |\n| --- | --- | ---: | ---: |")
+    for row in rows:
+        print(f"| {row.system} | {row.process} | {row.cpu_s_per_minute:.2f} | {row.memory_mib:.0f} |")
+    if options.json:
+        Path(options.json).write_text(json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./run bench idle",
+        description="What a cluster costs in which nothing happens, per server; needs root.",
+        epilog="example: ./run bench idle --system understudy --engine sqlite --seconds 30",
+    )
+    parser.add_argument("--system", nargs="+", choices=("understudy", "pacemaker"), default=["understudy", "pacemaker"])
+    parser.add_argument("--engine", nargs="+", choices=("sqlite", "etcd"), default=["sqlite", "etcd"], help="of ours")
+    parser.add_argument("--resources", type=int, default=30, help="on four servers (default: 30)")
+    parser.add_argument("--interval", type=int, default=10, help="seconds between checks (default: 10)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long it is measured (default: 60)")
+    parser.add_argument("--name", default="bench", help="the lab's name (default: bench)")
+    parser.add_argument("--json", metavar="FILE", help="also write every figure to this file")
+    return parser
+
+
+def _run_ours(lab: Lab, count: int, interval_s: int) -> None:
+    many.install(lab)
+    many.register(lab, [f"sleeper{number}" for number in range(count)], interval_s)
+    lab.exec(lab.servers[0], ["crsctl", "start", "resource", "-all"], timeout_s=120)
+
+
+def _run_theirs(lab: Lab, count: int, interval_s: int) -> None:
+    primitives = "".join(
+        f'<primitive id="sleeper{number}" class="ocf" provider="pacemaker" type="Dummy"><operations>'
+        f'<op id="sleeper{number}-monitor" name="monitor" interval="{interval_s}s" timeout="20s"/></operations></primitive>'
+        for number in range(count)
+    )
+    lab.exec(lab.servers[0], ["cibadmin", "--replace", "--scope", "resources", "--xml-pipe"], input=f"<resources>{primitives}</resources>")
+    lab.exec(lab.servers[0], ["crm_resource", "--wait", "--timeout=60"], check=False, timeout_s=90)
+
+
+def _ours(lab: Lab) -> dict[str, dict[str, tuple[int, ...]]]:
+    return {server: {service: lab.service_pids(server, service) for service in OURS} for server in lab.servers}
+
+
+def _theirs(lab: Lab) -> dict[str, dict[str, tuple[int, ...]]]:
+    return {server: dict(named(lab.host_cgroup(server), THEIRS)) for server in lab.servers}
+
+
+def _measured(system: str, lab: Lab, seconds: float, pids: dict[str, dict[str, tuple[int, ...]]]) -> list[IdleRow]:
+    """Wait until what has just begun is over, then count."""
+    time.sleep(SETTLE_S)
+    names = [name for name in next(iter(pids.values())) if any(pids[server][name] for server in pids)]
+    before = {server: {name: used(pids[server][name]) for name in names} for server in pids}
+    hosts, began = {server: host_cpu_s(lab.host_cgroup(server)) for server in pids}, time.monotonic()
+    _say(f"{system}: {seconds:g} s are measured")
+    time.sleep(seconds)
+    a_minute = 60.0 / (time.monotonic() - began)
+    after = {server: {name: used(pids[server][name]) for name in names} for server in pids}
+    whole = {server: (host_cpu_s(lab.host_cgroup(server)) - hosts[server]) * a_minute for server in pids}
+    cpu = {name: {server: (after[server][name].cpu_s - before[server][name].cpu_s) * a_minute for server in pids} for name in names}
+    rows = [
+        IdleRow(
+            system=system, process=name, cpu_s_per_minute=statistics.median(cpu[name].values()),
+            memory_mib=statistics.median(after[server][name].memory_mib for server in pids),
+        )
+        for name in names
+    ]  # fmt: skip
+    own = {server: sum(cpu[name][server] for name in names) for server in pids}
+    memory = statistics.median(sum(after[server][name].memory_mib for name in names) for server in pids)
+    rows.append(IdleRow(system=system, process="all of them", cpu_s_per_minute=statistics.median(own.values()), memory_mib=memory))
+    checks = statistics.median(whole[server] - own[server] for server in pids)
+    rows.append(IdleRow(system=system, process="checks and all else on the host", cpu_s_per_minute=checks, memory_mib=0.0))
+    return rows
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""The View made of the registry's entries: each batch costs what it changes, but for copies of maps.
+
+Owns what is put together of several entries (reports by resource, the pages of a look, definitions with their types) and says of which
+resources a View may say something else than the one before. Called by `mirror.py` alone. Never decides, never waits.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from understudy.errors import BadInput
+from understudy.model.looks import Pages, amended, names_that_differ, together
+from understudy.model.names import ResourceName, ServerName
+from understudy.model.profile import resolve
+from understudy.model.resource import Resource
+from understudy.model.view import Definition, Look, Report, Request, View
+from understudy.registry import keys
+
+_MAPS = {
+    keys.SERVER: "servers",
+    keys.INCARNATION: "incarnations",
+    keys.POOL: "pools",
+    keys.TYPE: "types",
+    keys.RESOURCE: "definitions",
+    keys.TARGET: "targets",
+    keys.ASSIGNMENT: "assignments",
+}
+"""Prefix -> the View's mapping that is keyed by what follows it."""
+_OF_RESOURCES = (keys.RESOURCE, keys.TARGET, keys.ASSIGNMENT)
+ChangedNames = frozenset[ResourceName] | None
+"""Resources of which anything may be said otherwise; None: of any."""
+
+
+class Entries:
+    """The parts of the present View."""
+
+    def __init__(self) -> None:
+        self._reports: dict[ResourceName, dict[ServerName, Report]] = {}
+        self._requests: dict[str, Request] = {}
+        self._pages: dict[ServerName, dict[int, Look]] = {}
+        self.broken: dict[str, str] = {}
+        """Resources whose definition cannot be resolved: name -> why (shown, never acted on)."""
+
+    def clear(self) -> None:
+        """Everything is read anew."""
+        self._reports, self._requests, self._pages, self.broken = {}, {}, {}, {}
+
+    def pages(self, server: ServerName) -> Pages:
+        """Every page of a server's look that the registry has, those that count for nothing, too."""
+        return dict(self._pages.get(server, {}))
+
+    def taken(self, view: View, revision: int, records: Iterable[tuple[str, Any]]) -> tuple[View, ChangedNames]:
+        """The View with these records (None: deleted), by key; and what may be another in it."""
+        fresh: dict[str, Any] = {}
+        names: set[ResourceName] = set()
+        all_names = False
+        for key, record in records:
+            prefix, slash, rest = key.partition("/")
+            prefix += slash
+            if not slash:
+                fresh[key] = record
+            elif prefix == keys.REPORT:
+                names.add(self._put_report(rest, record))
+                fresh.setdefault("reports", None)
+            elif prefix == keys.REQUEST:
+                names |= self._put_request(view, fresh, rest, record)
+            elif prefix == keys.LOOK:
+                differing = self._put_page(view, fresh, rest, record)
+                names |= differing or set()
+                all_names |= differing is None
+            elif (field := _MAPS.get(prefix)) is not None:
+                if field not in fresh:
+                    fresh[field] = dict(getattr(view, field))
+                _set(fresh[field], rest, record)
+                all_names |= prefix == keys.TYPE
+                names |= {ResourceName(rest)} if prefix in _OF_RESOURCES else set()
+        if "reports" in fresh:
+            fresh["reports"] = dict(self._reports)
+        if "definitions" in fresh or "types" in fresh:
+            fresh["resources"] = self._resolved(view, fresh, names)
+        return replace(view, revision=revision, **fresh), None if all_names else frozenset(names)
+
+    def _put_report(self, rest: str, record: Report | None) -> ResourceName:
+        name, _, server = rest.rpartition("/")
+        servers = dict(self._reports.get(ResourceName(name), {}))
+        _set(servers, server, record)
+        _set(self._reports, name, servers or None)
+        return ResourceName(name)
+
+    def _put_request(self, view: View, fresh: dict[str, Any], id: str, record: Request | None) -> set[ResourceName]:
+        before = self._requests.get(id)
+        _set(self._requests, id, record)
+        if record is None:
+            fresh["requests"] = tuple(request for request in fresh.get("requests", view.requests) if request is not before)
+        else:
+            fresh["requests"] = tuple(self._requests[id] for id in sorted(self._requests))
+        return {name for request in (before, record) if request is not None for name in request.resources}
+
+    def _put_page(self, view: View, fresh: dict[str, Any], rest: str, record: Look | None) -> set[ResourceName] | None:
+        """Of which names the look says something else; None: it is another look."""
+        name, number = keys.page_of(rest)
+        server = ServerName(name)
+        if number < 0:
+            return set()
+        looks = fresh.setdefault("looks", dict(view.looks))
+        pages = self._pages.setdefault(server, {})
+        was, before = pages.get(number), looks.get(server)
+        _set(pages, number, record)
+        if record is not None and number and before is not None:
+            _set(looks, server, amended(before, pages, number, was))
+        else:
+            _set(looks, server, together(pages))
+        if number == 0 and (was is None or record is None or (was.incarnation, was.era) != (record.incarnation, record.era)):
+            return None
+        return names_that_differ(was, record)
+
+    def _resolved(self, view: View, fresh: Mapping[str, Any], names: Iterable[ResourceName]) -> dict[ResourceName, Resource]:
+        """Definitions with their types; only those that changed, unless a type has."""
+        definitions: Mapping[ResourceName, Definition] = fresh.get("definitions", view.definitions)
+        types = fresh.get("types", view.types)
+        afresh = "types" in fresh or not view.resources
+        resources: dict[ResourceName, Resource] = {} if afresh else dict(view.resources)
+        self.broken = {} if afresh else dict(self.broken)
+        for name in definitions if afresh else sorted(names):
+            definition = definitions.get(name)
+            self.broken.pop(name, None)
+            if definition is view.definitions.get(name) and name in resources:
+                continue  # of its own nothing has changed
+            resource = None
+            try:
+                resource = None if definition is None else resolve(definition, types)
+            except (BadInput, ValueError) as error:  # what an older version, or a hand, has written may be neither
+                self.broken[name] = str(error)
+            _set(resources, name, resource)
+        return resources
+
+
+def _set(mapping: dict[Any, Any], key: Any, record: Any) -> None:
+    if record is None:
+        mapping.pop(key, None)
+    else:
+        mapping[key] = record

@@ -1,0 +1,145 @@
+"""What of a View has to be decided: everything, or, of a View that follows others, what may be decided otherwise than it was.
+
+Owned by whoever decides again and again (`daemon/leader.py`). The decision about the part is that about the whole: a group of which no
+fact has changed since nothing was to be done about it is left out (`tests/policy/test_part.py`). Pure, and without rules of its own: where
+a rule looks at more than a group, those groups are always in it.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from understudy.model.namers import NOBODY, namers
+from understudy.model.names import ResourceName
+from understudy.model.resource import DependencyKind, Resource
+from understudy.model.view import View
+from understudy.policy.eras import remembered
+from understudy.policy.ground import Ground, ResourcesByType, requests_of, rivals_of, survey
+from understudy.policy.groups import group_of, groups
+from understudy.policy.plan import Plan
+
+_LOOKS_AROUND = (DependencyKind.EXCLUSION, DependencyKind.ATTRACTION, DependencyKind.DISPERSION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionPart:
+    """What has to be gone through."""
+
+    ground: Ground
+    groups: tuple[tuple[ResourceName, ...], ...]
+    """In order of their first names."""
+    strangers: Collection[ResourceName]
+    """Names that are assigned or reported, among them all that are not registered."""
+
+
+def whole(view: View) -> DecisionPart:
+    """All of it."""
+    return DecisionPart(ground=survey(view), groups=groups(view), strangers={**view.assignments, **view.reports}.keys())
+
+
+class DecisionParts:
+    """What was decided of the Views before."""
+
+    def __init__(self) -> None:
+        self._view: View | None = None
+        """The last one of which a part was made; None: there is none to go on from."""
+        self._ground: Ground | None = None
+        self._open: set[ResourceName] = set()
+        """Of groups that were to change by the last decision: whether they have is not known."""
+        self._watchful: set[ResourceName] = set()
+        """Who looks at others, wherever they belong."""
+        self._strangers: set[ResourceName] = set()
+
+    def part(self, view: View, changed: Collection[ResourceName] | None) -> DecisionPart:
+        """Of this View; `changed` are those of whom it may say something else than the one before, None: any."""
+        before, ground = self._view, self._ground
+        self._view = view
+        if before is None or ground is None or changed is None or not _alike(before, view) or _load_moves(ground, before, view, changed):
+            return self._anew(view)
+        for name in changed:
+            self._see(view, name)
+        resources_alike = before.resources is view.resources
+        self._ground = ground = replace(
+            ground,
+            view=view,
+            by_type=ground.by_type if resources_alike else ResourcesByType(view),
+            rivals=ground.rivals if resources_alike or not (ground.rivals or self._watchful) else rivals_of(view),
+            requests=ground.requests if before.requests is view.requests else requests_of(view),
+            remembered=remembered(view),
+        )
+        _count_again(ground, {*changed, *self._open})
+        asked = {name for request in view.requests for name in request.resources}
+        around = {*self._open, *self._watchful, *asked, *_who_goes_by(before, view, changed)}
+        return DecisionPart(ground=ground, groups=_groups_of(view, around), strangers=self._strangers)
+
+    def decided(self, plan: Plan) -> None:
+        """What was decided about the part that was made last."""
+        self._open = {assignment.resource for step in plan.steps for assignment in step.assignments}
+        if any(step.targets or step.cluster is not None or step.incarnations for step in plan.steps):
+            self._view = None  # not all of it was decided, or of another View than this
+
+    def _anew(self, view: View) -> DecisionPart:
+        part = whole(view)
+        self._ground = part.ground
+        self._watchful = {name for name, resource in view.resources.items() if _looks_around(resource)}
+        self._strangers = {name for name in part.strangers if name not in view.resources}
+        return part
+
+    def _see(self, view: View, name: ResourceName) -> None:
+        resource = view.resources.get(name)
+        (self._watchful.add if resource is not None and _looks_around(resource) else self._watchful.discard)(name)
+        stranger = resource is None and (name in view.assignments or name in view.reports)
+        (self._strangers.add if stranger else self._strangers.discard)(name)
+
+
+def _alike(before: View, view: View) -> bool:
+    """Whether the two differ in nothing that decisions about all groups go by."""
+    same = before.incarnations is view.incarnations and before.pools is view.pools and before.types is view.types
+    same = same and before.servers is view.servers
+    return same and before.cluster is view.cluster and before.unable is view.unable and not (view.recovering or view.set_back)
+
+
+def _load_moves(ground: Ground, before: View, view: View, changed: Iterable[ResourceName]) -> bool:
+    """Whether what somebody owns counts for more or less than it did."""
+    return any(_load(before, name) != _load(view, name) for name in changed if name in ground.owners)
+
+
+def _load(view: View, name: ResourceName) -> int:
+    resource = view.resources.get(name)
+    return 0 if resource is None else resource.load
+
+
+def _looks_around(resource: Resource) -> bool:
+    """Whether its place depends on where others are that are not of its group."""
+    return resource.active_placement or any(
+        dependency.is_type or dependency.kind in _LOOKS_AROUND for dependency in (*resource.start, *resource.stop)
+    )
+
+
+def _count_again(ground: Ground, names: Iterable[ResourceName]) -> None:
+    """Who owns them, by the View and not by what was planned."""
+    for name in names:
+        assignment = ground.view.assignments.get(name)
+        if assignment is not None:
+            ground.settle((assignment,))
+        elif (server := ground.owners.pop(name, None)) is not None:
+            ground.loads[server] -= _load(ground.view, name)
+
+
+def _who_goes_by(before: View, view: View, changed: Collection[ResourceName]) -> set[ResourceName]:
+    """Those that changed, who names them, and with whom they were in a group."""
+    now = namers(view.resources)
+    found = {member for name in changed for member in (name, *now.get(name, NOBODY))}
+    for name in changed:
+        if before.resources.get(name) is not view.resources.get(name) and name in before.resources:
+            found.update(group_of(before, name))
+    return found
+
+
+def _groups_of(view: View, names: Iterable[ResourceName]) -> tuple[tuple[ResourceName, ...], ...]:
+    found: dict[ResourceName, tuple[ResourceName, ...]] = {}
+    for name in names:
+        resource = view.resources.get(name)
+        if resource is not None and not resource.local and name not in found:
+            members = group_of(view, name)
+            found.update(dict.fromkeys(members, members))
+    return tuple(sorted(set(found.values())))

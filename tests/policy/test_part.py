@@ -1,0 +1,121 @@
+"""A decision about what has changed is the decision about everything: from View to View, whatever comes between."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from cutting import exchange
+from policy.language import carried_out
+from policy.strategies import views
+from policy.test_properties import LATER, memory_of
+from understudy.model.names import ResourceName, TypeName
+from understudy.model.profile import resolve
+from understudy.model.state import Life, Target
+from understudy.model.view import Assignment, Definition, Holder, IncarnationRecord, Look, Report, TargetRecord, View
+from understudy.policy import placement
+from understudy.policy.decide import decide
+from understudy.policy.ground import Ground
+from understudy.policy.part import DecisionParts
+from understudy.policy.plan import Memory, Step
+
+BY_NAME = ("definitions", "resources", "targets", "assignments", "reports")
+
+
+def changed_names(before: View, after: View) -> set[ResourceName]:
+    """Of whom anything is said otherwise, by identity, as the mirror does."""
+    found: set[ResourceName] = set()
+    for field in BY_NAME:
+        old, new = getattr(before, field), getattr(after, field)
+        found |= {name for name in (*old, *new) if old.get(name) is not new.get(name)}
+    for server in {*before.looks, *after.looks}:
+        was, now = before.looks.get(server), after.looks.get(server)
+        for field in ("looked", "untold", "epochs"):
+            said, says = ({} if look is None else getattr(look, field) for look in (was, now))
+            found |= {name for name, _ in dict(said).items() ^ dict(says).items()}
+    for request in {*before.requests} ^ {*after.requests}:
+        found.update(request.resources)
+    return found
+
+
+@st.composite
+def successors(draw: st.DrawFn, view: View, other: View) -> View:
+    """The View with some of what another says, mostly of a few resources."""
+    names = draw(st.sets(st.sampled_from(sorted({*view.resources, *other.resources})), max_size=3))
+    mixed: dict[str, Any] = {field: _mixed(getattr(view, field), getattr(other, field), names) for field in BY_NAME}
+    looks = {}
+    for server, look in view.looks.items():
+        said = other.looks.get(server)
+        looks[server] = look if said is None else replace(look, looked=_mixed(look.looked, said.looked, names))
+    if draw(st.integers(0, 3)) == 0:
+        mixed["requests"] = other.requests
+    if draw(st.integers(0, 5)) == 0:
+        mixed |= {"incarnations": other.incarnations, "pools": other.pools}
+        looks = dict(other.looks)
+    return replace(view, **mixed, looks=looks)
+
+
+def _mixed(mine: Any, theirs: Any, names: Iterable[ResourceName]) -> dict[Any, Any]:
+    found = {**mine, **{name: theirs[name] for name in names if name in theirs}}
+    return {name: said for name, said in found.items() if name in theirs or name not in names}
+
+
+@given(st.data())
+def test_the_decision_about_a_part_is_the_decision_about_the_whole(data: st.DataObject) -> None:
+    """Also where a decision is carried out, or only some of it, or none."""
+    parts, view, names = DecisionParts(), data.draw(views()), None
+    for _ in range(data.draw(st.integers(2, 5))):
+        part = parts.part(view, names)
+        plan = decide(view, LATER, memory_of(view), part)
+        assert plan == decide(view, LATER, memory_of(view))
+        event("some" if len(part.groups) < len(view.resources) - 1 else "all")
+        parts.decided(plan)
+        done = data.draw(st.sampled_from(("all", "none", "first")))
+        kept = replace(plan, steps=() if done == "none" else plan.steps[:1] if done == "first" else plan.steps)
+        after = data.draw(successors(carried_out(view, kept), data.draw(views())))
+        names, view = changed_names(view, after), after
+
+
+def _large(size: int) -> View:
+    """At rest on one server, each resource a group of its own."""
+    holder = Holder(server="ctr1", incarnation="i1", epoch=1)  # type: ignore[arg-type]
+    record = IncarnationRecord(incarnation=holder.incarnation, server=holder.server, life=Life.ONLINE)
+    profiles = {
+        name: resolve(Definition(name=name, type=TypeName("cluster_resource"), uid=name), {})
+        for name in (ResourceName(f"r{number}") for number in range(size))
+    }
+    return View(
+        incarnations={record.incarnation: record},
+        resources=profiles,
+        definitions={name: Definition(name=name, type=profile.type, uid=name) for name, profile in profiles.items()},
+        targets={name: TargetRecord(target=Target.ONLINE) for name in profiles},
+        assignments={name: Assignment(resource=name, epoch=1, owner=holder, holders=(holder,)) for name in profiles},
+        looks={record.server: Look(server=record.server, incarnation=record.incarnation, looked={name: name for name in profiles})},
+    )
+
+
+def test_of_a_thousand_groups_only_who_has_changed_is_gone_through(monkeypatch: Any) -> None:
+    """A report of one resource, one more resource."""
+    settled: list[Sequence[ResourceName]] = []
+    original = placement.settle_group
+
+    def counted(ground: Ground, members: Sequence[ResourceName]) -> Step:
+        settled.append(members)
+        return original(ground, members)
+
+    exchange(monkeypatch, placement.settle_group)(counted)
+    view, parts = _large(1000), DecisionParts()
+    parts.decided(decide(view, LATER, Memory(), parts.part(view, None)))
+    assert len(settled) == 1000
+    settled.clear()
+
+    (incarnation, record), name = next(iter(view.incarnations.items())), ResourceName("r7")
+    report = Report(resource=name, server=record.server, incarnation=incarnation, epoch=1, state="OFFLINE")  # type: ignore[arg-type]
+    view = replace(view, reports={name: {record.server: report}})
+    parts.decided(decide(view, LATER, Memory(), parts.part(view, {name})))
+    more = ResourceName("more")
+    view = replace(view, resources={**view.resources, more: replace(view.resources[name], name=more)})
+    decide(view, LATER, Memory(), parts.part(view, {more}))
+    assert settled == [(name,), (more,)]
