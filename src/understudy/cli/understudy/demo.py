@@ -1,6 +1,7 @@
 """`understudy demo`: the main job, shown on this machine."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from understudy.demo.acts import ActRow
+
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,6 +30,8 @@ def main(argv: Sequence[str]) -> int:
     except LabError as error:
         print(f"understudy demo: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     print()
     print(table(rows))
     good = all(row.good for row in rows)
@@ -56,6 +61,7 @@ def _plain(arguments: argparse.Namespace, say: Callable[[str], None]) -> "list[A
     from understudy.lab.lab import Lab
 
     lab = Lab(name=arguments.name, pause_tolerance=arguments.pause_tolerance)
+    _end_in_order()
     try:
         say("a lab of four servers")
         lab.up(progress=say)
@@ -81,6 +87,7 @@ def _real(arguments: argparse.Namespace, say: Callable[[str], None]) -> "list[Ac
             if named is not None and not named.is_file():
                 raise LabError(f"{named} is no file: name a package, as ./run package makes it")
         package, newer = (arguments.package, arguments.newer) if arguments.package else packages.make(Path(folder))
+        _end_in_order()
         try:
             say("a lab of four servers with systemd, and nothing of Understudy on them")
             lab.up(progress=say)
@@ -92,6 +99,11 @@ def _real(arguments: argparse.Namespace, say: Callable[[str], None]) -> "list[Ac
         finally:
             say("taking the lab down")
             lab.down()
+
+
+def _end_in_order() -> None:
+    """However this is ended from now on, the lab is taken down."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _unnoticed(rows: "Sequence[ActRow]") -> str:
