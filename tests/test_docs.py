@@ -11,7 +11,7 @@ import pytest
 
 from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
-from understudy.cli.understudy import cluster_setup, demo, lab, simulate
+from understudy.cli.understudy import cluster_backup, cluster_setup, demo, lab, simulate
 from understudy.model import events, logevents, settings
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
@@ -58,7 +58,7 @@ others `info`: WARNINGS.
 | event | level | what it means | what to do |
 | --- | --- | --- | --- |
 """
-SETUP = tuple(f"understudy cluster {name}" for name in understudy.SETUP)
+SETUP = tuple(f"understudy cluster {name}" for name in (*understudy.SETUP, *understudy.FILES))
 REFUSALS = [why for why in list(Why)[: list(Why).index(Why.DISABLED) + 1] if why is not Why.FELLOW_REFUSED]
 """They stand first, up to this; a fellow's is what refuses the fellow."""
 WORDS = set(
@@ -85,7 +85,8 @@ def helps() -> dict[str, str]:
     for name in understudy.ASKING:
         module = __import__(f"understudy.cli.understudy.{name}", fromlist=["COMMANDS"])
         found |= {command.title: command.help() for command in module.COMMANDS.values()}
-    found |= {title: text for title, text in parser_helps("understudy cluster", cluster_setup._parser()).items() if title in SETUP}
+    for parser in (cluster_setup._parser(), cluster_backup._parser()):
+        found |= {title: text for title, text in parser_helps("understudy cluster", parser).items() if title in SETUP}
     for name, parser in (("demo", demo._parser()), ("lab", lab._parser()), ("simulate", simulate._parser())):
         found |= parser_helps(f"understudy {name}", parser)
     return found

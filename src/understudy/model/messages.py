@@ -152,6 +152,18 @@ WORDS: dict[int, str] = {
     20284: "{} cannot be written: {}",
     20285: "{}: {}",
     20286: "understudy.target cannot be started: {}",
+    # --- ours: backup, restore and new keys
+    20350: "This backup cannot be restored: {}",
+    20351: "Not all of the backup can be registered; nothing was changed:",
+    20352: "The restore would stop or move what runs; nothing was changed. If that is meant, insist with -f:",
+    20353: "No backup can be made now, for the registry has just gone back and nobody goes by it yet ({}): try again in a few seconds.",
+    20354: "The registry has not answered for {} s: the backup holds what this server read of it before.",
+    20355: "The backup is restored, and it is known what runs where.",
+    20356: "The restore was not finished; what is restored already is shown by the same command with --dry-run, and the command goes on "
+    "from there.",
+    20357: "resource '{}' runs and was started with another {}: stop it first",
+    20358: "The backup is restored; it is not known of every server yet what runs there ('understudy cluster status' says of which), and "
+    "what may be running there is started nowhere else until then.",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20151: "'{}' moves from '{}' to '{}' ({}: {})",

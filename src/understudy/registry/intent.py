@@ -50,6 +50,14 @@ def encode(intent: Intent, *, indent: int = 2) -> str:
 
 def decode(text: str | bytes) -> Intent:
     """The intent in a file's text. BadInput says what is wrong with it and what to do."""
+    intent = read(text)
+    check(intent)
+    _check_names(intent)
+    return intent
+
+
+def read(text: str | bytes) -> Intent:
+    """The same without a look at what it says: a definition may be one that no command of today would take. BadInput."""
     try:
         found = msgspec.json.decode(text, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -59,10 +67,7 @@ def decode(text: str | bytes) -> Intent:
     if found.format != FORMAT:
         what_to_do = "use a newer Understudy here" if found.format > FORMAT else "export it again"
         raise BadInput(f"the file has format {found.format}, this version reads {FORMAT}: {what_to_do}")
-    intent = _intent(found)
-    check(intent)
-    _check_names(intent)
-    return intent
+    return _intent(found)
 
 
 def foundations(intent: Intent) -> dict[str, wire.Record]:

@@ -13,12 +13,16 @@ OWN = ("demo", "lab", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
 SETUP = ("init", "join", "token", "check")
 """`understudy cluster ...` that need none either: `cluster_setup.py`."""
+FILES = ("backup", "restore")
+"""Those that write or read a file beside asking the daemon: `cluster_backup.py`."""
 _USAGE = """Usage: understudy <command> [options]
+  cluster backup FILE   what is needed after the loss of everything, as a file
   cluster check         whether this server has all that a cluster needs
   cluster export        what is registered and wanted, as a file for simulate
   cluster init NAME     make a cluster, beginning with this server
   cluster join TOKEN    make this server one of a cluster's
   cluster token         another token, for another server to join with
+  cluster restore FILE  register again what a backup holds; what runs goes on running
   cluster status        the cluster as a whole, and whether everything wanted runs
   demo                  the main job in a lab: a database survives four accidents
   explain NAME          why a resource is where it is, and what every server is worth to it
@@ -51,6 +55,8 @@ def main(argv: list[str] | None = None) -> int:
         return int(importlib.import_module(f"understudy.cli.understudy.{name}").main(rest))
     if name == "cluster" and rest and rest[0] in SETUP:
         return int(importlib.import_module("understudy.cli.understudy.cluster_setup").main(rest))
+    if name == "cluster" and rest and rest[0] in FILES:
+        return int(importlib.import_module("understudy.cli.understudy.cluster_backup").main(rest))
     if name not in ASKING:
         return _unknown(name, sorted((*ASKING, *OWN)))
     return _ask(importlib.import_module(f"understudy.cli.understudy.{name}").COMMANDS, name, rest)
@@ -66,9 +72,10 @@ def _ask(commands: dict[str, Command], name: str, rest: list[str]) -> int:
         print("\n\n".join(subcommand.help() for subcommand in commands.values()))
         if name == "cluster":
             print(f"\nMaking a cluster: understudy cluster {' | '.join(SETUP)}; each tells more with -h.")
+            print(f"Its backup: understudy cluster {' | '.join(FILES)}; each tells more with -h.")
         return 0 if rest else 1
     else:
-        return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *(SETUP if name == "cluster" else ()))])
+        return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *((*SETUP, *FILES) if name == "cluster" else ()))])
     try:
         body = parse(command, rest)
     except Usage as error:
