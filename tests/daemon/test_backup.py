@@ -14,9 +14,11 @@ from support import wait_until
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.errors import BadInput
-from understudy.intent.backup import EPOCHS_APART
+from understudy.intent.backup import EPOCHS_APART, Backup, floor_of
+from understudy.intent.whole import Intent
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import State, Target
+from understudy.model.view import ClusterRecord, View
 from understudy.registry.backup import decode
 
 DB, WEB = ResourceName("db"), ResourceName("web")
@@ -187,6 +189,15 @@ async def test_what_runs_is_not_set_back_to_what_it_was_not_started_with(cluster
 
     assert lines.status == 1
     assert "runs and was started with another" in lines.text
+
+
+@pytest.mark.parametrize(("wall", "floor"), [(2_000_000_000.0, 2_000_000_000), (3.0, 7 + EPOCHS_APART)])
+def test_the_floor_is_the_time_or_far_above_all_that_is_known(wall: float, floor: int) -> None:
+    """A clock that is far behind gives nothing twice either."""
+    cluster = ClusterRecord(name="c", voters=(ServerName("ctr1"),), epoch_floor=5)
+    made = Backup(intent=Intent(servers=(ServerName("ctr1"),), cluster=cluster), epochs={DB: 7})
+
+    assert floor_of(View(cluster=cluster), made, wall) == floor
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from sim.conditions import Conditions, expanded
 from sim.retold import Saying, Teller
 from sim.trio import TRIO, define_trio, make_leader, trio_runs
 from understudy.executor.fake import FakeService
+from understudy.intent.backup import Backup
 from understudy.model.actions import ActionName
 from understudy.model.names import ResourceName
+from understudy.sim.backups import make_backup, restore, restore_targets
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
 from understudy.sim.network import ways_of
@@ -46,6 +48,7 @@ class Stage(Conditions):
         self._timed = False
         self._untold = False
         self._asked: list[Callable[[], list[str]]] = []
+        self._backup: Backup | None = None
 
     def __enter__(self) -> "Stage":
         return self
@@ -370,6 +373,20 @@ class Stage(Conditions):
         self.world.run(0.5)
         self.world.delete(name)
 
+    def back_up(self) -> None:
+        """As an operator does."""
+        self._backup = make_backup(self.world)
+
+    def restore(self, overwrite: str | None) -> None:
+        """The new era and what is registered; TARGETs follow when every server has looked at it."""
+        assert self._backup is not None
+        restore(self.world, self._backup, overwrite=overwrite is not None)
+
+    def restore_targets(self, overwrite: str | None) -> None:
+        """By what is known to run now."""
+        assert self._backup is not None
+        restore_targets(self.world, self._backup, overwrite=overwrite is not None)
+
     def show_remembered(self) -> None:
         """What the registry and the guards know of epochs."""
         self._asked.append(self.teller.remembered)
@@ -447,6 +464,9 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"the registry is set back to (?P<which>the copy|the copy before)", Stage.set_back),
     (r"the registry is made anew", Stage.set_back),
     (r"the registry's file is removed, and the copy put back, while it is stopped", Stage.removed_and_restored),
+    (r"a backup is made", Stage.back_up),
+    (r"the backup is restored(?P<overwrite> over what was said since)?", Stage.restore),
+    (r"its TARGETs are restored(?P<overwrite> over what was said since)?", Stage.restore_targets),
     (r"everything is registered again", lambda stage: stage.world.register_again()),
     (r"the registry boots", lambda stage: stage.world.registry_boots()),
     (rf"{NAME} dies on {SERVER}", lambda stage, name, server: stage.world.dies(name, on=server)),

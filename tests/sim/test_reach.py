@@ -14,7 +14,16 @@ import pytest
 from cutting import Mutation, Patch, cut, exchange, exchange_value
 from guard import mutations as core
 from guard import mutations_keeper, mutations_own
-from sim import mutations, mutations_commits, mutations_daemon, mutations_forgetting, mutations_lanes, mutations_live, mutations_set_back
+from sim import (
+    mutations,
+    mutations_backup,
+    mutations_commits,
+    mutations_daemon,
+    mutations_forgetting,
+    mutations_lanes,
+    mutations_live,
+    mutations_set_back,
+)
 from sim import test_able as able
 from sim import test_leaving as leaving
 from sim.language import Stage
@@ -32,6 +41,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 MODULES = (
     *(core, mutations_keeper, mutations_own),
     *(mutations, mutations_commits, mutations_daemon, mutations_forgetting, mutations_lanes, mutations_live, mutations_set_back),
+    mutations_backup,
     *(able, leaving),
 )
 STORIES = (
@@ -42,6 +52,7 @@ STORIES = (
     "set_back_and_stopped",
     "kept_before_a_release",
     "set_back_behind_a_life",
+    "restored_where_it_was_stopped",
 )
 """Few and short, in which all of it is called."""
 

@@ -21,8 +21,7 @@ from understudy.model.view import ClusterRecord, Definition, Pool, TargetRecord,
 Name = TypeVar("Name", bound=str)
 Stored = TypeVar("Stored")
 EPOCHS_APART = 1_000_000
-"""So far above everything that is known epochs go on: those that were given after the backup was made may be known to nobody any more but
-to the data that is guarded by them (`_CRS_EPOCH`)."""
+"""So far above everything that is known epochs go on at least; see `floor_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +50,23 @@ def epochs_of(view: View) -> dict[ResourceName, int]:
     return found
 
 
-def floor_of(view: View, backup: Backup) -> int:
-    """Above everything that the backup, the registry or any guard knows."""
-    known = [*epochs_of(view).values(), *backup.epochs.values(), *(look.floor for look in view.looks.values())]
-    return max((view.epoch_floor, backup.intent.cluster.epoch_floor, *known)) + EPOCHS_APART
+def floor_of(view: View, backup: Backup, wall: float) -> int:
+    """Above everything that the backup, the registry or any guard knows, and above what nobody knows any more but the data that is guarded
+    by it (`_CRS_EPOCH`): what was given after the backup was made, also after an earlier restore of it. So it is also the time, in seconds
+    since 1970, for nothing is given a new epoch every second for years; and where that is no more than is known, as by a clock that is far
+    behind, much more than is known."""
+    guards = (look.floor for look in view.looks.values())
+    floors = (view.epoch_floor, backup.intent.cluster.epoch_floor, *guards)
+    known = max((*floors, *epochs_of(view).values(), *backup.epochs.values()))
+    return int(wall) if int(wall) > known else known + EPOCHS_APART
 
 
-def new_era(view: View, backup: Backup, branch: int) -> Edit:
+def new_era(view: View, backup: Backup, *, branch: int, wall: float) -> Edit:
     """What a restore writes first. From then on no assignment counts until it is confirmed by what runs (docs/design/0005). `branch`: 63
-    random bits."""
+    random bits; `wall`: seconds since 1970."""
     assert view.cluster is not None, "nothing is restored before the cluster's record is there"
     era = 1 + max(view.era, backup.intent.cluster.era)
-    record: ClusterRecord = replace(view.cluster, era=era, branch=branch, recovering=True, epoch_floor=floor_of(view, backup))
+    record: ClusterRecord = replace(view.cluster, era=era, branch=branch, recovering=True, epoch_floor=floor_of(view, backup, wall))
     entry = HistoryEntry(kind=events.RESTORED, text=f"backup of revision {backup.revision}, made by {backup.made_by}")
     return Edit(cluster=record, history=(entry,))
 

@@ -8,9 +8,11 @@ from random import Random
 from typing import TypeVar
 
 from understudy.executor.fake import FakeService
+from understudy.intent.backup import Backup
 from understudy.kinds.network import network_name
 from understudy.model.names import ResourceName
 from understudy.ports import ActionName
+from understudy.sim.backups import make_backup, restore, restore_targets
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
 from understudy.sim.machine import Edited, Machine
@@ -27,6 +29,7 @@ LEAVE_WITHIN_S = 30.0
 """How long a server that is asked to leave may stop things in order."""
 COPY_EVERY_S = 7.0
 """Copies of the registry are made so often, where it may be set back to one."""
+BACKUPS_MAX = 4
 BEATS_AWAY = 5
 """A registry's process is not stopped, its file replaced and the process begun again faster than this."""
 AGAIN_LEASES = 4.0
@@ -62,7 +65,11 @@ class Faults:
         """Faults that have not been undone yet."""
         self._last_at = self._begun
         self._lease_s = world.limits.lease_s
+        self._backups: list[Backup] = []
+        """The last that operators made."""
         self._plan_next()
+        if world.options.restores:
+            self._back_up_now_and_then(world.loop.now)
         if world.options.set_backs:
             self._copy_now_and_then(world.loop.now)
 
@@ -304,6 +311,48 @@ class Faults:
         else:
             world.register_again()
 
+    def _back_up_now_and_then(self, due: float) -> None:
+        """As copies are made."""
+        if due <= self.world.loop.now and not self.world.hub.away and (backup := make_backup(self.world)) is not None:
+            self._backups = [*self._backups, backup][-BACKUPS_MAX:]
+        while due <= self.world.loop.now:
+            due += COPY_EVERY_S
+        self.world.loop.post(due, lambda: self._back_up_now_and_then(due))
+
+    def _restore(self, fault: Fault, picks: Picks) -> None:
+        """The registry is lost, perhaps with all servers, and a new one gets what a backup holds; or one that lives does."""
+        world, kind, overwrite = self.world, picks.number(), picks.number() < 0.3
+        if not self._backups:
+            return
+        backup = picks.any_of(self._backups)
+        if kind < 0.6:
+            world.registry_away()
+            if kind < 0.2:
+                world.power_off()
+                self._undo_later(fault.lasts, world.boot)
+            back_s = max(BEATS_AWAY * world.limits.beat_s / self._lease_s, fault.lasts)
+            self._undo_later(back_s, self._made_anew)
+        self._undo_later(fault.lasts + AGAIN_LEASES, lambda: self._restore_now(backup, overwrite=overwrite and kind >= 0.6))
+
+    def _made_anew(self) -> None:
+        self.world.set_back(0)
+        self.world.registry_away(False)
+
+    def _restore_now(self, backup: Backup, *, overwrite: bool) -> None:
+        world = self.world
+        if world.hub.away or world.view().cluster is None:
+            self._undo_later(1.0, lambda: self._restore_now(backup, overwrite=overwrite))
+            return
+        if world.tries(lambda: restore(world, backup, overwrite=overwrite)):
+            self._undo_later(AGAIN_LEASES, lambda: self._restore_targets(backup, overwrite=overwrite))
+
+    def _restore_targets(self, backup: Backup, *, overwrite: bool) -> None:
+        world = self.world
+        if world.hub.away or world.view().cluster is None:
+            self._undo_later(1.0, lambda: self._restore_targets(backup, overwrite=overwrite))
+        elif world.tries(lambda: restore_targets(world, backup, overwrite=overwrite)):
+            self._undo_later(AGAIN_LEASES, self._register_again)
+
     # --- services ---------------------------------------------------------------------------------------------------
 
     def _kill_service(self, fault: Fault, picks: Picks) -> None:
@@ -445,5 +494,6 @@ HAPPENS: Mapping[str, Callable[[Faults, Fault, Picks], None]] = {
     "replays": Faults._replay,
     "silences": Faults._silence,
     "set_backs": Faults._set_back,
+    "restores": Faults._restore,
 }
 """Of each fault that a script may hold: what it does."""

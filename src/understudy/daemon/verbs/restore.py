@@ -146,7 +146,7 @@ class _Restore:
         world, backup = self._world, self._backup
         branch = int(world.token()[:16], 16) >> 1
         try:
-            await write(world, lambda view: new_era(view, backup, branch))
+            await write(world, lambda view: new_era(view, backup, branch=branch, wall=world.clock.wall()))
             first = self.definitions(world.mirror.view)
             for edit in edits(first, most=MOST_RECORDS):
                 await write(world, _still_missing(edit, self.definitions))
