@@ -161,6 +161,11 @@ WORDS: dict[int, str] = {
     20355: "The backup is restored, and it is known what runs where.",
     20356: "The restore was not finished; what is restored already is shown by the same command with --dry-run, and the command goes on "
     "from there.",
+    20360: "The registry of this cluster is of engine '{}': only an etcd has a quota. Make room on the disk of its host.",
+    20361: "The registry could not be repaired: {}. The same command goes on from there.",
+    20362: "Every member of etcd takes writes.",
+    20363: "The quota of {} is used up all the same: give it more (quota-backend-bytes in /etc/understudy/etcd.yaml of each voter, then "
+    "systemctl restart understudy-etcd, one voter after the other), and repeat this command.",
     20357: "resource '{}' runs and was started with another {}: stop it first",
     20358: "The backup is restored; it is not known of every server yet what runs there ('understudy cluster status' says of which), and "
     "what may be running there is started nowhere else until then.",

@@ -12,9 +12,13 @@ ASKING = ("cluster", "explain", "history", "server", "status")
 OWN = ("demo", "lab", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
 SETUP = ("init", "join", "token", "check")
-"""`understudy cluster ...` that need none either: `cluster_setup.py`."""
-FILES = ("backup", "restore")
-"""Those that write or read a file beside asking the daemon: `cluster_backup.py`."""
+"""`understudy cluster ...` that need none either."""
+PARSED = {
+    **dict.fromkeys(SETUP, "cluster_setup"),
+    **dict.fromkeys(("backup", "restore"), "cluster_backup"),
+    "repair-registry": "cluster_registry",
+}
+"""`understudy cluster ...` with a parser of their own, and their files."""
 _USAGE = """Usage: understudy <command> [options]
   cluster backup FILE   what is needed after the loss of everything, as a file
   cluster check         whether this server has all that a cluster needs
@@ -22,6 +26,7 @@ _USAGE = """Usage: understudy <command> [options]
   cluster init NAME     make a cluster, beginning with this server
   cluster join TOKEN    make this server one of a cluster's
   cluster token         another token, for another server to join with
+  cluster repair-registry  room in an etcd whose quota is used up
   cluster restore FILE  register again what a backup holds; what runs goes on running
   cluster status        the cluster as a whole, and whether everything wanted runs
   demo                  the main job in a lab: a database survives four accidents
@@ -53,10 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     name, rest = words[0], words[1:]
     if name in OWN:
         return int(importlib.import_module(f"understudy.cli.understudy.{name}").main(rest))
-    if name == "cluster" and rest and rest[0] in SETUP:
-        return int(importlib.import_module("understudy.cli.understudy.cluster_setup").main(rest))
-    if name == "cluster" and rest and rest[0] in FILES:
-        return int(importlib.import_module("understudy.cli.understudy.cluster_backup").main(rest))
+    if name == "cluster" and rest and rest[0] in PARSED:
+        return int(importlib.import_module(f"understudy.cli.understudy.{PARSED[rest[0]]}").main(rest))
     if name not in ASKING:
         return _unknown(name, sorted((*ASKING, *OWN)))
     return _ask(importlib.import_module(f"understudy.cli.understudy.{name}").COMMANDS, name, rest)
@@ -72,10 +75,11 @@ def _ask(commands: dict[str, Command], name: str, rest: list[str]) -> int:
         print("\n\n".join(subcommand.help() for subcommand in commands.values()))
         if name == "cluster":
             print(f"\nMaking a cluster: understudy cluster {' | '.join(SETUP)}; each tells more with -h.")
-            print(f"Its backup: understudy cluster {' | '.join(FILES)}; each tells more with -h.")
+            others = " | ".join(word for word in PARSED if word not in SETUP)
+            print(f"Keeping it: understudy cluster {others}; each tells more with -h.")
         return 0 if rest else 1
     else:
-        return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *((*SETUP, *FILES) if name == "cluster" else ()))])
+        return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *(PARSED if name == "cluster" else ()))])
     try:
         body = parse(command, rest)
     except Usage as error:

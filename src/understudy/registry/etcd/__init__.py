@@ -2,6 +2,7 @@
 
     client      the port, for daemons             link       one connection to one member
     requests    the port in etcd's words, pure    etcd_pb2   etcd's messages, made from etcd.proto
+    room        room where its quota is used up
 
 Called by `registry/engines.py` through ENGINE.
 """
