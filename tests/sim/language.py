@@ -17,6 +17,7 @@ from understudy.executor.fake import FakeService
 from understudy.intent.backup import Backup
 from understudy.model.actions import ActionName
 from understudy.model.names import ResourceName
+from understudy.sim import rotating
 from understudy.sim.backups import make_backup, restore, restore_targets
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
@@ -117,6 +118,19 @@ class Stage(Conditions):
         voters = 1 if len(servers) < 3 else 3
         options = Options(servers=len(servers), voters=voters, pause_tolerance=float(tolerance or 2.0))
         self._world = World(1, options, servers=servers)
+
+    def servers_that_rotate(self, names: str) -> None:
+        """The same, of daemons that know of the exchange of keys."""
+        servers = tuple(names.split())
+        self._world = World(1, Options(servers=len(servers), voters=3, pause_tolerance=2.0, rotations=1.0), servers=servers)
+
+    def begin_rotating(self) -> None:
+        """As an operator does."""
+        assert rotating.begin(self.world), "every server has said what it has"
+
+    def go_on_rotating(self) -> None:
+        """Unless somebody has not done the step before."""
+        rotating.go_on(self.world)
 
     def joined(self) -> None:
         """All servers have joined; nothing is registered."""
@@ -419,10 +433,12 @@ _CONDITIONS: list[tuple[str, Callable[..., object]]] = [
     (rf"{SERVER} is (?P<life>[A-Z]+)", Stage._lives),
     (rf"{SERVER} leads", Stage._leads),
     (r"it is known again what runs where", Stage._recovered),
+    (r"every server has done its part", Stage._rotated),
     (rf"the daemon of {SERVER} goes on", Stage._daemon_goes_on),
     (rf"another than {SERVER} leads", Stage._another_leads),
 ]
 _TIME_PASSES: list[tuple[str, Callable[..., None]]] = [
+    (r"servers (?P<names>.+?), and the guards' key is exchanged now and then", Stage.servers_that_rotate),
     (r"servers (?P<names>.+?)(?:, pause tolerance (?P<tolerance>[\d.]+)s)?", Stage.servers),
     (r"run (?P<seconds>[\d.]+)s(?P<untold>, untold)?", Stage.run),
     (r"until (?P<what>.+) within (?P<within>[\d.]+s|the bound)(?P<untold>, untold)?", Stage.until),
@@ -467,6 +483,8 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"a backup is made", Stage.back_up),
     (r"the backup is restored(?P<overwrite> over what was said since)?", Stage.restore),
     (r"its TARGETs are restored(?P<overwrite> over what was said since)?", Stage.restore_targets),
+    (r"the guards' key is to be exchanged", Stage.begin_rotating),
+    (r"the next step of the exchange may come", Stage.go_on_rotating),
     (r"everything is registered again", lambda stage: stage.world.register_again()),
     (r"the registry boots", lambda stage: stage.world.registry_boots()),
     (rf"{NAME} dies on {SERVER}", lambda stage, name, server: stage.world.dies(name, on=server)),

@@ -20,6 +20,7 @@ from sim import (
     mutations_commits,
     mutations_daemon,
     mutations_forgetting,
+    mutations_keys,
     mutations_lanes,
     mutations_live,
     mutations_set_back,
@@ -41,7 +42,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 MODULES = (
     *(core, mutations_keeper, mutations_own),
     *(mutations, mutations_commits, mutations_daemon, mutations_forgetting, mutations_lanes, mutations_live, mutations_set_back),
-    mutations_backup,
+    *(mutations_backup, mutations_keys),
     *(able, leaving),
 )
 STORIES = (
@@ -53,6 +54,7 @@ STORIES = (
     "kept_before_a_release",
     "set_back_behind_a_life",
     "restored_where_it_was_stopped",
+    "keys_are_exchanged",
 )
 """Few and short, in which all of it is called."""
 

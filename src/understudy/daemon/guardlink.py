@@ -181,8 +181,8 @@ class GuardLink:
 
     async def cluster(self, record: ClusterRecord) -> None:
         """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there. The epoch floor rises with deletions:
-        it is not sent with the rest."""
-        record = replace(record, epoch_floor=0)
+        it is not sent with the rest, nor are keys."""
+        record = replace(record, epoch_floor=0, rotation=None)
         if record == self._cluster:
             return
         voters = list(record.voters)
@@ -204,6 +204,10 @@ class GuardLink:
             advice = "Make room there, it is tried again; until it succeeds, do not edit voters and pause_tolerance on this server"
             return f"{path} cannot be written: {why}. {advice}"
         return ""
+
+    async def keys(self, keys: tuple[bytes, ...]) -> bool:
+        """See ports.Guard. A guard of an older version takes none."""
+        return bool((await self._ask({"op": "keys", "keys": [key.hex() for key in keys]})).get("ok"))
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""

@@ -20,6 +20,7 @@ from understudy.daemon.clock import SystemClock
 from understudy.daemon.enrol import let_join
 from understudy.daemon.execlink import ExecutorLink
 from understudy.daemon.guardlink import GuardLink
+from understudy.daemon.keystore import FileKeys
 from understudy.daemon.node import Node, Superseded
 from understudy.daemon.ownserver import LinuxServer
 from understudy.daemon.remembered import FileDisk
@@ -88,7 +89,9 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     guard = GuardLink.of(settings, round_s=limits.round_s)
     executor = ExecutorLink.of(settings)
     disk = FileDisk(Path(settings.state_dir) / "held.json")
-    node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk)
+    tls = settings.registry_tls
+    keys = None if tls is None else FileKeys(settings.guard_key, tls.key)
+    node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk, keys=keys)
     await executor.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from understudy.daemon.ability import Ability
 from understudy.daemon.admission import Admission
 from understudy.daemon.history import History
+from understudy.daemon.keyring import Keyring
 from understudy.daemon.lanes import Lanes
 from understudy.daemon.leader import Leader
 from understudy.daemon.leave import Leave
@@ -40,6 +41,7 @@ from understudy.ports import (
     Guard,
     GuardSays,
     GuardState,
+    KeyStore,
     LeaseChanged,
     LeaveAsked,
     Registry,
@@ -81,7 +83,9 @@ class Node:
         executor: Executor,
         formats: Formats = PRESENT,
         disk: Disk | None = None,
+        keys: KeyStore | None = None,
     ) -> None:
+        """`keys`: None where the guards' key is never exchanged."""
         self.settings = settings
         self.limits = limits
         self.server = ServerName(settings.server)
@@ -98,6 +102,7 @@ class Node:
         self.leader = Leader(self.mirror, guard, clock, self.history, limits)
         self.leader.acting_since = self.ability.acting_since
         self._named = frozenset(settings.named())
+        self.keyring = None if keys is None else Keyring(self.mirror, guard, keys, self.history, self.server)
         self.leave = Leave(self.mirror, guard, clock, self.history, settings.leave_within)
         self.lanes: Lanes | None = None
         self.incarnation: Incarnation | None = None
@@ -120,6 +125,8 @@ class Node:
             tasks.create_task(self.history.write())
             tasks.create_task(self._protect())
             tasks.create_task(self.admission.run(self._admitted))
+            if self.keyring is not None:
+                tasks.create_task(self.keyring.run())
             self.incarnation = await self._with_lease()
             self._log_lease(self.incarnation, True)
             await self._executor_is_ours()
@@ -128,6 +135,8 @@ class Node:
             self.mirror.act_as(self.incarnation)
             await self._belong(self.incarnation, until_registered=True)
             self.leader.joined(self.server, self.incarnation)
+            if self.keyring is not None:
+                self.keyring.me = lambda: self.incarnation
             if self._keeping is not None:
                 tasks.create_task(self._keeping.run(self.incarnation))
             tasks.create_task(self.leader.run())

@@ -48,6 +48,7 @@ from understudy.guard.starters import STARTERS
 from understudy.guard.system import say
 from understudy.guard.wire import BadMessage, decode, encode
 from understudy.linux.clocks import Timer, read_clocks
+from understudy.linux.keys import key_id, parse_keys
 from understudy.linux.lease import LeaseFile
 from understudy.linux.processes import start_time
 from understudy.linux.reading import Reading
@@ -66,13 +67,13 @@ class GuardProcess:
     """The process; `run` returns its exit code."""
 
     def __init__(
-        self, settings: Settings, limits: Limits, key: bytes, held: Held, lease: LeaseFile, start: GuardStart, *, notice: Notice | None
+        self, settings: Settings, limits: Limits, held: Held, lease: LeaseFile, start: GuardStart, *, notice: Notice | None
     ) -> None:
         self.settings, self.limits = settings, limits
         self.priority = "unknown"
         self.held_file = held
         self.registry_seen = held.read().seen
-        self._key, self._lease = key, lease
+        self._keys, self._lease = held.keys, lease
         self._poll = select.poll()
         self._timer = Timer()
         self._poll.register(self._timer.fileno(), select.POLLIN)
@@ -192,11 +193,13 @@ class GuardProcess:
 
     def _receive(self, datagram: bytes) -> None:
         now = read_clocks()  # after the datagram: a voter's stamp must not be older than what it answers
-        try:
-            envelope = decode(datagram, key=self._key)
-        except BadMessage:
+        for key in self._keys:
+            try:
+                envelope = decode(datagram, key=key)
+            except BadMessage:
+                continue
+            self._perform(self.core.receive(envelope, now))
             return
-        self._perform(self.core.receive(envelope, now))
 
     def _request(self, client: Client, request: dict[str, Any]) -> None:
         try:
@@ -228,6 +231,8 @@ class GuardProcess:
                 return self._note_registry(request)
             case "note":
                 return self._note(request)
+            case "keys":
+                return self._take_keys(request)
             case "dead":
                 noted = tuple(bytes.fromhex(text) for text in request["incarnations"])
                 self._perform(self.core.note_gone(noted, read_clocks()))
@@ -286,6 +291,16 @@ class GuardProcess:
         self._save()
         return {"ok": True}
 
+    def _take_keys(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What the daemon has written to the key file: from the next message on, also of a successor."""
+        keys = parse_keys("\n".join(map(str, request["keys"])).encode())
+        if not keys:
+            return {"ok": False, "why": "these are no keys"}
+        if keys != self._keys:
+            self.held_file.keys = self._keys = keys
+            say(logevents.KEYS_TAKEN, sends=key_id(keys[0]), accepts=[key_id(key) for key in keys])
+        return {"ok": True}
+
     def _counted(self, ended: CensusEnded) -> None:
         client, request = self._rounds.pop(ended.nonce)
         granted = None
@@ -329,7 +344,7 @@ class GuardProcess:
         for effect in effects:
             match effect:
                 case Send(envelope):
-                    self._networks.send(envelope.receiver, encode(envelope, key=self._key))
+                    self._networks.send(envelope.receiver, encode(envelope, key=self._keys[0]))
                 case Leased(until):
                     if self.held_file.stage is EndStage.RUNNING:
                         self._note_gap(until)
@@ -410,7 +425,7 @@ class GuardProcess:
         """Everything was seen to be stopped: the others need not wait for silence."""
         for effect in self.core.farewell() * FAREWELLS:
             if isinstance(effect, Send):
-                datagram = encode(effect.envelope, key=self._key)
+                datagram = encode(effect.envelope, key=self._keys[0])
                 self._networks.send(effect.envelope.receiver, datagram)
 
 

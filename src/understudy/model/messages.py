@@ -166,6 +166,16 @@ WORDS: dict[int, str] = {
     20362: "Every member of etcd takes writes.",
     20363: "The quota of {} is used up all the same: give it more (quota-backend-bytes in /etc/understudy/etcd.yaml of each voter, then "
     "systemctl restart understudy-etcd, one voter after the other), and repeat this command.",
+    20364: "The guards' key is also that by which servers and a registry of engine '{}' know each other, so it cannot be exchanged while "
+    "they run. Stop the cluster, write a new one on every server and on the registry's host, and start it.",
+    20365: "Nothing was changed, for it is not known which keys these servers have: {}. They run an older version, or their daemon or "
+    "guard does not answer: see 'understudy server list'.",
+    20366: "Not finished after {} s, for these servers have not done their part: {}. What runs goes on, and every server accepts what the "
+    "others send. The same command goes on from there.",
+    20367: "The guards of all servers that are there use key {} alone.",
+    20368: "Not there: {}. The new key waits for each in the registry, sealed; it is taken when understudyd begins there.",
+    20369: "Not there, and never seen by this version: {}. After the return a new token is needed: remove /etc/understudy/keys/guard.key "
+    "there, and join again.",
     20357: "resource '{}' runs and was started with another {}: stop it first",
     20358: "The backup is restored; it is not known of every server yet what runs there ('understudy cluster status' says of which), and "
     "what may be running there is started nowhere else until then.",

@@ -8,11 +8,11 @@ from random import Random
 from typing import TypeVar
 
 from understudy.executor.fake import FakeService
-from understudy.intent.backup import Backup
 from understudy.kinds.network import network_name
 from understudy.model.names import ResourceName
 from understudy.ports import ActionName
-from understudy.sim.backups import make_backup, restore, restore_targets
+from understudy.sim import rotating
+from understudy.sim.backups import AGAIN_LEASES, COPY_EVERY_S, Restores
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
 from understudy.sim.machine import Edited, Machine
@@ -27,13 +27,8 @@ TOLERANCES = (0.25, 0.5, 2.0, 4.0)
 REPLAY_EVERY_S = 0.004
 LEAVE_WITHIN_S = 30.0
 """How long a server that is asked to leave may stop things in order."""
-COPY_EVERY_S = 7.0
-"""Copies of the registry are made so often, where it may be set back to one."""
-BACKUPS_MAX = 4
 BEATS_AWAY = 5
 """A registry's process is not stopped, its file replaced and the process begun again faster than this."""
-AGAIN_LEASES = 4.0
-"""So long after a loss operators register again what is lost; in between the cluster goes by the copy."""
 ACTIONS: tuple[ActionName, ...] = ("start", "start", "stop", "check", "clean")
 
 
@@ -65,11 +60,10 @@ class Faults:
         """Faults that have not been undone yet."""
         self._last_at = self._begun
         self._lease_s = world.limits.lease_s
-        self._backups: list[Backup] = []
-        """The last that operators made."""
+        self._restores = Restores(world, self._undo_later, self._register_again)
         self._plan_next()
         if world.options.restores:
-            self._back_up_now_and_then(world.loop.now)
+            self._restores.back_up_now_and_then(world.loop.now)
         if world.options.set_backs:
             self._copy_now_and_then(world.loop.now)
 
@@ -311,20 +305,12 @@ class Faults:
         else:
             world.register_again()
 
-    def _back_up_now_and_then(self, due: float) -> None:
-        """As copies are made."""
-        if due <= self.world.loop.now and not self.world.hub.away and (backup := make_backup(self.world)) is not None:
-            self._backups = [*self._backups, backup][-BACKUPS_MAX:]
-        while due <= self.world.loop.now:
-            due += COPY_EVERY_S
-        self.world.loop.post(due, lambda: self._back_up_now_and_then(due))
-
     def _restore(self, fault: Fault, picks: Picks) -> None:
         """The registry is lost, perhaps with all servers, and a new one gets what a backup holds; or one that lives does."""
         world, kind, overwrite = self.world, picks.number(), picks.number() < 0.3
-        if not self._backups:
+        if not self._restores.backups:
             return
-        backup = picks.any_of(self._backups)
+        backup = picks.any_of(self._restores.backups)
         if kind < 0.6:
             world.registry_away()
             if kind < 0.2:
@@ -332,26 +318,11 @@ class Faults:
                 self._undo_later(fault.lasts, world.boot)
             back_s = max(BEATS_AWAY * world.limits.beat_s / self._lease_s, fault.lasts)
             self._undo_later(back_s, self._made_anew)
-        self._undo_later(fault.lasts + AGAIN_LEASES, lambda: self._restore_now(backup, overwrite=overwrite and kind >= 0.6))
+        self._restores.restore_later(fault.lasts + AGAIN_LEASES, backup, overwrite=overwrite and kind >= 0.6)
 
     def _made_anew(self) -> None:
         self.world.set_back(0)
         self.world.registry_away(False)
-
-    def _restore_now(self, backup: Backup, *, overwrite: bool) -> None:
-        world = self.world
-        if world.hub.away or world.view().cluster is None:
-            self._undo_later(1.0, lambda: self._restore_now(backup, overwrite=overwrite))
-            return
-        if world.tries(lambda: restore(world, backup, overwrite=overwrite)):
-            self._undo_later(AGAIN_LEASES, lambda: self._restore_targets(backup, overwrite=overwrite))
-
-    def _restore_targets(self, backup: Backup, *, overwrite: bool) -> None:
-        world = self.world
-        if world.hub.away or world.view().cluster is None:
-            self._undo_later(1.0, lambda: self._restore_targets(backup, overwrite=overwrite))
-        elif world.tries(lambda: restore_targets(world, backup, overwrite=overwrite)):
-            self._undo_later(AGAIN_LEASES, self._register_again)
 
     # --- services ---------------------------------------------------------------------------------------------------
 
@@ -433,6 +404,20 @@ class Faults:
         else:
             world.tries(lambda: self._commanded(verb, name, server.name, pick))
 
+    def _rotate(self, fault: Fault, picks: Picks) -> None:
+        """The guards' key is exchanged, a look at a time; whatever else happens meanwhile."""
+        world = self.world
+        if not world.hub.away and rotating.begin(world):
+            self._undo_later(picks.number(), self._go_on_rotating)
+
+    def _go_on_rotating(self) -> None:
+        world = self.world
+        if not world.hub.away and world.view().cluster is not None:
+            rotating.go_on(world)
+            if rotating.over(world.view()):
+                return
+        self._undo_later(0.5, self._go_on_rotating)
+
     def _commanded(self, verb: int, name: ResourceName, server: str, pick: float) -> None:
         """What an operator asks for without knowing whether it may be done."""
         world = self.world
@@ -495,5 +480,6 @@ HAPPENS: Mapping[str, Callable[[Faults, Fault, Picks], None]] = {
     "silences": Faults._silence,
     "set_backs": Faults._set_back,
     "restores": Faults._restore,
+    "rotations": Faults._rotate,
 }
 """Of each fault that a script may hold: what it does."""

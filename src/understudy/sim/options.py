@@ -53,6 +53,8 @@ class Options:
     """Times that the registry's file is replaced by an older copy, or lost."""
     restores: float = 0.0
     """Times that the registry is lost, or everything is, and a backup restored; or that one is restored into a registry that lives."""
+    rotations: float = 0.0
+    """Times that the guards' key is exchanged."""
     pair_cuts: float = 0.0
     """Cuts between two servers alone, on all networks, one way or both: others still receive from each of them."""
     edits: float = 0.0
@@ -102,11 +104,12 @@ class Options:
 
     @staticmethod
     def of_seed(seed: int) -> "Options":
-        """The same; in every other world the registry has members on the voters, in some backups are restored. (Apart from `draw`, whose
-        worlds tests know by seed.)"""
+        """The same; in every other world the registry has members on the voters, in some backups are restored, or the guards' key is
+        exchanged. (Apart from `draw`, whose worlds tests know by seed.)"""
         drawn = Options.draw(seed)
         drawn = replace(drawn, members=drawn.voters) if dice(seed, "registry").random() < 0.5 else drawn
-        return replace(drawn, restores=0.5) if dice(seed, "backups").random() < 0.2 else drawn
+        drawn = replace(drawn, restores=0.5) if dice(seed, "backups").random() < 0.2 else drawn
+        return replace(drawn, rotations=1.0) if dice(seed, "keys").random() < 0.25 else drawn
 
     def with_given(self, given: str) -> "Options":
         """With one of them as given: `loss=0.1`. BadInput names what there is."""

@@ -28,6 +28,7 @@ _USAGE = """Usage: understudy <command> [options]
   cluster token         another token, for another server to join with
   cluster repair-registry  room in an etcd whose quota is used up
   cluster restore FILE  register again what a backup holds; what runs goes on running
+  cluster rotate-keys   a new key for the guards of all servers, while everything runs on
   cluster status        the cluster as a whole, and whether everything wanted runs
   demo                  the main job in a lab: a database survives four accidents
   explain NAME          why a resource is where it is, and what every server is worth to it

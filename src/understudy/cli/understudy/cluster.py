@@ -17,6 +17,14 @@ COMMANDS = {
         example="understudy cluster export",
         options={"--json": Option("json", "on one line")},
     ),
+    "rotate-keys": Command(
+        "understudy cluster rotate-keys",
+        "rotate-keys",
+        about="Give the guards of all servers a new key, while everything runs on: each accepts it, then sends with it, then forgets the "
+        "old one. Interrupted, the same command goes on.",
+        example="understudy cluster rotate-keys",
+        options={},
+    ),
     "status": Command(
         "understudy cluster status",
         "cluster-status",
