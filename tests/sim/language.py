@@ -11,14 +11,12 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from sim.conditions import Conditions, expanded
+from sim.keeping import Keeping
 from sim.retold import Saying, Teller
 from sim.trio import TRIO, define_trio, make_leader, trio_runs
 from understudy.executor.fake import FakeService
-from understudy.intent.backup import Backup
 from understudy.model.actions import ActionName
 from understudy.model.names import ResourceName
-from understudy.sim import rotating
-from understudy.sim.backups import make_backup, restore, restore_targets
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
 from understudy.sim.network import ways_of
@@ -39,7 +37,7 @@ GLANCE_S = 0.00005
 """How often a message underway is looked for."""
 
 
-class Stage(Conditions):
+class Stage(Keeping, Conditions):
     """A false world, and who reports on it."""
 
     def __init__(self) -> None:
@@ -49,7 +47,6 @@ class Stage(Conditions):
         self._timed = False
         self._untold = False
         self._asked: list[Callable[[], list[str]]] = []
-        self._backup: Backup | None = None
 
     def __enter__(self) -> "Stage":
         return self
@@ -118,19 +115,6 @@ class Stage(Conditions):
         voters = 1 if len(servers) < 3 else 3
         options = Options(servers=len(servers), voters=voters, pause_tolerance=float(tolerance or 2.0))
         self._world = World(1, options, servers=servers)
-
-    def servers_that_rotate(self, names: str) -> None:
-        """The same, of daemons that know of the exchange of keys."""
-        servers = tuple(names.split())
-        self._world = World(1, Options(servers=len(servers), voters=3, pause_tolerance=2.0, rotations=1.0), servers=servers)
-
-    def begin_rotating(self) -> None:
-        """As an operator does."""
-        assert rotating.begin(self.world), "every server has said what it has"
-
-    def go_on_rotating(self) -> None:
-        """Unless somebody has not done the step before."""
-        rotating.go_on(self.world)
 
     def joined(self) -> None:
         """All servers have joined; nothing is registered."""
@@ -386,20 +370,6 @@ class Stage(Conditions):
         self.world.until(lambda: self._run_nowhere(name), START_S, "it stops")
         self.world.run(0.5)
         self.world.delete(name)
-
-    def back_up(self) -> None:
-        """As an operator does."""
-        self._backup = make_backup(self.world)
-
-    def restore(self, overwrite: str | None) -> None:
-        """The new era and what is registered; TARGETs follow when every server has looked at it."""
-        assert self._backup is not None
-        restore(self.world, self._backup, overwrite=overwrite is not None)
-
-    def restore_targets(self, overwrite: str | None) -> None:
-        """By what is known to run now."""
-        assert self._backup is not None
-        restore_targets(self.world, self._backup, overwrite=overwrite is not None)
 
     def show_remembered(self) -> None:
         """What the registry and the guards know of epochs."""

@@ -1,6 +1,5 @@
 """What must hold when a backup is restored, with one clause taken out at a time: each is missed in a story (`sim/test_set_back.py`)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,10 +20,7 @@ def leave_the_floor_where_it_is(patch: Patch) -> None:
 def go_on_from_the_backups_epochs(patch: Patch) -> None:
     """Those that were given after it was made are given once more."""
 
-    def floor_of(view: View, made: backup.Backup, wall: float) -> int:
-        return max((view.epoch_floor, *made.epochs.values()))
-
-    exchange(patch, backup.floor_of)(floor_of)
+    exchange(patch, backup.floor_of)(lambda view, backup, wall: max((view.epoch_floor, *backup.epochs.values())))
 
 
 def restore_assignments(patch: Patch) -> None:
@@ -36,7 +32,7 @@ def restore_assignments(patch: Patch) -> None:
         kept.update({name: kept.get(name, assignment) for name, assignment in view.assignments.items()})
         return epochs_of(view)
 
-    def written_with(edit: Edit) -> Mapping[str, Any]:
+    def written_with(edit: Edit) -> dict[str, Any]:
         found = records(edit)
         if edit.cluster is not None:
             era = edit.cluster.era

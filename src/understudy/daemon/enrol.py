@@ -22,10 +22,10 @@ from understudy.guard.log import fault, log
 from understudy.model import logevents
 from understudy.model.settings import Settings
 from understudy.security.keyfiles import KeyFiles
-from understudy.setup.judge import Comer, JoinJudgement, judge
+from understudy.setup.judge import Comer, JoinJudgement, judge, judge_renewal
 from understudy.setup.places import tokens_file
 from understudy.setup.tokens import TokenStore
-from understudy.setup.wire import LARGEST_REQUEST, PATH, JoinRefusal, answer_bytes, parse_request
+from understudy.setup.wire import LARGEST_REQUEST, PATH, RENEWAL_PATH, JoinRefusal, answer_bytes, parse_renewal, parse_request
 
 MOST_CONNECTIONS = 16
 """Of this listener; further ones are closed at once, so that strangers cannot use up the daemon's descriptors."""
@@ -165,7 +165,7 @@ class JoinListener:
             )
             exchange = Exchange(reader, asyncio.StreamWriter(transport, protocol, reader, loop), Peer(uid=NOBODY, gid=NOBODY, pid=0))
             try:
-                await self._exchange(exchange, comer)
+                await self._exchange(exchange, comer, _names(transport.get_extra_info("peercert")))
                 await exchange.close()
             finally:
                 exchange.abort()
@@ -178,40 +178,50 @@ class JoinListener:
         except Exception as error:  # noqa: BLE001 - the listener goes on for others, and the daemon with it
             fault(error, "a connection to join")
 
-    async def _exchange(self, exchange: Exchange, comer: Comer) -> None:
+    async def _exchange(self, exchange: Exchange, comer: Comer, shown: tuple[str, ...]) -> None:
         try:
             request = await exchange.request()
         except NoRequest as bad:
             if bad.status:
                 exchange.refuse(bad.status, str(bad))
             return
-        await exchange.answer(await self._answer(request, comer))
+        await exchange.answer(await self._answer(request, comer, shown))
 
-    async def _answer(self, request: HttpRequest, comer: Comer) -> Reply:
-        if request.path != PATH:
+    async def _answer(self, request: HttpRequest, comer: Comer, shown: tuple[str, ...]) -> Reply:
+        if request.path not in (PATH, RENEWAL_PATH):
             return _refused(404, "no such path")
         if request.method != "POST":
             return _refused(405, "use POST")
         if not self._refusals.may_try(comer.address):
             return _refused(429, _WAIT)
         try:
-            asked = parse_request(request.body)
+            work = self._work(request, comer, shown)
         except BadInput as error:
             self._refusals.note(comer.address, str(error))
             return _refused(400, str(error))
-        work = functools.partial(judge, asked, comer, self._settings, self._store, time.time())
         judgement: JoinJudgement = await aside(work, within_s=JUDGING_S, kind="join")
         if judgement.refused:
             self._refusals.note(comer.address, judgement.refused)
         elif judgement.joined:
             log(logevents.JOIN_ACCEPTED, joined=judgement.joined, address=comer.address)
+        elif judgement.renewed:
+            log(logevents.CERTIFICATE_GIVEN, given_to=judgement.renewed, address=comer.address)
         return Reply(judgement.body, judgement.status)
 
+    def _work(self, request: HttpRequest, comer: Comer, shown: tuple[str, ...]) -> Callable[[], JoinJudgement]:
+        """What is to be judged, beside the loop. BadInput: the request is none."""
+        if request.path == RENEWAL_PATH:
+            return functools.partial(judge_renewal, parse_renewal(request.body), comer, shown, self._settings)
+        return functools.partial(judge, parse_request(request.body), comer, self._settings, self._store, time.time())
+
     def _context(self) -> ssl.SSLContext:
-        """With the certificate that is here now: a new one counts from the next connection on. ValueError: it cannot be used."""
+        """With the certificate that is here now: a new one counts from the next connection on. Who has one of his own may show it.
+        ValueError: ours cannot be used."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.verify_mode = ssl.CERT_OPTIONAL
         try:
+            context.load_verify_locations(self._keys.authority)
             context.load_cert_chain(self._keys.certificate, self._keys.key, password=_no_password)
         except (OSError, ssl.SSLError) as error:
             raise ValueError(f"{self._keys.certificate} and {self._keys.key} cannot be used: {error}") from None
@@ -227,6 +237,12 @@ def _listening(address: str, port: int) -> contextlib.closing[socket.socket]:
 
 def _refused(status: int, why: str) -> Reply:
     return Reply(answer_bytes(JoinRefusal(why)), status)
+
+
+def _names(certificate: object) -> tuple[str, ...]:
+    """Of a certificate of the cluster's authority that was shown, as Python's TLS has it."""
+    found = certificate.get("subjectAltName", ()) if isinstance(certificate, dict) else ()
+    return tuple(str(name) for kind, name in found if kind == "DNS")
 
 
 def _no_password() -> str:

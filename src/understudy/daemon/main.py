@@ -24,6 +24,7 @@ from understudy.daemon.keystore import FileKeys
 from understudy.daemon.node import Node, Superseded
 from understudy.daemon.ownserver import LinuxServer
 from understudy.daemon.remembered import FileDisk
+from understudy.daemon.renewal import keep_certificate
 from understudy.daemon.sight import Sight
 from understudy.errors import BadSettings
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
@@ -145,6 +146,7 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, br
         asyncio.create_task(serve(node, sight, settings, server), name="api"),
         asyncio.create_task(sight.run(), name="sight"),
         asyncio.create_task(let_join(settings), name="join listener"),
+        asyncio.create_task(keep_certificate(settings), name="certificate"),
         asyncio.create_task(alerts.follow(node.mirror), name="alerts"),
         asyncio.create_task(broken.wait(), name="what nobody awaits"),
     ]

@@ -16,7 +16,7 @@ from understudy.security.authority import Authority
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.files import read_text
 from understudy.setup.tokens import TokenStore, TokenVerdict
-from understudy.setup.wire import JoinAnswer, JoinRefusal, JoinRequest, answer_bytes
+from understudy.setup.wire import JoinAnswer, JoinRefusal, JoinRequest, RenewalRequest, answer_bytes
 from understudy.setup.written import settings_text
 
 HIGHEST_PORT_OF_ROOT = 1023
@@ -41,6 +41,8 @@ class JoinJudgement:
     """Why, as it was answered."""
     joined: str = ""
     """The server that was given a certificate."""
+    renewed: str = ""
+    """The server that was given another one."""
 
 
 def judge(request: JoinRequest, comer: Comer, settings: Settings, store: TokenStore, now: float) -> JoinJudgement:
@@ -68,6 +70,21 @@ def judge(request: JoinRequest, comer: Comer, settings: Settings, store: TokenSt
         why = f"{getattr(error, 'filename', None) or ''} {getattr(error, 'strerror', None) or error}".strip()
         refusal = JoinRefusal("that server cannot let anybody join at present: see the log of understudyd there")
         return JoinJudgement(status=_FAILED, body=answer_bytes(refusal), refused=why)
+
+
+def judge_renewal(request: RenewalRequest, comer: Comer, shown: tuple[str, ...], settings: Settings) -> JoinJudgement:
+    """What a server is answered that asks for another certificate. `shown`: the names in the one by which it has proved itself; none: it
+    has not. It gets one for the same name alone, and only from its own address."""
+    keys = KeyFiles(_folder(settings))
+    found = _addresses(settings).get(comer.address)
+    if found is None or found.name not in shown:
+        return _refused(f"it came from {comer.address}, without a certificate for the server at that address")
+    try:
+        authority = Authority.load(read_text(keys.authority), read_text(keys.authority_key))
+        certificate = authority.sign(request.csr, found.name, found.addresses)
+    except (OSError, UnderstudyError) as error:
+        return _refused(str(error))
+    return JoinJudgement(body=answer_bytes(JoinAnswer(authority=authority.certificate, certificate=certificate)), renewed=found.name)
 
 
 class _Means(NamedTuple):
