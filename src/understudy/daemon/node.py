@@ -106,14 +106,12 @@ class Node:
         self.leave = Leave(self.mirror, guard, clock, self.history, settings.leave_within)
         self.lanes: Lanes | None = None
         self.incarnation: Incarnation | None = None
-        self._lease = asyncio.Event()
+        self._lease, self._new_addresses = asyncio.Event(), asyncio.Event()
         self._joining_since: float | None = None  # on this server's clock
-        self._lease_logged = False
-        """Whether it was said last that this server holds a lease."""
-        self._away = False
+        self._lease_logged = self._away = False
+        """Whether it was said last that this server holds a lease, and that the registry is away."""
         self._addresses: tuple[str, ...] | None = None
         """The cluster's addresses as the View has them; None: not read yet."""
-        self._new_addresses = asyncio.Event()
         self._seen_by_lanes, self._revision = View(), 0
 
     async def run(self) -> None:

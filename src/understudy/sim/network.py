@@ -22,7 +22,7 @@ RECORDED = 5000
 FINER = 1 << 20
 """The lower bits of a draw are a draw of their own."""
 
-Door = Callable[[Envelope, bytes], None]
+PacketDoor = Callable[[Envelope, bytes], None]
 """Of a server: what arrives there, and under which key it was sent."""
 OneWay = tuple[str, str, int]
 """From, to, on which network."""
@@ -54,13 +54,13 @@ class Network:
         """How many faults cut this way at once: it passes again when all are mended."""
         self._loop = loop
         self._seed = seed
-        self._doors: dict[str, Door] = {}
+        self._doors: dict[str, PacketDoor] = {}
         self._luck: dict[tuple[str, str], Chance] = {}
         self.recorded: deque[tuple[Envelope, bytes]] = deque(maxlen=RECORDED)
         """What somebody has listened to; nothing unless `records`."""
         self.records = False
 
-    def attach(self, server: str, door: Door) -> None:
+    def attach(self, server: str, door: PacketDoor) -> None:
         """Where this server's packets go."""
         for other in self._doors:
             for pair in ((server, other), (other, server)):
