@@ -5,7 +5,7 @@ it is sent with; the old one is forgotten. So at any instant every guard accepts
 server's part), by `daemon/verbs/rotate.py` and by the simulator's operators (the steps).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from understudy.intent.edit import Edit
@@ -60,9 +60,9 @@ def cannot_begin(view: View) -> tuple[ServerName, ...]:
     return tuple(server for server, record in present.items() if record.life in ALIVE and not keys_of(view, server))
 
 
-def begun(view: View, rotation: KeyRotation) -> Edit:
-    """What begins it."""
-    return _edit(view, rotation)
+def begun(view: View, key: str, sealed: Mapping[ServerName, str], by: str) -> Edit:
+    """What begins it, with the new key sealed for each server that is to have it."""
+    return _edit(view, KeyRotation(key=key, step=KeyStep.ACCEPT, sealed=sealed, by=by))
 
 
 def next_step(view: View) -> Edit | None:

@@ -6,6 +6,7 @@ Owns the format of the file; the value is `intent/whole.py`. The records in it a
 nothing is spelled twice. Written by `understudy cluster export`, read by `understudy simulate --config`.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -73,7 +74,7 @@ def read(text: str | bytes) -> Intent:
 def foundations(intent: Intent) -> dict[str, wire.Record]:
     """What the registry of that cluster holds before any resource: the cluster's own record, pools and types, by key."""
     return {
-        keys.CLUSTER: intent.cluster,
+        keys.CLUSTER: replace(intent.cluster, rotation=None),  # no key leaves the registry, sealed or not
         **{keys.pool(name): pool for name, pool in sorted(intent.pools.items())},
         **{keys.type_(name): type_record for name, type_record in sorted(intent.types.items())},
     }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from understudy.intent.edit import Edit
 from understudy.intent.keyring import begun, cannot_begin, next_step, waits_for
 from understudy.linux.keys import KEY_BYTES, key_id
-from understudy.model.view import KeyRotation, KeyStep, View
+from understudy.model.view import KeyStep, View
 from understudy.sim.chance import dice
 from understudy.sim.world import World
 
@@ -20,8 +20,7 @@ def begin(world: World) -> bool:
         return False
     new = dice(world.seed, f"key {world.loop.now}").randbytes(KEY_BYTES)
     sealed = {server: f"{look.seal} {new.hex()}" for server, look in view.looks.items() if look.seal}
-    rotation = KeyRotation(key=key_id(new), step=KeyStep.ACCEPT, sealed=sealed, by="root")
-    world.command("begins to exchange the guards' key", lambda view, operator: begun(view, rotation))
+    world.command("begins to exchange the guards' key", lambda view, operator: begun(view, key_id(new), sealed, operator.by))
     return True
 
 

@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import replace
 
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import CommandContext
@@ -30,11 +29,7 @@ def intent_of(world: CommandContext) -> Intent:
     """What is registered and wanted, and what the history tells of starts."""
     view, settings = world.mirror.view, world.settings
     voters = tuple(ServerName(voter) for voter in settings.voters)
-    cluster = (
-        replace(view.cluster, rotation=None)
-        if view.cluster
-        else ClusterRecord(name=settings.cluster, voters=voters, pause_tolerance=settings.pause_tolerance)
-    )
+    cluster = view.cluster or ClusterRecord(name=settings.cluster, voters=voters, pause_tolerance=settings.pause_tolerance)
     places = {name: running_on(view, name) for name, resource in view.resources.items() if not resource.local}
     return Intent(
         servers=servers(view, settings),

@@ -14,7 +14,7 @@ from understudy.intent.servers import the_cluster
 from understudy.linux.keys import key_id
 from understudy.model.engines import ENGINES
 from understudy.model.names import ServerName
-from understudy.model.view import KeyRotation, KeyStep, View
+from understudy.model.view import KeyStep, View
 from understudy.security.sealed import seal
 
 STEP_S = 60.0
@@ -36,16 +36,16 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
         view = await world.mirror.refresh()
         rotation = the_cluster(view).rotation
         if rotation is None or (rotation.step is KeyStep.FORGET and not waits_for(view, rotation)):
-            rotation = await _begin(world)
+            await _begin(world)
         else:
             world.output.out(f"going on with key {rotation.key}, begun by {rotation.by}")
-        return await _through(world, rotation)
+        return await _through(world)
     except BadInput as error:
         world.refuse(error)
         return 1
 
 
-async def _begin(world: CommandContext) -> KeyRotation:
+async def _begin(world: CommandContext) -> None:
     view, until = world.mirror.view, world.clock.monotonic() + SOON_S
     while (silent := cannot_begin(view)) and (left := until - world.clock.monotonic()) > 0:
         view = await world.mirror.wait(view.revision, left)
@@ -54,14 +54,14 @@ async def _begin(world: CommandContext) -> KeyRotation:
     new = bytes.fromhex(world.token() + world.token())
     name = key_id(new)
     sealed = {server: seal(look.seal, new, name) for server, look in view.looks.items() if look.seal}
-    rotation = KeyRotation(key=name, step=KeyStep.ACCEPT, sealed=sealed, by=world.by)
-    await write(world, lambda view: begun(view, rotation))
+    await write(world, lambda view: begun(view, name, sealed, world.by))
     world.output.out(f"new key {name}: sent to {', '.join(sealed)}, sealed for each")
-    return rotation
 
 
-async def _through(world: CommandContext, rotation: KeyRotation) -> int:
+async def _through(world: CommandContext) -> int:
     """Step by step, to the end."""
+    rotation = the_cluster(world.mirror.view).rotation
+    assert rotation is not None, "it was begun"
     step: KeyStep | None = KeyStep(rotation.step)
     while step is not None:
         late = await _done(world, rotation.key)
