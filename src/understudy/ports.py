@@ -137,8 +137,8 @@ class Executor(Protocol):
         """Run one action to its end or deadline; never raises: an executor that is not there is an outcome (`executor-away`)."""
         ...
 
-    async def kill(self, resource: ResourceName) -> bool:
-        """Kill everything in the resource's group; True when it was seen empty."""
+    async def kill(self, resource: ResourceName, activity: str = "") -> bool:
+        """Kill everything in the resource's group; True when it was seen empty. `activity`: what the logs call it by."""
         ...
 
     async def empty(self, resource: ResourceName) -> bool:

@@ -224,6 +224,16 @@ async def test_an_action_is_found_in_the_log_by_its_activity(real: RealRig) -> N
     assert {line["server"] for line in lines} == {"ctr1"}
 
 
+async def test_the_last_rung_is_found_in_the_log_by_its_activity(real: RealRig) -> None:
+    """A stop that had to end everything by force says so, under the activity of that stop."""
+    assert await real.executor.kill(DB, "3f9a1c2e-2a")
+    path = real.folder / "exec.log"
+    await wait_until(lambda: "action-ended" in path.read_text(), 10, "a thread writes it")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    found = [(line["event"], line["action"], line["resource"]) for line in lines if line.get("activity") == "3f9a1c2e-2a"]
+    assert found == [("action-begun", "kill", "db"), ("action-ended", "kill", "db")]
+
+
 async def test_an_action_runs_as_its_owner(real: RealRig) -> None:
     """With that user's groups and home, and its control group entered all the same."""
     real.open_to_all()

@@ -92,7 +92,7 @@ class Acting:
         return assignment.epoch == epoch and assignment.sole_holder(self.me.incarnation)
 
     async def _kill(self, resource: Resource, epoch: int, activity: str) -> ActionOutcome:
-        empty = await self.executor.kill(resource.name)
+        empty = await self.executor.kill(resource.name, activity)
         if not resource.kind.housed:  # nothing runs: the rung is to take away what it holds
             request = action_request(resource, "clean", epoch=epoch, incarnation=None, site=self._site())
             return await self.executor.run(replace(request, activity=activity))

@@ -124,9 +124,9 @@ class ExecutorLink:
                 raise
         return await self._ask(request_to_wire(request), within_s=within_s)
 
-    async def kill(self, resource: ResourceName) -> bool:
+    async def kill(self, resource: ResourceName, activity: str = "") -> bool:
         """See ports.Executor."""
-        return await self._is_empty("kill", resource)
+        return await self._is_empty("kill", resource, activity=activity)
 
     async def empty(self, resource: ResourceName) -> bool:
         """See ports.Executor."""
@@ -166,9 +166,9 @@ class ExecutorLink:
         del self._woken[resource]
         return resource
 
-    async def _is_empty(self, op: str, resource: ResourceName) -> bool:
+    async def _is_empty(self, op: str, resource: ResourceName, **more: str) -> bool:
         try:
-            answer = await self._ask({"op": op, "resource": resource}, within_s=2 * _LADDER_S)
+            answer = await self._ask({"op": op, "resource": resource, **more}, within_s=2 * _LADDER_S)
         except (ConnectionError, TimeoutError):
             return False  # not seen: ask again
         return answer.get("empty") is True

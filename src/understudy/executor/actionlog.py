@@ -45,6 +45,16 @@ class ActionLog:
             output="\n".join(outcome.output[-OUTPUT_LINES:]) if failed else None,
         )
 
+    def kill_begun(self, resource: str, activity: str) -> None:
+        """Everything of this resource is being ended: the last rung of a stop."""
+        self._answers.pop(resource, None)
+        log(logevents.ACTION_BEGUN, activity=activity, resource=resource, action="kill")
+
+    def kill_ended(self, resource: str, activity: str, *, empty: bool) -> None:
+        """Whether all of it was seen to be gone."""
+        event, observed = (logevents.ACTION_ENDED, Observed.DONE) if empty else (logevents.ACTION_FAILED, Observed.FAILED)
+        log(event, activity=activity, resource=resource, action="kill", observed=observed)
+
     def _is_news(self, resource: str, outcome: ActionOutcome) -> bool:
         answer = outcome.observed or outcome.unanswered
         before, times = self._answers.pop(resource, (None, 0))

@@ -136,7 +136,7 @@ class FakeExecutor:
         strays = ("service (pid 7)",) if service.alive and service.astray else ()
         return replace(outcome, duration_s=loop.time() - began, housed=service.housed, strays=strays)
 
-    async def kill(self, resource: ResourceName) -> bool:
+    async def kill(self, resource: ResourceName, activity: str = "") -> bool:
         """See ports.Executor."""
         flights = list(self._in_flight.get(resource, ()))
         for flight in flights:

@@ -23,7 +23,16 @@ from understudy.executor.actionlog import ActionLog
 from understudy.executor.gate import stay_known
 from understudy.executor.lines import Overlong, read_line
 from understudy.executor.runner import Runner
-from understudy.executor.wire import LONGEST_LINE, TOO_LONG, decode, encode, outcome_to_wire, request_from_wire, resource_from_wire
+from understudy.executor.wire import (
+    LONGEST_LINE,
+    TOO_LONG,
+    activity_from_wire,
+    decode,
+    encode,
+    outcome_to_wire,
+    request_from_wire,
+    resource_from_wire,
+)
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.lapse import start_second_line
 from understudy.guard.log import end, fault, log, running
@@ -105,7 +114,9 @@ class Server:
                 return self._running()
             case "run":
                 return outcome_to_wire(await self._run(request_from_wire(message)))
-            case "kill" | "empty":
+            case "kill":
+                return {"empty": await self._killed(resource_from_wire(message), activity_from_wire(message))}
+            case "empty":
                 return {"empty": await self._emptied(op, resource_from_wire(message))}
         raise BadInput(f"op is {op!r}; it is one of hello, ping, running, run, kill, empty")
 
@@ -114,6 +125,12 @@ class Server:
         outcome = await self._runner.run(request)
         self._actions.ended(request, outcome)
         return outcome
+
+    async def _killed(self, resource: ResourceName, activity: str) -> bool:
+        self._actions.kill_begun(resource, activity)
+        empty = await self._emptied("kill", resource)
+        self._actions.kill_ended(resource, activity, empty=empty)
+        return empty
 
     async def _emptied(self, op: str, resource: ResourceName) -> bool:
         try:

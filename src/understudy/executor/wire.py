@@ -76,12 +76,13 @@ def request_from_wire(message: Mapping[str, Any]) -> ActionRequest:
         epoch=epoch,
         incarnation=None if incarnation is None else Incarnation(_text(message, "incarnation")),
         user=_text(message, "user") if "user" in message else "root",
-        activity=_activity(message.get("activity")),
+        activity=activity_from_wire(message),
     )
 
 
-def _activity(value: object) -> str:
+def activity_from_wire(message: Mapping[str, Any]) -> str:
     """For people: what cannot be one is no reason not to act."""
+    value = message.get("activity")
     return value if isinstance(value, str) and len(value) <= LONGEST_ACTIVITY and value.isascii() and value.isprintable() else ""
 
 

@@ -1,5 +1,6 @@
 """The kind of virtual addresses: one for each cluster or application VIP. Pure."""
 
+import functools
 import ipaddress
 import re
 
@@ -32,8 +33,9 @@ def network_number_of(lineage: tuple[str, ...]) -> int:
     return next((number for name in lineage if (number := network_number(name))), 1)
 
 
+@functools.lru_cache(maxsize=4096)
 def plain(text: str) -> str | None:
-    """An address as the kernel writes it; None: it is none."""
+    """An address as the kernel writes it; None: it is none. Remembered: each View is asked for all addresses of the cluster."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

@@ -166,7 +166,10 @@ SETTINGS_UNREADABLE = LogEvent(
 
 LISTENING = LogEvent("listening", "info", "It can be asked now, at the place that is named.")
 ACTION_BEGUN = LogEvent(
-    "action-begun", "info", "An action (start, stop, clean, abort) was begun. `activity` is that of the lines of the history about it."
+    "action-begun",
+    "info",
+    "An action (start, stop, clean, abort; kill: all that is left of it is ended by force) was begun. `activity` is that of the"
+    " lines of the history about it.",
 )
 ACTION_ENDED = LogEvent(
     "action-ended",

@@ -144,7 +144,7 @@ class ExecutorPort:
             return outcome
         return replace(outcome, housed=True if self._services.service(request.resource).housed else None)
 
-    async def kill(self, resource: ResourceName) -> bool:
+    async def kill(self, resource: ResourceName, activity: str = "") -> bool:
         """See ports.Executor."""
         await self._connected()
         return await self._services.kill(resource)
