@@ -1,6 +1,5 @@
 """An etcd whose quota is used up, in a lab on systemd: what runs goes on, every command says what to do, and that is enough."""
 
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -47,10 +46,9 @@ def test_a_full_registry_stops_nothing_and_one_command_makes_room(cluster: Clust
     """One member after the other is given a small quota, as an operator might have."""
     trio.run(on="ctr1")
     for server in cluster.lab.plan.registry_hosts:
-        cluster.run("sh", "-c", f"echo 'quota-backend-bytes: {QUOTA_BYTES}' >> /etc/understudy/etcd.yaml", on=server)
+        cluster.run("sed", "-i", f'1s/{{/{{"quota-backend-bytes": {QUOTA_BYTES},/', "/etc/understudy/etcd.yaml", on=server)
         cluster.run("systemctl", "restart", "understudy-etcd", on=server)
         wait_for(lambda server=server: answers(cluster, server), SOON_S, "the member is back")  # type: ignore[misc]
-    since = time.monotonic()
     fill(cluster, "ctr2")
 
     refused = cluster.lab.exec("ctr2", ["crsctl", "modify", "resource", service.SERVICE, "-attr", "CHECK_INTERVAL=7"], check=False)
@@ -65,7 +63,6 @@ def test_a_full_registry_stops_nothing_and_one_command_makes_room(cluster: Clust
     assert "UND-0362: Every member of etcd takes writes." in said
     wait_for(lambda: _accepts(cluster), SOON_S, "a change is accepted")
     cluster.runs(*service.TRIO, on="ctr1")
-    assert time.monotonic() > since
 
 
 def _accepts(cluster: Cluster) -> bool:
