@@ -5,7 +5,7 @@ from pathlib import Path
 from makepackage.project import ROOT
 
 FOLDER = ROOT / "packaging/systemd"
-_SORTS = (".service", ".slice", ".target")
+_SORTS = (".path", ".service", ".slice", ".target")
 
 
 def units(folder: Path = FOLDER) -> list[Path]:

@@ -6,15 +6,17 @@ Adapters (registry client, executor client, guard link, clocks) and the simulato
 
 __all__ = ["ActionName", "ActionOutcome", "ActionRequest", "Evidence", "GuardSight", "LastMessage"]
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from understudy.errors import UnderstudyError
 from understudy.kinds.kind import Around
 from understudy.model.actions import ActionName, ActionOutcome, ActionRequest, Evidence
 from understudy.model.conditions import GuardSight, LastMessage
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
+from understudy.model.servers import ServerRecord
 from understudy.model.settings import NetworkSettings
 from understudy.model.view import ClusterRecord
 
@@ -182,6 +184,9 @@ class GuardState:
     """Why this server's guard takes no part: its settings are not the registry's. Empty: it does."""
     position: Position = NOWHERE
     """Where a daemon of this server has seen the registry to be, since the machine booted, in this or an earlier incarnation."""
+    voter_set: int = 0
+    """The number of the voters on whose grants alone this incarnation holds its lease. 0: it holds none, or the guard is of a version that
+    knows of no change of the voters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +251,15 @@ class LeaveAsked:
     """Within how many seconds everything has to be stopped; then the guard does it at once."""
 
 
-GuardEvent = LeaseChanged | SilentWord | Farewell | AbilityChanged | LeaveAsked | GuardSays
+@dataclass(frozen=True, slots=True)
+class VotersAcknowledged:
+    """An incarnation of this server holds its lease by the grants of the voters of this number alone from now on."""
+
+    incarnation: Incarnation
+    voter_set: int
+
+
+GuardEvent = LeaseChanged | SilentWord | Farewell | AbilityChanged | LeaveAsked | GuardSays | VotersAcknowledged
 
 
 class Guard(Protocol):
@@ -270,8 +283,9 @@ class Guard(Protocol):
         not remembered starts only above the floor. Which are kept."""
         ...
 
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
-        """One round among all voters; True: a majority said silent in it, which is proof for good."""
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
+        """One round among all voters; True: a majority said silent in it, of both sets while they change, which is proof for good. False
+        too if the guard goes by voters of another phase (`ClusterRecord.phase`) than given."""
         ...
 
     async def note(self, position: Position, seen: Position) -> None:
@@ -279,9 +293,10 @@ class Guard(Protocol):
         for the daemons after this one."""
         ...
 
-    async def census(self) -> tuple[Counted, ...] | None:
+    async def census(self, phase: int) -> tuple[Counted, ...] | None:
         """One round among all voters: every incarnation that any of a majority grants, so every one that can hold a lease; the same one
-        more than once where voters know different positions. None: no majority answered in time. A mute voter does not answer."""
+        more than once where voters know different positions. None: no majority answered in time, or the guard goes by voters of another
+        phase. A mute voter does not answer."""
         ...
 
     async def able(self, able: bool, why: str) -> None:
@@ -292,9 +307,15 @@ class Guard(Protocol):
         """What it can tell people, about others too. It changes nothing, not even whose daemon this is."""
         ...
 
-    async def cluster(self, record: ClusterRecord) -> None:
-        """What the registry says of voters and pause_tolerance; kept on this server's disk. A guard with other settings takes no part:
-        it lapses if it held a lease, and `state` says why."""
+    async def cluster(self, record: ClusterRecord) -> ClusterRecord:
+        """What the registry says of voters and pause_tolerance; kept on this server's disk. A guard with another tolerance takes no part:
+        it lapses if it held a lease, and `state` says why. The answer has the voters that it goes by: those of a higher number if an
+        earlier reading of the registry named such."""
+        ...
+
+    async def servers(self, servers: Collection[ServerRecord]) -> None:
+        """Which servers there are, by the registry; kept on this server's disk. The guard sends to these and listens to no others. None:
+        the registry does not say it, and the settings count."""
         ...
 
     async def keys(self, keys: tuple[bytes, ...]) -> bool:
@@ -355,6 +376,49 @@ class Disk(Protocol):
 # --- the server under the daemon ------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EtcdMember:
+    """One member of the registry's etcd."""
+
+    identity: int
+    name: str
+    urls: tuple[str, ...]
+    """Where the other members reach it."""
+    learner: bool
+    """It copies and does not count."""
+    begun: bool
+    """It has run, and said so."""
+
+
+class NotInStep(UnderstudyError):
+    """A learner has not copied all yet."""
+
+
+class RegistryMembers(Protocol):
+    """The members of a registry that has several, as commands change them. RegistryUnreachable: none did it, or it is not known; Refused:
+    it may not be done, and why."""
+
+    async def listed(self) -> tuple[EtcdMember, ...]:
+        """All that it has, learners too."""
+        ...
+
+    async def add_learner(self, url: str) -> None:
+        """One more, at this URL, which copies and does not count."""
+        ...
+
+    async def promote(self, identity: int) -> None:
+        """A learner counts from now on. NotInStep: not yet."""
+        ...
+
+    async def remove(self, identity: int) -> None:
+        """One less."""
+        ...
+
+    async def answers(self, endpoint: str) -> bool:
+        """Whether the member at this ADDRESS:PORT answers."""
+        ...
+
+
 class OwnServer(Protocol):
     """What commands ask of the very server that they were given on: its users, files and networks. Each answers within a few seconds."""
 
@@ -377,6 +441,10 @@ class OwnServer(Protocol):
 
     async def in_use(self, address: str, network: NetworkSettings) -> str | None:
         """Who answers for an address on a network, in words; None: nobody does, or it cannot be asked from here."""
+        ...
+
+    def no_way(self, own: str, other: str) -> str:
+        """Why nothing can be sent from an address of this server to another's, as the kernel's routes say; empty: it can."""
         ...
 
     def taken_out_by(self) -> str:

@@ -88,6 +88,9 @@ class StandInServer:
     async def in_use(self, address: str, network: NetworkSettings) -> str | None:
         return self.answering.get(address)
 
+    def no_way(self, own: str, other: str) -> str:
+        return ""
+
     def taken_out_by(self) -> str:
         return self.stays_out
 

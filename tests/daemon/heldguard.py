@@ -4,7 +4,7 @@ It passes the part of `guard/test_contract.py` that needs no others.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from understudy.errors import Unreachable
 from understudy.guard import answers
@@ -12,6 +12,7 @@ from understudy.guard.held import HeldEpochs
 from understudy.guard.notes import Notes
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position
+from understudy.model.servers import ServerRecord
 from understudy.model.view import ClusterRecord
 from understudy.ports import Counted, GuardEvent, GuardSight, GuardState, LastMessage, LeaveAsked
 
@@ -65,7 +66,7 @@ class HeldGuard:
         self._asked()
         return frozenset(answers.forget(self._epochs, floor, list(names))["kept"])
 
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
         self._asked()
         return False
 
@@ -73,7 +74,7 @@ class HeldGuard:
         self._asked()
         self._seen = seen
 
-    async def census(self) -> tuple[Counted, ...] | None:
+    async def census(self, phase: int) -> tuple[Counted, ...] | None:
         self._asked()
         return ()
 
@@ -95,7 +96,11 @@ class HeldGuard:
     async def protect(self, addresses: Sequence[str]) -> None:
         self._asked()
 
-    async def cluster(self, record: ClusterRecord) -> None:
+    async def cluster(self, record: ClusterRecord) -> ClusterRecord:
+        self._asked()
+        return record
+
+    async def servers(self, servers: Collection[ServerRecord]) -> None:
         self._asked()
 
     async def leave(self, within_s: float, stay_out: str = "") -> None:

@@ -3,8 +3,10 @@
 Each replaces the one method that implements the clause.
 """
 
+from collections.abc import Sequence
+
 from cutting import Patch, cut, exchange
-from understudy.guard.core import Grant, GuardCore, Query
+from understudy.guard.core import Grant, GuardCore, Query, VoterSet
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.voter import Voter
@@ -25,8 +27,8 @@ def add_up_rounds(patch: Patch) -> None:
     said: dict[bytes, set[str]] = {}
     original = Round.__init__
 
-    def begin(self: Round, query: Query, voters: frozenset[str], started: Reading, *, round_ns: int) -> None:
-        original(self, query, voters, started, round_ns=round_ns)
+    def begin(self: Round, query: Query, sets: Sequence[VoterSet], started: Reading, *, round_ns: int) -> None:
+        original(self, query, sets, started, round_ns=round_ns)
         self._silent = said.setdefault(query.incarnation, set())
 
     exchange(patch, Round.__init__)(begin)

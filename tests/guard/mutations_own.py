@@ -3,10 +3,12 @@
 Tried by `test_clauses.py`. Each replaces the one method that implements the clause.
 """
 
+from collections.abc import Sequence
+
 import pytest
 
 from cutting import Patch, exchange
-from understudy.guard.core import Envelope, Grant, GuardCore, NotSilent, Silent
+from understudy.guard.core import CommonSettings, Envelope, Grant, GuardCore, NotSilent, Silent, VoterSet
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.messages import PUSHED, GuardEffect
@@ -23,7 +25,7 @@ def take_any_grant(patch: Patch) -> None:
         if self.lapsed:
             return False
         self.count(voter, grant)
-        return self._rest_on(self.newest_majority())
+        return self._moved_on()
 
     exchange(patch, LeaseHolder.granted)(granted)
 
@@ -32,8 +34,8 @@ def stop_when_the_lease_ends(patch: Patch) -> None:
     """Not `stop_now` before."""
     original = LeaseHolder.__init__
 
-    def begin(self: LeaseHolder, incarnation: bytes, *, majority: int, run_ns: int, stop_now_ns: int) -> None:
-        original(self, incarnation, majority=majority, run_ns=run_ns, stop_now_ns=0)
+    def begin(self: LeaseHolder, incarnation: bytes, *, sets: Sequence[VoterSet], run_ns: int, stop_now_ns: int) -> None:
+        original(self, incarnation, sets=sets, run_ns=run_ns, stop_now_ns=0)
 
     exchange(patch, LeaseHolder.__init__)(begin)
 
@@ -155,4 +157,5 @@ def listen_to_other_settings(patch: Patch) -> None:
 
 def vote_under_edited_settings(patch: Patch) -> None:
     """What the registry says of voters and tolerance is not asked."""
-    exchange(patch, GuardCore._refusal)(lambda self, registry: "")
+    exchange(patch, GuardCore._refusal)(lambda self, registry, *, of_voters: "")
+    exchange(patch, CommonSettings.with_voters_of)(lambda self, other: self)

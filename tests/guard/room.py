@@ -5,7 +5,18 @@
 
 from collections.abc import Iterable
 
-from understudy.guard.core import CommonSettings, Envelope, GuardCore, GuardStart, Member, Renew, Send, VoterMemory, common_settings
+from understudy.guard.core import (
+    CommonSettings,
+    Envelope,
+    GuardCore,
+    GuardStart,
+    Member,
+    Renew,
+    Send,
+    VoterMemory,
+    VoterSet,
+    common_settings,
+)
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.messages import GuardEffect
 from understudy.guard.core.voter import Voter
@@ -15,6 +26,7 @@ from understudy.model.limits import derive
 LIMITS = derive(0.5)
 SECOND = 1_000_000_000
 LEASE, STOP_NOW, SILENT_AFTER = (round(seconds * SECOND) for seconds in (LIMITS.lease_s, LIMITS.stop_now_s, LIMITS.silent_after_s))
+VOTERS = ("ctr1", "ctr2", "ctr3")
 ME, OTHER = b"m" * 16, b"o" * 16
 BOOT = 7
 
@@ -86,7 +98,7 @@ class Room:
 
 def holder() -> LeaseHolder:
     """One of three voters' holder."""
-    return LeaseHolder(ME, majority=2, run_ns=LEASE, stop_now_ns=STOP_NOW)
+    return LeaseHolder(ME, sets=(VoterSet(1, frozenset(VOTERS)),), run_ns=LEASE, stop_now_ns=STOP_NOW)
 
 
 def a_voter(started: float = 0) -> Voter:

@@ -3,7 +3,7 @@
 import pytest
 
 from guard.room import BOOT, LIMITS, SECOND, SILENT_AFTER
-from understudy.guard.core import Census, CensusAnswer, GrantedLife, Renew, VoterMemory
+from understudy.guard.core import Census, CensusAnswer, GrantedLife, Renew, VoterMemory, VoterSet
 from understudy.guard.core.asker import Count
 from understudy.guard.core.voter import LastRenew, Voter
 from understudy.linux.reading import Reading
@@ -12,7 +12,7 @@ from understudy.model.position import NOWHERE, Position, went_back
 ROUND = round(LIMITS.round_s * SECOND)
 HERE = Position(1, 11, 40)
 ONE, OTHER = b"a" * 16, b"b" * 16
-VOTERS = frozenset(("ctr1", "ctr2", "ctr3"))
+VOTERS = (VoterSet(1, frozenset(("ctr1", "ctr2", "ctr3"))),)
 
 
 def after(ns: int) -> Reading:

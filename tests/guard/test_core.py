@@ -21,6 +21,7 @@ from understudy.guard.core import (
     RoundEnded,
     Send,
     Silent,
+    VoterSet,
     Word,
 )
 from understudy.guard.core.asker import Round
@@ -72,14 +73,14 @@ def test_an_older_grant_takes_nothing_back() -> None:
 @pytest.mark.parametrize("now", [at(10.71, 10.0), at(10.0, 10.71), at(10.71)])
 def test_the_holder_goes_by_the_clock_that_runs_ahead(now: Reading) -> None:
     mine = holder()
-    mine.resume(5, at(10))
+    mine.resume(5, at(10), 1)
     assert not mine.must_stop(at(10.69))
     assert mine.must_stop(now)
 
 
 def test_a_lapse_is_for_good() -> None:
     mine = holder()
-    mine.resume(5, at(10))
+    mine.resume(5, at(10), 1)
     assert mine.beat(at(10.7)) is None
     assert not mine.granted("a", Grant(ME, 5, at(10.69)), at(10.7))
     assert mine.must_stop(at(10.1))
@@ -88,7 +89,7 @@ def test_a_lapse_is_for_good() -> None:
 
 def test_what_is_checked_is_what_is_stamped() -> None:
     mine = holder()
-    mine.resume(5, at(10))
+    mine.resume(5, at(10), 1)
     assert mine.beat(at(10.3)) == Renew(6, at(10.3))
 
 
@@ -99,7 +100,7 @@ def test_what_is_checked_is_what_is_stamped() -> None:
 )
 def test_a_grant_that_cannot_be_ours_counts_for_nothing(grant: Grant) -> None:
     mine = holder()
-    mine.resume(5, None)
+    mine.resume(5, None, 0)
     mine.granted("a", grant, at(10.5))
     mine.granted("b", grant, at(10.5))
     assert mine.base is None
@@ -160,7 +161,7 @@ def test_being_told_that_one_is_evicted_stops_grants_but_is_not_silence() -> Non
 
 
 def asked() -> Round:
-    return Round(Query(77, "ctr1", OTHER), frozenset("abc"), at(10), round_ns=round(LIMITS.round_s * SECOND))
+    return Round(Query(77, "ctr1", OTHER), (VoterSet(1, frozenset("abc")),), at(10), round_ns=round(LIMITS.round_s * SECOND))
 
 
 def test_a_majority_of_distinct_voters_in_one_round_is_proof() -> None:

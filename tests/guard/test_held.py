@@ -21,6 +21,7 @@ states = st.builds(
     st.none() | st.builds(Reading, st.integers(0, 2**62), st.integers(0, 2**62)),
     positions,
     positions,
+    st.integers(0, 2**31 - 1),
 )
 
 

@@ -14,8 +14,11 @@ from understudy.guard.kept import CAPACITY, FIELDS, Kept
 from understudy.guard.main import main
 from understudy.linux.reading import Reading
 from understudy.model.limits import derive
+from understudy.model.names import ServerName
+from understudy.model.view import ClusterRecord
 
 SERVERS = ("ctr1", "ctr2", "ctr3")
+RECORDED = tuple(map(ServerName, ("ctr3", "ctr1", "ctr2")))
 numbers = st.integers(0, 2**62)
 readings = st.builds(Reading, numbers, numbers)
 incarnations = st.binary(min_size=16, max_size=16)
@@ -92,9 +95,23 @@ def test_what_the_registry_says_is_kept_whole_on_the_disk(tmp_path: Path) -> Non
     path = str(tmp_path / "made" / "cluster.json")
     assert registered.read(path) is None
     for tolerance in (2.0, 0.5, 0.5):
-        registered.write(path, "lab", ("ctr3", "ctr1", "ctr2"), 1, tolerance)
+        registered.write(path, ClusterRecord(name="lab", voters=RECORDED, pause_tolerance=tolerance))
         assert registered.read(path) == common_settings("lab", SERVERS, 1, derive(tolerance))
     assert [file.name for file in (tmp_path / "made").iterdir()] == ["cluster.json"]
+
+
+def test_voters_of_a_lower_number_do_not_take_the_place_of_those_that_are_kept(tmp_path: Path) -> None:
+    """Then the registry was set back: what it says of everything else counts."""
+    path = str(tmp_path / "cluster.json")
+    later = ClusterRecord(name="lab", voters=(*RECORDED[1:], ServerName("ctr4")), voter_set=2, old_voters=RECORDED)
+    registered.write(path, later)
+    registered.write(path, ClusterRecord(name="lab", voters=RECORDED, pause_tolerance=0.5))
+    kept = registered.read(path)
+    assert kept == common_settings("lab", later.voters, 2, derive(0.5), later.old_voters)
+    registered.write(path, ClusterRecord(name="lab", voters=later.voters, voter_set=2))
+    kept = registered.read(path)
+    assert kept is not None
+    assert (kept.phase, kept.old_voters) == (4, ())
 
 
 TOO_SHORT = '{"cluster": "lab", "voters": ["ctr1"], "voter_set": 1, "pause_tolerance": 0.01}'

@@ -24,7 +24,7 @@ from understudy.guard.core import (
     Silent,
     common_settings,
 )
-from understudy.guard.core.guard import GRANTED_PER_PART
+from understudy.guard.core.asker import GRANTED_PER_PART, WHILE_CHANGING
 from understudy.guard.core.messages import Body
 from understudy.guard.wire import LONGEST, MAC_LENGTH, BadMessage, decode, encode
 from understudy.linux.reading import Reading
@@ -37,7 +37,8 @@ incarnations = st.binary(min_size=16, max_size=16)
 names = st.text(min_size=1, max_size=30)
 nonces = st.integers(0, 2**64 - 1)
 numbers = st.integers(0, 2**32 - 1)
-commons = st.builds(CommonSettings, names, st.lists(names, max_size=5).map(tuple), numbers, numbers, numbers, numbers)
+sets = st.lists(names, max_size=5).map(tuple)
+commons = st.builds(CommonSettings, names, sets, numbers, numbers, numbers, numbers, sets)
 COMMON = common_settings("lab", ("ctr1", "ctr2", "ctr3"), 1, derive(2.0))
 readings = st.builds(Reading, times, times)
 positions = st.builds(Position, numbers, nonces, nonces)
@@ -95,12 +96,15 @@ def test_a_message_of_another_format_is_not_heard() -> None:
         decode(text + hmac.digest(KEY, text, "sha256"), key=KEY)
 
 
-def test_the_longest_names_fit() -> None:
+@pytest.mark.parametrize("old", [0, 5], ids=["", "while the voters change"])
+def test_the_longest_names_fit(old: int) -> None:
     longest = [f"{number}".rjust(63, "n") for number in range(5)]
-    common = common_settings("c" * 63, longest, 1, derive(2.0))
+    common = common_settings("c" * 63, longest, 2, derive(2.0), [f"{number}".rjust(63, "o") for number in range(old)])
     datagram = encode(Envelope(common, longest[0], b"i" * 16, longest[1], Silent(2**64 - 1, longest[2], b"j" * 16, 2**64 - 1)), key=KEY)
     assert len(datagram) <= LONGEST
     most = (1 << 64) - 1
-    lives = tuple(GrantedLife(longest[0], b"j" * 16, Position((1 << 32) - 1, most, most)) for _ in range(GRANTED_PER_PART))
+    lives = tuple(
+        GrantedLife(longest[0], b"j" * 16, Position((1 << 32) - 1, most, most)) for _ in range(WHILE_CHANGING if old else GRANTED_PER_PART)
+    )
     known = encode(Envelope(common, longest[0], b"i" * 16, longest[1], CensusAnswer(most, (1 << 32) - 1, 255, 255, lives)), key=KEY)
     assert len(known) <= LONGEST

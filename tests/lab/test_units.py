@@ -1,7 +1,6 @@
-"""What a host with systemd has on its disk: the project's units, and etcd's configuration in place of its command line."""
+"""What a host with systemd has on its disk: the project's units, and the configuration of its member of etcd."""
 
 import configparser
-import json
 from pathlib import Path
 
 import pytest
@@ -43,19 +42,13 @@ def test_no_unit_of_a_server_sees_file_systems_of_its_own(unit: str) -> None:
     assert not {name for name in names if name.startswith(("Private", "Protect", "Read", "Inaccessible", "Bind", "Temporary"))}
 
 
-def test_the_configuration_of_etcd_says_what_its_command_line_says(tmp_path: Path) -> None:
-    host = make_plan("lab", ("ctr1", "ctr2", "ctr3"), 2.0, engine="etcd", init=SYSTEMD).host("ctr2")
-    (tmp_path / "etc/understudy").mkdir(parents=True)
-    units.write_units(tmp_path, host)
-    written = json.loads((tmp_path / units.ETCD_SETTINGS).read_text())
-    assert written["name"] == "ctr2"
-    assert written["heartbeat-interval"] == 50
-    assert written["client-transport-security"] == {
-        "client-cert-auth": True,
-        "trusted-ca-file": "/etc/understudy/keys/registry-ca.pem",
-        "cert-file": "/etc/understudy/keys/registry.pem",
-        "key-file": "/etc/understudy/keys/registry.key",
-    }
-    assert written["peer-transport-security"] == written["client-transport-security"]
-    assert not {name for name in written if name.startswith("peer-") and name != "peer-transport-security"}
+def test_a_host_of_the_registry_has_the_configuration_that_its_process_names(tmp_path: Path) -> None:
+    """The one writer's: the same text as on a real server."""
+    plan = make_plan("lab", ("ctr1", "ctr2", "ctr3"), 2.0, engine="etcd", init=SYSTEMD)
+    path, text = plan.registry_file("ctr2")
+    assert path in next(service for service in plan.host("ctr2").services if service.name == REGISTRY_PROCESS).command
+    assert 'name: "ctr2"\n' in text
+    assert "heartbeat-interval: 50\n" in text
+    assert text.count('  cert-file: "/etc/understudy/keys/registry.pem"\n') == 2
+    units.write_units(tmp_path, plan.host("ctr2"))
     assert len(list((tmp_path / "usr/lib/systemd/system").iterdir())) == len(list(UNITS.iterdir()))

@@ -11,6 +11,7 @@ from support import times
 from understudy.model.conditions import NUMBERS, UNREACHED, Condition, ConditionKind, GuardSight, LastMessage, Own, Weight, ago, status
 from understudy.model.messages import WORDS
 from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.servers import ServerRecord
 from understudy.model.state import Life
 from understudy.model.view import ClusterRecord, IncarnationRecord, LeaderRecord, Look, Unable, View
 from understudy.policy.conditions import about, conditions, nothing_can_be_done
@@ -46,10 +47,12 @@ def guard(**changes: Any) -> Own:
 
 
 LOST_SIGHT_OF = Look(server=NAMES[2], incarnation=LIVES[NAMES[2]], unregistered=(ResourceName("db"),))
+OTHERS_ALONE = {ServerName("ctr9"): ServerRecord(server=ServerName("ctr9"), addresses=("10.10.20.9",))}
 STATES: dict[ConditionKind, tuple[View, Own]] = {
     ConditionKind.GUARD_SILENT: (VIEW, replace(WELL, guard_age_s=4.0)),
     ConditionKind.TAKES_NO_PART: (VIEW, replace(guard(refused=REFUSED), held=False)),
     ConditionKind.LEAVING: (VIEW, guard(leave_left_s=12.0)),
+    ConditionKind.REMOVED: (replace(VIEW, servers=OTHERS_ALONE), WELL),
     ConditionKind.LEFT: (VIEW, replace(WELL, guard=NEW, held=False, left="root@ctr1")),
     ConditionKind.MAJORITY_LOST: (VIEW, replace(WELL, guard=NEW, held=False, leader_silent_s=None)),
     ConditionKind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, last_messages=GUARD.last_messages), held=False)),
@@ -71,6 +74,8 @@ STATES: dict[ConditionKind, tuple[View, Own]] = {
     ConditionKind.NOT_REAL_TIME: (VIEW, guard(priority="normal priority, real time refused: Operation not permitted")),
     ConditionKind.NO_GATE: (VIEW, guard(gate="unavailable: this kernel has no nf_tables")),
     ConditionKind.SETTINGS_DIFFER: (VIEW, guard(differing=("ctr3 has pause_tolerance 2 s, this server 0.5 s: make them the same",))),
+    ConditionKind.VOTERS_CHANGE: (replace(VIEW, cluster=ClusterRecord(name="c", voters=NAMES[:1], voter_set=2, old_voters=NAMES)), WELL),
+    ConditionKind.VOTERS_DIFFER: (VIEW, replace(WELL, settings_voters=NAMES[1:])),
     ConditionKind.SETTINGS_NOT_KEPT: (VIEW, guard(not_kept="/var/x cannot be written: full. Until it can, do not edit voters")),
     ConditionKind.HELD_NOT_KEPT: (VIEW, replace(WELL, not_kept="No space left on device")),
     ConditionKind.CHECKS_NOT_RUN: (VIEW, replace(WELL, not_run={ResourceName("db"): "Too many open files"})),

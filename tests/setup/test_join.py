@@ -24,13 +24,16 @@ from understudy.daemon import enrol
 from understudy.daemon.enrol import MOST_CONNECTIONS, MOST_REFUSED, JoinListener, Refusals, let_join
 from understudy.errors import BadInput, Refused
 from understudy.guard.configured import read_settings
+from understudy.model.names import ServerName
+from understudy.model.servers import MEMBER, ServerRecord
 from understudy.model.settings import ServerSettings, Settings
 from understudy.security.authority import Authority
 from understudy.security.certificates import new_request
 from understudy.security.keyfiles import KeyFiles
+from understudy.setup.ask import voters_key
 from understudy.setup.begin import new_files, new_token, write_all
 from understudy.setup.enter import JoinTerms, admitted, terms
-from understudy.setup.judge import Comer, judge
+from understudy.setup.judge import ClusterNow, Comer, judge, made_with
 from understudy.setup.places import SetupPlaces, tokens_file
 from understudy.setup.state import HereNow, here_now, is_whole
 from understudy.setup.token import JoinToken, parse_token, token_text
@@ -215,7 +218,7 @@ async def test_nobody_answers(made: Made) -> None:
 
 def judged(made: Made, request: JoinRequest, comer: Comer) -> tuple[int, str]:
     """Status, and why it is refused."""
-    found = judge(request, comer, made.settings, TokenStore(tokens_file(made.settings.state_dir)), NOW)
+    found = judge(request, comer, made_with(made.settings), TokenStore(tokens_file(made.settings.state_dir)), NOW)
     return found.status, found.refused
 
 
@@ -262,7 +265,7 @@ def test_an_authority_that_cannot_be_read_uses_no_token_up(made: Made) -> None:
     key = Path(KeyFiles(made.places.keys).authority_key)
     content = key.read_bytes()
     key.write_text("damaged")
-    found = judge(request, comer, made.settings, TokenStore(tokens_file(made.settings.state_dir)), NOW)
+    found = judge(request, comer, made_with(made.settings), TokenStore(tokens_file(made.settings.state_dir)), NOW)
     assert (found.status, parse_refusal(found.body).code) == (500, 0)
     assert "no private key" in found.refused
     assert "no private key" not in found.body.decode()
@@ -339,12 +342,60 @@ def _ended_soon(connection: socket.socket) -> bool:
         return True
 
 
-async def test_a_server_without_the_authoritys_key_does_not_listen(made: Made) -> None:
-    Path(KeyFiles(made.places.keys).authority_key).unlink()
+async def test_a_server_listens_from_when_it_has_the_authoritys_key(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that becomes a voter gets it while its daemon runs."""
+    monkeypatch.setattr(enrol, "AGAIN_S", 0.001)
+    key = Path(KeyFiles(made.places.keys).authority_key)
+    kept = key.rename(key.with_suffix(".away"))
     task = asyncio.create_task(let_join(made.settings))
     await asyncio.sleep(0)
     assert not task.done()
     assert not connects(address_of("ctr1"), made.settings.join_port)
+    kept.rename(key)
+    await wait_until(lambda: connects(address_of("ctr1"), made.settings.join_port), 10, "it listens")
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_server_that_becomes_a_voter_gets_the_authoritys_key_by_its_certificate(made: Made, logged: list[dict[str, Any]]) -> None:
+    """From its own address, and only while the registry says so; what the others show proves nothing."""
+    voting: set[str] = {"ctr1"}
+    task = asyncio.create_task(let_join(made.settings, lambda: ClusterNow(made.settings, frozenset(voting))))
+    await wait_until(lambda: connects(address_of("ctr1"), made.settings.join_port), 10, "it listens")
+    own = await asyncio.to_thread(made.join, "ctr4", made.token())
+    keys, voter = (
+        KeyFiles(made.places_of("ctr4").keys),
+        ServerRecord(server=ServerName("ctr1"), addresses=(address_of("ctr1"),), etcd=MEMBER),
+    )
+    with pytest.raises(Refused, match=r"ctr4 at .* is no server that becomes a voter"):
+        await asyncio.to_thread(voters_key, own, keys, [voter])
+    voting.add("ctr4")
+    assert await asyncio.to_thread(voters_key, own, keys, [voter]) == Path(KeyFiles(made.places.keys).authority_key).read_text()
+    with pytest.raises(Refused, match="is no server that becomes a voter"):
+        await asyncio.to_thread(voters_key, replace(own, server="ctr3"), keys, [voter])  # ctr4's certificate, from ctr3's address
+    with pytest.raises(Refused, match="there is no other voter"):
+        await asyncio.to_thread(voters_key, own, keys, [])
+    task.cancel()
+    await asyncio.wait([task])
+    assert [line["event"] for line in logged].count("join-refused") == 2
+
+
+@pytest.mark.parametrize(("begun", "there", "refused"), [(True, False, True), (True, True, False), (False, False, False)])
+async def test_a_member_of_etcd_that_has_run_does_not_begin_with_an_empty_memory(
+    made: Made, begun: bool, there: bool, refused: bool
+) -> None:
+    """A voter that lost its disk; one that only renews its certificate has its data."""
+    now = made_with(made.settings)._replace(begun=frozenset({"ctr2"} if begun else ()))
+    if there:
+        (made.folder / "ctr2/state/etcd/member").mkdir(parents=True)
+    task = asyncio.create_task(let_join(made.settings, lambda: now))
+    await wait_until(lambda: connects(address_of("ctr1"), made.settings.join_port), 10, "it listens")
+    if refused:
+        with pytest.raises(Refused, match="replace-voter ctr2"):
+            await asyncio.to_thread(made.join, "ctr2", made.token())
+    else:
+        await asyncio.to_thread(made.join, "ctr2", made.token())
+        assert (made.folder / "ctr2/etc/etcd.yaml").exists() == (not there)
     task.cancel()
     await asyncio.wait([task])
 

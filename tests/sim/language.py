@@ -404,6 +404,7 @@ _CONDITIONS: list[tuple[str, Callable[..., object]]] = [
     (rf"{SERVER} leads", Stage._leads),
     (r"it is known again what runs where", Stage._recovered),
     (r"every server has done its part", Stage._rotated),
+    (r"the change of the voters is over", lambda stage: stage.world.view().phase % 2 == 0),
     (rf"the daemon of {SERVER} goes on", Stage._daemon_goes_on),
     (rf"another than {SERVER} leads", Stage._another_leads),
 ]
@@ -456,6 +457,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"the guards' key is to be exchanged", Stage.begin_rotating),
     (r"the next step of the exchange may come", Stage.go_on_rotating),
     (r"everything is registered again", lambda stage: stage.world.register_again()),
+    (r"the voters are to be (?P<names>ctr\d(?: ctr\d)*)", lambda stage, names: stage.world.change_voters(*names.split())),
     (r"the registry boots", lambda stage: stage.world.registry_boots()),
     (rf"{NAME} dies on {SERVER}", lambda stage, name, server: stage.world.dies(name, on=server)),
     (rf"{ACTION} of {NAME} {HOW} on {SERVERS}", Stage.spoil),

@@ -6,7 +6,7 @@ which world each is caught.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -21,7 +21,7 @@ from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node
 from understudy.daemon.reporting import Reporting
 from understudy.executor import lease
-from understudy.guard.core import Grant, GuardCore, ending, epochs, keeper
+from understudy.guard.core import Grant, GuardCore, VoterSet, ending, epochs, keeper
 from understudy.guard.core.asker import Round
 from understudy.guard.core.ending import EndPart, EndStage, EndStep
 from understudy.guard.core.holder import LeaseHolder
@@ -276,7 +276,7 @@ def believe_one_voter(patch: Patch) -> None:
 
     def begin(self: Round, *args: Any, **times: Any) -> None:
         original(self, *args, **times)
-        self._majority = 1
+        self._sets = [_of_one(wanted) for wanted in self._sets]
 
     exchange(patch, Round.__init__)(begin)
 
@@ -285,10 +285,22 @@ def lease_from_one_voter(patch: Patch) -> None:
     """One grant is enough."""
     original = LeaseHolder.__init__
 
-    def begin(self: LeaseHolder, incarnation: bytes, **bounds: int) -> None:
-        original(self, incarnation, **{**bounds, "majority": 1})
+    def begin(self: LeaseHolder, incarnation: bytes, *, sets: Sequence[VoterSet], **bounds: int) -> None:
+        original(self, incarnation, sets=[_of_one(wanted) for wanted in sets], **bounds)
 
     exchange(patch, LeaseHolder.__init__)(begin)
+
+
+class _OfOne(VoterSet):
+    """Any of them is a majority."""
+
+    @property
+    def majority(self) -> int:
+        return 1
+
+
+def _of_one(wanted: VoterSet) -> VoterSet:
+    return _OfOne(*wanted)
 
 
 def do_not_wait_for_quiet(patch: Patch) -> None:

@@ -24,6 +24,7 @@ from sim import (
     mutations_lanes,
     mutations_live,
     mutations_set_back,
+    mutations_voters,
 )
 from sim import test_able as able
 from sim import test_leaving as leaving
@@ -42,7 +43,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 MODULES = (
     *(core, mutations_keeper, mutations_own),
     *(mutations, mutations_commits, mutations_daemon, mutations_forgetting, mutations_lanes, mutations_live, mutations_set_back),
-    *(mutations_backup, mutations_keys),
+    *(mutations_backup, mutations_keys, mutations_voters),
     *(able, leaving),
 )
 STORIES = (
@@ -55,6 +56,7 @@ STORIES = (
     "set_back_behind_a_life",
     "restored_where_it_was_stopped",
     "keys_are_exchanged",
+    "voters_change",
 )
 """Few and short, in which all of it is called."""
 

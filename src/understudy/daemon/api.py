@@ -40,7 +40,7 @@ from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import Settings
 from understudy.model.shown import shown
 from understudy.model.state import Life
-from understudy.ports import Clock, OwnServer
+from understudy.ports import Clock, OwnServer, RegistryMembers
 
 TOKEN_BYTES = 16
 MOST_WAITING = 16 << 20
@@ -70,6 +70,9 @@ class ApiServices:
     settings: Settings
     clock: Clock
     server: OwnServer
+    settings_now: Callable[[], Settings] | None = None
+    """The settings with the servers that there are by now; None: those above."""
+    members: RegistryMembers | None = None
     token: Callable[[], str] = field(default=lambda: secrets.token_hex(TOKEN_BYTES))
     record: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
@@ -78,7 +81,7 @@ class ApiServices:
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
 
 
-async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer) -> None:
+async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer, members: RegistryMembers | None = None) -> None:
     """Answer requests until cancelled."""
 
     def record(kind: str, about: ResourceName | None, cause: str, text: str) -> None:
@@ -91,6 +94,8 @@ async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer)
     services = ApiServices(
         mirror=node.mirror,
         settings=settings,
+        settings_now=lambda: node.settings,
+        members=members,
         clock=node.clock,
         server=server,
         record=record,
@@ -246,7 +251,7 @@ class _Api:
         services = self._services
         return CommandContext(
             mirror=services.mirror,
-            settings=services.settings,
+            settings=services.settings if services.settings_now is None else services.settings_now(),
             clock=services.clock,
             caller=await self._names.caller(peer.uid, peer.gid),
             output=lines,
@@ -257,6 +262,7 @@ class _Api:
             own=None if services.own is None else _for_a_moment(services.own),
             check=services.check,
             leave_here=services.leave_here,
+            members=services.members,
             detached=lambda: lines.closed,
             turn=Turn(self._turns, queued=peer.uid != 0),
         )

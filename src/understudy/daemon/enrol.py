@@ -22,10 +22,19 @@ from understudy.guard.log import fault, log
 from understudy.model import logevents
 from understudy.model.settings import Settings
 from understudy.security.keyfiles import KeyFiles
-from understudy.setup.judge import Comer, JoinJudgement, judge, judge_renewal
+from understudy.setup.judge import ClusterNow, Comer, JoinJudgement, judge, judge_renewal, judge_voter, made_with
 from understudy.setup.places import tokens_file
 from understudy.setup.tokens import TokenStore
-from understudy.setup.wire import LARGEST_REQUEST, PATH, RENEWAL_PATH, JoinRefusal, answer_bytes, parse_renewal, parse_request
+from understudy.setup.wire import (
+    LARGEST_REQUEST,
+    PATH,
+    RENEWAL_PATH,
+    VOTER_PATH,
+    JoinRefusal,
+    answer_bytes,
+    parse_renewal,
+    parse_request,
+)
 
 MOST_CONNECTIONS = 16
 """Of this listener; further ones are closed at once, so that strangers cannot use up the daemon's descriptors."""
@@ -43,12 +52,15 @@ _BACKLOG = 16
 _WAIT = "too many attempts from this address were refused; wait a minute"
 
 
-async def let_join(settings: Settings) -> None:
-    """Listen on each address of this server, until cancelled; idle where this server cannot let anybody join."""
+async def let_join(settings: Settings, now: Callable[[], ClusterNow] | None = None) -> None:
+    """Listen on each address of this server, until cancelled; idle as long as this server cannot let anybody join: a server that becomes a
+    voter gets the authority's key later. `now`: what is known of the cluster by now."""
     keys = KeyFiles(os.path.dirname(settings.guard_key))
-    if not settings.join_port or not os.path.exists(keys.authority_key):
+    if not settings.join_port:
         await asyncio.Event().wait()
-    listener = JoinListener(settings, keys)
+    while not os.path.exists(keys.authority_key):  # noqa: ASYNC110 - a file sends no event
+        await asyncio.sleep(AGAIN_S)
+    listener = JoinListener(settings, keys, now)
     async with asyncio.TaskGroup() as tasks:
         for address in settings.peer(settings.server).addresses:
             tasks.create_task(listener.listen(address))
@@ -91,8 +103,8 @@ class Refusals:
 class JoinListener:
     """One for all addresses of this server."""
 
-    def __init__(self, settings: Settings, keys: KeyFiles) -> None:
-        self._settings, self._keys = settings, keys
+    def __init__(self, settings: Settings, keys: KeyFiles, now: Callable[[], ClusterNow] | None = None) -> None:
+        self._settings, self._keys, self._now = settings, keys, now or (lambda: made_with(settings))
         self._store = TokenStore(tokens_file(settings.state_dir))
         self._refusals = Refusals()
         self._callers: set[asyncio.Task[None]] = set()
@@ -165,7 +177,7 @@ class JoinListener:
             )
             exchange = Exchange(reader, asyncio.StreamWriter(transport, protocol, reader, loop), Peer(uid=NOBODY, gid=NOBODY, pid=0))
             try:
-                await self._exchange(exchange, comer, _names(transport.get_extra_info("peercert")))
+                await self._exchange(exchange, comer._replace(name=_certified(transport)))
                 await exchange.close()
             finally:
                 exchange.abort()
@@ -178,24 +190,24 @@ class JoinListener:
         except Exception as error:  # noqa: BLE001 - the listener goes on for others, and the daemon with it
             fault(error, "a connection to join")
 
-    async def _exchange(self, exchange: Exchange, comer: Comer, shown: tuple[str, ...]) -> None:
+    async def _exchange(self, exchange: Exchange, comer: Comer) -> None:
         try:
             request = await exchange.request()
         except NoRequest as bad:
             if bad.status:
                 exchange.refuse(bad.status, str(bad))
             return
-        await exchange.answer(await self._answer(request, comer, shown))
+        await exchange.answer(await self._answer(request, comer))
 
-    async def _answer(self, request: HttpRequest, comer: Comer, shown: tuple[str, ...]) -> Reply:
-        if request.path not in (PATH, RENEWAL_PATH):
+    async def _answer(self, request: HttpRequest, comer: Comer) -> Reply:
+        if request.path not in (PATH, VOTER_PATH, RENEWAL_PATH):
             return _refused(404, "no such path")
         if request.method != "POST":
             return _refused(405, "use POST")
         if not self._refusals.may_try(comer.address):
             return _refused(429, _WAIT)
         try:
-            work = self._work(request, comer, shown)
+            work = self._work(request, comer)
         except BadInput as error:
             self._refusals.note(comer.address, str(error))
             return _refused(400, str(error))
@@ -208,24 +220,33 @@ class JoinListener:
             log(logevents.CERTIFICATE_GIVEN, given_to=judgement.renewed, address=comer.address)
         return Reply(judgement.body, judgement.status)
 
-    def _work(self, request: HttpRequest, comer: Comer, shown: tuple[str, ...]) -> Callable[[], JoinJudgement]:
+    def _work(self, request: HttpRequest, comer: Comer) -> Callable[[], JoinJudgement]:
         """What is to be judged, beside the loop. BadInput: the request is none."""
         if request.path == RENEWAL_PATH:
-            return functools.partial(judge_renewal, parse_renewal(request.body), comer, shown, self._settings)
-        return functools.partial(judge, parse_request(request.body), comer, self._settings, self._store, time.time())
+            return functools.partial(judge_renewal, parse_renewal(request.body), comer, self._now())
+        asked = parse_request(request.body)
+        if request.path == VOTER_PATH:
+            return functools.partial(judge_voter, comer, self._now())
+        return functools.partial(judge, asked, comer, self._now(), self._store, time.time())
 
     def _context(self) -> ssl.SSLContext:
         """With the certificate that is here now: a new one counts from the next connection on. Who has one of his own may show it.
         ValueError: ours cannot be used."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.verify_mode = ssl.CERT_OPTIONAL
         try:
-            context.load_verify_locations(self._keys.authority)
             context.load_cert_chain(self._keys.certificate, self._keys.key, password=_no_password)
+            context.load_verify_locations(self._keys.authority)
+            context.verify_mode = ssl.CERT_OPTIONAL  # who joins has none yet; who becomes a voter proves itself by its own
         except (OSError, ssl.SSLError) as error:
             raise ValueError(f"{self._keys.certificate} and {self._keys.key} cannot be used: {error}") from None
         return context
+
+
+def _certified(transport: asyncio.BaseTransport) -> str:
+    """The name in the certificate of the other side, which TLS has verified; empty: it has shown none."""
+    shown = transport.get_extra_info("peercert") or {}
+    return next((str(value) for part in shown.get("subject", ()) for key, value in part if key == "commonName"), "")
 
 
 def _listening(address: str, port: int) -> contextlib.closing[socket.socket]:
@@ -237,12 +258,6 @@ def _listening(address: str, port: int) -> contextlib.closing[socket.socket]:
 
 def _refused(status: int, why: str) -> Reply:
     return Reply(answer_bytes(JoinRefusal(why)), status)
-
-
-def _names(certificate: object) -> tuple[str, ...]:
-    """Of a certificate of the cluster's authority that was shown, as Python's TLS has it."""
-    found = certificate.get("subjectAltName", ()) if isinstance(certificate, dict) else ()
-    return tuple(str(name) for kind, name in found if kind == "DNS")
 
 
 def _no_password() -> str:

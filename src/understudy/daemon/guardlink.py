@@ -8,18 +8,19 @@ import contextlib
 import json
 import os
 import socket
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from understudy.correlator import Correlator
+from understudy.daemon.facts import KeptFacts
 from understudy.errors import TooManyWaiting, Unreachable
 from understudy.guard import registered
 from understudy.linux.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
+from understudy.model.servers import ServerRecord
 from understudy.model.settings import Settings
 from understudy.model.view import ClusterRecord
 from understudy.ports import (
@@ -34,14 +35,13 @@ from understudy.ports import (
     LeaseChanged,
     LeaveAsked,
     SilentWord,
+    VotersAcknowledged,
 )
 
 ANSWER_S = 2.0
 AGAIN_S = 0.02
 FORGET_AT_ONCE = 200
 """Names, of which a guard takes no more than `guard/answers.py` says."""
-KEEP_AGAIN_S = 10.0
-"""How often what could not be written to the disk is tried again."""
 PACKET = 1 << 20
 FULL = (
     "it remembers the epochs of {} resources and has room for no more: what was never started on this server cannot start here. "
@@ -53,16 +53,17 @@ FULL = (
 class GuardLink:
     """One connection to the local guard."""
 
-    def __init__(self, run_dir: Path, *, round_s: float, cluster_file: str = "") -> None:
+    def __init__(self, run_dir: Path, *, round_s: float, facts: KeptFacts | None = None) -> None:
         self._socket_path = str(run_dir / "guard.sock")
         self._lease_path = str(run_dir / "lease")
         self._round_s = round_s
-        self._cluster_file = cluster_file
+        self._facts = facts
+        """What is kept on disk; None: nothing is."""
         self._cluster: ClusterRecord | None = None
-        self._not_kept = ""
-        """Why what the registry says of the settings is not on this server's disk,"""
-        self._keep_again_at = 0.0
-        """and when that is tried again."""
+        self._servers: frozenset[ServerRecord] = frozenset()
+        """What the guard was sent last."""
+        self._goes_by: dict[str, Any] = {}
+        """What the guard answered to that: the voters that it goes by."""
         self._socket: socket.socket | None = None
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
@@ -76,7 +77,7 @@ class GuardLink:
     @classmethod
     def of(cls, settings: Settings, *, round_s: float) -> "GuardLink":
         """For this server."""
-        return cls(Path(settings.run_dir), round_s=round_s, cluster_file=registered.path_of(settings))
+        return cls(Path(settings.run_dir), round_s=round_s, facts=KeptFacts(settings))
 
     async def close(self) -> None:
         """Hang up."""
@@ -114,6 +115,7 @@ class GuardLink:
             epoch_floor=int(answer.get("epoch_floor", 0)),
             position=Position(*answer["registry_seen"]),
             refused=str(answer.get("refused", "")),
+            voter_set=int(answer.get("acknowledged", 0)),
         )
 
     async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
@@ -132,18 +134,19 @@ class GuardLink:
             kept += [ResourceName(name) for name in answer["kept"]] if answer.get("ok") else page
         return frozenset(kept)
 
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
         """See ports.Guard."""
-        answer = await self._ask({"op": "round", "server": server, "incarnation": incarnation}, within_s=self._round_s + ANSWER_S)
+        asked = {"op": "round", "server": server, "incarnation": incarnation, "phase": phase}
+        answer = await self._ask(asked, within_s=self._round_s + ANSWER_S)
         return bool(answer.get("lost"))
 
     async def note(self, position: Position, seen: Position) -> None:
         """See ports.Guard."""
         await self._ask({"op": "note", "position": position, "seen": seen})
 
-    async def census(self) -> tuple[Counted, ...] | None:
+    async def census(self, phase: int) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
-        granted = (await self._ask({"op": "census"}, within_s=self._round_s + ANSWER_S))["lives"]
+        granted = (await self._ask({"op": "census", "phase": phase}, within_s=self._round_s + ANSWER_S))["lives"]
         if granted is None:
             return None
         return tuple(
@@ -158,11 +161,13 @@ class GuardLink:
     async def sight(self) -> GuardSight:
         """See ports.Guard. A guard of an older version says less."""
         said = await self._ask({"op": "state", "brief": True})
-        if self._not_kept and self._cluster is not None and time.monotonic() >= self._keep_again_at:
-            self._not_kept = await self._keep(self._cluster)
+        if self._facts is not None:
+            await self._facts.again()
         return GuardSight(
             incarnation=Incarnation(said["incarnation"]),
             voters=tuple(ServerName(voter) for voter in said["voters"]),
+            old_voters=tuple(ServerName(voter) for voter in said.get("old_voters", ())),
+            acknowledged=int(said.get("acknowledged", 0)) >= int(said.get("voter_set", 0)),
             grants={ServerName(voter): float(age_s) for voter, age_s in said.get("grants", {}).items()},
             last_messages={
                 ServerName(server): LastMessage(incarnation=Incarnation(peer["incarnation"]), age_s=float(peer["heard_s"]))
@@ -175,35 +180,30 @@ class GuardLink:
             gate="" if said.get("gate") in ("ready", None) else str(said["gate"]),
             differing=tuple(said.get("differing", ())),
             refused=str(said.get("refused", "")),
-            not_kept=self._not_kept,
+            not_kept=self._facts.trouble if self._facts is not None else "",
             leave_left_s=said.get("leave_left_s"),
         )
 
-    async def cluster(self, record: ClusterRecord) -> None:
+    async def cluster(self, record: ClusterRecord) -> ClusterRecord:
         """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there. The epoch floor rises with deletions:
         it is not sent with the rest, nor are keys."""
-        record = replace(record, epoch_floor=0, rotation=None)
-        if record == self._cluster:
-            return
-        voters = list(record.voters)
-        if self._cluster_file:
-            self._not_kept = await self._keep(record)
-        fields = {"cluster": record.name, "voters": voters, "voter_set": record.voter_set, "pause_tolerance": record.pause_tolerance}
-        await self._ask({"op": "cluster", **fields})
-        self._cluster = record
+        sent = replace(record, epoch_floor=0, rotation=None)
+        if sent != self._cluster:
+            if self._facts is not None:
+                await self._facts.cluster(sent)
+            self._goes_by = await self._ask({"op": "cluster", **registered.fields_of(sent)})
+            self._cluster = sent
+        return _later_voters(record, self._goes_by)
 
-    async def _keep(self, record: ClusterRecord) -> str:
-        """Why it could not be written; the guard is sent it all the same, and knows it until its keeper ends."""
-        self._keep_again_at = time.monotonic() + KEEP_AGAIN_S
-        path, voters = self._cluster_file, tuple(record.voters)
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                await asyncio.to_thread(registered.write, path, record.name, voters, record.voter_set, record.pause_tolerance)
-        except (OSError, TimeoutError) as error:
-            why = "the disk does not answer" if isinstance(error, TimeoutError) else error.strerror
-            advice = "Make room there, it is tried again; until it succeeds, do not edit voters and pause_tolerance on this server"
-            return f"{path} cannot be written: {why}. {advice}"
-        return ""
+    async def servers(self, servers: Collection[ServerRecord]) -> None:
+        """See ports.Guard. To the disk first, as above; a guard of an older version goes on with those that it began with."""
+        if not servers or frozenset(servers) == self._servers:
+            return
+        if self._facts is not None:
+            await self._facts.servers(servers)
+        listed = [{"name": each.server, "addresses": each.addresses} for each in sorted(servers, key=lambda each: each.server)]
+        await self._ask({"op": "servers", "servers": listed})
+        self._servers = frozenset(servers)
 
     async def keys(self, keys: tuple[bytes, ...]) -> bool:
         """See ports.Guard. A guard of an older version takes none."""
@@ -275,7 +275,7 @@ class GuardLink:
                 raise
             self._socket = connection
             self._dead = frozenset()  # a successor guard has to be informed again
-            self._cluster = None
+            self._cluster, self._servers = None, frozenset()
             self._reading = asyncio.create_task(self._read(connection), name="guard link")
             hello = {"op": "hello", "role": "daemon", "id": 0, "pid": os.getpid()}
             await asyncio.get_running_loop().sock_sendall(connection, json.dumps(hello).encode())
@@ -303,6 +303,8 @@ class GuardLink:
             self._events.put_nowait(_ability(ability))
         if message.get("leave_left_s") is not None:
             self._events.put_nowait(LeaveAsked(message["leave_left_s"]))
+        if message.get("op") == "hello" and message.get("acknowledged"):
+            self._events.put_nowait(_acknowledged(message))
         number = message.get("id")
         if number is not None:
             if isinstance(number, int):
@@ -320,6 +322,8 @@ class GuardLink:
                 self._events.put_nowait(Farewell(ServerName(message["server"]), Incarnation(message["incarnation"])))
             case "able":
                 self._events.put_nowait(_ability(message))
+            case "acknowledged":
+                self._events.put_nowait(_acknowledged(message))
 
     def _pass_on(self, text: str) -> None:
         if text not in self._said:  # every hello repeats it
@@ -331,6 +335,19 @@ class GuardLink:
             self._socket.close()
             self._socket = None
         self._requests.fail(lambda: ConnectionResetError("the guard closed the connection"))
+
+
+def _later_voters(record: ClusterRecord, goes_by: dict[str, Any]) -> ClusterRecord:
+    """The record with the voters that a guard goes by, if those came later. A guard of an older version does not say."""
+    if "voters" not in goes_by or "voter_set" not in goes_by:
+        return record
+    voters, old_voters = (tuple(map(ServerName, goes_by[name])) for name in ("voters", "old_voters"))
+    found = replace(record, voters=voters, voter_set=goes_by["voter_set"], old_voters=old_voters)
+    return found if found.phase > record.phase else record
+
+
+def _acknowledged(fields: dict[str, Any]) -> VotersAcknowledged:
+    return VotersAcknowledged(Incarnation(fields["incarnation"]), int(fields["acknowledged"]))
 
 
 def _ability(fields: dict[str, Any]) -> AbilityChanged:

@@ -6,6 +6,7 @@ that needs this server's own release, or the end of its lease. It decides nothin
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.acting import Acting
@@ -20,6 +21,7 @@ from understudy.lane.local import Local
 from understudy.lane.steps import Check, Clean, Climb, LaneAction, LaneStep, Release, Start
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
+from understudy.model.view import View
 from understudy.ports import Clock, Executor, Guard, Surroundings
 
 IDLE_S = 30.0
@@ -115,7 +117,7 @@ class Lanes:
         if not (self._mirror.read_once or self._mirror.remembered):
             return None
         now = self._clock.monotonic()
-        self._driver.see(self._mirror.view)
+        self._driver.see(self._seen())
         if self._all or now - self._asked_all_at >= IDLE_S:
             self._all, self._asked_all_at = False, now
             self._driver.ask_all()
@@ -125,6 +127,11 @@ class Lanes:
         for taken in steps:
             self._do(taken)
         return self._driver.until()
+
+    def _seen(self) -> View:
+        """The View; for a witness one without resources, for it neither runs nor looks at any."""
+        view = self._mirror.view
+        return replace(view, resources={}) if view.witness(self._me.server) else view
 
     # --- what a lane has taken upon it ------------------------------------------------------------------------------
 
@@ -143,7 +150,7 @@ class Lanes:
     async def _act(self, taken: Taken, step: LaneAction) -> None:
         resource = taken.resource
         outcome, empty = await self._acting.act(step, resource, taken.epoch, taken.activity)
-        self._driver.see(self._mirror.view)
+        self._driver.see(self._seen())
         at = self._driver.instant(resource, self._clock.monotonic(), self._clock.wall(), empty=empty)
         lines = self._driver.ended(taken, outcome, at)
         self._reporting.note()

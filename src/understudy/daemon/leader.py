@@ -265,8 +265,8 @@ class Leader:
         mark = (0 if view.leader is None else view.leader.term, self._mirror.rereads, view.era)
         if self._counted == mark:
             return self._quiet_since_count if self._clock.monotonic() < self._quiet_since_count else None
-        census = await self._guard.census()
-        if census is None:
+        census = await self._guard.census(view.phase)
+        if census is None or self._mirror.view.phase != view.phase:
             return self._clock.monotonic() + ASK_AGAIN_S
         self._beats += 1
         # who was counted has registered before: after this commit the mirror has seen that
@@ -342,10 +342,12 @@ class Leader:
         try:
             while self._ours_to_ask(incarnation):
                 try:
-                    if await self._round(server, incarnation):
+                    phase = self._mirror.view.phase
+                    if await self._round(server, incarnation, phase) and self._mirror.view.phase == phase:
                         self._memory.proved(incarnation, self._clock.monotonic(), self._limits)
-                        await self._commit_lost(server, incarnation, (self._clock.monotonic() - begun) * 1000)
-                        return
+                        if await self._commit_lost(server, incarnation, phase, (self._clock.monotonic() - begun) * 1000):
+                            return
+                        self._memory.not_proved(incarnation)
                 except Unreachable:
                     pass  # no guard, or no registry, just now: the next round says
                 if once:
@@ -355,10 +357,10 @@ class Leader:
             del self._asking[incarnation]
             self._wake.set()
 
-    async def _round(self, server: ServerName, incarnation: Incarnation) -> bool:
+    async def _round(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
         self._rounds += 1
         try:
-            return await self._guard.prove_lost(server, incarnation)
+            return await self._guard.prove_lost(server, incarnation, phase)
         finally:
             self._rounds -= 1
 
@@ -381,26 +383,31 @@ class Leader:
         is_leader = view.leader is not None and view.leader.incarnation == incarnation
         return view.life(incarnation) in (*ALIVE, Life.EVICTED) and (self.leads() or is_leader)
 
-    async def _commit_lost(self, server: ServerName, incarnation: Incarnation, ms: float) -> None:
-        """The proof is for good: whoever leads writes it, and a candidate takes the lost leader's term in the same commit."""
+    async def _commit_lost(self, server: ServerName, incarnation: Incarnation, phase: int, ms: float) -> bool:
+        """The proof is for good: whoever leads writes it, and a candidate takes the lost leader's term in the same commit. False: a change
+        of the voters has begun or ended before it was written. Then it is proved anew: what one set says does not bind whoever holds its
+        lease by the other."""
         for _ in range(20):
             view = self._mirror.view
             record = view.incarnations.get(incarnation)
+            if view.phase != phase:
+                return False
             if record is None or record.life in (Life.LOST, Life.FENCED, Life.LEFT) or self._me is None:
-                return
+                return True
             lost = go_on(record, Life.LOST, "a majority of voters silent in one round")
             writes: dict[str, Any] = {keys.incarnation(incarnation): lost}
             if not self.leads():
                 if view.leader is None or view.leader.incarnation != incarnation:
-                    return  # somebody else leads by now: that one asks for itself
+                    return True  # somebody else leads by now: that one asks for itself
                 writes[keys.LEADER] = LeaderRecord(server=self._me[0], incarnation=self._me[1], term=view.leader.term + 1)
             if await self._mirror.commit(writes, decided_on=view, unchanged=(keys.LEADER,)) is not None:
                 activity = activity_of(view)
                 self._history.record(events.LOST, on=server, ms=round(ms, 1), cause=lost.proof, activity=activity)
                 if keys.LEADER in writes:
                     self._history.record(events.LEADER, on=self._me[0], cause=f"{server} is lost", activity=activity)
-                return
+                return True
             await self._mirror.wait(view.revision, RETRY_S)
+        return True
 
     async def _believe_farewells(self) -> None:
         for incarnation in sorted(self._left):

@@ -181,13 +181,13 @@ class Leave:
         """Whether others in these states still run things under leases that end with this server's vote: when all machines are shut down,
         the first that is done must not end the lease under which another stops its database."""
         view = self._mirror.view
-        if view.cluster is None or me.server not in view.cluster.voters:
+        if view.cluster is None or me.server not in view.cluster.all_voters:
             return False
         present = view.present()
-        voters = [present[voter] for voter in view.cluster.voters if voter in present and voter != me.server]
-        staying = [voter for voter in voters if voter.life in (Life.JOINING, Life.ONLINE)]
         others = [incarnation for incarnation in present.values() if incarnation.life in states and incarnation.server != me.server]
-        return len(staying) <= len(view.cluster.voters) // 2 and any(holds(view, other.incarnation) for other in others)
+        here = {name for name, record in present.items() if record.life in (Life.JOINING, Life.ONLINE)} - {me.server}
+        short = any(len(here.intersection(voters)) <= len(voters) // 2 for voters in view.cluster.voter_sets)
+        return short and any(holds(view, other.incarnation) for other in others)
 
     async def _say_farewell(self, in_order: bool) -> None:
         await asyncio.sleep(LAST_LINES_S)  # the last lines of the history, and who follows it on this server

@@ -17,7 +17,9 @@ from pathlib import Path
 from understudy.daemon.alerts import Alerts
 from understudy.daemon.api import serve
 from understudy.daemon.clock import SystemClock
+from understudy.daemon.clusternow import cluster_now
 from understudy.daemon.enrol import let_join
+from understudy.daemon.etcdmember import keep_member
 from understudy.daemon.execlink import ExecutorLink
 from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.keystore import FileKeys
@@ -41,6 +43,7 @@ from understudy.model.logevents import Level
 from understudy.model.settings import Settings
 from understudy.registry.engines import engine_named
 from understudy.registry.wire import Unreadable
+from understudy.setup.places import SetupPlaces
 
 BEHIND_THE_EXECUTOR_S = 0.01
 """The executor's second line comes first; ours may find it done."""
@@ -93,6 +96,7 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     tls = settings.registry_tls
     keys = None if tls is None else FileKeys(settings.guard_key, tls.key)
     node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk, keys=keys)
+    node.on_servers = lambda present: registry.reach(present.registry)
     await executor.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -140,13 +144,15 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, br
     alerts = Alerts(Path(settings.log_dir) / "alert.log", settings.server)
     sight = Sight(node)
     server = LinuxServer(settings.run_dir)
+    members = engine_named(settings.engine).members(lambda: node.settings.registry, settings.registry_tls)
     sight.alert, sight.unwritten, sight.taken_out_by = alerts.write, alerts.unwritten, server.taken_out_by
     work = [
         asyncio.create_task(node.run(), name="node"),
-        asyncio.create_task(serve(node, sight, settings, server), name="api"),
+        asyncio.create_task(serve(node, sight, settings, server, members), name="api"),
+        asyncio.create_task(keep_member(node.mirror, lambda: node.settings, SetupPlaces()), name="member of etcd"),
         asyncio.create_task(sight.run(), name="sight"),
-        asyncio.create_task(let_join(settings), name="join listener"),
-        asyncio.create_task(keep_certificate(settings), name="certificate"),
+        asyncio.create_task(let_join(settings, lambda: cluster_now(node.mirror, node.settings)), name="join listener"),
+        asyncio.create_task(keep_certificate(lambda: node.settings), name="certificate"),
         asyncio.create_task(alerts.follow(node.mirror), name="alerts"),
         asyncio.create_task(broken.wait(), name="what nobody awaits"),
     ]

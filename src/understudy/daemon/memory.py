@@ -27,6 +27,10 @@ class LeaderMemory:
         """It is lost: from now on its quiet time passes."""
         self._quiet_until.setdefault(incarnation, now + limits.quiet_s)
 
+    def not_proved(self, incarnation: Incarnation) -> None:
+        """The voters changed before the proof was written: it is none."""
+        self._quiet_until.pop(incarnation, None)
+
     def see(self, view: View, now: float, limits: Limits) -> None:
         """Before a decision on this View."""
         for incarnation, record in view.incarnations.items():

@@ -35,6 +35,7 @@ CATCH_UP_S = 1.0
 """How long a commit waits for the watch to bring what came before it."""
 
 _MAPS = {
+    keys.SERVER: "servers",
     keys.INCARNATION: "incarnations",
     keys.POOL: "pools",
     keys.TYPE: "types",
@@ -108,9 +109,7 @@ class Mirror:
         # an answer that the watch has overtaken is only late; one that is older than the question is another registry's
         if revision >= self.view.revision or revision < asked_at:
             self._replace(revision, entries)
-        self.read_once = True
-        self.remembered = False
-        self.reachable = True
+        self.read_once, self.remembered, self.reachable = True, False, True
         return self.view
 
     async def follow(self, on_change: Callable[[], None], on_reach: Callable[[bool], None] = lambda _: None) -> None:
@@ -418,8 +417,8 @@ class Mirror:
             self._revisions[entry.key] = entry.revision
             record = self.formats.decode(entry.key, entry.value)
             self._put(view, fresh, entry.key, record)
-            mine = record.incarnation == self._me if isinstance(record, IncarnationRecord) else False
-            if mine or (isinstance(record, Assignment) and self._names(record)):
+            own = isinstance(record, IncarnationRecord) and record.incarnation == self._me
+            if own or (isinstance(record, Assignment) and self._names(record)):
                 self._acted = max(self._acted, entry.revision)
         for key in deleted:
             self._revisions.pop(key, None)
@@ -494,7 +493,7 @@ class Mirror:
 
 
 def _set(mapping: dict[Any, Any], key: Any, record: Any) -> None:
-    if record is None:
-        mapping.pop(key, None)
-    else:
+    if record is not None:
         mapping[key] = record
+    else:
+        mapping.pop(key, None)

@@ -7,9 +7,11 @@ decided.
 import asyncio
 import contextlib
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 
 from understudy.daemon.ability import Ability
+from understudy.daemon.acknowledged import AcknowledgedVoters
 from understudy.daemon.admission import Admission
 from understudy.daemon.history import History
 from understudy.daemon.keyring import Keyring
@@ -29,6 +31,7 @@ from understudy.model.limits import Limits
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.position import NOWHERE
 from understudy.model.resource import Resource
+from understudy.model.servers import Servers, records_of, with_servers
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life
 from understudy.model.view import ClusterRecord, Definition, IncarnationRecord, Look, Unable, View
@@ -46,6 +49,7 @@ from understudy.ports import (
     LeaveAsked,
     Registry,
     SilentWord,
+    VotersAcknowledged,
 )
 from understudy.registry import keys
 from understudy.registry.wire import PRESENT, Formats
@@ -72,6 +76,13 @@ class Superseded(UnderstudyError):
 class Node:
     """The daemon's loops, wired together."""
 
+    lanes: Lanes | None = None
+    incarnation: Incarnation | None = None
+    _joining_since: float | None = None  # on this server's clock
+    _sought: Incarnation | None = None  # whose file was looked for on disk
+    _addresses: tuple[str, ...] | None = None
+    """The cluster's addresses as the View has them; None: not read yet."""
+
     def __init__(
         self,
         settings: Settings,
@@ -94,7 +105,6 @@ class Node:
         self.executor = executor
         self.mirror = Mirror(registry, formats=formats, servers=frozenset(ServerName(server.name) for server in settings.servers))
         self._disk = disk
-        self._sought: Incarnation | None = None  # whose file was looked for on disk
         self._keeping = None if disk is None else Keeping(disk, formats)
         self.history = History(self.mirror, clock, self.server)
         self.admission = Admission(self.mirror, guard, self.history, self.server)
@@ -103,16 +113,16 @@ class Node:
         self.leader.acting_since = self.ability.acting_since
         self._named = frozenset(settings.named())
         self.keyring = None if keys is None else Keyring(self.mirror, guard, keys, self.history, self.server)
+        self._servers: Servers = {}
+        """Those of the registry, as `settings` has them by now."""
+        self.on_servers: Callable[[Settings], None] = lambda _: None
+        """Called with the settings when the registry names other servers than before."""
         self.leave = Leave(self.mirror, guard, clock, self.history, settings.leave_within)
-        self.lanes: Lanes | None = None
-        self.incarnation: Incarnation | None = None
         self._lease, self._new_addresses = asyncio.Event(), asyncio.Event()
-        self._joining_since: float | None = None  # on this server's clock
         self._lease_logged = self._away = False
         """Whether it was said last that this server holds a lease, and that the registry is away."""
-        self._addresses: tuple[str, ...] | None = None
-        """The cluster's addresses as the View has them; None: not read yet."""
         self._seen_by_lanes, self._revision = View(), 0
+        self._acknowledged = AcknowledgedVoters()
 
     async def run(self) -> None:
         """Join, then lead or follow and drive the lanes, until superseded, or until the registry holds what this version cannot read."""
@@ -143,6 +153,7 @@ class Node:
             tasks.create_task(self._add_networks())
             tasks.create_task(self.leave.run(me, self.lanes))
             tasks.create_task(self._note_position())
+            tasks.create_task(self._acknowledge(self.incarnation))
             await self._belong(self.incarnation)
 
     # --- joining ----------------------------------------------------------------------------------------------------
@@ -162,6 +173,7 @@ class Node:
                 await self._remember(state)
             if state.held and (self.admission.known or (self.mirror.remembered and self._sought == state.incarnation)):
                 self.mirror.was_seen_at(state.position)
+                self._acknowledged.begin(state)
                 return state.incarnation
             self._lease.clear()
             try:
@@ -193,6 +205,8 @@ class Node:
             view = self.mirror.view
             if view.set_back:
                 done = await self._begin_era(view)
+            elif view.cluster is not None and (cluster := self.admission.with_later_voters(view.cluster)) != view.cluster:
+                done = await self._committed({keys.CLUSTER: cluster}, view)
             elif not self._known(view, incarnation):
                 done = await self._register(view, incarnation)
             elif until_registered:
@@ -212,6 +226,7 @@ class Node:
         writes = {} if view.cluster else self._creation()
         cluster = view.cluster or writes[keys.CLUSTER]
         assert isinstance(cluster, ClusterRecord)
+        cluster = self.admission.with_later_voters(cluster)
         writes[keys.CLUSTER] = replace(cluster, era=era, branch=int.from_bytes(bits[:8], "big") >> 1, recovering=True)
         if not await self._committed(writes, view):
             return False
@@ -226,29 +241,49 @@ class Node:
     def _known(self, view: View, incarnation: Incarnation) -> bool:
         """A daemon that died was here before: same incarnation, same life."""
         known = view.incarnations.get(incarnation)
-        return known is not None and known.format == self.mirror.formats.newest and known.forgets and self._newest(view, known)
+        if known is None or not (known.forgets and known.knows_servers) or known.voter_set < self._acknowledged.voter_set:
+            return False
+        return known.format == self.mirror.formats.newest and self._newest(view, known)
 
     async def _register(self, view: View, incarnation: Incarnation) -> bool:
         """Be known as JOINING; the first daemon of all also creates the cluster."""
         known, newest = view.incarnations.get(incarnation), self.mirror.formats.newest
         order = 1 + max((known.order for known in view.incarnations.values()), default=0)
-        if not self.guard.held():
+        if not self.guard.held() or self._removed(view) or not self._acknowledged.may_register(view):
             return False  # an incarnation that is over is not begun again
         if known is not None:  # by a daemon of another version, or by the leader before it registered again
             order = known.order if self._newest(view, known) else order
-            again = replace(known, format=newest, order=order, forgets=True)
+            again = replace(known, format=newest, order=order, forgets=True, knows_servers=True, voter_set=self._acknowledged.voter_set)
             return await self._committed({keys.incarnation(incarnation): again}, view)
-        record = IncarnationRecord(incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True)
+        record = IncarnationRecord(
+            incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True,
+            knows_servers=True, voter_set=self._acknowledged.voter_set,
+        )  # fmt: skip
         # two incarnations of one server register one after the other, each on condition that it has seen the other's look: a
         # registration that arrives late must not take the same order, for the newest incarnation is the one that counts
         writes: dict[str, object] = {keys.incarnation(incarnation): record}
         writes[keys.look(self.server)] = Look(server=self.server, incarnation=incarnation, era=view.era)
         if view.cluster is None:
             writes |= self._creation()
+        elif self._acknowledged.by_the_old(view):  # whoever ends the change must have seen this incarnation: so that is a conflict
+            writes[keys.CLUSTER] = view.cluster
         if not await self._committed(writes, view):
             return False
         self.history.record(events.JOINING, on=self.server)
         return True
+
+    async def _acknowledge(self, incarnation: Incarnation) -> None:
+        """Write at once that the lease rests on the new voters alone: a change of them waits for every server. (`_belong` would, later.)"""
+        while True:
+            await self._acknowledged.news.wait()
+            self._acknowledged.news.clear()
+            view = self.mirror.view
+            if incarnation in view.incarnations and not view.set_back and not self._known(view, incarnation):
+                await self._register(view, incarnation)
+
+    def _removed(self, view: View) -> bool:
+        """Whether this server was taken out of the cluster: it registers no more."""
+        return bool(view.servers) and self.server not in view.servers
 
     def _creation(self) -> dict[str, object]:
         """The cluster's own record, and `ora.netN.network` for each network of the settings."""
@@ -259,7 +294,8 @@ class Node:
             name=settings.cluster, voters=voters, voter_set=settings.voter_set, pause_tolerance=settings.pause_tolerance,
             uid=uid, branch=int(uid[:16], 16) >> 1,
         )  # fmt: skip
-        return {keys.CLUSTER: cluster, **missing_networks(settings, self.mirror.view)}
+        servers = {keys.server(record.server): record for record in records_of(settings)}
+        return {keys.CLUSTER: cluster, **servers, **missing_networks(settings, self.mirror.view)}
 
     async def _add_networks(self) -> None:
         """A living cluster gets the networks that were added to the settings since; every server looks at them before they count (S6)."""
@@ -297,7 +333,7 @@ class Node:
         def ended(resource: Resource) -> bool:
             return view.looked(self.server, incarnation, resource) or view.could_not_tell(self.server, incarnation, resource)
 
-        return self.server in view.looks and all(map(ended, view.resources.values()))
+        return self.server in view.looks and (view.witness(self.server) or all(map(ended, view.resources.values())))
 
     async def _committed(self, writes: dict[str, object], view: View) -> bool:
         try:
@@ -314,6 +350,8 @@ class Node:
         if self.mirror.view.revision != self._revision:  # else it is only what the guard has received
             self._revision = self.mirror.view.revision
             self.ability.reached()
+        if self.mirror.view.servers is not self._servers:
+            self._note_servers(self.mirror.view.servers)
         self.leader.changed()
         if self._keeping is not None and self.mirror.read_once:
             self._keeping.changed(self.mirror.view)
@@ -327,6 +365,16 @@ class Node:
             self._seen_by_lanes = self.mirror.view
             self.lanes.changed()
             self.leave.changed()
+
+    def _note_servers(self, servers: Servers) -> None:
+        """From now on these are the servers, whatever this server's file says; the guard is sent them by `admission`."""
+        self._servers = servers
+        settings = with_servers(self.settings, servers.values())
+        if settings != self.settings:
+            self.settings = settings
+            self.mirror.servers = frozenset(ServerName(server.name) for server in settings.servers)
+            self._named = frozenset(settings.named())
+            self.on_servers(settings)
 
     def _reached(self, reachable: bool) -> None:
         if reachable == self._away:
@@ -371,6 +419,8 @@ class Node:
                     self.leader.receive(event)
                 case AbilityChanged():
                     self._note_ability(event)
+                case VotersAcknowledged():
+                    self._acknowledged.note(event, self.incarnation)
                 case GuardSays(text):
                     self.history.record(events.GUARD_SAYS, on=self.server, cause=text)
 

@@ -8,6 +8,7 @@ import functools
 import grp
 import os
 import pwd
+import socket
 
 from understudy.agents.address import address_in_use
 from understudy.agents.aside import aside
@@ -64,6 +65,17 @@ class LinuxServer:
             # No link to ask over is no reason to refuse: the start asks again, on the server where it matters.
             log(logevents.ADDRESS_NOT_ASKED, address=address, why=str(error))
             return None
+
+    def no_way(self, own: str, other: str) -> str:
+        """See ports.OwnServer. Nothing is sent."""
+        family = socket.AF_INET6 if ":" in other else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.bind((own, 0))
+                probe.connect((other, 9))
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
 
     def taken_out_by(self) -> str:
         """See ports.OwnServer."""

@@ -6,6 +6,7 @@ Called by `daemon/main.py`. What is done is `setup/renew.py`'s, beside the loop.
 import asyncio
 import functools
 import os
+from collections.abc import Callable
 
 from understudy.agents.aside import aside
 from understudy.errors import UnderstudyError
@@ -19,10 +20,10 @@ LOOK_EVERY_S = 3600.0
 WITHIN_S = 120.0
 
 
-async def keep_certificate(settings: Settings) -> None:
-    """Until cancelled; idle where the certificate is not of the cluster's own authority."""
-    keys = KeyFiles(os.path.dirname(settings.guard_key))
-    while is_ours(settings, keys):
+async def keep_certificate(present: Callable[[], Settings]) -> None:
+    """Until cancelled; idle where the certificate is not of the cluster's own authority. `present`: with the servers and voters of now."""
+    keys = KeyFiles(os.path.dirname(present().guard_key))
+    while is_ours(settings := present(), keys):
         try:
             if await aside(functools.partial(_due, keys), within_s=WITHIN_S, kind="certificate"):
                 await aside(functools.partial(_renew, settings, keys), within_s=WITHIN_S, kind="certificate")

@@ -159,7 +159,8 @@ class Sight:
         return Own(
             server=node.server,
             now=now,
-            voters=(self._said.voters if self._said else ()) or tuple(map(ServerName, node.settings.voters)),
+            voters=_voters_of(self._said) or tuple(map(ServerName, node.settings.voters)),
+            settings_voters=tuple(map(ServerName, node.settings.voters)),
             lease_s=node.limits.lease_s,
             daemon_s=now - self._began,
             guard=self._said,
@@ -273,6 +274,13 @@ class Sight:
         names = ", ".join(self._down[:NAMED]) + (f" and {len(self._down) - NAMED} more" if len(self._down) > NAMED else "")
         text = f"down meanwhile: {names or 'nothing that was wanted'}"
         self._node.history.record(events.MAJORITY_BACK, on=own.server, cause=f"after {ago(self._gap_s)} without one", text=text)
+
+
+def _voters_of(said: GuardSight | None) -> tuple[ServerName, ...]:
+    """Those on whose grants this server's lease rests."""
+    if said is None:
+        return ()
+    return said.voters if said.acknowledged or not said.old_voters else said.old_voters
 
 
 def _gist(condition: Condition) -> str:

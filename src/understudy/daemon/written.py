@@ -19,6 +19,9 @@ def records(edit: Edit) -> dict[str, Any]:
         **{keys.target(name): target for name, target in edit.targets.items()},
         **{keys.report(name, server): None for name, server in edit.forgotten},
         **{keys.request(request.id): request for request in edit.requests},
+        **{keys.server(name): record for name, record in edit.servers.items()},
+        **{keys.incarnation(incarnation): None for incarnation in edit.gone},
+        **{keys.look(server): None for server in edit.looks},
         **{keys.incarnation(incarnation.incarnation): incarnation for incarnation in edit.incarnations},
     }
     return found if edit.cluster is None else {**found, keys.CLUSTER: edit.cluster}

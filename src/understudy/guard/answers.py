@@ -15,6 +15,7 @@ from understudy.linux.reading import Reading
 from understudy.model.limits import SHORTEST_PAUSE_WITHOUT_REALTIME_S, Limits
 
 if TYPE_CHECKING:
+    from understudy.guard.core import GuardCore
     from understudy.guard.process import GuardProcess
 
 PAGE_BYTES = 32_768
@@ -39,7 +40,7 @@ def hello(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
         **({"epochs": {}} if brief else epochs(process.held_file.epochs)),
         "epoch_floor": process.held_file.epochs.floor,
         "registry_seen": process.registry_seen,
-        "voters": process.settings.voters,
+        **voters(process.core),
         "limits": _limits(process.limits),
         "priority": _priority(process),
         "gate": process.gating.state,
@@ -53,6 +54,17 @@ def hello(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
         "says": process.says,
         "abilities": [ability(able) for able in process.core.abilities.known()],
         "farewells": [{"server": server, "incarnation": incarnation.hex()} for incarnation, server in process.core.farewells.items()],
+    }
+
+
+def voters(core: GuardCore) -> dict[str, Any]:
+    """Whose votes count, as far as this guard knows, and the number of those on whose grants alone this server holds its lease."""
+    common, holder = core.common, core.holder
+    return {
+        "voters": list(common.voters),
+        "voter_set": common.voter_set,
+        "old_voters": list(common.old_voters),
+        "acknowledged": holder.voter_set,
     }
 
 

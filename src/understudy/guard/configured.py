@@ -8,6 +8,7 @@ import resource
 import sys
 
 from understudy.errors import BadSettings, UnderstudyError
+from understudy.guard import serverfile
 from understudy.linux.files import read_whole
 from understudy.model.settings import Settings, parse_settings
 
@@ -18,7 +19,13 @@ _given: list[int] = []
 
 
 def read_settings(path: str) -> Settings:
-    """The settings of a file. BadSettings names the file, the setting, what it is and what to write."""
+    """The settings of a file, with the servers that the registry last named to this server. BadSettings names the file, the setting, what
+    it is and what to write."""
+    return serverfile.merged(written_settings(path))
+
+
+def written_settings(path: str) -> Settings:
+    """What the file says, whatever the registry does. BadSettings, as above."""
     try:
         text = read_whole(path).decode()
     except UnicodeDecodeError as error:

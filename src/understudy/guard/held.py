@@ -7,7 +7,7 @@ and then made current with a single store.
 
 import mmap
 
-from understudy.guard import kept
+from understudy.guard import kept, peers
 from understudy.guard.core import CommonSettings
 from understudy.guard.core.ending import EndStage
 from understudy.guard.core.epochs import Remembered
@@ -20,7 +20,7 @@ from understudy.model.position import Position
 
 _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
-_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _FLOOR, _KEYS, _REGISTRY = 0, 1, 2, 3, 4, 5, 6, 8
+_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _FLOOR, _PEERS, _KEYS, _REGISTRY = 0, 1, 2, 3, 4, 5, 6, 7, 8
 _SLOTS = (16, 32)
 _EPOCH_BYTES = 4 << 20
 """Room for some 60,000 names of resources: each that was ever started here in the incarnation of this keeper, and not forgotten."""
@@ -38,7 +38,8 @@ class Held:
     """The shared memory; made by the keeper before it forks."""
 
     def __init__(self) -> None:
-        self._map = mmap.mmap(-1, _FIELDS * 8 + _EPOCH_BYTES + _NOTES_BYTES + 2 * _REGISTRY_BYTES + kept.FIELDS * 8 + 2 * _KEYS_BYTES)
+        voting, servers, keys = kept.FIELDS * 8, 2 * peers.SLOT_BYTES, 2 * _KEYS_BYTES
+        self._map = mmap.mmap(-1, _FIELDS * 8 + _EPOCH_BYTES + _NOTES_BYTES + 2 * _REGISTRY_BYTES + voting + servers + keys)
         whole = memoryview(self._map)
         self._fields = whole[: _FIELDS * 8].cast("q")
         notes = whole[_FIELDS * 8 :]
@@ -51,7 +52,9 @@ class Held:
         rest = rest[2 * _REGISTRY_BYTES :]
         self.voting = rest[: kept.FIELDS * 8].cast("q")
         """What it was as a voter (`kept.py`)."""
-        self._keys = rest[kept.FIELDS * 8 :]
+        self.peers = peers.HeldPeers(rest[voting : voting + servers], self._fields[_PEERS : _PEERS + 1])
+        """Which servers there are."""
+        self._keys = rest[voting + servers :]
 
     def write(self, state: HeldState) -> None:
         """Before a renew with this sequence leaves, and before a lease with this base is reported to anybody."""
@@ -64,6 +67,7 @@ class Held:
         self._fields[at + 5] = state.base is not None
         for number, value in enumerate((*state.position, *state.seen)):
             self._fields[at + 6 + number] = value
+        self._fields[at + 12] = state.voter_set
         self._fields[_CURRENT] = slot
 
     def read(self) -> HeldState:
@@ -72,7 +76,7 @@ class Held:
         halves = [self._fields[at + half].to_bytes(8, "little", signed=True) for half in (0, 1)]
         base = Reading(self._fields[at + 3], self._fields[at + 4]) if self._fields[at + 5] else None
         position, seen = (Position(*(self._fields[at + first + number] for number in range(3))) for first in (6, 9))
-        return HeldState(b"".join(halves), self._fields[at + 2], base, position, seen)
+        return HeldState(b"".join(halves), self._fields[at + 2], base, position, seen, self._fields[at + 12])
 
     def beat(self) -> None:
         """The guard's loop has completed a cycle."""
@@ -98,7 +102,7 @@ class Held:
 
     @property
     def registry(self) -> CommonSettings | None:
-        """What the registry last said that the common settings are."""
+        """What the registry said that the common settings are, with the voters of the highest number that it named."""
         current = self._fields[_REGISTRY]
         if not current:
             return None

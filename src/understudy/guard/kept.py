@@ -21,7 +21,8 @@ class Kept:
 
     def __init__(self, fields: memoryview, servers: tuple[str, ...]) -> None:
         self._fields = fields
-        self._servers = servers
+        self.servers = servers
+        """By number; a name keeps its own (`peers.py`)."""
         self._places: dict[bytes, int] = {}
 
     def read(self) -> VoterMemory | None:
@@ -33,7 +34,7 @@ class Kept:
         seen, said = [], []
         for entry in range(at + _HEAD, at + _HEAD + fields[at] * _ENTRY, _ENTRY):
             first, second, server, sequence, boot_ns, raw_ns, silent = fields[entry : entry + _ENTRY]
-            incarnation, name = _raw(first) + _raw(second), self._servers[server] if server >= 0 else ""
+            incarnation, name = _raw(first) + _raw(second), self.servers[server] if 0 <= server < len(self.servers) else ""
             if silent:
                 said.append((incarnation, name))
             else:
@@ -67,7 +68,7 @@ class Kept:
         if count == CAPACITY:
             return False
         entry = at + _HEAD + count * _ENTRY
-        server = self._servers.index(keep.server) if keep.server in self._servers else -1
+        server = self.servers.index(keep.server) if keep.server in self.servers else -1
         halves = keep.incarnation[:8], keep.incarnation[8:]
         fields[entry], fields[entry + 1] = (int.from_bytes(half, "little", signed=True) for half in halves)
         fields[entry + 2], fields[entry + 3], fields[entry + 4], fields[entry + 5] = server, keep.sequence, *keep.at

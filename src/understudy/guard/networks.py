@@ -8,9 +8,10 @@ import errno
 import ipaddress
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from understudy.errors import BadSettings
+from understudy.guard.peers import Peer, peers_of
 from understudy.model.settings import Settings
 
 _AT_ONCE = 2048
@@ -30,9 +31,14 @@ class Networks:
         self._port = settings.guard_port
         self._sockets = [_listen(settings, address) for address in own]
         self._by_descriptor = {connection.fileno(): connection for connection in self._sockets}
-        self._routes = {peer.name: list(zip(self._sockets, peer.addresses, strict=False)) for peer in settings.servers}
+        self._routes: dict[str, list[tuple[socket.socket, str]]] = {}
+        self.reach(peers_of(settings))
         for connection in self._sockets:
             poll.register(connection, select.POLLIN)
+
+    def reach(self, peers: Iterable[Peer]) -> None:
+        """Where each server is reached from now on."""
+        self._routes = {peer.name: list(zip(self._sockets, peer.addresses, strict=False)) for peer in peers}
 
     def owns(self, descriptor: int) -> bool:
         """Whether an event on this descriptor is ours."""

@@ -15,6 +15,7 @@ from understudy.guard import answers, kill, registered
 from understudy.guard.clients import Client, Clients
 from understudy.guard.core import (
     Able,
+    BeganToVote,
     Census,
     CensusEnded,
     Gone,
@@ -29,6 +30,7 @@ from understudy.guard.core import (
     RoundEnded,
     Send,
     VoterMemory,
+    WentOver,
     Word,
     common_settings,
 )
@@ -43,6 +45,7 @@ from understudy.guard.leave import LeaveDeadline, stay_away
 from understudy.guard.means import LOOK_S, Means
 from understudy.guard.networks import Networks
 from understudy.guard.notice import SETTINGS, Notice
+from understudy.guard.peers import Peer, changed, listen_to, names_of, peers_of
 from understudy.guard.protected import Protected
 from understudy.guard.starters import STARTERS
 from understudy.guard.system import say
@@ -113,11 +116,13 @@ class GuardProcess:
         settings, now = self.settings, read_clocks()
         self.gap_s: float | None = None if start.base is None else 0.0
         """For how long this server had no lease before it won the present one; None: it has not won one yet."""
-        servers = tuple(server.name for server in settings.servers)
-        self._kept = Kept(self.held_file.voting, servers)
+        self._peers = self.held_file.peers.read() or peers_of(settings)
+        self._networks.reach(self._peers)
+        self._kept = Kept(self.held_file.voting, tuple(peer.name for peer in self._peers))
         memory = self._kept.read() or VoterMemory(int.from_bytes(os.urandom(8)) | 1, now)
         self._kept.write(memory)
-        member = Member(settings.server, servers, common_settings(settings.cluster, settings.voters, settings.voter_set, self.limits))
+        common = common_settings(settings.cluster, settings.voters, settings.voter_set, self.limits)
+        member = Member(settings.server, names_of(self._peers), common)
         core = GuardCore(member, self.limits, start._replace(memory=memory, registry=self.held_file.registry), now)
         if core.refused:
             say(logevents.REFUSED_SETTINGS, why=core.refused)
@@ -229,10 +234,10 @@ class GuardProcess:
                 return None
             case "cluster":
                 return self._note_registry(request)
-            case "note":
-                return self._note(request)
-            case "keys":
-                return self._take_keys(request)
+            case "servers":
+                return self._note_servers(request)
+            case "note" | "keys" as op:
+                return (self._note if op == "note" else self._take_keys)(request)
             case "dead":
                 noted = tuple(bytes.fromhex(text) for text in request["incarnations"])
                 self._perform(self.core.note_gone(noted, read_clocks()))
@@ -277,13 +282,14 @@ class GuardProcess:
         return self.gating.open(list(request["addresses"]), left_ns)
 
     def _ask(self, client: Client, request: dict[str, Any]) -> None:
-        nonce = int.from_bytes(os.urandom(8), "big") | 1
-        self._rounds[nonce] = (client, request)
+        nonce, phase = int.from_bytes(os.urandom(8), "big") | 1, request.get("phase")
         if request["op"] == "census":
-            self._perform(self.core.count(Census(nonce), read_clocks()))
+            self._rounds[nonce] = (client, request)
+            self._perform(self.core.count(Census(nonce), read_clocks(), phase))
             return
         query = Query(nonce, str(request["server"]), bytes.fromhex(request["incarnation"]))
-        self._perform(self.core.ask(query, read_clocks()))
+        self._rounds[nonce] = (client, request)
+        self._perform(self.core.ask(query, read_clocks(), phase))
 
     def _note(self, request: dict[str, Any]) -> dict[str, Any]:
         self.core.noted(Position(*map(int, request["position"])))
@@ -365,6 +371,10 @@ class GuardProcess:
                     self._round_ended(effect)
                 case Keep():
                     self._keep(effect)
+                case BeganToVote(boot, started):
+                    self._kept.write(VoterMemory(boot, started))
+                case WentOver(voter_set):
+                    self._clients.push({"op": "acknowledged", "incarnation": self.core.holder.incarnation.hex(), "acknowledged": voter_set})
                 case RefusedSettings(_, why):
                     say(logevents.REFUSED_SETTINGS, why=why)
                 case _:
@@ -386,12 +396,23 @@ class GuardProcess:
             self._kept.write(self.core.voter.memory())
 
     def _note_registry(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What the registry says that the common settings are; the daemon has written it to the disk already."""
-        cluster, voters = str(request["cluster"]), [str(voter) for voter in request["voters"]]
-        noted = registered.common(cluster, voters, int(request["voter_set"]), float(request["pause_tolerance"]))
-        self.held_file.registry = noted
-        self._perform(self.core.note_registry(noted, read_clocks()))
-        return {"ok": not self.core.refused, "why": self.core.refused}
+        """What the registry says that the common settings are; the daemon has written it to the disk already. A successor must find what
+        it was as a voter of new voters before it finds that it is one."""
+        noted = registered.of_record(request)
+        effects = self.core.note_registry(noted, read_clocks(), knows_changes="old_voters" in request)
+        self._perform(effects)
+        if self.core.registry is not None:
+            self.held_file.registry = self.core.registry
+        return {"ok": not self.core.refused, "why": self.core.refused, **answers.voters(self.core)}
+
+    def _note_servers(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Which servers there are by now; the daemon has written it to the disk already."""
+        peers = changed(self._peers, (Peer(str(each["name"]), tuple(map(str, each["addresses"]))) for each in request["servers"]))
+        self.held_file.peers.write(peers)  # first: what is kept from now on may name a new one
+        self._peers, self._kept.servers = peers, tuple(peer.name for peer in peers)
+        self._networks.reach(peers)
+        listen_to(self.core, names_of(peers))
+        return {"ok": True}
 
     def _push_held(self, held: bool) -> None:
         if held != self._pushed_held:
@@ -400,7 +421,9 @@ class GuardProcess:
 
     def _save(self) -> None:
         holder = self.core.holder
-        self.held_file.write(HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.registry_seen))
+        self.held_file.write(
+            HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.registry_seen, holder.voter_set)
+        )
 
     # The end.
 

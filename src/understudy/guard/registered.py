@@ -1,18 +1,23 @@
 """What the registry says that the common settings are, on this server's disk: a guard that begins knows it before it votes.
 
 Called by: the daemon (writes what it read), `guard/keeper.py` (reads at its start). The file is `cluster.json` in `[server] state_dir`.
-Must never: take a file that cannot be read for one that is not there. That would let a guard vote under settings that somebody edited.
+Must never: take a file that cannot be read for one that is not there. That would let a guard vote under settings that somebody edited. Nor
+go back to voters of a lower number: then the registry was set back, and the cluster has to learn that it was.
 """
 
 import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import BadSettings
 from understudy.guard.core import CommonSettings, common_settings
 from understudy.model.limits import derive
 from understudy.model.settings import Settings
+
+if TYPE_CHECKING:
+    from understudy.model.view import ClusterRecord
 
 FILE = "cluster.json"
 FORMAT = 1
@@ -29,7 +34,7 @@ def read(path: str) -> CommonSettings | None:
     try:
         with open(path, encoding="utf-8") as file:
             fields = json.loads(file.read(_LONGEST))
-        return common(str(fields["cluster"]), fields["voters"], int(fields["voter_set"]), float(fields["pause_tolerance"]))
+        return of_record(fields)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, BadSettings) as error:
@@ -39,18 +44,33 @@ def read(path: str) -> CommonSettings | None:
         ) from None
 
 
-def common(cluster: str, voters: Iterable[str], voter_set: int, pause_tolerance: float) -> CommonSettings:
-    """As the registry's record has it."""
-    return common_settings(cluster, voters, voter_set, derive(pause_tolerance))
+def fields_of(record: "ClusterRecord") -> dict[str, Any]:
+    """What a guard has to know of the registry's record: in the file, and when its daemon passes it on."""
+    voters, old_voters = sorted(record.voters), sorted(record.old_voters)
+    fields = {"cluster": record.name, "voters": voters, "voter_set": record.voter_set, "pause_tolerance": record.pause_tolerance}
+    return {**fields, "old_voters": old_voters}
 
 
-def write(path: str, cluster: str, voters: Iterable[str], voter_set: int, pause_tolerance: float) -> None:
+def of_record(fields: Mapping[str, Any]) -> CommonSettings:
+    """The same for the guard. KeyError, TypeError, ValueError, BadSettings: these are not such fields. An older version names no old
+    voters."""
+    cluster, voters, old_voters = str(fields["cluster"]), map(str, fields["voters"]), map(str, fields.get("old_voters", ()))
+    return common_settings(cluster, voters, int(fields["voter_set"]), derive(float(fields["pause_tolerance"])), old_voters)
+
+
+def write(path: str, record: "ClusterRecord") -> None:
     """Whole or not at all, and on the disk when this returns. OSError: it is not."""
-    fields = {"format": FORMAT, "cluster": cluster, "voters": sorted(voters), "voter_set": voter_set, "pause_tolerance": pause_tolerance}
-    text = (json.dumps(fields) + "\n").encode()
+    fields = {"format": FORMAT, **fields_of(record)}
+    before = b""
     with contextlib.suppress(OSError), open(path, "rb") as file:
-        if file.read(_LONGEST) == text:
-            return
+        before = file.read(_LONGEST)
+    with contextlib.suppress(ValueError, KeyError, TypeError, BadSettings):
+        known = json.loads(before)
+        if of_record(known).phase > of_record(fields).phase:
+            fields |= {name: known[name] for name in ("voters", "voter_set", "old_voters")}
+    text = (json.dumps(fields) + "\n").encode()
+    if before == text:
+        return
     directory = os.path.dirname(path)
     os.makedirs(directory, exist_ok=True)
     fresh = f"{path}.new"

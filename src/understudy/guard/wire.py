@@ -94,9 +94,11 @@ def decode(datagram: bytes, *, key: bytes) -> Envelope:
 @lru_cache(maxsize=16)
 def pack_common(common: CommonSettings) -> bytes:
     """The common settings as every message carries them."""
-    _, voters, voter_set, pause_tolerance_ms, lease_us, silent_after_us = common
+    _, voters, voter_set, pause_tolerance_ms, lease_us, silent_after_us, old_voters = common
     numbers = _COMMON.pack(voter_set, pause_tolerance_ms, lease_us, silent_after_us, len(voters))
-    return b"".join((numbers, _name(common.cluster), *map(_name, voters)))
+    # while the voters change, the old ones follow: a guard that knows of no change passes over them
+    old = (bytes((len(old_voters),)), *map(_name, old_voters)) if old_voters else ()
+    return b"".join((numbers, _name(common.cluster), *map(_name, voters), *old))
 
 
 @lru_cache(maxsize=16)
@@ -107,7 +109,11 @@ def unpack_common(text: bytes) -> CommonSettings:
     for _ in range(count + 1):
         name, at = _read_name(text, at)
         names.append(name)
-    return CommonSettings(names[0], tuple(names[1:]), voter_set, pause_tolerance_ms, lease_us, silent_after_us)
+    old: list[str] = []
+    for _ in range(text[at] if at < len(text) else 0):
+        name, at = _read_name(text, at + (not old))
+        old.append(name)
+    return CommonSettings(names[0], tuple(names[1:]), voter_set, pause_tolerance_ms, lease_us, silent_after_us, tuple(old))
 
 
 def _pack(body: Body) -> bytes:

@@ -6,7 +6,8 @@ Made by the modules of this package. `daemon/written.py` knows under which keys 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.servers import ServerRecord
 from understudy.model.view import ClusterRecord, Definition, IncarnationRecord, Pool, Request, TargetRecord, TypeRecord
 
 
@@ -42,6 +43,11 @@ class Edit:
     requests: tuple[Request, ...] = ()
     incarnations: tuple[IncarnationRecord, ...] = ()
     cluster: ClusterRecord | None = None
+    servers: Mapping[ServerName, ServerRecord | None] = field(default_factory=dict)
+    gone: tuple[Incarnation, ...] = ()
+    """Lives that go, of a server that is removed,"""
+    looks: tuple[ServerName, ...] = ()
+    """and what it has looked at."""
     forgotten: tuple[tuple[ResourceName, ServerName], ...] = ()
     """Reports that go."""
     rests: Rests = field(default_factory=Rests)
@@ -50,5 +56,5 @@ class Edit:
     @property
     def empty(self) -> bool:
         """Whether nothing is to be written."""
-        records = (self.resources, self.types, self.pools, self.targets, self.requests, self.incarnations, self.cluster, self.forgotten)
-        return not any(records)
+        intent = (self.resources, self.types, self.pools, self.targets, self.requests)
+        return not any((*intent, self.incarnations, self.cluster, self.servers, self.gone, self.looks, self.forgotten))

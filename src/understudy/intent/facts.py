@@ -10,9 +10,10 @@ from understudy.model.dependencies import Registered, targets
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import DependencyKind, Resource
 from understudy.model.settings import Settings
-from understudy.model.state import Life, State, Target
+from understudy.model.state import PROVEN, Life, State, Target
 from understudy.model.view import View
 from understudy.policy.eligibility import standings
+from understudy.policy.forgetting import removed
 from understudy.policy.groups import groups
 from understudy.policy.instances import RUNNING as RUNNING
 from understudy.policy.instances import Instance as Instance
@@ -25,8 +26,10 @@ def registered(view: View) -> Registered:
 
 
 def servers(view: View, settings: Settings) -> tuple[ServerName, ...]:
-    """Every server of the cluster by name: configured, or seen."""
-    return tuple(sorted({*(ServerName(server.name) for server in settings.servers), *view.present()}))
+    """Every server of the cluster by name: registered (or configured, where none is), or seen and not removed."""
+    named = {*view.servers} or {ServerName(server.name) for server in settings.servers}
+    gone = removed(view) - {record.server for record in view.incarnations.values() if record.life not in PROVEN}
+    return tuple(sorted({*named, *(server for server in view.present() if server not in gone)}))
 
 
 def life(view: View, server: ServerName) -> Life | None:

@@ -58,10 +58,10 @@ def keep_a_majority(view: View, leaving: Sequence[ServerName]) -> None:
     """Who stays needs a majority of voters: without it every lease ends, and what runs is not stopped in order. Declined."""
     records = view.present()
     staying = [server for server, record in records.items() if server not in leaving and record.life in (Life.JOINING, Life.ONLINE)]
-    voters = view.cluster.voters if view.cluster is not None else ()
-    votes, needed = len([voter for voter in voters if voter in staying]), len(voters) // 2 + 1
-    if staying and votes < needed and any(voter in voters for voter in leaving):
-        raise Declined(20076, ", ".join(leaving), votes, len(voters), needed)
+    for voters in view.cluster.voter_sets if view.cluster is not None else ():
+        votes, needed = len([voter for voter in voters if voter in staying]), len(voters) // 2 + 1
+        if staying and votes < needed and any(voter in voters for voter in leaving):
+            raise Declined(20076, ", ".join(leaving), votes, len(voters), needed)
 
 
 def the_cluster(view: View) -> ClusterRecord:
@@ -72,14 +72,16 @@ def the_cluster(view: View) -> ClusterRecord:
 
 
 def accepted(view: View, settings: Settings) -> ClusterRecord:
-    """The cluster's record with this server's settings; the same one if they differ in nothing but the order of voters."""
+    """The cluster's record with this server's settings; the same one if they differ in nothing but the order of voters, or its number.
+    Other voters have a number that no guard has seen: else those that remember the ones before would go on by them."""
     cluster = the_cluster(view)
-    same = sorted(settings.voters) == sorted(cluster.voters)
+    same = sorted(settings.voters) == sorted(cluster.voters) and not cluster.old_voters
     return replace(
         cluster,
         name=settings.cluster,
         voters=cluster.voters if same else tuple(ServerName(voter) for voter in settings.voters),
-        voter_set=settings.voter_set,
+        voter_set=max(settings.voter_set, cluster.voter_set + (not same)),
+        old_voters=(),
         pause_tolerance=settings.pause_tolerance,
     )
 

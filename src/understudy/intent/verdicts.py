@@ -133,7 +133,7 @@ class Moved:
 
 def _local_started(view: View, name: ResourceName) -> Verdict:
     verdicts = []
-    for server, record in view.present().items():
+    for server, record in view.workers().items():
         if record.life is not Life.ONLINE:
             continue
         report = view.report(name, server)

@@ -54,6 +54,10 @@ def _configure(plan: LabPlan, host: Host, disk: Path, guard_key: str, authority:
         _write_certificate(disk, host, authority)
     if host.name in plan.servers:
         (disk / "etc/understudy/understudy.toml").write_text(settings_text(plan, host))
+    if host.name in plan.registry_hosts:
+        path, text = plan.registry_file(host.name)
+        if text:
+            (disk / path.lstrip("/")).write_text(text)
 
 
 def settings_text(plan: LabPlan, host: Host) -> str:

@@ -150,6 +150,12 @@ class LabPlan:
         """Where the servers reach the registry."""
         return tuple(_seat(self.host(name), ipv6=self.ipv6).endpoint for name in self.registry_hosts)
 
+    def registry_file(self, name: str) -> tuple[str, str]:
+        """Where the registry's process on this host finds its configuration, and its text; two empty ones: it needs none."""
+        seats = [_seat(self.host(each), ipv6=self.ipv6) for each in self.registry_hosts]
+        own = next(seat for seat in seats if seat.host == name)
+        return engine_named(self.engine).server_file(own, seats, directory=paths.STATE_DIR, tls=TLS)
+
     def host(self, name: str) -> Host:
         """The host of this name; LabError lists the names there are."""
         for host in self.hosts:
@@ -219,9 +225,7 @@ def _with_registry(hosts: Sequence[Host], name: str, *, ipv6: bool) -> list[Host
     *servers, _, apart = hosts
     seats = engine.seats([_seat(server, ipv6=ipv6) for server in servers], _seat(apart, ipv6=ipv6))
     processes = {
-        seat.host: LabService(
-            name=REGISTRY_PROCESS, command=engine.server_command(seat, seats, directory=paths.STATE_DIR, key=paths.GUARD_KEY, tls=TLS)
-        )
+        seat.host: LabService(name=REGISTRY_PROCESS, command=engine.server_command(seat, directory=paths.STATE_DIR, key=paths.GUARD_KEY))
         for seat in seats
     }
     needed = [host for host in hosts if host.name != REGISTRY or host.name in processes]

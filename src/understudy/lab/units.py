@@ -4,23 +4,18 @@ Called by `disk.py` when the disk is made, and by `Lab`, which asks where the pr
 packaging/systemd, or of the installed package, unchanged; nothing here has units of its own.
 """
 
-import json
 import shutil
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from understudy.errors import LabError
 from understudy.lab.places import project_root
 from understudy.lab.plan import REGISTRY_PROCESS, Host
 
-ETCD_SETTINGS = "etc/understudy/etcd.yaml"
 _UNITS = "usr/lib/systemd/system"
 _WANTED = "etc/systemd/system/multi-user.target.wants"
 _TARGET = "understudy.target"
 _SLICE = "understudy.slice"
-_TLS = ("client-cert-auth", "trusted-ca-file", "cert-file", "key-file")
 
 
 def write_units(disk: Path, host: Host) -> None:
@@ -31,9 +26,6 @@ def write_units(disk: Path, host: Host) -> None:
     if host.services:
         (disk / _WANTED).mkdir(parents=True, exist_ok=True)
         (disk / _WANTED / _TARGET).symlink_to(f"/{_UNITS}/{_TARGET}")
-    for service in host.services:
-        if service.name == REGISTRY_PROCESS:
-            (disk / ETCD_SETTINGS).write_text(etcd_settings(service.command))
     (disk / "var/log/journal").mkdir(parents=True, exist_ok=True)
     (disk / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
 
@@ -55,24 +47,3 @@ def unit_of(service: str) -> str:
 def group_of(service: str) -> str:
     """Where systemd has the processes of a service, below the host's control group."""
     return f"{_SLICE}/{unit_of(service)}"
-
-
-def etcd_settings(command: Sequence[str]) -> str:
-    """The same as an etcd's command line, as its configuration file: what is no flag there has the same name here, but for TLS."""
-    flags = dict(_flags(command[1:]))
-    sections: dict[str, dict[str, Any]] = {}
-    for section, prefix in (("client-transport-security", ""), ("peer-transport-security", "peer-")):
-        sections[section] = {name: flags.pop(f"{prefix}{name}") for name in _TLS}
-    return json.dumps({**flags, **sections}, indent=1) + "\n"  # JSON is YAML
-
-
-def _flags(words: Sequence[str]) -> list[tuple[str, Any]]:
-    """`--name value` as name and value, with the types that the file wants; a flag without a value is true."""
-    found: list[tuple[str, Any]] = []
-    for word in words:
-        if word.startswith("--"):
-            found.append((word.removeprefix("--"), True))
-        else:
-            name, _ = found.pop()
-            found.append((name, int(word) if name in ("heartbeat-interval", "election-timeout") else word))
-    return found

@@ -23,6 +23,8 @@ class ConditionKind(StrEnum):
     """The settings of this server are not the registry's: it neither asks for a lease nor grants any."""
     LEAVING = "leaving"
     """This server was asked to go."""
+    REMOVED = "removed"
+    """This server was taken out of the cluster for good."""
     LEFT = "left"
     """An operator took this server out: its guard begins no new incarnation until it is asked back."""
     MAJORITY_LOST = "majority-lost"
@@ -50,6 +52,10 @@ class ConditionKind(StrEnum):
     NO_GATE = "no-gate"
     SETTINGS_DIFFER = "settings-differ"
     """Another server's settings are not this one's."""
+    VOTERS_CHANGE = "voters-change"
+    """A change of the voters has not ended: lost needs a majority of both sets until somebody acknowledges the new one."""
+    VOTERS_DIFFER = "voters-differ"
+    """understudy.toml of this server names other voters than the registry, which count for nothing."""
     SETTINGS_NOT_KEPT = "settings-not-kept"
     HELD_NOT_KEPT = "held-not-kept"
     """What a next daemon would need to restart something without the registry is not on this server's disk."""
@@ -103,6 +109,7 @@ NUMBERS: dict[ConditionKind, int] = {
     ConditionKind.GUARD_SILENT: 20142,
     ConditionKind.TAKES_NO_PART: 20120,
     ConditionKind.LEAVING: 20149,
+    ConditionKind.REMOVED: 20130,
     ConditionKind.LEFT: 20149,
     ConditionKind.MAJORITY_LOST: 20140,
     ConditionKind.NO_LEASE: 20141,
@@ -118,6 +125,8 @@ NUMBERS: dict[ConditionKind, int] = {
     ConditionKind.NOT_REAL_TIME: 20145,
     ConditionKind.NO_GATE: 20145,
     ConditionKind.SETTINGS_DIFFER: 20145,
+    ConditionKind.VOTERS_CHANGE: 20128,
+    ConditionKind.VOTERS_DIFFER: 20129,
     ConditionKind.SETTINGS_NOT_KEPT: 20145,
     ConditionKind.HELD_NOT_KEPT: 20145,
     ConditionKind.CHECKS_NOT_RUN: 20146,
@@ -130,6 +139,7 @@ _ABOUT = frozenset(
     {
         ConditionKind.TAKES_NO_PART,
         ConditionKind.LEAVING,
+        ConditionKind.REMOVED,
         ConditionKind.LEFT,
         ConditionKind.NO_LEASE,
         ConditionKind.CANNOT_ACT,
@@ -137,6 +147,7 @@ _ABOUT = frozenset(
         ConditionKind.OTHER_UNHEARD,
         ConditionKind.CHECKS_NOT_RUN,
         ConditionKind.UNREGISTERED,
+        ConditionKind.VOTERS_DIFFER,
     }
 )
 """Those whose line names the server."""
@@ -169,7 +180,11 @@ class GuardSight:
 
     incarnation: Incarnation
     voters: tuple[ServerName, ...] = ()
-    """As the guard's settings name them."""
+    """Those of the newest number of which the guard knows,"""
+    old_voters: tuple[ServerName, ...] = ()
+    """and while the voters change those before;"""
+    acknowledged: bool = True
+    """whether this server holds its lease by the newest alone."""
     grants: Mapping[ServerName, float] = field(default_factory=dict)
     """Voter -> seconds since the newest renew was sent that it has granted to this incarnation."""
     last_messages: Mapping[ServerName, LastMessage] = field(default_factory=dict)
@@ -212,6 +227,9 @@ class Own:
     now: float = 0.0
     """On this daemon's monotonic clock, for the View's times."""
     voters: tuple[ServerName, ...] = ()
+    """Those by whose majority this server holds its lease."""
+    settings_voters: tuple[ServerName, ...] = ()
+    """As understudy.toml of this server names them; empty: not asked about."""
     lease_s: float = 2.5
     """How long a lease lasts."""
     daemon_s: float = 0.0

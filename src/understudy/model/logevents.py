@@ -280,6 +280,15 @@ JOIN_REFUSED = LogEvent(
     " counts the others.",
     "If it is no mistake of yours, see who is at that address.",
 )
+MEMBER_CHANGED = LogEvent(
+    "member-changed", "info", "This server's member of etcd was configured, or taken away, as commands have it; `what` says which."
+)
+MEMBER_NOT_CHANGED = LogEvent(
+    "member-not-changed",
+    "warning",
+    "This server's member of etcd cannot be configured or taken away, and why. It is tried again.",
+    "Mend what `why` names: a disk, a voter that does not answer on its port for joining.",
+)
 
 # --- the registry ---------------------------------------------------------------------------------------------------
 

@@ -152,6 +152,33 @@ WORDS: dict[int, str] = {
     20284: "{} cannot be written: {}",
     20285: "{}: {}",
     20286: "understudy.target cannot be started: {}",
+    # --- ours: servers and voters of a living cluster
+    20130: "Server '{}' is no server of the cluster any more: {}. {}",
+    20305: "'{}' cannot be added: {}",
+    20306: "'{}' cannot be removed: {}",
+    20307: "'{}' is a voter, or runs a member of etcd. That has to be changed first: understudy cluster {}",
+    20308: "understudyd of {} is of a version that knows no records of servers: upgrade it first.",
+    20309: "A member of etcd is not added, promoted or removed now: {}",
+    20310: "The voters cannot be changed so: {}",
+    20311: "The registry is of engine '{}': it has no member on '{}' that could be replaced.",
+    20312: "Not finished after {} s: {}. What was done stays; the same command goes on from there.",
+    20313: "The member of etcd of '{}' has run before, and its data is not on this server any more. It may not begin with an empty memory: "
+    "on another voter type: understudy cluster replace-voter {}; then join again.",
+    20314: "{} cannot be removed: {}",
+    20316: "understudy.target cannot be stopped: {}",
+    20315: "systemd does not run here: end the processes of Understudy, and start none of them again.",
+    # --- ours: a change of the voters
+    20295: "The voters cannot change now: the registry was set back, and it is not known again yet what runs where. Try again when "
+    "'understudy cluster status' says that it has recovered.",
+    20296: "'{}' cannot be the voters: a cluster has 1, 3 or 5 of them, each named once.",
+    20297: "'{}' cannot become a voter: {}. A server votes only once it takes part in the cluster; 'understudy server list' shows "
+    "who does.",
+    20298: "The voters are {} already.",
+    20299: "The voters are changing from {} to {} already, and the change waits for {}. It ends by itself when they have acknowledged it "
+    "or are proved gone; until then the voters can only change back, to {}.",
+    20300: "Server '{}' runs a version of Understudy that knows of no change of the voters: upgrade it, and restart understudy-guard "
+    "there.",
+    20301: "Of the voters {} only {} would be there, and {} are needed: everything would stop. Start the others first.",
     # --- ours: backup, restore and new keys
     20350: "This backup cannot be restored: {}",
     20351: "Not all of the backup can be registered; nothing was changed:",
@@ -200,6 +227,8 @@ WORDS: dict[int, str] = {
     20145: "Not as it should be: {}. {}",
     20146: "Actions cannot be run on server '{}': {}. {}",
     20233: "Something of the name '{}' runs on server '{}' and is not registered any more; 'understudy cluster status' says what to do.",
+    20128: "The voters are changing: {}. {}",
+    20129: "understudy.toml of server '{}' names other voters than the registry: {}. {}",
     20230: "Server '{}' runs what is not registered: {}. {}",
     20221: "The registry cannot take that, and nothing of it was changed: {}. Do it in several commands.",
     20241: "'{}' would be one too many: a server tells of all that it has looked at in one record, which has room for {} resources with "

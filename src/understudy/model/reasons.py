@@ -13,7 +13,9 @@ class Why(StrEnum):
 
     # why a server may not run a resource
     NEVER_SEEN = "never-seen"
+    WITNESS = "witness"  # it votes and runs no resources
     NOT_ONLINE = "not-online"  # its life
+    OLD_VOTERS = "old-voters"
     CANNOT_ACT = "cannot-act"  # what its guard says is missing
     NOT_LOOKED = "not-looked"
     COULD_NOT_TELL = "could-not-tell"

@@ -27,6 +27,8 @@ class ServerSettings:
     name: str
     addresses: tuple[str, ...]
     """One address per cluster network, most trusted first; guards use all of them."""
+    witness: bool = False
+    """`[servers.NAME] witness`: it votes and runs no resources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +217,8 @@ def _servers(raw: object) -> tuple[ServerSettings, ...]:
     for name in _numbered("servers", raw, MOST_SERVERS):
         if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
             raise BadSettings(f"[servers.{seen_name(name)}] is no name for a server; {NAMES_ALLOWED}")
-        table = Table(f"servers.{name}", raw[name], ("addresses",))  # type: ignore[index]
-        found.append(ServerSettings(name=name, addresses=table.addresses("addresses")))
+        table = Table(f"servers.{name}", raw[name], ("addresses", "witness"))  # type: ignore[index]
+        found.append(ServerSettings(name=name, addresses=table.addresses("addresses"), witness=table.flag("witness", False)))
     if not found:
         raise BadSettings("[servers] is missing: write a section [servers.NAME], with addresses, for each server of the cluster")
     return tuple(found)

@@ -12,6 +12,7 @@ from operator import attrgetter, is_
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
+from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
 
 
@@ -58,6 +59,24 @@ class ClusterRecord:
     """Every epoch that is given is above it; a name without an assignment stands at it: no epoch of a forgotten name was higher."""
     rotation: KeyRotation | None = None
     """The last exchange of the guards' key."""
+    old_voters: tuple[ServerName, ...] = ()
+    """Not empty: the voters are changing from these to `voters`, and `voter_set` is the new number already. Lost needs a majority of both
+    until every incarnation that is not proved gone has acknowledged that number (docs/design/0011-voters-change-jointly.md)."""
+
+    @property
+    def phase(self) -> int:
+        """Grows with each step of a change of the voters: who goes by the same one counts the same voters."""
+        return 2 * self.voter_set - bool(self.old_voters)
+
+    @property
+    def voter_sets(self) -> tuple[tuple[ServerName, ...], ...]:
+        """The sets of which a majority each is needed to prove anything: one, or both while they change."""
+        return (self.voters, self.old_voters) if self.old_voters else (self.voters,)
+
+    @property
+    def all_voters(self) -> tuple[ServerName, ...]:
+        """Whoever votes now; while they change, of either set."""
+        return tuple(dict.fromkeys((*self.voters, *self.old_voters)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +117,11 @@ class IncarnationRecord:
     """An operator or the leader has ended it; true whatever became of it since."""
     forgets: bool = False
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
+    knows_servers: bool = False
+    """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
+    voter_set: int = 0
+    """It has acknowledged the voters of this number: it holds its lease by their grants alone. 0: daemon or guard are of a version that
+    knows of no change of the voters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +329,8 @@ class View:
     cluster: ClusterRecord | None = None
     leader: LeaderRecord | None = None
     beat: Beat | None = None
+    servers: Mapping[ServerName, ServerRecord] = field(default_factory=dict)
+    """Which servers there are; none: the cluster was made before they were registered, and the settings say it."""
     incarnations: Mapping[Incarnation, IncarnationRecord] = field(default_factory=dict)
     pools: Mapping[PoolName, Pool] = field(default_factory=dict)
     types: Mapping[TypeName, TypeRecord] = field(default_factory=dict)
@@ -326,6 +352,11 @@ class View:
         return 1 if self.cluster is None else self.cluster.era
 
     @property
+    def phase(self) -> int:
+        """Of the voters; 0 before there is a cluster."""
+        return 0 if self.cluster is None else self.cluster.phase
+
+    @property
     def epoch_floor(self) -> int:
         """Of the registry: where a name stands that has no assignment."""
         return 0 if self.cluster is None else self.cluster.epoch_floor
@@ -338,6 +369,14 @@ class View:
     def recovering(self) -> bool:
         """Whether the registry went back, and it is not known again yet what runs where."""
         return self.cluster is not None and self.cluster.recovering
+
+    def unacknowledged(self) -> tuple[IncarnationRecord, ...]:
+        """While the voters change: whom the change waits for, by server. It may hold its lease by the old ones, and is not proved gone."""
+        if self.cluster is None or not self.cluster.old_voters:
+            return ()
+        waited_for = (record for record in self.incarnations.values() if record.life not in PROVEN)
+        late = (record for record in waited_for if record.voter_set < self.cluster.voter_set)
+        return tuple(sorted(late, key=lambda record: (record.server, record.order)))
 
     def in_doubt(self, assignment: Assignment) -> bool:
         """Whether an assignment is only what a copy of the registry says: nobody acts on it."""
@@ -356,6 +395,16 @@ class View:
             if other is None or (record.order, record.incarnation) > (other.order, other.incarnation):
                 newest[record.server] = record
         return dict(sorted(newest.items()))
+
+    def witness(self, server: ServerName) -> bool:
+        """Whether a server only votes: it runs no resources, and looks at none."""
+        record = self.servers.get(server)
+        return record is not None and record.witness
+
+    def workers(self) -> Mapping[ServerName, IncarnationRecord]:
+        """As `present`, without witnesses."""
+        present = self.present()
+        return {server: record for server, record in present.items() if not self.witness(server)} if self.servers else present
 
     def life(self, incarnation: Incarnation) -> Life | None:
         """Where an incarnation stands; None if it was never registered (or was forgotten after it was proven)."""

@@ -14,7 +14,7 @@ HIGHEST = 1000
 
 def into_pool(view: View, names: tuple[PoolName, ...], server: ServerName) -> str:
     """What brings the server into the first of these pools that it can be brought into; empty: nothing that is known."""
-    online = [name for name, record in view.present().items() if record.life is Life.ONLINE or name == server]
+    online = [name for name, record in view.workers().items() if record.life is Life.ONLINE or name == server]
     here = membership(view.pools, online)
     for name in names:
         pool = view.pools.get(name)

@@ -29,7 +29,7 @@ _NOTHING_SAID = GuardSight(incarnation=Incarnation(""))
 
 def conditions(view: View, own: Own) -> tuple[Condition, ...]:
     """Everything that is not as it should be, as far as one server knows; nothing when all is well."""
-    return tuple(_all(view, own))
+    return tuple(_removed(view, own)) or tuple(_all(view, own))
 
 
 def _all(view: View, own: Own) -> Iterator[Condition]:
@@ -41,6 +41,7 @@ def _all(view: View, own: Own) -> Iterator[Condition]:
     yield from _others(view, own)
     yield from _unregistered(view, own)
     yield from _weak_points(own)
+    yield from _voters(view, own)
     yield from _kept(own)
     yield from _said(own)
 
@@ -75,6 +76,17 @@ def reached_voters(own: Own) -> tuple[ServerName, ...]:
 
 
 # --- this server ----------------------------------------------------------------------------------------------------
+
+
+def _removed(view: View, own: Own) -> Iterator[Condition]:
+    """Then nothing else matters."""
+    if own.read_once and view.servers and own.server not in view.servers:
+        yield _down(
+            ConditionKind.REMOVED, own.server, "an operator has removed it. Nobody grants it a lease, and it runs nothing",
+            "Stop understudy.target here and remove /etc/understudy and /var/lib/understudy; or add it again on another server: "
+            "understudy cluster add-server",
+            None,
+        )  # fmt: skip
 
 
 def _own_guard(own: Own) -> Iterator[Condition]:
@@ -293,6 +305,30 @@ def _weak_points(own: Own) -> Iterator[Condition]:
         yield _weak(
             ConditionKind.ALERTS_LOST, own.server, f"{own.alerts_lost} lines are lost ({own.alerts_why or 'too many at once'})",
             "Make room where the log is; understudy history has what was lost",
+        )  # fmt: skip
+
+
+def _voters(view: View, own: Own) -> Iterator[Condition]:
+    """A change of them that has not ended; and what understudy.toml says, which counts only until the registry was read once."""
+    cluster = view.cluster
+    if cluster is None or view.set_back:
+        return
+    now, mine = sorted(cluster.voters), sorted(own.settings_voters)
+    if cluster.old_voters:
+        late = dict.fromkeys(record.server for record in view.unacknowledged())
+        first = next(iter(late), own.server)
+        yield _weak(
+            ConditionKind.VOTERS_CHANGE, None,
+            f"from {_names(sorted(cluster.old_voters))} to {_names(now)}; not acknowledged yet by: {_names(late) or 'the leader'}. "
+            "Meanwhile a majority of both is needed to replace a server",
+            f"That takes less than a second where understudyd runs. If it stays: start {first}, or let it begin a new incarnation "
+            f"(understudy server leave {first}, then understudy server join there), or go back to the voters of before",
+        )  # fmt: skip
+    elif mine and mine != now:
+        listed = ", ".join(f'"{voter}"' for voter in now)
+        yield _weak(
+            ConditionKind.VOTERS_DIFFER, own.server, f"{_names(mine)}; the registry says {_names(now)}, and that counts",
+            f"Write voters = [{listed}] and voter_set = {cluster.voter_set} there; nothing has to be restarted",
         )  # fmt: skip
 
 

@@ -14,19 +14,23 @@ from understudy.model.reasons import Reason, Why
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.eras import UNREPORTED_S, overdue, recovered, wanted_again
-from understudy.policy.forgetting import floor_raised, forget
+from understudy.policy.forgetting import floor_raised, forget, left_of_removed
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import groups
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended_of, without_proven
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
 from understudy.policy.unable import evict_who_cannot_act
+from understudy.policy.voters import end_of_change
 
 NO_LONGER_REGISTERED = Reason(Why.NO_LONGER_REGISTERED)
 
 
 def decide(view: View, now: float, memory: Memory) -> Plan:
     """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock)."""
+    # 0. a commit that changes the cluster's record is a conflict for all others: this one goes alone
+    if changed := end_of_change(view):
+        return Plan(steps=(changed,))
     # 1. liveness first: a holder whose incarnation is fenced from now on frees its resources in the same decision
     #    (who is forgotten goes by what is written already: a proof is not forgotten in the decision in which it is made)
     forgotten, uncounted_at = forgettable(view, now, memory)
@@ -67,6 +71,9 @@ def decide(view: View, now: float, memory: Memory) -> Plan:
     deleted, forget_at = (Step(), None) if steps else forget(view, now, memory)
     if deleted:
         steps.append(deleted)
+    #    and what servers reported that were removed, before their lives are
+    if left := left_of_removed(view):
+        steps = [*(step for step in steps if not step.forgotten), left]
     times = (wake_at, evict_at, late_at, forget_at, uncounted_at)
     return Plan(steps=_joined_with_incarnations(steps), wake_at=min((at for at in times if at is not None), default=None))
 

@@ -84,7 +84,7 @@ def joint_standing(ground: Ground, members: Sequence[ResourceName], server: Serv
     for name in members:
         verdict = standing(ground, ground.view.resources[name], server)
         if not verdict.admitted:
-            alone = len(members) == 1 or verdict.reason.why in (Why.NEVER_SEEN, Why.NOT_ONLINE)  # true of the server, whatever the resource
+            alone = len(members) == 1 or verdict.reason.why in _OF_THE_SERVER  # true of the server, whatever the resource
             about = verdict.reason if alone else Reason(Why.FELLOW_REFUSED, (name,), verdict.reason)
             return Standing(server=server, incarnation=verdict.incarnation, admitted=False, reason=about)
         each.append(verdict)
@@ -101,6 +101,8 @@ def _cannot_act(ground: Ground, members: Sequence[ResourceName], server: ServerN
     return Reason(Why.CANNOT_ACT, (why,))
 
 
+_OF_THE_SERVER = (Why.NEVER_SEEN, Why.NOT_ONLINE, Why.WITNESS, Why.OLD_VOTERS)
+
 # --- what refuses ---------------------------------------------------------------------------------------------------
 
 
@@ -108,6 +110,8 @@ def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason |
     life = ground.life(server)
     if not resource.enabled:
         return Reason(Why.DISABLED)
+    if ground.view.witness(server):
+        return Reason(Why.WITNESS)
     if life is None:
         return Reason(Why.NEVER_SEEN)
     # a rule about the place is said first, being the more lasting one; but who is in Free or Generic shows only while it is ONLINE
@@ -116,11 +120,20 @@ def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason |
         return placed
     if life is not Life.ONLINE:
         return Reason(Why.NOT_ONLINE, (life.value,))
+    if _holds_by_old_voters(ground, server):
+        return Reason(Why.OLD_VOTERS)
     incarnation = ground.incarnation(server)
     if incarnation is None or not ground.view.looked(server, incarnation, resource):
         silent = incarnation is not None and ground.view.could_not_tell(server, incarnation, resource)
         return Reason(Why.COULD_NOT_TELL if silent else Why.NOT_LOOKED)
     return _dependency_refusal(ground, resource, server)
+
+
+def _holds_by_old_voters(ground: Ground, server: ServerName) -> bool:
+    """Whether its lease rests on voters before those that count: the present ones could call it lost while it goes on (S5). A number of 0
+    is of a version that holds its lease by those of the registry, or not at all."""
+    cluster, number = ground.view.cluster, ground.present[server].voter_set
+    return cluster is not None and 0 < number < cluster.voter_set - bool(cluster.old_voters)
 
 
 def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> tuple[ServerName, ...]:
@@ -133,7 +146,7 @@ def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> 
     """
     missing = []
     for server, record in ground.present.items():
-        if record.life is not Life.ONLINE or ground.view.looked(server, record.incarnation, resource):
+        if record.life is not Life.ONLINE or ground.view.witness(server) or ground.view.looked(server, record.incarnation, resource):
             continue
         ended = ground.view.could_not_tell(server, record.incarnation, resource) and resource.name not in ground.view.looks[server].epochs
         if not ended or (never_placed and _placement_refusal(ground, resource, server) is None):

@@ -5,9 +5,9 @@ Why nothing starts twice by it: docs/design/0008-forgotten-names.md. Called by `
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, islice
 
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import PROVEN
 from understudy.model.view import View
 from understudy.policy.plan import Memory, Step
@@ -38,6 +38,20 @@ def forget(view: View, now: float, memory: Memory) -> tuple[Step, float | None]:
     epochs = (view.assignments[name].epoch for name in names if name in view.assignments)
     cluster = replace(view.cluster, epoch_floor=max(view.epoch_floor, *epochs, 0))
     return Step(names=names, reports=reports, cluster=cluster), None
+
+
+def removed(view: View) -> frozenset[ServerName]:
+    """Servers that were taken out of the cluster for good, as long as something of them is left that is to be forgotten."""
+    if not view.servers:
+        return frozenset()
+    return frozenset({record.server for record in view.incarnations.values()} - view.servers.keys())
+
+
+def left_of_removed(view: View) -> Step:
+    """What is left of the reports of servers that were removed, as many as one commit takes."""
+    gone = removed(view)
+    reports = ((name, server) for name, servers in view.reports.items() for server in servers if server in gone) if gone else iter(())
+    return Step(reports=tuple(islice(reports, AT_ONCE)))
 
 
 def _deleted(view: View) -> tuple[ResourceName, ...]:

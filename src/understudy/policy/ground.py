@@ -94,7 +94,7 @@ class Ground:
 def survey(view: View) -> Ground:
     """Look the View over once."""
     present = view.present()
-    online = [server for server, record in present.items() if record.life is Life.ONLINE]
+    online = [server for server, record in view.workers().items() if record.life is Life.ONLINE]
     by_type = _by_type(view)
     ground = Ground(
         view=view,

@@ -56,7 +56,7 @@ def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
 
 def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
     target = view.target(resource.name)
-    for server, record in view.present().items():
+    for server, record in view.workers().items():
         if record.life in ALIVE:
             report = view.report(resource.name, server)
             yield _instance(resource, target, report, server, None)

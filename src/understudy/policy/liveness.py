@@ -7,6 +7,7 @@ from understudy.model.lifecycle import go_on
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import Life
 from understudy.model.view import Assignment, Failure, Holder, IncarnationRecord, Proof, View
+from understudy.policy.forgetting import removed
 from understudy.policy.plan import Memory
 
 QUIET_OVER = "quiet time over"
@@ -75,9 +76,10 @@ def unended_of(view: View, life: IncarnationRecord) -> Iterator[tuple[ResourceNa
 
 def forgettable(view: View, now: float, memory: Memory) -> tuple[tuple[Incarnation, ...], float | None]:
     """Incarnations that are proved gone and that nobody needs, and when there will be another: not a holder anywhere, not the last of its
-    server (which tells how that server stands, and whose order its next incarnation goes on from), and not counted by a voter: a leader
-    that counts one of which the registry knows nothing takes the registry for one that went back."""
-    last = {incarnation.incarnation for incarnation in view.present().values()}
+    server (which tells how that server stands, and whose order its next incarnation goes on from; of one that was removed nobody asks),
+    and not counted by a voter: a leader that counts one of which the registry knows nothing takes the registry for one that went back."""
+    out = removed(view)
+    last = {record.incarnation for server, record in view.present().items() if server not in out}
     needed = {holder.incarnation for assignment in view.assignments.values() for holder in assignment.holders}
     unneeded = [name for name in sorted(view.incarnations) if view.proven(name) and name not in last and name not in needed]
     times = {name: memory.uncounted_at[name] for name in unneeded if name in memory.uncounted_at}

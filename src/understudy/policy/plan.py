@@ -40,7 +40,8 @@ class Step:
     notes: tuple[Note, ...] = ()
 
     def __bool__(self) -> bool:
-        return any((self.incarnations, self.assignments, self.targets, self.cluster, self.names, self.forgotten, self.fulfilled))
+        decided = (self.incarnations, self.assignments, self.targets, self.cluster)
+        return any((*decided, self.names, self.reports, self.forgotten, self.fulfilled))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

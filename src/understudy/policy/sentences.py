@@ -15,9 +15,11 @@ from understudy.policy.groups import group_of
 
 _SENTENCES: dict[Why, str] = {
     Why.NEVER_SEEN: "it has never joined the cluster",
+    Why.WITNESS: "it is a witness, which votes and runs no resources",
     Why.NOT_ONLINE: "the server is {0}",
     Why.CANNOT_ACT: "it holds its lease but cannot act: {0}",
     Why.NOT_LOOKED: "it has not checked yet whether the resource runs there",
+    Why.OLD_VOTERS: "its lease rests on voters that count no more",
     Why.COULD_NOT_TELL: "its check did not answer there, so it is not known whether the resource could run there",
     Why.NOT_IN_POOL: "it is in none of the server pools that PLACEMENT allows: {*}",
     Why.NOT_A_MEMBER: "HOSTING_MEMBERS does not name it: {*}",
@@ -50,9 +52,11 @@ _SENTENCES: dict[Why, str] = {
 
 _REMEDIES: dict[Why, str] = {
     Why.NEVER_SEEN: "start the clusterware on {server}",
+    Why.WITNESS: "nothing: take it out and add it again without --witness, if it is to run resources",
     Why.NOT_ONLINE: "it is considered again when {server} has joined",
     Why.CANNOT_ACT: "it is considered again when understudyd and understudy-exec answer on {server} and it reaches the registry",
     Why.NOT_LOOKED: "nothing to do: the check is under way",
+    Why.OLD_VOTERS: "it is considered again when {server} holds its lease by the present voters: see that it reaches them",
     Why.COULD_NOT_TELL: "fix what the check waits for on {server} (its script, its user, its storage): it is retried",
     Why.NOT_IN_POOL: 'add it: crsctl modify serverpool {0} -attr "SERVER_NAMES=... {server}"',
     Why.NOT_A_MEMBER: "add {server} to HOSTING_MEMBERS (crsctl modify resource)",

@@ -4,10 +4,10 @@ An eviction only ends a lease: what was held starts elsewhere when the incarnati
 Called by `decide.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from understudy.model.lifecycle import go_on
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import ALIVE, Life, Target
 from understudy.model.view import IncarnationRecord, Unable, View
 from understudy.policy.eligibility import group_standings
@@ -55,7 +55,11 @@ def _may_go(ground: Ground, record: IncarnationRecord) -> bool:
 
 def _voters_left(ground: Ground, record: IncarnationRecord) -> bool:
     """A voter that begins anew may be mute for a while: a majority must be there without it."""
-    voters = () if ground.view.cluster is None else ground.view.cluster.voters
+    sets = ((),) if ground.view.cluster is None else ground.view.cluster.voter_sets
+    return all(_majority_left(ground, record, voters) for voters in sets)
+
+
+def _majority_left(ground: Ground, record: IncarnationRecord, voters: Sequence[ServerName]) -> bool:
     there = [voter for voter in voters if voter != record.server and ground.life(voter) in ALIVE]
     return record.server not in voters or len(there) > len(voters) // 2
 

@@ -6,18 +6,22 @@ Owns how an engine is found by its name (`model/engines.py` has the rows); only 
 
 import importlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from understudy.model.engines import ENGINES
 from understudy.model.engines import PORT as PORT
 from understudy.model.settings import TlsFiles
-from understudy.ports import Registry
+from understudy.ports import Registry, RegistryMembers
 
 
 class RegistryConnection(Registry, Protocol):
     """The registry as one process reaches it: the port, and its end."""
+
+    def reach(self, endpoints: Sequence[str]) -> None:
+        """Where it is reached from the next connection on."""
+        ...
 
     async def close(self) -> None:
         """End the connection; calls still waiting raise RegistryUnreachable."""
@@ -50,13 +54,20 @@ class Engine(Protocol):
         """
         ...
 
+    def members(self, endpoints: Callable[[], Sequence[str]], tls: TlsFiles | None) -> RegistryMembers | None:
+        """What changes its members, which are at these endpoints by now; None: it has none to change."""
+        ...
+
     def seats(self, servers: Sequence[Seat], apart: Seat) -> tuple[Seat, ...]:
         """Where it runs in a lab: on which of the servers, or on a host apart from them."""
         ...
 
-    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str, tls: TlsFiles) -> tuple[str, ...]:
-        """The command of its process at one of the seats, with the directory where it stores, the file that holds the cluster's key, and
-        those of that host's part of TLS."""
+    def server_command(self, seat: Seat, *, directory: str, key: str) -> tuple[str, ...]:
+        """The command of its process at one of the seats, with the directory where it stores and the file that holds the cluster's key."""
+        ...
+
+    def server_file(self, seat: Seat, seats: Sequence[Seat], *, directory: str, tls: TlsFiles) -> tuple[str, str]:
+        """Where that process finds its configuration, and its text; two empty ones: it has none. `tls`: that host's part of TLS."""
         ...
 
 

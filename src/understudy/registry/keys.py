@@ -5,6 +5,7 @@
 | `cluster` | ClusterRecord | the first daemon; who notices that it went back; a restore; the leader when that is over, or to forget | all |
 | `leader` | LeaderRecord | a candidate (compare-and-set), then the leader | all |
 | `beat` | Beat | the leader, several times per progress_s | candidates |
+| `server/NAME` | ServerRecord | the first daemon, with the cluster; then commands that add, change or remove servers | all |
 | `incarnation/INC` | IncarnationRecord | the server's own daemon until LEAVING, then the leader | all |
 | `pool/NAME` | Pool | operators' verbs | leader, all |
 | `type/NAME` | TypeRecord | operators' verbs | all |
@@ -20,6 +21,7 @@
 CLUSTER = "cluster"
 LEADER = "leader"
 BEAT = "beat"
+SERVER = "server/"
 INCARNATION = "incarnation/"
 POOL = "pool/"
 TYPE = "type/"
@@ -30,6 +32,11 @@ ASSIGNMENT = "assignment/"
 REPORT = "report/"
 LOOK = "look/"
 HISTORY = "history/"
+
+
+def server(name: str) -> str:
+    """Key of a ServerRecord."""
+    return SERVER + name
 
 
 def incarnation(incarnation: str) -> str:

@@ -51,6 +51,11 @@ class Rotation(Generic[Made]):
         self._trouble = "nobody answers"
         self._closed = False
 
+    def reach(self, endpoints: Sequence[str]) -> None:
+        """Try these from the next connection on; those that were tried before in the same order."""
+        known = [endpoint for endpoint in self.endpoints if endpoint in endpoints]
+        self.endpoints = [*known, *(endpoint for endpoint in endpoints if endpoint not in known)]
+
     def silent(self, within_s: float) -> RegistryUnreachable:
         """What to raise when there was no answer in time: where, and what is wrong."""
         why = "it does not answer" if self.made is not None and not self.made.lost else self._trouble
@@ -102,7 +107,9 @@ class Rotation(Generic[Made]):
                         made = await self._dial_one(endpoint)
                 except (OSError, RegistryUnreachable) as error:
                     self._trouble = _words(error)
-                    self.endpoints.append(self.endpoints.pop(0))
+                    if endpoint in self.endpoints:  # else it was taken out meanwhile
+                        self.endpoints.remove(endpoint)
+                        self.endpoints.append(endpoint)
                     continue
                 self._rounds_failed = 0
                 self.made = made

@@ -24,6 +24,7 @@ import msgspec
 from understudy.errors import UnderstudyError
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.reasons import code_of, read_reason
+from understudy.model.servers import ServerRecord
 from understudy.model.view import (
     Assignment,
     Beat,
@@ -47,6 +48,7 @@ Record = (
     ClusterRecord
     | LeaderRecord
     | Beat
+    | ServerRecord
     | IncarnationRecord
     | Pool
     | TypeRecord
@@ -65,6 +67,7 @@ RECORD_OF: Mapping[str, type[Record]] = MappingProxyType(
         keys.CLUSTER: ClusterRecord,
         keys.LEADER: LeaderRecord,
         keys.BEAT: Beat,
+        keys.SERVER: ServerRecord,
         keys.INCARNATION: IncarnationRecord,
         keys.POOL: Pool,
         keys.TYPE: TypeRecord,

@@ -1,4 +1,4 @@
-"""From bare servers to a cluster: `understudy cluster init`, `join`, `token` and `check`.
+"""From bare servers to a cluster: `understudy cluster init`, `join`, `token`, `check` and `leave`.
 
 What is decided is pure, what touches the server stands apart:
 
@@ -12,5 +12,6 @@ What is decided is pure, what touches the server stands apart:
     places.py     where everything is                       files.py      writes files whole, or not at all
     begin.py      what `init` writes                        enter.py      what `join` writes
     state.py      what is configured here already           services.py   starts the services, waits for the server
+    depart.py     what `leave` takes off a server
 The listener that answers is `daemon/enrol.py`; the command lines are `cli/understudy/cluster_setup.py`.
 """

@@ -10,18 +10,23 @@ import errno
 import http.client
 import random
 import ssl
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from understudy.errors import BadInput, Refused
 from understudy.model.messages import words
+from understudy.model.servers import ServerRecord
+from understudy.model.settings import Settings
 from understudy.model.shown import shown
 from understudy.security.certificates import fingerprint
+from understudy.security.keyfiles import KeyFiles
 from understudy.setup.judge import HIGHEST_PORT_OF_ROOT
 from understudy.setup.token import JoinToken
 from understudy.setup.wire import (
     LARGEST_ANSWER,
     PATH,
     RENEWAL_PATH,
+    VOTER_PATH,
     JoinAnswer,
     JoinRequest,
     RenewalRequest,
@@ -102,12 +107,32 @@ def find_issuer(token: JoinToken) -> Issuer:
     raise Refused(words(20275, "; ".join(failures)), code=20275)
 
 
+def voters_key(settings: Settings, keys: KeyFiles, voters: Collection[ServerRecord]) -> str:
+    """The authority's key, which a server of the cluster is given that becomes a voter, by the first voter that answers. Refused."""
+    failures = []
+    own = settings.peer(settings.server).addresses
+    for voter in voters:
+        for ours, theirs in zip(own, voter.addresses, strict=False):
+            context = ssl.create_default_context(cafile=keys.authority)
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            try:
+                context.load_cert_chain(keys.certificate, keys.key)
+                answer = _post(_Way(theirs, settings.join_port, ours, context), VOTER_PATH, request_bytes(JoinRequest()))
+                if answer.status == 200:
+                    return parse_answer(answer.body).authority_key
+                failures.append(f"{voter.server}: {shown(parse_refusal(answer.body).error)}")
+            except (OSError, http.client.HTTPException, BadInput) as error:
+                failures.append(f"{voter.server} at {theirs}: {_why(error)}")
+    raise Refused(words(20275, "; ".join(failures) or "there is no other voter"), code=20275)
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
     address: str
     port: int
     source: str
     context: ssl.SSLContext
+    path: str = PATH
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,13 +43,17 @@ def new_files(settings: Settings, places: SetupPlaces) -> list[NewFile]:
     return [*files, *server_files(settings, places, (guard_key, certificate, key))]
 
 
-def server_files(settings: Settings, places: SetupPlaces, given: tuple[str, str, str]) -> list[NewFile]:
-    """What every server has; `given`: the guards' key, its certificate, its key. Settings that an operator has changed since stay."""
+def server_files(settings: Settings, places: SetupPlaces, given: tuple[str, str, str], *, etcd: bool = True) -> list[NewFile]:
+    """What every server has; `given`: the guards' key, its certificate, its key; `etcd`: with its member, if it votes. Settings that an
+    operator has changed since stay, and so does the configuration of a member that is there."""
     keys = KeyFiles(places.keys)
     guard_key, certificate, key = given
     files = [NewFile(keys.guard, guard_key, PRIVATE), NewFile(keys.key, key, PRIVATE), NewFile(keys.certificate, certificate, PUBLIC)]
-    if settings.engine == "etcd" and is_voter(settings):
+    configured = os.path.lexists(places.etcd) and os.path.lexists(places.config)
+    if etcd and settings.engine == "etcd" and is_voter(settings) and not configured:
         files.append(NewFile(places.etcd, etcd_text(settings), PUBLIC))
+    if settings.engine == "sqlite" and settings.registry[0].startswith("127."):
+        files.append(NewFile(places.registry, f"LISTEN={settings.registry[0]}\n", PUBLIC))
     if not os.path.lexists(places.config):
         files.append(NewFile(places.config, settings_text(settings), PUBLIC))
     return files

@@ -66,6 +66,8 @@ def _rows(found: HostReadings, settings: Settings | None, purpose: Purpose, not_
     if not found.root:
         yield _failed("user", "this is not root, so much of the rest cannot be seen", "run the command as root")
     yield _settings(found, settings, purpose)
+    if purpose is Purpose.CHECK and settings is not None and found.written is not None:
+        yield _registered(settings, found.written)
     if settings is not None:
         yield _server(settings, found, not_a_server)
         if purpose is Purpose.INIT and not not_a_server:
@@ -110,6 +112,20 @@ def _settings(found: HostReadings, settings: Settings | None, purpose: Purpose) 
             "type what it was configured with, or remove understudy.toml and keys if this server is to be set up anew",
         )
     return _passed("settings", f"configured already, just so, as {name} of cluster {cluster}: what is missing is completed")
+
+
+def _registered(settings: Settings, written: Settings) -> CheckRow:
+    """What the registry says otherwise than the file, which is what this server began with."""
+    before, now = {each.name: each for each in written.servers}, {each.name: each for each in settings.servers}
+    parts = [
+        *(f"{name} was added" for name in sorted(now.keys() - before.keys())),
+        *(f"{name} was removed" for name in sorted(before.keys() - now.keys())),
+        *(f"{name} is at {', '.join(now[name].addresses)}" for name in sorted(now.keys() & before.keys()) if now[name] != before[name]),
+        *([f"the voters are {', '.join(settings.voters)}"] if set(settings.voters) != set(written.voters) else []),
+    ]
+    if not parts:
+        return _passed("servers", f"{', '.join(sorted(now))}; voters {', '.join(settings.voters)}: as understudy.toml says")
+    return _passed("servers", f"the registry's word counts, and says since understudy.toml was written: {'; '.join(parts)}")
 
 
 def _server(settings: Settings, found: HostReadings, not_a_server: str) -> CheckRow:

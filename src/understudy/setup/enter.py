@@ -4,6 +4,7 @@ Called by `cli/understudy/cluster_setup.py`: first `terms` (who the cluster is, 
 `admitted`, which uses the token up. The server's own key is made here and never leaves it.
 """
 
+import os
 from dataclasses import dataclass, field
 
 from understudy.errors import BadInput, BadSettings, Refused
@@ -20,7 +21,7 @@ from understudy.setup.places import SetupPlaces
 from understudy.setup.state import HereNow, is_whole
 from understudy.setup.token import JoinToken
 from understudy.setup.wanted import for_server, is_voter, own_name
-from understudy.setup.wire import JoinAnswer, JoinRequest
+from understudy.setup.wire import KNOWN, NEW, JoinAnswer, JoinRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +71,10 @@ def admitted(found: JoinTerms, places: SetupPlaces) -> list[NewFile]:
         raise Refused(words(20282, found.issuer.named, why), code=20282)
     keys = KeyFiles(places.keys)
     files = [NewFile(keys.authority, found.issuer.authority, PUBLIC)]
-    if is_voter(settings):
+    if answer.authority_key:
         files.append(NewFile(keys.authority_key, answer.authority_key, PRIVATE))
-    return [*files, *server_files(settings, places, (answer.guard_key, answer.certificate, key))]
+    etcd = answer.etcd == NEW and is_voter(settings)
+    return [*files, *server_files(settings, places, (answer.guard_key, answer.certificate, key), etcd=etcd)]
 
 
 def would_write(settings: Settings, places: SetupPlaces) -> list[str]:
@@ -85,6 +87,9 @@ def would_write(settings: Settings, places: SetupPlaces) -> list[str]:
 def _unusable(answer: JoinAnswer, key: str, found: JoinTerms) -> str:
     """Why what was given cannot be written; empty: it can."""
     assert found.issuer is not None
+    member = found.settings.server
+    if answer.etcd == KNOWN and not os.path.isdir(f"{found.settings.state_dir}/etcd/member"):
+        raise Refused(words(20313, member, member), code=20313)
     if answer.authority != found.issuer.authority:
         return "the authority is another than before"
     if why := why_not_pair(answer.certificate, key, answer.authority):
@@ -92,7 +97,7 @@ def _unusable(answer: JoinAnswer, key: str, found: JoinTerms) -> str:
     if not parse_keys(answer.guard_key.encode(errors="replace")):
         return "it has no key of the guards"
     try:
-        if is_voter(found.settings):
+        if answer.authority_key:
             Authority.load(answer.authority, answer.authority_key)
     except BadInput as error:
         return str(error)

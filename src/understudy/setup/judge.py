@@ -16,7 +16,7 @@ from understudy.security.authority import Authority
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.files import read_text
 from understudy.setup.tokens import TokenStore, TokenVerdict
-from understudy.setup.wire import JoinAnswer, JoinRefusal, JoinRequest, RenewalRequest, answer_bytes
+from understudy.setup.wire import KNOWN, NEW, NO_MEMBER, JoinAnswer, JoinRefusal, JoinRequest, RenewalRequest, answer_bytes
 from understudy.setup.written import settings_text
 
 HIGHEST_PORT_OF_ROOT = 1023
@@ -29,6 +29,25 @@ class Comer(NamedTuple):
 
     address: str
     port: int
+    name: str = ""
+    """In its certificate, if it has one of the cluster's authority."""
+
+
+class ClusterNow(NamedTuple):
+    """What the server that is asked knows of the cluster."""
+
+    settings: Settings
+    voting: frozenset[str]
+    """Servers that have the authority's key, or are to have it."""
+    begun: frozenset[str] = frozenset()
+    """Servers whose member of etcd has run before."""
+    without: frozenset[str] = frozenset()
+    """Voters that have no member of etcd, or one that their daemon sets up."""
+
+
+def made_with(settings: Settings) -> ClusterNow:
+    """While nothing is known but the settings."""
+    return ClusterNow(settings, frozenset(settings.voters))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +64,9 @@ class JoinJudgement:
     """The server that was given another one."""
 
 
-def judge(request: JoinRequest, comer: Comer, settings: Settings, store: TokenStore, now: float) -> JoinJudgement:
+def judge(request: JoinRequest, comer: Comer, cluster: ClusterNow, store: TokenStore, now: float) -> JoinJudgement:
     """Whatever is asked. `now`: seconds since the epoch. OSError is answered as a failure of this server, without its words."""
+    settings = cluster.settings
     keys = KeyFiles(_folder(settings))
     try:
         authority = read_text(keys.authority)
@@ -65,19 +85,20 @@ def judge(request: JoinRequest, comer: Comer, settings: Settings, store: TokenSt
             return _refused(
                 f"{request.server} has other addresses ([servers.{request.server}]) than the one that this came from, {comer.address}"
             )
-        return _admit(request, secret, found, _Means(settings, keys, store, now))
+        return _admit(request, secret, found, _Means(cluster, keys, store, now))
     except (OSError, UnderstudyError) as error:
         why = f"{getattr(error, 'filename', None) or ''} {getattr(error, 'strerror', None) or error}".strip()
         refusal = JoinRefusal("that server cannot let anybody join at present: see the log of understudyd there")
         return JoinJudgement(status=_FAILED, body=answer_bytes(refusal), refused=why)
 
 
-def judge_renewal(request: RenewalRequest, comer: Comer, shown: tuple[str, ...], settings: Settings) -> JoinJudgement:
-    """What a server is answered that asks for another certificate. `shown`: the names in the one by which it has proved itself; none: it
-    has not. It gets one for the same name alone, and only from its own address."""
+def judge_renewal(request: RenewalRequest, comer: Comer, cluster: ClusterNow) -> JoinJudgement:
+    """What a server is answered that asks for another certificate, by the one that it has. It gets one for the same name alone, and only
+    from its own address."""
+    settings = cluster.settings
     keys = KeyFiles(_folder(settings))
     found = _addresses(settings).get(comer.address)
-    if found is None or found.name not in shown:
+    if found is None or found.name != comer.name:
         return _refused(f"it came from {comer.address}, without a certificate for the server at that address")
     try:
         authority = Authority.load(read_text(keys.authority), read_text(keys.authority_key))
@@ -87,8 +108,22 @@ def judge_renewal(request: RenewalRequest, comer: Comer, shown: tuple[str, ...],
     return JoinJudgement(body=answer_bytes(JoinAnswer(authority=authority.certificate, certificate=certificate)), renewed=found.name)
 
 
+def judge_voter(comer: Comer, cluster: ClusterNow) -> JoinJudgement:
+    """A server that becomes a voter asks for the authority's key: by its certificate, from its address, as root."""
+    settings = cluster.settings
+    found = _server_at(comer, settings)
+    if found is None or comer.name != found.name or found.name not in cluster.voting:
+        return _refused(f"{comer.name or 'somebody without a certificate'} at {comer.address} is no server that becomes a voter")
+    keys = KeyFiles(_folder(settings))
+    try:
+        answer = JoinAnswer(authority=read_text(keys.authority), authority_key=read_text(keys.authority_key))
+    except (OSError, UnderstudyError) as error:
+        return JoinJudgement(status=_FAILED, body=answer_bytes(JoinRefusal("the key cannot be read there")), refused=str(error))
+    return JoinJudgement(body=answer_bytes(answer))
+
+
 class _Means(NamedTuple):
-    settings: Settings
+    cluster: ClusterNow
     keys: KeyFiles
     store: TokenStore
     now: float
@@ -108,12 +143,19 @@ def _admit(request: JoinRequest, secret: bytes, server: ServerSettings, means: _
         return _refused(verdict.value)
     answer = JoinAnswer(
         authority=authority.certificate,
-        settings=settings_text(means.settings),
+        settings=settings_text(means.cluster.settings),
         certificate=certificate,
         guard_key=guard_key,
-        authority_key=key if server.name in means.settings.voters else "",
+        authority_key=key if server.name in means.cluster.voting else "",
+        etcd=_member_of(server.name, means.cluster),
     )
     return JoinJudgement(body=answer_bytes(answer), joined=server.name)
+
+
+def _member_of(name: str, cluster: ClusterNow) -> str:
+    if name in cluster.without:
+        return NO_MEMBER
+    return KNOWN if name in cluster.begun else NEW
 
 
 def _server_at(comer: Comer, settings: Settings) -> ServerSettings | None:

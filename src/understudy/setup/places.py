@@ -31,6 +31,11 @@ class SetupPlaces:
         """The configuration of this server's member of etcd, on voters."""
         return f"{self.folder}/etcd.yaml"
 
+    @property
+    def registry(self) -> str:
+        """Where the registry of engine sqlite listens, on the server that runs it."""
+        return f"{self.folder}/registry.env"
+
 
 def tokens_file(state_dir: str) -> str:
     """The tokens that this server has given out, as hashes."""

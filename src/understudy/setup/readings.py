@@ -77,6 +77,8 @@ class HostReadings:
     units: bool = False
     """systemd knows understudy.target."""
     configured: Settings | None = None
+    written: Settings | None = None
+    """What understudy.toml says, where the registry's word on servers and voters may have replaced it."""
     unreadable: str = ""
     """Why settings that are here cannot be read."""
     answering: tuple[str, ...] = ()

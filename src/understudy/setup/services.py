@@ -21,6 +21,8 @@ from understudy.setup.wanted import is_voter
 
 TARGET = "understudy.target"
 _SYSTEMCTL_S = 60.0
+_STOPPING_S = 400.0
+"""Longer than the unit of the guard may take."""
 _POLL_S = 0.5
 GRACE_S = 6.0
 """For so long a voter that does not answer may be about to begin."""
@@ -65,6 +67,12 @@ def start_target() -> None:
     for order in (("daemon-reload",), ("enable", TARGET), ("start", "--no-block", TARGET)):
         if why := _systemctl(*order):
             raise Refused(words(20286, why), code=20286)
+
+
+def stop_target() -> None:
+    """Now, in order, and at no boot any more. Refused."""
+    if why := _systemctl("disable", "--now", TARGET, within_s=_STOPPING_S):
+        raise Refused(words(20316, why), code=20316)
 
 
 def by_hand(settings: Settings, places: SetupPlaces) -> list[str]:
@@ -119,10 +127,10 @@ def _conditions(ask: Ask) -> str:
     return "; ".join(dict.fromkeys(sentences)) or "for its first look at what runs here"
 
 
-def _systemctl(*order: str) -> str:
+def _systemctl(*order: str, within_s: float = _SYSTEMCTL_S) -> str:
     """Why it failed; empty: it did not."""
     try:
-        done = subprocess.run(["systemctl", *order], capture_output=True, text=True, timeout=_SYSTEMCTL_S, check=False)
+        done = subprocess.run(["systemctl", *order], capture_output=True, text=True, timeout=within_s, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"systemctl {' '.join(order)}: {error}"
     return "" if done.returncode == 0 else f"systemctl {' '.join(order)}: {done.stderr.strip() or f'exit status {done.returncode}'}"

@@ -5,10 +5,11 @@ Called by all commands of `setup/`. A server counts as configured once it has un
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from understudy.errors import BadSettings
-from understudy.guard.configured import read_settings
+from understudy.guard import registered
+from understudy.guard.configured import read_settings, written_settings
 from understudy.model.settings import Settings, TlsFiles
 from understudy.security.certificates import look, why_not_pair
 from understudy.security.keyfiles import KeyFiles
@@ -24,6 +25,9 @@ class HereNow:
     addresses: Mapping[str, str] = field(default_factory=dict)
     """Each address, and the interface it is on."""
     settings: Settings | None = None
+    """With the servers and voters that the registry last named here."""
+    written: Settings | None = None
+    """As understudy.toml says."""
     unreadable: str = ""
     """Why settings that are there cannot be read."""
 
@@ -33,7 +37,11 @@ def here_now(places: SetupPlaces, addresses: Mapping[str, str]) -> HereNow:
     if not os.path.lexists(places.config):
         return HereNow(addresses=addresses)
     try:
-        return HereNow(addresses=addresses, settings=read_settings(places.config))
+        written, settings = written_settings(places.config), read_settings(places.config)
+        common = registered.read(registered.path_of(settings))
+        if common is not None:  # the voters may have changed since the settings were written
+            settings = replace(settings, voters=common.voters, voter_set=common.voter_set)
+        return HereNow(addresses=addresses, settings=settings, written=written)
     except BadSettings as error:
         return HereNow(addresses=addresses, unreadable=str(error))
 

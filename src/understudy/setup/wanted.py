@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from understudy.errors import BadInput, BadSettings
 from understudy.model.engines import PORT
 from understudy.model.messages import words
+from understudy.model.servers import etcd_endpoint
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings, TlsFiles, parse_settings
 from understudy.model.tables import parse_endpoint
 from understudy.security.keyfiles import KeyFiles
@@ -49,13 +50,15 @@ class InitWish:
     """The operator accepts that of two servers one is the only voter."""
 
 
-def parse_server(text: str) -> ServerSettings:
+def parse_server(text: str, *, witness: bool = False) -> ServerSettings:
     """`ctr1=10.10.20.1,10.10.10.1`. BadInput."""
     name, equals, addresses = text.partition("=")
     listed = tuple(address.strip() for address in addresses.split(",") if address.strip())
     if not equals or not name or not listed:
-        raise _bad("--server", f"'{text}' is no server; write NAME=ADDRESS,ADDRESS as ctr1=10.10.20.1,10.10.10.1")
-    return ServerSettings(name=name, addresses=tuple(map(normal, listed)))
+        raise _bad(
+            "--witness" if witness else "--server", f"'{text}' is no server; write NAME=ADDRESS,ADDRESS as ctr1=10.10.20.1,10.10.10.1"
+        )
+    return ServerSettings(name=name, addresses=tuple(map(normal, listed)), witness=witness)
 
 
 def normal(address: str) -> str:
@@ -84,7 +87,9 @@ def wanted_settings(wish: InitWish, here: Collection[str], places: SetupPlaces) 
     if not servers:
         raise _bad("--server", "name each server of the cluster, this one too, as --server ctr1=10.10.20.1,10.10.10.1")
     _refuse_shared(servers)
-    voters = wish.voters if wish.voters is not None else tuple(names[:3] if len(names) >= 3 else names[:1])
+    voters = wish.voters if wish.voters is not None else _first_voters(servers)
+    if servers and all(server.witness for server in servers):
+        raise _bad("--witness", "name at least one server that runs resources, as --server ctr1=10.10.20.1,10.10.10.1")
     if len(servers) == 2 and len(voters) == 1 and not wish.single_voter:
         raise BadInput(words(20277, voters[0]), code=20277)
     name, why = own_name(servers, here)
@@ -108,6 +113,12 @@ def wanted_settings(wish: InitWish, here: Collection[str], places: SetupPlaces) 
         return parse_settings(settings_text(wanted)), why
     except BadSettings as error:
         raise BadInput(words(20285, "What was asked for cannot be written", error), code=20285) from None
+
+
+def _first_voters(servers: Sequence[ServerSettings]) -> tuple[str, ...]:
+    """Witnesses, for they are there for nothing else, then the first by name: three in all, or one."""
+    ranked = [server.name for server in sorted(servers, key=lambda server: (not server.witness, server.name))]
+    return tuple(sorted(ranked[:3] if len(ranked) >= 3 else ranked[:1]))
 
 
 def own_name(servers: Sequence[ServerSettings], here: Collection[str]) -> tuple[str, str]:
@@ -153,16 +164,10 @@ def _endpoints(wish: InitWish, servers: Sequence[ServerSettings], voters: Sequen
             raise _bad("--endpoint", "an etcd runs on the voters; leave it out, or write --engine sqlite")
         return wish.endpoints
     if wish.engine == "etcd":
-        return tuple(etcd_endpoint(server) for server in servers if server.name in voters)
+        return tuple(etcd_endpoint(server.addresses) for server in servers if server.name in voters)
     if len(servers) > 1:
         raise _bad("--engine", "sqlite is for a cluster of one server, or name with --endpoint where its registry is; write --engine etcd")
     return (f"127.0.0.1:{PORT}",)
-
-
-def etcd_endpoint(server: ServerSettings, port: int = PORT) -> str:
-    """Where the member of etcd on this server is reached: on the first, most trusted of its networks."""
-    address = server.addresses[0]
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _refuse_shared(servers: Sequence[ServerSettings]) -> None:

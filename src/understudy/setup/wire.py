@@ -15,6 +15,10 @@ from understudy.model.tables import NAME
 PATH = "/v1/join"
 RENEWAL_PATH = "/v1/renew"
 """For who has a certificate already, and proves itself by it: another one, which lasts longer."""
+VOTER_PATH = "/v1/voter"
+"""Where a server of the cluster that becomes a voter gets the authority's key, against its certificate."""
+NEW, KNOWN, NO_MEMBER = "new", "known", "none"
+"""Of the joining server's member of etcd: it begins with the others; it has run before; it has none, or its daemon sets it up."""
 LARGEST_REQUEST = 16 << 10
 LARGEST_ANSWER = 512 << 10
 """Bytes: the settings of 64 servers, and the keys."""
@@ -56,6 +60,8 @@ class JoinAnswer(msgspec.Struct, frozen=True):
     guard_key: str = ""
     authority_key: str = ""
     """For voters, which let others join in their turn."""
+    etcd: str = NEW
+    """What is known of its member of etcd, if it votes."""
 
     def __repr__(self) -> str:
         return "JoinAnswer()"

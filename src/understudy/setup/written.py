@@ -5,11 +5,11 @@ Called by `begin.py` and `enter.py`, and by `daemon/enrol.py`, which sends setti
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from understudy.linux import paths
-from understudy.model.engines import ELECTION_MS, HEARTBEAT_MS, KEPT_REVISIONS, PEER_PORT, PORT
 from understudy.model.settings import Settings
+from understudy.registry.etcd.configuration import NEW, MemberFile
 
 HEAD = "# Made by `understudy cluster`; docs/guide/settings.md explains each setting. The same on all servers but for [server] name.\n"
 ETCD_HEAD = "# Made by `understudy cluster`: this server's member of the cluster's etcd.\n"
@@ -45,7 +45,9 @@ def settings_text(settings: Settings) -> str:
     )
     sections = [("cluster", cluster), ("server", own), ("registry", registry), ("guard", guard)]
     sections.append(("executor", (("cgroup", settings.cgroup, ""),)))
-    sections += [(f"servers.{json.dumps(server.name)}", (("addresses", server.addresses, _SAME),)) for server in settings.servers]
+    for server in settings.servers:
+        rows = (("addresses", server.addresses, _SAME), ("witness", server.witness, False))
+        sections.append((f"servers.{json.dumps(server.name)}", rows))
     for network in settings.networks:
         sections.append((f"network.{network.number}", (("subnet", network.subnet, _SAME), ("interface", network.interface, _SAME))))
     return "\n".join([HEAD, *(text for name, rows in sections if (text := _section(name, rows)))])
@@ -61,35 +63,21 @@ def _toml(value: object) -> str:
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
-def etcd_text(settings: Settings) -> str:
-    """This voter's etcd.yaml. All members are named from the start, so the cluster forms when a majority of them is there, in any order."""
+def etcd_text(settings: Settings, members: Collection[str] | None = None, state: str = NEW) -> str:
+    """This server's etcd.yaml. `members`: all of them; None: the voters, of a cluster that is made. They are named from the start, so the
+    cluster forms when a majority of them is there, in any order."""
     assert settings.registry_tls is not None
-    tls = settings.registry_tls
-    members = [settings.peer(name) for name in settings.voters]
-    own = settings.peer(settings.server)
-    client, peer = f"https://{_host(own.addresses[0])}:{PORT}", f"https://{_host(own.addresses[0])}:{PEER_PORT}"
-    lines: dict[str, object] = {
-        "name": settings.server,
-        "data-dir": f"{settings.state_dir}/etcd",
-        "logger": "zap",
-        "listen-client-urls": client,
-        "advertise-client-urls": client,
-        "listen-peer-urls": peer,
-        "initial-advertise-peer-urls": peer,
-        "initial-cluster": ",".join(f"{member.name}=https://{_host(member.addresses[0])}:{PEER_PORT}" for member in members),
-        "initial-cluster-state": "new",
-        "initial-cluster-token": settings.cluster,
-        "heartbeat-interval": HEARTBEAT_MS,
-        "election-timeout": ELECTION_MS,
-        "auto-compaction-mode": "revision",
-        "auto-compaction-retention": f"{KEPT_REVISIONS}",
-    }
-    text = [ETCD_HEAD, *(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())]
-    for side in ("client", "peer"):
-        text.append(f"{side}-transport-security:\n")
-        files = {"trusted-ca-file": tls.ca, "cert-file": tls.certificate, "key-file": tls.key, "client-cert-auth": True}
-        text += [f"  {key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in files.items()]
-    return "".join(text)
+    return (
+        ETCD_HEAD
+        + MemberFile(
+            name=settings.server,
+            members={name: _host(settings.peer(name).addresses[0]) for name in (settings.voters if members is None else members)},
+            state=state,
+            token=settings.cluster,
+            directory=f"{settings.state_dir}/etcd",
+            tls=settings.registry_tls,
+        ).text()
+    )
 
 
 def _host(address: str) -> str:

@@ -8,6 +8,7 @@ from random import Random
 from typing import TypeVar
 
 from understudy.executor.fake import FakeService
+from understudy.intent.voters import SIZES
 from understudy.kinds.network import network_name
 from understudy.model.names import ResourceName
 from understudy.ports import ActionName
@@ -316,8 +317,7 @@ class Faults:
             if kind < 0.2:
                 world.power_off()
                 self._undo_later(fault.lasts, world.boot)
-            back_s = max(BEATS_AWAY * world.limits.beat_s / self._lease_s, fault.lasts)
-            self._undo_later(back_s, self._made_anew)
+            self._undo_later(max(BEATS_AWAY * world.limits.beat_s / self._lease_s, fault.lasts), self._made_anew)
         self._restores.restore_later(fault.lasts + AGAIN_LEASES, backup, overwrite=overwrite and kind >= 0.6)
 
     def _made_anew(self) -> None:
@@ -441,6 +441,20 @@ class Faults:
             case _:
                 world.start(name)
 
+    def _change_voters(self, fault: Fault, picks: Picks) -> None:
+        """Any servers, as many as a cluster may have; or back to those before, while a change is under way."""
+        world = self.world
+        names, first, again = list(world.machines), picks.number(), picks.number() < 0.2
+        most = [size for size in SIZES if size <= len(names)]
+        count, step = picks.any_of(most), picks.any_of((1, 1, len(names) - 1))
+        if world.hub.away or (cluster := world.view().cluster) is None:
+            return
+        start = int(first * len(names))
+        wanted = [names[(start + number * step) % len(names)] for number in range(count)]
+        if cluster.old_voters and again:
+            wanted = list(cluster.old_voters)
+        world.tries(lambda: world.change_voters(*wanted))
+
     def _leave(self, machine: Machine, leases: float, pick: float) -> None:
         """An operator stops the cluster on a server, by a command, by a signal or at once, and starts it again later."""
         keeper = machine.keeper
@@ -481,5 +495,6 @@ HAPPENS: Mapping[str, Callable[[Faults, Fault, Picks], None]] = {
     "set_backs": Faults._set_back,
     "restores": Faults._restore,
     "rotations": Faults._rotate,
+    "voter_changes": Faults._change_voters,
 }
 """Of each fault that a script may hold: what it does."""

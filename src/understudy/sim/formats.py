@@ -10,6 +10,7 @@ from typing import Any
 from understudy.registry.wire import PRESENT, Fields, FormatChange, Formats
 
 RENAMED: Mapping[str, str] = {
+    "addresses": "reached_at",
     "incarnation": "run",
     "kind": "what",
     "name": "called",

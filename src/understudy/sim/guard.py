@@ -7,11 +7,13 @@ there. A guard that is well is not watched: it beats.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from understudy.guard import registered
 from understudy.guard.core import (
     Able,
+    BeganToVote,
     Census,
     CensusEnded,
     Envelope,
@@ -25,6 +27,7 @@ from understudy.guard.core import (
     RoundEnded,
     Send,
     VoterMemory,
+    WentOver,
     Word,
 )
 from understudy.guard.core import keeper as deciding
@@ -32,12 +35,13 @@ from understudy.guard.core.ending import EndScope, EndSeen, EndStage
 from understudy.guard.core.messages import GuardEffect
 from understudy.guard.core.watch import HeldState, KeeperSight
 from understudy.guard.lapse import LOOK_S, Aim
+from understudy.guard.peers import listen_to
 from understudy.linux.lease import LeaseEntry
 from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
 from understudy.model.view import ClusterRecord
-from understudy.ports import AbilityChanged, Farewell, GuardEvent, LeaseChanged, SilentWord
+from understudy.ports import AbilityChanged, Farewell, GuardEvent, LeaseChanged, SilentWord, VotersAcknowledged
 from understudy.sim.chance import Chance
 from understudy.sim.clocks import SECOND
 from understudy.sim.ending import end_everything, strike
@@ -311,20 +315,20 @@ class SimKeeper:
         elif key in self.keys and self.core is not None and machine.up and not self.still:
             self._perform(self.core, self.core.receive(envelope, machine.clocks.read()))
 
-    def ask(self, query: Query) -> None:
+    def ask(self, query: Query, phase: int) -> None:
         """Begin a round on behalf of the daemon."""
         if self.core is not None and not self.still:
-            self._perform(self.core, self.core.ask(query, self.machine.clocks.read()))
+            self._perform(self.core, self.core.ask(query, self.machine.clocks.read(), phase))
 
     def note_able(self, able: bool, why: str) -> None:
         """What the daemon says of this server."""
         if self.core is not None:
             self._perform(self.core, self.core.note_able(able, why))
 
-    def count(self, census: Census) -> None:
+    def count(self, census: Census, phase: int) -> None:
         """Begin a census on behalf of the daemon."""
         if self.core is not None:
-            self._perform(self.core, self.core.count(census, self.machine.clocks.read()))
+            self._perform(self.core, self.core.count(census, self.machine.clocks.read(), phase))
 
     def noted(self, position: Position, seen: Position) -> None:
         """What the daemon acts on, and has seen."""
@@ -341,9 +345,24 @@ class SimKeeper:
 
     def note_registry(self, record: ClusterRecord) -> None:
         """What the registry says of voters and pause_tolerance: on the disk first."""
-        self.machine.registered = noted = registered.common(record.name, record.voters, record.voter_set, record.pause_tolerance)
+        core, noted = self.core, registered.of_record(registered.fields_of(record))
+        if core is not None:
+            self._perform(core, core.note_registry(noted, self.machine.clocks.read()))
+            self.machine.registered = core.registry
+
+    def note_servers(self, names: tuple[str, ...]) -> None:
+        """Which servers there are."""
+        self.member = self.member._replace(servers=names)
         if self.core is not None:
-            self._perform(self.core, self.core.note_registry(noted, self.machine.clocks.read()))
+            listen_to(self.core, names)
+
+    def later_voters(self, record: ClusterRecord) -> ClusterRecord:
+        """The record with the voters that the guard goes by, if those came later."""
+        common = self.machine.registered
+        if common is None or common.phase <= record.phase:
+            return record
+        voters, old_voters = (tuple(map(ServerName, names)) for names in (common.voters, common.old_voters))
+        return replace(record, voters=voters, voter_set=common.voter_set, old_voters=old_voters)
 
     def _tick(self, guard: GuardCore) -> None:
         self._wake_at = 0.0
@@ -354,7 +373,7 @@ class SimKeeper:
     def _keep(self, guard: GuardCore) -> None:
         """What a successor needs."""
         holder = guard.holder
-        self.held = HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.held.seen)
+        self.held = HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.held.seen, holder.voter_set)
 
     def _wake_later(self, guard: GuardCore) -> None:
         machine = self.machine
@@ -389,6 +408,12 @@ class SimKeeper:
             case Leased(until):
                 self._keep(guard)
                 self._leased(guard, until)
+            case WentOver(voter_set):
+                self._keep(guard)
+                self.machine.says(f"holds its lease by the voters of number {voter_set}")
+                self.push(VotersAcknowledged(self.incarnation, voter_set))
+            case BeganToVote():
+                self.machine.says("begins to vote")
             case Word(voter, server, incarnation):
                 self.push(SilentWord(ServerName(server), Incarnation(incarnation.hex()), ServerName(voter)))
             case Gone(server, incarnation):

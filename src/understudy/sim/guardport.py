@@ -4,7 +4,7 @@ Called by `sim/machine.py`, once for each daemon. Must never: know more than gua
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from understudy.correlator import Correlator
@@ -13,8 +13,9 @@ from understudy.guard.core import Census, GuardCore, Query
 from understudy.guard.core import epochs as core_epochs
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
+from understudy.model.servers import ServerRecord
 from understudy.model.view import ClusterRecord
-from understudy.ports import Counted, Farewell, GuardEvent, GuardSight, GuardState, LeaveAsked, SilentWord
+from understudy.ports import Counted, Farewell, GuardEvent, GuardSight, GuardState, LeaveAsked, SilentWord, VotersAcknowledged
 from understudy.sim.guard import SimKeeper, ability
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.loop import Place
@@ -52,6 +53,8 @@ class GuardPort:
 
         for able in core.abilities.known():
             self.push(ability(able))
+        if core.holder.voter_set:
+            self.push(VotersAcknowledged(Incarnation(core.holder.incarnation.hex()), core.holder.voter_set))
 
     def push(self, event: GuardEvent) -> None:
         """For next_event."""
@@ -82,6 +85,7 @@ class GuardPort:
             epoch_floor=keeper.epoch_floor,
             position=keeper.held.seen,
             refused=keeper.core.refused if keeper.core is not None else "",
+            voter_set=keeper.held.voter_set,
         )
 
     async def remember(self, resource: ResourceName, epoch: int, *, released: bool = False) -> bool:
@@ -116,10 +120,10 @@ class GuardPort:
         epoch = self._keeper.epochs.get(name)
         return None if epoch is None else core_epochs.Remembered(epoch, name in self._keeper.released)
 
-    async def prove_lost(self, server: ServerName, incarnation: Incarnation) -> bool:
+    async def prove_lost(self, server: ServerName, incarnation: Incarnation, phase: int) -> bool:
         """See ports.Guard."""
         await self._connected()
-        return bool(await self._answered(lambda nonce: self._keeper.ask(Query(nonce, server, bytes.fromhex(incarnation)))))
+        return bool(await self._answered(lambda nonce: self._keeper.ask(Query(nonce, server, bytes.fromhex(incarnation)), phase)))
 
     def _nonce(self) -> int:
         return self._keeper.machine.chance.getrandbits(63) | 1
@@ -140,10 +144,10 @@ class GuardPort:
         await self._connected()
         self._keeper.noted(position, seen)
 
-    async def census(self) -> tuple[Counted, ...] | None:
+    async def census(self, phase: int) -> tuple[Counted, ...] | None:
         """See ports.Guard."""
         await self._connected()
-        granted = await self._answered(lambda nonce: self._keeper.count(Census(nonce)))
+        granted = await self._answered(lambda nonce: self._keeper.count(Census(nonce), phase))
         if granted is None:
             return None
         return tuple(
@@ -160,10 +164,18 @@ class GuardPort:
         """See ports.Guard; nobody asks here."""
         return GuardSight(incarnation=self._keeper.incarnation)
 
-    async def cluster(self, record: ClusterRecord) -> None:
+    async def cluster(self, record: ClusterRecord) -> ClusterRecord:
         """See ports.Guard."""
         await self._connected()
         self._keeper.note_registry(record)
+        return self._keeper.later_voters(record)
+
+    async def servers(self, servers: Collection[ServerRecord]) -> None:
+        """See ports.Guard. Most worlds have the servers that they began with."""
+        names = tuple(sorted(record.server for record in servers))
+        if names and names != tuple(sorted(self._keeper.member.servers)):
+            await self._connected()
+            self._keeper.note_servers(names)
 
     async def keys(self, keys: tuple[bytes, ...]) -> bool:
         """See ports.Guard."""

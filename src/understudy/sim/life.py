@@ -26,6 +26,8 @@ nothing will be: longer than anything takes that was still to come of a fault.""
 MOVES_MAX = 8
 """After healing no resource gets a new owner more often. Guards that restarted shortly before are mute as voters for a while; so a lease
 may still end here and there, and each moves what it held (seen: 5)."""
+ADVISED_S = 8.0
+"""An operator sees that a change of the voters does not end."""
 HOUR_S = 3600.0
 
 
@@ -73,6 +75,7 @@ def live(case: WorldCase) -> Lived:
         quiet.run(seconds)
         world.heal()
         healed = world.loop.now
+        _go_by_the_advice(world)
         world.until(lambda: _settled(world, quiet), SETTLES_S, lambda: _what_is_wrong(world), look_s=0.5)
         world.truth.registry_is_back()
         settled_s = max(0.0, world.truth.commits[-1][0] - healed)
@@ -85,6 +88,22 @@ def live(case: WorldCase) -> Lived:
             skipped_s=quiet.skipped_s,
             decisions=tuple(decision[1:] for decision in world.truth.decisions),
         )
+
+
+def _go_by_the_advice(world: World) -> None:
+    """A voter that was cut off from a server alone grants that incarnation never again. Where it is one of the new voters, the change waits
+    for the server until an operator lets it leave and come again, as `understudy cluster status` says."""
+
+    def look() -> None:
+        late = world.unacknowledged()
+        if late:
+            world.tries(lambda: world.leave(late[0]))
+            world.machines[late[0]].come_again()
+        if world.view().phase % 2:
+            world.loop.post(world.loop.now + ADVISED_S, look)
+
+    if world.options.voter_changes:
+        world.loop.post(world.loop.now + ADVISED_S, look)
 
 
 def _moves_since(world: World, healed: float) -> int:
@@ -111,6 +130,8 @@ def unsettled(world: World) -> list[str]:
     """What is not as it is wanted, in truth and in the registry; empty: it has settled."""
     if len(world.online()) != len(world.machines):
         return ["servers"]
+    if (late := world.unacknowledged()) or world.view().phase % 2:
+        return ["voters", *late]
     truth = world.truth
     wrong: list[str] = []
     for name in truth.definitions:

@@ -65,6 +65,8 @@ class Options:
     """Servers that hold their lease and cannot act for up to a minute: daemon or executor hang, or one alone is cut off the registry."""
     silences: float = 0.0
     """Checks that end by a signal, actions that cannot be begun or have no script, services that leave their control group."""
+    voter_changes: float = 0.0
+    """Operators who want other voters; now and then they change their mind while it is under way."""
     slow_answers: float = 0.0
     """Chance that a guard or an executor answers its daemon late."""
     again: float = 0.0
@@ -104,9 +106,11 @@ class Options:
 
     @staticmethod
     def of_seed(seed: int) -> "Options":
-        """The same; in every other world the registry has members on the voters, in some backups are restored, or the guards' key is
-        exchanged. (Apart from `draw`, whose worlds tests know by seed.)"""
+        """The same; in every other world the registry has members on the voters, in every third the voters change, in some backups are
+        restored, or the guards' key is exchanged. (Apart from `draw`, whose worlds tests know by seed.)"""
         drawn = Options.draw(seed)
+        if dice(seed, "voters").random() < 1 / 3:
+            drawn = replace(drawn, voter_changes=2.0)
         drawn = replace(drawn, members=drawn.voters) if dice(seed, "registry").random() < 0.5 else drawn
         drawn = replace(drawn, restores=0.5) if dice(seed, "backups").random() < 0.2 else drawn
         return replace(drawn, rotations=1.0) if dice(seed, "keys").random() < 0.25 else drawn

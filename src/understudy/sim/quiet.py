@@ -146,7 +146,7 @@ def _grant(machine: Machine, machines: list[Machine]) -> None:
     keeper, now = machine.keeper, machine.clocks.read()
     assert keeper is not None and keeper.core is not None, f"{machine.name} is at rest"  # noqa: PT018
     holder = keeper.core.holder
-    holder.resume(holder.sequence + 1, now)
+    holder.resume(holder.sequence + 1, now, holder.voter_set)
     for other in machines:
         if other.keeper is not None and other.keeper.core is not None and other.keeper.core.voter is not None:
             voter = other.keeper.core.voter

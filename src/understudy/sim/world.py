@@ -22,6 +22,7 @@ from understudy.intent.resources import NewResource, ResourceChange
 from understudy.intent.servers import evict, leave
 from understudy.intent.start import StartCommand, start
 from understudy.intent.stop import stop
+from understudy.intent.voters import change_voters
 from understudy.model.limits import derive
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.state import Life
@@ -318,6 +319,11 @@ class World:
         """`understudy server evict`: nobody grants its present incarnation a lease any more."""
         self.command(f"evicts {name}", lambda view, operator: evict(view, ServerName(name), operator))
 
+    def change_voters(self, *names: str) -> None:
+        """`cluster add-voter` or `remove-voter`: these are to vote from now on."""
+        wanted = tuple(map(ServerName, names))
+        self.command(f"wants the voters {' '.join(names)}", lambda view, _: change_voters(view, wanted))
+
     def leave(self, name: str) -> None:
         """`understudy server leave`: its present incarnation is to stop everything in order and go."""
         self.command(f"lets {name} leave", lambda view, operator: leave(view, (ServerName(name),), operator))
@@ -355,6 +361,10 @@ class World:
             for name, machine in self.machines.items()
             if (now := machine.incarnation()) is not None and now in incarnations and incarnations[now].life is Life.ONLINE
         ]
+
+    def unacknowledged(self) -> list[str]:
+        """Servers for which a change of the voters waits."""
+        return [record.server for record in self.view().unacknowledged()]
 
     def leader(self) -> str | None:
         """Who leads, as the registry says."""

@@ -11,8 +11,8 @@ ASKING = ("cluster", "explain", "history", "server", "status")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
 OWN = ("demo", "lab", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
-SETUP = ("init", "join", "token", "check")
-"""`understudy cluster ...` that need none either."""
+SETUP = ("init", "join", "token", "check", "leave")
+"""`understudy cluster ...` that make a cluster, or end it."""
 PARSED = {
     **dict.fromkeys(SETUP, "cluster_setup"),
     **dict.fromkeys(("backup", "restore"), "cluster_backup"),
@@ -25,6 +25,11 @@ _USAGE = """Usage: understudy <command> [options]
   cluster export        what is registered and wanted, as a file for simulate
   cluster init NAME     make a cluster, beginning with this server
   cluster join TOKEN    make this server one of a cluster's
+  cluster add-voter, remove-voter, replace-voter
+                        who votes, and runs the registry's members
+  cluster add-server    one more server; it joins with a token
+  cluster leave         this server leaves the cluster for good
+  cluster remove-server take a server out that is gone for good
   cluster token         another token, for another server to join with
   cluster repair-registry  room in an etcd whose quota is used up
   cluster restore FILE  register again what a backup holds; what runs goes on running

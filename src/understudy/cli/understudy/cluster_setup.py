@@ -1,4 +1,4 @@
-"""`understudy cluster init`, `join`, `token`, `check`: from bare servers to a cluster.
+"""`understudy cluster init`, `join`, `token`, `check`, `leave`: from bare servers to a cluster, and out of one.
 
 Only reads the command line, prints, and puts the parts of `setup/` in their order. Exit status 0: done; 1: refused or failed, and nothing
 was changed that the same command would not go on from; 2: the command line is wrong.
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(
             name, help=text, description=text, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        command.set_defaults(run={"init": _init, "join": _join, "token": _token, "check": _check}[name])
+        command.set_defaults(run={"init": _init, "join": _join, "token": _token, "check": _check, "leave": _leave}[name])
         command.add_argument("--json", action="store_true", help="one JSON object, in the end")
         return command
 
@@ -77,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     token.add_argument("--expires", type=_duration, default=_TOKEN_LASTS_S, metavar="TIME", help="after 90s, 20m, 2h, 1d, ... (1h)")
     add("check", "Whether this server has all that a cluster needs; changes nothing.", "example: understudy cluster check --json")
+    leave = add(
+        "leave", "This server leaves the cluster for good: what runs here starts elsewhere, then its settings and keys are removed.",
+        "example: understudy cluster leave",
+    )  # fmt: skip
+    leave.add_argument("--keep", action="store_true", help="leave services, settings and keys as they are")
     return parser
 
 
@@ -85,6 +90,10 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument(
         "--server", action="append", default=[], metavar="NAME=ADDRESS,...", help="once for each server: its address on each network, the"
         " most trusted network first"
+    )  # fmt: skip
+    init.add_argument(
+        "--witness", action="append", default=[], metavar="NAME=ADDRESS,...", help="a server that votes and runs no resources, so that two"
+        " others have a majority without a third"
     )  # fmt: skip
     init.add_argument("--network", action="append", default=[], metavar="N=SUBNET,INTERFACE", help="a network for virtual addresses")
     init.add_argument("--pause-tolerance", type=float, default=2.0, metavar="SECONDS", help="survive pauses up to (2)")
@@ -208,6 +217,13 @@ def _check(arguments: argparse.Namespace) -> int:
     return result.end(0 if _checked(result, _Target(here.settings, not_a_server), here, Purpose.CHECK) else 1)
 
 
+def _leave(arguments: argparse.Namespace) -> int:
+    from understudy.cli.understudy.cluster_leave import leave
+
+    result = _Result(arguments.json)
+    return result.end(leave(arguments))
+
+
 # --- their parts ------------------------------------------------------------------------------------------------------
 
 
@@ -302,7 +318,7 @@ def _wish(arguments: argparse.Namespace) -> "InitWish":
     voters = arguments.voters
     return InitWish(
         cluster=arguments.cluster,
-        servers=tuple(map(parse_server, arguments.server)),
+        servers=(*map(parse_server, arguments.server), *(parse_server(text, witness=True) for text in arguments.witness)),
         networks=tuple(map(parse_network, arguments.network)),
         voters=None if voters is None else tuple(sorted(name.strip() for name in voters.split(",") if name.strip())),
         engine=arguments.engine,

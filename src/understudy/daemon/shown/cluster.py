@@ -24,6 +24,10 @@ class ClusterStatus:
     leader: str
     term: int
     voters: tuple[ServerName, ...]
+    old_voters: tuple[ServerName, ...]
+    """Not empty: the voters change from these."""
+    unacknowledged: tuple[ServerName, ...]
+    """For whom the change waits."""
     pause_tolerance: float
     """In seconds."""
     servers_online: tuple[ServerName, ...]
@@ -36,7 +40,8 @@ class ClusterStatus:
 
     @property
     def fields(self) -> dict[str, object]:
-        """Everything but the conditions, by title, in the order in which it is shown."""
+        """Everything but the conditions, by title, in the order in which it is shown; of a change of the voters only while there is one."""
+        changing = {"old_voters": list(self.old_voters), "not_acknowledged_by": list(self.unacknowledged)} if self.old_voters else {}
         return {
             "cluster": self.cluster,
             "revision": self.revision,
@@ -45,6 +50,7 @@ class ClusterStatus:
             "leader": self.leader,
             "term": self.term,
             "voters": list(self.voters),
+            **changing,
             "pause_tolerance": self.pause_tolerance,
             "servers_online": list(self.servers_online),
             "servers": list(self.servers),
@@ -78,6 +84,8 @@ def cluster_status(known: KnownHere) -> ClusterStatus:
         leader=_leader(known),
         term=view.leader.term if view.leader else 0,
         voters=known.voters,
+        old_voters=view.cluster.old_voters if view.cluster else (),
+        unacknowledged=tuple(dict.fromkeys(record.server for record in view.unacknowledged())),
         pause_tolerance=view.cluster.pause_tolerance if view.cluster else settings.pause_tolerance,
         servers_online=tuple(name for name in everyone if state_of(known, name) == "ONLINE"),
         servers=everyone,

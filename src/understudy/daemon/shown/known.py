@@ -38,6 +38,11 @@ class KnownHere:
         """Of the cluster, or before it exists of the settings."""
         return self.view.cluster.voters if self.view.cluster else tuple(ServerName(voter) for voter in self.settings.voters)
 
+    @property
+    def all_voters(self) -> tuple[ServerName, ...]:
+        """While they change, of both sets."""
+        return self.view.cluster.all_voters if self.view.cluster else self.voters
+
     def lease(self, server: ServerName) -> Lease:
         """What is known of a server's lease."""
         if self.own is not None:

@@ -34,5 +34,5 @@ def pool_attributes() -> tuple[str, ...]:
 def pool_statuses(view: View) -> dict[PoolName, PoolStatus]:
     """Every pool."""
     pools = {**view.pools, FREE: Pool(name=FREE), GENERIC: Pool(name=GENERIC)}
-    active = membership(view.pools, [server for server, record in view.present().items() if record.life is Life.ONLINE])
+    active = membership(view.pools, [server for server, record in view.workers().items() if record.life is Life.ONLINE])
     return {name: PoolStatus(pool=pool, active=tuple(active[name])) for name, pool in sorted(pools.items())}

@@ -48,7 +48,7 @@ class ServerStatus:
 
 def server_status(known: KnownHere, server: ServerName) -> ServerStatus:
     """How one server is."""
-    online = [name for name, record in known.view.present().items() if record.life is Life.ONLINE]
+    online = [name for name, record in known.view.workers().items() if record.life is Life.ONLINE]
     active = [pool for pool, members in membership(known.view.pools, online).items() if server in members]
     return ServerStatus(
         server=server,
@@ -98,7 +98,7 @@ def server_row(known: KnownHere, server: ServerName) -> ServerRow:
         state=state + (f", {why}" if why else ""),
         lease=held,
         leads=leads and held is Lease.HELD,
-        votes=server in known.voters,
+        votes=server in known.all_voters,
         incarnation=None if record is None else record.incarnation,
         resources=tuple(sorted(name for name in moving if running_on(view, name) == server)),
     )
@@ -163,10 +163,11 @@ def state_of(known: KnownHere, server: ServerName) -> str:
 def details_of(known: KnownHere, server: ServerName) -> str:
     """What is not as it should be with one server, in short."""
     about = [condition for condition in known.conditions if condition.about == server]
+    witness = ["a witness: it votes and runs no resources"] if known.view.witness(server) else []
     found = [_TITLES[condition.kind].format(condition.cause) for condition in about if condition.kind in _TITLES]
     age_s, lease = known.age(server)
     if lease is Lease.OVER:
         found.append("holds no lease")
     elif lease is Lease.UNHEARD:
         found.append(f"no message for {ago(age_s)}")
-    return "; ".join(found)
+    return "; ".join((*witness, *found))

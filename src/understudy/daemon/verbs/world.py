@@ -23,7 +23,7 @@ from understudy.model.messages import line, with_number, words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import Settings
 from understudy.model.view import Event, View
-from understudy.ports import Clock, OwnServer
+from understudy.ports import Clock, OwnServer, RegistryMembers
 
 ATTEMPTS = 8
 """How often a change is decided anew when somebody else changed the same keys meanwhile."""
@@ -141,6 +141,8 @@ class CommandContext:
     """Wake this server's lane of a resource, so that it checks at once."""
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
     """Make this server leave while the registry cannot be written: on whose request, and whether at once."""
+    members: RegistryMembers | None = None
+    """The members of the registry; None: it has none that can be changed."""
     detached: Callable[[], bool] = field(default=lambda: False)
     """Whether the caller has gone away (Ctrl-C): the client has printed that what it asked for goes on and stays wanted."""
     turn: TurnPort = field(default_factory=NoHurry)

@@ -6,17 +6,19 @@ Owns: every rule of design section 4 that decides; one clause, one place:
   guard.py   all of these together, as one server's guard
   keeper.py  what the guard's parent does next           watch.py    how it judges its guard
   ending.py  the order in which everything is ended     epochs.py   which starts are too old, and what may be forgotten
-  common.py  what all guards must have the same         messages.py  what guards say to one another, and what follows
+  common.py  what all guards must have the same, and whose votes count   messages.py  what guards say to one another
+  start.py   who a guard is, and what it begins with
 Called by: `guard/process.py` and `guard/keeper.py` (the real ones) and the simulator, which drive the same code.
 Must never: wait, read a clock, roll dice, log. A freeze may happen between any two lines; the rules hold all the same.
 
 Values are NamedTuples rather than frozen dataclasses: the simulator makes millions of them, and they cost a third.
 """
 
-from understudy.guard.core.common import CommonSettings, common_settings
-from understudy.guard.core.guard import GuardCore, GuardStart, Member
+from understudy.guard.core.common import CommonSettings, VoterSet, common_settings
+from understudy.guard.core.guard import GuardCore
 from understudy.guard.core.messages import (
     Able,
+    BeganToVote,
     BootNumber,
     Census,
     CensusAnswer,
@@ -39,12 +41,15 @@ from understudy.guard.core.messages import (
     RoundEnded,
     Send,
     Silent,
+    WentOver,
     Word,
 )
+from understudy.guard.core.start import GuardStart, Member
 from understudy.guard.core.voter import LastRenew, VoterMemory
 
 __all__ = [
     "Able",
+    "BeganToVote",
     "BootNumber",
     "Census",
     "CensusAnswer",
@@ -73,6 +78,8 @@ __all__ = [
     "Send",
     "Silent",
     "VoterMemory",
+    "VoterSet",
+    "WentOver",
     "Word",
     "common_settings",
 ]

@@ -1,20 +1,37 @@
 """When silence is proof: one round of questions; pure.
 
 Called by: `core/guard.py`, for the leader or whoever wants to become it.
-Must never: add up answers of different rounds. A voter that restarted in between may have granted again (S5).
+Must never: add up answers of different rounds. A voter that restarted in between may have granted again (S5). Nor believe one set of voters
+while they change: whoever has acknowledged the new ones holds its lease by these alone, everybody else by the old ones.
 """
 
-from understudy.guard.core.messages import Census, CensusAnswer, CensusEnded, NotSilent, Query, RoundEnded, Silent
+from collections.abc import Sequence
+
+from understudy.guard.core.common import VoterSet
+from understudy.guard.core.messages import Census, CensusAnswer, CensusEnded, GrantedLife, NotSilent, Query, RoundEnded, Silent
 from understudy.linux.reading import Reading, most_elapsed
+
+GRANTED_PER_PART, WHILE_CHANGING = 5, 2
+"""Incarnations in one datagram: with the longest names they fit; while the voters change it names both sets."""
+PARTS_MAX = 255
+
+
+def census_answer(nonce: int, granted: Sequence[GrantedLife], at_once: int) -> list[CensusAnswer]:
+    """A voter's answer in parts of so many incarnations; empty: there are too many of them."""
+    parts = [tuple(granted[at : at + at_once]) for at in range(0, len(granted), at_once)] or [()]
+    if len(parts) > PARTS_MAX:
+        return []
+    answer = sum(int.from_bytes(life.incarnation[:8], "big") for life in granted) & 0xFFFFFFFF
+    return [CensusAnswer(nonce, answer, number, len(parts), part) for number, part in enumerate(parts)]
 
 
 class Round:
     """One question to all voters under one nonce."""
 
-    def __init__(self, query: Query, voters: frozenset[str], started: Reading, *, round_ns: int) -> None:
+    def __init__(self, query: Query, sets: Sequence[VoterSet], started: Reading, *, round_ns: int) -> None:
         self.query = query
-        self._voters = voters
-        self._majority = len(voters) // 2 + 1
+        self._sets = sets
+        self._voters = frozenset().union(*(wanted.voters for wanted in sets))
         self._started = started
         self._round_ns = round_ns
         self._silent: set[str] = set()
@@ -34,8 +51,8 @@ class Round:
 
     def ended(self, now: Reading) -> RoundEnded | None:
         """The result, as soon as there is one."""
-        lost = len(self._silent) >= self._majority
-        alive = len(self._not_silent - self._silent) >= self._majority
+        lost = all(wanted.agrees(self._silent) for wanted in self._sets)
+        alive = any(wanted.agrees(self._not_silent - self._silent) for wanted in self._sets)
         if not (lost or alive or self.over(now)):
             return None
         _, server, incarnation = self.query
@@ -55,13 +72,14 @@ class Count:
     """One census: who is alive, as a majority of voters knows it.
 
     Whoever holds a lease has it from a majority, and in any other majority there is one voter of these; that one has not fallen silent
-    about it. A voter that is mute after its start does not remember whom it granted before, and does not answer.
+    about it. While the voters change it has it from a majority of one set, and nobody knows of which: so a majority of each is
+    asked. A voter that is mute after its start does not remember whom it granted before, and does not answer.
     """
 
-    def __init__(self, census: Census, voters: frozenset[str], started: Reading, *, round_ns: int) -> None:
+    def __init__(self, census: Census, sets: Sequence[VoterSet], started: Reading, *, round_ns: int) -> None:
         self.census = census
-        self._voters = voters
-        self._majority = len(voters) // 2 + 1
+        self._sets = sets
+        self._voters = frozenset().union(*(wanted.voters for wanted in sets))
         self._started = started
         self._round_ns = round_ns
         self._parts: dict[str, dict[int, CensusAnswer]] = {}
@@ -82,7 +100,7 @@ class Count:
     def ended(self, now: Reading) -> CensusEnded | None:
         """The result, as soon as there is one."""
         whole = self._whole()
-        if len(whole) >= self._majority:
+        if all(wanted.agrees(whole) for wanted in self._sets):
             granted = dict.fromkeys(life for voter in whole for _, part in sorted(self._parts[voter].items()) for life in part.granted)
             return CensusEnded(self.census.nonce, tuple(granted))
         return CensusEnded(self.census.nonce, None) if self.over(now) else None

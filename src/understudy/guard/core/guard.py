@@ -2,17 +2,19 @@
 
 Called by: `guard/process.py` and the simulator: `receive` for every message, `tick` at `wake_boot_ns` or any time, each
 with a reading taken after whatever woke the caller. All return effects in the order in which they must be carried out.
-Must never: go on after a lapse; from then on every call returns nothing.
+Must never: go on after a lapse; from then on every call returns nothing. Nor go back to voters of a lower number than the registry named.
 """
 
-from typing import NamedTuple, TypeVar, assert_never
+import hashlib
+from typing import TypeVar, assert_never
 
 from understudy.guard.core.ability import Abilities
-from understudy.guard.core.asker import Count, Round
+from understudy.guard.core.asker import GRANTED_PER_PART, WHILE_CHANGING, Count, Round, census_answer
 from understudy.guard.core.common import MEND, CommonSettings, differ
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.messages import (
     PUSHED,
+    BeganToVote,
     Body,
     BootNumber,
     Census,
@@ -35,44 +37,21 @@ from understudy.guard.core.messages import (
     RoundEnded,
     Send,
     Silent,
+    WentOver,
     Word,
 )
+from understudy.guard.core.start import GuardStart, Member
 from understudy.guard.core.voter import Voter, VoterMemory
 from understudy.linux.reading import Reading
 from understudy.model.limits import Limits
-from understudy.model.position import NOWHERE, Position
+from understudy.model.position import Position
 
 WORDS_KEPT = 256
-GRANTED_PER_PART = 5
-"""Incarnations in one datagram: with the longest names they fit."""
-PARTS_MAX = 255
 SAID_AGAIN_NS = 1_000_000_000
 """How often a guard that takes no part says so to the others."""
+LATELY_NS = 3_000_000_000
+"""A guard sends every other one a message more often than this, whether that one votes or not."""
 Key = TypeVar("Key")
-
-
-class Member(NamedTuple):
-    """Who this server is among the others."""
-
-    server: str
-    servers: tuple[str, ...]
-    common: CommonSettings
-
-
-class GuardStart(NamedTuple):
-    """What a guard begins with: a new incarnation, or a predecessor's unexpired one."""
-
-    incarnation: bytes
-    sequence: int = 0
-    base: Reading | None = None
-    begun_here: bool = True
-    """This guard made the incarnation. A restarted guard may not say farewell for its predecessor."""
-    position: Position = NOWHERE
-    """What the daemon of this incarnation has acted on."""
-    memory: VoterMemory | None = None
-    """What it goes on from as a voter: its predecessor's, or one that begins now. Every voter's guard is given one."""
-    registry: CommonSettings | None = None
-    """What the registry last said that the common settings are; None: nobody has said."""
 
 
 class GuardCore:
@@ -80,19 +59,20 @@ class GuardCore:
 
     def __init__(self, member: Member, limits: Limits, start: GuardStart, now: Reading) -> None:
         self.member = member
+        self.registry = registry = start.registry
+        """What the registry has said, with the voters of the highest number that it ever named; None: nobody has said."""
+        self.common = common = member.common if registry is None else member.common.with_voters_of(registry)
+        """What counts: the settings, but the voters of the registry."""
         self.holder = LeaseHolder(
-            start.incarnation,
-            majority=member.common.majority,
-            run_ns=_ns(limits.lease_s),
-            stop_now_ns=_ns(limits.stop_now_s),
-        )
-        self.holder.resume(start.sequence, start.base)
+            start.incarnation, sets=common.sets, run_ns=_ns(limits.lease_s), stop_now_ns=_ns(limits.stop_now_s)
+        )  # fmt: skip
+        self.holder.resume(start.sequence, start.base, start.voter_set)
         self.holder.position = start.position
         self.voter: Voter | None = None
-        if member.server in member.common.voters:
+        self._silent_after_ns = _ns(limits.silent_after_s)
+        if member.server in common.all_voters:
             assert start.memory is not None, "a voter begins with a memory"
-            self.voter = Voter(start.memory, silent_after_ns=_ns(limits.silent_after_s))
-            self.holder.note_boot(member.server, BootNumber(start.incarnation, start.sequence, self.voter.boot))
+            self._vote_with(start.memory)
         self.peers: dict[str, tuple[bytes, int]] = {}
         """Per server: its incarnation and when its last message was received, on the boot clock."""
         self.words: dict[tuple[str, bytes], str] = {}
@@ -103,11 +83,10 @@ class GuardCore:
         """Who can act, this server included."""
         self.differing: dict[str, tuple[str, int]] = {}
         """Servers whose common settings are not ours: what differs, and when that was last received, on the boot clock."""
-        self.refused = self._refusal(start.registry)
+        self.refused = self._refusal(start.registry, of_voters=False)
         """Why this guard takes no part: neither asks for a lease nor answers as a voter. Empty: it does."""
         self._may_say_farewell = start.begun_here
-        self._common = member.common
-        self._voters = frozenset(member.common.voters)
+        self._voters = frozenset(common.all_voters)
         self._beat_ns = _ns(limits.beat_s)
         self._round_ns = _ns(limits.round_s)
         self._repeats = limits.pace.beats_lost + 1
@@ -150,28 +129,29 @@ class GuardCore:
             self._handle(envelope, now, effects)
         return effects
 
-    def ask(self, query: Query, now: Reading) -> list[GuardEffect]:
-        """Begin a round; its nonce must never have been used before."""
+    def ask(self, query: Query, now: Reading, phase: int | None = None) -> list[GuardEffect]:
+        """Begin a round; its nonce must never have been used before. `phase`: of the voters for whom the asker takes the answer; by others
+        nothing is proved. None: of an asker that knows of no change."""
         effects: list[GuardEffect] = []
         if self._stops(now, effects):
             return effects
-        if self.refused:  # its voters may not be the cluster's: what they say proves nothing
-            return [RoundEnded(*query, lost=False, silent=(), answered=())]
-        self._rounds[query.nonce] = Round(query, self._voters, now, round_ns=self._round_ns)
-        for voter in self._common.voters:
+        if self.refused or phase not in (None, self.common.phase):  # its voters may not be the cluster's: what they say proves nothing
+            return [_unproved(query)]
+        self._rounds[query.nonce] = Round(query, self.common.sets, now, round_ns=self._round_ns)
+        for voter in self.common.all_voters:
             self._post(voter, query, now, effects)
         self._end_rounds(now, effects)
         return effects
 
-    def count(self, census: Census, now: Reading) -> list[GuardEffect]:
-        """Begin a census; its nonce must never have been used before."""
+    def count(self, census: Census, now: Reading, phase: int | None = None) -> list[GuardEffect]:
+        """Begin a census; its nonce must never have been used before. `phase` as for a round."""
         effects: list[GuardEffect] = []
         if self._stops(now, effects):
             return effects
-        if self.refused:
+        if self.refused or phase not in (None, self.common.phase):
             return [CensusEnded(census.nonce, None)]
-        self._counts[census.nonce] = Count(census, self._voters, now, round_ns=self._round_ns)
-        for voter in self._common.voters:
+        self._counts[census.nonce] = Count(census, self.common.sets, now, round_ns=self._round_ns)
+        for voter in self.common.all_voters:
             self._post(voter, census, now, effects)
         self._end_rounds(now, effects)
         return effects
@@ -180,14 +160,22 @@ class GuardCore:
         """The daemon acts on this from now on."""
         self.holder.position = position
 
-    def note_registry(self, registry: CommonSettings, now: Reading) -> list[GuardEffect]:
-        """The registry says what the common settings are. Voters of a living cluster are fixed: who has others takes no part."""
+    def note_registry(self, registry: CommonSettings, now: Reading, *, knows_changes: bool = True) -> list[GuardEffect]:
+        """The registry says what the common settings are. Of voters its word counts, whatever the settings say; but those of a higher
+        number that it named before stay, for then it was set back. `knows_changes`: the daemon is of a version that knows of changes of
+        the voters; another's word is half the truth while they change, so that it must be what the settings say.
+        """
         effects: list[GuardEffect] = []
-        refused = self._refusal(registry)
+        refused = self._refusal(registry, of_voters=not knows_changes)
         if refused and refused != self.refused:
             effects.append(RefusedSettings("", refused))
             self._refusal_said_ns = now.boot_ns - SAID_AGAIN_NS
         self.refused = refused
+        if knows_changes or not refused:
+            if self.registry is not None and self.registry.phase > registry.phase:
+                registry = registry.with_voters_of(self.registry)
+            self.registry = registry
+            self._go_by(self.member.common.with_voters_of(registry), now, effects)
         if refused and self.holder.base is not None:
             self._lapse(refused, effects)
         return effects
@@ -259,18 +247,45 @@ class GuardCore:
             self._lapse_said = True
             effects.append(Lapsed(why))
 
-    def _refusal(self, registry: CommonSettings | None) -> str:
-        if registry is None or registry == self.member.common:
+    def _refusal(self, registry: CommonSettings | None, *, of_voters: bool) -> str:
+        mine = self.member.common
+        if registry is None or registry == (mine if of_voters else mine.with_voters_of(registry)):
             return ""
-        return f"{differ('the registry', registry, 'understudy.toml of this server', self.member.common)}: {MEND}"
+        return f"{differ('the registry', registry, 'understudy.toml of this server', mine)}: {MEND}"
 
     def _ours(self, common: CommonSettings) -> bool:
-        return common is self._common or common == self._common
+        return common is self.common or common == self.common or self.common.listens_to(common)
+
+    def _go_by(self, common: CommonSettings, now: Reading, effects: list[GuardEffect]) -> None:
+        """These voters count from now on. What was asked of those before has no result."""
+        before, self.common = self.common, common
+        if common == before:
+            return
+        self._voters = frozenset(common.all_voters)
+        self.holder.rest_on(common.sets)
+        effects += [_unproved(asked.query) for asked in self._rounds.values()]
+        effects += [CensusEnded(nonce, None) for nonce in self._counts]
+        self._rounds.clear()
+        self._counts.clear()
+        if self.member.server not in self._voters:
+            self.voter = None
+        elif self.voter is None:
+            # as random as the incarnation is, and never the number of a memory before: this one begins with these voters
+            drawn = hashlib.sha256(self.holder.incarnation + common.voter_set.to_bytes(4)).digest()
+            began = BeganToVote(int.from_bytes(drawn[:8]) | 1, now)
+            self._vote_with(VoterMemory(began.boot, began.started))
+            effects.append(began)
+        if common.phase <= before.phase and self.holder.base is not None:
+            self._lapse("its lease rests on voters that are not the registry's", effects)
+
+    def _vote_with(self, memory: VoterMemory) -> None:
+        self.voter = Voter(memory, silent_after_ns=self._silent_after_ns)
+        self.holder.note_boot(self.member.server, BootNumber(self.holder.incarnation, self.holder.sequence, self.voter.boot))
 
     def _differs(self, envelope: Envelope, now: Reading, effects: list[GuardEffect]) -> None:
         """Nothing that it says counts; both sides say why."""
         sender = envelope.sender
-        why = f"{differ(sender, envelope.common, 'this server', self._common)}: {MEND}"
+        why = f"{differ(sender, envelope.common, 'this server', self.common)}: {MEND}"
         if self.differing.get(sender, ("", 0))[0] != why:
             effects.append(RefusedSettings(sender, why))
         self.differing[sender] = (why, now.boot_ns)
@@ -289,7 +304,7 @@ class GuardCore:
         if renew is None:
             self._lapse("no majority of voters granted in time", effects)
             return
-        for voter in self._common.voters:
+        for voter in self.common.all_voters:
             self._post(voter, self.holder.renew_for(voter, renew), now, effects)
             if self.holder.lapsed:  # our own voter knew that we are evicted
                 return
@@ -360,13 +375,13 @@ class GuardCore:
                 self._note_word(sender, body, now, effects)
             case Silent() | NotSilent():
                 asked = self._rounds.get(body.nonce)
-                if asked is not None:
+                if asked is not None and self._counts_here(envelope):
                     asked.answer(sender, body, now)
                     self._end_rounds(now, effects)
             case Census():
                 self._answer_census(sender, body, now, effects)
             case CensusAnswer():
-                if (count := self._counts.get(body.nonce)) is not None:
+                if (count := self._counts.get(body.nonce)) is not None and self._counts_here(envelope):
                     count.answer(sender, body, now)
                     self._end_rounds(now, effects)
             case FarewellMessage():
@@ -377,6 +392,10 @@ class GuardCore:
                 pass  # it said so of other settings than it has now
             case _:
                 assert_never(body)
+
+    def _counts_here(self, envelope: Envelope) -> bool:
+        """Whether an answer counts. A voter that knows of later voters than the asker does not make a majority of those before."""
+        return envelope.common.phase <= self.common.phase
 
     def _answer(self, envelope: Envelope, renew: Renew, now: Reading, effects: list[GuardEffect]) -> None:
         voter = self.voter
@@ -389,30 +408,36 @@ class GuardCore:
     def _answer_query(self, asker: str, query: Query, now: Reading, effects: list[GuardEffect]) -> None:
         if self.voter is None:
             return
-        said, boot = self._speaks() and self.voter.says_silent(query.server, query.incarnation, now), self.voter.boot
+        speaks, boot = self._speaks() and not self._cannot_know(self.voter, query, now), self.voter.boot
+        said = speaks and self.voter.says_silent(query.server, query.incarnation, now)
         self._keep(self.voter, effects)
         reply = Silent(*query, boot) if said else NotSilent(query.nonce, query.incarnation, boot)
         self._post(asker, reply, now, effects)
 
+    def _cannot_know(self, voter: Voter, query: Query, now: Reading) -> bool:
+        """A server that does not know of the change yet sends a new voter no renews, and is not silent: to call it so would cost it that
+        vote for good. That it is there its other messages say."""
+        incarnation, last_ns = self.peers.get(query.server, (b"", 0))
+        lately = incarnation == query.incarnation and now.boot_ns - last_ns < LATELY_NS
+        return bool(self.common.old_voters) and lately and not voter.knows(incarnation)
+
     def _answer_census(self, asker: str, census: Census, now: Reading, effects: list[GuardEffect]) -> None:
         granted = None if self.voter is None else self.voter.census(now)
-        if granted is None:
-            return
-        parts = [granted[at : at + GRANTED_PER_PART] for at in range(0, len(granted), GRANTED_PER_PART)] or [()]
-        if len(parts) > PARTS_MAX:
-            return
-        answer = sum(int.from_bytes(life.incarnation[:8], "big") for life in granted) & 0xFFFFFFFF
-        for number, part in enumerate(parts):
-            self._post(asker, CensusAnswer(census.nonce, answer, number, len(parts), part), now, effects)
+        if granted is not None:
+            for part in census_answer(census.nonce, granted, WHILE_CHANGING if self.common.old_voters else GRANTED_PER_PART):
+                self._post(asker, part, now, effects)
 
     def _granted(self, voter: str, grant: Grant, now: Reading, effects: list[GuardEffect]) -> None:
         if voter not in self._voters:
             return
         self.holder.note_boot(voter, grant)
+        before = self.holder.voter_set
         if self.holder.granted(voter, grant, now):
             until = self.holder.until()
             assert until is not None, "a lease rests on a base"
             effects.append(Leased(until))
+            if before not in (0, self.holder.voter_set):
+                effects.append(WentOver(self.holder.voter_set))
 
     def _keep(self, voter: Voter, effects: list[GuardEffect]) -> None:
         """Before an answer: a guard that dies right after it leaves behind what it has said."""
@@ -451,14 +476,18 @@ class GuardCore:
     def _post(self, server: str, body: Body, now: Reading, effects: list[GuardEffect]) -> None:
         """Send, or hand to ourselves: a voter's own renew does not travel."""
         member = self.member
-        envelope = Envelope(self._common, member.server, self.holder.incarnation, server, body)
+        envelope = Envelope(self.common, member.server, self.holder.incarnation, server, body)
         if server == member.server:
             self._handle(envelope, now, effects)
         else:
             effects.append(Send(envelope))
 
     def _envelope(self, receiver: str, body: Body) -> Envelope:
-        return Envelope(self._common, self.member.server, self.holder.incarnation, receiver, body)
+        return Envelope(self.common, self.member.server, self.holder.incarnation, receiver, body)
+
+
+def _unproved(query: Query) -> RoundEnded:
+    return RoundEnded(*query, lost=False, silent=(), answered=())
 
 
 def _keep_newest(memory: dict[Key, str], key: Key, server: str) -> None:

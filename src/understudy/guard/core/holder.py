@@ -1,8 +1,12 @@
 """When this server must stop: the holder's side of the lease; pure.
 
-Called by: `core/guard.py`. Must never: extend a lease by anything but the send time of a renew that a majority granted.
+Called by: `core/guard.py`. Must never: extend a lease by anything but the send time of a renew that a majority granted; or add up grants of
+two sets of voters. While they change a lease rests on one of the sets; once it rests on the new one it never does on the old one again.
 """
 
+from collections.abc import Sequence
+
+from understudy.guard.core.common import VoterSet
 from understudy.guard.core.messages import BootNumber, Grant, Renew
 from understudy.linux.reading import Reading, most_elapsed
 from understudy.model.position import NOWHERE
@@ -11,25 +15,34 @@ from understudy.model.position import NOWHERE
 class LeaseHolder:
     """One incarnation's lease, on its own clocks."""
 
-    def __init__(self, incarnation: bytes, *, majority: int, run_ns: int, stop_now_ns: int) -> None:
+    def __init__(self, incarnation: bytes, *, sets: Sequence[VoterSet], run_ns: int, stop_now_ns: int) -> None:
         self.incarnation = incarnation
         self.sequence = 0
         self.base: Reading | None = None
         """Send time of the renew on which the lease rests; None before the first majority."""
+        self.voter_set = 0
+        """The number of the voters on whose grants the lease rests: those of a lower one count no more. 0 before the first majority."""
         self.lapsed = False
         self.position = NOWHERE
         """What the daemon acts on: every renew says it."""
-        self._majority = majority
+        self._sets = sets
         self._lease_ns = run_ns
         self._usable_ns = run_ns - stop_now_ns
         self._granted: dict[str, tuple[int, Reading]] = {}
         self._boots: dict[str, tuple[int, int]] = {}
         """Per voter: the newest sequence it answered, and the boot number it said then."""
 
-    def resume(self, sequence: int, base: Reading | None) -> None:
+    def resume(self, sequence: int, base: Reading | None, voter_set: int) -> None:
         """Continue a predecessor's unexpired incarnation with what the keeper holds (design: Keeper)."""
         self.sequence = sequence
         self.base = base
+        self.voter_set = voter_set
+
+    def rest_on(self, sets: Sequence[VoterSet]) -> None:
+        """From now on these voters count, the newest set first."""
+        self._sets = sets
+        those = frozenset().union(*(wanted.voters for wanted in sets))
+        self._granted = {voter: grant for voter, grant in self._granted.items() if voter in those}
 
     def must_stop(self, now: Reading) -> bool:
         """`stop_now` before the lease ends on whichever clock runs ahead, this server stops (S4). Latched: never revived."""
@@ -68,7 +81,7 @@ class LeaseHolder:
         if grant.stamp.boot_ns > now.boot_ns or grant.stamp.raw_ns > now.raw_ns:
             return False  # no clock of ours has said that yet
         self.count(voter, grant)
-        return self._rest_on(self.newest_majority())
+        return self._moved_on()
 
     def count(self, voter: str, grant: Grant) -> None:
         """A voter counts once, with its newest grant, whatever network or reflection brought it."""
@@ -80,11 +93,13 @@ class LeaseHolder:
         """A lease counts from when the renew was *sent*: the grant may have been long on its way."""
         return grant.stamp
 
-    def newest_majority(self) -> Reading | None:
-        """The majority-th newest of the granted send times: that many voters granted at least this new a renew."""
-        if len(self._granted) < self._majority:
+    def newest_majority(self, wanted: VoterSet) -> Reading | None:
+        """The majority-th newest of the send times that voters of this set have granted: that many granted at least this new a renew."""
+        granted = self._granted
+        found = granted.values() if len(self._sets) == 1 else [grant for voter, grant in granted.items() if voter in wanted.voters]
+        if len(found) < wanted.majority:
             return None
-        return sorted(self._granted.values(), reverse=True)[self._majority - 1][1]
+        return sorted(found, reverse=True)[wanted.majority - 1][1]
 
     def grants(self) -> dict[str, Reading]:
         """When the newest renew was sent that each voter has granted to this incarnation."""
@@ -100,8 +115,19 @@ class LeaseHolder:
         """How long until `must_stop`; None without a lease."""
         return None if self.base is None else self._usable_ns - most_elapsed(self.base, now)
 
-    def _rest_on(self, base: Reading | None) -> bool:
-        if base is None or (self.base is not None and base.boot_ns <= self.base.boot_ns):
-            return False
-        self.base = base
-        return True
+    def _moved_on(self) -> bool:
+        """Rest on the newest voters that have granted at least as much as those before; whether anything has changed."""
+        for wanted in self._sets:
+            if wanted.number < self.voter_set:
+                break  # it was acknowledged that these count no more
+            newest = self.newest_majority(wanted)
+            if newest is not None and self._is_more(newest, wanted.number):
+                self.base, self.voter_set = newest, wanted.number
+                return True
+        return False
+
+    def _is_more(self, newest: Reading, number: int) -> bool:
+        """To go over to newer voters costs nothing of the lease."""
+        if self.base is None:
+            return True
+        return newest.boot_ns > self.base.boot_ns or (number > self.voter_set and newest.boot_ns == self.base.boot_ns)

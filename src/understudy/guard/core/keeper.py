@@ -11,7 +11,7 @@ from enum import Enum, IntEnum
 from typing import NamedTuple
 
 from understudy.guard.core.ending import EndScope, EndSeen, EndStage
-from understudy.guard.core.guard import GuardStart
+from understudy.guard.core.start import GuardStart
 from understudy.guard.core.watch import GuardWatch, HeldState, KeeperSight
 from understudy.linux.reading import most_elapsed
 from understudy.model import logevents
@@ -284,7 +284,9 @@ class Keeper:
         if held.base is None or self._left_ns(sight) <= 0:
             return self._end(EndScope())
         # It has not seen what its predecessor has started: a farewell is not its to say.
-        start = GuardStart(held.incarnation, held.sequence, held.base, begun_here=False, position=held.position)
+        start = GuardStart(
+            held.incarnation, held.sequence, held.base, begun_here=False, position=held.position, voter_set=held.voter_set
+        )  # fmt: skip
         return self._guarded(Succeed(start), sight)
 
     def _end(self, scope: EndScope) -> list[KeeperEffect]:

@@ -211,6 +211,19 @@ class Keep(NamedTuple):
     silent: bool
 
 
+class WentOver(NamedTuple):
+    """The lease rests on the voters of this number alone from now on: tell the daemon. Said when an incarnation goes over to newer ones."""
+
+    voter_set: int
+
+
+class BeganToVote(NamedTuple):
+    """This server has become a voter, with a memory that begins now: to be kept before what follows is carried out."""
+
+    boot: int
+    started: Reading
+
+
 class RefusedSettings(NamedTuple):
     """Common settings differ, from another server's or (`server` empty) from the registry's: tell the operator; said at each change."""
 
@@ -218,4 +231,4 @@ class RefusedSettings(NamedTuple):
     why: str
 
 
-GuardEffect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded | CensusEnded | Keep | RefusedSettings
+GuardEffect = Send | Leased | Lapsed | Word | Gone | Able | RoundEnded | CensusEnded | Keep | WentOver | BeganToVote | RefusedSettings

@@ -103,6 +103,10 @@ class Voter:
         """Having said silent about an incarnation a voter never grants it again (S5)."""
         return incarnation in self._said
 
+    def knows(self, incarnation: bytes) -> bool:
+        """Whether this memory says anything of an incarnation."""
+        return incarnation in self._seen or incarnation in self._said
+
     def note_gone(self, incarnations: tuple[bytes, ...]) -> None:
         """The registry says that these are lost, fenced or evicted. It stops grants; it is not silence."""
         for incarnation in incarnations:

@@ -30,6 +30,8 @@ class HeldState(NamedTuple):
     """What the daemon of this incarnation acts on."""
     seen: Position = NOWHERE
     """Where the registry was seen to be, by daemons of any incarnation."""
+    voter_set: int = 0
+    """The number of the voters on whose grants the lease rests."""
 
 
 class KeeperSight(NamedTuple):

@@ -2,21 +2,24 @@
 
     client      the port, for daemons             link       one connection to one member
     requests    the port in etcd's words, pure    etcd_pb2   etcd's messages, made from etcd.proto
-    room        room where its quota is used up
+    members     who they are, one more, one less  room       room where its quota is used up
+    configuration   etcd.yaml of one member, pure
 
 Called by `registry/engines.py` through ENGINE.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from understudy.model.engines import ELECTION_MS, HEARTBEAT_MS, KEPT_REVISIONS, PEER_PORT
+from understudy.linux import paths
 from understudy.model.settings import TlsFiles
 from understudy.registry.engines import Seat
+from understudy.registry.etcd.configuration import MemberFile
 
 if TYPE_CHECKING:
     from understudy.registry.etcd.client import EtcdClient
+    from understudy.registry.etcd.members import EtcdMembers
 
 
 MEMBERS = 3
@@ -31,26 +34,25 @@ class EtcdEngine:
 
         return EtcdClient(endpoints, cluster=cluster, dice=dice, tls=tls, read_first=True)
 
+    def members(self, endpoints: Callable[[], Sequence[str]], tls: TlsFiles | None) -> "EtcdMembers":
+        """As the Protocol says."""
+        from understudy.registry.etcd.members import EtcdMembers
+
+        return EtcdMembers(endpoints, tls)
+
     def seats(self, servers: Sequence[Seat], apart: Seat) -> tuple[Seat, ...]:
         """As the Protocol says: the first three by name, or one; of two, the loss of either would be the loss of both."""
         return tuple(sorted(servers, key=lambda seat: seat.host)[: MEMBERS if len(servers) >= MEMBERS else 1])
 
-    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str, tls: TlsFiles) -> tuple[str, ...]:
+    def server_command(self, seat: Seat, *, directory: str, key: str) -> tuple[str, ...]:
+        """As the Protocol says; all else stands in its configuration."""
+        return ("etcd", "--config-file", paths.ETCD)
+
+    def server_file(self, seat: Seat, seats: Sequence[Seat], *, directory: str, tls: TlsFiles) -> tuple[str, str]:
         """As the Protocol says."""
-        return (
-            "etcd", "--name", seat.host, "--data-dir", f"{directory}/etcd", "--logger", "zap",
-            "--listen-client-urls", f"https://{seat.endpoint}", "--advertise-client-urls", f"https://{seat.endpoint}",
-            "--listen-peer-urls", _peer(seat), "--initial-advertise-peer-urls", _peer(seat),
-            "--initial-cluster", ",".join(f"{member.host}={_peer(member)}" for member in seats),
-            "--heartbeat-interval", f"{HEARTBEAT_MS}", "--election-timeout", f"{ELECTION_MS}",
-            "--auto-compaction-mode", "revision", "--auto-compaction-retention", f"{KEPT_REVISIONS}",
-            "--client-cert-auth", "--trusted-ca-file", tls.ca, "--cert-file", tls.certificate, "--key-file", tls.key,
-            "--peer-client-cert-auth", "--peer-trusted-ca-file", tls.ca, "--peer-cert-file", tls.certificate, "--peer-key-file", tls.key,
-        )  # fmt: skip
-
-
-def _peer(seat: Seat) -> str:
-    return f"https://{seat.address}:{PEER_PORT}"
+        members = {member.host: member.address for member in seats}
+        made = MemberFile(name=seat.host, members=members, token="lab", directory=f"{directory}/etcd", tls=tls)
+        return paths.ETCD, made.text()
 
 
 ENGINE = EtcdEngine()

@@ -102,6 +102,10 @@ class EtcdClient:
         finally:
             link.unwatch(feed)
 
+    def reach(self, endpoints: Sequence[str]) -> None:
+        """As `registry/engines.py` says."""
+        self._rotation.reach(endpoints)
+
     async def close(self) -> None:
         """End the link; calls still waiting raise RegistryUnreachable."""
         await self._rotation.close()

@@ -9,7 +9,7 @@ Called by `registry/engines.py` through ENGINE; `registry/local.py` has the same
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.model.settings import TlsFiles
@@ -28,13 +28,20 @@ class SqliteEngine:
 
         return RegistryClient(endpoints, dice=dice, key=key, read_first=True)
 
+    def members(self, endpoints: Callable[[], Sequence[str]], tls: TlsFiles | None) -> None:
+        """As the Protocol says: it is one process."""
+
     def seats(self, servers: Sequence[Seat], apart: Seat) -> tuple[Seat, ...]:
         """As the Protocol says: it is one process, and the loss of a server is not to be the loss of it."""
         return (apart,)
 
-    def server_command(self, seat: Seat, seats: Sequence[Seat], *, directory: str, key: str, tls: TlsFiles) -> tuple[str, ...]:
+    def server_command(self, seat: Seat, *, directory: str, key: str) -> tuple[str, ...]:
         """As the Protocol says."""
         return ("understudy-registry", "--listen", seat.endpoint, "--store", f"{directory}/registry.db", "--key", key)
+
+    def server_file(self, seat: Seat, seats: Sequence[Seat], *, directory: str, tls: TlsFiles) -> tuple[str, str]:
+        """As the Protocol says: all stands in its command."""
+        return "", ""
 
 
 ENGINE = SqliteEngine()
