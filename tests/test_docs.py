@@ -11,7 +11,7 @@ import pytest
 
 from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
-from understudy.cli.understudy import cluster_certificate, cluster_setup, demo, lab, simulate
+from understudy.cli.understudy import cluster_backup, cluster_certificate, cluster_registry, cluster_setup, demo, lab, simulate
 from understudy.model import events, logevents, settings
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
@@ -42,6 +42,7 @@ know, in sentences.
 
 | to see | on that server |
 | --- | --- |
+| what is bad, without jq | `journalctl -u 'understudy*' -p err`, or `-p warning`: the journal knows the level of each line |
 | everything that is no routine | `journalctl -u 'understudy*' -o cat \\| jq -R -c 'fromjson? \\| select(.level != "info")'` |
 | one kind of line, without jq | `journalctl -u understudyd -o cat \\| grep '"event": "lease-lost"'` |
 | all about one resource | `journalctl -u 'understudy*' -o cat \\| jq -R -c 'fromjson? \\| select(.resource == "db")'` |
@@ -58,7 +59,7 @@ others `info`: WARNINGS.
 | event | level | what it means | what to do |
 | --- | --- | --- | --- |
 """
-SETUP = tuple(f"understudy cluster {name}" for name in understudy.SETUP)
+SETUP = tuple(f"understudy cluster {name}" for name in understudy.PARSED)
 REFUSALS = [why for why in list(Why)[: list(Why).index(Why.DISABLED) + 1] if why is not Why.FELLOW_REFUSED]
 """They stand first, up to this; a fellow's is what refuses the fellow."""
 WORDS = set(
@@ -85,8 +86,8 @@ def helps() -> dict[str, str]:
     for name in understudy.ASKING:
         module = __import__(f"understudy.cli.understudy.{name}", fromlist=["COMMANDS"])
         found |= {command.title: command.help() for command in module.COMMANDS.values()}
-    found |= {title: text for title, text in parser_helps("understudy cluster", cluster_setup._parser()).items() if title in SETUP}
-    found |= parser_helps(f"understudy cluster {understudy.CERTIFICATE}", cluster_certificate._parser())
+    for parsed in (cluster_setup, cluster_certificate, cluster_backup, cluster_registry):
+        found |= {title: text for title, text in parser_helps("understudy cluster", parsed._parser()).items() if title in SETUP}
     for name, parser in (("demo", demo._parser()), ("lab", lab._parser()), ("simulate", simulate._parser())):
         found |= parser_helps(f"understudy {name}", parser)
     return found

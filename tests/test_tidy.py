@@ -22,7 +22,6 @@ MOST_POSITIONAL = 5
 
 KNOWN: dict[str, int] = {
     "src/understudy/daemon/lanes.py:Lanes.__init__()": 6,
-    "src/understudy/guard/process.py:GuardProcess.__init__()": 6,
 }
 """`file` -> lines, `file:function` -> code lines, `file:function()` -> positional parameters."""
 

@@ -112,9 +112,9 @@ def _understudy() -> Iterator[TypedCommand]:
         if hasattr(module, "_parser"):
             yield from _parsed(("understudy", name), module._parser())
         if name == "cluster":
-            making = _parsed(("understudy", name), _parser_of("understudy.cli.understudy.cluster_setup"))
-            yield from (command for command in making if command.words[-1] in understudy.SETUP)
-            yield from _parsed(("understudy", name, understudy.CERTIFICATE), _parser_of("understudy.cli.understudy.cluster_certificate"))
+            for module_below in dict.fromkeys(understudy.PARSED.values()):
+                making = _parsed(("understudy", name), _parser_of(f"understudy.cli.understudy.{module_below}"))
+                yield from (command for command in making if command.words[-1] in understudy.PARSED)
 
 
 def _parser_of(module: str) -> argparse.ArgumentParser:

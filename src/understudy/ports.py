@@ -318,6 +318,11 @@ class Guard(Protocol):
         the registry does not say it, and the settings count."""
         ...
 
+    async def keys(self, keys: tuple[bytes, ...]) -> bool:
+        """The keys of the guards' messages from now on: the first to send with, each to accept. They are in the key file already. False: it
+        takes none."""
+        ...
+
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """Tell the voter part which incarnations the registry calls lost, fenced or evicted."""
         ...
@@ -337,6 +342,22 @@ class Guard(Protocol):
 
     async def next_event(self) -> GuardEvent:
         """The next thing the guard has to tell."""
+        ...
+
+
+class KeyStore(Protocol):
+    """The keys of this server, on its disk. OSError, TimeoutError, BadSettings, BadInput: they cannot be read, written or used."""
+
+    async def read(self) -> tuple[tuple[bytes, ...], str]:
+        """The guards' keys, the first to send with; and for what others seal what is meant for this server (empty: it cannot open any)."""
+        ...
+
+    async def unseal(self, sealed: str, key: str) -> bytes:
+        """A key that was sealed for this server; `key`: its name."""
+        ...
+
+    async def write(self, keys: tuple[bytes, ...]) -> None:
+        """Replace the guards' keys; they are on the disk when this returns."""
         ...
 
 

@@ -17,6 +17,7 @@ from cutting import exchange_value
 from daemon.cluster import request, running
 from understudy.cli import appvipcfg, client, crsctl, understudy
 from understudy.cli.options import Command, Usage, parse
+from understudy.cli.understudy import cluster_backup
 from understudy.daemon.api import application
 from understudy.daemon.http import raw_refusal
 from understudy.daemon.peers import listening
@@ -52,7 +53,7 @@ def test_every_command_has_help_with_an_example_that_parses(command: Command, ca
 
 def test_every_verb_is_reached_by_a_command() -> None:
     """And every command's verb exists."""
-    assert {command.verb for command in commands()} == set(VERBS)
+    assert {*(command.verb for command in commands()), *cluster_backup.VERBS} == set(VERBS)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ class HeldGuard:
     """A guard whose lease never ends; it proves nobody lost."""
 
     def __init__(self, server: ServerName, incarnation: Incarnation, others: Mapping[ServerName, Incarnation]) -> None:
+        self.has_keys: tuple[bytes, ...] = ()
         self.said = GuardSight(
             incarnation=incarnation, last_messages={name: LastMessage(incarnation=other, age_s=0.0) for name, other in others.items()}
         )
@@ -83,6 +84,11 @@ class HeldGuard:
     async def sight(self) -> GuardSight:
         self._asked()
         return self.said
+
+    async def keys(self, keys: tuple[bytes, ...]) -> bool:
+        self._asked()
+        self.has_keys = keys
+        return True
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         self._asked()

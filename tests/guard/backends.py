@@ -35,6 +35,8 @@ class Backend(Protocol):
     """Three servers whose guards hold their leases."""
 
     cluster: str
+    keys: tuple[bytes, ...]
+    """Of the guards' messages, at the beginning."""
 
     def guard(self, server: ServerName) -> Guard:
         """The port of another daemon of this server; what an earlier one was sent it is sent too."""
@@ -57,7 +59,7 @@ class RealGuards:
     """Processes in network namespaces."""
 
     def __init__(self, servers: Hosts) -> None:
-        self.cluster = servers.tag
+        self.cluster, self.keys = servers.tag, servers.keys
         self._servers = servers
         self._links: list[GuardLink] = []
 
@@ -97,6 +99,7 @@ class SimulatedGuards:
 
     def __init__(self) -> None:
         self._world = World(1, Options(servers=3, voters=3, pause_tolerance=PAUSE_TOLERANCE))
+        self.keys = self._world.machines[SERVERS[0]].keys.keys
         for machine in self._world.machines.values():
             machine.restart_starters = lambda: None  # type: ignore[method-assign]  # only this machine's; the class goes on
         self._world.boot()
@@ -129,6 +132,7 @@ class HeldGuards:
     """What the tests of daemons hold: each by itself."""
 
     cluster = "test"
+    keys: tuple[bytes, ...] = (b"k" * 32,)
 
     def __init__(self) -> None:
         lives = {server: Incarnation(f"{number:032x}") for number, server in enumerate(SERVERS, 1)}

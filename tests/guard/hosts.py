@@ -21,6 +21,7 @@ from pyroute2 import NetNS, netns
 
 from support import wait_for
 from understudy.linux.cgroups import version_2_mount
+from understudy.linux.keys import Keys, read_keys
 from understudy.linux.mounts import cut_off, read_mounts
 from understudy.linux.processes import status
 
@@ -228,6 +229,11 @@ class Hosts:
             host.start()
         for host in self.all:
             wait_for(host.holds, 10, f"{host.name} holds a lease; its log: {host.log.read_text()}")
+
+    @property
+    def keys(self) -> Keys:
+        """Of the guards' messages, as they begin."""
+        return read_keys(str(self.directory / "guard.key"))
 
     def close(self) -> None:
         """Leave nothing behind: each step is done, also when one before it fails."""

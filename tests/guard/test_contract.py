@@ -318,3 +318,39 @@ def test_a_guard_with_other_settings_than_the_registrys_takes_no_part_and_says_w
         assert not after.held
 
     backend.run(story())
+
+
+@among_others
+def test_its_key_is_exchanged_under_a_lease_step_by_step(backend: Backend) -> None:
+    """Accept, send, forget, on one server after the other: no lease ends. Who is not given the new key is out once the others forget the
+    old one."""
+
+    async def story() -> None:
+        guards = {server: backend.guard(server) for server in SERVERS}
+        lives = {server: (await guard.state()).incarnation for server, guard in guards.items()}
+        old, new = backend.keys[0], b"n" * 32
+        for keys, given in (((old, new), SERVERS), ((new, old), SERVERS), ((new,), SERVERS[:2])):
+            for server in given:
+                assert await guards[server].keys(keys)
+                await asyncio.sleep(2 * LIMITS.lease_s)
+                assert all(guard.held() for guard in guards.values() if guard is not guards[THIRD] or keys != (new,))
+        assert {server: (await guards[server].state()).incarnation for server in SERVERS[:2]} == {
+            server: lives[server] for server in SERVERS[:2]
+        }
+        assert await guards[THIRD].keys((old,))
+        await lease_ends(guards[THIRD])
+
+    backend.run(story())
+
+
+@every_guard
+def test_it_takes_keys_and_says_so(backend: Backend) -> None:
+    """Also the same again."""
+
+    async def story() -> None:
+        guard = backend.guard(FIRST)
+        await guard.state()
+        assert await guard.keys((*backend.keys, b"x" * 32))
+        assert await guard.keys((*backend.keys, b"x" * 32))
+
+    backend.run(story())

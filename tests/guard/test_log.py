@@ -93,6 +93,44 @@ def test_less_than_the_least_level_is_not_logged() -> None:
     assert [json.loads(line)["event"] for line in found] == ["not-stopped"]
 
 
+PRIORITIES = {
+    "understudyd": """
+from understudy.guard import log
+from understudy.model import logevents
+with log.running("understudyd", server="ctr1"):
+    log.log(logevents.STARTED)
+    log.log(logevents.FAULT, what="x")
+""",
+    "understudy-guard": """
+from understudy.guard.scribe import Scribe
+from understudy.guard.system import say
+from understudy.model import logevents
+scribe = Scribe()
+say(logevents.STARTED)
+say(logevents.FAULT, what="x")
+scribe.close(within_s=5.0)
+""",
+}
+
+
+@pytest.mark.parametrize("process", PRIORITIES)
+@pytest.mark.parametrize("journal", [True, False])
+def test_the_journal_learns_how_bad_a_line_is(process: str, journal: bool) -> None:
+    """systemd names the stream that is its own; a file or a terminal gets the lines as they are."""
+    reading, writing = os.pipe()
+    there = os.fstat(writing)
+    stream = f"{there.st_dev}:{there.st_ino if journal else there.st_ino + 1}"
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "JOURNAL_STREAM": stream}
+    subprocess.run([sys.executable, "-c", PRIORITIES[process]], stderr=writing, env=environment, check=True)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        lines = file.read().splitlines()
+
+    assert [line[:3] for line in lines] == ([b"<6>", b"<3>"] if journal else [b'{"t', b'{"t'])
+    events = [json.loads(line[3 if journal else 0 :])["event"] for line in lines]
+    assert events == ["started", "fault"]
+
+
 def test_every_event_has_a_name_of_its_own_and_says_what_to_do() -> None:
     names = [event.name for event in logevents.EVENTS] + list(logevents.OF_HISTORY)
     assert len(set(names)) == len(names)

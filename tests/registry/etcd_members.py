@@ -21,8 +21,9 @@ BINARY = image.path() / "usr/bin/etcd"
 class Member:
     """One of them."""
 
-    def __init__(self, name: str, directory: Path, authority: Authority | None = None) -> None:
-        """`authority`: of its certificate; without one anybody may write to it."""
+    def __init__(self, name: str, directory: Path, authority: Authority | None = None, more: Sequence[str] = ()) -> None:
+        """`authority`: of its certificate; without one anybody may write to it. `more`: options."""
+        self.more = more
         self.name = name
         self.directory = directory
         self.tls = None if authority is None else write_certificate(authority, directory / f"{name}-tls", name)
@@ -45,7 +46,7 @@ class Member:
                     "--listen-client-urls", f"{scheme}://{self.endpoint}", "--advertise-client-urls", f"{scheme}://{self.endpoint}",
                     "--listen-peer-urls", f"{scheme}://127.0.0.1:{self.peer}", "--initial-advertise-peer-urls", f"{scheme}://127.0.0.1:{self.peer}",
                     "--initial-cluster", peers, "--heartbeat-interval", "20", "--election-timeout", "200",
-                    *self._tls_options(),
+                    *self._tls_options(), *self.more,
                 ],
                 stdout=log, stderr=log, cwd=self.directory,
             )  # fmt: skip
@@ -82,11 +83,11 @@ class Member:
 
 
 @contextlib.contextmanager
-def etcd(count: int = 1, authority: Authority | None = None) -> Iterator[list[Member]]:
+def etcd(count: int = 1, authority: Authority | None = None, more: Sequence[str] = ()) -> Iterator[list[Member]]:
     """So many members that have found each other and answer."""
     image.ensure(print)
     with tempfile.TemporaryDirectory(prefix="etcd-") as directory:
-        members = [Member(f"m{number}", Path(directory), authority) for number in range(1, count + 1)]
+        members = [Member(f"m{number}", Path(directory), authority, more) for number in range(1, count + 1)]
         try:
             for member in members:
                 member.start(members)

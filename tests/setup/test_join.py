@@ -469,3 +469,14 @@ def test_keys_of_another_cluster_stay_where_they_are(made: Made) -> None:
     with pytest.raises(BadInput, match="it is of another cluster than the token") as refused:
         terms(token, HereNow(), made.places)
     assert refused.value.code == 20283
+
+
+async def test_who_joins_while_the_guards_key_is_exchanged_gets_both(made: Made) -> None:
+    """As the server that lets it in has them; `init`, typed again there, leaves them alone."""
+    both = f"{'0a' * 32}\n{'0b' * 32}\n"
+    Path(KeyFiles(made.places.keys).guard).write_text(both)
+    async with serving(made):
+        await asyncio.to_thread(made.join, "ctr2", made.token())
+
+    assert Path(KeyFiles(made.places_of("ctr2").keys).guard).read_text() == both
+    assert {file.path: file.content for file in new_files(made.settings, made.places)}[KeyFiles(made.places.keys).guard] == both

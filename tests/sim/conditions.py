@@ -4,6 +4,7 @@ Called by `sim/language.py`, which says in which words.
 """
 
 from sim.trio import TRIO
+from understudy.intent.keyring import waits_for
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import State
 from understudy.sim.machine import Machine
@@ -49,6 +50,12 @@ class Conditions:
     def _recovered(self) -> bool:
         view = self.world.view()
         return view.cluster is not None and view.era > 1 and not view.recovering
+
+    def _rotated(self) -> bool:
+        view = self.world.view()
+        assert view.cluster is not None
+        assert view.cluster.rotation is not None
+        return not waits_for(view, view.cluster.rotation)
 
     def _another_leads(self, server: str) -> bool:
         return self.world.leader() != server

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from sim.conditions import Conditions, expanded
+from sim.keeping import Keeping
 from sim.retold import Saying, Teller
 from sim.trio import TRIO, define_trio, make_leader, trio_runs
 from understudy.executor.fake import FakeService
@@ -36,7 +37,7 @@ GLANCE_S = 0.00005
 """How often a message underway is looked for."""
 
 
-class Stage(Conditions):
+class Stage(Keeping, Conditions):
     """A false world, and who reports on it."""
 
     def __init__(self) -> None:
@@ -402,11 +403,13 @@ _CONDITIONS: list[tuple[str, Callable[..., object]]] = [
     (rf"{SERVER} is (?P<life>[A-Z]+)", Stage._lives),
     (rf"{SERVER} leads", Stage._leads),
     (r"it is known again what runs where", Stage._recovered),
+    (r"every server has done its part", Stage._rotated),
     (r"the change of the voters is over", lambda stage: stage.world.view().phase % 2 == 0),
     (rf"the daemon of {SERVER} goes on", Stage._daemon_goes_on),
     (rf"another than {SERVER} leads", Stage._another_leads),
 ]
 _TIME_PASSES: list[tuple[str, Callable[..., None]]] = [
+    (r"servers (?P<names>.+?), and the guards' key is exchanged now and then", Stage.servers_that_rotate),
     (r"servers (?P<names>.+?)(?:, pause tolerance (?P<tolerance>[\d.]+)s)?", Stage.servers),
     (r"run (?P<seconds>[\d.]+)s(?P<untold>, untold)?", Stage.run),
     (r"until (?P<what>.+) within (?P<within>[\d.]+s|the bound)(?P<untold>, untold)?", Stage.until),
@@ -448,6 +451,11 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"the registry is set back to (?P<which>the copy|the copy before)", Stage.set_back),
     (r"the registry is made anew", Stage.set_back),
     (r"the registry's file is removed, and the copy put back, while it is stopped", Stage.removed_and_restored),
+    (r"a backup is made", Stage.back_up),
+    (r"the backup is restored(?P<overwrite> over what was said since)?", Stage.restore),
+    (r"its TARGETs are restored(?P<overwrite> over what was said since)?", Stage.restore_targets),
+    (r"the guards' key is to be exchanged", Stage.begin_rotating),
+    (r"the next step of the exchange may come", Stage.go_on_rotating),
     (r"everything is registered again", lambda stage: stage.world.register_again()),
     (r"the voters are to be (?P<names>ctr\d(?: ctr\d)*)", lambda stage, names: stage.world.change_voters(*names.split())),
     (r"the registry boots", lambda stage: stage.world.registry_boots()),

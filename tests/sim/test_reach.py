@@ -16,9 +16,11 @@ from guard import mutations as core
 from guard import mutations_keeper, mutations_own
 from sim import (
     mutations,
+    mutations_backup,
     mutations_commits,
     mutations_daemon,
     mutations_forgetting,
+    mutations_keys,
     mutations_lanes,
     mutations_live,
     mutations_set_back,
@@ -41,7 +43,8 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 MODULES = (
     *(core, mutations_keeper, mutations_own),
     *(mutations, mutations_commits, mutations_daemon, mutations_forgetting, mutations_lanes, mutations_live, mutations_set_back),
-    *(mutations_voters, able, leaving),
+    *(mutations_backup, mutations_keys, mutations_voters),
+    *(able, leaving),
 )
 STORIES = (
     "cold_start",
@@ -51,6 +54,8 @@ STORIES = (
     "set_back_and_stopped",
     "kept_before_a_release",
     "set_back_behind_a_life",
+    "restored_where_it_was_stopped",
+    "keys_are_exchanged",
     "voters_change",
 )
 """Few and short, in which all of it is called."""

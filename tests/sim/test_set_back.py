@@ -1,10 +1,11 @@
-"""Each clause about a registry that went back is needed: without it a story of one goes another way, or something runs twice."""
+"""Each clause about a registry that went back, or was restored, is needed: without it a story goes another way, or something runs twice."""
 
 from pathlib import Path
 
 import pytest
 
 from cutting import Mutation
+from sim import mutations_backup as backups
 from sim import mutations_set_back as mutations
 from sim.language import Stage
 from stories import play
@@ -26,6 +27,10 @@ MISSED: list[tuple[Mutation, str, str | None]] = [
     (mutations.forget_who_is_counted_still, "farewell_and_another_leader", "somebody notices"),
     (mutations.end_the_recovery_before_all_can_look, "made_anew_while_the_owner_cannot_tell", "S1"),
     (mutations.give_to_who_cannot_tell, "set_back_while_one_cannot_tell", "S6"),
+    (backups.leave_the_floor_where_it_is, "restored_after_the_loss_of_everything", "S2"),
+    (backups.go_on_from_the_backups_epochs, "restored_after_the_loss_of_everything", "S2"),
+    (backups.restore_assignments, "restored_beside_what_runs", "S"),
+    (backups.stay_in_the_old_era, "restored_beside_what_runs", None),
 ]
 """Clause, story, and what is seen in it; None: it goes another way."""
 

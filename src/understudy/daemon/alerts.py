@@ -35,6 +35,7 @@ CRS = {
         "The registry is not the one that was acted on before: {cause}. What runs goes on running. What was registered, started, stopped "
         "or moved since the copy was made is lost: check crsctl stat res -t, and enter again what is missing.",
     ),
+    events.RESTORED: (20359, "A backup is restored {cause}: {text}. What runs goes on running"),
     events.REGISTRY_RECOVERED: (20126, "After the registry went back it is known again what runs where: {cause}"),
     events.EPOCH_BEHIND: (20127, "Resource '{resource}' cannot start on server '{on}' yet: {cause}. The leader goes above it."),
     events.LOOK_SILENT: (

@@ -21,10 +21,19 @@ from understudy.guard.log import log
 from understudy.model import logevents
 from understudy.model.settings import Settings
 from understudy.security.keyfiles import KeyFiles
-from understudy.setup.judge import ClusterNow, Comer, JoinJudgement, judge, judge_voter, made_with
+from understudy.setup.judge import ClusterNow, Comer, JoinJudgement, judge, judge_renewal, judge_voter, made_with
 from understudy.setup.places import tokens_file
 from understudy.setup.tokens import TokenStore
-from understudy.setup.wire import LARGEST_REQUEST, PATH, VOTER_PATH, JoinRefusal, answer_bytes, parse_request
+from understudy.setup.wire import (
+    LARGEST_REQUEST,
+    PATH,
+    RENEWAL_PATH,
+    VOTER_PATH,
+    JoinRefusal,
+    answer_bytes,
+    parse_renewal,
+    parse_request,
+)
 
 MOST_CONNECTIONS = 16
 JUDGING_S = 10.0
@@ -78,26 +87,34 @@ class JoinListener:
         await exchange.close()
 
     async def _answer(self, request: HttpRequest, comer: Comer) -> Reply:
-        if request.path not in (PATH, VOTER_PATH):
+        if request.path not in (PATH, VOTER_PATH, RENEWAL_PATH):
             return _refused(404, "no such path")
         if request.method != "POST":
             return _refused(405, "use POST")
         if not self._refusals.may_try(comer.address):
             return _refused(429, _WAIT)
         try:
-            asked = parse_request(request.body)
+            work = self._work(request, comer)
         except BadInput as error:
             self._refusals.note(comer.address, str(error))
             return _refused(400, str(error))
-        work = functools.partial(judge, asked, comer, self._now(), self._store, time.time())
-        if request.path == VOTER_PATH:
-            work = functools.partial(judge_voter, comer, self._now())
         judgement: JoinJudgement = await aside(work, within_s=JUDGING_S, kind="join")
         if judgement.refused:
             self._refusals.note(comer.address, judgement.refused)
         elif judgement.joined:
             log(logevents.JOIN_ACCEPTED, joined=judgement.joined, address=comer.address)
+        elif judgement.renewed:
+            log(logevents.CERTIFICATE_GIVEN, given_to=judgement.renewed, address=comer.address)
         return Reply(judgement.body, judgement.status)
+
+    def _work(self, request: HttpRequest, comer: Comer) -> Callable[[], JoinJudgement]:
+        """What is to be judged, beside the loop. BadInput: the request is none."""
+        if request.path == RENEWAL_PATH:
+            return functools.partial(judge_renewal, parse_renewal(request.body), comer, self._now())
+        asked = parse_request(request.body)
+        if request.path == VOTER_PATH:
+            return functools.partial(judge_voter, comer, self._now())
+        return functools.partial(judge, asked, comer, self._now(), self._store, time.time())
 
 
 def _refused(status: int, why: str) -> Reply:

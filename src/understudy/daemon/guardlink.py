@@ -186,8 +186,8 @@ class GuardLink:
 
     async def cluster(self, record: ClusterRecord) -> ClusterRecord:
         """See ports.Guard. To the disk first: a guard that begins meanwhile reads it there. The epoch floor rises with deletions:
-        it is not sent with the rest."""
-        sent = replace(record, epoch_floor=0)
+        it is not sent with the rest, nor are keys."""
+        sent = replace(record, epoch_floor=0, rotation=None)
         if sent != self._cluster:
             if self._facts is not None:
                 await self._facts.cluster(sent)
@@ -204,6 +204,10 @@ class GuardLink:
         listed = [{"name": each.server, "addresses": each.addresses} for each in sorted(servers, key=lambda each: each.server)]
         await self._ask({"op": "servers", "servers": listed})
         self._servers = frozenset(servers)
+
+    async def keys(self, keys: tuple[bytes, ...]) -> bool:
+        """See ports.Guard. A guard of an older version takes none."""
+        return bool((await self._ask({"op": "keys", "keys": [key.hex() for key in keys]})).get("ok"))
 
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""

@@ -22,9 +22,11 @@ from understudy.daemon.enrol import let_join
 from understudy.daemon.etcdmember import keep_member
 from understudy.daemon.execlink import ExecutorLink
 from understudy.daemon.guardlink import GuardLink
+from understudy.daemon.keystore import FileKeys
 from understudy.daemon.node import Node, Superseded
 from understudy.daemon.ownserver import LinuxServer
 from understudy.daemon.remembered import FileDisk
+from understudy.daemon.renewal import keep_certificate
 from understudy.daemon.settingsfile import keep_settings
 from understudy.daemon.sight import Sight
 from understudy.errors import BadSettings
@@ -95,7 +97,9 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     guard = GuardLink.of(settings, round_s=limits.round_s)
     executor = ExecutorLink.of(settings)
     disk = FileDisk(Path(settings.state_dir) / "held.json")
-    node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk)
+    tls = settings.registry_tls
+    keys = None if tls is None else FileKeys(settings.guard_key, tls.key)
+    node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk, keys=keys)
     node.servers_now.on_change = lambda present: registry.reach(present.registry)
     await executor.start()
     stop = asyncio.Event()
@@ -153,6 +157,7 @@ async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, br
         asyncio.create_task(keep_settings(node.mirror, node.servers_now, SetupPlaces().config), name="settings"),
         asyncio.create_task(sight.run(), name="sight"),
         asyncio.create_task(let_join(settings, lambda: cluster_now(node.mirror, node.settings)), name="join listener"),
+        asyncio.create_task(keep_certificate(lambda: node.settings), name="certificate"),
         asyncio.create_task(alerts.follow(node.mirror), name="alerts"),
         asyncio.create_task(broken.wait(), name="what nobody awaits"),
     ]

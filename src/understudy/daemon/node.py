@@ -14,6 +14,7 @@ from understudy.daemon.ability import Ability
 from understudy.daemon.acknowledged import AcknowledgedVoters
 from understudy.daemon.admission import Admission
 from understudy.daemon.history import History
+from understudy.daemon.keyring import Keyring
 from understudy.daemon.lanes import Lanes
 from understudy.daemon.leader import Leader
 from understudy.daemon.leave import Leave
@@ -45,6 +46,7 @@ from understudy.ports import (
     Guard,
     GuardSays,
     GuardState,
+    KeyStore,
     LeaseChanged,
     LeaveAsked,
     Registry,
@@ -76,6 +78,13 @@ class Superseded(UnderstudyError):
 class Node:
     """The daemon's loops, wired together."""
 
+    lanes: Lanes | None = None
+    incarnation: Incarnation | None = None
+    _joining_since: float | None = None  # on this server's clock
+    _sought: Incarnation | None = None  # whose file was looked for on disk
+    _addresses: tuple[str, ...] | None = None
+    """The cluster's addresses as the View has them; None: not read yet."""
+
     def __init__(
         self,
         settings: Settings,
@@ -88,8 +97,9 @@ class Node:
         formats: Formats = PRESENT,
         disk: Disk | None = None,
         page_names: int = PAGE_NAMES,
+        keys: KeyStore | None = None,
     ) -> None:
-        """`page_names`: on a page of this server's look, at most."""
+        """`page_names`: on a page of this server's look, at most. `keys`: None where the guards' key is never exchanged."""
         self.limits = limits
         self.server = ServerName(settings.server)
         self.clock = clock
@@ -99,13 +109,13 @@ class Node:
         self.servers_now = ServersNow(settings, self.mirror)
         self._page_names = page_names
         self._disk = disk
-        self._sought: Incarnation | None = None  # whose file was looked for on disk
         self._keeping = None if disk is None else Keeping(disk, formats)
         self.history = History(self.mirror, clock, self.server)
         self.admission = Admission(self.mirror, guard, self.history, self.server)
         self.ability = Ability(clock, guard, executor, registry)
         self.leader = Leader(self.mirror, guard, clock, self.history, limits)
         self.leader.acting_since = self.ability.acting_since
+        self.keyring = None if keys is None else Keyring(self.mirror, guard, keys, self.history, self.server)
         self.leave = Leave(self.mirror, guard, clock, self.history, settings.leave_within)
         self.lanes: Lanes | None = None
         self.incarnation: Incarnation | None = None
@@ -138,6 +148,8 @@ class Node:
             tasks.create_task(self.history.write())
             tasks.create_task(self._protect())
             tasks.create_task(self.admission.run(self._admitted))
+            if self.keyring is not None:
+                tasks.create_task(self.keyring.run())
             self.incarnation = await self._with_lease()
             self._log_lease(self.incarnation, True)
             await self._executor_is_ours()
@@ -146,6 +158,8 @@ class Node:
             self.mirror.act_as(self.incarnation)
             await self._belong(self.incarnation, until_registered=True)
             self.leader.joined(self.server, self.incarnation)
+            if self.keyring is not None:
+                self.keyring.me = lambda: self.incarnation
             if self._keeping is not None:
                 tasks.create_task(self._keeping.run(self.incarnation))
             tasks.create_task(self.leader.run())

@@ -14,18 +14,21 @@ from understudy.guard.core.epochs import Remembered
 from understudy.guard.core.watch import HeldState
 from understudy.guard.notes import Notes
 from understudy.guard.wire import pack_common, unpack_common
+from understudy.linux.keys import KEY_BYTES, MOST_KEYS, Keys
 from understudy.linux.reading import Reading
 from understudy.model.position import Position
 
 _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
-_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _FLOOR, _PEERS, _REGISTRY = 0, 1, 2, 3, 4, 5, 6, 8
+_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _FLOOR, _PEERS, _KEYS, _REGISTRY = 0, 1, 2, 3, 4, 5, 6, 7, 8
 _SLOTS = (16, 32)
 _EPOCH_BYTES = 4 << 20
 """Room for some 60,000 names of resources: each that was ever started here in the incarnation of this keeper, and not forgotten."""
 _NOTES_BYTES = 1 << 20
 _REGISTRY_BYTES = 1 << 12
 """Of what the registry says: two slots, as for the state."""
+_KEYS_BYTES = 1 + MOST_KEYS * KEY_BYTES
+"""How many, and the keys themselves: two slots as well."""
 
 _STARTERS = 48
 """From here on four fields each: process id, start time, and twice nothing."""
@@ -35,7 +38,8 @@ class Held:
     """The shared memory; made by the keeper before it forks."""
 
     def __init__(self) -> None:
-        self._map = mmap.mmap(-1, _FIELDS * 8 + _EPOCH_BYTES + _NOTES_BYTES + 2 * _REGISTRY_BYTES + kept.FIELDS * 8 + 2 * peers.SLOT_BYTES)
+        voting, servers, keys = kept.FIELDS * 8, 2 * peers.SLOT_BYTES, 2 * _KEYS_BYTES
+        self._map = mmap.mmap(-1, _FIELDS * 8 + _EPOCH_BYTES + _NOTES_BYTES + 2 * _REGISTRY_BYTES + voting + servers + keys)
         whole = memoryview(self._map)
         self._fields = whole[: _FIELDS * 8].cast("q")
         notes = whole[_FIELDS * 8 :]
@@ -48,8 +52,9 @@ class Held:
         rest = rest[2 * _REGISTRY_BYTES :]
         self.voting = rest[: kept.FIELDS * 8].cast("q")
         """What it was as a voter (`kept.py`)."""
-        self.peers = peers.HeldPeers(rest[kept.FIELDS * 8 :], self._fields[_PEERS : _PEERS + 1])
+        self.peers = peers.HeldPeers(rest[voting : voting + servers], self._fields[_PEERS : _PEERS + 1])
         """Which servers there are."""
+        self._keys = rest[voting + servers :]
 
     def write(self, state: HeldState) -> None:
         """Before a renew with this sequence leaves, and before a lease with this base is reported to anybody."""
@@ -112,6 +117,21 @@ class Held:
         at = (current - 1) * _REGISTRY_BYTES
         self._registry[at : at + 2 + len(raw)] = len(raw).to_bytes(2) + raw
         self._fields[_REGISTRY] = current
+
+    @property
+    def keys(self) -> Keys:
+        """Of the guards' messages, as the keeper read them or a daemon gave them since: a successor does not wait for a disk."""
+        at = (self._fields[_KEYS] - 1) * _KEYS_BYTES
+        raw = bytes(self._keys[at + 1 : at + _KEYS_BYTES])
+        return tuple(raw[KEY_BYTES * number : KEY_BYTES * (number + 1)] for number in range(self._keys[at]))
+
+    @keys.setter
+    def keys(self, keys: Keys) -> None:
+        slot = 2 if self._fields[_KEYS] == 1 else 1
+        at = (slot - 1) * _KEYS_BYTES
+        raw = bytes((len(keys),)) + b"".join(keys)
+        self._keys[at : at + len(raw)] = raw
+        self._fields[_KEYS] = slot
 
     @property
     def leave_by_boot_ns(self) -> int:

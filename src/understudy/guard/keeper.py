@@ -33,6 +33,7 @@ from understudy.guard.scribe import Scribe
 from understudy.guard.starters import STARTERS
 from understudy.guard.system import GUARD_PRIORITY, KEEPER_PRIORITY, become_real_time, die_with, reboot_now, say
 from understudy.linux.clocks import read_clocks
+from understudy.linux.keys import Keys
 from understudy.linux.lease import NOBODY, LeaseFile
 from understudy.linux.processes import start_time, write_pid
 from understudy.model import logevents
@@ -47,14 +48,14 @@ MOST_TRACEBACKS = 2
 class KeeperProcess:
     """Forks guards one after the other and watches the present one."""
 
-    def __init__(self, settings: Settings, limits: Limits, key: bytes) -> None:
+    def __init__(self, settings: Settings, limits: Limits, keys: Keys) -> None:
         self._settings = settings
         self._limits = limits
-        self._key = key
         os.makedirs(settings.run_dir, exist_ok=True)
         self._scribe = Scribe()  # before the lock: nobody but keeper and guard may hold it
         self._lock = _claim(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
         self._held = Held()
+        self._held.keys = keys
         self._protected = Protected(self._held.protected)
         registry = registered.read(registered.path_of(settings))
         if registry is not None:
@@ -178,7 +179,7 @@ class KeeperProcess:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             die_with(keeper)
             priority = become_real_time(GUARD_PRIORITY)
-            process = GuardProcess(self._settings, self._limits, self._key, self._held, self._lease, start, notice=self._notice)
+            process = GuardProcess(self._settings, self._limits, self._held, self._lease, start, notice=self._notice)
             process.priority = priority
             code = process.run()
         except BadSettings:

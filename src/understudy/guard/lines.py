@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from understudy.guard.logfile import LogFile
+from understudy.linux.journal import is_journal, prefix
 from understudy.linux.logline import head, line
 from understudy.model.logevents import LINES_LOST
 
@@ -103,9 +104,11 @@ class Lines:
 def standard_error(process: str) -> Lines:
     """This process's own log, wherever it goes."""
 
+    before = prefix(LINES_LOST.level) if is_journal(2) else b""
+
     def missing(lost: int, why: str) -> bytes:
         begins = head(LINES_LOST.name, LINES_LOST.level, process, pid=os.getpid(), at=time.time())
-        return line({**begins, "lost": lost, "why": why})
+        return before + line({**begins, "lost": lost, "why": why})
 
     sys.stderr.flush()
     return Lines(fd=2, missing=missing)

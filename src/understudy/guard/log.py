@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from understudy.guard.lines import standard_error
+from understudy.linux.journal import is_journal, prefix
 from understudy.linux.logline import LEVELS, head, line
 from understudy.model import logevents
 from understudy.model.logevents import Level, LogEvent
@@ -40,6 +41,8 @@ class _Log:
     server: str = ""
     write: Callable[[bytes], object] | None = None
     least: int = 0
+    prefixed: bool = False
+    """It is the journal: each line says how bad it is before it begins."""
     flush: Callable[[], None] = _nothing
 
 
@@ -53,7 +56,7 @@ def begin(process: str, write: Callable[[bytes], object], *, server: str = "", l
 
 def end() -> None:
     """From now on it goes nowhere. What was logged is waited for, for a moment."""
-    _log.write = None
+    _log.write, _log.prefixed = None, False
     _log.flush()
     _log.flush = _nothing
 
@@ -67,7 +70,8 @@ def log(event: LogEvent, *, level: Level | None = None, **fields: object) -> Non
     if _log.server:
         own["server"] = _log.server
     given = {name: value for name, value in fields.items() if value is not None and value != "" and name not in own}
-    _log.write(line({**own, **given}, most=LONGEST))
+    written = line({**own, **given}, most=LONGEST)
+    _log.write(prefix(level) + written if _log.prefixed else written)
 
 
 def fault(error: BaseException, what: str) -> None:
@@ -87,7 +91,7 @@ def running(process: str, *, server: str = "", least: Level = "info") -> Iterato
     """While this process runs: its log is standard error. A fault that nobody handles is logged, and ends it with status 1."""
     lines = standard_error(process)
     begin(process, lines.put, server=server, least=least)
-    _log.flush = lines.close
+    _log.flush, _log.prefixed = lines.close, is_journal(2)
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     handler = _Libraries()
     logging.basicConfig(handlers=[handler], level=least.upper())

@@ -19,7 +19,7 @@ from understudy.guard.keeper import PID_FILE, KeeperProcess
 from understudy.guard.means import Means
 from understudy.guard.scribe import Scribe
 from understudy.guard.system import say
-from understudy.linux.keys import read_key
+from understudy.linux.keys import read_keys
 from understudy.linux.lease import NOBODY, LeaseFile
 from understudy.linux.paths import CONFIG
 from understudy.linux.processes import kill_by_file
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = read_settings(chosen.config)
         bounds = limits.derive(settings.pause_tolerance)
-        key = read_key(settings.guard_key)
+        keys = read_keys(settings.guard_key)
         registered.read(registered.path_of(settings))
         make_run_dir(settings)
     except BadSettings as error:
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _cannot_begin(settings, error)
     raise_limit()
     try:
-        keeper = KeeperProcess(settings, bounds, key)
+        keeper = KeeperProcess(settings, bounds, keys)
     except OSError as error:
         return _cannot_begin(settings, error)
     return keeper.run()

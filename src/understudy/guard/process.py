@@ -51,6 +51,7 @@ from understudy.guard.starters import STARTERS
 from understudy.guard.system import say
 from understudy.guard.wire import MAC_LENGTH, BadMessage, decode, encode
 from understudy.linux.clocks import Timer, read_clocks
+from understudy.linux.keys import key_id, parse_keys
 from understudy.linux.lease import LeaseFile
 from understudy.linux.processes import start_time
 from understudy.linux.reading import Reading
@@ -71,13 +72,13 @@ class GuardProcess:
     """The process; `run` returns its exit code."""
 
     def __init__(
-        self, settings: Settings, limits: Limits, key: bytes, held: Held, lease: LeaseFile, start: GuardStart, *, notice: Notice | None
+        self, settings: Settings, limits: Limits, held: Held, lease: LeaseFile, start: GuardStart, *, notice: Notice | None
     ) -> None:
         self.settings, self.limits = settings, limits
         self.priority = "unknown"
         self.held_file = held
         self.registry_seen = held.read().seen
-        self._key, self._lease = key, lease
+        self._keys, self._lease = held.keys, lease
         self._poll = select.poll()
         self._timer = Timer()
         self._poll.register(self._timer.fileno(), select.POLLIN)
@@ -204,14 +205,19 @@ class GuardProcess:
         if mac in self._taken and self._taken[mac] == datagram:
             return  # it came over another network already: the same again refreshes nothing
         now = read_clocks()  # after the datagram: a voter's stamp must not be older than what it answers
-        try:
-            envelope = decode(datagram, key=self._key)
-        except BadMessage:
+        for key in self._keys:
+            try:
+                envelope = decode(datagram, key=key)
+            except BadMessage:
+                continue
+            self._note_taken(mac, datagram)
+            self._perform(self.core.receive(envelope, now))
             return
+
+    def _note_taken(self, mac: bytes, datagram: bytes) -> None:
         self._taken[mac] = datagram
         if len(self._taken) > COPIES_KNOWN:
             del self._taken[next(iter(self._taken))]
-        self._perform(self.core.receive(envelope, now))
 
     def _request(self, client: Client, request: dict[str, Any]) -> None:
         try:
@@ -243,8 +249,8 @@ class GuardProcess:
                 return self._note_registry(request)
             case "servers":
                 return self._note_servers(request)
-            case "note":
-                return self._note(request)
+            case "note" | "keys" as op:
+                return (self._note if op == "note" else self._take_keys)(request)
             case "dead":
                 noted = tuple(bytes.fromhex(text) for text in request["incarnations"])
                 self._perform(self.core.note_gone(noted, read_clocks()))
@@ -304,6 +310,16 @@ class GuardProcess:
         self._save()
         return {"ok": True}
 
+    def _take_keys(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What the daemon has written to the key file: from the next message on, also of a successor."""
+        keys = parse_keys("\n".join(map(str, request["keys"])).encode())
+        if not keys:
+            return {"ok": False, "why": "these are no keys"}
+        if keys != self._keys:
+            self.held_file.keys = self._keys = keys
+            say(logevents.KEYS_TAKEN, sends=key_id(keys[0]), accepts=[key_id(key) for key in keys])
+        return {"ok": True}
+
     def _counted(self, ended: CensusEnded) -> None:
         client, request = self._rounds.pop(ended.nonce)
         granted = None
@@ -347,7 +363,7 @@ class GuardProcess:
         for effect in effects:
             match effect:
                 case Send(envelope):
-                    self._networks.send(envelope.receiver, encode(envelope, key=self._key))
+                    self._networks.send(envelope.receiver, encode(envelope, key=self._keys[0]))
                 case Leased(until):
                     if self.held_file.stage is EndStage.RUNNING:
                         self._note_gap(until)
@@ -445,7 +461,7 @@ class GuardProcess:
         """Everything was seen to be stopped: the others need not wait for silence."""
         for effect in self.core.farewell() * FAREWELLS:
             if isinstance(effect, Send):
-                datagram = encode(effect.envelope, key=self._key)
+                datagram = encode(effect.envelope, key=self._keys[0])
                 self._networks.send(effect.envelope.receiver, datagram)
 
 

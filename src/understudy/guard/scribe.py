@@ -15,7 +15,8 @@ import signal
 import time
 
 from understudy.guard.logfile import LogFile
-from understudy.guard.system import PROCESS
+from understudy.guard.system import PROCESS, before, to_the_journal
+from understudy.linux.journal import is_journal
 from understudy.linux.logline import head, line
 from understudy.model.logevents import LINES_LOST
 
@@ -28,6 +29,7 @@ class Scribe:
     """The pipe in place of descriptor 2, and the process behind it."""
 
     def __init__(self) -> None:
+        to_the_journal(is_journal(2))
         self._log = os.dup(2)
         self._reading, writing = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(writing, False)
@@ -73,8 +75,8 @@ class Scribe:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         os.dup2(self._log, 2)
         kept = sorted((2, self._reading, its_end))
-        for after, before in zip(kept, (*kept[1:], os.sysconf("SC_OPEN_MAX")), strict=True):
-            os.closerange(after + 1, before)
+        for after, following in zip(kept, (*kept[1:], os.sysconf("SC_OPEN_MAX")), strict=True):
+            os.closerange(after + 1, following)
         log, lost = LogFile(fd=2), 0
         while chunk := os.read(self._reading, LONGEST_CHUNK):
             gap = _missing(lost) if lost else b""
@@ -87,7 +89,7 @@ class Scribe:
 
 def _missing(lost: int) -> bytes:
     begins = head(LINES_LOST.name, LINES_LOST.level, PROCESS, pid=os.getpid(), at=time.time())
-    return line({**begins, "lost": lost, "why": "the log's disk took none"})
+    return before(LINES_LOST) + line({**begins, "lost": lost, "why": "the log's disk took none"})
 
 
 def _hung_up(descriptor: int, within_s: float) -> bool:

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 
+from understudy.linux.journal import LONGEST_PREFIX, prefix
 from understudy.linux.libc import libc
 from understudy.linux.logline import LONGEST, head, line
 from understudy.model.logevents import LINES_LOST, LogEvent
@@ -24,6 +25,8 @@ LOST_BYTES = 512
 """Of a line that says how many were dropped: it goes to the pipe together with the next one, both or neither."""
 _dropped = [0]
 """Lines that the pipe did not take."""
+_prefixed = [False]
+"""Whether the scribe writes to the journal: lines say how bad they are before they begin."""
 
 GUARD_PRIORITY = 98
 KEEPER_PRIORITY = 99
@@ -65,16 +68,28 @@ def reboot_now() -> None:
     libc.reboot(_REBOOT_NOW)
 
 
+def to_the_journal(prefixed: bool) -> None:
+    """Where the lines of this process, and of those that it forks, end up."""
+    _prefixed[0] = prefixed
+
+
+def before(event: LogEvent) -> bytes:
+    """What stands before a line of this event."""
+    return prefix(event.level) if _prefixed[0] else b""
+
+
 def say(event: LogEvent, **fields: object) -> None:
     """One line of JSON on standard error, which is the scribe's pipe: it takes the line at once or not at all. What it did not take is
     counted, and said with the next line that it takes. Never raises: between the end of a lease and the end of the kill nothing may."""
     try:
         now_s, pid = time.time(), os.getpid()
         given = {name: value for name, value in fields.items() if value not in (None, "")}
-        written = line({**head(event.name, event.level, PROCESS, pid=pid, at=now_s), **given}, most=LONGEST - LOST_BYTES)
+        own = head(event.name, event.level, PROCESS, pid=pid, at=now_s)
+        written = before(event) + line({**own, **given}, most=LONGEST - LOST_BYTES - LONGEST_PREFIX)
         if _dropped[0]:
             lost = head(LINES_LOST.name, LINES_LOST.level, PROCESS, pid=pid, at=now_s)
-            written = line({**lost, "lost": _dropped[0], "why": "the log did not take them"}, most=LOST_BYTES) + written
+            also = line({**lost, "lost": _dropped[0], "why": "the log did not take them"}, most=LOST_BYTES - LONGEST_PREFIX)
+            written = before(LINES_LOST) + also + written
         os.write(2, written)
     except Exception:  # noqa: BLE001 - an OSError of the pipe as a rule; whatever it is, the caller has other things to do
         _dropped[0] += 1

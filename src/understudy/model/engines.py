@@ -38,7 +38,7 @@ ENGINES: Mapping[str, EngineRow] = MappingProxyType(
             package="understudy.registry.etcd",
             tls=True,
             away="Check etcd: a majority of its members has to run; their hosts, their disks and the network paths to them",
-            full="Make room on the disks of etcd's members, or in their quota, as it says; then it continues by itself",
+            full="Run on a voter: understudy cluster repair-registry. Then it continues by itself",
         ),
         "sqlite": EngineRow(
             package="understudy.registry.sqlite",

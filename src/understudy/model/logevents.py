@@ -72,6 +72,31 @@ REFUSED_SETTINGS = LogEvent(
     "The common settings (cluster, voters, pause tolerance) of this server or of a voter are not those of the others: no lease is given.",
     "Make `understudy.toml` the same on every server, and restart `understudy-guard`.",
 )
+KEYS_TAKEN = LogEvent(
+    "keys-taken",
+    "info",
+    "The guard was given other keys by its daemon, which are in the key file: it sends with the one that is named, and accepts each that is"
+    " named.",
+)
+KEYS_NOT_TAKEN = LogEvent(
+    "keys-not-taken",
+    "warning",
+    "This server's part in an exchange of the guards' key could not be done, or its key file cannot be used. It is tried again.",
+    "See to what is named. A key that is sealed for another certificate comes with a new token: `understudy cluster join`.",
+)
+CERTIFICATE_GIVEN = LogEvent(
+    "certificate-given", "info", "Another server's certificate was renewed by this one, for the same name and key."
+)
+CERTIFICATE_RENEWED = LogEvent(
+    "certificate-renewed", "info", "This server's certificate was renewed; it counts from the next connection on."
+)
+CERTIFICATE_NOT_RENEWED = LogEvent(
+    "certificate-not-renewed",
+    "warning",
+    "This server's certificate has passed two thirds of its life and could not be renewed: no voter with the authority's key has signed"
+    " another. It is tried again every hour.",
+    "See that understudyd runs on the voters, and that TCP port 7402 is open to them; `understudy cluster check` says when it ends.",
+)
 GUARD_NOTICE = LogEvent(
     "notice",
     "warning",

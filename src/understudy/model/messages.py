@@ -189,6 +189,33 @@ WORDS: dict[int, str] = {
     20300: "Server '{}' runs a version of Understudy that knows of no change of the voters: upgrade it, and restart understudy-guard "
     "there.",
     20301: "Of the voters {} only {} would be there, and {} are needed: everything would stop. Start the others first.",
+    # --- ours: backup, restore and new keys
+    20350: "This backup cannot be restored: {}",
+    20351: "Not all of the backup can be registered; nothing was changed:",
+    20352: "The restore would stop or move what runs; nothing was changed. If that is meant, insist with -f:",
+    20353: "No backup can be made now, for the registry has just gone back and nobody goes by it yet ({}): try again in a few seconds.",
+    20354: "The registry has not answered for {} s: the backup holds what this server read of it before.",
+    20355: "The backup is restored, and it is known what runs where.",
+    20356: "The restore was not finished; what is restored already is shown by the same command with --dry-run, and the command goes on "
+    "from there.",
+    20360: "The registry of this cluster is of engine '{}': only an etcd has a quota. Make room on the disk of its host.",
+    20361: "The registry could not be repaired: {}. The same command goes on from there.",
+    20362: "Every member of etcd takes writes.",
+    20363: "The quota of {} is used up all the same: give it more (quota-backend-bytes in /etc/understudy/etcd.yaml of each voter, then "
+    "systemctl restart understudy-etcd, one voter after the other), and repeat this command.",
+    20364: "The guards' key is also that by which servers and a registry of engine '{}' know each other, so it cannot be exchanged while "
+    "they run. Stop the cluster, write a new one on every server and on the registry's host, and start it.",
+    20365: "Nothing was changed, for it is not known which keys these servers have: {}. They run an older version, or their daemon or "
+    "guard does not answer: see 'understudy server list'.",
+    20366: "Not finished after {} s, for these servers have not done their part: {}. What runs goes on, and every server accepts what the "
+    "others send. The same command goes on from there.",
+    20367: "The guards of all servers that are there use key {} alone.",
+    20368: "Not there: {}. The new key waits for each in the registry, sealed; it is taken when understudyd begins there.",
+    20369: "Not there, and never seen by this version: {}. After the return a new token is needed: remove /etc/understudy/keys/guard.key "
+    "there, and join again.",
+    20357: "resource '{}' runs and was started with another {}: stop it first",
+    20358: "The backup is restored; it is not known of every server yet what runs there ('understudy cluster status' says of which), and "
+    "what may be running there is started nowhere else until then.",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20151: "'{}' moves from '{}' to '{}' ({}: {})",

@@ -6,6 +6,7 @@ Pure values: no behaviour beyond look-ups.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from operator import attrgetter, is_
 
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
@@ -13,6 +14,29 @@ from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
 from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
+
+
+class KeyStep(StrEnum):
+    """How far an exchange of the guards' key is."""
+
+    ACCEPT = "accept"
+    """The new one is accepted beside the old one."""
+    SEND = "send"
+    """It is sent with; the old one is accepted."""
+    FORGET = "forget"
+    """The old one is forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotation:
+    """An exchange of the guards' key; it stays when it is over, for servers that were away."""
+
+    key: str
+    """By what the new one is named (`linux/keys.py`)."""
+    step: KeyStep
+    sealed: Mapping[ServerName, str] = field(default_factory=dict)
+    """The new one, for each server alone (`security/sealed.py`)."""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +57,8 @@ class ClusterRecord:
     """The era has begun and it is not known yet what runs where: nothing is given to anybody that may run elsewhere."""
     epoch_floor: int = 0
     """Every epoch that is given is above it; a name without an assignment stands at it: no epoch of a forgotten name was higher."""
+    rotation: KeyRotation | None = None
+    """The last exchange of the guards' key."""
     old_voters: tuple[ServerName, ...] = ()
     """Not empty: the voters are changing from these to `voters`, and `voter_set` is the new number already. Lost needs a majority of both
     until every incarnation that is not proved gone has acknowledged that number (docs/design/0011-voters-change-jointly.md)."""
@@ -246,6 +272,10 @@ class Look:
     """The same of what its look could not tell: the check did not answer, and nothing runs in the resource's control group."""
     unregistered: tuple[ResourceName, ...] = ()
     """What runs there and is not registered, for people; the first of them."""
+    keys: tuple[str, ...] = ()
+    """The guards' keys there, by name: the first is sent with, all are accepted. Empty: not said yet, or by a version without."""
+    seal: str = ""
+    """For what others seal what this server alone may know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

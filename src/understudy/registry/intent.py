@@ -6,6 +6,7 @@ Owns the format of the file; the value is `intent/whole.py`. The records in it a
 nothing is spelled twice. Written by `understudy cluster export`, read by `understudy simulate --config`.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -50,6 +51,14 @@ def encode(intent: Intent, *, indent: int = 2) -> str:
 
 def decode(text: str | bytes) -> Intent:
     """The intent in a file's text. BadInput says what is wrong with it and what to do."""
+    intent = read(text)
+    check(intent)
+    _check_names(intent)
+    return intent
+
+
+def read(text: str | bytes) -> Intent:
+    """The same without a look at what it says: a definition may be one that no command of today would take. BadInput."""
     try:
         found = msgspec.json.decode(text, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -59,16 +68,13 @@ def decode(text: str | bytes) -> Intent:
     if found.format != FORMAT:
         what_to_do = "use a newer Understudy here" if found.format > FORMAT else "export it again"
         raise BadInput(f"the file has format {found.format}, this version reads {FORMAT}: {what_to_do}")
-    intent = _intent(found)
-    check(intent)
-    _check_names(intent)
-    return intent
+    return _intent(found)
 
 
 def foundations(intent: Intent) -> dict[str, wire.Record]:
     """What the registry of that cluster holds before any resource: the cluster's own record, pools and types, by key."""
     return {
-        keys.CLUSTER: intent.cluster,
+        keys.CLUSTER: replace(intent.cluster, rotation=None),  # no key leaves the registry, sealed or not
         **{keys.pool(name): pool for name, pool in sorted(intent.pools.items())},
         **{keys.type_(name): type_record for name, type_record in sorted(intent.types.items())},
     }

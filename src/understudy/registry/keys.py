@@ -2,7 +2,7 @@
 
 | key | value | written by | read by |
 |---|---|---|---|
-| `cluster` | ClusterRecord | the first daemon; who notices that it went back; the leader, when that is over or it forgets names | all |
+| `cluster` | ClusterRecord | the first daemon; who notices that it went back; a restore; the leader when that is over, or to forget | all |
 | `leader` | LeaderRecord | a candidate (compare-and-set), then the leader | all |
 | `beat` | Beat | the leader, several times per progress_s | candidates |
 | `server/NAME` | ServerRecord | the first daemon, with the cluster; then commands that add, change or remove servers | all |

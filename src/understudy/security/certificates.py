@@ -6,7 +6,7 @@ write a file, nor repeat a key in an error.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -31,6 +31,8 @@ class CertificateLook:
     addresses: frozenset[str]
     ends: datetime
     """UTC."""
+    lasts: timedelta
+    """From its first moment to its last."""
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -45,9 +47,14 @@ def key_text(key: ec.EllipticCurvePrivateKey) -> str:
 
 def new_request(name: str) -> tuple[str, str]:
     """A new key, and the request for a certificate of it: both as texts."""
-    key = new_key()
+    key = key_text(new_key())
+    return key, request_for(key, name)
+
+
+def request_for(key: str, name: str) -> str:
+    """The request for a certificate of a key that there is. BadInput."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-    return key_text(key), builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    return builder.sign(parse_key(key), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 def parse_certificate(text: str) -> x509.Certificate:
@@ -104,6 +111,7 @@ def look(text: str) -> CertificateLook:
         name=str(named[0].value) if named else "",
         addresses=addresses,
         ends=certificate.not_valid_after_utc.astimezone(UTC),
+        lasts=certificate.not_valid_after_utc - certificate.not_valid_before_utc,
     )
 
 

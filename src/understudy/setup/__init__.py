@@ -8,7 +8,7 @@ What is decided is pure, what touches the server stands apart:
     token.py      a token as text (pure)                    tokens.py     the file of tokens that were given out
     wire.py       request and answer of a join (pure)       ask.py        the joining side's connection
     judge.py      what a request is answered                standing.py   who waits for whom (pure)
-    others.py     which other servers belong to a cluster
+    others.py     which other servers belong to a cluster   renew.py      a certificate is renewed before it ends
     places.py     where everything is                       files.py      writes files whole, or not at all
     begin.py      what `init` writes                        enter.py      what `join` writes
     state.py      what is configured here already           services.py   starts the services, waits for the server

@@ -22,7 +22,18 @@ from understudy.security.certificates import fingerprint
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.judge import HIGHEST_PORT_OF_ROOT
 from understudy.setup.token import JoinToken
-from understudy.setup.wire import LARGEST_ANSWER, PATH, VOTER_PATH, JoinAnswer, JoinRequest, parse_answer, parse_refusal, request_bytes
+from understudy.setup.wire import (
+    LARGEST_ANSWER,
+    PATH,
+    RENEWAL_PATH,
+    VOTER_PATH,
+    JoinAnswer,
+    JoinRequest,
+    RenewalRequest,
+    parse_answer,
+    parse_refusal,
+    request_bytes,
+)
 
 CONNECT_S = 10.0
 _LOWEST_PORT = 600
@@ -45,11 +56,20 @@ class Issuer:
 
     def ask(self, request: JoinRequest, source: str = "") -> JoinAnswer:
         """Over verified TLS; `source`: from which of our addresses. Refused: it says no, and why, or does not answer."""
+        return self._ask(PATH, request_bytes(request), source, None)
+
+    def renew(self, request: RenewalRequest, source: str, own: tuple[str, str]) -> JoinAnswer:
+        """The same, and we prove ourselves: `own` are the paths of our certificate and its key. Refused."""
+        return self._ask(RENEWAL_PATH, request_bytes(request), source, own)
+
+    def _ask(self, path: str, body: bytes, source: str, own: tuple[str, str] | None) -> JoinAnswer:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_verify_locations(cadata=self.authority)
         try:
-            answer = _post(_Way(self.address, self.port, source, context), request)
+            if own is not None:
+                context.load_cert_chain(*own)
+            answer = _post(_Way(self.address, self.port, source, context), path, body)
         except (OSError, http.client.HTTPException) as error:
             raise Refused(words(20275, f"{self.named}: {_why(error)}"), code=20275) from None
         try:
@@ -72,7 +92,7 @@ def find_issuer(token: JoinToken) -> Issuer:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # nothing is sent over it, and nothing that it says is believed before its hash was compared
         try:
-            answer = _post(_Way(address, port, "", context), JoinRequest())
+            answer = _post(_Way(address, port, "", context), PATH, request_bytes(JoinRequest()))
             if answer.status != 200:
                 failures.append(f"{issuer.named}: {shown(parse_refusal(answer.body).error)}")
                 continue
@@ -97,7 +117,7 @@ def voters_key(settings: Settings, keys: KeyFiles, voters: Collection[ServerReco
             context.minimum_version = ssl.TLSVersion.TLSv1_3
             try:
                 context.load_cert_chain(keys.certificate, keys.key)
-                answer = _post(_Way(theirs, settings.join_port, ours, context, VOTER_PATH), JoinRequest())
+                answer = _post(_Way(theirs, settings.join_port, ours, context), VOTER_PATH, request_bytes(JoinRequest()))
                 if answer.status == 200:
                     return parse_answer(answer.body).authority_key
                 failures.append(f"{voter.server}: {shown(parse_refusal(answer.body).error)}")
@@ -121,23 +141,23 @@ class _HttpAnswer:
     body: bytes = field(repr=False)
 
 
-def _post(line: _Way, request: JoinRequest) -> _HttpAnswer:
+def _post(line: _Way, path: str, body: bytes) -> _HttpAnswer:
     ports = random.sample(range(_LOWEST_PORT, HIGHEST_PORT_OF_ROOT + 1), _PORTS_TRIED)
     for number, port in enumerate(ports, 1):
         try:
-            return _post_from(line, port, request)
+            return _post_from(line, port, path, body)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or number == len(ports):
                 raise
     raise AssertionError("the last port either answers or raises")
 
 
-def _post_from(line: _Way, port: int, request: JoinRequest) -> _HttpAnswer:
+def _post_from(line: _Way, port: int, path: str, sent: bytes) -> _HttpAnswer:
     connection = http.client.HTTPSConnection(
         line.address, line.port, timeout=CONNECT_S, context=line.context, source_address=(line.source, port)
     )
     with contextlib.closing(connection):
-        connection.request("POST", line.path, request_bytes(request), {"Content-Type": "application/json"})
+        connection.request("POST", path, sent, {"Content-Type": "application/json"})
         with connection.getresponse() as response:
             body = response.read(LARGEST_ANSWER + 1)
             return _HttpAnswer(response.status, body)

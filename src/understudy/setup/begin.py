@@ -5,12 +5,11 @@ was interrupted goes on when it is typed again: understudy.toml comes last, and 
 """
 
 import os
-import re
 import secrets
 from collections.abc import Callable
 
 from understudy.errors import BadInput, UnderstudyError
-from understudy.linux.keys import KEY_BYTES
+from understudy.linux.keys import KEY_BYTES, parse_keys
 from understudy.model.messages import words
 from understudy.model.settings import Settings, TlsFiles
 from understudy.security.authority import Authority
@@ -24,8 +23,6 @@ from understudy.setup.tokens import TokenStore
 from understudy.setup.wanted import is_voter
 from understudy.setup.written import etcd_text, settings_text
 
-_GUARD_KEY = re.compile(rf"[0-9a-f]{{{2 * KEY_BYTES}}}\s*")
-
 
 def new_files(settings: Settings, places: SetupPlaces) -> list[NewFile]:
     """All files of the first server, in the order in which they are written; those that are there and right with what they hold. BadInput:
@@ -33,7 +30,7 @@ def new_files(settings: Settings, places: SetupPlaces) -> list[NewFile]:
     keys = KeyFiles(places.keys)
     authority = _authority(settings, keys)
     guard_key = read_text(keys.guard)
-    if not _GUARD_KEY.fullmatch(guard_key):
+    if not parse_keys(guard_key.encode(errors="replace")):
         if guard_key:
             raise BadInput(words(20283, keys.guard, "it holds no key of a guard; move it away"), code=20283)
         guard_key = f"{secrets.token_hex(KEY_BYTES)}\n"

@@ -289,7 +289,10 @@ def _certificates(found: HostReadings) -> CheckRow:
     if not lasting:
         return _passed("certificates", "none is needed: servers and registry prove themselves by the guards' key")
     left_s, path = min(lasting)
-    advice = "remove that file and type `understudy cluster join` once more, with a new token; nothing that runs is touched"
+    advice = (
+        "understudyd renews it by itself, where a voter with the authority's key can be reached: see its log. Else remove that file and "
+        "type `understudy cluster join` once more, with a new token; nothing that runs is touched"
+    )
     if left_s <= 0:
         return _failed("certificates", f"{path} has ended", advice)
     if left_s < ENDS_SOON_S:

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 
 from understudy.errors import BadInput, BadSettings, Refused
-from understudy.linux.keys import KEY_BYTES
+from understudy.linux.keys import parse_keys
 from understudy.model.messages import words
 from understudy.model.settings import Settings, parse_settings
 from understudy.security.authority import Authority
@@ -94,13 +94,13 @@ def _unusable(answer: JoinAnswer, key: str, found: JoinTerms) -> str:
         return "the authority is another than before"
     if why := why_not_pair(answer.certificate, key, answer.authority):
         return why
+    if not parse_keys(answer.guard_key.encode(errors="replace")):
+        return "it has no key of the guards"
     try:
-        if len(bytes.fromhex(answer.guard_key)) != KEY_BYTES:
-            return "it has no key of the guards"
         if answer.authority_key:
             Authority.load(answer.authority, answer.authority_key)
-    except (ValueError, BadInput) as error:
-        return str(error) if isinstance(error, BadInput) else "it has no key of the guards"
+    except BadInput as error:
+        return str(error)
     return ""
 
 

@@ -16,7 +16,7 @@ from understudy.security.authority import Authority
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.files import read_text
 from understudy.setup.tokens import TokenStore, TokenVerdict
-from understudy.setup.wire import KNOWN, NEW, NO_MEMBER, JoinAnswer, JoinRefusal, JoinRequest, answer_bytes
+from understudy.setup.wire import KNOWN, NEW, NO_MEMBER, JoinAnswer, JoinRefusal, JoinRequest, RenewalRequest, answer_bytes
 from understudy.setup.written import settings_text
 
 HIGHEST_PORT_OF_ROOT = 1023
@@ -60,6 +60,8 @@ class JoinJudgement:
     """Why, as it was answered."""
     joined: str = ""
     """The server that was given a certificate."""
+    renewed: str = ""
+    """The server that was given another one."""
 
 
 def judge(request: JoinRequest, comer: Comer, cluster: ClusterNow, store: TokenStore, now: float) -> JoinJudgement:
@@ -88,6 +90,22 @@ def judge(request: JoinRequest, comer: Comer, cluster: ClusterNow, store: TokenS
         why = f"{getattr(error, 'filename', None) or ''} {getattr(error, 'strerror', None) or error}".strip()
         refusal = JoinRefusal("that server cannot let anybody join at present: see the log of understudyd there")
         return JoinJudgement(status=_FAILED, body=answer_bytes(refusal), refused=why)
+
+
+def judge_renewal(request: RenewalRequest, comer: Comer, cluster: ClusterNow) -> JoinJudgement:
+    """What a server is answered that asks for another certificate, by the one that it has. It gets one for the same name alone, and only
+    from its own address."""
+    settings = cluster.settings
+    keys = KeyFiles(_folder(settings))
+    found = _addresses(settings).get(comer.address)
+    if found is None or found.name != comer.name:
+        return _refused(f"it came from {comer.address}, without a certificate for the server at that address")
+    try:
+        authority = Authority.load(read_text(keys.authority), read_text(keys.authority_key))
+        certificate = authority.sign(request.csr, found.name, found.addresses)
+    except (OSError, UnderstudyError) as error:
+        return _refused(str(error))
+    return JoinJudgement(body=answer_bytes(JoinAnswer(authority=authority.certificate, certificate=certificate)), renewed=found.name)
 
 
 def judge_voter(comer: Comer, cluster: ClusterNow) -> JoinJudgement:

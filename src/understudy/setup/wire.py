@@ -13,6 +13,8 @@ from understudy.errors import BadInput
 from understudy.model.tables import NAME
 
 PATH = "/v1/join"
+RENEWAL_PATH = "/v1/renew"
+"""For who has a certificate already, and proves itself by it: another one, which lasts longer."""
 VOTER_PATH = "/v1/voter"
 """Where a server of the cluster that becomes a voter gets the authority's key, against its certificate."""
 NEW, KNOWN, NO_MEMBER = "new", "known", "none"
@@ -37,6 +39,13 @@ class JoinRequest(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"JoinRequest(server={self.server!r})"
+
+
+class RenewalRequest(msgspec.Struct, frozen=True):
+    """What a server says that shows its certificate."""
+
+    csr: str
+    """The request for its next one, as the text of a PEM file."""
 
 
 class JoinAnswer(msgspec.Struct, frozen=True):
@@ -66,7 +75,7 @@ class JoinRefusal(msgspec.Struct, frozen=True):
     """Of the message, if it has a number."""
 
 
-def request_bytes(request: JoinRequest) -> bytes:
+def request_bytes(request: JoinRequest | RenewalRequest) -> bytes:
     """As it is sent."""
     return msgspec.json.encode(request)
 
@@ -90,6 +99,17 @@ def parse_request(raw: bytes) -> JoinRequest:
         raise BadInput("the name in the request is none")
     if len(request.csr) > _LONGEST_CSR or (request.csr and not (request.secret and request.server)):
         raise BadInput("the signing request is too long, or comes without secret and name")
+    return request
+
+
+def parse_renewal(raw: bytes) -> RenewalRequest:
+    """BadInput: it is none."""
+    try:
+        request = msgspec.json.decode(raw[: LARGEST_REQUEST + 1], type=RenewalRequest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadInput("the request cannot be read") from None
+    if len(request.csr) > _LONGEST_CSR:
+        raise BadInput("the signing request is too long")
     return request
 
 

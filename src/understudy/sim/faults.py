@@ -12,6 +12,8 @@ from understudy.intent.voters import SIZES
 from understudy.kinds.network import network_name
 from understudy.model.names import ResourceName
 from understudy.ports import ActionName
+from understudy.sim import rotating
+from understudy.sim.backups import AGAIN_LEASES, COPY_EVERY_S, Restores
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
 from understudy.sim.machine import Edited, Machine
@@ -26,12 +28,8 @@ TOLERANCES = (0.25, 0.5, 2.0, 4.0)
 REPLAY_EVERY_S = 0.004
 LEAVE_WITHIN_S = 30.0
 """How long a server that is asked to leave may stop things in order."""
-COPY_EVERY_S = 7.0
-"""Copies of the registry are made so often, where it may be set back to one."""
 BEATS_AWAY = 5
 """A registry's process is not stopped, its file replaced and the process begun again faster than this."""
-AGAIN_LEASES = 4.0
-"""So long after a loss operators register again what is lost; in between the cluster goes by the copy."""
 ACTIONS: tuple[ActionName, ...] = ("start", "start", "stop", "check", "clean")
 
 
@@ -63,7 +61,10 @@ class Faults:
         """Faults that have not been undone yet."""
         self._last_at = self._begun
         self._lease_s = world.limits.lease_s
+        self._restores = Restores(world, self._undo_later, self._register_again)
         self._plan_next()
+        if world.options.restores:
+            self._restores.back_up_now_and_then(world.loop.now)
         if world.options.set_backs:
             self._copy_now_and_then(world.loop.now)
 
@@ -305,6 +306,24 @@ class Faults:
         else:
             world.register_again()
 
+    def _restore(self, fault: Fault, picks: Picks) -> None:
+        """The registry is lost, perhaps with all servers, and a new one gets what a backup holds; or one that lives does."""
+        world, kind, overwrite = self.world, picks.number(), picks.number() < 0.3
+        if not self._restores.backups:
+            return
+        backup = picks.any_of(self._restores.backups)
+        if kind < 0.6:
+            world.registry_away()
+            if kind < 0.2:
+                world.power_off()
+                self._undo_later(fault.lasts, world.boot)
+            self._undo_later(max(BEATS_AWAY * world.limits.beat_s / self._lease_s, fault.lasts), self._made_anew)
+        self._restores.restore_later(fault.lasts + AGAIN_LEASES, backup, overwrite=overwrite and kind >= 0.6)
+
+    def _made_anew(self) -> None:
+        self.world.set_back(0)
+        self.world.registry_away(False)
+
     # --- services ---------------------------------------------------------------------------------------------------
 
     def _kill_service(self, fault: Fault, picks: Picks) -> None:
@@ -385,6 +404,20 @@ class Faults:
         else:
             world.tries(lambda: self._commanded(verb, name, server.name, pick))
 
+    def _rotate(self, fault: Fault, picks: Picks) -> None:
+        """The guards' key is exchanged, a look at a time; whatever else happens meanwhile."""
+        world = self.world
+        if not world.hub.away and rotating.begin(world):
+            self._undo_later(picks.number(), self._go_on_rotating)
+
+    def _go_on_rotating(self) -> None:
+        world = self.world
+        if not world.hub.away and world.view().cluster is not None:
+            rotating.go_on(world)
+            if rotating.over(world.view()):
+                return
+        self._undo_later(0.5, self._go_on_rotating)
+
     def _commanded(self, verb: int, name: ResourceName, server: str, pick: float) -> None:
         """What an operator asks for without knowing whether it may be done."""
         world = self.world
@@ -460,6 +493,8 @@ HAPPENS: Mapping[str, Callable[[Faults, Fault, Picks], None]] = {
     "replays": Faults._replay,
     "silences": Faults._silence,
     "set_backs": Faults._set_back,
+    "restores": Faults._restore,
+    "rotations": Faults._rotate,
     "voter_changes": Faults._change_voters,
 }
 """Of each fault that a script may hold: what it does."""

@@ -69,6 +69,7 @@ class SimKeeper:
         self.released: set[ResourceName] = set()  # of those, what was released since
         self.epoch_floor = 0  # what is not among them starts only above it
         self.protected: frozenset[str] = frozenset()  # the cluster's addresses, as the daemon last sent them
+        self.keys = machine.keys.keys  # of the guards' messages: as the key file has them, or the daemon gave them since
         self.stopping_since = 0.0
         self._aim = Aim(0.0)
         self.still = False
@@ -305,12 +306,13 @@ class SimKeeper:
 
     # --- the guard's loop -------------------------------------------------------------------------------------------
 
-    def door(self, envelope: Envelope) -> None:
-        """A packet arrives at this machine; a frozen one finds it in its socket when it wakes."""
+    def door(self, envelope: Envelope, key: bytes) -> None:
+        """A packet arrives at this machine; a frozen one finds it in its socket when it wakes. One under a key that it does not know is
+        none of its cluster's."""
         machine = self.machine
         if machine.frozen:
-            machine.when_awake(lambda: self.door(envelope))
-        elif self.core is not None and machine.up and not self.still:
+            machine.when_awake(lambda: self.door(envelope, key))
+        elif key in self.keys and self.core is not None and machine.up and not self.still:
             self._perform(self.core, self.core.receive(envelope, machine.clocks.read()))
 
     def ask(self, query: Query, phase: int) -> None:
@@ -389,10 +391,10 @@ class SimKeeper:
         machine.at(self._wake_at + late_s, tick)
 
     def _perform(self, guard: GuardCore, effects: Sequence[GuardEffect]) -> None:
-        send = self.machine.network.send
+        send, key = self.machine.network.send, self.keys[0]
         for effect in effects:
             if type(effect) is Send:  # nearly all are: asked first, and the quick way
-                send(effect.envelope)
+                send(effect.envelope, key)
             elif type(effect) is Lapsed:
                 self._lapse(effect.why, guard)
                 return
@@ -461,7 +463,7 @@ class SimKeeper:
         words = deciding.last_words(ended, asked=self._farewell_asked)
         for effect in guard.farewell() if words.farewell else ():
             if isinstance(effect, Send):
-                self.machine.network.send(effect.envelope)
+                self.machine.network.send(effect.envelope, self.keys[0])
         self._receive(lambda: self._keeper.guard_ended(words.exit, self.machine.loop.now - self._forked_at, self._sight()))
 
 

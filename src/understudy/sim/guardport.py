@@ -177,6 +177,12 @@ class GuardPort:
             await self._connected()
             self._keeper.note_servers(names)
 
+    async def keys(self, keys: tuple[bytes, ...]) -> bool:
+        """See ports.Guard."""
+        await self._connected()
+        self._keeper.keys = keys
+        return True
+
     async def dead(self, incarnations: Sequence[Incarnation]) -> None:
         """See ports.Guard."""
         generation, noted = self._dead

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from understudy.daemon.node import Node, Superseded
 from understudy.guard.core import CommonSettings, Member, common_settings
+from understudy.linux.keys import KEY_BYTES, Keys
 from understudy.model.limits import Limits, derive
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings
@@ -50,6 +51,8 @@ class Scene:
     voters: tuple[str, ...]
     pause_tolerance: float
     page_names: int
+    rotates: bool = False
+    """Whether the guards' key is exchanged now and then: else its part of the daemon does not run."""
 
 
 class MachineDisk:
@@ -70,6 +73,27 @@ class MachineDisk:
         if self.hangs:
             await asyncio.Event().wait()
         self._content = content
+
+
+class MachineKeys:
+    """The KeyStore port: a key file. What is sealed for a server says so, and is sealed by nothing else."""
+
+    def __init__(self, server: str) -> None:
+        self.keys: Keys = (b"the first key of all".ljust(KEY_BYTES),)
+        self._server = server
+
+    async def read(self) -> tuple[Keys, str]:
+        """See ports.KeyStore."""
+        return self.keys, f"for {self._server}"
+
+    async def unseal(self, sealed: str, key: str) -> bytes:
+        """See ports.KeyStore."""
+        return bytes.fromhex(sealed.removeprefix(f"for {self._server} "))
+
+    async def write(self, keys: Keys) -> None:
+        """See ports.KeyStore; written when it is, for who dies meanwhile has not written."""
+        await asyncio.sleep(WRITE_S)
+        self.keys = keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +126,7 @@ class Machine:
         """How long starts take here, where it is not the usual."""
         self.services = self._services()
         self.disk = MachineDisk()
+        self.keys = MachineKeys(name)
         self.reboots = True
         """`reboot_on_lapse`: what cannot be ended, a reboot ends. Else the keeper goes on trying, and no new incarnation begins."""
         self.edited: Edited | None = None
@@ -119,7 +144,7 @@ class Machine:
         self._daemon: Place | None = None
         self._stops = 0
         """Grows whenever daemon and executor are killed at a lapse: init's plans from before do not count any more."""
-        self.network.attach(name, lambda envelope: self.keeper.door(envelope) if self.keeper is not None else None)
+        self.network.attach(name, lambda envelope, key: self.keeper.door(envelope, key) if self.keeper is not None else None)
 
     @property
     def steady(self) -> bool:
@@ -408,6 +433,7 @@ class Machine:
             formats=self.formats,
             disk=self.disk,
             page_names=self.scene.page_names,
+            keys=self.keys if self.scene.rotates else None,
         )
         task = self.loop.create_task(self.node.run(), context=place.context())
         task.add_done_callback(lambda done: self._daemon_ended(place, done))

@@ -22,6 +22,8 @@ RECORDED = 5000
 FINER = 1 << 20
 """The lower bits of a draw are a draw of their own."""
 
+PacketDoor = Callable[[Envelope, bytes], None]
+"""Of a server: what arrives there, and under which key it was sent."""
 OneWay = tuple[str, str, int]
 """From, to, on which network."""
 
@@ -52,13 +54,13 @@ class Network:
         """How many faults cut this way at once: it passes again when all are mended."""
         self._loop = loop
         self._seed = seed
-        self._doors: dict[str, Callable[[Envelope], None]] = {}
+        self._doors: dict[str, PacketDoor] = {}
         self._luck: dict[tuple[str, str], Chance] = {}
-        self.recorded: deque[Envelope] = deque(maxlen=RECORDED)
+        self.recorded: deque[tuple[Envelope, bytes]] = deque(maxlen=RECORDED)
         """What somebody has listened to; nothing unless `records`."""
         self.records = False
 
-    def attach(self, server: str, door: Callable[[Envelope], None]) -> None:
+    def attach(self, server: str, door: PacketDoor) -> None:
         """Where this server's packets go."""
         for other in self._doors:
             for pair in ((server, other), (other, server)):
@@ -94,32 +96,32 @@ class Network:
         self._cuts.clear()
         self.turns(self.weather)
 
-    def send(self, envelope: Envelope) -> None:
-        """Underway, or gone."""
+    def send(self, envelope: Envelope, key: bytes) -> None:
+        """Underway, or gone. `key`: under which it is sent."""
         sender, receiver = envelope.sender, envelope.receiver
         if self.records:
-            self.recorded.append(envelope)
+            self.recorded.append((envelope, key))
         chance = self._luck[sender, receiver]
         if self._fine:
             # of two copies of a packet the second brings nothing new: what doubles do is for worse weather
             low, high = QUICK_S
-            self._loop.post(self._loop.now + low + (high - low) * chance.steady(), partial(self._doors[receiver], envelope))
+            self._loop.post(self._loop.now + low + (high - low) * chance.steady(), partial(self._doors[receiver], envelope, key))
             return
         for network in NETWORKS:
             # a packet that came through on one network brings nothing new on the other
-            if (sender, receiver, network) not in self._cuts and self._on_one(envelope, chance):
+            if (sender, receiver, network) not in self._cuts and self._on_one(envelope, key, chance):
                 return
 
     def again(self, pick: float) -> None:
         """One of the recorded packets arrives once more, word for word; no cut keeps that away."""
         if self.recorded:
-            envelope = self.recorded[int(pick * len(self.recorded))]
-            self._doors[envelope.receiver](envelope)
+            envelope, key = self.recorded[int(pick * len(self.recorded))]
+            self._doors[envelope.receiver](envelope, key)
 
-    def _on_one(self, envelope: Envelope, chance: Chance) -> bool:
+    def _on_one(self, envelope: Envelope, key: bytes, chance: Chance) -> bool:
         """Whether it arrives soon."""
         weather, draw = self.weather, chance.random()
-        deliver, now, (low, high) = partial(self._doors[envelope.receiver], envelope), self._loop.now, QUICK_S
+        deliver, now, (low, high) = partial(self._doors[envelope.receiver], envelope, key), self._loop.now, QUICK_S
         quick = now + low + (high - low) * (draw * FINER % 1.0)
         if draw < weather.loss:
             return False

@@ -52,6 +52,10 @@ class Options:
     """Daemons that come back as the next version; it writes another format."""
     set_backs: float = 0.0
     """Times that the registry's file is replaced by an older copy, or lost."""
+    restores: float = 0.0
+    """Times that the registry is lost, or everything is, and a backup restored; or that one is restored into a registry that lives."""
+    rotations: float = 0.0
+    """Times that the guards' key is exchanged."""
     pair_cuts: float = 0.0
     """Cuts between two servers alone, on all networks, one way or both: others still receive from each of them."""
     edits: float = 0.0
@@ -83,7 +87,7 @@ class Options:
     @property
     def only_the_registry_goes(self) -> bool:
         """Whether the registry goes away, and nothing else happens that may end a lease."""
-        weather = self.loss or self.doubled or self.late or self.set_backs
+        weather = self.loss or self.doubled or self.late or self.set_backs or self.restores
         cuts = self.cuts or self.leader_cuts or self.pair_cuts
         ended = self.power or self.freezes or self.guard_deaths or self.commands or self.unable or self.edits
         return bool(self.registry_away or self.registry_power) and not (weather or cuts or ended)
@@ -105,12 +109,14 @@ class Options:
 
     @staticmethod
     def of_seed(seed: int) -> "Options":
-        """The same; in every other world the registry has members on the voters, and in every third the voters change. (Apart from `draw`,
-        whose worlds tests know by seed.)"""
+        """The same; in every other world the registry has members on the voters, in every third the voters change, in some backups are
+        restored, or the guards' key is exchanged. (Apart from `draw`, whose worlds tests know by seed.)"""
         drawn = Options.draw(seed)
         if dice(seed, "voters").random() < 1 / 3:
             drawn = replace(drawn, voter_changes=2.0)
-        return replace(drawn, members=drawn.voters) if dice(seed, "registry").random() < 0.5 else drawn
+        drawn = replace(drawn, members=drawn.voters) if dice(seed, "registry").random() < 0.5 else drawn
+        drawn = replace(drawn, restores=0.5) if dice(seed, "backups").random() < 0.2 else drawn
+        return replace(drawn, rotations=1.0) if dice(seed, "keys").random() < 0.25 else drawn
 
     def with_given(self, given: str) -> "Options":
         """With one of them as given: `loss=0.1`. BadInput names what there is."""

@@ -66,6 +66,8 @@ class Truth:
     """What ended only because the registry that said so was replaced, and is not decided otherwise since."""
     given: dict[ResourceName, int] = field(init=False, default_factory=dict)
     """The highest epoch that was ever given of a name, deleted or not, in this registry or in the copy that it was set back to."""
+    ever_given: dict[ResourceName, int] = field(init=False, default_factory=dict)
+    """The same in whatever registry."""
     released: dict[tuple[ResourceName, Incarnation], int] = field(init=False, default_factory=dict)
     """At which epoch an incarnation last released a resource."""
     looked: set[tuple[Incarnation, ResourceName]] = field(init=False, default_factory=set)
@@ -231,6 +233,10 @@ class Truth:
         self._judge(invariants.commits_survive(self))
         self._judge(invariants.intent_survives(self, {entry.key: entry.value for entry in self.hub.store.read("")[1]}))
 
+    def restored(self) -> None:
+        """A backup is restored: from now on no epoch is given that is not above all that were ever given, known to anybody or not."""
+        self.given = dict(self.ever_given)
+
     def registry_went_back(self) -> None:
         """An operator has replaced the registry by an older copy, or by nothing: what was written since is lost by his own deed (S9), and
         what only the copy says entitles nobody to anything. What a registry said that was itself replaced, and nobody has decided
@@ -313,6 +319,7 @@ class Truth:
         self._judge(invariants.first_look_then_act(self, before, after))
         self._judge(invariants.no_epoch_is_given_twice(self, before, after))
         self.given[after.resource] = max(after.epoch, self.given.get(after.resource, 0))
+        self.ever_given[after.resource] = max(after.epoch, self.ever_given.get(after.resource, 0))
         if before is None or before.epoch != after.epoch or before.owner != after.owner:
             self.decisions.append((self.loop.now, after.resource, after.epoch, owner))
         left = {holder.incarnation for holder in before.holders} - {holder.incarnation for holder in after.holders} if before else set()

@@ -69,6 +69,7 @@ class World:
             loop=self.loop, seed=seed, limits=self.limits, network=self.network, hub=self.hub, truth=self.truth, trace=self.trace,
             servers=names, voters=voters or names[: self.options.voters], pause_tolerance=self.options.pause_tolerance,
             page_names=self.options.page_names,
+            rotates=bool(self.options.rotations),
         )  # fmt: skip
         self._settings = settings_of(scene, names[0])
         self.machines = {name: Machine(scene, name) for name in names}

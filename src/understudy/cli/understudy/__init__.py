@@ -12,10 +12,16 @@ ASKING = ("cluster", "explain", "history", "server", "status")
 OWN = ("demo", "lab", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
 SETUP = ("init", "join", "token", "check", "leave")
-"""`understudy cluster ...` with a command line of their own: `cluster_setup.py`."""
-CERTIFICATE = "certificate"
-"""`understudy cluster certificate`, which needs no daemon: `cluster_certificate.py`."""
+"""`understudy cluster ...` that make a cluster, or end it."""
+PARSED = {
+    **dict.fromkeys(SETUP, "cluster_setup"),
+    **dict.fromkeys(("backup", "restore"), "cluster_backup"),
+    "certificate": "cluster_certificate",
+    "repair-registry": "cluster_registry",
+}
+"""`understudy cluster ...` with a parser of their own, and their files."""
 _USAGE = f"""Usage: understudy <command> [options]
+  cluster backup FILE   what is needed after the loss of everything, as a file
   cluster certificate   a certificate with which an administrator gives commands from elsewhere
   cluster check         whether this server has all that a cluster needs
   cluster export        what is registered and wanted, as a file for simulate
@@ -27,6 +33,9 @@ _USAGE = f"""Usage: understudy <command> [options]
   cluster leave         this server leaves the cluster for good
   cluster remove-server take a server out that is gone for good
   cluster token         another token, for another server to join with
+  cluster repair-registry  room in an etcd whose quota is used up
+  cluster restore FILE  register again what a backup holds; what runs goes on running
+  cluster rotate-keys   a new key for the guards of all servers, while everything runs on
   cluster status        the cluster as a whole, and whether everything wanted runs
   demo                  the main job in a lab: a database survives four accidents
   explain NAME          why a resource is where it is, and what every server is worth to it
@@ -66,10 +75,8 @@ def main(argv: list[str] | None = None) -> int:
     name, rest = words[0], words[1:]
     if name in OWN:
         return int(importlib.import_module(f"understudy.cli.understudy.{name}").main(rest))
-    if name == "cluster" and rest and rest[0] in SETUP:
-        return int(importlib.import_module("understudy.cli.understudy.cluster_setup").main(rest))
-    if name == "cluster" and rest and rest[0] == CERTIFICATE:
-        return int(importlib.import_module("understudy.cli.understudy.cluster_certificate").main(rest[1:]))
+    if name == "cluster" and rest and rest[0] in PARSED:
+        return int(importlib.import_module(f"understudy.cli.understudy.{PARSED[rest[0]]}").main(rest))
     if name not in ASKING:
         return _unknown(name, sorted((*ASKING, *OWN)))
     return _ask(importlib.import_module(f"understudy.cli.understudy.{name}").COMMANDS, name, rest, (server, certificate))
@@ -79,7 +86,7 @@ def _asks(words: list[str]) -> bool:
     """Whether the command asks a daemon, so that `--server` can say which. `cluster init` has an option of that name for another thing."""
     if words and words[0].partition("=")[0] in ("--server", "--certificate"):
         return True
-    return bool(words) and words[0] in ASKING and not (words[0] == "cluster" and words[1:2] and words[1] in (*SETUP, CERTIFICATE))
+    return bool(words) and words[0] in ASKING and not (words[0] == "cluster" and words[1:2] and words[1] in PARSED)
 
 
 def _ask(commands: dict[str, Command], name: str, rest: list[str], place: tuple[str, str]) -> int:
@@ -91,12 +98,12 @@ def _ask(commands: dict[str, Command], name: str, rest: list[str], place: tuple[
     elif not rest or rest[0] in HELP:
         print("\n\n".join(subcommand.help() for subcommand in commands.values()))
         if name == "cluster":
-            print(f"\nMaking a cluster: understudy cluster {' | '.join((*SETUP, CERTIFICATE))}; each tells more with -h.")
+            print(f"\nMaking a cluster: understudy cluster {' | '.join(SETUP)}; each tells more with -h.")
+            others = " | ".join(word for word in PARSED if word not in SETUP)
+            print(f"Keeping it: understudy cluster {others}; each tells more with -h.")
         return 0 if rest else 1
     else:
-        return _unknown(
-            f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *((*SETUP, CERTIFICATE) if name == "cluster" else ()))]
-        )
+        return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *(PARSED if name == "cluster" else ()))])
     try:
         body = parse(command, rest)
     except Usage as error:

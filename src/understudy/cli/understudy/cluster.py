@@ -58,6 +58,14 @@ COMMANDS = {
         example="understudy cluster replace-voter ctr1 --by ctr4\nunderstudy cluster replace-voter ctr1",
         options={"--by": Option("by", "who votes instead; without it, the voter itself, set up anew", kind=VALUE, metavar="NAME")},
     ),
+    "rotate-keys": Command(
+        "understudy cluster rotate-keys",
+        "rotate-keys",
+        about="Give the guards of all servers a new key, while everything runs on: each accepts it, then sends with it, then forgets the "
+        "old one. Interrupted, the same command goes on.",
+        example="understudy cluster rotate-keys",
+        options={},
+    ),
     "status": Command(
         "understudy cluster status",
         "cluster-status",

@@ -33,17 +33,20 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """Its command line."""
+    example = "example: understudy cluster certificate bob --days 30 --out /root/bob.pem"
+    parser = argparse.ArgumentParser(prog="understudy cluster", description="Administrators of a cluster.", epilog=example)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
     text = "A certificate with its key, in one file, by which an administrator gives commands from elsewhere (--server)."
-    found = argparse.ArgumentParser(
-        prog="understudy cluster certificate",
+    found = commands.add_parser(
+        "certificate",
         description=f"{text} Run it on a voter. What NAME may is what access lists give the user of that name; root may everything.",
-        epilog="example: understudy cluster certificate bob --days 30 --out /root/bob.pem",
+        epilog=example,
     )
     found.add_argument("name", metavar="NAME", help="the user; no server")
     found.add_argument("--days", type=int, default=_DAYS, metavar="N", help=f"how long it is valid, 1 to {_MOST_DAYS} ({_DAYS})")
     found.add_argument("--out", metavar="FILE", help="the file to write, readable for its owner alone (NAME.pem here)")
     found.add_argument("--json", action="store_true", help="one JSON object")
-    return found
+    return parser
 
 
 def _made(arguments: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
     client      the port, for daemons             link       one connection to one member
     requests    the port in etcd's words, pure    etcd_pb2   etcd's messages, made from etcd.proto
-    members         who they are, one more, one less
+    members     who they are, one more, one less  room       room where its quota is used up
     configuration   etcd.yaml of one member, pure
 
 Called by `registry/engines.py` through ENGINE.

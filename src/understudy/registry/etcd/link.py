@@ -51,10 +51,7 @@ _OPTIONS = (
     ("grpc.enable_retries", 0),  # what may have been done is not done again behind our back
     ("grpc.use_local_subchannel_pool", 1),  # a new connection is a new one, without the former one's pauses
 )
-_FULL = (
-    "its disk quota is used up (alarm NOSPACE). Compact and defragment it, or give it more (--quota-backend-bytes), "
-    "then: etcdctl alarm disarm"
-)
+_FULL = "its quota is used up (alarm NOSPACE)"
 
 
 _TLS_CAUSES = (

@@ -1,0 +1,47 @@
+"""Operators of a false cluster exchange the guards' key: the product's own steps (`intent/keyring.py`), each when it may come.
+
+Called by `sim/faults.py` and by stories. The command waits between the steps; here its caller lets time pass.
+"""
+
+from dataclasses import replace
+
+from understudy.intent.edit import Edit
+from understudy.intent.keyring import begun, cannot_begin, next_step, waits_for
+from understudy.linux.keys import KEY_BYTES, key_id
+from understudy.model.view import KeyStep, View
+from understudy.sim.chance import dice
+from understudy.sim.world import World
+
+
+def begin(world: World) -> bool:
+    """A new key is sent to every server; False: not everybody who is there has said for which key to seal it, or one is being exchanged."""
+    view = world.view()
+    if view.cluster is None or cannot_begin(view) or not over(view):
+        return False
+    new = dice(world.seed, f"key {world.loop.now}").randbytes(KEY_BYTES)
+    sealed = {server: f"{look.seal} {new.hex()}" for server, look in view.looks.items() if look.seal}
+    world.command("begins to exchange the guards' key", lambda view, operator: begun(view, key_id(new), sealed, operator.by))
+    return True
+
+
+def go_on(world: World) -> bool:
+    """Whether the next step could come."""
+    view = world.view()
+    edit = None if view.cluster is None else next_step(view)
+    if edit is None or edit.cluster is None or edit.cluster.rotation is None:
+        return False
+    step = edit.cluster.rotation.step
+    world.command(f"goes on exchanging the guards' key: {step}", lambda view, operator: _same_step(view, step))
+    return True
+
+
+def over(view: View) -> bool:
+    """Whether no key is being exchanged."""
+    rotation = None if view.cluster is None else view.cluster.rotation
+    return rotation is None or (rotation.step is KeyStep.FORGET and not waits_for(view, rotation))
+
+
+def _same_step(view: View, step: KeyStep) -> Edit:
+    cluster = view.cluster
+    assert cluster is not None and cluster.rotation is not None  # noqa: PT018
+    return Edit(cluster=replace(cluster, rotation=replace(cluster.rotation, step=step)))

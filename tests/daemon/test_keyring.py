@@ -1,0 +1,112 @@
+"""A server's part in an exchange of the guards' key: the file, the guard, and what others may know."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon.cluster import StandingClock
+from daemon.heldguard import HeldGuard
+from support import wait_until
+from understudy.daemon.history import History
+from understudy.daemon.keyring import Keyring
+from understudy.daemon.keystore import FileKeys
+from understudy.daemon.mirror import Mirror
+from understudy.linux.keys import key_id, keys_text, read_keys
+from understudy.model.names import Incarnation, ServerName
+from understudy.model.state import Life
+from understudy.model.view import ClusterRecord, IncarnationRecord, KeyRotation, KeyStep, Look
+from understudy.registry import keys
+from understudy.registry.local import LocalRegistry
+from understudy.registry.sqlite.store import Store
+from understudy.security.certificates import key_text, new_key
+from understudy.security.sealed import seal, seal_of
+
+ME, SERVER = Incarnation("1" * 32), ServerName("ctr1")
+OLD, NEW = b"o" * 32, b"n" * 32
+CLUSTER = ClusterRecord(name="test", voters=(SERVER,))
+
+
+class Here:
+    """One server with its files, and its keyring at work."""
+
+    def __init__(self, folder: Path, mirror: Mirror, guard: HeldGuard) -> None:
+        self.key_file, self.own_key = folder / "guard.key", key_text(new_key())
+        self.key_file.write_text(keys_text((OLD,)))
+        self.key_file.chmod(0o600)
+        (folder / "server.key").write_text(self.own_key)
+        self.mirror, self.guard = mirror, guard
+
+    async def writes(self, rotation: KeyRotation) -> None:
+        """An operator's step."""
+        view = await self.mirror.refresh()
+        assert view.cluster is not None
+        assert await self.mirror.commit({keys.CLUSTER: replace(view.cluster, rotation=rotation)}, decided_on=view)
+
+    async def has(self, *expected: bytes) -> None:
+        """On the disk, in the guard, and as others see it."""
+        names = tuple(map(key_id, expected))
+
+        def so() -> bool:
+            look = self.mirror.view.looks[SERVER]
+            return read_keys(str(self.key_file)) == expected == self.guard.has_keys and look.keys == names
+
+        await wait_until(so, 10, f"it has {names}")
+
+    def rotation(self, step: KeyStep, sealed_for: str = "") -> KeyRotation:
+        """Of the new key."""
+        public = seal_of(sealed_for or self.own_key)
+        return KeyRotation(key=key_id(NEW), step=step, sealed={SERVER: seal(public, NEW, key_id(NEW))})
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Here]:
+    mirror, guard = Mirror(LocalRegistry(Store())), HeldGuard(SERVER, ME, {})
+    view = await mirror.refresh()
+    life = IncarnationRecord(incarnation=ME, server=SERVER, life=Life.ONLINE)
+    look = Look(server=SERVER, incarnation=ME)
+    await mirror.commit({keys.CLUSTER: CLUSTER, keys.incarnation(ME): life, keys.look(SERVER): look}, decided_on=view)
+    made = Here(tmp_path, mirror, guard)
+    store = FileKeys(str(made.key_file), str(tmp_path / "server.key"))
+    keyring = Keyring(mirror, guard, store, History(mirror, StandingClock(), SERVER), SERVER)
+    keyring.me = lambda: ME
+    tasks = [asyncio.create_task(mirror.follow(lambda: None)), asyncio.create_task(keyring.run())]
+    try:
+        yield made
+    finally:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks)
+
+
+async def test_each_step_is_done_and_said(here: Here) -> None:
+    """Accepted, sent with, forgotten; nothing that others see gives a key away."""
+    await here.has(OLD)
+    assert here.mirror.view.looks[SERVER].seal == seal_of(here.own_key)
+    await here.writes(here.rotation(KeyStep.ACCEPT))
+    await here.has(OLD, NEW)
+    await here.writes(here.rotation(KeyStep.SEND))
+    await here.has(NEW, OLD)
+    await here.writes(here.rotation(KeyStep.FORGET))
+    await here.has(NEW)
+    assert NEW.hex() not in repr(here.mirror.view)
+
+
+async def test_who_missed_every_step_goes_to_the_last(here: Here) -> None:
+    """As a server that was away."""
+    await here.has(OLD)
+    await here.writes(here.rotation(KeyStep.FORGET))
+    await here.has(NEW)
+
+
+async def test_what_is_sealed_for_another_certificate_changes_nothing(here: Here) -> None:
+    """It goes on with what it has, and does the next that it can."""
+    await here.has(OLD)
+    await here.writes(here.rotation(KeyStep.ACCEPT, sealed_for=key_text(new_key())))
+    await here.has(OLD)
+    await here.writes(here.rotation(KeyStep.ACCEPT))
+    await here.has(OLD, NEW)
