@@ -5,6 +5,7 @@ Called by `daemon/verbs/roster.py`. What touches networks is looked at there.
 
 import ipaddress
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from understudy.intent.edit import Edit, HistoryEntry
 from understudy.intent.operator import Operator
@@ -73,6 +74,14 @@ def remove_server(view: View, name: ServerName, operator: Operator) -> Edit:
         raise Declined(20306, name, why)
     edit = _with_all(view, operator.settings, {name: None})
     return Edit(servers=edit.servers, looks=(name,) if name in view.looks else (), history=(HistoryEntry(kind=SERVER_REMOVED, text=name),))
+
+
+def with_member(view: View, name: ServerName, etcd: str) -> Edit:
+    """How a server's member of etcd stands (`model/servers.py` has the words)."""
+    record = view.servers.get(name)
+    if record is None:
+        raise Declined(20024, name)
+    return Edit() if record.etcd == etcd else Edit(servers={name: replace(record, etcd=etcd)})
 
 
 def still_named(view: View, name: ServerName) -> tuple[str, ...]:

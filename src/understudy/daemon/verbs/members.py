@@ -6,19 +6,17 @@ the steps etcd has members that do not vote, or lacks one that does; a lease doe
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput, Refused, RegistryUnreachable
-from understudy.intent.edit import Edit
 from understudy.intent.refusal import Declined
+from understudy.intent.roster import with_member
 from understudy.intent.servers import the_cluster
 from understudy.intent.voters import change_voters
 from understudy.model.names import ServerName
 from understudy.model.servers import LEARNER, MEMBER, REMOVED, ServerRecord, etcd_endpoint, members_of
 from understudy.model.state import Life
-from understudy.model.view import View
 from understudy.ports import EtcdMember, NotInStep, RegistryMembers
 from understudy.registry.etcd.configuration import peer_url
 
@@ -199,13 +197,7 @@ class _Change:
                 await waiting.go_on()
 
     async def _note(self, name: ServerName, etcd: str) -> None:
-        def noted(view: View) -> Edit:
-            record = view.servers.get(name)
-            if record is None:
-                raise Declined(20024, name)
-            return Edit() if record.etcd == etcd else Edit(servers={name: replace(record, etcd=etcd)})
-
-        await self._settled("the registry does not take it", lambda: write(self._world, noted))
+        await self._settled("the registry does not take it", lambda: write(self._world, lambda view: with_member(view, name, etcd)))
 
     # --- the guards' voters -------------------------------------------------------------------------------------------
 
