@@ -303,7 +303,9 @@ async def test_a_client_that_is_interrupted_leaves_its_intent(site: Site) -> Non
         await add_db(cluster)
         cluster.executors["ctr1"].service(ResourceName("db")).took_s["start"] = 0.5
         source = str(Path(client.__file__).parents[2])
-        code = f"import sys; sys.path.insert(0, {source!r}); from understudy.cli.crsctl import main; sys.exit(main(sys.argv[1:]))"
+        # whoever runs the tests in the background may have it ignore SIGINT, and with it what it starts
+        begin = f"import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.path.insert(0, {source!r})"
+        code = f"{begin}; from understudy.cli.crsctl import main; sys.exit(main(sys.argv[1:]))"
         words = ("--server", "ctr1", "--certificate", site.user_file("root"), "start", "res", "db")
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, *words, stdout=-1, stderr=-1)
         assert process.stdout is not None

@@ -79,7 +79,7 @@ def test_all_members_are_away(cluster: Cluster, trio: Trio, away_s: float) -> No
 def test_the_active_server_takes_etcds_leader_with_it(cluster: Cluster, trio: Trio) -> None:
     """A power loss of both at once: the others elect one, and the trio starts elsewhere."""
     lost = leader_of(cluster)
-    trio.run(on=lost)
+    trio.run(on=lost, pool=("ctr1", "ctr2", "ctr3"))
     cluster.lab.crash(lost)
     assert trio.follows(within_s=15) != lost
     assert leader_of(cluster) != lost
@@ -97,6 +97,7 @@ def test_a_member_is_killed(cluster: Cluster, trio: Trio, server: str) -> None:
     assert cluster.incarnation("ctr1") == before
 
 
+@pytest.mark.long
 def test_both_leaders_and_the_service_are_lost_together(cluster: Cluster, trio: Trio) -> None:
     """One server leads the cluster and etcd and runs the trio; its power goes. The others elect, prove, and start it."""
     trio.run(on="ctr1", pool=("ctr1", "ctr2", "ctr3"))

@@ -263,7 +263,15 @@ def test_a_story(story: Callable[[int], None]) -> None:
     story(0)
 
 
-@pytest.mark.parametrize(("mutation", "rule", "story"), STORIES, ids=lambda value: getattr(value, "__name__", ""))
+LONGER = ("end_before_all_have_acknowledged", "go_back_to_the_old_voters", "forget_what_was_acknowledged", "register_unseen")
+"""Mutations that take more seeds, or longer stories."""
+
+
+@pytest.mark.parametrize(
+    ("mutation", "rule", "story"),
+    [pytest.param(*row, marks=[pytest.mark.long] if row[0].__name__ in LONGER else []) for row in STORIES],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
 def test_what_lacks_a_clause_is_seen_in_a_story(
     mutation: Mutation, rule: str, story: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +281,7 @@ def test_what_lacks_a_clause_is_seen_in_a_story(
         assert any(rule in _broken_rule(story, seed) for seed in range(SEEDS_THAT_SHOW)), "no seed showed it"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("mutation", "cover", "rule", "story"), COVERED, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_clause_that_another_covers(
     mutation: Mutation, cover: Mutation, rule: str, story: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
@@ -291,7 +300,7 @@ def _life(seed: int, options: Options) -> None:
     assert outcome.verdict is WorldVerdict.SAFE, outcome.story
 
 
-SHORT = (0, 3)
+SHORT = (3,)
 """Of them; the others take longer."""
 
 
