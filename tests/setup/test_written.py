@@ -64,6 +64,7 @@ initial-cluster-state: "new"
 initial-cluster-token: "prod"
 heartbeat-interval: 50
 election-timeout: 500
+pre-vote: true
 auto-compaction-mode: "revision"
 auto-compaction-retention: "10000"
 client-transport-security:

@@ -45,6 +45,7 @@ class MemberFile:
             "initial-cluster-token": self.token,
             "heartbeat-interval": HEARTBEAT_MS,
             "election-timeout": ELECTION_MS,
+            "pre-vote": True,  # else a member that comes back takes the leadership from one that is well, and commands fail meanwhile
             "auto-compaction-mode": "revision",
             "auto-compaction-retention": f"{KEPT_REVISIONS}",
         }
