@@ -182,6 +182,7 @@ def test_the_command_answers_in_json(tmp_path: Path, capsys: pytest.CaptureFixtu
     }
 
 
+@pytest.mark.long
 def test_the_command_ends_with_4_where_something_never_comes_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The table names it, and so does the last line."""
     path = tmp_path / "intent.json"
