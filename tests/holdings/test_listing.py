@@ -1,13 +1,17 @@
 """The kill list: what is written is read again, by this version and by the one before."""
 
 import dataclasses
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cutting import exchange
+from understudy.holdings import listing as listing_module
 from understudy.holdings.holding import (
     ORDER,
     AddressHolding,
@@ -18,7 +22,7 @@ from understudy.holdings.holding import (
     in_order,
     why_no_mount_point,
 )
-from understudy.holdings.listing import KillList, KillListFile, read_kill_list
+from understudy.holdings.listing import KillList, KillListFile, KillListReader, read_kill_list
 
 BEFORE = KillList(cgroup="/groups", filesystems=("/data",))
 ADDRESS, MOUNT, UNIT = AddressHolding("10.10.10.11"), MountHolding("/var/lib/mysql"), UnitHolding("mariadb.service")
@@ -109,3 +113,41 @@ def test_who_could_bring_back_the_rest_is_ended_first_and_what_may_hang_last() -
 def test_no_place_of_the_system_is_a_mount_point(point: str, why: str) -> None:
     found = why_no_mount_point(point, ("/run/understudy", "/var/lib/understudy", "/var/log/x/understudy"))
     assert (why in found) if why else found == ""
+
+
+def test_a_reading_that_failed_is_made_again_though_the_file_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No descriptor was to be had for a moment: what a start has left here since must not stay off the list until the next start."""
+    known = dataclasses.replace(BEFORE, held={"vip": (ADDRESS,)})
+    listing = KillListFile(str(tmp_path), cgroup="/groups", filesystems=())
+    listing.add("db", (MOUNT,))
+    os.utime(tmp_path / "kill-list.json", (1, 1))
+    reader = KillListReader(str(tmp_path), known)
+    with monkeypatch.context() as patch:
+        _cannot_be_read(patch)
+        assert reader.look() == dataclasses.replace(known, readable=False)
+    assert reader.look().held == {"db": (MOUNT,)}
+
+
+def test_a_list_that_stays_is_read_once_and_one_that_was_just_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two lists that were written within one tick of the kernel's clock look the same from outside."""
+    listing = KillListFile(str(tmp_path), cgroup="/groups", filesystems=())
+    reader, path = KillListReader(str(tmp_path), BEFORE), tmp_path / "kill-list.json"
+    listing.add("db", (MOUNT,))
+    assert reader.look().held == {"db": (MOUNT,)}
+    was = path.stat()
+    path.write_text(path.read_text().replace("mysql", "maria"))
+    os.utime(path, ns=(was.st_mtime_ns, was.st_mtime_ns))
+    assert reader.look().mounts == ("/var/lib/maria",)
+    os.utime(path, (1, 1))
+    assert reader.look().mounts == ("/var/lib/maria",)
+    with monkeypatch.context() as patch:
+        _cannot_be_read(patch)
+        assert reader.look().mounts == ("/var/lib/maria",)
+        assert reader.look().readable, "it was not read again"
+
+
+def _cannot_be_read(patch: pytest.MonkeyPatch) -> None:
+    def no_descriptor(_: str) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    exchange(patch, listing_module._content)(no_descriptor)

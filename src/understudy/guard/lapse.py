@@ -19,7 +19,7 @@ from understudy.guard import strays
 from understudy.guard.gate import Gate
 from understudy.guard.mounts import cut_off_all
 from understudy.guard.notice import Notice
-from understudy.holdings.listing import NAME, KillList, read_kill_list
+from understudy.holdings.listing import KillList, KillListReader, read_kill_list
 from understudy.linux.cgroups import Group, likely_parent
 from understudy.linux.clocks import Timer, read_clocks
 from understudy.linux.interfaces import Addresses
@@ -84,7 +84,7 @@ class SecondLine:
         self._gate: Gate | None = None
         self._notice: Notice | None = None
         self._list = KillList(cgroup=self._group.path, filesystems=settings.filesystems)
-        self._list_seen: tuple[int, ...] | None = None
+        self._reader = KillListReader(settings.run_dir, self._list, filesystems=settings.filesystems)
         self._thread = threading.Thread(target=self._run, name="second line", daemon=True)
 
     def start(self) -> None:
@@ -149,24 +149,13 @@ class SecondLine:
         """Open what is missing; whatever fails is tried again at the next look."""
         self._group.look()
         self._lease.look()
-        self._look_at_list()
+        self._list = self._reader.look()
         try:
             self._notice = self._notice or Notice(self._settings.run_dir)
             self._addresses = self._addresses or Addresses()
             self._gate = self._gate or Gate()
         except OSError:
             pass
-
-    def _look_at_list(self) -> None:
-        """Read it where it is another than it was."""
-        try:
-            now = os.stat(os.path.join(self._settings.run_dir, NAME))
-            seen: tuple[int, ...] = (now.st_ino, now.st_mtime_ns, now.st_size)
-        except OSError:
-            seen = ()
-        if seen != self._list_seen:
-            self._list_seen = seen
-            self._list = read_kill_list(self._settings.run_dir, self._list, filesystems=self._settings.filesystems)
 
     def _wait(self, seconds: float) -> None:
         boot_ns = read_clocks().boot_ns

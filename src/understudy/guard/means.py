@@ -13,7 +13,7 @@ import os
 
 from understudy.guard.gate import Gate
 from understudy.guard.starters import Starters
-from understudy.holdings.listing import NAME, KillList, read_kill_list
+from understudy.holdings.listing import KillList, KillListReader
 from understudy.linux.cgroups import Group, likely_parent, unit_groups
 from understudy.linux.interfaces import Addresses
 from understudy.model.settings import Settings
@@ -37,16 +37,15 @@ class Means:
         self.own = frozenset(address for server in settings.servers for address in server.addresses)
         """Addresses of servers: never taken away, never shut."""
         self._groups: dict[str, Group] = {}
-        self._list_path = os.path.join(settings.run_dir, NAME)
-        self._list_seen: tuple[int, ...] | None = None
         self.parent = likely_parent(settings.cgroup)
         self.list = KillList(cgroup=self.parent, filesystems=settings.filesystems)
+        self._reader = KillListReader(settings.run_dir, self.list, filesystems=settings.filesystems)
         self.look()
 
     def look(self) -> None:
         """Open what is missing or was recreated; a handful of `stat` when nothing has changed."""
         self.starters.look()
-        self._read_list()
+        self.list = self._reader.look()
         with contextlib.suppress(OSError):
             os.makedirs(self.parent, exist_ok=True)
         wanted = {self.list.cgroup, self.parent, *self.list.groups, *(path for unit in self.list.units for path in unit_groups(unit))}
@@ -86,14 +85,3 @@ class Means:
         except OSError as error:
             if error.errno not in (errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT):  # a kernel without it: no address was ever let pass
                 self.unchecked["gate"] = f"the gate cannot be closed: {error.strerror}"
-
-    def _read_list(self) -> None:
-        """The list as the executor last wrote it. One that cannot be read changes nothing of what is known from before."""
-        try:
-            now = os.stat(self._list_path)
-            seen: tuple[int, ...] = (now.st_ino, now.st_mtime_ns, now.st_size)
-        except OSError:
-            seen = ()
-        if seen != self._list_seen:
-            self._list_seen = seen
-            self.list = read_kill_list(self.settings.run_dir, self.list, filesystems=self.settings.filesystems)

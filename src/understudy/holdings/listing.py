@@ -7,6 +7,7 @@ half of one and a full /run is not in the way. Must never lose an entry because 
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,8 @@ from understudy.linux.files import SteadyFile, advice
 
 NAME = "kill-list.json"
 FORMAT = 2
+_SETTLED_NS = 100_000_000
+"""A file that was written longer ago than this would show another time if it were written again; the kernel's clock of files is coarse."""
 _ROOM = 16384
 """Bytes: for more than a hundred holdings."""
 _SORTS: dict[str, tuple[type[Holding], str]] = {
@@ -78,6 +81,33 @@ def read_kill_list(run_dir: str, known: KillList, *, filesystems: Sequence[str] 
         return known
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return replace(known, readable=False)
+
+
+class KillListReader:
+    """For who looks again and again: the file is read where it may be another than it was."""
+
+    def __init__(self, run_dir: str, known: KillList, *, filesystems: Sequence[str] = ()) -> None:
+        self._run_dir, self._filesystems = run_dir, filesystems
+        self._known = known
+        self._seen: tuple[int, ...] | None = None
+        """The file of which `_known` was read, and need not be again."""
+
+    def look(self) -> KillList:
+        """The list now. A reading that failed is made again at the next look, whether the file has changed or not."""
+        try:
+            now = os.stat(os.path.join(self._run_dir, NAME))
+        except OSError:
+            self._known, self._seen = self._read(), None
+            return self._known
+        seen = (now.st_ino, now.st_mtime_ns, now.st_size)
+        if seen != self._seen:
+            settled = abs(time.time_ns() - now.st_mtime_ns) > _SETTLED_NS
+            self._known = self._read()
+            self._seen = seen if settled and self._known.readable else None
+        return self._known
+
+    def _read(self) -> KillList:
+        return read_kill_list(self._run_dir, self._known, filesystems=self._filesystems)
 
 
 class KillListFile:
