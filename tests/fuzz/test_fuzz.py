@@ -1,6 +1,7 @@
 """Every parser of what comes from outside, for a moment: valid messages that were changed, and everything that was ever found."""
 
 import io
+import itertools
 import random
 import time
 
@@ -11,7 +12,7 @@ from fuzz.targets import targets
 from understudy.cli import client
 
 TARGETS = targets()
-FOR_S = 0.1
+INPUTS = 1_000
 LONGEST_S = 1.0
 
 
@@ -20,18 +21,14 @@ def test_only_the_documented_exceptions_come_out(name: str) -> None:
     """Whatever comes: and none takes long."""
     target = TARGETS[name]
     inputs = mutated(target.seeds, target.longest, random.Random(name))
-    until = time.monotonic() + FOR_S
-    tried = 0
-    while time.monotonic() < until:
-        data, began = next(inputs), time.monotonic()
+    for data in itertools.islice(inputs, INPUTS):
+        began = time.process_time()  # not by the wall: other work on the machine is no fault of a parser
         try:
             target.try_one(data)
         except BaseException as error:
             error.add_note(f"{name}: {data!r}")
             raise
-        assert time.monotonic() - began < LONGEST_S, f"{name} takes long: {data!r}"
-        tried += 1
-    assert tried > 20
+        assert time.process_time() - began < LONGEST_S, f"{name} takes long: {data!r}"
 
 
 @pytest.mark.parametrize("name", TARGETS)
