@@ -147,7 +147,7 @@ def test_a_list_that_stays_is_read_once_and_one_that_was_just_written_again(tmp_
 
 
 def _cannot_be_read(patch: pytest.MonkeyPatch) -> None:
-    def no_descriptor(_: str) -> bytes:
-        raise OSError(errno.EMFILE, "Too many open files")
+    def no_descriptor(run_dir: str) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files", run_dir)
 
     exchange(patch, listing_module._content)(no_descriptor)
