@@ -121,6 +121,33 @@ async def test_a_member_without_a_leader_is_left(members: list[Member]) -> None:
                     break
 
 
+async def hears_of_no_leader(registry: EtcdClient) -> str:
+    """What it says once its member knows that there is none."""
+    while True:
+        try:
+            await registry.commit([], [Write("b", b"")])
+        except RegistryUnreachable as error:
+            if "leader" in str(error):
+                return str(error)
+
+
+async def test_an_election_is_waited_for_within_the_deadline(members: list[Member]) -> None:
+    """A command that is given in the middle of one is carried out after it; who has no time to wait learns for what."""
+    async with client(members[0].endpoint, deadline_s=PATIENT_S) as registry, client(members[0].endpoint, deadline_s=0.05) as hasty:
+        await registry.read("")
+        await written(registry, Write("b", b""))
+        await hasty.read("")
+        with hung(members[1]), hung(members[2]):
+            async with asyncio.timeout(PATIENT_S):
+                assert "waited 0.05 s for etcd's members" in await hears_of_no_leader(hasty)
+            reading = asyncio.create_task(registry.read(""))
+            writing = asyncio.create_task(registry.commit([CommitCondition("a", 0)], [Write("a", b"1")]))
+            done, _ = await asyncio.wait((reading, writing), timeout=0.2)
+            assert not done
+        await reading
+        assert [(entry.value, entry.revision) for entry in (await registry.read("a"))[1]] == [(b"1", await writing)]
+
+
 async def test_what_was_passed_on_to_a_leader_that_died_is_given_up_with_the_next_one(members: list[Member]) -> None:
     """Nobody answers it any more: its sender is informed as soon as another leads, long before a deadline, and commits once more."""
     leading = next(member for member in members if member.leads())
