@@ -8,7 +8,7 @@ from understudy.daemon.parts import Part, PartsWritten
 from understudy.model import looks
 from understudy.model.names import ResourceName
 from understudy.model.view import Look, View
-from understudy.policy import bounded
+from understudy.policy import bounded, eras
 from understudy.policy.plan import Step
 from understudy.registry import keys
 
@@ -44,10 +44,15 @@ def believe_pages_of_other_lives(patch: Patch) -> None:
 
 
 def write_the_first_page_first(patch: Patch) -> None:
-    """A look's page 0 is written before the others, which may not follow: they do not fit its commit, and the next one is lost."""
+    """A look's page 0 is written before the others, which may not follow: they do not fit its commit, and the next one may be lost."""
     original = looks.PageIndex.changed
 
     def changed(self: looks.PageIndex, first: Look, entries: Mapping[ResourceName, looks.LookEntry]) -> dict[int, Look | None]:
         return dict(sorted(original(self, first, entries).items()))
 
     exchange(patch, looks.PageIndex.changed)(changed)
+
+
+def believe_who_has_a_first_page(patch: Patch) -> None:
+    """After the registry went back, who has written page 0 of a look is believed to have looked at everything: it is written last."""
+    cut(patch, eras._has_looked, "if view.looked(record.server, record.incarnation, resource):", "if has_reported(view, record):")

@@ -241,6 +241,14 @@ COVERED = (
         moments.its_start_fails_while_what_it_stands_on_is_stopped,
     ),
     (mutations_daemon.come_online_before_the_look, mutations.skip_the_first_look, "S6", in_world(world(commands=100, power=30))),
+    (
+        mutations_commits.write_the_first_page_first, mutations_commits.believe_who_has_a_first_page, "S1",
+        moments.it_loses_the_registry_in_the_middle_of_its_look,
+    ),
+    (
+        mutations_commits.believe_who_has_a_first_page, mutations_commits.write_the_first_page_first, "S1",
+        moments.it_loses_the_registry_in_the_middle_of_its_look,
+    ),
     (core.grant_at_once_after_restart, own.take_any_boot_number, "S5", moments.a_voter_comes_back_in_the_middle_of_a_round),
 )  # fmt: skip
 """A clause, another that holds where it is missing, and what is seen when both are."""

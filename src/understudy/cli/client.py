@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # so does typing
 
 CLOSED = "it closed the connection without an answer"
 _NOT_TRUSTED = (
-    "that server refuses a certificate in this way: the one that was shown is of another authority, has been replaced, or has expired or is "
-    "not valid yet by that server's clock; its log says which (command-not-trusted)"
+    "that server refuses a certificate in this way: the one that was shown is of another authority, has been replaced, or has expired or "
+    "is not valid yet by that server's clock; its log says which (command-not-trusted)"
 )
 AWAY = "CRS-4639: Could not contact Oracle High Availability Services"
 BROKEN = 1
