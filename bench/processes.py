@@ -61,7 +61,7 @@ def named(group: Path, names: Iterable[str]) -> Mapping[str, tuple[int, ...]]:
 
 
 def guard_and_keeper(pids: Iterable[int]) -> dict[str, tuple[int, ...]]:
-    """The processes of the guard's service apart: the guard is the keeper's child, and the scribe is nobody's here."""
+    """The processes of the guard's service apart: the guard is the keeper's child, and the scribe is a child of none of them."""
     parents: dict[int, int] = {}
     for pid in pids:
         try:
