@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from guard.room import LIMITS, SECOND, Room
 from understudy.guard.core import Renew, Send
 from understudy.guard.core.beats import Beats
+from understudy.model.position import Position
 
 BEAT, REPEAT = 200, 50
 instants = st.lists(st.integers(1, 3 * BEAT), min_size=1, max_size=40)
@@ -89,6 +90,15 @@ def test_guards_that_begin_at_odd_times_beat_together() -> None:
     }
     voters = [last[name] for name in ("ctr1", "ctr2", "ctr3")]
     assert max(voters) - min(voters) < 0.011, last
+
+
+def test_what_a_daemon_acts_on_is_said_within_half_a_beat() -> None:
+    """Voters tell it to whoever decides after the registry went back."""
+    room, acted = Room(3, 3), Position(1, 2, 3)
+    room.run(5)
+    room.guards["ctr1"].noted(acted)
+    room.run(LIMITS.beat_s / 2 + 0.01)
+    assert renews(room, "ctr1", "ctr2")[-1].position == acted
 
 
 def test_where_nothing_is_lost_few_are_sent() -> None:

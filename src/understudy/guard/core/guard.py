@@ -144,7 +144,9 @@ class GuardCore:
 
     def noted(self, position: Position) -> None:
         """The daemon acts on this from now on."""
-        self.holder.position = position
+        if position != self.holder.position:
+            self.holder.position = position
+            self._beats.hasten()
 
     def note_registry(self, registry: CommonSettings, now: Reading, *, knows_changes: bool = True) -> list[GuardEffect]:
         """The registry says what the common settings are. Of voters its word counts, whatever the settings say; but those of a higher
