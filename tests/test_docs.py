@@ -166,7 +166,8 @@ def test_the_bounds_of_the_architecture_are_those_that_are_derived() -> None:
     for tolerance in (2, 0.5, 0.25):
         bounds = derive(tolerance)
         hundredths = (f"{value:.2f} s" for value in (bounds.quiet_s, bounds.outage_s))
-        cells = (f"{value:.2f} s" for value in (bounds.pace.beat_s, bounds.stop_now_s, bounds.lease_s))
+        thousandths = (f"{value:.3f} s" for value in (bounds.pace.beat_s, bounds.pace.repeat_s))
+        cells = (*thousandths, f"{bounds.stop_now_s:.2f} s", f"{bounds.lease_s:.2f} s")
         assert f"| {' | '.join((f'{tolerance} s', *cells, f'{bounds.silent_after_s:.3f} s', *hundredths))} |" in page
         with_etcd = (f"{bounds.outage_with_etcd_s(leader_lost=lost):.2f} s" for lost in (False, True))
         assert f"| {' | '.join((f'{tolerance} s', *with_etcd))} |" in page

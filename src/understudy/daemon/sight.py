@@ -141,7 +141,7 @@ class Sight:
         while True:
             await self.look()
             self._report_changes()
-            await asyncio.sleep(ASK_EVERY_S)
+            await asyncio.sleep(ASK_EVERY_S - self._node.clock.monotonic() % ASK_EVERY_S)
 
     async def look(self) -> None:
         """Ask the guard once; one that does not answer is asked again later."""

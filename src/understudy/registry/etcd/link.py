@@ -108,7 +108,7 @@ class EtcdLink:
         self._to_write: deque[WatchRequest] = deque()
         self._written = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        self._heartbeat = Heartbeat(lambda: self._send(WatchRequest(progress_request=WatchProgressRequest())), self._fail)
+        self._heartbeat = Heartbeat(self._ask_for_progress, self._fail, busy=lambda: bool(self._asked))
         self._why = ""
         self._term = 0
         """Of etcd, as the member last said."""
@@ -193,6 +193,7 @@ class EtcdLink:
             raise RegistryUnreachable(self._why or "the link to the registry was lost")
         question = method(request, metadata=_LEADER)
         self._asked.add(question)
+        self._heartbeat.asked()
         try:
             answer = await question
         except grpc.aio.AioRpcError as error:
@@ -261,6 +262,10 @@ class EtcdLink:
                     await call.write(self._to_write.popleft())
                 self._written.clear()
                 await self._written.wait()
+
+    def _ask_for_progress(self) -> None:
+        """Its answer also says whether there is a new term: what waits for an answer may have been lost with the leader before."""
+        self._send(WatchRequest(progress_request=WatchProgressRequest()))
 
     def _send(self, request: WatchRequest) -> None:
         if self.lost:
