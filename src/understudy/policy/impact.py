@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from understudy.model.namers import differing
+from understudy.model.maps import differing
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Dependency, DependencyKind, Resource
