@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 MOST_STEPS = 64
 """So many maps back it is known how one differs."""
 MOST_KEYS = 1_024
-"""And no further than so many keys were changed: beyond that to compare all costs little more."""
+"""And not over a step in which more keys were changed: then to compare all costs little more."""
 KEPT = 8
 """Answers that are remembered: of what is, what was, and what a command would make of it; of some servers, in a test."""
 
@@ -47,15 +47,9 @@ def with_changes(before: Mapping[Key, Value], changes: Mapping[Key, Value | None
 
 
 def _steps(before: Mapping[Key, Value], keys: tuple[Key, ...]) -> tuple[tuple[object, tuple[Key, ...]], ...]:
-    if not isinstance(before, LinkedMap):
+    if not isinstance(before, LinkedMap) or len(keys) > MOST_KEYS:
         return ()
-    found, room = [(before.mark, keys)], MOST_KEYS - len(keys)
-    for mark, changed in before.steps[: MOST_STEPS - 1]:
-        room -= len(changed)
-        if room < 0:
-            break
-        found.append((mark, changed))
-    return tuple(found)
+    return ((before.mark, keys), *before.steps[: MOST_STEPS - 1])
 
 
 def differing(before: Mapping[Key, Value], after: Mapping[Key, Value]) -> tuple[Key, ...]:
@@ -74,12 +68,8 @@ def _known_to_differ(before: Mapping[Key, Value], after: Mapping[Key, Value]) ->
     """Keys among which are all that differ; None: the one was not made of the other, or long ago."""
     if not (isinstance(before, LinkedMap) and isinstance(after, LinkedMap)):
         return None
-    keys: dict[Key, None] = {}
-    for mark, changed in after.steps:
-        keys |= dict.fromkeys(changed)
-        if mark is before.mark:
-            return keys
-    return None
+    back = next((back for back, (mark, _) in enumerate(after.steps, 1) if mark is before.mark), None)
+    return None if back is None else dict.fromkeys(key for _, keys in after.steps[:back] for key in keys)
 
 
 class Derived(Generic[Key, Value, Answer]):
