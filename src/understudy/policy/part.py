@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from understudy.model.namers import NOBODY, namers
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import DependencyKind, Resource
-from understudy.model.view import IncarnationRecord, View
+from understudy.model.view import ClusterRecord, IncarnationRecord, View
 from understudy.policy.eras import remembered
 from understudy.policy.ground import Ground, ResourcesByType, requests_of, rivals_of, survey
 from understudy.policy.groups import group_of, groups
@@ -133,7 +133,12 @@ def _alike(before: View, view: View) -> bool:
     """Whether the two differ in nothing that decisions about all groups go by."""
     same = before.incarnations is view.incarnations and before.pools is view.pools and before.types is view.types
     same = same and before.servers is view.servers
-    return same and before.cluster is view.cluster and before.unable is view.unable and not (view.recovering or view.set_back)
+    return same and _cluster(before) == _cluster(view) and before.unable is view.unable and not (view.recovering or view.set_back)
+
+
+def _cluster(view: View) -> ClusterRecord | None:
+    """Without what is of no account to a group at rest: the epoch floor rises with each name that is forgotten."""
+    return None if view.cluster is None else replace(view.cluster, epoch_floor=0, rotation=None)
 
 
 def _load_moves(ground: Ground, before: View, view: View, changed: Iterable[ResourceName]) -> bool:
