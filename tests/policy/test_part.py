@@ -94,10 +94,10 @@ def _settled(view: View, most: int | None) -> tuple[View, int]:
 @given(views(), st.integers(1, 3))
 def test_what_is_decided_in_several_goes_is_what_is_decided_in_one(view: View, most: int) -> None:
     """Of many groups some are left for the next decision: nobody is forgotten, and everybody comes to the same place."""
-    (several, count), (one, least) = _settled(view, most), _settled(view, None)
+    (several, count), (whole, least) = _settled(view, most), _settled(view, None)
     event(f"{count - least} decisions more")
-    assert several.assignments == one.assignments
-    assert several.requests == one.requests
+    assert several.assignments == whole.assignments
+    assert several.requests == whole.requests
 
 
 def _large(size: int) -> View:
