@@ -14,14 +14,11 @@ from understudy.daemon.node import Node
 from understudy.errors import Unreachable
 from understudy.guard.notice import read_notice
 from understudy.intent.facts import down
-from understudy.lane.local import Local
-from understudy.lane.report import report_of
 from understudy.lane.steps import LaneStep, Wait
 from understudy.model import events
 from understudy.model.conditions import NUMBERS, Condition, ConditionKind, LaneWait, Own, ago
 from understudy.model.messages import WORDS, number
-from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.view import Report
+from understudy.model.names import ResourceName, ServerName
 from understudy.policy.conditions import conditions
 from understudy.policy.vouched import vouched
 from understudy.ports import GuardSight
@@ -68,24 +65,6 @@ class _Seen:
             return False
         self.reported = gist
         return True
-
-
-class LaneReports(Mapping[ResourceName, Report]):
-    """What the lanes would write now, worked out only where somebody looks: most who ask for conditions do not."""
-
-    def __init__(self, lanes: Mapping[ResourceName, Local], server: ServerName, incarnation: Incarnation) -> None:
-        self._lanes, self._server, self._incarnation = lanes, server, incarnation
-
-    def __getitem__(self, name: ResourceName) -> Report:
-        if self._lanes[name].state is None:
-            raise KeyError(name)
-        return report_of(self._lanes[name], self._server, self._incarnation)
-
-    def __iter__(self) -> Iterator[ResourceName]:
-        return (name for name, local in self._lanes.items() if local.state is not None)
-
-    def __len__(self) -> int:
-        return sum(lane.state is not None for lane in self._lanes.values())
 
 
 class LaneWaits(Mapping[ResourceName, LaneWait]):
@@ -179,7 +158,7 @@ class Sight:
             not_kept=node.not_kept,
             alerts_lost=lost,
             alerts_why=why,
-            reports=self._reports(),
+            reports={} if node.lanes is None else node.lanes.newer_reports(),
         )
 
     def _registry_away_s(self, now: float) -> float:
@@ -196,14 +175,6 @@ class Sight:
         if self._first not in (None, found):
             self._led_at = sight.at
         return None if self._led_at is None else now - self._led_at
-
-    def _locals(self) -> Mapping[ResourceName, Local]:
-        return {} if self._node.lanes is None else self._node.lanes.locals
-
-    def _reports(self) -> Mapping[ResourceName, Report]:
-        """What the lanes would write now."""
-        node = self._node
-        return {} if node.incarnation is None else LaneReports(self._locals(), node.server, node.incarnation)
 
     # --- the alert log ----------------------------------------------------------------------------------------------
 
