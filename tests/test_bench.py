@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bench.outage import Trial
+from bench.outage import OutageTrial
 from bench.report import table
 from bench.systems.understudy import Understudy
 
@@ -12,7 +12,7 @@ ABOUT = {"command": "./run bench failover", "date": "today", "cores": 2, "memory
 def test_the_start_of_the_service_is_not_held_against_the_bound() -> None:
     """Of an outage of 1.93 s, 1.6 s are the proof and the registry's election; the rest is three starts on a busy machine."""
     system = Understudy(0.5, "etcd", leader_lost=True)
-    trial = Trial(system=system.title, act="cut", load=10.0, outage_ms=1930.0, begun_ms=1601.0, both_ms=-200.0)
+    trial = OutageTrial(system=system.title, act="cut", load=10.0, outage_ms=1930.0, begun_ms=1601.0, both_ms=-200.0)
     quicker, kill = replace(trial, outage_ms=1100.0, begun_ms=870.0), replace(trial, act="kill", begun_ms=None, both_ms=None)
 
     head, _, *rows = table(ABOUT, [system], [quicker, trial, kill], {system.title: system.bound_s * 1000}).splitlines()[3:]

@@ -14,7 +14,7 @@ SETTINGS = Settings(
 )
 
 
-class Members:
+class MembersThatAnswerAlike:
     """One answer for all."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Members:
         return self.there
 
 
-class LoopClock:
+class OneServersClock:
     """Of the loop."""
 
     def __init__(self, loop: VirtualLoop) -> None:
@@ -37,9 +37,9 @@ class LoopClock:
 def test_a_member_that_is_silent_for_long_is_known_until_it_answers() -> None:
     """Not one that is restarted; and nobody is asked who is connected to."""
     loop = VirtualLoop()  # type: ignore[abstract]
-    members: Any = Members()
+    members: Any = MembersThatAnswerAlike()
     connected = OWN
-    own = OwnMember(lambda: SETTINGS, members, lambda: connected, LoopClock(loop))
+    own = OwnMember(lambda: SETTINGS, members, lambda: connected, OneServersClock(loop))
 
     async def story() -> None:
         nonlocal connected
@@ -63,10 +63,10 @@ def test_who_has_no_member_misses_none() -> None:
     """A registry of one process; a server that is no voter."""
 
     async def answers(members: RegistryMembers | None, settings: Settings) -> bool:
-        return await OwnMember(lambda: settings, members, str, LoopClock(loop))._answers()
+        return await OwnMember(lambda: settings, members, str, OneServersClock(loop))._answers()
 
     loop = VirtualLoop()  # type: ignore[abstract]
-    members: Any = Members()
+    members: Any = MembersThatAnswerAlike()
     elsewhere = Settings(cluster="c", server="ctr1", servers=SETTINGS.servers, voters=("ctr2",), registry=(OTHER,))
     assert loop.run_until_complete(answers(None, SETTINGS))
     assert loop.run_until_complete(answers(members, elsewhere))

@@ -27,7 +27,7 @@ def test_there_may_be_one_or_none() -> None:
     assert nearest_first((), (), 3) == []
 
 
-class Made:
+class IdleConnection:
     """A connection of which nothing is asked."""
 
     def __init__(self) -> None:
@@ -44,10 +44,10 @@ class Made:
 async def test_where_a_connection_leads_is_known_while_there_is_one() -> None:
     """To the first that answers, and nowhere once it was lost."""
 
-    async def dial(endpoint: str) -> Made:
+    async def dial(endpoint: str) -> IdleConnection:
         if endpoint == MEMBERS[0]:
             raise ConnectionRefusedError
-        return Made()
+        return IdleConnection()
 
     rotation = Rotation(MEMBERS, dial, dice=random.Random(1))
     assert rotation.endpoint == ""

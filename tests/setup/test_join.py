@@ -34,7 +34,7 @@ from understudy.security.certificates import new_request
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.ask import voters_key
 from understudy.setup.begin import new_files, new_token, write_all
-from understudy.setup.enter import JoinTerms, admitted, terms, using_token
+from understudy.setup.enter import JoinTerms, admitted, terms
 from understudy.setup.judge import ClusterNow, Comer, judge, made_with
 from understudy.setup.places import SetupPlaces, tokens_file
 from understudy.setup.state import HereNow, here_now, is_whole
@@ -174,16 +174,21 @@ async def test_a_lost_answer_is_repaired_by_another_token(made: Made) -> None:
     assert is_whole(read_settings(made.places_of("ctr2").config), made.places_of("ctr2"))
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), BadInput("UND-0284: no space", code=20284)])
-async def test_who_is_stopped_when_the_token_was_used_is_told_so(made: Made, error: BaseException) -> None:
-    """The same command may not go on from there. What was written is in no other token's way."""
-    async with serving(made):
-        found, places = await asyncio.to_thread(made.terms, "ctr2", made.token()), made.places_of("ctr2")
-        files = await asyncio.to_thread(admitted, found, places)
-        write_all(files[:4], places, found.settings.state_dir, lambda _: None)
-        with pytest.raises(BadInput, match=r"Not finished.* make another on a voter"), using_token(found):
-            raise error
-        assert (await asyncio.to_thread(made.join, "ctr2", made.token())).server == "ctr2"
+async def test_a_member_of_etcd_without_its_data_is_refused_before_the_token_is_used(made: Made) -> None:
+    """The same token lets the server in once that is put right: here its disk comes back."""
+    begun = ClusterNow(made.settings, frozenset(made.settings.voters), begun=frozenset({"ctr2"}))
+    token = made.token()
+    task = asyncio.create_task(let_join(made.settings, lambda: begun))
+    await wait_until(lambda: connects(address_of("ctr1"), made.settings.join_port), 10, "it listens")
+    with pytest.raises(Refused, match="has run before, and its data is not on this server any more") as refused:
+        await asyncio.to_thread(made.join, "ctr2", token)
+    assert refused.value.code == 20313
+    assert not Path(made.places_of("ctr2").config).exists()
+
+    Path(made.places_of("ctr2").state_dir, "etcd/member").mkdir(parents=True)
+    assert (await asyncio.to_thread(made.join, "ctr2", token)).server == "ctr2"
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def test_a_token_that_has_ended_and_one_that_nobody_made(made: Made, logged: list[dict[str, Any]]) -> None:
