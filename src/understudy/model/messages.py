@@ -152,6 +152,9 @@ WORDS: dict[int, str] = {
     20283: "{} belongs to something else: {}",
     20284: "{} cannot be written: {}",
     20285: "{}: {}",
+    20401: "{}. It was passed over, and is as full as before: type the same command when it answers.",
+    20400: "Not finished, and the token may have been used already: type the same command; if the token is refused, make another on a "
+    "voter with: understudy cluster token",
     20286: "understudy.target cannot be started: {}",
     # --- ours: who may do what
     20325: "User '{}' does not have the right {} on {} '{}'.",

@@ -221,7 +221,7 @@ class EtcdLink:
             question.cancel()
 
     def _error(self, error: grpc.aio.AioRpcError) -> Exception:
-        details = _why(error)
+        details = in_words(error)
         if error.code() is grpc.StatusCode.OUT_OF_RANGE:
             return Compacted(details)
         if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "space" in details:
@@ -239,7 +239,7 @@ class EtcdLink:
                 self._take(answer)
             self._fail("the member closed it")
         except grpc.aio.AioRpcError as error:
-            self._fail(_why(error))
+            self._fail(in_words(error))
 
     def _take(self, answer: WatchResponse) -> None:
         if answer.created and answer.watch_id == _ALIVE and not self._welcome.done():
@@ -279,14 +279,20 @@ class EtcdLink:
         self.end(why)
 
 
-def _why(error: grpc.aio.AioRpcError) -> str:
+def in_words(error: Any) -> str:
+    """What went wrong with a call, from its error of grpc's."""
     details = (error.details() or error.code().name).removeprefix("etcdserver: ")
     return next((means for says, means in _TLS_CAUSES if says in details), details)
 
 
 async def credentials(files: TlsFiles) -> grpc.ChannelCredentials:
     """As the files are now. RegistryUnreachable: which of them cannot be read, or is not what it should be."""
-    ca, certificate, key = await asyncio.to_thread(_read, files)
+    return await asyncio.to_thread(credentials_of, files)
+
+
+def credentials_of(files: TlsFiles) -> grpc.ChannelCredentials:
+    """The same, at once."""
+    ca, certificate, key = _read(files)
     return grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=certificate)
 
 
