@@ -1,0 +1,185 @@
+"""Looking at the servers, carrying out a plan, and taking it back. What is to be done is decided in `core/`; here it is done, step by step.
+
+An interruption anywhere leaves what a second run finishes: a former version is kept before its place changes, a step is conditional on what
+was there, and what is done already is planned no more. Must never: go on with a server that has stopped answering.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from understudy.errors import UnderstudyError
+from understudy.openstack.core.compare import Found
+from understudy.openstack.core.plan import Blocked, ServersPlan, Step, places, plan
+from understudy.openstack.core.registered import FoundRegistered, RegistryStep, registry_steps
+from understudy.openstack.core.states import Absent, digest
+from understudy.openstack.core.wanted import Desired, WantedKeys
+from understudy.openstack.ground import Ground, NotDone, NotReached
+from understudy.openstack.kept import Former, FormerRegistered, Kept
+
+
+class CommandFailed(UnderstudyError):
+    """A command to the cluster was refused or failed; str() is what it said."""
+
+
+class Registrar(Protocol):
+    """The cluster's registry, by the commands of crsctl and appvipcfg."""
+
+    def found(self) -> FoundRegistered:
+        """What is registered. NotReached."""
+        ...
+
+    def run(self, command: tuple[str, ...]) -> None:
+        """Give a command. NotReached (it may have been carried out), CommandFailed."""
+        ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run has come to."""
+
+    done: list[str] = field(default_factory=list)
+    left: list[Blocked] = field(default_factory=list)
+
+    def leave(self, server: str, place: str, cause: str) -> None:
+        """Something is not done; the same command does it when the cause is gone."""
+        self.left.append(Blocked(server=server, place=place, cause=cause))
+
+
+Progress = Callable[[Step | RegistryStep | Former | FormerRegistered, str], None]
+"""Is called with each step after it: an empty text if it was done, else why not."""
+
+
+def survey(desired: Desired, grounds: Mapping[str, Ground]) -> tuple[dict[str, Found], dict[str, str]]:
+    """What is there on each server, and which could not be reached, and why."""
+    found: dict[str, Found] = {}
+    unreachable: dict[str, str] = {}
+    keys = [item for wanted in desired.servers.values() for item in wanted if isinstance(item, WantedKeys)]
+    for server in dict.fromkeys((*desired.servers, *(item.source for item in keys))):
+        asked = dict(places(desired.servers.get(server, ()))) | {item.place: True for item in keys if item.source == server}
+        try:
+            found[server] = grounds[server].look(tuple(asked.items()))
+        except (NotReached, NotDone) as error:
+            unreachable[server] = str(error)
+    return found, unreachable
+
+
+@contextmanager
+def closing(grounds: Mapping[str, Ground]) -> Iterator[None]:
+    """No worker outlives it."""
+    try:
+        yield
+    finally:
+        for ground in grounds.values():
+            ground.close()
+
+
+def look(desired: Desired, grounds: Mapping[str, Ground]) -> ServersPlan:
+    """The plan for what is there now."""
+    return plan(desired, *survey(desired, grounds))
+
+
+def apply(desired: Desired, grounds: Mapping[str, Ground], kept: Kept, progress: Progress) -> tuple[Outcome, ServersPlan]:
+    """Everything that can be done on the servers. OSError: a former version could not be kept."""
+    planned, outcome = look(desired, grounds), Outcome()
+    outcome.left += planned.blocked
+    lost: dict[str, str] = {}
+    for step in planned.steps:
+        if step.server in lost:
+            outcome.leave(step.server, step.place, lost[step.server])
+            continue
+        kept.keep(step)
+        try:
+            grounds[step.server].put(step.place, step.before, step.after)
+        except (NotReached, NotDone) as error:
+            if isinstance(error, NotReached):
+                lost[step.server] = str(error)
+            outcome.leave(step.server, step.place, str(error))
+            progress(step, str(error))
+        else:
+            outcome.done.append(f"{step.server}:{step.place}")
+            progress(step, "")
+    _settle(desired, grounds, outcome)
+    return outcome, planned
+
+
+def _settle(desired: Desired, grounds: Mapping[str, Ground], outcome: Outcome) -> None:
+    """Also where nothing was changed: an earlier run may have been interrupted before."""
+    away = {blocked.server for blocked in outcome.left if not blocked.place}
+    for server in desired.servers:
+        if server in away:
+            continue
+        try:
+            grounds[server].settle()
+        except (NotReached, NotDone) as error:
+            outcome.leave(server, "", str(error))
+
+
+def register(desired: Desired, registrar: Registrar, kept: Kept, progress: Progress, outcome: Outcome) -> None:
+    """Pools, addresses and resources that are missing or other than they should be. NotReached: the cluster cannot be asked."""
+    for step in registry_steps(desired.registered, registrar.found()):
+        kept.keep_registered(step)
+        try:
+            registrar.run(step.command)
+        except CommandFailed as error:
+            outcome.leave("", step.name, str(error))
+            progress(step, str(error))
+        else:
+            outcome.done.append(step.name)
+            progress(step, "")
+
+
+# --- back again
+
+
+def undo(kept: Kept, grounds: Mapping[str, Ground], registrar: Registrar | None, progress: Progress, *, force: bool) -> Outcome:
+    """Everything as it was before the first apply, the latest first. `force`: also what somebody else has changed since."""
+    outcome = Outcome()
+    for former in kept.formers():
+        if isinstance(former, FormerRegistered):
+            why = _take_back_registered(former, registrar)
+        elif former.server not in grounds:
+            continue
+        else:
+            why = _take_back(former, grounds[former.server], force=force)
+        progress(former, why)
+        if why:
+            outcome.leave(getattr(former, "server", ""), getattr(former, "place", "") or getattr(former, "name", ""), why)
+        else:
+            kept.forget(former)
+            outcome.done.append(f"{getattr(former, 'server', '')}:{getattr(former, 'place', '')}")
+    for server, ground in grounds.items():
+        try:
+            ground.settle()
+        except (NotReached, NotDone) as error:
+            outcome.leave(server, "", str(error))
+    return outcome
+
+
+def _take_back(former: Former, ground: Ground, *, force: bool) -> str:
+    """Empty, or why it is not done."""
+    try:
+        there = ground.look([(former.place, former.keys)])[former.place]
+        if there == former.before:
+            return ""
+        ours = digest(there) == former.written and not former.foreign
+        if not ours and not force and not isinstance(there, Absent):
+            return "somebody else has changed it since; -f takes it back all the same"
+        ground.put(former.place, there, former.before)
+    except (NotReached, NotDone) as error:
+        return str(error)
+    return ""
+
+
+def _take_back_registered(former: FormerRegistered, registrar: Registrar | None) -> str:
+    if registrar is None:
+        return "the cluster is not asked here"
+    try:
+        found = registrar.found()
+        if former.name not in found.pools and former.name not in found.resources:
+            return ""
+        registrar.run(former.undo)
+    except (NotReached, CommandFailed) as error:
+        return str(error)
+    return ""
