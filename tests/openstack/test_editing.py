@@ -42,7 +42,9 @@ def lines(draw: st.DrawFn) -> list[str]:
                 found.append(f"#{draw(st.sampled_from((' ', '')))}{draw(WORDS)} = {draw(PIECES)}")
             case 3:
                 found.append(f"{draw(WORDS)} = first,")
-                found += [f"{draw(st.sampled_from((' ', '    ', chr(9))))}more{draw(PIECES)}" for _ in range(draw(st.integers(1, 3)))]
+                for _ in range(draw(st.integers(1, 3))):
+                    blank, word = draw(st.sampled_from((" ", "    ", "\t"))), draw(st.sampled_from(("more", "#", ";")))
+                    found.append(f"{blank}{word}x{draw(PIECES)}")
             case _:
                 sign = draw(st.sampled_from(("=", " = ", ": ", " =", "\t=\t")))
                 found.append(f"{draw(WORDS)}{sign}{draw(PIECES)}")
