@@ -217,7 +217,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     try:
         steps = registry_steps(job.desired.registered, job.registrar.found()) if job.registrar else ()
         why = ""
-    except NotReached as error:
+    except (NotReached, BadInput) as error:
         steps, why = (), str(error)
     show = text.plan_json if arguments.json else text.plan_text
     print(show(job.desired, planned, steps, why, job.secrets))
@@ -238,7 +238,7 @@ def _apply(arguments: argparse.Namespace) -> int:
         elif job.registrar is not None:
             try:
                 register(job.desired, job.registrar, kept, text.progress, outcome)
-            except NotReached as error:
+            except (NotReached, BadInput) as error:
                 outcome.leave("", "the cluster", str(error))
     print(text.outcome_json(outcome) if arguments.json else text.outcome_text(outcome))
     return 1 if outcome.left else 0

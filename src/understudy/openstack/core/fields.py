@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 ROLES = ("controller", "network", "service", "compute")
-PROJECTS = ("mysql", "rabbitmq", "keystone", "glance", "cinder", "nova", "neutron", "swift", "horizon", "memcached", "placement")
+PROJECTS = ("mysql", "rabbitmq", "keystone", "glance", "cinder", "nova", "neutron", "swift", "horizon", "placement")
 VIRTUAL = ("mysql", "rabbitmq", "keystone", "cinder", "glance", "swift", "nova", "neutron")
 STORES = ("mysql", "rabbitmq", "glance", "cinder")
 
