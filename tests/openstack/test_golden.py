@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from openstack.trees import desired_of, make_trees, photograph
-from understudy.openstack.core.compare import Verdict
+from understudy.openstack.core.compare import Comparison
 from understudy.openstack.core.states import PlaceState
-from understudy.openstack.ground import Ground
-from understudy.openstack.kept import Kept
+from understudy.openstack.ground import ServerGround
+from understudy.openstack.kept import FormerStates
 from understudy.openstack.releases import release_names
 from understudy.openstack.work import apply, undo
 
@@ -24,7 +24,7 @@ def silent(step: object, why: str) -> None:
 @pytest.mark.parametrize("release", RELEASES)
 def test_apply_makes_everything_right_and_undo_puts_every_byte_back(release: str, place: Path) -> None:
     """One run is enough, a second changes nothing; then content, owners, modes and links are as before, and what was not there is gone."""
-    grounds, wanted, kept = make_trees(place / "trees", release), desired_of(release), Kept(place / "kept")
+    grounds, wanted, kept = make_trees(place / "trees", release), desired_of(release), FormerStates(place / "kept")
     before = photograph(place / "trees")
     with kept.held():
         outcome, planned = apply(wanted, grounds, kept, silent)
@@ -35,7 +35,7 @@ def test_apply_makes_everything_right_and_undo_puts_every_byte_back(release: str
 
         again, planned = apply(wanted, grounds, kept, silent)
         assert (again.done, planned.steps) == ([], ())
-        assert {judged.verdict for judged in planned.judged} == {Verdict.RIGHT}
+        assert {judged.verdict for judged in planned.judged} == {Comparison.RIGHT}
         assert photograph(place / "trees") == after
 
         assert undo(kept, grounds, None, silent, force=False).left == []
@@ -51,7 +51,7 @@ class Interrupted(Exception):
 class Ending:
     """A server in the middle of whose steps the process ends: just before the next change, or just after it."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: ServerGround) -> None:
         self._ground = ground
         self.before = self.after = False
 
@@ -76,10 +76,10 @@ class Ending:
 def interrupted_everywhere(release: str, place: Path, projects: Sequence[str]) -> None:
     """Every step in turn is the last of a process, before and after its change; in the end all is as after one run, and can be undone."""
     wanted = desired_of(release, projects)
-    with Kept(place / "kept1").held():
-        straight, _ = apply(wanted, make_trees(place / "straight", release), Kept(place / "kept1"), silent)
+    with FormerStates(place / "kept1").held():
+        straight, _ = apply(wanted, make_trees(place / "straight", release), FormerStates(place / "kept1"), silent)
     grounds = {name: Ending(tree) for name, tree in make_trees(place / "trees", release).items()}
-    kept, before = Kept(place / "kept"), photograph(place / "trees")
+    kept, before = FormerStates(place / "kept"), photograph(place / "trees")
     moments = iter(["before", "after"] * len(straight.done))
     with kept.held():
         for moment in moments:
@@ -113,7 +113,7 @@ def test_an_interruption_at_any_step_of_a_whole_site_is_made_good(release: str, 
 @pytest.mark.parametrize("release", RELEASES)
 def test_an_undo_that_is_interrupted_goes_on(release: str, place: Path) -> None:
     """Each change back is the last of a process; what is left goes on with the next."""
-    trees, wanted, kept = make_trees(place / "trees", release), desired_of(release, SOME), Kept(place / "kept")
+    trees, wanted, kept = make_trees(place / "trees", release), desired_of(release, SOME), FormerStates(place / "kept")
     before = photograph(place / "trees")
     with kept.held():
         apply(wanted, trees, kept, silent)

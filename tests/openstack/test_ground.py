@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from understudy.openstack.core.states import Absent, BootState, DirectoryState, FileState, KeysState, OtherState, Owned, without_boot
-from understudy.openstack.ground import Ground, NotDone, NotReached, Nowhere, Tree, Worker, by_ssh, this_server
+from understudy.openstack.ground import NotDone, NotReached, Nowhere, ServerGround, Tree, Worker, by_ssh, this_server
 
 WAYS = ("tree", "here", "ssh")
 SSH = """#!/bin/sh
@@ -26,7 +26,7 @@ exec sh -c "$3"
 class Way:
     """A ground, and where its root is here. `base`: of places."""
 
-    ground: Ground
+    ground: ServerGround
     root: Path
     base: str
 

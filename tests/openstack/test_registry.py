@@ -13,12 +13,12 @@ from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.errors import BadInput
 from understudy.model.messages import with_number
-from understudy.openstack.core.compare import Verdict
+from understudy.openstack.core.compare import Comparison
 from understudy.openstack.core.registered import judge_registered, registry_steps
 from understudy.openstack.ground import NotReached
-from understudy.openstack.kept import Kept
+from understudy.openstack.kept import FormerStates
 from understudy.openstack.releases import release_names
-from understudy.openstack.work import CommandFailed, Outcome, register, undo
+from understudy.openstack.work import CommandFailed, RunOutcome, register, undo
 
 
 def registrar_of(cluster: Cluster, loop: asyncio.AbstractEventLoop) -> CommandRegistrar:
@@ -49,7 +49,7 @@ def silent(step: object, why: str) -> None:
 async def test_everything_is_registered_by_the_commands_of_crsctl_and_taken_back(release: str, place: Path) -> None:
     """One run registers all of it, a second finds nothing to do; what was changed is put right; undo leaves the registry as it was."""
     async with running("ctr1", "ctr2", "ctr3") as cluster:
-        registrar, wanted, kept = registrar_of(cluster, asyncio.get_running_loop()), desired_of(release), Kept(place / "kept")
+        registrar, wanted, kept = registrar_of(cluster, asyncio.get_running_loop()), desired_of(release), FormerStates(place / "kept")
         before = await asyncio.to_thread(registrar.found)
 
         def begin() -> None:
@@ -57,12 +57,12 @@ async def test_everything_is_registered_by_the_commands_of_crsctl_and_taken_back
                 register(wanted, registrar, kept, silent, first)
                 register(wanted, registrar, kept, silent, second)
 
-        first, second = Outcome(), Outcome()
+        first, second = RunOutcome(), RunOutcome()
         await asyncio.to_thread(begin)
         assert (first.left, second.left, second.done) == ([], [], [])
         assert len(first.done) == len(wanted.registered)
         found = await asyncio.to_thread(registrar.found)
-        assert {judge_registered(item, found).verdict for item in wanted.registered} == {Verdict.RIGHT}
+        assert {judge_registered(item, found).verdict for item in wanted.registered} == {Comparison.RIGHT}
 
         assert (await cluster.run('crsctl modify resource mysqld -attr "CHECK_INTERVAL=7"')).status == 0
         found = await asyncio.to_thread(registrar.found)
@@ -70,7 +70,7 @@ async def test_everything_is_registered_by_the_commands_of_crsctl_and_taken_back
         await asyncio.to_thread(registrar.run, step.command)
         assert registry_steps(wanted.registered, await asyncio.to_thread(registrar.found)) == ()
 
-        def end() -> Outcome:
+        def end() -> RunOutcome:
             with kept.held():
                 return undo(kept, {}, registrar, silent, force=False)
 

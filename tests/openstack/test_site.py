@@ -11,13 +11,11 @@ from openstack.trees import SITE, site_of
 from understudy.errors import BadInput
 from understudy.openstack.core.desired import desired, secrets_needed
 from understudy.openstack.core.fields import SITE as FIELDS
-from understudy.openstack.core.sample import Seen, sample, schema
+from understudy.openstack.core.sample import Surveyed, sample, schema
 from understudy.openstack.core.site import BadSite, check_credentials, parse_site
 from understudy.openstack.credentials import resolve
-from understudy.openstack.releases import load_release, release_names
+from understudy.openstack.releases import SCHEMA, load_release, release_names
 
-ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = ROOT / "src/understudy/openstack/site.schema.json"
 GOOD = SITE.replace("RELEASE", "zed")
 WRONG = [
     ('release = "zed"', 'release = "zedd"', r"line 2: release is 'zedd'; write one of icehouse, zed"),
@@ -58,7 +56,7 @@ def test_a_site_without_a_controller_is_refused() -> None:
 @pytest.mark.parametrize("release", release_names())
 def test_a_sample_needs_only_what_nobody_could_find_out(release: str) -> None:
     """With what a server knows of itself it is a site, in which the addresses and exports are to be filled in."""
-    seen = Seen(
+    seen = Surveyed(
         release=release,
         projects=("mysql", "keystone"),
         servers={"ctr1": "10.10.10.1", "ctr2": "10.10.10.2"},
@@ -74,7 +72,7 @@ def test_a_sample_needs_only_what_nobody_could_find_out(release: str) -> None:
 
 def test_everything_in_a_sample_can_be_uncommented() -> None:
     """Every example is a value that the loader takes, and every key of the table is there."""
-    text = sample(Seen(release="zed", secrets=("rabbitmq",)))
+    text = sample(Surveyed(release="zed", secrets=("rabbitmq",)))
     whole = re.sub(r"^#(?=[\[a-z])", "", text, flags=re.MULTILINE).replace('address = "10.10.10.1"', 'address = "10.10.10.2"', 1)
     site = parse_site(whole, release_names())
     raw = tomllib.loads(whole)

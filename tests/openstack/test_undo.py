@@ -9,8 +9,8 @@ from openstack.trees import desired_of, make_trees, photograph
 from understudy.errors import BadInput
 from understudy.openstack.core.states import PlaceState
 from understudy.openstack.core.wanted import WantedEntry
-from understudy.openstack.ground import Ground, NotReached, Nowhere
-from understudy.openstack.kept import Former, Kept
+from understudy.openstack.ground import NotReached, Nowhere, ServerGround
+from understudy.openstack.kept import Former, FormerStates
 from understudy.openstack.work import apply, look, undo
 
 SOME = ("mysql", "keystone")
@@ -23,7 +23,7 @@ def silent(step: object, why: str) -> None:
 
 def test_an_edit_by_somebody_else_is_not_lost_without_a_word(place: Path) -> None:
     """Undo leaves that file and says so; with force it goes too. All others go back at once."""
-    grounds, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), Kept(place / "kept")
+    grounds, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), FormerStates(place / "kept")
     before = photograph(place / "trees")
     with kept.held():
         apply(wanted, grounds, kept, silent)
@@ -40,7 +40,7 @@ def test_an_edit_by_somebody_else_is_not_lost_without_a_word(place: Path) -> Non
 
 def test_an_edit_between_two_applies_is_remembered_as_theirs(place: Path) -> None:
     """The first version is kept; that it is not all that undo would take away is not forgotten."""
-    grounds, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), Kept(place / "kept")
+    grounds, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), FormerStates(place / "kept")
     file = place / "trees/ctr1" / CONF
     with kept.held():
         apply(wanted, grounds, kept, silent)
@@ -55,7 +55,7 @@ def test_an_edit_between_two_applies_is_remembered_as_theirs(place: Path) -> Non
 class Vanishing:
     """A server that stops answering at its third change."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: ServerGround) -> None:
         self._ground, self._left = ground, 2
 
     def look(self, places: list[tuple[str, bool]]) -> dict[str, PlaceState]:
@@ -76,7 +76,7 @@ class Vanishing:
 
 def test_a_server_that_cannot_be_reached_is_reported_and_resumed(place: Path) -> None:
     """The others are done meanwhile; when it is back, the same command does what is left of it."""
-    trees, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), Kept(place / "kept")
+    trees, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), FormerStates(place / "kept")
     with kept.held():
         for away in (Nowhere("ctr2 cannot be reached: No route to host"), Vanishing(trees["ctr2"])):
             outcome, planned = apply(wanted, {**trees, "ctr2": away}, kept, silent)  # type: ignore[dict-item]
@@ -92,7 +92,7 @@ def test_a_server_that_cannot_be_reached_is_reported_and_resumed(place: Path) ->
 
 def test_what_is_not_installed_is_said_with_its_package(place: Path) -> None:
     """It is left, the others are done."""
-    trees, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), Kept(place / "kept")
+    trees, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), FormerStates(place / "kept")
     (place / "trees/ctr1" / CONF).unlink()
     with kept.held():
         outcome, _ = apply(wanted, trees, kept, silent)
@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_read_as_what_it_is_stays(place: Path) -> None:
 
 def test_former_versions_are_readable_by_root_alone_and_damage_is_named(place: Path) -> None:
     """They hold whatever the files held."""
-    trees, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), Kept(place / "kept")
+    trees, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), FormerStates(place / "kept")
     with kept.held():
         apply(wanted, trees, kept, silent)
     assert (place / "kept").stat().st_mode & 0o777 == 0o700
@@ -140,6 +140,6 @@ def test_former_versions_are_readable_by_root_alone_and_damage_is_named(place: P
 
 
 def test_one_run_at_a_time(place: Path) -> None:
-    """A second is refused, and told apart from a fault."""
-    with Kept(place / "kept").held(), pytest.raises(BadInput, match="another run"), Kept(place / "kept").held():
+    """A second is refused, and not taken for a fault."""
+    with FormerStates(place / "kept").held(), pytest.raises(BadInput, match="another run"), FormerStates(place / "kept").held():
         raise AssertionError("held twice")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from understudy.openstack.core.catalogue import Catalogue
 from understudy.openstack.core.desired import desired, secrets_needed
-from understudy.openstack.core.site import Site, parse_site
+from understudy.openstack.core.site import OpenstackSite, parse_site
 from understudy.openstack.core.wanted import Desired
 from understudy.openstack.ground import Tree
 from understudy.openstack.releases import load_release, release_names
@@ -58,13 +58,13 @@ SECRET = "s3cr$t%/'@ {}"
 USERS = ("root", "mysql", "rabbitmq", "keystone", "glance", "cinder", "nova", "neutron", "swift", "placement", "horizon")
 
 
-def site_of(release: str, projects: Sequence[str] = ()) -> Site:
+def site_of(release: str, projects: Sequence[str] = ()) -> OpenstackSite:
     """`projects`: these alone."""
     text = SITE.replace("RELEASE", release)
     return parse_site(re.sub(r"projects = .*", f"projects = {json.dumps(projects)}", text) if projects else text, release_names())
 
 
-def secrets_of(site: Site, catalogue: Catalogue) -> dict[str, str]:
+def secrets_of(site: OpenstackSite, catalogue: Catalogue) -> dict[str, str]:
     return {name: SECRET.format(name) for name in secrets_needed(site, catalogue)}
 
 

@@ -1,7 +1,7 @@
 """The servers as the rest sees them: something that looks at places and changes them, wherever they are.
 
-`Ground` is the port; `Tree` is a directory in which a server's files are prepared, `Worker` a process of `hands.py` on this server or, over
-ssh, on another. They pass the same contract test. A look at dead storage may never end: a worker that does not answer in time is
+`ServerGround` is the port; `Tree` is a directory in which a server's files are prepared, `Worker` a process of `hands.py` on this server
+or, over ssh, on another. They pass the same contract test. A look at dead storage may never end: a worker that does not answer in time is
 killed, and that is an answer too.
 """
 
@@ -34,7 +34,7 @@ class NotDone(UnderstudyError):
     """A change was refused where the place is; nothing was changed. str() says why, and what to do."""
 
 
-class Ground(Protocol):
+class ServerGround(Protocol):
     """One server's places."""
 
     def look(self, places: Sequence[tuple[str, bool]]) -> dict[str, PlaceState]:
@@ -61,20 +61,20 @@ class _Asking:
         raise NotImplementedError
 
     def look(self, places: Sequence[tuple[str, bool]]) -> dict[str, PlaceState]:
-        """Of Ground."""
+        """Of ServerGround."""
         answer = self.ask({"do": "look", "places": [list(place) for place in places]})
         return {place: from_json(state) for (place, _), state in zip(places, answer["states"], strict=True)}
 
     def put(self, place: str, before: PlaceState, after: PlaceState) -> bool:
-        """Of Ground."""
+        """Of ServerGround."""
         return bool(self.ask({"do": "put", "place": place, "expect": to_json(before), "state": to_json(after)})["done"])
 
     def settle(self) -> None:
-        """Of Ground."""
+        """Of ServerGround."""
         self.ask({"do": "settle"})
 
     def close(self) -> None:
-        """Of Ground."""
+        """Of ServerGround."""
 
 
 class Tree(_Asking):
@@ -88,7 +88,7 @@ class Tree(_Asking):
         try:
             # as a worker would read it
             answer: Mapping[str, Any] = json.loads(json.dumps(hands.perform(json.loads(json.dumps(request)), self._root)))
-        except hands.Declined as error:
+        except hands.PlaceRefused as error:
             raise NotDone(str(error)) from None
         except OSError as error:
             raise NotDone(f"{error.filename or self._root}: {error.strerror or error}") from None
@@ -164,7 +164,7 @@ class Worker(_Asking):
         return said[-1][:200] if said else f"it ended with status {process.returncode}"
 
     def close(self) -> None:
-        """Of Ground."""
+        """Of ServerGround."""
         process, self._process = self._process, None
         if process is None:
             return

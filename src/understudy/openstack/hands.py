@@ -24,7 +24,7 @@ BOOT = "boot:"
 RC_FOLDERS = ("etc/rc{}.d", "etc/rc.d/rc{}.d")
 
 
-class Declined(Exception):
+class PlaceRefused(Exception):
     """It is not done; str() says why, and what to do."""
 
 
@@ -37,7 +37,7 @@ def perform(request: Json, root: str = "/") -> Json:
             return _put(root, request["place"], request["expect"], request["state"])
         case "settle":
             return _settle(root)
-    raise Declined(f"{request['do']} is not something that can be done here")
+    raise PlaceRefused(f"{request['do']} is not something that can be done here")
 
 
 # --- looking
@@ -45,12 +45,12 @@ def perform(request: Json, root: str = "/") -> Json:
 
 def _path(root: str, place: str) -> str:
     if not place.startswith("/") or ".." in place.split("/") or "\0" in place or place.endswith("/"):
-        raise Declined(f"{place!r} is no path that may be used")
+        raise PlaceRefused(f"{place!r} is no path that may be used")
     path = os.path.join(root, place.lstrip("/"))
     inside = os.path.realpath(root)
     folder = os.path.realpath(os.path.dirname(path))
     if inside != "/" and folder != inside and not folder.startswith(inside + "/"):
-        raise Declined(f"{place} leads out of {root}")
+        raise PlaceRefused(f"{place} leads out of {root}")
     return path
 
 
@@ -60,7 +60,7 @@ def _look(root: str, place: str, *, keys: bool) -> Json:
         if place.startswith(BOOT):
             return {"kind": "boot", "links": _boot_links(root, place[len(BOOT) :])}
         return _look_at(root, _path(root, place), keys=keys)
-    except Declined as error:
+    except PlaceRefused as error:
         return {"kind": "other", "what": str(error)}
     except OSError as error:
         return {"kind": "other", "what": f"it cannot be read: {error.strerror or error}"}
@@ -86,19 +86,19 @@ def _content(path: str) -> str:
     with open(descriptor, "rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
-        raise Declined(f"it has more than {LARGEST} bytes")
+        raise PlaceRefused(f"it has more than {LARGEST} bytes")
     return base64.b64encode(content).decode()
 
 
 def _keys(root: str, path: str) -> Json:
     names = sorted(os.listdir(path))
     if len(names) > MOST_KEYS:
-        raise Declined(f"it has more than {MOST_KEYS} entries")
+        raise PlaceRefused(f"it has more than {MOST_KEYS} entries")
     files = {}
     for name in names:
         state = _look_at(root, os.path.join(path, name), keys=False)
         if state["kind"] != "file":
-            raise Declined(f"{name} in it is no file")
+            raise PlaceRefused(f"{name} in it is no file")
         files[name] = state
     return files
 
@@ -140,14 +140,14 @@ def _number(root: str, kind: str, name: str) -> int:
     known = {found: number for number, found in _names(root, kind).items()} if system else dict(reversed(_numbers(root, kind)))
     if name not in known:
         what = "user" if kind == "passwd" else "group"
-        raise Declined(f"there is no {what} {name} here: install the package that makes it")
+        raise PlaceRefused(f"there is no {what} {name} here: install the package that makes it")
     return known[name]
 
 
 def _boot_links(root: str, unit: str) -> list[list[str]]:
     """Every link by which it is started or stopped with the system: of targets of systemd, and of runlevels."""
     if "/" in unit or unit.startswith("."):
-        raise Declined(f"{unit!r} is no name of a unit")
+        raise PlaceRefused(f"{unit!r} is no name of a unit")
     found = []
     systemd = "etc/systemd/system"
     for folder in _listed(root, systemd):
@@ -183,7 +183,7 @@ def _put(root: str, place: str, expect: Json, state: Json) -> Json:
     if there == state:
         return {"done": False}
     if there != expect:
-        raise Declined(f"{place} was changed by somebody else meanwhile: {there.get('what', 'it is not as it was found')}")
+        raise PlaceRefused(f"{place} was changed by somebody else meanwhile: {there.get('what', 'it is not as it was found')}")
     if place.startswith(BOOT):
         _put_links(root, place[len(BOOT) :], expect["links"], state["links"])
         return {"done": True}
@@ -198,7 +198,7 @@ def _put(root: str, place: str, expect: Json, state: Json) -> Json:
         case "keys":
             _put_keys(root, path, there, state)
         case _:
-            raise Declined(f"{place} cannot be made {state['kind']}")
+            raise PlaceRefused(f"{place} cannot be made {state['kind']}")
     return {"done": True}
 
 
@@ -226,7 +226,7 @@ def _below(path: str) -> str:
     """It is made in a directory that is there."""
     if not os.path.isdir(os.path.dirname(path)):
         folder = os.path.dirname(path)
-        raise Declined(f"{folder} is not there: install the package it belongs to, or leave its project out of the site file")
+        raise PlaceRefused(f"{folder} is not there: install the package it belongs to, or leave its project out of the site file")
     return path
 
 
@@ -277,7 +277,7 @@ def _put_keys(root: str, path: str, there: Json, state: Json) -> None:
         _make(root, path, {**state, "mode": "0700"})
     for name, file in sorted(state["files"].items()):
         if "/" in name or name.startswith("."):
-            raise Declined(f"{name!r} is no name of a key")
+            raise PlaceRefused(f"{name!r} is no name of a key")
         if there.get("files", {}).get(name) != file:
             _write(root, os.path.join(path, name), file)
     for name in there.get("files", {}):
@@ -294,7 +294,7 @@ def _remove(path: str, there: Json) -> None:
         try:
             os.rmdir(path)
         except OSError as error:
-            raise Declined(f"{path} is not empty, and stays") from error
+            raise PlaceRefused(f"{path} is not empty, and stays") from error
     else:
         os.unlink(path)
     _flush(os.path.dirname(path))
@@ -306,7 +306,7 @@ def _put_links(root: str, unit: str, old: list[list[str]], new: list[list[str]])
         folder, _, name = path.rpartition("/")
         wants = folder.startswith("/etc/systemd/system/") and folder.endswith((".wants", ".requires")) and folder.count("/") == 4
         if not (wants and name == f"{unit}.service") and not (folder in allowed and fnmatch.fnmatchcase(name, f"[SK][0-9][0-9]{unit}")):
-            raise Declined(f"{path} does not start {unit}")
+            raise PlaceRefused(f"{path} does not start {unit}")
     for path, target in new:
         if [path, target] not in old:
             os.symlink(target, _below(_path(root, path)))
@@ -328,7 +328,7 @@ def _settle(root: str) -> Json:
     try:
         subprocess.run(["systemctl", "daemon-reload"], check=True, capture_output=True, timeout=90)
     except (OSError, subprocess.SubprocessError) as error:
-        raise Declined(f"systemctl daemon-reload: {error}") from error
+        raise PlaceRefused(f"systemctl daemon-reload: {error}") from error
     return {"done": True}
 
 
@@ -345,7 +345,7 @@ def serve(stream_in: Iterable[str], stream_out: TextIO, root: str = "/") -> None
     for line in stream_in:
         try:
             answer = perform(json.loads(line), root)
-        except Declined as error:
+        except PlaceRefused as error:
             answer = {"refused": str(error)}
         except OSError as error:
             answer = {"refused": f"{error.filename or 'it'}: {error.strerror or error}"}

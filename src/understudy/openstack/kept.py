@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from understudy.errors import BadInput
-from understudy.openstack.core.plan import Step
+from understudy.openstack.core.plan import PlaceStep
 from understudy.openstack.core.registered import RegistryStep
 from understudy.openstack.core.states import KeysState, PlaceState, digest, from_json, to_json
 from understudy.setup.files import NewFile, write_file
@@ -45,7 +45,7 @@ class FormerRegistered:
     undo: tuple[str, ...]
 
 
-class Kept:
+class FormerStates:
     """The directory. One run at a time holds it."""
 
     def __init__(self, folder: Path) -> None:
@@ -67,7 +67,7 @@ class Kept:
         finally:
             os.close(descriptor)
 
-    def keep(self, step: Step) -> None:
+    def keep(self, step: PlaceStep) -> None:
         """Before the step is carried out. OSError."""
         there = self._load(self._file(step.server, step.place))
         before, after = digest(step.before), digest(step.after)

@@ -5,6 +5,8 @@ from pathlib import Path
 from understudy.openstack.core.catalogue import Catalogue, read_catalogue
 
 FOLDER = Path(__file__).parent / "catalogue"
+SCHEMA = Path(__file__).parent / "site.schema.json"
+"""Of site.toml, for editors."""
 
 
 def release_names() -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from understudy.linux.paths import CONFIG
 from understudy.model.settings import Settings, parse_settings
 from understudy.openstack.core.catalogue import Catalogue
 from understudy.openstack.core.fields import PROJECTS
-from understudy.openstack.core.sample import Seen
+from understudy.openstack.core.sample import Surveyed
 from understudy.openstack.core.states import Absent, OtherState
-from understudy.openstack.ground import Ground
+from understudy.openstack.ground import ServerGround
 
 _COMMON = ("/etc", "/etc/default", "/etc/sysconfig")
 """Directories that are there whatever is installed."""
@@ -32,7 +32,7 @@ def own_name(settings: Settings | None) -> str:
     return settings.server if settings else socket.gethostname().partition(".")[0]
 
 
-def seen_here(ground: Ground, catalogues: Mapping[str, Catalogue], settings: Settings | None, release: str) -> Seen:
+def seen_here(ground: ServerGround, catalogues: Mapping[str, Catalogue], settings: Settings | None, release: str) -> Surveyed:
     """What the sample begins with. `release`: as asked for; empty: the one of whose files most are here. NotReached."""
     counts = {name: projects_here(ground, catalogue) for name, catalogue in catalogues.items() if not release or name == release}
     chosen = max(sorted(counts, reverse=True), key=lambda name: len(counts[name]))
@@ -45,7 +45,7 @@ def seen_here(ground: Ground, catalogues: Mapping[str, Catalogue], settings: Set
         first = next(iter(settings.networks), None)
         if first is not None:
             networks["management"] = (first.subnet, first.interface, first.number)
-    return Seen(
+    return Surveyed(
         release=chosen, projects=counts[chosen], servers=servers, networks=networks, secrets=catalogues[chosen].secrets()
     )
 
@@ -56,7 +56,7 @@ def _managed(settings: Settings, addresses: tuple[str, ...]) -> str:
     return next((address for address in addresses if any(ipaddress.ip_address(address) in subnet for subnet in subnets)), addresses[0])
 
 
-def projects_here(ground: Ground, catalogue: Catalogue) -> tuple[str, ...]:
+def projects_here(ground: ServerGround, catalogue: Catalogue) -> tuple[str, ...]:
     """Those of whose files some are on this server."""
     wanted: dict[str, list[str]] = {}
     for entry in catalogue.entry:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from understudy.errors import UnderstudyError
-from understudy.openstack.core.compare import Found
-from understudy.openstack.core.plan import Blocked, ServersPlan, Step, places, plan
+from understudy.openstack.core.compare import FoundPlaces
+from understudy.openstack.core.plan import Blocked, PlaceStep, ServersPlan, places, plan
 from understudy.openstack.core.registered import FoundRegistered, RegistryStep, registry_steps
 from understudy.openstack.core.states import Absent, digest
 from understudy.openstack.core.wanted import Desired, WantedKeys
-from understudy.openstack.ground import Ground, NotDone, NotReached
-from understudy.openstack.kept import Former, FormerRegistered, Kept
+from understudy.openstack.ground import NotDone, NotReached, ServerGround
+from understudy.openstack.kept import Former, FormerRegistered, FormerStates
 
 
 class CommandFailed(UnderstudyError):
@@ -36,7 +36,7 @@ class Registrar(Protocol):
 
 
 @dataclass(slots=True)
-class Outcome:
+class RunOutcome:
     """What a run has come to."""
 
     done: list[str] = field(default_factory=list)
@@ -47,13 +47,13 @@ class Outcome:
         self.left.append(Blocked(server=server, place=place, cause=cause))
 
 
-Progress = Callable[[Step | RegistryStep | Former | FormerRegistered, str], None]
+StepProgress = Callable[[PlaceStep | RegistryStep | Former | FormerRegistered, str], None]
 """Is called with each step after it: an empty text if it was done, else why not."""
 
 
-def survey(desired: Desired, grounds: Mapping[str, Ground]) -> tuple[dict[str, Found], dict[str, str]]:
+def survey(desired: Desired, grounds: Mapping[str, ServerGround]) -> tuple[dict[str, FoundPlaces], dict[str, str]]:
     """What is there on each server, and which could not be reached, and why."""
-    found: dict[str, Found] = {}
+    found: dict[str, FoundPlaces] = {}
     unreachable: dict[str, str] = {}
     keys = [item for wanted in desired.servers.values() for item in wanted if isinstance(item, WantedKeys)]
     for server in dict.fromkeys((*desired.servers, *(item.source for item in keys))):
@@ -66,7 +66,7 @@ def survey(desired: Desired, grounds: Mapping[str, Ground]) -> tuple[dict[str, F
 
 
 @contextmanager
-def closing(grounds: Mapping[str, Ground]) -> Iterator[None]:
+def closing(grounds: Mapping[str, ServerGround]) -> Iterator[None]:
     """No worker outlives it."""
     try:
         yield
@@ -75,14 +75,16 @@ def closing(grounds: Mapping[str, Ground]) -> Iterator[None]:
             ground.close()
 
 
-def look(desired: Desired, grounds: Mapping[str, Ground]) -> ServersPlan:
+def look(desired: Desired, grounds: Mapping[str, ServerGround]) -> ServersPlan:
     """The plan for what is there now."""
     return plan(desired, *survey(desired, grounds))
 
 
-def apply(desired: Desired, grounds: Mapping[str, Ground], kept: Kept, progress: Progress) -> tuple[Outcome, ServersPlan]:
+def apply(
+    desired: Desired, grounds: Mapping[str, ServerGround], kept: FormerStates, progress: StepProgress
+) -> tuple[RunOutcome, ServersPlan]:
     """Everything that can be done on the servers. OSError: a former version could not be kept."""
-    planned, outcome = look(desired, grounds), Outcome()
+    planned, outcome = look(desired, grounds), RunOutcome()
     outcome.left += planned.blocked
     lost: dict[str, str] = {}
     for step in planned.steps:
@@ -104,7 +106,7 @@ def apply(desired: Desired, grounds: Mapping[str, Ground], kept: Kept, progress:
     return outcome, planned
 
 
-def _settle(desired: Desired, grounds: Mapping[str, Ground], outcome: Outcome) -> None:
+def _settle(desired: Desired, grounds: Mapping[str, ServerGround], outcome: RunOutcome) -> None:
     """Also where nothing was changed: an earlier run may have been interrupted before."""
     away = {blocked.server for blocked in outcome.left if not blocked.place}
     for server in desired.servers:
@@ -116,7 +118,7 @@ def _settle(desired: Desired, grounds: Mapping[str, Ground], outcome: Outcome) -
             outcome.leave(server, "", str(error))
 
 
-def register(desired: Desired, registrar: Registrar, kept: Kept, progress: Progress, outcome: Outcome) -> None:
+def register(desired: Desired, registrar: Registrar, kept: FormerStates, progress: StepProgress, outcome: RunOutcome) -> None:
     """Pools, addresses and resources that are missing or other than they should be. NotReached: the cluster cannot be asked."""
     for step in registry_steps(desired.registered, registrar.found()):
         kept.keep_registered(step)
@@ -133,9 +135,11 @@ def register(desired: Desired, registrar: Registrar, kept: Kept, progress: Progr
 # --- back again
 
 
-def undo(kept: Kept, grounds: Mapping[str, Ground], registrar: Registrar | None, progress: Progress, *, force: bool) -> Outcome:
+def undo(
+    kept: FormerStates, grounds: Mapping[str, ServerGround], registrar: Registrar | None, progress: StepProgress, *, force: bool
+) -> RunOutcome:
     """Everything as it was before the first apply, the latest first. `force`: also what somebody else has changed since."""
-    outcome = Outcome()
+    outcome = RunOutcome()
     for former in kept.formers():
         if isinstance(former, FormerRegistered):
             why = _take_back_registered(former, registrar)
@@ -157,7 +161,7 @@ def undo(kept: Kept, grounds: Mapping[str, Ground], registrar: Registrar | None,
     return outcome
 
 
-def _take_back(former: Former, ground: Ground, *, force: bool) -> str:
+def _take_back(former: Former, ground: ServerGround, *, force: bool) -> str:
     """Empty, or why it is not done."""
     try:
         there = ground.look([(former.place, former.keys)])[former.place]

@@ -18,9 +18,9 @@ from understudy.model.messages import line
 
 if TYPE_CHECKING:
     from understudy.openstack.core.catalogue import Catalogue
-    from understudy.openstack.core.site import Site
+    from understudy.openstack.core.site import OpenstackSite
     from understudy.openstack.core.wanted import Desired
-    from understudy.openstack.ground import Ground
+    from understudy.openstack.ground import ServerGround
     from understudy.openstack.work import Registrar
 
 SITE_FILE = "/etc/understudy/site.toml"
@@ -91,11 +91,11 @@ def _parser() -> argparse.ArgumentParser:
 class _Job:
     """What every command works on."""
 
-    site: "Site"
+    site: "OpenstackSite"
     catalogue: "Catalogue"
     desired: "Desired"
     secrets: Mapping[str, str]
-    grounds: "Mapping[str, Ground]"
+    grounds: "Mapping[str, ServerGround]"
     registrar: "Registrar | None"
     """None: the cluster is not asked."""
 
@@ -121,7 +121,7 @@ def _job(arguments: argparse.Namespace) -> _Job:
     )
 
 
-def _site(path: str) -> "tuple[Site, Catalogue]":
+def _site(path: str) -> "tuple[OpenstackSite, Catalogue]":
     from understudy.linux.files import read_whole
     from understudy.openstack.core.site import parse_site
     from understudy.openstack.releases import load_release, release_names
@@ -150,14 +150,14 @@ def _limited(desired: "Desired", names: list[str] | None) -> "Desired":
     return replace(desired, servers={name: wanted for name, wanted in desired.servers.items() if name in names})
 
 
-def _grounds(site: "Site", desired: "Desired", trees: str | None) -> "dict[str, Ground]":
+def _grounds(site: "OpenstackSite", desired: "Desired", trees: str | None) -> "dict[str, ServerGround]":
     from understudy.openstack.ground import Nowhere, Tree, by_ssh, this_server
     from understudy.openstack.survey import cluster_settings, own_name
 
     if trees:
         return {name: Tree(Path(trees) / name) for name in (server.name for server in site.servers)}
     own = own_name(cluster_settings())
-    found: dict[str, Ground] = {}
+    found: dict[str, ServerGround] = {}
     for server in site.servers:
         if server.name == own:
             found[server.name] = this_server(server.name)
@@ -182,7 +182,7 @@ def _registrar(arguments: argparse.Namespace) -> "Registrar | None":
 def _init(arguments: argparse.Namespace) -> int:
     from understudy.openstack.core.sample import sample
     from understudy.openstack.ground import this_server
-    from understudy.openstack.releases import load_release, release_names
+    from understudy.openstack.releases import SCHEMA, load_release, release_names
     from understudy.openstack.survey import cluster_settings, own_name, seen_here
     from understudy.setup.files import NewFile, write_file
 
@@ -197,7 +197,7 @@ def _init(arguments: argparse.Namespace) -> int:
     finally:
         ground.close()
     os.makedirs(os.path.dirname(os.path.abspath(arguments.site)), exist_ok=True)
-    write_file(NewFile(os.path.abspath(arguments.site), sample(seen), 0o644))
+    write_file(NewFile(os.path.abspath(arguments.site), f"#:schema {SCHEMA}\n{sample(seen)}", 0o644))
     if arguments.json:
         print(json.dumps({"site": arguments.site, "release": seen.release, "projects": list(seen.projects)}))
     else:
@@ -227,10 +227,10 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _apply(arguments: argparse.Namespace) -> int:
     from understudy.cli.understudy import openstack_text as text
     from understudy.openstack.ground import NotReached
-    from understudy.openstack.kept import Kept
+    from understudy.openstack.kept import FormerStates
     from understudy.openstack.work import apply, closing, register
 
-    job, kept = _job(arguments), Kept(Path(arguments.state))
+    job, kept = _job(arguments), FormerStates(Path(arguments.state))
     with kept.held(), closing(job.grounds):
         outcome, _ = apply(job.desired, job.grounds, kept, text.progress)
         if job.registrar is not None and outcome.left:
@@ -267,7 +267,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _undo(arguments: argparse.Namespace) -> int:
     from understudy.cli.understudy import openstack_text as text
-    from understudy.openstack.kept import Kept
+    from understudy.openstack.kept import FormerStates
     from understudy.openstack.work import closing, undo
 
     site, _ = _site(arguments.site)
@@ -276,7 +276,7 @@ def _undo(arguments: argparse.Namespace) -> int:
 
     everything = Desired(servers={server.name: () for server in site.servers}, registered=(), endpoints=(), gone=())
     grounds = _grounds(site, _limited(everything, arguments.server), arguments.trees)
-    kept, registrar = Kept(Path(arguments.state)), _registrar(arguments)
+    kept, registrar = FormerStates(Path(arguments.state)), _registrar(arguments)
     with kept.held(), closing(grounds):
         outcome = undo(kept, {name: grounds[name] for name in names}, registrar, text.progress, force=arguments.force)
     print(text.outcome_json(outcome) if arguments.json else text.outcome_text(outcome))

@@ -13,14 +13,14 @@ from understudy.openstack.core.registered import FoundRegistered
 from understudy.openstack.ground import NotReached
 from understudy.openstack.work import CommandFailed
 
-Ask = Callable[[str, dict[str, object]], tuple[int, str]]
+AskVerb = Callable[[str, dict[str, object]], tuple[int, str]]
 """A verb of the API with its arguments: its exit status, and what it said."""
 
 
 class CommandRegistrar:
     """The port `Registrar`, by commands. `ask`: how a verb is asked for."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: AskVerb) -> None:
         self._ask = ask
 
     def found(self) -> FoundRegistered:

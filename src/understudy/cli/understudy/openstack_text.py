@@ -6,23 +6,23 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from understudy.model.messages import line
-from understudy.openstack.core.compare import Judged, Verdict
-from understudy.openstack.core.plan import Blocked, ServersPlan, Step, diff, title
+from understudy.openstack.core.compare import Comparison, Judged
+from understudy.openstack.core.plan import Blocked, PlaceStep, ServersPlan, diff, title
 from understudy.openstack.core.registered import JudgedRegistered, RegistryStep
 from understudy.openstack.core.templates import hide, hide_unknown
 from understudy.openstack.core.wanted import Desired, WantedEntry
 from understudy.openstack.kept import Former, FormerRegistered
-from understudy.openstack.work import Outcome
+from understudy.openstack.work import RunOutcome
 
 
-def progress(step: Step | RegistryStep | Former | FormerRegistered, why: str) -> None:
+def progress(step: PlaceStep | RegistryStep | Former | FormerRegistered, why: str) -> None:
     """One line to standard error, when a step is over."""
     print(f"{'done' if not why else 'LEFT'}  {_named(step)}{f': {why}' if why else ''}", file=sys.stderr, flush=True)
 
 
-def _named(step: Step | RegistryStep | Former | FormerRegistered) -> str:
+def _named(step: PlaceStep | RegistryStep | Former | FormerRegistered) -> str:
     match step:
-        case Step():
+        case PlaceStep():
             return f"{step.server}  {title(step)}"
         case RegistryStep():
             return shlex.join(step.command)
@@ -54,7 +54,7 @@ def _blocked(planned: ServersPlan, why: str) -> list[Blocked]:
     return [*planned.blocked, *([Blocked(server="", place="the cluster", cause=why)] if why else [])]
 
 
-def _rows(step: Step, secrets: Mapping[str, str]) -> list[str]:
+def _rows(step: PlaceStep, secrets: Mapping[str, str]) -> list[str]:
     because = f"  ({'; '.join(step.because)})" if step.because else ""
     return [title(step) + because, *(f"  {row}" for row in diff(step, secrets).split("\n") if row)]
 
@@ -88,12 +88,12 @@ def _blocked_json(item: Blocked) -> dict[str, str]:
     return {"server": item.server, "place": item.place, "cause": item.cause}
 
 
-def outcome_text(outcome: Outcome) -> str:
+def outcome_text(outcome: RunOutcome) -> str:
     """What was done and what is left, in the end."""
     return "\n".join([*_left(outcome.left), line(20437, len(outcome.done), len(outcome.left))])
 
 
-def outcome_json(outcome: Outcome) -> str:
+def outcome_json(outcome: RunOutcome) -> str:
     """The same for machines."""
     return json.dumps({"done": outcome.done, "left": [_blocked_json(item) for item in outcome.left]})
 
@@ -104,12 +104,12 @@ def outcome_json(outcome: Outcome) -> str:
 def verdict(judged: Sequence[Judged], registered: Sequence[JudgedRegistered], why: str) -> int:
     """0: all is right; 1: something differs; 2: nothing is known to differ, and something is not known."""
     found = set(_verdicts(judged, registered))
-    if found & {Verdict.WRONG, Verdict.MISSING}:
+    if found & {Comparison.WRONG, Comparison.MISSING}:
         return 1
-    return 2 if why or Verdict.UNKNOWN in found else 0
+    return 2 if why or Comparison.UNKNOWN in found else 0
 
 
-def _verdicts(judged: Sequence[Judged], registered: Sequence[JudgedRegistered]) -> list[Verdict]:
+def _verdicts(judged: Sequence[Judged], registered: Sequence[JudgedRegistered]) -> list[Comparison]:
     return [item.verdict for item in judged] + [item.verdict for item in registered]
 
 
@@ -118,17 +118,17 @@ def verify_text(judged: Sequence[Judged], registered: Sequence[JudgedRegistered]
     lines = [
         f"{item.verdict:<8} {item.server}  {item.wanted.place}  {item.wanted.name}{_there(item, secrets)}"
         for item in judged
-        if item.verdict is not Verdict.RIGHT
+        if item.verdict is not Comparison.RIGHT
     ]
     lines += [
         f"{item.verdict:<8} the cluster  {item.name}{f': {item.there}' if item.there else ''}"
         for item in registered
-        if item.verdict is not Verdict.RIGHT
+        if item.verdict is not Comparison.RIGHT
     ]
     if why:
         lines.append(line(20436, "the cluster", why))
     every = _verdicts(judged, registered)
-    lines.append(line(20438, *(every.count(kind) for kind in Verdict)))
+    lines.append(line(20438, *(every.count(kind) for kind in Comparison)))
     return "\n".join(lines)
 
 
@@ -152,17 +152,17 @@ def verify_json(judged: Sequence[Judged], registered: Sequence[JudgedRegistered]
             "there": _there(item, secrets).removeprefix(": "),
         }
         for item in judged
-        if item.verdict is not Verdict.RIGHT
+        if item.verdict is not Comparison.RIGHT
     ]
     return json.dumps(
         {
             "status": verdict(judged, registered, why),
-            "counts": {str(kind): every.count(kind) for kind in Verdict},
+            "counts": {str(kind): every.count(kind) for kind in Comparison},
             "servers": differing,
             "cluster": [
                 {"name": item.name, "verdict": str(item.verdict), "there": item.there}
                 for item in registered
-                if item.verdict is not Verdict.RIGHT
+                if item.verdict is not Comparison.RIGHT
             ],
             "not_known": why,
         }

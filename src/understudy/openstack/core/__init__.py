@@ -7,5 +7,6 @@
     lines.py       lines and splices                          ini.py          files in sections
     assignments.py files of plain assignments                 editing.py      entries into a file
     compare.py     wanted against found                       plan.py         steps, in order, as differences
+    guide.py       a release as a page for people
     registered.py  the cluster's registry: commands, and those that undo them
 """

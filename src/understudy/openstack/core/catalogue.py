@@ -21,7 +21,7 @@ class BadCatalogue(BadInput):
     """A file of a release cannot be read: a defect of what is installed."""
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CataloguePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What everything in a catalogue has: for whom it is."""
 
     project: str = ""
@@ -33,7 +33,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """For the reader of a plan."""
 
 
-class Service(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Service(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A service by the guide's name, and what stands for it in this release."""
 
     api: bool = False
@@ -47,7 +47,7 @@ class Service(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why this release has no such service, and what is there instead."""
 
 
-class ConfigEntry(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConfigEntry(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One key of a configuration file. `table`: where the guide has it."""
 
     file: str
@@ -58,7 +58,7 @@ class ConfigEntry(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     syntax: Syntax = "oslo"
 
 
-class WholeFile(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WholeFile(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file that is ours from the first byte to the last. A line that names an empty fact is left out."""
 
     path: str
@@ -68,7 +68,7 @@ class WholeFile(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: str = "0644"
 
 
-class FileLine(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FileLine(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A line that a file must have. `before`: a pattern; it is put before the first line that matches, else at the end."""
 
     path: str
@@ -77,7 +77,7 @@ class FileLine(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     packages: tuple[str, ...] = ()
 
 
-class DirectoryPart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DirectoryPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A directory with its owner."""
 
     path: str
@@ -86,7 +86,7 @@ class DirectoryPart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
     mode: str
 
 
-class KeyDirectory(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KeyDirectory(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A directory whose files are the same on all these servers: those of the first."""
 
     path: str
@@ -96,21 +96,21 @@ class KeyDirectory(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     file_mode: str
 
 
-class PoolPart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PoolPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A server pool: the servers with its roles."""
 
     name: str
     attributes: dict[str, str] = {}
 
 
-class VipPart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VipPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A virtual address as `appvipcfg` makes it."""
 
     name: str
     address: str
 
 
-class ResourcePart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ResourcePart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A resource as `crsctl add resource` registers it. `service`: the one it runs, if that is another name than its own."""
 
     name: str
@@ -124,7 +124,7 @@ class ResourcePart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     attributes: dict[str, str] = {}
 
 
-class EndpointPart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EndpointPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A service in Keystone's catalogue, with its addresses."""
 
     name: str

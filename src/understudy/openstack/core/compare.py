@@ -31,7 +31,7 @@ from understudy.openstack.core.wanted import (
 )
 
 
-class Verdict(StrEnum):
+class Comparison(StrEnum):
     """How it stands with one wanted thing."""
 
     RIGHT = "right"
@@ -46,32 +46,32 @@ class Judged:
 
     server: str
     wanted: Wanted
-    verdict: Verdict
+    verdict: Comparison
     there: str = ""
 
 
-Found = Mapping[str, PlaceState]
+FoundPlaces = Mapping[str, PlaceState]
 """Of one server: place -> what is there."""
 
 
-def judge(server: str, wanted: Wanted, found: Found, sources: Mapping[str, Found]) -> Judged:
+def judge(server: str, wanted: Wanted, found: FoundPlaces, sources: Mapping[str, FoundPlaces]) -> Judged:
     """One thing. `sources`: what was found on all servers, for keys."""
     state = found.get(wanted.place, OtherState(what="it was not looked at"))
     if isinstance(state, OtherState):
-        return Judged(server=server, wanted=wanted, verdict=Verdict.UNKNOWN, there=state.what)
+        return Judged(server=server, wanted=wanted, verdict=Comparison.UNKNOWN, there=state.what)
     try:
         verdict, there = _verdict(wanted, state, sources)
     except BadFile as error:
-        verdict, there = Verdict.UNKNOWN, str(error)
+        verdict, there = Comparison.UNKNOWN, str(error)
     return Judged(server=server, wanted=wanted, verdict=verdict, there=there)
 
 
-def _verdict(wanted: Wanted, state: PlaceState, sources: Mapping[str, Found]) -> tuple[Verdict, str]:
+def _verdict(wanted: Wanted, state: PlaceState, sources: Mapping[str, FoundPlaces]) -> tuple[Comparison, str]:
     match wanted:
         case WantedBoot():
             links = state.links if isinstance(state, BootState) else ()
             same = isinstance(state, BootState) and without_boot(state) == state
-            return (Verdict.RIGHT, "") if same else (Verdict.WRONG, f"started by {', '.join(path for path, _ in links[:3])}")
+            return (Comparison.RIGHT, "") if same else (Comparison.WRONG, f"started by {', '.join(path for path, _ in links[:3])}")
         case WantedDirectory():
             return _owner_verdict(state, wanted.owned) if isinstance(state, DirectoryState) else _not(state, "a directory")
         case WantedKeys():
@@ -80,30 +80,30 @@ def _verdict(wanted: Wanted, state: PlaceState, sources: Mapping[str, Found]) ->
             return _file_verdict(wanted, state) if isinstance(state, FileState) else _not(state, "a file")
 
 
-def _not(state: PlaceState, what: str) -> tuple[Verdict, str]:
-    return (Verdict.MISSING, "") if isinstance(state, Absent) else (Verdict.WRONG, f"it is not {what}")
+def _not(state: PlaceState, what: str) -> tuple[Comparison, str]:
+    return (Comparison.MISSING, "") if isinstance(state, Absent) else (Comparison.WRONG, f"it is not {what}")
 
 
-def _owner_verdict(state: FileState | DirectoryState | KeysState, owned: Owned) -> tuple[Verdict, str]:
-    return (Verdict.RIGHT, "") if state.owned == owned else (Verdict.WRONG, state.owned.as_text())
+def _owner_verdict(state: FileState | DirectoryState | KeysState, owned: Owned) -> tuple[Comparison, str]:
+    return (Comparison.RIGHT, "") if state.owned == owned else (Comparison.WRONG, state.owned.as_text())
 
 
-def _file_verdict(wanted: WantedFile | WantedEntry | WantedLine, state: FileState) -> tuple[Verdict, str]:
+def _file_verdict(wanted: WantedFile | WantedEntry | WantedLine, state: FileState) -> tuple[Comparison, str]:
     match wanted:
         case WantedFile():
             if state.content != wanted.content.encode():
-                return Verdict.WRONG, "another content"
+                return Comparison.WRONG, "another content"
             return _owner_verdict(state, wanted.owned)
         case WantedLine():
-            return (Verdict.RIGHT, "") if has_line(state.content, wanted) else (Verdict.MISSING, "")
+            return (Comparison.RIGHT, "") if has_line(state.content, wanted) else (Comparison.MISSING, "")
         case WantedEntry():
             value = entry_value(state.content, wanted)
             if value is None:
-                return Verdict.MISSING, ""
-            return (Verdict.RIGHT, "") if value == wanted.value else (Verdict.WRONG, value)
+                return Comparison.MISSING, ""
+            return (Comparison.RIGHT, "") if value == wanted.value else (Comparison.WRONG, value)
 
 
-def keys_wanted(wanted: WantedKeys, sources: Mapping[str, Found]) -> KeysState | str:
+def keys_wanted(wanted: WantedKeys, sources: Mapping[str, FoundPlaces]) -> KeysState | str:
     """The keys as they should be, or why that is not known."""
     source = sources.get(wanted.source, {}).get(wanted.place)
     if isinstance(source, KeysState) and source.files:
@@ -117,13 +117,13 @@ def keys_wanted(wanted: WantedKeys, sources: Mapping[str, Found]) -> KeysState |
     return f"there are no keys in {wanted.place} on {wanted.source} yet; make them there first"
 
 
-def _keys_verdict(wanted: WantedKeys, state: PlaceState, sources: Mapping[str, Found]) -> tuple[Verdict, str]:
+def _keys_verdict(wanted: WantedKeys, state: PlaceState, sources: Mapping[str, FoundPlaces]) -> tuple[Comparison, str]:
     right = keys_wanted(wanted, sources)
     if isinstance(right, str):
-        return Verdict.UNKNOWN, right
+        return Comparison.UNKNOWN, right
     if not isinstance(state, KeysState):
         return _not(state, "a directory")
     if state == right:
-        return Verdict.RIGHT, ""
+        return Comparison.RIGHT, ""
     other = sorted(name for name in {*state.files, *right.files} if state.files.get(name) != right.files.get(name))
-    return Verdict.WRONG, f"not as on {wanted.source}: {', '.join(other[:4]) or state.owned.as_text()}"
+    return Comparison.WRONG, f"not as on {wanted.source}: {', '.join(other[:4]) or state.owned.as_text()}"

@@ -6,8 +6,8 @@ Nothing here knows a service, a file or a release by name: they come from the ca
 from collections.abc import Iterator, Mapping
 
 from understudy.errors import BadInput
-from understudy.openstack.core.catalogue import SECRET, Catalogue, Part, ResourcePart, Service
-from understudy.openstack.core.site import Site, SiteServer
+from understudy.openstack.core.catalogue import SECRET, Catalogue, CataloguePart, ResourcePart, Service
+from understudy.openstack.core.site import OpenstackSite, SiteServer
 from understudy.openstack.core.states import BOOT, Owned
 from understudy.openstack.core.templates import fill, names
 from understudy.openstack.core.wanted import (
@@ -34,7 +34,7 @@ Restart=no
 _SYSTEMD = "systemd.drop_ins"
 
 
-def facts_of(site: Site, catalogue: Catalogue, secrets: Mapping[str, str], server: SiteServer | None = None) -> dict[str, str]:
+def facts_of(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, str], server: SiteServer | None = None) -> dict[str, str]:
     """Every fact by its name in templates; the site's own word before the release's."""
     facts = dict(catalogue.settings)
     facts |= {name: value for name, value in site.facts.items() if value or name not in facts}
@@ -45,7 +45,7 @@ def facts_of(site: Site, catalogue: Catalogue, secrets: Mapping[str, str], serve
     return facts
 
 
-def desired(site: Site, catalogue: Catalogue, secrets: Mapping[str, str]) -> Desired:
+def desired(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, str]) -> Desired:
     """What is wanted. BadInput: a fact or a secret is needed and missing."""
     facts = facts_of(site, catalogue, secrets)
     resources = tuple(part for part in catalogue.resource if _resource_wanted(part, site, catalogue, facts))
@@ -57,7 +57,7 @@ def desired(site: Site, catalogue: Catalogue, secrets: Mapping[str, str]) -> Des
     )
 
 
-def secrets_needed(site: Site, catalogue: Catalogue) -> tuple[str, ...]:
+def secrets_needed(site: OpenstackSite, catalogue: Catalogue) -> tuple[str, ...]:
     """The names of those that this site cannot do without."""
     facts = facts_of(site, catalogue, {})
     held = [entry.value for entry in catalogue.entry if site.with_role(entry.roles) and _holds(entry, site, facts)]
@@ -65,15 +65,15 @@ def secrets_needed(site: Site, catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for text in held for name in SECRET.findall(text)))
 
 
-def _holds(part: Part, site: Site, facts: Mapping[str, str]) -> bool:
+def _holds(part: CataloguePart, site: OpenstackSite, facts: Mapping[str, str]) -> bool:
     """Whether it is for this site at all."""
     return (not part.project or part.project in site.projects) and all(facts.get(name) for name in part.when)
 
 
-def _of_server(site: Site, catalogue: Catalogue, secrets: Mapping[str, str], server: SiteServer) -> Iterator[Wanted]:
+def _of_server(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, str], server: SiteServer) -> Iterator[Wanted]:
     facts = facts_of(site, catalogue, secrets, server)
 
-    def here(part: Part) -> bool:
+    def here(part: CataloguePart) -> bool:
         return bool(set(part.roles) & set(server.roles)) and _holds(part, site, facts)
 
     packages = _packages(catalogue)
@@ -121,11 +121,11 @@ def _packages(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _clustered(service: Service, site: Site) -> bool:
+def _clustered(service: Service, site: OpenstackSite) -> bool:
     return not service.gone and (site.clustered == "all" or service.api)
 
 
-def _units(site: Site, catalogue: Catalogue, server: SiteServer, facts: Mapping[str, str]) -> Iterator[Wanted]:
+def _units(site: OpenstackSite, catalogue: Catalogue, server: SiteServer, facts: Mapping[str, str]) -> Iterator[Wanted]:
     """What the cluster starts is started by nobody else."""
     for service in catalogue.service.values():
         mine = set(service.roles) & set(server.roles) and _holds(service, site, facts)
@@ -142,7 +142,7 @@ def _units(site: Site, catalogue: Catalogue, server: SiteServer, facts: Mapping[
 # --- of the cluster
 
 
-def _resource_wanted(part: ResourcePart, site: Site, catalogue: Catalogue, facts: Mapping[str, str]) -> bool:
+def _resource_wanted(part: ResourcePart, site: OpenstackSite, catalogue: Catalogue, facts: Mapping[str, str]) -> bool:
     if not _holds(part, site, facts) or not site.with_role(part.roles):
         return False
     service = catalogue.service.get(part.service or part.name)
@@ -150,7 +150,7 @@ def _resource_wanted(part: ResourcePart, site: Site, catalogue: Catalogue, facts
 
 
 def _registered(
-    site: Site, catalogue: Catalogue, facts: Mapping[str, str], resources: tuple[ResourcePart, ...]
+    site: OpenstackSite, catalogue: Catalogue, facts: Mapping[str, str], resources: tuple[ResourcePart, ...]
 ) -> Iterator[WantedRegistered]:
     used = {part.pool for part in resources}
     for pool in catalogue.pool:
@@ -184,7 +184,7 @@ def _resource(part: ResourcePart, catalogue: Catalogue, facts: Mapping[str, str]
     return WantedResource(name=part.name, attributes=attributes)
 
 
-def _endpoints(site: Site, catalogue: Catalogue, facts: Mapping[str, str]) -> Iterator[WantedEndpoint]:
+def _endpoints(site: OpenstackSite, catalogue: Catalogue, facts: Mapping[str, str]) -> Iterator[WantedEndpoint]:
     for endpoint in catalogue.endpoint:
         if not _holds(endpoint, site, facts):
             continue

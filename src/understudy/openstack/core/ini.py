@@ -154,9 +154,12 @@ def _entry(line: Line, number: int, section: str | None, options_alone: bool) ->
 
 
 def _unquoted(value: str) -> str:
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
-    return value
+    """Without the quotes around it; one quote alone is an empty value to oslo.config."""
+    return value[1:-1] if _quoted(value) else value
+
+
+def _quoted(value: str) -> bool:
+    return value[:1] in ('"', "'") and value[0] == value[-1]
 
 
 def _same(left: str, right: str) -> bool:
@@ -168,9 +171,10 @@ def spelled(value: str, syntax: str) -> str:
     """A value as it must stand in such a file to be read as it is. BadFile: it cannot."""
     if not value.isprintable():
         raise BadFile("a value has a line end or another character that cannot be shown")
+    if syntax == "oslo" and "\\$" in value:
+        raise BadFile("a value has \\ before $, which oslo.config takes for another way to write $; choose another secret")
     escaped = value.replace("$", "$$") if syntax == "oslo" else value.replace("%", "%%") if syntax == "paste" else value
-    quoted = len(escaped) > 1 and escaped[0] == escaped[-1] and escaped[0] in "\"'"
-    if quoted or escaped != escaped.strip():
+    if _quoted(escaped) or escaped != escaped.strip():
         return f'"{escaped}"' if escaped[:1] != '"' else f"'{escaped}'"
     return escaped
 

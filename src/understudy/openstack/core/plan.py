@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from understudy.openstack.core.compare import Found, Judged, Verdict, judge, keys_wanted
+from understudy.openstack.core.compare import Comparison, FoundPlaces, Judged, judge, keys_wanted
 from understudy.openstack.core.editing import edited
 from understudy.openstack.core.ini import BadFile
 from understudy.openstack.core.states import (
@@ -37,7 +37,7 @@ from understudy.openstack.core.wanted import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class PlaceStep:
     """One place of one server: from what is there to what should be."""
 
     server: str
@@ -60,7 +60,7 @@ class Blocked:
 class ServersPlan:
     """For the servers: what to do, what cannot be done, and how each wanted thing stands."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[PlaceStep, ...]
     blocked: tuple[Blocked, ...]
     judged: tuple[Judged, ...]
 
@@ -69,20 +69,20 @@ class ServersPlan:
         return not self.steps and not self.blocked
 
 
-def plan(desired: Desired, found: Mapping[str, Found], unreachable: Mapping[str, str]) -> ServersPlan:
+def plan(desired: Desired, found: Mapping[str, FoundPlaces], unreachable: Mapping[str, str]) -> ServersPlan:
     """For all servers that are wanted. `found`: of each that was looked at; `unreachable`: of the others, why not."""
-    steps: list[Step] = []
+    steps: list[PlaceStep] = []
     blocked: list[Blocked] = []
     judged: list[Judged] = []
     for server, wanted in desired.servers.items():
         if server in unreachable:
             blocked.append(Blocked(server=server, place="", cause=unreachable[server]))
-            judged += [Judged(server=server, wanted=item, verdict=Verdict.UNKNOWN, there=unreachable[server]) for item in wanted]
+            judged += [Judged(server=server, wanted=item, verdict=Comparison.UNKNOWN, there=unreachable[server]) for item in wanted]
             continue
         judged += [judge(server, item, found[server], found) for item in wanted]
         for place, items in _by_place(wanted).items():
             made = _step(server, place, items, found)
-            if isinstance(made, Step):
+            if isinstance(made, PlaceStep):
                 steps.append(made)
             elif made is not None:
                 blocked.append(made)
@@ -102,7 +102,7 @@ def _by_place(wanted: Sequence[Wanted]) -> dict[str, list[Wanted]]:
     return found
 
 
-def _step(server: str, place: str, wanted: Sequence[Wanted], found: Mapping[str, Found]) -> Step | Blocked | None:
+def _step(server: str, place: str, wanted: Sequence[Wanted], found: Mapping[str, FoundPlaces]) -> PlaceStep | Blocked | None:
     before = found[server].get(place, OtherState(what="it was not looked at"))
     if isinstance(before, OtherState):
         return Blocked(server=server, place=place, cause=before.what)
@@ -115,14 +115,14 @@ def _step(server: str, place: str, wanted: Sequence[Wanted], found: Mapping[str,
     if after == before:
         return None
     reasons = tuple(dict.fromkeys(item.why for item in wanted if item.why and _changes(item, before, found)))
-    return Step(server=server, place=place, before=before, after=after, because=reasons)
+    return PlaceStep(server=server, place=place, before=before, after=after, because=reasons)
 
 
-def _changes(item: Wanted, before: PlaceState, found: Mapping[str, Found]) -> bool:
-    return judge("", item, {item.place: before}, found).verdict is not Verdict.RIGHT
+def _changes(item: Wanted, before: PlaceState, found: Mapping[str, FoundPlaces]) -> bool:
+    return judge("", item, {item.place: before}, found).verdict is not Comparison.RIGHT
 
 
-def _after(before: PlaceState, wanted: Sequence[Wanted], found: Mapping[str, Found]) -> PlaceState | str:
+def _after(before: PlaceState, wanted: Sequence[Wanted], found: Mapping[str, FoundPlaces]) -> PlaceState | str:
     """What should be there, or why that cannot be."""
     match wanted[0]:
         case WantedBoot():
@@ -156,7 +156,7 @@ def _edited(before: PlaceState, wanted: Sequence[WantedEntry | WantedLine]) -> P
 # --- as people read it
 
 
-def title(step: Step) -> str:
+def title(step: PlaceStep) -> str:
     """One line: what the step does."""
     before, after = step.before, step.after
     match after:
@@ -175,7 +175,7 @@ def title(step: Step) -> str:
     return step.place
 
 
-def diff(step: Step, secrets: Mapping[str, str]) -> str:
+def diff(step: PlaceStep, secrets: Mapping[str, str]) -> str:
     """Of a file, unified; secrets are hidden. Empty: there is no text to show."""
     if not isinstance(step.after, FileState) or not isinstance(step.before, FileState | Absent):
         return ""

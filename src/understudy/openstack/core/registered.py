@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from understudy.errors import BadInput
 from understudy.model.dependencies import parse, print_dependencies
-from understudy.openstack.core.compare import Verdict
+from understudy.openstack.core.compare import Comparison
 from understudy.openstack.core.wanted import WantedPool, WantedRegistered, WantedResource, WantedVip
 
 
@@ -35,7 +35,7 @@ class JudgedRegistered:
     """One registered thing with its verdict; `there`: what is there instead."""
 
     name: str
-    verdict: Verdict
+    verdict: Comparison
     there: str = ""
 
 
@@ -48,11 +48,11 @@ def judge_registered(item: WantedRegistered, found: FoundRegistered) -> JudgedRe
     """How it stands with one of them."""
     there = found.pools.get(item.name) if isinstance(item, WantedPool) else found.resources.get(item.name)
     if there is None:
-        return JudgedRegistered(name=item.name, verdict=Verdict.MISSING)
+        return JudgedRegistered(name=item.name, verdict=Comparison.MISSING)
     other = dict(_differing(item, there))
     if not other:
-        return JudgedRegistered(name=item.name, verdict=Verdict.RIGHT)
-    return JudgedRegistered(name=item.name, verdict=Verdict.WRONG, there=", ".join(f"{key} is {there.get(key, '')!r}" for key in other))
+        return JudgedRegistered(name=item.name, verdict=Comparison.RIGHT)
+    return JudgedRegistered(name=item.name, verdict=Comparison.WRONG, there=", ".join(f"{key} is {there.get(key, '')!r}" for key in other))
 
 
 def _step(item: WantedRegistered, found: FoundRegistered) -> RegistryStep | None:

@@ -9,7 +9,7 @@ from understudy.openstack.core.fields import SITE, Field, Form, Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Surveyed:
     """What was found out about the servers. Empty: nothing, so that an example stands there, commented out."""
 
     release: str = ""
@@ -22,7 +22,7 @@ class Seen:
     """What the release needs."""
 
 
-def sample(seen: Seen) -> str:
+def sample(seen: Surveyed) -> str:
     """The file, with what was found out and examples for the rest."""
     lines = ["# The site of an OpenStack control plane that this cluster keeps available; understudy openstack plan shows what follows."]
     lines += ["# Lines that begin with # are examples, or what counts without them.", ""]
@@ -31,7 +31,7 @@ def sample(seen: Seen) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _section(section: Section, seen: Seen) -> Iterator[str]:
+def _section(section: Section, seen: Surveyed) -> Iterator[str]:
     if not section.name:
         given = {"release": seen.release, "projects": list(seen.projects)}
         yield from _lines(section.fields, {key: value for key, value in given.items() if value})

@@ -34,7 +34,7 @@ class SiteServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class OpenstackSite:
     """What site.toml says."""
 
     release: str
@@ -57,9 +57,9 @@ class BadSite(BadInput):
     """site.toml is wrong; the text names line and key, and says what to write."""
 
 
-def parse_site(text: str, releases: Collection[str]) -> Site:
+def parse_site(text: str, releases: Collection[str]) -> OpenstackSite:
     """The site of a file's text. BadSite."""
-    reading = _Reading(text)
+    reading = _SiteText(text)
     raw = reading.parsed
     known = [section.name for section in SITE if section.name]
     top = SITE[0]
@@ -79,7 +79,7 @@ def parse_site(text: str, releases: Collection[str]) -> Site:
     facts |= {f"address.{name}": _one(value) for name, value in values["addresses"].items()}
     facts |= {f"endpoints.{name}": _one(value) for name, value in values["endpoints"].items()}
     _check_addresses(reading, servers, facts)
-    return Site(
+    return OpenstackSite(
         release=_one(head["release"]),
         region=_one(head["region"]),
         clustered=_one(head["clustered"]),
@@ -90,7 +90,7 @@ def parse_site(text: str, releases: Collection[str]) -> Site:
     )
 
 
-def check_credentials(site: Site, known: Collection[str]) -> None:
+def check_credentials(site: OpenstackSite, known: Collection[str]) -> None:
     """None has a name that the release does not know. BadSite with the nearest that it knows."""
     for name in site.credentials:
         if name not in known:
@@ -108,7 +108,7 @@ def _one(value: object) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def _section(reading: "_Reading", section: Section, raw: object) -> dict[str, Any]:
+def _section(reading: "_SiteText", section: Section, raw: object) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise reading.bad("", section.name, raw, f"write a section [{section.name}{'.NAME' if section.several else ''}]")
     if not section.several:
@@ -126,7 +126,7 @@ def _section(reading: "_Reading", section: Section, raw: object) -> dict[str, An
     return found
 
 
-def _fields(reading: "_Reading", section: Section, where: str, raw: Mapping[str, object]) -> dict[str, Any]:
+def _fields(reading: "_SiteText", section: Section, where: str, raw: Mapping[str, object]) -> dict[str, Any]:
     """Every field of a section, with what is usual where nothing is given."""
     if section.open_fields is not None:
         for key in raw:
@@ -149,7 +149,7 @@ def _allowed(field: Field) -> str:
     return f"{field.form.value} {', '.join(field.words)}" if field.words else field.form.value
 
 
-def _value(reading: "_Reading", where: str, field: Field, key: str, value: object) -> str | tuple[str, ...]:
+def _value(reading: "_SiteText", where: str, field: Field, key: str, value: object) -> str | tuple[str, ...]:
     if field.form is Form.CHOICES:
         wrong = not isinstance(value, list) or not value or [word for word in value if word not in field.words]
         if wrong or not isinstance(value, list) or len(set(value)) < len(value):
@@ -199,7 +199,7 @@ def _made(make: Any, value: str) -> bool:
     return True
 
 
-def _check_servers(reading: "_Reading", servers: tuple[SiteServer, ...]) -> None:
+def _check_servers(reading: "_SiteText", servers: tuple[SiteServer, ...]) -> None:
     if not servers:
         raise reading.missing("", "servers", "write a section [servers.NAME], with roles and address, for each server")
     if len(servers) > MOST_SERVERS:
@@ -214,7 +214,7 @@ def _check_servers(reading: "_Reading", servers: tuple[SiteServer, ...]) -> None
         seen[address] = server.name
 
 
-def _check_addresses(reading: "_Reading", servers: tuple[SiteServer, ...], facts: Mapping[str, str]) -> None:
+def _check_addresses(reading: "_SiteText", servers: tuple[SiteServer, ...], facts: Mapping[str, str]) -> None:
     """A virtual address lies in the management network and is no server's own. Several services may share one."""
     subnet = facts["networks.management.subnet"]
     own = {ipaddress.ip_address(server.address): server.name for server in servers}
@@ -229,7 +229,7 @@ def _check_addresses(reading: "_Reading", servers: tuple[SiteServer, ...], facts
             raise reading.bad("addresses", key, value, f"it is not in [networks.management] subnet {subnet}; write one that is")
 
 
-class _Reading:
+class _SiteText:
     """The file being read: knows where things stand in it."""
 
     def __init__(self, text: str) -> None:
