@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from daemon.cluster import ROOT, Cluster, Lines, running
-from openstack.trees import desired_of
+from openstack.trees import SITE, desired_of, make_trees
+from understudy.cli.understudy import openstack
 from understudy.cli.understudy.openstack_registry import CommandRegistrar, body_of
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
@@ -15,9 +16,9 @@ from understudy.errors import BadInput
 from understudy.model.messages import with_number
 from understudy.openstack.core.compare import Comparison
 from understudy.openstack.core.registered import judge_registered, registry_steps
-from understudy.openstack.ground import NotReached
+from understudy.openstack.ground import NotReached, Nowhere, ServerGround
 from understudy.openstack.kept import FormerStates
-from understudy.openstack.releases import release_names
+from understudy.openstack.releases import load_release, release_names
 from understudy.openstack.work import CommandFailed, RunOutcome, register, undo
 
 
@@ -70,10 +71,16 @@ async def test_everything_is_registered_by_the_commands_of_crsctl_and_taken_back
         await asyncio.to_thread(registrar.run, step.command)
         assert registry_steps(wanted.registered, await asyncio.to_thread(registrar.found)) == ()
 
+        assert (await cluster.run("crsctl start resource mysqlVIP -n ctr1")).status == 0
+
         def end() -> RunOutcome:
             with kept.held():
                 return undo(kept, {}, registrar, silent, force=False)
 
+        left = (await asyncio.to_thread(end)).left
+        assert left[0].place == "mysqlVIP"
+        assert left[-1].place == "the servers"
+        assert (await cluster.run("crsctl stop resource mysqlVIP")).status == 0
         assert (await asyncio.to_thread(end)).left == []
         assert await asyncio.to_thread(registrar.found) == before
 
@@ -85,6 +92,38 @@ async def test_a_command_that_is_refused_says_what_the_cluster_said() -> None:
         command = ("crsctl", "add", "resource", "db", "-type", "cluster_resource", "-attr", "SERVER_POOLS=nowhere,PLACEMENT=restricted")
         with pytest.raises(CommandFailed, match=r"crsctl add resource db: .*nowhere"):
             await asyncio.to_thread(registrar.run, command)
+
+
+async def test_nothing_is_registered_before_every_server_is_right(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server that cannot be looked at is in the way, unless the operator says that it is done there; what is known to be left is."""
+    trees: dict[str, ServerGround] = {**make_trees(place / "trees", "zed")}
+    names = load_release("zed").secrets()
+    credentials = "".join(f'{name} = "env:SECRET"\n' for name in names)
+    (place / "site.toml").write_text(SITE.replace("RELEASE", "zed") + f"[credentials]\n{credentials}")
+    monkeypatch.setenv("SECRET", "x")
+    away = {**trees, "ctr2": Nowhere("no way to ctr2")}
+    async with running("ctr1", "ctr2", "ctr3") as cluster:
+        registrar = registrar_of(cluster, asyncio.get_running_loop())
+        monkeypatch.setattr(openstack, "_registrar", lambda arguments: registrar)
+        monkeypatch.setattr(openstack, "_grounds", lambda site, wanted, folder: away)
+
+        async def typed(*words: str) -> int:
+            options = ["--site", f"{place}/site.toml", "--state", f"{place}/kept"]
+            return await asyncio.to_thread(openstack.main, [*words, *options])
+
+        assert await typed("apply") == 1
+        assert "nothing is registered before every server is as it should be" in capsys.readouterr().out
+        assert (await asyncio.to_thread(registrar.found)).pools.keys() == {"Free", "Generic"}
+
+        assert await typed("apply", "--register") == 1
+        assert "UND-0436: Not done: ctr2: no way to ctr2." in capsys.readouterr().out
+        assert "mysqld" in (await asyncio.to_thread(registrar.found)).resources
+        assert await typed("verify") == 2
+        away["ctr2"] = trees["ctr2"]
+        assert await typed("apply") == 0
+        assert await typed("verify") == 0
 
 
 def asked(answers: Iterator[tuple[int, str]]) -> CommandRegistrar:

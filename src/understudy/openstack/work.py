@@ -138,21 +138,30 @@ def register(desired: Desired, registrar: Registrar, kept: FormerStates, progres
 def undo(
     kept: FormerStates, grounds: Mapping[str, ServerGround], registrar: Registrar | None, progress: StepProgress, *, force: bool
 ) -> RunOutcome:
-    """Everything as it was before the first apply, the latest first. `force`: also what somebody else has changed since."""
-    outcome = RunOutcome()
-    for former in kept.formers():
-        if isinstance(former, FormerRegistered):
-            why = _take_back_registered(former, registrar)
-        elif former.server not in grounds:
+    """Everything as it was before the first apply, the latest first. `force`: also what somebody else has changed since. What is registered
+    goes first; while some of it stays (it runs, perhaps), the servers stay as they are. No `registrar`: the cluster is not asked."""
+    outcome, formers = RunOutcome(), kept.formers()
+    for registered in (former for former in formers if isinstance(former, FormerRegistered)):
+        if registrar is None:
             continue
+        why = _take_back_registered(registered, registrar)
+        progress(registered, why)
+        if why:
+            outcome.leave("", registered.name, why)
         else:
-            why = _take_back(former, grounds[former.server], force=force)
+            kept.forget(registered)
+            outcome.done.append(registered.name)
+    if outcome.left:
+        outcome.leave("", "the servers", "they stay as they are while some of it is registered; stop what runs, and try again")
+        return outcome
+    for former in (former for former in formers if isinstance(former, Former) and former.server in grounds):
+        why = _take_back(former, grounds[former.server], force=force)
         progress(former, why)
         if why:
-            outcome.leave(getattr(former, "server", ""), getattr(former, "place", "") or getattr(former, "name", ""), why)
+            outcome.leave(former.server, former.place, why)
         else:
             kept.forget(former)
-            outcome.done.append(f"{getattr(former, 'server', '')}:{getattr(former, 'place', '')}")
+            outcome.done.append(f"{former.server}:{former.place}")
     for server, ground in grounds.items():
         try:
             ground.settle()
@@ -176,9 +185,8 @@ def _take_back(former: Former, ground: ServerGround, *, force: bool) -> str:
     return ""
 
 
-def _take_back_registered(former: FormerRegistered, registrar: Registrar | None) -> str:
-    if registrar is None:
-        return "the cluster is not asked here"
+def _take_back_registered(former: FormerRegistered, registrar: Registrar) -> str:
+    """Empty, or why it is not done."""
     try:
         found = registrar.found()
         if former.name not in found.pools and former.name not in found.resources:

@@ -82,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--trees", metavar="DIR", help="instead of the servers: DIR/NAME stands for the files of server NAME; the cluster is not asked"
         )
+        if name == "apply":
+            command.add_argument(
+                "--register",
+                action="store_true",
+                help="register in the cluster although a server could not be looked at from here; say so once apply is done there",
+            )
         if name == "undo":
             command.add_argument("-f", dest="force", action="store_true", help="also what somebody else has changed since")
     return parser
@@ -233,7 +239,8 @@ def _apply(arguments: argparse.Namespace) -> int:
     job, kept = _job(arguments), FormerStates(Path(arguments.state))
     with kept.held(), closing(job.grounds):
         outcome, _ = apply(job.desired, job.grounds, kept, text.progress)
-        if job.registrar is not None and outcome.left:
+        in_the_way = [item for item in outcome.left if item.place or not arguments.register]
+        if job.registrar is not None and in_the_way:
             outcome.leave("", "the cluster", "nothing is registered before every server is as it should be")
         elif job.registrar is not None:
             try:
