@@ -1,6 +1,7 @@
 """What undo does where somebody else was at work too, and what is said of servers that are not there."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,26 @@ def test_a_server_that_cannot_be_reached_is_reported_and_resumed(place: Path) ->
         assert outcome.left == []
         assert {step.server for step in planned.steps} == {"ctr2"}
         assert look(wanted, trees).finished()
+
+
+def test_an_undo_goes_on_when_a_server_is_back(place: Path) -> None:
+    """It is asked once and then left; what was taken back elsewhere stays so."""
+    trees, wanted, kept = make_trees(place / "trees", "zed"), desired_of("zed", SOME), FormerStates(place / "kept")
+    before = photograph(place / "trees")
+    asked: list[object] = []
+
+    class Gone(Nowhere):
+        def ask(self, request: Mapping[str, object]) -> Mapping[str, object]:
+            asked.append(request)
+            return super().ask(request)
+
+    with kept.held():
+        apply(wanted, trees, kept, silent)
+        left = undo(kept, {**trees, "ctr2": Gone("no way")}, None, silent, force=False).left
+        assert ({item.server for item in left}, {item.cause for item in left}, len(asked)) == ({"ctr2"}, {"no way"}, 1)
+        assert undo(kept, trees, None, silent, force=False).left == []
+
+    assert photograph(place / "trees") == before
 
 
 def test_what_is_not_installed_is_said_with_its_package(place: Path) -> None:

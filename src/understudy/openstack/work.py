@@ -154,8 +154,12 @@ def undo(
     if outcome.left:
         outcome.leave("", "the servers", "they stay as they are while some of it is registered; stop what runs, and try again")
         return outcome
+    lost: dict[str, str] = {}
     for former in (former for former in formers if isinstance(former, Former) and former.server in grounds):
-        why = _take_back(former, grounds[former.server], force=force)
+        try:
+            why = lost.get(former.server) or _take_back(former, grounds[former.server], force=force)
+        except NotReached as error:
+            why = lost[former.server] = str(error)
         progress(former, why)
         if why:
             outcome.leave(former.server, former.place, why)
@@ -163,6 +167,8 @@ def undo(
             kept.forget(former)
             outcome.done.append(f"{former.server}:{former.place}")
     for server, ground in grounds.items():
+        if server in lost:
+            continue
         try:
             ground.settle()
         except (NotReached, NotDone) as error:
@@ -171,7 +177,7 @@ def undo(
 
 
 def _take_back(former: Former, ground: ServerGround, *, force: bool) -> str:
-    """Empty, or why it is not done."""
+    """Empty, or why it is not done. NotReached."""
     try:
         there = ground.look([(former.place, former.keys)])[former.place]
         if there == former.before:
@@ -180,7 +186,7 @@ def _take_back(former: Former, ground: ServerGround, *, force: bool) -> str:
         if not ours and not force and not isinstance(there, Absent):
             return "somebody else has changed it since; -f takes it back all the same"
         ground.put(former.place, there, former.before)
-    except (NotReached, NotDone) as error:
+    except NotDone as error:
         return str(error)
     return ""
 
