@@ -59,7 +59,7 @@ def files(draw: st.DrawFn) -> bytes:
     return (text + (ending if draw(st.booleans()) else "")).encode()
 
 
-class Read(iniparser.BaseParser):  # type: ignore[misc]
+class OsloReader(iniparser.BaseParser):  # type: ignore[misc]
     """The reader of oslo.config, with everything that it finds, in order."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Read(iniparser.BaseParser):  # type: ignore[misc]
 
 
 def read_by_oslo(content: bytes) -> list[tuple[str, str, str]]:
-    parser = Read()
+    parser = OsloReader()
     parser.parse(io.StringIO(content.decode(), newline=None))
     return parser.found
 

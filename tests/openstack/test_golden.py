@@ -48,7 +48,7 @@ class Interrupted(Exception):
     """The process ends here."""
 
 
-class Ending:
+class EndingServer:
     """A server in the middle of whose steps the process ends: just before the next change, or just after it."""
 
     def __init__(self, ground: ServerGround) -> None:
@@ -78,7 +78,7 @@ def interrupted_everywhere(release: str, place: Path, projects: Sequence[str]) -
     wanted = desired_of(release, projects)
     with FormerStates(place / "kept1").held():
         straight, _ = apply(wanted, make_trees(place / "straight", release), FormerStates(place / "kept1"), silent)
-    grounds = {name: Ending(tree) for name, tree in make_trees(place / "trees", release).items()}
+    grounds = {name: EndingServer(tree) for name, tree in make_trees(place / "trees", release).items()}
     kept, before = FormerStates(place / "kept"), photograph(place / "trees")
     moments = iter(["before", "after"] * len(straight.done))
     with kept.held():
@@ -117,7 +117,7 @@ def test_an_undo_that_is_interrupted_goes_on(release: str, place: Path) -> None:
     before = photograph(place / "trees")
     with kept.held():
         apply(wanted, trees, kept, silent)
-        grounds = {name: Ending(tree) for name, tree in trees.items()}
+        grounds = {name: EndingServer(tree) for name, tree in trees.items()}
         for ground in grounds.values():
             ground.after = True
         while kept.formers():

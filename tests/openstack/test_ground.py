@@ -23,7 +23,7 @@ exec sh -c "$3"
 
 
 @dataclass
-class Way:
+class WayThere:
     """A ground, and where its root is here. `base`: of places."""
 
     ground: ServerGround
@@ -38,23 +38,23 @@ class Way:
 
 
 @pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Way]:
+def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WayThere]:
     root = tmp_path / "root"
     (root / "etc").mkdir(parents=True)
     if request.param == "tree":
         (root / "etc/passwd").write_text(f"me:x:{os.geteuid()}:0::/:/bin/sh\n")
         (root / "etc/group").write_text(f"me:x:{os.getegid()}:\n")
-        yield Way(Tree(root), root, "")
+        yield WayThere(Tree(root), root, "")
         return
     program = tmp_path / "ssh"
     program.write_text(SSH)
     program.chmod(0o755)
     worker = this_server("ctr1") if request.param == "here" else by_ssh("ctr2", "root@ctr2", "", program=str(program))
-    yield Way(worker, root, str(root))
+    yield WayThere(worker, root, str(root))
     worker.close()
 
 
-def mine(way: Way, mode: str) -> Owned:
+def mine(way: WayThere, mode: str) -> Owned:
     """Of whoever runs the tests, by the name that the ground gives."""
     (way.root / "etc/probe").write_text("")
     found = way.look("/etc/probe")
@@ -62,7 +62,7 @@ def mine(way: Way, mode: str) -> Owned:
     return Owned(owner=found.owned.owner, group=found.owned.group, mode=mode)
 
 
-def test_a_file_is_made_changed_and_removed(way: Way) -> None:
+def test_a_file_is_made_changed_and_removed(way: WayThere) -> None:
     """Each change names what it expects; what is so already is no change."""
     first = FileState(owned=mine(way, "0640"), content=b"one\r\n\xff")
     second = FileState(owned=mine(way, "0600"), content=b"")
@@ -77,7 +77,7 @@ def test_a_file_is_made_changed_and_removed(way: Way) -> None:
     assert sorted(path.name for path in (way.root / "etc").iterdir()) in (["group", "passwd", "probe"], ["probe"])
 
 
-def test_what_somebody_else_has_changed_meanwhile_stays(way: Way) -> None:
+def test_what_somebody_else_has_changed_meanwhile_stays(way: WayThere) -> None:
     """A plan that is out of date is refused, and nothing is lost."""
     path, before = way.root / "etc/x", FileState(owned=mine(way, "0644"), content=b"old")
     path.write_bytes(b"new")
@@ -89,7 +89,7 @@ def test_what_somebody_else_has_changed_meanwhile_stays(way: Way) -> None:
     assert path.read_bytes() == b"new"
 
 
-def test_a_file_that_a_crash_left_beside_is_no_obstacle(way: Way) -> None:
+def test_a_file_that_a_crash_left_beside_is_no_obstacle(way: WayThere) -> None:
     """It is ours, and half of something."""
     (way.root / "etc/x.understudy-new").write_bytes(b"hal")
     state = FileState(owned=mine(way, "0644"), content=b"whole")
@@ -97,7 +97,7 @@ def test_a_file_that_a_crash_left_beside_is_no_obstacle(way: Way) -> None:
     assert not (way.root / "etc/x.understudy-new").exists()
 
 
-def test_what_others_noted_on_a_file_stays_with_it(way: Way) -> None:
+def test_what_others_noted_on_a_file_stays_with_it(way: WayThere) -> None:
     """Labels and access lists, as far as the file system has them."""
     path = way.root / "etc/x"
     path.write_bytes(b"old")
@@ -111,7 +111,7 @@ def test_what_others_noted_on_a_file_stays_with_it(way: Way) -> None:
     assert os.getxattr(path, "user.note") == b"kept"
 
 
-def test_links_devices_and_what_is_too_large_are_not_touched(way: Way) -> None:
+def test_links_devices_and_what_is_too_large_are_not_touched(way: WayThere) -> None:
     """Each says what it is."""
     (way.root / "etc/link").symlink_to("x")
     os.mkfifo(way.root / "etc/pipe")
@@ -122,7 +122,7 @@ def test_links_devices_and_what_is_too_large_are_not_touched(way: Way) -> None:
         assert said in found.what
 
 
-def test_a_directory_needs_one_above_it(way: Way) -> None:
+def test_a_directory_needs_one_above_it(way: WayThere) -> None:
     """A missing one means that a package is not installed; nothing is made that undo would leave."""
     state = DirectoryState(owned=mine(way, "0750"))
     with pytest.raises(NotDone, match="is not there: install the package"):
@@ -138,7 +138,7 @@ def test_a_directory_needs_one_above_it(way: Way) -> None:
     assert way.put("/etc/d", state, Absent())
 
 
-def test_keys_are_the_same_set_afterwards(way: Way) -> None:
+def test_keys_are_the_same_set_afterwards(way: WayThere) -> None:
     """New ones come, old ones go, and the directory has its owner and mode."""
     owned, directory = mine(way, "0600"), mine(way, "0700")
     first = KeysState(owned=directory, files={"0": FileState(owned=owned, content=b"a"), "1": FileState(owned=owned, content=b"b")})
@@ -148,7 +148,7 @@ def test_keys_are_the_same_set_afterwards(way: Way) -> None:
         assert way.look("/etc/keys", keys=True) == after
 
 
-def test_starts_at_boot_end_and_come_back(way: Way) -> None:
+def test_starts_at_boot_end_and_come_back(way: WayThere) -> None:
     """Links of targets go, a start of an init script becomes a stop; back again to the link. By its root, which only a tree has."""
     if way.base:
         pytest.skip("units are named, and those of this machine are its own")
@@ -171,14 +171,14 @@ def test_starts_at_boot_end_and_come_back(way: Way) -> None:
 
 
 @pytest.mark.parametrize("place", ["/etc/../etc/x", "etc/x", "/etc/x/", "/etc/\0x"])
-def test_a_path_that_is_none_is_refused(way: Way, place: str) -> None:
+def test_a_path_that_is_none_is_refused(way: WayThere, place: str) -> None:
     """Neither looked at nor changed."""
     assert isinstance(way.ground.look([(place, False)])[place], OtherState)
     with pytest.raises(NotDone):
         way.ground.put(place, Absent(), DirectoryState(owned=mine(way, "0755")))
 
 
-def test_a_user_that_is_not_there_is_named(way: Way) -> None:
+def test_a_user_that_is_not_there_is_named(way: WayThere) -> None:
     """And nothing is made."""
     owned = Owned(owner="no-such-user", group="no-such-user", mode="0644")
     with pytest.raises(NotDone, match="there is no user no-such-user here: install the package"):

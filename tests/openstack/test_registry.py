@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cluster import ROOT, Cluster, Lines, running
+from daemon.cluster import ROOT, Cluster, PrintedLines, running
 from openstack.trees import SITE, desired_of, make_trees
 from understudy.cli.understudy import openstack
 from understudy.cli.understudy.openstack_registry import CommandRegistrar, body_of
@@ -26,7 +26,7 @@ def registrar_of(cluster: Cluster, loop: asyncio.AbstractEventLoop) -> CommandRe
     """As the command line asks, but that no socket is between; called from another thread."""
 
     async def run(verb: str, body: dict[str, object]) -> tuple[int, str]:
-        lines = Lines()
+        lines = PrintedLines()
         await cluster.sights["ctr1"].look()
         world = cluster.world(lines, "ctr1", ROOT, changes=VERBS[verb].changes)
         try:
