@@ -11,7 +11,7 @@ import pytest
 
 from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
-from understudy.cli.understudy import cluster_backup, cluster_certificate, cluster_registry, cluster_setup, demo, lab, simulate
+from understudy.cli.understudy import cluster_backup, cluster_certificate, cluster_registry, cluster_setup, demo, lab, openstack, simulate
 from understudy.model import events, logevents, settings
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
@@ -88,7 +88,12 @@ def helps() -> dict[str, str]:
         found |= {command.title: command.help() for command in module.COMMANDS.values()}
     for parsed in (cluster_setup, cluster_certificate, cluster_backup, cluster_registry):
         found |= {title: text for title, text in parser_helps("understudy cluster", parsed._parser()).items() if title in SETUP}
-    for name, parser in (("demo", demo._parser()), ("lab", lab._parser()), ("simulate", simulate._parser())):
+    for name, parser in (
+        ("demo", demo._parser()),
+        ("lab", lab._parser()),
+        ("openstack", openstack._parser()),
+        ("simulate", simulate._parser()),
+    ):
         found |= parser_helps(f"understudy {name}", parser)
     return found
 
@@ -247,7 +252,7 @@ def test_every_rule_of_safety_says_where_it_is() -> None:
     assert not [name for name in names if not list((ROOT / "tests/policy/scenarios").glob(f"{name}.txt"))]
 
 
-@pytest.mark.parametrize("package", ["sim", "lab", "linux", "guard/core", "setup"])
+@pytest.mark.parametrize("package", ["sim", "lab", "linux", "guard/core", "setup", "openstack", "openstack/core"])
 def test_the_map_of_a_package_names_its_modules(package: str) -> None:
     """All that there are, and no other."""
     folder = ROOT / "src/understudy" / package
