@@ -11,7 +11,7 @@ GIVEN_UP_S = 1.0
 STEP_S = 0.01
 
 
-class Connection:
+class BeatenConnection:
     """What a heartbeat asks, in virtual time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, answers: bool = True) -> None:
@@ -20,7 +20,7 @@ class Connection:
         self.waits = False
         self.pings: list[float] = []
         self.given_up: list[float] = []
-        self._timers: list[tuple[float, Callable[[], None], Timer]] = []
+        self._timers: list[tuple[float, Callable[[], None], HeldTimer]] = []
         monkeypatch.setattr(asyncio, "get_running_loop", lambda: self)
         self.heartbeat = Heartbeat(self.ping, lambda _: self.given_up.append(self.now), busy=lambda: self.waits)
         self.heartbeat.begin()
@@ -28,8 +28,8 @@ class Connection:
     def time(self) -> float:
         return self.now
 
-    def call_later(self, seconds: float, call: Callable[[], None]) -> "Timer":
-        timer = Timer(self.now + seconds)
+    def call_later(self, seconds: float, call: Callable[[], None]) -> "HeldTimer":
+        timer = HeldTimer(self.now + seconds)
         self._timers.append((self.now + seconds, call, timer))
         return timer
 
@@ -50,7 +50,7 @@ class Connection:
                     call()
 
 
-class Timer:
+class HeldTimer:
     def __init__(self, when: float) -> None:
         self._when = when
         self.cancelled = False
@@ -63,13 +63,13 @@ class Timer:
 
 
 def test_while_anything_arrives_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = Connection(monkeypatch)
+    connection = BeatenConnection(monkeypatch)
     connection.run(10, arrives_every_s=0.4)
     assert connection.pings == []
 
 
 def test_a_quiet_connection_that_answers_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = Connection(monkeypatch)
+    connection = BeatenConnection(monkeypatch)
     connection.run(10)
     assert 10 / CALM_S - 2 <= len(connection.pings) <= 10 / CALM_S
     assert not connection.given_up
@@ -80,7 +80,7 @@ def test_a_quiet_connection_that_answers_stays(monkeypatch: pytest.MonkeyPatch) 
 def test_one_that_hangs_is_given_up_within_a_second_of_its_last_sign_of_life(
     monkeypatch: pytest.MonkeyPatch, last_s: float, *, waits: bool
 ) -> None:
-    connection = Connection(monkeypatch)
+    connection = BeatenConnection(monkeypatch)
     connection.run(5 + last_s)
     connection.heartbeat.received()
     connection.answers, connection.waits, last = False, waits, connection.now
@@ -93,7 +93,7 @@ def test_one_that_hangs_is_given_up_within_a_second_of_its_last_sign_of_life(
 
 def test_while_an_answer_is_waited_for_signs_of_life_are_asked_for_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """With engine etcd they say whether there is another leader: what was passed on to the one before may be lost."""
-    connection = Connection(monkeypatch)
+    connection = BeatenConnection(monkeypatch)
     connection.run(0.1)
     connection.waits = True
     connection.heartbeat.asked()
@@ -105,7 +105,7 @@ def test_while_an_answer_is_waited_for_signs_of_life_are_asked_for_often(monkeyp
 
 def test_a_client_that_was_paused_does_not_blame_the_other_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first look comes late; what waits in its socket is taken in after that."""
-    connection = Connection(monkeypatch)
+    connection = BeatenConnection(monkeypatch)
     connection.run(1)
     connection.now += 30
     connection.run(AGAIN_S / 2)
