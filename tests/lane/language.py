@@ -180,7 +180,8 @@ class LaneServer:
 
     def _end(self, name: ResourceName, outcome: ActionOutcome) -> None:
         resource = self.cluster.view.resources[name]
-        at = self.driver.instant(resource, self.now, self.now, empty=self.scripts[name].empty)
+        empty = outcome.unanswered != "executor-away" and self.scripts[name].empty  # as daemon/acting.py: else it was not seen
+        at = self.driver.instant(resource, self.now, self.now, empty=empty)
         self._tell(self.driver.ended(self.driver.in_flight[name], outcome, at))
 
     def _answer(self, name: ResourceName, action: str) -> tuple[ActionOutcome, str]:

@@ -16,6 +16,7 @@ from understudy.lane.neighbours import (
     wanted_here,
 )
 from understudy.lane.phases import Climbing, Down, Rung, Starting, Stuck, Unseen
+from understudy.lane.silence import LATEST_S
 from understudy.lane.steps import Charge, Check, Clean, Climb, LaneStep, Release, Start, Wait, WaitsFor
 from understudy.model.resource import Resource
 from understudy.model.view import Assignment
@@ -105,6 +106,8 @@ def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignm
     if phase.uncharged:
         looked_at = being_looked_at(here, resource)
         return Wait(WaitsFor.DEPENDENCIES_LOOKED_AT, looked_at) if looked_at else Charge(down_that_matter(here, resource))
+    if not (local.empty or phase.dirty):
+        return _look_again(here, local)
     if dependents := dependents_not_off(here, resource):
         return Wait(WaitsFor.DEPENDENTS_STOP_FIRST, dependents)
     if phase.dirty:
@@ -119,6 +122,12 @@ def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignm
     if missing := missing_to_start(here, resource):
         return Wait(WaitsFor.DEPENDENCIES, missing)
     return Start(assignment.epoch)
+
+
+def _look_again(here: Here, local: Local) -> LaneStep:
+    """Nobody saw whether something of it is left: it may run, and until that is known its neighbours count it as not gone."""
+    due = min(local.check_due, local.acted_at + LATEST_S)
+    return Check() if due <= here.now else Wait(WaitsFor.LOOKED_AT_AGAIN, until=due)
 
 
 # --- no longer mine: let it go --------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ class WaitsFor(Enum):
     IN_FLIGHT = "an action is under way"
     CANNOT_ACT = "an action could not be run"
     FIRST_LOOK = "the first look"
+    LOOKED_AT_AGAIN = "a check, for the last one could not say whether something of it is left"
     NOT_ASSIGNED_HERE = "not assigned here"
     REGISTRY_WENT_BACK = "the registry went back, and what it says is not confirmed yet"
     RUNNING = "it runs"

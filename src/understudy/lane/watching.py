@@ -212,9 +212,11 @@ def not_seen(local: Local, phase: Unseen, event: CheckSilent) -> LaneUpdate:
 
 
 def unanswered_while_down(local: Local, phase: Down, event: CheckSilent) -> LaneUpdate:
-    """It stays down; after some silent checks it is asked as rarely as what answers."""
+    """It stays down; after some silent checks it is asked as rarely as what answers, and what is seen to be left of it is cleaned away
+    before it starts."""
     silent, _ = silence.silent_check(local, event.resource, event.outcome, event.at)
     if silent.local.silent < event.resource.check_failures:
         return silent
     rarely = event.at.now + silence.offline_look_s(event.resource, event.outcome, event.at.spread)
-    return replace(silent, local=replace(silent.local, check_due=rarely))
+    left = not event.at.empty and not silence.could_not_ask(event.outcome)
+    return replace(silent, local=replace(silent.local, check_due=rarely, phase=replace(phase, dirty=phase.dirty or left)))

@@ -144,7 +144,7 @@ class Waits:
             case WaitsFor.IN_FLIGHT:
                 internal = Internal.CLEANING if report is None else report.internal
                 return Cause(text=f"its {_ACTIONS.get(internal, 'clean')} on {server} to end", under_way=True)
-            case WaitsFor.FIRST_LOOK:
+            case WaitsFor.FIRST_LOOK | WaitsFor.LOOKED_AT_AGAIN:
                 return Cause(text=f"{server} to check whether it runs there")
             case WaitsFor.DEPENDENTS_STOP_FIRST:
                 return self._dependents(step.of, server, deep)
