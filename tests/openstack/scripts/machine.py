@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from debianroot import PLAIN, DebianRoot
+from understudy.lab import storage
 from understudy.lab.places import project_root
 
 SCRIPTS = project_root() / "src/understudy/openstack/scripts"
@@ -44,6 +45,8 @@ class Machine(DebianRoot):
         adds = "\n".join(f"ip addr add {address}/24 dev lo" for address in ADDRESSES)
         self.shell(f"{adds}\nhostname ctr1\nprintf '127.0.0.1 localhost ctr1\\n10.10.10.12 rabbitvip\\n' >/etc/hosts")
         self.shell("mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200; chmod 1777 /tmp /dev/shm; mkdir -p /run/lock")
+        self.write(storage.MOUNT_HELPER, storage.MOUNT_HELPER_TEXT, 0o755)
+        self.shell(f"mkdir -p {storage.IN_HOST}/cinder_data")
         shutil.copytree(SCRIPTS, Path(f"/proc/{self._inside}/root{HOME}"), ignore=shutil.ignore_patterns("__pycache__"))
 
     def settings(self, **settings: str) -> None:

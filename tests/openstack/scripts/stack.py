@@ -3,6 +3,8 @@
 For machines and labs whose image has the packages; every step is a text of shell, run as root on the host.
 """
 
+from understudy.lab.storage import FILE_SERVER
+
 PASSWORD = "secret"
 MYSQL, RABBITMQ, KEYSTONE, CINDER, GLANCE, SWIFT, NOVA, NEUTRON = (f"10.10.10.{number}" for number in range(11, 19))
 BROKER = f"rabbit://openstack:{PASSWORD}@{RABBITMQ}:5672/"
@@ -52,11 +54,18 @@ FILES: dict[str, Options] = {
             "transport_url": BROKER,
             "glance_api_servers": f"http://{GLANCE}:9292",
             "host": "cinder-ha",
-            "enabled_backends": "disk1",
+            "enabled_backends": "nfs1",
             "backup_driver": "cinder.backup.drivers.posix.PosixBackupDriver",
             "backup_posix_path": "/var/lib/cinder/backups",
         },
-        "disk1": {"volume_driver": "cinder.volume.drivers.fake.FakeLoggingVolumeDriver", "volume_backend_name": "disk1"},
+        "nfs1": {
+            "volume_driver": "cinder.volume.drivers.nfs.NfsDriver",
+            "nfs_shares_config": "/etc/cinder/nfsshare",
+            "nfs_mount_point_base": "/var/lib/cinder/mnt",
+            "nas_secure_file_operations": "false",
+            "nas_secure_file_permissions": "false",
+            "volume_backend_name": "nfs1",
+        },
         "database": {"connection": database("cinder")},
         "keystone_authtoken": callers("cinder"),
     },
@@ -162,6 +171,7 @@ def configure() -> str:
         "sed -i 's/^swift_hash_path_.*//' /etc/swift/swift.conf",
         "printf '[swift-hash]\\nswift_hash_path_suffix = lab\\nswift_hash_path_prefix = lab\\n' >/etc/swift/swift.conf",
         f"cat >/etc/swift/proxy-server.conf <<'END'\n{SWIFT_PROXY}END",
+        f"echo {FILE_SERVER}:/cinder_data >/etc/cinder/nfsshare; chown root:cinder /etc/cinder/nfsshare",
         "mkdir -p /var/lib/cinder/backups; chown cinder: /var/lib/cinder/backups",
     ]
     return "\n".join((*lines, settings_files()))

@@ -6,7 +6,7 @@
     standin.py NAME life [WORD...]            lives
 
 The WORDs are there to be found on its command line. A file /etc/standin/NAME changes what it does: `refuse` ends it at its start,
-`error` has it answer 500.
+`error` has it answer 500, `quiet` has it renew nothing.
 """
 
 import signal
@@ -16,7 +16,7 @@ import threading
 import time
 
 ROWS = {
-    "cinder": "replace into services (`binary`, host, updated_at, deleted) values (%s, 'cinder-ha@disk1', utc_timestamp(6), 0)",
+    "cinder": "replace into services (`binary`, host, updated_at, deleted) values (%s, 'cinder-ha@nfs1', utc_timestamp(6), 0)",
     "nova": "replace into services (`binary`, host, last_seen_up, deleted) values (%s, 'nova-ha', utc_timestamp(6), 0)",
     "neutron": "replace into agents (id, `binary`, host, heartbeat_timestamp) values (%s, %s, 'net-ha', utc_timestamp(6))",
 }
@@ -74,7 +74,7 @@ def main() -> None:
         sys.exit(f"{name}: the configuration file is wrong")
     if how == "port":
         serve(name, int(rest[0]))
-    elif how == "row":
+    elif how == "row" and wish(name) != "quiet":
         renew(name, rest[0])
     signal.pause()
 

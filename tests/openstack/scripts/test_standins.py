@@ -158,6 +158,19 @@ def test_a_heartbeat_that_ends_is_noticed(machine: Machine) -> None:
     machine.does("openstack-cinder-volume", "stop")
 
 
+def test_a_start_is_not_taken_in_by_the_heartbeat_of_another_server(machine: Machine) -> None:
+    """The row is young, for the service left another server a moment ago; it must be renewed here."""
+    machine.does("openstack-cinder-backup", "start")
+    machine.does("openstack-cinder-backup", "stop")
+    machine.write("/etc/standin/cinder-backup", "quiet")
+    row = "update services set updated_at=utc_timestamp(6) + interval 1 minute where `binary`='cinder-backup'"
+    machine.run("mariadb", "cinder", text=row)
+    called = machine.tried("timeout", "3", f"{HOME}/openstack-cinder-backup.scr", "start")
+    machine.shell("rm /etc/standin/cinder-backup")
+    machine.does("openstack-cinder-backup", "clean")
+    assert (called.returncode, "cinder-backup on cinder-ha has not reported yet" in called.stdout) == (124, True)
+
+
 def test_a_service_is_not_at_fault_if_its_database_is_away(machine: Machine) -> None:
     """INTERMEDIATE, by the name of what is away; a start waits for it, and ends well when its time is nearly over."""
     machine.does("openstack-keystone", "start")

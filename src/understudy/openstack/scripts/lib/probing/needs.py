@@ -64,12 +64,12 @@ def place_of_database(file: str, sections: list[str]) -> tuple[str, int, str, st
 
 
 def login(file: str, sections: list[str], limit_s: float) -> MySql:
-    """Tries until it succeeds or the limit is over. ProbeAnswer PARTIAL: the database is away."""
+    """Tries once, and again until it succeeds or the limit is over. ProbeAnswer PARTIAL: the database is away."""
     place = place_of_database(file, sections)
     deadline = time.monotonic() + limit_s
     while True:
         try:
-            return MySql(place, min(deadline, time.monotonic() + CONNECT_S))
+            return MySql(place, time.monotonic() + CONNECT_S)
         except QueryRefused as refused:
             why = str(refused)
         except (OSError, EOFError) as error:

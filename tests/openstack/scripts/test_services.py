@@ -1,0 +1,111 @@
+"""The same contract with the real services: Debian's OpenStack, MariaDB and RabbitMQ on one machine. Minutes, and the image takes more."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from executor.rig import have_root
+from openstack.scripts import contract, stack
+from openstack.scripts.machine import Machine
+from support import wait_for
+from understudy.lab import image
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.long,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(not have_root(), reason="needs root"),
+    pytest.mark.xdist_group("services"),
+]
+PROJECTS = ("glance", "cinder", "placement", "nova", "neutron")
+SERVED = (
+    "memcached", "openstack-glance-api", "openstack-cinder-api", "placement-api", "openstack-nova-api", "openstack-nova-metadata-api",
+    "openstack-nova-novncproxy", "openstack-nova-spicehtml5proxy", "openstack-swift-proxy", "neutron-server",
+)  # fmt: skip
+REPORTING = (
+    "openstack-cinder-scheduler", "openstack-cinder-volume", "openstack-cinder-backup", "openstack-nova-conductor",
+    "openstack-nova-scheduler",
+)  # fmt: skip
+AGENTS = ("neutron-openvswitch-agent", "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent")
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    with Machine(image.SETS["openstack"]) as made:
+        made.settings(MYSQL_DATA_PATH="/var/lib/mysql")
+        made.shell(stack.configure())
+        made.does("mysqld", "start")
+        made.does("rabbitmq-server", "start")
+        made.does("memcached", "start")
+        made.shell(stack.BROKER_USER)
+        made.shell(stack.databases("keystone", *PROJECTS))
+        for step in (stack.KEYSTONE_TABLES, stack.KEYSTONE_KEYS, stack.KEYSTONE_BOOTSTRAP):
+            made.run("sh", "-ec", step)
+        for project in PROJECTS:
+            made.run("sh", "-ec", stack.TABLES[project])
+        made.shell(stack.RINGS)
+        made.run("sh", "-ec", f"({stack.SWITCH}) >/dev/null 2>&1 </dev/null")
+        yield made
+
+
+def test_the_broker(machine: Machine) -> None:
+    """It has its name on every server, and epmd ends with it."""
+    machine.does("rabbitmq-server", "stop")
+    assert contract.marked(machine, "rabbitmq-server") == []
+    contract.starts_and_stops(machine, "rabbitmq-server")
+    contract.survives_a_crash(machine, "rabbitmq-server")
+    assert "openstack" in machine.run("rabbitmqctl", "-q", "list_users")
+
+
+def test_keystone(machine: Machine) -> None:
+    contract.starts_and_stops(machine, "openstack-keystone")
+    contract.refuses_a_taken_port(machine, "openstack-keystone", stack.KEYSTONE, 5000)
+    contract.survives_a_crash(machine, "openstack-keystone")
+    contract.is_silent_when_it_hangs(machine, "openstack-keystone")
+
+
+def test_keystone_with_credentials(machine: Machine) -> None:
+    """A real token; a wrong password is not taken for a dead service."""
+    machine.settings(MYSQL_DATA_PATH="/var/lib/mysql", KEYSTONE_CHECK_FILE="/etc/openstack-ha/keystone-check")
+    lines = "username=admin\npassword={}\ndomain=Default\nproject=admin\n"
+    machine.write("/etc/openstack-ha/keystone-check", lines.format(stack.PASSWORD), 0o600)
+    machine.does("openstack-keystone", "start")
+    machine.does("openstack-keystone", "check")
+    machine.write("/etc/openstack-ha/keystone-check", lines.format("wrong"), 0o600)
+    called = machine.call("openstack-keystone", "check")
+    assert (called.status, "no token for admin: status 401" in called.said) == (contract.PARTIAL, True)
+    assert "wrong" not in called.said
+    machine.settings(MYSQL_DATA_PATH="/var/lib/mysql")
+
+
+def test_keystone_without_its_database(machine: Machine) -> None:
+    """A token request would hang for 40 s; the check names what is away, and is content as soon as it is back."""
+    machine.does("openstack-keystone", "start")
+    machine.does("mysqld", "stop")
+    called = machine.call("openstack-keystone", "check")
+    machine.does("mysqld", "start")
+    assert (called.status, "MySQL at 10.10.10.11:3306 does not serve" in called.said) == (contract.PARTIAL, True)
+    wait_for(lambda: machine.call("openstack-keystone", "check").status == 0, 60, "Keystone serves again")
+
+
+@pytest.mark.parametrize("script", [*SERVED, *REPORTING])
+def test_a_service(machine: Machine, script: str) -> None:
+    machine.does(script, "stop")
+    contract.starts_and_stops(machine, script)
+    contract.survives_a_crash(machine, script)
+    if script != "neutron-server":
+        machine.does(script, "stop")
+
+
+@pytest.mark.parametrize("script", AGENTS)
+def test_a_network_agent(machine: Machine, script: str) -> None:
+    machine.does("neutron-server", "start")
+    contract.starts_and_stops(machine, script)
+    contract.survives_a_crash(machine, script)
+    machine.does(script, "stop")
+
+
+def test_the_scrubber(machine: Machine) -> None:
+    contract.starts_and_stops(machine, "openstack-glance-scrubber")
+    contract.survives_a_crash(machine, "openstack-glance-scrubber")
+    machine.does("openstack-glance-scrubber", "stop")
