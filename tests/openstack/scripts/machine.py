@@ -53,9 +53,9 @@ class Machine(DebianRoot):
         """What /etc/openstack-ha-data.conf says."""
         self.write("/etc/openstack-ha-data.conf", "".join(f"{name}='{value}'\n" for name, value in settings.items()))
 
-    def call(self, script: str, action: str, within_s: float = 120, **environment: str) -> Called:
+    def call(self, script: str, action: str, within_s: float = 450, **environment: str) -> Called:
         """One action of one script, as a cluster calls it: a clean environment, no input."""
-        pairs = [f"{name}={value}" for name, value in environment.items()]
+        pairs = [f"{name}={value}" for name, value in {"_CRS_START_TIMEOUT": "400", **environment}.items()]
         # into a file: what a daemon inherits stays open
         line = 'out=$(mktemp); "$@" >$out 2>&1 </dev/null; status=$?; cat $out; rm $out; exit $status'
         done = self.tried("bash", "-c", line, "bash", "env", *pairs, f"{HOME}/{script}.scr", action, within_s=within_s)
@@ -64,6 +64,6 @@ class Machine(DebianRoot):
 
     def does(self, script: str, action: str, **environment: str) -> str:
         """The same; it must succeed. What it said."""
-        called = self.call(script, action, 120, **environment)
+        called = self.call(script, action, 450, **environment)
         assert called.status == 0, f"{script} {action}: status {called.status}: {called.said}"
         return called.said

@@ -155,7 +155,8 @@ def test_a_heartbeat_that_ends_is_noticed(machine: Machine) -> None:
     machine.does("openstack-cinder-volume", "start")
     machine.run("kill", "-STOP", *contract.marked(machine, "openstack-cinder-volume"))
     wait_for(lambda: machine.call("openstack-cinder-volume", "check").status == 1, 20, "the old heartbeat is noticed")
-    machine.does("openstack-cinder-volume", "stop")
+    machine.does("openstack-cinder-volume", "clean")
+    machine.does("rabbitmq-server", "stop")
 
 
 def test_a_start_is_not_taken_in_by_the_heartbeat_of_another_server(machine: Machine) -> None:
