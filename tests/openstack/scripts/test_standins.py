@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from debianroot import SYSTEMD
 from executor.rig import have_root
 from openstack.scripts import contract, stack
 from openstack.scripts.machine import HOME, SCRIPTS, Machine
@@ -256,3 +257,26 @@ def test_the_broker_wants_a_name_that_moves(machine: Machine, name: str, says: s
     called = machine.call("rabbitmq-server", "start")
     machine.settings(MYSQL_DATA_PATH="/var/lib/mysql", RABBITMQ_NODENAME="rabbit@rabbitvip")
     assert (called.status, says in called.said) == (1, True), called.said
+
+
+@pytest.mark.long
+def test_what_systemd_runs_is_ended_and_does_not_come_back() -> None:
+    """A unit would restart what was killed, outside the cluster; and one that is enabled would do so at every boot."""
+    unit = "[Service]\nUser=keystone\nExecStart=/etc/init.d/keystone systemd-start\nRestart=always\nRestartSec=0\n"
+    with Machine(first_process=SYSTEMD) as machine:
+        machine.settings(MYSQL_DATA_PATH="/var/lib/mysql")
+        install(machine)
+        machine.write("/etc/systemd/system/keystone.service", f"{unit}[Install]\nWantedBy=multi-user.target\n")
+        wait_for(lambda: machine.tried("systemctl", "daemon-reload").returncode == 0, 60, "systemd takes orders")
+        wants = "/etc/systemd/system/multi-user.target.wants"
+        machine.shell(f"mkdir -p {wants}; ln -s ../keystone.service {wants}/; systemctl start keystone.service")
+        wait_for(lambda: machine.call("openstack-keystone", "check").status == 0, 30, "it is seen")
+        said = machine.does("openstack-keystone", "start")
+        assert "keystone.service starts at boot, before the cluster has looked: systemctl disable keystone" in said
+        assert "keystone.service was started outside the cluster: ending it" in said
+        assert machine.run("systemctl", "is-active", "keystone.service", check=False).strip() == "inactive"
+        assert machine.call("openstack-keystone", "check").said == ""
+        machine.does("openstack-keystone", "stop")
+        machine.run("systemctl", "start", "keystone.service")
+        machine.does("openstack-keystone", "stop")
+        assert machine.call("openstack-keystone", "check").status == contract.OFFLINE
