@@ -126,6 +126,15 @@ def test_what_hangs_is_silent(machine: Machine, script: str) -> None:
     contract.is_silent_when_it_hangs(machine, script)
 
 
+def test_a_process_that_has_the_number_of_a_dead_daemon_is_left_alone(machine: Machine) -> None:
+    """The pid file has outlived a crash, and its number is somebody else's by now."""
+    machine.shell("sleep 1000 >/dev/null 2>&1 </dev/null & echo $! >/run/innocent; mkdir -p /run/openstack-ha")
+    machine.shell('echo "$(cat /run/innocent) 1 keystone" >/run/openstack-ha/openstack-keystone.pid')
+    assert machine.call("openstack-keystone", "check").status == contract.OFFLINE
+    machine.does("openstack-keystone", "stop")
+    machine.shell("kill $(cat /run/innocent)")
+
+
 def test_a_taken_port_is_named(machine: Machine) -> None:
     contract.refuses_a_taken_port(machine, "openstack-keystone", stack.KEYSTONE, 5000)
 

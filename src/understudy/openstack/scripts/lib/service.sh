@@ -228,23 +228,25 @@ answers() { # the last time of a heartbeat that does not count; sets `answer`
 
 stop() {
     leave_to_us
-    main=$(cut -d' ' -f1 "$pid_file" 2>/dev/null)
-    # shellcheck disable=SC2046,SC2086 # words are wanted
-    kill ${main:-$(by_hand)} 2>/dev/null
+    # shellcheck disable=SC2046 # words are wanted
+    kill $(noted_that_live || by_hand) 2>/dev/null
     tries=$((stop_s * 20))
-    while [ $tries -gt 0 ] && noted_lives; do
+    while [ $tries -gt 0 ] && noted_that_live >/dev/null; do
         sleep 0.05
         tries=$((tries - 1))
     done
     clean
 }
 
-noted_lives() { # any of the daemons in the pid file
+noted_that_live() { # process ids of the daemons in the pid file; false if there is none. After a crash a number may be another program's.
     [ -s "$pid_file" ] || return 1
+    found=1
     while read -r process when _; do
-        lives "$process" "$when" && return 0
+        lives "$process" "$when" || continue
+        echo "$process"
+        found=0
     done <"$pid_file"
-    return 1
+    return $found
 }
 
 clean() {
