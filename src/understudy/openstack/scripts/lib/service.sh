@@ -66,11 +66,13 @@ noted() { # by the pid file: 0 all daemons live, 1 not all, 2 there is none
     done <"$pid_file"
 }
 
-left() { # process ids of all that is of this service: by our mark, and by user and word for what was started by hand
-    {
+left() { # process ids of all that is of this service: by our mark, and by user and word for what was started by hand; no zombies
+    for process in $(
         timeout -s KILL 3 grep -lazx "OPENSTACK_HA_SERVICE=$service" /proc/[0-9]*/environ 2>/dev/null | sed 's/[^0-9]//g'
         by_hand
-    } | sort -un
+    ); do
+        stat_of "$process" && [ "$state" != Z ] && echo "$process"
+    done
 }
 
 by_hand() { # process ids of daemons that run as the right user with the right command line
@@ -274,7 +276,7 @@ check() {
             exit 1
             ;;
         2) # not started by us, or stopped
-            [ -n "$(by_hand)" ] || exit 1
+            [ -n "$(left)" ] || exit 1
             warning "$service was started outside the cluster"
             ;;
     esac
