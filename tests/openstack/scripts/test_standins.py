@@ -171,6 +171,7 @@ def test_a_heartbeat_that_ends_is_noticed(machine: Machine) -> None:
 
 def test_a_start_is_not_taken_in_by_the_heartbeat_of_another_server(machine: Machine) -> None:
     """The row is young, for the service left another server a moment ago; it must be renewed here."""
+    machine.does("rabbitmq-server", "start")
     machine.does("openstack-cinder-backup", "start")
     machine.does("openstack-cinder-backup", "stop")
     machine.write("/etc/standin/cinder-backup", "quiet")
@@ -179,6 +180,7 @@ def test_a_start_is_not_taken_in_by_the_heartbeat_of_another_server(machine: Mac
     called = machine.tried("timeout", "3", f"{HOME}/openstack-cinder-backup.scr", "start")
     machine.shell("rm /etc/standin/cinder-backup")
     machine.does("openstack-cinder-backup", "clean")
+    machine.does("rabbitmq-server", "stop")
     assert (called.returncode, "cinder-backup on cinder-ha has not reported yet" in called.stdout) == (124, True)
 
 
