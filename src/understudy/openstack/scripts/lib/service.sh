@@ -85,7 +85,7 @@ by_hand() { # process ids of daemons that run as the right user with the right c
 
 ask() { # sets `said`; status: 0 yes, 1 no, 3 cannot tell, 4 in part, 124 silence
     # shellcheck disable=SC2086 # words are wanted
-    said=$(timeout -s KILL 40 python3 -I -S "$lib/probe.py" $answer_s $question $1 ${needs:+-- needs $needs} 2>&1)
+    said=$(timeout -s KILL 50 python3 -I -S "$lib/probe.py" $answer_s $question $1 ${needs:+-- needs $needs} 2>&1)
     case $? in
         0) return 0 ;;
         1) return 1 ;;
@@ -192,6 +192,7 @@ start() {
     launch || { clean; return 1; }
     now
     # for what it needs, three quarters of the deadline: then it runs, and the check says what it lacks
+    answer_s=3      # what was asked before it had begun to listen may never be answered
     patient_until=$((uptime + ${_CRS_START_TIMEOUT:-0} * 3 / 4)) shown=''
     [ "${_CRS_START_TIMEOUT:-0}" -gt 0 ] || patient_until=$((uptime + ${_CRS_SCRIPT_TIMEOUT:-60} * 3 / 4))
     until answers "$unlike"; do
@@ -221,9 +222,10 @@ answers() { # the last time of a heartbeat that does not count; sets `answer`
         ! ended
         return
     fi
-    answer_s=3      # what was asked before it had begun to listen may never be answered
     ask "$1"
     answer=$?
+    # a slow one is given ever more time, or it would never come to an end of the questions that nobody waits for any more
+    [ $answer -ne 124 ] || [ $answer_s -ge 24 ] || answer_s=$((answer_s * 2))
     [ $answer -eq 3 ] && { error "$said"; clean; exit 1; }
     [ $answer -eq 0 ]
 }
