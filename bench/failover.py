@@ -20,9 +20,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.outage import Trial, one_trial
+from bench.outage import OutageTrial, one_trial
 from bench.report import machine, table
-from bench.service import Client
+from bench.service import ServiceClient
 from bench.systems import FAMILIES, variants
 from bench.systems.base import ACTS, System
 from bench.systems.understudy import Understudy
@@ -99,7 +99,7 @@ class _Run:
     def __init__(self, name: str, acts: Sequence[str]) -> None:
         self._name = name
         self._acts = acts
-        self.trials: list[Trial] = []
+        self.trials: list[OutageTrial] = []
         self.versions: dict[str, str] = {}
 
     def take_turn(self, system: System, count: int) -> None:
@@ -112,7 +112,9 @@ class _Run:
             except LabError as error:
                 did_nothing = len(pending) == left
                 for _ in range(len(pending) if did_nothing else 1):
-                    self._note(Trial(system=system.title, act=pending.pop(0), load=os.getloadavg()[0], outage_ms=None, note=str(error)))
+                    self._note(
+                        OutageTrial(system=system.title, act=pending.pop(0), load=os.getloadavg()[0], outage_ms=None, note=str(error))
+                    )
 
     def _in_one_lab(self, system: System, pending: list[str]) -> None:
         """Trial by trial, until nothing is pending."""
@@ -121,7 +123,7 @@ class _Run:
             system.up(lab)
             self.versions.update(system.versions(lab))
             prepared = ""
-            with Client(lab) as client:
+            with ServiceClient(lab) as client:
                 while pending:
                     if pending[0] != prepared:
                         prepared = pending[0]
@@ -129,7 +131,7 @@ class _Run:
                     self._note(one_trial(system, lab, client, prepared))
                     pending.pop(0)
 
-    def _note(self, trial: Trial) -> None:
+    def _note(self, trial: OutageTrial) -> None:
         self.trials.append(trial)
         outcome = f"failed: {trial.note}" if trial.outage_ms is None else f"{trial.outage_ms:7.0f} ms"
         both = "" if trial.both_ms is None else f"   both active {'to the end' if trial.both_lasts else f'{trial.both_ms:.0f} ms'}"

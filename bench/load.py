@@ -47,7 +47,7 @@ _BEHIND_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class LoadRow:
     """Of the table: how long one sort of change took, in milliseconds."""
 
     what: str
@@ -163,10 +163,10 @@ def _report(about: dict[str, object], changes: Sequence[Change], missing: Sequen
         Path(file).write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _row(what: str, changes: Sequence[Change]) -> Row:
+def _row(what: str, changes: Sequence[Change]) -> LoadRow:
     mine = [change for change in changes if change.what == what]
     took = sorted(change.seconds * 1000 for change in mine if change.acknowledged) or [0.0]
-    return Row(
+    return LoadRow(
         what=what,
         acknowledged=sum(change.acknowledged for change in mine),
         unanswered=sum(not change.acknowledged for change in mine),

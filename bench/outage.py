@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from bench import service
-from bench.service import Answer, Client, Gap
+from bench.service import Gap, ServiceAnswer, ServiceClient
 from bench.systems.base import System
 
 from understudy.lab.lab import Lab
@@ -28,7 +28,7 @@ _ADDED, _REMOVED = 20, 21
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class OutageTrial:
     """What one blow led to."""
 
     system: str
@@ -47,19 +47,19 @@ class Trial:
         return {key: round(value, 1) if isinstance(value, float) and key != "load" else value for key, value in asdict(self).items()}
 
 
-def one_trial(system: System, lab: Lab, client: Client, act: str) -> Trial:
+def one_trial(system: System, lab: Lab, client: ServiceClient, act: str) -> OutageTrial:
     """Wait until all is well, strike, measure, repair."""
     before = _quiet_moment(system, lab, client, act)
     load = os.getloadavg()[0]
-    with _Watch(lab, before.server, act == "cut") as watch:
+    with _OutageWatch(lab, before.server, act == "cut") as watch:
         strike(system, lab, act, before.server)
         gap = client.gap(before)
         both_ms, lasts = watch.both_active_ms(gap, system.moves_service) if act == "cut" else (None, False)
     repair(system, lab, act, gap)
-    return Trial(system=system.title, act=act, load=load, outage_ms=gap.seconds * 1000, both_ms=both_ms, both_lasts=lasts)
+    return OutageTrial(system=system.title, act=act, load=load, outage_ms=gap.seconds * 1000, both_ms=both_ms, both_lasts=lasts)
 
 
-def _quiet_moment(system: System, lab: Lab, client: Client, act: str) -> Answer:
+def _quiet_moment(system: System, lab: Lab, client: ServiceClient, act: str) -> ServiceAnswer:
     """A random moment at which all has been well for a while; the last answer before it."""
     while True:
         system.whole(lab)
@@ -95,7 +95,7 @@ def repair(system: System, lab: Lab, act: str, gap: Gap) -> None:
         system.relocated(lab, gap.first.server)
 
 
-class _Watch:
+class _OutageWatch:
     """Follows, in the servers themselves, who has the address, and when the web server of the old one ends."""
 
     def __init__(self, lab: Lab, old: str, wanted: bool) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.outage import RELEASE_S, Trial
+from bench.outage import RELEASE_S, OutageTrial
 from bench.systems.base import ACTS, System
 
 _RESOLUTION_MS = 10
@@ -26,7 +26,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table(about: Mapping[str, Any], systems: Sequence[System], trials: Sequence[Trial], bounds: Mapping[str, float]) -> str:
+def table(about: Mapping[str, Any], systems: Sequence[System], trials: Sequence[OutageTrial], bounds: Mapping[str, float]) -> str:
     """Markdown: a row for each act and system, in milliseconds."""
     ours = [system.title for system in systems if system.family == "understudy" and system.acts == ACTS]
     ratios = [f"/ {title.removeprefix('understudy, ')}" for title in ours] if len(ours) < len(systems) else []
@@ -49,7 +49,7 @@ def _heading(about: Mapping[str, Any]) -> str:
     return f"{about['command']}\n{where}{'; ' + versions if versions else ''}"
 
 
-def _numbers(chosen: Sequence[Trial]) -> list[str]:
+def _numbers(chosen: Sequence[OutageTrial]) -> list[str]:
     values = sorted(trial.outage_ms for trial in chosen if trial.outage_ms is not None)
     failed = len(chosen) - len(values)
     count = f"{len(values)} ({failed} failed)" if failed else str(len(values))
@@ -59,7 +59,7 @@ def _numbers(chosen: Sequence[Trial]) -> list[str]:
     return [count, *(f"{value:.0f}" for value in (values[0], statistics.median(values), p99, values[-1]))]
 
 
-def _ratios(chosen: Sequence[Trial], system: System, ours: Mapping[str, float], titles: Sequence[str]) -> list[str]:
+def _ratios(chosen: Sequence[OutageTrial], system: System, ours: Mapping[str, float], titles: Sequence[str]) -> list[str]:
     """Its median over each of ours."""
     values = [trial.outage_ms for trial in chosen if trial.outage_ms is not None]
     if system.family == "understudy" or not values:
@@ -67,7 +67,7 @@ def _ratios(chosen: Sequence[Trial], system: System, ours: Mapping[str, float], 
     return [f"{statistics.median(values) / ours[title]:.1f}" if title in ours else "" for title in titles]
 
 
-def _both(chosen: Sequence[Trial]) -> str:
+def _both(chosen: Sequence[OutageTrial]) -> str:
     """In how many trials two servers were active at once, and for how long at most."""
     seen = [trial for trial in chosen if trial.both_ms is not None]
     if not seen:
@@ -82,16 +82,16 @@ def _both(chosen: Sequence[Trial]) -> str:
     return f"{len(overlaps)} of {len(seen)}, up to {max(trial.both_ms or 0.0 for trial in overlaps):.0f} ms"
 
 
-def _loads(chosen: Sequence[Trial]) -> str:
+def _loads(chosen: Sequence[OutageTrial]) -> str:
     loads = [trial.load for trial in chosen if trial.outage_ms is not None]
     return f"{min(loads):.1f} to {max(loads):.1f}" if loads else ""
 
 
-def _outages(trials: Sequence[Trial], title: str, act: str) -> list[float]:
+def _outages(trials: Sequence[OutageTrial], title: str, act: str) -> list[float]:
     return [trial.outage_ms for trial in trials if trial.system == title and trial.act == act and trial.outage_ms is not None]
 
 
-def _failures(trials: Sequence[Trial]) -> list[str]:
+def _failures(trials: Sequence[OutageTrial]) -> list[str]:
     return [f"failed: {trial.act}, {trial.system}: {trial.note}" for trial in trials if trial.outage_ms is None]
 
 

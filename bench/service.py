@@ -156,7 +156,7 @@ def _command_line(pid: int) -> list[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceAnswer:
     """One good answer: when it ended, from which server, from which life of the service, when that began."""
 
     at: float
@@ -169,8 +169,8 @@ class Answer:
 class Gap:
     """An outage: the last answer of one life, the first of the next."""
 
-    last: Answer
-    first: Answer
+    last: ServiceAnswer
+    first: ServiceAnswer
 
     @property
     def seconds(self) -> float:
@@ -178,22 +178,22 @@ class Gap:
         return self.first.at - self.last.at
 
 
-class Client:
+class ServiceClient:
     """Opens a new connection every 5 ms whatever the others do, gives each 250 ms, and remembers every good answer."""
 
     def __init__(self, lab: Lab) -> None:
         argv = ["nice", "-n", "-5", "python3", "-ISc", _CLIENT, ADDRESS, str(PORT)]
         self._process: subprocess.Popen[str] = lab.popen("client", argv, stdout=subprocess.PIPE, text=True)
-        self._answers: list[Answer] = []
+        self._answers: list[ServiceAnswer] = []
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             at, server, word, born = line.split()
-            self._answers.append(Answer(float(at), server, word, float(born)))
+            self._answers.append(ServiceAnswer(float(at), server, word, float(born)))
 
-    def steady(self, for_s: float, within_s: float = 90.0) -> Answer:
+    def steady(self, for_s: float, within_s: float = 90.0) -> ServiceAnswer:
         """Wait for unbroken answers of one life for this long from now on; the last of them."""
         begun = time.monotonic()
         while time.monotonic() < begun + within_s:
@@ -204,12 +204,12 @@ class Client:
             time.sleep(0.02)
         raise LabError(f"the service does not answer steadily within {within_s:g} s")
 
-    def still(self, before: Answer) -> Answer | None:
+    def still(self, before: ServiceAnswer) -> ServiceAnswer | None:
         """The last good answer, if it and all since `before` are of the same life and came without a break."""
         recent = [before, *self._since(before.at)]
         return recent[-1] if len({answer.word for answer in recent}) == 1 and self._unbroken(recent) else None
 
-    def gap(self, before: Answer, within_s: float = 60.0) -> Gap:
+    def gap(self, before: ServiceAnswer, within_s: float = 60.0) -> Gap:
         """From the last answer of the old life to the first of the next."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:
@@ -230,10 +230,10 @@ class Client:
         self._process.terminate()
         self._process.wait()
 
-    def _since(self, moment: float) -> list[Answer]:
+    def _since(self, moment: float) -> list[ServiceAnswer]:
         return list(takewhile(lambda answer: answer.at > moment, reversed(self._answers)))[::-1]
 
     @staticmethod
-    def _unbroken(answers: list[Answer]) -> bool:
+    def _unbroken(answers: list[ServiceAnswer]) -> bool:
         gaps = [later.at - earlier.at for earlier, later in pairwise(answers)]
         return max(gaps, default=_GAP_S) < _GAP_S and time.monotonic() - answers[-1].at < _GAP_S

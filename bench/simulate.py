@@ -25,7 +25,7 @@ WANTED = {"every beat": 5.0, "quiet time passed over": 200.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class SimulatedRun:
     """One world, measured."""
 
     what: str
@@ -61,10 +61,10 @@ def main() -> int:
     return 0
 
 
-def measured(what: str, case: WorldCase) -> Run:
+def measured(what: str, case: WorldCase) -> SimulatedRun:
     """Simulate it, and print its row."""
     begun = time.process_time()
-    run = Run(what=what, lived=live(case), cpu_s=time.process_time() - begun)
+    run = SimulatedRun(what=what, lived=live(case), cpu_s=time.process_time() - begun)
     print(run.row(), flush=True)
     return run
 

@@ -14,7 +14,7 @@ LONGEST = 60
 """Lines of a file: one screen."""
 
 
-class Stage(Protocol):
+class StoryStage(Protocol):
     """Where a story is played."""
 
     def do(self, line: str) -> None:
@@ -34,7 +34,7 @@ class Block:
     expected: tuple[str, ...] | None
 
 
-def play(path: Path, stage: Stage, *, rewrite: bool) -> None:
+def play(path: Path, stage: StoryStage, *, rewrite: bool) -> None:
     """Play a story; AssertionError where the answer is another one. With `rewrite` the file is given the answers of today."""
     why, blocks = read(path)
     text = _text(why, [Block(block.stimuli, _answer(path, stage, block)) for block in blocks])
@@ -65,7 +65,7 @@ def _block(lines: list[str]) -> Block:
     return Block(tuple(lines[:at]), tuple(lines[at + 1 :]))
 
 
-def _answer(path: Path, stage: Stage, block: Block) -> tuple[str, ...]:
+def _answer(path: Path, stage: StoryStage, block: Block) -> tuple[str, ...]:
     for line in block.stimuli:
         try:
             stage.do(line)

@@ -14,7 +14,7 @@ from understudy.errors import TooManyWaiting
 LATE_S = 5.0
 
 
-class Peer:
+class CorrelatedPeer:
     """The other end: what it was sent, in order."""
 
     def __init__(self, most: int = WAITING_MAX) -> None:
@@ -41,7 +41,7 @@ class Peer:
 @given(order=st.permutations(range(6)), unknown=st.integers(100, 10**9))
 def test_each_gets_its_own_answer_in_whatever_order_they_come(order: list[int], unknown: int) -> None:
     async def story() -> None:
-        peer = Peer()
+        peer = CorrelatedPeer()
         asked = [peer.ask() for _ in order]
         await peer.sees(len(order))
         assert not peer.requests.answer(unknown, "nobody's")
@@ -55,7 +55,7 @@ def test_each_gets_its_own_answer_in_whatever_order_they_come(order: list[int], 
 
 
 async def test_an_answer_after_the_deadline_is_nobodys_and_disturbs_no_other() -> None:
-    peer = Peer()
+    peer = CorrelatedPeer()
     late, other = peer.ask(within_s=0.01), peer.ask()
     with pytest.raises(TimeoutError):
         await late
@@ -66,7 +66,7 @@ async def test_an_answer_after_the_deadline_is_nobodys_and_disturbs_no_other() -
 
 async def test_numbers_are_never_used_again() -> None:
     """A late answer would be taken for that of who asks next."""
-    peer = Peer()
+    peer = CorrelatedPeer()
     for _ in range(3):
         with pytest.raises(TimeoutError):
             await peer.ask(within_s=0.0)
@@ -91,7 +91,7 @@ async def test_the_time_to_send_counts() -> None:
 
 
 async def test_an_answer_in_parts_has_the_time_of_its_last_part() -> None:
-    peer, loop = Peer(), asyncio.get_running_loop()
+    peer, loop = CorrelatedPeer(), asyncio.get_running_loop()
     asked = peer.ask(within_s=0.02)
     await peer.sees(1)
     peer.requests.extend(peer.sent[0], loop.time() + LATE_S)
@@ -103,7 +103,7 @@ async def test_an_answer_in_parts_has_the_time_of_its_last_part() -> None:
 
 
 async def test_a_part_is_waited_for_no_longer_than_was_said() -> None:
-    peer, loop = Peer(), asyncio.get_running_loop()
+    peer, loop = CorrelatedPeer(), asyncio.get_running_loop()
     asked = peer.ask()
     await peer.sees(1)
     peer.requests.extend(peer.sent[0], loop.time() + 0.01)
@@ -112,7 +112,7 @@ async def test_a_part_is_waited_for_no_longer_than_was_said() -> None:
 
 
 async def test_who_waits_when_the_peer_hangs_up_is_told_at_once_each_by_an_error_of_its_own() -> None:
-    peer = Peer()
+    peer = CorrelatedPeer()
     asked = [peer.ask() for _ in range(3)]
     await peer.sees(3)
     peer.requests.answer(peer.sent[0], "before")
@@ -143,7 +143,7 @@ async def test_who_cannot_send_has_asked_nothing() -> None:
 
 
 async def test_who_is_cancelled_leaves_nothing_behind() -> None:
-    peer = Peer()
+    peer = CorrelatedPeer()
     asked = peer.ask()
     await peer.sees(1)
     asked.cancel()
@@ -153,7 +153,7 @@ async def test_who_is_cancelled_leaves_nothing_behind() -> None:
 
 
 async def test_a_flood_of_requests_is_bounded_and_those_beyond_are_never_sent() -> None:
-    peer = Peer(most=3)
+    peer = CorrelatedPeer(most=3)
     asked = [peer.ask() for _ in range(5)]
     refused = await asyncio.gather(*asked[3:], return_exceptions=True)
     assert [type(error) for error in refused] == [TooManyWaiting] * 2
@@ -169,7 +169,7 @@ async def test_a_flood_of_requests_is_bounded_and_those_beyond_are_never_sent() 
 
 async def test_numbers_may_be_the_askers_own() -> None:
     """A round of voters is known by a nonce, not by how many there were before."""
-    peer = Peer()
+    peer = CorrelatedPeer()
     peer.requests = Correlator(numbers=itertools.count(1 << 60, 7))
     asked = [peer.ask(), peer.ask()]
     await peer.sees(2)

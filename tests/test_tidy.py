@@ -10,6 +10,7 @@ import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -68,6 +69,7 @@ OWN_IDIOM = {
     "(stands?|stood|standing) still": "is paused",
 }
 """Phrases that only their authors understand -> what an operator reads without stumbling."""
+_LAYOUT = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
 TEXTS = ("*.py", "*.md", "*.toml", "*.txt", "*.sh", "*.in", "*.service", "*.scr", "run", "bin/*", "*.html", "*.js", "*.css", "*.svg")
 
 
@@ -96,6 +98,32 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), filename=str(path))
 
 
+class Lexed(NamedTuple):
+    """What the tokens of a file say, apart from its layout."""
+
+    lines: frozenset[int]
+    """Numbers of the lines on which anything stands but a comment."""
+    comments: tuple[tuple[int, str], ...]
+    """With the numbers of their lines."""
+    names: frozenset[str]
+
+
+@cache
+def lexed(path: Path) -> Lexed:
+    """Once for each file: it takes longer than all that is asked of it."""
+    lines: set[int] = set()
+    comments: list[tuple[int, str]] = []
+    names: set[str] = set()
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        if token.type == tokenize.COMMENT:
+            comments.append((token.start[0], token.string))
+        elif token.type not in _LAYOUT:
+            lines.update(range(token.start[0], token.end[0] + 1))
+        if token.type == tokenize.NAME:
+            names.add(token.string)
+    return Lexed(frozenset(lines), tuple(comments), frozenset(names))
+
+
 def functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     """Every function with its qualified name."""
 
@@ -114,11 +142,7 @@ def functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.Asy
 
 def code_lines(path: Path) -> set[int]:
     """Numbers of the lines that hold code."""
-    passive = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
-    lines: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
-        if token.type not in passive:
-            lines.update(range(token.start[0], token.end[0] + 1))
+    lines = set(lexed(path).lines)
     for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
             continue
@@ -156,6 +180,9 @@ def test_sizes_only_shrink() -> None:
     assert not stale, f"better than KNOWN says; shrink the list: {stale}"
 
 
+TWICE = {"Cluster": ("tests/daemon/cluster.py", "tests/e2e/harness.py")}
+"""Names that stand for two things: the cluster of a story in one process, and that of a story in a lab; no test has both. It may only
+shrink."""
 CATALOGUES = {"model/events.py": r"^([A-Z_]+) = ", "model/reasons.py": r"^    ([A-Z_]+) = ", "model/messages.py": r"^    (\d+): "}
 READ_FROM_OUTSIDE = {"OTHER"}
 """Made in its own file, of what a newer version has written."""
@@ -217,10 +244,11 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_one_name_one_thing() -> None:
-    """No two modules define a class, or a name for a type, that are called alike: readers take them for each other."""
+    """No two modules define a class, or a name for a type, that are called alike: readers take them for each other. Nor do tests and
+    benchmarks, but for what stands in `TWICE`."""
     found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "src").rglob("*.py")):
-        for statement in ast.parse(path.read_text()).body:
+    for path in python_files():
+        for statement in parsed(path).body:
             if isinstance(statement, ast.ClassDef):
                 name = statement.name
             elif (
@@ -232,9 +260,9 @@ def test_one_name_one_thing() -> None:
             else:
                 continue
             if not (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)):  # of type variables
-                found.setdefault(name, []).append(str(path.relative_to(ROOT)))
+                found.setdefault(name, []).append(name_of(path))
 
-    assert {name: files for name, files in found.items() if len(files) > 1} == {}
+    assert {name: tuple(files) for name, files in found.items() if len(files) > 1} == TWICE
 
 
 def test_a_loop_names_what_it_goes_through() -> None:
@@ -253,11 +281,11 @@ def test_names_in_the_product_are_the_words_of_the_field() -> None:
     """What `OWN_IDIOM` keeps out of texts does not live on in names."""
     own = re.compile(r"(?:^|_)(?:told|heard|mishaps?|leaners?|spoilt)(?:_|$)")
     found = {
-        f"{name_of(path)}: {token.string}"
+        f"{name_of(path)}: {name}"
         for path in python_files()
         if path.is_relative_to(ROOT / "src")
-        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
-        if token.type == tokenize.NAME and own.search(token.string)
+        for name in lexed(path).names
+        if own.search(name)
     }
     assert not found
 
@@ -282,9 +310,8 @@ def _shown_texts() -> Iterator[tuple[str, str]]:
                 and (id(node) in docstrings or (product and " " in node.value))
             ):
                 yield f"{name_of(path)}:{node.lineno}", node.value
-        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
-            if token.type == tokenize.COMMENT:
-                yield f"{name_of(path)}:{token.start[0]}", token.string
+        for number, comment in lexed(path).comments:
+            yield f"{name_of(path)}:{number}", comment
 
 
 @pytest.mark.parametrize("phrase", OWN_IDIOM)

@@ -9,6 +9,7 @@ UnderstudyError                 base: something that can be said to an operator 
 ├── Unreachable                 a neighbour process or server did not answer in time (retryable)
 │   └── RegistryUnreachable     the registry did not answer: a commit may or may not have happened
 │       ├── Compacted           a watch cannot begin that far back: read again
+│       ├── Leaderless          its members are electing a leader: what was asked was not done
 │       ├── RegistryFailed      it answered that its disk is full or failing: nothing was written
 │       └── CommitTooLarge      more than one commit may hold: nothing was written
 ├── TooManyWaiting              on a connection, for answers: this request was not sent
@@ -64,6 +65,10 @@ class RegistryUnreachable(Unreachable):
 
 class Compacted(RegistryUnreachable):
     """A watch cannot begin at so old a revision; read the prefix again and watch from there."""
+
+
+class Leaderless(RegistryUnreachable):
+    """The registry's members have no leader at this moment; what was asked was certainly not done, and may be asked again."""
 
 
 class RegistryFailed(RegistryUnreachable):

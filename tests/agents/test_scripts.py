@@ -21,7 +21,7 @@ glance() {{ {scripts}/glance-data.scr "$@"; }}
 """
 
 
-class Host:
+class ScriptHost:
     """A place where mounts can be made that nobody else sees."""
 
     def __init__(self, folder: Path) -> None:
@@ -41,21 +41,21 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Host:
+def host(tmp_path: Path) -> ScriptHost:
     if not have_root():
         pytest.skip("needs root")
-    return Host(tmp_path)
+    return ScriptHost(tmp_path)
 
 
 @pytest.mark.lab
-def test_the_directory_is_mounted_and_unmounted(host: Host) -> None:
+def test_the_directory_is_mounted_and_unmounted(host: ScriptHost) -> None:
     """Each twice: scripts are called again when nobody knows whether they were."""
     steps = "data check; echo $?; data start && data start && data check; echo $?; data stop && data stop; echo $?; data check; echo $?"
     assert host.run(steps) == (0, "1\n0\n0\n1\n")
 
 
 @pytest.mark.lab
-def test_a_foreign_mount_is_neither_ours_nor_touched(host: Host) -> None:
+def test_a_foreign_mount_is_neither_ours_nor_touched(host: ScriptHost) -> None:
     """It is named, and left alone."""
     host.path.mkdir()
     steps = f"mount -t tmpfs stranger {host.path}; data start; echo $?; data check; echo $?; data stop; data clean; echo $?"
@@ -68,7 +68,7 @@ def test_a_foreign_mount_is_neither_ours_nor_touched(host: Host) -> None:
 
 
 @pytest.mark.lab
-def test_a_mount_point_that_is_declared_elsewhere_is_refused(host: Host) -> None:
+def test_a_mount_point_that_is_declared_elsewhere_is_refused(host: ScriptHost) -> None:
     """A lapse would unmount the declared place, and leave the real one."""
     steps = "export _CRS_MOUNT_POINT=/elsewhere; data start; echo $?; data check; echo $?"
     said = f"MYSQL_DATA_PATH in /etc/openstack-ha-data.conf is {host.path}: make them the same"
@@ -77,7 +77,7 @@ def test_a_mount_point_that_is_declared_elsewhere_is_refused(host: Host) -> None
 
 
 @pytest.mark.lab
-def test_who_is_in_the_way_is_named_by_stop_and_killed_by_clean(host: Host) -> None:
+def test_who_is_in_the_way_is_named_by_stop_and_killed_by_clean(host: ScriptHost) -> None:
     """The ladder's next rung."""
     status, printed = host.run(
         f"data start; cd {host.path}; sleep 1000 & cd /; data stop; echo $?; data clean; echo $?; data check; echo $?"
@@ -92,7 +92,7 @@ def test_who_is_in_the_way_is_named_by_stop_and_killed_by_clean(host: Host) -> N
 
 
 @pytest.mark.lab
-def test_files_below_the_mount_point_are_warned_of(host: Host) -> None:
+def test_files_below_the_mount_point_are_warned_of(host: ScriptHost) -> None:
     """They would be hidden; the mount is made all the same."""
     host.path.mkdir()
     (host.path / "ibdata1").touch()
@@ -111,7 +111,7 @@ def test_files_below_the_mount_point_are_warned_of(host: Host) -> None:
         ('MYSQL_DATA_EXPORT="a:/b\nsyntax error (\n', "does not say MYSQL_DATA_PATH"),
     ],
 )
-def test_bad_settings_are_said_and_a_check_cannot_tell(host: Host, conf: str, says: str) -> None:
+def test_bad_settings_are_said_and_a_check_cannot_tell(host: ScriptHost, conf: str, says: str) -> None:
     """Status 3: neither running nor stopped."""
     host.configure(conf)
     status, printed = host.run("data check; echo $?; data start")

@@ -48,7 +48,7 @@ class StandingClock:
 
 
 @dataclass
-class Lines:
+class PrintedLines:
     """What a command printed."""
 
     printed: list[str] = field(default_factory=list)
@@ -176,9 +176,9 @@ class Cluster:
         network = '[network.1]\nsubnet = "10.10.10.0/24"\ninterface = "eth1"\n'
         return parse_settings(f'[cluster]\nname = "test"\n[server]\nname = "{name}"\n{sections}{network}{self.more_settings}')
 
-    async def run(self, command: str, *, on: str | None = None, caller: Caller = ROOT, lines: Lines | None = None) -> Lines:
+    async def run(self, command: str, *, on: str | None = None, caller: Caller = ROOT, lines: PrintedLines | None = None) -> PrintedLines:
         """One command line, as typed on a server."""
-        lines = lines or Lines()
+        lines = lines or PrintedLines()
         try:
             verb, body = request(command)
         except Usage as error:
@@ -198,7 +198,7 @@ class Cluster:
         """Who is not root, with the groups that the first server knows."""
         return Caller(4711, name, name, self.machines[self.servers[0]].groups.get(name, frozenset()))
 
-    def world(self, lines: Lines, server: str, caller: Caller = ROOT, *, changes: bool = True) -> CommandContext:
+    def world(self, lines: PrintedLines, server: str, caller: Caller = ROOT, *, changes: bool = True) -> CommandContext:
         node = self.nodes[server]
 
         return CommandContext(

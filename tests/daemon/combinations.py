@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from daemon.cluster import Cluster, Lines, running
+from daemon.cluster import Cluster, PrintedLines, running
 from understudy.intent.facts import Instance, instances
 from understudy.model.names import ResourceName
 from understudy.model.view import View
@@ -41,7 +41,7 @@ CONDITIONS = ("down", "here", "elsewhere", "partly", "partly elsewhere", "unknow
 
 
 @dataclass
-class Said(Lines):
+class Said(PrintedLines):
     """What a command printed, and when."""
 
     at: list[float] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class Combination:
     """One story."""
 
     start: str
@@ -88,10 +88,10 @@ class Case:
         return f"{self.start or 'none'}/{self.stop or 'none'}/{self.condition}/{'up' if self.first else 'new'}"
 
 
-def cases() -> list[Case]:
+def cases() -> list[Combination]:
     """All of them."""
     return [
-        Case(start=start, stop=stop, condition=condition, first=first)
+        Combination(start=start, stop=stop, condition=condition, first=first)
         for start in START
         for stop in STOP.get(start, ("",))
         for condition in CONDITIONS
@@ -107,7 +107,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def play(case: Case) -> list[Told]:
+def play(case: Combination) -> list[Told]:
     """The whole story."""
     loop = VirtualLoop()  # type: ignore[abstract]
     try:
@@ -117,7 +117,7 @@ def play(case: Case) -> list[Told]:
     return told
 
 
-async def _story(case: Case) -> list[Told]:
+async def _story(case: Combination) -> list[Told]:
     told: list[Told] = []
     async with running("ctr1", "ctr2", "ctr3") as cluster:
         members = "ctr3" if case.condition in ("outside", "outside up") else "ctr1 ctr2"
@@ -148,7 +148,7 @@ async def _quietly(cluster: Cluster, command: str) -> None:
     assert lines.status == 0, (command, lines.text)
 
 
-async def _into(cluster: Cluster, case: Case) -> None:
+async def _into(cluster: Cluster, case: Combination) -> None:
     where = "ctr2" if "elsewhere" in case.condition else "ctr1"
     services = {name: cluster.executors[name].service(B) for name in cluster.servers}
     for name in cluster.servers:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from daemon.cluster import Cluster, Lines, running
+from daemon.cluster import Cluster, PrintedLines, running
 from understudy.daemon.verbs import accept_settings
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import CommandContext
@@ -12,14 +12,14 @@ from understudy.model.view import ClusterRecord
 THREE = ("ctr1", "ctr2", "ctr3")
 
 
-def edited(cluster: Cluster, lines: Lines) -> CommandContext:
+def edited(cluster: Cluster, lines: PrintedLines) -> CommandContext:
     """The World of ctr1 after somebody edited its understudy.toml."""
     world = cluster.world(lines, "ctr1")
     return replace(world, settings=replace(world.settings, pause_tolerance=0.5, voter_set=2))
 
 
 async def run(cluster: Cluster, *flags: str) -> tuple[int, str]:
-    lines = Lines()
+    lines = PrintedLines()
     status = await accept_settings.run(edited(cluster, lines), Arguments({"flags": list(flags)} | dict.fromkeys(flags, True)))
     return status, lines.text
 

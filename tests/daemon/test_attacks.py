@@ -31,7 +31,7 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class Target:
+class AttackTarget:
     """The process, its socket, and the answers that root gets."""
 
     def __init__(self, folder: Path, resources: int, *open_files: int) -> None:
@@ -103,11 +103,11 @@ class Target:
 
 
 @contextlib.contextmanager
-def target(resources: int = 2, *open_files: int) -> Iterator[Target]:
+def target(resources: int = 2, *open_files: int) -> Iterator[AttackTarget]:
     """Somewhere that others reach."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        made = Target(Path(folder), resources, *open_files)
+        made = AttackTarget(Path(folder), resources, *open_files)
         try:
             made.begun()
             yield made
@@ -121,7 +121,7 @@ def target(resources: int = 2, *open_files: int) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Target]:
+def shared() -> Iterator[AttackTarget]:
     """For attacks that leave it as it was: its log, too, has no more than a few lines at the end."""
     with target() as daemon:
         yield daemon
@@ -156,7 +156,7 @@ def whole(one):
 
 
 @contextlib.contextmanager
-def attacking(daemon: Target, script: str, uid: int = NOBODY) -> Iterator["subprocess.Popen[str]"]:
+def attacking(daemon: AttackTarget, script: str, uid: int = NOBODY) -> Iterator["subprocess.Popen[str]"]:
     """A process of another user, which prints `there` when it has begun and ends when its standard input does."""
     process = subprocess.Popen(
         [sys.executable, "-c", ATTACK + script, daemon.path, str(uid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -173,7 +173,7 @@ def attacking(daemon: Target, script: str, uid: int = NOBODY) -> Iterator["subpr
         process.stdout.close()
 
 
-def attacked(daemon: Target, script: str) -> str:
+def attacked(daemon: AttackTarget, script: str) -> str:
     """What a process of user nobody printed, when it has ended."""
     command = [sys.executable, "-c", ATTACK + script, daemon.path, str(NOBODY)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
@@ -319,7 +319,7 @@ sys.stdin.read()
         ("names without end", "post(b'stat-resource', b'{\"names\": [%s]}' % b','.join(b'\"%d\"' % n for n in range(9000)))", "200"),
     ],
 )
-def test_a_bad_request_is_answered_and_costs_a_line(shared: Target, name: str, request_: str, status: str) -> None:
+def test_a_bad_request_is_answered_and_costs_a_line(shared: AttackTarget, name: str, request_: str, status: str) -> None:
     script = f"""
 for number in range(5):
     one = {request_}
@@ -332,7 +332,7 @@ print("done")
     shared.answers_root()
 
 
-def test_a_bad_chunk_behind_an_answer_breaks_nothing(shared: Target) -> None:
+def test_a_bad_chunk_behind_an_answer_breaks_nothing(shared: AttackTarget) -> None:
     script = """
 one = connected()
 one.sendall(b"POST /v1/verb/nothing HTTP/1.1\\r\\nHost: x\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n")
@@ -345,7 +345,7 @@ print("done")
     shared.answers_root()
 
 
-def test_who_goes_away_in_the_middle_of_a_body_leaves_nothing_behind(shared: Target) -> None:
+def test_who_goes_away_in_the_middle_of_a_body_leaves_nothing_behind(shared: AttackTarget) -> None:
     script = """
 for _ in range(50):
     one = connected()
@@ -357,7 +357,7 @@ print("done")
     shared.answers_root()
 
 
-def test_a_request_that_does_not_come_is_not_waited_for_for_ever(shared: Target) -> None:
+def test_a_request_that_does_not_come_is_not_waited_for_for_ever(shared: AttackTarget) -> None:
     """Head and body each have a time; the answer says so."""
     with shared.connect(20) as silent, shared.connect(20) as half:
         half.sendall(b"POST /v1/verb/stat-resource HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
@@ -366,7 +366,7 @@ def test_a_request_that_does_not_come_is_not_waited_for_for_ever(shared: Target)
         assert b" 408 " in half.recv(4096)
 
 
-def test_a_reader_that_has_gone_is_not_written_to(shared: Target) -> None:
+def test_a_reader_that_has_gone_is_not_written_to(shared: AttackTarget) -> None:
     """`history -n 100000 | head`: not a line of the log for each line that nobody takes."""
     script = """
 for _ in range(20):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from daemon.cluster import Cluster, Lines, running
+from daemon.cluster import Cluster, PrintedLines, running
 from support import wait_until
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
@@ -30,9 +30,9 @@ REGISTERED = (
 )
 
 
-async def asked(cluster: Cluster, verb: str, on: str = "ctr1", **body: object) -> Lines:
+async def asked(cluster: Cluster, verb: str, on: str = "ctr1", **body: object) -> PrintedLines:
     """What a verb answers that no table of commands has."""
-    lines = Lines()
+    lines = PrintedLines()
     await cluster.sights[on].look()
     try:
         lines.status = await VERBS[verb].run(cluster.world(lines, on), Arguments(body))
@@ -49,7 +49,7 @@ async def backup(cluster: Cluster, on: str = "ctr1") -> bytes:
     return lines.printed[-1].encode()
 
 
-async def restore(cluster: Cluster, content: bytes, on: str = "ctr1", **flags: bool) -> Lines:
+async def restore(cluster: Cluster, content: bytes, on: str = "ctr1", **flags: bool) -> PrintedLines:
     """As the client sends it."""
     return await asked(cluster, "cluster-restore", on, content=base64.b64encode(zlib.compress(content)).decode(), **flags)
 
@@ -238,7 +238,7 @@ async def test_a_server_that_is_not_there_holds_up_nothing_that_is_known(cluster
     cluster.tasks["ctr3"].cancel()
 
     view = cluster.nodes["ctr1"].mirror.view
-    lines = Lines()
+    lines = PrintedLines()
     world = cluster.world(lines, "ctr1")
     packed = base64.b64encode(zlib.compress(content)).decode()
     task = asyncio.ensure_future(VERBS["cluster-restore"].run(world, Arguments({"content": packed})))

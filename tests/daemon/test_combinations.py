@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.combinations import Case, Told, cases, play, stat
+from daemon.combinations import Combination, Told, cases, play, stat
 from understudy.model.names import ResourceName
 from understudy.model.state import State
 from understudy.policy.explain import explain
@@ -77,7 +77,7 @@ def _about(told: Told, name: ResourceName, action: str, *, well: bool) -> Iterat
         yield f"it failed, and then {name} is {later.state_text}"
 
 
-def judged(case: Case) -> list[str]:
+def judged(case: Combination) -> list[str]:
     """Every untruth of a story, with the command and what it printed."""
     story = play(case)
     wrong = [(told, untruth) for told in story for untruth in untruths(told)]
@@ -88,7 +88,7 @@ def judged(case: Case) -> list[str]:
 
 
 @pytest.mark.parametrize("case", [short for short in cases() if str(short) in SHORT], ids=str)
-def test_what_commands_say_is_true(case: Case) -> None:
+def test_what_commands_say_is_true(case: Combination) -> None:
     """Done, or refused or ended with a cause; and soon."""
     wrong = judged(case)
     assert not wrong, "\n\n".join(wrong)
@@ -101,7 +101,7 @@ def test_the_short_ones_are_among_all() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("case", cases()[::5], ids=str)
-def test_what_commands_say_is_true_of_every_kind(case: Case) -> None:
+def test_what_commands_say_is_true_of_every_kind(case: Combination) -> None:
     """Every fifth story: each kind in several conditions, and each condition with many kinds."""
     wrong = judged(case)
     assert not wrong, "\n\n".join(wrong)

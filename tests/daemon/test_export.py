@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import ServerSettings, Settings
 from understudy.model.state import Target
 from understudy.model.view import Event
+from understudy.registry import keys
 from understudy.registry.intent import decode
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +52,16 @@ async def test_an_export_is_the_whole_intent() -> None:
     assert intent.targets[ResourceName("db")].target is Target.ONLINE
     assert intent.runs_on == {"db": "ctr2"}
     assert 0.05 <= intent.start_s[ResourceName("db")] < 1.0
+
+
+async def test_a_witness_is_exported_as_one() -> None:
+    """A drill must not give it anything."""
+    async with running("ctr1", "ctr2", "ctr3") as cluster:
+        mirror = cluster.nodes["ctr1"].mirror
+        record = replace(mirror.view.servers[ServerName("ctr3")], witness=True)
+        assert await mirror.commit({keys.server("ctr3"): record}, decided_on=mirror.view) is not None
+
+        assert (await exported(cluster)).witnesses == ("ctr3",)
 
 
 async def test_a_new_cluster_can_be_exported() -> None:

@@ -27,7 +27,7 @@ from understudy.ports import GuardSays
 HELLO = {"incarnation": "0" * 32, "server": "ctr1", "held": True, "voters": [], "registry_seen": [0, 0, 0]}
 
 
-class Guard:
+class ScriptedGuard:
     """A guard by hand: what it remembers of epochs, and what it answers."""
 
     def __init__(self, room: int = 4 << 20) -> None:
@@ -79,7 +79,7 @@ async def linked(path: Path, answer: Callable[[dict[str, Any]], bytes]) -> Async
 
 async def test_a_daemon_begins_however_many_names_its_guard_remembers(tmp_path: Path) -> None:
     """5,200 resources that were started here once, most of them deleted long ago, kept every daemon of the server from beginning."""
-    guard = Guard()
+    guard = ScriptedGuard()
     names = [ResourceName(f"{number:08x}-instance-of-a-virtual-machine-{number:08}") for number in range(5200)]
     async with linked(tmp_path, guard.answer) as link:
         for number, name in enumerate(names):
@@ -90,7 +90,7 @@ async def test_a_daemon_begins_however_many_names_its_guard_remembers(tmp_path: 
 
 
 async def test_a_guard_without_room_for_another_name_is_told_of(tmp_path: Path) -> None:
-    guard = Guard(room=256)
+    guard = ScriptedGuard(room=256)
     async with linked(tmp_path, guard.answer) as link:
         await link.state()
         while await link.remember(ResourceName(f"db{len(guard.epochs)}"), 1):
@@ -103,7 +103,7 @@ async def test_a_guard_without_room_for_another_name_is_told_of(tmp_path: Path) 
 
 async def test_names_are_forgotten_that_were_released_and_are_no_higher_than_the_floor(tmp_path: Path) -> None:
     """And what was forgotten starts only above it, while what is remembered goes on from its own epoch."""
-    guard = Guard()
+    guard = ScriptedGuard()
     started, released, higher = map(ResourceName, ("started", "released", "higher"))
     async with linked(tmp_path, guard.answer) as link:
         assert await link.remember(started, 4)
@@ -123,7 +123,7 @@ async def test_names_are_forgotten_that_were_released_and_are_no_higher_than_the
 
 async def test_the_guard_has_room_for_as_many_names_as_are_registered_at_once(tmp_path: Path) -> None:
     """70,000 names, longer and longer, a few hundred at a time."""
-    guard = Guard(room=64 << 10)
+    guard = ScriptedGuard(room=64 << 10)
     async with linked(tmp_path, guard.answer) as link:
         for number in range(140):
             names = [ResourceName(f"{'n' * (number % 40)}{number}-{count}") for count in range(500)]
@@ -150,7 +150,7 @@ async def test_settings_that_could_not_be_kept_are_kept_when_there_is_room_again
     folder = tmp_path / "state"
     folder.touch()  # in whose place no folder can be made
     ctr1 = ServerName("ctr1")
-    async with linked(tmp_path, Guard().answer) as link:
+    async with linked(tmp_path, ScriptedGuard().answer) as link:
         link._facts = facts.KeptFacts(Settings(cluster="c", server="ctr1", servers=(), voters=("ctr1",), state_dir=str(folder)))
         await link.cluster(ClusterRecord(name="c", voters=(ctr1,)))
         await link.servers([ServerRecord(server=ctr1, addresses=("10.0.0.1",))])

@@ -30,7 +30,7 @@ OLD, NEW = b"o" * 32, b"n" * 32
 CLUSTER = ClusterRecord(name="test", voters=(SERVER,))
 
 
-class Here:
+class KeyringHere:
     """One server with its files, and its keyring at work."""
 
     def __init__(self, folder: Path, mirror: Mirror, guard: HeldGuard) -> None:
@@ -63,13 +63,13 @@ class Here:
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Here]:
+async def here(tmp_path: Path) -> AsyncIterator[KeyringHere]:
     mirror, guard = Mirror(LocalRegistry(Store())), HeldGuard(SERVER, ME, {})
     view = await mirror.refresh()
     life = IncarnationRecord(incarnation=ME, server=SERVER, life=Life.ONLINE)
     look = Look(server=SERVER, incarnation=ME)
     await mirror.commit({keys.CLUSTER: CLUSTER, keys.incarnation(ME): life, keys.look(SERVER): look}, decided_on=view)
-    made = Here(tmp_path, mirror, guard)
+    made = KeyringHere(tmp_path, mirror, guard)
     store = FileKeys(str(made.key_file), str(tmp_path / "server.key"))
     keyring = Keyring(mirror, guard, store, History(mirror, StandingClock(), SERVER), SERVER)
     keyring.me = lambda: ME
@@ -83,7 +83,7 @@ async def here(tmp_path: Path) -> AsyncIterator[Here]:
             await asyncio.gather(*tasks)
 
 
-async def test_each_step_is_done_and_said(here: Here) -> None:
+async def test_each_step_is_done_and_said(here: KeyringHere) -> None:
     """Accepted, sent with, forgotten; nothing that others see gives a key away."""
     await here.has(OLD)
     assert here.mirror.view.looks[SERVER].seal == seal_of(here.own_key)
@@ -96,14 +96,14 @@ async def test_each_step_is_done_and_said(here: Here) -> None:
     assert NEW.hex() not in repr(here.mirror.view)
 
 
-async def test_who_missed_every_step_goes_to_the_last(here: Here) -> None:
+async def test_who_missed_every_step_goes_to_the_last(here: KeyringHere) -> None:
     """As a server that was away."""
     await here.has(OLD)
     await here.writes(here.rotation(KeyStep.FORGET))
     await here.has(NEW)
 
 
-async def test_what_is_sealed_for_another_certificate_changes_nothing(here: Here) -> None:
+async def test_what_is_sealed_for_another_certificate_changes_nothing(here: KeyringHere) -> None:
     """It goes on with what it has, and does the next that it can."""
     await here.has(OLD)
     await here.writes(here.rotation(KeyStep.ACCEPT, sealed_for=key_text(new_key())))

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from daemon.cluster import Cluster, Lines, running
+from daemon.cluster import Cluster, PrintedLines, running
 from understudy.daemon.verbs import start as start_verb
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.restart import start_again
@@ -102,7 +102,7 @@ async def test_what_a_detached_caller_asked_for_stays_wanted() -> None:
     async with running(*SERVERS) as cluster:
         await added(cluster, "app cluster_resource -attr ACTION_SCRIPT=/app,SERVER_POOLS=*")
         fails(cluster, "app", *SERVERS)
-        world = replace(cluster.world(Lines(), "ctr1"), detached=lambda: True)
+        world = replace(cluster.world(PrintedLines(), "ctr1"), detached=lambda: True)
 
         status = await start_verb.run(world, Arguments({"names": ["app"]}))
 
@@ -115,7 +115,7 @@ async def test_a_restart_whose_start_is_refused_leaves_nothing_down() -> None:
     async with running(*SERVERS) as cluster:
         await added(cluster, "app cluster_resource -attr ACTION_SCRIPT=/app,PLACEMENT=restricted,HOSTING_MEMBERS=ctr1")
         assert (await cluster.run("crsctl start resource app")).status == 0
-        world = cluster.world(Lines(), "ctr1")
+        world = cluster.world(PrintedLines(), "ctr1")
         assert await stop(world, (ResourceName("app"),), force=False)
 
         well = await start_again(world, {ResourceName("app"): ServerName("ctr2")})

@@ -37,7 +37,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass
-class Site:
+class RemoteSite:
     """A cluster's authority, the files of ctr1 whose daemon answers, and those of ctr2 from which root asks."""
 
     folder: Path
@@ -104,16 +104,16 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RemoteSite:
     with socket.create_server((ADDRESS, 0)) as free:
         port = free.getsockname()[1]
     exchange_value(monkeypatch, place, "CONFIG", str(tmp_path / "no.toml"))
     monkeypatch.delenv("UNDERSTUDY_CERTIFICATE", raising=False)
-    return Site(tmp_path, Authority("test"), port)
+    return RemoteSite(tmp_path, Authority("test"), port)
 
 
 @contextlib.asynccontextmanager
-async def answering(site: Site, *servers: str, callers: Callers | None = None) -> AsyncIterator[Cluster]:
+async def answering(site: RemoteSite, *servers: str, callers: Callers | None = None) -> AsyncIterator[Cluster]:
     """A cluster whose ctr1 answers over the network."""
     async with running(*(servers or ("ctr1",))) as cluster:
         services = cluster.services("ctr1")
@@ -134,7 +134,7 @@ def _connects(port: int) -> bool:
     return False
 
 
-class Command:
+class RemoteCommand:
     """A command of the thin client, in a thread."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,8 +149,8 @@ class Command:
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(capsys)
+def command(capsys: pytest.CaptureFixture[str]) -> RemoteCommand:
+    return RemoteCommand(capsys)
 
 
 DB: dict[str, object] = {"names": ["db"]}
@@ -160,7 +160,7 @@ async def add_db(cluster: Cluster) -> None:
     await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/x"')
 
 
-async def test_root_of_another_server_is_root(site: Site, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_root_of_another_server_is_root(site: RemoteSite, command: RemoteCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the name of the server as the settings know it; what it changes is said to be its."""
     async with answering(site) as cluster:
         await add_db(cluster)
@@ -175,7 +175,7 @@ async def test_root_of_another_server_is_root(site: Site, command: Command, monk
 
 
 async def test_a_servers_key_counts_only_from_its_own_addresses(
-    site: Site, command: Command, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, object]]
+    site: RemoteSite, command: RemoteCommand, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, object]]
 ) -> None:
     """Whoever has copied it needs an address, too; and a server that is none of this cluster is none."""
     async with answering(site):
@@ -188,7 +188,7 @@ async def test_a_servers_key_counts_only_from_its_own_addresses(
     assert [line["address"] for line in lines] == [FROM, FROM], [line["why"] for line in lines]
 
 
-async def test_an_administrator_is_the_user_of_that_name(site: Site, command: Command) -> None:
+async def test_an_administrator_is_the_user_of_that_name(site: RemoteSite, command: RemoteCommand) -> None:
     """What access lists give him, and no more; root everything. By the server's name, which the file knows, and by its address."""
     async with answering(site) as cluster:
         await add_db(cluster)
@@ -209,20 +209,40 @@ async def test_an_administrator_is_the_user_of_that_name(site: Site, command: Co
 
 
 @pytest.mark.parametrize("case", ["another authority", "expired"])
-async def test_who_shows_no_good_certificate_is_refused(site: Site, command: Command, case: str, logged: list[dict[str, object]]) -> None:
+async def test_who_shows_no_good_certificate_is_refused(
+    site: RemoteSite, command: RemoteCommand, case: str, logged: list[dict[str, object]]
+) -> None:
     """Nothing is read of him. He sees that the connection ends and why that may be, and the log says which it is."""
     async with answering(site) as cluster:
         await add_db(cluster)
         signer = Authority("test") if case == "another authority" else site.authority_of(datetime.now(UTC) - 3 * DAY)
         certificate = site.mixed(signer.issue_to_user("bob", DAY))
         status, text = await command("stop-resource", DB, server=f"{ADDRESS}:{site.port}", certificate=certificate)
-        assert (status, text.splitlines()[0], "the certificate that was shown" in text) == (1, client.AWAY, True), text
+        assert (status, text.splitlines()[0], "refuses a certificate" in text) == (1, client.AWAY, True), text
         assert ResourceName("db") not in cluster.nodes["ctr1"].mirror.view.targets
         why = await _why_not_trusted(logged)
         assert ("expired" in why) == (case == "expired"), why
 
 
-async def test_without_a_certificate_nothing_is_read(site: Site, logged: list[dict[str, object]]) -> None:
+async def test_a_server_that_says_why_it_refuses_a_certificate_is_quoted(site: RemoteSite, command: RemoteCommand) -> None:
+    """Not every version of the library that shakes hands sends its alert."""
+    files = site.write("ctr1", site.authority.issue("ctr1", [ADDRESS]))
+    context = tlsdoor.server_context(files.certificate, files.key, trusted=files.ca)
+    with socket.create_server((ADDRESS, site.port)) as door:
+
+        def refuse() -> None:
+            connection, _ = door.accept()
+            with connection, contextlib.suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True)
+
+        refusing = asyncio.create_task(asyncio.to_thread(refuse))
+        certificate = site.mixed(Authority("test").issue_to_user("bob", DAY))
+        status, text = await command("stop-resource", DB, server=f"{ADDRESS}:{site.port}", certificate=certificate)
+        await refusing
+    assert (status, "ALERT_UNKNOWN_CA" in text, "refuses a certificate" in text) == (1, True, True), text
+
+
+async def test_without_a_certificate_nothing_is_read(site: RemoteSite, logged: list[dict[str, object]]) -> None:
     """Whatever is sent behind the handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -240,7 +260,7 @@ async def _why_not_trusted(logged: list[dict[str, object]]) -> str:
     return next(str(line["why"]) for line in logged if line["event"] == "command-not-trusted")
 
 
-async def test_an_old_file_says_so_itself(site: Site, command: Command) -> None:
+async def test_an_old_file_says_so_itself(site: RemoteSite, command: RemoteCommand) -> None:
     """Before anything is asked."""
     path = Path(site.user_file("bob"))
     path.write_text(path.read_text().replace("# until 2", "# until 1"))
@@ -248,7 +268,7 @@ async def test_an_old_file_says_so_itself(site: Site, command: Command) -> None:
     assert (status, "was valid until 1" in text) == (1, True), text
 
 
-async def test_who_answers_in_place_of_the_server_is_sent_nothing(site: Site, command: Command) -> None:
+async def test_who_answers_in_place_of_the_server_is_sent_nothing(site: RemoteSite, command: RemoteCommand) -> None:
     """A machine with its address and an authority of its own, one with a server's certificate for another, and an administrator's."""
     ours = site.user_file("bob")
     for issued, authority in (
@@ -256,7 +276,7 @@ async def test_who_answers_in_place_of_the_server_is_sent_nothing(site: Site, co
         (site.authority.issue("ctr2", [FROM]), site.authority),
         (site.authority.issue_to_user("ctr1", DAY), site.authority),
     ):
-        theirs = Site(site.folder / "theirs", authority, site.port)
+        theirs = RemoteSite(site.folder / "theirs", authority, site.port)
         received: list[bytes] = []
         context = tlsdoor.server_context(*_pair(theirs, issued or authority.issue("ctr1", [ADDRESS])))
 
@@ -269,12 +289,14 @@ async def test_who_answers_in_place_of_the_server_is_sent_nothing(site: Site, co
         assert not any(received)
 
 
-def _pair(site: Site, issued: Certificate) -> tuple[str, str]:
+def _pair(site: RemoteSite, issued: Certificate) -> tuple[str, str]:
     files = site.write("impostor", issued)
     return files.certificate, files.key
 
 
-async def test_what_is_in_the_way_is_said_with_what_to_do(site: Site, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_in_the_way_is_said_with_what_to_do(
+    site: RemoteSite, command: RemoteCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As for a daemon that is not there: CRS-4639, status 1."""
     bob = site.user_file("bob")
     for server, certificate, said in (
@@ -297,7 +319,7 @@ async def test_what_is_in_the_way_is_said_with_what_to_do(site: Site, command: C
     assert "/nowhere.pem cannot be read" in (await command("stat-resource", {}))[1]
 
 
-async def test_a_client_that_is_interrupted_leaves_its_intent(site: Site) -> None:
+async def test_a_client_that_is_interrupted_leaves_its_intent(site: RemoteSite) -> None:
     """Ctrl-C on a real process; the start goes on and stays wanted."""
     async with answering(site) as cluster:
         await add_db(cluster)
@@ -318,7 +340,7 @@ async def test_a_client_that_is_interrupted_leaves_its_intent(site: Site) -> Non
         assert cluster.nodes["ctr1"].mirror.view.target(ResourceName("db")) is Target.ONLINE
 
 
-async def test_strangers_hold_up_nobody_for_long(site: Site, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_strangers_hold_up_nobody_for_long(site: RemoteSite, command: RemoteCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """One address gets so many connections without a certificate and no more, and loses them; who is not root gets so many with one."""
     exchange_value(monkeypatch, tlsdoor, "HANDSHAKE_S", 0.3)
     bob = site.user_file("bob")
@@ -361,7 +383,7 @@ def certificates() -> Iterator[tuple[dict[str, object], str]]:
 
 
 @pytest.mark.parametrize(("certificate", "said"), list(certificates()))
-def test_a_certificate_that_names_nobody_here(site: Site, certificate: dict[str, object], said: str) -> None:
+def test_a_certificate_that_names_nobody_here(site: RemoteSite, certificate: dict[str, object], said: str) -> None:
     found = proven(certificate, FROM, site.plain)
     assert isinstance(found, str)
     assert said in found
@@ -376,7 +398,7 @@ def test_an_administrators_certificate_is_never_taken_for_a_servers() -> None:
     assert tlsdoor.server_named({}) == ""
 
 
-def test_no_certificate_is_made_for_a_server_or_a_name_that_is_none(site: Site) -> None:
+def test_no_certificate_is_made_for_a_server_or_a_name_that_is_none(site: RemoteSite) -> None:
     """And none is written over another."""
     path = site.user_file("bob")
     keys = KeyFiles(f"{site.folder}/authority-of-bob")

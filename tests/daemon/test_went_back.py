@@ -115,7 +115,7 @@ async def test_a_registry_that_only_went_on_is_the_same() -> None:
     assert not (await mirror.refresh()).set_back
 
 
-class Watched(Replaced):
+class WatchedMirror(Replaced):
     """One whose watches end when it is replaced."""
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ class Watched(Replaced):
 @pytest.mark.parametrize("anew", [False, True], ids=["a copy", "made anew"])
 async def test_what_happened_before_the_new_registry_was_read_is_news_and_the_rest_is_not(anew: bool) -> None:
     """That it was set back is written by whoever notices first: the alert logs of those who read it later did not have it."""
-    registry, told = Watched(), list[str]()
+    registry, told = WatchedMirror(), list[str]()
     registry.happens("1", "2", "3")
     copy = registry.store.image()
     mirror = Mirror(registry)  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ ONLOOKER = "ctr4"
 
 
 @dataclass(frozen=True)
-class Status:
+class ShownStatus:
     """What `crsctl stat res NAME` says."""
 
     target: str
@@ -86,21 +86,21 @@ class Cluster(ABC):
             finally:
                 running.terminate()
 
-    def status(self, resource: str, ask: str | None = None) -> Status:
+    def status(self, resource: str, ask: str | None = None) -> ShownStatus:
         """TARGET, STATE and server of a resource."""
         text = self.run("crsctl", "stat", "res", resource, on=ask)
         target = re.search(r"^TARGET=(\S+)", text, re.MULTILINE)
         state = re.search(r"^STATE=(\S+)(?: on (\S+))?", text, re.MULTILINE)
         assert target is not None, text
         assert state is not None, text
-        return Status(target[1], state[1], state[2])
+        return ShownStatus(target[1], state[1], state[2])
 
     def runs(self, *resources: str, on: str, within_s: float = SOON_S, ask: str | None = None) -> None:
         """Wait until crsctl says that these are ONLINE on a server."""
         for resource in resources:
-            self.reaches(resource, Status("ONLINE", "ONLINE", on), within_s, ask)
+            self.reaches(resource, ShownStatus("ONLINE", "ONLINE", on), within_s, ask)
 
-    def reaches(self, resource: str, wanted: Status, within_s: float = SOON_S, ask: str | None = None) -> None:
+    def reaches(self, resource: str, wanted: ShownStatus, within_s: float = SOON_S, ask: str | None = None) -> None:
         """Wait until crsctl says so of a resource."""
         wait_for(lambda: self.status(resource, ask) == wanted, within_s, f"{resource} is {wanted}")
 

@@ -104,7 +104,7 @@ SHOWS = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class ExpectedAnswer:
     """One command's lines that matter, and its exit status."""
 
     command: str
@@ -112,12 +112,12 @@ class Answer:
     status: int
 
 
-def ask(cluster: Cluster, server: str, commands: tuple[str, ...] = ASKED) -> list[Answer]:
+def ask(cluster: Cluster, server: str, commands: tuple[str, ...] = ASKED) -> list[ExpectedAnswer]:
     """What a server's commands say now."""
     found = []
     for command in commands:
         done = cluster.lab.exec(server, command.split(), check=False, timeout_s=60)
-        found.append(Answer(command, tuple(_matters(command, (done.stdout + done.stderr).splitlines())), done.returncode))
+        found.append(ExpectedAnswer(command, tuple(_matters(command, (done.stdout + done.stderr).splitlines())), done.returncode))
     return found
 
 
@@ -126,7 +126,7 @@ def alerts(cluster: Cluster, server: str, since: int) -> list[str]:
     return [plain(match[1]) for match in _ALERT.finditer(cluster.alerts(server)[since:])]
 
 
-def told(title: str, why: str, answers: list[Answer], logged: list[str]) -> str:
+def told(title: str, why: str, answers: list[ExpectedAnswer], logged: list[str]) -> str:
     """The file of a state."""
     blocks = [f"# {title}\n# {why}"]
     for answer in answers:
@@ -183,7 +183,7 @@ def _once(line: str, shown: set[str]) -> str:
     return f"{line[:LONG].rsplit(' ', 1)[0]} ... (as above)"
 
 
-def read(path: Path) -> tuple[str, str, list[Answer], list[str]]:
+def read(path: Path) -> tuple[str, str, list[ExpectedAnswer], list[str]]:
     """Title, what was done, the answers and the alert log of a state's file."""
     first, *blocks = path.read_text().rstrip("\n").split("\n\n")
     title, why = (line.removeprefix("# ") for line in first.splitlines())
@@ -194,11 +194,11 @@ def read(path: Path) -> tuple[str, str, list[Answer], list[str]]:
             logged = lines
             continue
         status = int(match[1]) if lines and (match := re.fullmatch(r"\[exit (\d+)\]", lines[-1])) else 0
-        answers.append(Answer(head.removeprefix("$ "), tuple(lines[:-1] if status else lines), status))
+        answers.append(ExpectedAnswer(head.removeprefix("$ "), tuple(lines[:-1] if status else lines), status))
     return title, why, answers, logged
 
 
-def _row(title: str, answers: list[Answer]) -> str:
+def _row(title: str, answers: list[ExpectedAnswer]) -> str:
     by = {answer.command: answer for answer in answers}
     anchor = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
     numbers = dict.fromkeys(line[:8] for answer in answers for line in answer.lines if line.startswith("UND-") and "UND-0148" not in line)

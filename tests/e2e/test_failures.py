@@ -5,7 +5,7 @@ import time
 import pytest
 
 from e2e import service
-from e2e.harness import Cluster, Status, Trio
+from e2e.harness import Cluster, ShownStatus, Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
@@ -108,7 +108,7 @@ def test_service_that_cannot_be_stopped_blocks_and_says_why(cluster: Cluster, tr
     said = cluster.run("crsctl", "relocate", "resource", "web", "-n", "ctr2", "-f", check=False)
     assert "CRS-2678: 'web' on 'ctr1' has experienced an unrecoverable failure" in said
     assert "CRS-0267: Human intervention required to resume its availability." in said
-    cluster.reaches("web", Status("ONLINE", "UNKNOWN", "ctr1"))
+    cluster.reaches("web", ShownStatus("ONLINE", "UNKNOWN", "ctr1"))
     assert "CRS-2678:'web' on 'ctr1' has experienced an unrecoverable failure" in cluster.alerts("ctr2")
     assert "ctr1: stop, clean and kill were tried: the check still finds it" in cluster.explain("web")
     assert "ctr2  is next" in cluster.explain("web")

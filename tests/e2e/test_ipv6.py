@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from e2e.attacks.harness import AttackedCluster
-from e2e.attacks.witness import Witness
+from e2e.attacks.witness import AttackWitness
 from e2e.audited import audited, name_of_a_lab
 from support import wait_for
 from understudy.lab import Lab
@@ -50,7 +50,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path, engine: str, init: s
         yield cluster
 
 
-def run_web(cluster: AttackedCluster, on: str) -> Witness:
+def run_web(cluster: AttackedCluster, on: str) -> AttackWitness:
     """The group of both addresses and the service, watched from before its start."""
     pool = ("ctr1", "ctr2")
     cluster.put(WEB, SERVER_TEXT, pool)
@@ -96,7 +96,7 @@ def test_the_address_survives_its_server(cluster: AttackedCluster, fault: str) -
     assert outage_s < 10 * cluster.limits.outage_s
 
 
-def outage(witness: Witness, old: str, new: str) -> float:
+def outage(witness: AttackWitness, old: str, new: str) -> float:
     """Seconds between the last TCP answer of one server and the first of another."""
     last = max(stretch.until for stretch in witness.stretches if (stretch.what, stretch.server) == ("tcp", old))
     return min(stretch.since for stretch in witness.stretches if (stretch.what, stretch.server) == ("tcp", new)) - last

@@ -110,7 +110,7 @@ def nobody(cluster: Cluster) -> str:
     true = cluster.lab.host_path("ctr1", f"{KEYS}/authority.pem").read_text()
     carry(cluster, issued.certificate + issued.key + true, f"{HOME}/stranger.pem")
     command = ("crsctl", "--server", "10.10.20.1", "--certificate", f"{HOME}/stranger.pem", "stop", "resource", "app")
-    refused(cluster, "the certificate that was shown is of another authority", *command, on="client")
+    refused(cluster, "the one that was shown is of another authority", *command, on="client")
     wait_for(lambda: "command-not-trusted" in cluster.log("ctr1", "understudyd"), 10, "it is logged")
     refused(cluster, "10.10.20.77 port 7403: ", "crsctl", "--server", "10.10.20.77", "stat", "res", on="client")
     return issued.key

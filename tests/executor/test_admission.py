@@ -28,7 +28,7 @@ INCARNATION, ANOTHER = Incarnation(RAW.hex()), Incarnation("ff" * 16)
 DB = ResourceName("db")
 
 
-class Stage:
+class AdmissionStage:
     """A Runner with a lease, and an agent that does nothing but note that an action has begun, and wait until it may end."""
 
     def __init__(self, folder: Path) -> None:
@@ -61,7 +61,7 @@ class Stage:
             await asyncio.sleep(0)
 
 
-async def nothing_begins_without_a_lease(stage: Stage) -> bool:
+async def nothing_begins_without_a_lease(stage: AdmissionStage) -> bool:
     """Neither a start nor what ends something."""
     stage.lease.clear()
     stage.may_end.set()
@@ -71,14 +71,14 @@ async def nothing_begins_without_a_lease(stage: Stage) -> bool:
     return not stage.begun
 
 
-async def nothing_begins_for_another_incarnation(stage: Stage) -> bool:
+async def nothing_begins_for_another_incarnation(stage: AdmissionStage) -> bool:
     """A daemon of an earlier life asks."""
     stage.may_end.set()
     await stage.ask("start", ANOTHER)
     return not stage.begun
 
 
-async def the_lease_is_asked_for_last(stage: Stage) -> bool:
+async def the_lease_is_asked_for_last(stage: AdmissionStage) -> bool:
     """It ends while the start waits for a check to give way."""
     check = stage.ask("check")
     await stage.settle()
@@ -90,7 +90,7 @@ async def the_lease_is_asked_for_last(stage: Stage) -> bool:
     return stage.begun == ["check"]
 
 
-async def one_action_at_a_time(stage: Stage) -> bool:
+async def one_action_at_a_time(stage: AdmissionStage) -> bool:
     """A stop is asked for while a start is in flight."""
     start = stage.ask("start", INCARNATION)
     await stage.settle()
@@ -101,7 +101,7 @@ async def one_action_at_a_time(stage: Stage) -> bool:
     return stage.begun == ["start"]
 
 
-async def the_kill_list_names_it_before_it_begins(stage: Stage) -> bool:
+async def the_kill_list_names_it_before_it_begins(stage: AdmissionStage) -> bool:
     """The address that a start is about to add, for one who kills in mid-start."""
     stage.may_end.set()
     await stage.ask("start", INCARNATION)
@@ -144,7 +144,7 @@ def forget_the_kill_list(patch: Patch) -> None:
     cut(patch, Runner._run, 'if request.action == "start":', "if False:")
 
 
-Promise = Callable[[Stage], Awaitable[bool]]
+Promise = Callable[[AdmissionStage], Awaitable[bool]]
 PROMISES: tuple[tuple[Promise, Mutation], ...] = (
     (nothing_begins_without_a_lease, act_without_asking_for_the_lease),
     (nothing_begins_for_another_incarnation, act_for_any_incarnation),
@@ -163,7 +163,7 @@ async def test_the_executor_keeps_its_promise_and_a_cut_is_seen(
     for name, cuts in (("whole", ()), ("cut", (mutation,))):
         folder = tmp_path / name
         folder.mkdir()
-        stage = Stage(folder)
+        stage = AdmissionStage(folder)
         with monkeypatch.context() as patch:
             patch.setitem(AGENTS, "quiet", _agent(stage))
             patch.setitem(KINDS, "quiet", QUIET)
@@ -172,7 +172,7 @@ async def test_the_executor_keeps_its_promise_and_a_cut_is_seen(
             assert await promise(stage) is (not cuts), f"{name}: {stage.begun}"
 
 
-def _agent(stage: Stage) -> Agent:
+def _agent(stage: AdmissionStage) -> Agent:
     return Agent(start=stage.act, stop=stage.act, check=stage.act, clean=stage.act)
 
 

@@ -76,7 +76,7 @@ _LIFE = bytes(range(16))
 
 
 @dataclass(frozen=True)
-class Target:
+class FuzzTarget:
     """One parser."""
 
     name: str
@@ -93,7 +93,7 @@ class Target:
             self.parse(data)
 
 
-def targets() -> dict[str, Target]:
+def targets() -> dict[str, FuzzTarget]:
     """All of them, by name."""
     found = [*_of_guards(), *_of_joining(), *_of_http(), *_of_registry(), *_of_sockets(), *_of_texts()]
     return {target.name: target for target in found}
@@ -102,7 +102,7 @@ def targets() -> dict[str, Target]:
 # --- guards -----------------------------------------------------------------------------------------------------------
 
 
-def _of_guards() -> list[Target]:
+def _of_guards() -> list[FuzzTarget]:
     bodies: list[Body] = [
         Renew(7, Reading(10**9, 10**9), 5, Position(1, 2, 3)), Grant(_LIFE, 7, Reading(1, 2), 9), BootNumber(_LIFE, 7, 9), Lost(_LIFE),
         Query(3, "ctr2", _LIFE), Silent(3, "ctr2", _LIFE, 9), NotSilent(3, _LIFE, 9), Census(4),
@@ -115,16 +115,18 @@ def _of_guards() -> list[Target]:
         return guardwire.decode(data + hmac.digest(KEY, data, "sha256"), key=KEY)
 
     return [
-        Target("guard", lambda data: guardwire.decode(data, key=KEY), (guardwire.BadMessage,), sent, 2 * guardwire.LONGEST),
+        FuzzTarget("guard", lambda data: guardwire.decode(data, key=KEY), (guardwire.BadMessage,), sent, 2 * guardwire.LONGEST),
         # what whoever has the key, or a guard with a defect, may send
-        Target("guard-keyed", under_the_key, (guardwire.BadMessage,), [raw[: -guardwire.MAC_LENGTH] for raw in sent], guardwire.LONGEST),
+        FuzzTarget(
+            "guard-keyed", under_the_key, (guardwire.BadMessage,), [raw[: -guardwire.MAC_LENGTH] for raw in sent], guardwire.LONGEST
+        ),
     ]
 
 
 # --- joining ----------------------------------------------------------------------------------------------------------
 
 
-def _of_joining() -> list[Target]:
+def _of_joining() -> list[FuzzTarget]:
     token = token_text(JoinToken(endpoints=(("10.10.20.1", 7402), ("fd00::1", 7402)), pin=bytes(32), secret=bytes(16)))
     body = _token_body(token)
     request = joinwire.request_bytes(joinwire.JoinRequest(secret="0" * 32, server="ctr2", csr=new_request("ctr2")[1]))
@@ -147,12 +149,16 @@ def _of_joining() -> list[Target]:
                 parse(data)
 
     return [
-        Target("token", lambda data: parse_token(data.decode("latin-1")), (BadInput,), [token.encode()]),
-        Target("token-whole", within_a_token, (BadInput,), [body], 400),
-        Target("join-request", joinwire.parse_request, (BadInput,), [request, b"{}"], 2 * joinwire.LARGEST_REQUEST),
-        Target("join-answer", answers, (BadInput,), [answer, joinwire.answer_bytes(joinwire.JoinRefusal("no", 20272))], 1 << 16),
-        Target("settings", lambda data: parse_settings(data.decode("latin-1")), (BadSettings,), [settings_text(SETTINGS).encode()], 8192),
-        Target("certificate", certificates, (), [part.encode() for part in (issued.certificate, issued.key, new_request("ctr2")[1])], 8192),
+        FuzzTarget("token", lambda data: parse_token(data.decode("latin-1")), (BadInput,), [token.encode()]),
+        FuzzTarget("token-whole", within_a_token, (BadInput,), [body], 400),
+        FuzzTarget("join-request", joinwire.parse_request, (BadInput,), [request, b"{}"], 2 * joinwire.LARGEST_REQUEST),
+        FuzzTarget("join-answer", answers, (BadInput,), [answer, joinwire.answer_bytes(joinwire.JoinRefusal("no", 20272))], 1 << 16),
+        FuzzTarget(
+            "settings", lambda data: parse_settings(data.decode("latin-1")), (BadSettings,), [settings_text(SETTINGS).encode()], 8192
+        ),
+        FuzzTarget(
+            "certificate", certificates, (), [part.encode() for part in (issued.certificate, issued.key, new_request("ctr2")[1])], 8192
+        ),
     ]
 
 
@@ -175,7 +181,7 @@ def _token_of(body: bytes) -> str:
 _loop: list[asyncio.AbstractEventLoop] = []
 
 
-def _of_http() -> list[Target]:
+def _of_http() -> list[FuzzTarget]:
     body = json.dumps({"names": ["db"], "attr": "A=b", "force": True}).encode()
     heads = [
         b"POST /v1/verb/stat-resource HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body,
@@ -188,10 +194,10 @@ def _of_http() -> list[Target]:
         b'HTTP/1.1 503 Busy\r\nContent-Length: 16\r\n\r\n{"error":"busy"}',
     ]
     return [
-        Target("http", _request, (NoRequest, ConnectionError), heads, 2 * (16 << 10)),
-        Target("http-answer", lambda data: list(client.messages(io.BytesIO(data))), (client.Away, ValueError), answers),
-        Target("verb", _verb, (BadInput,), [body, *(json.dumps(each).encode() for each in _BODIES)]),
-        Target("names", _proven, (), [b"ctr1\0DNS\0ctr1\0IP Address\0" + b"10.0.0.1", b"bob"]),
+        FuzzTarget("http", _request, (NoRequest, ConnectionError), heads, 2 * (16 << 10)),
+        FuzzTarget("http-answer", lambda data: list(client.messages(io.BytesIO(data))), (client.Away, ValueError), answers),
+        FuzzTarget("verb", _verb, (BadInput,), [body, *(json.dumps(each).encode() for each in _BODIES)]),
+        FuzzTarget("names", _proven, (), [b"ctr1\0DNS\0ctr1\0IP Address\0" + b"10.0.0.1", b"bob"]),
     ]
 
 
@@ -259,17 +265,17 @@ def _proven(data: bytes) -> None:
 # --- the registry, all of its links -----------------------------------------------------------------------------------
 
 
-def _of_registry() -> list[Target]:
+def _of_registry() -> list[FuzzTarget]:
     conditions, writes = (CommitCondition("resource/db", 3),), (Write("resource/db", b"{}"), Write("target/db", None))
     hello = frames.WireHello(protocol=1, client=_LIFE, nonce=_LIFE, proof=bytes(32))
     asked = [bytes(frames.frame(message)) for message in (hello, frames.pack_commit(1, conditions, writes), frames.WirePing())]
     said = (frames.WireChallenge(protocol=1, nonce=_LIFE, keyed=True), frames.WireCommitted(id=1, revision=2), frames.WirePong())
     answered = [bytes(frames.frame(message)) for message in said]
     return [
-        Target("registry-request", _split(frames.from_client), (frames.BadFrame,), asked),
-        Target("registry-answer", _split(frames.from_server), (frames.BadFrame,), answered),
-        Target("registry-value", _value, (registrywire.Unreadable,), _values()),
-        Target("etcd-answer", _etcd, (RegistryUnreachable,), _etcd_answers()),
+        FuzzTarget("registry-request", _split(frames.from_client), (frames.BadFrame,), asked),
+        FuzzTarget("registry-answer", _split(frames.from_server), (frames.BadFrame,), answered),
+        FuzzTarget("registry-value", _value, (registrywire.Unreadable,), _values()),
+        FuzzTarget("etcd-answer", _etcd, (RegistryUnreachable,), _etcd_answers()),
     ]
 
 
@@ -326,7 +332,7 @@ def _etcd(data: bytes) -> None:
 # --- sockets of this server -------------------------------------------------------------------------------------------
 
 
-def _of_sockets() -> list[Target]:
+def _of_sockets() -> list[FuzzTarget]:
     request = ActionRequest(
         resource=ResourceName("db"), action="start", agent="script", parameters={"script": "/x"}, environment={"_CRS_A": "b"},
         timeout_s=5.0, epoch=3, incarnation=Incarnation("0" * 32), user="root",
@@ -342,18 +348,18 @@ def _of_sockets() -> list[Target]:
     answer = json.dumps({"observed": "online", "status": 0, "evidence": "check", "lines": ["x"]}).encode()
     packets = [json.dumps({"op": "epoch", "id": 1, "resource": "db", "epoch": 3}).encode(), b'{"op": "hello", "role": "daemon"}']
     return [
-        Target("executor", outcome, (BadInput,), [run, answer]),
-        Target("guard-socket", parse_packet, (), packets),
+        FuzzTarget("executor", outcome, (BadInput,), [run, answer]),
+        FuzzTarget("guard-socket", parse_packet, (), packets),
     ]
 
 
 # --- what operators type ----------------------------------------------------------------------------------------------
 
 
-def _of_texts() -> list[Target]:
+def _of_texts() -> list[FuzzTarget]:
     return [
-        Target("filter", lambda data: parse_filter(data.decode("latin-1")), (BadInput,), [b"(NAME st db) AND ((A = 1) OR (B != 3))"]),
-        Target(
+        FuzzTarget("filter", lambda data: parse_filter(data.decode("latin-1")), (BadInput,), [b"(NAME st db) AND ((A = 1) OR (B != 3))"]),
+        FuzzTarget(
             "dependencies",
             lambda data: parse_dependencies(data.decode("latin-1"), "START_DEPENDENCIES", ResourceName("db")),
             (BadInput,),

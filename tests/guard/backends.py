@@ -31,7 +31,7 @@ LIMITS = derive(PAUSE_TOLERANCE)
 SERVERS = tuple(ServerName(f"ctr{number}") for number in (1, 2, 3))
 
 
-class Backend(Protocol):
+class GuardBackend(Protocol):
     """Three servers whose guards hold their leases."""
 
     cluster: str

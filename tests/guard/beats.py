@@ -18,7 +18,7 @@ _END = slice(16, 24)
 """Where the lease file has the end on CLOCK_BOOTTIME, in nanoseconds."""
 
 
-class Beat(NamedTuple):
+class LifeBeat(NamedTuple):
     """The last sign of life. All in nanoseconds, on CLOCK_BOOTTIME."""
 
     at: int
@@ -28,9 +28,9 @@ class Beat(NamedTuple):
     """Between two beats since the lease was last extended: a witness that was kept from beating saw less."""
 
 
-def last_beat(path: Path) -> Beat:
+def last_beat(path: Path) -> LifeBeat:
     """What the resource wrote last."""
-    return Beat(*_EVIDENCE.unpack(path.read_bytes()))
+    return LifeBeat(*_EVIDENCE.unpack(path.read_bytes()))
 
 
 def _beat(lease: int, evidence: int) -> None:

@@ -30,7 +30,7 @@ _DROP_CAPABILITY = 24
 VIRTUAL = "10.77.0.100"
 _libc = ctypes.CDLL(None, use_errno=True)
 Result = TypeVar("Result")
-Log = IO[bytes] | int | None
+GuardLog = IO[bytes] | int | None
 
 
 def find_cgroup_root() -> str:
@@ -40,7 +40,7 @@ def find_cgroup_root() -> str:
     return mount
 
 
-class Host:
+class GuardHost:
     """One server: its guard, its resources' control group, its clients."""
 
     def __init__(self, pool: "Hosts", name: str, number: int) -> None:
@@ -70,7 +70,9 @@ class Host:
         with self.log.open("ab") as log:
             self.keeper = self.run(command, log, without=without)
 
-    def run(self, command: list[str], log: Log = None, group: str | None = None, without: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+    def run(
+        self, command: list[str], log: GuardLog = None, group: str | None = None, without: tuple[int, ...] = ()
+    ) -> subprocess.Popen[bytes]:
         """A process on this server."""
         inside = os.open(f"/run/netns/{self.namespace}", os.O_RDONLY)
         procs = f"{group or self.guards}/cgroup.procs"
@@ -204,7 +206,7 @@ class Hosts:
         self.tag = f"usg{secrets.token_hex(3)}"
         self.bridge = f"{self.tag}-bridge"
         self.group = f"{find_cgroup_root()}/{self.tag}"
-        self.all: list[Host] = []
+        self.all: list[GuardHost] = []
 
     def make(self, count: int, pause_tolerance: float) -> None:
         """The bridge, and the servers on it."""
@@ -214,12 +216,12 @@ class Hosts:
             kernel.link("add", ifname="bridge", kind="bridge")
             kernel.link("set", ifname="bridge", state="up")
         for number in range(1, count + 1):
-            self.all.append(Host(self, f"ctr{number}", number))
+            self.all.append(GuardHost(self, f"ctr{number}", number))
         self._settings(pause_tolerance)
         for host in self.all:
             self._wire(host)
 
-    def __getitem__(self, number: int) -> Host:
+    def __getitem__(self, number: int) -> GuardHost:
         """By the number in its name."""
         return self.all[number - 1]
 
@@ -280,7 +282,7 @@ class Hosts:
                 f'[guard]\nkey = "{key}"\n[executor]\ncgroup = "{host.resources}"\n{servers}'
             )
 
-    def _wire(self, host: Host) -> None:
+    def _wire(self, host: GuardHost) -> None:
         netns.create(host.namespace)
         with NetNS(self.bridge) as kernel:
             kernel.link("add", ifname=host.name, kind="veth", peer={"ifname": "eth0", "net_ns_fd": host.namespace})

@@ -6,7 +6,7 @@ Nothing here survives a kill, nobody asks a server to end, and no machine is reb
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from guard.machine import Server
+from guard.machine import WorldServer
 from guard.weather import SECOND
 from understudy.guard.core import GuardStart
 from understudy.guard.core.ending import EndScope, EndSeen, EndStage
@@ -27,7 +27,7 @@ from understudy.guard.core.keeper import (
 from understudy.guard.core.watch import KeeperSight
 
 if TYPE_CHECKING:
-    from guard.world import World
+    from guard.world import GuardWorld
 
 ALL_GONE = EndSeen(stopped=True, left=())
 
@@ -35,17 +35,17 @@ ALL_GONE = EndSeen(stopped=True, left=())
 class Keepers:
     """Of all servers."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "GuardWorld") -> None:
         self._world = world
 
-    def begin(self, server: Server) -> None:
+    def begin(self, server: WorldServer) -> None:
         """A keeper begins, and with it an incarnation; an earlier keeper's plans come to nothing."""
         server.owner_of = None
         server.stage = EndStage.RUNNING
         server.keeper = Keeper(self._world.settings(server).limits, reboots=False)
         self._carry_out(server, server.keeper.started(after_a_lease=False))
 
-    def guard_hangs(self, server: Server, reaped_s: float) -> None:
+    def guard_hangs(self, server: WorldServer, reaped_s: float) -> None:
         """It does nothing more, and is dead after so long."""
         server.guard = None
         number = server.guards
@@ -56,16 +56,16 @@ class Keepers:
         self._hear(server, reaped_s, reaped)
         self._watch(server, number)
 
-    def guard_stopped_everything(self, server: Server) -> LastWords:
+    def guard_stopped_everything(self, server: WorldServer) -> LastWords:
         """And ends."""
         server.stage = EndStage.GONE
         return last_words(ALL_GONE, asked=False)
 
-    def guard_ended(self, server: Server, words: LastWords) -> None:
+    def guard_ended(self, server: WorldServer, words: LastWords) -> None:
         """When it has said them."""
         self._hear(server, None, lambda keeper, sight: keeper.guard_ended(words.exit, self._lived_s(server), sight))
 
-    def _watch(self, server: Server, number: int) -> None:
+    def _watch(self, server: WorldServer, number: int) -> None:
         keeper = server.keeper
         assert keeper is not None
         if server.guards == number and keeper.guard_alive:
@@ -74,7 +74,7 @@ class Keepers:
             if wait_s is not None:
                 self._world.on(server, wait_s, lambda: self._watch(server, number) if server.keeper is keeper else None)
 
-    def _carry_out(self, server: Server, effects: Sequence[KeeperEffect]) -> None:
+    def _carry_out(self, server: WorldServer, effects: Sequence[KeeperEffect]) -> None:
         world = self._world
         for effect in effects:
             match effect:
@@ -97,7 +97,7 @@ class Keepers:
                 case _:
                     pass  # for people, or for a guard that hangs
 
-    def _end(self, server: Server, scope: EndScope) -> None:
+    def _end(self, server: WorldServer, scope: EndScope) -> None:
         server.stage = max(server.stage, EndStage.STOPPING)
 
         def ended(keeper: Keeper, sight: KeeperSight) -> list[KeeperEffect]:
@@ -107,7 +107,7 @@ class Keepers:
 
         self._hear(server, self._kill_s() if scope.after_a_lease else None, ended)
 
-    def _hear(self, server: Server, after_s: float | None, happened: Callable[[Keeper, KeeperSight], list[KeeperEffect]]) -> None:
+    def _hear(self, server: WorldServer, after_s: float | None, happened: Callable[[Keeper, KeeperSight], list[KeeperEffect]]) -> None:
         """Something happens of which this keeper is notified: now, or after a while."""
         keeper = server.keeper
         assert keeper is not None
@@ -121,12 +121,12 @@ class Keepers:
         else:
             self._world.on(server, after_s, hear)
 
-    def _lived_s(self, server: Server) -> float:
+    def _lived_s(self, server: WorldServer) -> float:
         return (self._world.now - server.guard_began) / SECOND
 
     def _kill_s(self) -> float:
         """From the decision until everything is dead."""
         return self._world.dice.uniform(0, self._world.limits.pace.kill_s)
 
-    def _sight(self, server: Server) -> KeeperSight:
+    def _sight(self, server: WorldServer) -> KeeperSight:
         return KeeperSight(server.clocks.read(self._world.now), server.held, server.stage, server.guards)

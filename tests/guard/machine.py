@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
-from guard.weather import SECOND, Clocks
+from guard.weather import SECOND, DrawnClocks
 from understudy.guard.core import CommonSettings, GuardCore, Keep, LastRenew, VoterMemory, common_settings
 from understudy.guard.core.ending import EndStage
 from understudy.guard.core.keeper import Keeper
@@ -13,7 +13,7 @@ from understudy.guard.core.watch import HeldState
 from understudy.model.limits import Limits, derive
 
 
-class Violation(AssertionError):
+class GuardViolation(AssertionError):
     """Two servers at once."""
 
 
@@ -83,10 +83,10 @@ class Variant(NamedTuple):
         return Variant.of(voters, limits)
 
 
-class Server:
+class WorldServer:
     """One machine: what is true of it, and its guard."""
 
-    def __init__(self, name: str, clocks: Clocks) -> None:
+    def __init__(self, name: str, clocks: DrawnClocks) -> None:
         self.name = name
         self.clocks = clocks
         self.life = 0

@@ -1,7 +1,7 @@
 """Whether a server can act: what its guard says of it, and when."""
 
 from understudy.guard.core import Able, Pulse
-from understudy.guard.core.ability import LONGEST_WHY, SILENT, Abilities
+from understudy.guard.core.ability import BEGINNING, LONGEST_WHY, SILENT, Abilities
 
 BEAT_NS = 100_000_000
 ME = b"i" * 16
@@ -52,7 +52,21 @@ def test_the_first_daemon_that_comes_has_its_time_from_then_on() -> None:
     assert beats(abilities, 25) == []
     abilities.met()
     assert beats(abilities, 29) == []
-    assert beats(abilities, 1) == [Pulse(False, SILENT, 3000)]
+    assert beats(abilities, 1) == [Pulse(False, BEGINNING, 3000)]
+
+
+def test_a_daemon_that_begins_is_called_that_until_it_should_have_proved_itself() -> None:
+    """What has come, and is slow, is not yet silent; what takes ten seconds is. Who has proved itself and falls silent is no beginner."""
+    abilities = Abilities(beat_ns=BEAT_NS)
+    abilities.met()
+    pulses = beats(abilities, 110)
+    assert {pulse.why for pulse in pulses if pulse.for_ms < 10_000} == {BEGINNING}
+    assert {pulse.why for pulse in pulses if pulse.for_ms >= 10_000} == {SILENT}
+
+    abilities = Abilities(beat_ns=BEAT_NS)
+    abilities.met()
+    abilities.prove(True, "")
+    assert [pulse.why for pulse in beats(abilities, 40) if not pulse.able][:1] == [SILENT]
 
 
 def test_daemons_that_come_and_go_have_no_more_time_than_one_that_stays() -> None:
@@ -63,7 +77,7 @@ def test_daemons_that_come_and_go_have_no_more_time_than_one_that_stays() -> Non
     for _ in range(4):
         abilities.met()
         told += beats(abilities, 10)
-    assert told[0] == Pulse(False, SILENT, 3000)
+    assert told[0] == Pulse(False, BEGINNING, 3000)
 
 
 def test_every_change_is_told_at_once_and_another_reason_is_no_new_beginning() -> None:

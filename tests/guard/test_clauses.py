@@ -15,9 +15,9 @@ from cutting import Mutation
 from guard import mutations_keeper as keeper
 from guard import mutations_own as own
 from guard import test_common, test_core, test_keeper, test_memory
-from guard.room import OTHER, Room, at
-from guard.weather import EDITED, FLAPPING, LEAPING, REPLAYED, Options
-from guard.world import World, is_unsafe
+from guard.room import OTHER, TightRoom, at
+from guard.weather import EDITED, FLAPPING, LEAPING, REPLAYED, GuardWeather
+from guard.world import GuardWorld, is_unsafe
 from understudy.errors import BadSettings
 from understudy.guard.core import Envelope, Grant, GuardCore, Silent
 from understudy.guard.core.messages import PUSHED
@@ -25,7 +25,7 @@ from understudy.model.limits import check, derive
 
 BRISK = derive(0.25)
 
-WORLDS: tuple[tuple[Mutation, Options | None, int], ...] = (
+WORLDS: tuple[tuple[Mutation, GuardWeather | None, int], ...] = (
     (own.take_any_grant, None, 12),
     (own.speak_of_the_never_heard_at_once, FLAPPING, 4),
     (own.voter_trusts_the_faster_clock, LEAPING, 12),
@@ -65,18 +65,18 @@ STORIES: tuple[tuple[Mutation, Callable[[], None]], ...] = (
 
 @pytest.mark.parametrize("seed", range(4))
 def test_recorded_packets_sent_again_do_no_harm(seed: int) -> None:
-    assert not is_unsafe(World(seed, BRISK, REPLAYED), 20)
+    assert not is_unsafe(GuardWorld(seed, BRISK, REPLAYED), 20)
 
 
 @pytest.mark.parametrize(("mutation", "options", "seeds"), WORLDS, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_core_without_the_clause_is_caught(
-    monkeypatch: pytest.MonkeyPatch, mutation: Mutation, options: Options | None, seeds: int
+    monkeypatch: pytest.MonkeyPatch, mutation: Mutation, options: GuardWeather | None, seeds: int
 ) -> None:
     with monkeypatch.context() as patch:
         mutation(patch)
-        caught = next((seed for seed in range(seeds) if is_unsafe(World(seed, BRISK, options), 20)), None)
+        caught = next((seed for seed in range(seeds) if is_unsafe(GuardWorld(seed, BRISK, options), 20)), None)
     assert caught is not None, "no seed showed it"
-    assert not is_unsafe(World(caught, BRISK, options), 20), "nor is it safe with the clause"
+    assert not is_unsafe(GuardWorld(caught, BRISK, options), 20), "nor is it safe with the clause"
 
 
 @pytest.mark.parametrize(("mutation", "story"), STORIES, ids=lambda value: getattr(value, "__name__", ""))
@@ -104,7 +104,7 @@ def test_every_clause_is_tried_and_named() -> None:
 
 def test_a_guard_past_its_lapse_does_not_even_ask_its_holder(monkeypatch: pytest.MonkeyPatch) -> None:
     """That the holder counts no grant after a lapse is a second line."""
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     guard, now = room.guards["ctr1"], room.clock("ctr1")
     guard.stop("asked to end")

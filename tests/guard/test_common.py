@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from guard.room import LIMITS, ME, OTHER, Room
+from guard.room import LIMITS, ME, OTHER, TightRoom
 from understudy.guard.core import (
     CommonSettings,
     Differs,
@@ -32,7 +32,7 @@ DIFFERENT = {
 
 @pytest.mark.parametrize(("theirs", "words"), DIFFERENT.values(), ids=DIFFERENT.keys())
 def test_who_has_other_settings_gets_no_grant_and_both_sides_say_why(theirs: CommonSettings, words: str) -> None:
-    room = Room(4, 3)
+    room = TightRoom(4, 3)
     room.guards["ctr4"] = room.fresh("ctr4", GuardStart(ME), theirs)
     room.run(2)
     assert all(room.holds(name) for name in ("ctr1", "ctr2", "ctr3"))
@@ -44,11 +44,11 @@ def test_who_has_other_settings_gets_no_grant_and_both_sides_say_why(theirs: Com
 
 
 def test_the_order_in_which_voters_are_written_does_not_matter() -> None:
-    assert common_settings("lab", ("ctr2", "ctr1", "ctr3"), 1, LIMITS) == Room(3, 3).common
+    assert common_settings("lab", ("ctr2", "ctr1", "ctr3"), 1, LIMITS) == TightRoom(3, 3).common
 
 
 def test_a_voter_with_other_settings_is_not_counted_in_a_round() -> None:
-    room = Room(5, 5)
+    room = TightRoom(5, 5)
     room.run(1)
     edited = common_settings("lab", room.common.voters, 2, LIMITS)
     room.guards["ctr2"] = room.fresh("ctr2", GuardStart(ME), edited)
@@ -61,7 +61,7 @@ def test_a_voter_with_other_settings_is_not_counted_in_a_round() -> None:
 
 
 def test_when_settings_are_the_same_again_it_is_no_longer_said() -> None:
-    room = Room(4, 3)
+    room = TightRoom(4, 3)
     room.guards["ctr4"] = room.fresh("ctr4", GuardStart(ME), DIFFERENT["another tolerance"][0])
     room.run(1)
     room.guards["ctr4"] = room.fresh("ctr4", GuardStart(OTHER))
@@ -72,7 +72,7 @@ def test_when_settings_are_the_same_again_it_is_no_longer_said() -> None:
 
 def test_a_guard_whose_tolerance_is_not_the_registrys_takes_no_part() -> None:
     """Not as a holder, not as a voter, not as one who asks; and it says so again and again."""
-    room = Room(4, 3)
+    room = TightRoom(4, 3)
     room.run(1)
     edited = DIFFERENT["another tolerance"][0]
     guard = room.fresh("ctr2", GuardStart(ME, registry=room.common), edited)
@@ -88,7 +88,7 @@ def test_a_guard_whose_tolerance_is_not_the_registrys_takes_no_part() -> None:
 
 
 def test_a_guard_that_learns_that_the_registrys_tolerance_is_another_stops_at_once() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     registrys = DIFFERENT["another tolerance"][0]
     effects = room.guards["ctr1"].note_registry(registrys, room.clock("ctr1"))
@@ -100,7 +100,7 @@ def test_a_guard_that_learns_that_the_registrys_tolerance_is_another_stops_at_on
 
 def test_edited_voters_count_for_nothing_once_the_registry_was_read() -> None:
     """What it said before is on the disk. On a new disk, the guard stops when its daemon has read it."""
-    room = Room(4, 3)
+    room = TightRoom(4, 3)
     edited = DIFFERENT["other voters"][0]
     room.guards["ctr3"] = room.fresh("ctr3", GuardStart(ME, registry=room.common), edited)
     room.guards["ctr4"] = room.fresh("ctr4", GuardStart(OTHER), edited)
@@ -113,7 +113,7 @@ def test_edited_voters_count_for_nothing_once_the_registry_was_read() -> None:
 
 
 def test_a_lease_of_edited_voters_ends_when_the_registry_names_others() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     edited = common_settings("lab", ("ctr1",), 1, LIMITS)
     guard = room.guards["ctr1"] = room.fresh("ctr1", GuardStart(ME), edited)
     room.run(1.5)
@@ -123,7 +123,7 @@ def test_a_lease_of_edited_voters_ends_when_the_registry_names_others() -> None:
 
 def test_the_word_of_a_daemon_that_knows_of_no_change_must_be_what_the_settings_say() -> None:
     """While the voters change it is half the truth."""
-    room = Room(4, 3)
+    room = TightRoom(4, 3)
     room.run(1)
     half = common_settings("lab", ("ctr2", "ctr3", "ctr4"), 2, LIMITS)
     guard = room.guards["ctr1"]

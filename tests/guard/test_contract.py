@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 
-from guard.backends import LIMITS, SERVERS, Backend, HeldGuards, SimulatedGuards, real
+from guard.backends import LIMITS, SERVERS, GuardBackend, HeldGuards, SimulatedGuards, real
 from support import wait_for_answer, wait_until
 from understudy.errors import Unreachable
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -31,7 +31,7 @@ REAL = pytest.param("real", marks=[pytest.mark.lab, needs_root])
 
 
 @pytest.fixture
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GuardBackend]:
     match request.param:
         case "real":
             with real(tmp_path) as made:
@@ -76,7 +76,7 @@ async def another_life(guard: Guard, before: Incarnation) -> GuardState:
 
 
 @every_guard
-def test_it_says_who_this_server_is_and_that_it_holds_its_lease(backend: Backend) -> None:
+def test_it_says_who_this_server_is_and_that_it_holds_its_lease(backend: GuardBackend) -> None:
     async def story() -> None:
         guard = backend.guard(FIRST)
         assert not guard.held(), "whose life it is has not been asked yet"
@@ -94,7 +94,7 @@ def test_it_says_who_this_server_is_and_that_it_holds_its_lease(backend: Backend
 
 
 @every_guard
-def test_it_remembers_the_highest_epoch_of_each_name_for_the_daemons_after_this_one(backend: Backend) -> None:
+def test_it_remembers_the_highest_epoch_of_each_name_for_the_daemons_after_this_one(backend: GuardBackend) -> None:
     async def story() -> None:
         guard = backend.guard(FIRST)
         await guard.state()
@@ -111,7 +111,7 @@ def test_it_remembers_the_highest_epoch_of_each_name_for_the_daemons_after_this_
 
 
 @every_guard
-def test_it_forgets_only_what_was_released_and_remembers_a_floor_instead(backend: Backend) -> None:
+def test_it_forgets_only_what_was_released_and_remembers_a_floor_instead(backend: GuardBackend) -> None:
     async def story() -> None:
         guard = backend.guard(FIRST)
         await guard.state()
@@ -129,7 +129,7 @@ def test_it_forgets_only_what_was_released_and_remembers_a_floor_instead(backend
 
 
 @every_guard
-def test_a_question_nobody_answers_is_unreachable_and_the_lease_ends(backend: Backend) -> None:
+def test_a_question_nobody_answers_is_unreachable_and_the_lease_ends(backend: GuardBackend) -> None:
     async def story() -> None:
         guard = backend.guard(FIRST)
         await guard.state()
@@ -144,7 +144,7 @@ def test_a_question_nobody_answers_is_unreachable_and_the_lease_ends(backend: Ba
 
 
 @every_guard
-def test_a_daemon_is_asked_to_leave_and_so_is_its_successor(backend: Backend) -> None:
+def test_a_daemon_is_asked_to_leave_and_so_is_its_successor(backend: GuardBackend) -> None:
     async def story() -> None:
         guard = backend.guard(FIRST)
         await guard.state()
@@ -159,7 +159,7 @@ def test_a_daemon_is_asked_to_leave_and_so_is_its_successor(backend: Backend) ->
 
 
 @every_guard
-def test_after_a_farewell_nothing_is_held(backend: Backend) -> None:
+def test_after_a_farewell_nothing_is_held(backend: GuardBackend) -> None:
     async def story() -> None:
         guard = backend.guard(FIRST)
         await guard.state()
@@ -172,7 +172,7 @@ def test_after_a_farewell_nothing_is_held(backend: Backend) -> None:
 
 
 @every_guard
-def test_whoever_lives_is_not_lost(backend: Backend) -> None:
+def test_whoever_lives_is_not_lost(backend: GuardBackend) -> None:
     async def story() -> None:
         other = await backend.guard(SECOND).state()
         guard = backend.guard(FIRST)
@@ -183,7 +183,7 @@ def test_whoever_lives_is_not_lost(backend: Backend) -> None:
 
 
 @among_others
-def test_the_others_hear_a_farewell_and_so_do_daemons_that_come_later(backend: Backend) -> None:
+def test_the_others_hear_a_farewell_and_so_do_daemons_that_come_later(backend: GuardBackend) -> None:
     async def story() -> None:
         leaving, hearing = backend.guard(THIRD), backend.guard(FIRST)
         gone = (await leaving.state()).incarnation
@@ -200,7 +200,7 @@ def test_the_others_hear_a_farewell_and_so_do_daemons_that_come_later(backend: B
 
 
 @among_others
-def test_it_listens_to_the_servers_that_it_is_sent_and_to_no_others(backend: Backend) -> None:
+def test_it_listens_to_the_servers_that_it_is_sent_and_to_no_others(backend: GuardBackend) -> None:
     """None says nothing of them: then it goes on with those that it knows."""
 
     def servers(*names: ServerName) -> list[ServerRecord]:
@@ -226,7 +226,7 @@ def test_it_listens_to_the_servers_that_it_is_sent_and_to_no_others(backend: Bac
 
 
 @among_others
-def test_who_is_cut_off_is_called_silent_is_proved_lost_and_holds_nothing(backend: Backend) -> None:
+def test_who_is_cut_off_is_called_silent_is_proved_lost_and_holds_nothing(backend: GuardBackend) -> None:
     async def story() -> None:
         cut, hearing = backend.guard(THIRD), backend.guard(FIRST)
         gone = (await cut.state()).incarnation
@@ -248,7 +248,7 @@ def test_who_is_cut_off_is_called_silent_is_proved_lost_and_holds_nothing(backen
 
 
 @among_others
-def test_a_census_counts_every_life_with_what_it_has_acted_on(backend: Backend) -> None:
+def test_a_census_counts_every_life_with_what_it_has_acted_on(backend: GuardBackend) -> None:
     async def story() -> None:
         guards = [backend.guard(server) for server in SERVERS]
         lives = {server: (await guard.state()).incarnation for server, guard in zip(SERVERS, guards, strict=True)}
@@ -268,7 +268,7 @@ def test_a_census_counts_every_life_with_what_it_has_acted_on(backend: Backend) 
 
 
 @among_others
-def test_all_hear_whether_a_server_can_act(backend: Backend) -> None:
+def test_all_hear_whether_a_server_can_act(backend: GuardBackend) -> None:
     async def story() -> None:
         told, hearing = backend.guard(SECOND), backend.guard(FIRST)
         life = (await told.state()).incarnation
@@ -288,7 +288,7 @@ def test_all_hear_whether_a_server_can_act(backend: Backend) -> None:
 
 
 @among_others
-def test_whom_the_registry_calls_lost_stops(backend: Backend) -> None:
+def test_whom_the_registry_calls_lost_stops(backend: GuardBackend) -> None:
     async def story() -> None:
         evicted, telling = backend.guard(THIRD), backend.guard(FIRST)
         gone = (await evicted.state()).incarnation
@@ -303,7 +303,7 @@ def test_whom_the_registry_calls_lost_stops(backend: Backend) -> None:
 
 
 @among_others
-def test_a_guard_with_other_settings_than_the_registrys_takes_no_part_and_says_why(backend: Backend) -> None:
+def test_a_guard_with_other_settings_than_the_registrys_takes_no_part_and_says_why(backend: GuardBackend) -> None:
     async def story() -> None:
         guard = backend.guard(THIRD)
         state = await guard.state()
@@ -321,7 +321,7 @@ def test_a_guard_with_other_settings_than_the_registrys_takes_no_part_and_says_w
 
 
 @among_others
-def test_its_key_is_exchanged_under_a_lease_step_by_step(backend: Backend) -> None:
+def test_its_key_is_exchanged_under_a_lease_step_by_step(backend: GuardBackend) -> None:
     """Accept, send, forget, on one server after the other: no lease ends. Who is not given the new key is out once the others forget the
     old one."""
 
@@ -344,7 +344,7 @@ def test_its_key_is_exchanged_under_a_lease_step_by_step(backend: Backend) -> No
 
 
 @every_guard
-def test_it_takes_keys_and_says_so(backend: Backend) -> None:
+def test_it_takes_keys_and_says_so(backend: GuardBackend) -> None:
     """Also the same again."""
 
     async def story() -> None:

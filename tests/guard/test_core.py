@@ -5,7 +5,7 @@
 
 import pytest
 
-from guard.room import BOOT, LIMITS, ME, OTHER, SECOND, Room, a_renew, a_voter, at, holder
+from guard.room import BOOT, LIMITS, ME, OTHER, SECOND, TightRoom, a_renew, a_voter, at, holder
 from understudy.guard.core import (
     Envelope,
     FarewellMessage,
@@ -206,7 +206,7 @@ def test_a_voter_that_becomes_silent_within_the_round_counts() -> None:
 
 
 def test_all_hold_once_the_voters_may_speak() -> None:
-    room = Room(4, 3)
+    room = TightRoom(4, 3)
     room.run(LIMITS.silent_after_s - 0.02)
     assert not any(room.holds(name) for name in room.names)
     room.run(0.1)
@@ -214,13 +214,13 @@ def test_all_hold_once_the_voters_may_speak() -> None:
 
 
 def test_one_voter_is_a_cluster() -> None:
-    room = Room(1, 1)
+    room = TightRoom(1, 1)
     room.run(2)
     assert room.holds("ctr1")
 
 
 def test_a_server_cut_off_lapses_before_the_others_can_prove_it_lost() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     room.isolate("ctr1")
     room.run(LIMITS.lease_s - LIMITS.stop_now_s)
@@ -234,7 +234,7 @@ def test_a_server_cut_off_lapses_before_the_others_can_prove_it_lost() -> None:
 
 
 def test_who_wakes_late_acts_on_nothing_that_came_in_meanwhile() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     room.isolate("ctr1")
     room.run(0.8, asleep="ctr1")
@@ -245,7 +245,7 @@ def test_who_wakes_late_acts_on_nothing_that_came_in_meanwhile() -> None:
 
 
 def test_an_evicted_server_stops_at_the_first_answer() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     evicted = room.guards["ctr1"].holder.incarnation
     room.do("ctr2", room.guards["ctr2"].note_gone((evicted,), room.clock("ctr2")))
@@ -254,7 +254,7 @@ def test_an_evicted_server_stops_at_the_first_answer() -> None:
 
 
 def test_who_is_told_that_it_is_evicted_stops_at_once() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     guard = room.guards["ctr1"]
     assert [type(effect) for effect in guard.note_gone((guard.holder.incarnation,), room.clock("ctr1"))] == [Lapsed]
@@ -262,7 +262,7 @@ def test_who_is_told_that_it_is_evicted_stops_at_once() -> None:
 
 
 def test_a_successor_continues_the_lease_with_the_next_sequence() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     before = room.guards["ctr1"].holder
     start = GuardStart(before.incarnation, before.sequence, before.base, begun_here=False)
@@ -275,7 +275,7 @@ def test_a_successor_continues_the_lease_with_the_next_sequence() -> None:
 
 
 def test_a_farewell_is_said_by_who_stopped_and_began_the_incarnation() -> None:
-    room = Room(2, 1)
+    room = TightRoom(2, 1)
     room.run(1)
     guard = room.guards["ctr2"]
     with pytest.raises(AssertionError, match="before everything was stopped"):
@@ -286,14 +286,14 @@ def test_a_farewell_is_said_by_who_stopped_and_began_the_incarnation() -> None:
 
 
 def test_a_successor_does_not_say_farewell_for_its_predecessor() -> None:
-    room = Room(2, 1)
+    room = TightRoom(2, 1)
     successor = room.fresh("ctr2", GuardStart(ME, 5, None, begun_here=False))
     successor.stop("asked to end")
     assert successor.farewell() == []
 
 
 def test_a_word_is_repeated_for_those_who_did_not_hear_it() -> None:
-    room = Room(3, 1)
+    room = TightRoom(3, 1)
     room.run(1)
     room.isolate("ctr2")
     room.run(LIMITS.silent_after_s - 0.05)
@@ -308,7 +308,7 @@ def test_a_word_is_repeated_for_those_who_did_not_hear_it() -> None:
 
 def test_a_server_that_was_called_silent_before_its_first_lease_begins_anew() -> None:
     """It could never win one, and without one it would never lapse."""
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(0.2)
     room.cut |= {("ctr1", "ctr3"), ("ctr2", "ctr3")}
     room.run(LIMITS.silent_after_s + 0.5, asleep="ctr3")
@@ -320,7 +320,7 @@ def test_a_server_that_was_called_silent_before_its_first_lease_begins_anew() ->
 
 
 def test_one_that_holds_a_lease_goes_on_whatever_one_voter_says() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     word = Envelope(room.common, "ctr2", OTHER, "ctr1", Silent(PUSHED, "ctr1", room.guards["ctr1"].holder.incarnation))
     room.do("ctr1", room.guards["ctr1"].receive(word, room.clock("ctr1")))
@@ -328,7 +328,7 @@ def test_one_that_holds_a_lease_goes_on_whatever_one_voter_says() -> None:
 
 
 def test_a_word_that_comes_during_a_round_is_asked_for_again() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     gone = room.guards["ctr3"].holder.incarnation
     guard = room.guards["ctr1"]
@@ -340,7 +340,7 @@ def test_a_word_that_comes_during_a_round_is_asked_for_again() -> None:
 
 @pytest.mark.parametrize(("sender", "receiver"), [("ctr9", "ctr1"), ("ctr2", "ctr3")], ids=["a stranger", "for someone else"])
 def test_a_message_that_is_not_for_us_changes_nothing(sender: str, receiver: str) -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     guard = room.guards["ctr1"]
     lost = Lost(guard.holder.incarnation)
@@ -349,7 +349,7 @@ def test_a_message_that_is_not_for_us_changes_nothing(sender: str, receiver: str
 
 
 def test_only_a_voter_grants() -> None:
-    room = Room(4, 3)
+    room = TightRoom(4, 3)
     room.run(1)
     guard = room.guards["ctr1"]
     grant = Grant(guard.holder.incarnation, guard.holder.sequence, room.clock("ctr1"))

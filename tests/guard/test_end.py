@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from pyroute2 import NetNS
 
-from guard.hosts import ROOT, VIRTUAL, Host, Hosts, kill
+from guard.hosts import ROOT, VIRTUAL, GuardHost, Hosts, kill
 from guard.test_process import answers_arp, flush_rule_set, gate_is_there, incarnation
 from support import wait_for
 from understudy.guard.notice import Notice, read_notice
@@ -35,10 +35,10 @@ from understudy.model.logevents import NOT_STOPPED
 LIMITS = derive(0.5)
 OUT_S = LIMITS.lease_s + 1.0
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
-Report = Callable[[str], None]
+EndReport = Callable[[str], None]
 
 
-def executor(host: Host) -> int:
+def executor(host: GuardHost) -> int:
     """A real understudy-exec on this server; its process id."""
     with host.log.open("ab") as log:
         process = host.run([sys.executable, "-IS", str(ROOT / "bin/understudy-exec"), "--config", str(host.config)], log)
@@ -46,12 +46,12 @@ def executor(host: Host) -> int:
     return process.pid
 
 
-def add(host: Host, address: str, prefix: int, interface: str = "eth0") -> None:
+def add(host: GuardHost, address: str, prefix: int, interface: str = "eth0") -> None:
     with NetNS(host.namespace) as kernel:
         kernel.addr("add", index=kernel.link_lookup(ifname=interface)[0], address=address, prefixlen=prefix)
 
 
-def addresses(host: Host) -> list[str]:
+def addresses(host: GuardHost) -> list[str]:
     with NetNS(host.namespace) as kernel:
         return [str(message.get_attr("IFA_ADDRESS")) for message in kernel.get_addr(family=socket.AF_INET)]
 
@@ -74,7 +74,7 @@ def test_a_guard_without_a_free_descriptor_kills_as_always(servers: Hosts) -> No
     assert "guard-killed" not in host.log.read_text()
 
 
-def knows(host: Host, pid: int) -> bool:
+def knows(host: GuardHost, pid: int) -> bool:
     """Whether the guard holds a pidfd of this process."""
     guard = host.guard_pid()
     for path in Path(f"/proc/{guard}/fdinfo").iterdir():
@@ -110,7 +110,7 @@ def test_a_client_that_leaks_connections_loses_its_own(servers: Hosts) -> None:
 
 @pytest.mark.lab
 @needs_root
-def test_guard_and_keeper_stopped_leave_nothing_running(servers: Hosts, report: Report) -> None:
+def test_guard_and_keeper_stopped_leave_nothing_running(servers: Hosts, report: EndReport) -> None:
     host, client = servers[1], servers[2]
     pid = executor(host)
     service = host.resource()
@@ -136,7 +136,7 @@ def test_guard_and_keeper_stopped_leave_nothing_running(servers: Hosts, report: 
 
 @pytest.mark.lab
 @needs_root
-def test_a_guard_that_stands_still_at_the_lapse_is_helped(servers: Hosts, report: Report) -> None:
+def test_a_guard_that_stands_still_at_the_lapse_is_helped(servers: Hosts, report: EndReport) -> None:
     """Stopped so shortly before the end that it does not count as hanging yet."""
     host = servers[1]
     service = host.resource()

@@ -11,7 +11,7 @@ WAY = ("give", "start", "release", "delete", "forget")
 """Of a name: from any of these steps to the next, or to another one."""
 
 
-class Server:
+class EpochServer:
     """One server, the registry as it knows it, its guard, and one that never forgets."""
 
     def __init__(self) -> None:
@@ -93,14 +93,14 @@ def ways(draw: st.DrawFn) -> list[tuple[str, str]]:
 @times(2)
 @given(ways())
 def test_what_is_forgotten_starts_no_more_than_what_is_remembered(happens: list[tuple[str, str]]) -> None:
-    server = Server()
+    server = EpochServer()
     for what, name in happens:
         getattr(server, what)(name)
         server.late_starts()
 
 
 def test_everything_that_is_deleted_and_released_is_forgotten() -> None:
-    server = Server()
+    server = EpochServer()
     for _ in range(100):
         for what in ("give", "start", "release", "delete", "forget"):
             getattr(server, what)("db")

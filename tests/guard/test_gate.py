@@ -12,7 +12,7 @@ import pytest
 from pyroute2 import NetNS
 from pyroute2.nftables.main import NFTables
 
-from guard.hosts import Host, Hosts, hosts
+from guard.hosts import GuardHost, Hosts, hosts
 from support import wait_for
 from understudy.guard.gate import STORAGE, Gate
 from understudy.linux.interfaces import Addresses
@@ -45,7 +45,7 @@ def gate(pair: Hosts) -> Iterator[Gate]:
     made.close_socket()
 
 
-def receiver(host: Host, address: str) -> socket.socket:
+def receiver(host: GuardHost, address: str) -> socket.socket:
     """A service on that address."""
 
     def bind() -> socket.socket:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from guard.hosts import Host, Hosts
+from guard.hosts import GuardHost, Hosts
 from support import wait_for
 from understudy.guard.leave import DAEMON_BACK_S, STAY_OUT
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]
 
 
-Connect = Callable[[Host], tuple[socket.socket, dict[str, Any]]]
+Connect = Callable[[GuardHost], tuple[socket.socket, dict[str, Any]]]
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def daemon_of() -> Iterator[Connect]:
     """Make connections that say they are the daemon's: each with the answer to its hello."""
     with contextlib.ExitStack() as opened:
 
-        def connect(host: Host) -> tuple[socket.socket, dict[str, Any]]:
+        def connect(host: GuardHost) -> tuple[socket.socket, dict[str, Any]]:
             daemon = opened.enter_context(host.connect("daemon"))
             return daemon, read(daemon, "hello")
 
@@ -41,12 +41,12 @@ def read(daemon: socket.socket, op: str) -> dict[str, Any]:
             return packet
 
 
-def terminate(host: Host) -> None:
+def terminate(host: GuardHost) -> None:
     assert host.keeper is not None
     host.keeper.send_signal(signal.SIGTERM)
 
 
-def ended(host: Host) -> bool:
+def ended(host: GuardHost) -> bool:
     assert host.keeper is not None
     return host.keeper.poll() is not None
 

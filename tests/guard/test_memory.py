@@ -1,6 +1,6 @@
 """What a voter must not forget: its boot number, and the memory that a keeper carries from one guard to the next."""
 
-from guard.room import BOOT, LIMITS, ME, OTHER, SILENT_AFTER, Room, a_renew, a_voter, at, holder
+from guard.room import BOOT, LIMITS, ME, OTHER, SILENT_AFTER, TightRoom, a_renew, a_voter, at, holder
 from understudy.guard.core import (
     BootNumber,
     Envelope,
@@ -18,14 +18,14 @@ from understudy.guard.core.voter import WORDS_MAX, Voter
 # Boot numbers.
 
 
-def restarted(room: Room, name: str) -> None:
+def restarted(room: TightRoom, name: str) -> None:
     """Its keeper has lost what it was as a voter; the incarnation goes on."""
     before = room.guards[name].holder
     room.guards[name] = room.fresh(name, GuardStart(before.incarnation, before.sequence, before.base, begun_here=False))
 
 
 def test_a_renew_recorded_before_a_voter_restarted_keeps_nobody_alive() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     recorded = [
         effect.envelope
@@ -45,7 +45,7 @@ def test_a_renew_recorded_before_a_voter_restarted_keeps_nobody_alive() -> None:
 
 
 def test_a_holder_learns_the_number_of_a_restarted_voter_within_a_beat() -> None:
-    room = Room(3, 3)
+    room = TightRoom(3, 3)
     room.run(1)
     restarted(room, "ctr1")
     room.run(LIMITS.beat_s + 0.01)
@@ -97,7 +97,7 @@ def test_a_memory_that_began_a_moment_ago_is_still_mute() -> None:
 
 
 def test_what_a_voter_says_is_kept_before_it_leaves() -> None:
-    room = Room(2, 1)
+    room = TightRoom(2, 1)
     room.run(1)
     incarnation = room.guards["ctr2"].holder.incarnation
     mine = Envelope(room.common, "ctr2", incarnation, "ctr1", Renew(99, room.clock("ctr2"), 1))

@@ -16,7 +16,7 @@ import pytest
 from pyroute2.nftables.main import NFTables
 
 from guard.beats import last_beat
-from guard.hosts import VIRTUAL, Host, Hosts, hosts, kill
+from guard.hosts import VIRTUAL, GuardHost, Hosts, hosts, kill
 from support import wait_for
 from understudy.guard.configured import read_settings
 from understudy.guard.core.ending import EndSeen
@@ -30,14 +30,14 @@ pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="nee
 
 LIMITS = derive(0.5)
 CAP_NET_ADMIN, CAP_SYS_NICE = 12, 23
-Report = Callable[[str], None]
+ProcessReport = Callable[[str], None]
 
 
-def incarnation(host: Host) -> str:
+def incarnation(host: GuardHost) -> str:
     return str(host.ask("state")["incarnation"])
 
 
-def never_ends(host: Host) -> Callable[[], bool]:
+def never_ends(host: GuardHost) -> Callable[[], bool]:
     """Watch the lease file: False from when it has shown no lease, whatever it shows later."""
     path, ended = str(host.run_dir / "lease"), threading.Event()
 
@@ -49,7 +49,7 @@ def never_ends(host: Host) -> Callable[[], bool]:
     return lasts
 
 
-def test_a_killed_guard_is_replaced_and_the_lease_goes_on(servers: Hosts, report: Report) -> None:
+def test_a_killed_guard_is_replaced_and_the_lease_goes_on(servers: Hosts, report: ProcessReport) -> None:
     host, lease_lasts = servers[1], never_ends(servers[1])
     before, first, resource = incarnation(host), host.guard_pid(), host.resource()
     for _ in range(3):
@@ -66,7 +66,7 @@ def test_a_killed_guard_is_replaced_and_the_lease_goes_on(servers: Hosts, report
     assert resource.poll() is None
 
 
-def test_a_guard_that_hangs_is_replaced_and_the_lease_goes_on(servers: Hosts, report: Report) -> None:
+def test_a_guard_that_hangs_is_replaced_and_the_lease_goes_on(servers: Hosts, report: ProcessReport) -> None:
     host, lease_lasts = servers[1], never_ends(servers[1])
     before, resource, old = incarnation(host), host.resource(), host.guard_pid()
     kill(old, signal.SIGSTOP)
@@ -80,7 +80,7 @@ def test_a_guard_that_hangs_is_replaced_and_the_lease_goes_on(servers: Hosts, re
     assert resource.poll() is None
 
 
-def test_a_server_cut_off_is_empty_before_its_lease_ends(servers: Hosts, report: Report) -> None:
+def test_a_server_cut_off_is_empty_before_its_lease_ends(servers: Hosts, report: ProcessReport) -> None:
     """Judged by what the resource itself wrote down on the lease's own clock, so that a slow machine makes nobody late. Only between
     two beats may the resource have run on unseen; the longest such gap is reported."""
     host = servers[1]
@@ -140,7 +140,7 @@ def test_a_farewell_stops_everything_and_ends_the_guard(servers: Hosts) -> None:
     assert (resource.wait(1), daemon.wait(1), host.keeper.wait(2)) == (-9, -9, 0)
 
 
-def test_a_guard_does_not_outlive_its_keeper_and_kill_all_ends_the_rest(servers: Hosts, report: Report) -> None:
+def test_a_guard_does_not_outlive_its_keeper_and_kill_all_ends_the_rest(servers: Hosts, report: ProcessReport) -> None:
     host = servers[1]
     resource, daemon, executor = host.resource(), host.starter("understudyd"), host.starter("understudy-exec")
     host.virtual_address()
@@ -183,7 +183,7 @@ def test_a_pid_that_was_used_again_is_left_alone(servers: Hosts) -> None:
     assert other.poll() is None
 
 
-def test_a_frozen_server_answers_nobody_once_its_lease_is_over(servers: Hosts, report: Report) -> None:
+def test_a_frozen_server_answers_nobody_once_its_lease_is_over(servers: Hosts, report: ProcessReport) -> None:
     host, client = servers[1], servers[2]
     host.resource()
     host.virtual_address()
@@ -335,7 +335,7 @@ def test_help_shows_an_example(servers: Hosts) -> None:
 # What tests ask of the network.
 
 
-def guard_command(host: Host) -> list[str]:
+def guard_command(host: GuardHost) -> list[str]:
     assert host.keeper is not None
     assert isinstance(host.keeper.args, list)
     return [str(part) for part in host.keeper.args]
@@ -349,12 +349,12 @@ def is_dead(process_id: int | None) -> bool:
         return True
 
 
-def answers_arp(client: Host) -> bool:
+def answers_arp(client: GuardHost) -> bool:
     """Whether anybody answers for the address, by ARP from another server."""
     return client.inside(lambda: _arping(client))
 
 
-def _arping(client: Host) -> bool:
+def _arping(client: GuardHost) -> bool:
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)) as wire:
         wire.bind(("eth0", 0x0806))
         wire.settimeout(0.02)
@@ -370,7 +370,7 @@ def _arping(client: Host) -> bool:
             return False
 
 
-def answers_ping(client: Host) -> bool:
+def answers_ping(client: GuardHost) -> bool:
     """Whether the address answers an echo request."""
     return client.inside(_ping)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.hosts import Host, Hosts, hosts, kill
+from guard.hosts import GuardHost, Hosts, hosts, kill
 from support import wait_for
 from understudy.guard import registered
 from understudy.guard.configured import read_settings
@@ -30,13 +30,13 @@ def servers(tmp_path: Path) -> Iterator[Hosts]:
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Host]:
+def alone(tmp_path: Path) -> Iterator[GuardHost]:
     with hosts(tmp_path, 1, pause_tolerance=0.5) as made:
         made.start()
         yield made[1]
 
 
-def read_by_the_daemon(host: Host) -> None:
+def read_by_the_daemon(host: GuardHost) -> None:
     """What each daemon does when it has read the registry: to the disk, then to the guard."""
     settings = read_settings(str(host.config))
     record = ClusterRecord(
@@ -48,7 +48,7 @@ def read_by_the_daemon(host: Host) -> None:
     assert (answer["ok"], answer["why"], answer["voters"]) == (True, "", list(settings.voters))
 
 
-def edit(host: Host, line: str) -> None:
+def edit(host: GuardHost, line: str) -> None:
     """Somebody edits understudy.toml and restarts the guard."""
     host.config.write_text(host.config.read_text().replace("[server]", f"{line}\n[server]"))
     host.ask("farewell")
@@ -58,14 +58,14 @@ def edit(host: Host, line: str) -> None:
     wait_for(lambda: answers(host), 5, f"the guard of {host.name} answers")
 
 
-def answers(host: Host) -> bool:
+def answers(host: GuardHost) -> bool:
     try:
         return bool(host.ask("state"))
     except OSError:
         return False
 
 
-def a_lease_passes(*those_that_hold: Host) -> None:
+def a_lease_passes(*those_that_hold: GuardHost) -> None:
     until = time.monotonic() + 1.5 * LIMITS.lease_s
     wait_for(lambda: time.monotonic() > until, 5, "a lease has passed")
     assert all(host.holds() for host in those_that_hold)
@@ -139,7 +139,7 @@ def test_a_daemon_that_knows_of_no_change_may_not_pass_on_half_of_one(servers: H
     assert (answer["ok"], answer["voters"]) == (False, ["ctr1", "ctr2", "ctr3"])
 
 
-def test_what_a_guard_was_as_a_voter_outlives_it_and_its_lapse(alone: Host) -> None:
+def test_what_a_guard_was_as_a_voter_outlives_it_and_its_lapse(alone: GuardHost) -> None:
     before = alone.ask("state")
     alone.replace_guard()
     assert alone.ask("state")["voting"] == {"boot": before["voting"]["boot"], "mute": False}
@@ -148,7 +148,7 @@ def test_what_a_guard_was_as_a_voter_outlives_it_and_its_lapse(alone: Host) -> N
     assert alone.ask("state")["voting"] == {"boot": before["voting"]["boot"], "mute": False}
 
 
-def test_what_its_keeper_lost_begins_anew(alone: Host) -> None:
+def test_what_its_keeper_lost_begins_anew(alone: GuardHost) -> None:
     before = alone.ask("state")["voting"]["boot"]
     alone.ask("farewell")
     assert alone.keeper is not None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from guard.room import LIMITS, ME, Room, at
+from guard.room import LIMITS, ME, TightRoom, at
 from understudy.guard.core import (
     BeganToVote,
     Census,
@@ -29,19 +29,19 @@ CHANGING = common_settings("lab", NEW, 2, LIMITS, OLD)
 CHANGED = common_settings("lab", NEW, 2, LIMITS)
 
 
-def a_room(servers: int = 5) -> Room:
-    room = Room(servers, 3)
+def a_room(servers: int = 5) -> TightRoom:
+    room = TightRoom(servers, 3)
     room.run(1)
     return room
 
 
-def say(room: Room, registry: CommonSettings, *names: str) -> None:
+def say(room: TightRoom, registry: CommonSettings, *names: str) -> None:
     """Their daemons have read the registry."""
     for name in names or room.names:
         room.do(name, room.guards[name].note_registry(registry, room.clock(name)))
 
 
-def proves(room: Room, asker: str, server: str, nonce: int, phase: int | None = None) -> RoundEnded:
+def proves(room: TightRoom, asker: str, server: str, nonce: int, phase: int | None = None) -> RoundEnded:
     """The result of a round."""
     gone = room.guards[server].holder.incarnation
     room.do(asker, room.guards[asker].ask(Query(nonce, server, gone), room.clock(asker), phase))
@@ -234,6 +234,6 @@ def test_nobody_goes_over_at_the_cost_of_its_lease() -> None:
     assert (mine.base, mine.voter_set) == (at(10.1), 2)
 
 
-def _from(room: Room, sender: str, receiver: str, body: Renew) -> Envelope:
+def _from(room: TightRoom, sender: str, receiver: str, body: Renew) -> Envelope:
     guard = room.guards[sender]
     return Envelope(guard.common, sender, guard.holder.incarnation, receiver, body)

@@ -12,7 +12,7 @@ LAPSE_S = LIMITS.lease_s - LIMITS.stop_now_s
 NOTHING = WatchVerdict()
 
 
-class Story:
+class WatchStory:
     """A keeper's looks, one after the other, at a guard whose lease rests on instant 0."""
 
     def __init__(self, *, leased: bool = True) -> None:
@@ -33,18 +33,18 @@ class Story:
 
 
 def test_a_guard_that_beats_is_left_alone_until_its_lease_ends() -> None:
-    story = Story()
+    story = WatchStory()
     assert all(story.look(step * 0.025, beats=True) == NOTHING for step in range(int(LAPSE_S / 0.025)))
 
 
 def test_it_looks_again_just_when_it_would_have_to_help() -> None:
-    story = Story()
+    story = WatchStory()
     assert story.wait_s(0) == LIMITS.beat_s / 2
     assert story.wait_s(LAPSE_S) < LIMITS.pace.reaction_s
 
 
 def test_a_guard_that_is_late_gets_help_first_and_is_killed_later() -> None:
-    story = Story()
+    story = WatchStory()
     story.look(LAPSE_S - 0.01, beats=True)
     assert story.look(LAPSE_S + 0.016, beats=True) == WatchVerdict(strike=True)
     assert story.look(LAPSE_S + 0.021) == NOTHING, "helped once"
@@ -52,13 +52,13 @@ def test_a_guard_that_is_late_gets_help_first_and_is_killed_later() -> None:
 
 
 def test_after_a_pause_of_the_whole_machine_the_kill_is_sent_at_once_and_the_guard_lives() -> None:
-    story = Story()
+    story = WatchStory()
     story.look(0.1, beats=True)
     assert story.look(30.0) == WatchVerdict(strike=True)
 
 
 def test_a_kill_under_way_is_not_begun_again_however_slow_it_is() -> None:
-    story = Story()
+    story = WatchStory()
     story.look(LAPSE_S - 0.01, beats=True)
     story.held.stage = EndStage.STRUCK
     at_s = LAPSE_S
@@ -70,7 +70,7 @@ def test_a_kill_under_way_is_not_begun_again_however_slow_it_is() -> None:
 
 
 def test_a_guard_that_stands_still_before_its_kill_gets_help() -> None:
-    story = Story()
+    story = WatchStory()
     story.look(0.1, beats=True)
     story.held.stage = EndStage.STOPPING  # it knows that it is evicted, for example: the lease itself would last
     verdicts = [story.look(0.1 + 0.005 * step) for step in range(1, 5)]
@@ -79,7 +79,7 @@ def test_a_guard_that_stands_still_before_its_kill_gets_help() -> None:
 
 
 def test_an_end_without_end_is_ended() -> None:
-    story = Story()
+    story = WatchStory()
     story.look(0.1, beats=True)
     story.held.stage = EndStage.STRUCK
     kills = [story.look(0.1 + 0.005 * step).kill for step in range(1, 250)]
@@ -87,7 +87,7 @@ def test_an_end_without_end_is_ended() -> None:
 
 
 def test_a_guard_that_hangs_is_killed_while_the_lease_lasts_and_not_struck() -> None:
-    story = Story()
+    story = WatchStory()
     verdicts = [story.look(0.025 * step) for step in range(12)]
     assert [verdict.kill for verdict in verdicts if verdict.kill] == ["it hangs"]
     assert not any(verdict.strike or verdict.alone for verdict in verdicts)
@@ -95,7 +95,7 @@ def test_a_guard_that_hangs_is_killed_while_the_lease_lasts_and_not_struck() -> 
 
 def test_nobody_waits_for_a_guard_that_cannot_be_killed() -> None:
     """It hangs, is killed, and stays: at the end of the lease everything is ended without it."""
-    story = Story()
+    story = WatchStory()
     at_s, alone_at, struck_at = 0.0, None, None
     while at_s < LAPSE_S + 0.2:
         verdict = story.look(at_s)
@@ -112,7 +112,7 @@ def test_nobody_waits_for_a_guard_that_cannot_be_killed() -> None:
 
 
 def test_without_a_lease_there_is_nothing_to_wait_for() -> None:
-    story = Story(leased=False)
+    story = WatchStory(leased=False)
     verdicts = [story.look(0.025 * step) for step in range(20)]
     assert [verdict.alone for verdict in verdicts].count(True) == 1
     assert story.held.stage is EndStage.RUNNING

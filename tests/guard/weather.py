@@ -9,7 +9,7 @@ from understudy.model.limits import DRIFT
 SECOND = 1_000_000_000
 
 
-class Options(NamedTuple):
+class GuardWeather(NamedTuple):
     """How bad the world is: expected number of each fault per second, and how long each lasts, in leases."""
 
     servers: int
@@ -38,10 +38,10 @@ class Options(NamedTuple):
     """One of a machine's two clocks leaps ahead by up to a lease."""
 
     @staticmethod
-    def random(dice: random.Random) -> "Options":
+    def random(dice: random.Random) -> "GuardWeather":
         """A world of its own kind."""
         voters = dice.choice((1, 3, 3, 3, 5))
-        return Options(
+        return GuardWeather(
             servers=max(dice.choice((2, 3, 4)), voters),
             voters=voters,
             loss=dice.choice((0.0, 0.01, 0.2)),
@@ -62,7 +62,7 @@ class Options(NamedTuple):
         )
 
 
-LATE = Options(
+LATE = GuardWeather(
     servers=4,
     voters=3,
     loss=0.0,
@@ -97,7 +97,7 @@ LEAPING = LATE._replace(late=0.0, freezes=0.0, cuts=1.0, longest=2.0, leaps=1.5)
 """Clocks that run ahead by more than any drift."""
 
 
-class Clocks:
+class DrawnClocks:
     """One machine's two clocks: each with its own drift; one may stop while the machine is frozen."""
 
     def __init__(self, dice: random.Random, now: int) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from guard.keeping import Keepers
-from guard.machine import Server, Timeline, Variant, Violation, Voting
-from guard.weather import SECOND, Clocks, Options
+from guard.machine import GuardViolation, Timeline, Variant, Voting, WorldServer
+from guard.weather import SECOND, DrawnClocks, GuardWeather
 from understudy.guard.core import (
     Envelope,
     Gone,
@@ -34,14 +34,14 @@ from understudy.guard.core.messages import GuardEffect
 from understudy.model.limits import DRIFT, RHO, Limits
 
 
-class World(Timeline):
+class GuardWorld(Timeline):
     """Virtual time, and everything that can happen in it."""
 
-    def __init__(self, seed: int, limits: Limits, options: Options | None = None) -> None:
+    def __init__(self, seed: int, limits: Limits, options: GuardWeather | None = None) -> None:
         super().__init__()
         self.seed = seed
         self.dice = random.Random(seed)
-        self.options = options or Options.random(self.dice)
+        self.options = options or GuardWeather.random(self.dice)
         longest_round_s = limits.silent_after_s / RHO
         self.limits = replace(limits, round_s=min(limits.round_s * self.options.round_factor, longest_round_s))
         self.cut: set[tuple[str, str]] = set()
@@ -53,7 +53,7 @@ class World(Timeline):
         self._settings = Variant.of(self._voters, self.limits)
         """The registry's."""
         self._recorded: deque[Envelope] = deque(maxlen=4000)
-        self.servers = {name: Server(name, Clocks(self.dice, 0)) for name in names}
+        self.servers = {name: WorldServer(name, DrawnClocks(self.dice, 0)) for name in names}
         self.owner: tuple[str, bytes] | None = None
         self._keepers = Keepers(self)
         for server in self.servers.values():
@@ -61,7 +61,7 @@ class World(Timeline):
         self._plan_faults()
         self.after(0.03, self._supervise)
 
-    def on(self, server: Server, seconds: float, action: Callable[[], None]) -> None:
+    def on(self, server: WorldServer, seconds: float, action: Callable[[], None]) -> None:
         """Plan something a process of a server does: not while it is frozen, not after a reboot."""
         life = server.life
 
@@ -107,7 +107,7 @@ class World(Timeline):
             if not server.frozen and server.up:
                 self._freeze_one(server)
 
-    def _freeze_one(self, server: Server) -> None:
+    def _freeze_one(self, server: WorldServer) -> None:
         server.frozen = True
         life = server.life
         if self.dice.random() < 0.3:
@@ -162,14 +162,14 @@ class World(Timeline):
             # It dies at once, when the keeper finds out that it hangs, or not even then: it hangs in the kernel.
             self._kill_one_guard(server, self.dice.choice((0.005, self.limits.hang_s, 2 * self.limits.lease_s)))
 
-    def _kill_one_guard(self, server: Server, reaped_s: float) -> None:
+    def _kill_one_guard(self, server: WorldServer, reaped_s: float) -> None:
         if server.guard is not None and server.up:
             self.say(f"{server.name} guard killed")
             if self.dice.random() < self.options.forgets:
                 server.voting = None
             self._keepers.guard_hangs(server, reaped_s)
 
-    def _victims(self) -> list[Server]:
+    def _victims(self) -> list[WorldServer]:
         """Mostly one; sometimes many at once, as when they share a machine; often the one it matters for."""
         draw = self.dice.random()
         if draw < 0.1:
@@ -194,7 +194,7 @@ class World(Timeline):
         def boot() -> None:
             if server.life == life:
                 server.up = True
-                server.clocks = Clocks(self.dice, self.now)
+                server.clocks = DrawnClocks(self.dice, self.now)
                 self._keepers.begin(server)
 
         self.after(self._duration(), boot)
@@ -228,7 +228,7 @@ class World(Timeline):
 
         self.after(self._duration(), put_right)
 
-    def _begin_with(self, server: Server, variant: Variant | None, forgotten: bool) -> None:
+    def _begin_with(self, server: WorldServer, variant: Variant | None, forgotten: bool) -> None:
         """Its keeper is stopped, which stops everything, and begun again."""
         if not server.up or server.frozen:
             return
@@ -237,13 +237,13 @@ class World(Timeline):
         server.registered = server.registered and not forgotten
         self._keepers.begin(server)
 
-    def settings(self, server: Server) -> Variant:
+    def settings(self, server: WorldServer) -> Variant:
         """What its understudy.toml says."""
         return server.edited or self._settings
 
     # Guards.
 
-    def guard_begins(self, server: Server, start: GuardStart) -> None:
+    def guard_begins(self, server: WorldServer, start: GuardStart) -> None:
         """A guard of this server, as its keeper wants it."""
         server.guards += 1
         server.guard_began = self.now
@@ -259,25 +259,25 @@ class World(Timeline):
         server.wake_at = 0
         self._tick(server)
 
-    def ends(self, server: Server) -> None:
+    def ends(self, server: WorldServer) -> None:
         """Nothing runs there any more."""
         if server.active:
             self.say(f"{server.name} stopped")
         server.active = False
 
-    def _tell(self, server: Server, guard: GuardCore) -> None:
+    def _tell(self, server: WorldServer, guard: GuardCore) -> None:
         """Its daemon has read the registry; before that nothing is done under this guard's lease."""
         server.registered = True
         if server.guard is guard:
             self._perform(server, guard, guard.note_registry(self._settings.common, server.clocks.read(self.now)))
 
-    def _tick(self, server: Server) -> None:
+    def _tick(self, server: WorldServer) -> None:
         guard = server.guard
         if guard is not None:
             server.wake_at = 0
             self._perform(server, guard, guard.tick(server.clocks.read(self.now)))
 
-    def _wake_later(self, server: Server, guard: GuardCore) -> None:
+    def _wake_later(self, server: WorldServer, guard: GuardCore) -> None:
         reading = server.clocks.read(self.now)
         wait_ns = max(guard.wake_boot_ns(reading) - reading.boot_ns, 0) / server.clocks.boot_rate()
         when = self.now + int(wait_ns)
@@ -296,7 +296,7 @@ class World(Timeline):
 
     # What guards want.
 
-    def _perform(self, server: Server, guard: GuardCore, effects: Sequence[GuardEffect]) -> None:
+    def _perform(self, server: WorldServer, guard: GuardCore, effects: Sequence[GuardEffect]) -> None:
         holder = guard.holder
         server.held = server.held._replace(sequence=holder.sequence, base=holder.base)
         for effect in effects:
@@ -322,7 +322,7 @@ class World(Timeline):
                     pass
         self._wake_later(server, guard)
 
-    def _leased(self, server: Server, guard: GuardCore) -> None:
+    def _leased(self, server: WorldServer, guard: GuardCore) -> None:
         left_ns = guard.holder.stop_in_ns(server.clocks.read(self.now))
         server.gate_until = self.now + int((left_ns or 0) / (1 - DRIFT))
         if self.owner is None:
@@ -330,7 +330,7 @@ class World(Timeline):
         elif server.registered and server.owner_of == guard.holder.incarnation and not server.active:
             self._activate(server, "again")  # a local restart needs no registry
 
-    def _lapse(self, server: Server, guard: GuardCore, why: str) -> None:
+    def _lapse(self, server: WorldServer, guard: GuardCore, why: str) -> None:
         self.say(f"{server.name} lapses: {why}")
         revived = not guard.holder.lapsed
         if not revived:
@@ -340,7 +340,7 @@ class World(Timeline):
         if revived:
             self._wake_later(server, guard)
 
-    def _stopped(self, server: Server, guard: GuardCore) -> None:
+    def _stopped(self, server: WorldServer, guard: GuardCore) -> None:
         """Everything is dead and was seen to be."""
         self.ends(server)
         if not guard.holder.lapsed:
@@ -389,18 +389,18 @@ class World(Timeline):
             self._ask(server)
         self.after(self.dice.uniform(0.01, 0.1), self._supervise)
 
-    def _ask(self, server: Server) -> None:
+    def _ask(self, server: WorldServer) -> None:
         guard = server.guard
         if guard is None or self.owner is None or self.owner[1] in self.lost or not server.registered:
             return
         query = Query(self.dice.getrandbits(63) + 1, *self.owner)
         self.on(server, 0, lambda: self._ask_now(server, guard, query))
 
-    def _ask_now(self, server: Server, guard: GuardCore, query: Query) -> None:
+    def _ask_now(self, server: WorldServer, guard: GuardCore, query: Query) -> None:
         if server.guard is guard:
             self._perform(server, guard, guard.ask(query, server.clocks.read(self.now)))
 
-    def _lost(self, server: Server, incarnation: bytes) -> None:
+    def _lost(self, server: WorldServer, incarnation: bytes) -> None:
         if incarnation in self.lost:
             return
         self.say(f"{server.name} proves that {self._whose(incarnation)} is lost")
@@ -422,14 +422,14 @@ class World(Timeline):
         if candidates:
             self._assign(self.dice.choice(candidates))
 
-    def _usable(self, server: Server) -> bool:
+    def _usable(self, server: WorldServer) -> bool:
         guard = server.guard
         if guard is None or not server.registered or server.frozen or guard.holder.lapsed or guard.holder.incarnation in self.lost:
             return False
         left_ns = guard.holder.stop_in_ns(server.clocks.read(self.now))
         return left_ns is not None and left_ns > 0
 
-    def _assign(self, server: Server) -> None:
+    def _assign(self, server: WorldServer) -> None:
         if not self._usable(server):
             return
         assert server.guard is not None
@@ -440,7 +440,7 @@ class World(Timeline):
 
     # Truth.
 
-    def _activate(self, server: Server, how: str) -> None:
+    def _activate(self, server: WorldServer, how: str) -> None:
         self.say(f"{server.name} {how}")
         server.active = True
         self._check()
@@ -448,19 +448,19 @@ class World(Timeline):
     def _check(self) -> None:
         runs = [server.name for server in self.servers.values() if server.active and not server.frozen and self.now >= server.excused_until]
         if len(runs) > 1:
-            raise Violation(self._story(f"S1: runs on {' and '.join(runs)}"))
+            raise GuardViolation(self._story(f"S1: runs on {' and '.join(runs)}"))
         answers = [server.name for server in self.servers.values() if server.active and self.now < server.gate_until]
         if len(answers) > 1:
-            raise Violation(self._story(f"S1: the address answers on {' and '.join(answers)}"))
+            raise GuardViolation(self._story(f"S1: the address answers on {' and '.join(answers)}"))
 
     def _story(self, what: str) -> str:
         return "\n".join((f"seed {self.seed}: {what}", str(self.options), *self.timeline[-50:]))
 
 
-def is_unsafe(world: World, seconds: float) -> bool:
+def is_unsafe(world: GuardWorld, seconds: float) -> bool:
     """Whether its judge sees S1 broken within that time."""
     try:
         world.run(seconds)
-    except Violation:
+    except GuardViolation:
         return True
     return False

@@ -32,7 +32,7 @@ ABSENT = ResourceName("absent")
 """Nobody has registered it, or somebody has deleted it meanwhile."""
 
 
-class Decision(Protocol):
+class IntentDecision(Protocol):
     """What every decision has."""
 
     @property
@@ -40,7 +40,7 @@ class Decision(Protocol):
 
 
 @dataclass(frozen=True)
-class Command:
+class IntentCommand:
     """Something an operator asks for; `decide` raises BadInput."""
 
     text: str
@@ -106,7 +106,7 @@ def places() -> st.SearchStrategy[ServerName | None]:
 
 
 @st.composite
-def about_resources(draw: st.DrawFn, view: View) -> Command:
+def about_resources(draw: st.DrawFn, view: View) -> IntentCommand:
     """Start, stop, relocate, and what a restart and a failed start are made of."""
     meant, server, force = draw(names()), draw(places()), draw(st.booleans())
     known = tuple(name for name in meant if name in view.resources)
@@ -114,24 +114,24 @@ def about_resources(draw: st.DrawFn, view: View) -> Command:
     match draw(st.sampled_from(("start", "stop", "relocate", "restart", "start again", "put back"))):
         case "start":
             command = StartCommand(names=meant, server=server, force=force)
-            return Command(f"start {command}", lambda view: start(view, command, ROOT).edit)
+            return IntentCommand(f"start {command}", lambda view: start(view, command, ROOT).edit)
         case "stop":
-            return Command(f"stop {meant}", lambda view: stop(view, meant, ROOT, force=force).edit)
+            return IntentCommand(f"stop {meant}", lambda view: stop(view, meant, ROOT, force=force).edit)
         case "relocate":
             move = RelocateCommand(names=meant, server=server, force=force)
-            return Command(f"relocate {move}", lambda view: relocate(view, move, ROOT).edit)
+            return IntentCommand(f"relocate {move}", lambda view: relocate(view, move, ROOT).edit)
         case "restart":
-            return Command(f"restart {known}", lambda view: _restart(view, known))
+            return IntentCommand(f"restart {known}", lambda view: _restart(view, known))
         case "start again":
             again: dict[ResourceName, ServerName | None] = dict.fromkeys(meant, server)
-            return Command(f"start again {again}", lambda view: _start_again(view, again))
+            return IntentCommand(f"start again {again}", lambda view: _start_again(view, again))
         case _:
             attempt = Attempt(before=view, wrote=wrote)
-            return Command(f"put back {meant}", lambda view: put_back(view, attempt, meant, ROOT).edit)
+            return IntentCommand(f"put back {meant}", lambda view: put_back(view, attempt, meant, ROOT).edit)
 
 
 @st.composite
-def about_definitions(draw: st.DrawFn, view: View) -> Command:
+def about_definitions(draw: st.DrawFn, view: View) -> IntentCommand:
     """Add, modify and delete of resources, pools and types."""
     meant, force = draw(names()), draw(st.booleans())
     attributes = draw(
@@ -149,43 +149,43 @@ def about_definitions(draw: st.DrawFn, view: View) -> Command:
     match draw(st.sampled_from(("add", "modify", "delete", "add pool", "modify pool", "delete pool", "add type", "delete type"))):
         case "add":
             new = NewResource(name=meant[0], type=TypeName(draw(st.sampled_from(("cluster_resource", "no.type")))), attributes=attributes)
-            return Command(f"add {new}", lambda view: resources.define(view, new, ROOT).edit)
+            return IntentCommand(f"add {new}", lambda view: resources.define(view, new, ROOT).edit)
         case "modify":
             change = ResourceChange(name=meant[0], attributes=attributes, force=force)
-            return Command(f"modify {change}", lambda view: resources.modify(view, change, ROOT).draft.edit)
+            return IntentCommand(f"modify {change}", lambda view: resources.modify(view, change, ROOT).draft.edit)
         case "delete":
-            return Command(f"delete {meant}", lambda view: resources.delete(view, meant, ROOT, force=force))
+            return IntentCommand(f"delete {meant}", lambda view: resources.delete(view, meant, ROOT, force=force))
         case "add pool":
-            return Command(f"add pool {pool}", lambda view: pools.define(view, pool, given, ROOT, force=force).edit)
+            return IntentCommand(f"add pool {pool}", lambda view: pools.define(view, pool, given, ROOT, force=force).edit)
         case "modify pool":
-            return Command(f"modify pool {pool}", lambda view: pools.modify(view, pool, given, ROOT, force=force).edit)
+            return IntentCommand(f"modify pool {pool}", lambda view: pools.modify(view, pool, given, ROOT, force=force).edit)
         case "delete pool":
-            return Command(f"delete pool {pool}", lambda view: pools.delete(view, (pool,)).edit)
+            return IntentCommand(f"delete pool {pool}", lambda view: pools.delete(view, (pool,)).edit)
         case "add type":
             record = TypeRecord(name=TypeName("own.type"), base=TypeName("cluster_resource"), attributes=attributes)
-            return Command(f"add type {attributes}", lambda view: types.define(view, record, ROOT, force=force))
+            return IntentCommand(f"add type {attributes}", lambda view: types.define(view, record, ROOT, force=force))
         case _:
             kind = TypeName(draw(st.sampled_from(("own.type", "cluster_resource"))))
-            return Command(f"delete type {kind}", lambda view: types.delete(view, (kind,)))
+            return IntentCommand(f"delete type {kind}", lambda view: types.delete(view, (kind,)))
 
 
 @st.composite
-def about_servers(draw: st.DrawFn) -> Command:
+def about_servers(draw: st.DrawFn) -> IntentCommand:
     """Evict, confirm-off, leave, accept-settings."""
     server = draw(st.sampled_from((*SERVERS, ServerName("nobody"))))
     match draw(st.sampled_from(("evict", "confirm off", "leave", "accept"))):
         case "evict":
-            return Command(f"evict {server}", lambda view: servers.evict(view, server, ROOT))
+            return IntentCommand(f"evict {server}", lambda view: servers.evict(view, server, ROOT))
         case "confirm off":
-            return Command(f"confirm off {server}", lambda view: servers.confirm_off(view, server, ROOT))
+            return IntentCommand(f"confirm off {server}", lambda view: servers.confirm_off(view, server, ROOT))
         case "leave":
-            return Command(f"leave {server}", lambda view: servers.leave(view, (server,), ROOT))
+            return IntentCommand(f"leave {server}", lambda view: servers.leave(view, (server,), ROOT))
         case _:
-            return Command("accept", lambda view: servers.accept_settings(view, ROOT))
+            return IntentCommand("accept", lambda view: servers.accept_settings(view, ROOT))
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> tuple[View, Command]:
+def asked(draw: st.DrawFn) -> tuple[View, IntentCommand]:
     """Any command on any View."""
     view = draw(registered_views())
     return view, draw(st.one_of(about_resources(view), about_definitions(view), about_servers()))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from intent.commands import ROOT, Command, asked, made, names, places, registered_views
+from intent.commands import ROOT, IntentCommand, asked, made, names, places, registered_views
 from support import times
 from understudy.daemon.written import conditions, records
 from understudy.errors import BadInput
@@ -27,7 +27,7 @@ from understudy.registry import keys
 bounded = times(0.6)
 
 
-def decided(view: View, command: Command) -> Edit | BadInput:
+def decided(view: View, command: IntentCommand) -> Edit | BadInput:
     """What is to be written, or the refusal."""
     try:
         return command.decide(view)
@@ -37,7 +37,7 @@ def decided(view: View, command: Command) -> Edit | BadInput:
 
 @bounded
 @given(asked())
-def test_a_command_is_written_or_refused_with_its_cause(found: tuple[View, Command]) -> None:
+def test_a_command_is_written_or_refused_with_its_cause(found: tuple[View, IntentCommand]) -> None:
     """Nothing else ever comes of one, also where what it names is not registered or was deleted a moment ago."""
     view, command = found
     event(command.text.partition(" ")[0])
@@ -54,7 +54,7 @@ def test_a_command_is_written_or_refused_with_its_cause(found: tuple[View, Comma
 
 @bounded
 @given(asked())
-def test_a_decision_depends_on_nothing_but_the_view(found: tuple[View, Command]) -> None:
+def test_a_decision_depends_on_nothing_but_the_view(found: tuple[View, IntentCommand]) -> None:
     """Decided twice it is the same: so it may be decided anew when somebody else was faster."""
     view, command = found
     once, again = decided(view, command), decided(view, command)
@@ -63,7 +63,7 @@ def test_a_decision_depends_on_nothing_but_the_view(found: tuple[View, Command])
 
 @bounded
 @given(asked())
-def test_whose_target_is_written_its_definition_is_rested_on(found: tuple[View, Command]) -> None:
+def test_whose_target_is_written_its_definition_is_rested_on(found: tuple[View, IntentCommand]) -> None:
     """S7: a TARGET is never written for what was deleted, or registered anew, a moment ago. (What is put back after a restart that went
     wrong says no more than what was wanted all along.)"""
     view, command = found
@@ -200,7 +200,7 @@ def test_nothing_is_deleted_that_may_be_running(view: View, named: tuple[Resourc
 
 @bounded
 @given(asked())
-def test_a_server_is_taken_out_only_by_its_present_life(found: tuple[View, Command]) -> None:
+def test_a_server_is_taken_out_only_by_its_present_life(found: tuple[View, IntentCommand]) -> None:
     """An eviction and a leave concern who takes part, a word that a server is off only who has fallen silent."""
     view, command = found
     try:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from intent.commands import ROOT, Command, asked, made, registered_views
+from intent.commands import ROOT, IntentCommand, asked, made, registered_views
 from support import times
 from understudy.errors import BadInput
 from understudy.intent.edit import Edit
@@ -83,7 +83,7 @@ def test_nothing_written_gives_what_a_server_pool_gives() -> None:
     assert rights(BUILT_IN_ACL, NOBODY) == rights("", NOBODY)
 
 
-def decided(view: View, command: Command) -> Edit:
+def decided(view: View, command: IntentCommand) -> Edit:
     """What the command writes; nothing where it is refused."""
     try:
         return command.decide(view)
@@ -104,7 +104,7 @@ def with_lists(view: View, acl: str) -> View:
 
 @bounded
 @given(asked())
-def test_without_rights_nothing_at_all_is_written(found: tuple[View, Command]) -> None:
+def test_without_rights_nothing_at_all_is_written(found: tuple[View, IntentCommand]) -> None:
     """Whatever the command: where lists give others no more than `r`, everything that would write something is refused."""
     view, command = with_lists(found[0], BUILT_IN_ACL), found[1]
     edit = decided(view, command)
@@ -119,7 +119,7 @@ def test_without_rights_nothing_at_all_is_written(found: tuple[View, Command]) -
 
 @bounded
 @given(asked())
-def test_x_on_all_of_it_starts_stops_and_moves(found: tuple[View, Command]) -> None:
+def test_x_on_all_of_it_starts_stops_and_moves(found: tuple[View, IntentCommand]) -> None:
     """And changes no definition."""
     view, command = with_lists(found[0], "owner:root:rwx,other::r-x"), found[1]
     edit = decided(view, command)
@@ -129,7 +129,7 @@ def test_x_on_all_of_it_starts_stops_and_moves(found: tuple[View, Command]) -> N
 
 @bounded
 @given(asked(), st.sampled_from(["owner:root:rwx,other::rwx", "owner:root:rwx,user:nobody:rwx,other::r--"]))
-def test_w_changes_neither_what_runs_nor_as_whom_nor_where(found: tuple[View, Command], acl: str) -> None:
+def test_w_changes_neither_what_runs_nor_as_whom_nor_where(found: tuple[View, IntentCommand], acl: str) -> None:
     """Whoever has all rights on a resource of root's has no way to have something of his own run as root, or where no pool is his."""
     view, command = with_lists(found[0], acl), found[1]
     edit = decided(view, command)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cluster import running
-from guard.hosts import ROOT, Host, Hosts, hosts
+from guard.hosts import ROOT, GuardHost, Hosts, hosts
 from kinds import toy_agent, toy_kind
 from support import wait_for, wait_until
 from understudy.agents.catalogue import AGENTS
@@ -91,7 +91,7 @@ def test_the_executor_and_a_lapse_end_it(servers: Hosts, tmp_path: Path) -> None
         cut_off(str(point))
 
 
-async def _through_the_executor(host: Host, point: Path) -> None:
+async def _through_the_executor(host: GuardHost, point: Path) -> None:
     """Started, ended by force although it is in use, and started again."""
     client = ExecutorLink(host.run_dir / "exec.sock", parent=host.resources)
     assert (await _act(client, "start", point)).observed is Observed.DONE

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from policy.language import NAME, NAMES, SERVER, Cluster
+from policy.language import NAME, NAMES, SERVER, SpokenCluster
 from understudy.agents.contract import silence
 from understudy.kinds.kind import Around
 from understudy.kinds.observed import Observed
@@ -61,11 +61,11 @@ class Script:
         return True if inside else False if self.seen and not self.runs else None
 
 
-class Server:
+class LaneServer:
     """ctr1: its View, its lanes and its scripts."""
 
     def __init__(self) -> None:
-        self.cluster = Cluster()
+        self.cluster = SpokenCluster()
         self.driver = self._new_driver()
         self.scripts: dict[ResourceName, Script] = defaultdict(Script)
         self.lines: list[str] = []
@@ -385,24 +385,24 @@ HOW = "|".join(
     )
 )  # fmt: skip
 _VERBS: list[tuple[str, Callable[..., None]]] = [
-    (rf"{NAME} (?P<action>start|stop|check|clean|abort|kill) (?P<how>{HOW})(?:: (?P<words>.+))?", Server.will),
-    (rf"{NAMES} (?:works|work) again", Server.well),
-    (rf"{NAMES} (?:dies|die)", Server.die),
-    (rf"{NAME} dies unnoticed", Server.vanish),
-    (rf"{NAME} is found running", Server.found),
-    (rf"{NAME} is started by hand", Server.by_hand),
-    (rf"{NAME} has no processes", Server.no_processes),
-    (r"this server leaves", Server.go_away),
-    (rf"{NAME} leaves its control group(?P<hiding> and hides)?", Server.leave),
-    (r"an event of the (?P<kind>network|link|mounts|neighbour)s?", Server.around),
-    (rf"{NAME} (?P<how>ends|fails) now", Server.end),
-    (rf"the check of {NAME} has seen it up", Server.end_seen_up),
-    (rf"an event about {NAME}", Server.alarm),
-    (r"until (?P<until>[\d.]+)s?", Server.go_on),
-    (r"the daemon restarts", Server.restart_daemon),
-    (rf"stop {NAMES}", Server.stop),
-    (rf"nobody wants {NAMES}", Server.unwant),
-    (rf"give {NAMES} to {SERVER}", Server.give),
-    (rf"{NAME} is a last resort", Server.last_resort),
-    (rf"ctr1 is a holder of {NAME} too", Server.hold),
+    (rf"{NAME} (?P<action>start|stop|check|clean|abort|kill) (?P<how>{HOW})(?:: (?P<words>.+))?", LaneServer.will),
+    (rf"{NAMES} (?:works|work) again", LaneServer.well),
+    (rf"{NAMES} (?:dies|die)", LaneServer.die),
+    (rf"{NAME} dies unnoticed", LaneServer.vanish),
+    (rf"{NAME} is found running", LaneServer.found),
+    (rf"{NAME} is started by hand", LaneServer.by_hand),
+    (rf"{NAME} has no processes", LaneServer.no_processes),
+    (r"this server leaves", LaneServer.go_away),
+    (rf"{NAME} leaves its control group(?P<hiding> and hides)?", LaneServer.leave),
+    (r"an event of the (?P<kind>network|link|mounts|neighbour)s?", LaneServer.around),
+    (rf"{NAME} (?P<how>ends|fails) now", LaneServer.end),
+    (rf"the check of {NAME} has seen it up", LaneServer.end_seen_up),
+    (rf"an event about {NAME}", LaneServer.alarm),
+    (r"until (?P<until>[\d.]+)s?", LaneServer.go_on),
+    (r"the daemon restarts", LaneServer.restart_daemon),
+    (rf"stop {NAMES}", LaneServer.stop),
+    (rf"nobody wants {NAMES}", LaneServer.unwant),
+    (rf"give {NAMES} to {SERVER}", LaneServer.give),
+    (rf"{NAME} is a last resort", LaneServer.last_resort),
+    (rf"ctr1 is a holder of {NAME} too", LaneServer.hold),
 ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lane.language import Server
+from lane.language import LaneServer
 from understudy.kinds.observed import Observed
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.steps import Check, Climb, Start
@@ -50,7 +50,7 @@ def test_nor_is_what_was_in_flight_taken_for_what_is_in_flight_now():
 
 def test_an_action_knows_the_epoch_of_what_it_acts_on():
     """Whatever becomes of the lane meanwhile: a kill goes on with what was started under an epoch, though the resource is deleted."""
-    server = Server()
+    server = LaneServer()
     for line in ("servers ctr1 ctr2", "resource db", "want db", "give db to ctr1"):
         server.do(line)
     server.run()
@@ -62,7 +62,7 @@ def test_an_action_knows_the_epoch_of_what_it_acts_on():
     assert server.driver.in_flight[DB].epoch == 1, "it stops what was started under the first"
 
 
-class Watched(Driver):
+class NotingDriver(Driver):
     """Remembers what it has taken, and as part of what."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
@@ -77,10 +77,10 @@ class Watched(Driver):
 
 def test_a_start_has_one_activity_with_its_check_and_a_stop_ladder_one_with_all_its_rungs():
     """Every other action has its own, and no two drivers of one incarnation give the same."""
-    server = Server()
+    server = LaneServer()
     for line in ("servers ctr1 ctr2", "resource db", "want db", "give db to ctr1"):
         server.do(line)
-    driver = server.driver = Watched(ServerName("ctr1"), server.driver.incarnation, spread=lambda name, of: 0.5)
+    driver = server.driver = NotingDriver(ServerName("ctr1"), server.driver.incarnation, spread=lambda name, of: 0.5)
     server.run()
     server.do("db stop fails")
     server.do("stop db")

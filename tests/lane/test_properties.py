@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lane.language import HOW, ME, Server
+from lane.language import HOW, ME, LaneServer
 from understudy.lane.driver import Driver, Taken
 from understudy.lane.local import Local
 from understudy.lane.neighbours import Here
@@ -31,7 +31,7 @@ NAMES = ("net", "vip", "data", "db")
 MOVED = NAMES[1:]
 
 
-class Watched(Server):
+class Watched(LaneServer):
     """ctr1, with an eye on every step its lanes take."""
 
     def _new_driver(self) -> Driver:
@@ -86,7 +86,7 @@ def stimuli() -> st.SearchStrategy[str]:
     )
 
 
-def happen(server: Server, line: str) -> None:
+def happen(server: LaneServer, line: str) -> None:
     """One stimulus; those that mean all resources are spelled out here."""
     match line:
         case "all that hangs ends":
@@ -124,7 +124,7 @@ def test_a_lane_keeps_its_promises_and_comes_to_rest(happenings: list[tuple[str,
 @given(st.lists(stimuli(), max_size=15))
 def test_once_all_is_well_again_it_runs_or_is_released(happenings: list[str]) -> None:
     """Liveness: when every script works and ctr1 is the sole owner again, an hour later all of it is up; taken back, all is released."""
-    server = Server()
+    server = LaneServer()
     for line in TRIO:
         server.do(line)
     for line in happenings:
@@ -141,7 +141,7 @@ def test_once_all_is_well_again_it_runs_or_is_released(happenings: list[str]) ->
     assert not any(server.cluster.view.assignments[ResourceName(name)].holders for name in MOVED)
 
 
-def heal(server: Server) -> None:
+def heal(server: LaneServer) -> None:
     """Everything works, and nothing hangs."""
     for name in NAMES:
         server.do(f"{name} works again")
@@ -152,7 +152,7 @@ def heal(server: Server) -> None:
 @given(st.data())
 def test_reconcile_only_looks(data: Any) -> None:
     """The same View, memory and instant give the same step; asking changes nothing."""
-    server = Server()
+    server = LaneServer()
     for line in (*TRIO, *data.draw(st.lists(stimuli(), max_size=6))):
         happen(server, line)
         server.run()

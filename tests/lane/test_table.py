@@ -11,7 +11,7 @@ import pytest
 
 from cutting import exchange
 from lane import page
-from lane.language import Server
+from lane.language import LaneServer
 from stories import play
 from understudy.lane import table
 from understudy.lane.happenings import HAPPENINGS, Happening, LaneUpdate
@@ -65,7 +65,7 @@ def test_every_way_of_the_table_is_gone_in_some_story(monkeypatch: pytest.Monkey
 
     exchange(monkeypatch, original)(happened)
     for path in STORIES:
-        play(path, Server(), rewrite=False)
+        play(path, LaneServer(), rewrite=False)
     ways = {(phase.__name__, event.__name__, to.__name__) for phase, event, rule in rules() for to in rule.to if to is not phase}
     assert ways <= gone, f"in no story: {sorted(ways - gone)}"
 

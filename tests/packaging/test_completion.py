@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on
 _ANSWERS_S = 60.0
 
 
-class Terminal:
+class CompletionTerminal:
     """A bash in a terminal of its own."""
 
     def __init__(self, completions: Path) -> None:
@@ -55,9 +55,9 @@ class Terminal:
 
 
 @pytest.fixture(scope="module")
-def terminal(tmp_path_factory: pytest.TempPathFactory, tree: DebianTree) -> Iterator[Terminal]:
+def terminal(tmp_path_factory: pytest.TempPathFactory, tree: DebianTree) -> Iterator[CompletionTerminal]:
     """With the completions of the package."""
-    found = Terminal(tree.root / "usr/share/bash-completion/completions/crsctl")
+    found = CompletionTerminal(tree.root / "usr/share/bash-completion/completions/crsctl")
     yield found
     found.close()
 
@@ -78,6 +78,6 @@ def terminal(tmp_path_factory: pytest.TempPathFactory, tree: DebianTree) -> Iter
         ("understudy lab exec ctr1 -- ls -", set()),
     ],
 )
-def test_what_can_follow_is_offered(terminal: Terminal, line: str, words: set[str]) -> None:
+def test_what_can_follow_is_offered(terminal: CompletionTerminal, line: str, words: set[str]) -> None:
     """Sub-commands, options, and the words that an option can have; short forms count as what they stand for."""
     assert terminal.offered(line) == words

@@ -71,7 +71,7 @@ def only_forgets(plan: Plan) -> bool:
     return not any(replace(step, forgotten=()) for step in plan.steps)
 
 
-class Cluster:
+class SpokenCluster:
     """A View that stimuli change, and the leader that decides about it."""
 
     def __init__(self) -> None:
@@ -382,28 +382,28 @@ class Cluster:
 
 NAME, NAMES, SERVER = r"(?P<name>\w[\w.-]*)", r"(?P<names>\w[\w.-]*(?: \w[\w.-]*)*)", r"(?P<server>\w[\w.-]*)"
 _VERBS: list[tuple[str, Callable[..., None]]] = [
-    (rf"servers {NAMES}", Cluster.servers),
-    (rf"{SERVER} joins", Cluster.join),
-    (rf"voters {NAMES}", Cluster.voters),
-    (r"the leader itself (?P<what>can act again|cannot act)", Cluster.leader),
-    (rf"{SERVER} cannot act: (?P<why>.+)", Cluster.unable),
-    (rf"{SERVER} can act again", Cluster.able),
-    (rf"{SERVER} (?P<what>{'|'.join(LIVES)})", Cluster.live),
-    (rf"pool {NAME}(?: of at most (?P<size>\d+))?:(?P<servers>[\w .-]*)", Cluster.pool),
-    (rf"type {NAME} like (?P<base>[\w.-]+)", Cluster.type),
-    (rf"(?P<new>new )?resource {NAME}(?: of type (?P<type>[\w.-]+))?(?: (?P<attributes>\w+=.*))?", Cluster.resource),
-    (rf"modify {NAME} (?P<attributes>.+)", Cluster.modify),
-    (rf"delete {NAME}", Cluster.delete),
-    (r"(?P<server>everybody|[\w.-]+) (?:looks|look|has looked) at (?P<resource>[\w.-]+)", Cluster.look),
-    (rf"{SERVER} cannot tell whether (?P<resource>[\w.-]+) runs", Cluster.tell_nothing),
-    (rf"want {NAMES}", Cluster.want),
-    (rf"stop {NAMES}", Cluster.stop),
-    (rf"start {NAMES}(?: -n {SERVER})?", Cluster.start),
-    (rf"relocate {NAMES}(?: -n {SERVER})?", Cluster.relocate),
-    (rf"explain {NAME}", Cluster.ask),
-    (rf"{NAMES} belongs? to {SERVER}", Cluster.belong),
-    (rf"{NAMES} runs? on {SERVER}(?P<long> for long)?", Cluster.run),
-    (rf"{NAMES} (?:is|are) down on {SERVER}", Cluster.down),
-    (rf"{NAME} (?P<how>cannot be started|has used up its restarts|cannot be stopped) on {SERVER}", Cluster.fail),
-    (rf"{SERVER} releases {NAMES}", Cluster.release),
+    (rf"servers {NAMES}", SpokenCluster.servers),
+    (rf"{SERVER} joins", SpokenCluster.join),
+    (rf"voters {NAMES}", SpokenCluster.voters),
+    (r"the leader itself (?P<what>can act again|cannot act)", SpokenCluster.leader),
+    (rf"{SERVER} cannot act: (?P<why>.+)", SpokenCluster.unable),
+    (rf"{SERVER} can act again", SpokenCluster.able),
+    (rf"{SERVER} (?P<what>{'|'.join(LIVES)})", SpokenCluster.live),
+    (rf"pool {NAME}(?: of at most (?P<size>\d+))?:(?P<servers>[\w .-]*)", SpokenCluster.pool),
+    (rf"type {NAME} like (?P<base>[\w.-]+)", SpokenCluster.type),
+    (rf"(?P<new>new )?resource {NAME}(?: of type (?P<type>[\w.-]+))?(?: (?P<attributes>\w+=.*))?", SpokenCluster.resource),
+    (rf"modify {NAME} (?P<attributes>.+)", SpokenCluster.modify),
+    (rf"delete {NAME}", SpokenCluster.delete),
+    (r"(?P<server>everybody|[\w.-]+) (?:looks|look|has looked) at (?P<resource>[\w.-]+)", SpokenCluster.look),
+    (rf"{SERVER} cannot tell whether (?P<resource>[\w.-]+) runs", SpokenCluster.tell_nothing),
+    (rf"want {NAMES}", SpokenCluster.want),
+    (rf"stop {NAMES}", SpokenCluster.stop),
+    (rf"start {NAMES}(?: -n {SERVER})?", SpokenCluster.start),
+    (rf"relocate {NAMES}(?: -n {SERVER})?", SpokenCluster.relocate),
+    (rf"explain {NAME}", SpokenCluster.ask),
+    (rf"{NAMES} belongs? to {SERVER}", SpokenCluster.belong),
+    (rf"{NAMES} runs? on {SERVER}(?P<long> for long)?", SpokenCluster.run),
+    (rf"{NAMES} (?:is|are) down on {SERVER}", SpokenCluster.down),
+    (rf"{NAME} (?P<how>cannot be started|has used up its restarts|cannot be stopped) on {SERVER}", SpokenCluster.fail),
+    (rf"{SERVER} releases {NAMES}", SpokenCluster.release),
 ]

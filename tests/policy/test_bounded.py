@@ -5,7 +5,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from cutting import cut
-from policy.language import Cluster, carried_out
+from policy.language import SpokenCluster, carried_out
 from policy.strategies import views
 from policy.test_properties import LATER, memory_of
 from understudy.model.events import ASSIGNED, FENCED
@@ -59,7 +59,7 @@ start vip
 
 def homes(most: int) -> list[str]:
     """Where each decision puts the database, where one commit rests on so many records: nothing starts or stops in between."""
-    cluster, found = Cluster(), list[str]()
+    cluster, found = SpokenCluster(), list[str]()
     for line in MOVED.strip().splitlines():
         cluster.do(line)
     for _ in range(8):

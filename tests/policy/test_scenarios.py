@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.language import Cluster
+from policy.language import SpokenCluster
 from stories import play
 
 STORIES = sorted(Path(__file__).with_name("scenarios").glob("*.txt"))
@@ -13,4 +13,4 @@ STORIES = sorted(Path(__file__).with_name("scenarios").glob("*.txt"))
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
 def test_story(path: Path, request: pytest.FixtureRequest) -> None:
     """The expectation in the file is what the leader decides."""
-    play(path, Cluster(), rewrite=request.config.getoption("--rewrite"))
+    play(path, SpokenCluster(), rewrite=request.config.getoption("--rewrite"))

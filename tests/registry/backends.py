@@ -8,7 +8,7 @@ from typing import Protocol
 
 import grpc
 
-from registry.etcd_members import Member, etcd
+from registry.etcd_members import LocalMember, etcd
 from understudy.errors import RegistryUnreachable
 from understudy.ports import CommitCondition, Entry, Registry, Write
 from understudy.registry.etcd.client import EtcdClient
@@ -68,7 +68,7 @@ class ServedBackend:
 class EtcdBackend:
     """A real etcd of one member, and clients of it."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: LocalMember) -> None:
         self.member = member
         self.clients: list[EtcdClient] = []
 

@@ -18,7 +18,7 @@ BINARY = image.path() / "usr/bin/etcd"
 """Of the image of the lab's hosts: it needs nothing of the machine."""
 
 
-class Member:
+class LocalMember:
     """One of them."""
 
     def __init__(self, name: str, directory: Path, authority: Authority | None = None, more: Sequence[str] = ()) -> None:
@@ -35,7 +35,7 @@ class Member:
         """ADDRESS:PORT for clients."""
         return f"127.0.0.1:{self.client}"
 
-    def start(self, members: "list[Member]") -> None:
+    def start(self, members: "list[LocalMember]") -> None:
         """Begin, or begin again with what it has on disk."""
         scheme = "http" if self.tls is None else "https"
         peers = ",".join(f"{member.name}={scheme}://127.0.0.1:{member.peer}" for member in members)
@@ -83,11 +83,11 @@ class Member:
 
 
 @contextlib.contextmanager
-def etcd(count: int = 1, authority: Authority | None = None, more: Sequence[str] = ()) -> Iterator[list[Member]]:
+def etcd(count: int = 1, authority: Authority | None = None, more: Sequence[str] = ()) -> Iterator[list[LocalMember]]:
     """So many members that have found each other and answer."""
     image.ensure(print)
     with tempfile.TemporaryDirectory(prefix="etcd-") as directory:
-        members = [Member(f"m{number}", Path(directory), authority, more) for number in range(1, count + 1)]
+        members = [LocalMember(f"m{number}", Path(directory), authority, more) for number in range(1, count + 1)]
         try:
             for member in members:
                 member.start(members)

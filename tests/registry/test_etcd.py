@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from registry.backends import PATIENT_S, Proxy, written
-from registry.etcd_members import Member, etcd
+from registry.etcd_members import LocalMember, etcd
 from support import stopped
 from understudy.errors import CommitTooLarge, RegistryUnreachable
 from understudy.ports import Batch, Bound, CommitCondition, Conflict, Entry, Write
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
-def members() -> Iterator[list[Member]]:
+def members() -> Iterator[list[LocalMember]]:
     with etcd(3) as three:
         yield three
 
 
 @pytest.fixture
-def member() -> Iterator[Member]:
+def member() -> Iterator[LocalMember]:
     with etcd() as (alone,):
         yield alone
 
@@ -65,14 +65,14 @@ async def written_at_last(registry: EtcdClient, write: Write) -> None:
 
 
 @contextlib.contextmanager
-def killed(member: Member) -> Iterator[None]:
+def killed(member: LocalMember) -> Iterator[None]:
     """It has lost power."""
     member.kill()
     yield
 
 
 @contextlib.contextmanager
-def hung(member: Member) -> Iterator[None]:
+def hung(member: LocalMember) -> Iterator[None]:
     """It accepts and answers nothing."""
     assert member.process is not None
     with stopped(member.process.pid):
@@ -80,7 +80,7 @@ def hung(member: Member) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("trouble", [killed, hung])
-async def test_a_watch_goes_on_at_another_member_and_misses_nothing(members: list[Member], trouble: object) -> None:
+async def test_a_watch_goes_on_at_another_member_and_misses_nothing(members: list[LocalMember], trouble: object) -> None:
     """The one it is connected to ends in the middle of a hundred commits."""
     assert callable(trouble)
     first, *others = (member.endpoint for member in members)
@@ -99,7 +99,7 @@ async def test_a_watch_goes_on_at_another_member_and_misses_nothing(members: lis
     assert [batch.revision for batch in batches] == list(range(seen + 1, batches[-1].revision + 1))
 
 
-async def test_a_member_without_a_leader_is_left(members: list[Member]) -> None:
+async def test_a_member_without_a_leader_is_left(members: list[LocalMember]) -> None:
     """Its own network is cut, say: here its two peers are paused, and come back without it being asked."""
     async with client(members[0].endpoint) as registry:
         revision, _ = await registry.read("")
@@ -121,7 +121,34 @@ async def test_a_member_without_a_leader_is_left(members: list[Member]) -> None:
                     break
 
 
-async def test_what_was_passed_on_to_a_leader_that_died_is_given_up_with_the_next_one(members: list[Member]) -> None:
+async def hears_of_no_leader(registry: EtcdClient) -> str:
+    """What it says once its member knows that there is none."""
+    while True:
+        try:
+            await registry.commit([], [Write("b", b"")])
+        except RegistryUnreachable as error:
+            if "leader" in str(error):
+                return str(error)
+
+
+async def test_an_election_is_waited_for_within_the_deadline(members: list[LocalMember]) -> None:
+    """A command that is given in the middle of one is carried out after it; who has no time to wait learns for what."""
+    async with client(members[0].endpoint, deadline_s=PATIENT_S) as registry, client(members[0].endpoint, deadline_s=0.05) as hasty:
+        await registry.read("")
+        await written(registry, Write("b", b""))
+        await hasty.read("")
+        with hung(members[1]), hung(members[2]):
+            async with asyncio.timeout(PATIENT_S):
+                assert "waited 0.05 s for etcd's members" in await hears_of_no_leader(hasty)
+            reading = asyncio.create_task(registry.read(""))
+            writing = asyncio.create_task(registry.commit([CommitCondition("a", 0)], [Write("a", b"1")]))
+            done, _ = await asyncio.wait((reading, writing), timeout=0.2)
+            assert not done
+        await reading
+        assert [(entry.value, entry.revision) for entry in (await registry.read("a"))[1]] == [(b"1", await writing)]
+
+
+async def test_what_was_passed_on_to_a_leader_that_died_is_given_up_with_the_next_one(members: list[LocalMember]) -> None:
     """Nobody answers it any more: its sender is informed as soon as another leads, long before a deadline, and commits once more."""
     leading = next(member for member in members if member.leads())
     follower = next(member for member in members if member is not leading)
@@ -134,7 +161,7 @@ async def test_what_was_passed_on_to_a_leader_that_died_is_given_up_with_the_nex
             await written_at_last(registry, Write("a", b"3"))
 
 
-async def test_an_answer_that_is_lost_is_no_answer(member: Member) -> None:
+async def test_an_answer_that_is_lost_is_no_answer(member: LocalMember) -> None:
     """The commit has happened; who commits the same again gets a conflict, and writes nothing twice."""
     proxy = Proxy(member.endpoint)
     try:
@@ -156,7 +183,7 @@ async def test_an_answer_that_is_lost_is_no_answer(member: Member) -> None:
         await proxy.close()
 
 
-async def test_nothing_is_committed_over_a_connection_that_was_not_read_over(member: Member) -> None:
+async def test_nothing_is_committed_over_a_connection_that_was_not_read_over(member: LocalMember) -> None:
     """While it was away, etcd may have been set back to a copy."""
     proxy = Proxy(member.endpoint)
     try:
@@ -181,7 +208,7 @@ async def test_nothing_is_committed_over_a_connection_that_was_not_read_over(mem
 
 
 @pytest.mark.parametrize("name", ["ab", "a/b", "a/"])
-async def test_clusters_share_an_etcd_and_see_nothing_of_each_other(member: Member, name: str) -> None:
+async def test_clusters_share_an_etcd_and_see_nothing_of_each_other(member: LocalMember, name: str) -> None:
     """Not even one whose name begins like another's, or like the place of its keys."""
     async with client(member.endpoint, cluster="a") as first, client(member.endpoint, cluster=name) as other:
         await written(first, Write("k", b"first"))
@@ -191,7 +218,7 @@ async def test_clusters_share_an_etcd_and_see_nothing_of_each_other(member: Memb
         assert await first.commit([CommitCondition("k", revision)], []) == Conflict(("k",))
 
 
-async def test_a_read_of_many_pages_is_of_one_revision(member: Member) -> None:
+async def test_a_read_of_many_pages_is_of_one_revision(member: LocalMember) -> None:
     """Though others write and delete while it goes on."""
     async with client(member.endpoint, deadline_s=PATIENT_S) as registry, client(member.endpoint, deadline_s=PATIENT_S) as writer:
         names = [f"k/{number:04}" for number in range(1000)]
@@ -206,7 +233,7 @@ async def test_a_read_of_many_pages_is_of_one_revision(member: Member) -> None:
         assert [entry.key for entry in entries][:999] == names[:999]
 
 
-async def test_what_no_member_would_take_is_refused_before_it_is_sent(member: Member) -> None:
+async def test_what_no_member_would_take_is_refused_before_it_is_sent(member: LocalMember) -> None:
     """etcd counts the keys of conditions twice, and refuses without saying to whom."""
     async with client(member.endpoint) as registry:
         registry.bound = Bound(operations=500, bytes=100_000_000)
@@ -221,7 +248,7 @@ async def test_nobody_there_is_said_in_time_with_its_cause(tmp_path: Path) -> No
             await registry.read("")
 
 
-async def test_a_member_that_comes_back_is_found_again(member: Member) -> None:
+async def test_a_member_that_comes_back_is_found_again(member: LocalMember) -> None:
     """With what it had."""
     async with client(member.endpoint) as registry:
         revision = await written(registry, Write("a", b"1"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from registry.backends import written
-from registry.etcd_members import Member, etcd, write_certificate
+from registry.etcd_members import LocalMember, etcd, write_certificate
 from understudy.errors import RegistryUnreachable
 from understudy.model.settings import TlsFiles
 from understudy.ports import Entry, Write
@@ -23,7 +23,7 @@ OURS = Authority("ours")
 
 
 @pytest.fixture(scope="module")
-def members() -> Iterator[list[Member]]:
+def members() -> Iterator[list[LocalMember]]:
     with etcd(3, OURS) as three:
         yield three
 
@@ -43,7 +43,7 @@ async def why_not(tls: TlsFiles | None, endpoint: str) -> str:
     return str(refused.value)
 
 
-async def test_members_and_clients_of_one_authority_know_each_other(members: list[Member], tmp_path: Path) -> None:
+async def test_members_and_clients_of_one_authority_know_each_other(members: list[LocalMember], tmp_path: Path) -> None:
     """The members have found each other by it, too: they have a leader."""
     tls = write_certificate(OURS, tmp_path / "tls", "ctr1")
     async with client(tls, *(member.endpoint for member in members)) as registry:
@@ -51,7 +51,7 @@ async def test_members_and_clients_of_one_authority_know_each_other(members: lis
         assert (await registry.read("a"))[1] == (Entry("a", b"1", revision),)
 
 
-async def test_who_has_no_certificate_is_refused(members: list[Member]) -> None:
+async def test_who_has_no_certificate_is_refused(members: list[LocalMember]) -> None:
     assert "Socket closed" in await why_not(None, members[0].endpoint)
 
 
@@ -60,7 +60,7 @@ async def test_a_member_without_tls_is_named_as_such(tmp_path: Path) -> None:
         assert "it does not speak TLS" in await why_not(write_certificate(OURS, tmp_path / "tls", "ctr1"), member.endpoint)
 
 
-async def test_who_has_a_certificate_of_another_authority_is_refused(members: list[Member], tmp_path: Path) -> None:
+async def test_who_has_a_certificate_of_another_authority_is_refused(members: list[LocalMember], tmp_path: Path) -> None:
     """It says that it is ours, by name."""
     tls = write_certificate(Authority("ours"), tmp_path / "tls", "ctr1")
     with_our_ca = TlsFiles(ca=write_certificate(OURS, tmp_path / "ours", "ctr1").ca, certificate=tls.certificate, key=tls.key)
@@ -86,14 +86,14 @@ async def test_a_member_elsewhere_than_its_certificate_says_is_refused(tmp_path:
     assert "its certificate does not name this address" in str(refused.value)
 
 
-async def test_files_that_are_missing_are_named(members: list[Member], tmp_path: Path) -> None:
+async def test_files_that_are_missing_are_named(members: list[LocalMember], tmp_path: Path) -> None:
     tls = write_certificate(OURS, tmp_path / "tls", "ctr1")
     os.unlink(tls.key)
 
     assert f"{tls.key} cannot be read: No such file or directory" in await why_not(tls, members[0].endpoint)
 
 
-async def test_a_disk_that_hangs_leaves_no_more_than_one_thread_behind(members: list[Member], tmp_path: Path) -> None:
+async def test_a_disk_that_hangs_leaves_no_more_than_one_thread_behind(members: list[LocalMember], tmp_path: Path) -> None:
     """A pipe that nobody writes to: the read never ends. Each attempt takes half a second at most."""
     tls = write_certificate(OURS, tmp_path / "tls", "ctr1")
     os.unlink(tls.ca)
@@ -107,7 +107,7 @@ async def test_a_disk_that_hangs_leaves_no_more_than_one_thread_behind(members: 
     Path(tls.ca).write_text("")
 
 
-async def test_a_file_that_holds_no_key_is_named(members: list[Member], tmp_path: Path) -> None:
+async def test_a_file_that_holds_no_key_is_named(members: list[LocalMember], tmp_path: Path) -> None:
     """A daemon must not end because of it: whoever mends it has no time to lose."""
     tls = write_certificate(OURS, tmp_path / "tls", "ctr1")
     Path(tls.key).write_text("nothing of the kind\n")
@@ -115,7 +115,7 @@ async def test_a_file_that_holds_no_key_is_named(members: list[Member], tmp_path
     assert tls.key in await why_not(tls, members[0].endpoint)
 
 
-async def test_new_files_count_from_the_next_connection_on(members: list[Member], tmp_path: Path) -> None:
+async def test_new_files_count_from_the_next_connection_on(members: list[LocalMember], tmp_path: Path) -> None:
     """So that certificates are renewed without a restart."""
     tls = write_certificate(Authority("theirs"), tmp_path / "tls", "ctr1")
     async with client(tls, members[0].endpoint) as registry:

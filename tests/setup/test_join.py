@@ -174,6 +174,23 @@ async def test_a_lost_answer_is_repaired_by_another_token(made: Made) -> None:
     assert is_whole(read_settings(made.places_of("ctr2").config), made.places_of("ctr2"))
 
 
+async def test_a_member_of_etcd_without_its_data_is_refused_before_the_token_is_used(made: Made) -> None:
+    """The same token lets the server in once that is put right: here its disk comes back."""
+    begun = ClusterNow(made.settings, frozenset(made.settings.voters), begun=frozenset({"ctr2"}))
+    token = made.token()
+    task = asyncio.create_task(let_join(made.settings, lambda: begun))
+    await wait_until(lambda: connects(address_of("ctr1"), made.settings.join_port), 10, "it listens")
+    with pytest.raises(Refused, match="has run before, and its data is not on this server any more") as refused:
+        await asyncio.to_thread(made.join, "ctr2", token)
+    assert refused.value.code == 20313
+    assert not Path(made.places_of("ctr2").config).exists()
+
+    Path(made.places_of("ctr2").state_dir, "etcd/member").mkdir(parents=True)
+    assert (await asyncio.to_thread(made.join, "ctr2", token)).server == "ctr2"
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_a_token_that_has_ended_and_one_that_nobody_made(made: Made, logged: list[dict[str, Any]]) -> None:
     late = made.token(60.0, now=_now() - 120)
     ours = parse_token(made.token())

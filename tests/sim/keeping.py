@@ -10,7 +10,7 @@ from understudy.sim.options import Options
 from understudy.sim.world import World
 
 
-class Keeping:
+class KeepingVerbs:
     """Done by operators."""
 
     _world: World | None

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from sim.conditions import Conditions, expanded
-from sim.keeping import Keeping
-from sim.retold import Saying, Teller
+from sim.keeping import KeepingVerbs
+from sim.retold import Saying, WorldTeller
 from sim.trio import TRIO, define_trio, make_leader, trio_runs
 from understudy.executor.fake import FakeService
 from understudy.model.actions import ActionName
@@ -37,12 +37,12 @@ GLANCE_S = 0.00005
 """How often a message underway is looked for."""
 
 
-class Stage(Keeping, Conditions):
+class Stage(KeepingVerbs, Conditions):
     """A false world, and who reports on it."""
 
     def __init__(self) -> None:
         self._world: World | None = None
-        self._teller: Teller | None = None
+        self._teller: WorldTeller | None = None
         self._begun = 0.0
         self._timed = False
         self._untold = False
@@ -64,10 +64,10 @@ class Stage(Keeping, Conditions):
         return self._world
 
     @property
-    def teller(self) -> Teller:
+    def teller(self) -> WorldTeller:
         """Who reports on it."""
         if self._teller is None:
-            self._teller = Teller(self.world)
+            self._teller = WorldTeller(self.world)
         return self._teller
 
     def do(self, line: str) -> None:

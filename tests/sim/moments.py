@@ -20,6 +20,7 @@ from understudy.ports import Entry
 from understudy.registry import keys
 from understudy.sim.link import Written
 from understudy.sim.network import NETWORKS
+from understudy.sim.options import FEW
 from understudy.sim.world import World
 
 DB = ResourceName("db")
@@ -54,6 +55,38 @@ def its_server_comes_back_and_looks_for_long(seed: int) -> None:
         world.service("db", on="ctr2").took_s["check"] = 3.0
         world.start("db")
         world.until(lambda: world.runs_on("db") == "ctr2", 20, "it is looked at, and started")
+
+
+def it_loses_the_registry_in_the_middle_of_its_look(seed: int) -> None:
+    """The registry goes back to a copy by which ctr1 runs it. ctr2 runs it, as a unit of the system, and its check does not answer the
+    daemon that begins there; of the commits that its look takes the first is its last for a while."""
+    with cluster(seed, page_names=1, operations=FEW) as world:
+        for number in range(FEW):
+            world.define(f"base{number:02}", hosting_members="ctr3", placement="restricted")
+        world.define("db")
+        make_leader(world, "ctr3")
+        world.service("db", on="ctr2").outside = True
+        world.start("db", on="ctr1")
+        world.until(lambda: world.runs_on("db") == "ctr1", 5, "it runs on ctr1")
+        world.run(1)
+        world.copy_registry()
+        world.relocate("db", to="ctr2")
+        world.until(lambda: world.runs_on("db") == "ctr2", 5, "it runs on ctr2")
+        world.service("db", on="ctr2").hangs = {"check"}
+        arrive = world.hub.arrive
+
+        @instead_of(world.hub.arrive)
+        def once(written: Written) -> None:
+            arrive(written)
+            if written.server == "ctr2" and any(write.key.startswith(keys.look("ctr2")) for write in written.commit.writes):
+                world.cut_registry("ctr2")
+
+        world.registry_away()
+        world.machines["ctr2"].kill_daemon()
+        world.run(0.5)
+        world.set_back()
+        world.registry_away(False)
+        world.until(lambda: world.runs_on("db") == "ctr1", 60, "ctr2 is evicted, and it runs on ctr1")
 
 
 def it_is_started_by_hand_before_the_leader_takes_it_back(seed: int) -> None:

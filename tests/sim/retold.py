@@ -48,7 +48,7 @@ class Saying:
         return f"{', '.join(self.who)} {does}{f' ({self.times} times)' if self.times > 1 else ''}"
 
 
-class Teller:
+class WorldTeller:
     """See the module."""
 
     def __init__(self, world: World) -> None:
@@ -324,16 +324,16 @@ def _incarnation(holder: Holder | None) -> Incarnation | None:
 
 
 _LINES: list[tuple[str, Callable[..., None]]] = [
-    (r"boots", Teller._boots),
-    (r"LOSES POWER", Teller._loses_power),
-    (r"LAPSES: (.*)", Teller._lapses),
-    (r"something could not be stopped: reboots", Teller._reboots),
-    (r"has left", Teller._has_left),
-    (r"guard's successor", Teller._guard_is_back),
-    (r"daemon begins", Teller._daemon_begins),
-    (r"start (\S+) e\d+", Teller._is_started),
-    (r"(\S+) RUNS", Teller._runs),
-    (r"(\S+) is gone", Teller._is_gone),
-    (r"  (\w+) (\S+): (\w+), \w+", Teller._fails),
+    (r"boots", WorldTeller._boots),
+    (r"LOSES POWER", WorldTeller._loses_power),
+    (r"LAPSES: (.*)", WorldTeller._lapses),
+    (r"something could not be stopped: reboots", WorldTeller._reboots),
+    (r"has left", WorldTeller._has_left),
+    (r"guard's successor", WorldTeller._guard_is_back),
+    (r"daemon begins", WorldTeller._daemon_begins),
+    (r"start (\S+) e\d+", WorldTeller._is_started),
+    (r"(\S+) RUNS", WorldTeller._runs),
+    (r"(\S+) is gone", WorldTeller._is_gone),
+    (r"  (\w+) (\S+): (\w+), \w+", WorldTeller._fails),
 ]
 """Lines of a machine's timeline that are retold; `sim/trace.py` is their home, and a change of their words fails here."""

@@ -45,6 +45,21 @@ def test_a_trio_in_a_pool_of_two_comes_back_within_the_bound() -> None:
     assert [(shown.start_s, shown.seen) for shown in found.rows] == [(0.2, False), (0.2, False), (0.4, True)]
 
 
+def test_a_witness_votes_and_runs_nothing() -> None:
+    """It is lost like any other server; nothing moves to it, and its vote lets the one server that is left go on."""
+    watched = replace(THREE, witnesses=(CTR3,))
+    found = drill(with_resource(watched, "db", "*"), losses=1, assumed_start_s=0.1)
+
+    shown = row(found, "db")
+    assert found.safe
+    assert {shown.home, *shown.others} == {"ctr1", "ctr2"}
+    assert {loss.server for loss in found.losses} == set(THREE.servers)
+    assert "voters ctr1 ctr2 ctr3; ctr3 runs no resources (a witness); pause" in table(watched, found)
+
+    alone = with_resource(with_pool(watched, "single", "ctr1"), "db", "single")
+    assert list(row(drill(alone, losses=1, assumed_start_s=0.1), "db").never) == ["ctr1"]
+
+
 def test_the_same_intent_gives_the_same_answer() -> None:
     """Every loss is drawn from its own seed."""
     assert drill(with_trio(THREE), losses=1) == drill(with_trio(THREE), losses=1)

@@ -21,7 +21,7 @@ SERVERS = ("ctr1", "ctr2", "ctr3")
 STORMY = Road(slow=0.3)
 
 
-class Registry:
+class EnsembleRegistry:
     """Three servers with a member each, and a link of each server."""
 
     def __init__(self, seed: int = 1) -> None:
@@ -61,14 +61,14 @@ class Registry:
 
 
 @pytest.fixture
-def registry() -> Registry:
+def registry() -> EnsembleRegistry:
     """With a leader."""
-    found = Registry()
+    found = EnsembleRegistry()
     found.play(lambda: found.written("ctr1"))
     return found
 
 
-def test_without_a_majority_nobody_commits_and_with_it_everybody_does_again(registry: Registry) -> None:
+def test_without_a_majority_nobody_commits_and_with_it_everybody_does_again(registry: EnsembleRegistry) -> None:
     registry.lose("ctr1", "ctr2")
     for server in ("ctr3", "ctr4"):
         with pytest.raises(RegistryUnreachable):
@@ -79,7 +79,7 @@ def test_without_a_majority_nobody_commits_and_with_it_everybody_does_again(regi
     assert registry.play(lambda: registry.written("ctr4")) < ELECTION_S[1] + 0.1
 
 
-def test_who_has_lost_the_leader_waits_for_an_election(registry: Registry) -> None:
+def test_who_has_lost_the_leader_waits_for_an_election(registry: EnsembleRegistry) -> None:
     assert registry.hub.ensemble is not None
     leader = registry.hub.ensemble.leader
     assert leader is not None
@@ -90,7 +90,7 @@ def test_who_has_lost_the_leader_waits_for_an_election(registry: Registry) -> No
     assert registry.hub.ensemble.leader != leader
 
 
-def test_a_lost_follower_costs_nothing_but_its_own_connections(registry: Registry) -> None:
+def test_a_lost_follower_costs_nothing_but_its_own_connections(registry: EnsembleRegistry) -> None:
     assert registry.hub.ensemble is not None
     leader = registry.hub.ensemble.leader
     follower = next(name for name in SERVERS if name != leader)
@@ -99,7 +99,7 @@ def test_a_lost_follower_costs_nothing_but_its_own_connections(registry: Registr
     assert registry.play(lambda: registry.written("ctr4")) < 0.1
 
 
-def test_a_server_that_is_cut_off_does_not_reach_its_own_member(registry: Registry) -> None:
+def test_a_server_that_is_cut_off_does_not_reach_its_own_member(registry: EnsembleRegistry) -> None:
     registry.hub.cut("ctr2")
 
     with pytest.raises(RegistryUnreachable):
@@ -107,7 +107,7 @@ def test_a_server_that_is_cut_off_does_not_reach_its_own_member(registry: Regist
     assert registry.play(lambda: registry.written("ctr3")) < ELECTION_S[1] + 0.1
 
 
-def test_nothing_is_committed_over_another_connection_than_was_read_over(registry: Registry) -> None:
+def test_nothing_is_committed_over_another_connection_than_was_read_over(registry: EnsembleRegistry) -> None:
     link = registry.links["ctr4"]
     registry.lose(link._member)
 
@@ -131,7 +131,7 @@ def test_what_was_underway_when_the_leader_was_lost_happened_once_or_never() -> 
 
 def _underway(seed: int) -> int:
     """How often a commit was carried out whose leader is deposed while it is flushed."""
-    registry = Registry(seed)
+    registry = EnsembleRegistry(seed)
     registry.play(lambda: registry.written("ctr1"))
     before = registry.hub.store.revision
 
@@ -151,7 +151,7 @@ def _underway(seed: int) -> int:
     return registry.hub.store.revision - before
 
 
-def test_a_member_lags_now_and_then_in_bad_weather_alone(registry: Registry) -> None:
+def test_a_member_lags_now_and_then_in_bad_weather_alone(registry: EnsembleRegistry) -> None:
     lags: dict[str, set[float]] = {name: set() for name in SERVERS}
     for _ in range(40):
         registry.loop.jump(registry.loop.now + LAGS_FOR_S)
@@ -164,7 +164,7 @@ def test_a_member_lags_now_and_then_in_bad_weather_alone(registry: Registry) -> 
     assert all(0.0 in found and max(found) > LAG_S[0] for found in lags.values())
 
 
-def test_a_watch_over_a_lagging_member_ends_with_everything(registry: Registry) -> None:
+def test_a_watch_over_a_lagging_member_ends_with_everything(registry: EnsembleRegistry) -> None:
     """Late, in order, and nothing twice."""
     registry.hub.road = replace(STORMY, slow=1e-9)
     found: list[int] = []

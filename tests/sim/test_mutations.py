@@ -31,7 +31,7 @@ SETTLES_S = 60.0
 STUCK = "stuck"
 
 
-class Row(NamedTuple):
+class MutationRow(NamedTuple):
     """One mutation, and where it is seen."""
 
     mutation: Mutation
@@ -61,30 +61,32 @@ LAPSES = world(groups=3, freezes=100, service_deaths=300, commands=100)
 """Much is started, and leases end while it is."""
 ROWS = (
     # S1
-    Row(mutations.leave_the_gate_out, "S1", 10, world(freezes=60)),
+    MutationRow(mutations.leave_the_gate_out, "S1", 10, world(freezes=60)),
     # S2
-    Row(mutations.start_before_the_predecessor_is_off, "S2", 3, world(commands=60), costly=True),
-    Row(mutations.assign_to_servers, "S2", 30, world(cuts=60), costly=True),
-    Row(
+    MutationRow(mutations.start_before_the_predecessor_is_off, "S2", 3, world(commands=60), costly=True),
+    MutationRow(mutations.assign_to_servers, "S2", 30, world(cuts=60), costly=True),
+    MutationRow(
         mutations.start_without_reading,
         "S2",
         10,
         world(daemon_deaths=120, lost_answers=0.4, commands=300, service_deaths=600),
         costly=True,
     ),
-    Row(mutations.forget_the_epoch, "S2", 3, world(commands=30)),
-    Row(mutations_lanes.start_what_was_overtaken, "S2", 5, world(commands=300, slow_answers=0.3, guard_deaths=60), seconds=10, costly=True),
+    MutationRow(mutations.forget_the_epoch, "S2", 3, world(commands=30)),
+    MutationRow(
+        mutations_lanes.start_what_was_overtaken, "S2", 5, world(commands=300, slow_answers=0.3, guard_deaths=60), seconds=10, costly=True
+    ),
     # S3
-    Row(mutations.take_offline_for_a_release, "S3", 10, world(commands=60, service_deaths=60), costly=True),
-    Row(mutations.release_with_an_action_in_flight, "S3", 10, world(commands=120, service_deaths=120), costly=True),
-    Row(mutations.release_a_group_that_is_not_empty, "S3", 20, world(commands=120, bad_scripts=1000), costly=True),
-    Row(mutations.forget_the_third_holder, "S3", 20, world(commands=300, daemon_hangs=60, longest=8), costly=True),
-    Row(mutations.take_an_eviction_for_proof, "S3", 10, world(commands=300), costly=True),
-    Row(mutations.add_the_owner_later, "S3", 5, world(commands=60), costly=True),
-    Row(mutations.keep_the_epoch, "S3", 5, world(commands=60), costly=True),
-    Row(mutations.forget_a_life_too_early, "S3", 5, world(freezes=30, power=20)),
+    MutationRow(mutations.take_offline_for_a_release, "S3", 10, world(commands=60, service_deaths=60), costly=True),
+    MutationRow(mutations.release_with_an_action_in_flight, "S3", 10, world(commands=120, service_deaths=120), costly=True),
+    MutationRow(mutations.release_a_group_that_is_not_empty, "S3", 20, world(commands=120, bad_scripts=1000), costly=True),
+    MutationRow(mutations.forget_the_third_holder, "S3", 20, world(commands=300, daemon_hangs=60, longest=8), costly=True),
+    MutationRow(mutations.take_an_eviction_for_proof, "S3", 10, world(commands=300), costly=True),
+    MutationRow(mutations.add_the_owner_later, "S3", 5, world(commands=60), costly=True),
+    MutationRow(mutations.keep_the_epoch, "S3", 5, world(commands=60), costly=True),
+    MutationRow(mutations.forget_a_life_too_early, "S3", 5, world(freezes=30, power=20)),
     # S4
-    Row(
+    MutationRow(
         mutations.believe_the_kill,
         "S4",
         20,
@@ -92,46 +94,48 @@ ROWS = (
         seconds=10,
         costly=True,
     ),
-    Row(mutations.revive_a_lapsed_incarnation, "S4", 5, world(cuts=60, power=30), seconds=10),
-    Row(mutations.act_without_asking_for_the_lease, "S4", 10, LAPSES, seconds=10, costly=True),
-    Row(mutations.leave_a_dead_guard_alone, "S4", 10, world(guard_deaths=60)),
-    Row(mutations.check_and_stamp_apart, "S4", 10, world(freezes=60)),
-    Row(core.trust_one_clock, "S4", 20, world(freezes=120), costly=True),
+    MutationRow(mutations.revive_a_lapsed_incarnation, "S4", 5, world(cuts=60, power=30), seconds=10),
+    MutationRow(mutations.act_without_asking_for_the_lease, "S4", 10, LAPSES, seconds=10, costly=True),
+    MutationRow(mutations.leave_a_dead_guard_alone, "S4", 10, world(guard_deaths=60)),
+    MutationRow(mutations.check_and_stamp_apart, "S4", 10, world(freezes=60)),
+    MutationRow(core.trust_one_clock, "S4", 20, world(freezes=120), costly=True),
     # S5
-    Row(mutations.believe_one_voter, "S5", 10, world(cuts=60)),
-    Row(mutations.lease_from_one_voter, "S5", 10, world(cuts=60)),
-    Row(mutations.do_not_wait_for_quiet, "S5", 5, world(freezes=60)),
-    Row(mutations.say_farewell_at_once, "S5", 20, world(cuts=60)),
-    Row(core.count_a_voter_twice, "S5", 10, world(cuts=60)),
-    Row(core.grant_after_silent, "S5", 20, world(cuts=120)),
-    Row(core.stamp_before_receiving, "S5", 20, world(voters=1, freezes=300, cuts=300)),
-    Row(core.lease_from_receiving, "S5", 30, world(late=0.5, cuts=120)),
+    MutationRow(mutations.believe_one_voter, "S5", 10, world(cuts=60)),
+    MutationRow(mutations.lease_from_one_voter, "S5", 10, world(cuts=60)),
+    MutationRow(mutations.do_not_wait_for_quiet, "S5", 5, world(freezes=60)),
+    MutationRow(mutations.say_farewell_at_once, "S5", 20, world(cuts=60)),
+    MutationRow(core.count_a_voter_twice, "S5", 10, world(cuts=60)),
+    MutationRow(core.grant_after_silent, "S5", 20, world(cuts=120)),
+    MutationRow(core.stamp_before_receiving, "S5", 20, world(voters=1, freezes=300, cuts=300)),
+    MutationRow(core.lease_from_receiving, "S5", 30, world(late=0.5, cuts=120)),
     # S6
-    Row(mutations.skip_the_first_look, "S6", 6, world(commands=100, power=30), seconds=10),
-    Row(mutations_commits.tell_the_look_first, "S1", 3, world(commands=200, set_backs=60), seconds=10),
+    MutationRow(mutations.skip_the_first_look, "S6", 6, world(commands=100, power=30), seconds=10),
+    MutationRow(mutations_commits.tell_the_look_first, "S1", 3, world(commands=200, set_backs=60), seconds=10),
     # S7
-    Row(mutations.decide_whoever_leads, "S7", 1, BRISK),
-    Row(mutations.write_whatever_stands_there, "S7", 1, BRISK),
-    Row(mutations.release_whoever_one_is, "S7", 1, BRISK),
-    Row(mutations.go_on_deciding_when_deposed, "S7", 40, world(commands=300, slow_registry=0.3), seconds=10, costly=True),
-    Row(mutations.decide_whoever_leads, "S7", 3, world(members=3)),
-    Row(mutations.write_whatever_stands_there, "S7", 3, world(members=3)),
-    Row(mutations.go_on_deciding_when_deposed, "S7", 40, world(members=3, commands=300, slow_registry=0.3), seconds=10, costly=True),
+    MutationRow(mutations.decide_whoever_leads, "S7", 1, BRISK),
+    MutationRow(mutations.write_whatever_stands_there, "S7", 1, BRISK),
+    MutationRow(mutations.release_whoever_one_is, "S7", 1, BRISK),
+    MutationRow(mutations.go_on_deciding_when_deposed, "S7", 40, world(commands=300, slow_registry=0.3), seconds=10, costly=True),
+    MutationRow(mutations.decide_whoever_leads, "S7", 3, world(members=3)),
+    MutationRow(mutations.write_whatever_stands_there, "S7", 3, world(members=3)),
+    MutationRow(
+        mutations.go_on_deciding_when_deposed, "S7", 40, world(members=3, commands=300, slow_registry=0.3), seconds=10, costly=True
+    ),
     # S8
-    Row(mutations.stop_without_the_registry, "S8", 10, world(groups=3, registry_away=60)),
-    Row(mutations.lease_from_the_registry, "S8", 3, world(registry_away=30, longest=16)),
+    MutationRow(mutations.stop_without_the_registry, "S8", 10, world(groups=3, registry_away=60)),
+    MutationRow(mutations.lease_from_the_registry, "S8", 3, world(registry_away=30, longest=16)),
     # S9
-    Row(mutations.answer_before_it_is_flushed, "S9", 10, world(commands=300, registry_power=120, longest=0.5), costly=True),
+    MutationRow(mutations.answer_before_it_is_flushed, "S9", 10, world(commands=300, registry_power=120, longest=0.5), costly=True),
     # liveness
-    Row(mutations_live.never_ask_about_a_lost_server, STUCK, 3, world(power=30), costly=True),
-    Row(mutations_live.never_take_the_term, STUCK, 3, world(power=30), costly=True),
-    Row(mutations_live.never_read_again, STUCK, 3, world(torn_watches=0.05, commands=60), costly=True),
-    Row(mutations_live.never_retry, STUCK, 10, world(bad_scripts=600), costly=True),
-    Row(mutations_live.move_back_and_forth, STUCK, 5, world(groups=3), costly=True),
+    MutationRow(mutations_live.never_ask_about_a_lost_server, STUCK, 3, world(power=30), costly=True),
+    MutationRow(mutations_live.never_take_the_term, STUCK, 3, world(power=30), costly=True),
+    MutationRow(mutations_live.never_read_again, STUCK, 3, world(torn_watches=0.05, commands=60), costly=True),
+    MutationRow(mutations_live.never_retry, STUCK, 10, world(bad_scripts=600), costly=True),
+    MutationRow(mutations_live.move_back_and_forth, STUCK, 5, world(groups=3), costly=True),
     # the order of dependencies
-    Row(mutations_live.start_without_what_it_needs, "starts # without #", 10, world(groups=3)),
-    Row(mutations_commits.divide_groups, "divides a group", 2, world(commands=60)),
-    Row(mutations_live.stop_under_what_needs_it, "stops # under #", 10, world(commands=60)),
+    MutationRow(mutations_live.start_without_what_it_needs, "starts # without #", 10, world(groups=3)),
+    MutationRow(mutations_commits.divide_groups, "divides a group", 2, world(commands=60)),
+    MutationRow(mutations_live.stop_under_what_needs_it, "stops # under #", 10, world(commands=60)),
 )
 
 
@@ -141,11 +145,11 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _name(value: Any) -> str:
-    return value.mutation.__name__ if isinstance(value, Row) else getattr(value, "__name__", "")
+    return value.mutation.__name__ if isinstance(value, MutationRow) else getattr(value, "__name__", "")
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, marks=pytest.mark.long if row.costly else ()) for row in ROWS], ids=_name)
-def test_what_lacks_a_clause_is_seen_in_random_worlds(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lacks_a_clause_is_seen_in_random_worlds(row: MutationRow, monkeypatch: pytest.MonkeyPatch) -> None:
     cases = [WorldCase(seed=seed, hours=row.seconds / HOUR_S, options=row.options) for seed in range(row.seeds)]
     with monkeypatch.context() as patch:
         row.mutation(patch)
@@ -158,7 +162,7 @@ def test_what_lacks_a_clause_is_seen_in_random_worlds(row: Row, monkeypatch: pyt
 
 @pytest.mark.long
 @pytest.mark.parametrize("row", ROWS, ids=_name)
-def test_all_those_worlds_are_safe_with_the_clause(row: Row) -> None:
+def test_all_those_worlds_are_safe_with_the_clause(row: MutationRow) -> None:
     for seed in range(row.seeds):
         outcome = judge(WorldCase(seed=seed, hours=row.seconds / HOUR_S, options=row.options))
         assert outcome.verdict is WorldVerdict.SAFE, outcome.story
@@ -241,6 +245,14 @@ COVERED = (
         moments.its_start_fails_while_what_it_stands_on_is_stopped,
     ),
     (mutations_daemon.come_online_before_the_look, mutations.skip_the_first_look, "S6", in_world(world(commands=100, power=30))),
+    (
+        mutations_commits.write_the_first_page_first, mutations_commits.believe_who_has_a_first_page, "S1",
+        moments.it_loses_the_registry_in_the_middle_of_its_look,
+    ),
+    (
+        mutations_commits.believe_who_has_a_first_page, mutations_commits.write_the_first_page_first, "S1",
+        moments.it_loses_the_registry_in_the_middle_of_its_look,
+    ),
     (core.grant_at_once_after_restart, own.take_any_boot_number, "S5", moments.a_voter_comes_back_in_the_middle_of_a_round),
 )  # fmt: skip
 """A clause, another that holds where it is missing, and what is seen when both are."""

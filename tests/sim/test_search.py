@@ -23,13 +23,13 @@ from understudy.sim.world import WorldStuck
 LIVED = Lived(seed=1, faults=12, settled_s=3.5, moves=2, simulated_s=360.0, skipped_s=180.0, decisions=())
 
 
-class Here:
+class SearchHere:
     """A pool of processes that is none: everything is done when it is asked for."""
 
     def __init__(self, *_: object, **__: object) -> None:
         self.asked: list[Any] = []
 
-    def __enter__(self) -> "Here":
+    def __enter__(self) -> "SearchHere":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,7 +115,7 @@ def test_the_same_kind_of_wrong_has_the_same_rule(what: str, rule: str) -> None:
 
 def test_a_search_judges_every_case_and_begins_none_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is handed out already is still reported."""
-    monkeypatch.setattr(searching, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(searching, "ProcessPoolExecutor", SearchHere)
     monkeypatch.setattr(searching, "judge", lambda case: outcome(WorldVerdict.SAFE, seed=case.seed))
     cases = [WorldCase(seed=seed) for seed in range(20)]
 
@@ -131,7 +131,7 @@ def test_a_process_that_dies_is_a_finding_and_ends_the_search(monkeypatch: pytes
             raise BrokenProcessPool
         return outcome(WorldVerdict.SAFE, seed=case.seed)
 
-    monkeypatch.setattr(searching, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(searching, "ProcessPoolExecutor", SearchHere)
     monkeypatch.setattr(searching, "judge", dies)
     found = list(search([WorldCase(seed=1), WorldCase(seed=2)], jobs=1))
 
@@ -166,7 +166,7 @@ CASE = WorldCase(seed=1, hours=0.05, options=BUSY)
 NUMBERS = frozenset(fault.number for fault in script(1, BUSY, 180.0))
 
 
-class Judge:
+class SearchJudge:
     """Says S1 whenever all the `guilty` faults happen in a world that is lossy; S3 where the last of them is missing."""
 
     def __init__(self, *guilty: int) -> None:
@@ -187,7 +187,7 @@ class Judge:
 @pytest.mark.parametrize("guilty", [(3,), (2, 17), (1, 5, 6, max(NUMBERS)), tuple(sorted(NUMBERS)[::5])], ids=len)
 def test_what_is_not_needed_is_left_out(guilty: tuple[int, ...]) -> None:
     """Exactly the guilty faults stay, in the smallest world in which they do the same; another wrong is not taken for it."""
-    judging, said = Judge(*guilty), list[str]()
+    judging, said = SearchJudge(*guilty), list[str]()
     small = shrink(judging(CASE), said.append, judge=judging)
 
     assert small.case.only == frozenset(guilty)
@@ -206,7 +206,7 @@ def test_what_needs_no_fault_at_all_is_shown_without() -> None:
 
 def test_shrinking_ends_when_it_is_told_to() -> None:
     """With the best that was found so far."""
-    judging = Judge(2, 17)
+    judging = SearchJudge(2, 17)
     first = judging(CASE)
     small = shrink(first, len, judge=judging, until=lambda: len(judging.asked) >= 5)
 
@@ -218,7 +218,7 @@ def test_shrinking_ends_when_it_is_told_to() -> None:
 
 def test_it_takes_far_fewer_worlds_than_faults_times_faults() -> None:
     """Many are left out at once as long as that goes well."""
-    judging = Judge(2, 17)
+    judging = SearchJudge(2, 17)
     shrink(judging(CASE), len, judge=judging)
 
     assert len(judging.asked) < 3 * len(NUMBERS)

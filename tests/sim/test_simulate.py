@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from cutting import exchange, exchange_value
-from sim.test_search import Here, outcome
+from sim.test_search import SearchHere, outcome
 from understudy.cli.understudy import simulate
 from understudy.model.names import Incarnation
 from understudy.model.view import Assignment
@@ -24,7 +24,7 @@ LINE = re.compile(r" *\d+\.\d{4}  \S+ +\S.*")
 @pytest.fixture
 def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is broken here is broken in every world."""
-    monkeypatch.setattr(search, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(search, "ProcessPoolExecutor", SearchHere)
 
 
 @pytest.fixture

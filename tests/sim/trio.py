@@ -1,15 +1,16 @@
 """What the stories share: a quiet cluster of three servers with the guide's trio on two of them."""
 
-from understudy.model.looks import PAGE_NAMES
+from typing import Any
+
 from understudy.sim.options import Options
 from understudy.sim.world import World
 
 TRIO = ("address", "data", "service")
 
 
-def cluster(seed: int = 1, *, servers: int = 3, voters: int = 3, pause_tolerance: float = 2.0, page_names: int = PAGE_NAMES) -> World:
-    """Booted and joined; nothing goes wrong by itself."""
-    world = World(seed, Options(servers=servers, voters=voters, pause_tolerance=pause_tolerance, page_names=page_names))
+def cluster(seed: int = 1, *, servers: int = 3, voters: int = 3, pause_tolerance: float = 2.0, **more: Any) -> World:
+    """Booted and joined; nothing goes wrong by itself. `more`: other options of the world."""
+    world = World(seed, Options(servers=servers, voters=voters, pause_tolerance=pause_tolerance, **more))
     world.boot()
     world.until(lambda: len(world.online()) == servers, 20, "all servers join")
     return world

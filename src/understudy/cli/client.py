@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # so does typing
 
 CLOSED = "it closed the connection without an answer"
 _NOT_TRUSTED = (
-    "it does that where the certificate that was shown is of another authority, or has expired: its log says which (command-not-trusted)"
+    "that server refuses a certificate in this way: the one that was shown is of another authority, has been replaced, or has expired or "
+    "is not valid yet by that server's clock; its log says which (command-not-trusted)"
 )
 AWAY = "CRS-4639: Could not contact Oracle High Availability Services"
 BROKEN = 1
@@ -133,7 +134,10 @@ def _ahead(connection: socket.socket) -> "Iterator[dict[str, Any] | Away]":
             read.put(away)
         except ConnectionError:
             read.put(Away(CLOSED) if not begun else None)
-        except (OSError, ValueError):
+        except OSError as error:  # over TLS it may have said why, as `TLSV1_ALERT_UNKNOWN_CA`
+            why = getattr(error, "reason", None)
+            read.put(Away(f"{CLOSED}{f' ({why})' if why else ''}") if not begun else None)
+        except ValueError:
             read.put(None)
 
     start_new_thread(read_all, ())

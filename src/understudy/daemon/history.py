@@ -62,7 +62,30 @@ class History:
     ) -> None:
         """Note that something happened, now; and log it, at once, whether the registry can be written or not. `activity`: what it is part
         of."""
-        event = Event(
+        event = self._made(kind, resource=resource, on=on, ms=ms, cause=cause, text=text, activity=activity)
+        log_event(event)
+        self._lost += len(self._queue) == KEEP
+        self._queue.append((self._key(event), event))
+        self._more.set()
+
+    def carried(self, kind: str, *, on: ServerName, ms: float | None = None, cause: str = "", activity: str = "") -> tuple[str, Event]:
+        """A line, with its key, that is written in the very commit that it tells of: so it is there if that was done, and only then, also
+        where the answer is lost. It is logged by `log_event`, by who has the answer."""
+        event = self._made(kind, on=on, ms=ms, cause=cause, activity=activity)
+        return self._key(event), event
+
+    def _made(
+        self,
+        kind: str,
+        *,
+        on: ServerName | None,
+        ms: float | None,
+        cause: str,
+        activity: str,
+        resource: ResourceName | None = None,
+        text: str = "",
+    ) -> Event:
+        return Event(
             wall=self._clock.wall(),
             server=self._server,
             kind=kind,
@@ -73,11 +96,10 @@ class History:
             text=excerpt(text, EVENT_BYTES),
             activity=activity,
         )
-        log_event(event)
+
+    def _key(self, event: Event) -> str:
         self._count += 1
-        self._lost += len(self._queue) == KEEP
-        self._queue.append((keys.history(int(event.wall * 1000), self._server, self._count), event))
-        self._more.set()
+        return keys.history(int(event.wall * 1000), self._server, self._count)
 
     def idle(self) -> bool:
         """Whether everything is written."""

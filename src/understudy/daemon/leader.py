@@ -6,12 +6,12 @@ a server: lanes do. Pure decisions are `policy.decide`; this file feeds it and w
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from understudy.daemon.decisions import activity_of, record_decision
-from understudy.daemon.history import History
+from understudy.daemon.history import History, log_event
 from understudy.daemon.memory import LeaderMemory
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.errors import CommitTooLarge, RegistryUnreachable, Unreachable
@@ -22,7 +22,7 @@ from understudy.model.limits import Limits, derive
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, went_back
 from understudy.model.state import ALIVE, GONE, Life
-from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
+from understudy.model.view import Beat, Event, IncarnationRecord, LeaderRecord, View
 from understudy.policy.bounded import bounded
 from understudy.policy.decide import decide
 from understudy.policy.part import DecisionParts
@@ -402,16 +402,16 @@ class Leader:
             if record is None or record.life in (Life.LOST, Life.FENCED, Life.LEFT) or self._me is None:
                 return True
             lost = go_on(record, Life.LOST, "a majority of voters silent in one round")
+            activity = activity_of(view)
             writes: dict[str, Any] = {keys.incarnation(incarnation): lost}
+            lines = [self._history.carried(events.LOST, on=server, ms=round(ms, 1), cause=lost.proof, activity=activity)]
             if not self.leads():
                 if view.leader is None or view.leader.incarnation != incarnation:
                     return True  # somebody else leads by now: that one asks for itself
                 writes[keys.LEADER] = LeaderRecord(server=self._me[0], incarnation=self._me[1], term=view.leader.term + 1)
-            if await self._mirror.commit(writes, decided_on=view, unchanged=(keys.LEADER,)) is not None:
-                activity = activity_of(view)
-                self._history.record(events.LOST, on=server, ms=round(ms, 1), cause=lost.proof, activity=activity)
-                if keys.LEADER in writes:
-                    self._history.record(events.LEADER, on=self._me[0], cause=f"{server} is lost", activity=activity)
+                lines.append(self._history.carried(events.LEADER, on=self._me[0], cause=f"{server} is lost", activity=activity))
+            if await self._mirror.commit({**writes, **dict(lines)}, decided_on=view, unchanged=(keys.LEADER,)) is not None:
+                _log(lines)
                 return True
             await self._mirror.wait(view.revision, RETRY_S)
         return True
@@ -423,9 +423,10 @@ class Leader:
             # EVICTED too: a guard that learns of it stops everything at once, and proves it sooner than silence can
             if record is not None and record.life in (*ALIVE, Life.EVICTED):
                 left = go_on(record, Life.LEFT, "farewell")
-                if await self._write(view, {keys.incarnation(incarnation): left}) is None:
+                lines = [self._history.carried(events.LEFT, on=record.server, cause="farewell", activity=activity_of(view))]
+                if await self._write(view, {keys.incarnation(incarnation): left, **dict(lines)}) is None:
                     return
-                self._history.record(events.LEFT, on=record.server, cause="farewell", activity=activity_of(view))
+                _log(lines)
             self._left.discard(incarnation)
 
     # --- the term ---------------------------------------------------------------------------------------------------
@@ -449,8 +450,9 @@ class Leader:
             return None  # who is not registered would be followed at once by the next who is not
         server, incarnation = self._me
         record = LeaderRecord(server=server, incarnation=incarnation, term=1 if leader is None else leader.term + 1)
-        if await self._mirror.commit({keys.LEADER: record}, decided_on=view) is not None:
-            self._history.record(events.LEADER, on=server, cause=_why_taken(leader, idle=idle), activity=activity_of(view))
+        lines = [self._history.carried(events.LEADER, on=server, cause=_why_taken(leader, idle=idle), activity=activity_of(view))]
+        if await self._mirror.commit({keys.LEADER: record, **dict(lines)}, decided_on=view) is not None:
+            _log(lines)
             self._wake.set()
             return None
         return self._clock.monotonic() + RETRY_S
@@ -470,6 +472,12 @@ class Leader:
                 await self._write(self._mirror.view, {keys.BEAT: Beat(term=leader.term, count=self._beats)})
             except RegistryUnreachable:
                 continue
+
+
+def _log(lines: Iterable[tuple[str, Event]]) -> None:
+    """What was written with a commit."""
+    for _, event in lines:
+        log_event(event)
 
 
 def _is_free(view: View, leader: LeaderRecord | None, me: Incarnation | None) -> bool:

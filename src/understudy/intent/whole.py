@@ -33,6 +33,8 @@ class Intent:
     """Where each resource that moves ran when this was written."""
     start_s: Mapping[ResourceName, float] = field(default_factory=dict)
     """The slowest start of each that the history knows."""
+    witnesses: tuple[ServerName, ...] = ()
+    """Servers that only vote."""
     registry_on: ServerName | None = None
     """The server that the registry is on; None: on none of them, as it should be."""
 
@@ -45,7 +47,12 @@ def check(intent: Intent) -> None:
         raise BadInput("servers is empty: name the servers of the cluster")
     if len(voters) not in VOTER_COUNTS or len(set(voters)) != len(voters):
         raise BadInput(f"the voters are {', '.join(voters) or 'none'}: there must be 1, 3 or 5 different ones")
-    named = {"a voter": voters, "registry_on": (intent.registry_on,), "runs_on": tuple(intent.runs_on.values())}
+    named = {
+        "a voter": voters,
+        "a witness": intent.witnesses,
+        "registry_on": (intent.registry_on,),
+        "runs_on": tuple(intent.runs_on.values()),
+    }
     for what, servers in named.items():
         for server in servers:
             if server is not None and server not in intent.servers:

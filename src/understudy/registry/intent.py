@@ -27,6 +27,7 @@ class _File(msgspec.Struct, kw_only=True):
     what: str
     format: int
     servers: list[str]
+    witnesses: list[str] = []
     registry_on: str | None = None
     records: dict[str, msgspec.Raw]
     runs_on: dict[str, str] = {}
@@ -40,6 +41,7 @@ def encode(intent: Intent, *, indent: int = 2) -> str:
         what=WHAT,
         format=FORMAT,
         servers=list(intent.servers),
+        witnesses=list(intent.witnesses),
         registry_on=intent.registry_on,
         records={key: msgspec.Raw(wire.encode(record)) for key, record in records.items()},
         runs_on=dict(sorted(intent.runs_on.items())),
@@ -103,6 +105,7 @@ def _intent(found: _File) -> Intent:
         raise BadInput(f"there is no record {keys.CLUSTER!r}, which names the voters; {MAKE_IT}")
     return Intent(
         servers=tuple(sorted({ServerName(server) for server in found.servers})),
+        witnesses=tuple(sorted({ServerName(server) for server in found.witnesses})),
         cluster=kinds[ClusterRecord][""],
         pools=kinds[Pool],
         types=kinds[TypeRecord],

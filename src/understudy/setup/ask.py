@@ -75,7 +75,7 @@ class Issuer:
         try:
             if answer.status != 200:
                 refusal = parse_refusal(answer.body)
-                raise Refused(shown(refusal.error), code=refusal.code if refusal.code == 20272 else 20275)
+                raise Refused(shown(refusal.error), code=refusal.code if refusal.code in (20272, 20313) else 20275)
             return parse_answer(answer.body)
         except Refused:
             raise

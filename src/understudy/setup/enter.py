@@ -66,7 +66,10 @@ def admitted(found: JoinTerms, places: SetupPlaces) -> list[NewFile]:
         return []
     settings = found.settings
     key, csr = new_request(settings.server)
-    answer = found.issuer.ask(JoinRequest(secret=found.secret.hex(), server=settings.server, csr=csr), found.source)
+    has_member = _has_member(settings)
+    answer = found.issuer.ask(
+        JoinRequest(secret=found.secret.hex(), server=settings.server, csr=csr, has_member=has_member), found.source
+    )
     if why := _unusable(answer, key, found):
         raise Refused(words(20282, found.issuer.named, why), code=20282)
     keys = KeyFiles(places.keys)
@@ -88,7 +91,7 @@ def _unusable(answer: JoinAnswer, key: str, found: JoinTerms) -> str:
     """Why what was given cannot be written; empty: it can."""
     assert found.issuer is not None
     member = found.settings.server
-    if answer.etcd == KNOWN and not os.path.isdir(f"{found.settings.state_dir}/etcd/member"):
+    if answer.etcd == KNOWN and not _has_member(found.settings):  # a version that lets us in all the same
         raise Refused(words(20313, member, member), code=20313)
     if answer.authority != found.issuer.authority:
         return "the authority is another than before"
@@ -102,6 +105,11 @@ def _unusable(answer: JoinAnswer, key: str, found: JoinTerms) -> str:
     except BadInput as error:
         return str(error)
     return ""
+
+
+def _has_member(settings: Settings) -> bool:
+    """Whether a member of etcd has run on this server, and has its data."""
+    return os.path.isdir(f"{settings.state_dir}/etcd/member")
 
 
 def _source(theirs: Settings, name: str, issuer: Issuer) -> str:

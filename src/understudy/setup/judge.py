@@ -138,6 +138,10 @@ def _admit(request: JoinRequest, secret: bytes, server: ServerSettings, means: _
         certificate = authority.sign(request.csr, server.name, server.addresses)
     except BadInput as error:
         return _refused(str(error))
+    member = _member_of(server.name, means.cluster)
+    if member == KNOWN and request.has_member is False:
+        said = words(20313, server.name, server.name)
+        return JoinJudgement(status=_REFUSED, body=answer_bytes(JoinRefusal(said, 20313)), refused=said)
     verdict = means.store.use(secret, server.name, means.now)
     if verdict is not TokenVerdict.GOOD:
         return _refused(verdict.value)
@@ -147,7 +151,7 @@ def _admit(request: JoinRequest, secret: bytes, server: ServerSettings, means: _
         certificate=certificate,
         guard_key=guard_key,
         authority_key=key if server.name in means.cluster.voting else "",
-        etcd=_member_of(server.name, means.cluster),
+        etcd=member,
     )
     return JoinJudgement(body=answer_bytes(answer), joined=server.name)
 

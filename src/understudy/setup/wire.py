@@ -36,6 +36,8 @@ class JoinRequest(msgspec.Struct, frozen=True):
     """Which of the servers it is."""
     csr: str = ""
     """The request for its certificate, as the text of a PEM file."""
+    has_member: bool | None = None
+    """Whether the data of its member of etcd is on its disk; None: a version that does not say."""
 
     def __repr__(self) -> str:
         return f"JoinRequest(server={self.server!r})"

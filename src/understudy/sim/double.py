@@ -5,6 +5,7 @@ Called by `sim/drill.py`. Its scripts do nothing but take as long as the real on
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from understudy.intent.start import PlacesAsked, start_where
@@ -113,6 +114,8 @@ def _register(world: World, intent: Intent) -> None:
     """Types first, for definitions are understood by them; then networks and looks, so that no server is refused for want of them."""
     # the cluster's own record stays the double's: another name or era would be another cluster to its guards and daemons
     world.change({key: record for key, record in foundations(intent).items() if key != keys.CLUSTER})
+    servers = world.view().servers
+    world.change({keys.server(name): replace(servers[name], witness=True) for name in intent.witnesses})
     world.change({**_registered_by_creation(world), **definitions(intent), **_targets(intent, local=True)})
     _wait(world, lambda: _ready(world.view()), MARGIN_S, look_s=ASK_S)
     homes = _homes(intent)
@@ -159,7 +162,7 @@ def _make_leader(world: World, leader: ServerName) -> None:
 def _ready(view: View) -> bool:
     """Every server has looked at every resource, and what is local runs everywhere, as far as the registry knows."""
     local = [name for name, resource in view.resources.items() if resource.local and is_wanted(view, name)]
-    for server, record in view.present().items():
+    for server, record in view.workers().items():
         reports = [view.report(name, server) for name in local]
         if not all(view.looked(server, record.incarnation, resource) for resource in view.resources.values()):
             return False

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from e2e import audits, service
-from e2e.attacks.witness import ADDRESS, INTERVAL_S, Stretch, Twice, Witness
+from e2e.attacks.witness import ADDRESS, INTERVAL_S, AttackWitness, Stretch, Twice
 from e2e.harness import Cluster
 from support import stopped, wait_for
 from understudy.lab import SYSTEMD, Lab, units
@@ -58,15 +58,15 @@ class AttackedCluster(Cluster):
 
     def __init__(self, lab: Lab, watching: contextlib.ExitStack) -> None:
         super().__init__(lab, watching)
-        self.witnesses: list[Witness] = []
+        self.witnesses: list[AttackWitness] = []
         self._not_prevented: list[Stretch] = []
         self._stricken_guards = 0
 
     # The witness
 
-    def watch(self, address: str, marks: Mapping[str, str] | None = None, own: str | None = None) -> Witness:
+    def watch(self, address: str, marks: Mapping[str, str] | None = None, own: str | None = None) -> AttackWitness:
         """Watch an address and the marked processes until the end of the test, or `stop`. The trio's are marked."""
-        witness = Witness(self.lab, address, {service.SERVICE: WEB} if marks is None else marks, own=own)
+        witness = AttackWitness(self.lab, address, {service.SERVICE: WEB} if marks is None else marks, own=own)
         self.watching.enter_context(witness)
         self.witnesses.append(witness)
         return witness
@@ -75,7 +75,7 @@ class AttackedCluster(Cluster):
         """See Cluster."""
         self.watch(service.ADDRESS)
 
-    def watch_aux(self, *names: str) -> Witness:
+    def watch_aux(self, *names: str) -> AttackWitness:
         """Watch resources made by `aux`, and the trio's address."""
         return self.watch(service.ADDRESS, {name: f"{service.HOME}/{name}.py" for name in names})
 
@@ -259,14 +259,14 @@ class AttackedCluster(Cluster):
                 self.run("umount", "-l", where, on=server)
                 hanging.kill()
 
-    def disk(self, server: str, where: str, folder: Path) -> "Disk":
+    def disk(self, server: str, where: str, folder: Path) -> "AttackedDisk":
         """A small disk of its own, mounted at a directory of a server."""
-        disk = Disk(self, server, where, folder)
+        disk = AttackedDisk(self, server, where, folder)
         self.watching.callback(disk.thaw)
         return disk
 
 
-class Disk:
+class AttackedDisk:
     """An ext4 file system in a file, mounted on one server, that can be made to hang."""
 
     def __init__(self, cluster: Cluster, server: str, where: str, folder: Path) -> None:

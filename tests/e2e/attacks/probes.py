@@ -58,7 +58,7 @@ class Order(TypedDict):
     interval_s: float
 
 
-class Seen(TypedDict):
+class ProbeSeen(TypedDict):
     """What was seen: for each stretch what, who, since and until (CLOCK_MONOTONIC)."""
 
     seen: list[tuple[str, str, float, float]]
@@ -314,7 +314,7 @@ def _enter(namespace: str) -> None:
             raise OSError(ctypes.get_errno(), "cannot enter the client's network")
 
 
-def watch(order: Order) -> Seen:
+def watch(order: Order) -> ProbeSeen:
     """Until a line comes in."""
     _enter(order["namespace"])
     with contextlib.suppress(OSError):  # below every guard, above what is not real-time

@@ -8,7 +8,7 @@ import pytest
 
 from e2e import service
 from e2e.attacks.harness import AttackedCluster
-from e2e.harness import SOON_S, Status
+from e2e.harness import SOON_S, ShownStatus
 from support import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -48,11 +48,11 @@ def test_executor_that_can_open_nothing(cluster: AttackedCluster) -> None:
     limits, used = resource.prlimit(executor, resource.RLIMIT_NOFILE), {int(number) for number in os.listdir(f"/proc/{executor}/fd")}
     lowest_free = min(set(range(len(used) + 1)) - used)
     resource.prlimit(executor, resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
-    cluster.reaches("aux", Status("ONLINE", "INTERMEDIATE", "ctr1"))
+    cluster.reaches("aux", ShownStatus("ONLINE", "INTERMEDIATE", "ctr1"))
     assert "CHECK CANNOT BE BEGUN" in cluster.run("crsctl", "stat", "res", "aux", "-v", on="ctr1")
     wait_for(lambda: "cannot be run on server 'ctr1'" in cluster.alerts("ctr2"), 60, "it is alarmed")
     resource.prlimit(executor, resource.RLIMIT_NOFILE, limits)
-    cluster.reaches("aux", Status("ONLINE", "ONLINE", "ctr1"), within_s=30)
+    cluster.reaches("aux", ShownStatus("ONLINE", "ONLINE", "ctr1"), within_s=30)
     assert cluster.marked("ctr1", "aux") == ran
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from e2e import service
 from e2e.attacks.harness import AttackedCluster
-from e2e.harness import SOON_S, Status, Trio
+from e2e.harness import SOON_S, ShownStatus, Trio
 from support import wait_for
 
 pytestmark = pytest.mark.lab
@@ -76,7 +76,7 @@ def test_process_that_cannot_be_killed(cluster: AttackedCluster, tmp_path: Path)
         cluster.lab.cut("ctr1")
         cluster.runs("other", on="ctr2")
         cluster.passes(2.0)
-        assert cluster.status("stuck") != Status("ONLINE", "ONLINE", "ctr2")
+        assert cluster.status("stuck") != ShownStatus("ONLINE", "ONLINE", "ctr2")
         assert "ctr1" in cluster.explain("stuck")
     disk.thaw()
     cluster.lab.heal("ctr1")

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from e2e.attacks.probes import Order, Seen
+from e2e.attacks.probes import Order, ProbeSeen
 from understudy.lab import Lab
 
 INTERVAL_S = 0.005
@@ -47,7 +47,7 @@ class Twice:
         return f"{self.what} on {' and '.join(self.servers)} for {self.seconds * 1000:.0f} ms, from {self.since:.3f}"
 
 
-class Witness:
+class AttackWitness:
     """Watches one address and what is marked, from `with` to `stop`."""
 
     def __init__(self, lab: Lab, address: str, marks: Mapping[str, str], *, port: int = 8080, own: str | None = None) -> None:
@@ -87,7 +87,7 @@ class Witness:
             return
         said, _ = self._process.communicate("stop\n", timeout=30)
         self._process = None
-        seen: Seen = json.loads(said)
+        seen: ProbeSeen = json.loads(said)
         self.rounds, self.longest_gap_s = seen["rounds"], seen["longest_gap_s"]
         self.stretches = [Stretch(*row) for row in seen["seen"] if row[3] > row[2]]
 

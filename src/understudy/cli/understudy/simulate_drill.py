@@ -161,11 +161,12 @@ def table(intent: "Intent", found: "Drill") -> str:
 
 def _about(intent: "Intent", found: "Drill") -> str:
     cluster, times = intent.cluster, len(found.losses) // (len(_WAYS) * len(intent.servers))
+    witnesses = f"; {' '.join(intent.witnesses)} runs no resources (a witness)" if intent.witnesses else ""
     assumed = f"{found.assumed_start_s:g} s (assumed)"
     starts = f"the slowest in the cluster's history (seen), else {assumed}" if any(row.seen for row in found.rows) else assumed
     ways = f"{times} power losses, {times} cuts from everything"
     facts = {
-        "CLUSTER": f"{cluster.name}: {' '.join(intent.servers)}; voters {' '.join(cluster.voters)}; "
+        "CLUSTER": f"{cluster.name}: {' '.join(intent.servers)}; voters {' '.join(cluster.voters)}{witnesses}; "
         f"pause tolerance {cluster.pause_tolerance:g} s",
         "MEASURED": f"each server lost alone, in virtual time: {ways}, every second one as leader",
         "WORST OUTAGE": f"the longest of them, until it ran on another server; its bound is {found.outage_s:.2f} s plus starts",
@@ -252,6 +253,7 @@ def as_json(intent: "Intent", found: "Drill") -> dict[str, Any]:
         "cluster": intent.cluster.name,
         "servers": list(intent.servers),
         "voters": list(intent.cluster.voters),
+        "witnesses": list(intent.witnesses),
         "pause_tolerance_s": intent.cluster.pause_tolerance,
         "losses_of_each_server": {way: sum(loss.way == way and loss.server == intent.servers[0] for loss in found.losses) for way in _WAYS},
         "assumed_start_s": found.assumed_start_s,

@@ -32,8 +32,10 @@ def intent_of(world: CommandContext) -> Intent:
     voters = tuple(ServerName(voter) for voter in settings.voters)
     cluster = view.cluster or ClusterRecord(name=settings.cluster, voters=voters, pause_tolerance=settings.pause_tolerance)
     places = {name: running_on(view, name) for name, resource in view.resources.items() if not resource.local}
+    names = servers(view, settings)
     return Intent(
-        servers=servers(view, settings),
+        servers=names,
+        witnesses=tuple(name for name in names if view.witness(name)),
         cluster=cluster,
         pools=view.pools,
         types=view.types,

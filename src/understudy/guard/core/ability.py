@@ -18,6 +18,9 @@ SILENT_S = 3.0
 LONGEST_WHY = 120
 """Bytes of a reason that travel."""
 SILENT = "its daemon does not answer"
+BEGINS_S = 10.0
+"""The first daemon that has come has so long until it is called silent, if it has proved nothing: on a busy machine it needs seconds."""
+BEGINNING = "its daemon is beginning, and has not proved yet that it can act"
 
 
 class _Said(NamedTuple):
@@ -36,10 +39,13 @@ class Abilities:
         self._beat_ns = beat_ns
         self._pulse_beats = max(1, _beats(PULSE_S, beat_ns))
         self._silent_beats = max(1, _beats(SILENT_S, beat_ns))
+        self._begins_beats = max(1, _beats(BEGINS_S, beat_ns))
         self._beat = 0
         self._turn = self._sent_turn = 0
         """Which repetition is due, on the grid of the guard's beats, and which was sent."""
         self._proved_beat = 0
+        self._proved = False
+        """A daemon ever has."""
         self._met = False
         """Whether a daemon has come yet."""
         self._own: Pulse | None = None
@@ -57,7 +63,7 @@ class Abilities:
 
     def prove(self, able: bool, why: str) -> None:
         """The daemon's word about itself, its executor and its way to the registry: its loop runs."""
-        self._proved_beat = self._beat
+        self._proved_beat, self._proved = self._beat, True
         self._become(able, clipped(why), since=self._beat)
 
     def beat(self, number: int) -> Pulse | None:
@@ -65,7 +71,8 @@ class Abilities:
         self._beat += 1
         self._turn = number // self._pulse_beats
         if self._beat - self._proved_beat >= self._silent_beats:
-            self._become(False, SILENT, since=self._proved_beat)
+            begins = self._met and not self._proved and self._beat - self._proved_beat < self._begins_beats
+            self._become(False, BEGINNING if begins else SILENT, since=self._proved_beat)
         return self.due()
 
     def due(self) -> Pulse | None:

@@ -1,7 +1,7 @@
 """The registry in etcd: the port, for daemons and commands.
 
-Called through `registry/engines.py`, and by the lab. Must never block longer than its deadline, retry a commit by itself, or take
-silence for an answer.
+Called through `registry/engines.py`, and by the lab. Must never block longer than its deadline, retry by itself a commit that may have
+been done, or take silence for an answer. While the members elect a leader, what certainly was not done is asked again, within the deadline.
 
 **When a commit raises RegistryUnreachable** it may have happened, or happen yet: a member may hand it to the leader later. Commit the
 same again, conditions included: if the first did happen, its writes have moved the revisions that the conditions name, and the second
@@ -13,7 +13,7 @@ import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
-from understudy.errors import Compacted, RegistryUnreachable
+from understudy.errors import Compacted, Leaderless, RegistryUnreachable
 from understudy.model.settings import TlsFiles
 from understudy.ports import Batch, CommitCondition, Conflict, Entry, Write
 from understudy.registry.commits import BOUND, checked
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import grpc  # link.py sets what has to be set before it is imported
 
 DEADLINE_S = 1.0
+LEADERLESS_S = 0.05
+"""Between two attempts while there is no leader; times 0.5 to 1.5."""
 PAGE_BYTES = 256 * 1024
 """How long a page of a read is meant to be; it has the deadline of an answer of its own."""
 FIRST_KEYS, MOST_KEYS = 128, 4096
@@ -58,22 +60,26 @@ class EtcdClient:
         self._read_first = read_first
         self._reading: asyncio.Task[grpc.ChannelCredentials] | None = None
         self._read_over: EtcdLink | None = None
+        self._dice = dice
         self._rotation = Rotation(endpoints, self._dial, dice=dice)
 
     async def read(self, prefix: str, *, without: str = "", after: str = "", limit_bytes: int = 0) -> tuple[int, tuple[Entry, ...]]:
-        """As the port says; each page of it within the deadline."""
+        """As the port says; each page of it within the deadline, and an election too."""
+        ranges = self._root.ranges(prefix, without=without, after=after)
+        leaderless_since: float | None = None
         while True:
+            link = await self._rotation.within(self._deadline_s)
             try:
-                link = await self._rotation.within(self._deadline_s)
-                reading = _Reading(limit_bytes)
-                for start, stop in self._root.ranges(prefix, without=without, after=after):
-                    while reading.wants_more(start, stop):
-                        reading.take(await self._page(link, reading.request()), self._root)
-                if not reading.revision:
-                    reading.take(await self._page(link, RangeRequest(key=self._root.key("\0"), count_only=True)), self._root)
+                reading = await self._in_pages(link, ranges, limit_bytes)
                 break
             except Compacted:  # between one page and the next
                 continue
+            except Leaderless:
+                now = asyncio.get_running_loop().time()
+                leaderless_since = now if leaderless_since is None else leaderless_since
+                if now - leaderless_since > self._deadline_s:
+                    raise self._no_leader() from None
+                await self._pause()
         if not (prefix or after or limit_bytes):
             self._read_over = link
         return reading.revision, tuple(reading.entries)
@@ -82,14 +88,20 @@ class EtcdClient:
         """As the port says; within the deadline. RegistryUnreachable: see this module's docstring."""
         commit = checked(conditions, writes, self.bound)
         request = self._root.commit(commit)
+        leaderless = False
         try:
             async with asyncio.timeout(self._deadline_s):
-                link = await self._rotation.connected()
-                if self._read_first and link is not self._read_over:
-                    raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
-                return self._root.outcome(commit, await link.txn(request))
+                while True:
+                    link = await self._rotation.connected()
+                    if self._read_first and link is not self._read_over:
+                        raise RegistryUnreachable("the connection to the registry is a new one, and it was not read over it yet")
+                    try:
+                        return self._root.outcome(commit, await link.txn(request))
+                    except Leaderless:
+                        leaderless = True
+                    await self._pause()
         except TimeoutError:
-            raise self._rotation.silent(self._deadline_s) from None
+            raise (self._no_leader() if leaderless else self._rotation.silent(self._deadline_s)) from None
 
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
         """As the port says; a batch holds what of its commit lies under the prefix. A member that is dead, hangs or has no leader is
@@ -139,6 +151,23 @@ class EtcdClient:
         self._reading = None
         if not reading.cancelled():
             reading.exception()
+
+    async def _pause(self) -> None:
+        """Until the members are asked again whether they have a leader; not by all clients at once."""
+        await asyncio.sleep(LEADERLESS_S * self._dice.uniform(0.5, 1.5))
+
+    def _no_leader(self) -> RegistryUnreachable:
+        where = ", ".join(sorted(self._rotation.endpoints))
+        return RegistryUnreachable(f"waited {self._deadline_s:g} s for etcd's members at {where} to elect a leader; they have none yet")
+
+    async def _in_pages(self, link: EtcdLink, ranges: Sequence[tuple[bytes, bytes]], limit_bytes: int) -> "_Reading":
+        reading = _Reading(limit_bytes)
+        for start, stop in ranges:
+            while reading.wants_more(start, stop):
+                reading.take(await self._page(link, reading.request()), self._root)
+        if not reading.revision:
+            reading.take(await self._page(link, RangeRequest(key=self._root.key("\0"), count_only=True)), self._root)
+        return reading
 
     async def _page(self, link: EtcdLink, request: RangeRequest) -> RangeResponse:
         try:

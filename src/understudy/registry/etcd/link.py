@@ -25,7 +25,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read at import: grpc writes l
 
 import grpc
 
-from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
+from understudy.errors import Compacted, Leaderless, RegistryFailed, RegistryUnreachable
 from understudy.model.settings import TlsFiles
 from understudy.registry.etcd.etcd_pb2 import (
     RangeRequest,
@@ -52,6 +52,10 @@ _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # a new connection is a new one, without the former one's pauses
 )
 _FULL = "its quota is used up (alarm NOSPACE)"
+_NO_LEADER = "no leader"
+"""What a member says that has none, before it begins with anything (`hasleader`): what was asked is certainly not done."""
+_LEADER_CHANGED = "leader changed"
+"""What it says to a read that was under way meanwhile."""
 
 
 _TLS_CAUSES = (
@@ -80,6 +84,10 @@ class _Call(Protocol):
     async def read(self) -> Any: ...
     async def write(self, request: WatchRequest) -> None: ...
     def cancel(self) -> bool: ...
+
+
+class _Overtaken(RegistryUnreachable):
+    """There is another leader than when this was asked: perhaps it was done, perhaps not."""
 
 
 class EtcdLink:
@@ -130,12 +138,15 @@ class EtcdLink:
         self._heartbeat.begin()
 
     async def range(self, request: RangeRequest) -> RangeResponse:
-        """Read. Compacted: what stood at its revision is gone."""
-        answer: RangeResponse = await self._ask(self._range, request)
+        """Read. Compacted: what stood at its revision is gone. Leaderless: ask again."""
+        try:
+            answer: RangeResponse = await self._ask(self._range, request)
+        except _Overtaken as error:
+            raise Leaderless(str(error)) from None  # a read does nothing that might have been done
         return answer
 
     async def txn(self, request: TxnRequest) -> TxnResponse:
-        """Commit."""
+        """Commit. Leaderless: it was not done, and will not be."""
         answer: TxnResponse = await self._ask(self._txn, request)
         return answer
 
@@ -187,10 +198,10 @@ class EtcdLink:
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from None
         except asyncio.CancelledError:
-            why = self._why or (_ELECTED if question in self._overtaken else "")
-            if _is_cancelled() or not why:
+            if _is_cancelled() or not (self._why or question in self._overtaken):
                 raise
-            raise RegistryUnreachable(why) from None  # the channel was closed, or the call ended here, which grpc says in this way
+            # the channel was closed, or the call ended here, which grpc says in this way
+            raise (RegistryUnreachable(self._why) if self._why else _Overtaken(_ELECTED)) from None
         finally:
             self._asked.discard(question)
             self._overtaken.discard(question)
@@ -214,6 +225,10 @@ class EtcdLink:
             return Compacted(details)
         if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "space" in details:
             return RegistryFailed(f"the registry has failed: {_FULL}")
+        if details == _NO_LEADER:
+            return Leaderless(f"etcd has {_NO_LEADER}")
+        if details == _LEADER_CHANGED:
+            return _Overtaken(_ELECTED)
         return RegistryUnreachable(self._why if self.lost else f"the registry did not do what was asked: {details}")
 
     async def _read(self, call: _Call) -> None:
