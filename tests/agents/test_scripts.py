@@ -121,7 +121,7 @@ def test_bad_settings_are_said_and_a_check_cannot_tell(host: ScriptHost, conf: s
 
 
 @pytest.mark.lab
-def test_storage_that_is_dead_holds_up_neither_check_nor_clean(host: Host, tmp_path: Path) -> None:
+def test_storage_that_is_dead_holds_up_neither_check_nor_clean(host: ScriptHost, tmp_path: Path) -> None:
     """Whatever touched it would hang."""
     host.configure(f"GLANCE_DATA_EXPORT='hung'\nGLANCE_DATA_PATH='{tmp_path / 'hung'}'\n")
     with hung_storage(tmp_path / "hung"):
@@ -129,7 +129,7 @@ def test_storage_that_is_dead_holds_up_neither_check_nor_clean(host: Host, tmp_p
 
 
 @pytest.mark.lab
-def test_a_new_export_is_given_to_the_user_who_must_write_to_it(host: Host) -> None:
+def test_a_new_export_is_given_to_the_user_who_must_write_to_it(host: ScriptHost) -> None:
     """One that somebody has given away already stays as it is."""
     host.configure(f"GLANCE_DATA_EXPORT='server:/x'\nGLANCE_DATA_PATH='{host.path}'\nGLANCE_DATA_TYPE=tmpfs\n")
     steps = f"echo glance:x:4711:4711::/:/bin/false >>/etc/passwd; echo glance:x:4711: >>/etc/group; glance start; stat -c %u {host.path}; "

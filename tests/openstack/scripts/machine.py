@@ -26,13 +26,13 @@ class Called:
     said: str
 
 
-class Machine(DebianRoot):
+class ScriptedMachine(DebianRoot):
     """One of them; a context."""
 
     def __init__(self, packages: Sequence[str] = (), first_process: str = PLAIN) -> None:
         super().__init__(first_process, packages)
 
-    def __enter__(self) -> "Machine":
+    def __enter__(self) -> "ScriptedMachine":
         super().__enter__()
         try:
             self._prepare()

@@ -12,7 +12,7 @@ LOGIN = (
     f"OS_AUTH_URL=http://{KEYSTONE}:5000/v3 OS_USERNAME=admin OS_PASSWORD={PASSWORD} OS_PROJECT_NAME=admin OS_USER_DOMAIN_NAME=Default "
     "OS_PROJECT_DOMAIN_NAME=Default OS_IDENTITY_API_VERSION=3 OS_REGION_NAME=RegionOne"
 )
-Options = dict[str, dict[str, str]]
+_Options = dict[str, dict[str, str]]
 
 
 def database(user: str, name: str = "") -> str:
@@ -39,7 +39,7 @@ def callers(user: str) -> dict[str, str]:
     return {**login(user), "www_authenticate_uri": f"http://{KEYSTONE}:5000", "memcached_servers": "127.0.0.1:11211"}
 
 
-FILES: dict[str, Options] = {
+FILES: dict[str, _Options] = {
     "/etc/keystone/keystone.conf": {"database": {"connection": database("keystone")}, "token": {"provider": "fernet"}},
     "/etc/glance/glance-api.conf": {
         "DEFAULT": {"bind_host": GLANCE, "workers": "1", "transport_url": BROKER, "enabled_backends": "fs:file"},

@@ -6,7 +6,7 @@ import pytest
 
 from executor.rig import have_root
 from openstack.scripts import contract, stack
-from openstack.scripts.machine import Machine
+from openstack.scripts.machine import ScriptedMachine
 from support import wait_for
 from understudy.lab import image
 
@@ -30,8 +30,8 @@ AGENTS = ("neutron-openvswitch-agent", "neutron-dhcp-agent", "neutron-l3-agent",
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    with Machine(image.SETS["openstack"]) as made:
+def machine() -> Iterator[ScriptedMachine]:
+    with ScriptedMachine(image.SETS["openstack"]) as made:
         made.settings(MYSQL_DATA_PATH="/var/lib/mysql")
         made.shell(stack.configure())
         made.does("mysqld", "start")
@@ -46,7 +46,7 @@ def machine() -> Iterator[Machine]:
         yield made
 
 
-def test_the_broker(machine: Machine) -> None:
+def test_the_broker(machine: ScriptedMachine) -> None:
     """It has its name on every server, and epmd ends with it."""
     machine.does("rabbitmq-server", "stop")
     assert contract.marked(machine, "rabbitmq-server") == []
@@ -55,14 +55,14 @@ def test_the_broker(machine: Machine) -> None:
     assert "openstack" in machine.run("rabbitmqctl", "-q", "list_users")
 
 
-def test_keystone(machine: Machine) -> None:
+def test_keystone(machine: ScriptedMachine) -> None:
     contract.starts_and_stops(machine, "openstack-keystone")
     contract.refuses_a_taken_port(machine, "openstack-keystone", stack.KEYSTONE, 5000)
     contract.survives_a_crash(machine, "openstack-keystone")
     contract.is_silent_when_it_hangs(machine, "openstack-keystone")
 
 
-def test_keystone_with_credentials(machine: Machine) -> None:
+def test_keystone_with_credentials(machine: ScriptedMachine) -> None:
     """A real token; a wrong password is not taken for a dead service."""
     machine.settings(MYSQL_DATA_PATH="/var/lib/mysql", KEYSTONE_CHECK_FILE="/etc/openstack-ha/keystone-check")
     lines = "username=admin\npassword={}\ndomain=Default\nproject=admin\n"
@@ -76,7 +76,7 @@ def test_keystone_with_credentials(machine: Machine) -> None:
     machine.settings(MYSQL_DATA_PATH="/var/lib/mysql")
 
 
-def test_keystone_without_its_database(machine: Machine) -> None:
+def test_keystone_without_its_database(machine: ScriptedMachine) -> None:
     """A token request would hang for 40 s; the check names what is away, and is content as soon as it is back."""
     machine.does("openstack-keystone", "start")
     machine.does("mysqld", "stop")
@@ -86,7 +86,7 @@ def test_keystone_without_its_database(machine: Machine) -> None:
     wait_for(lambda: machine.call("openstack-keystone", "check").status == 0, 60, "Keystone serves again")
 
 
-def tables(machine: Machine, script: str) -> None:
+def tables(machine: ScriptedMachine, script: str) -> None:
     """Those of a script's project, if they are not there yet."""
     project = next((name for name in PROJECTS if name in script), "")
     if project and not machine.run("mariadb", "-N", "-e", f"show tables from {project}"):
@@ -94,7 +94,7 @@ def tables(machine: Machine, script: str) -> None:
 
 
 @pytest.mark.parametrize("script", [*SERVED, *REPORTING])
-def test_a_service(machine: Machine, script: str) -> None:
+def test_a_service(machine: ScriptedMachine, script: str) -> None:
     machine.does("rabbitmq-server", "start")
     tables(machine, script)
     machine.does(script, "stop")
@@ -105,7 +105,7 @@ def test_a_service(machine: Machine, script: str) -> None:
 
 
 @pytest.mark.parametrize("script", AGENTS)
-def test_a_network_agent(machine: Machine, script: str) -> None:
+def test_a_network_agent(machine: ScriptedMachine, script: str) -> None:
     tables(machine, script)
     machine.does("neutron-server", "start")
     contract.starts_and_stops(machine, script)
@@ -113,7 +113,7 @@ def test_a_network_agent(machine: Machine, script: str) -> None:
     machine.does(script, "stop")
 
 
-def test_the_scrubber(machine: Machine) -> None:
+def test_the_scrubber(machine: ScriptedMachine) -> None:
     contract.starts_and_stops(machine, "openstack-glance-scrubber")
     contract.survives_a_crash(machine, "openstack-glance-scrubber")
     machine.does("openstack-glance-scrubber", "stop")

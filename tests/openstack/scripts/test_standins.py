@@ -11,7 +11,7 @@ import pytest
 from debianroot import SYSTEMD
 from executor.rig import have_root
 from openstack.scripts import contract, stack
-from openstack.scripts.machine import HOME, SCRIPTS, Machine
+from openstack.scripts.machine import HOME, SCRIPTS, ScriptedMachine
 from support import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(not have_root(), reason="needs root"), pytest.mark.xdist_group("standins")]
@@ -64,7 +64,7 @@ ONE_OF_EACH_SORT = {"openstack-keystone", "openstack-cinder-volume", "neutron-se
 """A token and a database; a heartbeat; two daemons; one that becomes another user by itself; one below a process of ours."""
 
 
-def install(machine: Machine) -> None:
+def install(machine: ScriptedMachine) -> None:
     """Users, programs, settings, and the database with the tables that are asked for."""
     lines = [
         f"useradd --system --home-dir /var/lib/{user} --create-home {user}" for user in sorted({user for user, *_ in DAEMONS.values()})
@@ -85,8 +85,8 @@ def install(machine: Machine) -> None:
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    with Machine() as made:
+def machine() -> Iterator[ScriptedMachine]:
+    with ScriptedMachine() as made:
         made.settings(MYSQL_DATA_PATH="/var/lib/mysql", RABBITMQ_NODENAME="rabbit@rabbitvip")
         install(made)
         yield made
@@ -98,17 +98,17 @@ def some(names: list[str]) -> list[object]:
 
 
 @pytest.mark.parametrize("script", some(SERVICES))
-def test_it_starts_and_stops(machine: Machine, script: str) -> None:
+def test_it_starts_and_stops(machine: ScriptedMachine, script: str) -> None:
     contract.starts_and_stops(machine, script)
 
 
 @pytest.mark.parametrize("script", some(SERVICES))
-def test_it_survives_a_crash(machine: Machine, script: str) -> None:
+def test_it_survives_a_crash(machine: ScriptedMachine, script: str) -> None:
     contract.survives_a_crash(machine, script)
     machine.does(script, "stop")
 
 
-def test_one_of_two_daemons_is_not_enough(machine: Machine) -> None:
+def test_one_of_two_daemons_is_not_enough(machine: ScriptedMachine) -> None:
     """The API answers, but no agent is heard."""
     machine.does("neutron-server", "start")
     machine.run("kill", "-9", contract.noted(machine, "neutron-server")[1])
@@ -121,12 +121,12 @@ def test_one_of_two_daemons_is_not_enough(machine: Machine) -> None:
 @pytest.mark.parametrize(
     "script", ["openstack-keystone", "openstack-glance-api", "rabbitmq-server", "memcached", "openstack-nova-novncproxy"]
 )
-def test_what_hangs_is_silent(machine: Machine, script: str) -> None:
+def test_what_hangs_is_silent(machine: ScriptedMachine, script: str) -> None:
     machine.does(script, "start")
     contract.is_silent_when_it_hangs(machine, script)
 
 
-def test_a_process_that_has_the_number_of_a_dead_daemon_is_left_alone(machine: Machine) -> None:
+def test_a_process_that_has_the_number_of_a_dead_daemon_is_left_alone(machine: ScriptedMachine) -> None:
     """The pid file has outlived a crash, and its number is somebody else's by now."""
     machine.shell("sleep 1000 >/dev/null 2>&1 </dev/null & echo $! >/run/innocent; mkdir -p /run/openstack-ha")
     machine.shell('echo "$(cat /run/innocent) 1 keystone" >/run/openstack-ha/openstack-keystone.pid')
@@ -135,11 +135,11 @@ def test_a_process_that_has_the_number_of_a_dead_daemon_is_left_alone(machine: M
     machine.shell("kill $(cat /run/innocent)")
 
 
-def test_a_taken_port_is_named(machine: Machine) -> None:
+def test_a_taken_port_is_named(machine: ScriptedMachine) -> None:
     contract.refuses_a_taken_port(machine, "openstack-keystone", stack.KEYSTONE, 5000)
 
 
-def test_a_daemon_that_ends_at_once_fails_its_start(machine: Machine) -> None:
+def test_a_daemon_that_ends_at_once_fails_its_start(machine: ScriptedMachine) -> None:
     """Its words are shown, and nothing is left."""
     machine.write("/etc/standin/keystone", "refuse")
     called = machine.call("openstack-keystone", "start")
@@ -150,7 +150,7 @@ def test_a_daemon_that_ends_at_once_fails_its_start(machine: Machine) -> None:
     assert contract.marked(machine, "openstack-keystone") == []
 
 
-def test_a_service_that_answers_with_errors_does_not_run(machine: Machine) -> None:
+def test_a_service_that_answers_with_errors_does_not_run(machine: ScriptedMachine) -> None:
     machine.does("openstack-keystone", "start")
     machine.write("/etc/standin/keystone", "error")
     called = machine.call("openstack-keystone", "check")
@@ -159,7 +159,7 @@ def test_a_service_that_answers_with_errors_does_not_run(machine: Machine) -> No
     assert (called.status, called.said) == (1, "a token request of an unknown user is answered with status 500 instead of 401\n")
 
 
-def test_a_heartbeat_that_ends_is_noticed(machine: Machine) -> None:
+def test_a_heartbeat_that_ends_is_noticed(machine: ScriptedMachine) -> None:
     """Its process lives, but reports nothing any more."""
     machine.does("rabbitmq-server", "start")
     machine.does("openstack-cinder-volume", "start")
@@ -169,7 +169,7 @@ def test_a_heartbeat_that_ends_is_noticed(machine: Machine) -> None:
     machine.does("rabbitmq-server", "stop")
 
 
-def test_a_start_is_not_taken_in_by_the_heartbeat_of_another_server(machine: Machine) -> None:
+def test_a_start_is_not_taken_in_by_the_heartbeat_of_another_server(machine: ScriptedMachine) -> None:
     """The row is young, for the service left another server a moment ago; it must be renewed here."""
     machine.does("rabbitmq-server", "start")
     machine.does("openstack-cinder-backup", "start")
@@ -184,7 +184,7 @@ def test_a_start_is_not_taken_in_by_the_heartbeat_of_another_server(machine: Mac
     assert (called.returncode, "cinder-backup on cinder-ha has not reported yet" in called.stdout) == (124, True)
 
 
-def test_a_service_is_not_at_fault_if_its_database_is_away(machine: Machine) -> None:
+def test_a_service_is_not_at_fault_if_its_database_is_away(machine: ScriptedMachine) -> None:
     """INTERMEDIATE, by the name of what is away; a start waits for it, and ends well when its time is nearly over."""
     machine.does("openstack-keystone", "start")
     machine.does("mysqld", "stop")
@@ -201,7 +201,7 @@ def test_a_service_is_not_at_fault_if_its_database_is_away(machine: Machine) -> 
     machine.does("openstack-keystone", "stop")
 
 
-def test_what_was_started_by_hand_is_seen_and_taken_over(machine: Machine) -> None:
+def test_what_was_started_by_hand_is_seen_and_taken_over(machine: ScriptedMachine) -> None:
     """A check finds it; a start ends it and begins one of its own, which the cluster can watch."""
     machine.shell("setpriv --reuid glance --clear-groups /etc/init.d/glance-api >/dev/null 2>&1 </dev/null &")
     wait_for(lambda: machine.call("openstack-glance-api", "check").status == 0, 20, "it is seen")
@@ -211,7 +211,7 @@ def test_what_was_started_by_hand_is_seen_and_taken_over(machine: Machine) -> No
     machine.does("openstack-glance-api", "stop")
 
 
-def test_a_router_that_is_not_built_is_named_and_what_was_built_is_taken_down(machine: Machine) -> None:
+def test_a_router_that_is_not_built_is_named_and_what_was_built_is_taken_down(machine: ScriptedMachine) -> None:
     """The database says what is scheduled to the agent; the namespaces say what it has built."""
     machine.run(
         "mariadb",
@@ -234,7 +234,7 @@ def test_a_router_that_is_not_built_is_named_and_what_was_built_is_taken_down(ma
 
 
 @pytest.mark.parametrize("script", sorted(GONE))
-def test_a_name_without_a_service_says_so(machine: Machine, script: str) -> None:
+def test_a_name_without_a_service_says_so(machine: ScriptedMachine, script: str) -> None:
     """It is off, and its start fails with the reason; there is nothing to stop."""
     called = machine.call(script, "check")
     assert called.status == 1
@@ -246,7 +246,7 @@ def test_a_name_without_a_service_says_so(machine: Machine, script: str) -> None
     machine.does(script, "clean")
 
 
-def test_a_release_that_is_not_known_is_named(machine: Machine) -> None:
+def test_a_release_that_is_not_known_is_named(machine: ScriptedMachine) -> None:
     machine.settings(OPENSTACK_RELEASE="../../tmp/x")
     try:
         called = machine.call("openstack-keystone", "start")
@@ -262,7 +262,7 @@ def test_a_release_that_is_not_known_is_named(machine: Machine) -> None:
     ("name", "says"),
     [("", "write a node name that is the same on all servers"), ("rabbit@nowhere", "this server does not know nowhere")],
 )
-def test_the_broker_wants_a_name_that_moves(machine: Machine, name: str, says: str) -> None:
+def test_the_broker_wants_a_name_that_moves(machine: ScriptedMachine, name: str, says: str) -> None:
     """Else the next server would find nothing; and one that is not known would cost more than a minute."""
     machine.settings(RABBITMQ_DATA_EXPORT="server:/x", RABBITMQ_DATA_PATH="/proc", RABBITMQ_NODENAME=name)
     called = machine.call("rabbitmq-server", "start")
@@ -274,7 +274,7 @@ def test_the_broker_wants_a_name_that_moves(machine: Machine, name: str, says: s
 def test_what_systemd_runs_is_ended_and_does_not_come_back() -> None:
     """A unit would restart what was killed, outside the cluster; and one that is enabled would do so at every boot."""
     unit = "[Service]\nUser=keystone\nExecStart=/etc/init.d/keystone systemd-start\nRestart=always\nRestartSec=0\n"
-    with Machine(first_process=SYSTEMD) as machine:
+    with ScriptedMachine(first_process=SYSTEMD) as machine:
         machine.settings(MYSQL_DATA_PATH="/var/lib/mysql")
         install(machine)
         machine.write("/etc/systemd/system/keystone.service", f"{unit}[Install]\nWantedBy=multi-user.target\n")
