@@ -105,7 +105,7 @@ unit_is_active() { # unit: its control group has processes. No fork.
 leave_to_us() { # what systemd runs, or would start at boot, it must not
     [ -d /run/systemd/system ] || return 0
     for unit in $(echo "$daemons" | cut -d'|' -f1); do
-        if [ -e "/etc/systemd/system/multi-user.target.wants/$unit.service" ]; then
+        if [ "$action" = start ] && [ -e "/etc/systemd/system/multi-user.target.wants/$unit.service" ]; then
             warning "$unit.service starts at boot, before the cluster has looked: systemctl disable $unit"
         fi
         unit_is_active "$unit" || continue
@@ -266,7 +266,7 @@ clean() {
         sleep 0.05
         tries=$((tries - 2))
     done
-    take_down "$ending" || return 1
+    take_down "$action" || return 1
     rm -f "$pid_file"
 }
 
@@ -312,7 +312,7 @@ service() { # name of the guide, action
         esac
         exit 0
     fi
-    ending=$2
+    action=$2
     "$2"
 }
 
