@@ -34,6 +34,14 @@ def test_both_shells_can_read_it(path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, ""), shell
 
 
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_a_script_without_its_library_cannot_tell(path: Path, tmp_path: Path) -> None:
+    """As in the middle of a deployment: any other status would restart what runs."""
+    alone = shutil.copy(path, tmp_path)
+    for shell in ("dash", "bash"):
+        assert subprocess.run([shell, alone, "check"], capture_output=True).returncode == 3
+
+
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck on this machine")
 @pytest.mark.parametrize("path", SHELL, ids=lambda path: path.name)
 def test_shellcheck_has_no_complaint(path: Path) -> None:
