@@ -36,6 +36,9 @@ class OutageTrial:
     load: float
     outage_ms: float | None
     """None: the trial failed, and `note` says how."""
+    begun_ms: float | None = None
+    """From the last good answer until the system began to start the service elsewhere, by its own record: what its bounds speak of. The
+    rest of the outage is the service's start. None: it does not say."""
     both_ms: float | None = None
     """A cut: how long both servers were active; negative when the old one had let go before the new one took over."""
     both_lasts: bool = False
@@ -55,8 +58,12 @@ def one_trial(system: System, lab: Lab, client: ServiceClient, act: str) -> Outa
         strike(system, lab, act, before.server)
         gap = client.gap(before)
         both_ms, lasts = watch.both_active_ms(gap, system.moves_service) if act == "cut" else (None, False)
+    begun = system.begun(lab, gap.first.server, gap.last.at) if act in ("power-loss", "cut") else None
+    begun_ms = None if begun is None else (begun - gap.last.at) * 1000
     repair(system, lab, act, gap)
-    return OutageTrial(system=system.title, act=act, load=load, outage_ms=gap.seconds * 1000, both_ms=both_ms, both_lasts=lasts)
+    return OutageTrial(
+        system=system.title, act=act, load=load, outage_ms=gap.seconds * 1000, begun_ms=begun_ms, both_ms=both_ms, both_lasts=lasts
+    )
 
 
 def _quiet_moment(system: System, lab: Lab, client: ServiceClient, act: str) -> ServiceAnswer:

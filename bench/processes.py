@@ -58,3 +58,17 @@ def named(group: Path, names: Iterable[str]) -> Mapping[str, tuple[int, ...]]:
             if name in wanted:
                 found[name] = (*found[name], pid)
     return found
+
+
+def guard_and_keeper(pids: Iterable[int]) -> dict[str, tuple[int, ...]]:
+    """The processes of the guard's service apart: the guard is the keeper's child, and the scribe is a child of none of them."""
+    parents: dict[int, int] = {}
+    for pid in pids:
+        try:
+            parents[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    guards = tuple(pid for pid, parent in parents.items() if parent in parents)
+    keepers = tuple({parents[pid] for pid in guards})
+    scribes = tuple(pid for pid in parents if pid not in (*guards, *keepers))
+    return {"guard": guards, "keeper": keepers, "scribe of both": scribes}

@@ -30,7 +30,7 @@ def table(about: Mapping[str, Any], systems: Sequence[System], trials: Sequence[
     """Markdown: a row for each act and system, in milliseconds."""
     ours = [system.title for system in systems if system.family == "understudy" and system.acts == ACTS]
     ratios = [f"/ {title.removeprefix('understudy, ')}" for title in ours] if len(ours) < len(systems) else []
-    head = ["act", "system", "n", "min", "median", "p99", "max", "bound", *ratios, "both active", "load"]
+    head = ["act", "system", "n", "min", "median", "p99", "max", "start begun", "bound", *ratios, "both active", "load"]
     rows = [head, ["---" if name in ("act", "system", "both active") else "---:" for name in head]]
     for act in ACTS:
         medians = {title: statistics.median(_outages(trials, title, act)) for title in ours if _outages(trials, title, act)}
@@ -39,7 +39,7 @@ def table(about: Mapping[str, Any], systems: Sequence[System], trials: Sequence[
             if chosen:
                 bound = f"{bounds[system.title]:.0f}" if system.title in bounds and act in ("power-loss", "cut") else ""
                 compared = _ratios(chosen, system, medians, ours)[: len(ratios)]
-                rows.append([act, system.row(act), *_numbers(chosen), bound, *compared, _both(chosen), _loads(chosen)])
+                rows.append([act, system.row(act), *_numbers(chosen), _begun(chosen), bound, *compared, _both(chosen), _loads(chosen)])
     return "\n".join([_heading(about), "", *_aligned(rows), *_failures(trials)])
 
 
@@ -57,6 +57,12 @@ def _numbers(chosen: Sequence[OutageTrial]) -> list[str]:
         return [count, "", "", "", ""]
     p99 = values[min(len(values) - 1, round(0.99 * (len(values) - 1)))]
     return [count, *(f"{value:.0f}" for value in (values[0], statistics.median(values), p99, values[-1]))]
+
+
+def _begun(chosen: Sequence[OutageTrial]) -> str:
+    """After how long at most the start of the service was begun: this is what the bound beside it is about."""
+    values = [trial.begun_ms for trial in chosen if trial.begun_ms is not None]
+    return f"{max(values):.0f}" if values else ""
 
 
 def _ratios(chosen: Sequence[OutageTrial], system: System, ours: Mapping[str, float], titles: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
-from understudy.cli.understudy import cluster_backup, cluster_certificate, cluster_registry, cluster_setup, demo, lab, simulate
+from understudy.cli.understudy import cluster_backup, cluster_certificate, cluster_registry, cluster_setup, demo, lab, openstack, simulate
 from understudy.model import events, logevents, settings
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
@@ -88,7 +88,12 @@ def helps() -> dict[str, str]:
         found |= {command.title: command.help() for command in module.COMMANDS.values()}
     for parsed in (cluster_setup, cluster_certificate, cluster_backup, cluster_registry):
         found |= {title: text for title, text in parser_helps("understudy cluster", parsed._parser()).items() if title in SETUP}
-    for name, parser in (("demo", demo._parser()), ("lab", lab._parser()), ("simulate", simulate._parser())):
+    for name, parser in (
+        ("demo", demo._parser()),
+        ("lab", lab._parser()),
+        ("openstack", openstack._parser()),
+        ("simulate", simulate._parser()),
+    ):
         found |= parser_helps(f"understudy {name}", parser)
     return found
 
@@ -166,7 +171,8 @@ def test_the_bounds_of_the_architecture_are_those_that_are_derived() -> None:
     for tolerance in (2, 0.5, 0.25):
         bounds = derive(tolerance)
         hundredths = (f"{value:.2f} s" for value in (bounds.quiet_s, bounds.outage_s))
-        cells = (f"{value:.2f} s" for value in (bounds.pace.beat_s, bounds.stop_now_s, bounds.lease_s))
+        thousandths = (f"{value:.3f} s" for value in (bounds.pace.beat_s, bounds.pace.repeat_s))
+        cells = (*thousandths, f"{bounds.stop_now_s:.2f} s", f"{bounds.lease_s:.2f} s")
         assert f"| {' | '.join((f'{tolerance} s', *cells, f'{bounds.silent_after_s:.3f} s', *hundredths))} |" in page
         with_etcd = (f"{bounds.outage_with_etcd_s(leader_lost=lost):.2f} s" for lost in (False, True))
         assert f"| {' | '.join((f'{tolerance} s', *with_etcd))} |" in page
@@ -246,7 +252,7 @@ def test_every_rule_of_safety_says_where_it_is() -> None:
     assert not [name for name in names if not list((ROOT / "tests/policy/scenarios").glob(f"{name}.txt"))]
 
 
-@pytest.mark.parametrize("package", ["sim", "lab", "linux", "guard/core", "setup"])
+@pytest.mark.parametrize("package", ["sim", "lab", "linux", "guard/core", "setup", "openstack", "openstack/core"])
 def test_the_map_of_a_package_names_its_modules(package: str) -> None:
     """All that there are, and no other."""
     folder = ROOT / "src/understudy" / package

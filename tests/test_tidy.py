@@ -26,7 +26,7 @@ KNOWN: dict[str, int] = {
 }
 """`file` -> lines, `file:function` -> code lines, `file:function()` -> positional parameters."""
 
-PURE = ("model", "policy", "lane", "intent", "daemon/shown", "kinds", "guard/core")
+PURE = ("model", "policy", "lane", "intent", "daemon/shown", "kinds", "guard/core", "openstack/core")
 IMPURE = {
     "asyncio", "ctypes", "datetime", "fcntl", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil",
     "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "uuid",

@@ -55,6 +55,12 @@ class System(ABC):
         del act
         return 1.0
 
+    def begun(self, lab: Lab, server: str, after: float) -> float | None:
+        """When it began to start the service on this server, by its own record; the first time after this moment (both time.monotonic).
+        None: it keeps no such record."""
+        del lab, server, after
+        return None
+
     def relocate(self, lab: Lab, server: str, other: str) -> None:
         """Move the service from one server to the other, as an operator would."""
         raise NotImplementedError

@@ -1,5 +1,8 @@
 """Ours, at one pause tolerance: four servers with a registry, the service in a pool of two."""
 
+import json
+import time
+
 from bench import service
 from bench.systems.base import ACTS, System
 
@@ -65,6 +68,14 @@ class Understudy(System):
             members.lead_from(lab, active)
         elif members.leader(lab) == active:
             members.lead_from(lab, next(host for host in lab.plan.registry_hosts if host not in service.SERVERS))
+
+    def begun(self, lab: Lab, server: str, after: float) -> float | None:
+        """The first start of the group in the history."""
+        since_epoch = time.time() - time.monotonic()
+        said = lab.exec(server, ["understudy", "history", *GROUP, "-n", "100", "--json"]).stdout
+        events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        begun = [event for event in events if event["kind"] == "start-begun" and (event["on"] or event["server"]) == server]
+        return min((moment for event in begun if (moment := event["wall"] - since_epoch) > after), default=None)
 
     def relocate(self, lab: Lab, server: str, other: str) -> None:
         """With what it needs."""

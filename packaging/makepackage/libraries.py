@@ -6,6 +6,7 @@ in .cache/package under the hash of that file. What pip adds that differs from m
 """
 
 import email.parser
+import fcntl
 import hashlib
 import platform
 import re
@@ -47,9 +48,16 @@ def installed(progress: Callable[[str], None]) -> Path:
     """The directory of the dependencies, made now if it is not in the cache."""
     recipe = f"{_RECIPE} {PYTHON} {platform.machine()} {_LEFT_OUT} {_OF_PIP}".encode() + REQUIREMENTS.read_bytes()
     ready = CACHE / f"libraries-{hashlib.sha256(recipe).hexdigest()[:16]}"
-    if ready.is_dir():
-        return ready
-    progress("dependencies, by the hashes in requirements/runtime.txt ...")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two that are made at once: the second waits, and finds what the first one made
+        if not ready.is_dir():
+            progress("dependencies, by the hashes in requirements/runtime.txt ...")
+            _make(ready)
+    return ready
+
+
+def _make(ready: Path) -> None:
     beside = ready.with_suffix(".new")
     shutil.rmtree(beside, ignore_errors=True)
     install(REQUIREMENTS, beside, "--python-version", PYTHON)
@@ -60,7 +68,6 @@ def installed(progress: Callable[[str], None]) -> Path:
         for name in _OF_PIP:
             _remove(information / name)
     beside.rename(ready)
-    return ready
 
 
 def install(requirements: Path, into: Path, *options: str) -> None:

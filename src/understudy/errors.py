@@ -10,7 +10,7 @@ UnderstudyError                 base: something that can be said to an operator 
 │   └── RegistryUnreachable     the registry did not answer: a commit may or may not have happened
 │       ├── Compacted           a watch cannot begin that far back: read again
 │       ├── Leaderless          its members are electing a leader: what was asked was not done
-│       ├── RegistryFailed      it answered that its disk is full or failing: nothing was written
+│       ├── RegistryFailed      it answered that its disk is full or failing
 │       └── CommitTooLarge      more than one commit may hold: nothing was written
 ├── TooManyWaiting              on a connection, for answers: this request was not sent
 ├── LabError                    a lab cannot be made, or a lab host is not in the state asked for
@@ -72,7 +72,8 @@ class Leaderless(RegistryUnreachable):
 
 
 class RegistryFailed(RegistryUnreachable):
-    """The registry answered that it cannot read or write its disk; nothing was written."""
+    """The registry answered that it cannot read or write its disk. Perhaps it was done all the same: a member of etcd that finds its quota
+    used up when it carries a commit out has done so."""
 
 
 class CommitTooLarge(RegistryUnreachable):

@@ -56,5 +56,5 @@ async def test_what_was_deleted_leaves_one_number(names: int) -> None:
     assert [entry.key for entry in store.read("")[1]] == [keys.CLUSTER, keys.incarnation(LIFE)]
     assert mirror.view.epoch_floor == 1 + names // BATCH
     assert (len(epochs), epochs.floor) == (0, mirror.view.epoch_floor)
-    for kept in (mirror.view.assignments, mirror.view.reports, mirror.view.resources, mirror._entries._reports):
+    for kept in (mirror.view.assignments, mirror.view.reports, mirror.view.resources):
         assert not kept

@@ -18,7 +18,9 @@ from understudy.model.engines import DEFAULT_ENGINE
 class Teller:
     """Asks in a state, and compares with what is written."""
 
-    def __init__(self, cluster: Cluster, *, rewrite: bool) -> None:
+    def __init__(self, cluster: Cluster, *, rewrite: bool, engine: str = DEFAULT_ENGINE) -> None:
+        """`engine`: whose answers are written."""
+        self.engine = engine
         self.cluster = cluster
         self.rewrite = rewrite
         self.wrong: list[str] = []
@@ -56,7 +58,7 @@ class Teller:
         logged = [line for line in self.alerts(on) if line[:8] in shown or any(text in line for text in meant)]
         text = states.told(title, why, answers, sorted(logged))
         path = states.FOLDER / f"{name}.txt"
-        if self.cluster.lab.plan.engine != DEFAULT_ENGINE:
+        if self.cluster.lab.plan.engine != self.engine:
             if until and not any(until in line for each in answers for line in each.lines):
                 self.wrong.append(f"{path.name}: no command says {until!r} any more:\n{text}")
             return

@@ -137,9 +137,9 @@ def count_words_nobody_asked_for(patch: Patch) -> None:
     def receive(self: GuardCore, envelope: Envelope, now: Reading) -> list[GuardEffect]:
         effects: list[GuardEffect] = received(self, envelope, now)
         if isinstance(envelope.body, Silent) and envelope.body.nonce == PUSHED and not self.holder.lapsed:
-            for asked in list(self._rounds.values()):
+            for asked in list(self._asked.rounds.values()):
                 asked.answer(envelope.sender, envelope.body, now)
-            self._end_rounds(now, effects)
+            effects += self._asked.ended(now)
         return effects
 
     received = GuardCore.receive

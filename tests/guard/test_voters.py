@@ -128,7 +128,7 @@ def test_a_round_that_the_beginning_of_a_change_has_overtaken_has_no_result() ->
     room.cut |= {("ctr2", "ctr1"), ("ctr3", "ctr1")}
     gone = room.guards["ctr5"].holder.incarnation
     room.do("ctr1", room.guards["ctr1"].ask(Query(7, "ctr5", gone), room.clock("ctr1")))
-    room.do("ctr1", room.guards["ctr1"].count(Census(9), room.clock("ctr1")))
+    room.do("ctr1", room.guards["ctr1"].ask(Census(9), room.clock("ctr1")))
     say(room, CHANGING, "ctr1")
     assert room.seen("ctr1", RoundEnded) == [RoundEnded(7, "ctr5", gone, False, (), ())]
     assert room.seen("ctr1", CensusEnded) == [CensusEnded(9, None)]
@@ -140,7 +140,7 @@ def test_who_asks_for_voters_of_another_phase_is_not_answered_by_these() -> None
     room.run(1.5)
     assert not proves(room, "ctr1", "ctr5", 7, CHANGING.phase).lost
     assert proves(room, "ctr1", "ctr5", 8, SETTLED.phase).lost
-    room.do("ctr1", room.guards["ctr1"].count(Census(9), room.clock("ctr1"), CHANGED.phase))
+    room.do("ctr1", room.guards["ctr1"].ask(Census(9), room.clock("ctr1"), CHANGED.phase))
     assert room.seen("ctr1", CensusEnded) == [CensusEnded(9, None)]
 
 

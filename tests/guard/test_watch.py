@@ -22,14 +22,17 @@ class WatchStory:
 
     def look(self, at_s: float, *, beats: bool = False) -> WatchVerdict:
         if beats:
-            self.held.beat()
+            self.beat(at_s)
         return self.watch.look(self.sight(at_s))
+
+    def beat(self, at_s: float) -> None:
+        self.held.beat(at(at_s).boot_ns)
 
     def wait_s(self, at_s: float) -> float:
         return self.watch.wait_s(self.sight(at_s))
 
     def sight(self, at_s: float) -> KeeperSight:
-        return KeeperSight(at(at_s), self.held.read(), self.held.stage, self.held.beats)
+        return KeeperSight(at(at_s), self.held.read(), self.held.stage, self.held.beats, self.held.beat_boot_ns)
 
 
 def test_a_guard_that_beats_is_left_alone_until_its_lease_ends() -> None:
@@ -39,8 +42,45 @@ def test_a_guard_that_beats_is_left_alone_until_its_lease_ends() -> None:
 
 def test_it_looks_again_just_when_it_would_have_to_help() -> None:
     story = WatchStory()
-    assert story.wait_s(0) == LIMITS.beat_s / 2
     assert story.wait_s(LAPSE_S) < LIMITS.pace.reaction_s
+
+
+def test_while_the_guard_beats_it_looks_seldom_and_sees_a_hang_as_soon_as_one_who_looks_often() -> None:
+    """The guard beats as often as it must, and hangs in its eighth beat."""
+    story, at_s, beat_s, looks = WatchStory(), 0.0, 0.0, []
+    while True:
+        while beat_s <= at_s and beat_s < 7.5 * LIMITS.beat_s:
+            story.beat(beat_s)
+            beat_s += LIMITS.beat_s
+        looks.append(at_s)
+        if story.look(at_s).kill == "it hangs":
+            break
+        at_s += story.wait_s(at_s)
+    last_beat_s = beat_s - LIMITS.beat_s
+    assert LIMITS.hang_s <= at_s - last_beat_s <= LIMITS.hang_s + LIMITS.look_s
+    assert len([look for look in looks if look < last_beat_s]) <= last_beat_s / LIMITS.look_s / 2
+
+
+def test_after_a_pause_that_made_no_look_late_the_guard_has_its_turn() -> None:
+    """The machine is paused between two looks, and goes on just before the second: the keeper is the first that runs."""
+    story = WatchStory()
+    story.look(0.0, beats=True)
+    at_s = story.wait_s(0.0)
+    for _ in range(2):
+        assert story.look(at_s) == NOTHING
+        at_s += LIMITS.look_s
+    assert story.look(at_s, beats=True) == NOTHING
+
+
+def test_after_a_pause_that_made_a_look_late_the_guard_has_all_its_time_again() -> None:
+    story = WatchStory()
+    story.look(0.0, beats=True)
+    paused_s, at_s = 0.4, 0.4
+    story.look(paused_s)
+    while (verdict := story.look(at_s)).kill is None:
+        at_s += story.wait_s(at_s)
+    assert verdict.kill == "it hangs"
+    assert at_s - paused_s >= LIMITS.hang_s
 
 
 def test_a_guard_that_is_late_gets_help_first_and_is_killed_later() -> None:

@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_story() -> None:
 CAUGHT: list[tuple[Mutation, GuardWeather | None, float, range]] = [
     (mutations.count_a_voter_twice, None, 5, range(20)),
     (mutations.grant_after_silent, FLAPPING, 20, range(20)),
-    (mutations.grant_at_once_after_restart, FLAPPING, 20, range(105, 125)),  # seldom: these are near one that shows it
+    (mutations.grant_at_once_after_restart, FLAPPING, 20, range(75, 105)),  # seldom: these are near some that show it
     (mutations.add_up_rounds, FLAPPING, 20, range(60)),
     (mutations.stamp_before_receiving, None, 10, range(160)),
     (mutations.lease_from_receiving, LATE, 20, range(40)),

@@ -98,13 +98,15 @@ LEAPING = LATE._replace(late=0.0, freezes=0.0, cuts=1.0, longest=2.0, leaps=1.5)
 
 
 class DrawnClocks:
-    """One machine's two clocks: each with its own drift; one may stop while the machine is frozen."""
+    """One machine's two clocks, each with its own drift. One of them may stop while the machine is frozen, or leap; it is always the same
+    one, for where now the one is wrong and now the other, within a lease, nobody can know how much time has passed."""
 
     def __init__(self, dice: random.Random, now: int) -> None:
         extreme = dice.random() < 0.5
         self._rates = [dice.choice((1 - DRIFT, 1 + DRIFT)) if extreme else 1 + dice.uniform(-DRIFT, DRIFT) for _ in "br"]
         self._from = [(now, float(dice.randrange(SECOND))) for _ in "br"]
         self._stopped: int | None = None
+        self._wrong: int | None = None
 
     def read(self, now: int) -> Reading:
         """Both, at a true time."""
@@ -112,6 +114,7 @@ class DrawnClocks:
 
     def stop(self, which: int, now: int) -> None:
         """One clock stops from now on."""
+        which = self._unreliable(which)
         self._from[which] = (now, float(self._value(which, now)))
         self._stopped = which
 
@@ -123,8 +126,14 @@ class DrawnClocks:
 
     def leap(self, which: int, by: int) -> None:
         """One clock runs ahead at once."""
+        which = self._unreliable(which)
         since, value = self._from[which]
         self._from[which] = (since, value + by)
+
+    def _unreliable(self, which: int) -> int:
+        """This one, unless it has been the other before."""
+        self._wrong = which if self._wrong is None else self._wrong
+        return self._wrong
 
     def boot_rate(self) -> float:
         """How fast the boot clock runs."""

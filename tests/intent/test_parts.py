@@ -64,5 +64,5 @@ def test_what_is_registered_together_is_not_divided() -> None:
 
 def test_of_two_edits_the_second_counts() -> None:
     off = TargetRecord(target=Target.OFFLINE)
-    both = together(Edit(targets={NAMES[0]: WANTED, NAMES[1]: WANTED}), Edit(targets={NAMES[1]: off}))
+    both = together([Edit(targets={NAMES[0]: WANTED, NAMES[1]: WANTED}), Edit(targets={NAMES[1]: off})])
     assert both.targets == {NAMES[0]: WANTED, NAMES[1]: off}

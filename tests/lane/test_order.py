@@ -10,7 +10,8 @@ from lane.test_concerned import ME, NAMES, NOW, TYPES, memories, resources, view
 from understudy.lane.driver import Driver
 from understudy.lane.neighbours import concerned, dependents_of_each
 from understudy.lane.order import LaneOrder
-from understudy.model.namers import differing, named, namers
+from understudy.model.maps import differing
+from understudy.model.namers import named, namers
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.model.view import View
@@ -37,7 +38,7 @@ def test_what_differs_is_named_in_order() -> None:
     view = View(resources={})
     assert differing(view.resources, view.resources) == ()
     first, second, third = (object() for _ in range(3))
-    assert differing({"a": first, "b": second, "c": third}, {"b": second, "a": third, "d": first}) == ("a", "d", "c")  # type: ignore[dict-item]
+    assert differing({"a": first, "b": second, "c": third}, {"b": second, "a": third, "d": first}) == ("a", "d", "c")
 
 
 @given(st.data())

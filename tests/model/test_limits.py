@@ -9,10 +9,10 @@ from understudy.errors import BadSettings
 from understudy.model.limits import DRIFT, RHO, Limits, check, derive
 
 TABLE = """
-| P | b, m | stop_now | lease | silent_after | quiet | outage |
-| 2 | 0.10, 2 | 0.08 | 2.50 | 2.571 | 0.10 | 2.9 |
-| 0.5 | 0.05, 1 | 0.05 | 0.75 | 0.775 | 0.06 | 0.95 |
-| 0.25 | 0.05, 1 | 0.05 | 0.50 | 0.520 | 0.06 | 0.7 |
+| P | b, r, m | stop_now | lease | silent_after | quiet | outage |
+| 2 | 0.200, 0.050, 2 | 0.08 | 2.50 | 2.571 | 0.10 | 2.9 |
+| 0.5 | 0.075, 0.025, 1 | 0.05 | 0.75 | 0.775 | 0.06 | 0.95 |
+| 0.25 | 0.075, 0.025, 1 | 0.05 | 0.50 | 0.520 | 0.06 | 0.7 |
 """
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.strip().splitlines()[1:]]
 
@@ -21,8 +21,8 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.
 def test_the_table_of_the_design_is_reproduced_digit_by_digit(row: list[str]) -> None:
     """An outage is an upper bound, so it is rounded up; all else to the nearest printed digit."""
     limits = derive(float(row[0]))
-    beat, lost = row[1].split(", ")
-    assert (f"{limits.beat_s:.2f}", str(limits.pace.beats_lost)) == (beat, lost)
+    beat, repeat, lost = row[1].split(", ")
+    assert (f"{limits.beat_s:.3f}", f"{limits.pace.repeat_s:.3f}", str(limits.pace.beats_lost)) == (beat, repeat, lost)
     assert f"{limits.stop_now_s:.2f}" == row[2]
     assert f"{limits.lease_s:.2f}" == row[3]
     assert f"{limits.silent_after_s:.3f}" == row[4]
@@ -77,3 +77,13 @@ def test_an_etcd_costs_what_it_takes_longer_than_the_proof(tolerance: float, els
     bounds = [limits.outage_with_etcd_s(leader_lost=leader_lost) for leader_lost in (False, True)]
     assert [f"{bound:.2f}" for bound in bounds] == [elsewhere, lost]
     assert limits.outage_s <= bounds[0] <= bounds[1]
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "lease_us", "silent_after_us"), [(0.25, 500_000, 520_101), (0.5, 750_000, 775_152), (2.0, 2_500_000, 2_570_505)]
+)
+def test_what_guards_compare_with_each_other_stays_as_it_was(tolerance: float, lease_us: int, silent_after_us: int) -> None:
+    """Lease and silence are in every message, and who has others is not listened to: a version that derived them otherwise could not be
+    installed server by server."""
+    limits = derive(tolerance)
+    assert (round(limits.lease_s * 1e6), round(limits.silent_after_s * 1e6)) == (lease_us, silent_after_us)

@@ -58,6 +58,7 @@ STATES: dict[ConditionKind, tuple[View, Own]] = {
     ConditionKind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, last_messages=GUARD.last_messages), held=False)),
     ConditionKind.REGISTRY_AWAY: (VIEW, replace(WELL, registry_away_s=40.0)),
     ConditionKind.REGISTRY_FULL: (VIEW, replace(WELL, registry_refuses="the registry has failed: disk is full", leader_silent_s=9.0)),
+    ConditionKind.MEMBER_AWAY: (VIEW, replace(WELL, member_away_s=40.0)),
     ConditionKind.REGISTRY_SET_BACK: (replace(VIEW, set_back="it was set back from revision 9 to 7"), WELL),
     ConditionKind.RECOVERING: (replace(VIEW, cluster=ClusterRecord(name="c", voters=NAMES, era=2, recovering=True)), WELL),
     ConditionKind.NO_LEADER: (VIEW, replace(WELL, leader_silent_s=9.0)),

@@ -78,6 +78,28 @@ def test_the_decision_about_a_part_is_the_decision_about_the_whole(data: st.Data
         names, view = changed_names(view, after), after
 
 
+def _settled(view: View, most: int | None) -> tuple[View, int]:
+    """After all that is decided was carried out, and in how many decisions that gave something to do."""
+    parts, names, count = DecisionParts(most), None, 0
+    for _ in range(200):
+        plan = decide(view, LATER, memory_of(view), parts.part(view, names))
+        parts.decided(plan)
+        if not plan and not parts.unfinished:
+            return view, count
+        after = carried_out(view, plan)
+        names, view, count = changed_names(view, after), after, count + bool(plan)
+    raise AssertionError("it never comes to an end")
+
+
+@given(views(), st.integers(1, 3))
+def test_what_is_decided_in_several_goes_is_what_is_decided_in_one(view: View, most: int) -> None:
+    """Of many groups some are left for the next decision: nobody is forgotten, and everybody comes to the same place."""
+    (several, count), (whole, least) = _settled(view, most), _settled(view, None)
+    event(f"{count - least} decisions more")
+    assert several.assignments == whole.assignments
+    assert several.requests == whole.requests
+
+
 def _large(size: int) -> View:
     """At rest on one server, each resource a group of its own."""
     holder = Holder(server="ctr1", incarnation="i1", epoch=1)  # type: ignore[arg-type]
@@ -94,6 +116,23 @@ def _large(size: int) -> View:
         assignments={name: Assignment(resource=name, epoch=1, owner=holder, holders=(holder,)) for name in profiles},
         looks={record.server: Look(server=record.server, incarnation=record.incarnation, looked={name: name for name in profiles})},
     )
+
+
+def test_who_lost_its_server_comes_first() -> None:
+    """Of a thousand groups a few are decided about at once: those that may be down."""
+    view, parts = _large(1000), DecisionParts(10)
+    (incarnation, record), other = next(iter(view.incarnations.items())), Holder(server="ctr2", incarnation="i2", epoch=1)  # type: ignore[arg-type]
+    lost = replace(record, server=other.server, incarnation=other.incarnation, life=Life.FENCED)
+    down = Assignment(resource=ResourceName("r999"), epoch=1, owner=other, holders=(other,))
+    view = replace(
+        view,
+        incarnations={incarnation: record, other.incarnation: lost},
+        assignments={**view.assignments, down.resource: down},
+    )
+    part = parts.part(view, None)
+    assert (down.resource,) in part.groups
+    assert (len(part.groups), len(part.later)) == (10, 990)
+    assert [assignment.resource for step in decide(view, LATER, Memory(), part).steps for assignment in step.assignments] == [down.resource]
 
 
 def test_of_a_thousand_groups_only_who_has_changed_is_gone_through(monkeypatch: Any) -> None:

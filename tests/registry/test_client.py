@@ -177,11 +177,11 @@ async def test_a_dead_link_ends_a_watch(backend: ServedBackend, proxy: Proxy) ->
         begun = asyncio.get_running_loop().time()
         with pytest.raises(RegistryUnreachable, match="pings were not answered"):
             await asyncio.wait_for(watching, PATIENT_S)
-        assert asyncio.get_running_loop().time() - begun < heartbeat.PING_S * (heartbeat.PINGS_UNANSWERED_MAX + 1) + 2
+        assert asyncio.get_running_loop().time() - begun < heartbeat.CALM_S + heartbeat.AGAIN_S * (heartbeat.PINGS_UNANSWERED_MAX + 1) + 2
 
 
 async def test_a_quiet_link_stays(backend: ServedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    exchange_value(monkeypatch, heartbeat, "PING_S", 0.05)
+    exchange_value(monkeypatch, heartbeat, "CALM_S", 0.05)
     async with client_of(backend.endpoint) as registry:
         await registry.read("")
         first = registry._rotation.made

@@ -1,6 +1,9 @@
 """In which order a server tries the endpoints of a registry."""
 
-from understudy.registry.rotation import nearest_first
+import asyncio
+import random
+
+from understudy.registry.rotation import Rotation, nearest_first
 
 MEMBERS = ("10.0.0.1:7400", "10.0.0.2:7400", "[fd00::3]:7400")
 
@@ -22,3 +25,34 @@ def test_there_may_be_one_or_none() -> None:
     """A registry of one process; and settings that name none."""
     assert nearest_first(("127.0.0.1:7400",), (), 3) == ["127.0.0.1:7400"]
     assert nearest_first((), (), 3) == []
+
+
+class IdleConnection:
+    """A connection of which nothing is asked."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.gone = asyncio.Event()
+
+    def end(self, why: str) -> None:
+        """It is of no use any more."""
+        del why
+        self.lost = True
+        self.gone.set()
+
+
+async def test_where_a_connection_leads_is_known_while_there_is_one() -> None:
+    """To the first that answers, and nowhere once it was lost."""
+
+    async def dial(endpoint: str) -> IdleConnection:
+        if endpoint == MEMBERS[0]:
+            raise ConnectionRefusedError
+        return IdleConnection()
+
+    rotation = Rotation(MEMBERS, dial, dice=random.Random(1))
+    assert rotation.endpoint == ""
+    made = await rotation.connected()
+    assert rotation.endpoint == MEMBERS[1]
+    made.end("its member is lost")
+    assert rotation.endpoint == ""
+    await rotation.close()

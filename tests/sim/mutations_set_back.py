@@ -58,6 +58,11 @@ def give_away_what_may_run_elsewhere(patch: Patch) -> None:
     exchange(patch, eras.must_wait)(lambda view, name: False)
 
 
+def pass_over_what_the_copy_gives_to_nobody(patch: Patch) -> None:
+    """What the copy gives to nobody belongs to nobody, also where a server says that it is about to run."""
+    exchange(patch, eras._running_unassigned)(lambda view, name: ())
+
+
 def act_on_a_copy(patch: Patch) -> None:
     """Lanes go by what the copy says, confirmed or not."""
     exchange(patch, View.in_doubt)(lambda self, assignment: False)

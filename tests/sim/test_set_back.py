@@ -9,6 +9,9 @@ from sim import mutations_backup as backups
 from sim import mutations_set_back as mutations
 from sim.language import Stage
 from stories import play
+from understudy.sim.life import HOUR_S, WorldCase
+from understudy.sim.options import Options
+from understudy.sim.search import WorldVerdict, judge
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 TWICE = "S1: "
@@ -18,6 +21,7 @@ MISSED: list[tuple[Mutation, str, str | None]] = [
     (mutations.decide_without_a_census, "set_back_that_nobody_saw", TWICE),
     (mutations.forget_who_is_not_in_the_copy, "set_back_while_the_owner_is_cut_off", TWICE),
     (mutations.give_away_what_may_run_elsewhere, "set_back_while_the_owner_is_cut_off", TWICE),
+    (mutations.pass_over_what_the_copy_gives_to_nobody, "set_back_during_a_start", TWICE),
     (mutations.act_on_a_copy, "set_back", None),
     (mutations.take_the_epoch_of_the_copy, "set_back", None),
     (mutations.leave_it_to_whom_the_copy_names, "set_back", None),
@@ -33,6 +37,16 @@ MISSED: list[tuple[Mutation, str, str | None]] = [
     (backups.stay_in_the_old_era, "restored_beside_what_runs", None),
 ]
 """Clause, story, and what is seen in it; None: it goes another way."""
+
+HASTY = Options(pause_tolerance=0.25, groups=3, commands=200, set_backs=30)
+"""Operators type while the registry is set back every other second: in the midst of starts, stops and recoveries."""
+
+
+@pytest.mark.parametrize("seed", [2, 7, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(8, 48))])
+def test_a_registry_that_is_set_back_all_the_time(seed: int) -> None:
+    outcome = judge(WorldCase(seed=seed, hours=10 / HOUR_S, options=HASTY))
+
+    assert outcome.verdict is WorldVerdict.SAFE, outcome.story
 
 
 @pytest.mark.parametrize(("mutation", "story", "seen"), MISSED, ids=lambda given: getattr(given, "__name__", None))

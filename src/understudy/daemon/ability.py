@@ -71,6 +71,7 @@ class Ability:
     async def run(self) -> None:
         """Prove it, once a second, until cancelled."""
         due = self._clock.monotonic()
+        due -= due % ROUND_S  # at whole seconds, as everything else that a daemon does once a second: it is woken for all of it at once
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._ask("executor", self._ask_executor, tasks)

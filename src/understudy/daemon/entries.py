@@ -10,10 +10,11 @@ from typing import Any
 
 from understudy.errors import BadInput
 from understudy.model.looks import Pages, amended, names_that_differ, together
+from understudy.model.maps import with_changes
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
-from understudy.model.view import Definition, Look, Report, Request, View
+from understudy.model.view import Definition, Look, Report, Request, Requests, View
 from understudy.registry import keys
 
 _MAPS = {
@@ -27,6 +28,7 @@ _MAPS = {
 }
 """Prefix -> the View's mapping that is keyed by what follows it."""
 _OF_RESOURCES = (keys.RESOURCE, keys.TARGET, keys.ASSIGNMENT)
+ReportsByServer = Mapping[ServerName, Report]
 ChangedNames = frozenset[ResourceName] | None
 """Resources of which anything may be said otherwise; None: of any."""
 
@@ -35,15 +37,16 @@ class Entries:
     """The parts of the present View."""
 
     def __init__(self) -> None:
-        self._reports: dict[ResourceName, dict[ServerName, Report]] = {}
         self._requests: dict[str, Request] = {}
+        """In order of their ids."""
+        self._asked: Mapping[ResourceName, tuple[Request, ...]] = {}
         self._pages: dict[ServerName, dict[int, Look]] = {}
         self.broken: dict[str, str] = {}
         """Resources whose definition cannot be resolved: name -> why (shown, never acted on)."""
 
     def clear(self) -> None:
         """Everything is read anew."""
-        self._reports, self._requests, self._pages, self.broken = {}, {}, {}, {}
+        self._requests, self._asked, self._pages, self.broken = {}, {}, {}, {}
 
     def pages(self, server: ServerName) -> Pages:
         """Every page of a server's look that the registry has, those that count for nothing, too."""
@@ -52,6 +55,7 @@ class Entries:
     def taken(self, view: View, revision: int, records: Iterable[tuple[str, Any]]) -> tuple[View, ChangedNames]:
         """The View with these records (None: deleted), by key; and what may be another in it."""
         fresh: dict[str, Any] = {}
+        changes: dict[str, dict[Any, Any]] = {}
         names: set[ResourceName] = set()
         all_names = False
         for key, record in records:
@@ -60,41 +64,39 @@ class Entries:
             if not slash:
                 fresh[key] = record
             elif prefix == keys.REPORT:
-                names.add(self._put_report(rest, record))
-                fresh.setdefault("reports", None)
+                names.add(_put_report(view, changes.setdefault("reports", {}), rest, record))
             elif prefix == keys.REQUEST:
-                names |= self._put_request(view, fresh, rest, record)
+                fresh["requests"] = None
+                names |= self._put_request(rest, record)
             elif prefix == keys.LOOK:
                 differing = self._put_page(view, fresh, rest, record)
                 names |= differing or set()
                 all_names |= differing is None
             elif (field := _MAPS.get(prefix)) is not None:
-                if field not in fresh:
-                    fresh[field] = dict(getattr(view, field))
-                _set(fresh[field], rest, record)
+                changes.setdefault(field, {})[rest] = record
                 all_names |= prefix == keys.TYPE
                 names |= {ResourceName(rest)} if prefix in _OF_RESOURCES else set()
-        if "reports" in fresh:
-            fresh["reports"] = dict(self._reports)
+        fresh |= {field: with_changes(getattr(view, field), changed) for field, changed in changes.items()}
+        if "requests" in fresh:
+            fresh["requests"] = Requests(self._requests.values(), self._asked)
         if "definitions" in fresh or "types" in fresh:
             fresh["resources"] = self._resolved(view, fresh, names)
         return replace(view, revision=revision, **fresh), None if all_names else frozenset(names)
 
-    def _put_report(self, rest: str, record: Report | None) -> ResourceName:
-        name, _, server = rest.rpartition("/")
-        servers = dict(self._reports.get(ResourceName(name), {}))
-        _set(servers, server, record)
-        _set(self._reports, name, servers or None)
-        return ResourceName(name)
-
-    def _put_request(self, view: View, fresh: dict[str, Any], id: str, record: Request | None) -> set[ResourceName]:
+    def _put_request(self, id: str, record: Request | None) -> set[ResourceName]:
         before = self._requests.get(id)
+        in_order = record is None or before is not None or not self._requests or next(reversed(self._requests)) < id
         _set(self._requests, id, record)
-        if record is None:
-            fresh["requests"] = tuple(request for request in fresh.get("requests", view.requests) if request is not before)
-        else:
-            fresh["requests"] = tuple(self._requests[id] for id in sorted(self._requests))
-        return {name for request in (before, record) if request is not None for name in request.resources}
+        if not in_order:
+            self._requests = dict(sorted(self._requests.items()))
+        names = {name for request in (before, record) if request is not None for name in request.resources}
+        asked: dict[ResourceName, tuple[Request, ...] | None] = {}
+        for name in names:
+            others = [request for request in self._asked.get(name, ()) if request is not before]
+            mine = [record] if record is not None and name in record.resources else []
+            asked[name] = tuple(sorted((*others, *mine), key=lambda request: request.id)) or None
+        self._asked = with_changes(self._asked, asked)
+        return names
 
     def _put_page(self, view: View, fresh: dict[str, Any], rest: str, record: Look | None) -> set[ResourceName] | None:
         """Of which names the look says something else; None: it is another look."""
@@ -114,25 +116,34 @@ class Entries:
             return None
         return names_that_differ(was, record)
 
-    def _resolved(self, view: View, fresh: Mapping[str, Any], names: Iterable[ResourceName]) -> dict[ResourceName, Resource]:
+    def _resolved(self, view: View, fresh: Mapping[str, Any], names: Iterable[ResourceName]) -> Mapping[ResourceName, Resource]:
         """Definitions with their types; only those that changed, unless a type has."""
         definitions: Mapping[ResourceName, Definition] = fresh.get("definitions", view.definitions)
         types = fresh.get("types", view.types)
         afresh = "types" in fresh or not view.resources
-        resources: dict[ResourceName, Resource] = {} if afresh else dict(view.resources)
+        before: Mapping[ResourceName, Resource] = {} if afresh else view.resources
+        changed: dict[ResourceName, Resource | None] = {}
         self.broken = {} if afresh else dict(self.broken)
         for name in definitions if afresh else sorted(names):
             definition = definitions.get(name)
             self.broken.pop(name, None)
-            if definition is view.definitions.get(name) and name in resources:
+            if definition is view.definitions.get(name) and name in before:
                 continue  # of its own nothing has changed
-            resource = None
+            changed[name] = None
             try:
-                resource = None if definition is None else resolve(definition, types)
+                changed[name] = None if definition is None else resolve(definition, types)
             except (BadInput, ValueError) as error:  # what an older version, or a hand, has written may be neither
                 self.broken[name] = str(error)
-            _set(resources, name, resource)
-        return resources
+        return with_changes(before, changed)
+
+
+def _put_report(view: View, changed: dict[ResourceName, ReportsByServer | None], rest: str, record: Report | None) -> ResourceName:
+    resource, _, server = rest.rpartition("/")
+    name = ResourceName(resource)
+    servers = dict((changed[name] if name in changed else view.reports.get(name)) or {})
+    _set(servers, server, record)
+    changed[name] = servers or None
+    return name
 
 
 def _set(mapping: dict[Any, Any], key: Any, record: Any) -> None:

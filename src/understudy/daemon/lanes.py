@@ -24,6 +24,7 @@ from understudy.lane.steps import Check, Clean, Climb, LaneAction, LaneStep, Rel
 from understudy.model.looks import PAGE_NAMES
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
+from understudy.model.view import Report
 from understudy.ports import Clock, Executor, Guard, Surroundings
 
 LOOKS_AT_ONCE = 32
@@ -72,6 +73,10 @@ class Lanes:
     def steps(self) -> Mapping[ResourceName, LaneStep]:
         """What each lane answered last."""
         return self._driver.steps
+
+    def newer_reports(self) -> Mapping[ResourceName, Report]:
+        """What the lanes know and the registry does not say."""
+        return self._reporting.newer()
 
     @property
     def not_run(self) -> Mapping[ResourceName, str]:

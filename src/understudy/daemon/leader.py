@@ -44,6 +44,8 @@ HISTORY_TRIM = 500
 HISTORY_TRIM_BYTES = 512 * 1024
 """It is cut back once it is this much longer."""
 TRIM_AT_ONCE = 100
+GROUPS_AT_ONCE = 256
+"""Decided about in one go, in some 20 ms: with thousands to decide about the leader goes on showing progress meanwhile."""
 
 
 @dataclass
@@ -83,7 +85,7 @@ class Leader:
         self._quiet_since_count = 0.0
         self._too_large: set[ResourceName] = set()
         """Groups of which it was said that no commit holds them, by their first changed member."""
-        self._parts = DecisionParts()
+        self._parts = DecisionParts(GROUPS_AT_ONCE)
         self._decided_at = -1
         """The version of the View that was decided on last."""
         self._settled: View | None = None
@@ -208,7 +210,10 @@ class Leader:
             if self._mirror.view is view:  # what it conflicts with has not been seen yet: not at once the same again
                 await self._mirror.wait(view.revision, RETRY_S)
             self._wake.set()  # a conflict: decide anew from what is there now
-        self._settled, self.decide_at = None if plan else view, plan.wake_at
+        if self._parts.unfinished:
+            self._wake.set()
+            await asyncio.sleep(0)  # with nothing to commit nobody else would have had a turn
+        self._settled, self.decide_at = None if plan or self._parts.unfinished else view, plan.wake_at
         return plan.wake_at
 
     async def _commit(self, view: View, step: Step) -> bool:

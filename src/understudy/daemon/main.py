@@ -11,7 +11,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from understudy.daemon.alerts import Alerts
@@ -24,6 +24,7 @@ from understudy.daemon.execlink import ExecutorLink
 from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.keystore import FileKeys
 from understudy.daemon.node import Node, Superseded
+from understudy.daemon.ownmember import OwnMember
 from understudy.daemon.ownserver import LinuxServer
 from understudy.daemon.remembered import FileDisk
 from understudy.daemon.renewal import keep_certificate
@@ -112,7 +113,7 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     start_second_line(settings, after_s=BEHIND_THE_EXECUTOR_S, ended=_second_line)
     log(logevents.STARTED, cluster=settings.cluster)
     try:
-        return await _until_stopped(node, settings, stop, broken)
+        return await _until_stopped(node, settings, lambda: registry.endpoint, stop, broken)
     finally:
         await executor.close()
         await guard.close()
@@ -143,17 +144,22 @@ def _log_tasks() -> None:
         log(logevents.TASK, what=task.get_name(), stands=stands)
 
 
-async def _until_stopped(node: Node, settings: Settings, stop: asyncio.Event, broken: asyncio.Event) -> int:
+async def _until_stopped(
+    node: Node, settings: Settings, connected: Callable[[], str], stop: asyncio.Event, broken: asyncio.Event
+) -> int:
     """0 when stopped, 1 when a loop ended: what cannot go on ends the process, and its successor begins from the registry."""
     alerts = Alerts(Path(settings.log_dir) / "alert.log", settings.server)
     sight = Sight(node)
     server = LinuxServer(settings.run_dir)
     members = engine_named(settings.engine).members(lambda: node.settings.registry, settings.registry_tls)
+    own_member = OwnMember(lambda: node.settings, members, connected, node.clock)
+    sight.member_away_s = own_member.away_s
     sight.alert, sight.unwritten, sight.taken_out_by = alerts.write, alerts.unwritten, server.taken_out_by
     work = [
         asyncio.create_task(node.run(), name="node"),
         asyncio.create_task(serve(node, sight, settings, server, members), name="api"),
         asyncio.create_task(keep_member(node.mirror, lambda: node.settings, SetupPlaces()), name="member of etcd"),
+        asyncio.create_task(own_member.watch(), name="own member of etcd"),
         asyncio.create_task(keep_settings(node.mirror, node.servers_now, SetupPlaces().config), name="settings"),
         asyncio.create_task(sight.run(), name="sight"),
         asyncio.create_task(let_join(settings, lambda: cluster_now(node.mirror, node.settings)), name="join listener"),

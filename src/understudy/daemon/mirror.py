@@ -35,6 +35,8 @@ PAGE_BYTES = 256 * 1024
 CATCH_UP_S = 1.0
 """How long a commit waits for the watch to bring what came before it."""
 
+BATCHES_AT_ONCE = 32
+"""So many are taken in before others have their turn."""
 VIEWS_REMEMBERED = 4_096
 """Of so many it is known what each changed: who looks less often goes through everything."""
 
@@ -132,6 +134,8 @@ class Mirror:
                     self.unwritable = ""  # somebody's commit was taken: whoever has nothing to write must not go on saying that none is
                     self._watched = batch.revision
                     on_change()
+                    if self.version % BATCHES_AT_ONCE == 0:
+                        await asyncio.sleep(0)  # thousands may have come together, and nobody waits for them
             except Compacted:
                 self._live = False
                 continue  # it cannot go on from there, and says so: it is there, and is read anew

@@ -4,6 +4,7 @@ Called by `daemon/lanes.py`. Must never decide what is to be done: it writes dow
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.model.state import Internal, State
 from understudy.model.view import Look, Proof, Report, View
+from understudy.policy.vouched import is_news
 from understudy.ports import Clock, Executor
 from understudy.registry import keys
 
@@ -43,6 +45,10 @@ class Reporting:
     """Set: there is something to write."""
     _unreported: dict[ResourceName, None] = field(default_factory=dict)
     """What the registry may not know of."""
+    _newer: set[ResourceName] = field(default_factory=set)
+    """Among these are all of which the lanes knew more than the registry when that was asked last, or know more since,"""
+    _compared: int = -1
+    """but for what has changed since that version of the View."""
     _read: tuple[int, int, bool] = (0, 0, False)
     """The reading of the registry, its era, and whether this incarnation was known in it, when everything was reported last."""
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -53,6 +59,7 @@ class Reporting:
         """What the lanes know may be another: it is written soon."""
         if changed := self.driver.take_changed():
             self._unreported |= changed
+            self._newer |= changed.keys()
             self.looking.note(changed)
             self.unwritten.set()
 
@@ -73,6 +80,17 @@ class Reporting:
     def idle(self) -> bool:
         """Whether the registry knows all that there is to know."""
         return not self.unwritten.is_set()
+
+    def newer(self) -> Mapping[ResourceName, Report]:
+        """What the lanes know and the registry does not say. Costs what has changed since it was asked last."""
+        changed, self._compared = self.mirror.changes(self._compared), self.mirror.version
+        locals, reports = self.driver.locals, self.mirror.view.reports
+        names = locals.keys() if changed is None else {*self._newer, *changed, *self.driver.changed}
+        known = ((name, locals[name]) for name in names if name in locals and locals[name].state is not None)
+        found = {name: report_of(local, self.me.server, self.me.incarnation) for name, local in known}
+        newer = {name: report for name, report in found.items() if is_news(reports.get(name, {}).get(self.me.server), report)}
+        self._newer = set(newer)
+        return newer
 
     # --- releases ---------------------------------------------------------------------------------------------------
 

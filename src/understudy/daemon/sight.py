@@ -14,14 +14,11 @@ from understudy.daemon.node import Node
 from understudy.errors import Unreachable
 from understudy.guard.notice import read_notice
 from understudy.intent.facts import down
-from understudy.lane.local import Local
-from understudy.lane.report import report_of
 from understudy.lane.steps import LaneStep, Wait
 from understudy.model import events
 from understudy.model.conditions import NUMBERS, Condition, ConditionKind, LaneWait, Own, ago
 from understudy.model.messages import WORDS, number
-from understudy.model.names import Incarnation, ResourceName, ServerName
-from understudy.model.view import Report
+from understudy.model.names import ResourceName, ServerName
 from understudy.policy.conditions import conditions
 from understudy.policy.vouched import vouched
 from understudy.ports import GuardSight
@@ -70,24 +67,6 @@ class _Seen:
         return True
 
 
-class LaneReports(Mapping[ResourceName, Report]):
-    """What the lanes would write now, worked out only where somebody looks: most who ask for conditions do not."""
-
-    def __init__(self, lanes: Mapping[ResourceName, Local], server: ServerName, incarnation: Incarnation) -> None:
-        self._lanes, self._server, self._incarnation = lanes, server, incarnation
-
-    def __getitem__(self, name: ResourceName) -> Report:
-        if self._lanes[name].state is None:
-            raise KeyError(name)
-        return report_of(self._lanes[name], self._server, self._incarnation)
-
-    def __iter__(self) -> Iterator[ResourceName]:
-        return (name for name, local in self._lanes.items() if local.state is not None)
-
-    def __len__(self) -> int:
-        return sum(lane.state is not None for lane in self._lanes.values())
-
-
 class LaneWaits(Mapping[ResourceName, LaneWait]):
     """What the lanes wait for, of those that wait for anything; worked out only where somebody looks."""
 
@@ -133,6 +112,8 @@ class Sight:
         """Writes to the alert log of this server."""
         self.unwritten: Callable[[], tuple[int, str]] = lambda: (0, "")
         """Lines that the alert log has lost, and why."""
+        self.member_away_s: Callable[[], float] = lambda: 0.0
+        """See `daemon/ownmember.py`."""
         self.taken_out_by: Callable[[], str] = lambda: ""
         """By whose word this server stays out of the cluster; empty: it does not."""
 
@@ -141,7 +122,7 @@ class Sight:
         while True:
             await self.look()
             self._report_changes()
-            await asyncio.sleep(ASK_EVERY_S)
+            await asyncio.sleep(ASK_EVERY_S - self._node.clock.monotonic() % ASK_EVERY_S)
 
     async def look(self) -> None:
         """Ask the guard once; one that does not answer is asked again later."""
@@ -170,6 +151,7 @@ class Sight:
             engine=node.settings.engine,
             registry_away_s=self._registry_away_s(now),
             registry_refuses=node.mirror.unwritable,
+            member_away_s=self.member_away_s(),
             read_once=node.mirror.read_once,
             leader_silent_s=self._leader_silent_s(now),
             leader_watched_s=0.0 if self._first is None else now - self._first_at,
@@ -179,7 +161,7 @@ class Sight:
             not_kept=node.not_kept,
             alerts_lost=lost,
             alerts_why=why,
-            reports=self._reports(),
+            reports={} if node.lanes is None else node.lanes.newer_reports(),
         )
 
     def _registry_away_s(self, now: float) -> float:
@@ -196,14 +178,6 @@ class Sight:
         if self._first not in (None, found):
             self._led_at = sight.at
         return None if self._led_at is None else now - self._led_at
-
-    def _locals(self) -> Mapping[ResourceName, Local]:
-        return {} if self._node.lanes is None else self._node.lanes.locals
-
-    def _reports(self) -> Mapping[ResourceName, Report]:
-        """What the lanes would write now."""
-        node = self._node
-        return {} if node.incarnation is None else LaneReports(self._locals(), node.server, node.incarnation)
 
     # --- the alert log ----------------------------------------------------------------------------------------------
 

@@ -24,13 +24,19 @@ _TOKEN = re.compile(r"^  understudy cluster join (\S+)$", re.MULTILINE)
 _INSTALL_S = 180.0
 _SOON_S = 60.0
 _POLL_S = 0.05
+_SAID = 1_000
+"""Characters of what a command said that failed."""
 
 
 def install(lab: Lab, server: str, package: Path) -> None:
     """`apt install ./FILE` on a server; there is no network that a package could come from."""
     there = f"/var/tmp/{package.name}"
     shutil.copyfile(package, lab.host_path(server, there))
-    lab.exec(server, ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "install", there], timeout_s=_INSTALL_S)
+    command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "install", there]
+    done = lab.exec(server, command, check=False, timeout_s=_INSTALL_S)
+    if done.returncode != 0:  # apt's last line says only that dpkg failed: what went wrong is above it
+        said = f"{done.stdout}{done.stderr}".strip()
+        raise LabError(f"{server}: apt-get install {there}: exit status {done.returncode}: {said[-_SAID:]}")
 
 
 def installed(lab: Lab, server: str) -> str:

@@ -18,9 +18,25 @@ import errno
 import ipaddress
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
-from understudy.linux.netlink import ACK, attribute, attributes, dump, each, message, nested, number, open_socket, talk, text
+from understudy.linux.netlink import (
+    ACK,
+    ask,
+    attribute,
+    attributes,
+    dump,
+    each,
+    message,
+    messages,
+    nested,
+    number,
+    open_socket,
+    talk,
+    text,
+    with_flags,
+)
 
 TABLE = "understudy"
 INET, ARP = 1, 3
@@ -31,6 +47,7 @@ _BATCH_BEGIN, _BATCH_END = 16, 17
 _NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _GET_RULE, _NEW_SET = 0, 2, 3, 6, 7, 9
 _RULE_TABLE = 1
 _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT = 12, 13, 14
+_NEW_GENERATION, _GET_GENERATION, _GENERATION = 15, 16, 1
 _LIST_TABLE, _LIST_SET, _LIST_ELEMENTS, _ELEMENT_KEY, _DATA_VALUE = 1, 2, 3, 1, 1
 _INVERTED = 1
 _DROP, _ACCEPT = 0, 1
@@ -56,6 +73,8 @@ class Gate:
 
     def __init__(self) -> None:
         self._wire = open_socket(_NETFILTER)
+        self._whole_at: int | None = None
+        """The generation of the namespace's rules at which every rule of ours was there; None: they have to be counted."""
 
     def close_socket(self) -> None:
         """Let go of the socket; the tables stay."""
@@ -88,11 +107,14 @@ class Gate:
 
         OSError: somebody else took the tables away.
         """
-        self._batch([*_shut(), *_opened(addresses, max(left_ms, 1))])
+        opened, whole_at = _opened(addresses, max(left_ms, 1)), self._whole_at
+        self._batch([*_SHUT, *opened])
+        if opened and whole_at is not None:
+            self._whole_at = whole_at + 1 & _GENERATIONS  # a batch that adds something makes one generation, whatever it deletes
 
     def close(self) -> None:
         """Shut all of them now."""
-        self._batch(_shut())
+        self._batch(_SHUT)
 
     def remove(self) -> None:
         """Take both tables away, where nothing of a cluster is left. Each is made first: what is not there cannot be deleted."""
@@ -116,7 +138,27 @@ class Gate:
         return found
 
     def whole(self) -> bool:
-        """Whether every rule is there: a table whose rules were flushed takes each refresh, and lets everything pass."""
+        """Whether every rule is there: a table whose rules were flushed takes each refresh, and lets everything pass. They are counted
+        only where somebody else has changed anything in the namespace's rules since."""
+        generation = self._generation()
+        if generation is not None and generation == self._whole_at:
+            return True
+        found = self._count_rules() == _RULES
+        self._whole_at = generation if found else None
+        return found
+
+    def _generation(self) -> int | None:
+        """Every change of the namespace's rules, whoever makes it, begins another; None: this kernel does not say."""
+        try:
+            for packet in ask(self._wire, _ASK_GENERATION):
+                for kind, _, body in messages(packet):
+                    if kind == 10 << 8 | _NEW_GENERATION:
+                        return int.from_bytes(attributes(body, 4)[_GENERATION])
+        except (OSError, KeyError):
+            pass
+        return None
+
+    def _count_rules(self) -> int:
         rules = 0
         try:
             for family in (INET, ARP):
@@ -125,23 +167,32 @@ class Gate:
         except OSError as error:
             if error.errno not in NO_TABLES:
                 raise
-            return False
-        return rules == _RULES
+            return 0
+        return rules
 
-    def _batch(self, steps: list[bytes]) -> None:
-        edge = struct.pack("!BBH", 0, 0, 10)
-        talk(self._wire, [message(_BATCH_BEGIN, 0, edge), *steps, message(_BATCH_END, 0, edge)])
+    def _batch(self, steps: Sequence[bytes]) -> None:
+        """All or nothing. An error is always answered; that there was none, for the last step alone."""
+        self._whole_at = None
+        if steps:
+            talk(self._wire, [_BEGIN, *steps[:-1], with_flags(steps[-1], ACK), _END])
 
 
 def _opened(addresses: Iterable[str], left_ms: int) -> list[bytes]:
     by_version: dict[int, list[bytes]] = {4: [], 6: []}
-    for address in map(ipaddress.ip_address, addresses):
-        by_version[address.version].append(address.packed)
+    for address in addresses:
+        version, packed = _parsed(address)
+        by_version[version].append(packed)
     return [
         _step(_NEW_ELEMENT, family, _elements(name, by_version[version], left_ms), _CREATE)
         for family, name, version in _OPEN_SETS
         if by_version[version]
     ]
+
+
+@lru_cache(maxsize=1024)
+def _parsed(address: str) -> tuple[int, bytes]:
+    parsed = ipaddress.ip_address(address)
+    return parsed.version, parsed.packed
 
 
 def _shut() -> list[bytes]:
@@ -159,7 +210,7 @@ def _keys(body: bytes) -> Iterator[bytes]:
 
 def _step(kind: int, family: int, payload: bytes, flags: int = 0) -> bytes:
     creating = kind in (_NEW_TABLE, _NEW_CHAIN, _NEW_SET, _NEW_RULE)
-    flags |= (_CREATE if creating else 0) | (_APPEND if kind == _NEW_RULE else 0) | ACK
+    flags |= (_CREATE if creating else 0) | (_APPEND if kind == _NEW_RULE else 0)
     return message(10 << 8 | kind, flags, struct.pack("!BBH", family, 0, 0) + payload)
 
 
@@ -270,5 +321,10 @@ def _neighbour_target(kind: int) -> tuple[bytes, ...]:
     )
 
 
+_SHUT = tuple(_shut())
+_EDGE = struct.pack("!BBH", 0, 0, 10)
+_BEGIN, _END = message(_BATCH_BEGIN, 0, _EDGE), message(_BATCH_END, 0, _EDGE)
+_ASK_GENERATION = message(10 << 8 | _GET_GENERATION, 0, struct.pack("!BBH", 0, 0, 0))
+_GENERATIONS = (1 << 32) - 1
 _RULES: int = sum(struct.unpack_from("=H", step, 4)[0] == 10 << 8 | _NEW_RULE for step in (*_inet_table(), *_arp_table()))
 """How many rules make the gate."""

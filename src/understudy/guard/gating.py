@@ -28,6 +28,8 @@ class Gating:
         self._say = say
         self._gate: Gate | None = means.gate
         self._flushed = 0
+        self._all_shut = False
+        """At the last refresh nothing passed; elements come by a refresh alone."""
         if self._gate is None:
             self.state = f"unavailable: {means.unchecked.get('gate', 'this kernel has no nf_tables')}"
 
@@ -53,10 +55,13 @@ class Gating:
     def refresh(self, left_ns: int | None) -> None:
         """A majority granted: what was started here passes for the time that is left until this server would stop."""
         if self._gate is None or left_ns is None or left_ns < 1_000_000:
-            return
-        left_ms = left_ns // 1_000_000
+            return None
+        left_ms, passing = left_ns // 1_000_000, self._protected.passing()
+        if not passing and self._all_shut:
+            return self.look(left_ns)  # there is nothing to refresh, but somebody may have taken the tables away
         try:
-            self._gate.refresh(self._protected.passing(), left_ms)
+            self._gate.refresh(passing, left_ms)
+            self._all_shut = not passing
         except OSError:
             self._make_anew(self._gate, left_ms)
 

@@ -20,7 +20,7 @@ from understudy.model.position import Position
 
 _FIELDS = 1024
 """8-byte fields of the first part: the rest are notes."""
-_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _FLOOR, _PEERS, _KEYS, _REGISTRY = 0, 1, 2, 3, 4, 5, 6, 7, 8
+_CURRENT, _BEATS, _STAGE, _LEAVE_BY, _LAPSED_AT, _FLOOR, _PEERS, _KEYS, _REGISTRY, _BEAT_AT = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 _SLOTS = (16, 32)
 _EPOCH_BYTES = 4 << 20
 """Room for some 60,000 names of resources: each that was ever started here in the incarnation of this keeper, and not forgotten."""
@@ -78,9 +78,15 @@ class Held:
         position, seen = (Position(*(self._fields[at + first + number] for number in range(3))) for first in (6, 9))
         return HeldState(b"".join(halves), self._fields[at + 2], base, position, seen, self._fields[at + 12])
 
-    def beat(self) -> None:
-        """The guard's loop has completed a cycle."""
+    def beat(self, boot_ns: int = 0) -> None:
+        """The guard's loop has completed a cycle, at this time on the boot clock."""
+        self._fields[_BEAT_AT] = boot_ns
         self._fields[_BEATS] += 1
+
+    @property
+    def beat_boot_ns(self) -> int:
+        """When it did so last."""
+        return self._fields[_BEAT_AT]
 
     @property
     def beats(self) -> int:

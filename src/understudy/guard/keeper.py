@@ -116,7 +116,8 @@ class KeeperProcess:
         held, stage = self._held, self._held.stage
         out = stage is EndStage.GONE and stays_out(self._settings)  # no file is asked about before the end of the kill
         leaving = held.leave_by_boot_ns != 0
-        return KeeperSight(read_clocks(), held.read(), stage, held.beats, stays_out=out, leaving=leaving, guard=self._guard)
+        beats, beat_boot_ns = held.beats, held.beat_boot_ns
+        return KeeperSight(read_clocks(), held.read(), stage, beats, beat_boot_ns, stays_out=out, leaving=leaving, guard=self._guard)
 
     def _perform(self, effect: core.KeeperEffect) -> list[core.KeeperEffect]:
         """Carry it out; what follows from that at once."""

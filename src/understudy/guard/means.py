@@ -18,8 +18,8 @@ from understudy.linux.cgroups import Group, likely_parent, unit_groups
 from understudy.linux.interfaces import Addresses
 from understudy.model.settings import Settings
 
-LOOK_S = 0.25
-"""How often is often enough: a look costs 65 microseconds."""
+LOOK_S = 0.15
+"""How often is often enough: the guard looks with its next beat, the keeper when it next looks at its guard."""
 
 
 class Means:
@@ -46,11 +46,13 @@ class Means:
         """Open what is missing or was recreated; a handful of `stat` when nothing has changed."""
         self.starters.look()
         self.list = self._reader.look()
-        with contextlib.suppress(OSError):
-            os.makedirs(self.parent, exist_ok=True)
         wanted = {self.list.cgroup, self.parent, *self.list.groups, *(path for unit in self.list.units for path in unit_groups(unit))}
         for path in wanted:
             self._groups.setdefault(path, Group(path)).look()
+        if not self._groups[self.parent].there:
+            with contextlib.suppress(OSError):
+                os.makedirs(self.parent, exist_ok=True)
+            self._groups[self.parent].look()
         for path in self._groups.keys() - wanted:
             self._groups.pop(path).close()
         self._open_sockets()

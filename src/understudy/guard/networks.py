@@ -8,7 +8,7 @@ import errno
 import ipaddress
 import select
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from understudy.errors import BadSettings
 from understudy.guard.peers import KnownServer, peers_of
@@ -16,6 +16,7 @@ from understudy.model.settings import Settings
 
 _AT_ONCE = 2048
 """More datagrams than arrive in a pause that the cluster survives: a voter that was paused receives all before it judges."""
+LONGEST_DATAGRAM = 2048
 _FREE_BIND, _FREE_BIND_6 = 15, 78
 _FORCE_RECEIVE_BUFFER = 33
 _RECEIVE_BUFFER = 1 << 20
@@ -31,35 +32,47 @@ class Networks:
         self._port = settings.guard_port
         self._sockets = [_listen(settings, address) for address in own]
         self._by_descriptor = {connection.fileno(): connection for connection in self._sockets}
-        self._routes: dict[str, list[tuple[socket.socket, str]]] = {}
+        self._routes: dict[str, list[tuple[Callable[[bytes, tuple[str, int]], int], tuple[str, int]]]] = {}
         self.reach(peers_of(settings))
         for connection in self._sockets:
             poll.register(connection, select.POLLIN)
 
     def reach(self, peers: Iterable[KnownServer]) -> None:
         """Where each server is reached from now on."""
-        self._routes = {peer.name: list(zip(self._sockets, peer.addresses, strict=False)) for peer in peers}
+        self._routes = {
+            peer.name: [(wire.sendto, (address, self._port)) for wire, address in zip(self._sockets, peer.addresses, strict=False)]
+            for peer in peers
+        }
 
     def owns(self, descriptor: int) -> bool:
         """Whether an event on this descriptor is ours."""
         return descriptor in self._by_descriptor
 
-    def take(self, descriptor: int) -> Iterator[bytes]:
-        """The datagrams that wait; the caller reads its clock after each."""
-        wire = self._by_descriptor[descriptor]
-        for _ in range(_AT_ONCE):
-            try:
-                yield wire.recv(2048)
-            except BlockingIOError:
-                return
-            except OSError:
-                continue  # an earlier packet was refused by its receiver; said once
+    def take(self, descriptor: int) -> bytes | None:
+        """The next datagram that waits; the caller reads its clock after it. None: there is none."""
+        try:
+            return self._by_descriptor[descriptor].recv(LONGEST_DATAGRAM)
+        except OSError:
+            return None  # none waits, or an earlier packet was refused by its receiver, which is said once
+
+    def waiting(self) -> Iterator[bytes]:
+        """All that wait, of every network; the caller reads its clock after each."""
+        for wire in self._sockets:
+            for _ in range(_AT_ONCE):
+                try:
+                    yield wire.recv(LONGEST_DATAGRAM)
+                except BlockingIOError:
+                    break
+                except OSError:
+                    continue
 
     def send(self, server: str, datagram: bytes) -> None:
         """To one server, on every network."""
-        for wire, address in self._routes.get(server, ()):
-            with contextlib.suppress(OSError):  # this network is down: the lease shows whether that matters
-                wire.sendto(datagram, (address, self._port))
+        for send, where in self._routes.get(server, ()):
+            try:
+                send(datagram, where)
+            except OSError:
+                continue  # this network is down: the lease shows whether that matters
 
 
 def cannot_listen(settings: Settings) -> str:

@@ -8,11 +8,12 @@ Must never: wait for anything but its poll; hand the core a reading taken before
 import os
 import select
 import signal
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from understudy.guard import answers, kill, registered
 from understudy.guard.clients import Client, Clients
+from understudy.guard.copies import Copies
 from understudy.guard.core import (
     Able,
     BeganToVote,
@@ -49,7 +50,7 @@ from understudy.guard.peers import KnownServer, changed, listen_to, names_of, pe
 from understudy.guard.protected import Protected
 from understudy.guard.starters import STARTERS
 from understudy.guard.system import say
-from understudy.guard.wire import MAC_LENGTH, BadMessage, decode, encode
+from understudy.guard.wire import BadMessage, decode, encode
 from understudy.linux.clocks import Timer, read_clocks
 from understudy.linux.keys import key_id, parse_keys
 from understudy.linux.lease import LeaseFile
@@ -63,9 +64,8 @@ from understudy.model.settings import Settings
 KILL_WITHIN_S = 0.5
 """How long the guard itself tries before it leaves the rest to its keeper."""
 FAREWELLS = 3
-COPIES_KNOWN = 64
-"""Of so many messages a copy, which came over another network, is known by sight: half of all that arrives need not be read."""
 MOST_SAID = 8
+AT_ONCE = Reading(0, 0)
 
 
 class GuardProcess:
@@ -80,7 +80,7 @@ class GuardProcess:
         self.registry_seen = held.read().seen
         self._keys, self._lease = held.keys, lease
         self._poll = select.poll()
-        self._timer = Timer()
+        self._timer, self._timer_boot_ns, self._due = Timer(), 0, AT_ONCE
         self._poll.register(self._timer.fileno(), select.POLLIN)
         self._networks = Networks(settings, self._poll)
         self._rounds: dict[int, tuple[Client, dict[str, Any]]] = {}
@@ -115,8 +115,8 @@ class GuardProcess:
 
     def _begin(self, start: GuardStart) -> GuardCore:
         """The core, with what the keeper holds."""
-        self._taken: dict[bytes, bytes] = {}
-        """The last messages that were taken in, by their codes."""
+        self._copies, self._beat_ms = Copies(), self.limits.beat_s * 1000
+        self._saved: HeldState | None = None
         settings, now = self.settings, read_clocks()
         self.gap_s: float | None = None if start.base is None else 0.0
         """For how long this server had no lease before it won the present one; None: it has not won one yet."""
@@ -140,7 +140,29 @@ class GuardProcess:
 
     def _turn(self) -> bool:
         """Once round the loop; True when it is time to stop everything."""
-        self.held_file.beat()
+        now = read_clocks()
+        self.held_file.beat(now.boot_ns)
+        if (now.boot_ns >= self._due.boot_ns or now.raw_ns >= self._due.raw_ns) and self._on_time():
+            return True
+        wake_boot_ns = self.core.wake_boot_ns(now)
+        self._due = Reading(wake_boot_ns, now.raw_ns + wake_boot_ns - now.boot_ns)
+        if wake_boot_ns != self._timer_boot_ns or wake_boot_ns <= now.boot_ns:
+            self._timer_boot_ns = wake_boot_ns
+            self._timer.set(wake_boot_ns)
+        # The timeout is a second alarm, should the boot clock stop.
+        for descriptor, _ in self._poll.poll(self._beat_ms):
+            self._take(descriptor)
+            if self._has_lapsed():
+                return True
+        return False
+
+    def _on_time(self) -> bool:
+        """What is due at least at every beat; True when it is time to stop everything. First all that waits is read: after a pause a voter
+        must not judge by what it has not read yet."""
+        for datagram in self._networks.waiting():
+            self._receive(datagram)
+            if self._has_lapsed():
+                return True
         now = read_clocks()
         self._perform(self.core.tick(now))
         self._notify_of_settings(now)
@@ -149,15 +171,7 @@ class GuardProcess:
         if over := self._ending or self.leave.over(now, daemon_there=self._clients.daemon_there()):
             self._ending = over
             self._perform(self.core.stop(over))
-        if self._has_lapsed():
-            return True
-        self._timer.set(self.core.wake_boot_ns(now))
-        # The timeout is a second alarm, should the boot clock stop.
-        for descriptor, _ in self._poll.poll(self.limits.beat_s * 1000):
-            self._take(descriptor)
-            if self._has_lapsed():
-                return True
-        return False
+        return self._has_lapsed()
 
     def _has_lapsed(self) -> bool:
         return self._lapsed is not None
@@ -193,16 +207,17 @@ class GuardProcess:
 
     def _take(self, descriptor: int) -> None:
         if self._networks.owns(descriptor):
-            for datagram in self._networks.take(descriptor):
+            datagram = self._networks.take(descriptor)
+            if datagram is not None:
                 self._receive(datagram)
         elif self._clients.owns(descriptor):
             for client, request in self._clients.take(descriptor):
                 self._request(client, request)
+            self._due = AT_ONCE  # also what was asked for may be due
         # Else the timer: the tick follows, and setting it again clears it.
 
     def _receive(self, datagram: bytes) -> None:
-        mac = datagram[-MAC_LENGTH:]
-        if mac in self._taken and self._taken[mac] == datagram:
+        if datagram in self._copies:
             return  # it came over another network already: the same again refreshes nothing
         now = read_clocks()  # after the datagram: a voter's stamp must not be older than what it answers
         for key in self._keys:
@@ -210,14 +225,9 @@ class GuardProcess:
                 envelope = decode(datagram, key=key)
             except BadMessage:
                 continue
-            self._note_taken(mac, datagram)
+            self._copies.note(datagram)
             self._perform(self.core.receive(envelope, now))
             return
-
-    def _note_taken(self, mac: bytes, datagram: bytes) -> None:
-        self._taken[mac] = datagram
-        if len(self._taken) > COPIES_KNOWN:
-            del self._taken[next(iter(self._taken))]
 
     def _request(self, client: Client, request: dict[str, Any]) -> None:
         try:
@@ -296,13 +306,11 @@ class GuardProcess:
 
     def _ask(self, client: Client, request: dict[str, Any]) -> None:
         nonce, phase = int.from_bytes(os.urandom(8), "big") | 1, request.get("phase")
-        if request["op"] == "census":
-            self._rounds[nonce] = (client, request)
-            self._perform(self.core.count(Census(nonce), read_clocks(), phase))
-            return
-        query = Query(nonce, str(request["server"]), bytes.fromhex(request["incarnation"]))
+        question: Query | Census = Census(nonce)
+        if request["op"] == "round":
+            question = Query(nonce, str(request["server"]), bytes.fromhex(request["incarnation"]))
         self._rounds[nonce] = (client, request)
-        self._perform(self.core.ask(query, read_clocks(), phase))
+        self._perform(self.core.ask(question, read_clocks(), phase))
 
     def _note(self, request: dict[str, Any]) -> dict[str, Any]:
         self.core.noted(Position(*map(int, request["position"])))
@@ -356,8 +364,7 @@ class GuardProcess:
 
     # What goes out.
 
-    def _perform(self, effects: Iterable[GuardEffect]) -> None:
-        effects = list(effects)
+    def _perform(self, effects: Sequence[GuardEffect]) -> None:
         if effects:
             self._save()  # before anything leaves: a successor must not use a sequence twice
         for effect in effects:
@@ -434,9 +441,10 @@ class GuardProcess:
 
     def _save(self) -> None:
         holder = self.core.holder
-        self.held_file.write(
-            HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.registry_seen, holder.voter_set)
-        )
+        state = HeldState(holder.incarnation, holder.sequence, holder.base, holder.position, self.registry_seen, holder.voter_set)
+        if state != self._saved:
+            self._saved = state
+            self.held_file.write(state)
 
     # The end.
 

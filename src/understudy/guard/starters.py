@@ -24,6 +24,8 @@ class Starters:
     def __init__(self, run_dir: str) -> None:
         self._run_dir = run_dir
         self._known: dict[str, dict[Process, int]] = {name: {} for name in STARTERS}
+        self._poll = select.poll()
+        """For the end of each."""
         self._seen: dict[str, tuple[int, ...]] = {}
         """What the pid file was when it was last read."""
         self.unchecked: dict[str, str] = {}
@@ -31,8 +33,8 @@ class Starters:
 
     def look(self) -> None:
         """Take in what the pid files say now. Costs two `stat` when nothing has changed."""
+        self._bury()
         for name in STARTERS:
-            self._bury(name)
             path = os.path.join(self._run_dir, f"{name}.pid")
             seen: tuple[int, ...] = ()
             with contextlib.suppress(OSError):
@@ -49,7 +51,7 @@ class Starters:
 
     def living(self, name: str) -> set[Process]:
         """Those of this name that are known and not dead."""
-        self._bury(name)
+        self._bury()
         return set(self._known[name])
 
     def kill(self) -> None:
@@ -75,7 +77,7 @@ class Starters:
         """Watch nobody any longer."""
         for known in self._known.values():
             for descriptor in known.values():
-                os.close(descriptor)
+                self._let_go(descriptor)
             known.clear()
 
     def _find(self, name: str, path: str) -> None:
@@ -106,19 +108,19 @@ class Starters:
             os.close(descriptor)
             return
         known[process] = descriptor
+        self._poll.register(descriptor, select.POLLIN)
 
-    def _bury(self, name: str) -> None:
-        known = self._known[name]
-        for process, descriptor in list(known.items()):
-            if _dead(descriptor):
-                os.close(descriptor)
-                del known[process]
+    def _bury(self) -> None:
+        dead = {descriptor for descriptor, _ in self._poll.poll(0)}
+        for known in self._known.values() if dead else ():
+            for process, descriptor in list(known.items()):
+                if descriptor in dead:
+                    self._let_go(descriptor)
+                    del known[process]
+
+    def _let_go(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+        os.close(descriptor)
 
     def _descriptors(self) -> list[int]:
         return [descriptor for known in self._known.values() for descriptor in known.values()]
-
-
-def _dead(descriptor: int) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

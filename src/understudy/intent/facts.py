@@ -3,18 +3,20 @@
 Called by the rest of this package, by the verbs and their text. Pure; never decides where anything belongs (that is policy's).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from understudy.intent.refusal import Declined
-from understudy.model.dependencies import Registered, targets
+from understudy.model.dependencies import Registered
+from understudy.model.namers import NOBODY, namers, on_types
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.resource import DependencyKind, Resource
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.settings import Settings
 from understudy.model.state import PROVEN, Life, State, Target
+from understudy.model.types import descent
 from understudy.model.view import View
 from understudy.policy.eligibility import standings
 from understudy.policy.forgetting import removed
-from understudy.policy.groups import groups
+from understudy.policy.groups import group_of
 from understudy.policy.instances import RUNNING as RUNNING
 from understudy.policy.instances import Instance as Instance
 from understudy.policy.instances import instances as instances
@@ -63,37 +65,65 @@ def may_be_running(view: View, name: ResourceName) -> bool:
 
 def stop_dependents(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """Who must stop when these stop: hard stop dependents, over any number of steps, by name; the names themselves left out."""
-    known, asked = registered(view), set(names)
-    depends: dict[ResourceName, set[ResourceName]] = {}
-    for resource in view.resources.values():
-        for dependency in resource.stop:
-            # A `shutdown:` one only orders the stop of a whole server.
-            if dependency.kind is DependencyKind.HARD and "shutdown" not in dependency.modifiers:
-                for target in targets(dependency, known):
-                    depends.setdefault(target, set()).add(resource.name)
+    asked = set(names)
     found: set[ResourceName] = set()
     waiting = list(asked)
     while waiting:
-        fresh = depends.get(waiting.pop(), set()) - found - asked
+        fresh = _stop_with(view, waiting.pop()) - found - asked
         found |= fresh
         waiting += fresh
     return tuple(sorted(found))
 
 
+def _stop_with(view: View, name: ResourceName) -> set[ResourceName]:
+    # A `shutdown:` one only orders the stop of a whole server.
+    return {
+        by.name
+        for by, dependency in who_depends_on(view, name)
+        if dependency in by.stop and dependency.kind is DependencyKind.HARD and "shutdown" not in dependency.modifiers
+    }
+
+
+def who_depends_on(view: View, name: ResourceName) -> Iterator[tuple[Resource, Dependency]]:
+    """Each dependency that means a registered resource, by its name or by its type, and whose it is."""
+    if name not in view.resources:
+        return
+    for by in map(view.resources.__getitem__, namers(view.resources).get(name, NOBODY)):
+        yield from ((by, dependency) for dependency in (*by.start, *by.stop) if not dependency.is_type and dependency.entity == name)
+    types = on_types(view.resources)
+    for type_name in (record.name for record in descent(view.resources[name].type, view.types)) if types else ():
+        for by in map(view.resources.__getitem__, types.get(type_name, NOBODY)):
+            yield from ((by, dependency) for dependency in (*by.start, *by.stop) if dependency.is_type and dependency.entity == type_name)
+
+
 def named_by(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
     """Resources whose dependencies name this one."""
-    return tuple(
-        sorted(
-            resource.name
-            for resource in view.resources.values()
-            if resource.name != name and any(not each.is_type and each.entity == name for each in (*resource.start, *resource.stop))
-        )
-    )
+    return tuple(sorted(namers(view.resources).get(name, NOBODY) - {name}))
 
 
 def groups_of(view: View) -> Mapping[ResourceName, tuple[ResourceName, ...]]:
-    """Every resource that moves, with its group: worked out once, for commands that name many."""
-    return {name: members for members in groups(view) for name in members}
+    """Every resource that moves, with its group: each worked out when it is asked for, for commands that name many."""
+    return _GroupsOf(view)
+
+
+class _GroupsOf(Mapping[ResourceName, tuple[ResourceName, ...]]):
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._known: dict[ResourceName, tuple[ResourceName, ...]] = {}
+
+    def __getitem__(self, name: ResourceName) -> tuple[ResourceName, ...]:
+        if name not in self._known:
+            if self._view.resources[name].local:
+                raise KeyError(name)
+            members = group_of(self._view, name)
+            self._known |= dict.fromkeys(members, members)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[ResourceName]:
+        return (name for name, resource in self._view.resources.items() if not resource.local)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def relocation_targets(view: View, instance: Instance) -> tuple[ServerName, ...]:

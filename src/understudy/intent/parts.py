@@ -4,11 +4,16 @@ What is wanted of one group is wanted whatever becomes of another's: TARGETs and
 name. What is registered or forgotten together is not divided. Called by `daemon/verbs/world.py` and by the simulator's operators.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from understudy.intent.edit import Edit, Rests
+from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.model.names import ResourceName
+from understudy.model.view import Request, TargetRecord
+
+Item = TypeVar("Item")
+PartOf = Mapping[ResourceName, frozenset[ResourceName]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,17 +31,20 @@ def in_parts(edit: Edit) -> tuple[EditPart, ...]:
         return (EditPart(names=frozenset((*edit.resources, *edit.targets)), edit=edit),)
     part_of = _joined(edit)
     written = {*edit.targets, *(name for request in edit.requests for name in request.resources)}
-    parts = dict.fromkeys(part_of.values())
-    return tuple(_part(edit, names) for names in sorted(parts, key=lambda names: not names.isdisjoint(written)))
+    parts = sorted(dict.fromkeys(part_of.values()), key=lambda names: not names.isdisjoint(written))
+    return _made(edit, parts, part_of)
 
 
-def together(first: Edit, second: Edit) -> Edit:
-    """Both, as TARGETs and requests; where both say something of a resource, the second counts."""
+def together(edits: Sequence[Edit]) -> Edit:
+    """All of them, as TARGETs and requests; where several say something of a resource, the last counts."""
+    targets: dict[ResourceName, TargetRecord | None] = {}
+    for edit in edits:
+        targets.update(edit.targets)
     return replace(
-        second,
-        targets={**first.targets, **second.targets},
-        requests=(*first.requests, *second.requests),
-        history=(*first.history, *second.history),
+        edits[-1],
+        targets=targets,
+        requests=tuple(request for edit in edits for request in edit.requests),
+        history=tuple(entry for edit in edits for entry in edit.history),
     )
 
 
@@ -57,17 +65,48 @@ def _joined(edit: Edit) -> dict[ResourceName, frozenset[ResourceName]]:
     return part_of
 
 
-def _part(edit: Edit, names: frozenset[ResourceName]) -> EditPart:
-    def within(found: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
-        return tuple(name for name in found if name in names)
-
-    rests = edit.rests
-    return EditPart(
-        names=names,
-        edit=Edit(
-            targets={name: edit.targets[name] for name in within(edit.targets)},
-            requests=tuple(request for request in edit.requests if not names.isdisjoint(request.resources)),
-            rests=Rests(resources=within(rests.resources), targets=within(rests.targets), assignments=within(rests.assignments)),
-            history=tuple(entry for entry in edit.history if entry.resource in names),
-        ),
+def _made(edit: Edit, parts: Iterable[frozenset[ResourceName]], part_of: PartOf) -> tuple[EditPart, ...]:
+    targets, rests = _by_part(edit.targets, _itself, part_of), edit.rests
+    requests, history = _by_part(edit.requests, _first_named, part_of), _by_part(edit.history, _about, part_of)
+    resources, assignments = _by_part(rests.resources, _itself, part_of), _by_part(rests.assignments, _itself, part_of)
+    rested_targets = _by_part(rests.targets, _itself, part_of)
+    return tuple(
+        EditPart(
+            names=names,
+            edit=Edit(
+                targets={name: edit.targets[name] for name in targets.get(names, ())},
+                requests=tuple(requests.get(names, ())),
+                rests=Rests(
+                    resources=tuple(resources.get(names, ())),
+                    targets=tuple(rested_targets.get(names, ())),
+                    assignments=tuple(assignments.get(names, ())),
+                ),
+                history=tuple(history.get(names, ())),
+            ),
+        )
+        for names in parts
     )
+
+
+def _by_part(
+    items: Iterable[Item], name_of: Callable[[Item], ResourceName | None], part_of: PartOf
+) -> dict[frozenset[ResourceName], list[Item]]:
+    """Gone through once, however many parts there are."""
+    found: dict[frozenset[ResourceName], list[Item]] = {}
+    for item in items:
+        if (name := name_of(item)) is not None:
+            found.setdefault(part_of[name], []).append(item)
+    return found
+
+
+def _itself(name: ResourceName) -> ResourceName:
+    return name
+
+
+def _first_named(request: Request) -> ResourceName | None:
+    """All that a request names are of one part."""
+    return next(iter(request.resources), None)
+
+
+def _about(entry: HistoryEntry) -> ResourceName | None:
+    return entry.resource

@@ -13,6 +13,7 @@ from understudy.intent.refusal import Declined, Refusal
 from understudy.intent.rights import BUILT_IN_ACL, Identity, Right, may, rights
 from understudy.model.attributes import ATTRIBUTES, acl_owner, base_name
 from understudy.model.dependencies import Registered, targets
+from understudy.model.maps import with_changes
 from understudy.model.messages import line
 from understudy.model.names import PoolName, ResourceName, TypeName
 from understudy.model.pools import FREE, GENERIC
@@ -157,7 +158,7 @@ def pools_of(resource: Resource) -> frozenset[PoolName]:
 def _on_dependencies(asked: _Asked, before: Resource | None, after: Resource) -> Iterator[Refusal]:
     """`x` on each resource that it comes to depend on: it may start that with itself, move it, or keep it from starting."""
     known = registered(asked.view)
-    known = Registered(resources={**known.resources, after.name: after}, types=asked.types, pools=known.pools)
+    known = Registered(resources=with_changes(known.resources, {after.name: after}), types=asked.types, pools=known.pools)
     earlier = frozenset() if before is None else _named(before, known)
     for name in sorted(_named(after, known) - earlier - {after.name}):
         yield from _on_resource(asked.view, name, asked.who, Right.EXECUTE, code=2566)

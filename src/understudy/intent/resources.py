@@ -13,6 +13,7 @@ from understudy.kinds.network import network_name
 from understudy.model import events
 from understudy.model.attributes import Effect
 from understudy.model.dependencies import reach
+from understudy.model.maps import with_changes
 from understudy.model.names import PoolName, ResourceName, TypeName
 from understudy.model.profile import changed, check_name, restarts, validate
 from understudy.model.resource import Resource
@@ -52,7 +53,7 @@ def define(view: View, new: NewResource, operator: Operator) -> Defining:
     resource = validate(definition, registered(view), force=new.force)
     if not new.force:
         check_servers(servers(view, operator.settings), {}, new.attributes)
-    check_groups(view, replace(view, resources={**view.resources, new.name: resource}))
+    check_groups(view, replace(view, resources=with_changes(view.resources, {new.name: resource})))
     entry = HistoryEntry(kind=events.DEFINED, resource=new.name)
     return Defining(edit=Edit(resources={new.name: definition}, rests=rests_of(view, resource), history=(entry,)), resource=resource)
 
@@ -61,7 +62,7 @@ def rests_of(view: View, resource: Resource) -> Rests:
     """What a definition was checked against: its types, its pools, and every resource its dependencies lead to (so that two
     definitions made at the same time cannot close a cycle)."""
     known = registered(view)
-    after = replace(known, resources={**known.resources, resource.name: resource})
+    after = replace(known, resources=with_changes(known.resources, {resource.name: resource}))
     return Rests(
         resources=tuple(name for name in sorted(reach(resource, after)) if name != resource.name and name in view.resources),
         types=tuple(record.name for record in descent(resource.type, view.types) if not is_built_in(record.name)),
@@ -110,8 +111,10 @@ def modify(view: View, change: ResourceChange, operator: Operator) -> Modifying:
         history=(HistoryEntry(kind=events.CHANGED, resource=change.name, text=", ".join(effects)),),
     )
     after = replace(
-        view, definitions={**view.definitions, change.name: definition}, resources={**view.resources, change.name: resource}
-    )  # fmt: skip
+        view,
+        definitions=with_changes(view.definitions, {change.name: definition}),
+        resources=with_changes(view.resources, {change.name: resource}),
+    )
     check_groups(view, after)
     again = restarts(before, resource, view.types) if may_be_running(view, change.name) else ()
     draft = Draft(edit=edit, after=after, restarting={change.name: again} if again else {})

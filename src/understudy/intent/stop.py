@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
-from understudy.intent.facts import may_be_running, registered, running_on, stop_dependents
+from understudy.intent.facts import may_be_running, running_on, stop_dependents, who_depends_on
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined, Refusal
 from understudy.model import events
-from understudy.model.dependencies import Registered, targets
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.resource import DependencyKind, Resource
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord, View
 from understudy.policy.waits import Waits, waits
@@ -66,16 +65,14 @@ def without_support(view: View, names: Iterable[ResourceName]) -> tuple[Refusal,
     (again) as things are. Of a View in which the stop has come about."""
     named = tuple(names)
     down = {name for name in {*named, *stop_dependents(view, named)} if view.target(name) is not Target.ONLINE}
-    wanted = [name for name in sorted(set(view.resources) - down) if view.target(name) is Target.ONLINE and view.resources[name].enabled]
-    known = registered(view)
-    dependents = [name for name in wanted if down & _needed_to_start(view.resources[name], known)]
+    need_them = {by.name for name in down for by, dependency in who_depends_on(view, name) if _is_needed_to_start(by, dependency)}
+    dependents = [name for name in sorted(need_them - down) if view.target(name) is Target.ONLINE and view.resources[name].enabled]
     asked = waits(view) if dependents else None
     return tuple(remark for name in dependents if asked is not None and (remark := _without_support(asked, name)) is not None)
 
 
-def _needed_to_start(resource: Resource, known: Registered) -> frozenset[ResourceName]:
-    hard = (dependency for dependency in resource.start if dependency.kind is DependencyKind.HARD)
-    return frozenset(name for dependency in hard for name in targets(dependency, known))
+def _is_needed_to_start(resource: Resource, dependency: Dependency) -> bool:
+    return dependency.kind is DependencyKind.HARD and dependency in resource.start
 
 
 def _without_support(asked: Waits, name: ResourceName) -> Refusal | None:

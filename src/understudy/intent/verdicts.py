@@ -37,7 +37,7 @@ def started(view: View, name: ResourceName) -> Verdict:
     if resource.local:
         return _local_started(view, name)
     assignment = view.assignments.get(name)
-    if any(name in request.resources for request in view.requests) or assignment is None:
+    if assignment is None or view.requests_about(name):
         return Verdict.PENDING
     if assignment.owner is None:
         return Verdict.FAILED if assignment.last_resort and not _may_come(view, name) else Verdict.PENDING

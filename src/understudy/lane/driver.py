@@ -272,6 +272,11 @@ class Driver:
         """What was done last of this resource; empty: nothing was."""
         return self._activities.get(name, "")
 
+    @property
+    def changed(self) -> Collection[ResourceName]:
+        """Whose memory has changed since `take_changed` was asked last."""
+        return self._changed.keys()
+
     def take_changed(self) -> dict[ResourceName, None]:
         """Whose memory has changed since this was asked last: the registry may not know it."""
         changed, self._changed = self._changed, {}

@@ -1,10 +1,11 @@
 """What a resource's neighbours mean for it on this server: whether it may start, must stop, or has to wait before it stops."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from understudy.lane.local import Local
 from understudy.lane.phases import Climbing, Starting, Stuck
+from understudy.model.namers import NOBODY, namers
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import State, Target
@@ -43,6 +44,24 @@ def dependents_of_each(
             if orders and not dependency.is_type and dependency.entity != name:
                 found.setdefault(ResourceName(dependency.entity), set()).add(name)
     return {name: tuple(sorted(others)) for name, others in found.items()}
+
+
+class DependentsByName(Mapping[ResourceName, tuple[ResourceName, ...]]):
+    """The same as `dependents_of_each`, each worked out when it is asked for: who asks of a few has no need of all."""
+
+    def __init__(self, resources: Mapping[ResourceName, Resource]) -> None:
+        self._resources = resources
+
+    def __getitem__(self, name: ResourceName) -> tuple[ResourceName, ...]:
+        by_them = namers(self._resources).get(name, NOBODY)
+        found = dependents_of_each({other: self._resources[other] for other in by_them})
+        return found[name]
+
+    def __iter__(self) -> Iterator[ResourceName]:
+        return iter(dependents_of_each(self._resources))
+
+    def __len__(self) -> int:
+        return len(dependents_of_each(self._resources))
 
 
 def concerned(

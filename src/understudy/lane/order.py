@@ -6,7 +6,8 @@ Owned by the driver. The answers are those of `neighbours.py`, asked about what 
 from collections.abc import Collection, Mapping
 
 from understudy.lane.neighbours import concerned, dependents_of_each
-from understudy.model.namers import NOBODY, ResourcesByName, differing, named, namers
+from understudy.model.maps import differing
+from understudy.model.namers import NOBODY, ResourcesByName, named, namers
 from understudy.model.names import ResourceName, TypeName
 from understudy.model.resource import Resource
 from understudy.model.view import TypeRecord

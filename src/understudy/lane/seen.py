@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from understudy.lane.local import Budget, Local
-from understudy.lane.neighbours import Here, dependents_of_each
+from understudy.lane.neighbours import DependentsByName, Here
 from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starting, Stuck, Unseen, Up
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import LaneStep, Wait, WaitsFor
@@ -26,7 +26,7 @@ class Seen:
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self.dependents = dependents_of_each(view.resources)
+        self.dependents = DependentsByName(view.resources)
         self._here: dict[ServerName, Here | None] = {}
 
     def here(self, server: ServerName) -> Here | None:
@@ -46,7 +46,7 @@ class Seen:
 
 
 def seen(view: View) -> Seen:
-    """Nothing is worked out before it is asked for, but for who depends on whom."""
+    """Nothing is worked out before it is asked for."""
     return Seen(view)
 
 

@@ -47,6 +47,11 @@ class Group:
         if number != self._number or len(self._files) < len(_FILES):
             self._open(number)
 
+    @property
+    def there(self) -> bool:
+        """Whether its files are open: it was there when it was last looked at."""
+        return bool(self._files)
+
     def close(self) -> None:
         """Let go of its files."""
         for descriptor in self._files.values():

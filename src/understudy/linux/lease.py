@@ -104,9 +104,13 @@ class LeaseReader:
 def read_lease(path: str) -> LeaseEntry:
     """The lease for one who does not keep the file mapped; none if there is no file."""
     try:
-        with open(path, "rb") as file:
-            raw = file.read(SIZE)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raw = b""
+    else:
+        try:
+            raw = os.read(descriptor, SIZE)
+        finally:
+            os.close(descriptor)
     fields = memoryview(raw.ljust(SIZE, b"\0")).cast("q")
     return LeaseEntry(raw[:16].ljust(16, b"\0"), Reading(fields[_BOOT], fields[_RAW]))

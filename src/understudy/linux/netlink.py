@@ -18,6 +18,8 @@ _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _ERROR = struct.Struct("=i")
 _MESSAGE_ERROR, _MESSAGE_DONE = 2, 3
+_LONGEST_ANSWER = 32768
+"""What is longer is divided by the kernel; and so much memory a process need not ask the system for, each time."""
 _TRIES = 5
 """A dump that the kernel calls inconsistent, because something changed meanwhile, is made again."""
 
@@ -52,18 +54,35 @@ def open_socket(family: int) -> socket.socket:
     return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, family)
 
 
+def with_flags(made: bytes, flags: int) -> bytes:
+    """The same message with these flags as well."""
+    length, kind, had, sequence, port = _HEADER.unpack_from(made)
+    return _HEADER.pack(length, kind, had | flags, sequence, port) + made[_HEADER.size :]
+
+
+def ask(wire: socket.socket, question: bytes) -> list[bytes]:
+    """Send what is not a list's request; all packets that the kernel answers with."""
+    _drain(wire)
+    wire.send(question)
+    return list(_answers(wire))
+
+
 def talk(wire: socket.socket, messages: Sequence[bytes]) -> None:
     """Send messages as one packet; OSError with the kernel's first refusal."""
     wire.send(b"".join(messages))
     refusal = 0
-    while True:
-        try:
-            answer = wire.recv(65536)
-        except BlockingIOError:
-            break
+    for answer in _answers(wire):
         refusal = refusal or _first_error(answer)
     if refusal:
         raise OSError(refusal, os.strerror(refusal))
+
+
+def _answers(wire: socket.socket) -> Iterator[bytes]:
+    try:
+        while True:
+            yield wire.recv(_LONGEST_ANSWER)
+    except BlockingIOError:
+        return
 
 
 def dump(wire: socket.socket, asked: bytes) -> list[tuple[int, bytes]]:
@@ -120,7 +139,7 @@ def _listed(wire: socket.socket) -> list[tuple[int, bytes]] | None:
     found: list[tuple[int, bytes]] = []
     whole = True
     while True:
-        for kind, flags, body in messages(wire.recv(1 << 18)):
+        for kind, flags, body in messages(wire.recv(_LONGEST_ANSWER)):
             whole = whole and not flags & _INTERRUPTED
             if kind == _MESSAGE_DONE:
                 return found if whole else None

@@ -34,6 +34,8 @@ class ConditionKind(StrEnum):
     REGISTRY_AWAY = "registry-away"
     REGISTRY_FULL = "registry-full"
     """The registry answers, and its disk takes nothing."""
+    MEMBER_AWAY = "member-away"
+    """The member of etcd on this server does not answer; the others do."""
     REGISTRY_SET_BACK = "registry-set-back"
     """It is not the registry that was acted on, and no new era has begun yet."""
     RECOVERING = "recovering"
@@ -115,6 +117,7 @@ NUMBERS: dict[ConditionKind, int] = {
     ConditionKind.NO_LEASE: 20141,
     ConditionKind.REGISTRY_AWAY: 20068,
     ConditionKind.REGISTRY_FULL: 20171,
+    ConditionKind.MEMBER_AWAY: 20145,
     ConditionKind.REGISTRY_SET_BACK: 20144,
     ConditionKind.RECOVERING: 20144,
     ConditionKind.NO_LEADER: 20143,
@@ -248,6 +251,8 @@ class Own:
     """Since the registry last answered; 0: it answers."""
     registry_refuses: str = ""
     """Why a registry that answers writes nothing; empty: it does."""
+    member_away_s: float = 0.0
+    """Since the member of etcd on this server last answered; 0: it does, or there is none."""
     read_once: bool = True
     """Whether the registry was read in this daemon's life."""
     leader_silent_s: float | None = None

@@ -32,7 +32,9 @@ class Pace:
     """What the machines and the network can do: measured, not derived."""
 
     beat_s: float
-    """b: time between two renews."""
+    """b: time between two renews, the first of which was granted."""
+    repeat_s: float
+    """r: time after which a renew that was not granted is followed by another, and a question that was not answered is asked again."""
     beats_lost: int
     """m: renews in a row that may be lost besides the pause."""
     lateness_s: float
@@ -46,11 +48,16 @@ class Pace:
     margin_s: float
     """Granularity of clocks and of the kernel's timers (a jiffy is 1 to 10 ms)."""
 
+    @property
+    def retry_s(self) -> float:
+        """From one renew until the last of those that follow it where as many are lost as may be."""
+        return self.beat_s + self.beats_lost * self.repeat_s
 
-RELAXED = Pace(beat_s=0.10, beats_lost=2, lateness_s=0.04, one_way_s=0.01, kill_s=0.04, reaction_s=0.05, margin_s=0.02)
-BRISK = Pace(beat_s=0.05, beats_lost=1, lateness_s=0.03, one_way_s=0.01, kill_s=0.02, reaction_s=0.03, margin_s=0.01)
+
+RELAXED = Pace(beat_s=0.20, repeat_s=0.05, beats_lost=2, lateness_s=0.04, one_way_s=0.01, kill_s=0.04, reaction_s=0.05, margin_s=0.02)
+BRISK = Pace(beat_s=0.075, repeat_s=0.025, beats_lost=1, lateness_s=0.03, one_way_s=0.01, kill_s=0.02, reaction_s=0.03, margin_s=0.01)
 BRISK_BELOW_S = 1.0
-"""Under this tolerance twice as many beats are worth their cost: the third lost one would eat a tenth of the lease."""
+"""Under this tolerance more than twice as many beats are worth their cost: the third lost one would eat a tenth of the lease."""
 
 COMMIT_S = 0.02
 START_S = 0.03
@@ -97,6 +104,11 @@ class Limits:
         return self.pace.beat_s
 
     @property
+    def look_s(self) -> float:
+        """How often the keeper looks while its guard may be hanging."""
+        return self.pace.reaction_s
+
+    @property
     def outage_s(self) -> float:
         """Upper bound of the outage by power loss or cut, without the resource's own start."""
         return self.proof_s + self.quiet_s / (1 - DRIFT) + COMMIT_S + START_S
@@ -125,9 +137,9 @@ def derive(pause_tolerance: float, *, watchdog_s: float = 0.0) -> Limits:
     if not SHORTEST_PAUSE_S <= pause_tolerance <= LONGEST_PAUSE_S:
         raise BadSettings(f"[cluster] pause_tolerance is {pause_tolerance:g}; it is {SHORTEST_PAUSE_S:g} to {LONGEST_PAUSE_S:g} seconds")
     pace = BRISK if pause_tolerance < BRISK_BELOW_S else RELAXED
-    beat_s, late_s, way_s = pace.beat_s, pace.lateness_s, pace.one_way_s
+    late_s, way_s = pace.lateness_s, pace.one_way_s
     stop_now_s = max(late_s + pace.kill_s, 0.05)
-    lease_s = pause_tolerance + (pace.beats_lost + 1) * beat_s + 2 * late_s + 4 * way_s + stop_now_s
+    lease_s = pause_tolerance + pace.retry_s + 2 * late_s + 4 * way_s + stop_now_s
     limits = Limits(
         pause_tolerance_s=pause_tolerance,
         pace=pace,
@@ -135,8 +147,8 @@ def derive(pause_tolerance: float, *, watchdog_s: float = 0.0) -> Limits:
         lease_s=lease_s,
         silent_after_s=RHO * lease_s + pace.margin_s,
         quiet_s=_up(_quiet_at_least(pace, stop_now_s, watchdog_s)),
-        round_s=(pace.beats_lost + 1) * beat_s + 2 * (late_s + way_s),
-        hang_s=(pace.beats_lost + 1) * beat_s + 2 * late_s,
+        round_s=pace.retry_s + 2 * (late_s + way_s),
+        hang_s=pace.retry_s + 2 * late_s,
         progress_s=lease_s / 2,
         watchdog_s=watchdog_s,
     )
@@ -153,9 +165,7 @@ def check(limits: Limits) -> None:
 
 def _relations(limits: Limits) -> tuple[tuple[bool, str, str], ...]:
     pace = limits.pace
-    needed_lease_s = (
-        limits.pause_tolerance_s + (pace.beats_lost + 1) * pace.beat_s + 2 * pace.lateness_s + 4 * pace.one_way_s + limits.stop_now_s
-    )
+    needed_lease_s = limits.pause_tolerance_s + pace.retry_s + 2 * pace.lateness_s + 4 * pace.one_way_s + limits.stop_now_s
     # the first renew of a successor may echo a boot number that it does not know: then the second, a beat later, is the one that is granted
     takeover_s = limits.hang_s + pace.reaction_s + 2 * pace.beat_s + 4 * pace.one_way_s
     return (
@@ -166,7 +176,7 @@ def _relations(limits: Limits) -> tuple[tuple[bool, str, str], ...]:
         ),
         (
             _at_least(limits.lease_s, needed_lease_s),
-            "lease >= pause_tolerance + (beats_lost + 1) beat + 2 lateness + 4 one_way + stop_now",
+            "lease >= pause_tolerance + beat + beats_lost repeat + 2 lateness + 4 one_way + stop_now",
             "a pause within the tolerance, at the worst moment of the beat, must not end the lease",
         ),
         (

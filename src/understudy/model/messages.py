@@ -152,6 +152,9 @@ WORDS: dict[int, str] = {
     20283: "{} belongs to something else: {}",
     20284: "{} cannot be written: {}",
     20285: "{}: {}",
+    20401: "{}. It was passed over, and is as full as before: type the same command when it answers.",
+    20400: "Not finished, and the token may have been used already: type the same command; if the token is refused, make another on a "
+    "voter with: understudy cluster token",
     20286: "understudy.target cannot be started: {}",
     # --- ours: who may do what
     20325: "User '{}' does not have the right {} on {} '{}'.",
@@ -216,6 +219,16 @@ WORDS: dict[int, str] = {
     20357: "resource '{}' runs and was started with another {}: stop it first",
     20358: "The backup is restored; it is not known of every server yet what runs there ('understudy cluster status' says of which), and "
     "what may be running there is started nowhere else until then.",
+    # --- ours: an OpenStack control plane from one file
+    20430: "Nothing was changed: {}.",
+    20431: "It cannot be done: {}.",
+    20432: "{}: {}.",
+    20433: "{} is written, for {}; found on this server: {}. Fill it in, then: understudy openstack plan",
+    20434: "{} steps on {} servers, {} commands to the cluster: understudy openstack apply",
+    20435: "Nothing is to be done.",
+    20436: "Not done: {}: {}.",
+    20437: "{} steps done, {} left.",
+    20438: "{} right, {} wrong, {} missing, {} not known.",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20151: "'{}' moves from '{}' to '{}' ({}: {})",

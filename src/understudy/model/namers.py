@@ -1,47 +1,29 @@
-"""Who names whom in dependencies, one by one: kept from one set of resources to the next, as a change is of few among many. Pure.
+"""Who names whom in dependencies, and other things by which resources are found among many: kept from one set of resources to the next, as
+a change is of few. Pure.
 
-Called where something follows dependencies backwards: groups, the order of lanes, commands. The answer depends on the resources alone; what
-is remembered of those asked about last only makes it cheap.
+Called where something follows dependencies backwards: groups, the order of lanes, commands. The answer depends on the resources alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 
+from understudy.model.maps import Derived, differing
 from understudy.model.names import ResourceName
-from understudy.model.resource import Resource
+from understudy.model.resource import DependencyKind, Resource
 
 Namers = Mapping[str, frozenset[ResourceName]]
-"""Name -> who names it; dependencies on a type are left out."""
+"""Name -> who names it."""
 ResourcesByName = Mapping[ResourceName, Resource]
 NOBODY: frozenset[ResourceName] = frozenset()
 
-KEPT = 8
-"""Sets of resources whose answer is remembered: what is, what was, and what a command would make of it; of some servers, in a test."""
-_last: list[tuple[ResourcesByName, Namers]] = []
 
+class Trait(StrEnum):
+    """What few resources have, and a rule about all looks for."""
 
-def namers(resources: ResourcesByName) -> Namers:
-    """For every name that a dependency names, registered or not, who does."""
-    for known, answer in _last:
-        if known is resources:
-            return answer
-    before, known_answer = next((known for known in _last if _akin(known[0], resources)), ({}, {}))
-    answer = _amended(known_answer, before, resources)
-    _last[:] = [(resources, answer), *_last[: KEPT - 1]]
-    return answer
-
-
-def _akin(before: ResourcesByName, after: ResourcesByName) -> bool:
-    """Whether the one has probably come of the other: then few differ."""
-    return next(iter(before.values()), None) is next(iter(after.values()), None)
-
-
-def differing(before: ResourcesByName, after: ResourcesByName) -> tuple[ResourceName, ...]:
-    """Names whose resource is another, is new or is gone, in the order of the later ones."""
-    if before is after:
-        return ()
-    changed = [name for name, resource in after.items() if before.get(name) is not resource]
-    gone = [name for name in before if name not in after] if len(before) + len(changed) != len(after) or changed else []
-    return (*changed, *gone)
+    EXCLUDES = "excludes"
+    """It excludes something (or something of a type)."""
+    LOCAL = "local"
+    DISABLED = "disabled"
 
 
 def named(resource: Resource | None) -> Iterable[str]:
@@ -51,14 +33,49 @@ def named(resource: Resource | None) -> Iterable[str]:
     return dict.fromkeys(dependency.entity for dependency in (*resource.start, *resource.stop) if not dependency.is_type)
 
 
-def _amended(known: Namers, before: ResourcesByName, after: ResourcesByName) -> Namers:
-    touched: dict[str, set[ResourceName]] = {}
-    for name in differing(before, after):
-        for entity in named(before.get(name)):
-            touched.setdefault(entity, set(known.get(entity, NOBODY))).discard(name)
-        for entity in named(after.get(name)):
-            touched.setdefault(entity, set(known.get(entity, NOBODY))).add(name)
-    if not touched:
-        return known
-    changed = {**known, **{entity: frozenset(names) for entity, names in touched.items()}}
-    return {entity: names for entity, names in changed.items() if names} if not all(touched.values()) else changed
+def types_named(resource: Resource | None) -> Iterable[str]:
+    """The types that its dependencies name."""
+    if resource is None or not (resource.start or resource.stop):
+        return ()
+    return dict.fromkeys(dependency.entity for dependency in (*resource.start, *resource.stop) if dependency.is_type)
+
+
+def _traits(resource: Resource | None) -> Iterable[str]:
+    if resource is None:
+        return
+    if resource.local:
+        yield Trait.LOCAL
+    if not resource.enabled:
+        yield Trait.DISABLED
+    if any(dependency.kind is DependencyKind.EXCLUSION for dependency in resource.start):
+        yield Trait.EXCLUDES
+
+
+def _by(words_of: Callable[[Resource | None], Iterable[str]]) -> Derived[ResourceName, Resource, Namers]:
+    """Word -> whose words it is among."""
+
+    def amend(known: Namers, before: ResourcesByName, after: ResourcesByName) -> Namers:
+        touched: dict[str, set[ResourceName]] = {}
+        for name in differing(before, after):
+            for word in words_of(before.get(name)):
+                touched.setdefault(word, set(known.get(word, NOBODY))).discard(name)
+            for word in words_of(after.get(name)):
+                touched.setdefault(word, set(known.get(word, NOBODY))).add(name)
+        if not touched:
+            return known
+        changed = {**known, **{word: frozenset(names) for word, names in touched.items()}}
+        return {word: names for word, names in changed.items() if names} if not all(touched.values()) else changed
+
+    return Derived(amend, {})
+
+
+namers = _by(named)
+"""For every name that a dependency names, registered or not, who does; dependencies on a type are left out."""
+on_types = _by(types_named)
+"""The same of types."""
+_with_traits = _by(_traits)
+
+
+def with_trait(resources: ResourcesByName, trait: Trait) -> frozenset[ResourceName]:
+    """Those that have it."""
+    return _with_traits(resources).get(trait, NOBODY)

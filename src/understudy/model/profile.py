@@ -26,6 +26,7 @@ from understudy.model.attributes import (
     duration_s,
 )
 from understudy.model.dependencies import Registered, check_cycle, check_existence, parse
+from understudy.model.maps import with_changes
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ServerName, TypeName, name_trouble
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
@@ -85,7 +86,7 @@ def validate(definition: Definition, known: Registered, *, force: bool = False) 
     check_size(definition.name, {**supported, **definition.attributes})
     resource = resolve(definition, known.types)
     _check_placement(resource, known)
-    after = replace(known, resources={**known.resources, resource.name: resource})
+    after = replace(known, resources=with_changes(known.resources, {resource.name: resource}))
     if not force:
         check_existence((*resource.start, *resource.stop), after)
     check_cycle(resource, after)

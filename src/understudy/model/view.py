@@ -4,7 +4,7 @@ Records are what the registry stores (`registry/wire.py` encodes them); the View
 Pure values: no behaviour beyond look-ups.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter, is_
@@ -290,6 +290,18 @@ class Request:
     by: str = ""
 
 
+class Requests(tuple[Request, ...]):
+    """Some, in order of their ids; of thousands it is known at once which are about a resource."""
+
+    by_resource: Mapping[ResourceName, tuple[Request, ...]]
+
+    def __new__(cls, requests: Iterable[Request], by_resource: Mapping[ResourceName, tuple[Request, ...]]) -> "Requests":
+        """`by_resource`: the same, under each resource that they name."""
+        made = super().__new__(cls, requests)
+        made.by_resource = by_resource
+        return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One line of the history: what happened, when, why and how long it took."""
@@ -423,6 +435,12 @@ class View:
         """What is wanted of a resource; OFFLINE as long as nobody said otherwise."""
         record = self.targets.get(resource)
         return Target.OFFLINE if record is None else record.target
+
+    def requests_about(self, name: ResourceName) -> tuple[Request, ...]:
+        """What is asked of a resource and not answered yet."""
+        if isinstance(self.requests, Requests):
+            return self.requests.by_resource.get(name, ())
+        return tuple(request for request in self.requests if name in request.resources)
 
     def looked(self, server: ServerName, incarnation: Incarnation, resource: Resource) -> bool:
         """S6: whether this incarnation has checked this very resource."""

@@ -41,6 +41,7 @@ def _all(view: View, own: Own) -> Iterator[Condition]:
     yield from _others(view, own)
     yield from _unregistered(view, own)
     yield from _weak_points(own)
+    yield from _own_member(own)
     yield from _voters(view, own)
     yield from _kept(own)
     yield from _said(own)
@@ -305,6 +306,17 @@ def _weak_points(own: Own) -> Iterator[Condition]:
         yield _weak(
             ConditionKind.ALERTS_LOST, own.server, f"{own.alerts_lost} lines are lost ({own.alerts_why or 'too many at once'})",
             "Make room where the log is; understudy history has what was lost",
+        )  # fmt: skip
+
+
+def _own_member(own: Own) -> Iterator[Condition]:
+    """The one that is missed on this server alone, as long as the others answer."""
+    if own.member_away_s and not own.registry_away_s:
+        yield _weak(
+            ConditionKind.MEMBER_AWAY, own.server,
+            f"the member of etcd on {own.server} has not answered for {ago(own.member_away_s)}. The registry goes on "
+            "as long as a majority of its members is there",
+            f"On {own.server}: systemctl status understudy-etcd, journalctl -u understudy-etcd, df /var/lib/understudy",
         )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
     if raised := floor_raised(view, memory):  # and no epoch is given that a guard has to refuse
         return Plan(steps=(raised,), wake_at=wake_at)
     if part is None or records:  # whoever is gone from now on may free anything
-        part = whole(view)
+        part = replace(whole(view), most=None if part is None else part.most).bounded(records)
     ground = part.ground
     steps = [Step(incarnations=records, notes=tuple(note for life in records for note in _notes_of(view, life)))] if records else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
@@ -71,7 +71,7 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
     elif view.recovering and not steps and recovered(view):
         steps.append(_end_of_recovery(view))
     # 7. what is no longer registered is forgotten, when nothing else is to be decided
-    deleted, forget_at = (Step(), None) if steps else forget(view, now, memory, part.strangers)
+    deleted, forget_at = (Step(), None) if steps or part.later else forget(view, now, memory, part.strangers)
     if deleted:
         steps.append(deleted)
     #    and what servers reported that were removed, before their lives are

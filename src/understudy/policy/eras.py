@@ -54,6 +54,13 @@ def running(view: View, name: ResourceName) -> tuple[Report, ...]:
     return tuple(found)
 
 
+def _running_unassigned(view: View, name: ResourceName) -> tuple[Report, ...]:
+    """Of what the copy gives to nobody: the reports that it runs, or may be about to, by servers to which this cluster gave it later."""
+    if not view.recovering or name in view.assignments:
+        return ()
+    return tuple(report for report in running(view, name) if name in view.looks[report.server].epochs)
+
+
 def must_wait(view: View, name: ResourceName) -> bool:
     """Whether nothing may be decided about a resource yet: somebody could be running it who has not reported, or is not ONLINE yet."""
     assignment = view.assignments.get(name)
@@ -66,13 +73,13 @@ def must_wait(view: View, name: ResourceName) -> bool:
 
 
 def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
-    """The assignment of this era: to where it is found running, else as the copy says; under an epoch above `floor`, which is the highest
-    that a guard remembers."""
+    """The assignment of this era: to where it is found running, or being started, else as the copy says; under an epoch above `floor`,
+    which is the highest that a guard remembers."""
     name = assignment.resource
-    if assignment.era == view.era:
+    found = running(view, name) if assignment.era != view.era else _running_unassigned(view, name)
+    if assignment.era == view.era and not found:
         return assignment if floor <= assignment.epoch else _under(assignment, view.next_epoch(floor))
     fresh = replace(assignment, era=view.era)
-    found = running(view, name)
     if found and (fresh.owner is None or all(report.incarnation != fresh.owner.incarnation for report in found)):
         here = Holder(server=found[0].server, incarnation=found[0].incarnation, epoch=fresh.epoch)
         others = tuple(holder for holder in fresh.holders if holder.incarnation != here.incarnation)

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from understudy.model.maps import KEPT, differing
+from understudy.model.namers import Trait, with_trait
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.pools import membership
-from understudy.model.resource import Dependency, DependencyKind
+from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State
 from understudy.model.types import descent
 from understudy.model.view import Assignment, IncarnationRecord, Request, View
@@ -91,24 +93,68 @@ class Ground:
                 self.loads[assignment.owner.server] = self.loads.get(assignment.owner.server, 0) + load
 
 
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """What `Ground.owners` and `Ground.loads` are as long as nothing was decided. It depends on these three maps alone; what was counted
+    last is remembered, as from one View to the next few assignments differ."""
+
+    assignments: Mapping[ResourceName, Assignment]
+    resources: Mapping[ResourceName, Resource]
+    incarnations: Mapping[Incarnation, IncarnationRecord]
+    owners: Mapping[ResourceName, ServerName]
+    loads: Mapping[ServerName, int]
+
+    def is_of(self, view: View) -> bool:
+        return self.assignments is view.assignments and self.resources is view.resources and self.incarnations is view.incarnations
+
+    def after(self, view: View) -> "_Owned":
+        """The same of another View with these incarnations."""
+        owners, loads, present = dict(self.owners), dict(self.loads), view.present()
+        for name in {*differing(self.assignments, view.assignments), *differing(self.resources, view.resources)}:
+            if (before := owners.pop(name, None)) is not None:
+                loads[before] -= _load(self.resources, name)
+            assignment = view.assignments.get(name)
+            owner = None if assignment is None else assignment.owner
+            if owner is not None and owner.server in present and present[owner.server].incarnation == owner.incarnation:
+                owners[name] = owner.server
+                loads[owner.server] = loads.get(owner.server, 0) + _load(view.resources, name)
+        return _Owned(view.assignments, view.resources, view.incarnations, owners, loads)
+
+
+_counted: list[_Owned] = []
+
+
+def _owned(view: View) -> _Owned:
+    for known in _counted:
+        if known.is_of(view):
+            return known
+    blank = _Owned({}, {}, view.incarnations, {}, {})
+    found = next((known for known in _counted if known.incarnations is view.incarnations), blank).after(view)
+    _counted[:] = [found, *_counted[: KEPT - 1]]
+    return found
+
+
+def _load(resources: Mapping[ResourceName, Resource], name: ResourceName) -> int:
+    resource = resources.get(name)
+    return 0 if resource is None else resource.load
+
+
 def survey(view: View) -> Ground:
     """Look the View over once."""
-    present = view.present()
+    present, owned = view.present(), _owned(view)
     online = [server for server, record in view.workers().items() if record.life is Life.ONLINE]
     by_type = ResourcesByType(view)
-    ground = Ground(
+    return Ground(
         view=view,
         present=present,
         pools=membership(view.pools, online),
         by_type=by_type,
         rivals=rivals_of(view, by_type),
         requests=requests_of(view),
-        owners={},
-        loads={},
+        owners=dict(owned.owners),
+        loads=dict(owned.loads),
         remembered=remembered(view),
     )
-    ground.settle(view.assignments.values())
-    return ground
 
 
 class ResourcesByType(Mapping[str, tuple[ResourceName, ...]]):
@@ -148,7 +194,7 @@ def rivals_of(view: View, by_type: Mapping[str, tuple[ResourceName, ...]] | None
     """Which exclude each other, whichever of the two says so."""
     by_type = ResourcesByType(view) if by_type is None else by_type
     pairs: dict[ResourceName, set[ResourceName]] = {}
-    for resource in view.resources.values():
+    for resource in (view.resources[name] for name in with_trait(view.resources, Trait.EXCLUDES)):
         for dependency in resource.start:
             if dependency.kind is not DependencyKind.EXCLUSION:
                 continue

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from understudy.model.namers import NOBODY, Namers, differing, namers
+from understudy.model.maps import differing
+from understudy.model.namers import NOBODY, Namers, namers
 from understudy.model.names import ResourceName
 from understudy.model.resource import Dependency, Resource
 from understudy.model.view import View

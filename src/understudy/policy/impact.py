@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from understudy.model.namers import differing
+from understudy.model.maps import differing, with_changes
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Dependency, DependencyKind, Resource
@@ -133,7 +133,7 @@ def _decided(view: View) -> Mapping[ResourceName, Assignment]:
 
 def _carried_out(view: View, changed: Mapping[ResourceName, Assignment]) -> View:
     """As if whatever was given to another place had been stopped where it was, released, and started there."""
-    assignments, reports = {**view.assignments, **changed}, dict(view.reports)
+    assignments, reports = dict(changed), dict[ResourceName, Mapping[ServerName, Report]]()
     for name, now in changed.items():
         if _owner(view.assignments, name) == _owner(changed, name):
             continue
@@ -144,7 +144,7 @@ def _carried_out(view: View, changed: Mapping[ResourceName, Assignment]) -> View
         if now.owner is not None:
             there[now.owner.server] = _report(now, now.owner, State.ONLINE)
         reports[name] = there
-    return replace(view, assignments=assignments, reports=reports)
+    return replace(view, assignments=with_changes(view.assignments, assignments), reports=with_changes(view.reports, reports))
 
 
 def _report(assignment: Assignment, holder: Holder, state: State) -> Report:

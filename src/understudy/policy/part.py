@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from understudy.model.namers import NOBODY, namers
-from understudy.model.names import ResourceName
+from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import DependencyKind, Resource
-from understudy.model.view import View
+from understudy.model.view import ClusterRecord, IncarnationRecord, View
 from understudy.policy.eras import remembered
 from understudy.policy.ground import Ground, ResourcesByType, requests_of, rivals_of, survey
 from understudy.policy.groups import group_of, groups
@@ -29,6 +29,18 @@ class DecisionPart:
     """In order of their first names."""
     strangers: Collection[ResourceName]
     """Names that are assigned or reported, among them all that are not registered."""
+    most: int | None = None
+    """So many groups are gone through in one decision."""
+    later: tuple[tuple[ResourceName, ...], ...] = ()
+    """The groups of the decisions after it."""
+
+    def bounded(self, ended: Collection[IncarnationRecord] = ()) -> "DecisionPart":
+        """With no more groups than may be: first those of which something is, or was, with who is gone, or is `ended` from now on."""
+        if self.most is None or len(self.groups) <= self.most:
+            return self
+        gone = {record.incarnation for record in ended}
+        ordered = sorted(self.groups, key=lambda members: not _stranded(self.ground.view, members, gone))
+        return replace(self, groups=tuple(sorted(ordered[: self.most])), later=tuple(ordered[self.most :]))
 
 
 def whole(view: View) -> DecisionPart:
@@ -39,18 +51,36 @@ def whole(view: View) -> DecisionPart:
 class DecisionParts:
     """What was decided of the Views before."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        """`most`: so many groups are decided about at once, and the rest in the decisions that follow: of thousands the leader would else
+        show no progress for as long as that takes."""
+        self._most = most
         self._view: View | None = None
         """The last one of which a part was made; None: there is none to go on from."""
         self._ground: Ground | None = None
         self._open: set[ResourceName] = set()
         """Of groups that were to change by the last decision: whether they have is not known."""
+        self._later: set[ResourceName] = set()
+        """Of groups that were left for the next decision: one of each."""
         self._watchful: set[ResourceName] = set()
         """Who looks at others, wherever they belong."""
         self._strangers: set[ResourceName] = set()
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether some of the last View has not been gone through."""
+        return bool(self._later)
+
     def part(self, view: View, changed: Collection[ResourceName] | None) -> DecisionPart:
         """Of this View; `changed` are those of whom it may say something else than the one before, None: any."""
+        part = self._unbounded(view, changed)
+        # who needs something of a type is decided about after that; and how a recovery ends goes by all there is
+        most = None if self._watchful or view.recovering or view.set_back else self._most
+        part = replace(part, most=most).bounded()
+        self._later = {members[0] for members in part.later}
+        return part
+
+    def _unbounded(self, view: View, changed: Collection[ResourceName] | None) -> DecisionPart:
         before, ground = self._view, self._ground
         self._view = view
         if before is None or ground is None or changed is None or not _alike(before, view) or _load_moves(ground, before, view, changed):
@@ -67,13 +97,15 @@ class DecisionParts:
             remembered=remembered(view),
         )
         _count_again(ground, {*changed, *self._open})
-        asked = {name for request in view.requests for name in request.resources}
-        around = {*self._open, *self._watchful, *asked, *_who_goes_by(before, view, changed)}
+        around = {*self._open, *self._later, *self._watchful, *_who_goes_by(before, view, changed)}
         return DecisionPart(ground=ground, groups=_groups_of(view, around), strangers=self._strangers)
 
     def decided(self, plan: Plan) -> None:
         """What was decided about the part that was made last."""
         self._open = {assignment.resource for step in plan.steps for assignment in step.assignments}
+        answered = {id for step in plan.steps for id in step.fulfilled}
+        if answered and self._view is not None:
+            self._open |= {name for request in self._view.requests if request.id in answered for name in request.resources}
         if any(step.targets or step.cluster is not None or step.incarnations for step in plan.steps):
             self._view = None  # not all of it was decided, or of another View than this
 
@@ -91,11 +123,22 @@ class DecisionParts:
         (self._strangers.add if stranger else self._strangers.discard)(name)
 
 
+def _stranded(view: View, members: Iterable[ResourceName], gone: Collection[Incarnation]) -> bool:
+    """Whether one of them may be running where the incarnation is not alive any more."""
+    held = (view.assignments[name].holders for name in members if name in view.assignments)
+    return any(holder.incarnation in gone or not view.alive(holder.incarnation) for holders in held for holder in holders)
+
+
 def _alike(before: View, view: View) -> bool:
     """Whether the two differ in nothing that decisions about all groups go by."""
     same = before.incarnations is view.incarnations and before.pools is view.pools and before.types is view.types
     same = same and before.servers is view.servers
-    return same and before.cluster is view.cluster and before.unable is view.unable and not (view.recovering or view.set_back)
+    return same and _cluster(before) == _cluster(view) and before.unable is view.unable and not (view.recovering or view.set_back)
+
+
+def _cluster(view: View) -> ClusterRecord | None:
+    """Without what is of no account to a group at rest: the epoch floor rises with each name that is forgotten."""
+    return None if view.cluster is None else replace(view.cluster, epoch_floor=0, rotation=None)
 
 
 def _load_moves(ground: Ground, before: View, view: View, changed: Iterable[ResourceName]) -> bool:

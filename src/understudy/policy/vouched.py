@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from understudy.model.conditions import Lease, Own, ago
+from understudy.model.namers import Trait, with_trait
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import ALIVE, Internal, State
 from understudy.model.view import Report, View
@@ -35,10 +36,11 @@ def vouched(view: View, own: Own) -> View:
                 server: _word(view, own, report, leases.get(server, Lease.NONE), local=local) for server, report in servers.items()
             }
     if leases.get(own.server) is Lease.HELD:
-        newer = {name: report for name, report in own.reports.items() if _is_news(reports.get(name, {}).get(own.server), report)}
+        newer = {name: report for name, report in own.reports.items() if is_news(reports.get(name, {}).get(own.server), report)}
         if newer:
             reports = {**reports, **{name: {**reports.get(name, {}), own.server: report} for name, report in newer.items()}}
-    if blind := {name: _unseen(reports[name]) for name, resource in view.resources.items() if not resource.enabled and name in reports}:
+    disabled = with_trait(view.resources, Trait.DISABLED)
+    if blind := {name: _unseen(reports[name]) for name in sorted(disabled) if name in reports}:
         reports = {**reports, **blind}
     for report in tuple(_not_yet(view, reports)):
         reports = {**reports, report.resource: {**reports.get(report.resource, {}), report.server: report}}
@@ -88,7 +90,7 @@ def _unseen(servers: Mapping[ServerName, Report]) -> Mapping[ServerName, Report]
 
 def _not_yet(view: View, reports: Mapping[ResourceName, Mapping[ServerName, Report]]) -> Iterator[Report]:
     """Of each local resource on each server that has neither looked at it nor reported it: until then nobody knows."""
-    local = [resource for resource in view.resources.values() if resource.local and resource.enabled]
+    local = [view.resources[name] for name in sorted(with_trait(view.resources, Trait.LOCAL)) if view.resources[name].enabled]
     for server, record in view.present().items():
         for resource in local if record.life in ALIVE else ():
             report = reports.get(resource.name, {}).get(server)
@@ -99,7 +101,7 @@ def _not_yet(view: View, reports: Mapping[ResourceName, Mapping[ServerName, Repo
                 )
 
 
-def _is_news(before: Report | None, report: Report) -> bool:
+def is_news(before: Report | None, report: Report) -> bool:
     """What was never here, and does not run, is reported by the look alone."""
     if before is not None:
         return before != report

@@ -61,7 +61,7 @@ class Waits:
             return
         looks = tuple(self._looks_to_come(assignment))
         yield from looks
-        if any(name in request.resources for request in view.requests):
+        if view.requests_about(name):
             yield Cause(text=self._the_leader("to decide about what was asked for"))
         elif assignment.owner is None and not looks and not must_wait(view, name):
             yield self._no_owner(assignment)

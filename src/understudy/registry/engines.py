@@ -19,6 +19,11 @@ from understudy.ports import Registry, RegistryMembers
 class RegistryConnection(Registry, Protocol):
     """The registry as one process reaches it: the port, and its end."""
 
+    @property
+    def endpoint(self) -> str:
+        """To which it is connected; empty: to none."""
+        ...
+
     def reach(self, endpoints: Sequence[str]) -> None:
         """Where it is reached from the next connection on."""
         ...

@@ -51,6 +51,7 @@ class Rotation(Generic[Made]):
         """The one that answered last is tried first."""
         self._dial_one = dial
         self._dice = dice
+        self._at = ""
         self.made: Made | None = None
         """The connection there is, or was."""
         self._dialling: asyncio.Task[Made | None] | None = None
@@ -58,6 +59,11 @@ class Rotation(Generic[Made]):
         self._rounds_failed = 0
         self._trouble = "nobody answers"
         self._closed = False
+
+    @property
+    def endpoint(self) -> str:
+        """Where the connection leads; empty: there is none."""
+        return self._at if self.made is not None and not self.made.lost else ""
 
     def reach(self, endpoints: Sequence[str]) -> None:
         """Try these from the next connection on; those that were tried before in the same order."""
@@ -120,7 +126,7 @@ class Rotation(Generic[Made]):
                         self.endpoints.append(endpoint)
                     continue
                 self._rounds_failed = 0
-                self.made = made
+                self.made, self._at = made, endpoint
                 return made
             pause = min(PAUSE_MIN_S * 2 ** min(self._rounds_failed, 10), PAUSE_MAX_S)
             self._rounds_failed += 1

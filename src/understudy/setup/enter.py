@@ -4,7 +4,9 @@ Called by `cli/understudy/cluster_setup.py`: first `terms` (who the cluster is, 
 `admitted`, which uses the token up. The server's own key is made here and never leaves it.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from understudy.errors import BadInput, BadSettings, Refused
@@ -58,6 +60,22 @@ def terms(token: JoinToken, here: HereNow, places: SetupPlaces) -> JoinTerms:
     return JoinTerms(
         settings=settings, issuer=issuer, not_a_server=why, source=_source(theirs, name, issuer) if name else "", secret=token.secret
     )
+
+
+@contextlib.contextmanager
+def using_token(found: JoinTerms) -> Iterator[None]:
+    """From the use of the token until everything that it gave is on the disk. BadInput: that was interrupted, or cannot be written; the
+    same command may not go on from there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if found.issuer is None:
+            raise
+        raise BadInput(words(20400), code=20400) from None
+    except BadInput as error:
+        if found.issuer is None or error.code != 20284:
+            raise
+        raise BadInput(f"{error}. {words(20400)}", code=error.code) from None
 
 
 def admitted(found: JoinTerms, places: SetupPlaces) -> list[NewFile]:

@@ -35,6 +35,8 @@ _WAITS_FOR = {
     "guard-silent": "for its guard",
 }
 """What is not as it should be while a server joins, and is no fault then."""
+_STAYS_OUT = "left"
+"""It was taken out, and stays so until it is asked back, whoever waits."""
 Ask = Callable[[str, dict[str, object]], str]
 """A verb and its body -> what the daemon of this server says; ConnectionError: it does not answer."""
 
@@ -96,7 +98,10 @@ def wait_online(settings: Settings, ask: Ask, within_s: float, progress: Callabl
             return Arrived(online=True, there=known | {settings.server})
         there = frozenset({settings.server, *answering(settings)})
         lacking, waited_s = missing_voters(settings, there), time.monotonic() - began
-        waits_for = lacking or _conditions(ask)
+        sentences, stays_out = _conditions(ask)
+        waits_for = lacking or sentences
+        if stays_out:
+            return Arrived(online=False, there=there, waits_for=sentences, waited_s=waited_s, in_time=False)
         if lacking and waited_s > min(GRACE_S, within_s):
             return Arrived(online=False, there=there, waits_for=lacking)
         if waited_s > within_s:
@@ -117,14 +122,15 @@ def _state(settings: Settings, ask: Ask) -> tuple[bool, frozenset[str]]:
     return settings.server in online, online
 
 
-def _conditions(ask: Ask) -> str:
-    """What the daemon says is missing."""
+def _conditions(ask: Ask) -> tuple[str, bool]:
+    """What the daemon says is missing; and whether that stays so until an operator does what is said there."""
     try:
         found = json.loads(ask("check-crs", {"json": True}))["conditions"]
+        out = [f"{condition['cause']}. {condition['advice']}" for condition in found if condition["kind"] == _STAYS_OUT]
         sentences = [_WAITS_FOR.get(str(condition["kind"])) or str(condition["cause"]) for condition in found]
     except (ConnectionError, ValueError, KeyError, TypeError):
-        return NOT_YET
-    return "; ".join(dict.fromkeys(sentences)) or "for its first look at what runs here"
+        return NOT_YET, False
+    return (out or ["; ".join(dict.fromkeys(sentences)) or "for its first look at what runs here"])[0], bool(out)
 
 
 def _systemctl(*order: str, within_s: float = _SYSTEMCTL_S) -> str:

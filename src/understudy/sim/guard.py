@@ -328,7 +328,7 @@ class SimKeeper:
     def count(self, census: Census, phase: int) -> None:
         """Begin a census on behalf of the daemon."""
         if self.core is not None:
-            self._perform(self.core, self.core.count(census, self.machine.clocks.read(), phase))
+            self._perform(self.core, self.core.ask(census, self.machine.clocks.read(), phase))
 
     def noted(self, position: Position, seen: Position) -> None:
         """What the daemon acts on, and has seen."""

@@ -9,7 +9,7 @@ from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, 
 
 ASKING = ("cluster", "explain", "history", "server", "status")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
-OWN = ("demo", "lab", "simulate")
+OWN = ("demo", "lab", "openstack", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
 SETUP = ("init", "join", "token", "check", "leave")
 """`understudy cluster ...` that make a cluster, or end it."""
@@ -41,6 +41,8 @@ _USAGE = f"""Usage: understudy <command> [options]
   explain NAME          why a resource is where it is, and what every server is worth to it
   history               what happened, in order, with causes and milliseconds
   lab                   a whole cluster on this machine
+  openstack init, plan, apply, verify, undo
+                        an OpenStack control plane for this cluster to keep available, from one file
   server evict NAME     grant a server no lease any more: what it holds is moved off
   server join           bring this server back after it has left
   server leave [NAME]   a server stops everything in order, and stays out until it joins again

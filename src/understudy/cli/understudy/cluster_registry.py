@@ -1,6 +1,7 @@
 """`understudy cluster repair-registry`: room in an etcd whose quota is used up. Asks no daemon: none can write then.
 
-Exit status 0: every member takes writes; 1: refused or failed, and the same command goes on from there; 2: the command line is wrong.
+Exit status 0: every member takes writes; 1: refused or failed, or a member was away, and the same command goes on from there; 2: the
+command line is wrong.
 """
 
 import argparse
@@ -51,13 +52,16 @@ def _repair(*, as_json: bool) -> int:
     settings = read_settings(CONFIG)
     if settings.engine != "etcd":
         raise BadInput(words(20360, settings.engine), code=20360)
-    members = EtcdRoom(settings.registry, settings.registry_tls).make_room(lambda text: print(text, file=sys.stderr, flush=True))
+    room = EtcdRoom(settings.registry, settings.registry_tls)
+    members = room.make_room(lambda text: print(text, file=sys.stderr, flush=True))
     full = [member.endpoint for member in members if member.full]
     if as_json:
         rows = [{"endpoint": member.endpoint, "bytes": member.stored, "used": member.used, "full": member.full} for member in members]
-        print(json.dumps({"members": rows, "exit": int(bool(full))}))
+        print(json.dumps({"members": rows, "silent": room.silent, "exit": int(bool(full or room.silent))}))
     else:
         for member in members:
             print(f"{member.endpoint}  {member.stored} bytes, {member.used} of them used{'  FULL' if member.full else ''}")
         print(line(20362) if not full else line(20363, ", ".join(full)))
-    return int(bool(full))
+        for why in room.silent.values():
+            print(line(20401, why), file=sys.stderr)
+    return int(bool(full or room.silent))

@@ -169,7 +169,7 @@ def _init(arguments: argparse.Namespace) -> int:
 
 def _join(arguments: argparse.Namespace) -> int:
     from understudy.setup.checks import Purpose
-    from understudy.setup.enter import admitted, terms, would_write
+    from understudy.setup.enter import admitted, terms, using_token, would_write
     from understudy.setup.token import parse_token
 
     places, result = _places(), _Result(arguments.json)
@@ -183,7 +183,8 @@ def _join(arguments: argparse.Namespace) -> int:
     _show_voters(result, settings)
     if arguments.dry_run:
         return _shown(result, settings, would_write(settings, places) if found.issuer else [])
-    _write(admitted(found, places), settings, places)
+    with using_token(found):
+        _write(admitted(found, places), settings, places)
     return _end(result, settings, _start(result, settings, arguments.wait))
 
 

@@ -3,7 +3,6 @@
 Called by `api.py`, which makes one World per request, and by every verb. It never acts by itself.
 """
 
-import functools
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -254,7 +253,7 @@ class _Begun:
 
 
 def _more(begun: _Begun, parts: Sequence[EditPart]) -> _Begun:
-    edit = functools.reduce(together, (part.edit for part in parts), begun.edit)
+    edit = together([begun.edit, *(part.edit for part in parts)])
     return replace(begun, edit=edit, names=begun.names | {part.names for part in parts})
 
 

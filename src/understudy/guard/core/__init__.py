@@ -7,7 +7,7 @@ Owns: every rule of design section 4 that decides; one clause, one place:
   keeper.py  what the guard's parent does next           watch.py    how it judges its guard
   ending.py  the order in which everything is ended     epochs.py   which starts are too old, and what may be forgotten
   common.py  what all guards must have the same, and whose votes count   messages.py  what guards say to one another
-  start.py   who a guard is, and what it begins with
+  start.py   who a guard is, and what it begins with    beats.py    when it sends its next renews
 Called by: `guard/process.py` and `guard/keeper.py` (the real ones) and the simulator, which drive the same code.
 Must never: wait, read a clock, roll dice, log. A freeze may happen between any two lines; the rules hold all the same.
 

@@ -5,10 +5,19 @@ Must never: add up answers of different rounds. A voter that restarted in betwee
 while they change: whoever has acknowledged the new ones holds its lease by these alone, everybody else by the old ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from understudy.guard.core.common import VoterSet
-from understudy.guard.core.messages import Census, CensusAnswer, CensusEnded, GrantedLife, NotSilent, Query, RoundEnded, Silent
+from understudy.guard.core.messages import (
+    Census,
+    CensusAnswer,
+    CensusEnded,
+    GrantedLife,
+    NotSilent,
+    Query,
+    RoundEnded,
+    Silent,
+)
 from understudy.linux.reading import Reading, most_elapsed
 
 GRANTED_PER_PART, WHILE_CHANGING = 5, 2
@@ -115,3 +124,70 @@ class Count:
 
     def _whole(self) -> set[str]:
         return {voter for voter, parts in self._parts.items() if parts and len(parts) == next(iter(parts.values())).parts}
+
+
+class Asked:
+    """Rounds and censuses that are under way, by nonce."""
+
+    def __init__(self, *, round_ns: int) -> None:
+        self._round_ns = round_ns
+        self.rounds: dict[int, Round] = {}
+        self.counts: dict[int, Count] = {}
+
+    def __bool__(self) -> bool:
+        """Whether any is under way."""
+        return bool(self.rounds or self.counts)
+
+    def begin(self, question: Query | Census, sets: Sequence[VoterSet], now: Reading) -> None:
+        """One begins; its nonce was never used before."""
+        if isinstance(question, Query):
+            self.rounds[question.nonce] = Round(question, sets, now, round_ns=self._round_ns)
+        else:
+            self.counts[question.nonce] = Count(question, sets, now, round_ns=self._round_ns)
+
+    def answer(self, voter: str, answer: Silent | NotSilent | CensusAnswer, now: Reading) -> None:
+        """Note a voter's answer, if it belongs to one of them."""
+        if isinstance(answer, CensusAnswer):
+            if answer.nonce in self.counts:
+                self.counts[answer.nonce].answer(voter, answer, now)
+        elif answer.nonce in self.rounds:
+            self.rounds[answer.nonce].answer(voter, answer, now)
+
+    def ended(self, now: Reading) -> list[RoundEnded | CensusEnded]:
+        """Those that are over are so no more; their results."""
+        results: list[RoundEnded | CensusEnded] = []
+        for nonce, asked in list(self.rounds.items()):
+            if (proved := asked.ended(now)) is not None:
+                del self.rounds[nonce]
+                results.append(proved)
+        for nonce, count in list(self.counts.items()):
+            if (counted := count.ended(now)) is not None:
+                del self.counts[nonce]
+                results.append(counted)
+        return results
+
+    def dropped(self) -> list[RoundEnded | CensusEnded]:
+        """None is under way any more, and none has proved anything."""
+        results: list[RoundEnded | CensusEnded] = [unproved(asked.query) for asked in self.rounds.values()]
+        results += [unproved(count.census) for count in self.counts.values()]
+        self.rounds.clear()
+        self.counts.clear()
+        return results
+
+    def unanswered(self) -> Iterator[tuple[str, Query | Census]]:
+        """Whom to ask what again."""
+        for asked in list(self.rounds.values()):
+            yield from ((voter, asked.query) for voter in asked.unanswered())
+        for count in list(self.counts.values()):
+            yield from ((voter, count.census) for voter in count.unanswered())
+
+    def over_boot_ns(self) -> list[int]:
+        """When they are over, on the boot clock."""
+        return [asked.over_boot_ns() for asked in self.rounds.values()] + [count.over_boot_ns() for count in self.counts.values()]
+
+
+def unproved(question: Query | Census) -> RoundEnded | CensusEnded:
+    """The result of a question that nobody was asked, or whose answers count no more."""
+    if isinstance(question, Census):
+        return CensusEnded(question.nonce, None)
+    return RoundEnded(*question, lost=False, silent=(), answered=())

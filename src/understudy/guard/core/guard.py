@@ -9,7 +9,8 @@ import hashlib
 from typing import TypeVar, assert_never
 
 from understudy.guard.core.ability import Abilities
-from understudy.guard.core.asker import GRANTED_PER_PART, WHILE_CHANGING, Count, Round, census_answer
+from understudy.guard.core.asker import GRANTED_PER_PART, WHILE_CHANGING, Asked, census_answer, unproved
+from understudy.guard.core.beats import Beats
 from understudy.guard.core.common import MEND, CommonSettings, differ
 from understudy.guard.core.holder import LeaseHolder
 from understudy.guard.core.messages import (
@@ -19,7 +20,6 @@ from understudy.guard.core.messages import (
     BootNumber,
     Census,
     CensusAnswer,
-    CensusEnded,
     Differs,
     Envelope,
     FarewellMessage,
@@ -34,7 +34,6 @@ from understudy.guard.core.messages import (
     Query,
     RefusedSettings,
     Renew,
-    RoundEnded,
     Send,
     Silent,
     WentOver,
@@ -87,12 +86,10 @@ class GuardCore:
         """Why this guard takes no part: neither asks for a lease nor answers as a voter. Empty: it does."""
         self._may_say_farewell = start.begun_here
         self._voters = frozenset(common.all_voters)
-        self._beat_ns = _ns(limits.beat_s)
-        self._round_ns = _ns(limits.round_s)
+        self._beats = Beats(beat_ns=_ns(limits.beat_s), repeat_ns=_ns(limits.pace.repeat_s), now_ns=now.boot_ns)
+        self._soon_ns = _ns(limits.beat_s)
         self._repeats = limits.pace.beats_lost + 1
-        self._next_beat_boot_ns = now.boot_ns
-        self._rounds: dict[int, Round] = {}
-        self._counts: dict[int, Count] = {}
+        self._asked = Asked(round_ns=_ns(limits.round_s))
         self._pushes: list[tuple[Silent, int]] = []
         self._lapse_said = False
         self._refusal_said_ns = now.boot_ns - SAID_AGAIN_NS
@@ -104,11 +101,13 @@ class GuardCore:
         effects: list[GuardEffect] = []
         if self._stops(now, effects):
             return effects
-        if now.boot_ns >= self._next_beat_boot_ns:
+        if self._beats.begin(now.boot_ns):
             self._beat(now, effects)
+        elif self._open() and self._beats.repeat(now.boot_ns):
+            self._repeat(now, effects)
         if not self.refused:
             self._speak(now, effects)
-        self._end_rounds(now, effects)
+        effects += self._asked.ended(now)
         return effects
 
     def receive(self, envelope: Envelope, now: Reading) -> list[GuardEffect]:
@@ -129,36 +128,25 @@ class GuardCore:
             self._handle(envelope, now, effects)
         return effects
 
-    def ask(self, query: Query, now: Reading, phase: int | None = None) -> list[GuardEffect]:
-        """Begin a round; its nonce must never have been used before. `phase`: of the voters for whom the asker takes the answer; by others
-        nothing is proved. None: of an asker that knows of no change."""
+    def ask(self, question: Query | Census, now: Reading, phase: int | None = None) -> list[GuardEffect]:
+        """Begin a round, or a census; its nonce must never have been used before. `phase`: of the voters for whom the asker takes the
+        answer; by others nothing is proved. None: of an asker that knows of no change."""
         effects: list[GuardEffect] = []
         if self._stops(now, effects):
             return effects
         if self.refused or phase not in (None, self.common.phase):  # its voters may not be the cluster's: what they say proves nothing
-            return [_unproved(query)]
-        self._rounds[query.nonce] = Round(query, self.common.sets, now, round_ns=self._round_ns)
+            return [unproved(question)]
+        self._asked.begin(question, self.common.sets, now)
         for voter in self.common.all_voters:
-            self._post(voter, query, now, effects)
-        self._end_rounds(now, effects)
-        return effects
-
-    def count(self, census: Census, now: Reading, phase: int | None = None) -> list[GuardEffect]:
-        """Begin a census; its nonce must never have been used before. `phase` as for a round."""
-        effects: list[GuardEffect] = []
-        if self._stops(now, effects):
-            return effects
-        if self.refused or phase not in (None, self.common.phase):
-            return [CensusEnded(census.nonce, None)]
-        self._counts[census.nonce] = Count(census, self.common.sets, now, round_ns=self._round_ns)
-        for voter in self.common.all_voters:
-            self._post(voter, census, now, effects)
-        self._end_rounds(now, effects)
+            self._post(voter, question, now, effects)
+        effects += self._asked.ended(now)
         return effects
 
     def noted(self, position: Position) -> None:
         """The daemon acts on this from now on."""
-        self.holder.position = position
+        if position != self.holder.position:
+            self.holder.position = position
+            self._beats.hasten()
 
     def note_registry(self, registry: CommonSettings, now: Reading, *, knows_changes: bool = True) -> list[GuardEffect]:
         """The registry says what the common settings are. Of voters its word counts, whatever the settings say; but those of a higher
@@ -220,17 +208,13 @@ class GuardCore:
 
     def wake_boot_ns(self, now: Reading) -> int:
         """When `tick` must be called at the latest, on the boot clock."""
-        wake = self._next_beat_boot_ns
+        wake = self._beats.wake_ns(open_=self._open())
         stop_in_ns = self.holder.stop_in_ns(now)
         if stop_in_ns is not None:
             wake = min(wake, now.boot_ns + stop_in_ns)
         if self.voter is not None and self._speaks():
             wake = min(wake, self.voter.due_boot_ns())
-        for asked in self._rounds.values():
-            wake = min(wake, asked.over_boot_ns())
-        for count in self._counts.values():
-            wake = min(wake, count.over_boot_ns())
-        return wake
+        return min(wake, *self._asked.over_boot_ns()) if self._asked else wake
 
     # What each input does.
 
@@ -263,10 +247,7 @@ class GuardCore:
             return
         self._voters = frozenset(common.all_voters)
         self.holder.rest_on(common.sets)
-        effects += [_unproved(asked.query) for asked in self._rounds.values()]
-        effects += [CensusEnded(nonce, None) for nonce in self._counts]
-        self._rounds.clear()
-        self._counts.clear()
+        effects += self._asked.dropped()
         if self.member.server not in self._voters:
             self.voter = None
         elif self.voter is None:
@@ -293,13 +274,27 @@ class GuardCore:
             effects.append(Send(self._envelope(sender, Differs())))
 
     def _beat(self, now: Reading, effects: list[GuardEffect]) -> None:
-        # Missed beats are skipped, not made up for.
-        self._next_beat_boot_ns += self._beat_ns * ((now.boot_ns - self._next_beat_boot_ns) // self._beat_ns + 1)
         if self.refused:
             if now.boot_ns - self._refusal_said_ns >= SAID_AGAIN_NS:
                 self._refusal_said_ns = now.boot_ns
                 self._send_to_all(Differs(), effects)
             return
+        self._renew(now, effects)
+        if not self.holder.lapsed:
+            self._pulse(self.abilities.beat(self._beats.number), effects)
+            self._ask_again(now, effects)
+
+    def _open(self) -> bool:
+        """Whether something waits to be granted or answered."""
+        return not self.refused and bool(self.holder.waits() or self._pushes or self._asked)
+
+    def _repeat(self, now: Reading, effects: list[GuardEffect]) -> None:
+        if self.holder.waits():
+            self._renew(now, effects)
+        if not self.holder.lapsed:
+            self._ask_again(now, effects)
+
+    def _renew(self, now: Reading, effects: list[GuardEffect]) -> None:
         renew = self.holder.beat(now)
         if renew is None:
             self._lapse("no majority of voters granted in time", effects)
@@ -308,16 +303,13 @@ class GuardCore:
             self._post(voter, self.holder.renew_for(voter, renew), now, effects)
             if self.holder.lapsed:  # our own voter knew that we are evicted
                 return
-        self._pulse(self.abilities.beat(self._next_beat_boot_ns // self._beat_ns), effects)
+
+    def _ask_again(self, now: Reading, effects: list[GuardEffect]) -> None:
         for silent, _ in self._pushes:
             self._send_to_all(silent, effects)
         self._pushes = [(silent, left - 1) for silent, left in self._pushes if left > 1]
-        for asked in list(self._rounds.values()):
-            for voter in asked.unanswered():
-                self._post(voter, asked.query, now, effects)
-        for count in list(self._counts.values()):
-            for voter in count.unanswered():
-                self._post(voter, count.census, now, effects)
+        for voter, question in self._asked.unanswered():
+            self._post(voter, question, now, effects)
 
     def _pulse(self, pulse: Pulse | None, effects: list[GuardEffect]) -> None:
         if pulse is None:
@@ -338,23 +330,12 @@ class GuardCore:
     def _speak(self, now: Reading, effects: list[GuardEffect]) -> None:
         if self.voter is None or not self._speaks():
             return
-        for server, incarnation in self.voter.newly_silent(now, self._beat_ns):
+        for server, incarnation in self.voter.newly_silent(now, self._soon_ns):
             word = Silent(PUSHED, server, incarnation, self.voter.boot)
             self._keep(self.voter, effects)
             self._note_word(self.member.server, word, now, effects)
             self._send_to_all(word, effects)
             self._pushes.append((word, self._repeats))
-
-    def _end_rounds(self, now: Reading, effects: list[GuardEffect]) -> None:
-        for nonce, asked in list(self._rounds.items()):
-            result = asked.ended(now)
-            if result is not None:
-                del self._rounds[nonce]
-                effects.append(result)
-        for nonce, count in list(self._counts.items()):
-            if (counted := count.ended(now)) is not None:
-                del self._counts[nonce]
-                effects.append(counted)
 
     def _handle(self, envelope: Envelope, now: Reading, effects: list[GuardEffect]) -> None:
         sender, body = envelope.sender, envelope.body
@@ -374,16 +355,11 @@ class GuardCore:
             case Silent() if body.nonce == PUSHED:
                 self._note_word(sender, body, now, effects)
             case Silent() | NotSilent():
-                asked = self._rounds.get(body.nonce)
-                if asked is not None and self._counts_here(envelope):
-                    asked.answer(sender, body, now)
-                    self._end_rounds(now, effects)
+                self._answered(envelope, body, now, effects)
             case Census():
                 self._answer_census(sender, body, now, effects)
             case CensusAnswer():
-                if (count := self._counts.get(body.nonce)) is not None and self._counts_here(envelope):
-                    count.answer(sender, body, now)
-                    self._end_rounds(now, effects)
+                self._answered(envelope, body, now, effects)
             case FarewellMessage():
                 self._gone(envelope, effects)
             case Pulse():
@@ -393,9 +369,11 @@ class GuardCore:
             case _:
                 assert_never(body)
 
-    def _counts_here(self, envelope: Envelope) -> bool:
-        """Whether an answer counts. A voter that knows of later voters than the asker does not make a majority of those before."""
-        return envelope.common.phase <= self.common.phase
+    def _answered(self, envelope: Envelope, answer: Silent | NotSilent | CensusAnswer, now: Reading, effects: list[GuardEffect]) -> None:
+        """A voter that knows of later voters than the asker does not make a majority of those before."""
+        if envelope.common.phase <= self.common.phase:
+            self._asked.answer(envelope.sender, answer, now)
+            effects += self._asked.ended(now)
 
     def _answer(self, envelope: Envelope, renew: Renew, now: Reading, effects: list[GuardEffect]) -> None:
         voter = self.voter
@@ -404,6 +382,8 @@ class GuardCore:
             self._keep(voter, effects)
             if answer is not None:
                 self._post(envelope.sender, answer, now, effects)
+            if isinstance(answer, Grant):  # so it was sent just now, not recorded
+                self._beats.join(now.boot_ns)
 
     def _answer_query(self, asker: str, query: Query, now: Reading, effects: list[GuardEffect]) -> None:
         if self.voter is None:
@@ -452,7 +432,7 @@ class GuardCore:
             # Without a lease there is no lapse, and that voter never grants this incarnation: only a new one can join.
             self._lapse(f"{voter} is silent about this incarnation, which never held a lease", effects)
             return
-        for asked in list(self._rounds.values()):
+        for asked in list(self._asked.rounds.values()):
             if asked.query.incarnation == word.incarnation:  # it could not say so when it was asked
                 self._post(voter, asked.query, now, effects)
         if (voter, word.incarnation) not in self.words:
@@ -484,10 +464,6 @@ class GuardCore:
 
     def _envelope(self, receiver: str, body: Body) -> Envelope:
         return Envelope(self.common, self.member.server, self.holder.incarnation, receiver, body)
-
-
-def _unproved(query: Query) -> RoundEnded:
-    return RoundEnded(*query, lost=False, silent=(), answered=())
 
 
 def _keep_newest(memory: dict[Key, str], key: Key, server: str) -> None:

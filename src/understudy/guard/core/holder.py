@@ -28,6 +28,8 @@ class LeaseHolder:
         self._sets = sets
         self._lease_ns = run_ns
         self._usable_ns = run_ns - stop_now_ns
+        self._sent: Reading | None = None
+        """When the newest renew was sent."""
         self._granted: dict[str, tuple[int, Reading]] = {}
         self._boots: dict[str, tuple[int, int]] = {}
         """Per voter: the newest sequence it answered, and the boot number it said then."""
@@ -59,7 +61,12 @@ class LeaseHolder:
         if self.must_stop(now):
             return None
         self.sequence += 1
+        self._sent = now
         return Renew(self.sequence, now, position=self.position)
+
+    def waits(self) -> bool:
+        """Whether no majority has granted the newest renew yet."""
+        return self.base is None or (self._sent is not None and self.base < self._sent)
 
     def renew_for(self, voter: str, renew: Renew) -> Renew:
         """What one voter is sent: with the boot number that this holder last received from it."""

@@ -14,6 +14,8 @@ from understudy.model.limits import Limits
 from understudy.model.position import NOWHERE, Position
 
 STOPPING_LOOK_S = 0.005
+SURE_LOOKS = 2
+"""So many looks must find a guard at the same beat before it is said to hang."""
 UNKILLABLE_S = 0.05
 """A guard that is alive this long after SIGKILL hangs in the kernel: nobody waits for it with the end of the lease."""
 ENDS_WITHIN_S = 2.0
@@ -43,6 +45,8 @@ class KeeperSight(NamedTuple):
     stage: EndStage
     beats: int = 0
     """Grows while the guard's loop runs."""
+    beat_boot_ns: int = 0
+    """When it did so last, on the boot clock."""
     stays_out: bool = False
     """An operator took this server out, and has not asked it back."""
     leaving: bool = False
@@ -67,11 +71,16 @@ class GuardWatch:
 
     def __init__(self, limits: Limits, *, ends_within_s: float = ENDS_WITHIN_S) -> None:
         self._limits = limits
-        self._interval_s = limits.beat_s / 2
+        self._interval_s = limits.look_s
+        self._calm_s = limits.hang_s - SURE_LOOKS * limits.look_s
+        """Until so long after its last beat nobody needs to look at a guard."""
         self._help_after_s = limits.pace.reaction_s / 2
         self._ends_within_s = ends_within_s
-        self._beats = -1
+        self._beats, self._beat_boot_ns = -1, 0
         self._still_s = self._stopping_s = self._killed_s = 0.0
+        self._still_looks = 0
+        self._planned_s = self._interval_s
+        """When this look was to be, after the last one."""
         self._struck = self._killed = self._alone = False
         self._looked: Reading | None = None
 
@@ -79,10 +88,11 @@ class GuardWatch:
         """Until the next look, if the guard does not end before."""
         if sight.stage is not EndStage.RUNNING or self._killed:
             return STOPPING_LOOK_S
+        wait_s = max(self._interval_s, self._calm_s - self._age_s(sight))
         late_s = self._late_s(sight)
         if late_s is None or late_s > self._help_after_s:
-            return self._interval_s
-        return min(self._interval_s, self._help_after_s - late_s + 0.001)
+            return wait_s
+        return min(wait_s, self._help_after_s - late_s + 0.001)
 
     def look(self, sight: KeeperSight) -> WatchVerdict:
         """What is to be done, each thing once."""
@@ -92,8 +102,10 @@ class GuardWatch:
             self._stopping_s += since_s
         if self._killed:
             self._killed_s += since_s
-        strike, kill, alone = self._must_strike(sight), self._must_kill(sight, since_s), self._must_go_alone(sight)
+        late = since_s > self._planned_s + self._interval_s
+        strike, kill, alone = self._must_strike(sight), self._must_kill(sight, since_s, late=late), self._must_go_alone(sight)
         self._struck, self._killed, self._alone = self._struck or strike, self._killed or kill is not None, self._alone or alone
+        self._planned_s = self.wait_s(sight)
         return WatchVerdict(strike, kill, alone)
 
     def _must_strike(self, sight: KeeperSight) -> bool:
@@ -103,21 +115,36 @@ class GuardWatch:
         late_s = self._late_s(sight)
         return (late_s is not None and late_s > self._help_after_s) or self._stopping_s > STOPPING_LOOK_S
 
-    def _must_kill(self, sight: KeeperSight, since_s: float) -> str | None:
+    def _must_kill(self, sight: KeeperSight, since_s: float, *, late: bool) -> str | None:
         if self._killed:
             return None
         if sight.stage is not EndStage.RUNNING:
             return "it does not come to an end" if self._stopping_s > self._ends_within_s else None
         late_s = self._late_s(sight)
         # After a pause of the whole machine the guard is given its turn first.
-        if late_s is not None and late_s > self._limits.pace.reaction_s and since_s < 2 * self._interval_s:
+        if late_s is not None and late_s > self._limits.pace.reaction_s and not late:
             return "it did not stop this server when the lease ended"
-        # If we ourselves were late, the whole machine was paused: that is not the guard's fault, and to replace the
-        # guards of all voters at once would end every lease of the cluster.
-        moved = sight.beats != self._beats or since_s > 2 * self._interval_s
-        self._beats = sight.beats
-        self._still_s = 0.0 if moved else self._still_s + since_s
-        return "it hangs" if self._still_s >= self._limits.hang_s else None
+        self._note_beat(sight, since_s, late=late)
+        hangs = self._still_s >= self._limits.hang_s or (
+            self._still_looks >= SURE_LOOKS and self._age_s(sight) >= self._limits.hang_s
+        )  # fmt: skip
+        return "it hangs" if hangs else None
+
+    def _note_beat(self, sight: KeeperSight, since_s: float, *, late: bool) -> None:
+        """If we ourselves were late, the whole machine was paused: that is not the guard's fault, and to replace the guards of all voters
+        at once would end every lease of the cluster. A shorter pause may make nobody late: so an old beat alone proves nothing, until some
+        looks have found the guard at the same beat."""
+        if late or sight.beats != self._beats:
+            self._still_s, self._still_looks = 0.0, 0
+            self._beat_boot_ns = sight.now.boot_ns if late or self._beats < 0 else sight.beat_boot_ns
+            self._beats = sight.beats
+        else:
+            self._still_s += min(since_s, self._interval_s)
+            self._still_looks += 1
+
+    def _age_s(self, sight: KeeperSight) -> float:
+        """Seconds since its last beat that we know of."""
+        return (sight.now.boot_ns - max(self._beat_boot_ns, sight.beat_boot_ns)) / 1e9
 
     def _must_go_alone(self, sight: KeeperSight) -> bool:
         over = self._struck or sight.stage is not EndStage.RUNNING or sight.held.base is None

@@ -114,6 +114,11 @@ class EtcdClient:
         finally:
             link.unwatch(feed)
 
+    @property
+    def endpoint(self) -> str:
+        """As `registry/engines.py` says."""
+        return self._rotation.endpoint
+
     def reach(self, endpoints: Sequence[str]) -> None:
         """As `registry/engines.py` says."""
         self._rotation.reach(endpoints)

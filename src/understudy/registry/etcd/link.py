@@ -108,7 +108,7 @@ class EtcdLink:
         self._to_write: deque[WatchRequest] = deque()
         self._written = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        self._heartbeat = Heartbeat(lambda: self._send(WatchRequest(progress_request=WatchProgressRequest())), self._fail)
+        self._heartbeat = Heartbeat(self._ask_for_progress, self._fail, busy=lambda: bool(self._asked))
         self._why = ""
         self._term = 0
         """Of etcd, as the member last said."""
@@ -193,6 +193,7 @@ class EtcdLink:
             raise RegistryUnreachable(self._why or "the link to the registry was lost")
         question = method(request, metadata=_LEADER)
         self._asked.add(question)
+        self._heartbeat.asked()
         try:
             answer = await question
         except grpc.aio.AioRpcError as error:
@@ -220,7 +221,7 @@ class EtcdLink:
             question.cancel()
 
     def _error(self, error: grpc.aio.AioRpcError) -> Exception:
-        details = _why(error)
+        details = in_words(error)
         if error.code() is grpc.StatusCode.OUT_OF_RANGE:
             return Compacted(details)
         if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "space" in details:
@@ -238,7 +239,7 @@ class EtcdLink:
                 self._take(answer)
             self._fail("the member closed it")
         except grpc.aio.AioRpcError as error:
-            self._fail(_why(error))
+            self._fail(in_words(error))
 
     def _take(self, answer: WatchResponse) -> None:
         if answer.created and answer.watch_id == _ALIVE and not self._welcome.done():
@@ -262,6 +263,10 @@ class EtcdLink:
                 self._written.clear()
                 await self._written.wait()
 
+    def _ask_for_progress(self) -> None:
+        """Its answer also says whether there is a new term: what waits for an answer may have been lost with the leader before."""
+        self._send(WatchRequest(progress_request=WatchProgressRequest()))
+
     def _send(self, request: WatchRequest) -> None:
         if self.lost:
             raise RegistryUnreachable(self._why)
@@ -274,14 +279,20 @@ class EtcdLink:
         self.end(why)
 
 
-def _why(error: grpc.aio.AioRpcError) -> str:
+def in_words(error: Any) -> str:
+    """What went wrong with a call, from its error of grpc's."""
     details = (error.details() or error.code().name).removeprefix("etcdserver: ")
     return next((means for says, means in _TLS_CAUSES if says in details), details)
 
 
 async def credentials(files: TlsFiles) -> grpc.ChannelCredentials:
     """As the files are now. RegistryUnreachable: which of them cannot be read, or is not what it should be."""
-    ca, certificate, key = await asyncio.to_thread(_read, files)
+    return await asyncio.to_thread(credentials_of, files)
+
+
+def credentials_of(files: TlsFiles) -> grpc.ChannelCredentials:
+    """The same, at once."""
+    ca, certificate, key = _read(files)
     return grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=certificate)
 
 

@@ -1,0 +1,176 @@
+"""A release of OpenStack as data: what belongs on which server, and what the cluster has to know. One TOML file for each release.
+
+`read_catalogue` is the only way in; it refuses unknown keys and values of the wrong type. Called by `releases.py`, which finds the files.
+Pure. Must never: know the name of a release; a further one is a further file.
+"""
+
+import re
+import tomllib
+from typing import Literal
+
+import msgspec
+
+from understudy.errors import BadInput
+
+Syntax = Literal["oslo", "paste", "mysql", "python", "shell"]
+Role = Literal["controller", "network", "service", "compute"]
+SECRET = re.compile(r"\{secret\.([a-z0-9_]+)(?:\|url)?\}")
+
+
+class BadCatalogue(BadInput):
+    """A file of a release cannot be read: a defect of what is installed."""
+
+
+class CataloguePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What everything in a catalogue has: for whom it is."""
+
+    project: str = ""
+    """Only if the site has it; empty: always."""
+    roles: tuple[Role, ...] = ("controller",)
+    when: tuple[str, ...] = ()
+    """Names of facts that must not be empty, as storage.cinder.export."""
+    why: str = ""
+    """For the reader of a plan."""
+
+
+class Service(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A service by the guide's name, and what stands for it in this release."""
+
+    api: bool = False
+    """It answers users, so it is clustered also where only these are."""
+    units: tuple[str, ...] = ()
+    """Units, or init scripts, by name: not started at boot, nor restarted behind the cluster's back."""
+    packages: tuple[str, ...] = ()
+    user: str = ""
+    ports: tuple[int, ...] = ()
+    gone: str = ""
+    """Why this release has no such service, and what is there instead."""
+
+
+class ConfigEntry(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One key of a configuration file. `table`: where the guide has it."""
+
+    file: str
+    key: str
+    value: str
+    section: str = ""
+    table: str = ""
+    syntax: Syntax = "oslo"
+
+
+class WholeFile(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that is ours from the first byte to the last. A line that names an empty fact is left out."""
+
+    path: str
+    content: str
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0644"
+
+
+class FileLine(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line that a file must have. `before`: a pattern; it is put before the first line that matches, else at the end."""
+
+    path: str
+    line: str
+    before: str = ""
+    packages: tuple[str, ...] = ()
+
+
+class DirectoryPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A directory with its owner."""
+
+    path: str
+    owner: str
+    group: str
+    mode: str
+
+
+class KeyDirectory(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A directory whose files are the same on all these servers: those of the first."""
+
+    path: str
+    owner: str
+    group: str
+    mode: str
+    file_mode: str
+
+
+class PoolPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A server pool: the servers with its roles."""
+
+    name: str
+    attributes: dict[str, str] = {}
+
+
+class VipPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A virtual address as `appvipcfg` makes it."""
+
+    name: str
+    address: str
+
+
+class ResourcePart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A resource as `crsctl add resource` registers it. `service`: the one it runs, if that is another name than its own."""
+
+    name: str
+    pool: str
+    service: str = ""
+    script: str = ""
+    needs: tuple[str, ...] = ()
+    """Hard dependencies, for start and stop."""
+    after: tuple[str, ...] = ()
+    """Started after these, wherever they run, if they start at all."""
+    attributes: dict[str, str] = {}
+
+
+class EndpointPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A service in Keystone's catalogue, with its addresses."""
+
+    name: str
+    type: str
+    public: str
+    internal: str
+    admin: str
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A release."""
+
+    release: str
+    title: str
+    about: str
+    scripts: str
+    """Directory of the action scripts."""
+    settings: dict[str, str]
+    """Facts that this release has, as storage.mysql.path, where the site does not say otherwise."""
+    attributes: dict[str, str]
+    """Of every resource."""
+    endpoint_commands: tuple[str, ...]
+    """How a service with its endpoints is made, as templates."""
+    service: dict[str, Service]
+    entry: tuple[ConfigEntry, ...]
+    pool: tuple[PoolPart, ...]
+    vip: tuple[VipPart, ...]
+    resource: tuple[ResourcePart, ...]
+    endpoint: tuple[EndpointPart, ...]
+    file: tuple[WholeFile, ...] = ()
+    line: tuple[FileLine, ...] = ()
+    directory: tuple[DirectoryPart, ...] = ()
+    keys: tuple[KeyDirectory, ...] = ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """The names of all secrets that something here needs, in order."""
+        texts = [part.value for part in self.entry] + [part.content for part in self.file]
+        return tuple(dict.fromkeys(name for text in texts for name in SECRET.findall(text)))
+
+
+def read_catalogue(text: str, name: str) -> Catalogue:
+    """The release of a file's text; BadCatalogue."""
+    try:
+        found = msgspec.convert(tomllib.loads(text), Catalogue)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise BadCatalogue(f"the catalogue {name} cannot be read: {error}") from None
+    if found.release != name:
+        raise BadCatalogue(f"the catalogue {name} says that it is {found.release}")
+    return found

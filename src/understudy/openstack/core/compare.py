@@ -1,0 +1,129 @@
+"""What is wanted against what was found: right, wrong (and what is there), missing, or not to be known. Pure.
+
+Called for `verify`, and by `plan.py`, which asks the same questions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from understudy.openstack.core.editing import entry_value, has_line
+from understudy.openstack.core.ini import BadFile
+from understudy.openstack.core.states import (
+    Absent,
+    BootState,
+    DirectoryState,
+    FileState,
+    KeysState,
+    OtherState,
+    Owned,
+    PlaceState,
+    without_boot,
+)
+from understudy.openstack.core.wanted import (
+    Wanted,
+    WantedBoot,
+    WantedDirectory,
+    WantedEntry,
+    WantedFile,
+    WantedKeys,
+    WantedLine,
+)
+
+
+class Comparison(StrEnum):
+    """How it stands with one wanted thing."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One wanted thing with its verdict. `there`: what is there instead, or why it cannot be known."""
+
+    server: str
+    wanted: Wanted
+    verdict: Comparison
+    there: str = ""
+
+
+FoundPlaces = Mapping[str, PlaceState]
+"""Of one server: place -> what is there."""
+
+
+def judge(server: str, wanted: Wanted, found: FoundPlaces, sources: Mapping[str, FoundPlaces]) -> Judged:
+    """One thing. `sources`: what was found on all servers, for keys."""
+    state = found.get(wanted.place, OtherState(what="it was not looked at"))
+    if isinstance(state, OtherState):
+        return Judged(server=server, wanted=wanted, verdict=Comparison.UNKNOWN, there=state.what)
+    try:
+        verdict, there = _verdict(wanted, state, sources)
+    except BadFile as error:
+        verdict, there = Comparison.UNKNOWN, str(error)
+    return Judged(server=server, wanted=wanted, verdict=verdict, there=there)
+
+
+def _verdict(wanted: Wanted, state: PlaceState, sources: Mapping[str, FoundPlaces]) -> tuple[Comparison, str]:
+    match wanted:
+        case WantedBoot():
+            links = state.links if isinstance(state, BootState) else ()
+            same = isinstance(state, BootState) and without_boot(state) == state
+            return (Comparison.RIGHT, "") if same else (Comparison.WRONG, f"started by {', '.join(path for path, _ in links[:3])}")
+        case WantedDirectory():
+            return _owner_verdict(state, wanted.owned) if isinstance(state, DirectoryState) else _not(state, "a directory")
+        case WantedKeys():
+            return _keys_verdict(wanted, state, sources)
+        case WantedFile() | WantedEntry() | WantedLine():
+            return _file_verdict(wanted, state) if isinstance(state, FileState) else _not(state, "a file")
+
+
+def _not(state: PlaceState, what: str) -> tuple[Comparison, str]:
+    return (Comparison.MISSING, "") if isinstance(state, Absent) else (Comparison.WRONG, f"it is not {what}")
+
+
+def _owner_verdict(state: FileState | DirectoryState | KeysState, owned: Owned) -> tuple[Comparison, str]:
+    return (Comparison.RIGHT, "") if state.owned == owned else (Comparison.WRONG, state.owned.as_text())
+
+
+def _file_verdict(wanted: WantedFile | WantedEntry | WantedLine, state: FileState) -> tuple[Comparison, str]:
+    match wanted:
+        case WantedFile():
+            if state.content != wanted.content.encode():
+                return Comparison.WRONG, "another content"
+            return _owner_verdict(state, wanted.owned)
+        case WantedLine():
+            return (Comparison.RIGHT, "") if has_line(state.content, wanted) else (Comparison.MISSING, "")
+        case WantedEntry():
+            value = entry_value(state.content, wanted)
+            if value is None:
+                return Comparison.MISSING, ""
+            return (Comparison.RIGHT, "") if value == wanted.value else (Comparison.WRONG, value)
+
+
+def keys_wanted(wanted: WantedKeys, sources: Mapping[str, FoundPlaces]) -> KeysState | str:
+    """The keys as they should be, or why that is not known."""
+    source = sources.get(wanted.source, {}).get(wanted.place)
+    if isinstance(source, KeysState) and source.files:
+        owned = Owned(owner=wanted.owned.owner, group=wanted.owned.group, mode=wanted.file_mode)
+        files = {name: FileState(owned=owned, content=file.content) for name, file in source.files.items()}
+        return KeysState(owned=wanted.owned, files=files)
+    if source is None:
+        return f"{wanted.source}, which has the keys, was not looked at"
+    if isinstance(source, OtherState):
+        return f"on {wanted.source}: {source.what}"
+    return f"there are no keys in {wanted.place} on {wanted.source} yet; make them there first"
+
+
+def _keys_verdict(wanted: WantedKeys, state: PlaceState, sources: Mapping[str, FoundPlaces]) -> tuple[Comparison, str]:
+    right = keys_wanted(wanted, sources)
+    if isinstance(right, str):
+        return Comparison.UNKNOWN, right
+    if not isinstance(state, KeysState):
+        return _not(state, "a directory")
+    if state == right:
+        return Comparison.RIGHT, ""
+    other = sorted(name for name in {*state.files, *right.files} if state.files.get(name) != right.files.get(name))
+    return Comparison.WRONG, f"not as on {wanted.source}: {', '.join(other[:4]) or state.owned.as_text()}"

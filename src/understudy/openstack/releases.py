@@ -1,0 +1,19 @@
+"""The catalogues that are installed: each is a file of `catalogue/`, and a further release is a further file."""
+
+from pathlib import Path
+
+from understudy.openstack.core.catalogue import Catalogue, read_catalogue
+
+FOLDER = Path(__file__).parent / "catalogue"
+SCHEMA = Path(__file__).parent / "site.schema.json"
+"""Of site.toml, for editors."""
+
+
+def release_names() -> tuple[str, ...]:
+    """All there are."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def load_release(name: str) -> Catalogue:
+    """The catalogue of one of them. BadCatalogue, OSError."""
+    return read_catalogue((FOLDER / f"{name}.toml").read_text(), name)
