@@ -24,7 +24,6 @@ SERVED = (
 )  # fmt: skip
 REPORTING = (
     "openstack-cinder-scheduler", "openstack-cinder-volume", "openstack-cinder-backup", "openstack-nova-conductor",
-    "openstack-nova-scheduler",
 )  # fmt: skip
 AGENTS = ("neutron-openvswitch-agent", "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent")
 
@@ -102,6 +101,21 @@ def test_a_service(machine: ScriptedMachine, script: str) -> None:
     contract.survives_a_crash(machine, script)
     if script != "neutron-server":
         machine.does(script, "stop")
+
+
+def test_the_scheduler_of_nova(machine: ScriptedMachine) -> None:
+    """It ends at its start if it finds no Keystone and no Placement, and that is said; with both it keeps the contract."""
+    tables(machine, "nova")
+    tables(machine, "placement")
+    machine.does("rabbitmq-server", "start")
+    machine.does("openstack-keystone", "stop")
+    assert "openstack-nova-scheduler ended with status" in machine.call("openstack-nova-scheduler", "start").said
+    machine.does("openstack-keystone", "start")
+    machine.does("placement-api", "start")
+    machine.run("sh", "-c", stack.catalogue("placement"))
+    contract.starts_and_stops(machine, "openstack-nova-scheduler")
+    contract.survives_a_crash(machine, "openstack-nova-scheduler")
+    machine.does("openstack-nova-scheduler", "stop")
 
 
 @pytest.mark.parametrize("script", AGENTS)
