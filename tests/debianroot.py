@@ -41,17 +41,18 @@ ip link set lo up
 
 
 class DebianRoot:
-    """One of them; a context."""
+    """One of them; a context. `extra`: the packages that its image has besides those of every image."""
 
-    def __init__(self, first_process: str = PLAIN) -> None:
+    def __init__(self, first_process: str = PLAIN, extra: Sequence[str] = EXTRA) -> None:
         self._first = first_process
+        self._extra = extra
         self._folder = Path()
         self._holder: subprocess.Popen[bytes] | None = None
         self._group = Path()
         self._inside = 0
 
     def __enter__(self) -> "DebianRoot":
-        base = image.ensure(lambda text: print(text, flush=True), EXTRA)
+        base = image.ensure(lambda text: print(text, flush=True), self._extra)
         labs_root().mkdir(parents=True, exist_ok=True)
         self._folder = Path(tempfile.mkdtemp(prefix="package-", dir=labs_root()))
         for name in ("upper", "work", "root"):

@@ -45,6 +45,7 @@ CATCHES_ALL = {
 SLEEPERS = {
     "tests/support.py": "the one place that polls, with a deadline",
     "tests/e2e/service.py": "not a test: the service that a lab watches",
+    "tests/openstack/scripts/standin.py": "not a test: the daemon that an action script starts",
     "tests/guard/beats.py": "not a test: the resource that says how long it lives",
 }
 UNWANTED = {

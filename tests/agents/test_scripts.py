@@ -1,10 +1,11 @@
-"""mysql-data.scr against real mounts, in a mount namespace of its own. (mysqld.scr is run against a real database in the lab's tests.)"""
+"""The scripts of directories against real mounts, in a mount namespace of its own. (Those of services: tests/openstack/scripts.)"""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from executor.hung import hung_storage
 from executor.rig import have_root
 
 SCRIPTS = Path(__file__).parents[2] / "src/understudy/openstack/scripts"
@@ -16,6 +17,7 @@ mount -t tmpfs etc {folder}/etc && mkdir {folder}/etc/up {folder}/etc/work &&
 mount -t overlay etc -o lowerdir=/etc,upperdir={folder}/etc/up,workdir={folder}/etc/work /etc || exit 99
 [ -e {folder}/conf ] && cp {folder}/conf /etc/openstack-ha-data.conf
 data() {{ {scripts}/mysql-data.scr "$@"; }}
+glance() {{ {scripts}/glance-data.scr "$@"; }}
 """
 
 
@@ -116,6 +118,23 @@ def test_bad_settings_are_said_and_a_check_cannot_tell(host: ScriptHost, conf: s
     assert status == 1
     assert printed.count(says) == 2
     assert "\n3\n" in printed
+
+
+@pytest.mark.lab
+def test_storage_that_is_dead_holds_up_neither_check_nor_clean(host: ScriptHost, tmp_path: Path) -> None:
+    """Whatever touched it would hang."""
+    host.configure(f"GLANCE_DATA_EXPORT='hung'\nGLANCE_DATA_PATH='{tmp_path / 'hung'}'\n")
+    with hung_storage(tmp_path / "hung"):
+        assert host.run("glance check; echo $?; glance clean; echo $?; glance check; echo $?") == (0, "0\n0\n1\n")
+
+
+@pytest.mark.lab
+def test_a_new_export_is_given_to_the_user_who_must_write_to_it(host: ScriptHost) -> None:
+    """One that somebody has given away already stays as it is."""
+    host.configure(f"GLANCE_DATA_EXPORT='server:/x'\nGLANCE_DATA_PATH='{host.path}'\nGLANCE_DATA_TYPE=tmpfs\n")
+    steps = f"echo glance:x:4711:4711::/:/bin/false >>/etc/passwd; echo glance:x:4711: >>/etc/group; glance start; stat -c %u {host.path}; "
+    steps += f"chown 42 {host.path}; glance start; stat -c %u {host.path}"
+    assert host.run(steps) == (0, "4711\n42\n")
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.scr")), ids=lambda path: path.name)

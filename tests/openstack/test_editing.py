@@ -205,7 +205,7 @@ def shell_files(draw: st.DrawFn) -> str:
 def test_a_shell_reads_what_was_set(content: str, value: str) -> None:
     """By a real shell; the other names keep theirs."""
     result = edited(content.encode(), [entry("", "NODENAME", value, "shell")]).decode()
-    script = "set -a\n. /dev/stdin\nprintf '%s|%s|%s' \"$NODENAME\" \"$DAEMON_ARGS\" \"$OTHER\"\n"
+    script = 'set -a\n. /dev/stdin\nprintf \'%s|%s|%s\' "$NODENAME" "$DAEMON_ARGS" "$OTHER"\n'
     before, after = (
         subprocess.run(["sh", "-c", script], input=text.encode(), capture_output=True, check=True, env={}).stdout.decode().split("|")
         for text in (content, result)

@@ -209,4 +209,3 @@ def photograph(folder: Path) -> dict[str, tuple[object, ...]]:
         content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
         found[str(path.relative_to(folder))] = (oct(status.st_mode), status.st_uid, status.st_gid, content)
     return found
-

@@ -86,9 +86,11 @@ def test_whoever_looks_for_a_file_of_the_source_finds_it(tree: DebianTree) -> No
     """All that git has below src, with the same bytes; scripts can be run."""
     for name in project.files("src"):
         assert (tree.root / HOME / "src" / name).read_bytes() == (ROOT / "src" / name).read_bytes()
-    scripts = list((tree.root / HOME / "src/understudy/openstack/scripts").glob("*.scr"))
-    assert scripts
+    folder = tree.root / HOME / "src/understudy/openstack/scripts"
+    scripts = [*folder.glob("*.scr"), folder / "lib/broker.sh"]
+    assert {script.name for script in scripts} >= {"mysqld.scr", "openstack-keystone.scr", "neutron-l3-agent.scr"}
     assert all(os.access(script, os.X_OK) for script in scripts)
+    assert (folder / "lib/services/zed").is_file()
 
 
 def test_places_of_the_operator_are_there_and_empty(tree: DebianTree) -> None:

@@ -67,6 +67,8 @@ def test_what_is_installed_works_and_a_purge_leaves_nothing(debian: DebianRoot, 
     assert compiled[0] == compiled[1]
     assert debian.run("stat", "-c", "%a", "/etc/understudy", "/etc/understudy/keys").split() == ["755", "700"]
     assert "mysqld.scr" in debian.run("sh", "-c", "/opt/openstack-ha/mysqld.scr nonsense; ls /opt/openstack-ha", check=False)
+    said = debian.run("/opt/openstack-ha/openstack-keystone.scr", "start", check=False)
+    assert "there is no user keystone" in said, "it finds what the scripts share, by the link beside it"
     assert "CLUSTER" in debian.run("man", "-P", "cat", "understudy.toml").upper()
 
     debian.run("dpkg", "--purge", "understudy-oracle-paths", "understudy")
@@ -82,7 +84,7 @@ def test_scripts_and_settings_of_the_operator_stay(debian: DebianRoot, package: 
     assert debian.run("crsctl", "--version").strip() == "understudy 99.0"
     debian.run("dpkg", "--remove", "understudy")
     assert debian.run("cat", "/opt/openstack-ha/mysqld.scr") == "#!/bin/sh\n# mine\n"
-    assert debian.run("ls", "/opt/openstack-ha").split() == ["mysqld.scr"]
+    assert debian.run("ls", "/opt/openstack-ha").split() == ["mysqld.scr"], "nor the directory that the others share"
     assert debian.run("cat", "/etc/understudy/keys/guard.key") == "0" * 64
     debian.run("dpkg", "--purge", "understudy")
     assert debian.tried("ls", "/etc/understudy").returncode != 0

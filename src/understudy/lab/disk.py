@@ -7,6 +7,7 @@ host's root. What the host changes later is its own and survives crash and boot.
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,9 +40,7 @@ def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str, author
     if not plan.bare:
         _configure(plan, host, disk, guard_key, authority)
     _write_executable(disk / storage.MOUNT_HELPER.lstrip("/"), storage.MOUNT_HELPER_TEXT)
-    (disk / "etc/openstack-ha-data.conf").write_text(
-        f"MYSQL_DATA_EXPORT='{storage.FILE_SERVER}:/mysql_data'\nMYSQL_DATA_PATH='/var/lib/mysql'\n"
-    )
+    (disk / "etc/openstack-ha-data.conf").write_text("".join(map(_data_settings, storage.EXPORTS)))
     if host.empty:
         _hide(disk / "opt/understudy")
     else:
@@ -51,6 +50,13 @@ def write_disk(plan: LabPlan, host: Host, places: Places, guard_key: str, author
         units.write_machine(disk)
         if not host.empty:
             units.write_units(disk, host)
+
+
+def _data_settings(export: str) -> str:
+    """What the action scripts read of a service's directory on shared storage."""
+    name = export.removesuffix("_data")
+    prefix = f"{name.upper()}_DATA"
+    return f"{prefix}_EXPORT='{storage.FILE_SERVER}:/{export}'\n{prefix}_PATH='/var/lib/{name}'\n"
 
 
 def _hide(path: Path) -> None:
@@ -118,10 +124,9 @@ def _link_commands(disk: Path) -> None:
 
 
 def _install_action_scripts(disk: Path) -> None:
-    target = disk / _ACTION_SCRIPTS
-    target.mkdir(parents=True, exist_ok=True)
-    for script in sorted((project_root() / "src/understudy/openstack/scripts").glob("*.scr")):
-        _write_executable(target / script.name, script.read_text())
+    shutil.copytree(
+        project_root() / "src/understudy/openstack/scripts", disk / _ACTION_SCRIPTS, ignore=shutil.ignore_patterns("__pycache__")
+    )
 
 
 def _write_certificate(disk: Path, host: Host, authority: "Authority") -> None:

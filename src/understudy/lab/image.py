@@ -2,7 +2,7 @@
 
 Called by `understudy lab image` and by `Lab.up`. An image is named by the hash of its recipe; it is made beside its
 place and renamed when it is whole, under a lock, so that a half-made one is never used and two makers do not collide.
-Nothing is installed on the machine. With extra packages it is another image, with a name of its own.
+Nothing is installed on the machine. With extra packages (some have a name, as `openstack`) it is another image, with a name of its own.
 """
 
 import fcntl
@@ -49,6 +49,38 @@ PACKAGES = (
     "systemd-sysv",
     "util-linux",
 )
+SETS = {
+    "openstack": (
+        "cinder-api",
+        "cinder-backup",
+        "cinder-scheduler",
+        "cinder-volume",
+        "crudini",
+        "glance",
+        "keystone",
+        "memcached",
+        "neutron-dhcp-agent",
+        "neutron-l3-agent",
+        "neutron-metadata-agent",
+        "neutron-openvswitch-agent",
+        "neutron-plugin-ml2",
+        "neutron-server",
+        "nova-api",
+        "nova-conductor",
+        "nova-consoleproxy",
+        "nova-novncproxy",
+        "nova-scheduler",
+        "openvswitch-switch",
+        "placement-api",
+        "python3-openstackclient",
+        "rabbitmq-server",
+        "swift-account",
+        "swift-container",
+        "swift-object",
+        "swift-proxy",
+    ),
+}
+"""Packages that a lab may be brought up with, by name. An image of their own: about 6 minutes and 1.9 GB, the first time."""
 _LIBRARIES = "opt/understudy/lib"
 _PRESET = "etc/systemd/system-preset/00-lab.preset"
 _PRESETS = """# A lab host starts what its lab wants, and nothing because its package is installed.

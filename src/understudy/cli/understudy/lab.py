@@ -46,12 +46,12 @@ def _progress(text: str) -> None:
 # Commands
 
 
-def _image(_: argparse.Namespace) -> int:
+def _image(arguments: argparse.Namespace) -> int:
     from understudy.lab import image, machine
 
     if why := machine.refusal():
         return _say(why, _UNABLE)
-    print(image.ensure(_progress))
+    print(image.ensure(_progress, _packages(arguments)))
     return 0
 
 
@@ -65,6 +65,7 @@ def _up(arguments: argparse.Namespace) -> int:
         arguments.name,
         servers,
         arguments.pause_tolerance,
+        packages=_packages(arguments),
         ipv6=arguments.ipv6,
         engine=arguments.engine,
         bare=arguments.bare,
@@ -147,6 +148,12 @@ def _lab(arguments: argparse.Namespace) -> Any:
     return Lab(arguments.name)
 
 
+def _packages(arguments: argparse.Namespace) -> tuple[str, ...]:
+    from understudy.lab import image
+
+    return image.SETS[arguments.with_set] if arguments.with_set else ()
+
+
 def _networks(name: str) -> list[str] | None:
     return None if name == "all" else [name]
 
@@ -180,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--name", default="lab", help="the lab's name (default: lab)")
         return command
 
-    add("image", _image, "make the hosts' root file system, if it is not in the cache", "image")
+    _add_with(add("image", _image, "make the hosts' root file system, if it is not in the cache", "image --with openstack"))
     _add_up(add("up", _up, "bring a lab up", "up --servers ctr1,ctr2 --pause-tolerance 0.5"))
     add("down", _down, "remove a lab and everything of it", "down --name other")
     status = add("status", _status, "show the hosts: power, cables, addresses, processes", "status --json")
@@ -207,7 +214,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_with(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--with",
+        dest="with_set",
+        choices=("openstack",),
+        help="with Debian's OpenStack, RabbitMQ and memcached, none of them started; the first time, making it takes minutes and 2 GB",
+    )
+
+
 def _add_up(command: argparse.ArgumentParser) -> None:
+    _add_with(command)
     command.add_argument("--servers", default="ctr1,ctr2,ctr3,ctr4", metavar="NAMES", help="the servers, separated by commas")
     command.add_argument("--pause-tolerance", type=float, default=2.0, metavar="SECONDS", help="survive pauses up to (default: 2)")
     command.add_argument("--engine", choices=tuple(ENGINES), default=DEFAULT_ENGINE, help="what the registry is built on")
