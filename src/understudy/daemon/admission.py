@@ -64,7 +64,8 @@ class Admission:
             await self._news.wait()
             self._news.clear()
             record, servers = self._mirror.view.cluster, self._mirror.view.servers
-            if record is None:
+            if record is None:  # recreated meanwhile: there is nothing to send; the guard goes on by what it knows, until there is a record again
+                self._given = None
                 continue
             try:
                 self._later = await self._guard.cluster(record)
