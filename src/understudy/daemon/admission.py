@@ -64,7 +64,7 @@ class Admission:
             await self._news.wait()
             self._news.clear()
             record, servers = self._mirror.view.cluster, self._mirror.view.servers
-            if record is None:  # recreated meanwhile: there is nothing to send; the guard goes on by what it knows, until there is a record again
+            if record is None:  # the registry was recreated: the guard goes on by what it knows until there is a record again
                 self._given = None
                 continue
             try:
