@@ -65,8 +65,8 @@ def lease_from_receiving(patch: Patch) -> None:
     """The lease counts from when the grant arrived."""
     original = LeaseHolder.granted
 
-    def granted(self: LeaseHolder, voter: str, grant: Grant, now: Reading) -> bool:
-        return original(self, voter, grant._replace(stamp=now), now)
+    def granted(self: LeaseHolder, voter: str, grant: Grant, now: Reading, *, voter_set: int | None = None) -> bool:
+        return original(self, voter, grant._replace(stamp=now), now, voter_set=voter_set)
 
     exchange(patch, LeaseHolder.granted)(granted)
 

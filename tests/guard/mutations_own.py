@@ -21,7 +21,7 @@ from understudy.linux.reading import Reading, least_elapsed, most_elapsed
 def take_any_grant(patch: Patch) -> None:
     """Whose incarnation a grant names, which renew it answers and when that was sent is not asked."""
 
-    def granted(self: LeaseHolder, voter: str, grant: Grant, now: Reading) -> bool:
+    def granted(self: LeaseHolder, voter: str, grant: Grant, now: Reading, *, voter_set: int | None = None) -> bool:
         if self.lapsed:
             return False
         self.count(voter, grant)

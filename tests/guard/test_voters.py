@@ -200,14 +200,15 @@ def test_guards_of_two_numbers_listen_to_each_other_and_those_of_one_number_with
 SETS = CHANGING.sets
 
 
-def holds_by(grants: Sequence[str], voter_set: int = 1, base: float = 10.0) -> tuple[float, int]:
-    """Since when, and by which number, one holds its lease that rested on the old voters' grants, after these voters granted once more."""
+def holds_by(grants: Sequence[str], voter_set: int = 1, base: float = 10.0, *, went_by: int | None = None) -> tuple[float, int]:
+    """Since when, and by which number, one holds its lease that rested on the old voters' grants, after these voters granted once more;
+    `went_by`: the number by which they went."""
     mine = LeaseHolder(ME, sets=SETS, run_ns=10**9, stop_now_ns=10**8)
     mine.resume(5, at(base), voter_set)
     renew = mine.beat(at(10.1))
     assert renew is not None
     for voter in grants:
-        mine.granted(voter, Grant(ME, renew.sequence, renew.stamp), at(10.11))
+        mine.granted(voter, Grant(ME, renew.sequence, renew.stamp), at(10.11), voter_set=went_by)
     assert mine.base is not None
     return mine.base.boot_ns / 1e9, mine.voter_set
 
@@ -218,6 +219,13 @@ def test_grants_of_two_sets_are_not_added_up() -> None:
     assert holds_by(("ctr1", "ctr2")) == (10.1, 1)
     assert holds_by(("ctr2", "ctr4")) == (10.1, 2)
     assert holds_by(("ctr1", "ctr2", "ctr4")) == (10.1, 2), "the new ones, as soon as that costs nothing"
+
+
+def test_who_granted_as_a_voter_of_before_has_not_granted_as_a_new_one() -> None:
+    """A voter of the number before that becomes one of this anew is mute for a while: nobody goes over to what it said before."""
+    assert holds_by(("ctr2", "ctr4"), went_by=1) == (10.0, 1)
+    assert holds_by(("ctr1", "ctr2"), went_by=1) == (10.1, 1)
+    assert holds_by(("ctr2", "ctr4"), went_by=2) == (10.1, 2)
 
 
 def test_who_has_gone_over_counts_the_old_voters_no_more() -> None:

@@ -21,10 +21,11 @@ from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node
 from understudy.daemon.reporting import Reporting
 from understudy.executor import lease
-from understudy.guard.core import Grant, GuardCore, VoterSet, ending, epochs, keeper
+from understudy.guard.core import Envelope, Grant, GuardCore, VoterSet, ending, epochs, keeper
 from understudy.guard.core.asker import Round
 from understudy.guard.core.ending import EndPart, EndStage, EndStep
 from understudy.guard.core.holder import LeaseHolder
+from understudy.guard.core.messages import GuardEffect
 from understudy.guard.core.watch import GuardWatch, HeldState
 from understudy.lane import reconcile
 from understudy.lane.driver import Driver, Taken
@@ -409,10 +410,10 @@ def lease_from_the_registry(patch: Patch) -> None:
     """A grant counts only while the daemon says that it reaches the registry."""
     original = GuardCore._granted
 
-    def granted(self: GuardCore, voter: str, grant: Grant, now: Reading, effects: list[Any]) -> None:
+    def granted(self: GuardCore, envelope: Envelope, grant: Grant, now: Reading, effects: list[GuardEffect]) -> None:
         own = self.abilities._own
         if own is None or own.why != REGISTRY_AWAY:
-            original(self, voter, grant, now, effects)
+            original(self, envelope, grant, now, effects)
 
     exchange(patch, GuardCore._granted)(granted)
 

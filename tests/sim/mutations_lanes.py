@@ -90,6 +90,11 @@ def cleaned_with_processes_left(patch: Patch) -> None:
     cut(patch, starting.clean_done, "if not event.at.empty:", "if False:")
 
 
+def go_by_what_nobody_saw(patch: Patch) -> None:
+    """What the last check could not say whether it is left is neither looked at again nor cleaned before it starts."""
+    cut(patch, reconcile._bring_up, "if not (local.empty or phase.dirty):", "if False:")
+
+
 def release_despite_an_alarm(patch: Patch) -> None:
     """An event about what is off is no reason to look again before it is released."""
     cut(patch, reconcile._let_go, "if local.off and local.alarmed:", "if False:")

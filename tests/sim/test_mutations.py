@@ -14,7 +14,6 @@ import pytest
 
 from cutting import Mutation, exchange_value
 from guard import mutations as core
-from guard import mutations_own as own
 from sim import moments, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
 from understudy.sim import life
 from understudy.sim.life import HOUR_S, WorldCase
@@ -177,7 +176,6 @@ STORIES = (
         mutations_daemon.register_without_seeing_the_other_life, "its newest life counts",
         moments.a_registration_arrives_after_its_successors,
     ),
-    (mutations_lanes.cleaned_with_processes_left, "something of it is left", moments.its_clean_says_that_it_has_cleaned),
     (mutations_lanes.release_without_remembering, "S2", moments.a_daemon_goes_by_a_file_from_before_a_release),
     # S3
     (mutations.overlook_what_was_found, "S1", moments.somebody_starts_it_by_hand),
@@ -194,6 +192,7 @@ STORIES = (
     (mutations.kill_the_groups_before_the_daemon, "S4", moments.many_starts_end_while_the_lease_does),
     # S5
     (core.add_up_rounds, "S5", moments.two_voters_are_silent_one_after_the_other),
+    (core.grant_at_once_after_restart, "S5", moments.a_voter_comes_back_in_the_middle_of_a_round),
     # S6
     (mutations_commits.believe_pages_of_other_lives, "S6", moments.its_server_comes_back_and_looks_for_long),
     # S7
@@ -253,7 +252,14 @@ COVERED = (
         mutations_commits.believe_who_has_a_first_page, mutations_commits.write_the_first_page_first, "S1",
         moments.it_loses_the_registry_in_the_middle_of_its_look,
     ),
-    (core.grant_at_once_after_restart, own.take_any_boot_number, "S5", moments.a_voter_comes_back_in_the_middle_of_a_round),
+    (
+        mutations_lanes.cleaned_with_processes_left, mutations_lanes.go_by_what_nobody_saw, "something of it is left",
+        moments.its_clean_says_that_it_has_cleaned,
+    ),
+    (
+        mutations_lanes.go_by_what_nobody_saw, mutations_lanes.cleaned_with_processes_left, "something of it is left",
+        moments.its_clean_says_that_it_has_cleaned,
+    ),
 )  # fmt: skip
 """A clause, another that holds where it is missing, and what is seen when both are."""
 

@@ -57,6 +57,7 @@ STORIES = (
     "restored_where_it_was_stopped",
     "keys_are_exchanged",
     "voters_change",
+    "registry_loses_power_during_a_commit",
 )
 """Few and short, in which all of it is called."""
 

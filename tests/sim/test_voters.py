@@ -259,8 +259,9 @@ COVERED = ((voters.assign_to_whom_old_voters_grant, voters.register_by_voters_of
 
 
 @pytest.mark.parametrize("story", [they_change_and_nothing_stops, they_go_back], ids=lambda story: story.__name__)
-def test_a_story(story: Callable[[int], None]) -> None:
-    story(0)
+@pytest.mark.parametrize("seed", [0, 4, 6, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(7, 47))])
+def test_a_story(seed: int, story: Callable[[int], None]) -> None:
+    story(seed)
 
 
 LONGER = ("end_before_all_have_acknowledged", "go_back_to_the_old_voters", "forget_what_was_acknowledged", "register_unseen")

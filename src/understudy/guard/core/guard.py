@@ -343,7 +343,7 @@ class GuardCore:
             case Renew():
                 self._answer(envelope, body, now, effects)
             case Grant():
-                self._granted(sender, body, now, effects)
+                self._granted(envelope, body, now, effects)
             case BootNumber():
                 if sender in self._voters:
                     self.holder.note_boot(sender, body)
@@ -407,12 +407,13 @@ class GuardCore:
             for part in census_answer(census.nonce, granted, WHILE_CHANGING if self.common.old_voters else GRANTED_PER_PART):
                 self._post(asker, part, now, effects)
 
-    def _granted(self, voter: str, grant: Grant, now: Reading, effects: list[GuardEffect]) -> None:
+    def _granted(self, envelope: Envelope, grant: Grant, now: Reading, effects: list[GuardEffect]) -> None:
+        voter = envelope.sender
         if voter not in self._voters:
             return
         self.holder.note_boot(voter, grant)
         before = self.holder.voter_set
-        if self.holder.granted(voter, grant, now):
+        if self.holder.granted(voter, grant, now, voter_set=envelope.common.voter_set):
             until = self.holder.until()
             assert until is not None, "a lease rests on a base"
             effects.append(Leased(until))

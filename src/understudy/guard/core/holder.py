@@ -31,6 +31,8 @@ class LeaseHolder:
         self._sent: Reading | None = None
         """When the newest renew was sent."""
         self._granted: dict[str, tuple[int, Reading]] = {}
+        self._went_by: dict[str, int] = {}
+        """Per voter: the highest number of voters by which it went when it granted."""
         self._boots: dict[str, tuple[int, int]] = {}
         """Per voter: the newest sequence it answered, and the boot number it said then."""
 
@@ -81,12 +83,15 @@ class LeaseHolder:
         if known is None or answer.sequence > known[0]:
             self._boots[voter] = (answer.sequence, answer.boot)
 
-    def granted(self, voter: str, grant: Grant, now: Reading) -> bool:
-        """Note a voter's grant; True when the lease now rests on a newer renew."""
+    def granted(self, voter: str, grant: Grant, now: Reading, *, voter_set: int | None = None) -> bool:
+        """Note a voter's grant; True when the lease now rests on a newer renew. `voter_set`: the number of the voters by which that voter
+        went when it granted; None: it is not asked."""
         if self.lapsed or grant.incarnation != self.incarnation or grant.sequence > self.sequence:
             return False
         if grant.stamp.boot_ns > now.boot_ns or grant.stamp.raw_ns > now.raw_ns:
             return False  # no clock of ours has said that yet
+        if voter_set is not None:
+            self._went_by[voter] = max(voter_set, self._went_by.get(voter, 0))
         self.count(voter, grant)
         return self._moved_on()
 
@@ -101,12 +106,19 @@ class LeaseHolder:
         return grant.stamp
 
     def newest_majority(self, wanted: VoterSet) -> Reading | None:
-        """The majority-th newest of the send times that voters of this set have granted: that many granted at least this new a renew."""
+        """The majority-th newest of the send times that voters of this set have granted: that many granted at least this new a renew.
+
+        While the voters change, who granted as a voter of an earlier number has not granted as one of this: it may be mute as such, and a
+        lease that went over to it would end.
+        """
         granted = self._granted
-        found = granted.values() if len(self._sets) == 1 else [grant for voter, grant in granted.items() if voter in wanted.voters]
+        found = granted.values() if len(self._sets) == 1 else [grant for voter, grant in granted.items() if self._votes_in(wanted, voter)]
         if len(found) < wanted.majority:
             return None
         return sorted(found, reverse=True)[wanted.majority - 1][1]
+
+    def _votes_in(self, wanted: VoterSet, voter: str) -> bool:
+        return voter in wanted.voters and self._went_by.get(voter, wanted.number) >= wanted.number
 
     def grants(self) -> dict[str, Reading]:
         """When the newest renew was sent that each voter has granted to this incarnation."""
