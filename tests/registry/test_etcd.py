@@ -145,7 +145,8 @@ async def test_an_election_is_waited_for_within_the_deadline(members: list[Local
             done, _ = await asyncio.wait((reading, writing), timeout=0.2)
             assert not done
         await reading
-        assert [(entry.value, entry.revision) for entry in (await registry.read("a"))[1]] == [(b"1", await writing)]
+        written_at = await writing
+        assert [(entry.value, entry.revision) for entry in (await registry.read("a"))[1]] == [(b"1", written_at)]
 
 
 async def test_what_was_passed_on_to_a_leader_that_died_is_given_up_with_the_next_one(members: list[LocalMember]) -> None:
