@@ -6,6 +6,7 @@ Each replaces the one method that implements the clause.
 from collections.abc import Sequence
 
 from cutting import Patch, cut, exchange
+from guard.sooner import speak_at_once
 from understudy.guard.core import Grant, GuardCore, Query, VoterSet
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
@@ -41,6 +42,7 @@ def grant_after_silent(patch: Patch) -> None:
 
 def grant_at_once_after_restart(patch: Patch) -> None:
     """A restarted voter is not mute."""
+    speak_at_once(patch)
     exchange(patch, Voter.mute)(lambda self, now: False)
 
 

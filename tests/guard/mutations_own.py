@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from cutting import Patch, exchange
+from guard.sooner import speak_at_once
 from understudy.guard.core import CommonSettings, Envelope, Grant, GuardCore, NotSilent, Silent, VoterSet
 from understudy.guard.core.asker import Round
 from understudy.guard.core.holder import LeaseHolder
@@ -101,11 +102,13 @@ def keep_after_the_answer(patch: Patch) -> None:
 
 def speak_of_the_never_heard_at_once(patch: Patch) -> None:
     """A restarted voter does not wait before it says silent about those that have sent it nothing yet."""
+    speak_at_once(patch)
     exchange(patch, Voter.unheard_since)(lambda self, known: known.at if known is not None else Reading(-(1 << 62), -(1 << 62)))
 
 
 def voter_trusts_the_faster_clock(patch: Patch) -> None:
     """A voter goes by the larger elapsed time."""
+    speak_at_once(patch)
     exchange(patch, least_elapsed)(lambda since, now: most_elapsed(since, now))
 
 
@@ -157,5 +160,6 @@ def listen_to_other_settings(patch: Patch) -> None:
 
 def vote_under_edited_settings(patch: Patch) -> None:
     """What the registry says of voters and tolerance is not asked."""
+    speak_at_once(patch)
     exchange(patch, GuardCore._refusal)(lambda self, registry, *, of_voters: "")
     exchange(patch, CommonSettings.with_voters_of)(lambda self, other: self)

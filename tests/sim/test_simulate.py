@@ -46,8 +46,9 @@ def unsafe_seed(broken_product: None) -> int:
 @cache
 def _unsafe_seed() -> int:
     """Found once: the product is broken in the same way for whoever asks."""
-    small = [seed for seed in range(1, 200) if Options.draw(seed).servers == 2]
-    return next(seed for seed in small if search.judge(WorldCase(seed=seed, hours=0.01)).verdict is WorldVerdict.UNSAFE)
+    small = [seed for seed in range(1, 200) if Options.of_seed(seed).servers == 2]
+    cases = (WorldCase(seed=seed, hours=0.01, options=Options.of_seed(seed)) for seed in small)
+    return next(case.seed for case in cases if search.judge(case).verdict is WorldVerdict.UNSAFE)
 
 
 def ended(capsys: pytest.CaptureFixture[str], arguments: str) -> tuple[int, list[str]]:

@@ -41,7 +41,7 @@ from understudy.guard.core.messages import (
 )
 from understudy.guard.core.start import GuardStart, Member
 from understudy.guard.core.voter import Voter, VoterMemory
-from understudy.linux.reading import Reading
+from understudy.linux.reading import Reading, least_elapsed
 from understudy.model.limits import Limits
 from understudy.model.position import Position
 
@@ -88,6 +88,9 @@ class GuardCore:
         self._voters = frozenset(common.all_voters)
         self._beats = Beats(beat_ns=_ns(limits.beat_s), repeat_ns=_ns(limits.pace.repeat_s), now_ns=now.boot_ns)
         self._soon_ns = _ns(limits.beat_s)
+        self._settled_ns = (limits.pace.beats_lost + 2) * self._soon_ns
+        self._renewed_since = start.base
+        """Since when a majority has granted without a pause; in `_settled_ns` all who are well send a renew, though some are lost."""
         self._repeats = limits.pace.beats_lost + 1
         self._asked = Asked(round_ns=_ns(limits.round_s))
         self._pushes: list[tuple[Silent, int]] = []
@@ -212,7 +215,7 @@ class GuardCore:
         stop_in_ns = self.holder.stop_in_ns(now)
         if stop_in_ns is not None:
             wake = min(wake, now.boot_ns + stop_in_ns)
-        if self.voter is not None and self._speaks():
+        if self.voter is not None and self._speaks(now):
             wake = min(wake, self.voter.due_boot_ns())
         return min(wake, *self._asked.over_boot_ns()) if self._asked else wake
 
@@ -322,13 +325,18 @@ class GuardCore:
         if news is not None:
             effects.append(news)
 
-    def _speaks(self) -> bool:
+    def _speaks(self, now: Reading) -> bool:
         """Whether this voter says silent. Not before its own server holds a lease: one that a cut has made begin again receives nothing,
-        for it is cut off itself. Nobody would receive its words, and to stand by them would cost those incarnations its vote for good."""
-        return self.holder.base is not None
+        for it is cut off itself. Nobody would receive its words, and to stand by them would cost those incarnations its vote for good.
+        Nor while that lease is not renewed, for the same reason, nor until it has been again for some beats: who is well renews
+        seldom, and not at once when a cut is over."""
+        base, since = self.holder.base, self._renewed_since
+        if base is None or since is None or least_elapsed(base, now) >= self._settled_ns:
+            return False
+        return least_elapsed(since, now) >= self._settled_ns
 
     def _speak(self, now: Reading, effects: list[GuardEffect]) -> None:
-        if self.voter is None or not self._speaks():
+        if self.voter is None or not self._speaks(now):
             return
         for server, incarnation in self.voter.newly_silent(now, self._soon_ns):
             word = Silent(PUSHED, server, incarnation, self.voter.boot)
@@ -388,7 +396,7 @@ class GuardCore:
     def _answer_query(self, asker: str, query: Query, now: Reading, effects: list[GuardEffect]) -> None:
         if self.voter is None:
             return
-        speaks, boot = self._speaks() and not self._cannot_know(self.voter, query, now), self.voter.boot
+        speaks, boot = self._speaks(now) and not self._cannot_know(self.voter, query, now), self.voter.boot
         said = speaks and self.voter.says_silent(query.server, query.incarnation, now)
         self._keep(self.voter, effects)
         reply = Silent(*query, boot) if said else NotSilent(query.nonce, query.incarnation, boot)
@@ -412,11 +420,13 @@ class GuardCore:
         if voter not in self._voters:
             return
         self.holder.note_boot(voter, grant)
-        before = self.holder.voter_set
+        before, base = self.holder.voter_set, self.holder.base
         if self.holder.granted(voter, grant, now, voter_set=envelope.common.voter_set):
             until = self.holder.until()
             assert until is not None, "a lease rests on a base"
             effects.append(Leased(until))
+            if base is None or least_elapsed(base, now) >= self._settled_ns:
+                self._renewed_since = now
             if before not in (0, self.holder.voter_set):
                 effects.append(WentOver(self.holder.voter_set))
 
