@@ -18,6 +18,7 @@ TWICE = "S1: "
 
 MISSED: list[tuple[Mutation, str, str | None]] = [
     (mutations.believe_what_is_read, "set_back_that_nobody_saw", TWICE),
+    (mutations.decide_without_a_census, "set_back_while_the_owner_is_cut_off", TWICE),
     (mutations.decide_without_a_census, "set_back_that_nobody_saw", None),
     (mutations.forget_who_is_not_in_the_copy, "set_back_while_the_owner_is_cut_off", TWICE),
     (mutations.give_away_what_may_run_elsewhere, "set_back_while_the_owner_is_cut_off", TWICE),

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cutting import Mutation
+from cutting import Mutation, exchange
 from sim import mutations_voters as voters
 from sim.trio import cluster
+from understudy.guard.core.holder import LeaseHolder
+from understudy.intent.refusal import Declined
 from understudy.model.names import ResourceName
 from understudy.registry import keys
 from understudy.sim.life import HOUR_S, WorldCase
@@ -262,6 +264,13 @@ COVERED = ((voters.assign_to_whom_old_voters_grant, voters.register_by_voters_of
 @pytest.mark.parametrize("seed", [0, 4, 6, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(7, 47))])
 def test_a_story(seed: int, story: Callable[[int], None]) -> None:
     story(seed)
+
+
+def test_grants_of_a_former_number_would_end_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server granted as a voter of a former number is taken for its grant as a new one, which is mute: a lease ends."""
+    exchange(monkeypatch, LeaseHolder._votes_in)(lambda self, wanted, voter: voter in wanted.voters)
+    with pytest.raises((AssertionError, Declined)):
+        they_change_and_nothing_stops(6)
 
 
 LONGER = ("end_before_all_have_acknowledged", "go_back_to_the_old_voters", "forget_what_was_acknowledged", "register_unseen")
