@@ -5,6 +5,7 @@ What is decided is pure and in `core/`; what touches servers stands here:
     releases.py      the catalogues that are installed            catalogue/*.toml   a release as data
     survey.py        what `init` finds out                        credentials.py     secrets from where the site says they are
     ground.py        the servers: a tree, this one, one over ssh  hands.py           runs where the files are; sent over ssh
+    keystone.py    services and endpoints, over Keystone's API
     kept.py          former versions, and how they are put back   work.py            looks, applies, takes back
 The action scripts are in `scripts/`. The command line is `cli/understudy/openstack.py`.
 """

@@ -46,7 +46,12 @@ def seen_here(ground: ServerGround, catalogues: Mapping[str, Catalogue], setting
         if first is not None:
             networks["management"] = (first.subnet, first.interface, first.number)
     return Surveyed(
-        release=chosen, projects=counts[chosen], servers=servers, networks=networks, secrets=catalogues[chosen].secrets()
+        release=chosen,
+        projects=counts[chosen],
+        servers=servers,
+        networks=networks,
+        secrets=catalogues[chosen].secrets(),
+        offered=catalogues[chosen].secrets_offered(),
     )
 
 

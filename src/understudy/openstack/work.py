@@ -11,6 +11,7 @@ from typing import Protocol
 
 from understudy.errors import UnderstudyError
 from understudy.openstack.core.compare import FoundPlaces
+from understudy.openstack.core.endpoints import SERVER as ENDPOINTS
 from understudy.openstack.core.plan import Blocked, PlaceStep, ServersPlan, places, plan
 from understudy.openstack.core.registered import FoundRegistered, RegistryStep, registry_steps
 from understudy.openstack.core.states import Absent, digest
@@ -41,6 +42,11 @@ class RunOutcome:
 
     done: list[str] = field(default_factory=list)
     left: list[Blocked] = field(default_factory=list)
+
+    def join(self, other: "RunOutcome") -> None:
+        """That of a part of the run."""
+        self.done += other.done
+        self.left += other.left
 
     def leave(self, server: str, place: str, cause: str) -> None:
         """Something is not done; the same command does it when the cause is gone."""
@@ -154,8 +160,26 @@ def undo(
     if outcome.left:
         outcome.leave("", "the servers", "they stay as they are while some of it is registered; stop what runs, and try again")
         return outcome
+    _take_back_all(kept, grounds, progress, outcome, force=force)
+    return outcome
+
+
+def undo_endpoints(kept: FormerStates, keystone: ServerGround | None, progress: StepProgress, *, force: bool) -> RunOutcome:
+    """Keystone's catalogue as it was. None: there is no way to ask it; then it is left, if we have changed something of it."""
+    outcome = RunOutcome()
+    formers = [former for former in kept.formers() if isinstance(former, Former) and former.server == ENDPOINTS]
+    if formers and keystone is None:
+        outcome.leave(ENDPOINTS, "", "they stay: under [credentials] there is nothing by which Keystone could be asked")
+    elif formers and keystone is not None:
+        _take_back_all(kept, {ENDPOINTS: keystone}, progress, outcome, force=force)
+    return outcome
+
+
+def _take_back_all(
+    kept: FormerStates, grounds: Mapping[str, ServerGround], progress: StepProgress, outcome: RunOutcome, *, force: bool
+) -> None:
     lost: dict[str, str] = {}
-    for former in (former for former in formers if isinstance(former, Former) and former.server in grounds):
+    for former in (former for former in kept.formers() if isinstance(former, Former) and former.server in grounds):
         try:
             why = lost.get(former.server) or _take_back(former, grounds[former.server], force=force)
         except NotReached as error:
@@ -173,7 +197,6 @@ def undo(
             ground.settle()
         except (NotReached, NotDone) as error:
             outcome.leave(server, "", str(error))
-    return outcome
 
 
 def _take_back(former: Former, ground: ServerGround, *, force: bool) -> str:

@@ -49,6 +49,11 @@ class ScriptedMachine(DebianRoot):
         self.shell(f"mkdir -p {storage.IN_HOST}/cinder_data")
         shutil.copytree(SCRIPTS, Path(f"/proc/{self._inside}/root{HOME}"), ignore=shutil.ignore_patterns("__pycache__"))
 
+    @property
+    def network(self) -> Path:
+        """Its network namespace."""
+        return Path(f"/proc/{self._inside}/ns/net")
+
     def settings(self, **settings: str) -> None:
         """What /etc/openstack-ha-data.conf says."""
         self.write("/etc/openstack-ha-data.conf", "".join(f"{name}='{value}'\n" for name, value in settings.items()))

@@ -104,6 +104,16 @@ class _Job:
     grounds: "Mapping[str, ServerGround]"
     registrar: "Registrar | None"
     """None: the cluster is not asked."""
+    keystone: "ServerGround | None"
+    """None: endpoints are made by hand."""
+
+    @property
+    def endpoints(self) -> "tuple[Desired, Mapping[str, ServerGround]]":
+        """What is wanted of them, and who is asked."""
+        from understudy.openstack.core.endpoints import SERVER, endpoints_alone
+
+        assert self.keystone is not None, "whoever asks has looked"
+        return endpoints_alone(self.desired.endpoints), {SERVER: self.keystone}
 
 
 def _job(arguments: argparse.Namespace) -> _Job:
@@ -112,8 +122,9 @@ def _job(arguments: argparse.Namespace) -> _Job:
     from understudy.openstack.credentials import resolve
 
     site, catalogue = _site(arguments.site)
-    check_credentials(site, catalogue.secrets())
-    secrets, missing = resolve(site.credentials, secrets_needed(site, catalogue), os.environ)
+    check_credentials(site, catalogue.secrets_known())
+    offered = tuple(name for name in catalogue.secrets_offered() if name in site.credentials)
+    secrets, missing = resolve(site.credentials, (*secrets_needed(site, catalogue), *offered), os.environ)
     if missing:
         raise BadInput(f"{arguments.site}: {'; '.join(missing.values())}")
     wanted = _limited(desired(site, catalogue, secrets), arguments.server)
@@ -124,6 +135,7 @@ def _job(arguments: argparse.Namespace) -> _Job:
         secrets=secrets,
         grounds=_grounds(site, wanted, arguments.trees),
         registrar=_registrar(arguments),
+        keystone=_keystone(arguments, site, catalogue, secrets),
     )
 
 
@@ -179,6 +191,22 @@ def _grounds(site: "OpenstackSite", desired: "Desired", trees: str | None) -> "d
     return found
 
 
+def _keystone(
+    arguments: argparse.Namespace, site: "OpenstackSite", catalogue: "Catalogue", secrets: Mapping[str, str]
+) -> "ServerGround | None":
+    """Where an administrator's password is known; not for trees or single servers."""
+    from understudy.openstack.core.desired import facts_of
+    from understudy.openstack.core.templates import fill
+    from understudy.openstack.keystone import AdminLogin, Keystone
+
+    api = catalogue.endpoint_api
+    if api is None or api.secret not in secrets or arguments.trees or arguments.server:
+        return None
+    facts = facts_of(site, catalogue, {})
+    user, project, domain = (facts[f"endpoints.admin_{key}"] for key in ("user", "project", "domain"))
+    return Keystone(AdminLogin(url=fill(api.url, facts), user=user, project=project, domain=domain, password=secrets[api.secret]))
+
+
 def _registrar(arguments: argparse.Namespace) -> "Registrar | None":
     if arguments.trees or arguments.server:
         return None
@@ -230,9 +258,10 @@ def _plan(arguments: argparse.Namespace) -> int:
         why = ""
     except (NotReached, BadInput) as error:
         steps, why = (), str(error)
+    endpoints = look(*job.endpoints) if job.keystone else None
     show = text.plan_json if arguments.json else text.plan_text
-    print(show(job.desired, planned, steps, why, job.secrets))
-    return 1 if planned.blocked or why else 0
+    print(show(job.desired, planned, steps, why, job.secrets, endpoints=endpoints))
+    return 1 if planned.blocked or why or (endpoints and endpoints.blocked) else 0
 
 
 def _apply(arguments: argparse.Namespace) -> int:
@@ -252,6 +281,8 @@ def _apply(arguments: argparse.Namespace) -> int:
                 register(job.desired, job.registrar, kept, text.progress, outcome)
             except (NotReached, BadInput) as error:
                 outcome.leave("", "the cluster", str(error))
+        if job.keystone is not None:
+            outcome.join(apply(*job.endpoints, kept, text.progress)[0])
     print(text.outcome_json(outcome) if arguments.json else text.outcome_text(outcome))
     return 1 if outcome.left else 0
 
@@ -271,18 +302,21 @@ def _verify(arguments: argparse.Namespace) -> int:
         registered = tuple(judge_registered(item, found) for item in job.desired.registered) if found else ()
     except NotReached as error:
         registered, why = (), str(error)
-    status = text.verdict(planned.judged, registered, why)
+    judged = (*planned.judged, *(look(*job.endpoints).judged if job.keystone else ()))
+    status = text.verdict(judged, registered, why)
     show = text.verify_json if arguments.json else text.verify_text
-    print(show(planned.judged, registered, why, job.secrets))
+    print(show(judged, registered, why, job.secrets))
     return status
 
 
 def _undo(arguments: argparse.Namespace) -> int:
     from understudy.cli.understudy import openstack_text as text
+    from understudy.openstack.credentials import resolve
     from understudy.openstack.kept import FormerStates
-    from understudy.openstack.work import closing, undo
+    from understudy.openstack.work import RunOutcome, closing, undo, undo_endpoints
 
-    site, _ = _site(arguments.site)
+    site, catalogue = _site(arguments.site)
+    secrets, _ = resolve(site.credentials, catalogue.secrets_offered(), os.environ)
     names = arguments.server or [server.name for server in site.servers]
     from understudy.openstack.core.wanted import Desired
 
@@ -290,6 +324,9 @@ def _undo(arguments: argparse.Namespace) -> int:
     grounds = _grounds(site, _limited(everything, arguments.server), arguments.trees)
     kept, registrar = FormerStates(Path(arguments.state)), _registrar(arguments)
     with kept.held(), closing(grounds):
-        outcome = undo(kept, {name: grounds[name] for name in names}, registrar, text.progress, force=arguments.force)
+        whole = not arguments.server and not arguments.trees
+        keystone = _keystone(arguments, site, catalogue, secrets)
+        outcome = undo_endpoints(kept, keystone, text.progress, force=arguments.force) if whole else RunOutcome()
+        outcome.join(undo(kept, {name: grounds[name] for name in names}, registrar, text.progress, force=arguments.force))
     print(text.outcome_json(outcome) if arguments.json else text.outcome_text(outcome))
     return 1 if outcome.left else 0

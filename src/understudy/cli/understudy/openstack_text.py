@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from understudy.model.messages import line
 from understudy.openstack.core.compare import Comparison, Judged
+from understudy.openstack.core.endpoints import SERVER as ENDPOINTS
 from understudy.openstack.core.plan import Blocked, PlaceStep, ServersPlan, diff, title
 from understudy.openstack.core.registered import JudgedRegistered, RegistryStep
 from understudy.openstack.core.templates import hide, hide_unknown
@@ -32,26 +33,44 @@ def _named(step: PlaceStep | RegistryStep | Former | FormerRegistered) -> str:
             return shlex.join(step.undo)
 
 
-def plan_text(desired: Desired, planned: ServersPlan, steps: Sequence[RegistryStep], why: str, secrets: Mapping[str, str]) -> str:
-    """Per server, then the cluster, then what is left to the operator."""
+def plan_text(
+    desired: Desired,
+    planned: ServersPlan,
+    steps: Sequence[RegistryStep],
+    why: str,
+    secrets: Mapping[str, str],
+    *,
+    endpoints: ServersPlan | None = None,
+) -> str:
+    """Per server, then the cluster, then endpoints. `endpoints` None: they are left to the operator."""
     lines: list[str] = []
     for server in desired.servers:
         of_server = [step for step in planned.steps if step.server == server]
         lines += [server, *(f"  {row}" for step in of_server for row in _rows(step, secrets))] if of_server else []
     if steps:
         lines += ["the cluster", *(f"  {shlex.join(step.command)}" for step in steps)]
-    if desired.endpoints:
+    if endpoints is not None and endpoints.steps:
+        lines += [ENDPOINTS, *(f"  {row}" for step in endpoints.steps for row in _rows(step, secrets))]
+    if endpoints is None and desired.endpoints:
         lines.append("endpoints, by hand, once Keystone answers, with the credentials of an administrator (those that are missing)")
         lines += [f"  {command}" for endpoint in desired.endpoints for command in endpoint.commands]
-    lines += _left(_blocked(planned, why))
-    servers = len({step.server for step in planned.steps})
-    lines.append(line(20434, len(planned.steps), servers, len(steps)) if planned.steps or steps else line(20435))
+    lines += _left(_blocked(planned, why, endpoints))
+    lines.append(_count(planned, steps, endpoints))
     return "\n".join(lines)
 
 
-def _blocked(planned: ServersPlan, why: str) -> list[Blocked]:
-    """With the cluster, where that cannot be asked."""
-    return [*planned.blocked, *([Blocked(server="", place="the cluster", cause=why)] if why else [])]
+def _count(planned: ServersPlan, steps: Sequence[RegistryStep], endpoints: ServersPlan | None) -> str:
+    made = len(endpoints.steps) if endpoints else 0
+    if not planned.steps and not steps and not made:
+        return line(20435)
+    servers = len({step.server for step in planned.steps})
+    return line(20446, made) if made and not planned.steps and not steps else line(20434, len(planned.steps), servers, len(steps))
+
+
+def _blocked(planned: ServersPlan, why: str, endpoints: ServersPlan | None) -> list[Blocked]:
+    """With the cluster and Keystone, where they cannot be asked."""
+    cluster = [Blocked(server="", place="the cluster", cause=why)] if why else []
+    return [*planned.blocked, *cluster, *(endpoints.blocked if endpoints else ())]
 
 
 def _rows(step: PlaceStep, secrets: Mapping[str, str]) -> list[str]:
@@ -63,8 +82,16 @@ def _left(blocked: Sequence[Blocked]) -> list[str]:
     return [line(20436, " ".join(part for part in (item.server, item.place) if part), item.cause) for item in blocked]
 
 
-def plan_json(desired: Desired, planned: ServersPlan, steps: Sequence[RegistryStep], why: str, secrets: Mapping[str, str]) -> str:
-    """The same for machines."""
+def plan_json(
+    desired: Desired,
+    planned: ServersPlan,
+    steps: Sequence[RegistryStep],
+    why: str,
+    secrets: Mapping[str, str],
+    *,
+    endpoints: ServersPlan | None = None,
+) -> str:
+    """The same for machines. `to_make`: endpoints that apply makes; None: by hand, by the commands of `endpoints`."""
     return json.dumps(
         {
             "steps": [
@@ -79,7 +106,8 @@ def plan_json(desired: Desired, planned: ServersPlan, steps: Sequence[RegistrySt
             ],
             "commands": [list(step.command) for step in steps],
             "endpoints": [{"name": endpoint.name, "commands": list(endpoint.commands)} for endpoint in desired.endpoints],
-            "left": [_blocked_json(item) for item in _blocked(planned, why)],
+            "to_make": None if endpoints is None else [title(step) for step in endpoints.steps],
+            "left": [_blocked_json(item) for item in _blocked(planned, why, endpoints)],
         }
     )
 

@@ -9,5 +9,6 @@
     compare.py     wanted against found                       plan.py         steps, in order, as differences
     guide.py       a release as a page for people
     named.py       places that a request from another server may be about
+    endpoints.py   Keystone's catalogue of services as places, and the requests that change it
     registered.py  the cluster's registry: commands, and those that undo them
 """

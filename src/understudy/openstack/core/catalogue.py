@@ -134,6 +134,13 @@ class EndpointPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fiel
     admin: str
 
 
+class EndpointApi(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How services and endpoints are made by `apply`: Identity API v3. `secret`: the administrator's password, by its name in the site."""
+
+    url: str
+    secret: str
+
+
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A release."""
 
@@ -158,6 +165,16 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     line: tuple[FileLine, ...] = ()
     directory: tuple[DirectoryPart, ...] = ()
     keys: tuple[KeyDirectory, ...] = ()
+    endpoint_api: EndpointApi | None = None
+    """None: endpoints are made by hand."""
+
+    def secrets_known(self) -> tuple[str, ...]:
+        """Those that may stand in a site, in order."""
+        return (*self.secrets(), *self.secrets_offered())
+
+    def secrets_offered(self) -> tuple[str, ...]:
+        """Those that a site may have: the administrator's, if endpoints are to be made."""
+        return (self.endpoint_api.secret,) if self.endpoint_api else ()
 
     def secrets(self) -> tuple[str, ...]:
         """The names of all secrets that something here needs, in order."""

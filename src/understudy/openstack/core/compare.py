@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from understudy.openstack.core.editing import entry_value, has_line
+from understudy.openstack.core.endpoints import same_value
 from understudy.openstack.core.ini import BadFile
 from understudy.openstack.core.states import (
     Absent,
@@ -18,6 +19,7 @@ from understudy.openstack.core.states import (
     OtherState,
     Owned,
     PlaceState,
+    ValuesState,
     without_boot,
 )
 from understudy.openstack.core.wanted import (
@@ -28,6 +30,7 @@ from understudy.openstack.core.wanted import (
     WantedFile,
     WantedKeys,
     WantedLine,
+    WantedValues,
 )
 
 
@@ -76,8 +79,22 @@ def _verdict(wanted: Wanted, state: PlaceState, sources: Mapping[str, FoundPlace
             return _owner_verdict(state, wanted.owned) if isinstance(state, DirectoryState) else _not(state, "a directory")
         case WantedKeys():
             return _keys_verdict(wanted, state, sources)
+        case WantedValues():
+            return _values_verdict(wanted, state)
         case WantedFile() | WantedEntry() | WantedLine():
             return _file_verdict(wanted, state) if isinstance(state, FileState) else _not(state, "a file")
+
+
+def _values_verdict(wanted: WantedValues, state: PlaceState) -> tuple[Comparison, str]:
+    if not isinstance(state, ValuesState):
+        return _not(state, "that")
+    other = differing(wanted, state)
+    return (Comparison.WRONG, ", ".join(f"{key} is {state.values.get(key, '')}" for key in other)) if other else (Comparison.RIGHT, "")
+
+
+def differing(wanted: WantedValues, state: ValuesState) -> dict[str, str]:
+    """The wanted values that are not there."""
+    return {key: value for key, value in wanted.values.items() if not same_value(key, state.values.get(key, ""), value)}
 
 
 def _not(state: PlaceState, what: str) -> tuple[Comparison, str]:

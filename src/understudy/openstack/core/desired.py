@@ -193,7 +193,8 @@ def _endpoints(site: OpenstackSite, catalogue: Catalogue, facts: Mapping[str, st
         urls = {"public": public, "internal": fill(endpoint.internal, facts), "admin": fill(endpoint.admin, facts)}
         known = {**facts, **own, **{f"endpoint.{kind}": url for kind, url in urls.items()}}
         commands = tuple(fill(command, known) for command in catalogue.endpoint_commands)
-        yield WantedEndpoint(name=endpoint.name, type=endpoint.type, commands=commands)
+        region = facts.get("site.region", "")
+        yield WantedEndpoint(name=endpoint.name, type=endpoint.type, region=region, urls=urls, commands=commands)
 
 
 def _public(template: str, facts: Mapping[str, str]) -> str:

@@ -126,6 +126,9 @@ SITE = (
                 example="cloud.example.com",
             ),
             Field(key="scheme", form=Form.CHOICE, words=("http", "https"), about="Of the public endpoints.", usual="http"),
+            Field(key="admin_user", form=Form.TEXT, about="As whom services and endpoints are made in Keystone.", usual="admin"),
+            Field(key="admin_project", form=Form.TEXT, about="The project of that user.", usual="admin"),
+            Field(key="admin_domain", form=Form.TEXT, about="The domain of both.", usual="Default"),
         ),
     ),
     Section(

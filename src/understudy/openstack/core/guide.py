@@ -100,7 +100,13 @@ def _registered(catalogue: Catalogue) -> Iterator[str]:
 
 def _endpoints(catalogue: Catalogue) -> Iterator[str]:
     yield from ("## Endpoints", "")
-    yield from ("Made by hand, once Keystone answers; `understudy openstack plan` prints the commands for your site:", "")
+    if catalogue.endpoint_api:
+        secret = catalogue.endpoint_api.secret
+        yield f"Made by `understudy openstack apply` where the site file has `[credentials] {secret}`, once Keystone answers;"
+        yield "else by hand, and `understudy openstack plan` prints the commands for your site:"
+        yield ""
+    else:
+        yield from ("Made by hand, once Keystone answers; `understudy openstack plan` prints the commands for your site:", "")
     yield from ("```text", *catalogue.endpoint_commands, "```", "")
     rows = ((f"`{part.name}`", f"`{part.type}`", f"`{part.public}`", f"`{part.admin}`") for part in catalogue.endpoint)
     yield from _table(("name", "type", "public and internal", "admin"), rows)

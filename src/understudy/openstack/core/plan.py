@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from understudy.openstack.core.compare import Comparison, FoundPlaces, Judged, judge, keys_wanted
+from understudy.openstack.core.compare import Comparison, FoundPlaces, Judged, differing, judge, keys_wanted
 from understudy.openstack.core.editing import edited
 from understudy.openstack.core.ini import BadFile
 from understudy.openstack.core.states import (
@@ -21,6 +21,7 @@ from understudy.openstack.core.states import (
     OtherState,
     Owned,
     PlaceState,
+    ValuesState,
     without_boot,
 )
 from understudy.openstack.core.templates import hide, hide_unknown
@@ -33,6 +34,7 @@ from understudy.openstack.core.wanted import (
     WantedFile,
     WantedKeys,
     WantedLine,
+    WantedValues,
 )
 
 
@@ -127,6 +129,8 @@ def _after(before: PlaceState, wanted: Sequence[Wanted], found: Mapping[str, Fou
     match wanted[0]:
         case WantedBoot():
             return without_boot(before) if isinstance(before, BootState) else before
+        case WantedValues() as item:
+            return _values(before, item)
         case WantedDirectory() as directory:
             if isinstance(before, Absent | DirectoryState):
                 return DirectoryState(owned=directory.owned)
@@ -140,6 +144,14 @@ def _after(before: PlaceState, wanted: Sequence[Wanted], found: Mapping[str, Fou
                 return FileState(owned=file.owned, content=file.content.encode())
             return "it is not a file; move it away"
     return _edited(before, [item for item in wanted if isinstance(item, WantedEntry | WantedLine)])
+
+
+def _values(before: PlaceState, wanted: WantedValues) -> PlaceState | str:
+    if isinstance(before, Absent):
+        return ValuesState(values={**wanted.made_with, **wanted.values})
+    if not isinstance(before, ValuesState):
+        return "it is something else"
+    return ValuesState(values={**before.values, **differing(wanted, before)})
 
 
 def _edited(before: PlaceState, wanted: Sequence[WantedEntry | WantedLine]) -> PlaceState | str:
@@ -166,6 +178,9 @@ def title(step: PlaceStep) -> str:
             return f"{step.place.partition(':')[2]}: no start at boot" if before != after else step.place
         case DirectoryState():
             return f"{'make' if isinstance(before, Absent) else 'set the owner of'} {step.place}: {after.owned.as_text()}"
+        case ValuesState():
+            what = after.values.get("url", "")
+            return f"{'make' if isinstance(before, Absent) else 'change'} {step.place}{f': {what}' if what else ''}"
         case KeysState():
             return f"copy the keys in {step.place}: {', '.join(sorted(after.files))}"
         case FileState():

@@ -20,6 +20,8 @@ class Surveyed:
     """Name -> subnet, interface, number."""
     secrets: tuple[str, ...] = ()
     """What the release needs."""
+    offered: tuple[str, ...] = ()
+    """Secrets that it can use, and does without."""
 
 
 def sample(seen: Surveyed) -> str:
@@ -49,6 +51,7 @@ def _section(section: Section, seen: Surveyed) -> Iterator[str]:
         yield f"[{section.name}]"
         yield f"# {section.open_fields.form.value}."
         yield from (f'{name} = "file:/etc/understudy/openstack.secrets#{name}"' for name in seen.secrets)
+        yield from (f'#{name} = "file:/etc/understudy/openstack.secrets#{name}"' for name in seen.offered)
         yield ""
     elif section.several:
         for name in section.names:

@@ -68,7 +68,14 @@ class OtherState:
     what: str
 
 
-PlaceState = Absent | FileState | DirectoryState | KeysState | BootState | OtherState
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesState:
+    """Something that is no file: an entry of a catalogue, a rule of a firewall, by its values."""
+
+    values: Mapping[str, str]
+
+
+PlaceState = Absent | FileState | DirectoryState | KeysState | BootState | ValuesState | OtherState
 
 
 def to_json(state: PlaceState) -> dict[str, Any]:
@@ -85,6 +92,8 @@ def to_json(state: PlaceState) -> dict[str, Any]:
             return {"kind": "keys", "files": files, **_owned(state.owned)}
         case BootState():
             return {"kind": "boot", "links": [list(link) for link in state.links]}
+        case ValuesState():
+            return {"kind": "values", "values": dict(sorted(state.values.items()))}
         case OtherState():
             return {"kind": "other", "what": state.what}
 
@@ -102,6 +111,8 @@ def from_json(raw: Mapping[str, Any]) -> PlaceState:
             return KeysState(owned=_whose(raw), files={str(name): _file(file) for name, file in raw["files"].items()})
         case "boot":
             return BootState(links=tuple((str(path), str(target)) for path, target in raw["links"]))
+        case "values":
+            return ValuesState(values={str(key): str(value) for key, value in raw["values"].items()})
         case "other":
             return OtherState(what=str(raw["what"]))
     raise ValueError(f"no state of a place: {raw['kind']!r}")

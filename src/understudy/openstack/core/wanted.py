@@ -1,7 +1,7 @@
 """What is wanted of a server, and of the cluster: typed values, made by `desired.py`, judged by `compare.py`. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from understudy.openstack.core.states import Owned
 
@@ -83,7 +83,18 @@ class WantedBoot:
     name: str = "not started at boot"
 
 
-Wanted = WantedEntry | WantedLine | WantedFile | WantedDirectory | WantedKeys | WantedBoot
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedValues:
+    """Something that is no file, with these values, whatever others it has. `made_with`: what it gets besides where it is made."""
+
+    place: str
+    values: Mapping[str, str]
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
+    name: str = ""
+
+
+Wanted = WantedEntry | WantedLine | WantedFile | WantedDirectory | WantedKeys | WantedBoot | WantedValues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +124,12 @@ class WantedResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedEndpoint:
-    """A service of Keystone's catalogue, and the commands that make it."""
+    """A service of Keystone's catalogue, and the commands that make it. `urls`: by public, internal, admin."""
 
     name: str
     type: str
+    region: str
+    urls: Mapping[str, str]
     commands: tuple[str, ...]
 
 
