@@ -27,6 +27,7 @@ from understudy.openstack.releases import load_release, places_named, release_na
 
 ROOT_FILE = Owned(owner="root", group="root", mode="0644")
 CONF = "/etc/keystone/keystone.conf"
+RULE = 'nft:inet filter input:iifname "eth2" ip saddr'
 SECRET = b"connection = mysql://keystone:hunter-2@x"
 
 
@@ -208,7 +209,11 @@ def test_every_release_names_its_places() -> None:
         assert catalogue.settings["storage.mysql.path"] in named
         assert "boot:keystone" in named or release != "zed"
         assert not any("{" in place for place in named)
-    assert {CONF, "boot:keystone", "/etc/systemd/system/keystone.service.d/50-cluster.conf"} <= places_named()
+    named_here = places_named()
+    for place in (CONF, "boot:keystone", "/etc/systemd/system/keystone.service.d/50-cluster.conf", f'{RULE} 10.10.20.0/24 accept'):
+        assert place in named_here
+    for place in (f"{RULE} 10.10.20.0/24 drop", f"{RULE} 10.10.20.0/24 accept; flush ruleset accept", f"{RULE} 0/0 accept\n"):
+        assert place not in named_here
 
 
 def test_a_request_is_read_strictly() -> None:

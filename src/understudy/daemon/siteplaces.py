@@ -3,7 +3,7 @@
 Made once in `daemon/api.py`. Must never block the loop: catalogues are read beside it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ class PlacesPort(Protocol):
         ...
 
 
-def _of_catalogues() -> frozenset[str]:
+def _of_catalogues() -> Container[str]:
     from understudy.openstack.releases import places_named
 
     return places_named()
@@ -35,12 +35,12 @@ class PlacesHere:
     """This server's places: who does the work, and which are named."""
 
     port: PlacesPort
-    named: Callable[[], frozenset[str]] = _of_catalogues
-    _named: frozenset[str] | None = None
+    named: Callable[[], Container[str]] = _of_catalogues
+    _named: Container[str] | None = None
     _reported: dict[str, float] = field(default_factory=dict)
     """When it was last reported of a caller that it looks, by a clock that only grows."""
 
-    async def all_named(self) -> frozenset[str]:
+    async def all_named(self) -> Container[str]:
         """Read once, beside the loop. BadInput: the catalogues cannot be read."""
         if self._named is None:
             try:

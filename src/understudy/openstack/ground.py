@@ -28,7 +28,9 @@ LONGEST_REQUEST = 900 << 10
 AskPlaces = Callable[[dict[str, object]], tuple[int, str]]
 """The verb `site-places` with its arguments: its exit status, and what it said. NotReached."""
 _LONGEST_ANSWER = 64 << 20
-_BOOTSTRAP = "import sys;n=int(sys.stdin.readline());exec(compile(sys.stdin.read(n),'hands','exec'))"
+_MOST_NOISE = 64 << 10
+"""Bytes that may come before an answer: a shell that greets."""
+BOOTSTRAP = "import sys;n=int(sys.stdin.readline());exec(compile(sys.stdin.read(n),'hands','exec'))"
 
 
 class NotReached(UnderstudyError):
@@ -103,8 +105,9 @@ class Tree(_Asking):
 class Worker(_Asking):
     """A process of `hands.py`, begun at the first question."""
 
-    def __init__(self, command: Sequence[str], name: str, *, answer_s: float = ANSWER_S) -> None:
-        self._command, self._name, self._answer_s = list(command), name, answer_s
+    def __init__(self, command: Sequence[str], name: str, *, answer_s: float = ANSWER_S, advice: Mapping[str, str] | None = None) -> None:
+        """`advice`: what to do, by what the command says when it ends."""
+        self._command, self._name, self._answer_s, self._advice = list(command), name, answer_s, advice or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
 
@@ -146,7 +149,15 @@ class Worker(_Asking):
 
     def _line(self, process: subprocess.Popen[bytes]) -> bytes:
         assert process.stdout is not None
-        while b"\n" not in self._rest:
+        noise = 0
+        while True:
+            line, end, rest = self._rest.partition(b"\n")
+            if end and (line.startswith(b"{") or noise > _MOST_NOISE):
+                self._rest = rest
+                return line
+            if end:  # what a shell of the other side says at its beginning
+                self._rest, noise = rest, noise + len(line) + 1
+                continue
             if not select.select([process.stdout], [], [], self._answer_s)[0]:
                 raise OSError(f"it has not answered for {self._answer_s:.0f} s (a dead mount, perhaps)")
             more = os.read(process.stdout.fileno(), 1 << 16)
@@ -155,8 +166,6 @@ class Worker(_Asking):
             self._rest += more
             if len(self._rest) > _LONGEST_ANSWER:
                 raise OSError("its answer is too long")
-        line, _, self._rest = self._rest.partition(b"\n")
-        return line
 
     def _why(self, process: subprocess.Popen[bytes]) -> str:
         """What it said before it ended."""
@@ -166,7 +175,8 @@ class Worker(_Asking):
         except subprocess.TimeoutExpired:
             return "it closed its output"
         said = os.read(process.stderr.fileno(), 4096).decode(errors="replace").strip().splitlines()
-        return said[-1][:200] if said else f"it ended with status {process.returncode}"
+        why = said[-1][:200] if said else f"it ended with status {process.returncode}"
+        return why + next((f"; {what}" for text, what in self._advice.items() if text in why), "")
 
     def close(self) -> None:
         """Of ServerGround."""
@@ -242,11 +252,17 @@ class Nowhere(_Asking):
 
 def this_server(name: str) -> Worker:
     """The server that this runs on; a process of its own, so that dead storage does not hold us up."""
-    return Worker([sys.executable, "-I", "-c", _BOOTSTRAP], name)
+    return Worker([sys.executable, "-I", "-c", BOOTSTRAP], name)
 
 
-def by_ssh(name: str, target: str, key: str, *, program: str = "ssh") -> Worker:
+def by_ssh(name: str, target: str, key: str, *, program: str = "ssh", answer_s: float = ANSWER_S) -> Worker:
     """Another server. Never asks for anything: what needs a password fails."""
     options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_S}", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
     identity = ["-i", key, "-o", "IdentitiesOnly=yes"] if key else []
-    return Worker([program, *options, *identity, "--", target, f"python3 -I -c {shlex.quote(_BOOTSTRAP)}"], name)
+    advice = {
+        "Host key verification failed": f"its key is not known here, or has changed: ssh {target} once by hand, and compare it",
+        "Permission denied": f"no key that it accepts: ssh-copy-id {target}, or name one by [servers.{name}] ssh_key",
+        "not found": "Python 3.10 or newer is needed there",
+    }
+    command = [program, *options, *identity, "--", target, f"python3 -I -c {shlex.quote(BOOTSTRAP)}"]
+    return Worker(command, name, answer_s=answer_s, advice=advice)

@@ -22,6 +22,9 @@ LARGEST = 1 << 20
 """Bytes of a configuration file."""
 MOST_KEYS = 64
 BOOT = "boot:"
+NFT = "nft:"
+"""nft:FAMILY TABLE CHAIN:RULE, a rule of the running firewall."""
+NFT_S = 20
 RC_FOLDERS = ("etc/rc{}.d", "etc/rc.d/rc{}.d")
 
 
@@ -81,6 +84,8 @@ def _look(root: str, place: str, *, keys: bool) -> Json:
     try:
         if place.startswith(BOOT):
             return {"kind": "boot", "links": _boot_links(root, place[len(BOOT) :])}
+        if place.startswith(NFT):
+            return _rule_state(root, place)
         return _look_at(root, _path(root, place), keys=keys)
     except PlaceRefused as error:
         return {"kind": "other", "what": str(error)}
@@ -213,6 +218,8 @@ def _put(root: str, place: str, expect: Json, state: Json) -> Json:
     if place.startswith(BOOT):
         _put_links(root, place[len(BOOT) :], there["links"], state["links"])
         return {"done": True}
+    if place.startswith(NFT):
+        return {"done": _put_rule(place, there, state)}
     path = _path(root, place)
     match state["kind"]:
         case "absent":
@@ -343,6 +350,60 @@ def _put_links(root: str, unit: str, old: list[list[str]], new: list[list[str]])
 
 def _boot_folders() -> set[str]:
     return {f"/{pattern.format(level)}" for pattern in RC_FOLDERS for level in "0123456S"}
+
+
+def _rule_state(root: str, place: str) -> Json:
+    """Absent: no such chain runs, so nothing there filters. Else whether the rule is in it."""
+    handles = _handles(place) if root == "/" else None
+    return {"kind": "absent"} if handles is None else {"kind": "values", "values": {"rule": "there" if handles else "missing"}}
+
+
+def _handles(place: str) -> list[str] | None:
+    """Of that rule, as the running chain has it, whatever its comment."""
+    chain, _, rule = place[len(NFT) :].partition(":")
+    if len(chain.split()) != 3 or not rule or "\n" in rule:
+        raise PlaceRefused(f"{place!r} is no rule of a chain")
+    listed = _nft(f"list chain {chain}")
+    found = []
+    for line in (listed or "").splitlines():
+        text, _, handle = line.strip().partition(" # handle ")
+        if text.partition(" comment ")[0] == rule:
+            found.append(handle)
+    return None if listed is None else found
+
+
+def _put_rule(place: str, there: Json, state: Json) -> bool:
+    """Before all other rules of the chain, or out of it. Nothing else of the rule set is touched, nor loaded again."""
+    chain, _, rule = place[len(NFT) :].partition(":")
+    wanted = state.get("values", {}).get("rule")
+    if there["kind"] == "absent" and wanted == "missing":
+        return False  # the chain is gone, and the rule with it
+    if wanted not in ("there", "missing") or there["kind"] == "absent":
+        raise PlaceRefused(f"{place}: there is no such chain any more")
+    if wanted == "there":
+        _nft(f'insert rule {chain} {rule} comment "understudy openstack"')
+    for handle in (_handles(place) or []) if wanted == "missing" else []:
+        _nft(f"delete rule {chain} handle {int(handle)}")
+    return True
+
+
+def _nft(command: str) -> str | None:
+    """What nft says; None: there is no such thing, or no nft."""
+    import subprocess
+
+    environment = {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    try:
+        done = subprocess.run(["nft", "-a", command], capture_output=True, text=True, timeout=NFT_S, check=False, env=environment)
+    except FileNotFoundError:
+        return None
+    except (OSError, subprocess.SubprocessError) as error:
+        raise PlaceRefused(f"nft {command}: {error}") from error
+    if done.returncode == 0:
+        return done.stdout
+    said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+    if "No such file or directory" in said[0]:
+        return None
+    raise PlaceRefused(f"nft {command}: {said[0][:200]}")
 
 
 def _settle(root: str) -> Json:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from understudy.openstack.core.catalogue import Catalogue, read_catalogue
-from understudy.openstack.core.named import named_places
+from understudy.openstack.core.named import NamedPlaces
 
 FOLDER = Path(__file__).parent / "catalogue"
 SCHEMA = Path(__file__).parent / "site.schema.json"
@@ -20,6 +20,6 @@ def load_release(name: str) -> Catalogue:
     return read_catalogue((FOLDER / f"{name}.toml").read_text(), name)
 
 
-def places_named() -> frozenset[str]:
+def places_named() -> NamedPlaces:
     """Every place of a server that some release which is installed here names. BadCatalogue, OSError."""
-    return frozenset(place for name in release_names() for place in named_places(load_release(name)))
+    return NamedPlaces.of(map(load_release, release_names()))

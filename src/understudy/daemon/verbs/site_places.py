@@ -6,7 +6,7 @@ Must never: put a content into the registry, a log or the history.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from understudy.daemon.siteplaces import PlacesHere
@@ -47,7 +47,7 @@ async def _answer(world: CommandContext, places: PlacesHere, request: Mapping[st
     raise BadInput(f"{str(request.get('do'))[:40]!r} is not something that can be done for another server")
 
 
-async def _look(world: CommandContext, places: PlacesHere, request: Mapping[str, Any], named: frozenset[str]) -> Mapping[str, Any]:
+async def _look(world: CommandContext, places: PlacesHere, request: Mapping[str, Any], named: Container[str]) -> Mapping[str, Any]:
     """What no catalogue names is not looked at, and says so; its neighbours are."""
     asked = places_asked(request)
     allowed = [list(pair) for pair in asked if pair[0] in named]
@@ -66,7 +66,7 @@ async def _look(world: CommandContext, places: PlacesHere, request: Mapping[str,
     return {"states": states}
 
 
-async def _put(world: CommandContext, places: PlacesHere, request: Mapping[str, Any], named: frozenset[str]) -> Mapping[str, Any]:
+async def _put(world: CommandContext, places: PlacesHere, request: Mapping[str, Any], named: Container[str]) -> Mapping[str, Any]:
     place, expect, state = request.get("place"), request.get("expect"), request.get("state")
     answer: Mapping[str, Any]
     if why := put_refused(request, named):

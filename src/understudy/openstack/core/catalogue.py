@@ -77,6 +77,14 @@ class FileLine(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=T
     packages: tuple[str, ...] = ()
 
 
+class FirewallRule(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule of the running firewall (nftables), as nft lists it: where there is that chain, it stands before all others in it."""
+
+    chain: str
+    """FAMILY TABLE NAME."""
+    rule: str
+
+
 class DirectoryPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A directory with its owner."""
 
@@ -165,6 +173,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     line: tuple[FileLine, ...] = ()
     directory: tuple[DirectoryPart, ...] = ()
     keys: tuple[KeyDirectory, ...] = ()
+    firewall: tuple[FirewallRule, ...] = ()
     endpoint_api: EndpointApi | None = None
     """None: endpoints are made by hand."""
 

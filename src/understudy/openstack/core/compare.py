@@ -86,6 +86,8 @@ def _verdict(wanted: Wanted, state: PlaceState, sources: Mapping[str, FoundPlace
 
 
 def _values_verdict(wanted: WantedValues, state: PlaceState) -> tuple[Comparison, str]:
+    if wanted.optional and isinstance(state, Absent):
+        return Comparison.RIGHT, ""
     if not isinstance(state, ValuesState):
         return _not(state, "that")
     other = differing(wanted, state)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from understudy.errors import BadInput
 from understudy.openstack.core.catalogue import SECRET, Catalogue, CataloguePart, ResourcePart, Service
 from understudy.openstack.core.site import OpenstackSite, SiteServer
-from understudy.openstack.core.states import BOOT, Owned
+from understudy.openstack.core.states import BOOT, NFT, Owned
 from understudy.openstack.core.templates import fill, names
 from understudy.openstack.core.wanted import (
     Desired,
@@ -23,6 +23,7 @@ from understudy.openstack.core.wanted import (
     WantedPool,
     WantedRegistered,
     WantedResource,
+    WantedValues,
     WantedVip,
 )
 
@@ -93,6 +94,8 @@ def _of_server(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, 
             why=entry.why or (f"table {entry.table} of the guide" if entry.table else ""),
             packages=packages.get(entry.project, ()),
         )
+    for rule in filter(here, catalogue.firewall):
+        yield WantedValues(place=f"{NFT}{rule.chain}:{fill(rule.rule, facts)}", values={"rule": "there"}, optional=True, why=rule.why)
     first = next((other.name for other in site.servers if "controller" in other.roles), "")
     for keys in filter(here, catalogue.keys):
         if server.name != first:

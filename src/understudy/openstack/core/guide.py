@@ -72,6 +72,9 @@ def _files(catalogue: Catalogue) -> Iterator[str]:
     for file in catalogue.file:
         yield f"`{file.path}`, {file.owner}:{file.group} {file.mode}, on {', '.join(file.roles)}: {file.why}"
         yield from ("", "```text", file.content.rstrip("\n"), "```", "")
+    for rule in catalogue.firewall:
+        yield f"Running firewall, chain `{rule.chain}` if there is one, on {', '.join(rule.roles)}: `{rule.rule}`: {rule.why}"
+        yield ""
     rows = ((f"`{line.path}`", f"`{line.line}`", f"{', '.join(line.roles)}: {line.why}") for line in catalogue.line)
     yield from _table(("file", "line", "on, and why"), rows)
 

@@ -13,6 +13,7 @@ from understudy.openstack.core.compare import Comparison, FoundPlaces, Judged, d
 from understudy.openstack.core.editing import edited
 from understudy.openstack.core.ini import BadFile
 from understudy.openstack.core.states import (
+    NFT,
     Absent,
     BootState,
     DirectoryState,
@@ -148,7 +149,7 @@ def _after(before: PlaceState, wanted: Sequence[Wanted], found: Mapping[str, Fou
 
 def _values(before: PlaceState, wanted: WantedValues) -> PlaceState | str:
     if isinstance(before, Absent):
-        return ValuesState(values={**wanted.made_with, **wanted.values})
+        return before if wanted.optional else ValuesState(values={**wanted.made_with, **wanted.values})
     if not isinstance(before, ValuesState):
         return "it is something else"
     return ValuesState(values={**before.values, **differing(wanted, before)})
@@ -178,6 +179,8 @@ def title(step: PlaceStep) -> str:
             return f"{step.place.partition(':')[2]}: no start at boot" if before != after else step.place
         case DirectoryState():
             return f"{'make' if isinstance(before, Absent) else 'set the owner of'} {step.place}: {after.owned.as_text()}"
+        case ValuesState() if step.place.startswith(NFT):
+            return f"the running firewall: {step.place.removeprefix(NFT)}"
         case ValuesState():
             what = after.values.get("url", "")
             return f"{'make' if isinstance(before, Absent) else 'change'} {step.place}{f': {what}' if what else ''}"

@@ -85,11 +85,13 @@ class WantedBoot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedValues:
-    """Something that is no file, with these values, whatever others it has. `made_with`: what it gets besides where it is made."""
+    """Something that is no file, with these values, whatever others it has. `made_with`: what it gets besides where it is made. `optional`:
+    where there is none, that is right as well."""
 
     place: str
     values: Mapping[str, str]
     made_with: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
     why: str = ""
     name: str = ""
 
