@@ -235,6 +235,9 @@ WORDS: dict[int, str] = {
     20443: "it is so already",
     20444: "refused: {}",
     20445: "{}: from {} {}",
+    20447: "{}: {} files with {} bytes are on {} now, compared to the last byte; what was local is in {}. Delete that when all is well.",
+    20448: "{}: nothing is to be moved{}.",
+    20449: "{}: not moved: {}.",
     20446: "{} entries of Keystone's catalogue: understudy openstack apply",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.cli.understudy.openstack_move import add_move, move_data
 from understudy.errors import BadInput, UnderstudyError
 from understudy.model.messages import line
 
@@ -63,13 +64,15 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, text: str, example: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}")
-        command.set_defaults(run={"init": _init, "plan": _plan, "apply": _apply, "verify": _verify, "undo": _undo}[name])
+        runs = {"init": _init, "plan": _plan, "apply": _apply, "verify": _verify, "undo": _undo, "move-data": move_data}
+        command.set_defaults(run=runs[name])
         command.add_argument("--site", metavar="FILE", default=SITE_FILE, help=f"the site file ({SITE_FILE})")
         command.add_argument("--json", action="store_true", help="one JSON object, in the end")
         return command
 
     init = add("init", "Write a commented site file, with what is found out about the servers.", "understudy openstack init --release zed")
     init.add_argument("--release", default="", help="which OpenStack; what is installed here says it otherwise")
+    add_move(add)
     for name, text in (
         ("plan", "Show what apply would do: files as differences, commands to the cluster. Changes nothing."),
         ("apply", "Do it. Every former version is kept; after an interruption the same command goes on."),
@@ -121,7 +124,7 @@ def _job(arguments: argparse.Namespace) -> _Job:
     from understudy.openstack.core.site import check_credentials
     from understudy.openstack.credentials import resolve
 
-    site, catalogue = _site(arguments.site)
+    site, catalogue = site_of(arguments.site)
     check_credentials(site, catalogue.secrets_known())
     offered = tuple(name for name in catalogue.secrets_offered() if name in site.credentials)
     secrets, missing = resolve(site.credentials, (*secrets_needed(site, catalogue), *offered), os.environ)
@@ -139,7 +142,7 @@ def _job(arguments: argparse.Namespace) -> _Job:
     )
 
 
-def _site(path: str) -> "tuple[OpenstackSite, Catalogue]":
+def site_of(path: str) -> "tuple[OpenstackSite, Catalogue]":
     from understudy.linux.files import read_whole
     from understudy.openstack.core.site import parse_site
     from understudy.openstack.releases import load_release, release_names
@@ -315,7 +318,7 @@ def _undo(arguments: argparse.Namespace) -> int:
     from understudy.openstack.kept import FormerStates
     from understudy.openstack.work import RunOutcome, closing, undo, undo_endpoints
 
-    site, catalogue = _site(arguments.site)
+    site, catalogue = site_of(arguments.site)
     secrets, _ = resolve(site.credentials, catalogue.secrets_offered(), os.environ)
     names = arguments.server or [server.name for server in site.servers]
     from understudy.openstack.core.wanted import Desired

@@ -10,5 +10,6 @@
     guide.py       a release as a page for people
     named.py       places that a request from another server may be about
     endpoints.py   Keystone's catalogue of services as places, and the requests that change it
+    moving.py      what comes next when data moves onto its share
     registered.py  the cluster's registry: commands, and those that undo them
 """

@@ -77,6 +77,15 @@ class FileLine(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=T
     packages: tuple[str, ...] = ()
 
 
+class DataPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A service's data that moves onto its share once. `storage`: the name of its section in the site."""
+
+    storage: str
+    owner: str
+    group: str
+    mode: str
+
+
 class FirewallRule(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rule of the running firewall (nftables), as nft lists it: where there is that chain, it stands before all others in it."""
 
@@ -174,6 +183,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     directory: tuple[DirectoryPart, ...] = ()
     keys: tuple[KeyDirectory, ...] = ()
     firewall: tuple[FirewallRule, ...] = ()
+    data: tuple[DataPart, ...] = ()
     endpoint_api: EndpointApi | None = None
     """None: endpoints are made by hand."""
 

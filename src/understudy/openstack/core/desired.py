@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from understudy.errors import BadInput
 from understudy.openstack.core.catalogue import SECRET, Catalogue, CataloguePart, ResourcePart, Service
+from understudy.openstack.core.moving import DataMove
 from understudy.openstack.core.site import OpenstackSite, SiteServer
 from understudy.openstack.core.states import BOOT, NFT, Owned
 from understudy.openstack.core.templates import fill, names
@@ -55,6 +56,25 @@ def desired(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, str
         registered=tuple(_registered(site, catalogue, facts, resources)),
         endpoints=tuple(_endpoints(site, catalogue, facts)),
         gone=tuple((name, service.gone) for name, service in catalogue.service.items() if service.gone),
+    )
+
+
+def data_moves(site: OpenstackSite, catalogue: Catalogue) -> tuple[DataMove, ...]:
+    """What moves onto a share, in the order of the catalogue."""
+    facts = facts_of(site, catalogue, {})
+    return tuple(
+        DataMove(
+            name=part.storage,
+            path=facts[f"storage.{part.storage}.path"],
+            export=facts[f"storage.{part.storage}.export"],
+            type=facts.get(f"storage.{part.storage}.type", ""),
+            options=facts.get(f"storage.{part.storage}.options", ""),
+            owner=part.owner,
+            group=part.group,
+            mode=part.mode,
+        )
+        for part in catalogue.data
+        if _holds(part, site, facts)
     )
 
 
