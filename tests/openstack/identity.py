@@ -98,15 +98,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def identity() -> Iterator[tuple[IdentityStandIn, str]]:
-    """It, and its address."""
+def identity(address: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[IdentityStandIn, str]]:
+    """It, and where it is. `port` 0: a free one."""
     keystone = IdentityStandIn()
     handler = type("Handler", (_Handler,), {"keystone": keystone})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer((address, port), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield keystone, f"http://127.0.0.1:{server.server_address[1]}/v3"
+        yield keystone, f"http://{address}:{server.server_address[1]}/v3"
     finally:
         keystone.hangs.set()
         server.shutdown()

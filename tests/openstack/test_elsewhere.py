@@ -119,6 +119,14 @@ def test_what_is_no_request_is_refused(other: OtherServer, request_of: Any, caps
     assert other.ground.look([(CONF, False)]) == {CONF: Absent()}
 
 
+@pytest.mark.parametrize("answer", [{}, {"states": []}, {"states": 3}, {"states": [{"kind": "sculpture"}]}, {"states": [{"kind": "file"}]}])
+def test_an_answer_that_is_not_understood_is_none(other: OtherServer, answers: Answers, answer: dict[str, Any]) -> None:
+    """Of another version, perhaps."""
+    answers.answer = answer
+    with pytest.raises(NotReached, match=f"says nothing of {CONF} that is understood here"):
+        other.ground.look([(CONF, False)])
+
+
 def test_an_older_daemon_is_named_as_one(other: OtherServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has no such verb; what to do is said."""
     monkeypatch.setattr("understudy.daemon.api.VERBS", {})

@@ -272,6 +272,19 @@ def test_a_share_that_is_mounted_already_needs_nothing(bench: Bench) -> None:
     assert bench.there() == {}
 
 
+def test_a_share_that_is_mounted_in_the_middle_ends_it(bench: Bench) -> None:
+    """Somebody has started the resource: the local data is no longer what is seen there."""
+
+    def mount(what: str) -> None:
+        if what.startswith("note that"):
+            bench.source_here = "nas:/rabbitmq_data"
+
+    assert "nas:/rabbitmq_data was mounted at" in bench.move(mount)
+    assert bench.local.is_dir()
+    bench.source_here = ""
+    assert bench.move() == ""
+
+
 def test_a_socket_is_left_out(bench: Bench) -> None:
     """Nobody listens on a copy."""
     with socket.socket(socket.AF_UNIX) as listener:

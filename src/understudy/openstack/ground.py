@@ -226,9 +226,12 @@ class Elsewhere(_Asking):
         while len(found) < len(places):
             asked = places[len(found) : len(found) + MOST_PLACES]
             answer = self.ask({"do": "look", "places": [list(place) for place in asked]})
-            states = [from_json(state) for state in answer["states"][: len(asked)]]
+            try:
+                states = [from_json(state) for state in answer["states"][: len(asked)]]
+            except (KeyError, TypeError, ValueError):
+                states = []
             if not states:
-                raise NotReached(f"the daemon of {self._name} says nothing of {asked[0][0]}")
+                raise NotReached(f"the daemon of {self._name} says nothing of {asked[0][0]} that is understood here")
             found += states
         return {place: state for (place, _), state in zip(places, found, strict=True)}
 
@@ -236,7 +239,7 @@ class Elsewhere(_Asking):
         """Of ServerGround. What is expected goes as a fingerprint: a request has a bound."""
         expected = to_json(before)
         expect = {"kind": expected["kind"], "fingerprint": hands.fingerprint(expected)}
-        return bool(self.ask({"do": "put", "place": place, "expect": expect, "state": to_json(after)})["done"])
+        return bool(self.ask({"do": "put", "place": place, "expect": expect, "state": to_json(after)}).get("done"))
 
 
 class Nowhere(_Asking):

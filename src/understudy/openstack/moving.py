@@ -193,6 +193,8 @@ class DataMover:
                     raise MoveRefused(phase)
 
     def _seen(self, share: Path) -> MoveSeen:
+        if mounted := self._mounts.source(self._move.path):
+            raise MoveRefused(f"{mounted} was mounted at {self._move.path} meanwhile: stop what mounted it")
         staging = share / f"{STAGING}{self._server}"
         there = self._path.is_dir()
         return MoveSeen(
