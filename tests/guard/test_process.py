@@ -283,6 +283,25 @@ def _close(means: Means) -> None:
         means.gate.close_socket()
 
 
+def test_a_look_at_what_is_open_opens_nothing(servers: Hosts) -> None:
+    """Several a second, for months: whatever a look left open would leave the guard without a free descriptor some day."""
+    host = servers[1]
+
+    def opened() -> tuple[int, int]:
+        means = Means(read_settings(str(host.config)))
+        try:
+            means.look()
+            before = len(os.listdir("/proc/self/fd"))
+            for _ in range(5):
+                means.look()
+            return before, len(os.listdir("/proc/self/fd"))
+        finally:
+            _close(means)
+
+    before, after = host.inside(opened)
+    assert after == before
+
+
 def test_what_cannot_be_verified_is_named(servers: Hosts) -> None:
     host = servers[1]
     (host.run_dir / "kill-list.json").write_text("{")

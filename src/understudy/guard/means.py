@@ -48,7 +48,11 @@ class Means:
         self.list = self._reader.look()
         wanted = {self.list.cgroup, self.parent, *self.list.groups, *(path for unit in self.list.units for path in unit_groups(unit))}
         for path in wanted:
-            self._groups.setdefault(path, Group(path)).look()
+            group = self._groups.get(path)
+            if group is None:
+                self._groups[path] = Group(path)  # opens what is there
+            else:
+                group.look()
         if not self._groups[self.parent].there:
             with contextlib.suppress(OSError):
                 os.makedirs(self.parent, exist_ok=True)
