@@ -36,7 +36,7 @@ class ScriptedGuard:
 
     def answer(self, request: dict[str, Any]) -> bytes:
         match request["op"]:
-            case "cluster" | "servers":
+            case "cluster" | "servers" | "able" | "protect":
                 fields: dict[str, Any] = {}
             case "state":
                 fields = HELLO
@@ -50,8 +50,10 @@ class ScriptedGuard:
 
 
 @contextlib.asynccontextmanager
-async def linked(path: Path, answer: Callable[[dict[str, Any]], bytes]) -> AsyncIterator[GuardLink]:
-    """A link to a guard that answers so."""
+async def linked(
+    path: Path, answer: Callable[[dict[str, Any]], bytes], note: Callable[[list[str]], object] = lambda _: None
+) -> AsyncIterator[GuardLink]:
+    """A link to a guard that answers so; `note` is told what each packet asks."""
     loop = asyncio.get_running_loop()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(str(path / "guard.sock"))
@@ -64,7 +66,11 @@ async def linked(path: Path, answer: Callable[[dict[str, Any]], bytes]) -> Async
             client.setblocking(False)
             with client, contextlib.suppress(OSError):
                 while packet := await loop.sock_recv(client, 1 << 20):
-                    await loop.sock_sendall(client, answer(json.loads(packet)))
+                    asked = json.loads(packet)
+                    requests = asked if isinstance(asked, list) else [asked]
+                    note([request["op"] for request in requests])
+                    for request in requests:
+                        await loop.sock_sendall(client, answer(request))
 
     serving = asyncio.create_task(serve())
     link = GuardLink(path, round_s=0.1)
@@ -162,3 +168,23 @@ async def test_settings_that_could_not_be_kept_are_kept_when_there_is_room_again
     assert (folder / "servers.json").exists()
     assert before.startswith(f"{folder}/cluster.json cannot be written: ")
     assert (after, (folder / "cluster.json").exists()) == ("", True)
+
+
+async def test_what_is_asked_at_once_is_one_packet_for_a_guard_that_takes_lists(tmp_path: Path) -> None:
+    """And one for each for a guard of an older version, which would take a list for noise and hang up."""
+    packets: dict[bool, list[list[str]]] = {}
+    for takes_lists in (False, True):
+        guard, asked = ScriptedGuard(), packets.setdefault(takes_lists, [])
+
+        def answer(request: dict[str, Any], guard: ScriptedGuard = guard, takes: bool = takes_lists) -> bytes:
+            fields = json.loads(guard.answer(request))
+            return json.dumps({**fields, "ok": True, **({"takes_lists": True} if takes and request["op"] == "hello" else {})}).encode()
+
+        folder = tmp_path / str(takes_lists)
+        folder.mkdir()
+        async with linked(folder, answer, asked.append) as link:
+            await link.state()
+            asked.clear()
+            await asyncio.gather(link.able(True, ""), link.remember(ResourceName("db"), 3), link.protect(["10.0.0.1"] * 1000))
+    assert sorted(packets[False]) == [["able"], ["epoch"], ["protect"]]
+    assert sorted(packets[True]) == [["able", "epoch"], ["protect"]]
