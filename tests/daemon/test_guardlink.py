@@ -53,7 +53,7 @@ class ScriptedGuard:
 async def linked(
     path: Path, answer: Callable[[dict[str, Any]], bytes], note: Callable[[list[str]], object] = lambda _: None
 ) -> AsyncIterator[GuardLink]:
-    """A link to a guard that answers so; `note` is told what each packet asks."""
+    """A link to a guard that answers so; `note` is called with what each packet asks."""
     loop = asyncio.get_running_loop()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(str(path / "guard.sock"))

@@ -223,7 +223,7 @@ class KeeperProcess:
     def _look_around(self) -> None:
         """While nothing is pressing, now and then: have all at hand that the end needs."""
         now_s = time.monotonic()
-        if now_s - self._looked_s < LOOK_S:
+        if now_s - self._looked_s < LOOK_S and not self._means.changed():
             return
         self._looked_s = now_s
         for number, name in enumerate(STARTERS):

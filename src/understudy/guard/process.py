@@ -99,8 +99,6 @@ class GuardProcess:
         # All that the end will need is opened now.
         self._means = Means(settings)
         self._looked_boot_ns = 0
-        self._renewed_ns = round((limits.lease_s - limits.stop_now_s - 3 * limits.beat_s) * 1e9)
-        """Less is left of a lease only when it is not renewed."""
         self._notice = notice
         self._settings_notice = _settings_notice(settings) if notice is not None else None
         self._settings_notified: list[str] = []
@@ -120,6 +118,8 @@ class GuardProcess:
         """The core, with what the keeper holds."""
         self._copies, self._beat_ms = Copies(), self.limits.beat_s * 1000
         self._saved: HeldState | None = None
+        self._renewed_ns = round((self.limits.lease_s - self.limits.stop_now_s - 3 * self.limits.beat_s) * 1e9)
+        """Less is left of a lease only when it is not renewed."""
         settings, now = self.settings, read_clocks()
         self.gap_s: float | None = None if start.base is None else 0.0
         """For how long this server had no lease before it won the present one; None: it has not won one yet."""
