@@ -177,8 +177,8 @@ def test_kill_all_ends_a_guard_that_still_runs(servers: Hosts) -> None:
 
 def test_a_pid_that_was_used_again_is_left_alone(servers: Hosts) -> None:
     host = servers[1]
-    other = host.starter("understudyd")
-    (host.run_dir / "understudyd.pid").write_text(f"{other.pid} 1\n")
+    other = host.run(["sleep", "1000"], subprocess.DEVNULL, host.guards)
+    (host.run_dir / "understudyd.pid").write_text(f"{other.pid} 1\n")  # at once: a guard that looks in between would know the right one
     assert host.ask("farewell")["ok"] is True, "everything was ended, and seen to be"
     assert other.poll() is None
 
