@@ -15,6 +15,7 @@ from understudy.daemon import facts, guardlink
 from understudy.daemon.guardlink import PACKET, GuardLink
 from understudy.errors import Unreachable
 from understudy.guard import answers
+from understudy.guard.clients import MOST_TOGETHER, parse_packet
 from understudy.guard.core.epochs import Remembered
 from understudy.guard.held import HeldEpochs
 from understudy.guard.notes import Notes
@@ -188,3 +189,18 @@ async def test_what_is_asked_at_once_is_one_packet_for_a_guard_that_takes_lists(
             await asyncio.gather(link.able(True, ""), link.remember(ResourceName("db"), 3), link.protect(["10.0.0.1"] * 1000))
     assert sorted(packets[False]) == [["able"], ["epoch"], ["protect"]]
     assert sorted(packets[True]) == [["able", "epoch"], ["protect"]]
+
+
+async def test_however_much_is_asked_at_once_a_packet_holds_what_a_guard_takes(tmp_path: Path) -> None:
+    guard, asked = ScriptedGuard(), list[list[str]]()
+    async with linked(tmp_path, lambda request: _that_takes_lists(guard, request), asked.append) as link:
+        await link.state()
+        await asyncio.gather(*(link.able(True, "") for _ in range(50)))
+    assert sum(map(len, asked)) == 51 + 1, "and two for who it is"
+    assert 1 < max(map(len, asked)) <= MOST_TOGETHER
+    assert parse_packet(json.dumps([{"op": "able"}] * MOST_TOGETHER).encode())
+    assert not parse_packet(json.dumps([{"op": "able"}] * (MOST_TOGETHER + 1)).encode())
+
+
+def _that_takes_lists(guard: ScriptedGuard, request: dict[str, Any]) -> bytes:
+    return json.dumps({**json.loads(guard.answer(request)), "ok": True, "takes_lists": True}).encode()

@@ -317,6 +317,20 @@ def test_a_scribe_keeps_nothing_of_its_keepers_memory() -> None:
         assert Path(f"/proc/{scribe}/comm").read_text().strip() == "understudy-guar"
 
 
+def test_a_scribe_that_cannot_begin_anew_goes_on_as_it_was_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Python is found, or the one that is found ends at once."""
+    for python in ("/nowhere", "/bin/true"):
+        monkeypatch.setattr(sys, "executable", python)
+        with scribe_to_a_pipe() as (scribe, reading):
+
+            def written(scribe: Scribe = scribe, reading: int = reading) -> bool:
+                scribe.look()
+                return b"first" in _read(reading)
+
+            say(NOT_STOPPED, why="first")
+            wait_for(written, 10, "written")
+
+
 def _anonymous_kb(process: int) -> int:
     return int(Path(f"/proc/{process}/status").read_text().partition("RssAnon:")[2].split()[0])
 

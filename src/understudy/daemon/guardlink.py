@@ -17,6 +17,7 @@ from understudy.correlator import Correlator
 from understudy.daemon.facts import KeptFacts
 from understudy.errors import TooManyWaiting, Unreachable
 from understudy.guard import registered
+from understudy.guard.clients import MOST_TOGETHER
 from understudy.linux.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
@@ -260,7 +261,7 @@ class GuardLink:
 
     async def _send(self, connection: socket.socket, request: dict[str, Any]) -> None:
         loop, text, unsent = asyncio.get_running_loop(), json.dumps(request), self._unsent
-        if unsent is None or sum(map(len, unsent)) + len(text) > TOGETHER_BYTES:
+        if unsent is None or len(unsent) >= MOST_TOGETHER or sum(map(len, unsent)) + len(text) > TOGETHER_BYTES:
             return await loop.sock_sendall(connection, text.encode())
         unsent.append(text)
         if len(unsent) == 1:  # whatever else this waking asks it has asked before the loop comes to this

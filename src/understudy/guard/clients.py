@@ -15,6 +15,8 @@ from typing import Any
 
 _AT_ONCE = 32
 """Packets taken from one client per round of the loop."""
+MOST_TOGETHER = 16
+"""Requests in a packet: while all of a round are answered a guard does nothing else."""
 _LONGEST = 1 << 20
 _FORCE_SEND_BUFFER = 32
 MOST = {"daemon": 8, "executor": 8, "tool": 48}
@@ -39,7 +41,7 @@ def parse_packet(packet: bytes) -> list[dict[str, Any]]:
     except (ValueError, RecursionError):  # RecursionError: brackets without end
         return []
     requests: list[Any] = found if isinstance(found, list) else [found]
-    return requests if all(isinstance(request, dict) for request in requests) else []
+    return requests if len(requests) <= MOST_TOGETHER and all(isinstance(request, dict) for request in requests) else []
 
 
 class Clients:

@@ -22,6 +22,8 @@ from understudy.linux.logline import head, line
 from understudy.model.logevents import LINES_LOST
 
 LONGEST_CHUNK = 65536
+SHORT_LIFE_S = 5.0
+"""After one that did not live as long its successor goes on as it was forked: perhaps no other Python can begin."""
 AGAIN_AFTER_S = 1.0
 """At least this long between one scribe and its successor."""
 
@@ -46,6 +48,7 @@ class Scribe:
         """Have a successor if it has died; what nobody has read yet is in the pipe still."""
         if time.monotonic() - self._begun_s >= AGAIN_AFTER_S and _hung_up(self._alive, 0):
             os.close(self._alive)
+            self._lasting &= time.monotonic() - self._begun_s > SHORT_LIFE_S
             self._begin()
 
     def close(self, within_s: float) -> None:
@@ -93,7 +96,8 @@ def _begin_anew(reading: int, its_end: int) -> None:
         os.set_inheritable(descriptor, True)
     source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     code = f"import sys; sys.path.insert(0, {source!r}); from {__name__} import follow; follow({reading}, named={PROCESS!r})"
-    os.execv(sys.executable, [sys.executable, "-IS", "-c", code])
+    python = sys.executable or "python3"
+    os.execv(python, [python, "-IS", "-c", code])
 
 
 def follow(reading: int, *, named: str = "") -> None:
