@@ -38,7 +38,7 @@ from understudy.linux.files import advice
 from understudy.linux.keys import read_key
 from understudy.linux.logline import LEVELS
 from understudy.linux.paths import CONFIG
-from understudy.linux.processes import write_own_pid
+from understudy.linux.processes import be_served_first, write_own_pid
 from understudy.model import logevents
 from understudy.model.limits import Limits, derive
 from understudy.model.logevents import Level
@@ -73,6 +73,7 @@ def _begin(config: str, least: Level) -> int:
         print(f"understudyd: cannot begin in {settings.run_dir}: {advice(error, settings.run_dir)}", file=sys.stderr)
         return 1
     raise_limit()
+    be_served_first()
     with running("understudyd", server=settings.server, least=least):
         return asyncio.run(_run(settings, limits, key))
 
