@@ -39,7 +39,7 @@ def test_a_process_with_a_session_of_its_own_is_served_first() -> None:
 
 
 def test_who_shares_a_session_leaves_that_as_it_is() -> None:
-    """A daemon that is tried from a terminal: its shell is nobody's to hurry."""
+    """A daemon that is tried from a terminal: its shell is not served first."""
     own, session = said(own_session=False)
     assert own == str(NICE)
     assert session in ("0", "none")

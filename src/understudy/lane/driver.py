@@ -52,12 +52,13 @@ class Taken:
 class _LocalsBefore(Mapping[ResourceName, Local]):
     """The lanes' memories as they were when lanes began to be asked: no copy is made of thousands, of which few change meanwhile."""
 
-    def __init__(self, now: Mapping[ResourceName, Local], was: Mapping[ResourceName, Local]) -> None:
-        """`was`: of those that have changed since."""
-        self._now, self._was = now, was
+    def __init__(self, now: Mapping[ResourceName, Local]) -> None:
+        self._now = now
+        self.was: dict[ResourceName, Local] = {}
+        """Of those that have changed since."""
 
     def __getitem__(self, name: ResourceName) -> Local:
-        return self._was[name] if name in self._was else self._now[name]
+        return self.was[name] if name in self.was else self._now[name]
 
     def __iter__(self) -> Iterator[ResourceName]:
         return iter(self._now)
@@ -84,10 +85,8 @@ class Driver:
         self.locals: dict[ResourceName, Local] = {}
         self.steps: dict[ResourceName, LaneStep] = {}
         """What each lane answered last."""
-        self._was: dict[ResourceName, Local] = {}
-        """What lanes remembered that have been asked since the last snapshot of a round;"""
         self._before: _LocalsBefore | None = None
-        """with it, what all remembered then; None: no round is under way."""
+        """What lanes remembered when the last round began; None: none is under way."""
         self._spread = spread
         self._stale: dict[ResourceName, None] = {}
         """Lanes to be asked: something they go by has changed."""
@@ -242,8 +241,7 @@ class Driver:
         taken: list[Taken] = []
         self._stale |= dict.fromkeys(self._now_due(now))
         while self._stale:
-            self._was = {}
-            self._before = _LocalsBefore(self.locals, self._was)
+            self._before = _LocalsBefore(self.locals)
             here, stale, self._stale = self.here(now), self._stale, {}
             asked, self._sorted = self._in_order(stale) if self._sorted else stale, False
             for name in asked:
@@ -358,8 +356,8 @@ class Driver:
 
     def _remember(self, local: Local) -> None:
         """A lane's memory is another: it is asked anew, with all whom that concerns, and the registry is to know."""
-        if local.resource in self.locals:
-            self._was.setdefault(local.resource, self.locals[local.resource])
+        if self._before is not None and local.resource in self.locals:
+            self._before.was.setdefault(local.resource, self.locals[local.resource])
         self.locals[local.resource] = local
         if why := not_run(local):
             self.not_run[local.resource] = why
