@@ -90,7 +90,7 @@ async def _follow(world: CommandContext, leaving: list[IncarnationRecord], since
                 view = await world.mirror.wait(view.revision, min(left, 1.0))
                 await asyncio.sleep(0)  # the printer takes in what has come, before it is asked again
             await asyncio.sleep(0)
-            return _said(world, leaving, waiting, ended, cut_short=has_to_end() and with_own)
+            return _said(world, leaving, waiting, ended, cut_short=has_to_end())
     finally:
         printer.cancel()
         await asyncio.gather(printer, return_exceptions=True)
@@ -116,8 +116,9 @@ def _said(
         else:
             world.say(2793, incarnation.server)
     if cut_short and waiting:
-        others = [f"'{incarnation.server}'" for incarnation in waiting if incarnation.server != world.settings.server]
-        world.say(20510, world.settings.server, ", ".join(others))
+        own = ServerName(world.settings.server)
+        others = [incarnation.server for incarnation in waiting if incarnation.server != own] or [own]
+        world.say(20510, own, ", ".join(f"'{server}'" for server in others))
     world.say(4133) if well else world.say(4000, "Stop")
     return 0 if well else 1
 
