@@ -128,5 +128,5 @@ def half_installed(cluster: WatchedCluster, server: str, package: Path, *, mixed
     cluster.run("pkill", "-STOP", "dpkg", on=server)
     if mixed:
         cluster.expected.append("Traceback (most recent call last):")  # of processes that cannot begin
-        for module in ("guard/process.py", "daemon/node.py"):
-            (home / module).write_text('raise ImportError("what it needs is not in this version")\n')
+        (home / "guard/process.py").write_text('raise ImportError("what it needs is not in this version")\n')
+        (home / "daemon/node.py").write_text("raise SystemExit(2)\n")  # as one that cannot use its settings: systemd leaves it so

@@ -1,5 +1,6 @@
 """Files that take the place of others: what a writer that was killed leaves beside them does not stay."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from support import wait_until
+from understudy.daemon import main
 from understudy.setup import files
 from understudy.setup.files import NewFile, remove_leftovers, write_file
+from understudy.setup.places import SetupPlaces
 
 KILLED = """
 import os, signal, sys
@@ -72,6 +76,19 @@ def test_who_was_taken_for_a_leftover_before_the_lock_begins_once_more(tmp_path:
         write_file(NewFile(str(file), "whole", 0o644))
     assert removed
     assert (names(file), file.read_text()) == (["file"], "whole")
+
+
+async def test_the_daemon_removes_them_when_it_begins(tmp_path: Path) -> None:
+    """Beside settings, keys and state; and goes on."""
+    places = SetupPlaces(config=str(tmp_path / "etc/understudy.toml"))
+    folders = [tmp_path / "etc", tmp_path / "etc/keys", tmp_path / "state"]
+    for folder in folders:
+        folder.mkdir()
+        left_behind(folder / "file")
+    removing = asyncio.create_task(main._remove_leftovers(places, str(tmp_path / "state")))
+    await wait_until(lambda: not [*tmp_path.rglob("*.new")], 30, "nothing is left")
+    assert not removing.done()
+    removing.cancel()
 
 
 def test_a_folder_that_is_not_there_has_none(tmp_path: Path) -> None:
