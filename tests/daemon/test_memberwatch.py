@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from understudy.daemon.memberwatch import CHECK_S, OTHERS_TURNS, MemberWatch
+from understudy.model.names import ServerName
 from understudy.model.settings import ServerSettings, Settings
 from understudy.sim.loop import VirtualLoop
 
@@ -96,6 +97,22 @@ def test_a_member_that_is_taken_out_is_missed_no_more() -> None:
         assert watch.away() == {}
 
     watched(story, Settings(cluster="c", server="ctr1", servers=settings.servers, voters=("ctr2",), registry=("10.0.0.99:7400",)))
+
+
+def test_the_member_of_a_server_that_is_lost_is_not_missed_nor_when_it_has_just_come_back() -> None:
+    async def story(watch: MemberWatch, members: MembersOfWhichSomeAreDead) -> None:
+        members.dead = {THIRD}
+        await asyncio.sleep(CHECK_S * (OTHERS_TURNS + 1))
+        assert [*watch.away()] == ["ctr3"]
+        watch.silent = lambda: (ServerName("ctr3"),)
+        members.asked.clear()
+        await asyncio.sleep(CHECK_S * OTHERS_TURNS)
+        assert (watch.away(), members.asked_since()) == ({}, [OTHER])
+        watch.silent = tuple
+        await asyncio.sleep(CHECK_S)
+        assert watch.away() == {}
+
+    watched(story)
 
 
 def test_a_registry_without_members_is_not_asked() -> None:

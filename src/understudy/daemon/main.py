@@ -157,7 +157,7 @@ async def _until_stopped(
     server = LinuxServer(settings.run_dir)
     members = engine_named(settings.engine).members(lambda: node.settings.registry, settings.registry_tls)
     member_watch = MemberWatch(lambda: node.settings, members, connected, node.clock)
-    sight.members_away = member_watch.away
+    sight.members_away, member_watch.silent = member_watch.away, lambda: sight.own().unheard()
     sight.alert, sight.unwritten, sight.taken_out_by = alerts.write, alerts.unwritten, server.taken_out_by
     work = [
         asyncio.create_task(node.run(), name="node"),

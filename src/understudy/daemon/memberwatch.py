@@ -6,7 +6,7 @@ is asked every `CHECK_S`, the others seldom, until one does not answer. Must nev
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from understudy.model.names import ServerName
 from understudy.model.settings import Settings
@@ -28,6 +28,8 @@ class MemberWatch:
         """`settings`: with the registry's endpoints as they are by now; `connected`: to which of them this daemon is; `members`: None
         where the registry has none."""
         self._settings, self._members, self._connected, self._clock = settings, members, connected, clock
+        self.silent: Callable[[], Collection[ServerName]] = tuple
+        """Servers that are not heard of at all: there it is no news that the member does not answer, nor when they have just come back."""
         self._since: dict[ServerName, float] = {}
         """Of those that do not answer: when they were first found so."""
 
@@ -46,7 +48,7 @@ class MemberWatch:
 
     async def _ask(self, *, others: bool) -> None:
         settings = self._settings()
-        found = _members_on(settings)
+        found = {server: endpoint for server, endpoint in _members_on(settings).items() if server not in self.silent()}
         for server in self._since.keys() - found.keys():
             del self._since[server]
         asked = [server for server in found if others or server == settings.server or server in self._since]

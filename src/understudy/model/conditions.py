@@ -297,6 +297,10 @@ class Own:
             return None
         return self.guard.last_messages[server].incarnation
 
+    def unheard(self) -> frozenset[ServerName]:
+        """Other voters from which no message has come a moment ago."""
+        return frozenset(voter for voter in self.voters if voter != self.server and self.last_incarnation(voter) is None)
+
     def granted(self, voter: ServerName) -> bool:
         """Whether a voter has granted something a moment ago."""
         age_s = None if self.guard is None else self.guard.grants.get(voter)
