@@ -33,12 +33,11 @@ def asked_of_systemd(folder: Path, states: dict[str, str], *, policy: str = "") 
             (tools / name).chmod(0o755)
     script = POSTINST.read_text()
     for named, here in (
-        ("/run/systemd/system", running), ("/usr/sbin/policy-rc.d", tools / "policy-rc.d"), ("/opt/openstack-ha", folder / "scripts"),
-        ("/usr/lib/understudy", folder / "home"),
+        ("/run/systemd/system", running), ("/opt/openstack-ha", folder / "scripts"), ("/usr/lib/understudy", folder / "home"),
     ):  # fmt: skip
         assert named in script
         script = script.replace(named, str(here))
-    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{tools}:/usr/bin:/bin"}
     subprocess.run(["sh", "-c", script, "postinst", "configure", "0.1"], env=environment, capture_output=True, check=True)
     return [line for line in asked.read_text().splitlines() if not line.startswith("py3compile")]
 
