@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from understudy.model.looks import NOTHING_SAID, LookEntry, PageIndex, amended, names_that_differ, together
@@ -43,6 +43,15 @@ def said_by(look: Look | None) -> dict[ResourceName, LookEntry]:
     return {name: LookEntry(look.looked.get(name, ""), look.untold.get(name, ""), look.epochs.get(name, 0)) for name in names}
 
 
+def page(number: int = 0, /, looked: str = "", epochs: str = "") -> dict[int, Look]:
+    """Of the first look; of these names."""
+    said = {ResourceName(name): "u" for name in looked.split()}
+    return {number: replace(FIRST, looked=said, epochs={ResourceName(name): 1 for name in epochs.split()})}
+
+
+@example([{}], page(0, "r0") | page(1, "r0 r1"))
+@example([{}], page(0, "r0") | page(1, "r0", "r0"))
+@example([{NAMES[0]: NOTHING_SAID}], page(0, "r0") | page(1, "r0"))
 @given(st.lists(changes, min_size=1, max_size=8), st.dictionaries(st.integers(0, 4), pages_of((*OTHERS, FIRST)), max_size=4))
 def test_pages_say_together_what_was_to_be_said(rounds: list[dict[ResourceName, LookEntry]], pages: dict[int, Look]) -> None:
     """Whatever stood there before, also pages of other lives and eras, and pages with more names than they may have."""
@@ -61,6 +70,8 @@ def test_pages_say_together_what_was_to_be_said(rounds: list[dict[ResourceName, 
         assert index.changed(FIRST, wanted) == {}, "what is said already writes nothing"
 
 
+@example(page(0) | page(3, "r2") | page(4), 4, replace(FIRST, looked={NAMES[2]: "v"}))
+@example(page(0, "r2") | page(3, "r2"), 3, replace(FIRST, looked={NAMES[2]: "v"}))
 @given(st.dictionaries(st.integers(0, 4), pages_of(), min_size=1), st.integers(1, 4), pages_of())
 def test_a_page_that_changes_changes_the_look_as_if_all_were_put_together(pages: dict[int, Look], number: int, fresh: Look) -> None:
     """Only cheaper."""
