@@ -87,13 +87,15 @@ class DirectoryPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class KeyDirectory(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A directory whose files are the same on all these servers: those of the first."""
+    """A directory whose files are the same on all these servers. `rotates`: numbered, as Keystone's are; the newest count, else the first
+    server's."""
 
     path: str
     owner: str
     group: str
     mode: str
     file_mode: str
+    rotates: bool = False
 
 
 class PoolPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):

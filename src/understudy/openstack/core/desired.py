@@ -93,10 +93,9 @@ def _of_server(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, 
             why=entry.why or (f"table {entry.table} of the guide" if entry.table else ""),
             packages=packages.get(entry.project, ()),
         )
-    first = next((other.name for other in site.servers if "controller" in other.roles), "")
     for keys in filter(here, catalogue.keys):
-        if server.name != first:
-            yield WantedKeys(place=keys.path, owned=_owned(keys), file_mode=keys.file_mode, source=first, why=keys.why)
+        holders = tuple(other.name for other in site.with_role(keys.roles))
+        yield WantedKeys(place=keys.path, owned=_owned(keys), file_mode=keys.file_mode, holders=holders, rotates=keys.rotates, why=keys.why)
     yield from _units(site, catalogue, server, facts)
 
 
