@@ -22,15 +22,15 @@ OWNED = Owned(owner="root", group="root", mode="0600")
 SIDES = ("ctr1", "ctr2", "ctr3")
 
 
-Named = Mapping[int, str] | Mapping[str, str] | Mapping[object, str]
+KeyTexts = Mapping[int, str] | Mapping[str, str] | Mapping[object, str]
 
 
-def keys(content: Named) -> KeysState:
+def keys(content: KeyTexts) -> KeysState:
     files = {str(name): FileState(owned=OWNED, content=key.encode()) for name, key in content.items()}
     return KeysState(owned=OWNED, files=files)
 
 
-def choice(*sets: Named, rotates: bool = True, first: str = "") -> KeysChoice:
+def choice(*sets: KeyTexts, rotates: bool = True, first: str = "") -> KeysChoice:
     return newest({name: listing(keys(found)) for name, found in zip(SIDES, sets, strict=False)}, rotates=rotates, first=first)
 
 
@@ -110,7 +110,7 @@ def test_a_rotation_under_way_is_waited_for() -> None:
     assert "0.tmp on ctr1" in found.cause
 
 
-class Servers:
+class RotatingServers:
     """Sets of three servers, and every token that was signed: its key, and how many rotations of its set had been."""
 
     def __init__(self, most: int) -> None:
@@ -158,7 +158,7 @@ ACTS = st.lists(st.one_of(st.sampled_from(SIDES), st.just("agree"), st.tuples(st
 def test_rotations_on_any_side_converge_and_lose_nothing(most: int, acts: list[str | tuple[str, int]]) -> None:
     """Rotations, whole copies and interrupted ones in any order: either all become the same and every key that signed is there, or it is
     a conflict, and then two servers have gone apart by more than one rotation each, or one by more than the set holds."""
-    servers = Servers(most)
+    servers = RotatingServers(most)
     servers.sign()
     for act in acts:
         if act in SIDES:
@@ -180,7 +180,7 @@ def test_rotations_on_any_side_converge_and_lose_nothing(most: int, acts: list[s
 @given(st.integers(3, 5), st.lists(st.sampled_from(SIDES), max_size=20))
 def test_with_a_copy_after_each_rotation_there_is_never_a_conflict(most: int, sides: list[str]) -> None:
     """Whoever rotates, they are the same afterwards."""
-    servers = Servers(most)
+    servers = RotatingServers(most)
     for side in sides:
         servers.rotate(side)
         source = servers.choose().source

@@ -21,7 +21,7 @@ STAGED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysChoice:
-    """Whose keys all should have. `source` empty: nobody's, and `cause` says why; `conflict`: an operator has to decide."""
+    """Whose keys all should have. `source` empty: no server's, and `cause` says why; `conflict`: an operator has to decide."""
 
     source: str = ""
     cause: str = ""
@@ -30,7 +30,7 @@ class KeysChoice:
 
 @dataclass(frozen=True, slots=True)
 class _KeySet:
-    """One server's: number -> digest. Of sets that do not rotate: no order, name -> digest, as one key each."""
+    """One server's: number -> digest."""
 
     numbered: Mapping[int, str]
 
@@ -68,11 +68,11 @@ def newest(listings: Mapping[str, KeyListing], *, rotates: bool, first: str = ""
     if rotates and (odd := next(((server, name) for server, keys in filled.items() for name in keys if not name.isdecimal()), None)):
         return KeysChoice(cause=f"{odd[1]} on {odd[0]} is no key: a rotation is under way, or was interrupted; if it stays, remove it")
     if rotates:
-        chosen = _newest_rotating({server: _numbered(keys) for server, keys in filled.items()})
+        found = _newest_rotating({server: _numbered(keys) for server, keys in filled.items()})
     else:
-        chosen = next((server for server in filled if all(other.items() <= filled[server].items() for other in filled.values())), "")
-    if chosen:
-        return KeysChoice(source=chosen)
+        found = next((server for server in filled if all(other.items() <= filled[server].items() for other in filled.values())), "")
+    if found:
+        return KeysChoice(source=found)
     if first in filled:
         near = {server: keys for server, keys in filled.items() if _shared(keys, filled[first])}
         if not rotates or near.keys() == {first}:

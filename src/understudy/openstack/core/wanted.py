@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from understudy.openstack.core.catalogue import KeyLimit
 from understudy.openstack.core.states import Owned
 
 
@@ -72,6 +73,7 @@ class WantedKeys:
     file_mode: str
     holders: tuple[str, ...]
     rotates: bool = False
+    limit: KeyLimit | None = None
     why: str = ""
     name: str = "the keys"
 
@@ -111,6 +113,7 @@ class WantedResource:
 
     name: str
     attributes: Mapping[str, str]
+    type: str = "cluster_resource"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
