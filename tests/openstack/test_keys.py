@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -152,6 +153,40 @@ def test_icehouse_has_keys_that_do_not_rotate(place: Path, capsys: pytest.Captur
     (place / "trees/ctr2/etc/keystone/ssl/private/0").write_text("another")
     assert typed(place, "keys") == 1
     assert (place / "trees/ctr2/etc/keystone/ssl/private/0").read_text() == "another"
+
+
+def test_a_server_that_looks_every_minute_notes_what_it_found(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For the resource that does so, without a site file: all the same, gone apart, the same again after an operator has decided. What
+    stays as it is is printed once."""
+    note = prepared / "note"
+    seen: list[str] = []
+
+    def pause(seconds: float) -> None:
+        assert seconds == 60
+        seen.append(note.read_text())
+        match len(seen):
+            case 2:
+                for server in ("ctr1", "ctr1", "ctr2", "ctr2"):
+                    by_hand(prepared, server)
+            case 4:
+                assert typed(prepared, "keys", "--from", "ctr2") == 0
+            case 5:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", pause)
+    trees = ["--trees", f"{prepared}/trees", "--state", f"{prepared}/state"]
+    every = ["keys", "--every", "60", "--note", str(note), "--servers", "ctr1,ctr2", "--release", "zed", *trees]
+    assert understudy.main(["openstack", *every]) == 130
+    assert [text[:2] for text in seen] == ["0 ", "0 ", "1 ", "1 ", "0 "]
+    assert "whose are right, say: understudy openstack keys --from ctr1" in seen[2]
+    assert len(seen[2]) <= 301
+    said = capsys.readouterr().out
+    assert len(re.findall("^1 UND-0465: ", said, re.MULTILINE)) == 1
+    assert there(prepared, "ctr1") == there(prepared, "ctr2") != {}
+    for wrong in (["--release", "xena"], ["--servers", "ctr1,../x"], ["--from", "ctr9"]):
+        assert understudy.main(["openstack", *every, *wrong]) == 2
 
 
 class Failing:
