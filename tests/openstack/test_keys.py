@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -49,7 +50,7 @@ def by_hand(place: Path, server: str) -> None:
     ground = Tree(place / f"trees/{server}")
     state = ground.look([(FERNET, True)])[FERNET]
     assert isinstance(state, KeysState)
-    ground.put(FERNET, state, rotated(state, base64.urlsafe_b64encode(server.encode() * 8), 4))
+    ground.put(FERNET, state, rotated(state, base64.urlsafe_b64encode(os.urandom(32)), 4))
 
 
 def test_keys_are_the_same_on_all_controllers(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,8 +73,11 @@ def test_keys_are_the_same_on_all_controllers(prepared: Path, capsys: pytest.Cap
     assert there(prepared, "ctr3") == {}
 
 
-def test_newer_keys_are_never_taken_back_to_older_ones(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By `apply`, which had those of the first controller for the right ones: rotated on the other, its keys count."""
+def test_newer_keys_are_never_taken_back_to_older_ones(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By `apply`, which had those of the first controller for the right ones: rotated on the other, its keys count. In a conflict neither
+    does, and both commands say so."""
     names = load_release("zed").secrets()
     with (prepared / "site.toml").open("a") as site:
         site.write("[credentials]\n" + "".join(f'{name} = "env:SECRET"\n' for name in names))
@@ -84,6 +88,17 @@ def test_newer_keys_are_never_taken_back_to_older_ones(prepared: Path, monkeypat
     assert typed(prepared, "verify") == 1
     assert typed(prepared, "apply") == 0
     assert there(prepared, "ctr1") == there(prepared, "ctr2") == newer
+    assert typed(prepared, "verify") == 0
+
+    for server in ("ctr1", "ctr1", "ctr2", "ctr2"):
+        by_hand(prepared, server)
+    before = there(prepared, "ctr1"), there(prepared, "ctr2")
+    capsys.readouterr()
+    for command in ("verify", "apply"):
+        assert typed(prepared, command) == 1
+        assert "whose are right, say: understudy openstack keys --from ctr1" in capsys.readouterr().out
+    assert (there(prepared, "ctr1"), there(prepared, "ctr2")) == before
+    assert typed(prepared, "keys", "--from", "ctr1") == 0
     assert typed(prepared, "verify") == 0
 
 
