@@ -10,6 +10,7 @@ import pytest
 
 from e2e.audited import audited, name_of_a_lab
 from e2e.test_keystone_keys import keys, typed
+from e2e.test_members import make
 from e2e.watched import WatchedCluster
 from openstack.scripts.stack import KEYSTONE_KEYS
 from understudy.lab import Lab, image
@@ -47,10 +48,11 @@ COMPUTE = '\n[servers.ctr3]\nroles = ["compute"]\naddress = "10.10.10.3"\n'
 
 
 @pytest.fixture
-def cloud(request: pytest.FixtureRequest, tmp_path: Path, engine: str, init: str) -> Iterator[WatchedCluster]:
-    """Four servers with the packages; nothing is registered."""
-    lab = Lab(name_of_a_lab("day"), packages=image.SETS["openstack"], engine=engine, init=init)
+def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedCluster]:
+    """Four servers with the packages, made a cluster as an operator does it: they have certificates. Nothing is registered."""
+    lab = Lab(name_of_a_lab("day"), packages=image.SETS["openstack"], pause_tolerance=0.5, bare=True)
     with audited(lab, WatchedCluster, request, tmp_path) as cluster:
+        make(cluster, 1, 2, 3, 4)
         yield cluster
 
 
