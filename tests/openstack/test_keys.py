@@ -7,11 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from openstack.elsewhere import other_server
 from openstack.trees import SITE, make_trees, site_of
 from understudy.cli import understudy
+from understudy.openstack import hands
 from understudy.openstack.core.desired import keys_of
 from understudy.openstack.core.keysets import listing, rotated
 from understudy.openstack.core.states import KeysState, PlaceState
@@ -265,6 +268,39 @@ def test_nothing_is_rotated_while_a_server_is_away(prepared: Path) -> None:
     assert outcome.away == {"ctr2": "ctr2 cannot be reached: No route to host"}
     assert (outcome.signs, there(prepared, "ctr1")) == (0, before)
     assert listing(keys_state(trees["ctr1"])) != {}
+
+
+class InTree:
+    """The port of a daemon, by a directory that stands for its server."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+
+    async def site_places(self, request: Mapping[str, Any], within_s: float) -> dict[str, Any]:
+        assert within_s > 0
+        try:
+            return hands.perform(dict(request), self._root)
+        except hands.PlaceRefused as error:
+            return {"refused": str(error)}
+
+
+def test_keys_go_through_the_daemon_of_the_other_server(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over mutual TLS, by the places that the catalogue of that server names. What its history says has no key, and no content at all."""
+    wanted = keys_of(site_of("zed"), load_release("zed"))
+    kept = FormerStates(prepared / "kept")
+    (folder := prepared / "other").mkdir()
+    with other_server(folder, monkeypatch, InTree(prepared / "trees/ctr1"), every=False) as other, kept.held():
+        grounds = {"ctr1": other.ground, "ctr2": Tree(prepared / "trees/ctr2")}
+        assert all(outcome.agreed() for outcome in agree(wanted, grounds, kept))
+        by_hand(prepared, "ctr2")
+        every = {*there(prepared, "ctr1").values(), *there(prepared, "ctr2").values()}
+        assert [outcome.source for outcome in agree(wanted, grounds, kept)] == ["ctr2", "ctr1"]
+        assert rotate(next(item for item in wanted if item.limit), grounds, kept).signs == 4
+    assert there(prepared, "ctr1") == there(prepared, "ctr2")
+    every |= set(there(prepared, "ctr1").values())
+    assert [kind for kind, *_ in other.reported] == ["places-read", "place-changed", "place-changed"]
+    text = " ".join(" ".join(words) for words in other.reported)
+    assert not any(key in text or base64.b64encode(key.encode()).decode() in text for key in every)
 
 
 def keys_state(ground: ServerGround) -> KeysState:
