@@ -70,7 +70,7 @@ def test_day_two(cloud: WatchedCluster) -> None:
     cloud.run("chmod", "600", "/etc/understudy/secrets", on="ctr1")
     cloud.run("sh", "-ec", KEYSTONE_KEYS, on="ctr1")
     typed(cloud, "understudy openstack apply 2>/dev/null")
-    typed(cloud, "crsctl start resource openstack-keys memcached")
+    typed(cloud, "crsctl start resource openstack-keys -n ctr2")
     typed(cloud, "understudy openstack verify")
 
     site(cloud, text := text + COMPUTE)
@@ -80,7 +80,7 @@ def test_day_two(cloud: WatchedCluster) -> None:
     assert "nova-ha" not in cloud.run("cat", "/etc/nova/nova.conf", on="ctr3")
 
     typed(cloud, "crsctl relocate resource openstack-keys -n ctr1; understudy openstack undo --server ctr2 2>&1 | tail -n 3")
-    assert "secret" not in cloud.run("cat", "/etc/keystone/keystone.conf", on="ctr2")
+    assert "secret-keystone" not in cloud.run("cat", "/etc/keystone/keystone.conf", on="ctr2")
     site(cloud, text := text.replace("[servers.ctr2]", "[servers.ctr4]").replace('10.10.10.2"', '10.10.10.4"'))
     assert "SERVER_NAMES=ctr1 ctr4" in typed(cloud, "understudy openstack plan | grep -A9 'the cluster'")
     typed(cloud, "understudy openstack apply 2>&1 | tail -n 4")

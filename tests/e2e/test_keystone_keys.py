@@ -79,7 +79,7 @@ def test_keys_are_kept_the_same_while_servers_come_and_go(cloud: WatchedCluster)
     typed(cloud, "understudy openstack apply", status=0)
     assert keys(cloud, "ctr1") == keys(cloud, "ctr2")
     assert json.loads(typed(cloud, "understudy openstack verify --json"))["status"] == 0
-    typed(cloud, "crsctl start resource memcached openstack-keys")
+    typed(cloud, "crsctl start resource openstack-keys")
     cloud.runs("openstack-keys", on=(home := cloud.status("openstack-keys").server or ""))
     every |= set(keys(cloud, "ctr1").values())
 

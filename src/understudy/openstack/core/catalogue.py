@@ -129,7 +129,6 @@ class ResourcePart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fiel
     pool: str
     service: str = ""
     script: str = ""
-    type: Literal["cluster_resource", "local_resource"] = "cluster_resource"
     needs: tuple[str, ...] = ()
     """Hard dependencies, for start and stop."""
     after: tuple[str, ...] = ()

@@ -32,9 +32,6 @@ _DROP_IN_TEXT = """# The cluster restarts this service, and counts. A restart by
 Restart=no
 """
 _SYSTEMD = "systemd.drop_ins"
-_EVERYWHERE = "local_resource"
-_PLACED = ("PLACEMENT",)
-"""Attributes of what runs on one server."""
 
 
 def facts_of(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, str], server: SiteServer | None = None) -> dict[str, str]:
@@ -192,8 +189,7 @@ def _registered(
 
 def _resource(part: ResourcePart, catalogue: Catalogue, facts: Mapping[str, str], there: set[str]) -> WantedResource:
     script = f"{catalogue.scripts}/{part.script or part.service or part.name}.scr"
-    common = {key: value for key, value in catalogue.attributes.items() if part.type != _EVERYWHERE or key not in _PLACED}
-    attributes = {"ACTION_SCRIPT": script, **common, "SERVER_POOLS": part.pool}
+    attributes = {"ACTION_SCRIPT": script, **catalogue.attributes, "SERVER_POOLS": part.pool}
     start = [f"hard({','.join(part.needs)})"] if part.needs else []
     if after := [name for name in part.after if name in there]:
         start.append(f"weak({','.join(f'global:{name}' for name in after)})")
@@ -202,7 +198,7 @@ def _resource(part: ResourcePart, catalogue: Catalogue, facts: Mapping[str, str]
     if part.needs:
         attributes["STOP_DEPENDENCIES"] = f"hard({','.join(part.needs)})"
     attributes |= {key: fill(value, facts) for key, value in part.attributes.items()}
-    return WantedResource(name=part.name, attributes=attributes, type=part.type)
+    return WantedResource(name=part.name, attributes=attributes)
 
 
 def _endpoints(site: OpenstackSite, catalogue: Catalogue, facts: Mapping[str, str]) -> Iterator[WantedEndpoint]:

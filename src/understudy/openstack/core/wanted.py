@@ -113,7 +113,6 @@ class WantedResource:
 
     name: str
     attributes: Mapping[str, str]
-    type: str = "cluster_resource"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
