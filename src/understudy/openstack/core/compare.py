@@ -70,9 +70,11 @@ def judge(server: str, wanted: Wanted, found: FoundPlaces, sources: Mapping[str,
 def _verdict(wanted: Wanted, state: PlaceState, server: str, sources: Mapping[str, FoundPlaces]) -> tuple[Comparison, str]:
     match wanted:
         case WantedBoot():
-            links = state.links if isinstance(state, BootState) else ()
-            same = isinstance(state, BootState) and without_boot(state) == state
-            return (Comparison.RIGHT, "") if same else (Comparison.WRONG, f"started by {', '.join(path for path, _ in links[:3])}")
+            if not isinstance(state, BootState):
+                return _not(state, "a unit")
+            stays = without_boot(state).links
+            starting = [link for link, target in state.links if (link, target) not in stays]
+            return (Comparison.WRONG, f"started by {', '.join(starting[:3])}") if starting else (Comparison.RIGHT, "")
         case WantedDirectory():
             return _owner_verdict(state, wanted.owned) if isinstance(state, DirectoryState) else _not(state, "a directory")
         case WantedKeys():
