@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.cli.understudy import openstack_keys
 from understudy.cli.understudy.openstack_move import add_move, move_data
 from understudy.errors import BadInput, UnderstudyError
 from understudy.model.messages import line
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, text: str, example: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}")
         runs = {"init": _init, "plan": _plan, "apply": _apply, "verify": _verify, "undo": _undo, "move-data": move_data}
-        command.set_defaults(run=runs[name])
+        command.set_defaults(run=runs.get(name))
         command.add_argument("--site", metavar="FILE", default=SITE_FILE, help=f"the site file ({SITE_FILE})")
         command.add_argument("--json", action="store_true", help="one JSON object, in the end")
         return command
@@ -78,22 +79,28 @@ def _parser() -> argparse.ArgumentParser:
         ("apply", "Do it. Every former version is kept; after an interruption the same command goes on."),
         ("verify", "Compare everything that is wanted with what is there: 0 all right, 1 something differs, 2 it cannot be said."),
         ("undo", "Put back, to the byte, what was there before the first apply, and delete what it registered."),
+        *openstack_keys.TEXTS.items(),
     ):
         command = add(name, text, f"understudy openstack {name}")
-        command.add_argument("--server", action="append", metavar="NAME", help="only this server, and not the cluster; may be repeated")
+        if not openstack_keys.add_options(name, command):
+            command.add_argument("--server", action="append", metavar="NAME", help="only this server, and not the cluster; may be repeated")
         command.add_argument("--state", metavar="DIR", default=STATE_DIR, help=f"where former versions are kept ({STATE_DIR})")
         command.add_argument(
             "--trees", metavar="DIR", help="instead of the servers: DIR/NAME stands for the files of server NAME; the cluster is not asked"
         )
-        if name == "apply":
-            command.add_argument(
-                "--register",
-                action="store_true",
-                help="register in the cluster although a server could not be looked at from here; say so once apply is done there",
-            )
-        if name == "undo":
-            command.add_argument("-f", dest="force", action="store_true", help="also what somebody else has changed since")
+        _add_words_of_one_command(name, command)
     return parser
+
+
+def _add_words_of_one_command(name: str, command: argparse.ArgumentParser) -> None:
+    if name == "apply":
+        command.add_argument(
+            "--register",
+            action="store_true",
+            help="register in the cluster although a server could not be looked at from here; say so once apply is done there",
+        )
+    if name == "undo":
+        command.add_argument("-f", dest="force", action="store_true", help="also what somebody else has changed since")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +215,25 @@ def _keystone(
     facts = facts_of(site, catalogue, {})
     user, project, domain = (facts[f"endpoints.admin_{key}"] for key in ("user", "project", "domain"))
     return Keystone(AdminLogin(url=fill(api.url, facts), user=user, project=project, domain=domain, password=secrets[api.secret]))
+
+
+def site_and_grounds(
+    arguments: argparse.Namespace, servers: str = ""
+) -> "tuple[OpenstackSite, Catalogue, Mapping[str, ServerGround]]":
+    """For commands that need no secrets: the site, its release, and how each server is reached. `servers`: these, instead of a file's.
+    BadInput."""
+    from understudy.openstack.core.site import controllers_alone
+    from understudy.openstack.core.wanted import Desired
+    from understudy.openstack.releases import load_release, release_names
+
+    if servers and arguments.release not in release_names():
+        raise BadInput(f"--release: there are {', '.join(release_names())}")
+    if servers:
+        site = controllers_alone(arguments.release, servers.split(","))
+        catalogue = load_release(site.release)
+    else:
+        site, catalogue = site_of(arguments.site)
+    return site, catalogue, _grounds(site, Desired(servers={}, registered=(), endpoints=(), gone=()), arguments.trees)
 
 
 def _registrar(arguments: argparse.Namespace) -> "Registrar | None":

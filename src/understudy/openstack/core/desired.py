@@ -42,6 +42,8 @@ def facts_of(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, st
     facts |= {name: value for name, value in site.facts.items() if value or name not in facts}
     facts |= {f"secret.{name}": value for name, value in secrets.items()}
     facts["clustered.all"] = "yes" if site.clustered == "all" else ""
+    controllers = [known.name for known in site.with_role(("controller",))]
+    facts["site.controllers"] = ",".join(controllers) if len(controllers) > 1 else ""
     if server is not None:
         facts |= {"server.name": server.name, "server.address": server.address}
     return facts
@@ -116,11 +118,26 @@ def _of_server(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, 
         )
     for rule in filter(here, catalogue.firewall):
         yield WantedValues(place=f"{NFT}{rule.chain}:{fill(rule.rule, facts)}", values={"rule": "there"}, optional=True, why=rule.why)
-    first = next((other.name for other in site.servers if "controller" in other.roles), "")
-    for keys in filter(here, catalogue.keys):
-        if server.name != first:
-            yield WantedKeys(place=keys.path, owned=_owned(keys), file_mode=keys.file_mode, source=first, why=keys.why)
+    yield from (keys for keys in keys_of(site, catalogue) if server.name in keys.holders)
     yield from _units(site, catalogue, server, facts)
+
+
+def keys_of(site: OpenstackSite, catalogue: Catalogue) -> tuple[WantedKeys, ...]:
+    """All directories of keys that servers of this site share; no secret is needed to know them."""
+    facts = facts_of(site, catalogue, {})
+    return tuple(
+        WantedKeys(
+            place=part.path,
+            owned=_owned(part),
+            file_mode=part.file_mode,
+            holders=tuple(server.name for server in site.with_role(part.roles)),
+            rotates=part.rotates,
+            limit=part.limit,
+            why=part.why,
+        )
+        for part in catalogue.keys
+        if _holds(part, site, facts)
+    )
 
 
 def _filled_lines(content: str, facts: Mapping[str, str]) -> str:
