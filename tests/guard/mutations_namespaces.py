@@ -3,6 +3,7 @@
 from cutting import Patch, cut, exchange, exchange_value
 from understudy.guard.core import ending
 from understudy.guard.core.ending import EndStep
+from understudy.guard.means import Means
 from understudy.holdings.listing import KillList
 from understudy.linux import namespaces
 
@@ -23,6 +24,11 @@ def mute_the_namespaces_only_at_first(patch: Patch) -> None:
     strike, *rest = ending.ORDER
     later = (part._replace(steps=tuple(step for step in part.steps if step is not EndStep.MUTE_NAMESPACES)) for part in rest)
     exchange_value(patch, ending, "ORDER", (strike, *later))
+
+
+def end_what_was_seen_before(patch: Patch) -> None:
+    """Who ends everything goes by the list as it was when nothing was pressing."""
+    exchange(patch, Means.look_at_list)(lambda self: None)
 
 
 def take_a_name_for_the_namespace(patch: Patch) -> None:

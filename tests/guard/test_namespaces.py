@@ -116,7 +116,7 @@ def test_who_is_asked_to_end_everything_does_it_too(servers: Hosts, made: Router
 # --- the end itself, in this process
 
 
-class EndingServer:
+class LapsedServer:
     """What an end needs of one: a control group, a run directory with a kill list."""
 
     def __init__(self, folder: Path, group: str) -> None:
@@ -150,14 +150,14 @@ class EndingServer:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EndingServer]:
+def server(tmp_path: Path) -> Iterator[LapsedServer]:
     group = f"{find_cgroup_root()}/usn{secrets.token_hex(3)}"
     os.mkdir(group)
-    yield EndingServer(tmp_path, group)
+    yield LapsedServer(tmp_path, group)
     os.rmdir(group)
 
 
-def ends(server: EndingServer, made: Routers) -> None:
+def ends(server: LapsedServer, made: Routers) -> None:
     """The agent's routers stop answering, one that an agent made in its last moment too."""
 
     def make_another(step: EndStep) -> None:
@@ -170,7 +170,18 @@ def ends(server: EndingServer, made: Routers) -> None:
     assert [name for name in made.names if made.answers(name)] == []
 
 
-def ends_by_force(server: EndingServer, made: Routers) -> None:
+def ends_what_has_only_just_begun(server: LapsedServer, made: Routers) -> None:
+    """The executor wrote it down after the last look, and was killed in the middle of the start."""
+
+    def begin(step: EndStep) -> None:
+        if step is EndStep.KILL_STARTERS:
+            server.start(made.pattern)
+
+    assert server.end(begin).stopped
+    assert [name for name in made.names if made.answers(name)] == []
+
+
+def ends_by_force(server: LapsedServer, made: Routers) -> None:
     """Somebody is in one, whom nobody knows."""
     with ExitStack() as stack:
         with network_of(made.names[0]):
@@ -182,22 +193,23 @@ def ends_by_force(server: EndingServer, made: Routers) -> None:
     assert namespaces.named(NamespaceHolding(made.pattern).names) == []
 
 
-CASES: tuple[tuple[Mutation, Callable[[EndingServer, Routers], None]], ...] = (
+CASES: tuple[tuple[Mutation, Callable[[LapsedServer, Routers], None]], ...] = (
     (mutations.forget_the_namespaces, ends),
     (mutations.leave_the_namespaces_alone, ends),
     (mutations.mute_the_namespaces_only_at_first, ends),
+    (mutations.end_what_was_seen_before, ends_what_has_only_just_begun),
     (mutations.take_a_name_for_the_namespace, ends_by_force),
 )
 
 
-@pytest.mark.parametrize("story", [ends, ends_by_force])
-def test_what_is_listed_is_mute(story: Callable[[EndingServer, Routers], None], server: EndingServer, made: Routers) -> None:
+@pytest.mark.parametrize("story", [ends, ends_what_has_only_just_begun, ends_by_force])
+def test_what_is_listed_is_mute(story: Callable[[LapsedServer, Routers], None], server: LapsedServer, made: Routers) -> None:
     story(server, made)
 
 
 @pytest.mark.parametrize(("mutation", "story"), CASES, ids=lambda value: value.__name__)
 def test_without_the_clause_it_answers_on(
-    mutation: Mutation, story: Callable[[EndingServer, Routers], None], server: EndingServer, made: Routers, monkeypatch: pytest.MonkeyPatch
+    mutation: Mutation, story: Callable[[LapsedServer, Routers], None], server: LapsedServer, made: Routers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutation(monkeypatch)
     with pytest.raises(AssertionError):
@@ -210,7 +222,7 @@ def test_every_clause_stands_on_the_page_of_safety() -> None:
     assert made <= set(re.findall(r"`(\w+)`", (ROOT / "docs/safety.md").read_text()))
 
 
-def test_what_cannot_be_made_mute_bars_the_next_life(server: EndingServer, made: Routers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_made_mute_bars_the_next_life(server: LapsedServer, made: Routers, monkeypatch: pytest.MonkeyPatch) -> None:
     """It answers: nothing may say that this server runs nothing."""
     server.start(made.pattern)
     monkeypatch.setattr(guard_kill, "NAMESPACES_WITHIN_S", -1.0)

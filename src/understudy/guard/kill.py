@@ -86,6 +86,7 @@ class _Steps:
 
     def _see_starters_dead(self) -> EndFound:
         starters = self._means.starters
+        self._means.look_at_list()
         alive = [f"{name} does not die: {HANGS}" for name in starters.left(self._deadline)]
         return EndFound((*alive, *starters.unchecked.values()))
 

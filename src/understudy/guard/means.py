@@ -60,6 +60,10 @@ class Means:
             self._groups.pop(path).close()
         self._open_sockets()
 
+    def look_at_list(self) -> None:
+        """Read the kill list once more, when the executor is dead: a start of the last moment is on it, and was not when we last looked."""
+        self.list = self._reader.look()
+
     @property
     def groups(self) -> list[Group]:
         """The control groups to end."""
