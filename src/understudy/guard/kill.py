@@ -86,8 +86,8 @@ class _Steps:
 
     def _see_starters_dead(self) -> EndFound:
         starters = self._means.starters
-        self._means.look_at_list()
         alive = [f"{name} does not die: {HANGS}" for name in starters.left(self._deadline)]
+        self._means.look_at_list()  # what its writer noted last, before it died
         return EndFound((*alive, *starters.unchecked.values()))
 
     def _seek_strays(self) -> None:

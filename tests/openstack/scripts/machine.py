@@ -49,6 +49,11 @@ class ScriptedMachine(DebianRoot):
         self.shell(f"mkdir -p {storage.IN_HOST}/cinder_data")
         shutil.copytree(SCRIPTS, Path(f"/proc/{self._inside}/root{HOME}"), ignore=shutil.ignore_patterns("__pycache__"))
 
+    @property
+    def namespaces(self) -> str:
+        """Where this test finds the machine's named network namespaces."""
+        return f"/proc/{self._inside}/root/run/netns"
+
     def settings(self, **settings: str) -> None:
         """What /etc/openstack-ha-data.conf says."""
         self.write("/etc/openstack-ha-data.conf", "".join(f"{name}='{value}'\n" for name, value in settings.items()))
