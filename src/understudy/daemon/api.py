@@ -19,6 +19,7 @@ import resource
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +86,7 @@ class ApiServices:
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     own: Callable[[], Own] | None = None
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
+    leave_followed: Callable[[], AbstractContextManager[Callable[[], bool]]] = field(default=lambda: nullcontext(lambda: False))
 
 
 async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer, members: RegistryMembers | None = None) -> None:
@@ -107,6 +109,7 @@ async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer,
         record=record,
         check=check,
         leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
+        leave_followed=node.leave.followed,
         own=sight.own,
     )
     app, callers = application(services), Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
@@ -273,6 +276,7 @@ class _Api:
             own=None if services.own is None else _for_a_moment(services.own),
             check=services.check,
             leave_here=services.leave_here,
+            leave_followed=services.leave_followed,
             members=services.members,
             detached=lambda: lines.closed,
             turn=Turn(self._turns, queued=peer.uid != 0),
