@@ -18,17 +18,21 @@ from understudy.holdings.holding import (
     GroupHolding,
     Holding,
     MountHolding,
+    NamespaceHolding,
     UnitHolding,
     in_order,
     why_no_mount_point,
+    why_no_namespaces,
 )
 from understudy.holdings.listing import KillList, KillListFile, KillListReader, read_kill_list
 
 BEFORE = KillList(cgroup="/groups", filesystems=("/data",))
 ADDRESS, MOUNT, UNIT = AddressHolding("10.10.10.11"), MountHolding("/var/lib/mysql"), UnitHolding("mariadb.service")
+ROUTERS = NamespaceHolding("qrouter-*")
 HOLDINGS: st.SearchStrategy[Holding] = st.one_of(
     st.builds(GroupHolding, st.text(max_size=9)), st.builds(UnitHolding, st.text(max_size=9)),
     st.builds(AddressHolding, st.text(max_size=9)), st.builds(MountHolding, st.text(max_size=9)),
+    st.builds(NamespaceHolding, st.text(max_size=9)),
 )  # fmt: skip
 
 
@@ -51,6 +55,7 @@ def test_a_guard_of_the_version_before_finds_what_it_ends(tmp_path: Path) -> Non
     listing = KillListFile(str(tmp_path), cgroup="/groups", filesystems=("/data",))
     listing.add("db", (UNIT, MOUNT))
     listing.add("vip", (ADDRESS,))
+    listing.add("l3", (ROUTERS,))
     raw = json.loads((tmp_path / "kill-list.json").read_text())
     assert (raw["cgroup"], raw["units"], raw["filesystems"]) == ("/groups", ["mariadb.service"], ["/data"])
     assert [address["address"] for address in raw["addresses"]] == ["10.10.10.11"]
@@ -93,8 +98,8 @@ def test_what_a_start_finds_left_of_a_former_one_stays_on_the_list(tmp_path: Pat
 
 
 def test_who_could_bring_back_the_rest_is_ended_first_and_what_may_hang_last() -> None:
-    assert in_order((MOUNT, ADDRESS, UNIT)) == (UNIT, ADDRESS, MOUNT)
-    assert (GroupHolding, UnitHolding, AddressHolding, MountHolding) == ORDER
+    assert in_order((MOUNT, ROUTERS, ADDRESS, UNIT)) == (UNIT, ADDRESS, ROUTERS, MOUNT)
+    assert (GroupHolding, UnitHolding, AddressHolding, NamespaceHolding, MountHolding) == ORDER
 
 
 @pytest.mark.parametrize(
@@ -113,6 +118,39 @@ def test_who_could_bring_back_the_rest_is_ended_first_and_what_may_hang_last() -
 def test_no_place_of_the_system_is_a_mount_point(point: str, why: str) -> None:
     found = why_no_mount_point(point, ("/run/understudy", "/var/lib/understudy", "/var/log/x/understudy"))
     assert (why in found) if why else found == ""
+
+
+@pytest.mark.parametrize(
+    ("patterns", "why"),
+    [
+        ("", ""),
+        ("qrouter-* snat-* fip-*", ""),
+        ("one", ""),
+        ("*", "is no pattern"),
+        ("qr*", "would match namespaces of others"),
+        ("q-*-b", "is no pattern"),
+        ("../net", "is no pattern"),
+        ("a/b", "is no pattern"),
+        (".hidden-*", "is no pattern"),
+        ("x" * 64, "is no pattern"),
+        (" ".join(f"net{number}" for number in range(17)), "17 patterns are given, 16 are allowed"),
+    ],
+)
+def test_no_pattern_takes_what_others_have_made(patterns: str, why: str) -> None:
+    found = why_no_namespaces(patterns)
+    assert (why in found) if why else found == ""
+
+
+def test_a_namespace_is_meant_by_its_name_or_by_how_it_begins() -> None:
+    assert [ROUTERS.names(name) for name in ("qrouter-1", "qrouter-", "qrouter", "xqrouter-1")] == [True, True, False, False]
+    assert [NamespaceHolding("net1").names(name) for name in ("net1", "net12")] == [True, False]
+
+
+def test_two_resources_may_mean_the_same_namespaces(tmp_path: Path) -> None:
+    listing = KillListFile(str(tmp_path), cgroup="/groups", filesystems=())
+    listing.add("l3", (ROUTERS,))
+    listing.add("lb", (ROUTERS, NamespaceHolding("qlbaas-*")))
+    assert read_kill_list(str(tmp_path), BEFORE).namespaces == (ROUTERS, NamespaceHolding("qlbaas-*"))
 
 
 def test_a_reading_that_failed_is_made_again_though_the_file_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

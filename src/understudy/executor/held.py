@@ -12,8 +12,17 @@ from pathlib import Path
 from understudy.agents.aside import aside
 from understudy.agents.groups import kill_and_see
 from understudy.executor.gate import shut_gate
-from understudy.holdings.holding import AddressHolding, GroupHolding, Holding, MountHolding, UnitHolding, in_order, why_no_mount_point
-from understudy.linux import interfaces, mounts
+from understudy.holdings.holding import (
+    AddressHolding,
+    GroupHolding,
+    Holding,
+    MountHolding,
+    NamespaceHolding,
+    UnitHolding,
+    in_order,
+    why_no_mount_point,
+)
+from understudy.linux import interfaces, mounts, namespaces
 from understudy.linux.cgroups import populated, unit_groups
 
 _WITHIN_S = 1.0
@@ -28,6 +37,8 @@ def is_here(holding: Holding) -> bool:
             return any(populated(group) for group in unit_groups(name))
         case AddressHolding(address):
             return bool(interfaces.present(address))
+        case NamespaceHolding():
+            return bool(namespaces.named(holding.names))
         case MountHolding(point):
             return mounts.is_mounted(point)
 
@@ -44,6 +55,8 @@ async def end(holding: Holding, *, guard_socket: Path, keep: tuple[str, ...]) ->
                 interfaces.remove(found)
             if not interfaces.present(address):
                 await shut_gate(guard_socket, [address])  # whoever adds it again by hand is not let out
+        case NamespaceHolding():
+            await _aside(functools.partial(namespaces.remove, holding.names, within_s=_WITHIN_S), kind="namespaces")
         case MountHolding(point):
             if not why_no_mount_point(point, keep):
                 await _aside(functools.partial(mounts.cut_off, point))
@@ -62,16 +75,26 @@ async def as_the_kernel_names(holdings: Sequence[Holding]) -> tuple[Holding, ...
 
 def why_not(holdings: Sequence[Holding], keep: tuple[str, ...]) -> str:
     """Why this may not be put on the kill list, and so not be started; empty: it may."""
-    return next((why for holding in holdings if isinstance(holding, MountHolding) and (why := why_no_mount_point(holding.point, keep))), "")
+    return next((why for holding in holdings if (why := _why_not(holding, keep))), "")
+
+
+def _why_not(holding: Holding, keep: tuple[str, ...]) -> str:
+    match holding:
+        case NamespaceHolding(pattern) if own := namespaces.own_named(holding.names):
+            return f"NETWORK_NAMESPACES has {pattern}, and the network namespace {own} is this server's own: its links would be set down"
+        case MountHolding(point):
+            return why_no_mount_point(point, keep)
+        case _:
+            return ""
 
 
 async def _real(point: str) -> str:
     return await _aside(functools.partial(os.path.realpath, point)) or point
 
 
-async def _aside(call: Callable[[], str]) -> str:
-    """What it answers; empty if its storage does not in time."""
+async def _aside(call: Callable[[], str], kind: str = "mounts") -> str:
+    """What it answers; empty if it does not in time, as dead storage does not."""
     try:
-        return await aside(call, within_s=_WITHIN_S, kind="mounts")
+        return await aside(call, within_s=_WITHIN_S, kind=kind)
     except (OSError, ValueError):  # TimeoutError, too
         return ""

@@ -13,7 +13,7 @@ import errno
 import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from understudy.guard import filesystems, mounts, strays
@@ -21,10 +21,12 @@ from understudy.guard.core.ending import STRIKE, EndFound, Ending, EndScope, End
 from understudy.guard.gate import NO_TABLES
 from understudy.guard.helper import Helper
 from understudy.guard.means import Means
+from understudy.holdings.listing import KillList
 from understudy.linux.cgroups import Group
+from understudy.linux.namespaces import NamespaceDoor
 
 STARTER_WITHIN_S = 0.01
-FILE_SYSTEMS_WITHIN_S = STRAYS_WITHIN_S = MOUNTS_WITHIN_S = 0.3
+FILE_SYSTEMS_WITHIN_S = STRAYS_WITHIN_S = MOUNTS_WITHIN_S = NAMESPACES_WITHIN_S = 0.3
 KILL_AGAIN_S = 0.005
 HANGS = "most likely the kernel waits for storage that does not answer"
 AFTER_A_LEASE = EndScope()
@@ -62,6 +64,7 @@ class _Steps:
             EndStep.KILL_GROUPS: lambda: _each(means.groups, Group.kill),
             EndStep.REMOVE_ADDRESSES: lambda: EndFound(tuple(_remove_addresses(means))),
             EndStep.SHUT_GATE: lambda: EndFound(tuple(_close_gate(means))),
+            EndStep.MUTE_NAMESPACES: lambda: EndFound(tuple(mute_namespaces(means.door, means.list, means.unchecked))),
             EndStep.HURRY_GROUPS: lambda: _each(means.groups, Group.hurry),
             EndStep.SEEK_STRAYS: self._seek_strays,
             EndStep.SEE_GROUPS_EMPTY: lambda: EndFound(tuple(_wait_empty(means.groups, deadline))),
@@ -84,6 +87,7 @@ class _Steps:
     def _see_starters_dead(self) -> EndFound:
         starters = self._means.starters
         alive = [f"{name} does not die: {HANGS}" for name in starters.left(self._deadline)]
+        self._means.look_at_list()  # what its writer noted last, before it died
         return EndFound((*alive, *starters.unchecked.values()))
 
     def _seek_strays(self) -> None:
@@ -151,6 +155,15 @@ def _remove_addresses(means: Means) -> list[str]:
     if means.addresses is None:
         return [means.unchecked.get("addresses", "addresses cannot be removed")] if which else []
     return means.addresses.remove(which)
+
+
+def mute_namespaces(door: NamespaceDoor | None, listed: KillList, unchecked: Mapping[str, str]) -> list[str]:
+    """What may answer still in the resources' network namespaces, as sentences."""
+    if not listed.namespaces:
+        return []
+    if door is None:
+        return [unchecked.get("namespaces", "the links in network namespaces cannot be set down")]
+    return list(door.mute(lambda name: any(holding.names(name) for holding in listed.namespaces), within_s=NAMESPACES_WITHIN_S).left)
 
 
 def _close_gate(means: Means) -> list[str]:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from understudy.errors import UnderstudyError
 from understudy.guard import strays
 from understudy.guard.gate import Gate
+from understudy.guard.kill import mute_namespaces
 from understudy.guard.mounts import cut_off_all
 from understudy.guard.notice import Notice
 from understudy.holdings.listing import KillList, KillListReader, read_kill_list
@@ -24,6 +25,7 @@ from understudy.linux.cgroups import Group, likely_parent
 from understudy.linux.clocks import Timer, read_clocks
 from understudy.linux.interfaces import Addresses
 from understudy.linux.lease import NOBODY, LeaseEntry, LeaseReader
+from understudy.linux.namespaces import NamespaceDoor
 from understudy.linux.reading import Reading
 from understudy.model.settings import Settings
 
@@ -82,6 +84,7 @@ class SecondLine:
         self._group = Group(likely_parent(settings.cgroup))
         self._addresses: Addresses | None = None
         self._gate: Gate | None = None
+        self._door: NamespaceDoor | None = None
         self._notice: Notice | None = None
         self._list = KillList(cgroup=self._group.path, filesystems=settings.filesystems)
         self._reader = KillListReader(settings.run_dir, self._list, filesystems=settings.filesystems)
@@ -127,12 +130,14 @@ class SecondLine:
         self._group.kill()
         left = [] if self._addresses is None else self._addresses.remove(which)
         self._group.hurry()
+        mute_namespaces(self._door, self._list, {})
         deadline = time.monotonic() + AGAIN_S
         while not self._group.empty() and time.monotonic() < deadline:
             time.sleep(0.002)
             self._group.kill()
         outside = strays.end_all(self._group.path, AGAIN_S)
         left += [f"processes outside their control groups do not die: {outside}"] if outside else []
+        left += mute_namespaces(self._door, self._list, {})  # once more: nobody is left who could have made one
         left += cut_off_all(self._list.mounts, keep=self._settings.places(), within_s=AGAIN_S)
         return [*left, *([] if self._group.empty() else [f"control group {self._group.path} is not empty"])]
 
@@ -153,6 +158,8 @@ class SecondLine:
         try:
             self._notice = self._notice or Notice(self._settings.run_dir)
             self._addresses = self._addresses or Addresses()
+            self._door = self._door or NamespaceDoor()
+            self._door.look()
             self._gate = self._gate or Gate()
         except OSError:
             pass

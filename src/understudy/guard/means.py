@@ -16,6 +16,7 @@ from understudy.guard.starters import Starters
 from understudy.holdings.listing import KillList, KillListReader
 from understudy.linux.cgroups import Group, likely_parent, unit_groups
 from understudy.linux.interfaces import Addresses
+from understudy.linux.namespaces import NamespaceDoor
 from understudy.model.settings import Settings
 
 LOOK_S = 1.0
@@ -30,6 +31,8 @@ class Means:
         self.starters = Starters(settings.run_dir)
         self.addresses: Addresses | None = None
         self.gate: Gate | None = None
+        self.door: NamespaceDoor | None = None
+        """Into network namespaces."""
         self.unchecked: dict[str, str] = {}
         """What cannot be held, and why."""
         self.cluster_addresses: frozenset[str] = frozenset()
@@ -65,6 +68,10 @@ class Means:
         """Whether the kill list may be another than at the last look: it is written before every start. Costs one `stat`."""
         return self._reader.look() is not self.list
 
+    def look_at_list(self) -> None:
+        """Read the kill list once more, when the executor is dead: a start of the last moment is on it, and was not when we last looked."""
+        self.list = self._reader.look()
+
     @property
     def groups(self) -> list[Group]:
         """The control groups to end."""
@@ -84,6 +91,12 @@ class Means:
         return frozenset()
 
     def _open_sockets(self) -> None:
+        try:
+            self.door = self.door or NamespaceDoor()
+            self.door.look()
+            self.unchecked.pop("namespaces", None)
+        except OSError as error:
+            self.unchecked["namespaces"] = f"the links in network namespaces cannot be set down: {error.strerror}"
         try:
             self.addresses = self.addresses or Addresses()
             self.unchecked.pop("addresses", None)

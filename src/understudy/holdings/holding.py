@@ -4,6 +4,7 @@ A holding is what a start may leave on a server: it is on the kill list before t
 started elsewhere. Called by: kinds, executor, guard. Must never: look whether one is there; executor and guard do, each by its own means.
 """
 
+import re
 from dataclasses import dataclass
 
 
@@ -29,15 +30,27 @@ class AddressHolding:
 
 
 @dataclass(frozen=True, slots=True)
+class NamespaceHolding:
+    """Network namespaces of this name, or of every name that begins so where it ends in `*` (ip-netns(8)): what is configured in one
+    answers without any process."""
+
+    pattern: str
+
+    def names(self, name: str) -> bool:
+        """Whether a namespace of this name is meant."""
+        return name.startswith(self.pattern[:-1]) if self.pattern.endswith("*") else name == self.pattern
+
+
+@dataclass(frozen=True, slots=True)
 class MountHolding:
     """Something mounted at this point: an absolute path."""
 
     point: str
 
 
-Holding = GroupHolding | UnitHolding | AddressHolding | MountHolding
+Holding = GroupHolding | UnitHolding | AddressHolding | NamespaceHolding | MountHolding
 
-ORDER: tuple[type[Holding], ...] = (GroupHolding, UnitHolding, AddressHolding, MountHolding)
+ORDER: tuple[type[Holding], ...] = (GroupHolding, UnitHolding, AddressHolding, NamespaceHolding, MountHolding)
 """Who runs first, for it could bring back the rest; then what answers, which is quick; mounts last, for their storage may hang."""
 
 
@@ -62,3 +75,22 @@ def why_no_mount_point(point: str, keep: tuple[str, ...] = ()) -> str:
         return f"{point} is a place of the system itself, which is never unmounted"
     needed = next((place for place in keep if place == point or place.startswith(f"{point}/")), None)
     return f"{point} has {needed} in it, which this server's own processes need" if needed else ""
+
+
+MOST_PATTERNS = 16
+_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\*?")
+_LEAST_BEFORE_STAR = 3
+"""Characters: `q*` or `*` would take what others have made."""
+
+
+def why_no_namespaces(text: str) -> str:
+    """Why a resource's network namespaces cannot be named so, of which the links are set down when a lease ends; empty: they can."""
+    patterns = text.split()
+    if len(patterns) > MOST_PATTERNS:
+        return f"{len(patterns)} patterns are given, {MOST_PATTERNS} are allowed"
+    for pattern in patterns:
+        if not _PATTERN.fullmatch(pattern):
+            return f"{pattern} is no pattern: write names of network namespaces separated by blanks, each with one * at its end or none"
+        if pattern.endswith("*") and len(pattern) <= _LEAST_BEFORE_STAR:
+            return f"{pattern} would match namespaces of others: write at least {_LEAST_BEFORE_STAR} characters before the *"
+    return ""

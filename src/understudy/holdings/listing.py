@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from understudy.holdings.holding import AddressHolding, GroupHolding, Holding, MountHolding, UnitHolding
+from understudy.holdings.holding import AddressHolding, GroupHolding, Holding, MountHolding, NamespaceHolding, UnitHolding
 from understudy.linux.files import SteadyFile, advice
 
 NAME = "kill-list.json"
@@ -25,6 +25,7 @@ _SORTS: dict[str, tuple[type[Holding], str]] = {
     "group": (GroupHolding, "path"),
     "unit": (UnitHolding, "name"),
     "address": (AddressHolding, "address"),
+    "namespace": (NamespaceHolding, "pattern"),
     "mount": (MountHolding, "point"),
 }
 """Sort of holding in the file -> its class, and the field that says which."""
@@ -57,6 +58,11 @@ class KillList:
     def addresses(self) -> tuple[str, ...]:
         """Addresses, on whatever interface."""
         return tuple(holding.address for holding in self._all() if isinstance(holding, AddressHolding))
+
+    @property
+    def namespaces(self) -> tuple[NamespaceHolding, ...]:
+        """Network namespaces, by patterns of their names."""
+        return tuple(dict.fromkeys(holding for holding in self._all() if isinstance(holding, NamespaceHolding)))
 
     @property
     def mounts(self) -> tuple[str, ...]:

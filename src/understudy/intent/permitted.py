@@ -107,15 +107,21 @@ def _on_definition(asked: _Asked, name: ResourceName, definition: Definition | N
         yield from _on_use_of_type(asked, definition.type)
         if after.user != asked.who.user:
             yield Refusal(code=20327, names=(name, after.user, asked.who.user))
-        if point := after.attributes.get("MOUNT_POINT"):
-            yield Refusal(code=20328, names=("MOUNT_POINT", name, _BY_ROOT[True].format(point)))
+        for attribute, why in BY_FORCE.items():
+            if value := after.attributes.get(attribute):
+                yield Refusal(code=20328, names=(attribute, name, why.format(value)))
     else:
         yield from _on_attributes(asked, before, after)
     yield from _on_places(asked, before, after)
     yield from _on_dependencies(asked, before, after)
 
 
-_BY_ROOT = {True: "what is mounted at '{}' is unmounted by force when a lease ends", False: "actions run as that user"}
+BY_FORCE = {
+    "MOUNT_POINT": "what is mounted at '{}' is unmounted by force when a lease ends",
+    "NETWORK_NAMESPACES": "the links in namespaces '{}' are set down when a lease ends",
+}
+"""Attributes of which only root decides, and why."""
+_OF_OWNER = "actions run as that user"
 
 
 def _on_attributes(asked: _Asked, before: Resource, after: Resource) -> Iterator[Refusal]:
@@ -123,11 +129,11 @@ def _on_attributes(asked: _Asked, before: Resource, after: Resource) -> Iterator
     names = sorted({*before.attributes, *after.attributes})
     different = [name for name in names if before.attributes.get(name) != after.attributes.get(name)]
     if before.user != after.user:
-        yield Refusal(code=20328, names=("the owner", before.name, _BY_ROOT[False]))
+        yield Refusal(code=20328, names=("the owner", before.name, _OF_OWNER))
     for name in different:
         base = base_name(name)
-        if base == "MOUNT_POINT":
-            yield Refusal(code=20328, names=(name, before.name, _BY_ROOT[True].format(after.attributes.get(name, ""))))
+        if base in BY_FORCE:
+            yield Refusal(code=20328, names=(name, before.name, BY_FORCE[base].format(after.attributes.get(name, ""))))
         elif (base in BY_OWNER or base not in ATTRIBUTES) and before.user != asked.who.user:
             yield Refusal(code=20329, names=(name, before.name, before.user))
 
@@ -192,10 +198,10 @@ def _on_type(asked: _Asked, name: TypeName, record: TypeRecord | None) -> Iterat
     if record is None:
         return
     if acl_owner(acl_of_type(asked.view, name)) != acl_owner(record.attributes.get("ACL") or BUILT_IN_ACL):
-        yield Refusal(code=20328, names=("the owner", name, _BY_ROOT[False]))
+        yield Refusal(code=20328, names=("the owner", name, _OF_OWNER))
     for attribute in sorted({*before.attributes, *record.attributes}):
         different = before.attributes.get(attribute) != record.attributes.get(attribute)
-        if different and (attribute in BY_OWNER or attribute == "MOUNT_POINT" or attribute not in ATTRIBUTES):
+        if different and (attribute in BY_OWNER or attribute in BY_FORCE or attribute not in ATTRIBUTES):
             yield Refusal(code=20328, names=(attribute, name, "resources of other users may have it by this type"))
     for definition in asked.view.definitions.values():
         if definition.name in asked.view.resources and is_a(definition.type, name, asked.types):

@@ -3,7 +3,7 @@
 Its types are the two roots, so that any type without a nearer kind is of this one.
 """
 
-from understudy.holdings.holding import Holding, MountHolding
+from understudy.holdings.holding import Holding, MountHolding, NamespaceHolding
 from understudy.kinds.kind import BuiltInType, Described, OwnAttribute, Parameters, ResourceKind, Site, Wake
 from understudy.kinds.observed import Observed, plainly
 
@@ -22,14 +22,16 @@ def read_status(action: str, status: int) -> Observed:
 
 def _parameters(resource: Described, site: Site) -> dict[str, str]:
     attributes = resource.attributes
-    given = {"script": attributes.get("ACTION_SCRIPT", "")}
-    point = attributes.get("MOUNT_POINT", "").rstrip("/")
-    return {**given, "mount_point": point} if point else given
+    held = {
+        "mount_point": attributes.get("MOUNT_POINT", "").rstrip("/"),
+        "network_namespaces": " ".join(attributes.get("NETWORK_NAMESPACES", "").split()),
+    }
+    return {"script": attributes.get("ACTION_SCRIPT", ""), **{name: value for name, value in held.items() if value}}
 
 
 def _holdings(parameters: Parameters) -> tuple[Holding, ...]:
-    point = parameters.get("mount_point", "")
-    return (MountHolding(point),) if point else ()
+    point, patterns = parameters.get("mount_point", ""), parameters.get("network_namespaces", "").split()
+    return (*(NamespaceHolding(pattern) for pattern in dict.fromkeys(patterns)), *((MountHolding(point),) if point else ()))
 
 
 def _wakes(parameters: Parameters) -> tuple[Wake, ...]:

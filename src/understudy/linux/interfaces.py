@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from understudy.linux.netlink import ACK, attribute, attributes, dump, message, messages, open_socket, talk
 
-NEWLINK, DELLINK, GETLINK = 16, 17, 18
+NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
 _EXCL, _CREATE = 0x200, 0x400
 _IFLA_ADDRESS, _IFLA_IFNAME = 1, 3
@@ -23,7 +23,7 @@ _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO = 1, 2, 4, 6
 _IFA_F_NODAD = 0x02
 _NEVER_PREFERRED = struct.pack("=IIII", 0, 0xFFFFFFFF, 0, 0)
 """Lifetimes, preferred and valid: it answers without end, but the kernel takes no other connection of this server from it."""
-_IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
+_IFF_UP, _IFF_LOOPBACK, _IFF_LOWER_UP = 0x1, 0x8, 0x10000
 _LINK, _ADDR = struct.Struct("=BxHiII"), struct.Struct("=BBBBI")
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _GONE = (errno.EADDRNOTAVAIL, errno.ENODEV)
@@ -98,6 +98,24 @@ def links() -> dict[str, Link]:
     with open_socket(socket.NETLINK_ROUTE) as wire:
         found = [_link(body) for kind, body in dump(wire, message(GETLINK, 0, _LINK.pack(0, 0, 0, 0, 0))) if kind == NEWLINK]
     return {link.name: link for link in found}
+
+
+def up_links(wire: socket.socket) -> list[int]:
+    """The numbers of the interfaces that are switched on, without the loopback, in the network namespace of this socket. OSError."""
+    found = (_LINK.unpack_from(body) for kind, body in dump(wire, message(GETLINK, 0, _LINK.pack(0, 0, 0, 0, 0))) if kind == NEWLINK)
+    return [index for _, _, index, flags, _ in found if flags & _IFF_UP and not flags & _IFF_LOOPBACK]
+
+
+def set_down(wire: socket.socket, links_up: Collection[int]) -> None:
+    """Switch all of these off in the network namespace of this socket; no harm if one is gone. OSError: the first refusal, at the end."""
+    refusal: OSError | None = None
+    for index in links_up:
+        try:
+            talk(wire, [message(SETLINK, ACK, _LINK.pack(0, 0, index, 0, _IFF_UP))])
+        except OSError as error:
+            refusal = refusal or (error if error.errno != errno.ENODEV else None)
+    if refusal is not None:
+        raise refusal
 
 
 def addresses() -> list[Address]:

@@ -118,6 +118,8 @@ _ALL = (
     _seconds("MODIFY_TIMEOUT", 60),
     # What a lapse unmounts by force: so not of a local resource, which needs no lease.
     _cluster_only(Attribute(name="MOUNT_POINT", kind=AttributeKind.PATH, effect=Effect.RESTART)),
+    # Likewise: a lapse sets down every link in them.
+    _cluster_only(Attribute(name="NETWORK_NAMESPACES", kind=AttributeKind.NAMES, effect=Effect.RESTART)),
     _text("NLS_LANG"),
     _seconds("OFFLINE_CHECK_INTERVAL", 0),
     _cluster_only(_choice("PLACEMENT", Placement.BALANCED.value, *(placement.value for placement in Placement))),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from understudy.errors import BadAttribute
-from understudy.holdings.holding import why_no_mount_point
+from understudy.holdings.holding import why_no_mount_point, why_no_namespaces
 from understudy.kinds.catalogue import kind_of
 from understudy.model.attributes import (
     ATTRIBUTES,
@@ -80,9 +80,7 @@ def validate(definition: Definition, known: Registered, *, force: bool = False) 
     for name, flag in given_flags.items():
         if "REQUIRED" in flag and not {**supported, **definition.attributes}.get(name):
             raise BadAttribute(words(20008, name, definition.type), code=20008)
-    point = {**supported, **definition.attributes}.get("MOUNT_POINT", "")
-    if point and (trouble := why_no_mount_point(point.rstrip("/") or "/")):
-        raise BadAttribute(words(20002, cut(point), "MOUNT_POINT", trouble), code=20002)
+    _check_holdings({**supported, **definition.attributes})
     check_size(definition.name, {**supported, **definition.attributes})
     resource = resolve(definition, known.types)
     _check_placement(resource, known)
@@ -158,6 +156,15 @@ def differing(before: Resource, after: Resource, types: Mapping[TypeName, TypeRe
 def _effect(attribute: Attribute, before: Resource, after: Resource) -> Effect:
     # Another access list matters to what runs only if it names another owner.
     return Effect.LIVE if attribute.name == "ACL" and before.user == after.user else attribute.effect
+
+
+def _check_holdings(values: Mapping[str, str]) -> None:
+    """What is taken away by force at the end of a lease is nothing of the system's own."""
+    point, patterns = values.get("MOUNT_POINT", ""), values.get("NETWORK_NAMESPACES", "")
+    if point and (trouble := why_no_mount_point(point.rstrip("/") or "/")):
+        raise BadAttribute(words(20002, cut(point), "MOUNT_POINT", trouble), code=20002)
+    if trouble := why_no_namespaces(patterns):
+        raise BadAttribute(words(20002, cut(patterns), "NETWORK_NAMESPACES", trouble), code=20002)
 
 
 def _check_placement(resource: Resource, known: Registered) -> None:

@@ -54,6 +54,11 @@ class ScriptedMachine(DebianRoot):
         """Its network namespace."""
         return Path(f"/proc/{self._inside}/ns/net")
 
+    @property
+    def namespaces(self) -> str:
+        """Where this test finds the machine's named network namespaces."""
+        return f"/proc/{self._inside}/root/run/netns"
+
     def settings(self, **settings: str) -> None:
         """What /etc/openstack-ha-data.conf says."""
         self.write("/etc/openstack-ha-data.conf", "".join(f"{name}='{value}'\n" for name, value in settings.items()))

@@ -56,7 +56,7 @@ create table {name}.subnets (network_id varchar(80), enable_dhcp int);
 """
 GONE = {
     "neutron-lbaas-agent", "openstack-glance-registry", "openstack-nova-cert", "openstack-nova-console", "openstack-nova-consoleauth",
-    "openstack-nova-xvpvncproxy",
+    "openstack-nova-xvpvncproxy", "openstack-nova-xvpxvncproxy",
 }  # fmt: skip
 OTHERS = {"mysqld", "mysql-data", "rabbitmq-data", "glance-data", "openstack-keys"}
 SERVICES = sorted({path.stem for path in SCRIPTS.glob("*.scr")} - GONE - OTHERS)

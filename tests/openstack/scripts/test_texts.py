@@ -17,17 +17,19 @@ OF_THE_GUIDE = """
 mysql-data mysqld rabbitmq-data rabbitmq-server openstack-keystone openstack-cinder-api openstack-cinder-backup openstack-cinder-scheduler
 openstack-cinder-volume glance-data openstack-glance-api openstack-glance-registry openstack-glance-scrubber openstack-swift-proxy
 openstack-nova-api openstack-nova-cert openstack-nova-conductor openstack-nova-console openstack-nova-consoleauth
-openstack-nova-metadata-api openstack-nova-novncproxy openstack-nova-scheduler openstack-nova-spicehtml5proxy openstack-nova-xvpvncproxy
+openstack-nova-metadata-api openstack-nova-novncproxy openstack-nova-scheduler openstack-nova-spicehtml5proxy openstack-nova-xvpxvncproxy
 neutron-server neutron-openvswitch-agent neutron-dhcp-agent neutron-l3-agent neutron-metadata-agent neutron-lbaas-agent
 """
 SHELLCHECK = shutil.which("shellcheck", path=str(Path(sys.executable).parent)) or shutil.which("shellcheck")
 """Of the Python environment, or else of this machine."""
+SPELT_OTHERWISE = {"openstack-nova-xvpvncproxy": "openstack-nova-xvpxvncproxy"}
+"""Scripts under a service's own name, and what the guide calls it."""
 ONE_SCREEN = 60
 """Lines; the database's own script is the exception: it has no library to itself."""
 
 
 def test_every_name_of_the_guide_has_its_script() -> None:
-    assert {path.stem for path in ALL} == {*OF_THE_GUIDE.split(), "memcached", "placement-api", "openstack-keys"}
+    assert {path.stem for path in ALL} == {*OF_THE_GUIDE.split(), "memcached", "placement-api", "openstack-keys", *SPELT_OTHERWISE}
 
 
 @pytest.mark.parametrize("path", SHELL, ids=lambda path: path.name)
@@ -43,6 +45,18 @@ def test_a_script_without_its_library_cannot_tell(path: Path, tmp_path: Path) ->
     alone = shutil.copy(path, tmp_path)
     for shell in ("dash", "bash"):
         assert subprocess.run([shell, alone, "check"], capture_output=True).returncode == 3
+
+
+@pytest.mark.parametrize(("own", "of_the_guide"), SPELT_OTHERWISE.items())
+def test_a_service_has_the_guides_name_and_its_own(own: str, of_the_guide: str, tmp_path: Path) -> None:
+    """One script under two names: what one has started the other finds."""
+    shutil.copytree(SCRIPTS, tmp_path / "scripts")
+    said = [
+        subprocess.run([str(tmp_path / "scripts" / f"{name}.scr"), "check"], capture_output=True, text=True) for name in (own, of_the_guide)
+    ]
+    assert said[0].stdout == said[1].stdout
+    assert [done.returncode for done in said] == [1, 1]
+    assert "off: deprecated in Stein" in said[0].stdout
 
 
 @pytest.mark.skipif(SHELLCHECK is None, reason="no shellcheck for this architecture in requirements/dev.txt, nor on this machine")

@@ -1,7 +1,8 @@
 """The end of everything on a server, as data: which step follows which, what each may find, and how far the end has come; pure (S4).
 
-Owns: the order. Starters first (daemon and executor), for they start things; then the groups, the addresses and the gate, without waiting;
-then all of it is seen to be gone; what may hang comes last. Every step may be done twice, by guard and keeper at once: none undoes another.
+Owns: the order. Starters first (daemon and executor), for they start things; then the groups, the addresses, the gate and the network
+namespaces, without waiting; then all of it is seen to be gone; what may hang comes last. Every step may be done twice, by guard and keeper
+at once: none undoes another.
 Called by: `guard/kill.py`, which does the steps, and the simulator, which does them in virtual time.
 Must never: call something ended that no step has seen.
 """
@@ -23,7 +24,7 @@ class EndStage(IntEnum):
     EMPTY = 3
     """Starters were seen dead and groups empty."""
     GONE = 4
-    """Addresses were seen gone, and the gate is shut."""
+    """Addresses were seen gone, the gate is shut, and the resources' network namespaces were seen mute."""
 
 
 class EndStep(Enum):
@@ -33,6 +34,7 @@ class EndStep(Enum):
     KILL_GROUPS = "kill the control groups"
     REMOVE_ADDRESSES = "remove the addresses, and see that they are gone"
     SHUT_GATE = "shut the gate"
+    MUTE_NAMESPACES = "set down the links in the resources' network namespaces, and see that they are"
     HURRY_GROUPS = "give who is to die the processor first"
     SEEK_STRAYS = "begin to look for processes outside their control groups"
     SEE_GROUPS_EMPTY = "wait until the control groups are empty"
@@ -59,13 +61,15 @@ class EndPart(NamedTuple):
     reaches: EndStage | None
 
 
-STRIKE = (EndStep.KILL_STARTERS, EndStep.KILL_GROUPS, EndStep.REMOVE_ADDRESSES, EndStep.SHUT_GATE, EndStep.HURRY_GROUPS)
-"""The kill itself: nothing in it waits to see what comes of it, so nothing of what it finds counts."""
+STRIKE = (
+    EndStep.KILL_STARTERS, EndStep.KILL_GROUPS, EndStep.REMOVE_ADDRESSES, EndStep.SHUT_GATE, EndStep.HURRY_GROUPS, EndStep.MUTE_NAMESPACES,
+)  # fmt: skip
+"""The kill itself: nothing in it waits to see what comes of it, so nothing of what it finds counts. Namespaces last: there may be many."""
 ORDER = (
     EndPart(STRIKE, EndStage.STRUCK),
     EndPart((EndStep.SEEK_STRAYS, EndStep.SEE_GROUPS_EMPTY, EndStep.SEE_STARTERS_DEAD, EndStep.SEE_STRAYS_DEAD), EndStage.EMPTY),
     # Once more, now that nobody is left who could have added one.
-    EndPart((EndStep.REMOVE_ADDRESSES, EndStep.SHUT_GATE), EndStage.GONE),
+    EndPart((EndStep.REMOVE_ADDRESSES, EndStep.SHUT_GATE, EndStep.MUTE_NAMESPACES), EndStage.GONE),
     EndPart((EndStep.SEE_ADDRESSES_KNOWN, EndStep.SHUT_FILE_SYSTEMS, EndStep.CUT_OFF_MOUNTS), None),
 )
 OF_A_LEASE = frozenset({EndStep.KILL_STARTERS, EndStep.SEE_STARTERS_DEAD, EndStep.SHUT_FILE_SYSTEMS, EndStep.CUT_OFF_MOUNTS})

@@ -32,7 +32,7 @@ read_settings() { # names that it must say...; each setting becomes a variable o
         name=${line%%=*}
         case $name in
             *[!A-Z0-9_]*) continue ;;
-            MYSQL_* | RABBITMQ_* | MEMCACHED_* | KEYSTONE_* | GLANCE_* | CINDER_* | SWIFT_* | NOVA_* | PLACEMENT_* | NEUTRON_* | OPENSTACK_*) ;;
+            MYSQL_* | RABBITMQ_* | MEMCACHED_* | KEYSTONE_* | GLANCE_* | CINDER_* | SWIFT_* | NOVA_* | PLACEMENT_* | NEUTRON_* | OPENSTACK_* | START_BY) ;;
             *) continue ;;
         esac
         [ "$name" != "$line" ] || continue

@@ -10,6 +10,16 @@ require_switch() { # a start without the switch would be a start that ends a sec
     return 1
 }
 
+declared() { # beginnings of names: a lapse ends processes without asking anybody, and must know what else answers
+    [ -n "$_CRS_NAME" ] || return 0     # called by hand
+    for prefix in "$@"; do
+        case " $_CRS_NETWORK_NAMESPACES " in
+            *" $prefix* "*) ;;
+            *) warning "NETWORK_NAMESPACES of $_CRS_NAME lacks $prefix*: if the server loses its lease, addresses in these go on answering" ;;
+        esac
+    done
+}
+
 remove_namespaces() { # beginnings of names: their processes, the switch's ports in them, the namespaces themselves
     for prefix in "$@"; do
         for place in "/run/netns/$prefix"*; do
@@ -25,6 +35,7 @@ remove_namespace() {
     ports=$(timeout -s KILL 5 ip -n "$1" -o link show 2>/dev/null | sed 's/^[0-9]*: //; s/[:@].*//' | grep -vx lo)
     set -- "$1" ''
     for port in $ports; do
+        timeout -s KILL 5 ip -n "$1" link set "$port" down     # mute at once, whoever may hold the namespace open
         set -- "$@" -- --if-exists del-port "$port"
     done
     namespace=$1

@@ -1,7 +1,8 @@
 # The actions of a service whose daemons this server runs. Sourced by the action scripts, after common.sh.
 #
-# A daemon is started by the script itself, as the service's user, in the resource's control group and not through a service manager: so its
-# death is noticed at once, it ends with the server's lease, and nothing restarts it behind the cluster's back. What stands behind a name of
+# A daemon is started by the script itself, as the service's user (or, where START_BY is unit, with its unit of systemd: unit.sh), and in the
+# resource's control group: so its death is noticed at once, it ends with the server's lease, and nothing restarts it behind the cluster's
+# back. What stands behind a name of
 # the guide is data (services/RELEASE): one line for each daemon,
 #     daemon UNIT USER WORD COMMAND...    WORD is what its command line has and no other's: so one that was started by hand is found
 # and beside it: question (for probe.py), needs (configuration file and section of its database), project (name of its directories in /run),
@@ -15,6 +16,8 @@ gone_s=4        # longest wait for killed processes to be gone
 stop_s=15       # longest wait for an end in good order
 newline='
 '
+
+. "$lib/unit.sh"
 
 daemon() { # unit user word command...
     unit=$1 user=$2 word=$3
@@ -122,6 +125,12 @@ launch() { # starts each daemon and notes it; sets `children`
     : >"$pid_file.new"
     while IFS='|' read -r unit user _ command; do
         [ -n "$unit" ] || continue
+        if by_unit "$unit"; then
+            launch_unit "$unit" || return 1
+            echo "$main $began $unit" >>"$pid_file.new"
+            children="$children $main"
+            continue
+        fi
         home=$(getent passwd "$user" | cut -d: -f6)
         for folder in "/run/$project" "/run/lock/$project" "/var/cache/$project"; do
             [ -d "$folder" ] || install -d -o "${owner:-$user}" -m 755 "$folder" || return 1
@@ -198,7 +207,7 @@ start() {
     [ "${_CRS_START_TIMEOUT:-0}" -gt 0 ] || patient_until=$((uptime + ${_CRS_SCRIPT_TIMEOUT:-60} * 3 / 4))
     until answers "$unlike"; do
         if ended; then
-            wait "$process"
+            wait "$process" 2>/dev/null     # 127: it is no child of ours but systemd's
             error "$service ended with status $? while starting${said:+ ($said)}"
             clean
             return 1
@@ -233,6 +242,7 @@ answers() { # the last time of a heartbeat that does not count; sets `answer`
 
 stop() {
     leave_to_us
+    stop_units
     # shellcheck disable=SC2046 # words are wanted
     kill $(noted_that_live || by_hand) 2>/dev/null
     tries=$((stop_s * 20))
@@ -301,7 +311,8 @@ service() { # name of the guide, action
         abort) exit 0 ;;
         *) usage ;;
     esac
-    if ! read_settings || ! describe; then
+    START_BY=daemon
+    if ! read_settings || ! start_by_is_known || ! describe; then
         [ "$2" != check ] || exit 3     # cannot tell
         exit 1
     fi
@@ -314,6 +325,14 @@ service() { # name of the guide, action
     fi
     action=$2
     "$2"
+}
+
+start_by_is_known() {
+    case $START_BY in
+        daemon | unit) return 0 ;;
+    esac
+    error "START_BY in $conf is $START_BY: write daemon or unit"
+    return 1
 }
 
 prepare() { :; }

@@ -1,9 +1,9 @@
-"""MOUNT_POINT is refused where a lapse must never unmount anything, and asked for a restart when it changes."""
+"""MOUNT_POINT and NETWORK_NAMESPACES are refused where a lapse would reach what is not the resource's, and ask for a restart if changed."""
 
 import pytest
 
 from understudy.errors import BadAttribute
-from understudy.holdings.holding import MountHolding
+from understudy.holdings.holding import MountHolding, NamespaceHolding
 from understudy.kinds.kind import Site
 from understudy.model.attributes import ATTRIBUTES, Effect
 from understudy.model.dependencies import Registered
@@ -43,3 +43,25 @@ def test_nor_by_the_default_of_a_type() -> None:
 def test_a_local_resource_which_needs_no_lease_has_none() -> None:
     assert "MOUNT_POINT" not in defaults(LOCAL, {})
     assert ATTRIBUTES["MOUNT_POINT"].effect is Effect.RESTART
+
+
+def agent(patterns: str) -> Definition:
+    given = {"NETWORK_NAMESPACES": patterns}
+    return Definition(name=ResourceName("l3"), type=TypeName("cluster_resource"), uid="1", attributes=given)
+
+
+def test_namespaces_that_are_declared_are_held() -> None:
+    resource = validate(agent("qrouter-*  fip-* qrouter-*"), KNOWN)
+    held = (NamespaceHolding("qrouter-*"), NamespaceHolding("fip-*"))
+    assert resource.kind.holdings(resource.kind.parameters(resource, NOBODY)) == held
+
+
+@pytest.mark.parametrize("patterns", ["*", "qrouter-* *", "q*", "a/b", "qrouter-*-x"])
+def test_no_pattern_takes_all(patterns: str) -> None:
+    with pytest.raises(BadAttribute, match="NETWORK_NAMESPACES"):
+        validate(agent(patterns), KNOWN)
+
+
+def test_a_local_resource_has_no_namespaces_either() -> None:
+    assert "NETWORK_NAMESPACES" not in defaults(LOCAL, {})
+    assert ATTRIBUTES["NETWORK_NAMESPACES"].effect is Effect.RESTART
