@@ -190,8 +190,10 @@ class TlsDoor:
             try:
                 await self._use.serve(visitor)
             finally:
-                with contextlib.suppress(AttributeError):  # Python 3.11.2, of what was closed twice: it is gone then
-                    visitor.writer.transport.abort()  # also where it is closing: the other side may not take part in that
+                # also where it is closing: the other side may not take part in that. What was closed after that
+                # had gone cannot be aborted in Python 3.11.2
+                with contextlib.suppress(AttributeError):
+                    visitor.writer.transport.abort()
         except ssl.SSLEOFError:
             pass  # it went away in the middle: whoever only looks whether a port is open
         except ssl.SSLError as error:  # somebody who speaks no TLS, does not like our certificate, or has none that we trust

@@ -4,6 +4,8 @@ from openstack.scripts.machine import UNANSWERED, ScriptedMachine
 from support import wait_for
 
 OFFLINE, PARTIAL = 1, 4
+SPELT_OTHERWISE = {"openstack-nova-xvpvncproxy": "openstack-nova-xvpxvncproxy"}
+"""Scripts under a service's own name, and what the guide calls it."""
 
 
 def noted(machine: ScriptedMachine, script: str) -> list[str]:

@@ -248,7 +248,7 @@ def test_a_name_without_a_service_says_so(machine: ScriptedMachine, script: str)
     assert called.said.startswith("CRS_STATE_DETAILS:off: ")
     called = machine.call(script, "start")
     assert called.status == 1
-    assert called.said.startswith(f"CRS_ERROR:{script} does not exist in zed: ")
+    assert called.said.startswith(f"CRS_ERROR:{contract.SPELT_OTHERWISE.get(script, script)} does not exist in zed: ")
     machine.does(script, "stop")
     machine.does(script, "clean")
 

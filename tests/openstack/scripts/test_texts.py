@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from openstack.scripts.contract import SPELT_OTHERWISE
 from openstack.scripts.machine import SCRIPTS
 from understudy.lab.places import project_root
 
@@ -22,8 +23,6 @@ neutron-server neutron-openvswitch-agent neutron-dhcp-agent neutron-l3-agent neu
 """
 SHELLCHECK = shutil.which("shellcheck", path=str(Path(sys.executable).parent)) or shutil.which("shellcheck")
 """Of the Python environment, or else of this machine."""
-SPELT_OTHERWISE = {"openstack-nova-xvpvncproxy": "openstack-nova-xvpxvncproxy"}
-"""Scripts under a service's own name, and what the guide calls it."""
 ONE_SCREEN = 60
 """Lines; the database's own script is the exception: it has no library to itself."""
 
