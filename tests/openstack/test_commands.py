@@ -112,7 +112,7 @@ def test_this_server_is_looked_at_and_others_are_reached_by_ssh(prepared: Path, 
     left = {item["server"]: item["cause"] for item in json.loads(capsys.readouterr().out)["left"] if not item["place"]}
     assert status == 1
     assert set(left) >= {"ctr2", "ctr3"}
-    assert f"it is not this server ({own}), and [servers.ctr2] ssh does not say how to reach it" == left["ctr2"]
+    assert f"it is neither this server ({own}) nor one of its cluster, and [servers.ctr2] ssh does not say how to reach it" == left["ctr2"]
     assert left["ctr3"].startswith("ctr3 cannot be reached: ")
 
 

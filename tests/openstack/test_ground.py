@@ -1,4 +1,5 @@
-"""What every way to a server's files must do: a tree, a process on this server, and one that is begun through a program like ssh."""
+"""What every way to a server's files must do: a tree, a process on this server, one that is begun through a program like ssh, and the
+daemon and executor of another server of the cluster, asked over mutual TLS."""
 
 import base64
 import os
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from executor.rig import have_root
+from openstack.elsewhere import OtherServer, other_server
 from understudy.openstack.core.states import Absent, BootState, DirectoryState, FileState, KeysState, OtherState, Owned, without_boot
 from understudy.openstack.ground import NotDone, NotReached, Nowhere, ServerGround, Tree, Worker, by_ssh, this_server
 
-WAYS = ("tree", "here", "ssh")
+WAYS = ("tree", "here", "ssh", pytest.param("daemon", marks=pytest.mark.lab))
 SSH = """#!/bin/sh
 # Takes the options that ssh takes, and runs the command by a shell, as the other side would.
 while [ "$1" != -- ]; do shift; done
@@ -37,6 +40,13 @@ class WayThere:
         return self.ground.look([(self.base + place, keys)])[self.base + place]
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OtherServer]:
+    """One daemon for all of these tests."""
+    with pytest.MonkeyPatch.context() as patch, other_server(tmp_path_factory.mktemp("elsewhere"), patch) as other:
+        yield other
+
+
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WayThere]:
     root = tmp_path / "root"
@@ -45,6 +55,11 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WayThere]:
         (root / "etc/passwd").write_text(f"me:x:{os.geteuid()}:0::/:/bin/sh\n")
         (root / "etc/group").write_text(f"me:x:{os.getegid()}:\n")
         yield WayThere(Tree(root), root, "")
+        return
+    if request.param == "daemon":
+        if not have_root():
+            pytest.skip("needs root")
+        yield WayThere(request.getfixturevalue("elsewhere").ground, root, str(root))
         return
     program = tmp_path / "ssh"
     program.write_text(SSH)

@@ -32,6 +32,7 @@ from understudy.daemon.peers import listening
 from understudy.daemon.remote import answer_remotely
 from understudy.daemon.seen import SeenMirror
 from understudy.daemon.sight import Sight
+from understudy.daemon.siteplaces import PlacesHere, PlacesPort
 from understudy.daemon.turns import Turn, Turns
 from understudy.daemon.verbs import VERBS, Verb, export, history, serverpool, servers, stat_resource, types
 from understudy.daemon.verbs.arguments import Arguments
@@ -85,10 +86,13 @@ class ApiServices:
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     own: Callable[[], Own] | None = None
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
+    places: PlacesHere | None = None
 
 
-async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer, members: RegistryMembers | None = None) -> None:
-    """Answer requests until cancelled."""
+async def serve(
+    node: Node, sight: Sight, settings: Settings, server: OwnServer, members: RegistryMembers | None = None, *, places: PlacesPort
+) -> None:
+    """Answer requests until cancelled. `places`: who looks at files of this server."""
 
     def record(kind: str, about: ResourceName | None, cause: str, text: str) -> None:
         node.history.record(kind, resource=about, cause=cause, text=text)
@@ -108,6 +112,7 @@ async def serve(node: Node, sight: Sight, settings: Settings, server: OwnServer,
         check=check,
         leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         own=sight.own,
+        places=PlacesHere(places),
     )
     app, callers = application(services), Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
     async with listening(app, f"{settings.run_dir}/api.sock", callers=callers):
@@ -274,6 +279,7 @@ class _Api:
             check=services.check,
             leave_here=services.leave_here,
             members=services.members,
+            places=services.places,
             detached=lambda: lines.closed,
             turn=Turn(self._turns, queued=peer.uid != 0),
         )

@@ -153,6 +153,21 @@ class ExecutorLink:
         except (ConnectionError, TimeoutError):
             raise Unreachable("the executor does not answer") from None
 
+    async def site_places(self, request: Mapping[str, Any], within_s: float) -> dict[str, Any]:
+        """See `daemon/verbs/site_places.py`."""
+        message = {"op": "site-places", "request": request, "timeout_s": within_s}
+        try:
+            found = await self._ask(message, within_s=within_s + _LADDER_S)
+        except ConnectionError:
+            raise Unreachable("understudy-exec ended meanwhile; it may have been done") from None
+        except TimeoutError:
+            raise Unreachable("understudy-exec does not answer: it hangs") from None
+        if str(error := found.get("error", "")).startswith("op is "):
+            raise Unreachable("understudy-exec there is of an older version: systemctl restart understudy-exec, when it suits")
+        if error or not isinstance(answer := found.get("answer"), dict):
+            raise Unreachable(str(error or "understudy-exec gives no answer"))
+        return answer
+
     async def next_event(self) -> ResourceName | Surroundings:
         """See ports.Executor."""
         while not self._woken and not self._changed:

@@ -113,7 +113,7 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     start_second_line(settings, after_s=BEHIND_THE_EXECUTOR_S, ended=_second_line)
     log(logevents.STARTED, cluster=settings.cluster)
     try:
-        return await _until_stopped(node, settings, lambda: registry.endpoint, stop, broken)
+        return await _until_stopped(node, settings, lambda: registry.endpoint, stop, broken, executor=executor)
     finally:
         await executor.close()
         await guard.close()
@@ -145,7 +145,7 @@ def _log_tasks() -> None:
 
 
 async def _until_stopped(
-    node: Node, settings: Settings, connected: Callable[[], str], stop: asyncio.Event, broken: asyncio.Event
+    node: Node, settings: Settings, connected: Callable[[], str], stop: asyncio.Event, broken: asyncio.Event, *, executor: ExecutorLink
 ) -> int:
     """0 when stopped, 1 when a loop ended: what cannot go on ends the process, and its successor begins from the registry."""
     alerts = Alerts(Path(settings.log_dir) / "alert.log", settings.server)
@@ -157,7 +157,7 @@ async def _until_stopped(
     sight.alert, sight.unwritten, sight.taken_out_by = alerts.write, alerts.unwritten, server.taken_out_by
     work = [
         asyncio.create_task(node.run(), name="node"),
-        asyncio.create_task(serve(node, sight, settings, server, members), name="api"),
+        asyncio.create_task(serve(node, sight, settings, server, members, places=executor), name="api"),
         asyncio.create_task(keep_member(node.mirror, lambda: node.settings, SetupPlaces()), name="member of etcd"),
         asyncio.create_task(own_member.watch(), name="own member of etcd"),
         asyncio.create_task(keep_settings(node.mirror, node.servers_now, SetupPlaces().config), name="settings"),

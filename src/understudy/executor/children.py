@@ -62,11 +62,11 @@ class Children:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap)
 
-    def spawn(self, argv: Sequence[str], *, environment: Mapping[str, str], output: int) -> Child:
-        """Begin a process in a session of its own. OSError: it cannot be begun."""
+    def spawn(self, argv: Sequence[str], *, environment: Mapping[str, str], output: int, given: int = subprocess.DEVNULL) -> Child:
+        """Begin a process in a session of its own; `given`: a file that it reads. OSError: it cannot be begun."""
         process = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=given,
             stdout=output,
             stderr=output,
             cwd="/",

@@ -32,6 +32,7 @@ from understudy.executor.wire import (
     outcome_to_wire,
     request_from_wire,
     resource_from_wire,
+    site_places_from_wire,
 )
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
 from understudy.guard.lapse import start_second_line
@@ -118,7 +119,9 @@ class Server:
                 return {"empty": await self._killed(resource_from_wire(message), activity_from_wire(message))}
             case "empty":
                 return {"empty": await self._emptied(op, resource_from_wire(message))}
-        raise BadInput(f"op is {op!r}; it is one of hello, ping, running, run, kill, empty")
+            case "site-places":
+                return {"answer": await self._runner.site_places.perform(*site_places_from_wire(message))}
+        raise BadInput(f"op is {op!r}; it is one of hello, ping, running, run, kill, empty, site-places")
 
     async def _run(self, request: ActionRequest) -> ActionOutcome:
         self._actions.begun(request)

@@ -29,6 +29,7 @@ from understudy.executor.outside import Outside
 from understudy.executor.pressure import Pressure
 from understudy.executor.rooms import Rooms
 from understudy.executor.scriptlooks import ScriptLooks
+from understudy.executor.siteplaces import SitePlaces
 from understudy.executor.trial import Trial
 from understudy.executor.waits import AgentQuestions
 from understudy.holdings.listing import KillListFile
@@ -133,6 +134,7 @@ class Runner:
         self._actions.mkdir(mode=0o700, exist_ok=True)
         self.rooms = Rooms(run_dir / "output")
         self.trial = Trial(self.children, self._actions)
+        self.site_places = SitePlaces(self.children)
 
     async def adopt(self) -> None:
         """At the executor's own start: end what the former one left in flight (actions, and half-done starts), keep the services."""

@@ -58,11 +58,9 @@ def request_to_wire(request: ActionRequest) -> dict[str, Any]:
 
 def request_from_wire(message: Mapping[str, Any]) -> ActionRequest:
     """The request in a line with `op: run`."""
-    action, timeout_s, epoch = message.get("action"), message.get("timeout_s", 60.0), message.get("epoch", 0)
+    action, timeout_s, epoch = message.get("action"), _timeout(message), message.get("epoch", 0)
     if not isinstance(action, str) or action not in _ACTIONS:
         raise BadInput(f"action is {action!r}; it is one of {', '.join(_ACTIONS)}")
-    if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not 0 < timeout_s < float("inf"):
-        raise BadInput(f"timeout_s is {timeout_s!r}; it is a number of seconds above 0")
     if not isinstance(epoch, int) or isinstance(epoch, bool):
         raise BadInput(f"epoch is {epoch!r}; it is a whole number")
     incarnation = message.get("incarnation")
@@ -72,12 +70,27 @@ def request_from_wire(message: Mapping[str, Any]) -> ActionRequest:
         agent=_text(message, "agent"),
         parameters=_texts(message, "parameters"),
         environment=_texts(message, "environment"),
-        timeout_s=float(timeout_s),
+        timeout_s=timeout_s,
         epoch=epoch,
         incarnation=None if incarnation is None else Incarnation(_text(message, "incarnation")),
         user=_text(message, "user") if "user" in message else "root",
         activity=activity_from_wire(message),
     )
+
+
+def _timeout(message: Mapping[str, Any]) -> float:
+    timeout_s = message.get("timeout_s", 60.0)
+    if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not 0 < timeout_s < float("inf"):
+        raise BadInput(f"timeout_s is {timeout_s!r}; it is a number of seconds above 0")
+    return float(timeout_s)
+
+
+def site_places_from_wire(message: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+    """The request for places of this server in a line with `op: site-places`, and its deadline in seconds."""
+    request = message.get("request")
+    if not isinstance(request, dict):
+        raise BadInput("request is no object")
+    return request, _timeout(message)
 
 
 def activity_from_wire(message: Mapping[str, Any]) -> str:

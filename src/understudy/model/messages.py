@@ -229,6 +229,12 @@ WORDS: dict[int, str] = {
     20436: "Not done: {}: {}.",
     20437: "{} steps done, {} left.",
     20438: "{} right, {} wrong, {} missing, {} not known.",
+    20440: "The files of '{}' cannot be asked for through its daemon: {}.",
+    20441: "{} places of this server are looked at for understudy openstack",
+    20442: "to {}",
+    20443: "it is so already",
+    20444: "refused: {}",
+    20445: "{}: from {} {}",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20151: "'{}' moves from '{}' to '{}' ({}: {})",

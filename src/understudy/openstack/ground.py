@@ -2,7 +2,7 @@
 
 `ServerGround` is the port; `Tree` is a directory in which a server's files are prepared, `Worker` a process of `hands.py` on this server
 or, over ssh, on another. They pass the same contract test. A look at dead storage may never end: a worker that does not answer in time is
-killed, and that is an answer too.
+killed, and that is an answer too. `Elsewhere` asks the daemon of a server of the cluster, whose executor does the same there.
 """
 
 import json
@@ -11,17 +11,22 @@ import select
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from understudy.errors import UnderstudyError
 from understudy.openstack import hands
+from understudy.openstack.core.named import MOST_PLACES
 from understudy.openstack.core.states import PlaceState, from_json, to_json
 
 ANSWER_S = 30.0
 """For one request: reading some files, or writing one."""
 CONNECT_S = 10
+LONGEST_REQUEST = 900 << 10
+"""Bytes that go through a daemon at a time."""
+AskPlaces = Callable[[dict[str, object]], tuple[int, str]]
+"""The verb `site-places` with its arguments: its exit status, and what it said. NotReached."""
 _LONGEST_ANSWER = 64 << 20
 _BOOTSTRAP = "import sys;n=int(sys.stdin.readline());exec(compile(sys.stdin.read(n),'hands','exec'))"
 
@@ -179,6 +184,49 @@ class Worker(_Asking):
             process.wait(timeout=2)
         except subprocess.TimeoutExpired:
             pass  # it waits in the kernel, for storage that is dead; it ends with that
+
+
+class Elsewhere(_Asking):
+    """A server of the cluster, through its daemon: each request a verb over mutual TLS, whose answer has a bound."""
+
+    def __init__(self, name: str, ask: AskPlaces) -> None:
+        """`ask`: the verb `site-places` of that server's daemon."""
+        self._name, self._ask = name, ask
+
+    def ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As one verb."""
+        body: dict[str, object] = {"request": request}
+        if (size := len(json.dumps(body))) > LONGEST_REQUEST:
+            why = f"this change has {size} bytes; through the daemon of {self._name} at most {LONGEST_REQUEST} go"
+            raise NotDone(f"{why}: write [servers.{self._name}] ssh for it")
+        status, said = self._ask(body)
+        try:
+            answer = json.loads(said) if status == 0 else None
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise NotReached(said.strip()[:500] or f"the daemon of {self._name} gives no answer")
+        if "refused" in answer:
+            raise NotDone(str(answer["refused"]))
+        return answer
+
+    def look(self, places: Sequence[tuple[str, bool]]) -> dict[str, PlaceState]:
+        """Of ServerGround. As many requests as it takes: each answers as many as fit into it."""
+        found: list[PlaceState] = []
+        while len(found) < len(places):
+            asked = places[len(found) : len(found) + MOST_PLACES]
+            answer = self.ask({"do": "look", "places": [list(place) for place in asked]})
+            states = [from_json(state) for state in answer["states"][: len(asked)]]
+            if not states:
+                raise NotReached(f"the daemon of {self._name} says nothing of {asked[0][0]}")
+            found += states
+        return {place: state for (place, _), state in zip(places, found, strict=True)}
+
+    def put(self, place: str, before: PlaceState, after: PlaceState) -> bool:
+        """Of ServerGround. What is expected goes as a fingerprint: a request has a bound."""
+        expected = to_json(before)
+        expect = {"kind": expected["kind"], "fingerprint": hands.fingerprint(expected)}
+        return bool(self.ask({"do": "put", "place": place, "expect": expect, "state": to_json(after)})["done"])
 
 
 class Nowhere(_Asking):

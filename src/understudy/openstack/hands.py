@@ -1,14 +1,15 @@
 """Where the places are: looks at them and changes them, one at a time, whole or not at all. Requests and answers are JSON.
 
-Self-contained, standard library alone: the same text runs in this process, in one of its own on this server, and on another server, to
-which it is sent over ssh. Every path is absolute, without `..`; below `root`, which is / but for trees that are prepared elsewhere. A
-change names what it expects to be there, and is refused where that has changed.
+Self-contained, standard library alone: the same text runs in this process, in one of its own on this server or that its executor begins,
+and on another server, to which it is sent over ssh. Every path is absolute, without `..`; below `root`, which is / but for trees that are
+prepared elsewhere. A change names what it expects to be there, as a state or by its fingerprint, and is refused where that has changed.
 Must never: follow a symbolic link at the end of a path, or leave half of a file.
 """
 
 import base64
 import errno
 import fnmatch
+import hashlib
 import json
 import os
 import stat
@@ -29,10 +30,11 @@ class PlaceRefused(Exception):
 
 
 def perform(request: Json, root: str = "/") -> Json:
-    """One request: {"do": "look", "places": [[place, as keys], ...]} or {"do": "put", "place", "expect", "state"} or {"do": "settle"}."""
+    """One request: {"do": "look", "places": [[place, as keys], ...]}, with "most" as many states as fit into so many bytes, the first at
+    least; or {"do": "put", "place", "expect", "state"} or {"do": "settle"}."""
     match request["do"]:
         case "look":
-            return {"states": [_look(root, place, keys=keys) for place, keys in request["places"]]}
+            return {"states": _look_at_all(root, request["places"], int(request.get("most", 1 << 40)))}
         case "put":
             return _put(root, request["place"], request["expect"], request["state"])
         case "settle":
@@ -52,6 +54,26 @@ def _path(root: str, place: str) -> str:
     if inside != "/" and folder != inside and not folder.startswith(inside + "/"):
         raise PlaceRefused(f"{place} leads out of {root}")
     return path
+
+
+def _look_at_all(root: str, places: list[tuple[str, bool]], most: int) -> list[Json]:
+    states: list[Json] = []
+    left = most
+    for place, keys in places:
+        state = _look(root, place, keys=keys)
+        size = len(json.dumps(state)) + 2
+        if size > most:
+            state, size = {"kind": "other", "what": f"it has more than can be looked at in this way ({most} bytes)"}, 0
+        if states and size > left:
+            break  # whoever asked asks for the rest
+        left -= size
+        states.append(state)
+    return states
+
+
+def fingerprint(state: Json) -> str:
+    """The same for two states exactly if they are the same."""
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def _look(root: str, place: str, *, keys: bool) -> Json:
@@ -95,10 +117,14 @@ def _keys(root: str, path: str) -> Json:
     if len(names) > MOST_KEYS:
         raise PlaceRefused(f"it has more than {MOST_KEYS} entries")
     files = {}
+    left = LARGEST
     for name in names:
         state = _look_at(root, os.path.join(path, name), keys=False)
         if state["kind"] != "file":
             raise PlaceRefused(f"{name} in it is no file")
+        left -= len(state["content"])
+        if left < 0:
+            raise PlaceRefused(f"its files have more than {LARGEST} bytes together")
         files[name] = state
     return files
 
@@ -178,14 +204,14 @@ def _links_in(root: str, folder: str, pattern: str) -> list[list[str]]:
 
 
 def _put(root: str, place: str, expect: Json, state: Json) -> Json:
-    """From what is expected to what is wanted. Declined: something else is there."""
+    """From what is expected (a state, or its kind and fingerprint) to what is wanted. PlaceRefused: something else is there."""
     there = _look(root, place, keys="keys" in (expect["kind"], state["kind"]))
     if there == state:
         return {"done": False}
-    if there != expect:
+    if fingerprint(there) != expect["fingerprint"] if "fingerprint" in expect else there != expect:
         raise PlaceRefused(f"{place} was changed by somebody else meanwhile: {there.get('what', 'it is not as it was found')}")
     if place.startswith(BOOT):
-        _put_links(root, place[len(BOOT) :], expect["links"], state["links"])
+        _put_links(root, place[len(BOOT) :], there["links"], state["links"])
         return {"done": True}
     path = _path(root, place)
     match state["kind"]:
@@ -326,7 +352,7 @@ def _settle(root: str) -> Json:
     import subprocess
 
     try:
-        subprocess.run(["systemctl", "daemon-reload"], check=True, capture_output=True, timeout=90)
+        subprocess.run(["systemctl", "daemon-reload"], check=True, capture_output=True, timeout=25)
     except (OSError, subprocess.SubprocessError) as error:
         raise PlaceRefused(f"systemctl daemon-reload: {error}") from error
     return {"done": True}

@@ -157,20 +157,25 @@ def _limited(desired: "Desired", names: list[str] | None) -> "Desired":
 
 
 def _grounds(site: "OpenstackSite", desired: "Desired", trees: str | None) -> "dict[str, ServerGround]":
-    from understudy.openstack.ground import Nowhere, Tree, by_ssh, this_server
+    from understudy.cli.understudy.openstack_registry import through_daemon
+    from understudy.openstack.ground import Elsewhere, Nowhere, Tree, by_ssh, this_server
     from understudy.openstack.survey import cluster_settings, own_name
 
     if trees:
         return {name: Tree(Path(trees) / name) for name in (server.name for server in site.servers)}
-    own = own_name(cluster_settings())
+    settings = cluster_settings()
+    own, members = own_name(settings), {peer.name for peer in settings.servers} if settings else set()
     found: dict[str, ServerGround] = {}
     for server in site.servers:
         if server.name == own:
             found[server.name] = this_server(server.name)
         elif server.ssh:
             found[server.name] = by_ssh(server.name, server.ssh, server.ssh_key)
+        elif server.name in members:
+            found[server.name] = Elsewhere(server.name, through_daemon(server.name))
         else:
-            found[server.name] = Nowhere(f"it is not this server ({own}), and [servers.{server.name}] ssh does not say how to reach it")
+            why = f"it is neither this server ({own}) nor one of its cluster, and [servers.{server.name}] ssh does not say how to reach it"
+            found[server.name] = Nowhere(why)
     return found
 
 

@@ -1,6 +1,7 @@
 """The cluster's registry for `understudy openstack`: the same commands of crsctl and appvipcfg that an operator types, given to the daemon.
 
-Called by `cli/understudy/openstack.py`. Decides nothing: which commands, `openstack/core/registered.py` says.
+And the way to other servers' files through their daemons. Called by `cli/understudy/openstack.py`. Decides nothing: which commands,
+`openstack/core/registered.py` says.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any
 from understudy.cli import appvipcfg, client, crsctl
 from understudy.cli.options import Usage, parse
 from understudy.openstack.core.registered import FoundRegistered
-from understudy.openstack.ground import NotReached
+from understudy.openstack.ground import AskPlaces, NotReached
 from understudy.openstack.work import CommandFailed
 
 AskVerb = Callable[[str, dict[str, object]], tuple[int, str]]
@@ -60,6 +61,21 @@ def of_this_server() -> CommandRegistrar:
         return client.ask(verb, body, quiet=verb.startswith("stat-"))
 
     return CommandRegistrar(ask)
+
+
+def through_daemon(server: str) -> AskPlaces:
+    """The verb `site-places` of another server's daemon."""
+
+    def ask(body: dict[str, object]) -> tuple[int, str]:
+        try:
+            return client.ask("site-places", body, server=server)
+        except client.Away as error:
+            why = str(error)
+            if "no such verb" in why:
+                why = "it is of an older version, which knows nothing of this: upgrade that server"
+            raise NotReached(f"the daemon of {server} cannot be asked: {why}; or write [servers.{server}] ssh") from None
+
+    return ask
 
 
 def body_of(command: tuple[str, ...]) -> tuple[str, dict[str, object]]:

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from understudy.daemon.history import log_event
 from understudy.daemon.parts import Part, PartsWritten
+from understudy.daemon.siteplaces import PlacesHere
 from understudy.daemon.written import conditions, history_key, records
 from understudy.errors import BadInput, CommitTooLarge, Refused
 from understudy.intent.edit import Edit
@@ -163,6 +164,8 @@ class CommandContext:
     """Make this server leave while the registry cannot be written: on whose request, and whether at once."""
     members: RegistryMembers | None = None
     """The members of the registry; None: it has none that can be changed."""
+    places: PlacesHere | None = None
+    """Files of this server that a catalogue names; None: nobody could look at them."""
     detached: Callable[[], bool] = field(default=lambda: False)
     """Whether the caller has gone away (Ctrl-C): the client has printed that what it asked for goes on and stays wanted."""
     turn: TurnPort = field(default_factory=NoHurry)

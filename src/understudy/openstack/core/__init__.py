@@ -8,5 +8,6 @@
     assignments.py files of plain assignments                 editing.py      entries into a file
     compare.py     wanted against found                       plan.py         steps, in order, as differences
     guide.py       a release as a page for people
+    named.py       places that a request from another server may be about
     registered.py  the cluster's registry: commands, and those that undo them
 """

@@ -88,7 +88,7 @@ SITE = (
             Field(
                 key="ssh",
                 form=Form.TEXT,
-                about="How it is reached by ssh, as root@ctr2; without it only on the server itself.",
+                about="How it is reached by ssh, as root@ctr2; without it through its daemon.",
                 usual="",
                 example="root@10.10.10.2",
             ),
