@@ -21,7 +21,7 @@ GUIDE = {
     "openstack-cinder-backup", "openstack-cinder-scheduler", "openstack-cinder-volume", "glance-data", "openstack-glance-api",
     "openstack-glance-registry", "openstack-glance-scrubber", "openstack-swift-proxy", "openstack-nova-api", "openstack-nova-cert",
     "openstack-nova-conductor", "openstack-nova-console", "openstack-nova-consoleauth", "openstack-nova-metadata-api",
-    "openstack-nova-novncproxy", "openstack-nova-scheduler", "openstack-nova-spicehtml5proxy", "openstack-nova-xvpvncproxy",
+    "openstack-nova-novncproxy", "openstack-nova-scheduler", "openstack-nova-spicehtml5proxy", "openstack-nova-xvpxvncproxy",
     "neutron-server", "net.neutron-openvswitch-agent", "net.neutron-dhcp-agent", "net.neutron-l3-agent", "net.neutron-metadata-agent",
     "net.neutron-lbaas-agent",
 }  # fmt: skip

@@ -126,13 +126,13 @@ def test_what_is_not_installed_is_said_with_its_package(place: Path) -> None:
 
 
 def test_keys_that_are_not_made_yet_are_asked_for(place: Path) -> None:
-    """On the server that has them for all."""
+    """On one of the servers; once they are there, they are copied to the others, whichever it was."""
     trees, wanted = make_trees(place / "trees", "zed"), desired_of("zed", SOME)
     for number in range(3):
         (place / f"trees/ctr1/etc/keystone/fernet-keys/{number}").unlink()
     (blocked,) = look(wanted, trees).blocked
     assert (blocked.server, blocked.place) == ("ctr2", "/etc/keystone/fernet-keys")
-    assert blocked.cause == "there are no keys in /etc/keystone/fernet-keys on ctr1 yet; make them there first"
+    assert blocked.cause == "there are no keys yet; make them on one server first"
 
 
 def test_a_file_that_cannot_be_read_as_what_it_is_stays(place: Path) -> None:

@@ -15,7 +15,7 @@ from understudy.openstack.releases import load_release, release_names
 
 SITE = """
 release = "RELEASE"
-projects = ["mysql", "rabbitmq", "keystone", "glance", "cinder", "nova", "neutron", "swift", "horizon", "placement"]
+projects = ["mysql", "rabbitmq", "keystone", "glance", "cinder", "nova", "neutron", "swift", "horizon", "placement", "memcached"]
 
 [servers.ctr1]
 roles = ["controller"]
@@ -55,7 +55,7 @@ export = "myfileserv.example.com:/cinder_data"
 """
 SECRET = "s3cr$t%/'@ {}"
 """With every sign that some file gives a meaning to."""
-USERS = ("root", "mysql", "rabbitmq", "keystone", "glance", "cinder", "nova", "neutron", "swift", "placement", "horizon")
+USERS = ("root", "memcache", "mysql", "rabbitmq", "keystone", "glance", "cinder", "nova", "neutron", "swift", "placement", "horizon")
 
 
 def site_of(release: str, projects: Sequence[str] = ()) -> OpenstackSite:
@@ -172,6 +172,7 @@ COMMIT
 OTHERS: Mapping[str, Mapping[str, str]] = {
     "zed": {
         "/etc/hosts": "127.0.0.1 localhost\n",
+        "/etc/memcached.conf": "-d\n# -l 0.0.0.0\n-l 127.0.0.1\n",
         "/etc/nftables.conf": "#!/usr/sbin/nft -f\n\ntable inet filter {\n\tchain input {\n\t\ttype filter hook input priority 0;\n\t}\n}",
         "/etc/rabbitmq/rabbitmq-env.conf": "# Defaults to rabbit.\n#NODENAME=rabbit\nNODE_PORT=5672 # usual\n",
         "/etc/default/keystone": '# uwsgi\nexport DAEMON_ARGS="--http-socket :5000"\n',

@@ -235,6 +235,12 @@ WORDS: dict[int, str] = {
     20443: "it is so already",
     20444: "refused: {}",
     20445: "{}: from {} {}",
+    20460: "{}: the same on {}.",
+    20461: "{}: as on {}, copied to {}.",
+    20462: "{}: those of {} are to be copied to {}: understudy openstack keys",
+    20463: "{}: rotated on {}; key {} signs from now on.",
+    20464: "{}: to be rotated on {}, then copied to {}; key {} would sign.",
+    20465: "{}: nothing is changed: {}.",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20151: "'{}' moves from '{}' to '{}' ({}: {})",

@@ -6,5 +6,6 @@ What is decided is pure and in `core/`; what touches servers stands here:
     survey.py        what `init` finds out                        credentials.py     secrets from where the site says they are
     ground.py        the servers: a tree, this one, one over ssh  hands.py           runs where the files are; sent over ssh
     kept.py          former versions, and how they are put back   work.py            looks, applies, takes back
+    keys.py          keys that servers share: copied, rotated
 The action scripts are in `scripts/`. The command line is `cli/understudy/openstack.py`.
 """

@@ -22,6 +22,8 @@ LARGEST = 1 << 20
 """Bytes of a configuration file."""
 MOST_KEYS = 64
 BOOT = "boot:"
+BESIDE = ".understudy-new"
+"""Behind the name of what is made, until it is whole and takes its place."""
 RC_FOLDERS = ("etc/rc{}.d", "etc/rc.d/rc{}.d")
 
 
@@ -113,7 +115,7 @@ def _content(path: str) -> str:
 
 
 def _keys(root: str, path: str) -> Json:
-    names = sorted(os.listdir(path))
+    names = sorted(name for name in os.listdir(path) if not name.endswith(BESIDE))  # what was interrupted is none
     if len(names) > MOST_KEYS:
         raise PlaceRefused(f"it has more than {MOST_KEYS} entries")
     files = {}
@@ -231,7 +233,7 @@ def _put(root: str, place: str, expect: Json, state: Json) -> Json:
 def _write(root: str, path: str, state: Json) -> None:
     """Beside its place, flushed, renamed; what others have noted on the old one (labels, access lists) goes with it."""
     uid, gid, mode = _ids(root, state)
-    beside = f"{_below(path)}.understudy-new"
+    beside = f"{_below(path)}{BESIDE}"
     descriptor = os.open(_cleared(beside), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with open(descriptor, "wb") as file:
@@ -298,18 +300,56 @@ def _make(root: str, path: str, state: Json) -> None:
 
 
 def _put_keys(root: str, path: str, there: Json, state: Json) -> None:
-    """New files first, then what is too much: at no moment is a key missing that both have."""
-    if not os.path.isdir(path):
-        _make(root, path, {**state, "mode": "0700"})
-    for name, file in sorted(state["files"].items()):
-        if "/" in name or name.startswith("."):
+    """A directory that is not there appears whole. In one that is there each moment's keys verify whatever old and new ones both do, and
+    the one that signs is the old primary or a new key: first what has a number, upwards, then the staged key 0, whose old content has
+    its number by then; then what is too much is removed, the oldest first."""
+    for name in state["files"]:
+        if "/" in name or name.startswith(".") or name.endswith(BESIDE):
             raise PlaceRefused(f"{name!r} is no name of a key")
-        if there.get("files", {}).get(name) != file:
-            _write(root, os.path.join(path, name), file)
-    for name in there.get("files", {}):
+    if not os.path.isdir(path):
+        _make_keys(root, path, state)
+        return
+    for name in sorted(os.listdir(path)):
+        if name.endswith(BESIDE):
+            os.unlink(os.path.join(path, name))
+    for name in sorted(state["files"], key=_key_order):
+        if there.get("files", {}).get(name) != state["files"][name]:
+            _write(root, os.path.join(path, name), state["files"][name])
+    for name in sorted(there.get("files", {}), key=_key_order):
         if name not in state["files"]:
             os.unlink(os.path.join(path, name))
     _make(root, path, state)
+
+
+def _key_order(name: str) -> tuple[bool, int, str]:
+    return name == "0", int(name) if name.isdecimal() else 0, name
+
+
+def _make_keys(root: str, path: str, state: Json) -> None:
+    beside = f"{_below(path)}{BESIDE}"
+    _clear_folder(beside)
+    _make(root, beside, {**state, "mode": "0700"})
+    for name, file in state["files"].items():
+        _write(root, os.path.join(beside, name), file)
+    _make(root, beside, state)
+    os.rename(beside, path)
+    _flush(os.path.dirname(path))
+
+
+def _clear_folder(path: str) -> None:
+    """What an interruption has left. Who may write beside it must not lead this elsewhere: names are those in the opened directory."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise PlaceRefused(f"{path} is not a directory of ours; remove it") from error
+    try:
+        for name in os.listdir(descriptor):
+            os.unlink(name, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+    os.rmdir(path)
 
 
 def _remove(path: str, there: Json) -> None:

@@ -81,6 +81,11 @@ class FormerStates:
         )
         self._write(former)
 
+    def follow(self, step: PlaceStep) -> None:
+        """Before a step that is not to be taken back: what is noted of the place, if anything, is taken along. OSError."""
+        if self._file(step.server, step.place).exists():
+            self.keep(step)
+
     def keep_registered(self, step: RegistryStep) -> None:
         """Before the command is given. A thing that we made is deleted by its undoing, whatever was changed since."""
         if not self._file("", " ".join(step.undo)).exists():

@@ -70,6 +70,9 @@ def projects_here(ground: ServerGround, catalogue: Catalogue) -> tuple[str, ...]
         folder = str(Path(entry.file).parent)
         if folder not in _COMMON:
             wanted.setdefault(entry.project, []).append(folder)
+    for line in catalogue.line:
+        if line.project and line.packages:
+            wanted.setdefault(line.project, []).append(line.path)
     places = dict.fromkeys(place for files in wanted.values() for place in files)
     states = ground.look([(place, False) for place in places])
     there = {place for place, state in states.items() if not isinstance(state, Absent | OtherState)}

@@ -56,8 +56,8 @@ def survey(desired: Desired, grounds: Mapping[str, ServerGround]) -> tuple[dict[
     found: dict[str, FoundPlaces] = {}
     unreachable: dict[str, str] = {}
     keys = [item for wanted in desired.servers.values() for item in wanted if isinstance(item, WantedKeys)]
-    for server in dict.fromkeys((*desired.servers, *(item.source for item in keys))):
-        asked = dict(places(desired.servers.get(server, ()))) | {item.place: True for item in keys if item.source == server}
+    for server in dict.fromkeys((*desired.servers, *(holder for item in keys for holder in item.holders))):
+        asked = dict(places(desired.servers.get(server, ()))) | {item.place: True for item in keys if server in item.holders}
         try:
             found[server] = grounds[server].look(tuple(asked.items()))
         except (NotReached, NotDone) as error:

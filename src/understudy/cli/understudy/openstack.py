@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.cli.understudy import openstack_keys
 from understudy.errors import BadInput, UnderstudyError
 from understudy.model.messages import line
 
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, text: str, example: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}")
-        command.set_defaults(run={"init": _init, "plan": _plan, "apply": _apply, "verify": _verify, "undo": _undo}[name])
+        command.set_defaults(run={"init": _init, "plan": _plan, "apply": _apply, "verify": _verify, "undo": _undo}.get(name))
         command.add_argument("--site", metavar="FILE", default=SITE_FILE, help=f"the site file ({SITE_FILE})")
         command.add_argument("--json", action="store_true", help="one JSON object, in the end")
         return command
@@ -75,9 +76,11 @@ def _parser() -> argparse.ArgumentParser:
         ("apply", "Do it. Every former version is kept; after an interruption the same command goes on."),
         ("verify", "Compare everything that is wanted with what is there: 0 all right, 1 something differs, 2 it cannot be said."),
         ("undo", "Put back, to the byte, what was there before the first apply, and delete what it registered."),
+        *openstack_keys.TEXTS.items(),
     ):
         command = add(name, text, f"understudy openstack {name}")
-        command.add_argument("--server", action="append", metavar="NAME", help="only this server, and not the cluster; may be repeated")
+        if not openstack_keys.add_options(name, command):
+            command.add_argument("--server", action="append", metavar="NAME", help="only this server, and not the cluster; may be repeated")
         command.add_argument("--state", metavar="DIR", default=STATE_DIR, help=f"where former versions are kept ({STATE_DIR})")
         command.add_argument(
             "--trees", metavar="DIR", help="instead of the servers: DIR/NAME stands for the files of server NAME; the cluster is not asked"
@@ -177,6 +180,14 @@ def _grounds(site: "OpenstackSite", desired: "Desired", trees: str | None) -> "d
             why = f"it is neither this server ({own}) nor one of its cluster, and [servers.{server.name}] ssh does not say how to reach it"
             found[server.name] = Nowhere(why)
     return found
+
+
+def site_and_grounds(arguments: argparse.Namespace) -> "tuple[OpenstackSite, Catalogue, Mapping[str, ServerGround]]":
+    """For commands that need no secrets: the site, its release, and how each server is reached. BadInput."""
+    from understudy.openstack.core.wanted import Desired
+
+    site, catalogue = _site(arguments.site)
+    return site, catalogue, _grounds(site, Desired(servers={}, registered=(), endpoints=(), gone=()), arguments.trees)
 
 
 def _registrar(arguments: argparse.Namespace) -> "Registrar | None":

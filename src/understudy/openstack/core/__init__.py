@@ -7,6 +7,7 @@
     lines.py       lines and splices                          ini.py          files in sections
     assignments.py files of plain assignments                 editing.py      entries into a file
     compare.py     wanted against found                       plan.py         steps, in order, as differences
+    keysets.py     whose keys are the newest; rotation        keyplan.py      keys: from what was found to steps
     guide.py       a release as a page for people
     named.py       places that a request from another server may be about
     registered.py  the cluster's registry: commands, and those that undo them

@@ -86,14 +86,26 @@ class DirectoryPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fie
     mode: str
 
 
+class KeyLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where it is written how many keys a set has at most, and how many it has where nothing is written."""
+
+    file: str
+    section: str
+    key: str
+    usual: int
+
+
 class KeyDirectory(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A directory whose files are the same on all these servers: those of the first."""
+    """A directory whose files are the same on all these servers. `rotates`: numbered, as Keystone's are: the newest count."""
 
     path: str
     owner: str
     group: str
     mode: str
     file_mode: str
+    rotates: bool = False
+    limit: KeyLimit | None = None
+    """`understudy openstack rotate-keys` rotates it."""
 
 
 class PoolPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,6 +129,7 @@ class ResourcePart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fiel
     pool: str
     service: str = ""
     script: str = ""
+    type: Literal["cluster_resource", "local_resource"] = "cluster_resource"
     needs: tuple[str, ...] = ()
     """Hard dependencies, for start and stop."""
     after: tuple[str, ...] = ()

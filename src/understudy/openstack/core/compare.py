@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from understudy.openstack.core.editing import entry_value, has_line
 from understudy.openstack.core.ini import BadFile
+from understudy.openstack.core.keysets import KeysChoice, listing, newest
 from understudy.openstack.core.states import (
     Absent,
     BootState,
@@ -60,13 +61,13 @@ def judge(server: str, wanted: Wanted, found: FoundPlaces, sources: Mapping[str,
     if isinstance(state, OtherState):
         return Judged(server=server, wanted=wanted, verdict=Comparison.UNKNOWN, there=state.what)
     try:
-        verdict, there = _verdict(wanted, state, sources)
+        verdict, there = _verdict(wanted, state, server, sources)
     except BadFile as error:
         verdict, there = Comparison.UNKNOWN, str(error)
     return Judged(server=server, wanted=wanted, verdict=verdict, there=there)
 
 
-def _verdict(wanted: Wanted, state: PlaceState, sources: Mapping[str, FoundPlaces]) -> tuple[Comparison, str]:
+def _verdict(wanted: Wanted, state: PlaceState, server: str, sources: Mapping[str, FoundPlaces]) -> tuple[Comparison, str]:
     match wanted:
         case WantedBoot():
             links = state.links if isinstance(state, BootState) else ()
@@ -75,7 +76,7 @@ def _verdict(wanted: Wanted, state: PlaceState, sources: Mapping[str, FoundPlace
         case WantedDirectory():
             return _owner_verdict(state, wanted.owned) if isinstance(state, DirectoryState) else _not(state, "a directory")
         case WantedKeys():
-            return _keys_verdict(wanted, state, sources)
+            return _keys_verdict(wanted, state, server, sources)
         case WantedFile() | WantedEntry() | WantedLine():
             return _file_verdict(wanted, state) if isinstance(state, FileState) else _not(state, "a file")
 
@@ -103,27 +104,51 @@ def _file_verdict(wanted: WantedFile | WantedEntry | WantedLine, state: FileStat
             return (Comparison.RIGHT, "") if value == wanted.value else (Comparison.WRONG, value)
 
 
-def keys_wanted(wanted: WantedKeys, sources: Mapping[str, FoundPlaces]) -> KeysState | str:
-    """The keys as they should be, or why that is not known."""
-    source = sources.get(wanted.source, {}).get(wanted.place)
-    if isinstance(source, KeysState) and source.files:
-        owned = Owned(owner=wanted.owned.owner, group=wanted.owned.group, mode=wanted.file_mode)
-        files = {name: FileState(owned=owned, content=file.content) for name, file in source.files.items()}
-        return KeysState(owned=wanted.owned, files=files)
-    if source is None:
-        return f"{wanted.source}, which has the keys, was not looked at"
-    if isinstance(source, OtherState):
-        return f"on {wanted.source}: {source.what}"
-    return f"there are no keys in {wanted.place} on {wanted.source} yet; make them there first"
+def keys_choice(wanted: WantedKeys, sources: Mapping[str, FoundPlaces], first: str = "") -> KeysChoice:
+    """Whose keys count, of the servers that were looked at. `first`: of `newest`."""
+    states = {server: sources[server].get(wanted.place) for server in wanted.holders if server in sources}
+    for server, state in states.items():
+        if isinstance(state, OtherState):
+            return KeysChoice(cause=f"on {server}: {state.what}")
+    listings = {server: listing(state) if isinstance(state, KeysState) else {} for server, state in states.items()}
+    return newest(listings, rotates=wanted.rotates, first=first)
 
 
-def _keys_verdict(wanted: WantedKeys, state: PlaceState, sources: Mapping[str, FoundPlaces]) -> tuple[Comparison, str]:
-    right = keys_wanted(wanted, sources)
-    if isinstance(right, str):
-        return Comparison.UNKNOWN, right
-    if not isinstance(state, KeysState):
-        return _not(state, "a directory")
+def keys_as_on(wanted: WantedKeys, state: KeysState) -> KeysState:
+    """The keys of one server as another should have them."""
+    owned = Owned(owner=wanted.owned.owner, group=wanted.owned.group, mode=wanted.file_mode)
+    files = {name: FileState(owned=owned, content=file.content) for name, file in state.files.items() if file.content}
+    return KeysState(owned=wanted.owned, files=files)
+
+
+def keys_wanted(wanted: WantedKeys, server: str, sources: Mapping[str, FoundPlaces]) -> PlaceState | KeysChoice:
+    """What should be on this server, or why that is not known. Where keys were made apart those of the first server count, and only if it
+    was looked at; who has the newest stays as it is, and so does the first while nobody has any."""
+    first = wanted.holders[0]
+    choice = keys_choice(wanted, sources, first)
+    there = sources.get(server, {}).get(wanted.place, Absent())
+    source = sources.get(choice.source, {}).get(wanted.place)
+    if choice.source == server:
+        return there
+    if isinstance(source, KeysState):
+        return keys_as_on(wanted, source)
+    if first not in sources:
+        return KeysChoice(cause=f"{first}, whose keys may count, was not looked at", conflict=choice.conflict)
+    return there if server == first and _no_keys(there) else choice
+
+
+def _no_keys(state: PlaceState) -> bool:
+    return isinstance(state, Absent) or (isinstance(state, KeysState) and not listing(state))
+
+
+def _keys_verdict(wanted: WantedKeys, state: PlaceState, server: str, sources: Mapping[str, FoundPlaces]) -> tuple[Comparison, str]:
+    right = keys_wanted(wanted, server, sources)
+    if isinstance(right, KeysChoice):
+        return Comparison.WRONG if right.conflict else Comparison.UNKNOWN, right.cause
     if state == right:
         return Comparison.RIGHT, ""
+    if not isinstance(state, KeysState) or not isinstance(right, KeysState):
+        return _not(state, "a directory")
     other = sorted(name for name in {*state.files, *right.files} if state.files.get(name) != right.files.get(name))
-    return Comparison.WRONG, f"not as on {wanted.source}: {', '.join(other[:4]) or state.owned.as_text()}"
+    source = keys_choice(wanted, sources, wanted.holders[0]).source
+    return Comparison.WRONG, f"not as on {source}: {', '.join(other[:4]) or state.owned.as_text()}"

@@ -32,6 +32,9 @@ _DROP_IN_TEXT = """# The cluster restarts this service, and counts. A restart by
 Restart=no
 """
 _SYSTEMD = "systemd.drop_ins"
+_EVERYWHERE = "local_resource"
+_PLACED = ("PLACEMENT",)
+"""Attributes of what runs on one server."""
 
 
 def facts_of(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, str], server: SiteServer | None = None) -> dict[str, str]:
@@ -93,11 +96,26 @@ def _of_server(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, 
             why=entry.why or (f"table {entry.table} of the guide" if entry.table else ""),
             packages=packages.get(entry.project, ()),
         )
-    first = next((other.name for other in site.servers if "controller" in other.roles), "")
-    for keys in filter(here, catalogue.keys):
-        if server.name != first:
-            yield WantedKeys(place=keys.path, owned=_owned(keys), file_mode=keys.file_mode, source=first, why=keys.why)
+    yield from (keys for keys in keys_of(site, catalogue) if server.name in keys.holders)
     yield from _units(site, catalogue, server, facts)
+
+
+def keys_of(site: OpenstackSite, catalogue: Catalogue) -> tuple[WantedKeys, ...]:
+    """All directories of keys that servers of this site share; no secret is needed to know them."""
+    facts = facts_of(site, catalogue, {})
+    return tuple(
+        WantedKeys(
+            place=part.path,
+            owned=_owned(part),
+            file_mode=part.file_mode,
+            holders=tuple(server.name for server in site.with_role(part.roles)),
+            rotates=part.rotates,
+            limit=part.limit,
+            why=part.why,
+        )
+        for part in catalogue.keys
+        if _holds(part, site, facts)
+    )
 
 
 def _filled_lines(content: str, facts: Mapping[str, str]) -> str:
@@ -172,7 +190,8 @@ def _registered(
 
 def _resource(part: ResourcePart, catalogue: Catalogue, facts: Mapping[str, str], there: set[str]) -> WantedResource:
     script = f"{catalogue.scripts}/{part.script or part.service or part.name}.scr"
-    attributes = {"ACTION_SCRIPT": script, **catalogue.attributes, "SERVER_POOLS": part.pool}
+    common = {key: value for key, value in catalogue.attributes.items() if part.type != _EVERYWHERE or key not in _PLACED}
+    attributes = {"ACTION_SCRIPT": script, **common, "SERVER_POOLS": part.pool}
     start = [f"hard({','.join(part.needs)})"] if part.needs else []
     if after := [name for name in part.after if name in there]:
         start.append(f"weak({','.join(f'global:{name}' for name in after)})")
@@ -181,7 +200,7 @@ def _resource(part: ResourcePart, catalogue: Catalogue, facts: Mapping[str, str]
     if part.needs:
         attributes["STOP_DEPENDENCIES"] = f"hard({','.join(part.needs)})"
     attributes |= {key: fill(value, facts) for key, value in part.attributes.items()}
-    return WantedResource(name=part.name, attributes=attributes)
+    return WantedResource(name=part.name, attributes=attributes, type=part.type)
 
 
 def _endpoints(site: OpenstackSite, catalogue: Catalogue, facts: Mapping[str, str]) -> Iterator[WantedEndpoint]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 ROLES = ("controller", "network", "service", "compute")
-PROJECTS = ("mysql", "rabbitmq", "keystone", "glance", "cinder", "nova", "neutron", "swift", "horizon", "placement")
+PROJECTS = ("mysql", "rabbitmq", "keystone", "glance", "cinder", "nova", "neutron", "swift", "horizon", "placement", "memcached")
 VIRTUAL = ("mysql", "rabbitmq", "keystone", "cinder", "glance", "swift", "nova", "neutron")
 STORES = ("mysql", "rabbitmq", "glance", "cinder")
 
@@ -68,6 +68,14 @@ SITE = (
                 words=("all", "api"),
                 about="Which services of the controllers the cluster keeps running: all, or those with an API alone.",
                 usual="all",
+            ),
+            Field(
+                key="datapath",
+                form=Form.CHOICE,
+                words=("system", "netdev"),
+                about="Of Open vSwitch on network servers: netdev where the kernel has no module for it; empty: as it is.",
+                usual="",
+                example="netdev",
             ),
             Field(
                 key="projects",

@@ -93,8 +93,9 @@ def _registered(catalogue: Catalogue) -> Iterator[str]:
     yield ""
     resources = []
     for part in catalogue.resource:
-        more = ", ".join(f"{key}={value}" for key, value in part.attributes.items())
-        resources.append((f"`{part.name}`", f"`{part.pool}`", _codes(part.needs), _codes(part.after), f"`{more}`" if more else ""))
+        local = ["on every one of them (`local_resource`)"] if part.type == "local_resource" else []
+        more = ", ".join([*local, *(f"`{key}={value}`" for key, value in part.attributes.items())])
+        resources.append((f"`{part.name}`", f"`{part.pool}`", _codes(part.needs), _codes(part.after), more))
     yield from _table(("resource", "pool", "needs", "starts after", "besides"), resources)
 
 

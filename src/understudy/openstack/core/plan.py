@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from understudy.openstack.core.compare import Comparison, FoundPlaces, Judged, judge, keys_wanted
 from understudy.openstack.core.editing import edited
 from understudy.openstack.core.ini import BadFile
+from understudy.openstack.core.keysets import KeysChoice
 from understudy.openstack.core.states import (
     Absent,
     BootState,
@@ -107,22 +108,22 @@ def _step(server: str, place: str, wanted: Sequence[Wanted], found: Mapping[str,
     if isinstance(before, OtherState):
         return Blocked(server=server, place=place, cause=before.what)
     try:
-        after = _after(before, wanted, found)
+        after = _after(before, wanted, server, found)
     except BadFile as error:
         return Blocked(server=server, place=place, cause=str(error))
     if isinstance(after, str):
         return Blocked(server=server, place=place, cause=after)
     if after == before:
         return None
-    reasons = tuple(dict.fromkeys(item.why for item in wanted if item.why and _changes(item, before, found)))
+    reasons = tuple(dict.fromkeys(item.why for item in wanted if item.why and _changes(item, before, server, found)))
     return PlaceStep(server=server, place=place, before=before, after=after, because=reasons)
 
 
-def _changes(item: Wanted, before: PlaceState, found: Mapping[str, FoundPlaces]) -> bool:
-    return judge("", item, {item.place: before}, found).verdict is not Comparison.RIGHT
+def _changes(item: Wanted, before: PlaceState, server: str, found: Mapping[str, FoundPlaces]) -> bool:
+    return judge(server, item, {item.place: before}, found).verdict is not Comparison.RIGHT
 
 
-def _after(before: PlaceState, wanted: Sequence[Wanted], found: Mapping[str, FoundPlaces]) -> PlaceState | str:
+def _after(before: PlaceState, wanted: Sequence[Wanted], server: str, found: Mapping[str, FoundPlaces]) -> PlaceState | str:
     """What should be there, or why that cannot be."""
     match wanted[0]:
         case WantedBoot():
@@ -133,7 +134,8 @@ def _after(before: PlaceState, wanted: Sequence[Wanted], found: Mapping[str, Fou
             return "it is not a directory; move it away"
         case WantedKeys() as keys:
             if isinstance(before, Absent | KeysState):
-                return keys_wanted(keys, found)
+                right = keys_wanted(keys, server, found)
+                return right.cause if isinstance(right, KeysChoice) else right
             return "it is not a directory; move it away"
         case WantedFile() as file:
             if isinstance(before, Absent | FileState):

@@ -72,7 +72,7 @@ def _step(item: WantedRegistered, found: FoundRegistered) -> RegistryStep | None
         return RegistryStep(
             name=item.name, command=("appvipcfg", "create", *make), undo=("appvipcfg", "delete", f"-vipname={item.name}")
         )
-    of_type = ("-type", "cluster_resource") if isinstance(item, WantedResource) else ()
+    of_type = ("-type", item.type) if isinstance(item, WantedResource) else ()
     return RegistryStep(
         name=item.name,
         command=("crsctl", "add", kind, item.name, *of_type, "-attr", _text(item.attributes)),

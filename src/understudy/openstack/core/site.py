@@ -70,7 +70,7 @@ def parse_site(text: str, releases: Collection[str]) -> OpenstackSite:
         raise reading.bad("", "release", head["release"], f"write one of {', '.join(sorted(releases))}")
     servers = tuple(_server(name, found) for name, found in values["servers"].items())
     _check_servers(reading, servers)
-    facts = {"site.release": head["release"], "site.region": head["region"], "site.clustered": head["clustered"]}
+    facts = {f"site.{key}": _one(head[key]) for key in ("release", "region", "clustered", "datapath")}
     for section in ("networks", "storage"):
         for name in next(known.names for known in SITE if known.name == section):
             fields = next(known.fields for known in SITE if known.name == section)

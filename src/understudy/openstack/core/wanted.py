@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from understudy.openstack.core.catalogue import KeyLimit
 from understudy.openstack.core.states import Owned
 
 
@@ -64,12 +65,15 @@ class WantedDirectory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedKeys:
-    """A directory of keys, as it is on the server `source`."""
+    """A directory of keys, the same on all these servers. `rotates`: as Keystone's do, so that the newest is known by itself; else, and
+    where sets have nothing in common, those of the first server count."""
 
     place: str
     owned: Owned
     file_mode: str
-    source: str
+    holders: tuple[str, ...]
+    rotates: bool = False
+    limit: KeyLimit | None = None
     why: str = ""
     name: str = "the keys"
 
@@ -109,6 +113,7 @@ class WantedResource:
 
     name: str
     attributes: Mapping[str, str]
+    type: str = "cluster_resource"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
