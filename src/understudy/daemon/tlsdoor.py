@@ -190,7 +190,9 @@ class TlsDoor:
             try:
                 await self._use.serve(visitor)
             finally:
-                visitor.writer.transport.abort()  # also where it is closing: the other side may not take part in that
+                # also where it is closing: the other side may not take part in that
+                with contextlib.suppress(AttributeError):  # Python 3.11.2: closed twice, it is over, and cannot be aborted any more
+                    visitor.writer.transport.abort()
         except ssl.SSLEOFError:
             pass  # it went away in the middle: whoever only looks whether a port is open
         except ssl.SSLError as error:  # somebody who speaks no TLS, does not like our certificate, or has none that we trust
