@@ -106,6 +106,13 @@ def test_tables_of_the_guide_are_in_the_catalogue() -> None:
     }  # fmt: skip
 
 
+def test_the_checks_of_network_agents_find_their_database() -> None:
+    """They read the agents' heartbeats there; a server that is no controller had Debian's default, which is a file."""
+    wanted = desired_of("zed")
+    network = [item for item in wanted.servers["ctr3"] if isinstance(item, WantedEntry) and item.place == "/etc/neutron/neutron.conf"]
+    assert {item.key for item in network} >= {"connection", "transport_url", "host"}
+
+
 def test_who_asks_keystone_who_calls_names_the_region() -> None:
     """Debian's packages come with another than the endpoints are made in: every call would be answered with 500."""
     asking: dict[str, set[str]] = {}
