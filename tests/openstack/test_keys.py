@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -48,7 +50,7 @@ def by_hand(place: Path, server: str) -> None:
     ground = Tree(place / f"trees/{server}")
     state = ground.look([(FERNET, True)])[FERNET]
     assert isinstance(state, KeysState)
-    ground.put(FERNET, state, rotated(state, base64.urlsafe_b64encode(server.encode() * 8), 4))
+    ground.put(FERNET, state, rotated(state, base64.urlsafe_b64encode(os.urandom(32)), 4))
 
 
 def test_keys_are_the_same_on_all_controllers(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,8 +73,11 @@ def test_keys_are_the_same_on_all_controllers(prepared: Path, capsys: pytest.Cap
     assert there(prepared, "ctr3") == {}
 
 
-def test_newer_keys_are_never_taken_back_to_older_ones(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By `apply`, which had those of the first controller for the right ones: rotated on the other, its keys count."""
+def test_newer_keys_are_never_taken_back_to_older_ones(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By `apply`, which had those of the first controller for the right ones: rotated on the other, its keys count. In a conflict neither
+    does, and both commands say so."""
     names = load_release("zed").secrets()
     with (prepared / "site.toml").open("a") as site:
         site.write("[credentials]\n" + "".join(f'{name} = "env:SECRET"\n' for name in names))
@@ -83,6 +88,17 @@ def test_newer_keys_are_never_taken_back_to_older_ones(prepared: Path, monkeypat
     assert typed(prepared, "verify") == 1
     assert typed(prepared, "apply") == 0
     assert there(prepared, "ctr1") == there(prepared, "ctr2") == newer
+    assert typed(prepared, "verify") == 0
+
+    for server in ("ctr1", "ctr1", "ctr2", "ctr2"):
+        by_hand(prepared, server)
+    before = there(prepared, "ctr1"), there(prepared, "ctr2")
+    capsys.readouterr()
+    for command in ("verify", "apply"):
+        assert typed(prepared, command) == 1
+        assert "whose are right, say: understudy openstack keys --from ctr1" in capsys.readouterr().out
+    assert (there(prepared, "ctr1"), there(prepared, "ctr2")) == before
+    assert typed(prepared, "keys", "--from", "ctr1") == 0
     assert typed(prepared, "verify") == 0
 
 
@@ -152,6 +168,40 @@ def test_icehouse_has_keys_that_do_not_rotate(place: Path, capsys: pytest.Captur
     (place / "trees/ctr2/etc/keystone/ssl/private/0").write_text("another")
     assert typed(place, "keys") == 1
     assert (place / "trees/ctr2/etc/keystone/ssl/private/0").read_text() == "another"
+
+
+def test_a_server_that_looks_every_minute_notes_what_it_found(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For the resource that does so, without a site file: all the same, gone apart, the same again after an operator has decided. What
+    stays as it is is printed once."""
+    note = prepared / "note"
+    seen: list[str] = []
+
+    def pause(seconds: float) -> None:
+        assert seconds == 60
+        seen.append(note.read_text())
+        match len(seen):
+            case 2:
+                for server in ("ctr1", "ctr1", "ctr2", "ctr2"):
+                    by_hand(prepared, server)
+            case 4:
+                assert typed(prepared, "keys", "--from", "ctr2") == 0
+            case 5:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", pause)
+    trees = ["--trees", f"{prepared}/trees", "--state", f"{prepared}/state"]
+    every = ["keys", "--every", "60", "--note", str(note), "--servers", "ctr1,ctr2", "--release", "zed", *trees]
+    assert understudy.main(["openstack", *every]) == 130
+    assert [text[:2] for text in seen] == ["0 ", "0 ", "1 ", "1 ", "0 "]
+    assert "whose are right, say: understudy openstack keys --from ctr1" in seen[2]
+    assert len(seen[2]) <= 301
+    said = capsys.readouterr().out
+    assert len(re.findall("^1 UND-0465: ", said, re.MULTILINE)) == 1
+    assert there(prepared, "ctr1") == there(prepared, "ctr2") != {}
+    for wrong in (["--release", "xena"], ["--servers", "ctr1,../x"], ["--from", "ctr9"]):
+        assert understudy.main(["openstack", *every, *wrong]) == 2
 
 
 class Failing:

@@ -87,7 +87,7 @@ def test_whoever_looks_for_a_file_of_the_source_finds_it(tree: DebianTree) -> No
     for name in project.files("src"):
         assert (tree.root / HOME / "src" / name).read_bytes() == (ROOT / "src" / name).read_bytes()
     folder = tree.root / HOME / "src/understudy/openstack/scripts"
-    scripts = [*folder.glob("*.scr"), folder / "lib/broker.sh"]
+    scripts = [*folder.glob("*.scr"), folder / "lib/broker.sh", folder / "lib/keys.sh"]
     assert {script.name for script in scripts} >= {"mysqld.scr", "openstack-keystone.scr", "neutron-l3-agent.scr"}
     assert all(os.access(script, os.X_OK) for script in scripts)
     assert (folder / "lib/services/zed").is_file()

@@ -57,9 +57,10 @@ def look_keys(wanted: Sequence[WantedKeys], grounds: Mapping[str, ServerGround])
 def agree(
     wanted: Sequence[WantedKeys], grounds: Mapping[str, ServerGround], kept: FormerStates | None, *, chosen: str = ""
 ) -> list[KeysOutcome]:
-    """The newest keys to every server. `kept`: where former versions go; None: nothing is changed, only said. OSError."""
+    """The newest keys to every server. `chosen`: those of this one, whatever is lost: former versions are kept, as by apply. `kept`: where;
+    None: nothing is changed, only said. OSError."""
     found, away = look_keys(wanted, grounds)
-    return [_carried_out(keys_plan(item, found, chosen), grounds, kept, away) for item in wanted]
+    return [_carried_out(keys_plan(item, found, chosen), grounds, kept, away, lost=bool(chosen)) for item in wanted]
 
 
 def rotate(wanted: WantedKeys, grounds: Mapping[str, ServerGround], kept: FormerStates | None) -> KeysOutcome:
@@ -90,7 +91,7 @@ def _as_copied(plan: KeysPlan, found: Mapping[str, FoundPlaces]) -> dict[str, Fo
 
 
 def _carried_out(
-    plan: KeysPlan, grounds: Mapping[str, ServerGround], kept: FormerStates | None, away: Mapping[str, str]
+    plan: KeysPlan, grounds: Mapping[str, ServerGround], kept: FormerStates | None, away: Mapping[str, str], *, lost: bool = False
 ) -> KeysOutcome:
     outcome = KeysOutcome(
         place=plan.wanted.place,
@@ -101,7 +102,7 @@ def _carried_out(
         away={server: away[server] for server in plan.wanted.holders if server in away},
     )
     for step in plan.steps:
-        why = "" if kept is None else _copied(step, grounds[step.server], kept)
+        why = "" if kept is None else _copied(step, grounds[step.server], kept, lost=lost)
         if why:
             outcome.left[step.server] = why
         else:
@@ -109,9 +110,12 @@ def _carried_out(
     return outcome
 
 
-def _copied(step: PlaceStep, ground: ServerGround, kept: FormerStates) -> str:
+def _copied(step: PlaceStep, ground: ServerGround, kept: FormerStates, *, lost: bool) -> str:
     """Empty, or why not."""
-    kept.keep(step)
+    if lost:
+        kept.keep(step)
+    else:
+        kept.follow(step)
     try:
         ground.put(step.place, step.before, step.after)
     except (NotReached, NotDone) as error:

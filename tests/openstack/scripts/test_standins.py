@@ -58,7 +58,7 @@ GONE = {
     "neutron-lbaas-agent", "openstack-glance-registry", "openstack-nova-cert", "openstack-nova-console", "openstack-nova-consoleauth",
     "openstack-nova-xvpvncproxy",
 }  # fmt: skip
-OTHERS = {"mysqld", "mysql-data", "rabbitmq-data", "glance-data"}
+OTHERS = {"mysqld", "mysql-data", "rabbitmq-data", "glance-data", "openstack-keys"}
 SERVICES = sorted({path.stem for path in SCRIPTS.glob("*.scr")} - GONE - OTHERS)
 ONE_OF_EACH_SORT = {
     "openstack-keystone",

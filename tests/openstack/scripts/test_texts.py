@@ -24,7 +24,7 @@ ONE_SCREEN = 60
 
 
 def test_every_name_of_the_guide_has_its_script() -> None:
-    assert {path.stem for path in ALL} == {*OF_THE_GUIDE.split(), "memcached", "placement-api"}
+    assert {path.stem for path in ALL} == {*OF_THE_GUIDE.split(), "memcached", "placement-api", "openstack-keys"}
 
 
 @pytest.mark.parametrize("path", SHELL, ids=lambda path: path.name)

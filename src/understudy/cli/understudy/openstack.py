@@ -182,11 +182,22 @@ def _grounds(site: "OpenstackSite", desired: "Desired", trees: str | None) -> "d
     return found
 
 
-def site_and_grounds(arguments: argparse.Namespace) -> "tuple[OpenstackSite, Catalogue, Mapping[str, ServerGround]]":
-    """For commands that need no secrets: the site, its release, and how each server is reached. BadInput."""
+def site_and_grounds(
+    arguments: argparse.Namespace, servers: str = ""
+) -> "tuple[OpenstackSite, Catalogue, Mapping[str, ServerGround]]":
+    """For commands that need no secrets: the site, its release, and how each server is reached. `servers`: these, instead of a file's.
+    BadInput."""
+    from understudy.openstack.core.site import controllers_alone
     from understudy.openstack.core.wanted import Desired
+    from understudy.openstack.releases import load_release, release_names
 
-    site, catalogue = _site(arguments.site)
+    if servers and arguments.release not in release_names():
+        raise BadInput(f"--release: there are {', '.join(release_names())}")
+    if servers:
+        site = controllers_alone(arguments.release, servers.split(","))
+        catalogue = load_release(site.release)
+    else:
+        site, catalogue = _site(arguments.site)
     return site, catalogue, _grounds(site, Desired(servers={}, registered=(), endpoints=(), gone=()), arguments.trees)
 
 

@@ -6,11 +6,13 @@ named what is to be done; 2: it cannot be said (a server is not reached, there a
 
 import argparse
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.errors import BadInput
+from understudy.errors import BadInput, UnderstudyError
 from understudy.model.messages import line
+from understudy.setup.files import NewFile, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from understudy.openstack.ground import ServerGround
     from understudy.openstack.keys import KeysOutcome
 
+_LONGEST_NOTE = 300
+"""Characters: more is not shown of a resource."""
 TEXTS = {
     "keys": "Copy the keys that controllers share from where they are newest; refused where that could take away one that signs.",
     "rotate-keys": "Stage a new Fernet key, let the staged one sign, and copy the set to every controller at once.",
@@ -32,15 +36,25 @@ def add_options(name: str, command: argparse.ArgumentParser) -> bool:
     command.set_defaults(run={"keys": _keys, "rotate-keys": _rotate}[name])
     command.add_argument("--dry-run", action="store_true", help="show what would be done; change nothing")
     if name == "keys":
+        command.add_argument("--every", type=_seconds, metavar="SECONDS", help="go on, and look so often")
+        command.add_argument("--note", metavar="FILE", default="", help="with --every: the status and one line, after each look")
+        command.add_argument("--servers", metavar="NAME,NAME", default="", help="instead of a site file: these servers of the cluster")
+        command.add_argument("--release", default="", help="with --servers: which OpenStack they have")
         command.add_argument("--from", dest="chosen", metavar="SERVER", default="", help="the keys of this server count, in any case")
     return True
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal() or not 5 <= int(text[:6]) <= 86400:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no number of seconds from 5 to 86400")
+    return int(text)
 
 
 def _wanted(arguments: argparse.Namespace) -> "tuple[Sequence[WantedKeys], Mapping[str, ServerGround]]":
     from understudy.cli.understudy.openstack import site_and_grounds
     from understudy.openstack.core.desired import keys_of
 
-    site, catalogue, grounds = site_and_grounds(arguments)
+    site, catalogue, grounds = site_and_grounds(arguments, getattr(arguments, "servers", ""))
     wanted = keys_of(site, catalogue)
     if not wanted:
         raise BadInput("this site has no keys that servers share")
@@ -48,6 +62,30 @@ def _wanted(arguments: argparse.Namespace) -> "tuple[Sequence[WantedKeys], Mappi
 
 
 def _keys(arguments: argparse.Namespace) -> int:
+    if arguments.every is None:
+        return _said(_look(arguments), arguments)
+    if arguments.chosen:
+        raise BadInput("--every and --from: whose keys are right is decided once; leave one of them out")
+    _wanted(arguments)  # what is wrong with the command is said now
+    before = ""
+    while True:  # until its resource is stopped
+        try:
+            outcomes = _look(arguments)
+            status = status_of(outcomes, dry_run=arguments.dry_run)
+            said = " ".join(text for outcome in outcomes for text in _lines(outcome, dry_run=arguments.dry_run) if not outcome.agreed())
+        except (UnderstudyError, OSError) as error:
+            status, said = 2, str(error)
+        text = f"{status} {said}"[:_LONGEST_NOTE]
+        if text != before:
+            print(text, flush=True)
+            before = text
+        if arguments.note:
+            write_file(NewFile(arguments.note, f"{text}\n", 0o644))
+        time.sleep(arguments.every)
+
+
+def _look(arguments: argparse.Namespace) -> "list[KeysOutcome]":
+    """Once."""
     from understudy.openstack.kept import FormerStates
     from understudy.openstack.keys import agree
     from understudy.openstack.work import closing
@@ -63,7 +101,7 @@ def _keys(arguments: argparse.Namespace) -> int:
         else:
             with kept.held():
                 outcomes = agree(wanted, grounds, kept, chosen=arguments.chosen)
-    return _said(outcomes, arguments)
+    return outcomes
 
 
 def _rotate(arguments: argparse.Namespace) -> int:

@@ -43,6 +43,8 @@ def facts_of(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, st
     facts |= {name: value for name, value in site.facts.items() if value or name not in facts}
     facts |= {f"secret.{name}": value for name, value in secrets.items()}
     facts["clustered.all"] = "yes" if site.clustered == "all" else ""
+    controllers = [known.name for known in site.with_role(("controller",))]
+    facts["site.controllers"] = ",".join(controllers) if len(controllers) > 1 else ""
     if server is not None:
         facts |= {"server.name": server.name, "server.address": server.address}
     return facts

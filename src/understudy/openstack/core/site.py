@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.errors import BadInput
-from understudy.openstack.core.fields import SITE, Field, Form, Section
+from understudy.openstack.core.fields import PROJECTS, SITE, Field, Form, Section
 
 MOST_SERVERS = 64
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
@@ -87,6 +87,16 @@ def parse_site(text: str, releases: Collection[str]) -> OpenstackSite:
         servers=servers,
         facts=facts,
         credentials={name: _one(value) for name, value in values["credentials"].items()},
+    )
+
+
+def controllers_alone(release: str, names: Collection[str]) -> OpenstackSite:
+    """A site of which nothing is known but its controllers, all in one cluster. BadInput: one of the names is none."""
+    if wrong := [name for name in names if not _NAME.fullmatch(name)]:
+        raise BadInput(f"{wrong[0][:70]!r} is no name of a server")
+    servers = tuple(SiteServer(name=name, roles=("controller",), address="") for name in dict.fromkeys(names))
+    return OpenstackSite(
+        release=release, region="", clustered="all", projects=frozenset(PROJECTS), servers=servers, facts={}, credentials={}
     )
 
 
