@@ -23,7 +23,7 @@ _BACK_S = 60.0
 """Within this a repaired server has joined."""
 _WORK_S = 200.0
 """Within this every service works again, on a machine with a lot else to do."""
-_TELL_S = 5.0
+_TELL_S = 10.0
 """Between two lines about what is waited for."""
 
 

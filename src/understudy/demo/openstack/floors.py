@@ -17,6 +17,7 @@ NETWORK = "network"
 OF_NETWORK = "net."
 """What the names of their resources begin with."""
 _USED = {
+    "keystone": ("openstack-keystone",),
     "glance": ("openstack-glance-api",),
     "cinder": ("openstack-cinder-api", "openstack-cinder-scheduler", "openstack-cinder-volume"),
     "nova": ("openstack-nova-api",),
