@@ -5,10 +5,11 @@
 
 import functools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from understudy.lab.lab import Lab
+from understudy.openstack.core.catalogue import ResourcePart
 from understudy.openstack.releases import load_release
 
 RELEASE = "zed"
@@ -46,9 +47,8 @@ def resources(project: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def _before() -> Mapping[str, tuple[str, ...]]:
-    """Resource -> what must run before it is started."""
-    return {part.name: (*part.needs, *part.after) for part in load_release(RELEASE).resource}
+def _parts() -> Mapping[str, ResourcePart]:
+    return {part.name: part for part in load_release(RELEASE).resource}
 
 
 def starts_seen(lab: Lab, server: str, clock: float) -> list[StartSeen]:
@@ -59,14 +59,29 @@ def starts_seen(lab: Lab, server: str, clock: float) -> list[StartSeen]:
 
 
 def floor_s(project: str, starts: Sequence[StartSeen], since: float, until: float) -> float:
-    """How long the starts between two instants would have taken at best, one after the other where one needs the other; 0: none was."""
+    """How long the starts between two instants take at best: one after the other where one needs the other, side by side where it only
+    comes after it, as services wait for their neighbours by themselves. 0: nothing was started that the project's work waits for."""
     started = {start.resource for start in starts if since < start.at <= until}
     best: dict[str, float] = {}
     for start in starts:
         best[start.resource] = min(start.took_s, best.get(start.resource, start.took_s))
-    return max((_path_s(name, started, best) for name in _USED.get(project, resources(project))), default=0.0)
+    awaited = _awaited(_USED.get(project, resources(project)))
+    return max((_needed_s(name, started, best) for name in awaited), default=0.0)
 
 
-def _path_s(resource: str, started: Iterable[str], best: Mapping[str, float]) -> float:
-    own = best[resource] if resource in started else 0.0
-    return own + max((_path_s(name, started, best) for name in _before().get(resource, ())), default=0.0)
+def _awaited(names: Iterable[str]) -> tuple[str, ...]:
+    """These, what they need, and what they come after, over any number of steps."""
+    found: dict[str, None] = {}
+    border = list(names)
+    while border:
+        name = border.pop()
+        if name not in found:
+            found[name] = None
+            part = _parts().get(name)
+            border += (*part.needs, *part.after) if part else ()
+    return tuple(found)
+
+
+def _needed_s(resource: str, started: Collection[str], best: Mapping[str, float]) -> float:
+    own, part = best[resource] if resource in started else 0.0, _parts().get(resource)
+    return own + max((_needed_s(name, started, best) for name in (part.needs if part else ())), default=0.0)

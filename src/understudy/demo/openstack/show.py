@@ -19,7 +19,7 @@ _WORK = {
 }
 FOOT = (
     "outage: the longest time between two pieces of work that were acknowledged; it includes the work itself",
-    "floor: the starts that the service had to wait for, each as fast as it was seen in this run; no clusterware is faster than that",
+    "floor: the longest of the starts that the service had to wait for, each as fast as it was seen in this run; no clusterware avoids it",
     "lost: of what was acknowledged, tokens included, what was not there any more, or not valid, at the end",
     "active at once: servers that answered for the address or ran one of its resources, seen from outside every 10 ms",
 )
