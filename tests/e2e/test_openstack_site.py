@@ -8,7 +8,7 @@ import pytest
 from e2e.audited import audited, name_of_a_lab
 from e2e.watched import WatchedCluster
 from understudy.demo.openstack import acts, prepare
-from understudy.demo.openstack.site import QUICK
+from understudy.demo.openstack.site import QUICK, STORE
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
@@ -18,7 +18,7 @@ def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedClu
     """Three servers with the packages; two of them are to be controllers."""
     lab = prepare.make_lab(name_of_a_lab("osf"), QUICK, 0.5)
     with audited(lab, WatchedCluster, request, tmp_path) as cluster:
-        cluster.onlooker = prepare.onlooker(lab)
+        cluster.onlooker = STORE
         yield cluster
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from understudy.demo.acts import Narrate
 from understudy.demo.openstack import floors, prepare
-from understudy.demo.openstack.site import CONTROLLERS, DemoSite
+from understudy.demo.openstack.site import CONTROLLERS, STORE, DemoSite
 from understudy.demo.openstack.usage import SiteUsage
 from understudy.errors import LabError
 from understudy.lab.lab import Lab
@@ -73,7 +73,7 @@ def perform(lab: Lab, site: DemoSite, acts: Sequence[SiteAct], say: Narrate) -> 
         with contextlib.ExitStack() as watching:
             witnesses = {service: watching.enter_context(_witness(lab, site, service)) for service in usage.services}
             stretches = [_play(lab, site, usage, act, say) for act in acts]
-        starts = floors.starts_seen(lab, prepare.onlooker(lab), clock)
+        starts = floors.starts_seen(lab, STORE, clock)
         say("looking for all that was acknowledged")
         usage.finish()
         return [_row(stretch, service, usage, witnesses[service], starts) for stretch in stretches for service in usage.services]

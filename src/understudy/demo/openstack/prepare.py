@@ -130,9 +130,8 @@ def verify(lab: Lab, say: Narrate) -> None:
 
 def drill(lab: Lab, say: Narrate) -> bool:
     """Whether everything comes back, whichever server is lost, by the word of `understudy simulate --live`."""
-    server = onlooker(lab)
-    say(f"{server}: understudy simulate --live --losses {_LOSSES}")
-    done = lab.exec(server, ["understudy", "simulate", "--live", "--losses", str(_LOSSES)], check=False, timeout_s=_STEP_S)
+    say(f"{STORE}: understudy simulate --live --losses {_LOSSES}")
+    done = lab.exec(STORE, ["understudy", "simulate", "--live", "--losses", str(_LOSSES)], check=False, timeout_s=_STEP_S)
     for line in done.stdout.strip().splitlines()[-1:] or [done.stderr.strip()]:
         say(f"  {line}")
     return done.returncode == 0
@@ -149,15 +148,10 @@ def start(lab: Lab, names: Iterable[str], say: Narrate) -> None:
         lab.exec(FIRST, command, timeout_s=_STEP_S)
 
 
-def onlooker(lab: Lab) -> str:
-    """The server that is asked: one to which nothing happens."""
-    return lab.plan.host(STORE).name
-
-
 def states(lab: Lab) -> dict[str, str]:
     """Resource -> the server on which it is ONLINE, or nothing; those that run on every server of theirs are left out."""
     found: dict[str, str] = {}
-    for block in lab.exec(onlooker(lab), ["crsctl", "stat", "res"]).stdout.split("\n\n"):
+    for block in lab.exec(STORE, ["crsctl", "stat", "res"]).stdout.split("\n\n"):
         said = dict(line.partition("=")[::2] for line in block.strip().splitlines())
         name, state = said.get("NAME", ""), said.get("STATE", "")
         if name and not name.startswith("ora.") and name not in EVERYWHERE:
