@@ -21,7 +21,7 @@ from understudy.lab.witness import Witness
 
 _BACK_S = 60.0
 """Within this a repaired server has joined."""
-_WORK_S = 200.0
+_WORK_S = 400.0
 """Within this every service works again, on a machine with a lot else to do."""
 _TELL_S = 10.0
 """Between two lines about what is waited for."""
@@ -69,7 +69,7 @@ def perform(lab: Lab, site: DemoSite, acts: Sequence[SiteAct], say: Narrate) -> 
     clock = time.time() - time.monotonic()
     try:
         begun = time.monotonic()
-        usage.await_work(begun, _WORK_S, _Waiting(say))
+        usage.await_work(begun, _WORK_S, _WorkAwaited(say))
         with contextlib.ExitStack() as watching:
             witnesses = {service: watching.enter_context(_witness(lab, site, service)) for service in usage.services}
             stretches = [_play(lab, site, usage, act, say) for act in acts]
@@ -85,7 +85,7 @@ def _witness(lab: Lab, site: DemoSite, service: str) -> Witness:
     return Witness(lab, site.address(service) or None, floors.resources(service))
 
 
-class _Waiting:
+class _WorkAwaited:
     """Says now and then what is waited for."""
 
     def __init__(self, say: Narrate) -> None:
@@ -101,11 +101,11 @@ class _Waiting:
 
 def _play(lab: Lab, site: DemoSite, usage: SiteUsage, act: SiteAct, say: Narrate) -> _ActStretch:
     begun = time.monotonic()
-    usage.await_work(begun, _WORK_S, _Waiting(say))
+    usage.await_work(begun, _WORK_S, _WorkAwaited(say))
     say(act.title)
     struck = time.monotonic()
     repair = act.strike(lab, site)
-    usage.await_work(struck, _WORK_S, _Waiting(say))
+    usage.await_work(struck, _WORK_S, _WorkAwaited(say))
     worst = max(usage.services, key=lambda service: usage.outage_s(service, struck, time.monotonic()))
     say(f"  all work again; {worst} was away longest, {usage.outage_s(worst, struck, time.monotonic()):.1f} s")
     repair()

@@ -23,6 +23,8 @@ from understudy.demo.openstack.rest import Login, RestAnswer, RestFailed, log_in
 
 CONNECT_S = 0.3
 ANSWER_S = 4.0
+VOLUME_S = 30.0
+"""For a volume to become available: three services, and as many programs that are started for it."""
 _READ_BACK_TRIES = 5
 _say = threading.Lock()
 
@@ -240,7 +242,7 @@ class Volumes(_WithToken):
     def work(self, number: int) -> None:
         """One of 1 GB, which takes no space until it is written to."""
         made = self.ask("POST", self._path(), {"volume": {"name": f"volume{number}", "size": 1}}).json["volume"]["id"]
-        end = time.monotonic() + 2 * ANSWER_S
+        end = time.monotonic() + VOLUME_S
         while (status := self.ask("GET", f"{self._path()}/{made}").json["volume"]["status"]) != "available":
             if status == "error" or time.monotonic() > end:
                 raise RestFailed(f"volume {made} is {status}")
