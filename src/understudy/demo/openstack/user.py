@@ -23,8 +23,8 @@ from understudy.demo.openstack.rest import Login, RestAnswer, RestFailed, log_in
 
 CONNECT_S = 0.3
 ANSWER_S = 4.0
-VOLUME_S = 30.0
-"""For a volume to become available: three services, and as many programs that are started for it."""
+VOLUME_S = 60.0
+"""After this a volume that is not available is given up: its order was lost with the broker, perhaps."""
 _READ_BACK_TRIES = 5
 _say = threading.Lock()
 
@@ -238,16 +238,22 @@ class Volumes(_WithToken):
 
     every_s = 1.0
     port = 8776
+    _pending = ""
+    _since = 0.0
 
     def work(self, number: int) -> None:
-        """One of 1 GB, which takes no space until it is written to."""
-        made = self.ask("POST", self._path(), {"volume": {"name": f"volume{number}", "size": 1}}).json["volume"]["id"]
-        end = time.monotonic() + VOLUME_S
+        """One of 1 GB, which takes no space until it is written to. One that was not made in time is waited for before there is another."""
+        if not self._pending:
+            self._pending = self.ask("POST", self._path(), {"volume": {"name": f"volume{number}", "size": 1}}).json["volume"]["id"]
+            self._since = time.monotonic()
+        made, end = self._pending, time.monotonic() + ANSWER_S
         while (status := self.ask("GET", f"{self._path()}/{made}").json["volume"]["status"]) != "available":
-            if status == "error" or time.monotonic() > end:
+            if status == "error" or time.monotonic() > self._since + VOLUME_S:
+                self._pending = ""
+            if not self._pending or time.monotonic() > end:
                 raise RestFailed(f"volume {made} is {status}")
             time.sleep(0.1)
-        self.ids[number] = made
+        self._pending, self.ids[number] = "", made
 
     def missing(self, numbers: list[int]) -> Iterable[int]:
         """All are listed."""
