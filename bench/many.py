@@ -77,7 +77,7 @@ def register(lab: Lab, names: list[str], check_interval_s: int) -> None:
     """All at once: what a command does for one of them is measured elsewhere."""
     program = _REGISTER.replace("AT_ONCE", str(_AT_ONCE))
     given = json.dumps([names, attributes(check_interval_s)])
-    lab.exec(lab.servers[0], ["python3", "-IS", "-c", program], input=given, timeout_s=120)
+    lab.exec(lab.servers[0], ["python3", "-IS", "-c", program], input=given, timeout_s=300)
 
 
 def add_command(name: str, check_interval_s: int) -> list[str]:

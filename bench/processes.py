@@ -35,6 +35,18 @@ def used(pids: Iterable[int]) -> Used:
     return Used(cpu_s=cpu_s, memory_mib=memory_kib / 1024)
 
 
+def exact_cpu_s(pids: Iterable[int]) -> float:
+    """Processor time of all threads that these processes have now, to the nanosecond: `used` counts in hundredths of a second."""
+    found = 0
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            try:
+                found += int(file.read_text().split()[0])
+            except OSError:
+                continue
+    return found / 1e9
+
+
 def host_cpu_s(group: Path) -> float:
     """All that was ever run on a lab host, by its control group: processes, and what they began."""
     usage = next(line for line in (group / "cpu.stat").read_text().splitlines() if line.startswith("usage_usec"))

@@ -18,14 +18,16 @@ from pathlib import Path
 
 from bench import many
 from bench.growth import picture
-from bench.processes import used
+from bench.processes import exact_cpu_s, used
 from bench.report import machine
 
 from understudy.lab.lab import Lab
 
 SERVICES = ("understudyd", "understudy-exec", "understudy-guard")
 _INTERVAL_S = 3600
-_WITHIN_S = 900.0
+_WITHIN_S = 1800.0
+_LOOKS_S = 3.0
+"""After the last command, for the looks of all servers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +91,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def table(rows: Sequence[SizeRow]) -> str:
     """Markdown: a row for each size, and how many times as long as the first each took."""
-    head = ["resources", "first looks", "register one", "its CPU", "change one", "status", "start all", "server lost", "understudyd MiB"]
+    head = ["resources", "first looks", "register one", "its CPU", "change one", "status", "start all", "server lost", "MiB", "term"]
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join('---:' for _ in head)} |"]
     for row in rows:
         figures = (
             f"{row.first_looks:.1f} s", f"{row.register_one * 1000:.0f} ms", f"{row.register_one_cpu * 1000:.0f} ms",
             f"{row.change_one * 1000:.0f} ms", f"{row.status * 1000:.0f} ms", _seconds(row.start_all), _seconds(row.lost_server),
-            f"{row.daemon_mib:.0f}",
+            f"{row.daemon_mib:.0f}", f"{row.leaders}",
         )  # fmt: skip
         lines.append(f"| {row.resources} | {' | '.join(figures)} |")
     return "\n".join(lines)
@@ -125,8 +127,9 @@ class _ScaleRun:
         self._count += self._commands
         before, began = self._cpu_s(), time.monotonic()
         register = [self._timed(many.add_command(name, _INTERVAL_S)) for name in names]
-        self._until(lambda: self._looked() >= self._count, "every server has looked")
+        time.sleep(_LOOKS_S)  # nobody is asked meanwhile: the answer is as long as there are resources
         cpu = (self._cpu_s() - before - idle * (time.monotonic() - began)) / len(names)
+        self._until(lambda: self._looked() >= self._count, "every server has looked")
         change = [self._timed(["crsctl", "modify", "resource", name, "-attr", f"CHECK_INTERVAL={_INTERVAL_S + 60}"]) for name in names]
         status = statistics.median(self._timed(["sh", "-c", "crsctl stat res -t >/dev/null"]) for _ in range(3))
         started, lost = self._start_and_lose() if start else (None, None)
@@ -193,7 +196,7 @@ class _ScaleRun:
         return {service: round(sum(cpu for name, cpu in self._used() if name == service), 2) for service in SERVICES}
 
     def _cpu_s(self) -> float:
-        return sum(cpu for _, cpu in self._used())
+        return sum(exact_cpu_s(self._lab.service_pids(server, service)) for server in self._lab.servers for service in SERVICES)
 
     def _used(self) -> Iterator[tuple[str, float]]:
         for server in self._lab.servers:

@@ -119,7 +119,9 @@ class Cluster:
         self.scripts: dict[str, str] = {}
         """What is said of a script, by its path; `ok` if it is not named."""
         self.more_settings = ""
-        """Of daemons that begin from now on."""
+        """Of daemons that begin from now on;"""
+        self.own_settings = ""
+        """the same, in their section of the server."""
         self.answering: dict[str, str] = {}
         """Who answers for an address on the network."""
         self.machines = {name: StandInServer(self.scripts, self.answering) for name in servers}
@@ -174,7 +176,8 @@ class Cluster:
         numbered = enumerate(self.servers, 1)
         sections = "".join(f'[servers.{server}]\naddresses = ["192.168.0.{number}", "10.10.10.{number}"]\n' for number, server in numbered)
         network = '[network.1]\nsubnet = "10.10.10.0/24"\ninterface = "eth1"\n'
-        return parse_settings(f'[cluster]\nname = "test"\n[server]\nname = "{name}"\n{sections}{network}{self.more_settings}')
+        own = f'[cluster]\nname = "test"\n[server]\nname = "{name}"\n{self.own_settings}'
+        return parse_settings(f"{own}{sections}{network}{self.more_settings}")
 
     async def run(self, command: str, *, on: str | None = None, caller: Caller = ROOT, lines: PrintedLines | None = None) -> PrintedLines:
         """One command line, as typed on a server."""
@@ -213,6 +216,7 @@ class Cluster:
             own=self.sights[server].own,
             check=lambda name: node.lanes.alarm(name) if node.lanes else None,
             leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
+            leave_followed=node.leave.followed,
         )
 
     def services(self, server: str) -> ApiServices:

@@ -15,6 +15,7 @@ from understudy.daemon import facts, guardlink
 from understudy.daemon.guardlink import PACKET, GuardLink
 from understudy.errors import Unreachable
 from understudy.guard import answers
+from understudy.guard.clients import MOST_TOGETHER, parse_packet
 from understudy.guard.core.epochs import Remembered
 from understudy.guard.held import HeldEpochs
 from understudy.guard.notes import Notes
@@ -36,7 +37,7 @@ class ScriptedGuard:
 
     def answer(self, request: dict[str, Any]) -> bytes:
         match request["op"]:
-            case "cluster" | "servers":
+            case "cluster" | "servers" | "able" | "protect":
                 fields: dict[str, Any] = {}
             case "state":
                 fields = HELLO
@@ -50,8 +51,10 @@ class ScriptedGuard:
 
 
 @contextlib.asynccontextmanager
-async def linked(path: Path, answer: Callable[[dict[str, Any]], bytes]) -> AsyncIterator[GuardLink]:
-    """A link to a guard that answers so."""
+async def linked(
+    path: Path, answer: Callable[[dict[str, Any]], bytes], note: Callable[[list[str]], object] = lambda _: None
+) -> AsyncIterator[GuardLink]:
+    """A link to a guard that answers so; `note` is called with what each packet asks."""
     loop = asyncio.get_running_loop()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(str(path / "guard.sock"))
@@ -64,7 +67,11 @@ async def linked(path: Path, answer: Callable[[dict[str, Any]], bytes]) -> Async
             client.setblocking(False)
             with client, contextlib.suppress(OSError):
                 while packet := await loop.sock_recv(client, 1 << 20):
-                    await loop.sock_sendall(client, answer(json.loads(packet)))
+                    asked = json.loads(packet)
+                    requests = asked if isinstance(asked, list) else [asked]
+                    note([request["op"] for request in requests])
+                    for request in requests:
+                        await loop.sock_sendall(client, answer(request))
 
     serving = asyncio.create_task(serve())
     link = GuardLink(path, round_s=0.1)
@@ -162,3 +169,38 @@ async def test_settings_that_could_not_be_kept_are_kept_when_there_is_room_again
     assert (folder / "servers.json").exists()
     assert before.startswith(f"{folder}/cluster.json cannot be written: ")
     assert (after, (folder / "cluster.json").exists()) == ("", True)
+
+
+async def test_what_is_asked_at_once_is_one_packet_for_a_guard_that_takes_lists(tmp_path: Path) -> None:
+    """And one for each for a guard of an older version, which would take a list for noise and hang up."""
+    packets: dict[bool, list[list[str]]] = {}
+    for takes_lists in (False, True):
+        guard, asked = ScriptedGuard(), packets.setdefault(takes_lists, [])
+
+        def answer(request: dict[str, Any], guard: ScriptedGuard = guard, takes: bool = takes_lists) -> bytes:
+            fields = json.loads(guard.answer(request))
+            return json.dumps({**fields, "ok": True, **({"takes_lists": True} if takes and request["op"] == "hello" else {})}).encode()
+
+        folder = tmp_path / str(takes_lists)
+        folder.mkdir()
+        async with linked(folder, answer, asked.append) as link:
+            await link.state()
+            asked.clear()
+            await asyncio.gather(link.able(True, ""), link.remember(ResourceName("db"), 3), link.protect(["10.0.0.1"] * 1000))
+    assert sorted(packets[False]) == [["able"], ["epoch"], ["protect"]]
+    assert sorted(packets[True]) == [["able", "epoch"], ["protect"]]
+
+
+async def test_however_much_is_asked_at_once_a_packet_holds_what_a_guard_takes(tmp_path: Path) -> None:
+    guard, asked = ScriptedGuard(), list[list[str]]()
+    async with linked(tmp_path, lambda request: _that_takes_lists(guard, request), asked.append) as link:
+        await link.state()
+        await asyncio.gather(*(link.able(True, "") for _ in range(50)))
+    assert sum(map(len, asked)) == 51 + 1, "and two for who it is"
+    assert 1 < max(map(len, asked)) <= MOST_TOGETHER
+    assert parse_packet(json.dumps([{"op": "able"}] * MOST_TOGETHER).encode())
+    assert not parse_packet(json.dumps([{"op": "able"}] * (MOST_TOGETHER + 1)).encode())
+
+
+def _that_takes_lists(guard: ScriptedGuard, request: dict[str, Any]) -> bytes:
+    return json.dumps({**json.loads(guard.answer(request)), "ok": True, "takes_lists": True}).encode()

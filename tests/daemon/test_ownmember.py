@@ -3,9 +3,8 @@
 import asyncio
 from typing import Any
 
-from understudy.daemon.ownmember import CHECK_S, OwnMember
+from understudy.daemon.ownmember import AGAIN_S, CHECK_S, OwnMember
 from understudy.model.settings import ServerSettings, Settings
-from understudy.ports import RegistryMembers
 from understudy.sim.loop import VirtualLoop
 
 OWN, OTHER = "[fd00::1]:7400", "10.0.0.2:7400"
@@ -34,26 +33,61 @@ class OneServersClock:
         self.wall = loop.time
 
 
+class OwnConnection:
+    """Of a daemon: to which member, and whether it goes over to another when it is asked to."""
+
+    def __init__(self) -> None:
+        self.endpoint = OWN
+        self.goes_over = True
+        self.asked: list[str] = []
+
+    async def go_over(self, endpoint: str) -> None:
+        self.asked.append(endpoint)
+        if self.goes_over:
+            self.endpoint = endpoint
+
+
 def test_a_member_that_is_silent_for_long_is_known_until_it_answers() -> None:
-    """Not one that is restarted; and nobody is asked who is connected to."""
-    loop = VirtualLoop()  # type: ignore[abstract]
+    """Not one that is restarted; and nobody is asked who is connected to. Once it answers the daemon goes back to it."""
+    loop, connection = VirtualLoop(), OwnConnection()  # type: ignore[abstract]
     members: Any = MembersThatAnswerAlike()
-    connected = OWN
-    own = OwnMember(lambda: SETTINGS, members, lambda: connected, OneServersClock(loop))
+    own = OwnMember(lambda: SETTINGS, members, lambda: connection.endpoint, OneServersClock(loop), go_over=connection.go_over)
 
     async def story() -> None:
-        nonlocal connected
         watching = asyncio.ensure_future(own.watch())
         await asyncio.sleep(CHECK_S * 2.5)
         assert (members.asked, own.away_s()) == ([], 0.0)
-        connected = OTHER
+        connection.endpoint = OTHER
         await asyncio.sleep(CHECK_S)
-        assert (members.asked, own.away_s()) == ([OWN], 0.0)
+        assert (set(members.asked), own.away_s()) == ({OWN}, 0.0)
         await asyncio.sleep(CHECK_S)
         assert own.away_s() > CHECK_S
+        assert connection.asked == []
         members.there = True
-        await asyncio.sleep(CHECK_S)
-        assert own.away_s() == 0.0
+        await asyncio.sleep(AGAIN_S)
+        assert (own.away_s(), connection.asked, connection.endpoint) == (0.0, [OWN], OWN)
+        members.asked.clear()
+        await asyncio.sleep(CHECK_S * 2)
+        assert members.asked == []
+        watching.cancel()
+
+    loop.run_until_complete(story())
+
+
+def test_it_is_asked_to_go_back_until_it_has() -> None:
+    """What answers may be cut off again before it was read over."""
+    loop, connection = VirtualLoop(), OwnConnection()  # type: ignore[abstract]
+    members: Any = MembersThatAnswerAlike()
+    members.there, connection.endpoint, connection.goes_over = True, OTHER, False
+    own = OwnMember(lambda: SETTINGS, members, lambda: connection.endpoint, OneServersClock(loop), go_over=connection.go_over)
+
+    async def story() -> None:
+        watching = asyncio.ensure_future(own.watch())
+        await asyncio.sleep(AGAIN_S * 2.5)
+        assert (connection.asked, own.away_s()) == ([OWN] * 3, 0.0)
+        connection.goes_over = True
+        await asyncio.sleep(AGAIN_S * 10)
+        assert connection.asked == [OWN] * 4
         watching.cancel()
 
     loop.run_until_complete(story())
@@ -61,13 +95,17 @@ def test_a_member_that_is_silent_for_long_is_known_until_it_answers() -> None:
 
 def test_who_has_no_member_misses_none() -> None:
     """A registry of one process; a server that is no voter."""
-
-    async def answers(members: RegistryMembers | None, settings: Settings) -> bool:
-        return await OwnMember(lambda: settings, members, str, OneServersClock(loop))._answers()
-
-    loop = VirtualLoop()  # type: ignore[abstract]
-    members: Any = MembersThatAnswerAlike()
+    loop, members = VirtualLoop(), MembersThatAnswerAlike()  # type: ignore[abstract]
     elsewhere = Settings(cluster="c", server="ctr1", servers=SETTINGS.servers, voters=("ctr2",), registry=(OTHER,))
-    assert loop.run_until_complete(answers(None, SETTINGS))
-    assert loop.run_until_complete(answers(members, elsewhere))
+
+    async def story(members: Any, settings: Settings) -> None:
+        connection = OwnConnection()
+        own = OwnMember(lambda: settings, members, str, OneServersClock(loop), go_over=connection.go_over)
+        watching = asyncio.ensure_future(own.watch())
+        await asyncio.sleep(CHECK_S * 3)
+        assert (own.away_s(), connection.asked) == (0.0, [])
+        watching.cancel()
+
+    loop.run_until_complete(story(None, SETTINGS))
+    loop.run_until_complete(story(members, elsewhere))
     assert members.asked == []

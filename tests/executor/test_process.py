@@ -335,6 +335,22 @@ async def test_a_thousand_started_resources_cost_no_descriptors(real: RealRig) -
     assert resource.prlimit(service, resource.RLIMIT_NOFILE)[0] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     assert all(await asyncio.gather(*(real.executor.kill(name) for name in names)))
 
+async def test_what_runs_nowhere_has_no_group(real: RealRig) -> None:
+    """Thousands of resources that run elsewhere are looked at here: the kernel keeps nothing of them, and nobody watches it."""
+    await act(real, "check")
+    assert real.groups.resources() == []
+    await act(real, "start")
+    assert (await act(real, "check")).status == 0
+    assert real.groups.resources() == [DB]
+    assert (await act(real, "stop")).status == 0
+    assert real.groups.resources() == []
+    await act(real, "start")
+    real.dies(DB)
+    await wait_until(lambda: not populated(real.groups.run(DB)), 5, "it has died")
+    for _ in range(2):
+        assert (await act(real, "check")).evidence == "gone", "that it has run here is known without its group, too"
+        assert real.groups.resources() == []
+
 
 @pytest.mark.parametrize("text", ["ls / >/dev/null || exit 1", "(exit 0); true"])
 async def test_a_check_without_a_process_to_be_had_has_told_nothing(real: RealRig, text: str) -> None:

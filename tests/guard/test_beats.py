@@ -92,6 +92,23 @@ def test_guards_that_begin_at_odd_times_beat_together() -> None:
     assert max(voters) - min(voters) < 0.011, last
 
 
+def test_who_is_no_voter_beats_with_the_others_wherever_it_began() -> None:
+    """It is sent no renews: what the others report of their ability, once a second, shows it when they beat."""
+    for late_s in (0.1, 0.3, 0.6, 0.9):
+        room = TightRoom(4, 3)
+        room.offset["ctr4"] += late_s * LIMITS.beat_s
+        for name in room.names:
+            room.guards[name].note_able(True, "")
+        room.run(2)
+        for name in room.names:
+            room.guards[name].note_able(True, "")
+        room.run(2)
+        last = [
+            renews(room, name, "ctr1" if name != "ctr1" else "ctr2")[-1].stamp.boot_ns / SECOND - room.offset[name] for name in room.names
+        ]
+        assert max(last) - min(last) < 0.011, (late_s, last)
+
+
 def test_what_a_daemon_acts_on_is_said_within_half_a_beat() -> None:
     """Voters tell it to whoever decides after the registry went back."""
     room, acted = TightRoom(3, 3), Position(1, 2, 3)

@@ -307,6 +307,34 @@ def test_a_scribe_that_dies_has_a_successor() -> None:
         wait_for(written, 5, "written by its successor")
 
 
+def test_a_scribe_keeps_nothing_of_its_keepers_memory() -> None:
+    """For as long as the guard runs: that of keeper and guard is locked, so none of it is shared with who was forked."""
+    with scribe_to_a_pipe() as (_, reading):
+        say(NOT_STOPPED, why="first")
+        wait_for(lambda: b"first" in _read(reading), 5, "written")
+        scribe = _holder_of_pipe(reading)
+        assert _anonymous_kb(scribe) < min(_anonymous_kb(os.getpid()) / 2, 8192)
+        assert Path(f"/proc/{scribe}/comm").read_text().strip() == "understudy-guar"
+
+
+def test_a_scribe_that_cannot_begin_anew_goes_on_as_it_was_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Python is found, or the one that is found ends at once."""
+    for python in ("/nowhere", "/bin/true"):
+        monkeypatch.setattr(sys, "executable", python)
+        with scribe_to_a_pipe() as (scribe, reading):
+
+            def written(scribe: Scribe = scribe, reading: int = reading) -> bool:
+                scribe.look()
+                return b"first" in _read(reading)
+
+            say(NOT_STOPPED, why="first")
+            wait_for(written, 10, "written")
+
+
+def _anonymous_kb(process: int) -> int:
+    return int(Path(f"/proc/{process}/status").read_text().partition("RssAnon:")[2].split()[0])
+
+
 @contextmanager
 def scribe_to_a_pipe() -> Iterator[tuple[Scribe, int]]:
     """This process's standard error is a pipe meanwhile, and a scribe writes to it: the scribe, and the other end, which never waits."""

@@ -177,8 +177,8 @@ def test_kill_all_ends_a_guard_that_still_runs(servers: Hosts) -> None:
 
 def test_a_pid_that_was_used_again_is_left_alone(servers: Hosts) -> None:
     host = servers[1]
-    other = host.starter("understudyd")
-    (host.run_dir / "understudyd.pid").write_text(f"{other.pid} 1\n")
+    other = host.run(["sleep", "1000"], subprocess.DEVNULL, host.guards)
+    (host.run_dir / "understudyd.pid").write_text(f"{other.pid} 1\n")  # at once: a guard that looks in between would know the right one
     assert host.ask("farewell")["ok"] is True, "everything was ended, and seen to be"
     assert other.poll() is None
 
@@ -281,6 +281,25 @@ def _close(means: Means) -> None:
         means.addresses.close()
     if means.gate is not None:
         means.gate.close_socket()
+
+
+def test_a_look_at_what_is_open_opens_nothing(servers: Hosts) -> None:
+    """Several a second, for months: whatever a look left open would leave the guard without a free descriptor some day."""
+    host = servers[1]
+
+    def opened() -> tuple[int, int]:
+        means = Means(read_settings(str(host.config)))
+        try:
+            means.look()
+            before = len(os.listdir("/proc/self/fd"))
+            for _ in range(5):
+                means.look()
+            return before, len(os.listdir("/proc/self/fd"))
+        finally:
+            _close(means)
+
+    before, after = host.inside(opened)
+    assert after == before
 
 
 def test_what_cannot_be_verified_is_named(servers: Hosts) -> None:

@@ -1,8 +1,11 @@
 """How a keeper judges its guard: when it helps, when it kills, when it goes on alone."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from guard.room import at
 from understudy.guard.core.ending import EndStage
-from understudy.guard.core.watch import UNKILLABLE_S, GuardWatch, HeldState, KeeperSight, WatchVerdict
+from understudy.guard.core.watch import UNKILLABLE_S, GuardWatch, HeldState, KeeperSight, WatchVerdict, _calm_s, look_boot_ns
 from understudy.guard.held import Held
 from understudy.linux.reading import Reading
 from understudy.model.limits import derive
@@ -59,6 +62,51 @@ def test_while_the_guard_beats_it_looks_seldom_and_sees_a_hang_as_soon_as_one_wh
     last_beat_s = beat_s - LIMITS.beat_s
     assert LIMITS.hang_s <= at_s - last_beat_s <= LIMITS.hang_s + LIMITS.look_s
     assert len([look for look in looks if look < last_beat_s]) <= last_beat_s / LIMITS.look_s / 2
+
+
+@given(st.lists(st.floats(0.5, 1.2), max_size=20), st.booleans())
+def test_looks_that_the_guard_puts_off_find_a_hang_as_soon_as_those_that_it_does_not(gaps: list[float], leased: bool) -> None:
+    """Beats at any distances that a guard may have; then it hangs. The alarm is set by keeper and guard, and wakes the keeper."""
+    story, alarm_s, looks = WatchStory(leased=leased), _calm_s(LIMITS), 0
+    beats_s = [0.0]
+    for gap in gaps:
+        beats_s.append(beats_s[-1] + gap * LIMITS.beat_s)
+    last_s, put_off, waiting = beats_s[-1], True, beats_s[1:]
+    story.look(0.0, beats=True)
+    if leased:
+        story.held.write(HeldState(b"i" * 16, 1, at(last_s)))  # renewed with every beat
+    while True:
+        while waiting and waiting[0] <= alarm_s:
+            beat_s = waiting.pop(0)
+            story.beat(beat_s)
+            stop_in_ns = at(last_s + LAPSE_S).boot_ns - at(beat_s).boot_ns if leased else None
+            alarm_s = max(alarm_s, (look_boot_ns(LIMITS, at(beat_s), stop_in_ns) - at(0).boot_ns) / 1e9)
+        sight, looks = story.sight(alarm_s), looks + 1
+        if put_off:
+            story.watch.put_off(sight)
+        if story.watch.look(sight).kill is not None:
+            break
+        put_off = story.watch.is_calm(sight)
+        alarm_s += story.watch.wait_s(sight)
+    assert LIMITS.hang_s - 1e-6 <= alarm_s - last_s <= LIMITS.hang_s + LIMITS.look_s + 0.001
+    assert looks <= 2 + 2 * len([gap for gap in gaps if gap > 1.1]) + LIMITS.hang_s / LIMITS.look_s
+
+
+def test_a_look_that_was_put_off_and_comes_late_gives_the_guard_all_its_time_again() -> None:
+    story = WatchStory()
+    story.look(0.0, beats=True)
+    story.beat(0.3)
+    paused_s = at_s = 0.3 + LIMITS.hang_s + LIMITS.look_s
+    assert story.watch.is_calm(story.sight(0.3))
+    story.watch.put_off(story.sight(at_s))
+    while story.look(at_s).kill is None:
+        at_s += story.wait_s(at_s)
+    assert at_s - paused_s >= LIMITS.hang_s
+
+
+def test_a_keeper_is_not_put_off_beyond_the_end_of_the_lease() -> None:
+    soon = look_boot_ns(LIMITS, at(LAPSE_S - 0.01), at(LAPSE_S).boot_ns - at(LAPSE_S - 0.01).boot_ns)
+    assert LAPSE_S < (soon - at(0).boot_ns) / 1e9 < LAPSE_S + LIMITS.pace.reaction_s
 
 
 def test_after_a_pause_that_made_no_look_late_the_guard_has_its_turn() -> None:

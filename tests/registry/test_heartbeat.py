@@ -19,6 +19,7 @@ class BeatenConnection:
         self.answers = answers
         self.waits = False
         self.pings: list[float] = []
+        self.looks = 0
         self.given_up: list[float] = []
         self._timers: list[tuple[float, Callable[[], None], HeldTimer]] = []
         monkeypatch.setattr(asyncio, "get_running_loop", lambda: self)
@@ -47,6 +48,7 @@ class BeatenConnection:
             self._timers = [timer for timer in self._timers if timer not in due]
             for _, call, timer in due:
                 if not timer.cancelled:
+                    self.looks += 1
                     call()
 
 
@@ -66,6 +68,7 @@ def test_while_anything_arrives_nobody_is_asked(monkeypatch: pytest.MonkeyPatch)
     connection = BeatenConnection(monkeypatch)
     connection.run(10, arrives_every_s=0.4)
     assert connection.pings == []
+    assert connection.looks == 0, "nor is anybody woken"
 
 
 def test_a_quiet_connection_that_answers_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+import pytest
+
 from understudy.registry.rotation import Rotation, nearest_first
 
 MEMBERS = ("10.0.0.1:7400", "10.0.0.2:7400", "[fd00::3]:7400")
@@ -56,3 +58,30 @@ async def test_where_a_connection_leads_is_known_while_there_is_one() -> None:
     made.end("its member is lost")
     assert rotation.endpoint == ""
     await rotation.close()
+
+
+async def test_another_connection_takes_the_place_of_the_first_only_when_it_is_asked_to() -> None:
+    """The one before ends a moment later, and its endpoint is tried second from then on; one that is not used is ended."""
+
+    async def dial(endpoint: str) -> IdleConnection:
+        if endpoint == MEMBERS[2]:
+            raise ConnectionRefusedError
+        return IdleConnection()
+
+    rotation = Rotation(MEMBERS, dial, dice=random.Random(1))
+    before = await rotation.connected()
+    unused = await rotation.dial_beside(MEMBERS[1])
+    beside = await rotation.dial_beside(MEMBERS[1])
+    assert (unused.lost, rotation.beside, await rotation.connected()) == (True, beside, before)
+    with pytest.raises(ConnectionRefusedError):
+        await rotation.dial_beside(MEMBERS[2])
+    rotation.swap(0.0)
+    assert (rotation.endpoint, rotation.beside, await rotation.connected()) == (MEMBERS[1], None, beside)
+    assert rotation.endpoints == [MEMBERS[1], MEMBERS[0], MEMBERS[2]]
+    await before.gone.wait()
+    last = await rotation.dial_beside(MEMBERS[0])
+    rotation.swap(3600.0)
+    another = await rotation.dial_beside(MEMBERS[1])
+    assert not beside.lost
+    await rotation.close()
+    assert all(connection.lost for connection in (beside, last, another))

@@ -212,7 +212,7 @@ def test_voters_that_are_cut_off_one_after_the_other_cost_nobody_else_the_lease(
 def test_each_clause_of_when_a_voter_speaks_is_needed(clause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said without it, a word costs somebody who lives a vote, and then the lease."""
     cut(monkeypatch, GuardCore._speaks, clause, "or False" if clause.startswith("or") else "True")
-    assert any(_ended_beside(seed) for seed in range(24)), "no seed showed it"
+    assert any(_ended_beside(seed) for seed in (30, *range(60))), "no seed showed it"  # 30 shows the first as the beats are now
 
 
 def _ended_beside(seed: int) -> list[str]:

@@ -60,11 +60,15 @@ class Groups:
     def sweep(self) -> None:
         """Remove groups in which nothing runs. Only where nobody starts anything: at the executor's own start."""
         for resource in self.resources():
-            for path in (self.run(resource), self.act(resource), self.group(resource)):
-                try:
-                    os.rmdir(path)
-                except OSError:
-                    pass  # something runs there, or it is gone already: both are fine
+            self.remove(resource)
+
+    def remove(self, resource: str) -> None:
+        """Remove the resource's groups as far as nothing runs in them. Only where nothing is about to enter them."""
+        for path in (self.act(resource), self.run(resource), self.group(resource)):
+            try:
+                os.rmdir(path)
+            except OSError:
+                pass  # something runs there, or it is gone already: both are fine
 
 
 async def kill_and_see(path: str, within_s: float) -> bool:

@@ -43,6 +43,8 @@ class Acting:
             outcome = await self._perform(step, resource, epoch, activity)
         except Unreachable as error:  # nobody to kill for us, or no guard
             outcome = ActionOutcome(observed=None, evidence="silent", unanswered="executor-away", output=(str(error),))
+        if outcome.housed and action_of(step) == "check":
+            return as_shown(outcome), False  # processes of it live: seen after the check, which ends none
         return as_shown(outcome), outcome.unanswered != "executor-away" and await self._is_empty(resource.name)
 
     async def _is_empty(self, name: ResourceName) -> bool:

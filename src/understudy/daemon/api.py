@@ -19,6 +19,7 @@ import resource
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +88,7 @@ class ApiServices:
     own: Callable[[], Own] | None = None
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
     places: PlacesHere | None = None
+    leave_followed: Callable[[], AbstractContextManager[Callable[[], bool]]] = field(default=lambda: nullcontext(lambda: False))
 
 
 async def serve(
@@ -111,6 +113,7 @@ async def serve(
         record=record,
         check=check,
         leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
+        leave_followed=node.leave.followed,
         own=sight.own,
         places=PlacesHere(places),
     )
@@ -278,6 +281,7 @@ class _Api:
             own=None if services.own is None else _for_a_moment(services.own),
             check=services.check,
             leave_here=services.leave_here,
+            leave_followed=services.leave_followed,
             members=services.members,
             places=services.places,
             detached=lambda: lines.closed,

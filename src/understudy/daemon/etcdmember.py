@@ -52,7 +52,7 @@ async def keep_member(mirror: Mirror, settings: Callable[[], Settings], places: 
                 await asyncio.sleep(AGAIN_S)
                 continue
         while mirror.view.servers is view.servers:
-            await mirror.wait(mirror.view.revision, AGAIN_S)
+            await mirror.changed(mirror.view, AGAIN_S)
 
 
 def _placed(settings: Settings, servers: Servers, places: SetupPlaces) -> str:

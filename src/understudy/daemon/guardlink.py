@@ -17,6 +17,7 @@ from understudy.correlator import Correlator
 from understudy.daemon.facts import KeptFacts
 from understudy.errors import TooManyWaiting, Unreachable
 from understudy.guard import registered
+from understudy.guard.clients import MOST_TOGETHER
 from understudy.linux.lease import read_lease
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import Position
@@ -43,6 +44,8 @@ AGAIN_S = 0.02
 FORGET_AT_ONCE = 200
 """Names, of which a guard takes no more than `guard/answers.py` says."""
 PACKET = 1 << 20
+TOGETHER_BYTES = 4096
+"""Of requests in one packet."""
 FULL = (
     "it remembers the epochs of {} resources and has room for no more: what was never started on this server cannot start here. "
     "Delete resources that are needed no more: it forgets those. Or let the server leave and join again (understudy server leave, then "
@@ -68,6 +71,9 @@ class GuardLink:
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
         self._requests: Correlator[dict[str, Any]] = Correlator()
+        self._unsent: list[str] | None = None
+        """What is asked in one moment goes out as one packet, and wakes the guard once; None: one of an older version takes no lists."""
+        self._sending: set[asyncio.Future[None]] = set()
         self._events: asyncio.Queue[GuardEvent] = asyncio.Queue()
         self._dead: frozenset[str] = frozenset()
         self._said: set[str] = set()
@@ -247,13 +253,33 @@ class GuardLink:
         try:
             async with asyncio.timeout_at(until):
                 connection = await self._patiently_connected()
-            return await self._requests.ask(
-                lambda number: loop.sock_sendall(connection, json.dumps({**message, "id": number}).encode()), until=until
-            )
+            return await self._requests.ask(lambda number: self._send(connection, {**message, "id": number}), until=until)
         except (TimeoutError, OSError):
             raise Unreachable("the guard of this server does not answer; is understudy-guard running?") from None
         except TooManyWaiting as error:
             raise Unreachable(f"the guard of this server does not answer: {error}") from None
+
+    async def _send(self, connection: socket.socket, request: dict[str, Any]) -> None:
+        loop, text, unsent = asyncio.get_running_loop(), json.dumps(request), self._unsent
+        if unsent is None or len(unsent) >= MOST_TOGETHER or sum(map(len, unsent)) + len(text) > TOGETHER_BYTES:
+            return await loop.sock_sendall(connection, text.encode())
+        unsent.append(text)
+        if len(unsent) == 1:  # whatever else this waking asks it has asked before the loop comes to this
+            loop.call_soon(loop.call_soon, self._send_together, connection, unsent)
+        return None
+
+    def _send_together(self, connection: socket.socket, unsent: list[str]) -> None:
+        packet = (unsent[0] if len(unsent) == 1 else f"[{', '.join(unsent)}]").encode()
+        unsent.clear()
+        if connection is self._socket:
+            sending = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(connection, packet))
+            sending.add_done_callback(self._sent)
+            self._sending.add(sending)
+
+    def _sent(self, sending: "asyncio.Future[None]") -> None:
+        self._sending.discard(sending)
+        if not sending.cancelled() and sending.exception() is not None:
+            self._hang_up()  # whoever waits gets an error, and connects anew
 
     async def _patiently_connected(self) -> socket.socket:
         while True:
@@ -292,6 +318,8 @@ class GuardLink:
             self._hang_up()
 
     def _take(self, message: dict[str, Any]) -> None:
+        if message.get("takes_lists") and self._unsent is None:
+            self._unsent = []
         for word in message.get("silent", ()) if message.get("op") == "hello" else ():
             # a hello brings what was said before this daemon listened
             self._events.put_nowait(SilentWord(ServerName(word["server"]), Incarnation(word["incarnation"]), ServerName(word["voter"])))
@@ -334,6 +362,7 @@ class GuardLink:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+            self._unsent = None
         self._requests.fail(lambda: ConnectionResetError("the guard closed the connection"))
 
 

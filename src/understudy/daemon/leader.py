@@ -5,6 +5,7 @@ a server: lanes do. Pure decisions are `policy.decide`; this file feeds it and w
 """
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Leader:
         self._clock = clock
         self._history = history
         self._limits = limits
-        self._wake = asyncio.Event()
+        self._wake, self._leading = asyncio.Event(), asyncio.Event()
         self.sight = _Sight()
         """When the leader was last seen to make progress."""
         self._memory = LeaderMemory()
@@ -113,6 +114,7 @@ class Leader:
         if not view.same_facts(self._woken_by):
             self._woken_by = view
             self._wake.set()
+            self._leading.set()
 
     def lease_changed(self) -> None:
         """This server's lease was won or lost."""
@@ -122,6 +124,7 @@ class Leader:
         """This daemon's incarnation is in the registry: it may lead."""
         self._me = (server, incarnation)
         self._wake.set()
+        self._leading.set()
 
     def receive(self, word: SilentWord | Farewell) -> None:
         """A voter's word, or a farewell, arrived at the guard."""
@@ -162,11 +165,9 @@ class Leader:
         pause = self._limits.progress_s  # a safety net: whatever is due is known, and everything else wakes it
         if wake_at is not None:
             pause = min(pause, max(0.0, wake_at - self._clock.monotonic()))
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     async def _turn(self, tasks: asyncio.TaskGroup) -> float | None:
         view = self._mirror.view
@@ -467,16 +468,17 @@ class Leader:
         every_s = self._limits.progress_s / 3
         due = self._clock.monotonic()
         while True:
+            while not self.leads():  # who does not is not woken for it
+                self._leading.clear()
+                await self._leading.wait()
             due += every_s * max(1, math.ceil((self._clock.monotonic() - due) / every_s))  # missed ones are skipped
             await asyncio.sleep(due - self._clock.monotonic())
             leader = self._mirror.view.leader
             if not self.leads() or leader is None or not self._guard.held() or self.acting_since() is None:
                 continue
             self._beats += 1
-            try:
+            with contextlib.suppress(RegistryUnreachable):
                 await self._write(self._mirror.view, {keys.BEAT: Beat(term=leader.term, count=self._beats)})
-            except RegistryUnreachable:
-                continue
 
 
 def _log(lines: Iterable[tuple[str, Event]]) -> None:

@@ -7,7 +7,8 @@ farewell, or in the guard's own deadline.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from understudy.daemon.history import History
@@ -35,6 +36,8 @@ ASKED_TOO_S = 10.0
 """How long a voter that is needed waits for those who need it to be asked to leave as well."""
 LAST_LINES_S = 0.5
 """How long who follows the leave on this server has for the last lines, before the guard ends this daemon."""
+LAST_WORD_S = 3.0
+"""How long before that a command which follows others as well learns that it has to end."""
 SLACK_S = 10.0
 
 
@@ -52,6 +55,10 @@ class Leave:
         self._until: float | None = None
         self._by = ""
         self._at_once = False
+        self._followers = 0
+        """Commands on this server that follow the leave of several,"""
+        self._ending = False
+        """and whether they have to end, for this daemon does."""
 
     def asked(self, left_s: float) -> None:
         """The guard was asked to end, and gives this daemon that long."""
@@ -68,6 +75,15 @@ class Leave:
     def changed(self) -> None:
         """There is a new View."""
         self._news.set()
+
+    @contextmanager
+    def followed(self) -> Iterator[Callable[[], bool]]:
+        """While a command here follows the leave of others as well, this daemon stays, if it can; the value says whether it cannot."""
+        self._followers += 1
+        try:
+            yield lambda: self._ending
+        finally:
+            self._followers -= 1
 
     async def run(self, me: Me, lanes: Lanes) -> None:
         """Wait until this server is to leave, and see it out."""
@@ -95,8 +111,12 @@ class Leave:
             await self._news.wait()
 
     def _time_for(self, me: Me, lanes: Lanes) -> float:
-        """As long as all that runs here may take to stop one after the other, within the bound of the settings."""
-        return min(self._longest_s, SLACK_S + sum(resource.stop_timeout_s + resource.clean_timeout_s for resource in self._up(me, lanes)))
+        """As long as all that runs here may take to stop one after the other, within the bound of the settings; longer where others that
+        leave at the same time may need longer: they may need this server's vote, and a command here may follow them."""
+        own_s = _time_to_stop(self._up(me, lanes))
+        others = (other for other in self._mirror.view.incarnations.values() if other.life is Life.LEAVING)
+        other_s = (SLACK_S + _time_to_stop(_held(self._mirror.view, other)) for other in others if other.incarnation != me.incarnation)
+        return min(self._longest_s, SLACK_S + max(own_s, *other_s, 0.0))
 
     async def _give_deadline_to_guard(self) -> None:
         """It holds the deadline, should this daemon hang; and keeps the server out afterwards, if an operator wants that."""
@@ -136,7 +156,7 @@ class Leave:
             return False
         await self._while(lambda: self._mirror.reachable and self._holds(me), REGISTRY_WITHIN_S)
         await self._while(lambda: self._mirror.reachable and self._vote_needed(me, (Life.ONLINE, Life.LEAVING)), ASKED_TOO_S)
-        await self._while(lambda: self._mirror.reachable and self._vote_needed(me, (Life.LEAVING,)), self._left_s())
+        await self._while(lambda: self._mirror.reachable and self._vote_needed(me, (Life.LEAVING,)), self._left_s() - 2 * LAST_WORD_S)
         return True
 
     def _up(self, me: Me, lanes: Lanes) -> tuple[Resource, ...]:
@@ -190,6 +210,10 @@ class Leave:
         return short and any(holds(view, other.incarnation) for other in others)
 
     async def _say_farewell(self, in_order: bool) -> None:
+        if in_order:
+            await self._while(lambda: self._mirror.reachable and self._followers > 0, self._left_s() - 2 * LAST_WORD_S)
+        self._ending = True
+        await self._while(lambda: self._followers > 0, LAST_WORD_S)
         await asyncio.sleep(LAST_LINES_S)  # the last lines of the history, and who follows it on this server
         while True:
             try:
@@ -197,6 +221,18 @@ class Leave:
             except Unreachable:
                 pass
             await asyncio.sleep(RETRY_S)
+
+
+def _time_to_stop(resources: Iterable[Resource]) -> float:
+    """One after the other, each as long as it may take."""
+    return sum(resource.stop_timeout_s + resource.clean_timeout_s for resource in resources)
+
+
+def _held(view: View, record: IncarnationRecord) -> Iterator[Resource]:
+    """What may be running there, of what moves."""
+    for name, assignment in view.assignments.items():
+        if name in view.resources and any(holder.incarnation == record.incarnation for holder in assignment.holders):
+            yield view.resources[name]
 
 
 def _stuck(lanes: Lanes, resource: Resource) -> bool:

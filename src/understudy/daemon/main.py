@@ -11,7 +11,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from understudy.daemon.alerts import Alerts
@@ -38,12 +38,12 @@ from understudy.linux.files import advice
 from understudy.linux.keys import read_key
 from understudy.linux.logline import LEVELS
 from understudy.linux.paths import CONFIG
-from understudy.linux.processes import write_own_pid
+from understudy.linux.processes import be_served_first, write_own_pid
 from understudy.model import logevents
 from understudy.model.limits import Limits, derive
 from understudy.model.logevents import Level
 from understudy.model.settings import Settings
-from understudy.registry.engines import engine_named
+from understudy.registry.engines import RegistryConnection, engine_named
 from understudy.registry.rotation import nearest_first
 from understudy.registry.wire import Unreadable
 from understudy.setup.places import SetupPlaces
@@ -73,6 +73,7 @@ def _begin(config: str, least: Level) -> int:
         print(f"understudyd: cannot begin in {settings.run_dir}: {advice(error, settings.run_dir)}", file=sys.stderr)
         return 1
     raise_limit()
+    be_served_first()
     with running("understudyd", server=settings.server, least=least):
         return asyncio.run(_run(settings, limits, key))
 
@@ -113,7 +114,7 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     start_second_line(settings, after_s=BEHIND_THE_EXECUTOR_S, ended=_second_line)
     log(logevents.STARTED, cluster=settings.cluster)
     try:
-        return await _until_stopped(node, settings, lambda: registry.endpoint, stop, broken, executor=executor)
+        return await _until_stopped(node, settings, registry, stop, broken, executor=executor)
     finally:
         await executor.close()
         await guard.close()
@@ -145,14 +146,14 @@ def _log_tasks() -> None:
 
 
 async def _until_stopped(
-    node: Node, settings: Settings, connected: Callable[[], str], stop: asyncio.Event, broken: asyncio.Event, *, executor: ExecutorLink
+    node: Node, settings: Settings, registry: RegistryConnection, stop: asyncio.Event, broken: asyncio.Event, *, executor: ExecutorLink
 ) -> int:
     """0 when stopped, 1 when a loop ended: what cannot go on ends the process, and its successor begins from the registry."""
     alerts = Alerts(Path(settings.log_dir) / "alert.log", settings.server)
     sight = Sight(node)
     server = LinuxServer(settings.run_dir)
     members = engine_named(settings.engine).members(lambda: node.settings.registry, settings.registry_tls)
-    own_member = OwnMember(lambda: node.settings, members, connected, node.clock)
+    own_member = OwnMember(lambda: node.settings, members, lambda: registry.endpoint, node.clock, go_over=registry.prefer)
     sight.member_away_s = own_member.away_s
     sight.alert, sight.unwritten, sight.taken_out_by = alerts.write, alerts.unwritten, server.taken_out_by
     work = [

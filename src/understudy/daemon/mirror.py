@@ -6,6 +6,7 @@ read (docs/design/0002-rolling-upgrades.md). It never decides.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -58,7 +59,7 @@ class Mirror:
         """Up to which revision every commit has come, one by one."""
         self._live = False
         """Whether they come."""
-        self._news = asyncio.Event()
+        self._news, self._facts = asyncio.Event(), asyncio.Event()
         self._on_change: Callable[[], None] = lambda: None
         self.view = View()
         self.version = 0
@@ -182,6 +183,15 @@ class Mirror:
                     await self._news.wait()
         except TimeoutError:
             pass
+        return self.view
+
+    async def changed(self, since: View, timeout_s: float) -> View:
+        """The first View that says something else than this one, or the present one when the time is over. The leader's beats and lines of
+        the history wake nobody here."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.view.same_facts(since):
+                    await self._facts.wait()
         return self.view
 
     async def events(self, from_revision: int) -> AsyncIterator[tuple[int, Event]]:
@@ -459,6 +469,9 @@ class Mirror:
         self._wake_waiting()
 
     def _put_up(self, view: View, names: ChangedNames) -> None:
+        if not view.same_facts(self.view):
+            self._facts.set()
+            self._facts = asyncio.Event()
         self.view = view
         self.version += 1
         self._changed.append(names)

@@ -228,8 +228,8 @@ class Node:
                 return
             else:
                 done = await self._come_online(view, incarnation)
-            if not done:
-                await self.mirror.wait(view.revision, RETRY_S if view.set_back else 1.0)
+            if not done and view is self.mirror.view:  # else it may be what has changed meanwhile that it was not done for
+                await self.mirror.changed(view, RETRY_S if view.set_back else 1.0)
 
     async def _begin_era(self, view: View) -> bool:
         """Whoever notices first that the registry went back writes that down before anything else is written; then the leader asks the

@@ -59,7 +59,7 @@ class Reporting:
         """What the lanes know may be another: it is written soon."""
         if changed := self.driver.take_changed():
             self._unreported |= changed
-            self._newer |= changed.keys()
+            self._newer.update(changed)
             self.looking.note(changed)
             self.unwritten.set()
 

@@ -45,7 +45,7 @@ async def keep_settings(mirror: Mirror, servers_now: ServersNow, config: str) ->
                 await asyncio.sleep(AGAIN_S)
                 continue
         while (mirror.view.cluster, mirror.view.servers) == (view.cluster, view.servers):
-            await mirror.wait(mirror.view.revision, AGAIN_S)
+            await mirror.changed(mirror.view, AGAIN_S)
 
 
 def brought_up_to_date(config: str, cluster: ClusterRecord, servers: Collection[ServerRecord]) -> Settings | None:

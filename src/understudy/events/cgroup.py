@@ -1,7 +1,8 @@
 """Notices within about 0.2 ms that the last process of a service has died, from the kernel's own events on control groups.
 
 Runs in the daemon's loop. Watches every resource's `run` group below the one parent; groups may come and go. It only wakes: whoever is
-called reads the state anew and asks the agent. Must never wait, nor miss a death between two looks: after each new watch it looks.
+called reads the state anew and asks the agent. Must never wait, nor miss a death between two looks: after each new watch it looks. An event
+costs what it is about, however many groups there are.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from understudy.agents.groups import resource_of
 from understudy.linux.cgroups import populated
 from understudy.linux.libc import libc
 
-_MODIFY, _CREATE, _DELETE, _IGNORED, _OVERFLOW = 0x2, 0x100, 0x200, 0x8000, 0x4000
+_MODIFY, _CREATE, _DELETE, _IGNORED, _OVERFLOW, _FOLDER = 0x2, 0x100, 0x200, 0x8000, 0x4000, 0x40000000
 _NONBLOCK, _CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 _EVENT = struct.Struct("iIII")
 _BUFFER = 65536
@@ -55,29 +56,37 @@ class CgroupEvents:
             data = os.read(self._fd, _BUFFER)
         except BlockingIOError:
             return
-        offset, look_for_groups = 0, False
+        offset, overflown = 0, False
+        groups: dict[str, None] = {}
         while offset < len(data):
             watch, mask, _, length = _EVENT.unpack_from(data, offset)
+            name = os.fsdecode(data[offset + _EVENT.size : offset + _EVENT.size + length].rstrip(b"\0"))
             offset += _EVENT.size + length
             place = self._places.get(watch, "")
             if mask & _IGNORED:  # what was watched is gone
                 self._forget(watch)
             elif mask & _OVERFLOW:
                 self._look_at_all()
-                look_for_groups = True
+                overflown = True
             elif place.endswith("/run/cgroup.events"):
                 self._look(place, happened=True)
-            else:
-                look_for_groups = True
-        if look_for_groups:
+            elif place and mask & _FOLDER:
+                groups[f"{place}/{name}" if place == self._parent else place] = None
+        if overflown:
             self._look_for_groups()
+        for group in groups:
+            self._look_for(group)
 
     def _look_for_groups(self) -> None:
         for group in self._folders(self._parent):
-            self._watch(group, _CREATE | _DELETE)
-            events = f"{group}/run/cgroup.events"
-            if self._watch(events, _MODIFY):
-                self._look(events)
+            self._look_for(group)
+
+    def _look_for(self, group: str) -> None:
+        """It may be there, and its `run` group may be."""
+        self._watch(group, _CREATE | _DELETE)
+        events = f"{group}/run/cgroup.events"
+        if self._watch(events, _MODIFY):
+            self._look(events)
 
     def _look_at_all(self) -> None:
         for place in list(self._watches):

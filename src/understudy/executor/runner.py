@@ -340,6 +340,10 @@ class Runner:
         self._in_flight[resource].remove(flight)
         if not self._in_flight[resource]:
             del self._in_flight[resource]
+            with contextlib.suppress(OSError):
+                # of thousands that run elsewhere, or nowhere, the kernel would else keep groups here, and the watches of these
+                if not populated(self.groups.run(resource)):
+                    self.groups.remove(resource)
         flight.ended.set_result(None)
 
     async def _remember(self, request: ActionRequest, kind: ResourceKind, outcome: ActionOutcome) -> None:

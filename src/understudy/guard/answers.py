@@ -36,6 +36,7 @@ def hello(process: GuardProcess, now: Reading, *, brief: bool = False) -> dict[s
         "incarnation": holder.incarnation.hex(),
         "server": process.settings.server,
         "held": held,
+        "takes_lists": True,
         "lease_left_s": round(max(left_ns, 0) / 1e9, 6) if held else 0.0,
         **({"epochs": {}} if brief else epochs(process.held_file.epochs)),
         "epoch_floor": process.held_file.epochs.floor,

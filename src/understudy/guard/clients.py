@@ -15,6 +15,8 @@ from typing import Any
 
 _AT_ONCE = 32
 """Packets taken from one client per round of the loop."""
+MOST_TOGETHER = 16
+"""Requests in a packet: while all of a round are answered a guard does nothing else."""
 _LONGEST = 1 << 20
 _FORCE_SEND_BUFFER = 32
 MOST = {"daemon": 8, "executor": 8, "tool": 48}
@@ -32,13 +34,14 @@ class Client:
         """Of the process that connected; 0: of another process namespace."""
 
 
-def parse_packet(packet: bytes) -> dict[str, Any] | None:
-    """The request in a packet; None: it is none, or the connection has ended."""
+def parse_packet(packet: bytes) -> list[dict[str, Any]]:
+    """The requests in a packet, which is one of them or a list; none: it is no such thing, or the connection has ended."""
     try:
-        request = json.loads(packet) if packet else None
+        found = json.loads(packet) if packet else None
     except (ValueError, RecursionError):  # RecursionError: brackets without end
-        return None
-    return request if isinstance(request, dict) else None
+        return []
+    requests: list[Any] = found if isinstance(found, list) else [found]
+    return requests if len(requests) <= MOST_TOGETHER and all(isinstance(request, dict) for request in requests) else []
 
 
 class Clients:
@@ -72,15 +75,16 @@ class Clients:
         for _ in range(_AT_ONCE):
             try:
                 length = client.wire.recv_into(self._buffer)
-                request = parse_packet(bytes(self._buffer[:length]))
+                requests = parse_packet(bytes(self._buffer[:length]))
             except BlockingIOError:
                 return
             except OSError:
-                request = None
-            if request is None:
+                requests = []
+            if not requests:
                 self.drop(client)
                 return
-            yield client, request
+            for request in requests:
+                yield client, request
 
     def answer(self, client: Client, request: dict[str, Any], fields: dict[str, Any]) -> None:
         """Answer a request: same op, and its id if it had one."""

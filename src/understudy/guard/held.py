@@ -14,6 +14,7 @@ from understudy.guard.core.epochs import Remembered
 from understudy.guard.core.watch import HeldState
 from understudy.guard.notes import Notes
 from understudy.guard.wire import pack_common, unpack_common
+from understudy.linux.clocks import Timer
 from understudy.linux.keys import KEY_BYTES, MOST_KEYS, Keys
 from understudy.linux.reading import Reading
 from understudy.model.position import Position
@@ -55,6 +56,8 @@ class Held:
         self.peers = peers.HeldPeers(rest[voting : voting + servers], self._fields[_PEERS : _PEERS + 1])
         """Which servers there are."""
         self._keys = rest[voting + servers :]
+        self.alarm = Timer()
+        """Wakes the keeper for its next look; the guard puts it off with every beat, and the keeper sleeps on."""
 
     def write(self, state: HeldState) -> None:
         """Before a renew with this sequence leaves, and before a lease with this base is reported to anybody."""

@@ -41,6 +41,8 @@ from understudy.model.limits import Limits
 from understudy.model.settings import Settings
 
 PID_FILE = "understudy-guard"
+CALM_LOOK_S = 1.0
+"""How often it looks at a guard that puts off every look; also a second alarm, should the boot clock stop."""
 MOST_TRACEBACKS = 2
 """Of guards that die one after the other: then a line each."""
 
@@ -67,8 +69,9 @@ class KeeperProcess:
         self._guard = 0
         """Process id; 0: there is none."""
         self._pidfd = -1
-        self._poll = select.poll()
-        """The guard's pidfd, if there is a guard."""
+        self._poll, self._calm_poll = select.poll(), select.poll()
+        """For the guard's end, if there is a guard; and for that or the alarm that it puts off."""
+        self._calm_poll.register(self._held.alarm.fileno(), select.POLLIN)
         self._forked_s = 0.0
         self._pause_over_s: float | None = None
         self._looked_s = 0.0
@@ -76,7 +79,7 @@ class KeeperProcess:
     def run(self) -> int:
         """Keep a guard running; the exit code once this server was asked to end."""
         say(logevents.PRIORITY, why=become_real_time(KEEPER_PRIORITY, children_too=True))
-        signal.signal(signal.SIGTERM, lambda *_: self._core.asked())
+        signal.signal(signal.SIGTERM, lambda *_: self._asked())
         for address in self._means.remember_addresses():
             self._protected.protect(address)
         effects = deque(self._core.started(after_a_lease=self._lease.read().incarnation != NOBODY))
@@ -98,19 +101,34 @@ class KeeperProcess:
 
     def _wait(self) -> list[core.KeeperEffect]:
         """For what comes first: the guard's end, the end of a pause, or the next look."""
-        pause_over_s = self._pause_over_s
-        wait_s = self._core.wait_s(self._sight()) if pause_over_s is None else max(pause_over_s - time.monotonic(), 0)
+        pause_over_s, before = self._pause_over_s, self._sight()
+        wait_s = self._core.wait_s(before) if pause_over_s is None else max(pause_over_s - time.monotonic(), 0)
         assert self._guard or wait_s is not None, "waits for nothing"
-        if self._poll.poll(None if wait_s is None else wait_s * 1000):
+        calm = pause_over_s is None and wait_s is not None and self._core.is_calm(before)
+        if self._ends_within(CALM_LOOK_S if calm else wait_s, alarm_boot_ns=before.now.boot_ns + round((wait_s or 0) * 1e9) if calm else 0):
             return self._reap()
         if pause_over_s is not None:
             self._pause_over_s = None
             return self._core.go_on(self._sight())
         sight = self._sight()
-        effects = self._core.look(sight)
+        effects = self._core.look(sight, put_off=calm)
         if self._core.phase is core.KeeperPhase.GUARDED and sight.stage is EndStage.RUNNING:
             self._look_around()
         return effects
+
+    def _ends_within(self, wait_s: float | None, *, alarm_boot_ns: int) -> bool:
+        """Whether the guard ends before the wait is over, or before the alarm of that time on the boot clock, if there is one: a guard that
+        beats puts it off, so that nobody is woken to see that it does."""
+        poll = self._poll
+        if alarm_boot_ns:
+            self._held.alarm.set(alarm_boot_ns)
+            poll = self._calm_poll
+        return any(descriptor == self._pidfd for descriptor, _ in poll.poll(None if wait_s is None else wait_s * 1000))
+
+    def _asked(self) -> None:
+        """A request to end does not wait for the next look; should the guard put that off at this very instant, it waits `CALM_LOOK_S`."""
+        self._core.asked()
+        self._held.alarm.set(0)
 
     def _sight(self) -> KeeperSight:
         held, stage = self._held, self._held.stage
@@ -172,7 +190,8 @@ class KeeperProcess:
         if self._guard == 0:
             self._be_the_guard(keeper, start)
         self._pidfd = os.pidfd_open(self._guard)
-        self._poll.register(self._pidfd, select.POLLIN)
+        for poll in (self._poll, self._calm_poll):
+            poll.register(self._pidfd, select.POLLIN)
 
     def _be_the_guard(self, keeper: int, start: GuardStart) -> None:
         code = int(core.Exit.DIED)
@@ -194,7 +213,8 @@ class KeeperProcess:
 
     def _reap(self) -> list[core.KeeperEffect]:
         """The guard has ended."""
-        self._poll.unregister(self._pidfd)
+        for poll in (self._poll, self._calm_poll):
+            poll.unregister(self._pidfd)
         os.close(self._pidfd)
         _, status = os.waitpid(self._guard, 0)
         self._guard, self._pidfd, self._pause_over_s = 0, -1, None
@@ -203,7 +223,7 @@ class KeeperProcess:
     def _look_around(self) -> None:
         """While nothing is pressing, now and then: have all at hand that the end needs."""
         now_s = time.monotonic()
-        if now_s - self._looked_s < LOOK_S:
+        if now_s - self._looked_s < LOOK_S and not self._means.changed():
             return
         self._looked_s = now_s
         for number, name in enumerate(STARTERS):

@@ -69,7 +69,7 @@ def _cannot_begin(settings: Settings, error: OSError) -> int:
 
 def kill_all(settings: Settings) -> int:
     """Keeper and guard first, so that no lease is renewed; then all that a lapse ends. 0: seen to be gone."""
-    scribe = Scribe()
+    scribe = Scribe(lasting=False)
     kill_by_file(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
     guard_ended = _wait_unlocked(os.path.join(settings.run_dir, f"{PID_FILE}.pid"))
     path = os.path.join(settings.run_dir, "lease")

@@ -18,8 +18,8 @@ from understudy.linux.cgroups import Group, likely_parent, unit_groups
 from understudy.linux.interfaces import Addresses
 from understudy.model.settings import Settings
 
-LOOK_S = 0.15
-"""How often is often enough: the guard looks with its next beat, the keeper when it next looks at its guard."""
+LOOK_S = 1.0
+"""How often is often enough while nothing has changed: the guard looks with its next beat, the keeper when it next looks at its guard."""
 
 
 class Means:
@@ -48,7 +48,11 @@ class Means:
         self.list = self._reader.look()
         wanted = {self.list.cgroup, self.parent, *self.list.groups, *(path for unit in self.list.units for path in unit_groups(unit))}
         for path in wanted:
-            self._groups.setdefault(path, Group(path)).look()
+            group = self._groups.get(path)
+            if group is None:
+                self._groups[path] = Group(path)  # opens what is there
+            else:
+                group.look()
         if not self._groups[self.parent].there:
             with contextlib.suppress(OSError):
                 os.makedirs(self.parent, exist_ok=True)
@@ -56,6 +60,10 @@ class Means:
         for path in self._groups.keys() - wanted:
             self._groups.pop(path).close()
         self._open_sockets()
+
+    def changed(self) -> bool:
+        """Whether the kill list may be another than at the last look: it is written before every start. Costs one `stat`."""
+        return self._reader.look() is not self.list
 
     @property
     def groups(self) -> list[Group]:

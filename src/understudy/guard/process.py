@@ -38,7 +38,7 @@ from understudy.guard.core import (
 from understudy.guard.core.ending import EndScope, EndStage
 from understudy.guard.core.keeper import last_words
 from understudy.guard.core.messages import GuardEffect
-from understudy.guard.core.watch import HeldState
+from understudy.guard.core.watch import HeldState, look_boot_ns
 from understudy.guard.gating import Gating
 from understudy.guard.held import Held
 from understudy.guard.kept import Kept
@@ -66,6 +66,7 @@ KILL_WITHIN_S = 0.5
 FAREWELLS = 3
 MOST_SAID = 8
 AT_ONCE = Reading(0, 0)
+_LOOK_NS = round(LOOK_S * 1e9)
 
 
 class GuardProcess:
@@ -117,6 +118,8 @@ class GuardProcess:
         """The core, with what the keeper holds."""
         self._copies, self._beat_ms = Copies(), self.limits.beat_s * 1000
         self._saved: HeldState | None = None
+        self._renewed_ns = round((self.limits.lease_s - self.limits.stop_now_s - 3 * self.limits.beat_s) * 1e9)
+        """Less is left of a lease only when it is not renewed."""
         settings, now = self.settings, read_clocks()
         self.gap_s: float | None = None if start.base is None else 0.0
         """For how long this server had no lease before it won the present one; None: it has not won one yet."""
@@ -144,6 +147,7 @@ class GuardProcess:
         self.held_file.beat(now.boot_ns)
         if (now.boot_ns >= self._due.boot_ns or now.raw_ns >= self._due.raw_ns) and self._on_time():
             return True
+        now = read_clocks()
         wake_boot_ns = self.core.wake_boot_ns(now)
         self._due = Reading(wake_boot_ns, now.raw_ns + wake_boot_ns - now.boot_ns)
         if wake_boot_ns != self._timer_boot_ns or wake_boot_ns <= now.boot_ns:
@@ -159,11 +163,9 @@ class GuardProcess:
     def _on_time(self) -> bool:
         """What is due at least at every beat; True when it is time to stop everything. First all that waits is read: after a pause a voter
         must not judge by what it has not read yet."""
-        for datagram in self._networks.waiting():
-            self._receive(datagram)
-            if self._has_lapsed():
-                return True
-        now = read_clocks()
+        if self._read_all():
+            return True
+        now, renews = read_clocks(), self.core.holder.sequence
         self._perform(self.core.tick(now))
         self._notify_of_settings(now)
         self._look_around(now)
@@ -171,7 +173,15 @@ class GuardProcess:
         if over := self._ending or self.leave.over(now, daemon_there=self._clients.daemon_there()):
             self._ending = over
             self._perform(self.core.stop(over))
-        return self._has_lapsed()
+        return self._has_lapsed() or (self.core.holder.sequence > renews and self._read_all(gathered=True))
+
+    def _read_all(self, *, gathered: bool = False) -> bool:
+        """Everything that waits; True when it is time to stop everything."""
+        for datagram in self._networks.gathered() if gathered else self._networks.waiting():
+            self._receive(datagram)
+            if self._has_lapsed():
+                return True
+        return False
 
     def _has_lapsed(self) -> bool:
         return self._lapsed is not None
@@ -195,13 +205,20 @@ class GuardProcess:
             self._notice.post([sentence])
 
     def _look_around(self, now: Reading) -> None:
-        """Whether the keeper has begun to stop this server; now and then, whether what the end needs is still the right one."""
+        """Whether the keeper has begun to stop this server; whether what the end needs is still the right one: now and then, when something
+        has begun, and at every beat while the lease is not renewed."""
+        left_ns = self.core.pass_ns(now)
+        self.held_file.alarm.set(look_boot_ns(self.limits, now, left_ns))
         if self.held_file.stage is not EndStage.RUNNING:
             self._perform(self.core.stop("the keeper has stopped this server, because this guard did not when the lease ended"))
-        elif now.boot_ns - self._looked_boot_ns >= LOOK_S * 1e9:
+            return
+        ending = left_ns is None or left_ns < self._renewed_ns
+        if ending or now.boot_ns - self._looked_boot_ns >= _LOOK_NS or self._means.changed():
             self._looked_boot_ns = now.boot_ns
             self._means.look()
-            self.gating.look(self.core.pass_ns(now))
+            self.gating.look(left_ns)
+        else:
+            self.gating.look_at_what_passes(left_ns)
 
     # What comes in.
 

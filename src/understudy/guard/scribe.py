@@ -12,6 +12,7 @@ import contextlib
 import os
 import select
 import signal
+import sys
 import time
 
 from understudy.guard.logfile import LogFile
@@ -21,6 +22,8 @@ from understudy.linux.logline import head, line
 from understudy.model.logevents import LINES_LOST
 
 LONGEST_CHUNK = 65536
+SHORT_LIFE_S = 5.0
+"""After one that did not live as long its successor goes on as it was forked: perhaps no other Python can begin."""
 AGAIN_AFTER_S = 1.0
 """At least this long between one scribe and its successor."""
 
@@ -28,7 +31,9 @@ AGAIN_AFTER_S = 1.0
 class Scribe:
     """The pipe in place of descriptor 2, and the process behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lasting: bool = True) -> None:
+        """`lasting`: it goes on for as long as the guard does, so that what it takes of memory matters."""
+        self._lasting = lasting
         to_the_journal(is_journal(2))
         self._log = os.dup(2)
         self._reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -43,6 +48,7 @@ class Scribe:
         """Have a successor if it has died; what nobody has read yet is in the pipe still."""
         if time.monotonic() - self._begun_s >= AGAIN_AFTER_S and _hung_up(self._alive, 0):
             os.close(self._alive)
+            self._lasting &= time.monotonic() - self._begun_s > SHORT_LIFE_S
             self._begin()
 
     def close(self, within_s: float) -> None:
@@ -77,14 +83,37 @@ class Scribe:
         kept = sorted((2, self._reading, its_end))
         for after, following in zip(kept, (*kept[1:], os.sysconf("SC_OPEN_MAX")), strict=True):
             os.closerange(after + 1, following)
-        log, lost = LogFile(fd=2), 0
-        while chunk := os.read(self._reading, LONGEST_CHUNK):
-            gap = _missing(lost) if lost else b""
-            try:
-                log.write(gap + chunk)
-                lost = 0
-            except OSError:  # its disk is full: this is lost, the next may not be
-                lost += chunk.count(b"\n")
+        if self._lasting:
+            with contextlib.suppress(OSError):  # then as it is, with all that a keeper has in memory
+                _begin_anew(self._reading, its_end)
+        follow(self._reading)
+
+
+def _begin_anew(reading: int, its_end: int) -> None:
+    """As a Python that has loaded what this file needs and no more. Beside it keeper and guard share nothing of their memory, for theirs is
+    locked: it would keep all of a keeper's for itself."""
+    for descriptor in (reading, its_end):
+        os.set_inheritable(descriptor, True)
+    source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    code = f"import sys; sys.path.insert(0, {source!r}); from {__name__} import follow; follow({reading}, named={PROCESS!r})"
+    python = sys.executable or "python3"
+    os.execv(python, [python, "-IS", "-c", code])
+
+
+def follow(reading: int, *, named: str = "") -> None:
+    """Write what is said to descriptor 2, to the end of the last who says anything. `named`: what this process is called from now on."""
+    if named:
+        to_the_journal(is_journal(2))
+        with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as comm:
+            comm.write(named)
+    log, lost = LogFile(fd=2), 0
+    while chunk := os.read(reading, LONGEST_CHUNK):
+        gap = _missing(lost) if lost else b""
+        try:
+            log.write(gap + chunk)
+            lost = 0
+        except OSError:  # its disk is full: this is lost, the next may not be
+            lost += chunk.count(b"\n")
 
 
 def _missing(lost: int) -> bytes:

@@ -7,7 +7,7 @@ the system.
 
 import heapq
 import zlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from understudy.kinds.kind import Around
@@ -49,6 +49,24 @@ class Taken:
     """What it is part of."""
 
 
+class _LocalsBefore(Mapping[ResourceName, Local]):
+    """The lanes' memories as they were when lanes began to be asked: no copy is made of thousands, of which few change meanwhile."""
+
+    def __init__(self, now: Mapping[ResourceName, Local]) -> None:
+        self._now = now
+        self.was: dict[ResourceName, Local] = {}
+        """Of those that have changed since."""
+
+    def __getitem__(self, name: ResourceName) -> Local:
+        return self.was[name] if name in self.was else self._now[name]
+
+    def __iter__(self) -> Iterator[ResourceName]:
+        return iter(self._now)
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+
 class Driver:
     """The lanes of one server."""
 
@@ -67,6 +85,8 @@ class Driver:
         self.locals: dict[ResourceName, Local] = {}
         self.steps: dict[ResourceName, LaneStep] = {}
         """What each lane answered last."""
+        self._before: _LocalsBefore | None = None
+        """What lanes remembered when the last round began; None: none is under way."""
         self._spread = spread
         self._stale: dict[ResourceName, None] = {}
         """Lanes to be asked: something they go by has changed."""
@@ -221,6 +241,7 @@ class Driver:
         taken: list[Taken] = []
         self._stale |= dict.fromkeys(self._now_due(now))
         while self._stale:
+            self._before = _LocalsBefore(self.locals)
             here, stale, self._stale = self.here(now), self._stale, {}
             asked, self._sorted = self._in_order(stale) if self._sorted else stale, False
             for name in asked:
@@ -230,6 +251,7 @@ class Driver:
                 # what it goes by is another since this snapshot was taken: it is asked with the next one
                 if name not in self._stale:
                     taken += self._ask(here, resource, wall)
+        self._before = None
         return tuple(taken)
 
     def here(self, now: float) -> Here:
@@ -238,7 +260,7 @@ class Driver:
             view=self.view,
             server=self.server,
             incarnation=self.incarnation,
-            locals=dict(self.locals),
+            locals=dict(self.locals) if self._before is None else self._before,
             now=now,
             dependents=self._lane_order.dependents,
             leaving=self._leaving,
@@ -334,6 +356,8 @@ class Driver:
 
     def _remember(self, local: Local) -> None:
         """A lane's memory is another: it is asked anew, with all whom that concerns, and the registry is to know."""
+        if self._before is not None and local.resource in self.locals:
+            self._before.was.setdefault(local.resource, self.locals[local.resource])
         self.locals[local.resource] = local
         if why := not_run(local):
             self.not_run[local.resource] = why

@@ -41,15 +41,20 @@ def together(pages: Pages) -> Look | None:
 def amended(before: Look, pages: Pages, number: int, was: Look | None) -> Look:
     """The same as `together(pages)`, when `before` is what they said until page `number` (not the first) took the place of `was`."""
     page = pages[number]
-    gone = was is not None and belongs(was, before) and not was.looked.keys() <= page.looked.keys()
-    twice = was is None and not page.looked.keys().isdisjoint(before.looked)
-    if gone or twice or not belongs(page, before):
+    said: Mapping[ResourceName, str] = was.looked if was is not None and belongs(was, before) else {}
+    fresh = {name: uid for name, uid in page.looked.items() if said.get(name) != uid}
+    elsewhere = any(name in before.looked and (name not in said or _on_another(pages, number, name)) for name in fresh)
+    if elsewhere or not said.keys() <= page.looked.keys() or not belongs(page, before):
         return together(pages) or before
-    looked = {**before.looked, **page.looked}
+    looked = {**before.looked, **fresh}
     if not (before.untold or before.epochs or page.untold or page.epochs):
         return replace(before, looked=looked)
     own = [page for _, page in sorted(pages.items(), reverse=True) if belongs(page, before)]
     return replace(before, looked=looked, untold=_untold(own, looked), epochs=_epochs(own))
+
+
+def _on_another(pages: Pages, number: int, name: ResourceName) -> bool:
+    return any(name in page.looked for other, page in pages.items() if other != number)
 
 
 def names_that_differ(was: Look | None, page: Look | None) -> set[ResourceName]:
@@ -104,15 +109,26 @@ class PageIndex:
     """Names on a page, at most."""
     pages: dict[int, Look] = field(default_factory=dict)
     """Of this look, as the registry has them."""
+    _seen: Pages = field(default_factory=dict)
+    """All that the registry had when this was looked at last,"""
+    _of: tuple[object, ...] = ()
+    """and which look that was about."""
     _place: dict[ResourceName, int] = field(default_factory=dict)
     _count: dict[int, int] = field(default_factory=dict)
     """Names on each page."""
 
     def see(self, pages: Pages, look: Look) -> set[ResourceName]:
         """The registry has these now, and those that belong to this look count; names whose page is another than it was."""
+        of, numbers = (look.incarnation, look.era), [number for number, page in pages.items() if self._seen.get(number) is not page]
+        if of != self._of:
+            numbers = [*pages]
+        numbers += [number for number in self._seen if number not in pages]
+        self._seen, self._of = dict(pages), of
+        if not numbers:
+            return set()
         now = {number: page for number, page in pages.items() if belongs(page, look)}
         differing: set[ResourceName] = set()
-        for number in self.pages.keys() | now.keys():
+        for number in dict.fromkeys(numbers):
             was, page = self.pages.get(number), now.get(number)
             if was is not page:
                 differing |= names_that_differ(was, page)

@@ -219,6 +219,7 @@ WORDS: dict[int, str] = {
     20357: "resource '{}' runs and was started with another {}: stop it first",
     20358: "The backup is restored; it is not known of every server yet what runs there ('understudy cluster status' says of which), and "
     "what may be running there is started nowhere else until then.",
+    20510: "Server '{}' has stopped everything and goes now; still leaving: {}. They go on; their logs tell.",
     # --- ours: an OpenStack control plane from one file
     20430: "Nothing was changed: {}.",
     20431: "It cannot be done: {}.",

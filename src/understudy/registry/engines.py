@@ -28,6 +28,11 @@ class RegistryConnection(Registry, Protocol):
         """Where it is reached from the next connection on."""
         ...
 
+    async def prefer(self, endpoint: str) -> bool:
+        """Go over to this endpoint, if it answers, while it is connected to another: it is dialled and read over before anything of the
+        present connection ends. Whoever watches has to read everything again (Compacted). False: nothing has changed."""
+        ...
+
     async def close(self) -> None:
         """End the connection; calls still waiting raise RegistryUnreachable."""
         ...

@@ -33,9 +33,11 @@ class Heartbeat:
         self._timer: asyncio.TimerHandle | None = None
 
     def received(self) -> None:
-        """Something has arrived."""
-        self._received_at = asyncio.get_running_loop().time()
+        """Something has arrived. While something does now and then, this puts off the look: nobody wakes for that alone."""
+        self._received_at = now = asyncio.get_running_loop().time()
         self._pinged_at = None
+        if self._timer is not None and self._timer.when() < now + CALM_S / 2 and not self._busy():
+            self._look_in(CALM_S)
 
     def asked(self) -> None:
         """An answer is waited for from now on."""

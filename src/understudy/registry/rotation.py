@@ -1,7 +1,8 @@
 """One connection to a registry that can be reached at several endpoints: made when it is needed, and made again when it was lost.
 
-Used by the clients of the engines. Owns which endpoint is tried next, and the pauses between rounds. Must never wait longer than its
-caller does, nor be ended by a caller whose time is over while others wait.
+Used by the clients of the engines. Owns which endpoint is tried next, and the pauses between rounds; and a second connection while it is
+made ready to take the place of the first. Must never wait longer than its caller does, nor be ended by a caller whose time is over while
+others wait.
 """
 
 import asyncio
@@ -54,6 +55,10 @@ class Rotation(Generic[Made]):
         self._at = ""
         self.made: Made | None = None
         """The connection there is, or was."""
+        self._beside: tuple[Made, str] | None = None
+        """Another one, which is to take its place, and where it leads."""
+        self._parting: set[Made] = set()
+        """Those whose place was taken, until what was asked over them is answered."""
         self._dialling: asyncio.Task[Made | None] | None = None
         self._waiting = 0
         self._rounds_failed = 0
@@ -102,15 +107,59 @@ class Rotation(Generic[Made]):
                 dialling.result()
         return self.made
 
+    # --- another one beside it --------------------------------------------------------------------------------------
+
+    async def dial_beside(self, endpoint: str) -> Made:
+        """A connection to this endpoint, while the present one goes on; one that was made before and never used is ended. OSError,
+        RegistryUnreachable, TimeoutError: there is none."""
+        async with asyncio.timeout(DIAL_S):
+            made = await self._dial_one(endpoint)
+        self.drop_beside()
+        self._beside = made, endpoint
+        if self._closed:
+            self.drop_beside()
+        return made
+
+    @property
+    def beside(self) -> Made | None:
+        """The connection that is to take the place of the present one, if it is still of use."""
+        return None if self._beside is None or self._beside[0].lost else self._beside[0]
+
+    def drop_beside(self) -> None:
+        """It does not."""
+        if self._beside is not None:
+            self._beside[0].end("it was not used")
+        self._beside = None
+
+    def swap(self, answered_within_s: float) -> None:
+        """The one beside is the connection from now on. What was asked over the one before may still be answered, for so long."""
+        assert self._beside is not None
+        before, (self.made, self._at) = self.made, self._beside
+        self._beside = None
+        if self._at in self.endpoints:
+            self.endpoints.remove(self._at)
+        self.endpoints.insert(0, self._at)
+        if before is not None and not before.lost:
+            self._parting.add(before)
+            asyncio.get_running_loop().call_later(answered_within_s, self._part, before)
+
+    def _part(self, before: Made) -> None:
+        before.end("another has taken its place")
+        self._parting.discard(before)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
     async def close(self) -> None:
         """End the connection; calls still waiting raise RegistryUnreachable."""
         self._closed = True
         if self._dialling is not None:
             self._dialling.cancel()
             await asyncio.wait((self._dialling,))
-        if self.made is not None:
-            self.made.end("this client was closed")
-            await self.made.gone.wait()
+        left = [made for made in (self.made, self.beside, *self._parting) if made is not None]
+        for made in left:
+            made.end("this client was closed")
+        for made in left:
+            await made.gone.wait()
 
     async def _dial(self) -> Made | None:
         """Try the endpoints in turn until one answers, or nobody waits for it any more."""

@@ -73,32 +73,52 @@ async def join(world: CommandContext, arguments: Arguments) -> int:
 
 
 async def _follow(world: CommandContext, leaving: list[IncarnationRecord], since: int) -> int:
-    """Print what happens until all have left, or until this very server has stopped everything: its guard ends this daemon next."""
+    """Print what happens until all have left; with this very server among them, until all have stopped everything: its guard ends this
+    daemon next, and who is the last to go leaves nobody behind to write that down."""
     ended: dict[ServerName, str] = {}
     printer = asyncio.create_task(_print(world, frozenset(incarnation.server for incarnation in leaving), since, ended))
-    until, own = world.clock.monotonic() + world.settings.leave_within + SLACK_S, world.settings.server
+    until, own = world.clock.monotonic() + world.settings.leave_within + SLACK_S, ServerName(world.settings.server)
+    with_own = any(incarnation.server == own for incarnation in leaving)
     view, waiting = world.mirror.view, leaving
     try:
-        while waiting:
-            waiting = [incarnation for incarnation in waiting if not _has_left(view, incarnation, ended, here=incarnation.server == own)]
-            left = until - world.clock.monotonic()
-            if not waiting or left <= 0:
-                break
-            view = await world.mirror.wait(view.revision, min(left, 1.0))
-            await asyncio.sleep(0)  # the printer takes in what has come, before it is asked again
-        await asyncio.sleep(0)
+        with world.leave_followed() as has_to_end:
+            while waiting:
+                waiting = [record for record in waiting if not _has_left(view, record, ended, with_own=with_own)]
+                left = until - world.clock.monotonic()
+                if not waiting or left <= 0 or has_to_end():
+                    break
+                view = await world.mirror.wait(view.revision, min(left, 1.0))
+                await asyncio.sleep(0)  # the printer takes in what has come, before it is asked again
+            await asyncio.sleep(0)
+            return _said(world, leaving, waiting, ended, cut_short=has_to_end())
     finally:
         printer.cancel()
         await asyncio.gather(printer, return_exceptions=True)
+
+
+def _said(
+    world: CommandContext,
+    leaving: list[IncarnationRecord],
+    waiting: list[IncarnationRecord],
+    ended: dict[ServerName, str],
+    *,
+    cut_short: bool,
+) -> int:
+    """What came of it, server by server; the exit status."""
     well = not waiting
     for incarnation in leaving:
         if incarnation in waiting:
-            world.say(20072, incarnation.server, f"{world.settings.leave_within + SLACK_S:g}")
+            if not cut_short:
+                world.say(20072, incarnation.server, f"{world.settings.leave_within + SLACK_S:g}")
         elif ended.get(incarnation.server):
             world.say(20071, incarnation.server, ended[incarnation.server])
             well = False
         else:
             world.say(2793, incarnation.server)
+    if cut_short and waiting:
+        own = ServerName(world.settings.server)
+        others = [incarnation.server for incarnation in waiting if incarnation.server != own] or [own]
+        world.say(20510, own, ", ".join(f"'{server}'" for server in others))
     world.say(4133) if well else world.say(4000, "Stop")
     return 0 if well else 1
 
@@ -112,7 +132,7 @@ async def _print(world: CommandContext, servers: frozenset[ServerName], since: i
             ended[event.on or event.server] = f"{event.text}: {event.cause}" if event.kind == events.LEFT_BEHIND else ""
 
 
-def _has_left(view: View, record: IncarnationRecord, ended: dict[ServerName, str], *, here: bool) -> bool:
-    if here:  # the farewell ends this daemon
+def _has_left(view: View, record: IncarnationRecord, ended: dict[ServerName, str], *, with_own: bool) -> bool:
+    if with_own:
         return record.server in ended or over(view, record)
     return over(view, record) and not holds(view, record.incarnation)

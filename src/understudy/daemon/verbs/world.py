@@ -5,6 +5,7 @@ Called by `api.py`, which makes one World per request, and by every verb. It nev
 
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -162,6 +163,8 @@ class CommandContext:
     """Wake this server's lane of a resource, so that it checks at once."""
     leave_here: Callable[[str, bool], None] = field(default=lambda *_: None)
     """Make this server leave while the registry cannot be written: on whose request, and whether at once."""
+    leave_followed: Callable[[], AbstractContextManager[Callable[[], bool]]] = field(default=lambda: nullcontext(lambda: False))
+    """Keep this server's daemon, should it leave, while a command follows; the value says whether it has to go all the same."""
     members: RegistryMembers | None = None
     """The members of the registry; None: it has none that can be changed."""
     places: PlacesHere | None = None

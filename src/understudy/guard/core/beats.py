@@ -3,6 +3,7 @@
 A beat is every `beat_s`. What was not granted, or not answered, is not waited for that long: it is said again every `repeat_s`, so that a
 cluster in which nothing is lost sends few messages, and one that loses some loses no time (`model/limits.py`: r).
 Guards join each other's beats: then most messages arrive while their receiver is awake anyway, and the machine sleeps longer at a stretch.
+A voter does at a renew that it has just granted, who is no voter at another's word of its ability, which goes out with a beat.
 Called by: `core/guard.py`, with readings of the boot clock in nanoseconds. Must never: put a beat off. One that is made early asks no more
 of a lease than one in time.
 """

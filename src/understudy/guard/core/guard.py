@@ -372,6 +372,8 @@ class GuardCore:
                 self._gone(envelope, effects)
             case Pulse():
                 self._note_pulse(sender, envelope.incarnation, body, effects)
+                if self.voter is None:  # who is sent no renews knows the others' beats by these
+                    self._beats.join(now.boot_ns)
             case Differs():
                 pass  # it said so of other settings than it has now
             case _:

@@ -202,10 +202,16 @@ class Keeper:
         """Until the next look, if the guard does not end before; None: there is nothing to look at."""
         return self._watch.wait_s(sight) if self.phase is KeeperPhase.GUARDED else None
 
-    def look(self, sight: KeeperSight) -> list[KeeperEffect]:
-        """Is the guard what it should be?"""
+    def is_calm(self, sight: KeeperSight) -> bool:
+        """Whether the guard may put off the next look by itself, with each of its beats (`watch.look_boot_ns`)."""
+        return self.phase is KeeperPhase.GUARDED and self._asked == self._passed_on and self._watch.is_calm(sight)
+
+    def look(self, sight: KeeperSight, *, put_off: bool = False) -> list[KeeperEffect]:
+        """Is the guard what it should be? `put_off`: this look was put off by the guard."""
         if self.phase is not KeeperPhase.GUARDED:
             return []
+        if put_off:
+            self._watch.put_off(sight)
         effects: list[KeeperEffect] = []
         if self._asked > self._passed_on:
             self._passed_on += 1

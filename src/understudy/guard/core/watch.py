@@ -16,10 +16,29 @@ from understudy.model.position import NOWHERE, Position
 STOPPING_LOOK_S = 0.005
 SURE_LOOKS = 2
 """So many looks must find a guard at the same beat before it is said to hang."""
+_JUST_AFTER_S = 0.001
 UNKILLABLE_S = 0.05
 """A guard that is alive this long after SIGKILL hangs in the kernel: nobody waits for it with the end of the lease."""
 ENDS_WITHIN_S = 2.0
 """A guard that needs longer hangs: the kill itself, processes outside their groups, and file systems have their own bounds within this."""
+
+
+def look_boot_ns(limits: Limits, now: Reading, stop_in_ns: int | None) -> int:
+    """When its keeper must look at a guard that beats now, on the boot clock, should nothing more come of it. `stop_in_ns`: until it has to
+    stop this server; None: it holds no lease."""
+    calm_ns = round(_calm_s(limits) * 1e9)
+    if stop_in_ns is None:
+        return now.boot_ns + calm_ns
+    return now.boot_ns + min(calm_ns, stop_in_ns + round((_help_after_s(limits) + _JUST_AFTER_S) * 1e9))
+
+
+def _calm_s(limits: Limits) -> float:
+    """Until so long after its last beat nobody needs to look at a guard."""
+    return limits.hang_s - SURE_LOOKS * limits.look_s
+
+
+def _help_after_s(limits: Limits) -> float:
+    return limits.pace.reaction_s / 2
 
 
 class HeldState(NamedTuple):
@@ -72,9 +91,7 @@ class GuardWatch:
     def __init__(self, limits: Limits, *, ends_within_s: float = ENDS_WITHIN_S) -> None:
         self._limits = limits
         self._interval_s = limits.look_s
-        self._calm_s = limits.hang_s - SURE_LOOKS * limits.look_s
-        """Until so long after its last beat nobody needs to look at a guard."""
-        self._help_after_s = limits.pace.reaction_s / 2
+        self._calm_s, self._help_after_s = _calm_s(limits), _help_after_s(limits)
         self._ends_within_s = ends_within_s
         self._beats, self._beat_boot_ns = -1, 0
         self._still_s = self._stopping_s = self._killed_s = 0.0
@@ -92,7 +109,17 @@ class GuardWatch:
         late_s = self._late_s(sight)
         if late_s is None or late_s > self._help_after_s:
             return wait_s
-        return min(wait_s, self._help_after_s - late_s + 0.001)
+        return min(wait_s, self._help_after_s - late_s + _JUST_AFTER_S)
+
+    def is_calm(self, sight: KeeperSight) -> bool:
+        """Whether the guard itself may put off the next look, with every beat until so long after it."""
+        return sight.stage is EndStage.RUNNING and not self._killed and self.wait_s(sight) > self._interval_s
+
+    def put_off(self, sight: KeeperSight) -> None:
+        """The guard did: this look is late only by what it is later than its last beat put it off to."""
+        if self._looked is not None:
+            since_s = most_elapsed(self._looked, sight.now) / 1e9
+            self._planned_s = max(self._planned_s, since_s - max(self._age_s(sight) - self._calm_s, 0.0))
 
     def look(self, sight: KeeperSight) -> WatchVerdict:
         """What is to be done, each thing once."""

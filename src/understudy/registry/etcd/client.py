@@ -67,6 +67,9 @@ class EtcdClient:
         """As the port says; each page of it within the deadline, and an election too."""
         ranges = self._root.ranges(prefix, without=without, after=after)
         leaderless_since: float | None = None
+        everything = not (prefix or after or limit_bytes)
+        if everything and self._rotation.beside is not None and (found := await self._read_beside(ranges)) is not None:
+            return found
         while True:
             link = await self._rotation.within(self._deadline_s)
             try:
@@ -80,8 +83,37 @@ class EtcdClient:
                 if now - leaderless_since > self._deadline_s:
                     raise self._no_leader() from None
                 await self._pause()
-        if not (prefix or after or limit_bytes):
+        if everything:
             self._read_over = link
+        return reading.revision, tuple(reading.entries)
+
+    async def prefer(self, endpoint: str) -> bool:
+        """As `registry/engines.py` says. What is asked meanwhile goes over the connection that there is, until everything was read over the
+        new one: a member that has come back may be cut off again, or behind."""
+        before = self._rotation.made
+        if before is None or before.lost or self._rotation.endpoint == endpoint:
+            return False
+        try:
+            link = await self._rotation.dial_beside(endpoint)
+            await self._page(link, RangeRequest(key=self._root.key("\0"), count_only=True))
+        except (OSError, RegistryUnreachable, Leaderless, Compacted):
+            self._rotation.drop_beside()
+            return False
+        before.read_again("a nearer member of the registry is there: read over it")
+        return True
+
+    async def _read_beside(self, ranges: Sequence[tuple[bytes, bytes]]) -> tuple[int, tuple[Entry, ...]] | None:
+        """Everything, over the connection that then takes the place of the present one; None: it does not."""
+        link = self._rotation.beside
+        try:
+            reading = None if link is None else await self._in_pages(link, ranges, 0)
+        except (RegistryUnreachable, Leaderless, Compacted):
+            reading = None
+        if reading is None or link is not self._rotation.beside:
+            self._rotation.drop_beside()
+            return None
+        self._rotation.swap(self._deadline_s)
+        self._read_over = link
         return reading.revision, tuple(reading.entries)
 
     async def commit(self, conditions: Sequence[CommitCondition], writes: Sequence[Write]) -> int | Conflict:

@@ -164,6 +164,11 @@ class EtcdLink:
         if self._feeds.pop(feed.id, None) is not None and not self.lost:
             self._send(WatchRequest(cancel_request=WatchCancelRequest(watch_id=feed.id)))
 
+    def read_again(self, why: str) -> None:
+        """Whoever watches is to read everything once more; what is asked is answered as before."""
+        for feed in self._feeds.values():
+            feed.end(Compacted(why))
+
     def end(self, why: str) -> None:
         """The link is of no use any more: everyone who waits gets that as an error, now."""
         if self.lost:

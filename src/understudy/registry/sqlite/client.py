@@ -94,6 +94,11 @@ class RegistryClient:
         """As `registry/engines.py` says."""
         self._rotation.reach(endpoints)
 
+    async def prefer(self, endpoint: str) -> bool:
+        """As `registry/engines.py` says: there is one registry, and none of its endpoints is nearer."""
+        del endpoint
+        return False
+
     async def close(self) -> None:
         """End the link; calls still waiting raise RegistryUnreachable."""
         await self._rotation.close()

@@ -15,6 +15,7 @@ from understudy.errors import BadSettings, UnderstudyError
 from understudy.guard.configured import UNUSABLE, raise_limit, unusable
 from understudy.guard.log import log, running
 from understudy.linux.keys import read_key
+from understudy.linux.processes import be_served_first
 from understudy.model import logevents
 from understudy.registry.sqlite import access
 from understudy.registry.sqlite.server import RegistryServer
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return UNUSABLE
         key = None if options.key is None else read_key(options.key, "--key")
         raise_limit()
+        be_served_first()
         with Store(options.store) as store:
             return asyncio.run(_begin(store, key, address, port))
     except BadSettings as error:
