@@ -60,4 +60,4 @@ def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         understudy(["demo", "openstack", "--help"])
     assert ended.value.code == 0
-    assert "example: understudy demo openstack --quick" in capsys.readouterr().out
+    assert "example: understudy demo openstack" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 CONNECT_S = 0.3
 """An address that has moved or is nowhere must not hold up its user."""
-ANSWER_S = 4.0
+ANSWER_S = 10.0
 
 
 class RestFailed(Exception):
