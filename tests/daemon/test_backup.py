@@ -14,7 +14,7 @@ from support import wait_until
 from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.errors import BadInput
-from understudy.intent.backup import EPOCHS_APART, Backup, floor_of
+from understudy.intent.backup import CLOCKS_APART_MS, EPOCHS_APART, Backup, floor_of
 from understudy.intent.whole import Intent
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import State, Target
@@ -191,11 +191,22 @@ async def test_what_runs_is_not_set_back_to_what_it_was_not_started_with(cluster
     assert "runs and was started with another" in lines.text
 
 
-@pytest.mark.parametrize(("wall", "floor"), [(2_000_000_000.0, 2_000_000_000), (3.0, 7 + EPOCHS_APART)])
-def test_the_floor_is_the_time_or_far_above_all_that_is_known(wall: float, floor: int) -> None:
-    """A clock that is far behind gives nothing twice either."""
+FAR = CLOCKS_APART_MS + 5
+
+
+@pytest.mark.parametrize(
+    ("wall", "known", "floor"),
+    [
+        (2_000_000_000.0625, 2_000_000_000, 2_000_000_000_062),  # a version before took the time in seconds
+        (2_000_000_000.0625, 2_000_000_000_062, 2_000_000_000_063),
+        (0.004, FAR, FAR + EPOCHS_APART),
+        (0.005, FAR, FAR + 1),
+    ],
+)
+def test_the_floor_is_the_time_or_above_all_that_is_known(wall: float, known: int, floor: int) -> None:
+    """A clock that is a little behind, or far, gives nothing twice either."""
     cluster = ClusterRecord(name="c", voters=(ServerName("ctr1"),), epoch_floor=5)
-    made = Backup(intent=Intent(servers=(ServerName("ctr1"),), cluster=cluster), epochs={DB: 7})
+    made = Backup(intent=Intent(servers=(ServerName("ctr1"),), cluster=cluster), epochs={DB: known})
 
     assert floor_of(View(cluster=cluster), made, wall) == floor
 

@@ -1,4 +1,4 @@
-"""Whether this server's own member of the registry answers: asked only where this daemon is connected to another."""
+"""Back to this server's own member of the registry: asked only where this daemon is connected to another."""
 
 import asyncio
 from typing import Any
@@ -25,14 +25,6 @@ class MembersThatAnswerAlike:
         return self.there
 
 
-class OneServersClock:
-    """Of the loop."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self.monotonic = loop.time
-        self.wall = loop.time
-
-
 class OwnConnection:
     """Of a daemon: to which member, and whether it goes over to another when it is asked to."""
 
@@ -47,25 +39,22 @@ class OwnConnection:
             self.endpoint = endpoint
 
 
-def test_a_member_that_is_silent_for_long_is_known_until_it_answers() -> None:
-    """Not one that is restarted; and nobody is asked who is connected to. Once it answers the daemon goes back to it."""
+def test_a_daemon_goes_back_to_its_own_member_once_that_answers() -> None:
+    """And asks nobody while it is connected to it."""
     loop, connection = VirtualLoop(), OwnConnection()  # type: ignore[abstract]
     members: Any = MembersThatAnswerAlike()
-    own = OwnMember(lambda: SETTINGS, members, lambda: connection.endpoint, OneServersClock(loop), go_over=connection.go_over)
+    own = OwnMember(lambda: SETTINGS, members, lambda: connection.endpoint, go_over=connection.go_over)
 
     async def story() -> None:
         watching = asyncio.ensure_future(own.watch())
         await asyncio.sleep(CHECK_S * 2.5)
-        assert (members.asked, own.away_s()) == ([], 0.0)
+        assert members.asked == []
         connection.endpoint = OTHER
         await asyncio.sleep(CHECK_S)
-        assert (set(members.asked), own.away_s()) == ({OWN}, 0.0)
-        await asyncio.sleep(CHECK_S)
-        assert own.away_s() > CHECK_S
-        assert connection.asked == []
+        assert (set(members.asked), connection.asked) == ({OWN}, [])
         members.there = True
         await asyncio.sleep(AGAIN_S)
-        assert (own.away_s(), connection.asked, connection.endpoint) == (0.0, [OWN], OWN)
+        assert (connection.asked, connection.endpoint) == ([OWN], OWN)
         members.asked.clear()
         await asyncio.sleep(CHECK_S * 2)
         assert members.asked == []
@@ -79,12 +68,12 @@ def test_it_is_asked_to_go_back_until_it_has() -> None:
     loop, connection = VirtualLoop(), OwnConnection()  # type: ignore[abstract]
     members: Any = MembersThatAnswerAlike()
     members.there, connection.endpoint, connection.goes_over = True, OTHER, False
-    own = OwnMember(lambda: SETTINGS, members, lambda: connection.endpoint, OneServersClock(loop), go_over=connection.go_over)
+    own = OwnMember(lambda: SETTINGS, members, lambda: connection.endpoint, go_over=connection.go_over)
 
     async def story() -> None:
         watching = asyncio.ensure_future(own.watch())
         await asyncio.sleep(AGAIN_S * 2.5)
-        assert (connection.asked, own.away_s()) == ([OWN] * 3, 0.0)
+        assert connection.asked == [OWN] * 3
         connection.goes_over = True
         await asyncio.sleep(AGAIN_S * 10)
         assert connection.asked == [OWN] * 4
@@ -100,10 +89,10 @@ def test_who_has_no_member_misses_none() -> None:
 
     async def story(members: Any, settings: Settings) -> None:
         connection = OwnConnection()
-        own = OwnMember(lambda: settings, members, str, OneServersClock(loop), go_over=connection.go_over)
+        own = OwnMember(lambda: settings, members, str, go_over=connection.go_over)
         watching = asyncio.ensure_future(own.watch())
         await asyncio.sleep(CHECK_S * 3)
-        assert (own.away_s(), connection.asked) == (0.0, [])
+        assert connection.asked == []
         watching.cancel()
 
     loop.run_until_complete(story(None, SETTINGS))

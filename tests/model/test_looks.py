@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from understudy.model.looks import NOTHING_SAID, LookEntry, PageIndex, amended, belongs, names_that_differ, together
+from understudy.model.looks import NOTHING_SAID, LookEntry, PageIndex, amended, names_that_differ, together
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.view import Look
 
@@ -43,28 +43,18 @@ def said_by(look: Look | None) -> dict[ResourceName, LookEntry]:
     return {name: LookEntry(look.looked.get(name, ""), look.untold.get(name, ""), look.epochs.get(name, 0)) for name in names}
 
 
-def each_name_once(pages: dict[int, Look]) -> dict[int, Look]:
-    """As a server writes them: all that is said of a name is on one page."""
-    found: dict[int, Look] = {}
-    said: set[ResourceName] = set()
-    for number, page in sorted(pages.items()):
-        if belongs(page, FIRST):
-            doubles = said & said_by(page).keys()
-            said |= said_by(page).keys()
-            page = replace(
-                page,
-                looked={name: uid for name, uid in page.looked.items() if name not in doubles},
-                untold={name: uid for name, uid in page.untold.items() if name not in doubles},
-                epochs={name: epoch for name, epoch in page.epochs.items() if name not in doubles},
-            )
-        found[number] = page
-    return found
+def page(number: int = 0, /, looked: str = "", epochs: str = "") -> dict[int, Look]:
+    """Of the first look; of these names."""
+    said = {ResourceName(name): "u" for name in looked.split()}
+    return {number: replace(FIRST, looked=said, epochs={ResourceName(name): 1 for name in epochs.split()})}
 
 
+@example([{}], page(0, "r0") | page(1, "r0 r1"))
+@example([{}], page(0, "r0") | page(1, "r0", "r0"))
+@example([{NAMES[0]: NOTHING_SAID}], page(0, "r0") | page(1, "r0"))
 @given(st.lists(changes, min_size=1, max_size=8), st.dictionaries(st.integers(0, 4), pages_of((*OTHERS, FIRST)), max_size=4))
 def test_pages_say_together_what_was_to_be_said(rounds: list[dict[ResourceName, LookEntry]], pages: dict[int, Look]) -> None:
     """Whatever stood there before, also pages of other lives and eras, and pages with more names than they may have."""
-    pages = each_name_once(pages)
     index = PageIndex(size=SIZE)
     index.see(pages, FIRST)
     wanted = {name: index.said(name) for name in index.names}
@@ -80,13 +70,8 @@ def test_pages_say_together_what_was_to_be_said(rounds: list[dict[ResourceName, 
         assert index.changed(FIRST, wanted) == {}, "what is said already writes nothing"
 
 
-def one_name(uid: str) -> Look:
-    return replace(FIRST, looked={NAMES[0]: uid})
-
-
-@example({0: one_name("v"), 1: FIRST}, 1, one_name("u"))
-@example({0: one_name("v"), 1: one_name("v")}, 1, one_name("u"))
-@example({0: one_name("v"), 1: one_name("u")}, 1, replace(one_name("u"), looked={**one_name("u").looked, NAMES[1]: "u"}))
+@example(page(0) | page(3, "r2") | page(4), 4, replace(FIRST, looked={NAMES[2]: "v"}))
+@example(page(0, "r2") | page(3, "r2"), 3, replace(FIRST, looked={NAMES[2]: "v"}))
 @given(st.dictionaries(st.integers(0, 4), pages_of(), min_size=1), st.integers(1, 4), pages_of())
 def test_a_page_that_changes_changes_the_look_as_if_all_were_put_together(pages: dict[int, Look], number: int, fresh: Look) -> None:
     """Only cheaper."""

@@ -58,7 +58,7 @@ STATES: dict[ConditionKind, tuple[View, Own]] = {
     ConditionKind.NO_LEASE: (VIEW, replace(WELL, guard=replace(NEW, last_messages=GUARD.last_messages), held=False)),
     ConditionKind.REGISTRY_AWAY: (VIEW, replace(WELL, registry_away_s=40.0)),
     ConditionKind.REGISTRY_FULL: (VIEW, replace(WELL, registry_refuses="the registry has failed: disk is full", leader_silent_s=9.0)),
-    ConditionKind.MEMBER_AWAY: (VIEW, replace(WELL, member_away_s=40.0)),
+    ConditionKind.MEMBER_AWAY: (VIEW, replace(WELL, members_away={NAMES[1]: 40.0})),
     ConditionKind.REGISTRY_SET_BACK: (replace(VIEW, set_back="it was set back from revision 9 to 7"), WELL),
     ConditionKind.RECOVERING: (replace(VIEW, cluster=ClusterRecord(name="c", voters=NAMES, era=2, recovering=True)), WELL),
     ConditionKind.NO_LEADER: (VIEW, replace(WELL, leader_silent_s=9.0)),
@@ -186,6 +186,18 @@ def test_a_registry_that_is_away_for_all_is_said_once() -> None:
     assert [each.kind for each in conditions(view, own)] == [ConditionKind.REGISTRY_AWAY]
     (found,) = conditions(view, WELL)
     assert found.advice.startswith("Look at the network path from ctr3 to the registry")
+
+
+def test_a_member_of_etcd_is_missed_on_every_server_unless_its_server_is() -> None:
+    """Then that is said, and the registry's state where that is away."""
+    away = {ME: 12.0, NAMES[2]: 40.0}
+    found = [(condition.about, condition.cause[:32]) for condition in conditions(VIEW, replace(WELL, members_away=away))]
+    assert found == [(server, f"the member of etcd on {server} has n") for server in away]
+
+    lost = replace(guard(last_messages=heard(ctr2=0.2)), members_away=away)
+    assert [condition.about for condition in conditions(VIEW, lost) if condition.kind is ConditionKind.MEMBER_AWAY] == [ME]
+    gone = conditions(VIEW, replace(WELL, registry_away_s=40.0, members_away=away))
+    assert [condition.kind for condition in gone] == [ConditionKind.REGISTRY_AWAY]
 
 
 def test_of_other_servers_a_server_does_not_answer() -> None:

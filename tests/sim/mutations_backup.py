@@ -6,6 +6,7 @@ from typing import Any
 from cutting import Patch, cut, exchange
 from understudy.daemon import written
 from understudy.intent import backup
+from understudy.intent.backup import EPOCHS_APART, Backup, epochs_of
 from understudy.intent.edit import Edit
 from understudy.model.names import ResourceName
 from understudy.model.view import Assignment, View
@@ -21,6 +22,16 @@ def go_on_from_the_backups_epochs(patch: Patch) -> None:
     """Those that were given after it was made are given once more."""
 
     exchange(patch, backup.floor_of)(lambda view, backup, wall: max((view.epoch_floor, *backup.epochs.values())))
+
+
+def take_the_time_in_seconds(patch: Patch) -> None:
+    """Two restores within one second cannot both stand at the time: the second leads the epochs away from it."""
+
+    def floor(view: View, backup: Backup, wall: float) -> int:
+        known = max((view.epoch_floor, *epochs_of(view).values(), *backup.epochs.values()))
+        return int(wall) if int(wall) > known else known + EPOCHS_APART
+
+    exchange(patch, backup.floor_of)(floor)
 
 
 def restore_assignments(patch: Patch) -> None:

@@ -34,6 +34,7 @@ MISSED: list[tuple[Mutation, str, str | None]] = [
     (mutations.give_to_who_cannot_tell, "set_back_while_one_cannot_tell", "S6"),
     (backups.leave_the_floor_where_it_is, "restored_after_the_loss_of_everything", "S2"),
     (backups.go_on_from_the_backups_epochs, "restored_after_the_loss_of_everything", "S2"),
+    (backups.take_the_time_in_seconds, "restored_twice_within_a_second", "S2"),
     (backups.restore_assignments, "restored_beside_what_runs", "S"),
     (backups.stay_in_the_old_era, "restored_beside_what_runs", None),
 ]
@@ -41,11 +42,20 @@ MISSED: list[tuple[Mutation, str, str | None]] = [
 
 HASTY = Options(pause_tolerance=0.25, groups=3, commands=200, set_backs=30)
 """Operators type while the registry is set back every other second: in the midst of starts, stops and recoveries."""
+RESTORED = Options(pause_tolerance=0.25, groups=3, commands=200, restores=60)
+"""Backups are restored several times a second, into a registry that lives, or after the loss of everything."""
 
 
 @pytest.mark.parametrize("seed", [2, 7, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(8, 48))])
 def test_a_registry_that_is_set_back_all_the_time(seed: int) -> None:
     outcome = judge(WorldCase(seed=seed, hours=10 / HOUR_S, options=HASTY))
+
+    assert outcome.verdict is WorldVerdict.SAFE, outcome.story
+
+
+@pytest.mark.parametrize("seed", [4, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(8, 24))])
+def test_backups_that_are_restored_all_the_time(seed: int) -> None:
+    outcome = judge(WorldCase(seed=seed, hours=20 / HOUR_S, options=RESTORED))
 
     assert outcome.verdict is WorldVerdict.SAFE, outcome.story
 

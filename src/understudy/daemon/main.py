@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
+import functools
 import gc
 import os
 import random
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from understudy.agents.aside import aside
 from understudy.daemon.alerts import Alerts
 from understudy.daemon.api import serve
 from understudy.daemon.clock import SystemClock
@@ -23,6 +25,7 @@ from understudy.daemon.etcdmember import keep_member
 from understudy.daemon.execlink import ExecutorLink
 from understudy.daemon.guardlink import GuardLink
 from understudy.daemon.keystore import FileKeys
+from understudy.daemon.memberwatch import MemberWatch
 from understudy.daemon.node import Node, Superseded
 from understudy.daemon.ownmember import OwnMember
 from understudy.daemon.ownserver import LinuxServer
@@ -46,10 +49,12 @@ from understudy.model.settings import Settings
 from understudy.registry.engines import RegistryConnection, engine_named
 from understudy.registry.rotation import nearest_first
 from understudy.registry.wire import Unreadable
+from understudy.setup.files import remove_leftovers
 from understudy.setup.places import SetupPlaces
 
 BEHIND_THE_EXECUTOR_S = 0.01
 """The executor's second line comes first; ours may find it done."""
+LEFTOVERS_S = 30.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -153,15 +158,18 @@ async def _until_stopped(
     sight = Sight(node)
     server = LinuxServer(settings.run_dir)
     members = engine_named(settings.engine).members(lambda: node.settings.registry, settings.registry_tls)
-    own_member = OwnMember(lambda: node.settings, members, lambda: registry.endpoint, node.clock, go_over=registry.prefer)
-    sight.member_away_s = own_member.away_s
+    own_member = OwnMember(lambda: node.settings, members, lambda: registry.endpoint, go_over=registry.prefer)
+    member_watch = MemberWatch(lambda: node.settings, members, lambda: registry.endpoint, node.clock)
+    sight.members_away, member_watch.silent = member_watch.away, lambda: sight.own().unheard()
     sight.alert, sight.unwritten, sight.taken_out_by = alerts.write, alerts.unwritten, server.taken_out_by
     work = [
         asyncio.create_task(node.run(), name="node"),
         asyncio.create_task(serve(node, sight, settings, server, members, places=executor), name="api"),
         asyncio.create_task(keep_member(node.mirror, lambda: node.settings, SetupPlaces()), name="member of etcd"),
         asyncio.create_task(own_member.watch(), name="own member of etcd"),
+        asyncio.create_task(member_watch.watch(), name="members of etcd"),
         asyncio.create_task(keep_settings(node.mirror, node.servers_now, SetupPlaces().config), name="settings"),
+        asyncio.create_task(_remove_leftovers(SetupPlaces(), settings.state_dir), name="leftovers"),
         asyncio.create_task(sight.run(), name="sight"),
         asyncio.create_task(let_join(settings, lambda: cluster_now(node.mirror, node.settings)), name="join listener"),
         asyncio.create_task(keep_certificate(lambda: node.settings), name="certificate"),
@@ -181,6 +189,14 @@ async def _until_stopped(
     if stopping in done:
         log(logevents.ENDED)
     return 0 if stopping in done else 1
+
+
+async def _remove_leftovers(places: SetupPlaces, state_dir: str) -> None:
+    """What writers of our files that were killed have left there; once, and beside the loop."""
+    for folder in (places.folder, places.keys, state_dir):
+        with contextlib.suppress(TimeoutError):
+            await aside(functools.partial(remove_leftovers, folder), within_s=LEFTOVERS_S, kind="leftovers")
+    await asyncio.Event().wait()
 
 
 def _report(task: "asyncio.Task[object]") -> None:

@@ -112,8 +112,8 @@ class Sight:
         """Writes to the alert log of this server."""
         self.unwritten: Callable[[], tuple[int, str]] = lambda: (0, "")
         """Lines that the alert log has lost, and why."""
-        self.member_away_s: Callable[[], float] = lambda: 0.0
-        """See `daemon/ownmember.py`."""
+        self.members_away: Callable[[], Mapping[ServerName, float]] = dict
+        """See `daemon/memberwatch.py`."""
         self.taken_out_by: Callable[[], str] = lambda: ""
         """By whose word this server stays out of the cluster; empty: it does not."""
 
@@ -151,7 +151,7 @@ class Sight:
             engine=node.settings.engine,
             registry_away_s=self._registry_away_s(now),
             registry_refuses=node.mirror.unwritable,
-            member_away_s=self.member_away_s(),
+            members_away=self.members_away(),
             read_once=node.mirror.read_once,
             leader_silent_s=self._leader_silent_s(now),
             leader_watched_s=0.0 if self._first is None else now - self._first_at,

@@ -28,11 +28,13 @@ _SAID = 1_000
 """Characters of what a command said that failed."""
 
 
-def install(lab: Lab, server: str, package: Path) -> None:
-    """`apt install ./FILE` on a server; there is no network that a package could come from."""
+def install(lab: Lab, server: str, package: Path, *, again: bool = False) -> None:
+    """`apt install ./FILE` on a server; there is no network that a package could come from. `again`: also where an installation of this
+    version was begun, and does not count as one that is missing."""
     there = f"/var/tmp/{package.name}"
     shutil.copyfile(package, lab.host_path(server, there))
-    command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "install", there]
+    wanted = ["--reinstall", there] if again else [there]
+    command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "install", *wanted]
     done = lab.exec(server, command, check=False, timeout_s=_INSTALL_S)
     if done.returncode != 0:  # apt's last line says only that dpkg failed: what went wrong is above it
         said = f"{done.stdout}{done.stderr}".strip()
@@ -65,10 +67,10 @@ def init_command(lab: Lab) -> list[str]:
     return [*command, "--network", "1=10.10.10.0/24,eth1"]
 
 
-def upgrade(lab: Lab, servers: Sequence[str], package: Path, say: Narrate) -> None:
-    """One server after the other: install, and go on when it is healthy again."""
+def upgrade(lab: Lab, servers: Sequence[str], package: Path, say: Narrate, *, again: bool = False) -> None:
+    """One server after the other: install (see there for `again`), and go on when it is healthy again."""
     for server in servers:
-        install(lab, server, package)
+        install(lab, server, package, again=again)
         _await(partial(_healthy, lab, server), f"{server} is healthy in the new version")
         say(f"  {server} is healthy in version {installed(lab, server)}")
 

@@ -21,7 +21,9 @@ from understudy.model.view import ClusterRecord, Definition, Pool, TargetRecord,
 Name = TypeVar("Name", bound=str)
 Stored = TypeVar("Stored")
 EPOCHS_APART = 1_000_000
-"""So far above everything that is known epochs go on at least; see `floor_of`."""
+"""So far above everything that is known epochs go on where the clock is no help; see `floor_of`."""
+CLOCKS_APART_MS = 60_000
+"""By so much the clocks of two servers may differ that both are of help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +54,19 @@ def epochs_of(view: View) -> dict[ResourceName, int]:
 
 def floor_of(view: View, backup: Backup, wall: float) -> int:
     """Above everything that the backup, the registry or any guard knows, and above what nobody knows any more but the data that is guarded
-    by it (`_CRS_EPOCH`): what was given after the backup was made, also after an earlier restore of it. So it is also the time, in seconds
-    since 1970, for nothing is given a new epoch every second for years; and where that is no more than is known, as by a clock that is far
-    behind, much more than is known."""
+    by it (`_CRS_EPOCH`): what was given after the backup was made, also after an earlier restore of it. So it is the time, in milliseconds
+    since 1970 (versions before took seconds, which are below that): nothing is given a new epoch every millisecond for long.
+
+    Where that is no more than is known by a little, somebody has restored a moment ago, perhaps on a server whose clock is ahead: then one
+    above what is known, for a step would lead epochs away from the time, and after the loss of everything those would be given once more
+    that were given before it. A clock that is further behind is wrong; then it is much more than is known."""
     guards = (look.floor for look in view.looks.values())
     floors = (view.epoch_floor, backup.intent.cluster.epoch_floor, *guards)
     known = max((*floors, *epochs_of(view).values(), *backup.epochs.values()))
-    return int(wall) if int(wall) > known else known + EPOCHS_APART
+    now_ms = int(wall * 1000)
+    if now_ms > known:
+        return now_ms
+    return known + (1 if known - now_ms <= CLOCKS_APART_MS else EPOCHS_APART)
 
 
 def new_era(view: View, backup: Backup, *, branch: int, wall: float) -> Edit:

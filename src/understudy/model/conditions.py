@@ -35,7 +35,7 @@ class ConditionKind(StrEnum):
     REGISTRY_FULL = "registry-full"
     """The registry answers, and its disk takes nothing."""
     MEMBER_AWAY = "member-away"
-    """The member of etcd on this server does not answer; the others do."""
+    """The member of etcd on a server does not answer; a majority of the others does."""
     REGISTRY_SET_BACK = "registry-set-back"
     """It is not the registry that was acted on, and no new era has begun yet."""
     RECOVERING = "recovering"
@@ -251,8 +251,8 @@ class Own:
     """Since the registry last answered; 0: it answers."""
     registry_refuses: str = ""
     """Why a registry that answers writes nothing; empty: it does."""
-    member_away_s: float = 0.0
-    """Since the member of etcd on this server last answered; 0: it does, or there is none."""
+    members_away: Mapping[ServerName, float] = field(default_factory=dict)
+    """Servers whose member of etcd has not answered this one, and for how long."""
     read_once: bool = True
     """Whether the registry was read in this daemon's life."""
     leader_silent_s: float | None = None
@@ -296,6 +296,10 @@ class Own:
         if self.guard is None or age_s is None or age_s > self.fresh_s:
             return None
         return self.guard.last_messages[server].incarnation
+
+    def unheard(self) -> frozenset[ServerName]:
+        """Other voters from which no message has come a moment ago."""
+        return frozenset(voter for voter in self.voters if voter != self.server and self.last_incarnation(voter) is None)
 
     def granted(self, voter: ServerName) -> bool:
         """Whether a voter has granted something a moment ago."""

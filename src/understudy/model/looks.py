@@ -25,36 +25,64 @@ def belongs(page: Look, look: Look) -> bool:
 
 def together(pages: Pages) -> Look | None:
     """What all pages say; None: there is no page 0, without which none counts. Where two say something of one name (a version before
-    pages has written all on page 0), the page with the lower number counts."""
+    pages has written all on page 0), the page with the lower number counts, with all that it says of it and does not say."""
     first = pages.get(0)
     if first is None:
         return None
-    more = [page for number, page in sorted(pages.items(), reverse=True) if number and belongs(page, first)]
+    more = [page for number, page in sorted(pages.items()) if number and belongs(page, first)]
     if not more:
         return first
-    looked: dict[ResourceName, str] = {}
-    for page in (*more, first):
-        looked.update(page.looked)
-    return replace(first, looked=looked, untold=_untold((*more, first), looked), epochs=_epochs((*more, first)))
+    looked, untold, epochs = dict(first.looked), dict(first.untold), dict(first.epochs)
+    said = _names(first)
+    for page in more:
+        names = _names(page)
+        counts = page if said.isdisjoint(names) else _without(page, said)
+        looked.update(counts.looked)
+        untold.update(counts.untold)
+        epochs.update(counts.epochs)
+        said |= names
+    return replace(first, looked=looked, untold=untold, epochs=epochs)
 
 
 def amended(before: Look, pages: Pages, number: int, was: Look | None) -> Look:
     """The same as `together(pages)`, when `before` is what they said until page `number` (not the first) took the place of `was`."""
     page = pages[number]
-    said: Mapping[ResourceName, str] = was.looked if was is not None and belongs(was, before) else {}
-    fresh = {name: uid for name, uid in page.looked.items() if said.get(name) != uid}
-    elsewhere = any(name in before.looked and (name not in said or _on_another(pages, number, name)) for name in fresh)
-    if elsewhere or not said.keys() <= page.looked.keys() or not belongs(page, before):
+    had = was if was is not None and belongs(was, before) else None
+    others = sum(_size(other) for at, other in pages.items() if at != number and belongs(other, before))
+    on_two_pages = others + (0 if had is None else _size(had)) != _size(before)
+    if on_two_pages or not belongs(page, before) or (had is not None and _says_less(had, page)) or _said_elsewhere(page, had, before):
         return together(pages) or before
-    looked = {**before.looked, **fresh}
+    looked = {**before.looked, **page.looked}
     if not (before.untold or before.epochs or page.untold or page.epochs):
         return replace(before, looked=looked)
-    own = [page for _, page in sorted(pages.items(), reverse=True) if belongs(page, before)]
-    return replace(before, looked=looked, untold=_untold(own, looked), epochs=_epochs(own))
+    return replace(before, looked=looked, untold={**before.untold, **page.untold}, epochs={**before.epochs, **page.epochs})
 
 
-def _on_another(pages: Pages, number: int, name: ResourceName) -> bool:
-    return any(name in page.looked for other, page in pages.items() if other != number)
+def _size(page: Look) -> int:
+    """What it says, counted: together pages say less than each of them, added up, if and only if a name stands on two of them."""
+    return len(page.looked) + len(page.untold) + len(page.epochs)
+
+
+def _says_less(was: Look, page: Look) -> bool:
+    return not (
+        was.looked.keys() <= page.looked.keys() and was.untold.keys() <= page.untold.keys() and was.epochs.keys() <= page.epochs.keys()
+    )
+
+
+def _said_elsewhere(page: Look, was: Look | None, before: Look) -> bool:
+    """Whether a name that comes to the page stands on another already."""
+    new = _names(page) - (_names(was) if was is not None else set())
+    return any(name in said for said in (before.looked, before.untold, before.epochs) for name in new)
+
+
+def _without(page: Look, names: set[ResourceName]) -> Look:
+    """What a page says of others."""
+    return replace(
+        page,
+        looked={name: uid for name, uid in page.looked.items() if name not in names},
+        untold={name: uid for name, uid in page.untold.items() if name not in names},
+        epochs={name: epoch for name, epoch in page.epochs.items() if name not in names},
+    )
 
 
 def names_that_differ(was: Look | None, page: Look | None) -> set[ResourceName]:
@@ -69,21 +97,6 @@ def _said(was: Look | None, page: Look | None) -> Iterable[tuple[Mapping[Resourc
     blank: Mapping[ResourceName, object] = {}
     for what in ("looked", "untold", "epochs"):
         yield blank if was is None else getattr(was, what), blank if page is None else getattr(page, what)
-
-
-def _untold(pages: Iterable[Look], looked: Mapping[ResourceName, str]) -> dict[ResourceName, str]:
-    untold: dict[ResourceName, str] = {}
-    for page in pages:
-        untold.update(page.untold)
-    return {name: uid for name, uid in untold.items() if looked.get(name) != uid}
-
-
-def _epochs(pages: Iterable[Look]) -> dict[ResourceName, int]:
-    found: dict[ResourceName, int] = {}
-    for page in pages:
-        for name, epoch in page.epochs.items():
-            found[name] = max(epoch, found.get(name, 0))
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +158,11 @@ class PageIndex:
             self._place[name] = min(number, self._place.get(name, number))
         if page is not None:
             self._count[number] = len(_names(page))
-        if was is not None and (page is None or len(_names(was)) > len(_names(page))):  # it may stand on a later page as well
-            for other in sorted(now):
-                if other > number:
-                    for name in _names(now[other]) & _names(was):
-                        self._place.setdefault(name, other)
+        gone = set() if was is None else _names(was) - (set() if page is None else _names(page))
+        for other in sorted(now) if gone else ():
+            if other > number:  # it may stand on a later page as well
+                for name in _names(now[other]) & gone:
+                    self._place.setdefault(name, other)
 
     def said(self, name: ResourceName) -> LookEntry:
         """What the pages say of a name."""
@@ -168,14 +181,15 @@ class PageIndex:
         """The pages to be written (None: to be deleted) so that these names have these entries, by number, the first page last: with it
         the others count. `first`: page 0 without its names.
 
-        A name stays on its page, unless that has too many; a new one goes to the first page that has room.
+        A name stays on its page, unless that has too many; a new one goes to the first page that has room. What stands on two pages goes
+        from the later one: else it would be said again when the earlier one says it no more.
         """
         draft: dict[int, dict[ResourceName, LookEntry]] = {}
         added = {name: entry for name, entry in entries.items() if entry != NOTHING_SAID and name not in self._place}
         for name, entry in entries.items():
             if (number := self._place.get(name)) is not None:
                 self._draft(draft, number)[name] = entry
-        for number in [number for number, count in self._count.items() if count > self.size]:
+        for number in self._untidy():
             self._draft(draft, number)
         for number, page in sorted(draft.items()):
             left = {name: entry for name, entry in page.items() if entry != NOTHING_SAID}
@@ -186,6 +200,15 @@ class PageIndex:
         made = {number: self._page(first, number, page) for number, page in sorted(draft.items(), reverse=True) if number}
         made[0] = self._page(first, 0, draft[0] if 0 in draft else self._entries(0)) or first
         return {number: page for number, page in made.items() if page != self.pages.get(number)}
+
+    def _untidy(self) -> list[int]:
+        """Pages with too many names, or with some that stand on an earlier one."""
+        twice = sum(self._count.values()) > len(self._place)
+        return [
+            number
+            for number, page in self.pages.items()
+            if self._count[number] > self.size or (twice and any(self._place[name] != number for name in _names(page)))
+        ]
 
     def _draft(self, draft: dict[int, dict[ResourceName, LookEntry]], number: int) -> dict[ResourceName, LookEntry]:
         if number not in draft:

@@ -41,7 +41,7 @@ def _all(view: View, own: Own) -> Iterator[Condition]:
     yield from _others(view, own)
     yield from _unregistered(view, own)
     yield from _weak_points(own)
-    yield from _own_member(own)
+    yield from _members(own)
     yield from _voters(view, own)
     yield from _kept(own)
     yield from _said(own)
@@ -309,15 +309,16 @@ def _weak_points(own: Own) -> Iterator[Condition]:
         )  # fmt: skip
 
 
-def _own_member(own: Own) -> Iterator[Condition]:
-    """The one that is missed on this server alone, as long as the others answer."""
-    if own.member_away_s and not own.registry_away_s:
-        yield _weak(
-            ConditionKind.MEMBER_AWAY, own.server,
-            f"the member of etcd on {own.server} has not answered for {ago(own.member_away_s)}. The registry goes on "
-            "as long as a majority of its members is there",
-            f"On {own.server}: systemctl status understudy-etcd, journalctl -u understudy-etcd, df /var/lib/understudy",
-        )  # fmt: skip
+def _members(own: Own) -> Iterator[Condition]:
+    """Those of etcd that are missed while the registry goes on. Of a server that is lost itself that is the consequence."""
+    for server, away_s in sorted(own.members_away.items()):
+        if not own.registry_away_s and (server == own.server or own.last_incarnation(server) is not None):
+            yield _weak(
+                ConditionKind.MEMBER_AWAY, server,
+                f"the member of etcd on {server} has not answered for {ago(away_s)}. The registry goes on "
+                "as long as a majority of its members is there",
+                f"On {server}: systemctl status understudy-etcd, journalctl -u understudy-etcd, df /var/lib/understudy",
+            )  # fmt: skip
 
 
 def _voters(view: View, own: Own) -> Iterator[Condition]:
