@@ -11,7 +11,17 @@ import pytest
 
 from e2e import states
 from understudy.cli import appvipcfg, crsctl, understudy
-from understudy.cli.understudy import cluster_backup, cluster_certificate, cluster_registry, cluster_setup, demo, lab, openstack, simulate
+from understudy.cli.understudy import (
+    cluster_backup,
+    cluster_certificate,
+    cluster_registry,
+    cluster_setup,
+    demo,
+    demo_openstack,
+    lab,
+    openstack,
+    simulate,
+)
 from understudy.model import events, logevents, settings
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
@@ -90,6 +100,7 @@ def helps() -> dict[str, str]:
         found |= {title: text for title, text in parser_helps("understudy cluster", parsed._parser()).items() if title in SETUP}
     for name, parser in (
         ("demo", demo._parser()),
+        ("demo openstack", demo_openstack._parser()),
         ("lab", lab._parser()),
         ("openstack", openstack._parser()),
         ("simulate", simulate._parser()),

@@ -40,6 +40,7 @@ CATCHES_ALL = {
     "src/understudy/daemon/tlsdoor.py": "no connection from the network may end the daemon; the fault is logged",
     "src/understudy/daemon/peers.py": "no connection of anybody may end the daemon; the fault is logged, its caller told",
     "src/understudy/demo/writer.py": "to this user any failure is the same: not acknowledged",
+    "src/understudy/demo/openstack/user.py": "to this user any failure is the same: not acknowledged",
     "src/understudy/lab/hosts.py": "the process ends here and its parent tells why",
 }
 SLEEPERS = {

@@ -137,6 +137,15 @@ def test_a_new_export_is_given_to_the_user_who_must_write_to_it(host: ScriptHost
     assert host.run(steps) == (0, "4711\n42\n")
 
 
+@pytest.mark.lab
+def test_a_new_export_is_as_open_as_the_directory_that_it_covers(host: ScriptHost) -> None:
+    """What `understudy openstack apply` has set there holds also while it is mounted."""
+    host.configure(f"GLANCE_DATA_EXPORT='server:/x'\nGLANCE_DATA_PATH='{host.path}'\nGLANCE_DATA_TYPE=tmpfs\n")
+    steps = "echo glance:x:4711:4711::/:/bin/false >>/etc/passwd; echo glance:x:4711: >>/etc/group; "
+    steps += f"mkdir -m 750 {host.path}; glance start; stat -c %a-%u {host.path}"
+    assert host.run(steps) == (0, "750-4711\n")
+
+
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.scr")), ids=lambda path: path.name)
 def test_a_script_asked_for_something_else_says_how_to_use_it(script: Path) -> None:
     """And abort has nothing to do."""

@@ -106,6 +106,23 @@ def test_tables_of_the_guide_are_in_the_catalogue() -> None:
     }  # fmt: skip
 
 
+def test_the_checks_of_network_agents_find_their_database() -> None:
+    """They read the agents' heartbeats there; a server that is no controller had Debian's default, which is a file."""
+    wanted = desired_of("zed")
+    network = [item for item in wanted.servers["ctr3"] if isinstance(item, WantedEntry) and item.place == "/etc/neutron/neutron.conf"]
+    assert {item.key for item in network} >= {"connection", "transport_url", "host"}
+
+
+def test_who_asks_keystone_who_calls_names_the_region() -> None:
+    """Debian's packages come with another than the endpoints are made in: every call would be answered with 500."""
+    asking: dict[str, set[str]] = {}
+    for part in load_release("zed").entry:
+        if part.section == "keystone_authtoken":
+            asking.setdefault(part.file, set()).add(f"{part.key} = {part.value}")
+    assert len(asking) == 5
+    assert [file for file, said in asking.items() if "region_name = {site.region}" not in said] == []
+
+
 def test_api_alone_leaves_the_other_services_to_the_servers() -> None:
     """The guide offers both: then only what answers users is the cluster's, and the others start at boot as before."""
     site, catalogue = site_of("zed"), load_release("zed")

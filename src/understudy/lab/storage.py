@@ -13,8 +13,8 @@ from understudy.lab import kernel
 from understudy.lab.places import Places
 
 FILE_SERVER = "myfileserv.example.com"
-EXPORTS = {"mysql_data": "mysql", "rabbitmq_data": "root", "glance_data": "root"}
-"""Export -> user of the image that owns it: the last two are as a file server gives them, and their scripts must see to it."""
+EXPORTS = {"mysql_data": "mysql", "rabbitmq_data": "root", "glance_data": "root", "cinder_data": "root"}
+"""Export -> user of the image that owns it: but for the first they are as a file server gives them, and who uses them must see to it."""
 IN_HOST = "/srv/exports"
 MOUNT_HELPER = "/usr/sbin/mount.nfs"
 

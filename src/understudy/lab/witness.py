@@ -45,9 +45,9 @@ class Sighting:
 
 
 class Witness:
-    """Watches one address and the resources behind it, from `start` to `stop`."""
+    """Watches one address and the resources behind it, from `start` to `stop`; without an address, the resources alone."""
 
-    def __init__(self, lab: Lab, address: str, resources: Sequence[str]) -> None:
+    def __init__(self, lab: Lab, address: str | None, resources: Sequence[str]) -> None:
         self._order = {
             "namespace": str(lab.network_namespace("client")),
             "interface": "eth1",
@@ -143,7 +143,7 @@ class _Arp:
 
 def _watch(order: dict[str, object], stdin: IO[str], stdout: IO[str]) -> None:
     _enter(str(order["namespace"]))
-    arp = _Arp(str(order["interface"]), str(order["address"]))
+    arp = _Arp(str(order["interface"]), str(order["address"])) if order["address"] else None
     macs: dict[str, str] = order["macs"]  # type: ignore[assignment]
     groups: dict[str, list[str]] = order["groups"]  # type: ignore[assignment]
     freezers: dict[str, str] = order["freezers"]  # type: ignore[assignment]
@@ -153,12 +153,13 @@ def _watch(order: dict[str, object], stdin: IO[str], stdout: IO[str]) -> None:
     samples, longest, last = 0, 0.0, time.monotonic()
     due = last
     while not stdin.readline():
-        arp.ask()
+        if arp:
+            arp.ask()
         due = max(due + INTERVAL_S, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
         now = time.monotonic()
         longest, last, samples = max(longest, now - last), now, samples + 1
-        answering = sorted(macs.get(mac, mac) for mac in arp.answers())
+        answering = sorted(macs.get(mac, mac) for mac in (arp.answers() if arp else ()))
         running = sorted(server for server, paths in groups.items() if _runs(paths, freezers[server]))
         if (answering, running) != before:
             before = (answering, running)

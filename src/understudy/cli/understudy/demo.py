@@ -17,6 +17,10 @@ _INTERRUPTED = 130
 
 def main(argv: Sequence[str]) -> int:
     """Make a lab, perform, print the table; 0 only if everything held."""
+    if argv[:1] == ["openstack"]:
+        from understudy.cli.understudy import demo_openstack
+
+        return demo_openstack.main(argv[1:])
     arguments = _parser().parse_args(argv)
     from understudy.errors import LabError
 
@@ -45,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="understudy demo",
         description="Four servers on this machine keep a real MySQL available: a killed process, a power loss, a cut, a relocation. "
         "With --real they are servers with systemd on which a package is installed and `understudy cluster init` and `join` make the "
-        "cluster, its registry in etcd; a member of etcd is killed and all servers are upgraded besides.",
+        "cluster, its registry in etcd; a member of etcd is killed and all servers are upgraded besides. "
+        "`understudy demo openstack` is another one: Debian's OpenStack on its servers (see its --help).",
         epilog="example: understudy demo --pause-tolerance 0.5",
     )
     parser.add_argument("--real", action="store_true", help="from a package, on servers with systemd, with the registry in etcd")

@@ -70,6 +70,7 @@ start() {
     if [ -n "$(ls -A "$path")" ]; then
         warning "$path is not empty: its files are hidden while $export is mounted over them"
     fi
+    mode=$(stat -c %a "$path") || return 1
     set --
     [ -z "$type" ] || set -- "$@" -t "$type"
     [ -z "$options" ] || set -- "$@" -o "$options"
@@ -78,9 +79,9 @@ start() {
         return 1
     fi
     until is_mounted "$path"; do sleep 0.02; done      # some helpers return before it is there; the action's deadline ends this
-    # a new export belongs to root, and the service could not write to it
+    # a new export belongs to root, and the service could not write to it; who may look into it is as in the directory that it covers
     # shellcheck disable=SC3067 # bash and dash have it
-    [ -z "$owner" ] || [ ! -O "$path" ] || chown "$owner:$owner" "$path"
+    [ -z "$owner" ] || [ ! -O "$path" ] || { chmod "$mode" "$path" && chown "$owner:$owner" "$path"; }
 }
 
 stop() {
