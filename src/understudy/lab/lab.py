@@ -252,6 +252,10 @@ class Lab:
 
     # For watchers outside
 
+    def power_file(self, host: str) -> Path:
+        """It is there while the host is on, and gone at the moment of a power loss, before its processes are."""
+        return self._places.first_process(host)
+
     def first_process(self, host: str) -> int:
         """The pid, on the machine, of the host's first process."""
         self.plan.host(host)

@@ -1,8 +1,9 @@
 """The witness: watches from outside, every 10 ms, which servers are active for an address and the resources behind it.
 
 *Active* means: answers for the address (ARP, asked from the client's network), or has a runnable process of one of the resources (in their
-control groups, on a host that is not frozen). A process of its own, so that nothing else delays it; started by `Witness`, which reads what
-it saw. It believes nobody: no word of the cluster's own is used.
+control groups, on a host that is neither frozen nor switched off: what has been killed takes its time to go, and runs no more). A process
+of its own, so that nothing else delays it; started by `Witness`, which reads what it saw. It believes nobody: no word of the cluster's own
+is used.
 """
 
 import contextlib
@@ -24,6 +25,8 @@ from understudy.lab.lab import Lab
 from understudy.lab.places import child_environment
 
 INTERVAL_S = 0.010
+SAME_INSTANT_S = 0.1
+"""A look that took longer does not count: an answer of before a server was lost and a process of after it were never there together."""
 _ARP_REQUEST, _ARP_REPLY = 1, 2
 _CLONE_NEWNET = 0x40000000
 _ETHERTYPE_ARP = 0x0806
@@ -55,6 +58,7 @@ class Witness:
             "macs": {macs["management"]: host for host, macs in _management_macs(lab).items()},
             "groups": {server: [str(_group(lab, server, resource)) for resource in resources] for server in lab.servers},
             "freezers": {server: str(lab.host_cgroup(server) / "cgroup.events") for server in lab.servers},
+            "switches": {server: str(lab.power_file(server)) for server in lab.servers},
         }
         self._process: subprocess.Popen[str] | None = None
         self._sights: list[Sighting] = []
@@ -147,30 +151,35 @@ def _watch(order: dict[str, object], stdin: IO[str], stdout: IO[str]) -> None:
     macs: dict[str, str] = order["macs"]  # type: ignore[assignment]
     groups: dict[str, list[str]] = order["groups"]  # type: ignore[assignment]
     freezers: dict[str, str] = order["freezers"]  # type: ignore[assignment]
+    switches: dict[str, str] = order["switches"]  # type: ignore[assignment]
     print("watching", file=stdout, flush=True)
     os.set_blocking(stdin.fileno(), False)
     before: tuple[list[str], list[str]] | None = None
     samples, longest, last = 0, 0.0, time.monotonic()
     due = last
     while not stdin.readline():
+        asked = time.monotonic()
         if arp:
             arp.ask()
-        due = max(due + INTERVAL_S, time.monotonic())
+        due = max(due + INTERVAL_S, asked)
         time.sleep(max(0.0, due - time.monotonic()))
-        now = time.monotonic()
-        longest, last, samples = max(longest, now - last), now, samples + 1
         answering = sorted(macs.get(mac, mac) for mac in (arp.answers() if arp else ()))
-        running = sorted(server for server, paths in groups.items() if _runs(paths, freezers[server]))
+        running = sorted(server for server, paths in groups.items() if _runs(paths, freezers[server], switches[server]))
+        now = time.monotonic()
+        if now - asked > SAME_INSTANT_S:
+            continue
+        longest, last, samples = max(longest, now - last), now, samples + 1
         if (answering, running) != before:
             before = (answering, running)
             print(json.dumps({"at": now, "answering": answering, "running": running}), file=stdout, flush=True)
+    longest = max(longest, time.monotonic() - last)
     print(json.dumps({"samples": samples, "longest_gap_s": round(longest, 4)}), file=stdout, flush=True)
 
 
-def _runs(groups: list[str], freezer: str) -> bool:
-    """Whether one of the groups has a process, on a host that can run it now."""
+def _runs(groups: list[str], freezer: str, switch: str) -> bool:
+    """Whether one of the groups has a process, on a host that can run it now; `switch`: a file that is there while the host is on."""
     populated = any(_flag(f"{group}/run/cgroup.events", "populated") for group in groups)
-    return populated and not _flag(freezer, "frozen")
+    return populated and os.path.exists(switch) and not _flag(freezer, "frozen")
 
 
 def _flag(path: str, name: str) -> bool:

@@ -48,6 +48,8 @@ class ServiceRow:
     acknowledged: int
     lost: int
     active: int
+    seen: tuple[str, ...] = ()
+    """Who was active since when, counted from the blow."""
 
     @property
     def good(self) -> bool:
@@ -122,6 +124,10 @@ def _row(stretch: _ActStretch, service: str, usage: SiteUsage, witness: Witness,
         acknowledged=len(numbers),
         lost=usage.lost(service, numbers),
         active=witness.most_active(stretch.begun, stretch.ended),
+        seen=tuple(
+            f"{sight.at - stretch.struck:+.2f} s: {', '.join(sight.active) or 'nobody'}"
+            for sight in witness.sights(stretch.begun, stretch.ended)
+        ),
     )
 
 

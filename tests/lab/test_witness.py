@@ -1,0 +1,77 @@
+"""What the witness takes for one instant, and for a process that runs."""
+
+import io
+import itertools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from understudy.lab import witness
+
+
+class SlowClock:
+    """Each look at it finds that so much time has passed."""
+
+    def __init__(self, step_s: float) -> None:
+        self._ticks = itertools.count(0, step_s)
+
+    def monotonic(self) -> float:
+        return float(next(self._ticks))
+
+    def sleep(self, _: float) -> None:
+        """Takes no time."""
+
+
+class ThreeLines:
+    """Nothing to read three times, then the word to stop."""
+
+    def __init__(self) -> None:
+        self._left = 3
+
+    def fileno(self) -> int:
+        return 0
+
+    def readline(self) -> str:
+        self._left -= 1
+        return "" if self._left >= 0 else "stop\n"
+
+
+def files(tmp_path: Path, *, populated: int, frozen: int, on: bool) -> tuple[list[str], str, str]:
+    group = tmp_path / "group"
+    (group / "run").mkdir(parents=True)
+    (group / "run" / "cgroup.events").write_text(f"populated {populated}\nfrozen 0\n")
+    (tmp_path / "freezer").write_text(f"populated 1\nfrozen {frozen}\n")
+    if on:
+        (tmp_path / "switch").touch()
+    return [str(group)], str(tmp_path / "freezer"), str(tmp_path / "switch")
+
+
+@pytest.mark.parametrize(
+    ("populated", "frozen", "on", "runs"), [(1, 0, True, True), (0, 0, True, False), (1, 1, True, False), (1, 0, False, False)]
+)
+def test_what_runs_has_a_process_on_a_host_that_is_on_and_not_frozen(
+    tmp_path: Path, populated: int, frozen: int, on: bool, runs: bool
+) -> None:
+    assert witness._runs(*files(tmp_path, populated=populated, frozen=frozen, on=on)) is runs
+
+
+@pytest.mark.parametrize(("step_s", "samples"), [(0.01, 3), (0.09, 0)])
+def test_a_look_that_takes_long_is_no_instant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step_s: float, samples: int) -> None:
+    """It is left out, and counts as a gap."""
+    groups, freezer, switch = files(tmp_path, populated=1, frozen=0, on=True)
+    order: dict[str, object] = {
+        "namespace": "", "interface": "", "address": None, "macs": {},
+        "groups": {"ctr1": groups}, "freezers": {"ctr1": freezer}, "switches": {"ctr1": switch},
+    }  # fmt: skip
+    monkeypatch.setattr(witness, "time", SlowClock(step_s))
+    monkeypatch.setattr(witness, "_enter", lambda _: None)
+    monkeypatch.setattr(os, "set_blocking", lambda *_: None)
+    said = io.StringIO()
+    stdin: Any = ThreeLines()
+    witness._watch(order, stdin, said)
+    *seen, end = [json.loads(line) for line in said.getvalue().splitlines()[1:]]
+    assert (end["samples"], [sight["running"] for sight in seen]) == (samples, [["ctr1"]] if samples else [])
+    assert end["longest_gap_s"] > step_s
