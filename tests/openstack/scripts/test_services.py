@@ -8,7 +8,9 @@ from executor.rig import have_root
 from openstack.scripts import contract, stack
 from openstack.scripts.machine import ScriptedMachine
 from support import wait_for
+from understudy.holdings.holding import NamespaceHolding
 from understudy.lab import image
+from understudy.linux.namespaces import NamespaceDoor
 
 pytestmark = [
     pytest.mark.lab,
@@ -125,6 +127,72 @@ def test_a_network_agent(machine: ScriptedMachine, script: str) -> None:
     contract.starts_and_stops(machine, script)
     contract.survives_a_crash(machine, script)
     machine.does(script, "stop")
+
+
+GATEWAY = "10.5.0.1"
+ANSWERS = f"import socket; s = socket.socket(); s.settimeout(2); print(s.connect_ex(('{GATEWAY}', 9)) == 111)"
+"""Nobody listens there: whoever has the address refuses, without any process."""
+TENANT = (
+    "openstack network create net1",
+    f"openstack subnet create --network net1 --subnet-range 10.5.0.0/24 --gateway {GATEWAY} sub1",
+    "openstack router create r1",
+    "openstack router add subnet r1 sub1",
+)
+
+
+def found(machine: ScriptedMachine, beginning: str) -> list[str]:
+    """The names of the network namespaces that begin so."""
+    return [line.split()[0] for line in machine.run("ip", "netns", "list").splitlines() if line.startswith(beginning)]
+
+
+def ports(machine: ScriptedMachine, *beginnings: str) -> list[str]:
+    """What the switch has of the agents."""
+    return [name for name in machine.run("ovs-vsctl", "list-ports", "br-int").split() if name.startswith(beginnings)]
+
+
+def is_served(machine: ScriptedMachine) -> bool:
+    """A tenant's machine (the port of DHCP stands in for one) reaches its gateway through the switch, and somebody gives out addresses."""
+    (inside,) = found(machine, "qdhcp-")
+    serves = machine.run("ip", "netns", "exec", inside, "ss", "-Hlun", "sport = :67")
+    return bool(serves) and "True" in machine.run("ip", "netns", "exec", inside, "python3", "-c", ANSWERS)
+
+
+def test_what_the_agents_build_goes_with_them_and_is_built_elsewhere(machine: ScriptedMachine) -> None:
+    """A router and DHCP on a real Open vSwitch. Elsewhere is a server with the same `host`, and nothing of it on its disk."""
+    tables(machine, "neutron")
+    for script in ("openstack-keystone", "neutron-server", *AGENTS):
+        machine.does(script, "start")
+    machine.run("sh", "-c", stack.catalogue("neutron"))
+    machine.shell("\n".join((f"export {stack.LOGIN}", *TENANT)))
+    for script in AGENTS:  # a check says so when everything that is scheduled to it is built
+        wait_for(lambda: machine.call(script, "check").status == 0, 120, f"{script} has built what it should")  # noqa: B023
+    wait_for(lambda: is_served(machine), 60, "the router answers")
+
+    for script, namespace, port in (("neutron-l3-agent", "qrouter-", "qr-"), ("neutron-dhcp-agent", "qdhcp-", "tap")):
+        machine.does(script, "stop")
+        assert (found(machine, namespace), ports(machine, port), contract.marked(machine, script)) == ([], [], [])
+    machine.does("neutron-openvswitch-agent", "stop")
+    machine.shell("rm -rf /var/lib/neutron/dhcp /var/lib/neutron/ra /var/lib/neutron/external /var/lib/neutron/ns-metadata-proxy")
+    for script in AGENTS:
+        machine.does(script, "start")
+    wait_for(lambda: [*found(machine, "qrouter-"), *found(machine, "qdhcp-")][1:], 240, "both are there again")
+    wait_for(lambda: is_served(machine), 240, "the router answers again")
+
+    # at the end of a lease: no process, and no script is asked
+    for script in ("neutron-l3-agent", "neutron-openvswitch-agent"):
+        machine.run("kill", "-9", *contract.marked(machine, script))
+    assert is_served(machine), "nothing that runs is needed for it"
+    door = NamespaceDoor()
+    muted = door.mute(NamespaceHolding("qrouter-*").names, within_s=5, folder=machine.namespaces)
+    door.close()
+    assert (muted.links > 0, muted.left) == (True, ())
+    assert not is_served(machine)
+    machine.does("neutron-openvswitch-agent", "start")
+    assert not is_served(machine), "the switch does not set up again what is in a namespace"
+    machine.does("neutron-l3-agent", "start")
+    wait_for(lambda: is_served(machine), 120, "rebuilt where it was mute")
+    for script in AGENTS:
+        machine.does(script, "stop")
 
 
 def test_the_scrubber(machine: ScriptedMachine) -> None:
