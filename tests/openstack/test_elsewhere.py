@@ -20,7 +20,7 @@ from understudy.errors import BadInput
 from understudy.executor import siteplaces
 from understudy.executor.siteplaces import HANDS, SitePlaces
 from understudy.openstack.core.named import NOT_NAMED, named_places, places_asked, put_refused
-from understudy.openstack.core.states import Absent, FileState, OtherState, Owned, to_json
+from understudy.openstack.core.states import Absent, FileState, OtherState, Owned, PlaceState, to_json
 from understudy.openstack.ground import LONGEST_REQUEST, NotDone, NotReached
 from understudy.openstack.hands import fingerprint
 from understudy.openstack.releases import load_release, places_named, release_names
@@ -87,6 +87,15 @@ def test_the_history_tells_of_each_change_and_of_no_content(other: OtherServer, 
     everything = repr(other.reported)
     assert "hunter" not in everything
     assert base64.b64encode(SECRET).decode() not in everything
+
+
+@pytest.mark.parametrize("after", [Absent(), FileState(owned=Owned(owner="root", group="keystone", mode="0640"), content=SECRET)])
+def test_of_what_not_everybody_may_read_the_history_has_no_fingerprint(other: OtherServer, answers: Answers, after: PlaceState) -> None:
+    """Nor of a file that was such one: passwords could be tried against it."""
+    answers.answer = {"done": True}
+    before = FileState(owned=ROOT_FILE, content=SECRET)
+    other.ground.put(CONF, before, after)
+    assert [text for _, _, text in other.reported] == [f"{CONF}: from (withheld) to (withheld)"]
 
 
 def test_who_is_not_root_gets_no_nearer(other: OtherServer, answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,7 +227,7 @@ def test_every_release_names_its_places() -> None:
         assert "boot:keystone" in named or release != "zed"
         assert not any("{" in place for place in named)
     named_here = places_named()
-    for place in (CONF, "boot:keystone", "/etc/systemd/system/keystone.service.d/50-cluster.conf", f'{RULE} 10.10.20.0/24 accept'):
+    for place in (CONF, "boot:keystone", "/etc/systemd/system/keystone.service.d/50-cluster.conf", f"{RULE} 10.10.20.0/24 accept"):
         assert place in named_here
     for place in (f"{RULE} 10.10.20.0/24 drop", f"{RULE} 10.10.20.0/24 accept; flush ruleset accept", f"{RULE} 0/0 accept\n"):
         assert place not in named_here

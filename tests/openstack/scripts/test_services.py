@@ -180,7 +180,7 @@ def test_what_the_agents_build_goes_with_them_and_is_built_elsewhere(machine: Sc
 
     # at the end of a lease: no process, and no script is asked
     for script in ("neutron-l3-agent", "neutron-openvswitch-agent"):
-        machine.run("kill", "-9", *contract.marked(machine, script))
+        machine.run("kill", "-9", *{*contract.noted(machine, script), *contract.marked(machine, script)})
     assert is_served(machine), "nothing that runs is needed for it"
     door = NamespaceDoor()
     muted = door.mute(NamespaceHolding("qrouter-*").names, within_s=5, folder=machine.namespaces)

@@ -20,6 +20,8 @@ from understudy.openstack.hands import fingerprint
 
 ANSWER_S = 30.0
 """For one request: reading some files, or writing one."""
+_WITHHELD = "(withheld)"
+"""Of what not everybody may read: who knows the rest of a file could try passwords against its fingerprint."""
 
 
 async def run(world: CommandContext, arguments: Arguments) -> int:
@@ -75,6 +77,13 @@ async def _put(world: CommandContext, places: PlacesHere, request: Mapping[str, 
         answer = await places.port.site_places({"do": "put", "place": place, "expect": expect, "state": state}, ANSWER_S)
     assert isinstance(expect, dict) and isinstance(state, dict), "put_refused has looked"  # noqa: PT018
     before, after = str(expect.get("fingerprint") or fingerprint(expect))[:64], fingerprint(state)
+    if not _readable_by_all(state):
+        before = after = _WITHHELD
     how = words(20444, answer["refused"]) if "refused" in answer else words(20442, after) if answer.get("done") else words(20443)
     world.record(events.PLACE_CHANGED, None, f"by {world.by}", words(20445, place, before, how))
     return answer
+
+
+def _readable_by_all(state: Mapping[str, Any]) -> bool:
+    """Of a file that goes, and of keys, nobody knows that it was."""
+    return state["kind"] not in ("absent", "keys", "file") or str(state.get("mode"))[-1:] in ("4", "5", "6", "7")
