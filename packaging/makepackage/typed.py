@@ -111,6 +111,8 @@ def _understudy() -> Iterator[TypedCommand]:
             yield _own(command)
         if hasattr(module, "_parser"):
             yield from _parsed(("understudy", name), module._parser())
+        if name == "demo":
+            yield from _parsed(("understudy", name, "openstack"), _parser_of("understudy.cli.understudy.demo_openstack"))
         if name == "cluster":
             for module_below in dict.fromkeys(understudy.PARSED.values()):
                 making = _parsed(("understudy", name), _parser_of(f"understudy.cli.understudy.{module_below}"))

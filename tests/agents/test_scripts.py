@@ -7,6 +7,7 @@ import pytest
 
 from executor.hung import hung_storage
 from executor.rig import have_root
+from openstack.scripts.contract import SPELT_OTHERWISE
 
 SCRIPTS = Path(__file__).parents[2] / "src/understudy/openstack/scripts"
 CONF = "MYSQL_DATA_EXPORT='server:/export'\nMYSQL_DATA_PATH=\"{path}\"   # where\nMYSQL_DATA_TYPE=tmpfs\n"
@@ -150,5 +151,6 @@ def test_a_new_export_is_as_open_as_the_directory_that_it_covers(host: ScriptHos
 def test_a_script_asked_for_something_else_says_how_to_use_it(script: Path) -> None:
     """And abort has nothing to do."""
     done = subprocess.run([str(script), "fly"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (2, f"usage: {script} start|stop|check|clean|abort\n")
+    said = script.with_stem(SPELT_OTHERWISE.get(script.stem, script.stem))
+    assert (done.returncode, done.stdout) == (2, f"usage: {said} start|stop|check|clean|abort\n")
     assert subprocess.run([str(script), "abort"]).returncode == 0

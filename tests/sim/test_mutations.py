@@ -183,7 +183,6 @@ STORIES = (
     (mutations_lanes.release_what_is_not_off, "S3", moments.it_is_started_by_hand_while_its_release_waits),
     (mutations_lanes.release_despite_an_alarm, "S3", moments.it_is_started_by_hand_before_the_leader_takes_it_back),
     (mutations_lanes.off_while_dirty, "S3", moments.its_start_fails_while_nobody_wants_it_any_more),
-    (mutations_lanes.off_before_the_confirming_check, "stops base under db", moments.the_check_of_a_start_cannot_tell),
     (mutations_lanes.off_while_acting, "stops base under db", moments.it_is_started_by_hand_and_what_it_stands_on_is_stopped),
     (mutations_lanes.stopped_with_processes_left, "it is killed, and runs on ctr2", moments.only_sigkill_ends_it),
     # liveness
@@ -242,6 +241,10 @@ COVERED = (
     (
         mutations_lanes.off_while_populated, mutations_lanes.off_while_dirty, "stops base under db",
         moments.its_start_fails_while_what_it_stands_on_is_stopped,
+    ),
+    (
+        mutations_lanes.off_before_the_confirming_check, mutations_lanes.off_while_populated, "stops base under db",
+        moments.the_check_of_a_start_cannot_tell,
     ),
     (mutations_daemon.come_online_before_the_look, mutations.skip_the_first_look, "S6", in_world(world(commands=100, power=30))),
     (

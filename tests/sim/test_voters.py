@@ -270,7 +270,7 @@ def test_grants_of_a_former_number_would_end_leases(monkeypatch: pytest.MonkeyPa
     """What a server granted as a voter of a former number is taken for its grant as a new one, which is mute: a lease ends."""
     exchange(monkeypatch, LeaseHolder._votes_in)(lambda self, wanted, voter: voter in wanted.voters)
     with pytest.raises((AssertionError, Declined)):
-        they_change_and_nothing_stops(6)
+        they_change_and_nothing_stops(4)
 
 
 LONGER = ("end_before_all_have_acknowledged", "go_back_to_the_old_voters", "forget_what_was_acknowledged", "register_unseen")

@@ -46,8 +46,6 @@ _LOSSES = 1
 """How often each server loses its power, and is cut off, in the drill."""
 _AT_ONCE = 2
 """Steps of the preparation that run side by side."""
-EVERYWHERE = ("memcached",)
-"""Runs on each controller."""
 _BEFORE_DATA = ("mysqld", "rabbitmq-server")
 _BEFORE_USERS = ("openstack-keystone",)
 
@@ -89,8 +87,6 @@ def bring_up(lab: Lab, site: DemoSite, say: Narrate) -> None:
         boot(lab, site, server, say)
     apply(lab, say)
     start(lab, _BEFORE_DATA, say)
-    if site.has("memcached"):
-        lab.exec(FIRST, ["crsctl", "start", "resource", *EVERYWHERE], timeout_s=_STEP_S)
     _carry_out(lab, site, "data", say)
     start(lab, _BEFORE_USERS, say)
     enrol(lab, site, say)
@@ -154,7 +150,7 @@ def states(lab: Lab) -> dict[str, str]:
     for block in lab.exec(STORE, ["crsctl", "stat", "res"]).stdout.split("\n\n"):
         said = dict(line.partition("=")[::2] for line in block.strip().splitlines())
         name, state = said.get("NAME", ""), said.get("STATE", "")
-        if name and not name.startswith("ora.") and name not in EVERYWHERE:
+        if name and not name.startswith("ora."):
             found[name] = state.removeprefix("ONLINE on ") if state.startswith("ONLINE on ") else ""
     return found
 
