@@ -61,3 +61,10 @@ def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
         understudy(["demo", "openstack", "--help"])
     assert ended.value.code == 0
     assert "example: understudy demo openstack" in capsys.readouterr().out
+
+
+def test_who_may_be_elsewhere_is_not_counted_with_a_service() -> None:
+    """The resource that looks after Keystone's keys moves by itself: two servers for a moment, and neither runs what the other does."""
+    assert floors.resources("keystone") == ("keystoneVIP", "openstack-keystone")
+    assert floors.resources("glance") == ("glanceVIP", "glance-data", "openstack-glance-api", "openstack-glance-scrubber")
+    assert all(name.startswith(floors.OF_NETWORK) for name in floors.resources(floors.NETWORK))

@@ -39,10 +39,12 @@ class StartSeen:
 
 
 def resources(project: str) -> tuple[str, ...]:
-    """The resources of a project, with its virtual addresses; the agents of Neutron apart."""
+    """The resources of a project that are on one server together, with its virtual addresses; the agents of Neutron apart. What needs
+    none of the others (who looks after Keystone's keys) may be on another server than they are."""
     named = "neutron" if project == NETWORK else project
     parts = [part for part in load_release(RELEASE).resource if part.project == named]
     parts = [part for part in parts if part.name.startswith(OF_NETWORK) == (project == NETWORK)]
+    parts = [part for part in parts if part.needs] or parts
     return tuple(dict.fromkeys([name for part in parts for name in (*part.needs, part.name)]))
 
 
