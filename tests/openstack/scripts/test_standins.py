@@ -171,8 +171,25 @@ def test_a_heartbeat_that_ends_is_noticed(machine: ScriptedMachine) -> None:
     machine.does("rabbitmq-server", "start")
     machine.does("openstack-cinder-volume", "start")
     machine.run("kill", "-STOP", *contract.marked(machine, "openstack-cinder-volume"))
+    wait_for(lambda: machine.call("openstack-cinder-volume", "check").status == contract.PARTIAL, 20, "it is overdue")
     wait_for(lambda: machine.call("openstack-cinder-volume", "check").status == 1, 20, "the old heartbeat is noticed")
     machine.does("openstack-cinder-volume", "clean")
+    machine.does("rabbitmq-server", "stop")
+
+
+def test_who_could_not_report_is_given_time_when_its_neighbours_are_back(machine: ScriptedMachine) -> None:
+    """The report is as old as the broker was away; a restart would take a healthy agent's routers down."""
+    machine.does("rabbitmq-server", "start")
+    machine.does("openstack-cinder-volume", "start")
+    machine.run("kill", "-STOP", *contract.marked(machine, "openstack-cinder-volume"))
+    machine.does("rabbitmq-server", "stop")
+    wait_for(lambda: "RabbitMQ" in machine.call("openstack-cinder-volume", "check").said, 20, "the broker is named")
+    machine.does("rabbitmq-server", "start")
+    called = machine.call("openstack-cinder-volume", "check")
+    assert (called.status, "what it reports by serves, and it is given" in called.said) == (contract.PARTIAL, True)
+    machine.run("kill", "-CONT", *contract.marked(machine, "openstack-cinder-volume"))
+    wait_for(lambda: machine.call("openstack-cinder-volume", "check").status == 0, 20, "it has reported")
+    machine.does("openstack-cinder-volume", "stop")
     machine.does("rabbitmq-server", "stop")
 
 

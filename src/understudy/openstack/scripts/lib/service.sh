@@ -89,7 +89,7 @@ by_hand() { # process ids of daemons that run as the right user with the right c
 ask() { # sets `said`; status: 0 yes, 1 no, 3 cannot tell, 4 in part, 124 silence
     [ -n "$question" ] || return 0      # it lives, and there is nothing to ask
     # shellcheck disable=SC2086 # words are wanted
-    said=$(timeout -s KILL 50 python3 -I -S "$lib/probe.py" $answer_s $question $1 ${needs:+-- needs $needs} 2>&1)
+    said=$(OPENSTACK_HA_OVERDUE=$run/$service.overdue timeout -s KILL 50 python3 -I -S "$lib/probe.py" $answer_s $question $1 ${needs:+-- needs $needs} 2>&1)
     case $? in
         0) return 0 ;;
         1) return 1 ;;

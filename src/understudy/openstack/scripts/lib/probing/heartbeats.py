@@ -1,5 +1,6 @@
 """Services that serve no port: their rows in the database, which they renew, and what network agents have built."""
 
+import contextlib
 import os
 import socket
 import time
@@ -35,6 +36,12 @@ _BUILT = {
 }
 """Agent -> what it should have built for what is scheduled to it, as a network namespace."""
 _NAMESPACES = "/run/netns"
+NOTED_IN = "OPENSTACK_HA_OVERDUE"
+"""The variable with the file in which a check leaves for the next one since when a report is overdue."""
+
+
+class _StillTime(ProbeAnswer):
+    """A report is overdue, and may yet come."""
 
 
 def literal(text: str) -> str:
@@ -77,12 +84,22 @@ def ask_mark(file: str, binary: str, *, deadline: float) -> None:
 
 def ask_heartbeat(file: str, binary: str, unlike: str = "", *, deadline: float) -> None:
     """Its row is young; of a network agent: and it has built what it should."""
+    try:
+        _ask_heartbeat(file, binary, unlike.replace("T", " "), deadline)
+    except _StillTime:
+        raise
+    except ProbeAnswer:  # with a neighbour away its time has not begun
+        _forget()
+        raise
+    _forget()
+
+
+def _ask_heartbeat(file: str, binary: str, unlike: str, deadline: float) -> None:
     known, project = options(file), project_of(file)
     host = own_host(known)
     longest = int(known.get(("DEFAULT", _DOWN_OPTION[project]), _DOWN_S[project]))
     database = login(file, ["database"], max(0.0, min(NEIGHBOUR_S, deadline - time.monotonic() - CONNECT_S)))
     last, age = youngest(database, project, binary, host)
-    unlike = unlike.replace("T", " ")
     if age is None or age > longest or (unlike and last == unlike):
         others = project == "neutron" and somebody_reports(database, longest)
         database.close()
@@ -90,11 +107,35 @@ def ask_heartbeat(file: str, binary: str, unlike: str = "", *, deadline: float) 
         said = f"{binary} on {host} " + ("has not reported yet" if age is None or last == unlike else f"last reported {age} s ago")
         if project == "neutron" and not others and not unlike:
             raise ProbeAnswer(PARTIAL, f"no agent's report reaches neutron-server; {said}")
+        if not unlike and (left_s := longest - overdue_s(last)) > 0:
+            raise _StillTime(PARTIAL, f"{said}; what it reports by serves, and it is given {left_s:.0f} s")
         raise ProbeAnswer(NO, said)
     lacking = unbuilt(database, binary, host)
     database.close()
     if lacking:
         raise ProbeAnswer(PARTIAL, lacking)
+
+
+def overdue_s(last: str) -> float:
+    """For how long checks have found this report overdue, and whatever it goes by serving. While the database or the broker was away
+    nobody could report: a healthy agent that was ended for that would take its routers with it. Without a place for a note: for ever."""
+    now, path = time.clock_gettime(time.CLOCK_BOOTTIME), os.environ.get(NOTED_IN, "")
+    with contextlib.suppress(OSError, ValueError):
+        with open(path) as file:
+            noted, since = file.read().rsplit(" ", 1)
+        if noted == last and float(since) <= now:
+            return now - float(since)
+    try:
+        with open(path, "w") as file:
+            file.write(f"{last} {now}")
+    except OSError:
+        return float("inf")
+    return 0.0
+
+
+def _forget() -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(os.environ.get(NOTED_IN, ""))
 
 
 def somebody_reports(database: MySql, longest: int) -> bool:
